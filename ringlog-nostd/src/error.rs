@@ -1,0 +1,145 @@
+//! One small error per operation. None allocates, all are `Copy`.
+
+use core::fmt;
+
+/// Why an event was not written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// No room at the moment: try again when the consumer has released some.
+    ///
+    /// Only ever said of an event that does fit into an empty ring.
+    Full,
+    /// The payload is longer than this ring (or log) takes. It will never fit.
+    PayloadTooLarge {
+        /// Length of the payload in bytes.
+        len: usize,
+        /// The longest that is taken.
+        max: usize,
+    },
+    /// `header.payload_len` is not the length of the payload, or more than was claimed.
+    LengthMismatch {
+        /// What the header says.
+        header: u16,
+        /// The bytes that there are.
+        payload: usize,
+    },
+    /// The header sets a flag bit outside [`flags::USER`](crate::flags::USER). For a header that was read
+    /// from a ring or a log, pass [`EventHeader::as_user`](crate::EventHeader::as_user).
+    Flags {
+        /// The flags of the header.
+        found: u8,
+    },
+    /// The ring's control words make no sense: see [`RingFault`].
+    Fault(RingFault),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("ring is full"),
+            Self::PayloadTooLarge { len, max } => {
+                write!(f, "payload of {len} bytes, at most {max} are taken")
+            }
+            Self::LengthMismatch { header, payload } => {
+                write!(f, "header says {header} payload bytes, there are {payload}")
+            }
+            Self::Flags { found } => write!(f, "flags {found:#04x} use bits beyond 0 to 3"),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+/// Control words or records of a ring that no correct peer can have written.
+///
+/// Sticky: whoever sees one keeps it, and goes no further in that ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RingFault {
+    /// The peer's position is off the 8-byte grid, or further away than the capacity.
+    Position {
+        /// Whose handle noticed: its own position.
+        own: usize,
+        /// The peer's.
+        foreign: usize,
+    },
+    /// A record that is not committed, has the reserved bit set, or reaches past what is published.
+    Record {
+        /// Position of the record.
+        position: usize,
+    },
+}
+
+impl fmt::Display for RingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Position { own, foreign } => {
+                write!(f, "corrupt ring: the peer's position {foreign} does not fit {own}")
+            }
+            Self::Record { position } => write!(f, "corrupt ring: no valid record at position {position}"),
+        }
+    }
+}
+
+impl core::error::Error for RingFault {}
+
+impl From<RingFault> for WriteError {
+    fn from(fault: RingFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Why a ring could not be made over, or found in, some memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RingError {
+    /// The capacity is not a power of two between one largest record and 2^(bits - 2).
+    Capacity {
+        /// What was asked for, in bytes.
+        asked: usize,
+        /// The smallest that would do for this maximal payload.
+        min: usize,
+    },
+    /// The maximal payload is more than the format's 65,535 bytes.
+    MaxPayload {
+        /// What was asked for, in bytes.
+        asked: usize,
+    },
+    /// The memory is too small.
+    TooSmall {
+        /// Its length in bytes.
+        len: usize,
+        /// What is needed.
+        needed: usize,
+    },
+    /// The memory does not start at a multiple of 8. Put it into an [`AlignedBytes`](crate::AlignedBytes).
+    Misaligned,
+    /// There is no ring here, or one of another word size, byte order or layout version.
+    NotARing,
+    /// The ring's own constants or positions contradict each other.
+    Damaged,
+    /// This static ring has been split already.
+    AlreadySplit,
+}
+
+impl fmt::Display for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capacity { asked, min } => write!(
+                f,
+                "capacity of {asked} bytes: it has to be a power of two, at least {min} and at most 2^{}",
+                usize::BITS - 2
+            ),
+            Self::MaxPayload { asked } => write!(f, "payloads of {asked} bytes: 65535 is the most"),
+            Self::TooSmall { len, needed } => write!(f, "{len} bytes of memory, {needed} are needed"),
+            Self::Misaligned => f.write_str("memory does not start at a multiple of 8"),
+            Self::NotARing => f.write_str("no ring of this layout here"),
+            Self::Damaged => f.write_str("the ring's control words contradict each other"),
+            Self::AlreadySplit => f.write_str("this ring has been split already"),
+        }
+    }
+}
+
+impl core::error::Error for RingError {}

@@ -1,0 +1,216 @@
+//! The 16-byte header in front of every event.
+//!
+//! ```text
+//!  byte  0       1       2       3       4       5       6       7
+//!      +-------+-------+-------+-------+-------+-------+-------+-------+
+//!   0  | timestamp, u64 little-endian                                  |
+//!      +-------+-------+-------+-------+-------+-------+-------+-------+
+//!   8  | type  | flags | payload_len   | checksum, u32                 |
+//!      +-------+-------+-------+-------+-------+-------+-------+-------+
+//!  16  | payload, payload_len bytes, then zeros up to a multiple of 8  |
+//!      +---------------------------------------------------------------+
+//! ```
+//!
+//! `docs/format.md` in the repository describes the same for readers written in other languages.
+
+/// Bytes that an [`EventHeader`] takes in a record.
+pub const HEADER_LEN: usize = 16;
+
+/// The longest payload that the format can express, in bytes.
+pub const MAX_PAYLOAD: usize = u16::MAX as usize;
+
+/// Every record starts and ends at a multiple of this, in bytes.
+pub const RECORD_ALIGN: usize = 8;
+
+/// The bits of [`EventHeader::flags`].
+pub mod flags {
+    /// Bits 0 to 3 belong to the caller and are stored as given.
+    pub const USER: u8 = 0b0000_1111;
+    /// Bit 4 is reserved: zero in every record, and a reader refuses a record that sets it.
+    pub const RESERVED: u8 = 0b0001_0000;
+    /// Bit 5 marks a record that stands for lost events: see [`Gap`](crate::Gap).
+    pub const GAP: u8 = 0b0010_0000;
+    /// Bit 6 says that the checksum field holds a CRC-32C.
+    pub const CHECKSUMMED: u8 = 0b0100_0000;
+    /// Bit 7 is set in every stored record, so that zeroed memory is never one.
+    pub const COMMITTED: u8 = 0b1000_0000;
+}
+
+/// What is known of an event besides its payload.
+///
+/// A caller fills in [`new`](Self::new) and, if wanted, [`with_flags`](Self::with_flags). A header that
+/// comes back from a ring or a log also carries the system's flag bits and the checksum; to write such
+/// an event again, pass [`as_user`](Self::as_user).
+///
+/// ```
+/// use ringlog_nostd::EventHeader;
+///
+/// let header = EventHeader::new(1_700_000_000_000_000_000, 7, 12).with_flags(0b0011);
+/// assert_eq!(header.payload_len, 12);
+/// assert_eq!(header.user_flags(), 0b0011);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(C)]
+pub struct EventHeader {
+    /// When the event happened. The unit is the application's; a log file names its clock.
+    pub timestamp: u64,
+    /// What kind of event it is: all 256 values are the application's.
+    pub event_type: u8,
+    /// Bits 0 to 3 are the caller's, the others the system's: see [`flags`].
+    pub flags: u8,
+    /// Length of the payload in bytes.
+    pub payload_len: u16,
+    /// CRC-32C of the record where [`flags::CHECKSUMMED`] is set. Ignored in a header to be written.
+    pub checksum: u32,
+}
+
+impl EventHeader {
+    /// A header with no flags set.
+    #[must_use]
+    #[inline]
+    pub const fn new(timestamp: u64, event_type: u8, payload_len: u16) -> Self {
+        Self { timestamp, event_type, flags: 0, payload_len, checksum: 0 }
+    }
+
+    /// The same header with its flags replaced. Writers refuse any bit outside [`flags::USER`].
+    #[must_use]
+    #[inline]
+    pub const fn with_flags(mut self, flags: u8) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The four flag bits that belong to the caller.
+    #[must_use]
+    #[inline]
+    pub const fn user_flags(&self) -> u8 {
+        self.flags & flags::USER
+    }
+
+    /// The header as its writer passed it: without the system's flag bits and the checksum.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, flags};
+    /// let read = EventHeader::new(1, 2, 3).with_flags(flags::COMMITTED | 1);
+    /// assert_eq!(read.as_user(), EventHeader::new(1, 2, 3).with_flags(1));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn as_user(mut self) -> Self {
+        self.flags &= flags::USER;
+        self.checksum = 0;
+        self
+    }
+
+    /// Whether this record stands for lost events instead of being one.
+    #[must_use]
+    #[inline]
+    pub const fn is_gap(&self) -> bool {
+        self.flags & flags::GAP != 0
+    }
+
+    /// Whether [`flags::COMMITTED`] is set, as it is in every stored record.
+    #[must_use]
+    #[inline]
+    pub const fn is_committed(&self) -> bool {
+        self.flags & flags::COMMITTED != 0
+    }
+
+    /// Whether the checksum field holds a CRC-32C.
+    #[must_use]
+    #[inline]
+    pub const fn is_checksummed(&self) -> bool {
+        self.flags & flags::CHECKSUMMED != 0
+    }
+
+    /// Bytes from the start of this record to the start of the next one.
+    #[must_use]
+    #[inline]
+    pub const fn stride(&self) -> usize {
+        record_len(self.payload_len as usize)
+    }
+
+    /// The header as two 64-bit words. Stored little-endian, one after the other, they are its bytes.
+    #[must_use]
+    #[inline]
+    pub const fn to_words(&self) -> [u64; 2] {
+        let low = self.event_type as u64 | (self.flags as u64) << 8 | (self.payload_len as u64) << 16;
+        [self.timestamp, low | (self.checksum as u64) << 32]
+    }
+
+    /// The inverse of [`to_words`](Self::to_words): every pair of words is some header.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each cast takes one field out of the word")]
+    pub const fn from_words(words: [u64; 2]) -> Self {
+        let [timestamp, rest] = words;
+        Self {
+            timestamp,
+            event_type: rest as u8,
+            flags: (rest >> 8) as u8,
+            payload_len: (rest >> 16) as u16,
+            checksum: (rest >> 32) as u32,
+        }
+    }
+
+    /// The bytes of the header as they stand in a record.
+    #[must_use]
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
+        let [first, second] = self.to_words();
+        let mut bytes = [0; HEADER_LEN];
+        let (low, high) = bytes.split_at_mut(8);
+        low.copy_from_slice(&first.to_le_bytes());
+        high.copy_from_slice(&second.to_le_bytes());
+        bytes
+    }
+
+    /// The inverse of [`to_bytes`](Self::to_bytes): any 16 bytes are some header, valid or not.
+    #[must_use]
+    #[inline]
+    pub fn from_bytes(bytes: &[u8; HEADER_LEN]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
+        Self::from_words([
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+        ])
+    }
+}
+
+/// Bytes that a record with a payload of `payload_len` bytes takes: header, payload and padding.
+///
+/// # Panics
+///
+/// Never for a length up to [`MAX_PAYLOAD`]; a longer one is no record's, so callers bound it first.
+#[must_use]
+#[inline]
+pub const fn record_len(payload_len: usize) -> usize {
+    debug_assert!(payload_len <= MAX_PAYLOAD);
+    (HEADER_LEN + payload_len + (RECORD_ALIGN - 1)) & !(RECORD_ALIGN - 1)
+}
+
+const _: () = assert!(size_of::<EventHeader>() == HEADER_LEN);
+const _: () = assert!(record_len(0) == 16 && record_len(1) == 24 && record_len(8) == 24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_the_documented_ones_on_every_target() {
+        let mut header = EventHeader::new(0x0102_0304_0506_0708, 0xA1, 0xB1B2).with_flags(0xC1);
+        header.checksum = 0xD1D2_D3D4;
+        let bytes = header.to_bytes();
+        assert_eq!(bytes, [8, 7, 6, 5, 4, 3, 2, 1, 0xA1, 0xC1, 0xB2, 0xB1, 0xD4, 0xD3, 0xD2, 0xD1]);
+        assert_eq!(EventHeader::from_bytes(&bytes), header);
+        assert_eq!(EventHeader::from_words(header.to_words()), header);
+    }
+
+    #[test]
+    fn record_len_is_the_next_multiple_of_eight() {
+        for len in 0..=MAX_PAYLOAD {
+            let stride = record_len(len);
+            assert!(stride % 8 == 0 && stride >= 16 + len && stride < 16 + len + 8);
+        }
+    }
+}

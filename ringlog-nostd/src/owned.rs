@@ -1,0 +1,30 @@
+//! An event that owns its payload, for code that has to keep one.
+
+use crate::header::EventHeader;
+use heapless::Vec;
+
+/// An event with room for a payload of up to `N` bytes, without an allocator.
+///
+/// ```
+/// use ringlog_nostd::{EventHeader, OwnedEvent};
+///
+/// let kept: OwnedEvent<8> = OwnedEvent::copy_from(&EventHeader::new(1, 2, 3), b"abc").unwrap();
+/// assert_eq!(&kept.payload[..], b"abc");
+/// assert!(OwnedEvent::<2>::copy_from(&EventHeader::new(1, 2, 3), b"abc").is_none());
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnedEvent<const N: usize> {
+    /// The header as it was read.
+    pub header: EventHeader,
+    /// The payload.
+    pub payload: Vec<u8, N>,
+}
+
+impl<const N: usize> OwnedEvent<N> {
+    /// Copies an event; `None` if its payload is longer than `N` bytes.
+    #[must_use]
+    pub fn copy_from(header: &EventHeader, payload: &[u8]) -> Option<Self> {
+        let payload = Vec::from_slice(payload).ok()?;
+        Some(Self { header: *header, payload })
+    }
+}

@@ -1,0 +1,2 @@
+//! ringlog
+fn main() {}

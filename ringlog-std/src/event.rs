@@ -1,0 +1,7 @@
+//! Events: headers, records, gaps, file headers and checksums, re-exported from `ringlog-nostd`.
+
+pub use ringlog_nostd::{
+    Checksums, ClockKind, Crc32cAppend, Event, EventHeader, FileHeader, FileHeaderError, GAP_PAYLOAD_LEN,
+    Gap, GapReason, HEADER_LEN, MAX_PAYLOAD, OwnedEvent, RECORD_ALIGN, RecordError, RecordErrorKind, Records,
+    Run, file_flags, flags, record_len,
+};
