@@ -330,7 +330,7 @@ impl<'a> Iterator for Records<'a> {
 
 impl core::iter::FusedIterator for Records<'_> {}
 
-const _: () = assert!(HEADER_LEN % RECORD_ALIGN == 0);
+const _: () = assert!(HEADER_LEN.is_multiple_of(RECORD_ALIGN));
 const _: () = assert!(record_len(GAP_PAYLOAD_LEN) == 32);
 
 #[cfg(test)]

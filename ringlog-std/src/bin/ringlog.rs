@@ -1,2 +1,8 @@
-//! ringlog
-fn main() {}
+//! `ringlog`: records events into a log, and reads such logs.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringlog::cli::ringlog()
+}

@@ -1,1 +1,58 @@
-//! Placeholder.
+//! The programs `ringlog` and `stress`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod config;
+mod error;
+mod feed;
+mod import;
+mod output;
+mod pace;
+mod print;
+mod pump;
+mod recording;
+mod scratch;
+mod session;
+mod signals;
+mod source;
+mod status;
+mod survey;
+mod tally;
+mod text;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Command, RinglogArgs, StressArgs};
+use error::{CliError, Outcome};
+
+/// The program `ringlog`.
+#[must_use]
+pub fn ringlog() -> ExitCode {
+    match RinglogArgs::try_parse().map_err(CliError::from).and_then(run) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => error.report("ringlog"),
+    }
+}
+
+/// The program `stress`.
+#[must_use]
+pub fn stress() -> ExitCode {
+    match StressArgs::try_parse().map_err(CliError::from).and_then(commands::stress::run) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => error.report("stress"),
+    }
+}
+
+fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
+    match args.command.unwrap_or(Command::Serve(args.serve)) {
+        Command::Serve(args) => commands::serve::run(args),
+        Command::Import(args) => commands::import::run(args),
+        Command::Cat(args) => commands::cat::run(&args),
+        Command::Info(args) => commands::info::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+    }
+}

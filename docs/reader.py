@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Prints the events of a ringlog file or folder, one JSON object a line: python3 docs/reader.py LOG
+
+Written from docs/format.md alone, as a check of that document and a start for readers in other languages.
+Exit code: 0 all read, every checksum right; 3 an unsealed file ends, beyond its synced_offset, in a record
+that is not whole; 1 damage, or no log, with the file and the offset on stderr; 2 usage.
+"""
+import json, os, re, struct, sys
+
+CHECKSUMS, STREAM, SEALED, KNOWN = 2, 4, 8, 0xFF0F
+COMMITTED, CHECKSUMMED, GAP, RESERVED = 0x80, 0x40, 0x20, 0x10
+REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun"}
+
+
+class Damage(Exception):
+    """The arguments: path, offset, text, whether it may be the tear of a power loss."""
+
+
+TABLE = list(range(256))
+for _ in range(8):
+    TABLE = [value >> 1 ^ (0x82F63B78 if value & 1 else 0) for value in TABLE]
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+class Segment:
+    """One file: its header, checked, and the bytes of its records."""
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as file:
+            self.read_header(file.read(64))
+            size = os.fstat(file.fileno()).st_size
+            if self.write_offset > size and not self.flags & STREAM:
+                raise Damage(path, size, f"the file ends here, its write_offset is {self.write_offset}")
+            self.body = file.read() if self.flags & STREAM else file.read(self.write_offset - 64)
+
+    def read_header(self, head):
+        if len(head) < 64:
+            raise Damage(self.path, len(head), "shorter than a file header")
+        (magic, version, self.created_at, self.event_count, self.write_offset, self.synced_offset,
+         self.base_sequence, self.base_position, self.flags, stored) = struct.unpack("<4sIqQQQQQII", head)
+        if magic != b"EVTL":
+            raise Damage(self.path, 0, f"magic is {magic!r}, not b'EVTL'")
+        if version != 1:
+            raise Damage(self.path, 4, f"version {version}, this reads version 1")
+        self.salt = crc32c(head[0:16] + head[40:56] + struct.pack("<I", self.flags & 0xFF06))
+        if stored != self.salt:
+            raise Damage(self.path, 60, f"header checksum {stored:#010x} stored, {self.salt:#010x} computed")
+        if self.flags & ~KNOWN:
+            raise Damage(self.path, 56, f"unknown flag bits in {self.flags:#x}")
+        for value, at in (self.write_offset, 24), (self.synced_offset, 32):
+            if value < 64 or value % 8:
+                raise Damage(self.path, at, f"no record can end at {value}")
+
+    def record_at(self, at):
+        """The record at `at` in the body: timestamp, type, flags, payload, stride."""
+        def damage(text):
+            tear = not self.flags & (SEALED | STREAM) and 64 + at >= self.synced_offset
+            return Damage(self.path, 64 + at, text, tear)
+
+        left = len(self.body) - at
+        if left < 16:
+            raise damage(f"{left} bytes left, no record is that short")
+        timestamp, event_type, flags, length, stored = struct.unpack_from("<QBBHI", self.body, at)
+        if not flags & COMMITTED:
+            raise damage("no committed record")
+        if flags & RESERVED:
+            raise damage("reserved flag bit set")
+        if flags & GAP and length != 16:
+            raise damage(f"GAP record with a payload of {length} bytes")
+        stride = (16 + length + 7) // 8 * 8
+        if stride > left:
+            raise damage(f"record of {stride} bytes, {left} bytes left")
+        payload = self.body[at + 16:at + 16 + length]
+        if any(self.body[at + 16 + length:at + stride]):
+            raise damage("padding is not zero")
+        if bool(flags & CHECKSUMMED) != bool(self.flags & CHECKSUMS):
+            raise damage("record and file disagree on whether there are checksums")
+        if flags & CHECKSUMMED:
+            place = struct.pack("<I", self.salt ^ ((64 + at) // 8 & 0xFFFFFFFF))
+            computed = crc32c(self.body[at:at + 12] + place + payload)
+            if computed != stored:
+                raise damage(f"checksum {stored:#010x} stored, {computed:#010x} computed")
+        return timestamp, event_type, flags, payload, stride
+
+    def at_end(self, at):
+        rest = self.body[at:at + 16]
+        return not rest or bool(self.flags & STREAM) and rest in (b"\0" * len(rest), b"\xff" * len(rest))
+
+    def print_events(self, next_position):
+        """Prints everything below `next_position` (None = all), returns the number of records."""
+        at = lead = index = 0
+        while not self.at_end(at):
+            timestamp, event_type, flags, payload, stride = self.record_at(at)
+            count, reason, extent = struct.unpack("<QII", payload) if flags & GAP else (0, 0, 0)
+            if lead == at and reason >> 31:
+                lead += stride
+            elif next_position is not None and self.base_position + at - lead >= next_position:
+                return index
+            event = {"sequence": self.base_sequence + index, "timestamp": timestamp}
+            if flags & GAP:
+                reason, log_side = reason & 0x7FFFFFFF, bool(reason >> 31)
+                event["gap"] = {"count": count, "reason": REASONS.get(reason, f"reason {reason}"),
+                                "log_side": log_side, "extent_bytes": extent * 8}
+            else:
+                event |= {"event_type": event_type, "flags": flags & 15, "payload": payload.hex()}
+            print(json.dumps(event))
+            at, index = at + stride, index + 1
+        if self.flags & (SEALED | STREAM) == SEALED and index != self.event_count:
+            raise Damage(self.path, 16, f"sealed with {self.event_count} records, {index} are here")
+        return index
+
+
+def print_log(log):
+    paths, expected = [log], None
+    if os.path.isdir(log):
+        names = sorted(name for name in os.listdir(log) if re.fullmatch(r"[0-9]{20}\.evtl", name))
+        paths = [os.path.join(log, name) for name in names]
+    if not paths:
+        raise Damage(log, 0, "no segments (files named by 20 digits and .evtl)")
+    for path, successor in zip(paths, paths[1:] + [None]):
+        segment = Segment(path)
+        named = int(os.path.basename(path)[:20]) if path != log else None
+        if {named, expected, segment.base_sequence} - {None, segment.base_sequence}:
+            raise Damage(path, 40, f"base_sequence {segment.base_sequence}, not {named if expected is None else expected}")
+        expected = segment.base_sequence + segment.print_events(successor and Segment(successor).base_position)
+
+
+def main():
+    if len(sys.argv) != 2:
+        print("usage: reader.py LOG", file=sys.stderr)
+        return 2
+    try:
+        return print_log(sys.argv[1]) or 0
+    except Damage as damage:
+        print("{}: offset {}: {}".format(*damage.args), file=sys.stderr)
+        return 3 if any(damage.args[3:]) else 1
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+sys.exit(main())

@@ -1,0 +1,198 @@
+//! The command lines as they are typed. What they come to is in `config`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::import::{Format, TimeUnit};
+use super::output::CatFormat;
+use super::values::{self, FeedSpec, Rate};
+
+/// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
+///
+/// Without a command it records: see `ringlog serve --help`.
+#[derive(Parser, Debug)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct RinglogArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Record events from a feed into a log, until the feed ends, a limit is reached or Ctrl-C
+    Serve(ServeArgs),
+    /// Record a packet capture, a table of ticks or a text file into a log
+    Import(ImportArgs),
+    /// Print the events of a log
+    Cat(CatArgs),
+    /// Say what is in a log
+    Info(InspectArgs),
+    /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
+    Verify(InspectArgs),
+}
+
+/// Arguments of `ringlog serve`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeArgs {
+    /// demo (a generated order-flow-like stream, synthetic), - (lines of stdin), a FILE (its lines), or
+    /// udp://ADDR:PORT (a datagram is an event)
+    #[arg(long, value_name = "FEED", default_value = "demo", value_parser = values::feed)]
+    pub(crate) feed: FeedSpec,
+    /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for - and udp]
+    #[arg(long, value_name = "N|max", value_parser = values::rate)]
+    pub(crate) rate: Option<Rate>,
+    /// Stop after this time, such as 5s or 1m30s
+    #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Stop when this run has written so much
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = values::size)]
+    pub(crate) max_bytes: u64,
+    /// The folder of the log; a run adds to what is there
+    #[arg(long, value_name = "PATH", default_value = "./ringlog-data")]
+    pub(crate) log: PathBuf,
+    /// Size of the ring between feed and log, rounded up to a power of two
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
+    pub(crate) ring: u64,
+    /// Which demo stream: the same number gives the same events
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog import`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ImportArgs {
+    /// The file to import
+    pub(crate) file: PathBuf,
+    /// The folder of the log; an import adds to what is there
+    #[arg(long, value_name = "PATH")]
+    pub(crate) log: PathBuf,
+    /// What the file is [default: by its first bytes and its name]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// CSV: the column with the time, by name or counted from 1 [default: found]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time_column: Option<String>,
+    /// CSV: how the time is written [default: found]
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub(crate) time_unit: Option<TimeUnit>,
+    /// The event type to give to all events
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) event_type: u8,
+    /// Size of the ring between file and log, rounded up to a power of two
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
+    pub(crate) ring: u64,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog cat`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CatArgs {
+    /// A log: a folder or one file
+    pub(crate) log: PathBuf,
+    /// How to print an event
+    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
+    pub(crate) format: CatFormat,
+    /// Only events of this type (and gaps, which may stand for such events)
+    #[arg(long = "type", value_name = "N")]
+    pub(crate) event_type: Option<u8>,
+    /// Start with the record that has this sequence number
+    #[arg(long, value_name = "N")]
+    pub(crate) from_seq: Option<u64>,
+    /// Only events at or after this time: RFC 3339 or nanoseconds
+    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
+    pub(crate) since: Option<u64>,
+    /// Only events before this time: RFC 3339 or nanoseconds
+    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
+    pub(crate) until: Option<u64>,
+    /// Stop after so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog info` and `ringlog verify`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InspectArgs {
+    /// A log: a folder or one file
+    pub(crate) log: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Writes events through a ring into a log at full speed, and counts what arrived by reading it back.
+///
+/// The producer waits while the ring is full: nothing may be lost, and the run fails if anything is.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "stress", version)]
+pub(crate) struct StressArgs {
+    /// How long to write
+    #[arg(long, value_name = "N", default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+    /// Length of every payload in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    pub(crate) payload: u16,
+    /// Keep the log in this folder [default: a temporary one, deleted at the end]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) log: Option<PathBuf>,
+    /// Stop earlier when so much has been written [default: 16GiB, at most half of the free space]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) max_bytes: Option<u64>,
+    /// Size of the ring, rounded up to a power of two
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
+    pub(crate) ring: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<RinglogArgs, clap::Error> {
+        RinglogArgs::try_parse_from(std::iter::once("ringlog").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        RinglogArgs::command().debug_assert();
+        StressArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_mean_serve_with_its_defaults() {
+        let args = parse("").unwrap();
+        assert!(args.command.is_none());
+        assert_eq!(args.serve.feed, FeedSpec::Demo);
+        assert_eq!(args.serve.max_bytes, 4 << 30);
+        assert_eq!(args.serve.log, PathBuf::from("./ringlog-data"));
+    }
+
+    #[test]
+    fn options_of_serve_work_without_its_name() {
+        assert_eq!(parse("--for 2s").unwrap().serve.duration, Some(Duration::from_secs(2)));
+        assert!(matches!(parse("serve --for 2s").unwrap().command, Some(Command::Serve(_))));
+        assert!(parse("--for 2s cat x").is_err());
+    }
+
+    #[test]
+    fn missing_and_wrong_arguments_are_usage_errors() {
+        for line in ["cat", "import x", "info", "verify", "frobnicate", "cat x --format yaml", "--rate 0"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `ringlog info`: says what is in a log.
+
+use serde::Serialize;
+
+use crate::cli::args::InspectArgs;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::print::{print, print_json};
+use crate::cli::source::SegmentLine;
+use crate::cli::survey::Survey;
+use crate::cli::tally::Tally;
+
+#[derive(Serialize)]
+struct InfoReport<'a> {
+    log: String,
+    #[serde(flatten)]
+    tally: &'a Tally,
+    clock: &'a str,
+    segments: &'a [SegmentLine],
+}
+
+/// Prints counts, times and files; a log that can be read in part is told as far as it can be read.
+pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
+    let survey = Survey::of(&args.log)?;
+    if args.json {
+        print_json(&InfoReport {
+            log: args.log.display().to_string(),
+            tally: &survey.tally,
+            clock: &survey.clock,
+            segments: &survey.segments,
+        })?;
+    } else {
+        print(&survey.print(&args.log))?;
+    }
+    match survey.problem {
+        Some(problem) => Err(problem),
+        None => Ok(Outcome::Clean),
+    }
+}

@@ -1,0 +1,215 @@
+//! `stress`: the whole path at full speed, counted at both ends.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::cli::args::StressArgs;
+use crate::cli::config::StressConfig;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::print::{print, print_json};
+use crate::cli::pump::Sink;
+use crate::cli::recording::Recording;
+use crate::cli::scratch::Scratch;
+use crate::cli::signals::Stop;
+use crate::cli::text::{grouped, size, unix_now};
+use crate::event::{EventHeader, record_len};
+
+/// Events between two looks at the clock.
+const BATCH: u64 = 1024;
+
+#[derive(Serialize)]
+struct StressReport {
+    /// Events that the ring took.
+    produced: u64,
+    /// Events that the log writer says it wrote.
+    persisted: u64,
+    /// Events that are said to be lost.
+    lost: u64,
+    /// Events that were found by reading the finished log.
+    events_in_log: u64,
+    events_per_second: f64,
+    bytes_per_second: f64,
+    /// From the first event until the log was drained, synced and sealed.
+    seconds: f64,
+    /// From the first event until the ring took the last one.
+    producing_seconds: f64,
+    read_back_seconds: f64,
+    payload_len: u16,
+    bytes_in_log: u64,
+    ring_bytes: usize,
+    log: String,
+    ended: &'static str,
+}
+
+/// Writes for the given time, reads the log back and compares.
+pub(crate) fn run(args: StressArgs) -> Result<Outcome, CliError> {
+    let config = StressConfig::resolve(args)?;
+    let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let scratch = match &config.log {
+        Some(log) => Scratch::kept(log.clone()),
+        None => Scratch::temporary("ringlog-stress")?,
+    };
+    let max_bytes = byte_limit(&config, scratch.path())?;
+    let report = match measure(&config, scratch.path(), max_bytes, &stop) {
+        Ok(report) => report,
+        Err(error) => {
+            // A log that filled the disk, say, is no evidence of anything but that.
+            scratch.remove()?;
+            return Err(error);
+        }
+    };
+    if config.json {
+        print_json(&report)?;
+    } else {
+        print(&report.words())?;
+    }
+    report.check()?;
+    scratch.remove()?;
+    Ok(if report.lost > 0 { Outcome::Loss } else { Outcome::Clean })
+}
+
+fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Result<StressReport, CliError> {
+    let mut recording = Recording::start_silent(log, config.ring_bytes)?;
+    let started = Instant::now();
+    let (produced, ended) = produce(&mut recording, config, max_bytes, stop)?;
+    let producing = started.elapsed();
+    let recorded = recording.finish()?;
+    let seconds = started.elapsed().as_secs_f64();
+    let reading = Instant::now();
+    let tally = recorded.read_back()?.tally;
+    Ok(StressReport {
+        produced,
+        persisted: recorded.events,
+        lost: tally.lost,
+        events_in_log: tally.events,
+        events_per_second: tally.events as f64 / seconds,
+        bytes_per_second: tally.bytes as f64 / seconds,
+        seconds,
+        producing_seconds: producing.as_secs_f64(),
+        read_back_seconds: reading.elapsed().as_secs_f64(),
+        payload_len: config.payload_len,
+        bytes_in_log: tally.bytes,
+        ring_bytes: config.ring_bytes,
+        log: log.display().to_string(),
+        ended,
+    })
+}
+
+fn produce(
+    recording: &mut Recording,
+    config: &StressConfig,
+    max_bytes: u64,
+    stop: &Stop,
+) -> Result<(u64, &'static str), CliError> {
+    let payload = vec![0xA5; usize::from(config.payload_len)];
+    let most = max_bytes / record_len(payload.len()) as u64;
+    let started = Instant::now();
+    let mut produced = 0;
+    loop {
+        let end = most.min(produced + BATCH);
+        while produced < end {
+            let header = EventHeader::new(unix_now(), (produced % 251) as u8, config.payload_len);
+            recording.write(&header, &payload)?;
+            produced += 1;
+        }
+        let is_over = started.elapsed() >= config.duration;
+        match (is_over, produced == most, stop.is_set(), recording.has_failed()) {
+            (_, _, _, true) => return Ok((produced, "the log failed")),
+            (true, ..) => return Ok((produced, "the time was over")),
+            (_, true, ..) => return Ok((produced, "the size limit was reached")),
+            (_, _, true, _) => return Ok((produced, "asked to stop")),
+            _ => {}
+        }
+    }
+}
+
+/// What the log may take: as asked, else a default, but never more than half of what is free.
+fn byte_limit(config: &StressConfig, log: &Path) -> Result<u64, CliError> {
+    if let Some(max_bytes) = config.max_bytes {
+        return Ok(max_bytes);
+    }
+    let is_folder = |path: &&Path| path.is_dir();
+    let absolute = std::path::absolute(log).map_err(CliError::io("find", log))?;
+    let existing: PathBuf = absolute.ancestors().find(is_folder).unwrap_or(Path::new("/")).into();
+    let free = match rustix::fs::statvfs(&existing) {
+        Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
+        Err(error) => return Err(CliError::io("find the free space at", &existing)(error.into())),
+    };
+    Ok(StressConfig::DEFAULT_MAX_BYTES.min(free / 2))
+}
+
+impl StressReport {
+    fn check(&self) -> Result<(), CliError> {
+        let Self { produced, persisted, lost, events_in_log, log, .. } = self;
+        let problem = if *produced != persisted + lost {
+            format!("produced {produced} is not persisted {persisted} + lost {lost}")
+        } else if persisted != events_in_log {
+            format!("persisted {persisted}, but the log holds {events_in_log}")
+        } else {
+            return Ok(());
+        };
+        Err(CliError::Mismatch(format!("THE COUNTS DO NOT ADD UP: {problem}; the log is kept at {log}")))
+    }
+
+    fn words(&self) -> String {
+        let per_second = |count: f64| grouped(count as u64);
+        let rows = [
+            ("produced", format!("{} events of {} B", grouped(self.produced), self.payload_len)),
+            ("persisted", grouped(self.persisted)),
+            ("lost", grouped(self.lost)),
+            ("in the log", format!("{} (counted by reading it back)", grouped(self.events_in_log))),
+            ("events/s", per_second(self.events_per_second)),
+            ("bytes/s", format!("{}/s", size(self.bytes_per_second as u64))),
+            ("seconds", self.seconds_words()),
+            ("bytes", size(self.bytes_in_log)),
+            ("stopped as", self.ended.into()),
+        ];
+        rows.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    }
+
+    fn seconds_words(&self) -> String {
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0)).as_secs_f64();
+        format!(
+            "{:.2} until drained, synced and sealed ({:.2} of it producing); {:.2} to read it back",
+            seconds(self.seconds),
+            seconds(self.producing_seconds),
+            seconds(self.read_back_seconds),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(produced: u64, persisted: u64, lost: u64, events_in_log: u64) -> StressReport {
+        StressReport {
+            produced,
+            persisted,
+            lost,
+            events_in_log,
+            events_per_second: 1.0,
+            bytes_per_second: 1.0,
+            seconds: 1.0,
+            producing_seconds: 1.0,
+            read_back_seconds: 1.0,
+            payload_len: 64,
+            bytes_in_log: 80,
+            ring_bytes: 1,
+            log: "x".into(),
+            ended: "the time was over",
+        }
+    }
+
+    #[test]
+    fn only_counts_that_add_up_pass() {
+        assert!(report(10, 10, 0, 10).check().is_ok());
+        assert!(report(10, 8, 2, 8).check().is_ok());
+        for wrong in [report(10, 9, 0, 9), report(10, 10, 0, 9), report(10, 11, 0, 11), report(9, 10, 0, 10)]
+        {
+            assert!(matches!(wrong.check(), Err(CliError::Mismatch(_))));
+        }
+    }
+}

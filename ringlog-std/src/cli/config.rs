@@ -1,0 +1,205 @@
+//! What the arguments come to: defaults filled in, sizes rounded, formats guessed.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::{ImportArgs, ServeArgs, StressArgs};
+use super::error::CliError;
+use super::import::{Format, Guess, TimeOptions, guess};
+use super::values::{FeedSpec, Rate};
+
+const DEFAULT_RATE: u64 = 100_000;
+/// Room for the largest event, and a ring that a machine may really have.
+const RING_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=16 << 30;
+const STRESS_BYTES: u64 = 16 << 30;
+
+/// What `serve` does.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeConfig {
+    pub(crate) feed: FeedSpec,
+    pub(crate) seed: u64,
+    pub(crate) rate: Rate,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) max_bytes: u64,
+    pub(crate) log: PathBuf,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+    pub(crate) is_terminal: bool,
+}
+
+impl ServeConfig {
+    /// Fills in what was not given.
+    pub(crate) fn resolve(args: ServeArgs) -> Result<Self, CliError> {
+        // What arrives by itself cannot be held back: a pipe would stall, datagrams would be dropped.
+        let default_rate = match args.feed {
+            FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
+            FeedSpec::Stdin | FeedSpec::Udp(_) => Rate::Max,
+        };
+        Ok(Self {
+            rate: args.rate.unwrap_or(default_rate),
+            feed: args.feed,
+            seed: args.seed,
+            duration: args.duration,
+            max_bytes: args.max_bytes,
+            log: args.log,
+            ring_bytes: ring_bytes(args.ring)?,
+            json: args.json,
+            is_terminal: std::io::stderr().is_terminal(),
+        })
+    }
+}
+
+/// What `import` does.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportConfig {
+    pub(crate) file: PathBuf,
+    pub(crate) file_bytes: u64,
+    pub(crate) format: Format,
+    pub(crate) time: TimeOptions,
+    pub(crate) event_type: u8,
+    pub(crate) log: PathBuf,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+    pub(crate) is_terminal: bool,
+}
+
+impl ImportConfig {
+    /// Looks at the file and fills in what was not given.
+    pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
+        let file_bytes = regular_file_bytes(&args.file)?;
+        let format = match args.format {
+            Some(format) => format,
+            None => guessed_format(&args.file)?,
+        };
+        let time = TimeOptions { column: args.time_column, unit: args.time_unit };
+        if format != Format::Csv && time != TimeOptions::default() {
+            return Err(CliError::Usage(format!(
+                "--time-column and --time-unit are for CSV, but {} is read as {format}: give --format csv",
+                args.file.display()
+            )));
+        }
+        Ok(Self {
+            file: args.file,
+            file_bytes,
+            format,
+            time,
+            event_type: args.event_type,
+            log: args.log,
+            ring_bytes: ring_bytes(args.ring)?,
+            json: args.json,
+            is_terminal: std::io::stderr().is_terminal(),
+        })
+    }
+}
+
+/// What `stress` does.
+#[derive(Clone, Debug)]
+pub(crate) struct StressConfig {
+    pub(crate) duration: Duration,
+    pub(crate) payload_len: u16,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+}
+
+impl StressConfig {
+    /// The size limit where none is given.
+    pub(crate) const DEFAULT_MAX_BYTES: u64 = STRESS_BYTES;
+
+    /// Checks what was given.
+    pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
+        let duration = Duration::try_from_secs_f64(args.seconds).ok().filter(|duration| !duration.is_zero());
+        let Some(duration) = duration else {
+            return Err(CliError::Usage(format!("--seconds {}: more than 0 is needed", args.seconds)));
+        };
+        Ok(Self {
+            duration,
+            payload_len: args.payload,
+            log: args.log,
+            max_bytes: args.max_bytes,
+            ring_bytes: ring_bytes(args.ring)?,
+            json: args.json,
+        })
+    }
+}
+
+fn ring_bytes(asked: u64) -> Result<usize, CliError> {
+    let rounded = asked.checked_next_power_of_two().filter(|bytes| RING_BYTES.contains(bytes));
+    rounded
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .ok_or_else(|| CliError::Usage(format!("--ring {asked}: a ring has between 128KiB and 16GiB")))
+}
+
+fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
+    let metadata = path.metadata().map_err(CliError::io("open", path))?;
+    if !metadata.is_file() {
+        let problem =
+            format!("{} is no regular file: `serve --feed` reads lines from others", path.display());
+        return Err(CliError::Usage(problem));
+    }
+    Ok(metadata.len())
+}
+
+fn guessed_format(path: &Path) -> Result<Format, CliError> {
+    match guess(path).map_err(CliError::io("read", path))? {
+        Guess::Format(format) => Ok(format),
+        Guess::Compressed(by) => Err(CliError::Usage(format!(
+            "{} is compressed ({by}): decompress it first, or give --format lines to import it as it is",
+            path.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Command, RinglogArgs};
+    use clap::Parser;
+
+    fn serve(line: &str) -> Result<ServeConfig, CliError> {
+        let args = RinglogArgs::try_parse_from(std::iter::once("ringlog").chain(line.split_whitespace()));
+        ServeConfig::resolve(args.unwrap().serve)
+    }
+
+    fn import(line: &str) -> Result<ImportConfig, CliError> {
+        let words = ["ringlog", "import"].into_iter().chain(line.split_whitespace());
+        match RinglogArgs::try_parse_from(words).unwrap().command {
+            Some(Command::Import(args)) => ImportConfig::resolve(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_default_rate_depends_on_the_feed() {
+        assert!(matches!(serve("").unwrap().rate, Rate::PerSecond(n) if n.get() == DEFAULT_RATE));
+        assert_eq!(serve("--feed -").unwrap().rate, Rate::Max);
+        assert_eq!(serve("--feed udp://127.0.0.1:0").unwrap().rate, Rate::Max);
+        assert!(matches!(serve("--feed - --rate 5").unwrap().rate, Rate::PerSecond(n) if n.get() == 5));
+    }
+
+    #[test]
+    fn rings_are_rounded_up_and_bounded() {
+        assert_eq!(serve("--ring 5MiB").unwrap().ring_bytes, 8 << 20);
+        for bad in ["1KiB", "1TiB", "16EiB"] {
+            assert!(matches!(serve(&format!("--ring {bad}")), Err(CliError::Usage(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn imports_are_guessed_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("ticks.csv");
+        std::fs::write(&table, "time,price\n").unwrap();
+        let line = format!("{} --log x", table.display());
+        assert_eq!(import(&line).unwrap().format, Format::Csv);
+        assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
+        assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
+        assert!(import(&format!("{} --log x", folder.path().display())).is_err());
+        let squeezed = folder.path().join("ticks.csv.gz");
+        std::fs::write(&squeezed, [0x1F, 0x8B, 8, 0]).unwrap();
+        let error = import(&format!("{} --log x", squeezed.display())).unwrap_err();
+        assert!(error.to_string().contains("gzip"), "{error}");
+    }
+}

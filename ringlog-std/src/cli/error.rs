@@ -1,0 +1,129 @@
+//! How a command ends.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::feed::FeedError;
+use super::print::tell;
+use crate::event::RecordError;
+
+/// A command that did what it was asked to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// Nothing is missing.
+    Clean,
+    /// Done, but events are missing from the input or the log, and it was said which.
+    Loss,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Clean => Self::SUCCESS,
+            Outcome::Loss => Self::from(3),
+        }
+    }
+}
+
+/// The I/O error in an error of the CSV crate, of the kind that it had.
+pub(crate) fn csv_io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// A command that could not do what it was asked to.
+#[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
+pub(crate) enum CliError {
+    /// The command line is wrong, or asks for help.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// The command line cannot be done.
+    #[error("{0}")]
+    Usage(String),
+    /// Standard output or error is gone or full.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    /// Signals cannot be handled, so that nothing could end the program cleanly.
+    #[error("cannot handle signals: {0}")]
+    Signals(io::Error),
+    /// A file or folder could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The input could not be read.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A file or folder is no log.
+    #[error("{}: {problem}", path.display())]
+    NotALog {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// A record of a log is damaged.
+    #[error("{}: {error}; what is before it can be read with `ringlog cat`", path.display())]
+    Damage {
+        /// The log file.
+        path: PathBuf,
+        /// Which record, and how.
+        error: RecordError,
+    },
+    /// A log file does not go on where the one before ended.
+    #[error("{}: begins with record {found}, but the file before ends before record {expected}: is one missing?", path.display())]
+    Missing {
+        /// The log file that follows.
+        path: PathBuf,
+        /// Sequence that it should begin with.
+        expected: u64,
+        /// Sequence that it begins with.
+        found: u64,
+    },
+    /// What arrived is not what was sent.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+impl CliError {
+    /// For `map_err` on an operation with a path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether bytes of a log are wrong, as opposed to bytes that could not be had.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damage { .. } | Self::Missing { .. })
+    }
+
+    /// Says what went wrong on standard error, and gives the exit code.
+    pub(crate) fn report(&self, program: &str) -> ExitCode {
+        match self {
+            Self::Arguments(error) => {
+                // Help and version are no errors, and go to standard output.
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+            // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Usage(_) => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::from(2)
+            }
+            _ => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Chunks of bytes from a file, or from something that may keep a reader waiting.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+const CHUNK_BYTES: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What a source has to give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fill {
+    /// The chunk was replaced by new bytes.
+    Bytes,
+    /// Nothing at the moment.
+    Idle,
+    /// There will be no more.
+    End,
+}
+
+/// Bytes, a chunk at a time, without ever waiting for long.
+#[derive(Debug)]
+pub(crate) enum ByteSource {
+    /// A regular file, read where it is needed.
+    File(File),
+    /// Standard input, a pipe or a device. Reading those may block for ever, so that another thread does.
+    Thread(Receiver<io::Result<Vec<u8>>>),
+}
+
+impl ByteSource {
+    /// Opens a file; a named pipe is opened without waiting for its writer.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if metadata.is_file() {
+            return File::open(path).map(Self::File);
+        }
+        let path = PathBuf::from(path);
+        Self::read_by_thread(move || File::open(path))
+    }
+
+    /// Standard input.
+    pub(crate) fn stdin() -> io::Result<Self> {
+        Self::read_by_thread(|| Ok(io::stdin().lock()))
+    }
+
+    fn read_by_thread<R: Read>(open: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<Self> {
+        let (sender, receiver) = sync_channel(4);
+        // Never joined: it may be blocked in `read` when the program ends, and holds nothing of value.
+        thread::Builder::new().name("ringlog-input".into()).spawn(move || match open() {
+            Ok(reader) => send_chunks(reader, &sender),
+            Err(error) => drop(sender.send(Err(error))),
+        })?;
+        Ok(Self::Thread(receiver))
+    }
+
+    /// Replaces `chunk` by the next bytes.
+    pub(crate) fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<Fill> {
+        match self {
+            Self::File(file) => {
+                chunk.resize(CHUNK_BYTES, 0);
+                let read = read_some(file, chunk)?;
+                chunk.truncate(read);
+                Ok(if read == 0 { Fill::End } else { Fill::Bytes })
+            }
+            Self::Thread(receiver) => match receiver.recv_timeout(PATIENCE) {
+                Ok(bytes) => {
+                    *chunk = bytes?;
+                    Ok(Fill::Bytes)
+                }
+                Err(RecvTimeoutError::Timeout) => Ok(Fill::Idle),
+                Err(RecvTimeoutError::Disconnected) => Ok(Fill::End),
+            },
+        }
+    }
+}
+
+fn send_chunks(mut reader: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let read = read_some(&mut reader, &mut chunk);
+        let is_last = !matches!(read, Ok(bytes) if bytes > 0);
+        let message = read.map(|bytes| {
+            chunk.truncate(bytes);
+            chunk
+        });
+        // The end is told by hanging up.
+        let worth_telling = !is_last || message.is_err();
+        if (worth_telling && sender.send(message).is_err()) || is_last {
+            return;
+        }
+    }
+}
+
+fn read_some(reader: &mut impl Read, chunk: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

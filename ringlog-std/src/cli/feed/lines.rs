@@ -1,0 +1,163 @@
+//! A line is an event.
+
+use std::path::Path;
+
+use super::bytes::{ByteSource, Fill};
+use super::{Feed, FeedError, Next, Skip};
+use crate::cli::text::unix_now;
+use crate::event::MAX_PAYLOAD;
+
+/// Gives each line without its `\n` as an event, stamped with the time at which it was read.
+///
+/// A carriage return in front of the `\n` stays in the payload: lines come back byte for byte. A line
+/// that is longer than a payload can be is skipped and reported, and takes no more memory than others.
+#[derive(Debug)]
+pub(crate) struct LineFeed {
+    name: String,
+    source: ByteSource,
+    event_type: u8,
+    chunk: Vec<u8>,
+    chunk_at: usize,
+    line: Vec<u8>,
+    line_offset: u64,
+    line_bytes: u64,
+}
+
+impl LineFeed {
+    /// Lines of a file.
+    pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
+        let name = path.display().to_string();
+        match ByteSource::open(path) {
+            Ok(source) => Ok(Self::new(name, source, event_type)),
+            Err(source) => Err(FeedError::Io { action: "open", what: name, source }),
+        }
+    }
+
+    /// Lines of the standard input.
+    pub(crate) fn stdin() -> Result<Self, FeedError> {
+        let name = String::from("standard input");
+        match ByteSource::stdin() {
+            Ok(source) => Ok(Self::new(name, source, 0)),
+            Err(source) => Err(FeedError::Io { action: "read", what: name, source }),
+        }
+    }
+
+    fn new(name: String, source: ByteSource, event_type: u8) -> Self {
+        Self {
+            name,
+            source,
+            event_type,
+            chunk: Vec::new(),
+            chunk_at: 0,
+            line: Vec::new(),
+            line_offset: 0,
+            line_bytes: 0,
+        }
+    }
+
+    /// Takes bytes up to the end of the line or of the chunk; whether the line ended.
+    fn take_from_chunk(&mut self) -> bool {
+        let rest = self.chunk.get(self.chunk_at..).unwrap_or_default();
+        let newline = rest.iter().position(|&byte| byte == b'\n');
+        let part = newline.map_or(rest, |at| rest.split_at(at).0);
+        let room = MAX_PAYLOAD.saturating_sub(self.line.len());
+        self.line.extend_from_slice(part.get(..room).unwrap_or(part));
+        self.line_bytes += part.len() as u64;
+        self.chunk_at += part.len() + usize::from(newline.is_some());
+        newline.is_some()
+    }
+
+    fn finish_line(&mut self, payload: &mut Vec<u8>, newline_bytes: u64) -> Next {
+        let (offset, bytes) = (self.line_offset, self.line_bytes);
+        self.line_offset += bytes + newline_bytes;
+        self.line_bytes = 0;
+        payload.clear();
+        std::mem::swap(payload, &mut self.line);
+        if bytes <= MAX_PAYLOAD as u64 {
+            return Next::Event { timestamp: unix_now(), event_type: self.event_type };
+        }
+        let what = format!("line of {bytes} bytes, at most {MAX_PAYLOAD} fit into an event");
+        Next::Skipped(Skip { offset, what })
+    }
+}
+
+impl Feed for LineFeed {
+    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+        loop {
+            if self.take_from_chunk() {
+                return Ok(self.finish_line(payload, 1));
+            }
+            self.chunk_at = 0;
+            self.chunk.clear();
+            match self.source.fill(&mut self.chunk) {
+                Ok(Fill::Bytes) => {}
+                Ok(Fill::Idle) => return Ok(Next::Idle),
+                // The last line may lack its newline.
+                Ok(Fill::End) if self.line_bytes > 0 => return Ok(self.finish_line(payload, 0)),
+                Ok(Fill::End) => return Ok(Next::End),
+                Err(source) => return Err(FeedError::Io { action: "read", what: self.name.clone(), source }),
+            }
+        }
+    }
+
+    fn read_bytes(&self) -> u64 {
+        self.line_offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn all(input: &[u8]) -> (Vec<Vec<u8>>, Vec<Skip>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(input).unwrap();
+        let mut feed = LineFeed::open(file.path(), 9).unwrap();
+        let (mut events, mut skips, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            match feed.next_event(&mut payload).unwrap() {
+                Next::Event { event_type, .. } => {
+                    assert_eq!(event_type, 9);
+                    events.push(payload.clone());
+                }
+                Next::Skipped(skip) => skips.push(skip),
+                Next::Idle => panic!("a file is never idle"),
+                Next::End => break,
+            }
+        }
+        assert_eq!(feed.read_bytes(), input.len() as u64);
+        (events, skips)
+    }
+
+    #[test]
+    fn lines_keep_every_byte_but_the_newline() {
+        assert_eq!(all(b"").0, Vec::<Vec<u8>>::new());
+        assert_eq!(all(b"\n").0, [b""]);
+        assert_eq!(all(b"a\n\n\xFF\0b\r\nlast").0, [&b"a"[..], b"", b"\xFF\0b\r", b"last"]);
+    }
+
+    #[test]
+    fn lines_across_chunks_are_whole() {
+        let lines: Vec<Vec<u8>> = (0..500).map(|i| vec![b'x'; i * 7]).collect();
+        assert_eq!(all(&lines.join(&b'\n')).0, lines);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_reported_and_the_next_one_read() {
+        let mut input = b"ok\n".to_vec();
+        input.extend(vec![b'y'; MAX_PAYLOAD]);
+        input.push(b'\n');
+        input.extend(vec![b'z'; MAX_PAYLOAD + 1]);
+        input.extend(b"\nafter");
+        let (events, skips) = all(&input);
+        assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [2, MAX_PAYLOAD, 5]);
+        assert_eq!(skips.iter().map(|skip| skip.offset).collect::<Vec<_>>(), [3 + MAX_PAYLOAD as u64 + 1]);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = LineFeed::open(Path::new("/nonexistent/lines"), 0).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent/lines"), "{error}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Where events come from.
+
+mod bytes;
+mod demo;
+mod demo_payload;
+mod lines;
+mod udp;
+
+pub(crate) use demo::DemoFeed;
+pub(crate) use lines::LineFeed;
+pub(crate) use udp::UdpFeed;
+
+use std::io;
+use std::path::PathBuf;
+
+/// What a feed has to give.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// An event; its payload is in the buffer.
+    Event {
+        /// Nanoseconds since 1970.
+        timestamp: u64,
+        /// Its type.
+        event_type: u8,
+    },
+    /// Nothing at the moment: look for signals, then ask again.
+    Idle,
+    /// Something that cannot be an event. The feed goes on behind it.
+    Skipped(Skip),
+    /// There will be no more.
+    End,
+}
+
+/// Something in the input that did not become an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Skip {
+    /// Where it starts in the input.
+    pub(crate) offset: u64,
+    /// What it is, and why it cannot be taken.
+    pub(crate) what: String,
+}
+
+/// A source of events.
+pub(crate) trait Feed {
+    /// Gives the next event, its payload in `payload`, whose former content it replaces.
+    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError>;
+
+    /// Bytes of the input that were read so far, for a progress bar.
+    fn read_bytes(&self) -> u64 {
+        0
+    }
+
+    /// What is worth telling at the end, besides the counts.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Why a feed cannot go on.
+#[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
+pub(crate) enum FeedError {
+    /// The input could not be opened, bound or read.
+    #[error("cannot {action} {what}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or address.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The input is not what it should be.
+    #[error("{}: at byte {offset}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}

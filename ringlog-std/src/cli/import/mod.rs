@@ -1,0 +1,13 @@
+//! Recorded files as feeds.
+
+mod guess;
+mod pcap;
+mod pcap_time;
+mod pcapng;
+mod ticks;
+mod time_column;
+
+pub(crate) use guess::{Format, Guess, guess};
+pub(crate) use pcap::PcapFeed;
+pub(crate) use ticks::TickFeed;
+pub(crate) use time_column::{TimeOptions, TimeUnit};

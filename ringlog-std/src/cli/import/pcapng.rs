@@ -1,0 +1,225 @@
+//! The blocks of a pcapng section.
+
+use pcap_parser::pcapng::{
+    Block, EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, SimplePacketBlock, parse_block_be,
+    parse_block_le,
+};
+use pcap_parser::traits::PcapNGPacketBlock;
+
+use super::pcap::{Found, word_at};
+use super::pcap_time::TimeUnit;
+
+const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
+/// The packet block of the format's first drafts.
+const OBSOLETE_PACKET_BLOCK: u32 = 2;
+
+/// The byte order of the section that a block begins; `None` if it begins none.
+pub(super) fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
+    [false, true].into_iter().find(|&is_big_endian| word_at(head, 8, is_big_endian) == BYTE_ORDER_MAGIC)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Interface {
+    /// `None` where the file gives a unit that cannot be.
+    unit: Option<TimeUnit>,
+    snap_bytes: u32,
+}
+
+/// What the blocks of a section said so far about those that follow.
+#[derive(Debug)]
+pub(super) struct Section {
+    is_big_endian: bool,
+    interfaces: Vec<Interface>,
+    timestamp: u64,
+    packets_without_time: u64,
+}
+
+impl Section {
+    /// A section of which nothing is known yet.
+    pub(super) fn new(is_big_endian: bool) -> Self {
+        Self { is_big_endian, interfaces: Vec::new(), timestamp: 0, packets_without_time: 0 }
+    }
+
+    /// Begins the next section, whose interfaces are its own.
+    pub(super) fn restart(&mut self, is_big_endian: bool) {
+        self.is_big_endian = is_big_endian;
+        self.interfaces.clear();
+    }
+
+    /// The byte order of its numbers.
+    pub(super) fn is_big_endian(&self) -> bool {
+        self.is_big_endian
+    }
+
+    /// What to tell at the end.
+    pub(super) fn note(&self) -> Option<String> {
+        (self.packets_without_time > 0).then(|| {
+            format!(
+                "{} packets came without a time and took that of the packet before",
+                self.packets_without_time
+            )
+        })
+    }
+
+    /// Takes one whole block apart.
+    pub(super) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
+        let parse = if self.is_big_endian { parse_block_be } else { parse_block_le };
+        match parse(block) {
+            Ok((_, Block::InterfaceDescription(interface))) => {
+                self.interfaces.push(self.read_interface(&interface));
+                Found::Nothing
+            }
+            Ok((_, Block::EnhancedPacket(packet))) => self.take_packet(&packet, payload),
+            Ok((_, Block::SimplePacket(packet))) => self.take_simple_packet(&packet, payload),
+            Ok((_, other)) if other.magic() == OBSOLETE_PACKET_BLOCK => {
+                Found::Unusable("packet in an obsolete block; rewrite the file with editcap".into())
+            }
+            Ok(_) => Found::Nothing,
+            Err(_) => {
+                let block_type = word_at(block, 0, self.is_big_endian);
+                Found::Unusable(format!("damaged block of type {block_type:#x}, {} bytes", block.len()))
+            }
+        }
+    }
+
+    fn read_interface(&self, block: &InterfaceDescriptionBlock<'_>) -> Interface {
+        // The parser reads this option as little-endian in any section.
+        let offset = block.options.iter().find(|option| option.code == OptionCode::IfTsoffset);
+        let offset_seconds = match offset.and_then(|option| option.value().first_chunk()) {
+            Some(bytes) if self.is_big_endian => i64::from_be_bytes(*bytes),
+            Some(bytes) => i64::from_le_bytes(*bytes),
+            None => 0,
+        };
+        Interface {
+            unit: TimeUnit::from_options(block.if_tsresol, offset_seconds),
+            snap_bytes: block.snaplen,
+        }
+    }
+
+    fn take_packet(&mut self, packet: &EnhancedPacketBlock<'_>, payload: &mut Vec<u8>) -> Found {
+        let Some(interface) = self.interfaces.get(packet.if_id as usize) else {
+            return Found::Unusable(format!("packet of an interface {} that is not described", packet.if_id));
+        };
+        let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
+        let Some(timestamp) = interface.unit.and_then(|unit| unit.to_nanos(units)) else {
+            return Found::Unusable(format!("packet with an impossible time of {units} units"));
+        };
+        self.timestamp = timestamp;
+        payload.clear();
+        payload.extend_from_slice(packet.packet_data());
+        Found::Packet { timestamp, original_bytes: packet.origlen }
+    }
+
+    fn take_simple_packet(&mut self, packet: &SimplePacketBlock<'_>, payload: &mut Vec<u8>) -> Found {
+        let Some(interface) = self.interfaces.first() else {
+            return Found::Unusable("packet of an interface that is not described".into());
+        };
+        let captured = match interface.snap_bytes {
+            0 => packet.origlen,
+            snap_bytes => packet.origlen.min(snap_bytes),
+        };
+        let Some(data) = packet.raw_packet_data().get(..captured as usize) else {
+            return Found::Unusable(format!("packet of {captured} bytes in a shorter block"));
+        };
+        payload.clear();
+        payload.extend_from_slice(data);
+        self.packets_without_time += 1;
+        Found::Packet { timestamp: self.timestamp, original_bytes: packet.origlen }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(block_type: u32, body: &[u8], big: bool) -> Vec<u8> {
+        let word = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let length = word(body.len() as u32 + 12);
+        [&word(block_type)[..], &length, body, &length].concat()
+    }
+
+    fn words(values: &[u32], big: bool) -> Vec<u8> {
+        values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect()
+    }
+
+    fn short(value: u16, big: bool) -> [u8; 2] {
+        if big { value.to_be_bytes() } else { value.to_le_bytes() }
+    }
+
+    /// Ethernet, with the unit 10^-9 and an offset of 100 s.
+    fn interface(snap_bytes: u32, big: bool) -> Vec<u8> {
+        let mut body = [short(1, big), short(0, big)].concat();
+        body.extend(words(&[snap_bytes], big));
+        body.extend([short(9, big), short(1, big)].concat());
+        body.extend([9, 0, 0, 0]);
+        body.extend([short(14, big), short(8, big)].concat());
+        body.extend(if big { 100_i64.to_be_bytes() } else { 100_i64.to_le_bytes() });
+        body.extend([0; 4]);
+        block(1, &body, big)
+    }
+
+    fn enhanced(interface: u32, nanos: u64, data: &[u8], big: bool) -> Vec<u8> {
+        let length = data.len() as u32;
+        let mut body = words(&[interface, (nanos >> 32) as u32, nanos as u32, length, length + 5], big);
+        body.extend(data);
+        body.resize(body.len().next_multiple_of(4), 0);
+        block(6, &body, big)
+    }
+
+    #[test]
+    fn packets_of_both_byte_orders_keep_nanoseconds_and_offset() {
+        for big in [false, true] {
+            let mut section = Section::new(big);
+            let mut payload = Vec::new();
+            assert_eq!(section.take_block(&interface(0, big), &mut payload), Found::Nothing);
+            let found = section.take_block(&enhanced(0, 5_000_000_001, b"packet", big), &mut payload);
+            assert_eq!(found, Found::Packet { timestamp: 105_000_000_001, original_bytes: 11 });
+            assert_eq!(payload, b"packet");
+        }
+    }
+
+    #[test]
+    fn simple_packets_are_cut_at_the_snap_length_and_take_the_last_time() {
+        let mut section = Section::new(false);
+        let mut payload = Vec::new();
+        section.take_block(&interface(6, false), &mut payload);
+        section.take_block(&enhanced(0, 1, b"x", false), &mut payload);
+        let mut body = words(&[1500], false);
+        body.extend(b"sixsix\0\0");
+        let found = section.take_block(&block(3, &body, false), &mut payload);
+        assert_eq!(found, Found::Packet { timestamp: 100_000_000_001, original_bytes: 1500 });
+        assert_eq!(payload, b"sixsix");
+        assert!(section.note().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_an_event_is_told() {
+        let mut section = Section::new(false);
+        let mut payload = Vec::new();
+        let unusable = |found| matches!(found, Found::Unusable(_));
+        assert!(unusable(section.take_block(&enhanced(0, 1, b"x", false), &mut payload)));
+        section.take_block(&interface(0, false), &mut payload);
+        assert!(unusable(section.take_block(&enhanced(1, 1, b"x", false), &mut payload)));
+        assert!(unusable(section.take_block(&block(OBSOLETE_PACKET_BLOCK, &[0; 20], false), &mut payload)));
+        let mut damaged = enhanced(0, 1, b"x", false);
+        damaged[20] = 200;
+        assert!(unusable(section.take_block(&damaged, &mut payload)));
+    }
+
+    #[test]
+    fn no_block_panics_whatever_its_bytes() {
+        let mut state = 1_u64;
+        for round in 0..20_000 {
+            let mut bytes =
+                if round % 2 == 0 { enhanced(0, 1, &[3; 40], false) } else { interface(9, false) };
+            for _ in 0..3 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = (state >> 20) as u8;
+            }
+            let mut section = Section::new(round % 4 == 3);
+            section.take_block(&interface(0, false), &mut Vec::new());
+            section.take_block(&bytes, &mut Vec::new());
+        }
+    }
+}

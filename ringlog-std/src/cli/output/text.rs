@@ -1,0 +1,35 @@
+//! Lines for people.
+
+use std::io::{self, Write};
+
+use super::{gap_words, hexadecimal, printable};
+use crate::cli::text::moment;
+use crate::event::{ClockKind, Event};
+
+const SHOWN_BYTES: usize = 32;
+
+/// Writes one line.
+pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
+    let header = &event.header;
+    let time = moment(header.timestamp, clock);
+    if let Some(gap) = event.gap() {
+        return writeln!(out, "{:>10}  {time}  GAP  {}", event.sequence, gap_words(&gap));
+    }
+    write!(
+        out,
+        "{:>10}  {time}  type {:>3}  {:>5} B  ",
+        event.sequence, header.event_type, header.payload_len
+    )?;
+    if header.user_flags() != 0 {
+        write!(out, "flags {:x}  ", header.user_flags())?;
+    }
+    write_payload(out, event.payload)
+}
+
+fn write_payload(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
+    match (printable(payload), payload.split_at_checked(SHOWN_BYTES)) {
+        (Some(text), _) => writeln!(out, "{text}"),
+        (None, Some((shown, rest))) if !rest.is_empty() => writeln!(out, "0x{}...", hexadecimal(shown)),
+        (None, _) => writeln!(out, "0x{}", hexadecimal(payload)),
+    }
+}

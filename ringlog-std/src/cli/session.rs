@@ -1,0 +1,175 @@
+//! One run of recording: from a feed through the ring into the log, then the log read back.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::error::{CliError, Outcome};
+use super::feed::Feed;
+use super::pace::Pace;
+use super::pump::{Ended, Limits, Progress, pump};
+use super::recording::{ReadBack, Recording};
+use super::status::Status;
+use super::tally::Tally;
+use super::text::{command_line, grouped, path_word, size};
+
+/// What is to be recorded, and where to.
+pub(crate) struct Plan<'a> {
+    pub(crate) feed: &'a mut dyn Feed,
+    pub(crate) pace: Pace,
+    pub(crate) limits: Limits,
+    pub(crate) log: PathBuf,
+    pub(crate) ring_bytes: usize,
+    pub(crate) status: Status,
+}
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Session {
+    log: String,
+    /// Events that the feed gave to the ring.
+    produced: u64,
+    /// What of them stands in the log, counted by reading it back.
+    #[serde(flatten)]
+    tally: Tally,
+    /// Pieces of the input that could not become events.
+    skipped: u64,
+    seconds: f64,
+    events_per_second: f64,
+    bytes_per_second: f64,
+    ended: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// What to type next.
+    next: String,
+    #[serde(skip)]
+    notes: Vec<String>,
+    /// The first events of this run, as `cat` shows them.
+    #[serde(skip)]
+    sample: String,
+    #[serde(skip)]
+    was_interrupted: bool,
+    #[serde(skip)]
+    failure: Option<CliError>,
+}
+
+/// Records until something ends it, then reads back what was written.
+///
+/// An input that turns bad half-way does not take away what was recorded before it: that is in the session,
+/// and so is the error.
+pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
+    let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
+    let recorded = recording.finish()?;
+    let elapsed = started.elapsed();
+    let mut session = Session::new(&plan.log, progress, recorded.read_back()?, elapsed);
+    session.notes = plan.feed.notes();
+    session.ended_by(ended);
+    session.check()?;
+    Ok(session)
+}
+
+impl Session {
+    fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
+        let ReadBack { mut tally, sample } = read_back;
+        let seconds = elapsed.as_secs_f64();
+        tally.name_times(crate::event::ClockKind::UnixNanos);
+        Self {
+            log: log.display().to_string(),
+            produced: progress.events,
+            skipped: progress.skipped,
+            seconds,
+            events_per_second: tally.events as f64 / seconds,
+            bytes_per_second: tally.bytes as f64 / seconds,
+            ended: String::new(),
+            error: None,
+            next: next_command(log, &tally),
+            tally,
+            notes: Vec::new(),
+            sample,
+            was_interrupted: false,
+            failure: None,
+        }
+    }
+
+    fn ended_by(&mut self, ended: Result<Ended, CliError>) {
+        match ended {
+            Ok(ended) => {
+                self.ended = ended.to_string();
+                self.was_interrupted = ended == Ended::Signal;
+            }
+            Err(error) => {
+                self.ended = "an error".into();
+                self.error = Some(error.to_string());
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// Whether somebody stopped it before its feed ended.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.was_interrupted
+    }
+
+    fn check(&self) -> Result<(), CliError> {
+        let Tally { events, lost, gaps_of_unknown_count, .. } = self.tally;
+        if self.produced == events + lost || gaps_of_unknown_count > 0 {
+            return Ok(());
+        }
+        Err(CliError::Mismatch(format!(
+            "{} events were produced, but {} holds {events} of them and says that {lost} are lost; \
+             keep the log and report this",
+            self.produced, self.log
+        )))
+    }
+
+    /// Gives the failure of the input, if there was one, or else how complete the recording is.
+    pub(crate) fn outcome(self) -> Result<Outcome, CliError> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None if self.skipped > 0 || self.tally.has_loss() => Ok(Outcome::Loss),
+            None => Ok(Outcome::Clean),
+        }
+    }
+
+    /// The run in words.
+    pub(crate) fn words(&self, what: &str) -> String {
+        let mut text = format!(
+            "{what} {} events in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
+            grouped(self.tally.events),
+            self.seconds,
+            grouped(self.events_per_second as u64),
+            size(self.tally.bytes),
+            self.tally.lost_words(),
+            self.ended,
+        );
+        text += &format!("checked: all of them were read back from {}\n{}", self.log, self.sample);
+        if self.skipped > 0 {
+            text +=
+                &format!("skipped: {} pieces of the input that cannot be events\n", grouped(self.skipped));
+        }
+        for note in &self.notes {
+            text += &format!("note: {note}\n");
+        }
+        text + &format!("to see more:\n  {}\n", self.next)
+    }
+}
+
+fn next_command(log: &Path, tally: &Tally) -> String {
+    let first = tally.first_sequence.unwrap_or(0).to_string();
+    let log = path_word(log);
+    let mut words = vec!["cat", &*log];
+    if first != "0" {
+        words.extend(["--from-seq", &first]);
+    }
+    words.extend(["--limit", "5"]);
+    command_line(&program(), &words)
+}
+
+/// The program as it was started.
+fn program() -> String {
+    std::env::args_os().next().map_or_else(|| "ringlog".into(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,71 @@
+//! Reading a whole log and saying what is in it.
+
+use std::path::Path;
+
+use super::error::CliError;
+use super::source::{LogSource, SegmentLine};
+use super::tally::Tally;
+use super::text::{clock_name, grouped, size};
+
+/// What a log holds, up to its end or to the first record that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    pub(crate) tally: Tally,
+    pub(crate) segments: Vec<SegmentLine>,
+    pub(crate) clock: String,
+    /// Why reading ended before the log did.
+    pub(crate) problem: Option<CliError>,
+}
+
+impl Survey {
+    /// Reads and checks every record.
+    pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
+        let source = LogSource::open(path)?;
+        Ok(Self::read(source))
+    }
+
+    fn read(mut source: LogSource) -> Self {
+        let mut tally = Tally::default();
+        let problem = loop {
+            match source.next_event() {
+                Ok(Some(event)) => tally.add(&event),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        tally.name_times(source.clock());
+        Self { tally, segments: source.segments(), clock: clock_name(source.clock()), problem }
+    }
+
+    /// The contents in words, one line each.
+    pub(crate) fn print(&self, log: &Path) -> String {
+        let tally = &self.tally;
+        let moment = |timestamp: Option<u64>, date: &Option<String>| match (date, timestamp) {
+            (Some(date), _) => date.clone(),
+            (None, Some(timestamp)) => timestamp.to_string(),
+            (None, None) => "none".into(),
+        };
+        let mut text = format!("log      {}\n", log.display());
+        text += &format!("events   {}\n", grouped(tally.events));
+        text += &format!("lost     {}\n", tally.lost_words());
+        text += &format!(
+            "bytes    {} in records, {} of them payload\n",
+            size(tally.bytes),
+            size(tally.payload_bytes)
+        );
+        text += &format!("first    {}\n", moment(tally.first_timestamp, &tally.first_time));
+        text += &format!("last     {}\n", moment(tally.last_timestamp, &tally.last_time));
+        text += &format!("clock    {}\n", self.clock);
+        text += &format!("types    {}\n", types_words(tally));
+        for (segment, at) in self.segments.iter().zip(0..) {
+            text += &format!("{}{segment}\n", if at == 0 { "files    " } else { "         " });
+        }
+        text
+    }
+}
+
+fn types_words(tally: &Tally) -> String {
+    let words: Vec<String> =
+        tally.types.iter().map(|(event_type, count)| format!("{event_type}: {}", grouped(*count))).collect();
+    if words.is_empty() { "none".into() } else { words.join("  ") }
+}

@@ -1,0 +1,125 @@
+//! Counting what is in a log.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::text::rfc3339;
+use crate::event::{ClockKind, Event};
+
+/// What the records of a log, or of a part of it, add up to.
+///
+/// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) events: u64,
+    pub(crate) lost: u64,
+    pub(crate) gaps: u64,
+    /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
+    pub(crate) gaps_of_unknown_count: u64,
+    /// Bytes of all records, with headers and padding.
+    pub(crate) bytes: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) first_timestamp: Option<u64>,
+    pub(crate) last_timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_time: Option<String>,
+    pub(crate) first_sequence: Option<u64>,
+    pub(crate) last_sequence: Option<u64>,
+    /// How many events of each type.
+    pub(crate) types: BTreeMap<u8, u64>,
+    /// How many events were lost for each reason.
+    pub(crate) lost_by_reason: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Counts one record.
+    pub(crate) fn add(&mut self, event: &Event<'_>) {
+        self.bytes += event.header.stride() as u64;
+        self.first_sequence.get_or_insert(event.sequence);
+        self.last_sequence = Some(event.sequence);
+        if let Some(gap) = event.gap() {
+            self.gaps += 1;
+            self.gaps_of_unknown_count += u64::from(gap.count == 0);
+            self.lost = self.lost.saturating_add(gap.count);
+            *self.lost_by_reason.entry(gap.reason.to_string()).or_default() += gap.count;
+            return;
+        }
+        self.events += 1;
+        self.payload_bytes += event.payload.len() as u64;
+        self.first_timestamp.get_or_insert(event.header.timestamp);
+        self.last_timestamp = Some(event.header.timestamp);
+        *self.types.entry(event.header.event_type).or_default() += 1;
+    }
+
+    /// Adds dates to the timestamps where the clock has dates.
+    pub(crate) fn name_times(&mut self, clock: ClockKind) {
+        let date = |timestamp: Option<u64>| match clock {
+            ClockKind::UnixNanos => timestamp.and_then(rfc3339),
+            _ => None,
+        };
+        self.first_time = date(self.first_timestamp);
+        self.last_time = date(self.last_timestamp);
+    }
+
+    /// Whether events are missing.
+    pub(crate) fn has_loss(&self) -> bool {
+        self.gaps > 0
+    }
+
+    /// The loss in words.
+    pub(crate) fn lost_words(&self) -> String {
+        use super::text::grouped;
+        let gaps = if self.gaps == 1 { "gap" } else { "gaps" };
+        match (self.gaps, self.gaps_of_unknown_count) {
+            (0, _) => "0".into(),
+            (all, 0) => format!("{} in {} {gaps}", grouped(self.lost), grouped(all)),
+            (all, unknown) => format!(
+                "at least {} in {} {gaps}, of which {} tell no count",
+                grouped(self.lost),
+                grouped(all),
+                grouped(unknown)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventHeader, Gap, GapReason};
+
+    fn tally(records: &[(EventHeader, Vec<u8>)]) -> Tally {
+        let mut tally = Tally::default();
+        for ((header, payload), sequence) in records.iter().zip(5..) {
+            tally.add(&Event { header: *header, payload, sequence, offset: 0 });
+        }
+        tally
+    }
+
+    fn gap(count: u64) -> (EventHeader, Vec<u8>) {
+        (Gap::header(1), Gap::new(GapReason::RingFull, count).to_payload().to_vec())
+    }
+
+    #[test]
+    fn events_gaps_and_losses_are_three_things() {
+        let event = |timestamp, event_type| (EventHeader::new(timestamp, event_type, 3), vec![1, 2, 3]);
+        let sum = tally(&[gap(4), event(20, 1), event(30, 1), gap(2), event(40, 9)]);
+        assert_eq!((sum.events, sum.gaps, sum.lost, sum.gaps_of_unknown_count), (3, 2, 6, 0));
+        assert_eq!((sum.bytes, sum.payload_bytes), (2 * 32 + 3 * 24, 9));
+        assert_eq!((sum.first_timestamp, sum.last_timestamp), (Some(20), Some(40)));
+        assert_eq!((sum.first_sequence, sum.last_sequence), (Some(5), Some(9)));
+        assert_eq!(sum.types, BTreeMap::from([(1, 2), (9, 1)]));
+        assert_eq!(sum.lost_words(), "6 in 2 gaps");
+    }
+
+    #[test]
+    fn a_gap_of_unknown_count_makes_the_loss_a_lower_bound() {
+        let sum = tally(&[gap(4), gap(0)]);
+        assert!(sum.has_loss());
+        assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, of which 1 tell no count");
+        assert_eq!(tally(&[]).lost_words(), "0");
+    }
+}

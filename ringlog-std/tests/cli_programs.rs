@@ -1,0 +1,15 @@
+//! The programs `ringlog` and `stress`, run as a user runs them.
+#![cfg(feature = "cli")]
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/import.rs"]
+mod import;
+#[path = "cli/output.rs"]
+mod output;
+#[path = "cli/serve.rs"]
+mod serve;
+#[path = "cli/stress.rs"]
+mod stress;
+#[path = "cli/support.rs"]
+mod support;
