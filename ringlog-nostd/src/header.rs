@@ -210,7 +210,7 @@ mod tests {
     fn record_len_is_the_next_multiple_of_eight() {
         for len in 0..=MAX_PAYLOAD {
             let stride = record_len(len);
-            assert!(stride % 8 == 0 && stride >= 16 + len && stride < 16 + len + 8);
+            assert!(stride.is_multiple_of(8) && stride >= 16 + len && stride < 16 + len + 8);
         }
     }
 }

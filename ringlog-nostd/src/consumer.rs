@@ -1,0 +1,216 @@
+//! The consumer's handle.
+#![forbid(unsafe_code)]
+
+use crate::control::Loss;
+use crate::ends::{Parts, ReadEnd};
+use crate::error::RingFault;
+use crate::header::EventHeader;
+use crate::run::Run;
+
+/// Reads events out of a ring. There is one for each ring.
+///
+/// Can be sent to another thread, not shared or cloned. Dropping it closes its side, which the producer may
+/// take as advice.
+///
+/// ```compile_fail
+/// fn shared<T: Sync>() {}
+/// shared::<ringlog_nostd::Consumer<'static>>();
+/// ```
+#[derive(Debug)]
+pub struct Consumer<'r, K = ()> {
+    inner: ConsumerInner<'r>,
+    _keeper: K,
+}
+
+#[derive(Debug)]
+struct ConsumerInner<'r> {
+    end: ReadEnd<'r>,
+    /// Bytes of the record at the tail that is lent by `read_event`.
+    lent: usize,
+}
+
+impl Drop for ConsumerInner<'_> {
+    fn drop(&mut self) {
+        self.end.parts().control().close_consumer();
+    }
+}
+
+impl<'r> Consumer<'r> {
+    pub(crate) fn new(parts: Parts<'r>) -> Self {
+        Self { inner: ConsumerInner { end: ReadEnd::new(parts), lent: 0 }, _keeper: () }
+    }
+
+    /// The same consumer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
+    #[must_use]
+    pub fn keep<K>(self, keeper: K) -> Consumer<'r, K> {
+        Consumer { inner: self.inner, _keeper: keeper }
+    }
+}
+
+impl<K> Consumer<'_, K> {
+    /// The next event: header by value, payload borrowed from the ring.
+    ///
+    /// The event's space goes back to the producer at the next call on this consumer that reads, or at
+    /// [`release`](Self::release). `None` where nothing is published, and in a corrupt ring: see
+    /// [`fault`](Self::fault), or use [`try_read_event`](Self::try_read_event).
+    #[inline]
+    pub fn read_event(&mut self) -> Option<(EventHeader, &[u8])> {
+        self.try_read_event().unwrap_or_default()
+    }
+
+    /// The next event, or why there will never be one.
+    ///
+    /// # Errors
+    ///
+    /// [`RingFault`] if the ring is corrupt; from then on always.
+    #[inline]
+    pub fn try_read_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        self.release();
+        let tail = self.inner.end.tail();
+        let Some((header, payload)) = self.inner.end.event(tail)? else {
+            return Ok(None);
+        };
+        self.inner.lent = header.stride();
+        Ok(Some((header, payload)))
+    }
+
+    /// Gives the event that was read last back to the producer.
+    #[inline]
+    pub fn release(&mut self) {
+        if self.inner.lent > 0 {
+            let tail = self.inner.end.tail();
+            self.inner.end.end_of_lend(tail, self.inner.lent);
+            self.inner.end.release(tail.wrapping_add(self.inner.lent));
+            self.inner.lent = 0;
+        }
+    }
+
+    /// Hands up to `limit` events to `f`, releases them all at once, and returns how many they were.
+    ///
+    /// Takes what was published when it looked, not what is added meanwhile, so it ends. If `f` panics, the
+    /// events before that one are released, and that one is the next.
+    ///
+    /// # Errors
+    ///
+    /// [`RingFault`] if the ring is corrupt. What was handed out before is released.
+    #[inline]
+    pub fn drain(
+        &mut self,
+        limit: usize,
+        mut f: impl FnMut(&EventHeader, &[u8]),
+    ) -> Result<usize, RingFault> {
+        self.release();
+        let start = self.inner.end.tail();
+        let mut left = self.inner.end.look(start)?;
+        let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };
+        let mut events = 0;
+        while left > 0 && events < limit {
+            let Some((header, payload)) = done.end.event(done.next)? else { break };
+            f(&header, payload);
+            done.next = done.next.wrapping_add(header.stride());
+            left -= header.stride();
+            events += 1;
+        }
+        Ok(events)
+    }
+
+    /// The whole records that start `skip_bytes` behind the next event, as far as they lie in one piece.
+    ///
+    /// `skip_bytes` is 0, or the sum of the lengths of runs (or records) that this gave before and that were
+    /// not released; anything else reads as a fault at best. Releases an event lent by `read_event` first.
+    ///
+    /// # Errors
+    ///
+    /// [`RingFault`] if the ring is corrupt.
+    pub fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, RingFault> {
+        self.release();
+        let tail = self.inner.end.tail();
+        let available = self.inner.end.available(tail)?;
+        if skip_bytes >= available && self.inner.end.look(tail)? <= skip_bytes {
+            return Ok(None);
+        }
+        let run = self.inner.end.run(tail.wrapping_add(skip_bytes & !7))?;
+        Ok(run.map(Run::trusted))
+    }
+
+    /// Gives the next `bytes` bytes back to the producer: whole records that [`peek_run`](Self::peek_run)
+    /// has shown. More than is published is taken as all that is known to be.
+    pub fn release_bytes(&mut self, bytes: usize) {
+        self.release();
+        let tail = self.inner.end.tail();
+        let known = self.inner.end.available(tail).unwrap_or(0);
+        let bytes = bytes.min(known);
+        if bytes > 0 {
+            self.inner.end.end_of_lend(tail, 0);
+            self.inner.end.release(tail.wrapping_add(bytes & !7));
+        }
+    }
+
+    /// Whether nothing is left to read. An event may be published the next moment; `false` stays true until
+    /// you read.
+    #[must_use]
+    pub fn is_empty(&mut self) -> bool {
+        self.unread() == 0
+    }
+
+    /// Bytes published and not read yet; more may be there the next moment. 0 in a corrupt ring.
+    #[must_use]
+    pub fn unread(&mut self) -> usize {
+        let next = self.inner.end.tail().wrapping_add(self.inner.lent);
+        self.inner.end.look(next).unwrap_or(0)
+    }
+
+    /// Whether the producer has closed. There may still be events to read: the end has come when this was
+    /// true *before* a look that found the ring empty, as in [`is_finished`](Self::is_finished).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.end.parts().control().producer_closed()
+    }
+
+    /// Whether the producer has closed and every event was read.
+    #[must_use]
+    pub fn is_finished(&mut self) -> bool {
+        self.is_closed() && self.is_empty()
+    }
+
+    /// The fault that this consumer has met, if any.
+    #[must_use]
+    pub fn fault(&self) -> Option<RingFault> {
+        self.inner.end.fault()
+    }
+
+    /// Losses of a [`LossyProducer`](crate::LossyProducer) that no GAP record tells of. Exact once
+    /// [`is_closed`](Self::is_closed) has said yes.
+    #[must_use]
+    pub fn pending_loss(&self) -> Option<Loss> {
+        self.inner.end.parts().control().loss()
+    }
+
+    /// The ring's capacity in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.inner.end.parts().geometry().capacity
+    }
+
+    /// Position of the oldest event that was not released: bytes since the ring's start, wrapping.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.inner.end.tail()
+    }
+}
+
+/// Releases what was handed out, also when the closure panics.
+struct ReleaseOnDrop<'c, 'r> {
+    end: &'c mut ReadEnd<'r>,
+    start: usize,
+    next: usize,
+}
+
+impl Drop for ReleaseOnDrop<'_, '_> {
+    fn drop(&mut self) {
+        if self.next != self.start {
+            self.end.end_of_lend(self.start, 0);
+            self.end.release(self.next);
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The two ends of a ring: the protocol on positions, and every access to the bytes between them.
+//!
+//! Unsafe lives here because safety is decided here: a byte is only touched by an end that owns it at that
+//! moment, and ownership is nothing but the two positions.
+//!
+//! # Who owns a byte
+//!
+//! Let `tail <= head <= tail + capacity` be the positions that the consumer released and the producer
+//! published. A record at position `p` of length `n <= overrun` takes the data region's bytes
+//! `index(p) .. index(p) + n`, running on into the overrun area if it starts near the end of the lap.
+//!
+//! - *Published*: records in `tail..head` belong to the consumer. It may read them; nobody writes them.
+//! - *Free*: positions in `head..tail + capacity` belong to the producer.
+//! - *No overlap*: two positions less than `capacity` apart have different indices, so a free record that
+//!   ends inside the lap shares no byte with a published one. One that straddles the end of the lap at `L`
+//!   uses the overrun area for what lies beyond `L`. The former straddler, of the lap before, reached beyond
+//!   `L - capacity`; the new one fits below `tail + capacity` and ends beyond `L`, so `tail > L - capacity`,
+//!   and as tails stand between records the former straddler is released. The bytes at the start of the lap
+//!   that a straddler leaves unused belong to nobody.
+//!
+//! The tests go through every start and every length of small rings.
+
+use crate::control::Control;
+use crate::error::{RingFault, WriteError};
+use crate::geometry::Geometry;
+use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
+use crate::record::check_stored_header;
+use crate::sync::Shadow;
+use core::ptr::NonNull;
+
+/// A ring's control words, bytes and sizes. Whoever makes one vouches for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'r> {
+    control: &'r Control,
+    data: NonNull<u8>,
+    shadow: Shadow<'r>,
+    geometry: Geometry,
+}
+
+// SAFETY: (1) `control` is shared by reference and consists of atomics. (2) `data` points to bytes that are
+// valid for 'r by the contract of `Parts::new`, and is used from one thread at a time for each role: the ends
+// are made from the parts once each, and the protocol above keeps their bytes apart.
+unsafe impl Send for Parts<'_> {}
+
+impl<'r> Parts<'r> {
+    /// Puts the parts of a ring together.
+    ///
+    /// # Safety
+    ///
+    /// - `data` is valid for reads and writes of `geometry.data_len()` initialised bytes for all of `'r`.
+    /// - `data` is 8-aligned.
+    /// - For all of `'r`, at most one [`WriteEnd`] and one [`ReadEnd`] in the world use `control` and `data`,
+    ///   and nothing else touches the bytes.
+    pub(crate) const unsafe fn new(
+        control: &'r Control,
+        data: NonNull<u8>,
+        shadow: Shadow<'r>,
+        geometry: Geometry,
+    ) -> Self {
+        Self { control, data, shadow, geometry }
+    }
+
+    #[inline]
+    pub(crate) const fn control(&self) -> &'r Control {
+        self.control
+    }
+
+    #[inline]
+    pub(crate) const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The address of the byte at `position`.
+    #[inline]
+    fn at(&self, position: usize) -> NonNull<u8> {
+        // SAFETY: an index is less than the capacity, so inside the data region.
+        unsafe { self.data.add(self.geometry.index(position)) }
+    }
+
+    #[inline]
+    fn touch_write(&self, from: usize, len: usize) {
+        self.shadow.write(self.geometry.index(from), len);
+    }
+
+    #[inline]
+    fn touch_read(&self, from: usize, len: usize) {
+        self.shadow.read(self.geometry.index(from), len);
+    }
+}
+
+/// The producer's end: writes into the free positions and publishes them.
+#[derive(Debug)]
+pub(crate) struct WriteEnd<'r> {
+    parts: Parts<'r>,
+    /// The published position; on the 8-grid, any value (it runs freely and wraps).
+    head: usize,
+    /// A tail that the consumer had at some time; `head - cached_tail <= capacity`.
+    cached_tail: usize,
+    fault: Option<RingFault>,
+}
+
+impl<'r> WriteEnd<'r> {
+    /// Goes on where the control words say. The ring's only write end, by the contract of [`Parts::new`].
+    pub(crate) fn new(parts: Parts<'r>) -> Self {
+        let head = parts.control.own_head();
+        // An empty cache: the first write looks for itself.
+        let cached_tail = head.wrapping_sub(parts.geometry.capacity);
+        Self { parts, head, cached_tail, fault: None }
+    }
+
+    #[inline]
+    pub(crate) const fn parts(&self) -> &Parts<'r> {
+        &self.parts
+    }
+
+    #[inline]
+    pub(crate) const fn head(&self) -> usize {
+        self.head
+    }
+
+    #[inline]
+    pub(crate) const fn fault(&self) -> Option<RingFault> {
+        self.fault
+    }
+
+    /// Bytes in use as of now, for a look from the producer's side.
+    pub(crate) fn used(&self) -> usize {
+        self.head.wrapping_sub(self.parts.control.foreign_tail()).min(self.parts.geometry.capacity)
+    }
+
+    /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or beyond it by records written
+    /// but not published; `stride` is at most the overrun.
+    #[inline]
+    pub(crate) fn reserve(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+        if stride <= self.free_at(at) { Ok(()) } else { self.reserve_after_look(at, stride) }
+    }
+
+    #[inline]
+    fn free_at(&self, at: usize) -> usize {
+        // Never `used + stride`: lengths are compared, not added.
+        self.parts.geometry.capacity.saturating_sub(at.wrapping_sub(self.cached_tail))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_after_look(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
+        }
+        let tail = self.parts.control.foreign_tail();
+        if !self.parts.geometry.fits(tail, self.head) {
+            let fault = RingFault::Position { own: self.head, foreign: tail };
+            self.fault = Some(fault);
+            return Err(fault.into());
+        }
+        self.cached_tail = tail;
+        if stride <= self.free_at(at) { Ok(()) } else { Err(WriteError::Full) }
+    }
+
+    /// Writes a whole record at `at`, if there is room, and returns its length. Publishes nothing.
+    ///
+    /// `header` and `payload` have been checked: same length, at most the maximum.
+    #[inline]
+    pub(crate) fn write(
+        &mut self,
+        at: usize,
+        header: &EventHeader,
+        payload: &[u8],
+    ) -> Result<usize, WriteError> {
+        debug_assert!(payload.len() <= self.parts.geometry.overrun - HEADER_LEN);
+        let stride = record_len(payload.len());
+        self.reserve(at, stride)?;
+        self.parts.touch_write(at, stride);
+        self.zero_last_word(at, stride);
+        // SAFETY: (1) `reserve` made sure that the `stride` bytes from `at` on are free, so nobody else
+        // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
+        // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
+        // `self` is borrowed mutably.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                payload.as_ptr(),
+                self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN),
+                payload.len(),
+            );
+        }
+        self.store_header(at, header);
+        Ok(stride)
+    }
+
+    /// Hands out the payload bytes of a record of `payload_len` bytes at `at`.
+    #[inline]
+    pub(crate) fn payload_mut(&mut self, at: usize, payload_len: usize) -> Result<&mut [u8], WriteError> {
+        debug_assert!(payload_len <= self.parts.geometry.overrun - HEADER_LEN);
+        let stride = record_len(payload_len);
+        self.reserve(at, stride)?;
+        self.parts.touch_write(at, stride);
+        let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
+        // SAFETY: as for `write`, (1) to (3); the bytes are initialised by the contract of `Parts::new`; the
+        // slice borrows `self` mutably, so nothing is published or written elsewhere while it lives.
+        Ok(unsafe { core::slice::from_raw_parts_mut(start, payload_len) })
+    }
+
+    /// Completes a record whose payload was filled in place: header and padding. Returns its length.
+    ///
+    /// The room was reserved by [`payload_mut`](Self::payload_mut) with at least this payload length.
+    pub(crate) fn complete(&mut self, at: usize, header: &EventHeader) -> Result<usize, WriteError> {
+        let len = header.payload_len as usize;
+        let stride = record_len(len);
+        // Whether it still fits is asked again: cheap, and nothing has to be believed.
+        let body = self.payload_mut(at, stride - HEADER_LEN)?;
+        if let Some(padding) = body.get_mut(len..) {
+            padding.fill(0);
+        }
+        self.store_header(at, header);
+        Ok(stride)
+    }
+
+    /// Publishes everything up to `head`.
+    #[inline]
+    pub(crate) fn publish(&mut self, head: usize) {
+        debug_assert!(head.wrapping_sub(self.cached_tail) <= self.parts.geometry.capacity);
+        self.head = head;
+        self.parts.control.publish_head(head);
+    }
+
+    /// Tells the model that the bytes of a claim were in use until now.
+    #[inline]
+    pub(crate) fn end_of_claim(&self, at: usize, stride: usize) {
+        self.parts.touch_write(at, stride);
+    }
+
+    /// The bytes of a record that was written at `at` and is not published: for its checksum.
+    pub(crate) fn written_mut(&mut self, at: usize, stride: usize) -> Result<&mut [u8], WriteError> {
+        self.reserve(at, stride)?;
+        // SAFETY: as in `payload_mut`, header included.
+        Ok(unsafe { core::slice::from_raw_parts_mut(self.parts.at(at).as_ptr(), stride) })
+    }
+
+    /// Zeroes the last 8 bytes of a record, which hold the padding. The payload is copied over the rest.
+    #[inline]
+    fn zero_last_word(&mut self, at: usize, stride: usize) {
+        let last = self.parts.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
+        // SAFETY: `reserve` made sure of `stride` free bytes at `at`; both are multiples of 8 and the data
+        // region is 8-aligned.
+        unsafe { last.write(0) };
+    }
+
+    #[inline]
+    fn store_header(&mut self, at: usize, header: &EventHeader) {
+        let stored = EventHeader { flags: header.flags | flags::COMMITTED, checksum: 0, ..*header };
+        let [first, second] = stored.to_words();
+        let words = [first.to_le(), second.to_le()];
+        let to = self.parts.at(at).cast::<[u64; 2]>();
+        // SAFETY: as in `zero_last_word`, for the first 16 bytes.
+        unsafe { to.write(words) };
+    }
+}
+
+/// The consumer's end: reads what is published and releases it.
+#[derive(Debug)]
+pub(crate) struct ReadEnd<'r> {
+    parts: Parts<'r>,
+    /// The released position, on the 8-grid.
+    tail: usize,
+    /// A head that the producer had at some time; `cached_head - tail <= capacity`.
+    cached_head: usize,
+    fault: Option<RingFault>,
+}
+
+impl<'r> ReadEnd<'r> {
+    /// Goes on where the control words say. The ring's only read end, by the contract of [`Parts::new`].
+    pub(crate) fn new(parts: Parts<'r>) -> Self {
+        let tail = parts.control.own_tail();
+        Self { parts, tail, cached_head: tail, fault: None }
+    }
+
+    #[inline]
+    pub(crate) const fn parts(&self) -> &Parts<'r> {
+        &self.parts
+    }
+
+    #[inline]
+    pub(crate) const fn tail(&self) -> usize {
+        self.tail
+    }
+
+    #[inline]
+    pub(crate) const fn fault(&self) -> Option<RingFault> {
+        self.fault
+    }
+
+    /// Published bytes from `at` on, as far as known; looks again when there seem to be none.
+    #[inline]
+    pub(crate) fn available(&mut self, at: usize) -> Result<usize, RingFault> {
+        let known = self.cached_head.wrapping_sub(at);
+        if known == 0 { self.look(at) } else { Ok(known) }
+    }
+
+    /// Published bytes from `at` on, after a fresh look at the producer's position.
+    #[inline]
+    pub(crate) fn look(&mut self, at: usize) -> Result<usize, RingFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let head = self.parts.control.foreign_head();
+        // Against the released tail, which is what the producer goes by, and never behind what was seen.
+        if !self.parts.geometry.fits(self.tail, head)
+            || head.wrapping_sub(self.tail) < self.cached_head.wrapping_sub(self.tail)
+        {
+            return Err(self.set_fault(RingFault::Position { own: self.tail, foreign: head }));
+        }
+        self.cached_head = head;
+        Ok(head.wrapping_sub(at))
+    }
+
+    #[cold]
+    fn set_fault(&mut self, fault: RingFault) -> RingFault {
+        self.fault = Some(fault);
+        // Nothing is available any more.
+        self.cached_head = self.tail;
+        fault
+    }
+
+    /// The header of the record at `at`, where `available` bytes are published, read once and checked.
+    #[inline]
+    fn header(&mut self, at: usize, available: usize) -> Result<EventHeader, RingFault> {
+        if available < HEADER_LEN {
+            return Err(self.set_fault(RingFault::Record { position: at }));
+        }
+        self.parts.touch_read(at, HEADER_LEN);
+        // SAFETY: 16 published bytes stand at `at`, inside the data region because the overrun is at least
+        // 32, 8-aligned, and nobody writes them while the tail is below.
+        let words = unsafe { self.parts.at(at).cast::<[u64; 2]>().read() };
+        let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
+        let stride = header.stride();
+        let bounded = stride <= available && stride <= self.parts.geometry.overrun;
+        if !bounded || check_stored_header(&header).is_err() {
+            return Err(self.set_fault(RingFault::Record { position: at }));
+        }
+        Ok(header)
+    }
+
+    /// The event at `at`, if one is published.
+    #[inline]
+    pub(crate) fn event(&mut self, at: usize) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        let available = self.available(at)?;
+        if available == 0 {
+            return Ok(None);
+        }
+        let header = self.header(at, available)?;
+        let len = header.payload_len as usize;
+        self.parts.touch_read(at, header.stride());
+        let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
+        // SAFETY: `header` made sure that the whole record is published and inside the data region; it stays
+        // until `release`, which needs `&mut self` and so waits for this borrow to end.
+        let payload = unsafe { core::slice::from_raw_parts(start, len) };
+        Ok(Some((header, payload)))
+    }
+
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice.
+    pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
+        let available = self.available(at)?;
+        let to_lap_end = self.parts.geometry.capacity - self.parts.geometry.index(at);
+        let mut len = 0;
+        // Ends at the end of the record that straddles, not at the capacity.
+        while len < available.min(to_lap_end) {
+            len += self.header(at.wrapping_add(len), available - len)?.stride();
+        }
+        if len == 0 {
+            return Ok(None);
+        }
+        self.parts.touch_read(at, len);
+        // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
+        // and that by less than the overrun; they stay until `release`, as in `event`.
+        Ok(Some(unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) }))
+    }
+
+    /// Gives everything below `to` back to the producer.
+    #[inline]
+    pub(crate) fn release(&mut self, to: usize) {
+        let released = to.wrapping_sub(self.tail);
+        debug_assert!(released <= self.cached_head.wrapping_sub(self.tail));
+        self.tail = to;
+        self.parts.control.release_tail(to);
+    }
+
+    /// Tells the model that a lent record was being read until now.
+    #[inline]
+    pub(crate) fn end_of_lend(&self, at: usize, len: usize) {
+        self.parts.touch_read(at, len);
+    }
+}

@@ -1,0 +1,115 @@
+//! The sizes of a ring and the arithmetic on its positions.
+
+use crate::error::RingError;
+use crate::gap::GAP_PAYLOAD_LEN;
+use crate::header::{HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, record_len};
+
+/// The largest capacity, in bytes: positions can then be compared without ambiguity.
+pub(crate) const MAX_CAPACITY: usize = 1 << (usize::BITS - 2);
+
+/// Capacity, overrun and largest payload of one ring, all in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Geometry {
+    /// A power of two, `overrun..=MAX_CAPACITY`.
+    pub(crate) capacity: usize,
+    /// Length of the largest record, a multiple of 8, at least 32.
+    pub(crate) overrun: usize,
+    /// `0..=min(MAX_PAYLOAD, overrun - HEADER_LEN)`.
+    pub(crate) max_payload: usize,
+}
+
+impl Geometry {
+    /// Sizes for a capacity, with the largest payload that it allows unless a smaller one is asked for.
+    pub(crate) const fn new(capacity: usize, max_payload: Option<usize>) -> Result<Self, RingError> {
+        let max_payload = match max_payload {
+            Some(asked) => asked,
+            None => default_max_payload(capacity),
+        };
+        if max_payload > MAX_PAYLOAD {
+            return Err(RingError::MaxPayload { asked: max_payload });
+        }
+        let overrun = overrun_for(max_payload);
+        if !capacity.is_power_of_two() || capacity < overrun || capacity > MAX_CAPACITY {
+            return Err(RingError::Capacity { asked: capacity, min: overrun.next_power_of_two() });
+        }
+        Ok(Self { capacity, overrun, max_payload })
+    }
+
+    /// Sizes as they stand in the control words of a ring that somebody else has made.
+    pub(crate) fn from_stored(capacity: usize, overrun: usize) -> Result<Self, RingError> {
+        let smallest = overrun_for(0);
+        if overrun < smallest || overrun > overrun_for(MAX_PAYLOAD) || !overrun.is_multiple_of(RECORD_ALIGN) {
+            return Err(RingError::Damaged);
+        }
+        let max_payload = (overrun - HEADER_LEN).min(MAX_PAYLOAD);
+        Self::new(capacity, Some(max_payload)).map_err(|_| RingError::Damaged)
+    }
+
+    /// Bytes of the data region: one lap and what its last record may reach beyond it.
+    pub(crate) const fn data_len(&self) -> usize {
+        self.capacity + self.overrun
+    }
+
+    /// Where in the data region a position stands.
+    #[inline]
+    pub(crate) fn index(&self, position: usize) -> usize {
+        debug_assert!(position.is_multiple_of(RECORD_ALIGN));
+        position & (self.capacity - 1)
+    }
+
+    /// Whether `head` can be the producer's position while the consumer's is `tail`.
+    #[inline]
+    pub(crate) const fn fits(&self, tail: usize, head: usize) -> bool {
+        let used = head.wrapping_sub(tail);
+        used <= self.capacity && (head | tail) & (RECORD_ALIGN - 1) == 0
+    }
+}
+
+/// The largest payload that a ring takes unless told otherwise.
+pub(crate) const fn default_max_payload(capacity: usize) -> usize {
+    let room = capacity.saturating_sub(HEADER_LEN);
+    if room < MAX_PAYLOAD { room } else { MAX_PAYLOAD }
+}
+
+/// Length of the largest record: a GAP record always fits, whatever the events.
+pub(crate) const fn overrun_for(max_payload: usize) -> usize {
+    record_len(if max_payload < GAP_PAYLOAD_LEN { GAP_PAYLOAD_LEN } else { max_payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capacities_that_are_refused() {
+        for bad in [0, 1, 16, 31, 33, 48, 100, MAX_CAPACITY + 1, usize::MAX] {
+            assert!(matches!(Geometry::new(bad, None), Err(RingError::Capacity { .. })), "{bad}");
+        }
+        assert!(Geometry::new(64, Some(49)).is_err());
+        assert_eq!(Geometry::new(64, Some(65_536)), Err(RingError::MaxPayload { asked: 65_536 }));
+    }
+
+    #[test]
+    fn defaults() {
+        let small = Geometry::new(64, None).unwrap();
+        assert_eq!((small.max_payload, small.overrun), (48, 64));
+        assert_eq!(Geometry::new(32, None).unwrap().max_payload, 16);
+        assert_eq!(Geometry::new(1 << 17, None).unwrap().max_payload, 65_535);
+        assert_eq!(Geometry::new(1 << 20, Some(0)).unwrap().overrun, 32);
+    }
+
+    #[test]
+    fn stored_sizes_round_trip_or_are_refused() {
+        for max_payload in 0..200 {
+            let made = Geometry::new(1024, Some(max_payload)).unwrap();
+            let found = Geometry::from_stored(made.capacity, made.overrun).unwrap();
+            assert_eq!((found.capacity, found.overrun), (made.capacity, made.overrun));
+            assert!(found.max_payload >= made.max_payload);
+        }
+        for (capacity, overrun) in
+            [(0, 32), (64, 0), (64, 24), (64, 36), (64, 128), (64, usize::MAX), (63, 32)]
+        {
+            assert_eq!(Geometry::from_stored(capacity, overrun), Err(RingError::Damaged));
+        }
+    }
+}

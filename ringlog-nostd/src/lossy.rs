@@ -1,0 +1,123 @@
+//! Losing instead of waiting, and telling so.
+#![forbid(unsafe_code)]
+
+use crate::control::Loss;
+use crate::error::WriteError;
+use crate::gap::{Gap, GapReason};
+use crate::header::EventHeader;
+use crate::producer::Producer;
+use crate::record::check_event;
+
+/// What became of an event that a [`LossyProducer`] was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// It is in the ring.
+    Written,
+    /// There was no room. It is counted, and a GAP record will say so.
+    Lost,
+}
+
+/// A producer that never waits and never loses silently.
+///
+/// An event that finds no room is counted. Before the next event that does fit, and published together
+/// with it, comes a [GAP record](Gap) with the count and the time of the first loss. So events written +
+/// counts of the GAP records = events offered, once [`flush`](Self::flush) has succeeded.
+///
+/// ```
+/// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring};
+/// let mut memory = AlignedBytes::<512>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+/// let (producer, mut consumer) = ring.split();
+/// let mut producer = producer.lossy();
+/// let mut offered = 0;
+/// while producer.write_event(&EventHeader::new(offered, 0, 0), b"") == Ok(Delivery::Written) {
+///     offered += 1;
+/// }
+/// consumer.drain(usize::MAX, |_, _| ()).unwrap();
+/// producer.write_event(&EventHeader::new(99, 0, 0), b"").unwrap();
+/// let (header, _) = consumer.read_event().unwrap();
+/// assert!(header.is_gap() && header.timestamp == offered);
+/// assert_eq!(consumer.read_event().unwrap().0.timestamp, 99);
+/// ```
+#[derive(Debug)]
+pub struct LossyProducer<'r, K = ()> {
+    producer: Producer<'r, K>,
+}
+
+impl<'r, K> LossyProducer<'r, K> {
+    pub(crate) fn new(producer: Producer<'r, K>) -> Self {
+        Self { producer }
+    }
+
+    /// Writes one event, or counts it as lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::write_event`], but never [`WriteError::Full`]. An event that is refused for another
+    /// reason is not counted as lost: it is the caller's mistake, and the caller is told.
+    #[inline]
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<Delivery, WriteError> {
+        let written = match self.producer.pending_loss() {
+            None => self.producer.write_event(header, payload),
+            Some(loss) => self.write_behind_gap(loss, header, payload),
+        };
+        match written {
+            Ok(()) => Ok(Delivery::Written),
+            Err(WriteError::Full) => {
+                self.producer.count_loss(header);
+                Ok(Delivery::Lost)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    #[cold]
+    fn write_behind_gap(
+        &mut self,
+        loss: Loss,
+        header: &EventHeader,
+        payload: &[u8],
+    ) -> Result<(), WriteError> {
+        check_event(header, payload.len(), self.producer.max_payload())?;
+        let gap = gap_of(loss);
+        if Gap::header(0).stride() + header.stride() <= self.producer.capacity() {
+            return self.producer.write_gap_and(gap, loss.first_timestamp, Some((header, payload)));
+        }
+        // The two never fit together: first the gap, and the event when that has been read.
+        self.producer.write_gap_and(gap, loss.first_timestamp, None)?;
+        self.producer.write_event(header, payload)
+    }
+
+    /// Tries to write the GAP record for what is lost so far; `true` if nothing is left to tell.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Fault`] if the ring is corrupt.
+    pub fn flush(&mut self) -> Result<bool, WriteError> {
+        let Some(loss) = self.producer.pending_loss() else {
+            return Ok(true);
+        };
+        match self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, None) {
+            Ok(()) => Ok(true),
+            Err(WriteError::Full) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Losses that no GAP record tells of yet. What is pending when the producer closes is found by the
+    /// consumer's side: see [`Consumer::pending_loss`](crate::Consumer::pending_loss).
+    #[must_use]
+    pub fn pending_loss(&self) -> Option<Loss> {
+        self.producer.pending_loss()
+    }
+
+    /// The producer that says when the ring is full. Pending losses stay pending.
+    #[must_use]
+    pub fn into_inner(self) -> Producer<'r, K> {
+        self.producer
+    }
+}
+
+fn gap_of(loss: Loss) -> Gap {
+    Gap::new(GapReason::RingFull, loss.count)
+}

@@ -1,0 +1,184 @@
+//! A ring that has not been taken apart yet, and how it is to be made.
+#![forbid(unsafe_code)]
+
+use crate::consumer::Consumer;
+use crate::control::{Birth, Control};
+use crate::ends::Parts;
+use crate::error::RingError;
+use crate::geometry::{Geometry, MAX_CAPACITY, overrun_for};
+use crate::producer::Producer;
+
+/// Bytes of memory for a ring of this capacity and largest payload: control words, one lap, overrun.
+#[must_use]
+pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
+    size_of::<Control>() + capacity + overrun_for(max_payload)
+}
+
+/// A ring over memory that lives for `'r`.
+///
+/// [`split`](Self::split) lends its two ends; [`into_ends`](Self::into_ends) gives them away.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 64)?;
+/// let (mut producer, mut consumer) = ring.split();
+///
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello").unwrap();
+/// let (header, payload) = consumer.read_event().unwrap();
+/// assert_eq!((header.event_type, payload), (7, &b"hello"[..]));
+/// # Ok::<(), ringlog_nostd::RingError>(())
+/// ```
+///
+/// While an end is out, the ring, and so its memory, is borrowed:
+///
+/// ```compile_fail
+/// # use ringlog_nostd::{AlignedBytes, Ring};
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+/// let (producer, consumer) = ring.split();
+/// let (second, _) = ring.split();
+/// drop((producer, consumer, second));
+/// ```
+#[derive(Debug)]
+pub struct Ring<'r> {
+    parts: Parts<'r>,
+    salt: Option<u32>,
+}
+
+impl<'r> Ring<'r> {
+    pub(crate) fn from_parts(parts: Parts<'r>, birth: &Birth) -> Self {
+        Self { parts, salt: birth.retained.then(|| salt_of(birth.identity)) }
+    }
+
+    pub(crate) const fn parts(&self) -> &Parts<'r> {
+        &self.parts
+    }
+
+    pub(crate) const fn salt(&self) -> Option<u32> {
+        self.salt
+    }
+
+    pub(crate) fn has_sizes_of(&self, wanted: &Geometry) -> bool {
+        let own = self.parts.geometry();
+        (own.capacity, own.overrun) == (wanted.capacity, wanted.overrun)
+    }
+
+    /// Lends the two ends, open. Events that an earlier pair left are still there.
+    #[must_use]
+    pub fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
+        self.parts.control().reopen();
+        (Producer::new(self.parts, self.salt), Consumer::new(self.parts))
+    }
+
+    /// Gives the two ends away, open.
+    #[must_use]
+    pub fn into_ends(self) -> (Producer<'r>, Consumer<'r>) {
+        self.parts.control().reopen();
+        (Producer::new(self.parts, self.salt), Consumer::new(self.parts))
+    }
+
+    /// Becomes the producer's end alone: the consumer is elsewhere, attached to the same memory.
+    #[must_use]
+    pub fn into_producer(self) -> Producer<'r> {
+        Producer::new(self.parts, self.salt)
+    }
+
+    /// Becomes the consumer's end alone: the producer is elsewhere, attached to the same memory.
+    #[must_use]
+    pub fn into_consumer(self) -> Consumer<'r> {
+        Consumer::new(self.parts)
+    }
+
+    /// The capacity in bytes.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.parts.geometry().capacity
+    }
+
+    /// The longest payload that it takes, in bytes.
+    #[must_use]
+    pub const fn max_payload(&self) -> usize {
+        self.parts.geometry().max_payload
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves go into the salt")]
+const fn salt_of(identity: u64) -> u32 {
+    identity as u32 ^ (identity >> 32) as u32
+}
+
+/// How a ring is to be made. The default takes all of the memory, and payloads up to the capacity less 16.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RingOptions {
+    /// Capacity in bytes, a power of two; `None`: the largest that fits.
+    pub capacity: Option<usize>,
+    /// The longest payload in bytes; `None`: what the capacity allows, at most 65,535.
+    pub max_payload: Option<usize>,
+    /// Tells this ring from any other: a log remembers which one it was fed from.
+    pub identity: u64,
+    /// Tells this run of the machine from any other.
+    pub boot: u64,
+    /// Position of the first event, a multiple of 8 (lower bits are ignored): the end of the log it feeds.
+    pub start: usize,
+    /// Every record carries its checksum, so that [`Ring::recover`] can tell whole ones after a reset.
+    pub retained: bool,
+}
+
+impl RingOptions {
+    pub(crate) fn birth(&self) -> Birth {
+        let Self { identity, boot, start, retained, .. } = *self;
+        Birth { identity, boot, start: start & !7, retained }
+    }
+
+    /// The sizes of a ring in `len` bytes.
+    pub(crate) fn geometry(&self, len: usize) -> Result<Geometry, RingError> {
+        let geometry = match self.capacity {
+            Some(capacity) => Geometry::new(capacity, self.max_payload)?,
+            None => self.largest(len)?,
+        };
+        let needed = required_len(geometry.capacity, geometry.max_payload);
+        if len < needed { Err(RingError::TooSmall { len, needed }) } else { Ok(geometry) }
+    }
+
+    fn largest(&self, len: usize) -> Result<Geometry, RingError> {
+        let smallest = overrun_for(self.max_payload.unwrap_or(0).min(crate::MAX_PAYLOAD)).next_power_of_two();
+        let mut best = Geometry::new(smallest, self.max_payload)?;
+        while best.capacity < MAX_CAPACITY
+            && let Ok(next) = Geometry::new(best.capacity * 2, self.max_payload)
+            && required_len(next.capacity, next.max_payload) <= len
+        {
+            best = next;
+        }
+        Ok(best)
+    }
+}
+
+/// What [`Ring::recover`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovery {
+    /// The ring goes on with this many events.
+    Recovered {
+        /// Whole records, GAP records included.
+        events: u64,
+        /// Whether records behind them were not whole and are gone.
+        cut: bool,
+    },
+    /// The ring is new and empty.
+    Fresh(Fresh),
+}
+
+/// Why [`Ring::recover`] made a new ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Fresh {
+    /// There was none: first start, or the memory was cleared.
+    NoRing,
+    /// The control words contradicted each other.
+    Damaged,
+    /// There was one whose records carry no checksums.
+    NotRetained,
+    /// There was one of other sizes.
+    OtherSizes,
+}
