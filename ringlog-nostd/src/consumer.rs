@@ -192,6 +192,12 @@ impl<K> Consumer<'_, K> {
         self.inner.end.parts().geometry().capacity
     }
 
+    /// The number that the ring was made with: see [`RingOptions::identity`](crate::RingOptions::identity).
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        self.inner.end.parts().control().identity()
+    }
+
     /// Position of the oldest event that was not released: bytes since the ring's start, wrapping.
     #[must_use]
     pub fn position(&self) -> usize {

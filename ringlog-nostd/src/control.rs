@@ -203,6 +203,10 @@ impl Control {
         Ok((geometry, Birth { identity: identity.load(), boot: boot.load(), start, retained }))
     }
 
+    pub(crate) fn identity(&self) -> u64 {
+        self.constants.identity.load()
+    }
+
     /// Both sides are open again. Only while nobody else uses the words.
     pub(crate) fn reopen(&self) {
         // ORDERING: Relaxed, both. Whoever gets a handle later gets it by a hand-over that orders this.

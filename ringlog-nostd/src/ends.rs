@@ -148,7 +148,10 @@ impl<'r> WriteEnd<'r> {
             return Err(fault.into());
         }
         let tail = self.parts.control.foreign_tail();
-        if !self.parts.geometry.fits(tail, self.head) {
+        // Never behind what was seen: records of a batch may have been written on the strength of it.
+        if !self.parts.geometry.fits(tail, self.head)
+            || self.head.wrapping_sub(tail) > self.head.wrapping_sub(self.cached_tail)
+        {
             let fault = RingFault::Position { own: self.head, foreign: tail };
             self.fault = Some(fault);
             return Err(fault.into());
@@ -379,8 +382,12 @@ impl<'r> ReadEnd<'r> {
     #[inline]
     pub(crate) fn release(&mut self, to: usize) {
         let released = to.wrapping_sub(self.tail);
-        debug_assert!(released <= self.cached_head.wrapping_sub(self.tail));
+        debug_assert!(self.fault.is_some() || released <= self.cached_head.wrapping_sub(self.tail));
         self.tail = to;
+        if self.fault.is_some() {
+            // What was lent before the fault goes back; nothing is available behind it.
+            self.cached_head = to;
+        }
         self.parts.control.release_tail(to);
     }
 

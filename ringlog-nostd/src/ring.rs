@@ -132,6 +132,26 @@ impl RingOptions {
         Birth { identity, boot, start: start & !7, retained }
     }
 
+    /// Bytes of memory that a ring of these options takes.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::Capacity`] or [`RingError::MaxPayload`]; without a capacity, the smallest is meant.
+    pub const fn required_len(&self) -> Result<usize, RingError> {
+        let capacity = match self.capacity {
+            Some(capacity) => capacity,
+            None => overrun_for(match self.max_payload {
+                Some(asked) if asked <= crate::MAX_PAYLOAD => asked,
+                _ => 0,
+            })
+            .next_power_of_two(),
+        };
+        match Geometry::new(capacity, self.max_payload) {
+            Ok(geometry) => Ok(size_of::<Control>() + geometry.data_len()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The sizes of a ring in `len` bytes.
     pub(crate) fn geometry(&self, len: usize) -> Result<Geometry, RingError> {
         let geometry = match self.capacity {

@@ -8,9 +8,9 @@
 pub(crate) use real::{AtomicUsize, Ordering, Shadow, zero_words};
 
 #[cfg(ringlog_loom)]
-pub(crate) use model::{AtomicUsize, Ordering, zero_words};
+pub use model::ShadowCell;
 #[cfg(ringlog_loom)]
-pub use model::{Shadow, ShadowCell};
+pub(crate) use model::{AtomicUsize, Ordering, Shadow, zero_words};
 
 #[cfg(not(ringlog_loom))]
 mod real {
@@ -50,11 +50,11 @@ mod model {
 
     /// One cell for each 8 bytes of the data region.
     #[derive(Clone, Copy, Debug)]
-    pub struct Shadow<'r>(&'r [ShadowCell]);
+    pub(crate) struct Shadow<'r>(&'r [ShadowCell]);
 
     impl<'r> Shadow<'r> {
         /// Shadows a data region of `cells.len() * 8` bytes.
-        pub fn new(cells: &'r [ShadowCell]) -> Self {
+        pub(crate) fn new(cells: &'r [ShadowCell]) -> Self {
             Self(cells)
         }
 

@@ -1,1 +1,10 @@
-//! Placeholder.
+//! From a source of events to everything that wants them.
+
+mod dispatcher;
+mod source;
+mod statistics;
+
+pub use dispatcher::{DrainError, Drained, EventDispatcher};
+pub use ringlog_nostd::{EventConsumer, Run};
+pub use source::{EventSource, SourceError, SourceId};
+pub use statistics::ConsumerStatistics;

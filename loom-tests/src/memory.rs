@@ -1,0 +1,88 @@
+//! Rings whose two ends can move into the model's threads.
+//!
+//! Unsafe because each end holds on to the memory that it points into.
+
+use ringlog_nostd::{
+    Consumer, GAP_PAYLOAD_LEN, ModelControl, Producer, Ring, RingOptions, ShadowCell, record_len,
+};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The producer's end of a model ring.
+pub type ModelProducer = Producer<'static, Arc<Memory>>;
+
+/// The consumer's end of a model ring.
+pub type ModelConsumer = Consumer<'static, Arc<Memory>>;
+
+/// What a model ring consists of: control words, bytes, and one shadow cell for each 8 bytes.
+#[derive(Debug)]
+pub struct Memory {
+    control: ModelControl,
+    words: NonNull<[u64]>,
+    cells: Box<[ShadowCell]>,
+}
+
+// SAFETY: (1) the bytes are touched through the two ends alone, which may be in different threads; (2) the
+// cells are what the model checker finds races with, so sharing them is their purpose.
+unsafe impl Send for Memory {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn new(data_len: usize) -> Self {
+        let words = vec![0_u64; data_len / 8].into_boxed_slice();
+        Self {
+            control: ModelControl::new(),
+            words: NonNull::from(Box::leak(words)),
+            cells: (0..data_len / 8).map(|_| ShadowCell::new(())).collect(),
+        }
+    }
+
+    /// Pretends to read the 8 bytes at `index` of the data region, as only their owner may.
+    pub fn trespass_read(&self, index: usize) {
+        self.cells[index / 8].with(|_| ());
+    }
+
+    /// Pretends to write the 8 bytes at `index` of the data region, as only their owner may.
+    pub fn trespass_write(&self, index: usize) {
+        self.cells[index / 8].with_mut(|_| ());
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: `words` came out of a box in `new`, and both ends, which keep this value, are gone.
+        drop(unsafe { Box::from_raw(self.words.as_ptr()) });
+    }
+}
+
+/// A ring of `capacity` bytes for payloads of up to `max_payload`, whose first event stands at `start`.
+#[must_use]
+pub fn ring(capacity: usize, max_payload: usize, start: usize) -> (ModelProducer, ModelConsumer) {
+    let (producer, consumer, _) = ring_and_memory(capacity, max_payload, start);
+    (producer, consumer)
+}
+
+/// As [`ring`], with its memory, for trespassers.
+#[must_use]
+pub fn ring_and_memory(
+    capacity: usize,
+    max_payload: usize,
+    start: usize,
+) -> (ModelProducer, ModelConsumer, Arc<Memory>) {
+    let overrun = record_len(max_payload.max(GAP_PAYLOAD_LEN));
+    let memory = Arc::new(Memory::new(capacity + overrun));
+    let options = RingOptions {
+        capacity: Some(capacity),
+        max_payload: Some(max_payload),
+        start,
+        ..RingOptions::default()
+    };
+    // SAFETY: each of the ends made below keeps the memory until it is gone itself.
+    let lasting: &'static Memory = unsafe { NonNull::from(&*memory).as_ref() };
+    // SAFETY: (1) the words are valid, initialised and 8-aligned; (2) nothing but the two ends uses them;
+    // (3) there is one cell for each word.
+    let ring = unsafe { Ring::model(&lasting.control, lasting.words.cast(), &lasting.cells, &options) };
+    let (producer, consumer) = ring.into_ends();
+    (producer.keep(Arc::clone(&memory)), consumer.keep(Arc::clone(&memory)), memory)
+}

@@ -1,0 +1,86 @@
+#![cfg(ringlog_loom)]
+//! Does the consumer see a batch whole or not at all?
+//!
+//! Races: the producer's writes of several records and its one store of `head` with the consumer's loads of
+//! `head` and reads of bytes.
+
+use loom::thread;
+use loom_tests::{Seen, check, read_id, ring, write};
+use ringlog_nostd::WriteError;
+
+#[test]
+fn a_batch_is_seen_whole_or_not_at_all() {
+    static NOTHING: Seen = Seen::new();
+    static ALL: Seen = Seen::new();
+    check("batch, publish", 3, || {
+        let (mut producer, mut consumer) = ring(128, 16, 96);
+        let writer = thread::spawn(move || {
+            let mut batch = producer.batch();
+            write(0, 8, |header, payload| batch.write_event(header, payload)).unwrap();
+            write(1, 16, |header, payload| batch.write_event(header, payload)).unwrap();
+            assert_eq!(batch.publish(), 2);
+        });
+        let mut ids = Vec::new();
+        let early = consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert!(early == 0 || early == 2, "{early} of 2");
+        NOTHING.note_if(early == 0);
+        ALL.note_if(early == 2);
+        writer.join().unwrap();
+        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert_eq!(ids, [0, 1]);
+    });
+    NOTHING.expect("a look before the batch");
+    ALL.expect("a look behind the batch");
+}
+
+#[test]
+fn a_dropped_batch_is_never_seen() {
+    check("batch, drop", 3, || {
+        let (mut producer, mut consumer) = ring(64, 16, 0);
+        let writer = thread::spawn(move || {
+            let mut dropped = producer.batch();
+            write(7, 16, |header, payload| dropped.write_event(header, payload)).unwrap();
+            write(8, 8, |header, payload| dropped.write_event(header, payload)).unwrap();
+            drop(dropped);
+            let mut batch = producer.batch();
+            write(0, 8, |header, payload| batch.write_event(header, payload)).unwrap();
+            write(1, 16, |header, payload| batch.write_event(header, payload)).unwrap();
+            batch.publish();
+        });
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+            thread::yield_now();
+        }
+        writer.join().unwrap();
+        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert_eq!(ids, [0, 1]);
+    });
+}
+
+#[test]
+fn a_batch_that_does_not_fit_keeps_what_did() {
+    static FULL: Seen = Seen::new();
+    static FITTED: Seen = Seen::new();
+    check("batch, full", 3, || {
+        let (mut producer, mut consumer) = ring(64, 16, 0);
+        write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        let writer = thread::spawn(move || {
+            let mut batch = producer.batch();
+            write(1, 16, |header, payload| batch.write_event(header, payload)).unwrap();
+            let third = write(2, 16, |header, payload| batch.write_event(header, payload));
+            let added = batch.publish();
+            FULL.note_if(third == Err(WriteError::Full));
+            FITTED.note_if(third.is_ok());
+            assert_eq!(added, 1 + usize::from(third.is_ok()));
+            added
+        });
+        let mut ids = Vec::new();
+        consumer.drain(1, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        let added = writer.join().unwrap();
+        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert!(ids.iter().copied().eq(0..=added as u64), "{ids:?}");
+    });
+    FULL.expect("a batch that met a full ring");
+    FITTED.expect("a batch that fitted");
+}

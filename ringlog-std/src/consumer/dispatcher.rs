@@ -1,0 +1,316 @@
+//! Gives each event of a source to every consumer.
+#![forbid(unsafe_code)]
+
+use super::source::{EventSource, SourceError, SourceId};
+use super::statistics::ConsumerStatistics;
+use ringlog_nostd::{EventConsumer, Run};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What one drain did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Bytes that the source got back.
+    pub released_bytes: usize,
+    /// Whether a required consumer refused an event, which it will be offered again.
+    pub stalled: bool,
+}
+
+/// Why a drain ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// The source is damaged.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A required consumer panicked, now or before. The source keeps what it had not taken.
+    #[error("required consumer \"{name}\" has panicked and takes no more events")]
+    ConsumerFailed {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Hands events to any number of consumers.
+///
+/// A *required* consumer holds the source's space until it has taken an event; an event that it refuses is
+/// offered again at the next drain, while the others go on. Any other consumer gets each event once. A
+/// consumer that panics is not called again.
+///
+/// ```
+/// use ringlog::consumer::{EventConsumer, EventDispatcher};
+/// use ringlog::event::EventHeader;
+/// # use ringlog::ring::RingBuffer;
+///
+/// struct MyConsumer;
+///
+/// impl EventConsumer for MyConsumer {
+///     fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool { true }
+///     fn name(&self) -> &str { "my-consumer" }
+/// }
+///
+/// # let mut ring = RingBuffer::new(1024);
+/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
+/// let mut dispatcher = EventDispatcher::new();
+/// dispatcher.add_consumer(MyConsumer);
+/// dispatcher.drain(&mut ring);
+/// assert_eq!(dispatcher.statistics()[0].events, 1);
+/// assert!(ring.is_empty());
+/// ```
+#[derive(Default)]
+pub struct EventDispatcher<'c> {
+    slots: Vec<Slot<'c>>,
+}
+
+struct Slot<'c> {
+    consumer: Box<dyn EventConsumer + Send + 'c>,
+    statistics: ConsumerStatistics,
+    /// For each source: bytes taken beyond what the source has released.
+    ahead: Vec<(SourceId, usize)>,
+}
+
+impl<'c> EventDispatcher<'c> {
+    /// A dispatcher without consumers, which drains sources into nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { slots: Vec::new() }
+    }
+
+    /// Adds a consumer that sees each event once and holds nothing up.
+    pub fn add_consumer(&mut self, consumer: impl EventConsumer + Send + 'c) -> &mut Self {
+        self.add(Box::new(consumer), false)
+    }
+
+    /// Adds a consumer without which no event is let go.
+    pub fn add_required(&mut self, consumer: impl EventConsumer + Send + 'c) -> &mut Self {
+        self.add(Box::new(consumer), true)
+    }
+
+    fn add(&mut self, consumer: Box<dyn EventConsumer + Send + 'c>, required: bool) -> &mut Self {
+        let name = consumer.name().to_owned();
+        let statistics = ConsumerStatistics { name, required, ..ConsumerStatistics::default() };
+        self.slots.push(Slot { consumer, statistics, ahead: Vec::new() });
+        self
+    }
+
+    /// Gives what the source has to every consumer, and the source its space back.
+    ///
+    /// # Errors
+    ///
+    /// [`DrainError`] says whether source or consumer failed. What was handed out before stays handed out.
+    pub fn drain<S: EventSource + ?Sized>(&mut self, source: &mut S) -> Result<Drained, DrainError> {
+        let id = source.id();
+        let limit = source.drain_limit_bytes();
+        let mut drained = Drained::default();
+        let mut skip = 0_usize;
+        while skip.saturating_add(drained.released_bytes) < limit {
+            self.check_required()?;
+            let Some(run) = source.peek_run(skip)? else { break };
+            let end = skip + run.remaining().len();
+            for slot in &mut self.slots {
+                slot.offer(id, &run, skip);
+            }
+            let released = self.taken_by_all(id, end);
+            source.release_bytes(released);
+            self.slots.iter_mut().for_each(|slot| slot.released(id, released));
+            drained.released_bytes += released;
+            skip = end - released;
+        }
+        drained.stalled = skip > 0;
+        self.check_required()?;
+        Ok(drained)
+    }
+
+    /// Bytes from the source's start that every required consumer has; with none of these, all up to `end`.
+    fn taken_by_all(&self, id: SourceId, end: usize) -> usize {
+        let required = self.slots.iter().filter(|slot| slot.statistics.required);
+        required.map(|slot| slot.ahead(id)).min().unwrap_or(end).min(end)
+    }
+
+    fn check_required(&self) -> Result<(), DrainError> {
+        let failed = |slot: &&Slot<'_>| slot.statistics.required && slot.statistics.failed;
+        match self.slots.iter().find(failed) {
+            Some(slot) => Err(DrainError::ConsumerFailed { name: slot.statistics.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts of each consumer, in the order in which they were added.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<ConsumerStatistics> {
+        self.slots.iter().map(|slot| slot.statistics.clone()).collect()
+    }
+}
+
+impl std::fmt::Debug for EventDispatcher<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventDispatcher").field("consumers", &self.statistics()).finish()
+    }
+}
+
+impl Slot<'_> {
+    fn ahead(&self, id: SourceId) -> usize {
+        self.ahead.iter().find(|(known, _)| *known == id).map_or(0, |(_, bytes)| *bytes)
+    }
+
+    fn set_ahead(&mut self, id: SourceId, bytes: usize) {
+        self.ahead.retain(|(known, _)| *known != id);
+        if bytes > 0 {
+            self.ahead.push((id, bytes));
+        }
+    }
+
+    fn released(&mut self, id: SourceId, bytes: usize) {
+        self.set_ahead(id, self.ahead(id).saturating_sub(bytes));
+    }
+
+    /// Offers what this consumer has not had of a run that starts `skip` bytes behind the source's tail.
+    fn offer(&mut self, id: SourceId, run: &Run<'_>, skip: usize) {
+        let ahead = self.ahead(id);
+        let stalled_before = ahead < skip;
+        if self.statistics.failed || stalled_before || ahead >= skip + run.remaining().len() {
+            return;
+        }
+        let mut rest = run.clone();
+        rest.accept_bytes(ahead - skip, 0);
+        let had = rest.accepted_bytes();
+        self.feed(&mut rest);
+        self.statistics.events += rest.accepted_events();
+        self.set_ahead(id, ahead + rest.accepted_bytes() - had);
+    }
+
+    /// Calls the consumer until it has the whole run, refuses, or panics.
+    fn feed(&mut self, rest: &mut Run<'_>) {
+        while !rest.is_done() && !self.statistics.failed {
+            let had = rest.accepted_bytes();
+            let taken = catch_unwind(AssertUnwindSafe(|| self.consumer.consume_run(rest)));
+            self.statistics.bytes += (rest.accepted_bytes() - had) as u64;
+            match taken {
+                Ok(true) => break,
+                Ok(false) => self.statistics.refused += 1,
+                Err(_) => self.statistics.failed = true,
+            }
+            if self.statistics.required || !self.pass_over(rest) {
+                break;
+            }
+        }
+    }
+
+    /// An optional consumer that refuses an event misses it.
+    fn pass_over(&mut self, rest: &mut Run<'_>) -> bool {
+        let Some((header, _)) = rest.peek() else { return false };
+        rest.accept_bytes(header.stride(), 0);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::RingBuffer;
+    use ringlog_nostd::EventHeader;
+    use std::sync::{Arc, Mutex};
+
+    type Seen = Arc<Mutex<Vec<u64>>>;
+
+    struct Script<F>(F, Seen);
+
+    impl<F: FnMut(u64) -> bool> EventConsumer for Script<F> {
+        fn consume(&mut self, header: &EventHeader, _: &[u8]) -> bool {
+            let taken = (self.0)(header.timestamp);
+            if taken {
+                self.1.lock().unwrap().push(header.timestamp);
+            }
+            taken
+        }
+
+        fn name(&self) -> &str {
+            "script"
+        }
+    }
+
+    fn ring_with(events: u64) -> RingBuffer {
+        let mut ring = RingBuffer::new(1024);
+        for time in 0..events {
+            ring.write_event(&EventHeader::new(time, 0, 4), b"four").unwrap();
+        }
+        ring
+    }
+
+    fn seen(of: &Seen) -> Vec<u64> {
+        of.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn everybody_sees_everything_once() {
+        let (a, b) = (Seen::default(), Seen::default());
+        let mut ring = ring_with(10);
+        let mut dispatcher = EventDispatcher::new();
+        dispatcher.add_required(Script(|_| true, a.clone())).add_consumer(Script(|_| true, b.clone()));
+        assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, 240);
+        assert_eq!((seen(&a), seen(&b)), ((0..10).collect(), (0..10).collect()));
+        assert!(ring.is_empty());
+    }
+
+    #[test]
+    fn a_required_consumer_that_refuses_keeps_the_event_and_the_others_go_on() {
+        let (a, b) = (Seen::default(), Seen::default());
+        let mut ring = ring_with(5);
+        let mut refusals = 2;
+        let refuse_three_twice = move |time| {
+            let refused = time == 3 && refusals > 0;
+            refusals -= u32::from(refused);
+            !refused
+        };
+        let mut dispatcher = EventDispatcher::new();
+        dispatcher
+            .add_required(Script(refuse_three_twice, a.clone()))
+            .add_consumer(Script(|_| true, b.clone()));
+        for released in [72, 0, 48] {
+            assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, released);
+            assert_eq!(seen(&b), [0, 1, 2, 3, 4]);
+        }
+        assert_eq!(seen(&a), [0, 1, 2, 3, 4]);
+        assert_eq!(dispatcher.statistics()[0].refused, 2);
+    }
+
+    #[test]
+    fn an_optional_consumer_misses_what_it_refuses() {
+        let a = Seen::default();
+        let mut ring = ring_with(5);
+        let mut dispatcher = EventDispatcher::new();
+        dispatcher.add_consumer(Script(|time| time % 2 == 0, a.clone()));
+        assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, 120);
+        assert_eq!(seen(&a), [0, 2, 4]);
+        let statistics = &dispatcher.statistics()[0];
+        assert_eq!((statistics.events, statistics.refused), (3, 2));
+    }
+
+    #[test]
+    fn a_panic_ends_an_optional_consumer_and_nobody_else() {
+        let (a, b) = (Seen::default(), Seen::default());
+        let mut ring = ring_with(5);
+        let mut dispatcher = EventDispatcher::new();
+        let panics = |time| if time == 2 { panic!("on purpose") } else { true };
+        dispatcher.add_consumer(Script(panics, a.clone())).add_required(Script(|_| true, b.clone()));
+        dispatcher.drain(&mut ring).unwrap();
+        ring.write_event(&EventHeader::new(9, 0, 0), b"").unwrap();
+        dispatcher.drain(&mut ring).unwrap();
+        assert_eq!((seen(&a), seen(&b)), (vec![0, 1], vec![0, 1, 2, 3, 4, 9]));
+        assert!(dispatcher.statistics()[0].failed);
+    }
+
+    #[test]
+    fn a_panic_of_a_required_consumer_is_an_error_and_keeps_the_rest() {
+        let a = Seen::default();
+        let mut ring = ring_with(5);
+        let mut dispatcher = EventDispatcher::new();
+        let panics = |time| if time == 2 { panic!("on purpose") } else { true };
+        dispatcher.add_required(Script(panics, a.clone()));
+        for _ in 0..2 {
+            assert!(matches!(dispatcher.drain(&mut ring), Err(DrainError::ConsumerFailed { .. })));
+        }
+        assert_eq!(seen(&a), [0, 1]);
+        assert_eq!(ring.read_event().unwrap().0.timestamp, 2);
+    }
+}

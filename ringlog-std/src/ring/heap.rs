@@ -1,0 +1,65 @@
+//! Memory for rings from the heap.
+//!
+//! Unsafe because the ends of a ring are to own their memory: they borrow it for ever and keep it alive
+//! themselves.
+
+use super::spsc::{Consumer, Producer};
+use ringlog_nostd::{Ring, RingError, RingOptions};
+use std::cell::UnsafeCell;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The memory of a ring; freed when both of its ends are gone.
+#[derive(Debug)]
+pub struct HeapMemory(Box<[UnsafeCell<u64>]>);
+
+// SAFETY: the bytes are touched only through the ends of the one ring that `ends` makes, whose protocol keeps
+// their accesses apart. Sharing the owner touches nothing.
+unsafe impl Sync for HeapMemory {}
+
+/// Why no ring could be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NewRingError {
+    /// Sizes that cannot be.
+    #[error(transparent)]
+    Sizes(#[from] RingError),
+    /// The allocator has not that much.
+    #[error("no memory for a ring of {bytes} bytes: choose a smaller capacity")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: usize,
+    },
+}
+
+/// Makes a ring on the heap, its pages touched so that the first lap meets no page fault.
+pub(super) fn ends(options: &RingOptions) -> Result<(Producer, Consumer), NewRingError> {
+    let bytes = options.required_len()?;
+    let memory = Arc::new(HeapMemory::zeroed(bytes)?);
+    let options = RingOptions { identity: identity(), ..*options };
+    let start = NonNull::from(&*memory.0).cast::<u8>();
+    // SAFETY: (1) `bytes` initialised bytes, 8-aligned, mutable through `UnsafeCell`; (2) they live as long
+    // as `memory`, which both ends keep and drop last, and no borrow of an end outlives it, so that the
+    // lifetime 'static never shows; (3) this ring is the only user and its ends are given out once.
+    let ring = unsafe { Ring::<'static>::format_raw(start, bytes, &options) }?;
+    let (producer, consumer) = ring.into_ends();
+    Ok((producer.keep(Arc::clone(&memory)), consumer.keep(memory)))
+}
+
+impl HeapMemory {
+    fn zeroed(bytes: usize) -> Result<Self, NewRingError> {
+        let words = bytes.div_ceil(8);
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(words).map_err(|_| NewRingError::OutOfMemory { bytes })?;
+        // Stores to every page, unlike a zeroed allocation.
+        memory.resize_with(words, || UnsafeCell::new(0));
+        Ok(Self(memory.into_boxed_slice()))
+    }
+}
+
+/// A number that no other ring has, with very high probability.
+fn identity() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

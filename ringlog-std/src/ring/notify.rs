@@ -1,0 +1,143 @@
+//! A pair whose consumer can park: the producer wakes it.
+//!
+//! The price is one fence and one load for each publication, which is why a plain pair does not do it.
+//!
+//! Two variables are involved, the ring's head and the flag `parked`. The producer stores the head and loads
+//! the flag; the consumer stores the flag and loads the head. A `SeqCst` fence between the two accesses on
+//! both sides makes sure that at least one of them sees the other's store, so no wake-up is lost.
+#![forbid(unsafe_code)]
+
+use super::spsc::{Consumer, Producer};
+use ringlog_nostd::{EventHeader, WriteError};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+struct Signal {
+    parked: AtomicBool,
+    sleeper: Mutex<Option<Thread>>,
+}
+
+impl Signal {
+    fn wake(&self) {
+        // ORDERING: SeqCst fence, PARK. Pairs with the fence in `NotifyConsumer::wait`: see the module's doc.
+        fence(Ordering::SeqCst);
+        // ORDERING: Relaxed, load and swap. The fence orders the load; the lock and the park token do the rest.
+        if self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed) {
+            let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(thread) = sleeper.as_ref() {
+                thread.unpark();
+            }
+        }
+    }
+}
+
+/// Turns a plain pair into one whose consumer can park.
+///
+/// ```
+/// use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+///
+/// let (producer, consumer) = SpscRingBuffer::new(1024).split();
+/// let (mut producer, mut consumer) = notify_pair(producer, consumer);
+/// let reader = std::thread::spawn(move || {
+///     consumer.wait(None);
+///     consumer.inner_mut().read_event().map(|(header, _)| header.timestamp)
+/// });
+/// producer.write_event(&EventHeader::new(42, 0, 0), b"").unwrap();
+/// assert_eq!(reader.join().unwrap(), Some(42));
+/// ```
+#[must_use]
+pub fn notify_pair(producer: Producer, consumer: Consumer) -> (NotifyProducer, NotifyConsumer) {
+    let signal = Arc::new(Signal::default());
+    let waking = Waking { producer: Some(producer), signal: Arc::clone(&signal) };
+    (NotifyProducer { waking }, NotifyConsumer { consumer, signal })
+}
+
+/// A producer that wakes its parked consumer.
+#[derive(Debug)]
+pub struct NotifyProducer {
+    waking: Waking,
+}
+
+/// Closes first, then wakes, so that a parked consumer learns of the end.
+#[derive(Debug)]
+struct Waking {
+    producer: Option<Producer>,
+    signal: Arc<Signal>,
+}
+
+impl Drop for Waking {
+    fn drop(&mut self) {
+        self.producer = None;
+        self.signal.wake();
+    }
+}
+
+impl NotifyProducer {
+    /// Writes one event and wakes the consumer if it is parked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::write_event`](ringlog_nostd::Producer::write_event).
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
+        let Some(producer) = &mut self.waking.producer else { return Err(WriteError::Full) };
+        producer.write_event(header, payload)?;
+        self.waking.signal.wake();
+        Ok(())
+    }
+
+    /// Gives the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
+    pub fn with<T>(&mut self, f: impl FnOnce(&mut Producer) -> T) -> Option<T> {
+        let result = self.waking.producer.as_mut().map(f);
+        self.waking.signal.wake();
+        result
+    }
+}
+
+/// A consumer that can park until there is something to read.
+#[derive(Debug)]
+pub struct NotifyConsumer {
+    consumer: Consumer,
+    signal: Arc<Signal>,
+}
+
+impl NotifyConsumer {
+    /// Parks until an event can be read, the producer has closed, or `limit` is over. Returns whether there
+    /// is something to read.
+    pub fn wait(&mut self, limit: Option<Duration>) -> bool {
+        let end = limit.map(|limit| std::time::Instant::now() + limit);
+        self.register();
+        loop {
+            self.signal.parked.store(true, Ordering::Relaxed);
+            // ORDERING: SeqCst fence, PARK. Pairs with the fence in `Signal::wake`: see the module's doc.
+            fence(Ordering::SeqCst);
+            let closed = self.consumer.is_closed();
+            if !self.consumer.is_empty() || closed {
+                break;
+            }
+            match end.map(|end| end.saturating_duration_since(std::time::Instant::now())) {
+                Some(Duration::ZERO) => break,
+                Some(left) => std::thread::park_timeout(left),
+                None => std::thread::park(),
+            }
+        }
+        // ORDERING: Relaxed, as above: a wake-up for nothing is harmless.
+        self.signal.parked.store(false, Ordering::Relaxed);
+        !self.consumer.is_empty()
+    }
+
+    fn register(&self) {
+        let mut sleeper = self.signal.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = std::thread::current();
+        if sleeper.as_ref().is_none_or(|known| known.id() != current.id()) {
+            *sleeper = Some(current);
+        }
+    }
+
+    /// The consumer itself, to read from.
+    pub fn inner_mut(&mut self) -> &mut Consumer {
+        &mut self.consumer
+    }
+}

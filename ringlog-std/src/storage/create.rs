@@ -1,0 +1,245 @@
+//! Bringing a log file into being: allocated and locked under a temporary name, then renamed.
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+use rustix::io::Errno;
+
+use super::CreateError;
+use super::mmap::{PAGE_BYTES, WriteMap};
+
+const MAX_CAPACITY_BYTES: u64 = 1 << 46;
+const ZEROS_BYTES: usize = 1 << 20;
+
+/// An allocated, locked and mapped file of zeros that is no log yet.
+pub(crate) struct Draft {
+    pub(crate) file: File,
+    pub(crate) map: WriteMap,
+}
+
+impl Draft {
+    /// Makes the file `path`, which must not exist, with `capacity_bytes` (rounded up to pages) on disk.
+    ///
+    /// On an error the file is gone again. `wanted` is the name that the user knows it by.
+    pub(crate) fn allocate(path: &Path, wanted: &Path, capacity_bytes: u64) -> Result<Self, CreateError> {
+        let capacity_bytes = rounded_capacity(wanted, capacity_bytes)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|source| io_error(path, "create the file", source))?;
+        Self::fill(wanted, file, capacity_bytes).inspect_err(|_| remove_quietly(path))
+    }
+
+    fn fill(path: &Path, file: File, capacity_bytes: u64) -> Result<Self, CreateError> {
+        file.try_lock().map_err(|error| io_error(path, "lock the file", error.into()))?;
+        allocate_blocks(&file, capacity_bytes).map_err(|source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                CreateError::DiskFull { path: path.into(), capacity_bytes, source }
+            }
+            _ => io_error(path, "allocate the file", source),
+        })?;
+        let map = WriteMap::new(&file).map_err(|source| io_error(path, "map the file", source))?;
+        Ok(Self { file, map })
+    }
+}
+
+pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, CreateError> {
+    if !(PAGE_BYTES..=MAX_CAPACITY_BYTES).contains(&asked_bytes) {
+        return Err(CreateError::Capacity { path: path.into(), asked_bytes });
+    }
+    Ok(asked_bytes.next_multiple_of(PAGE_BYTES))
+}
+
+fn allocate_blocks(file: &File, capacity_bytes: u64) -> io::Result<()> {
+    loop {
+        match fallocate(file, FallocateFlags::empty(), 0, capacity_bytes) {
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return write_zeros(file, capacity_bytes),
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
+/// For file systems that cannot allocate without writing.
+fn write_zeros(mut file: &File, capacity_bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS_BYTES];
+    let mut left = capacity_bytes;
+    while left > 0 {
+        let len = usize::try_from(left).map_or(ZEROS_BYTES, |left| left.min(ZEROS_BYTES));
+        file.write_all(&zeros[..len])?;
+        left -= len as u64;
+    }
+    Ok(())
+}
+
+/// What to do with a file that has the wanted name already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    MoveAside,
+}
+
+/// The name of a log file that is being created, with its folder locked against other creators.
+pub(crate) struct Place {
+    path: PathBuf,
+    folder_path: PathBuf,
+    folder: File,
+    temporary: PathBuf,
+    /// Whether the temporary file is ours.
+    allocated: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.allocated {
+            // Made here and never given its name.
+            remove_quietly(&self.temporary);
+        }
+    }
+}
+
+impl Place {
+    /// Waits for other creators in the folder, then checks that the name may be taken.
+    pub(crate) fn take(path: &Path, existing: Existing) -> Result<Self, CreateError> {
+        let folder_path = folder_of(path);
+        let Some(name) = path.file_name() else {
+            return Err(io_error(path, "name a file", io::ErrorKind::InvalidInput.into()));
+        };
+        let folder = File::open(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
+        lock_patiently(&folder).map_err(|e| io_error(&folder_path, "lock the folder", e))?;
+        let temporary = folder_path.join(temporary_name(name));
+        remove_abandoned(&temporary);
+        let place = Self { path: path.into(), folder_path, folder, temporary, allocated: false };
+        place.check(existing)?;
+        Ok(place)
+    }
+
+    /// Allocates the file under its temporary name.
+    pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<Draft, CreateError> {
+        let draft = Draft::allocate(&self.temporary, &self.path, capacity_bytes)?;
+        self.allocated = true;
+        Ok(draft)
+    }
+
+    fn check(&self, existing: Existing) -> Result<(), CreateError> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(io_error(&self.path, "look at the file", source)),
+            Ok(_) if existing == Existing::Refuse => Err(CreateError::Exists { path: self.path.clone() }),
+            Ok(metadata) if metadata.is_file() => check_dead_log(&self.path),
+            Ok(_) => Err(CreateError::NotALog { path: self.path.clone() }),
+        }
+    }
+
+    /// Gives the file its name: the old one, if any, is moved aside, and the folder is synced.
+    pub(crate) fn publish(mut self, existing: Existing) -> Result<(), CreateError> {
+        self.rename(existing)?;
+        self.allocated = false;
+        self.folder.sync_all().map_err(|source| io_error(&self.folder_path, "sync the folder", source))
+    }
+
+    fn rename(&self, existing: Existing) -> Result<(), CreateError> {
+        match rename_new(&self.temporary, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map_err(|source| io_error(&self.path, "name the file", source)),
+        }
+        self.check(existing)?;
+        move_aside(&self.path)?;
+        rename_new(&self.temporary, &self.path)
+            .map_err(|source| io_error(&self.path, "name the file", source))
+    }
+}
+
+/// Waits for the lock through signals.
+fn lock_patiently(folder: &File) -> io::Result<()> {
+    loop {
+        match folder.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// Fails unless `path` is a ringlog file that no writer holds.
+fn check_dead_log(path: &Path) -> Result<(), CreateError> {
+    let mut file = File::open(path).map_err(|source| io_error(path, "open the file", source))?;
+    let mut magic = [0; FILE_MAGIC.len()];
+    match file.read_exact(&mut magic) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            return Err(io_error(path, "read the file", error));
+        }
+        Ok(()) if magic == FILE_MAGIC => {}
+        _ => return Err(CreateError::NotALog { path: path.into() }),
+    }
+    match file.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(CreateError::Busy { path: path.into() }),
+        Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
+    }
+}
+
+/// Renames `path` to the first of PATH.1, PATH.2, … that is free.
+pub(crate) fn move_aside(path: &Path) -> Result<(), CreateError> {
+    for number in 1_u32.. {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{number}"));
+        match rename_new(path, Path::new(&aside)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map_err(|source| io_error(path, "move the old log aside", source)),
+        }
+    }
+    Err(CreateError::Exists { path: path.into() })
+}
+
+/// Renames a file, or fails if there is one of the new name.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from)
+}
+
+/// A creator that was killed leaves a temporary file without its lock, and without any event.
+fn remove_abandoned(temporary: &Path) {
+    let is_file = fs::symlink_metadata(temporary).is_ok_and(|metadata| metadata.is_file());
+    if is_file && File::open(temporary).is_ok_and(|file| file.try_lock().is_ok() && holds_no_event(&file)) {
+        remove_quietly(temporary);
+    }
+}
+
+fn holds_no_event(mut file: &File) -> bool {
+    let mut head = [0; FILE_HEADER_LEN];
+    match file.read_exact(&mut head) {
+        Ok(()) => {
+            head == [0; FILE_HEADER_LEN] || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
+        }
+        Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+    }
+}
+
+fn remove_quietly(path: &Path) {
+    // The error that led here is the one to report.
+    let _ = fs::remove_file(path);
+}
+
+fn temporary_name(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(".ringlog-new");
+    temporary
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
+        _ => PathBuf::from("."),
+    }
+}
+
+pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> CreateError {
+    CreateError::Io { path: path.into(), action, source }
+}

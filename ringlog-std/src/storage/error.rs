@@ -1,0 +1,379 @@
+//! What can go wrong with log files: one error per family of operations.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
+use thiserror::Error;
+
+/// Why a log file was not created. Nothing that was there before is lost then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The capacity is out of range.
+    #[error("{}: capacity of {asked_bytes} bytes; ask for at least 4096 and at most 2^46", path.display())]
+    Capacity {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// What was asked for, in bytes.
+        asked_bytes: u64,
+    },
+    /// Something of that name exists and was not to be moved aside.
+    #[error("{}: exists already; choose another name, or move it away", path.display())]
+    Exists {
+        /// The name that is taken.
+        path: PathBuf,
+    },
+    /// A writer that is alive holds the file.
+    #[error("{}: another writer is writing this log; stop it first, or choose another name", path.display())]
+    Busy {
+        /// The file that is being written.
+        path: PathBuf,
+    },
+    /// Something of that name exists, and it is no log file.
+    #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
+    NotALog {
+        /// The name that is taken.
+        path: PathBuf,
+    },
+    /// The file system has no room for the file.
+    #[error(
+        "{}: no room for a file of {capacity_bytes} bytes; free some space or ask for a smaller capacity",
+        path.display()
+    )]
+    DiskFull {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// Its capacity in bytes.
+        capacity_bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused something else.
+    #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why a log file was not opened for reading.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Not a regular file: a folder, a pipe, a device.
+    #[error("{}: not a regular file; give the path of a log file", path.display())]
+    NotAFile {
+        /// What was to be opened.
+        path: PathBuf,
+    },
+    /// The file ends before its header does.
+    #[error(
+        "{}: only {len_bytes} bytes, a log file starts with a header of 64; it was cut short or is something else",
+        path.display()
+    )]
+    TooShort {
+        /// What was to be opened.
+        path: PathBuf,
+        /// Its length in bytes.
+        len_bytes: u64,
+    },
+    /// The header at offset 0 cannot be used.
+    #[error("{}: offset 0: {source}; check that this is the right file, or restore it from a copy", path.display())]
+    Header {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What is wrong with the header.
+        source: FileHeaderError,
+    },
+    /// The header says that there is more than the file holds.
+    #[error(
+        "{}: offset 24: write_offset is {write_offset}, the file has {len_bytes} bytes; \
+         it was cut short, restore it from a copy",
+        path.display()
+    )]
+    WriteOffset {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What the header says.
+        write_offset: u64,
+        /// The length of the file in bytes.
+        len_bytes: u64,
+    },
+    /// The system refused.
+    #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
+    Io {
+        /// The file concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A writer that is alive holds the folder.
+    #[error(
+        "{}: locked by another writer (process {}); stop it first, or write into another folder",
+        path.display(),
+        pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+    )]
+    Locked {
+        /// The file with the lock.
+        path: PathBuf,
+        /// The process that holds it, as far as the file says so.
+        pid: Option<u32>,
+    },
+    /// A log is written into a folder, and this is something else.
+    #[error("{}: not a folder; a log is a folder of files, give it a name of its own", path.display())]
+    NotAFolder {
+        /// What was to be opened.
+        path: PathBuf,
+    },
+    /// A folder without any segment.
+    #[error(
+        "{}: holds no log file (20 digits and .evtl), {foreign_files} others; check the path, or record into it first",
+        path.display()
+    )]
+    NoSegments {
+        /// The folder.
+        path: PathBuf,
+        /// How many files of other names are in it.
+        foreign_files: usize,
+    },
+    /// A segment whose name is not its base sequence.
+    #[error(
+        "{}: offset 40: base_sequence is {base_sequence}, which is not the file's name; \
+         it was renamed or does not belong here, move it away or give it its name back",
+        path.display()
+    )]
+    Name {
+        /// The segment.
+        path: PathBuf,
+        /// What its header says.
+        base_sequence: u64,
+    },
+    /// The last segment's writer died, and what has to be whole in it is not.
+    #[error("cannot go on after a writer that died: {0}; or record into another folder meanwhile")]
+    Recovery(#[source] Box<ReadError>),
+    /// The next segment could not be created.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The start of the next segment could not be written.
+    #[error(transparent)]
+    Append(#[from] Box<AppendError>),
+}
+
+/// Why the next event of a log could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The record is damaged. All events before it are good.
+    #[error("{}: {source}; all before it is good, restore the rest from a copy or salvage it", path.display())]
+    Record {
+        /// The file that was read.
+        path: PathBuf,
+        /// Where the record stands and what is wrong with it.
+        source: RecordError,
+    },
+    /// A sealed file holds another number of records than its header says.
+    #[error(
+        "{}: {found} records up to offset {offset}, the header of this sealed file says {stored}; \
+         the header was damaged, restore the file from a copy",
+        path.display()
+    )]
+    EventCount {
+        /// The file that was read.
+        path: PathBuf,
+        /// Where the records end.
+        offset: u64,
+        /// What the header says.
+        stored: u64,
+        /// The records that there are.
+        found: u64,
+    },
+    /// The header was good when the file was opened and is no longer.
+    #[error("{}: offset 0: {source}; something else writes into this file", path.display())]
+    Header {
+        /// The file that was read.
+        path: PathBuf,
+        /// What is wrong with the header.
+        source: FileHeaderError,
+    },
+    /// `write_offset` left the range that it can grow in.
+    #[error(
+        "{}: offset 24: write_offset is {write_offset}, expected {published_bytes} to {len_bytes}; \
+         something else writes into this file",
+        path.display()
+    )]
+    WriteOffset {
+        /// The file that was read.
+        path: PathBuf,
+        /// What the header says.
+        write_offset: u64,
+        /// What it said before.
+        published_bytes: u64,
+        /// The length of the file in bytes.
+        len_bytes: u64,
+    },
+    /// The system refused to read.
+    #[error("{}: offset {offset}: cannot read: {source}; check the device and try again", path.display())]
+    Io {
+        /// The file that was read.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file became shorter after it was opened.
+    #[error(
+        "{}: offset {offset}: the file ends here, its records go on to {end}; something cut it short while it was \
+         read, restore it from a copy",
+        path.display()
+    )]
+    Shrunk {
+        /// The file that was read.
+        path: PathBuf,
+        /// Where it ends now.
+        offset: u64,
+        /// Where its records ended when it was opened.
+        end: u64,
+    },
+    /// A segment does not begin where the one before it ends.
+    #[error(
+        "{}: starts with record {found}, the segment before it ends before record {expected}; \
+         a segment is missing or does not belong here",
+        path.display()
+    )]
+    Discontinuity {
+        /// The segment.
+        path: PathBuf,
+        /// The sequence that would follow.
+        expected: u64,
+        /// The one that it starts with.
+        found: u64,
+    },
+    /// The next segment could not be opened.
+    #[error(transparent)]
+    Segment(#[from] Box<OpenError>),
+}
+
+/// Why an event was not appended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The rest of the file is too small for the next record.
+    #[error(
+        "{}: full: the next record takes {needed_bytes} bytes, {remaining_bytes} are left at offset {offset}; \
+         close this log and go on in another",
+        path.display()
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Where the record would have started.
+        offset: u64,
+        /// What the record takes, in bytes.
+        needed_bytes: u64,
+        /// What is left, in bytes.
+        remaining_bytes: u64,
+    },
+    /// The event itself is not one that a log takes.
+    #[error("event refused: {0}; correct the header, `EventHeader::as_user` clears what the system has set")]
+    Event(#[from] WriteError),
+    /// A run contains something that is no record. All before it was appended.
+    #[error("run refused: {0}; hand over whole records only")]
+    Run(RecordError),
+    /// A sync failed before, so nobody knows what is on the disk beyond the watermark.
+    #[error("{}: a sync of this log failed earlier; check the disk and go on in a new log", path.display())]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("{}: offset {offset}: cannot {action}: {source}; check the disk and go on in a new log", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The record is larger than a segment without any other.
+    #[error(
+        "{}: a record of {needed_bytes} bytes, a segment takes {capacity_bytes}; ask for larger segments",
+        path.display()
+    )]
+    TooLarge {
+        /// The log's folder.
+        path: PathBuf,
+        /// What the record takes, in bytes.
+        needed_bytes: u64,
+        /// What an empty segment has room for, in bytes.
+        capacity_bytes: u64,
+    },
+    /// This run of the writer has written as much as it was allowed to.
+    #[error(
+        "{}: {written_bytes} bytes written, the next record would exceed the limit of {max_bytes}; \
+         close the log, or ask for a larger limit",
+        path.display()
+    )]
+    LimitReached {
+        /// The log's folder.
+        path: PathBuf,
+        /// Bytes of records that were written.
+        written_bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// The next segment could not be created.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The full segment could not be closed.
+    #[error(transparent)]
+    Close(#[from] SyncError),
+}
+
+/// Why published events are not known to be on stable storage.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The sync failed. The watermark stays where it was and the writer takes no more events.
+    #[error(
+        "{}: sync of offsets {from} to {to} failed: {source}; check the disk and go on in a new log",
+        path.display()
+    )]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// Where the bytes in question start.
+        from: u64,
+        /// Where they end.
+        to: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A sync failed before.
+    #[error("{}: a sync of this log failed earlier; check the disk and go on in a new log", path.display())]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// All is on stable storage, but the folder could not be put in order.
+    #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
+    Folder {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

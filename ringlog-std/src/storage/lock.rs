@@ -1,0 +1,129 @@
+//! The `writer` file of a log's folder: it keeps a second writer out and names the last one.
+//!
+//! The lock is the kernel's and ends with the process that holds it, however that ends. What the file says
+//! is only read by writers: the boot id tells a killed process from a lost kernel.
+
+#![forbid(unsafe_code)]
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::error::OpenError;
+use super::segment::WRITER_FILE;
+
+/// More than any writer stores; of a longer file only the start is read.
+const MAX_RECORD_BYTES: u64 = 4096;
+
+/// What the `writer` file says of a writer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct WriterRecord {
+    /// The process.
+    pub(super) pid: Option<u32>,
+    /// The boot id of the kernel that it ran under.
+    pub(super) boot_id: Option<String>,
+    /// The identity of the ring that feeds the log.
+    pub(super) ring_identity: u64,
+    /// Whether it closed the log, so that nothing is missing from it.
+    pub(super) closed: bool,
+}
+
+impl WriterRecord {
+    /// Reads the lines of the file. Whatever is missing or strange is taken as not known.
+    fn parse(text: &str) -> Self {
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::trim))
+        };
+        Self {
+            pid: value("pid").and_then(|pid| pid.parse().ok()),
+            boot_id: value("boot_id").filter(|id| !id.is_empty()).map(str::to_owned),
+            ring_identity: value("ring_identity").and_then(|id| id.parse().ok()).unwrap_or_default(),
+            closed: value("state") == Some("closed"),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let Self { pid, boot_id, ring_identity, closed } = self;
+        let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
+        let boot_id = boot_id.as_deref().unwrap_or_default();
+        let state = if *closed { "closed" } else { "open" };
+        format!("pid: {pid}\nboot_id: {boot_id}\nring_identity: {ring_identity}\nstate: {state}\n")
+    }
+}
+
+/// The right to write into a folder, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct WriterLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl WriterLock {
+    /// Takes the lock, without waiting, and reads who wrote before.
+    pub(super) fn acquire(folder: &Path) -> Result<(Self, WriterRecord), OpenError> {
+        let path = folder.join(WRITER_FILE);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(source) => return Err(OpenError::Io { path, action: "open", source }),
+        };
+        let locked = file.try_lock();
+        let previous = match read_record(&file) {
+            Ok(previous) => previous,
+            Err(source) => return Err(OpenError::Io { path, action: "read", source }),
+        };
+        match locked {
+            Ok(()) => Ok((Self { file, path }, previous)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path, pid: previous.pid }),
+            Err(TryLockError::Error(source)) => Err(OpenError::Io { path, action: "lock", source }),
+        }
+    }
+
+    /// Stores who writes now.
+    ///
+    /// The new text goes over the old one in one call and the rest is cut off after it: a process killed in
+    /// between leaves a file whose first lines are whole.
+    pub(super) fn store(&self, record: &WriterRecord) -> io::Result<()> {
+        let text = record.to_text();
+        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.file.set_len(text.len() as u64)?;
+        self.file.sync_data()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn read_record(file: &File) -> io::Result<WriterRecord> {
+    let mut bytes = Vec::new();
+    file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes)?;
+    Ok(WriterRecord::parse(&String::from_utf8_lossy(&bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_survives_a_round_trip_and_strange_text_is_not_known() {
+        let record =
+            WriterRecord { pid: Some(7), boot_id: Some("a-b".into()), ring_identity: u64::MAX, closed: true };
+        assert_eq!(WriterRecord::parse(&record.to_text()), record);
+        assert_eq!(WriterRecord::parse("pid: x\n\0\nboot_id: \n"), WriterRecord::default());
+    }
+
+    #[test]
+    fn a_shorter_record_leaves_nothing_of_a_longer_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, none) = WriterLock::acquire(folder.path()).unwrap();
+        assert_eq!(none, WriterRecord::default());
+        let long = WriterRecord { pid: Some(u32::MAX), boot_id: Some("x".repeat(99)), ..none.clone() };
+        lock.store(&long).unwrap();
+        let short = WriterRecord { pid: Some(1), boot_id: Some("y".into()), ..none };
+        lock.store(&short).unwrap();
+        drop(lock);
+        assert_eq!(WriterLock::acquire(folder.path()).unwrap().1, short);
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading a whole log, a folder or a file, that others may change.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+use super::error::{OpenError, ReadError};
+use super::scan::FileScan;
+use super::segment::SegmentInfo;
+use super::segment_file::LogFiles;
+use crate::event::{Event, FileHeader};
+
+/// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogScan, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// let mut writer = LogWriter::open(&folder)?;
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// writer.close()?;
+///
+/// let mut scan = LogScan::open(&folder)?;
+/// let event = scan.next_event()?.unwrap();
+/// assert_eq!((event.sequence, event.payload), (0, &b"abc"[..]));
+/// assert!(scan.next_event()?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LogScan {
+    files: LogFiles,
+    /// Which of the segments is being read.
+    at: usize,
+    current: FileScan,
+}
+
+impl LogScan {
+    /// Opens a log: the folder with its segments, or a single file.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let files = LogFiles::open(path)?;
+        let Some(current) = open_at(&files.segments, 0)? else {
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: files.foreign.len() });
+        };
+        Ok(Self { files, at: 0, current })
+    }
+
+    /// The segments as they were when the log was opened, in order. At least one.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentInfo] {
+        &self.files.segments
+    }
+
+    /// What else is in the folder, apart from the writers' file: it is no part of the log.
+    #[must_use]
+    pub fn foreign(&self) -> &[PathBuf] {
+        &self.files.foreign
+    }
+
+    /// The header of the segment that is being read.
+    #[must_use]
+    pub fn header(&self) -> &FileHeader {
+        self.current.header()
+    }
+
+    /// The file that is being read.
+    #[must_use]
+    pub fn current(&self) -> &FileScan {
+        &self.current
+    }
+
+    /// The sequence of the next record.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.current.next_sequence()
+    }
+
+    /// Goes to the start of the segment that holds the record `sequence`, or would hold it.
+    ///
+    /// Records before it in that segment are still lent.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] for that segment; the scan stays where it was.
+    pub fn seek(&mut self, sequence: u64) -> Result<(), OpenError> {
+        let begins_by_then = |segment: &SegmentInfo| segment.header.base_sequence <= sequence;
+        let at = self.files.segments.iter().rposition(begins_by_then).unwrap_or(0);
+        if let Some(scan) = open_at(&self.files.segments, at)? {
+            self.at = at;
+            self.current = scan;
+        }
+        Ok(())
+    }
+
+    /// The next record, checked; `None` at the end of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] as [`FileScan::next_event`], and for a segment that does not continue its
+    /// predecessor. Calling again gives the same error.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        while !self.current.advance()? {
+            if !self.enter_next()? {
+                return Ok(None);
+            }
+        }
+        Ok(self.current.found_event())
+    }
+
+    fn enter_next(&mut self) -> Result<bool, ReadError> {
+        let expected = self.current.next_sequence();
+        let Some(next) = open_at(&self.files.segments, self.at + 1).map_err(Box::new)? else {
+            return Ok(false);
+        };
+        let found = next.header().base_sequence;
+        if found != expected {
+            return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
+        }
+        self.at += 1;
+        self.current = next;
+        Ok(true)
+    }
+}
+
+/// Opens one of the segments, up to where the next one goes on.
+fn open_at(segments: &[SegmentInfo], at: usize) -> Result<Option<FileScan>, OpenError> {
+    let Some(segment) = segments.get(at) else { return Ok(None) };
+    let mut scan = FileScan::open(&segment.path)?;
+    if let Some(next) = segments.get(at + 1) {
+        scan.end_at_position(next.header.base_position);
+    }
+    Ok(Some(scan))
+}

@@ -1,0 +1,62 @@
+//! Counting what goes into a log.
+
+#![forbid(unsafe_code)]
+
+use crate::event::{Event, EventHeader, HEADER_LEN};
+
+/// What a run of a [`LogWriter`](super::LogWriter) has written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct LogSummary {
+    /// Events, without GAP records.
+    pub events: u64,
+    /// GAP records.
+    pub gaps: u64,
+    /// Lost events, as the GAP records count them.
+    pub lost: u64,
+    /// Bytes of all records, padding included.
+    pub bytes: u64,
+    /// Segments with at least one record.
+    pub segments: u64,
+    /// Sequence of the first record.
+    pub first_sequence: u64,
+    /// Sequence behind the last record.
+    pub next_sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) bytes: u64,
+    events: u64,
+    gaps: u64,
+    lost: u64,
+}
+
+impl Tally {
+    #[inline]
+    pub(super) fn add(&mut self, event: &Event<'_>) {
+        self.bytes += event.header.stride() as u64;
+        match event.gap() {
+            Some(gap) => {
+                self.gaps += 1;
+                self.lost = self.lost.saturating_add(gap.count);
+            }
+            None => self.events += 1,
+        }
+    }
+
+    pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
+        let Self { bytes, events, gaps, lost } = *self;
+        LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence }
+    }
+}
+
+/// The headers and payloads of records that somebody has checked already.
+pub(super) fn whole_records(mut records: &[u8]) -> impl Iterator<Item = (EventHeader, &[u8])> {
+    std::iter::from_fn(move || {
+        let header = EventHeader::from_bytes(records.first_chunk()?);
+        let (record, rest) = records.split_at_checked(header.stride())?;
+        records = rest;
+        Some((header, record.get(HEADER_LEN..HEADER_LEN + usize::from(header.payload_len))?))
+    })
+}

@@ -1,0 +1,254 @@
+//! Mapped log files: the only unsafe code of this crate.
+//!
+//! **File contract**, cited below. Nobody but a ringlog writer changes a log file while it is mapped, and
+//! nobody makes it shorter. A writer stores only into the header's mutable words, atomically, and into
+//! the bytes at and above `write_offset`, which it moves up, never down. There is one writer per file: it
+//! holds the file's exclusive lock. What lies between the header and `write_offset` therefore never changes.
+
+use std::fs::File;
+use std::io;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_has_atomic = "64")))]
+compile_error!("ringlog maps log files by 64-bit addresses and words: build it for a 64-bit Linux target");
+
+/// Granularity of capacities. Every mapping starts at a multiple of it, or of more.
+pub(crate) const PAGE_BYTES: u64 = 4096;
+/// How far ahead of the writer pages are made ready in one go.
+const POPULATE_BYTES: usize = 4 << 20;
+
+/// A whole mapped file, at least a header long.
+struct Mapping {
+    raw: MmapRaw,
+}
+
+impl Mapping {
+    fn new(raw: MmapRaw) -> io::Result<Self> {
+        if raw.len() < FILE_HEADER_LEN {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        Ok(Self { raw })
+    }
+
+    fn word64(&self, at: usize) -> &AtomicU64 {
+        assert!(at.is_multiple_of(8) && at + 8 <= FILE_HEADER_LEN);
+        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u64>();
+        // SAFETY: 1. The assertion and `new` put the 8 bytes inside the mapping, which lives as long as
+        // `self`. 2. Mappings start at a page, so the word is 8-aligned. 3. All access to the header is by
+        // atomics of this size at this place (file contract). 4. In a read-only mapping only Relaxed loads
+        // are made of it, which `std::sync::atomic` allows on read-only memory for this size.
+        unsafe { AtomicU64::from_ptr(word) }
+    }
+
+    fn word32(&self, at: usize) -> &AtomicU32 {
+        assert!(at.is_multiple_of(4) && (field::FLAGS..=field::HEADER_CHECKSUM).contains(&at));
+        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u32>();
+        // SAFETY: as in `word64`, with 4 bytes and 4-alignment.
+        unsafe { AtomicU32::from_ptr(word) }
+    }
+
+    /// The header's bytes, each word at some moment of its own, and the flags before all others.
+    fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
+        let mut bytes = [0; FILE_HEADER_LEN];
+        for at in [field::FLAGS, field::HEADER_CHECKSUM] {
+            // ORDERING: Relaxed, all that read-only memory allows; the fence below does the rest.
+            let word = self.word32(at).load(Ordering::Relaxed);
+            bytes[at..at + 4].copy_from_slice(&u32::from_le(word).to_le_bytes());
+        }
+        // ORDERING: Acquire, SEAL. Pairs with the Release in `MapHandle::set_flags`: whoever sees SEALED
+        // sees the final offset and count in the loads below.
+        fence(Ordering::Acquire);
+        for at in (0..field::FLAGS).step_by(8).rev() {
+            // ORDERING: Relaxed, as above. `write_offset` is loaded before `event_count`.
+            let word = self.word64(at).load(Ordering::Relaxed);
+            bytes[at..at + 8].copy_from_slice(&u64::from_le(word).to_le_bytes());
+        }
+        // ORDERING: Acquire, PUBLISH. Pairs with the Release in `WriteMap::publish`: the bytes of every
+        // record below the `write_offset` just loaded are visible.
+        fence(Ordering::Acquire);
+        bytes
+    }
+}
+
+/// A log file mapped for reading.
+pub(crate) struct ReadMap {
+    mapping: Mapping,
+    /// 64 to the length of the mapping: what readers may look at.
+    published_bytes: usize,
+}
+
+impl ReadMap {
+    /// Maps the whole file. Nothing counts as published before [`set_published`](Self::set_published).
+    pub(crate) fn new(file: &File) -> io::Result<Self> {
+        let mapping = Mapping::new(MmapOptions::new().map_raw_read_only(file)?)?;
+        Ok(Self { mapping, published_bytes: FILE_HEADER_LEN })
+    }
+
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.mapping.raw.len() as u64
+    }
+
+    pub(crate) fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
+        self.mapping.header_bytes()
+    }
+
+    /// Takes over a `write_offset` that was loaded from this file; `false` if it cannot be one.
+    pub(crate) fn set_published(&mut self, write_offset: u64) -> bool {
+        let end = usize::try_from(write_offset).unwrap_or(usize::MAX);
+        let fits = (self.published_bytes..=self.mapping.raw.len()).contains(&end);
+        if fits {
+            self.published_bytes = end;
+        }
+        fits
+    }
+
+    pub(crate) const fn published_bytes(&self) -> u64 {
+        self.published_bytes as u64
+    }
+
+    /// All records that are published.
+    pub(crate) fn records(&self) -> &[u8] {
+        let start = self.mapping.raw.as_mut_ptr().wrapping_add(FILE_HEADER_LEN).cast_const();
+        // SAFETY: 1. `published_bytes` lies between 64 and the length of the mapping, which lives as long
+        // as `self`. 2. Bytes between the header and a `write_offset` that was loaded never change again
+        // (file contract); `header_bytes` made them visible.
+        unsafe { slice::from_raw_parts(start, self.published_bytes - FILE_HEADER_LEN) }
+    }
+}
+
+/// The one writer's view of a mapped log file.
+pub(crate) struct WriteMap {
+    mapping: Arc<Mapping>,
+    /// 64 to the length of the mapping, never less than the header's `write_offset`.
+    write_offset: usize,
+    /// Pages below this were made ready.
+    populated_bytes: usize,
+}
+
+impl WriteMap {
+    /// Maps a file that the caller has locked exclusively and that nobody else knows yet.
+    pub(crate) fn new(file: &File) -> io::Result<Self> {
+        let mapping = Mapping::new(MmapOptions::new().map_raw(file)?)?;
+        Ok(Self { mapping: Arc::new(mapping), write_offset: FILE_HEADER_LEN, populated_bytes: 0 })
+    }
+
+    /// What other threads need to make published bytes durable.
+    pub(crate) fn handle(&self) -> MapHandle {
+        MapHandle { mapping: Arc::clone(&self.mapping) }
+    }
+
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.mapping.raw.len() as u64
+    }
+
+    pub(crate) const fn write_offset(&self) -> u64 {
+        self.write_offset as u64
+    }
+
+    pub(crate) fn remaining_bytes(&self) -> usize {
+        self.mapping.raw.len() - self.write_offset
+    }
+
+    /// Stores a whole header, the word with the magic last: without it the file is no log yet.
+    pub(crate) fn store_header(&mut self, header: &FileHeader) {
+        let bytes = header.to_bytes();
+        for at in [field::FLAGS, field::HEADER_CHECKSUM] {
+            let mut word = [0; 4];
+            word.copy_from_slice(&bytes[at..at + 4]);
+            // ORDERING: Relaxed; the Release of the last store covers it.
+            self.mapping.word32(at).store(u32::from_le_bytes(word).to_le(), Ordering::Relaxed);
+        }
+        for at in (0..field::FLAGS).step_by(8).rev() {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            // ORDERING: Release, PUBLISH, which the word at offset 0, the last one, needs: who sees the
+            // magic sees the rest. For the others it costs nothing that matters, once per file.
+            self.mapping.word64(at).store(u64::from_le_bytes(word).to_le(), Ordering::Release);
+        }
+    }
+
+    /// All bytes that are not published yet.
+    pub(crate) fn unpublished(&mut self) -> &mut [u8] {
+        let start = self.mapping.raw.as_mut_ptr().wrapping_add(self.write_offset);
+        // SAFETY: 1. `write_offset` is at most the length of the mapping, which lives as long as `self`.
+        // 2. No reader looks at or above the published `write_offset`, and the header is below it (file
+        // contract). 3. This is the file's only writer, and the borrow of `self` lasts as long as the slice.
+        unsafe { slice::from_raw_parts_mut(start, self.remaining_bytes()) }
+    }
+
+    /// Publishes the first `bytes` of [`unpublished`](Self::unpublished), and with them `event_count`.
+    ///
+    /// # Panics
+    ///
+    /// If there are not that many.
+    pub(crate) fn publish(&mut self, bytes: usize, event_count: u64) {
+        assert!(bytes <= self.remaining_bytes());
+        self.write_offset += bytes;
+        // ORDERING: Relaxed: a hint until the file is sealed, and the Release below comes after it.
+        self.mapping.word64(field::EVENT_COUNT).store(event_count.to_le(), Ordering::Relaxed);
+        // ORDERING: Release, PUBLISH. Pairs with the fence in `Mapping::header_bytes` and the Acquire in
+        // `MapHandle::write_offset`: the bytes stored above are visible to whoever sees this offset.
+        let offset = self.write_offset as u64;
+        self.mapping.word64(field::WRITE_OFFSET).store(offset.to_le(), Ordering::Release);
+    }
+
+    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time.
+    #[inline]
+    pub(crate) fn populate_ahead(&mut self, bytes: usize) {
+        let end = self.write_offset.saturating_add(bytes).min(self.mapping.raw.len());
+        if end > self.populated_bytes {
+            self.populate_to(end);
+        }
+    }
+
+    #[cold]
+    fn populate_to(&mut self, end: usize) {
+        let to = end.max(self.populated_bytes.saturating_add(POPULATE_BYTES)).min(self.mapping.raw.len());
+        let len = to - self.populated_bytes;
+        // Without it the pages come one fault at a time: slower, and nothing else.
+        let _ = self.mapping.raw.advise_range(Advice::PopulateWrite, self.populated_bytes, len);
+        self.populated_bytes = to;
+    }
+}
+
+/// A share in a writer's mapping, for whoever makes its bytes durable and seals it.
+#[derive(Clone)]
+pub(crate) struct MapHandle {
+    mapping: Arc<Mapping>,
+}
+
+impl MapHandle {
+    /// What the writer has published.
+    pub(crate) fn write_offset(&self) -> u64 {
+        // ORDERING: Acquire, PUBLISH. Pairs with the Release in `WriteMap::publish`: the bytes below are
+        // the ones that a sync started now writes out.
+        u64::from_le(self.mapping.word64(field::WRITE_OFFSET).load(Ordering::Acquire))
+    }
+
+    /// Raises the durable watermark. Only after the sync of all below it has returned.
+    pub(crate) fn store_synced_offset(&self, offset: u64) {
+        // ORDERING: Release: the sync happened before. Readers of the watermark need no more than that.
+        self.mapping.word64(field::SYNCED_OFFSET).store(offset.to_le(), Ordering::Release);
+    }
+
+    /// Sets SEALED, CLEAN or both, which nothing clears again.
+    pub(crate) fn set_flags(&self, flags: u32) {
+        let mutable = flags & (file_flags::SEALED | file_flags::CLEAN);
+        // ORDERING: Release, SEAL. Pairs with the fence in `Mapping::header_bytes`: the final offset and
+        // count are visible to whoever sees SEALED.
+        self.mapping.word32(field::FLAGS).fetch_or(mutable.to_le(), Ordering::Release);
+    }
+
+    /// Writes the pages that hold these bytes to stable storage and waits for it.
+    pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        let len = self.mapping.raw.len() as u64;
+        let (from, to) = ((from / PAGE_BYTES * PAGE_BYTES).min(len), to.min(len));
+        // Both are at most the length of the mapping, a `usize`.
+        self.mapping.raw.flush_range(from as usize, to.saturating_sub(from) as usize)
+    }
+}

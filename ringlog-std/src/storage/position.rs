@@ -1,0 +1,70 @@
+//! Positions of the records of a segment: bytes of the log as they stood in its ring.
+
+#![forbid(unsafe_code)]
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use crate::event::{Event, FileHeader};
+
+/// Follows the records of one segment, in order, and knows their positions.
+///
+/// The GAP records that the log's side put at the very start, the *lead*, never stood in a ring and take no
+/// position.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Positions {
+    base_position: u64,
+    lead_bytes: u64,
+    is_in_lead: bool,
+}
+
+impl Positions {
+    /// Before the first record of a file with this header.
+    pub(super) const fn of(header: &FileHeader) -> Self {
+        Self { base_position: header.base_position, lead_bytes: 0, is_in_lead: true }
+    }
+
+    /// Takes the next record and returns its position; `None` for one of the lead.
+    ///
+    /// Once the lead was passed, records may be asked for in any order.
+    pub(super) fn next(&mut self, event: &Event<'_>) -> Option<u64> {
+        if self.is_in_lead && event.gap().is_some_and(|gap| gap.log_side) {
+            self.lead_bytes = self.lead_bytes.saturating_add(event.header.stride() as u64);
+            return None;
+        }
+        self.is_in_lead = false;
+        let is_behind_lead = event.offset >= (FILE_HEADER_LEN as u64).saturating_add(self.lead_bytes);
+        is_behind_lead.then(|| self.at(event.offset))
+    }
+
+    /// The position that belongs to an offset behind the lead.
+    pub(super) const fn at(&self, offset: u64) -> u64 {
+        let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(self.lead_bytes);
+        self.base_position.saturating_add(bytes)
+    }
+
+    /// Whether no record has a position yet.
+    pub(super) const fn is_in_lead(&self) -> bool {
+        self.is_in_lead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{ClockKind, Gap, GapReason};
+
+    #[test]
+    fn only_log_side_gaps_at_the_start_take_no_position() {
+        let mut header = FileHeader::new(0, ClockKind::Unspecified, true);
+        header.base_position = 1000;
+        let mut positions = Positions::of(&header);
+        let log_side = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) }.to_payload();
+        let event = |offset| Event { header: Gap::header(0), payload: &log_side, sequence: 0, offset };
+        let ring_side = Gap::new(GapReason::RingFull, 1).to_payload();
+        assert_eq!(positions.next(&event(64)), None);
+        assert_eq!(positions.next(&Event { payload: &ring_side, ..event(96) }), Some(1000));
+        assert_eq!(positions.next(&event(128)), Some(1032));
+        assert_eq!((positions.at(160), positions.is_in_lead()), (1064, false));
+        assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
+    }
+}

@@ -1,0 +1,346 @@
+//! One log file, read through a mapping.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ringlog_nostd::{
+    Checksums, Event, FILE_HEADER_LEN, FileHeader, FileHeaderError, RecordError, Records, file_flags,
+};
+
+use super::index::Index;
+use super::mmap::ReadMap;
+use super::{OpenError, ReadError, crc32c_hardware};
+
+const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
+/// A stream ends where this many bytes are all 0x00 or all 0xFF.
+const STREAM_END_BYTES: usize = 16;
+
+/// Reads the events of one memory-mapped log file, finished or still being written.
+///
+/// It shows what was published when it was opened; [`refresh`](Self::refresh) shows what came since.
+///
+/// While it is open, nobody but a ringlog writer may change the file, and nobody may cut it short: as with
+/// every mapped file, the system ends a process that looks at bytes which are gone.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// # use ringlog::storage::{MmapReader, MmapWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+/// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+/// let mut reader = MmapReader::open(&path)?;
+/// assert!(reader.is_empty());
+///
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// reader.refresh()?;
+/// let first = reader.events().next().expect("one event")?;
+/// assert_eq!((first.sequence, first.payload), (0, &b"abc"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MmapReader {
+    map: ReadMap,
+    header: FileHeader,
+    checksums: Checksums,
+    index: OnceLock<Index>,
+    path: PathBuf,
+    /// Holds the shared lock, if no writer has the file: it must not be recycled while it is mapped.
+    _file: File,
+}
+
+/// How an [`MmapReader`] is to read: see [`MmapReader::options`].
+#[derive(Clone, Debug)]
+pub struct MmapReaderOptions {
+    verify: bool,
+}
+
+impl MmapReaderOptions {
+    /// Whether checksums are verified as records are read. The default is yes.
+    #[must_use]
+    pub const fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Opens a log file: see [`MmapReader::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapReader::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<MmapReader, OpenError> {
+        MmapReader::open_at(path.as_ref(), self.verify)
+    }
+}
+
+impl MmapReader {
+    /// Opens a log file for reading. A writer may have it open, may have died, or may have closed it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: not a regular file, too short, no header of a log file of this version, less in the
+    /// file than its header says, and whatever the system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(path)
+    }
+
+    /// Options to choose before opening a file.
+    #[must_use]
+    pub const fn options() -> MmapReaderOptions {
+        MmapReaderOptions { verify: true }
+    }
+
+    fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
+        let file = open_regular(path)?;
+        lock_if_unwritten(path, &file)?;
+        let len_bytes = file.metadata().map_err(|e| io_error(path, "look at the file", e))?.len();
+        if len_bytes < HEADER_LEN_BYTES {
+            return Err(OpenError::TooShort { path: path.into(), len_bytes });
+        }
+        let mut map = ReadMap::new(&file).map_err(|source| io_error(path, "map the file", source))?;
+        let header = FileHeader::from_bytes(&map.header_bytes())
+            .map_err(|source| OpenError::Header { path: path.into(), source })?;
+        let write_offset = end_of(&header, &map);
+        if !map.set_published(write_offset) {
+            return Err(OpenError::WriteOffset { path: path.into(), write_offset, len_bytes });
+        }
+        let checksums = demanded(&header, verify);
+        Ok(Self { map, header, checksums, index: OnceLock::new(), path: path.into(), _file: file })
+    }
+
+    /// Calls `f` with every event, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
+    pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
+        let mut count = 0;
+        for event in self.events() {
+            f(event?);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// All events, in order. After an error the iterator ends.
+    #[must_use]
+    pub fn events(&self) -> Events<'_> {
+        self.events_at(HEADER_LEN_BYTES, self.header.base_sequence)
+    }
+
+    /// The events from `sequence` on, in order; all of them if the file starts later.
+    ///
+    /// The first call reads through the file once to index it.
+    #[must_use]
+    pub fn events_from(&self, sequence: u64) -> Events<'_> {
+        let base = self.header.base_sequence;
+        let index = sequence.saturating_sub(base);
+        let (start_offset, start_index) = self.index().seek(self.map.records(), index);
+        self.events_at(HEADER_LEN_BYTES + start_offset as u64, base.wrapping_add(start_index))
+    }
+
+    /// Records in the file, GAP records included: counted, or as its header says once it is sealed.
+    ///
+    /// In a damaged file that is not sealed, the records before the damage.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        if self.is_sealed() && !self.is_stream() {
+            self.header.event_count
+        } else {
+            self.index().record_count()
+        }
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let records = self.map.records();
+        records.is_empty() || self.is_stream() && stream_ended(records)
+    }
+
+    /// Shows what was published since, and returns whether that is anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Header`] or [`ReadError::WriteOffset`] if something else has written into the file.
+    /// The reader goes on with what it had.
+    pub fn refresh(&mut self) -> Result<bool, ReadError> {
+        let header = FileHeader::from_bytes(&self.map.header_bytes())
+            .and_then(|header| self.same_salt(header))
+            .map_err(|source| ReadError::Header { path: self.path.clone(), source })?;
+        let (before, write_offset) = (self.map.published_bytes(), end_of(&header, &self.map));
+        if !self.map.set_published(write_offset) {
+            return Err(ReadError::WriteOffset {
+                path: self.path.clone(),
+                write_offset,
+                published_bytes: before,
+                len_bytes: self.map.len_bytes(),
+            });
+        }
+        self.header = header;
+        if let Some(index) = self.index.get_mut() {
+            index.extend(self.map.records(), self.checksums);
+        }
+        Ok(before < write_offset)
+    }
+
+    /// The file's header, as of the last [`refresh`](Self::refresh).
+    #[must_use]
+    pub const fn header(&self) -> &FileHeader {
+        &self.header
+    }
+
+    /// Whether nothing will be added to the file.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        self.header.has(file_flags::SEALED)
+    }
+
+    /// Whether the file was sealed and synced to its end.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.header.has(file_flags::CLEAN)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    const fn is_stream(&self) -> bool {
+        self.header.has(file_flags::STREAM)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(self.map.records(), self.checksums))
+    }
+
+    fn events_at(&self, offset: u64, sequence: u64) -> Events<'_> {
+        let start = usize::try_from(offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
+        let bytes = self.map.records().get(start..).unwrap_or_default();
+        let records = Records::starting_at(bytes, self.checksums, offset, sequence);
+        Events { reader: self, records: Some(records) }
+    }
+
+    /// What never changes must be what the file was opened with.
+    fn same_salt(&self, header: FileHeader) -> Result<FileHeader, FileHeaderError> {
+        let (stored, computed) = (header.salt(), self.header.salt());
+        if stored == computed { Ok(header) } else { Err(FileHeaderError::Checksum { stored, computed }) }
+    }
+}
+
+impl fmt::Debug for MmapReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MmapReader")
+            .field("path", &self.path)
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The events of a log file: see [`MmapReader::events`].
+#[derive(Clone)]
+pub struct Events<'a> {
+    reader: &'a MmapReader,
+    /// `None` after the end or an error.
+    records: Option<Records<'a>>,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Result<Event<'a>, ReadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let records = self.records.as_mut()?;
+        if self.reader.is_stream() && stream_ended(records.remaining()) {
+            self.records = None;
+            return None;
+        }
+        match records.next() {
+            Some(Ok(event)) => Some(Ok(event)),
+            Some(Err(source)) => Some(Err(self.damaged(source))),
+            None => self.end().map(Err),
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Events<'_> {}
+
+impl Events<'_> {
+    #[cold]
+    fn damaged(&mut self, source: RecordError) -> ReadError {
+        self.records = None;
+        ReadError::Record { path: self.reader.path.clone(), source }
+    }
+
+    /// A sealed file has to hold as many records as it says.
+    fn end(&mut self) -> Option<ReadError> {
+        let records = self.records.take()?;
+        let header = &self.reader.header;
+        let found = records.sequence().wrapping_sub(header.base_sequence);
+        let wrong = self.reader.is_sealed() && !self.reader.is_stream() && found != header.event_count;
+        wrong.then(|| ReadError::EventCount {
+            path: self.reader.path.clone(),
+            offset: records.offset(),
+            stored: header.event_count,
+            found,
+        })
+    }
+}
+
+impl fmt::Debug for Events<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+impl<'a> IntoIterator for &'a MmapReader {
+    type Item = Result<Event<'a>, ReadError>;
+    type IntoIter = Events<'a>;
+
+    fn into_iter(self) -> Events<'a> {
+        self.events()
+    }
+}
+
+/// Whether a stream ends here: 16 erased bytes, or fewer where the file ends.
+pub(crate) fn stream_ended(rest: &[u8]) -> bool {
+    let head = rest.get(..STREAM_END_BYTES).unwrap_or(rest);
+    head.iter().all(|&byte| byte == 0) || head.iter().all(|&byte| byte == 0xFF)
+}
+
+fn demanded(header: &FileHeader, verify: bool) -> Checksums {
+    match (header.has(file_flags::CHECKSUMS), verify) {
+        (false, _) => Checksums::Absent,
+        (true, false) => Checksums::Present,
+        (true, true) => Checksums::Verify { salt: header.salt(), crc: crc32c_hardware },
+    }
+}
+
+/// Where to stop: at `write_offset`, which a stream does not know.
+fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
+    if header.has(file_flags::STREAM) { map.len_bytes() } else { header.write_offset }
+}
+
+fn open_regular(path: &Path) -> Result<File, OpenError> {
+    // Asked before opening, because opening a pipe waits for its other end.
+    let metadata = std::fs::metadata(path).map_err(|source| io_error(path, "find the file", source))?;
+    if !metadata.is_file() {
+        return Err(OpenError::NotAFile { path: path.into() });
+    }
+    File::open(path).map_err(|source| io_error(path, "open the file", source))
+}
+
+fn lock_if_unwritten(path: &Path, file: &File) -> Result<(), OpenError> {
+    match file.try_lock_shared() {
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
+    }
+}
+
+fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action, source }
+}

@@ -1,0 +1,246 @@
+//! Reading log files that others may change: with `pread` into a bounded buffer, never through a mapping.
+//!
+//! A file that is cut short meanwhile is an error here, where a mapping would end the process.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use ringlog_nostd::{FILE_HEADER_LEN, decode, record_len};
+
+use super::crc::crc32c_hardware;
+use super::error::{OpenError, ReadError};
+use super::position::Positions;
+use super::segment::SegmentInfo;
+use super::segment_file::{SegmentFile, read_up_to};
+use crate::event::{
+    Checksums, Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags,
+};
+
+/// Room for at least one largest record.
+const BUFFER_BYTES: usize = 256 * 1024;
+const _: () = assert!(BUFFER_BYTES >= record_len(MAX_PAYLOAD));
+/// So many equal bytes at a record boundary end a STREAM file.
+const UNWRITTEN_BYTES: usize = 16;
+
+/// Reads the records of one log file and verifies their checksums.
+///
+/// An unsealed file is read up to the `write_offset` that its header had when it was opened.
+///
+/// ```
+/// use ringlog::storage::FileScan;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let mut scan = FileScan::open(path)?;
+/// let first = scan.next_event()?.unwrap();
+/// assert_eq!((first.header.event_type, first.payload), (7, &b"hello"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileScan {
+    segment: SegmentFile,
+    checksums: Checksums,
+    /// Records end here at the latest: at most the length that the file had.
+    end: u64,
+    /// A record at this position or above is no part of the log.
+    end_position: Option<u64>,
+    positions: Positions,
+    /// Where the next record starts: 64 to `end`.
+    offset: u64,
+    /// The sequence of the next record.
+    sequence: u64,
+    /// The record that was found last.
+    found: Option<Found>,
+    buffer: Vec<u8>,
+    /// Where in the file the buffer starts: at most `offset`.
+    buffer_offset: u64,
+}
+
+/// A valid record whose bytes are in the buffer.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    header: EventHeader,
+    sequence: u64,
+    offset: u64,
+}
+
+impl FileScan {
+    /// Opens a log file and checks its header.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: not a file, too short, a damaged header, a `write_offset` beyond the file's end, I/O.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let segment = SegmentFile::open(path.as_ref())?;
+        segment.check_length()?;
+        let SegmentInfo { header, file_bytes, .. } = &segment.info;
+        let end = if header.has(file_flags::STREAM) { *file_bytes } else { header.write_offset };
+        Ok(Self::up_to(segment, end))
+    }
+
+    /// Reads up to `end`, whatever the header says.
+    pub(super) fn up_to(segment: SegmentFile, end: u64) -> Self {
+        let header = &segment.info.header;
+        let verify = Checksums::Verify { salt: header.salt(), crc: crc32c_hardware };
+        Self {
+            checksums: if header.has(file_flags::CHECKSUMS) { verify } else { Checksums::Absent },
+            end,
+            end_position: None,
+            positions: Positions::of(header),
+            offset: FILE_HEADER_LEN as u64,
+            sequence: header.base_sequence,
+            found: None,
+            buffer: Vec::new(),
+            buffer_offset: 0,
+            segment,
+        }
+    }
+
+    /// The file's header, as it was when the file was opened.
+    #[must_use]
+    pub fn header(&self) -> &FileHeader {
+        &self.segment.info.header
+    }
+
+    /// The file's path, header and length.
+    #[must_use]
+    pub fn info(&self) -> &SegmentInfo {
+        &self.segment.info
+    }
+
+    /// Where the next record starts, or the last one that could be read ends.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The sequence of the next record.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The position of the next record in the log.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.positions.at(self.offset)
+    }
+
+    /// The position that the log has at an offset of this file, once the lead was read.
+    pub(super) fn position_at(&self, offset: u64) -> u64 {
+        self.positions.at(offset)
+    }
+
+    /// Whether only records were read that take no position.
+    pub(super) fn is_in_lead(&self) -> bool {
+        self.positions.is_in_lead()
+    }
+
+    /// The next record, checked; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] names the file, the offset and what is wrong there: damage, a file that was cut short
+    /// meanwhile, a sealed file with another number of records than its header says, I/O. Calling again
+    /// gives the same error.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        Ok(if self.advance()? { self.found_event() } else { None })
+    }
+
+    /// Goes to the next record; `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
+        self.found = None;
+        if self.offset >= self.end {
+            return self.check_count();
+        }
+        self.fetch(HEADER_LEN)?;
+        if self.header().has(file_flags::STREAM) && is_unwritten(self.ahead()) {
+            self.end = self.offset;
+            return Ok(false);
+        }
+        let header = self.ahead().first_chunk().map(EventHeader::from_bytes);
+        self.fetch(header.map_or(0, |header| header.stride()))?;
+        self.take()
+    }
+
+    /// The record that [`advance`](Self::advance) found.
+    pub(super) fn found_event(&self) -> Option<Event<'_>> {
+        let Found { header, sequence, offset } = self.found?;
+        let from = usize::try_from(offset - self.buffer_offset).ok()? + HEADER_LEN;
+        let payload = self.buffer.get(from..from + usize::from(header.payload_len))?;
+        Some(Event { header, payload, sequence, offset })
+    }
+
+    /// Leaves out what stands at this position or above.
+    pub(super) fn end_at_position(&mut self, end_position: u64) {
+        self.end_position = Some(end_position);
+    }
+
+    /// Checks the record at `offset`, which is in the buffer as far as it is in the file.
+    fn take(&mut self) -> Result<bool, ReadError> {
+        let (offset, sequence) = (self.offset, self.sequence);
+        let decoded = decode(self.ahead(), offset, self.checksums);
+        let (header, payload, stride) = decoded.map_err(|kind| ReadError::Record {
+            path: self.segment.info.path.clone(),
+            source: RecordError { offset, sequence, kind },
+        })?;
+        let mut positions = self.positions;
+        let position = positions.next(&Event { header, payload, sequence, offset });
+        if let (Some(position), Some(end_position)) = (position, self.end_position)
+            && position >= end_position
+        {
+            // The log went on from here in its next segment; the count in the header is not its own.
+            self.end = offset;
+            return Ok(false);
+        }
+        self.positions = positions;
+        self.found = Some(Found { header, sequence, offset });
+        self.offset += stride as u64;
+        self.sequence = sequence.wrapping_add(1);
+        Ok(true)
+    }
+
+    /// At the end of a sealed file the header knows how many records there are.
+    fn check_count(&self) -> Result<bool, ReadError> {
+        let SegmentInfo { header, path, .. } = &self.segment.info;
+        let found = self.sequence.wrapping_sub(header.base_sequence);
+        let is_whole = self.offset == header.write_offset && !header.has(file_flags::STREAM);
+        if !is_whole || !header.has(file_flags::SEALED) || found == header.event_count {
+            return Ok(false);
+        }
+        let (path, offset, stored) = (path.clone(), self.offset, header.event_count);
+        Err(ReadError::EventCount { path, offset, stored, found })
+    }
+
+    /// What is buffered from `offset` on, up to the end of the records.
+    fn ahead(&self) -> &[u8] {
+        let from = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        self.buffer.get(from..).unwrap_or_default()
+    }
+
+    /// Has the next `bytes` bytes in the buffer, as far as they belong to the file's records.
+    fn fetch(&mut self, bytes: usize) -> Result<(), ReadError> {
+        let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+        let needed = bytes.min(left);
+        if self.ahead().len() >= needed {
+            return Ok(());
+        }
+        self.buffer.resize(BUFFER_BYTES.min(left), 0);
+        self.buffer_offset = self.offset;
+        let SegmentFile { file, info: SegmentInfo { path, .. } } = &self.segment;
+        let read = read_up_to(file, &mut self.buffer, self.offset);
+        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
+        let (path, offset) = (path.clone(), self.offset);
+        match read {
+            Ok(read) if read >= needed => Ok(()),
+            Ok(read) => Err(ReadError::Shrunk { path, offset: offset + read as u64, end: self.end }),
+            Err(source) => Err(ReadError::Io { path, offset, source }),
+        }
+    }
+}
+
+/// Whether memory was never written from here on.
+fn is_unwritten(ahead: &[u8]) -> bool {
+    let start = ahead.get(..UNWRITTEN_BYTES).unwrap_or(ahead);
+    [0x00, 0xFF].into_iter().any(|unwritten| start.iter().all(|&byte| byte == unwritten))
+}

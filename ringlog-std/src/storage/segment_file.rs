@@ -1,0 +1,162 @@
+//! Opening segments for `pread`, and checking all of them that belong to a log.
+
+#![forbid(unsafe_code)]
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use super::error::OpenError;
+use super::segment::{Folder, SegmentInfo};
+use crate::event::{FileHeader, file_flags};
+
+/// How often the header of a live file is read until two readings agree.
+const HEADER_READINGS: usize = 1000;
+
+/// A segment that is open, with a header that was checked.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    pub(super) file: File,
+    pub(super) info: SegmentInfo,
+}
+
+impl SegmentFile {
+    /// Opens a file and checks its header, but not the header's offsets against the file's length.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        // Asked before the file is opened: opening a pipe would wait for its other end.
+        if !fs::metadata(path).map_err(failed("open"))?.is_file() {
+            return Err(OpenError::NotAFile { path: path.into() });
+        }
+        let file = File::open(path).map_err(failed("open"))?;
+        let header = read_stable_header(&file, path)?;
+        let file_bytes = file.metadata().map_err(failed("look up"))?.len();
+        Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } })
+    }
+
+    /// Checks that the file is as long as its header says.
+    pub(super) fn check_length(&self) -> Result<(), OpenError> {
+        let SegmentInfo { path, header, file_bytes: len_bytes } = &self.info;
+        if header.write_offset <= *len_bytes || header.has(file_flags::STREAM) {
+            return Ok(());
+        }
+        let (path, write_offset) = (path.clone(), header.write_offset);
+        Err(OpenError::WriteOffset { path, write_offset, len_bytes: *len_bytes })
+    }
+
+    /// Checks that the file has the name that belongs to its header.
+    pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
+        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, .. } = &self.info;
+        if *base_sequence == named_sequence {
+            return Ok(());
+        }
+        Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence })
+    }
+}
+
+/// The files of a log, which is a folder or a single file.
+#[derive(Debug)]
+pub(super) struct LogFiles {
+    /// In order, at least one.
+    pub(super) segments: Vec<SegmentInfo>,
+    /// What else is in the folder.
+    pub(super) foreign: Vec<PathBuf>,
+}
+
+impl LogFiles {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            return Self::of_folder(path, Folder::list(path).map_err(failed("list"))?);
+        }
+        let segment = SegmentFile::open(path)?;
+        segment.check_length()?;
+        Ok(Self { segments: vec![segment.info], foreign: Vec::new() })
+    }
+
+    fn of_folder(path: &Path, folder: Folder) -> Result<Self, OpenError> {
+        let Folder { segments: mut named, foreign } = folder;
+        if let Some((_, last)) = named.last()
+            && is_unused_or_gone(last)?
+        {
+            named.pop();
+        }
+        let mut segments = Vec::new();
+        for (named_sequence, path) in named {
+            let segment = SegmentFile::open(&path)?;
+            segment.check_length()?;
+            segment.check_name(named_sequence)?;
+            segments.push(segment.info);
+        }
+        if segments.is_empty() {
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        }
+        Ok(Self { segments, foreign })
+    }
+}
+
+/// Whether the last segment is one that its writer never began, or deleted just now because it stayed empty.
+fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
+    match is_unused(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        other => other.map_err(|error| cannot_read(path, error)),
+    }
+}
+
+fn cannot_read(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action: "read", source }
+}
+
+/// Whether a file was prepared and never used: it is empty, or all of its header is zero.
+pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut bytes = [0; FILE_HEADER_LEN];
+    let read = read_up_to(&File::open(path)?, &mut bytes, 0)?;
+    Ok((read == 0 || read == FILE_HEADER_LEN) && bytes == [0; FILE_HEADER_LEN])
+}
+
+/// Reads until the buffer is full or the file ends, and returns how many bytes there were.
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(buffer.get_mut(read..).unwrap_or_default(), offset + read as u64) {
+            Ok(0) => break,
+            Ok(bytes) => read += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// The header of a file whose writer may be at work.
+///
+/// A single reading could be torn, or have its offset from before and its SEALED from after the last record.
+/// Two that agree are neither, and what follows a reading with SEALED is final.
+fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
+    let mut first = read_header(file, path)?;
+    for _ in 0..HEADER_READINGS {
+        let second = read_header(file, path)?;
+        let agree = (first.write_offset, first.flags) == (second.write_offset, second.flags);
+        if agree || first.has(file_flags::SEALED) {
+            return Ok(second);
+        }
+        first = second;
+    }
+    // A writer that publishes between any two readings: words are stored in one piece, so this one is good.
+    Ok(first)
+}
+
+fn read_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
+    let mut bytes = [0; FILE_HEADER_LEN];
+    let read = read_up_to(file, &mut bytes, 0).map_err(|error| cannot_read(path, error))?;
+    if read < FILE_HEADER_LEN {
+        return Err(OpenError::TooShort { path: path.into(), len_bytes: read as u64 });
+    }
+    FileHeader::from_bytes(&bytes).map_err(|source| OpenError::Header { path: path.into(), source })
+}

@@ -1,0 +1,397 @@
+//! One log file of fixed capacity, written by one writer.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ringlog_nostd::{
+    Checksums, EventHeader, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run, WriteError,
+    check_event, decode, encode, file_flags, flags, place_word, seal,
+};
+
+use super::create::Draft;
+use super::durable::Durable;
+use super::mmap::WriteMap;
+use super::writer_options::MmapWriterOptions;
+use super::{AppendError, CreateError, SyncError, crc32c_hardware};
+
+/// Writes events to one memory-mapped log file.
+///
+/// What is written is published at once: readers see it, and it survives the death of the process. It
+/// survives the loss of power once [`sync`](Self::sync) has returned. Dropping the writer syncs and seals
+/// the file as [`close`](Self::close) does, but cannot report an error.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{MmapReader, MmapWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+/// let mut writer = MmapWriter::create(&path, 1 << 20)?;
+/// writer.write_event(&EventHeader::new(1_000, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let mut seen = Vec::new();
+/// MmapReader::open(&path)?.replay(|event| seen.push((event.header.timestamp, event.payload.to_vec())))?;
+/// assert_eq!(seen, [(1_000, b"hello".to_vec())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MmapWriter {
+    map: WriteMap,
+    durable: Arc<Durable>,
+    event_count: u64,
+    /// As it was stored at the start.
+    header: FileHeader,
+    salt: u32,
+    checksums: bool,
+    finished: bool,
+}
+
+/// What [`MmapWriter::close`] leaves behind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The file, sealed and synced.
+    pub path: PathBuf,
+    /// Records in it, GAP records included.
+    pub event_count: u64,
+    /// Where its records end, in bytes.
+    pub write_offset: u64,
+}
+
+impl MmapWriter {
+    /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
+    ///
+    /// A finished log of that name, or one whose writer died, is first renamed to `path.1`, `path.2` and
+    /// so on, whichever is free. Nothing is ever overwritten.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is
+    /// not a log, a full disk, and whatever else the system refuses.
+    pub fn create(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create(path, capacity_bytes)
+    }
+
+    /// Creates the log file `path` if nothing of that name exists.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Exists`], otherwise as [`create`](Self::create).
+    pub fn create_new(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create_new(path, capacity_bytes)
+    }
+
+    /// Options to choose before creating a file.
+    #[must_use]
+    pub const fn options() -> MmapWriterOptions {
+        MmapWriterOptions::new()
+    }
+
+    /// Turns an allocated file into a log by storing its header into the mapping: no system call.
+    pub(crate) fn start(draft: Draft, header: &FileHeader, path: PathBuf) -> Self {
+        let Draft { file, mut map } = draft;
+        map.store_header(header);
+        let durable = Durable::new(map.handle(), file, path);
+        let checksums = header.has(file_flags::CHECKSUMS);
+        Self {
+            map,
+            durable,
+            event_count: 0,
+            header: *header,
+            salt: header.salt(),
+            checksums,
+            finished: false,
+        }
+    }
+
+    /// Makes the file as it was created durable: its length, its blocks, its header.
+    pub(crate) fn sync_new(&self) -> io::Result<()> {
+        self.durable.sync_new()
+    }
+
+    /// Appends one event and publishes it.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::Event`] for a header
+    /// that does not fit its payload or sets more than the user's flags, [`AppendError::Poisoned`] after a
+    /// failed sync. The log is as before then.
+    #[inline]
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        check_event(header, payload.len(), MAX_PAYLOAD)?;
+        self.append(header, payload)
+    }
+
+    /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn append_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        self.append(&Gap::header(timestamp), &gap.to_payload())
+    }
+
+    /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Full`] if not all of them fit, [`AppendError::Run`] at bytes that are no record:
+    /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
+    pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        self.refuse_if_poisoned()?;
+        let bytes = run.remaining();
+        let take_bytes = fitting_bytes(bytes, self.map.remaining_bytes());
+        self.map.populate_ahead(take_bytes);
+        self.map.unpublished()[..take_bytes].copy_from_slice(&bytes[..take_bytes]);
+        let (done_bytes, done_events, damage) = self.seal_records(take_bytes);
+        if done_events > 0 {
+            self.publish(done_bytes, done_events);
+            run.accept_bytes(done_bytes, done_events);
+        }
+        match damage {
+            Some(error) => Err(AppendError::Run(error)),
+            None if run.is_done() => Ok(()),
+            None => Err(self.full(first_stride(run.remaining()))),
+        }
+    }
+
+    /// Makes all that was written durable and raises the watermark.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer
+    /// takes no more events: what reached the disk can no longer be known.
+    pub fn sync(&mut self) -> Result<(), SyncError> {
+        self.durable.sync().map(drop)
+    }
+
+    /// Syncs the file, seals it, and gives the blocks behind the last event back to the file system.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Self::sync). The file is readable all the same, it only is not marked as clean.
+    pub fn close(self) -> Result<Closed, SyncError> {
+        let event_count = self.event_count;
+        let durable = self.into_durable();
+        let write_offset = durable.finish()?;
+        Ok(Closed { path: durable.path().into(), event_count, write_offset })
+    }
+
+    /// Ends the writing. Syncing and sealing are left to the caller, or to a thread of its choice.
+    pub(crate) fn into_durable(mut self) -> Arc<Durable> {
+        self.finished = true;
+        Arc::clone(&self.durable)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.durable.path()
+    }
+
+    /// Records in the file, GAP records included.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.event_count
+    }
+
+    /// Whether nothing was written yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.event_count == 0
+    }
+
+    /// Where the next record goes, in bytes from the start of the file.
+    #[must_use]
+    pub const fn write_offset(&self) -> u64 {
+        self.map.write_offset()
+    }
+
+    /// All below is on stable storage.
+    #[must_use]
+    pub fn synced_offset(&self) -> u64 {
+        self.durable.synced_offset()
+    }
+
+    /// Size of the file in bytes, its header included.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> u64 {
+        self.map.capacity_bytes()
+    }
+
+    /// Bytes that are left for records.
+    #[must_use]
+    pub fn remaining_bytes(&self) -> u64 {
+        self.map.remaining_bytes() as u64
+    }
+
+    /// The header as it stands in the file now.
+    #[must_use]
+    pub fn header(&self) -> FileHeader {
+        FileHeader {
+            event_count: self.event_count,
+            write_offset: self.write_offset(),
+            synced_offset: self.synced_offset(),
+            ..self.header
+        }
+    }
+
+    fn append(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        self.refuse_if_poisoned()?;
+        let stride = header.stride();
+        if stride > self.map.remaining_bytes() {
+            return Err(self.full(stride));
+        }
+        self.map.populate_ahead(stride);
+        let place = place_word(self.salt, self.map.write_offset());
+        let record = self.map.unpublished();
+        let written = encode(record, header, payload);
+        let sealed = if self.checksums { seal(record, place, crc32c_hardware) } else { written };
+        match sealed {
+            Some(stride) => self.publish(stride, 1),
+            None => return Err(length_mismatch(header, payload)),
+        }
+        Ok(())
+    }
+
+    /// Brings the records that were copied behind the end into the file's form. Returns the bytes and
+    /// records that are good, and the first that is not.
+    fn seal_records(&mut self, len_bytes: usize) -> (usize, u64, Option<RecordError>) {
+        let (salt, checksums, start) = (self.salt, self.checksums, self.map.write_offset());
+        let bytes = &mut self.map.unpublished()[..len_bytes];
+        let (mut at, mut events) = (0, 0);
+        while let Some(record) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            let stride = match decode(record, at as u64, Checksums::Ignore) {
+                Ok((_, _, stride)) => stride,
+                Err(kind) => {
+                    return (at, events, Some(RecordError { offset: at as u64, sequence: events, kind }));
+                }
+            };
+            if checksums {
+                let _ = seal(record, place_word(salt, start + at as u64), crc32c_hardware);
+            } else {
+                clear_checksum(record);
+            }
+            at += stride;
+            events += 1;
+        }
+        (at, events, None)
+    }
+
+    fn publish(&mut self, bytes: usize, events: u64) {
+        self.event_count += events;
+        self.map.publish(bytes, self.event_count);
+    }
+
+    #[inline]
+    fn refuse_if_poisoned(&self) -> Result<(), AppendError> {
+        if self.durable.is_poisoned() {
+            return Err(AppendError::Poisoned { path: self.path().into() });
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn full(&self, needed_bytes: usize) -> AppendError {
+        AppendError::Full {
+            path: self.path().into(),
+            offset: self.write_offset(),
+            needed_bytes: needed_bytes as u64,
+            remaining_bytes: self.remaining_bytes(),
+        }
+    }
+}
+
+impl Drop for MmapWriter {
+    fn drop(&mut self) {
+        if !self.finished && !self.durable.is_poisoned() {
+            // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
+            let _ = self.durable.finish();
+        }
+    }
+}
+
+impl fmt::Debug for MmapWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MmapWriter")
+            .field("path", &self.path())
+            .field("event_count", &self.event_count)
+            .field("write_offset", &self.write_offset())
+            .field("capacity_bytes", &self.capacity_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of the whole records at the start of `bytes` that fit into `room_bytes`.
+fn fitting_bytes(bytes: &[u8], room_bytes: usize) -> usize {
+    if bytes.len() <= room_bytes {
+        return bytes.len();
+    }
+    let mut end = 0;
+    while let Some(next) = bytes.get(end..).map(first_stride).filter(|&stride| stride <= room_bytes - end) {
+        if next == 0 {
+            break;
+        }
+        end += next;
+    }
+    end
+}
+
+/// Length of the record at the start of `bytes`, 0 if there is none.
+fn first_stride(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<HEADER_LEN>().map_or(0, |head| EventHeader::from_bytes(head).stride())
+}
+
+/// Takes the checksum out that a record had in its ring.
+fn clear_checksum(record: &mut [u8]) {
+    if let Some(head) = record.first_chunk_mut::<HEADER_LEN>() {
+        let mut header = EventHeader::from_bytes(head);
+        header.flags &= !flags::CHECKSUMMED;
+        header.checksum = 0;
+        *head = header.to_bytes();
+    }
+}
+
+fn length_mismatch(header: &EventHeader, payload: &[u8]) -> AppendError {
+    WriteError::LengthMismatch { header: header.payload_len, payload: payload.len() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_taken_and_the_watermark_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.evtl");
+        let mut writer = MmapWriter::create(&path, 4096).unwrap();
+        writer.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
+        writer.durable.poison();
+
+        let refused = writer.write_event(&EventHeader::new(1, 2, 3), b"abc");
+        assert!(matches!(refused, Err(AppendError::Poisoned { .. })));
+        assert!(matches!(writer.sync(), Err(SyncError::Poisoned { .. })));
+        assert_eq!((writer.len(), writer.synced_offset()), (1, 64));
+        assert!(matches!(writer.close(), Err(SyncError::Poisoned { .. })));
+        let reader = crate::storage::MmapReader::open(&path).unwrap();
+        assert_eq!((reader.len(), reader.is_clean(), reader.is_sealed()), (1, false, false));
+    }
+
+    #[test]
+    fn a_run_is_taken_up_to_the_first_bytes_that_are_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096).unwrap();
+        let mut bytes = [0; 72];
+        for at in [0, 24, 48] {
+            let _ = encode(&mut bytes[at..], &EventHeader::new(1, 2, 3), b"abc").unwrap();
+        }
+        let mut run = Run::new(&bytes).unwrap();
+        // A caller's mistake: the rest starts in the middle of a record.
+        run.accept_bytes(32, 1);
+        assert!(matches!(writer.append_run(&mut run), Err(AppendError::Run(_))));
+        assert!(writer.is_empty() && writer.write_offset() == 64);
+    }
+}

@@ -1,0 +1,95 @@
+//! What can be chosen before a log file is created.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ringlog_nostd::{ClockKind, FileHeader};
+
+use super::create::{Existing, Place, io_error, rounded_capacity};
+use super::{CreateError, MmapWriter};
+
+/// How an [`MmapWriter`] is to write: see [`MmapWriter::options`].
+#[derive(Clone, Debug)]
+pub struct MmapWriterOptions {
+    checksums: bool,
+    clock: ClockKind,
+    base_sequence: u64,
+    base_position: u64,
+}
+
+impl MmapWriterOptions {
+    pub(super) const fn new() -> Self {
+        Self { checksums: true, clock: ClockKind::UnixNanos, base_sequence: 0, base_position: 0 }
+    }
+
+    /// Whether every record gets a CRC-32C. The default is yes.
+    #[must_use]
+    pub const fn checksums(mut self, checksums: bool) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// What the timestamps count. The default is [`ClockKind::UnixNanos`].
+    #[must_use]
+    pub const fn clock(mut self, clock: ClockKind) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sequence and position of the file's first record in a larger log. The default is the start.
+    #[must_use]
+    pub const fn base(mut self, sequence: u64, position: u64) -> Self {
+        self.base_sequence = sequence;
+        self.base_position = position;
+        self
+    }
+
+    /// Creates the file, after moving a log of that name aside: see [`MmapWriter::create`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapWriter::create`].
+    pub fn create(&self, path: impl AsRef<Path>, capacity_bytes: u64) -> Result<MmapWriter, CreateError> {
+        self.create_at(path.as_ref(), capacity_bytes, Existing::MoveAside)
+    }
+
+    /// Creates the file if nothing of that name exists: see [`MmapWriter::create_new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapWriter::create_new`].
+    pub fn create_new(&self, path: impl AsRef<Path>, capacity_bytes: u64) -> Result<MmapWriter, CreateError> {
+        self.create_at(path.as_ref(), capacity_bytes, Existing::Refuse)
+    }
+
+    fn create_at(
+        &self,
+        path: &Path,
+        capacity_bytes: u64,
+        existing: Existing,
+    ) -> Result<MmapWriter, CreateError> {
+        rounded_capacity(path, capacity_bytes)?;
+        let mut place = Place::take(path, existing)?;
+        let draft = place.allocate(capacity_bytes)?;
+        let writer = MmapWriter::start(draft, &self.header(), path.into());
+        writer.sync_new().map_err(|source| io_error(path, "sync the new file", source))?;
+        place.publish(existing).map(|()| writer)
+    }
+
+    /// The header of a file that is started now with these options.
+    pub(crate) fn header(&self) -> FileHeader {
+        let mut header = FileHeader::new(unix_nanos(), self.clock, self.checksums);
+        header.base_sequence = self.base_sequence;
+        header.base_position = self.base_position;
+        header
+    }
+}
+
+/// Nanoseconds since 1970, negative before.
+fn unix_nanos() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    }
+}

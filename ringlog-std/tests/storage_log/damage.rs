@@ -1,0 +1,172 @@
+//! Single files that were damaged, cut short, or came from something that cannot seek.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use ringlog::event::{ClockKind, FileHeader, file_flags};
+use ringlog::storage::{FileScan, LogScan, LogWriter, OpenError, ReadError, crc32c_hardware};
+use ringlog_nostd::{encode, place_word, seal};
+
+use super::support::{assert_is, event, patch, read, segments, write};
+
+fn one_segment(folder: &Path, count: u64) -> std::path::PathBuf {
+    let mut writer = LogWriter::options().segment_bytes(4 << 20).open(folder).unwrap();
+    write(&mut writer, 0..count);
+    writer.close().unwrap();
+    segments(folder).pop().unwrap()
+}
+
+fn cut(path: &Path, len_bytes: u64) {
+    OpenOptions::new().write(true).open(path).unwrap().set_len(len_bytes).unwrap();
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_scanned_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = one_segment(folder.path(), 10_000);
+    let mut scan = LogScan::open(folder.path()).unwrap();
+    for _ in 0..10 {
+        scan.next_event().unwrap().unwrap();
+    }
+    cut(&path, 500_000);
+    let mut count = 10;
+    let error = loop {
+        match scan.next_event() {
+            Ok(event) => count += event.map(|event| assert_eq!(event.sequence, count)).map_or(0, |()| 1),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ReadError::Shrunk { offset: 500_000, .. }), "{error}");
+    assert!(count > 1000);
+    assert!(matches!(scan.next_event(), Err(ReadError::Shrunk { .. })), "and stays one");
+}
+
+#[test]
+fn a_write_offset_beyond_the_file_names_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = one_segment(folder.path(), 100);
+    let write_offset = FileScan::open(&path).unwrap().header().write_offset;
+    cut(&path, write_offset - 8);
+    let error = FileScan::open(&path).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, OpenError::WriteOffset { .. }));
+    assert!(
+        text.contains(&write_offset.to_string()) && text.contains(&(write_offset - 8).to_string()),
+        "{text}"
+    );
+    assert!(LogScan::open(folder.path()).is_err() && LogWriter::open(folder.path()).is_err());
+}
+
+#[test]
+fn every_damaged_byte_of_the_records_is_found_at_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = one_segment(folder.path(), 8);
+    let end = FileScan::open(&path).unwrap().header().write_offset;
+    let bytes = std::fs::read(&path).unwrap();
+    for at in 64..end {
+        patch(&path, at, &[!bytes[at as usize]]);
+        let mut scan = FileScan::open(&path).unwrap();
+        let error = loop {
+            match scan.next_event() {
+                Ok(event) => assert!(event.is_some(), "byte {at}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(
+            matches!(error, ReadError::Record { source, .. } if source.offset <= at),
+            "byte {at}: {error}"
+        );
+        patch(&path, at, &bytes[at as usize..at as usize + 1]);
+    }
+    assert_eq!(read(&path).len(), 8);
+}
+
+#[test]
+fn a_sealed_file_with_another_count_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = one_segment(folder.path(), 8);
+    patch(&path, 16, &9_u64.to_le_bytes());
+    let mut scan = FileScan::open(&path).unwrap();
+    for _ in 0..8 {
+        scan.next_event().unwrap().unwrap();
+    }
+    assert!(matches!(scan.next_event(), Err(ReadError::EventCount { stored: 9, found: 8, .. })));
+}
+
+/// What firmware sends through a serial line: header, records, and whatever comes then.
+fn stream(count: u64, tail: &[u8]) -> Vec<u8> {
+    let mut header = FileHeader::new(1, ClockKind::Ticks, true);
+    header.flags |= file_flags::STREAM;
+    let mut bytes = header.to_bytes().to_vec();
+    for number in 0..count {
+        let (event_header, payload) = event(number);
+        let start = bytes.len();
+        bytes.resize(start + event_header.stride(), 0);
+        encode(&mut bytes[start..], &event_header, &payload).unwrap();
+        seal(&mut bytes[start..], place_word(header.salt(), start as u64), crc32c_hardware).unwrap();
+    }
+    bytes.extend_from_slice(tail);
+    bytes
+}
+
+#[test]
+fn a_stream_ends_at_unwritten_memory_or_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.evtl");
+    for tail in
+        [&[][..], &[0; 16], &[0xFF; 16], &[0xFF; 5], &[0; 1], &[0; 5000], &[[0xFF; 16], [7; 16]].concat()]
+    {
+        std::fs::write(&path, stream(30, tail)).unwrap();
+        let found = read(&path);
+        assert_eq!(found.len(), 30, "tail of {} bytes", tail.len());
+        found.iter().zip(0..).for_each(|(stored, number)| assert_is(stored, number));
+    }
+}
+
+#[test]
+fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.evtl");
+    let whole = stream(30, &[]);
+    for bytes in [stream(30, &[1, 2, 3]), stream(31, &[])[..whole.len() + 20].to_vec(), stream(30, &[7; 64])]
+    {
+        std::fs::write(&path, bytes).unwrap();
+        let mut scan = FileScan::open(&path).unwrap();
+        for number in 0..30 {
+            assert_eq!(scan.next_event().unwrap().unwrap().sequence, number);
+        }
+        let error = scan.next_event().unwrap_err();
+        assert!(
+            matches!(error, ReadError::Record { source, .. } if source.offset == whole.len() as u64),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_log_goes_on_behind_a_stream_file_that_was_put_into_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(format!("{:020}.evtl", 0)), stream(30, &[0; 100])).unwrap();
+    let mut writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!(writer.next_sequence(), 30);
+    write(&mut writer, 30..33);
+    writer.close().unwrap();
+    let found = read(folder.path());
+    assert_eq!(found.len(), 33);
+    found.iter().zip(0..).for_each(|(stored, number)| assert_is(stored, number));
+}
+
+#[test]
+fn cutting_a_log_anywhere_never_panics_and_never_invents() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = one_segment(folder.path(), 20);
+    let bytes = std::fs::read(&path).unwrap();
+    let end = FileScan::open(&path).unwrap().header().write_offset as usize;
+    let cut_path = folder.path().join("cut.evtl");
+    for len_bytes in 0..end {
+        std::fs::write(&cut_path, &bytes[..len_bytes]).unwrap();
+        assert!(FileScan::open(&cut_path).is_err(), "{len_bytes} bytes");
+    }
+    std::fs::write(&cut_path, &bytes[..end]).unwrap();
+    assert_eq!(read(&cut_path).len(), 20);
+}

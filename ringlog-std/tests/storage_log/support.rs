@@ -1,0 +1,118 @@
+//! Events that are known by their number, and reading a log in both ways.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use ringlog::event::{EventHeader, Gap};
+use ringlog::storage::{LogReader, LogScan, LogWriter, OpenError};
+
+/// Header and payload of the event with this number.
+pub(crate) fn event(number: u64) -> (EventHeader, Vec<u8>) {
+    let len = number.wrapping_mul(37) % 300;
+    let payload: Vec<u8> = (0..len).map(|at| (at ^ number) as u8).collect();
+    let header = EventHeader::new(number, number as u8, len as u16).with_flags((number % 16) as u8);
+    (header, payload)
+}
+
+pub(crate) fn write(writer: &mut LogWriter, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let (header, payload) = event(number);
+        writer.write_event(&header, &payload).unwrap();
+    }
+}
+
+/// A record of a log, owned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Stored {
+    pub(crate) sequence: u64,
+    pub(crate) header: EventHeader,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Stored {
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        Gap::from_event(&self.header, &self.payload)
+    }
+}
+
+/// All records, read through mappings and with `pread`, which have to agree.
+pub(crate) fn read(path: &Path) -> Vec<Stored> {
+    let mut mapped = Vec::new();
+    let reader = LogReader::open(path).unwrap();
+    let count = reader
+        .replay(|event| {
+            mapped.push(Stored {
+                sequence: event.sequence,
+                header: event.header,
+                payload: event.payload.into(),
+            })
+        })
+        .unwrap();
+    assert_eq!((count, reader.len()), (mapped.len() as u64, mapped.len() as u64));
+    assert_eq!(scan(path), mapped);
+    mapped
+}
+
+fn scan(path: &Path) -> Vec<Stored> {
+    let mut scan = LogScan::open(path).unwrap();
+    let mut found = Vec::new();
+    while let Some(event) = scan.next_event().unwrap() {
+        found.push(Stored { sequence: event.sequence, header: event.header, payload: event.payload.into() });
+    }
+    found
+}
+
+/// The log holds exactly the events of these numbers, each with its number as sequence.
+pub(crate) fn assert_holds(path: &Path, numbers: std::ops::Range<u64>) {
+    let found = read(path);
+    assert_eq!(found.len() as u64, numbers.end - numbers.start);
+    for (stored, number) in found.iter().zip(numbers) {
+        assert_eq!(stored.sequence, number);
+        assert_is(stored, number);
+    }
+}
+
+/// This record is the event of this number, byte for byte.
+pub(crate) fn assert_is(stored: &Stored, number: u64) {
+    let (header, payload) = event(number);
+    assert_eq!((stored.header.as_user(), &stored.payload), (header, &payload), "event {number}");
+}
+
+pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
+    LogReader::open(folder).unwrap().segments().iter().map(|segment| segment.path.clone()).collect()
+}
+
+/// Has the log look as if its last writer had run before the machine's last start.
+pub(crate) fn pretend_other_boot(folder: &Path) {
+    let path = folder.join("writer");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let boot_id = ringlog::storage::boot_id().unwrap();
+    assert!(text.contains(&boot_id), "{text}");
+    std::fs::write(&path, text.replace(&boot_id, "00000000-0000-4000-8000-000000000000")).unwrap();
+}
+
+/// Takes SEALED and CLEAN off a segment, as if its writer had been killed.
+pub(crate) fn unseal(path: &Path, synced_offset: u64) {
+    patch(path, 32, &synced_offset.to_le_bytes());
+    let mut flags = [0];
+    OpenOptions::new().read(true).open(path).unwrap().read_exact_at(&mut flags, 56).unwrap();
+    patch(path, 56, &[flags[0] & !0b1001]);
+}
+
+pub(crate) fn patch(path: &Path, offset: u64, bytes: &[u8]) {
+    OpenOptions::new().write(true).open(path).unwrap().write_all_at(bytes, offset).unwrap();
+}
+
+/// Inverts one byte.
+pub(crate) fn damage(path: &Path, offset: u64) {
+    let mut byte = [0];
+    OpenOptions::new().read(true).open(path).unwrap().read_exact_at(&mut byte, offset).unwrap();
+    patch(path, offset, &[!byte[0]]);
+}
+
+pub(crate) fn refusal(folder: &Path) -> (OpenError, String) {
+    let error = LogWriter::open(folder).unwrap_err();
+    let text = error.to_string();
+    (error, text)
+}
