@@ -1,4 +1,52 @@
-//! Event records and a lock-free single-producer single-consumer byte ring.
+//! Event records and a lock-free single-producer single-consumer byte ring: `no_std`, no allocator.
+//!
+//! - Records: a 16-byte [`EventHeader`], a payload of up to 65,535 bytes, padding to a multiple of 8. The same
+//!   bytes in a ring and in a log file; see [`Records`], [`FileHeader`], [`Gap`].
+//! - The ring: [`StaticRing`] in a `static`, [`Ring::format`] over any bytes, `Ring::attach` for memory shared
+//!   with another process, `Ring::recover` for memory that outlives a reset. It gives one [`Producer`] and one
+//!   [`Consumer`]; loads and stores only, so it runs on cores without compare-and-swap.
+//!
+//! # In firmware
+//!
+//! ```
+//! use ringlog_nostd::{EventHeader, StaticRing};
+//!
+//! static RING: StaticRing<1024, 32> = StaticRing::new();
+//!
+//! let (mut producer, mut consumer) = RING.split().unwrap();
+//! producer.write_event(&EventHeader::new(1, 7, 2), &[1, 2]).unwrap(); // in the interrupt
+//! consumer.drain(usize::MAX, |header, payload| { /* in the main loop */ }).unwrap();
+//! ```
+//!
+//! # Filling a payload in place
+//!
+//! ```
+//! # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+//! # let mut memory = AlignedBytes::<1024>::new();
+//! # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+//! # let (mut producer, mut consumer) = ring.split();
+//! let mut claim = producer.claim(64).unwrap();
+//! claim.payload_mut()[..5].copy_from_slice(b"hello");
+//! claim.commit(&EventHeader::new(1, 7, 5)).unwrap(); // shorter than claimed
+//! assert_eq!(consumer.read_event().unwrap().1, b"hello");
+//! ```
+//!
+//! # What it does not do
+//!
+//! Many producers or many consumers on one ring; waiting (poll, or park in the code around it).
+//!
+//! # Features
+//!
+//! - `crc-table-1k` (default), `crc-table-16k`: tables for CRC-32C; without either it is computed bit by bit.
+//! - `critical-section`, `unsafe-assume-single-core`: forwarded to `portable-atomic`, for `StaticRing::split` on
+//!   cores without compare-and-swap. The application chooses; the ring itself needs neither.
+
+// For maintainers. The control words (control.rs) stand in front of the data: one lap of `capacity` bytes and
+// an overrun area that is one largest record long. Positions run freely and wrap; `head` belongs to the
+// producer, `tail` to the consumer, and who owns a byte follows from the two: see ends.rs, where every access
+// to the bytes is. geometry.rs holds all arithmetic on sizes and positions. Nobody frees anything here.
+
+// Firmware: the allocator and the operating system are not there.
 #![no_std]
 
 mod batch;

@@ -1,4 +1,58 @@
-//! Event log for code that cannot wait.
+//! An event log for code that cannot wait: a lock-free ring, memory-mapped log files, and what is between.
+//!
+//! - [`ring`]: a producer on a hot path writes events, 16-byte header and payload, without lock, system call
+//!   or allocation; another thread reads them where they lie.
+//! - [`consumer`]: a dispatcher drains rings and logs into any number of consumers.
+//! - [`storage`]: log files that survive the death of their writer and are replayed without copying.
+//! - [`recorder`]: all of it on a thread of its own.
+//!
+//! # Recording
+//!
+//! ```
+//! use ringlog::{event::EventHeader, recorder::Recorder};
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("log");
+//!
+//! let (mut producer, recorder) = Recorder::start(&path)?;
+//! producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+//! recorder.shutdown(producer)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Writing a file and replaying it
+//!
+//! ```
+//! use ringlog::event::EventHeader;
+//! use ringlog::storage::{MmapReader, MmapWriter};
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! # let (timestamp, event_type, payload) = (1, 2, *b"payload");
+//! # let header = EventHeader::new(timestamp, event_type, payload.len() as u16);
+//!
+//! let mut writer = MmapWriter::create("events.log", 1024 * 1024 * 1024)?;
+//! writer.write_event(&header, &payload);  writer.sync()?;
+//! let reader = MmapReader::open("events.log")?;
+//! reader.replay(|event| { /* event.header, event.payload */ });
+//! # assert_eq!(reader.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! Many producers on one ring, network transport, encryption, compression.
+//!
+//! # Features
+//!
+//! - `cli` (default): the programs `ringlog` and `stress`. A library user turns it off.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "ringlog-std needs Linux (fallocate, renameat2, madvise). On other systems use ringlog-nostd, whose formats are the same."
+);
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!(
+    "ringlog-std needs 64-bit atomics for the words of mapped files. Use ringlog-nostd on this target."
+);
 
 pub mod clock;
 pub mod consumer;

@@ -1,0 +1,24 @@
+//! Five lines that record, and three that read back.
+
+use ringlog::event::EventHeader;
+use ringlog::recorder::Recorder;
+use ringlog::storage::LogReader;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("ringlog-example-{}", std::process::id()));
+
+    let clock = ringlog::clock::Clock::new();
+    let (mut producer, recorder) = Recorder::start(&folder)?;
+    for price in [10_125_u32, 10_126, 10_124] {
+        producer.write_event(&EventHeader::new(clock.now(), 1, 4), &price.to_le_bytes())?;
+    }
+    let summary = recorder.shutdown(producer)?;
+    println!("recorded {} events", summary.events);
+
+    let reader = LogReader::open(&folder)?;
+    reader.replay(|event| println!("{} {:?}", event.sequence, event.payload))?;
+    assert_eq!(reader.len(), 3);
+    drop(reader);
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! A log as a source for a dispatcher.
+#![forbid(unsafe_code)]
+
+use super::source::{EventSource, SourceError, SourceId};
+use crate::storage::{LogReader, MmapReader, ReadError};
+use ringlog_nostd::{Event, Run, encode};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that are read ahead of the dispatcher.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// The events of a log, in order, from the first one on.
+///
+/// ```
+/// use ringlog::{consumer::{EventDispatcher, ReplaySource}, event::EventHeader, storage::MmapReader};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.log");
+/// # let mut writer = ringlog::storage::MmapWriter::create(&path, 1 << 20)?;
+/// # writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// # writer.close()?;
+/// let reader = MmapReader::open(&path)?;
+/// let mut dispatcher = EventDispatcher::new();
+/// let drained = dispatcher.drain(&mut ReplaySource::of_file(&reader))?;
+/// assert_eq!(drained.released_bytes, 24);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ReplaySource<'a> {
+    id: SourceId,
+    events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>,
+    /// Whole records that were not released.
+    window: Vec<u8>,
+    /// Met behind the window; told once that is released.
+    error: Option<ReadError>,
+}
+
+impl<'a> ReplaySource<'a> {
+    /// The events of one file.
+    #[must_use]
+    pub fn of_file(reader: &'a MmapReader) -> Self {
+        Self::new(Box::new(reader.events()))
+    }
+
+    /// The events of a log.
+    #[must_use]
+    pub fn of_log(reader: &'a LogReader) -> Self {
+        Self::new(Box::new(reader.events()))
+    }
+
+    fn new(events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // ORDERING: Relaxed. Only that no two get the same number matters.
+        let id = SourceId(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { id, events, window: Vec::new(), error: None }
+    }
+
+    fn fill(&mut self, wanted: usize) {
+        while self.window.len() < wanted && self.error.is_none() {
+            match self.events.next() {
+                Some(Ok(event)) => self.push(&event),
+                Some(Err(error)) => self.error = Some(error),
+                None => return,
+            }
+        }
+    }
+
+    fn push(&mut self, event: &Event<'_>) {
+        let start = self.window.len();
+        self.window.resize(start + event.header.stride(), 0);
+        let written = encode(&mut self.window[start..], &event.header, event.payload);
+        debug_assert_eq!(written, Some(event.header.stride()));
+    }
+}
+
+impl EventSource for ReplaySource<'_> {
+    fn id(&self) -> SourceId {
+        self.id
+    }
+
+    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, SourceError> {
+        self.fill(skip_bytes.saturating_add(WINDOW_BYTES));
+        if skip_bytes >= self.window.len() {
+            return match self.error.take() {
+                Some(error) => Err(error.into()),
+                None => Ok(None),
+            };
+        }
+        // What was encoded here is whole; a caller's `skip_bytes` off a record's start reads as the end.
+        Ok(self.window.get(skip_bytes..).and_then(|bytes| Run::new(bytes).ok()))
+    }
+
+    fn release_bytes(&mut self, bytes: usize) {
+        self.window.drain(..bytes.min(self.window.len()));
+    }
+
+    fn drain_limit_bytes(&self) -> usize {
+        usize::MAX
+    }
+}
+
+impl std::fmt::Debug for ReplaySource<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplaySource").field("window_bytes", &self.window.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::{EventConsumer, EventDispatcher};
+    use crate::storage::LogWriter;
+    use ringlog_nostd::EventHeader;
+
+    struct Sum(u64);
+
+    impl EventConsumer for Sum {
+        fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+            assert_eq!(payload, header.timestamp.to_le_bytes());
+            self.0 += header.timestamp;
+            true
+        }
+
+        fn name(&self) -> &str {
+            "sum"
+        }
+    }
+
+    #[test]
+    fn a_log_of_many_windows_is_drained_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(folder.path()).unwrap();
+        for time in 0..20_000_u64 {
+            writer.write_event(&EventHeader::new(time, 0, 8), &time.to_le_bytes()).unwrap();
+        }
+        writer.close().unwrap();
+        let reader = LogReader::open(folder.path()).unwrap();
+        let mut sum = Sum(0);
+        let mut dispatcher = EventDispatcher::new();
+        dispatcher.add_required(&mut sum);
+        let drained = dispatcher.drain(&mut ReplaySource::of_log(&reader)).unwrap();
+        assert_eq!(drained.released_bytes, 20_000 * 24);
+        drop(dispatcher);
+        assert_eq!(sum.0, (0..20_000).sum());
+    }
+}
