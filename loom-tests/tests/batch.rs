@@ -1,8 +1,8 @@
-#![cfg(ringlog_loom)]
 //! Does the consumer see a batch whole or not at all?
 //!
 //! Races: the producer's writes of several records and its one store of `head` with the consumer's loads of
 //! `head` and reads of bytes.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{Seen, check, read_id, ring, write};
@@ -12,7 +12,7 @@ use ringlog_nostd::WriteError;
 fn a_batch_is_seen_whole_or_not_at_all() {
     static NOTHING: Seen = Seen::new();
     static ALL: Seen = Seen::new();
-    check("batch, publish", 3, || {
+    check("batch, publish", 5, || {
         let (mut producer, mut consumer) = ring(128, 16, 96);
         let writer = thread::spawn(move || {
             let mut batch = producer.batch();
@@ -35,7 +35,7 @@ fn a_batch_is_seen_whole_or_not_at_all() {
 
 #[test]
 fn a_dropped_batch_is_never_seen() {
-    check("batch, drop", 3, || {
+    check("batch, drop", 5, || {
         let (mut producer, mut consumer) = ring(64, 16, 0);
         let writer = thread::spawn(move || {
             let mut dropped = producer.batch();
@@ -62,7 +62,7 @@ fn a_dropped_batch_is_never_seen() {
 fn a_batch_that_does_not_fit_keeps_what_did() {
     static FULL: Seen = Seen::new();
     static FITTED: Seen = Seen::new();
-    check("batch, full", 3, || {
+    check("batch, full", 5, || {
         let (mut producer, mut consumer) = ring(64, 16, 0);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {

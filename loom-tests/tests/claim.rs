@@ -1,9 +1,9 @@
-#![cfg(ringlog_loom)]
 //! Is an event that was filled in place as good as one that was copied, also when it is committed shorter,
 //! and is a dropped claim never seen?
 //!
 //! Races: the producer's writes to the lent payload, padding and header, and its store of `head`, with the
 //! consumer's reads; the claimed bytes beyond a shorter commit with what the consumer still reads.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{ModelProducer, Seen, check, read_id, ring, spin, write};
@@ -27,7 +27,7 @@ fn claim_and_commit(
 #[test]
 fn a_shorter_commit_and_the_record_behind_it_are_whole() {
     static EARLY: Seen = Seen::new();
-    check("claim, shorter commit", 3, || {
+    check("claim, shorter commit", 5, || {
         // The claim runs on into the overrun area; the record that comes of it just reaches the lap's end.
         let (mut producer, mut consumer) = ring(64, 24, 40);
         let writer = thread::spawn(move || {
@@ -49,7 +49,7 @@ fn a_shorter_commit_and_the_record_behind_it_are_whole() {
 
 #[test]
 fn a_dropped_claim_is_never_seen() {
-    check("claim, drop", 3, || {
+    check("claim, drop", 5, || {
         let (mut producer, mut consumer) = ring(64, 24, 0);
         let writer = thread::spawn(move || {
             let mut claim = producer.claim(24).unwrap();
@@ -69,7 +69,7 @@ fn a_dropped_claim_is_never_seen() {
 #[test]
 fn a_claim_waits_for_lent_bytes() {
     static FULL: Seen = Seen::new();
-    check("claim, full", 3, || {
+    check("claim, full", 5, || {
         let (mut producer, mut consumer) = ring(32, 16, 16);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {

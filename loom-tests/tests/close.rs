@@ -1,7 +1,7 @@
-#![cfg(ringlog_loom)]
 //! Has a consumer that saw the end of the stream seen every event before it?
 //!
 //! Races: the producer's last store of `head` and its store of `closed` with the consumer's loads of both.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{ModelConsumer, Seen, check, read_id, ring, write};
@@ -13,7 +13,7 @@ fn check_two_events(
     read_to_end: impl Fn(&mut ModelConsumer) -> Option<Vec<u64>> + Send + Sync + 'static,
 ) {
     static ENDED: Seen = Seen::new();
-    check(name, 3, move || {
+    check(name, 5, move || {
         let (mut producer, mut consumer) = ring(64, 8, 48);
         let writer = thread::spawn(move || {
             write(0, 8, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -81,7 +81,7 @@ fn asking_for_closed_behind_the_last_look_loses_events() {
 fn a_consumer_that_goes_does_not_disturb_the_producer() {
     static GONE: Seen = Seen::new();
     static THERE: Seen = Seen::new();
-    check("close, consumer", 3, || {
+    check("close, consumer", 5, || {
         let (mut producer, mut consumer) = ring(64, 8, 0);
         let reader =
             thread::spawn(move || consumer.read_event().map(|(header, payload)| read_id(&header, payload)));

@@ -1,8 +1,8 @@
-#![cfg(ringlog_loom)]
 //! Is a full ring full until the consumer releases, and not a moment longer?
 //!
 //! Races: the producer's load of `tail` and its write to the same bytes with the consumer's last read of
 //! them and its store of `tail`.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{Seen, check, read_id, ring, spin, write};
@@ -12,7 +12,7 @@ use ringlog_nostd::WriteError;
 fn lent_bytes_stay_until_they_are_released() {
     static FULL: Seen = Seen::new();
     static AT_ONCE: Seen = Seen::new();
-    check("full, lend and release", 3, || {
+    check("full, lend and release", 5, || {
         let (mut producer, mut consumer) = ring(32, 16, 0);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {
@@ -45,7 +45,7 @@ fn lent_bytes_stay_until_they_are_released() {
 fn a_drain_gives_all_of_its_space_back_at_once() {
     static FULL: Seen = Seen::new();
     static WRITTEN: Seen = Seen::new();
-    check("full, drain", 3, || {
+    check("full, drain", 5, || {
         let (mut producer, mut consumer) = ring(64, 16, 0);
         for id in 0..2 {
             write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();

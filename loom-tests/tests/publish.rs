@@ -1,8 +1,8 @@
-#![cfg(ringlog_loom)]
 //! Is a record that the consumer sees whole, and in its place?
 //!
 //! Races: the producer's writes of bytes and its store of `head` with the consumer's load of `head` and its
 //! reads of bytes.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{ModelConsumer, Seen, check, read_id, ring, write};
@@ -36,7 +36,7 @@ fn two_records(look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -> [usize; 4] {
 fn check_two_records(name: &str, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>) + Send + Sync + 'static) {
     let seen = Arc::new([const { Seen::new() }; 3]);
     let noted = Arc::clone(&seen);
-    check(name, 3, move || {
+    check(name, 5, move || {
         for count in &two_records(&look)[..3] {
             noted[*count].note();
         }

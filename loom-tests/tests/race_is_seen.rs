@@ -1,8 +1,8 @@
-#![cfg(ringlog_loom)]
 //! Would the model notice an end that touches bytes it does not own?
 //!
 //! Races, on purpose: a trespasser's access to the shadow of some bytes with the producer's writes or the
 //! consumer's reads of the same bytes. The last test shows that other bytes are left in peace.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{check, read_id, ring_and_memory, spin, write};

@@ -1,9 +1,9 @@
-#![cfg(ringlog_loom)]
 //! Does the end of the lap keep the two sides apart, where a record runs on into the overrun area, the
 //! positions wrap, and space is used again?
 //!
 //! Races: the producer's writes of the next straddling record (and of the one at the start of the lap) with
 //! the consumer's reads of the former; the store of `tail` with the producer's load of it.
+#![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{ModelConsumer, ModelProducer, Seen, check, read_id, ring, spin, write};
@@ -35,7 +35,7 @@ fn check_lengths(
 ) {
     let full = Arc::new(Seen::new());
     let noted = Arc::clone(&full);
-    check(name, 2, move || {
+    check(name, 3, move || {
         let (mut producer, mut consumer) = ring(capacity, max_payload, start);
         let full = Arc::clone(&noted);
         let writer = thread::spawn(move || {

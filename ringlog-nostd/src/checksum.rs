@@ -4,6 +4,7 @@
 //! A record's checksum is computed with its own checksum field holding the place word, which mixes the
 //! salt of its file (or ring) with its offset. A whole record that is found anywhere else, left over from
 //! a file's former life or moved by a disk, therefore fails its check.
+#![forbid(unsafe_code)]
 
 use crate::header::{EventHeader, HEADER_LEN};
 

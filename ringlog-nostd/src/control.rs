@@ -20,6 +20,7 @@
 //!
 //! Each word has one writer. Lines are 128 bytes apart where the machine has 64 bits, so that neither side's
 //! stores take the other's line away (adjacent lines are fetched in pairs); packed on smaller ones.
+#![forbid(unsafe_code)]
 
 use crate::error::RingError;
 use crate::geometry::Geometry;

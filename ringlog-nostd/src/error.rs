@@ -1,4 +1,5 @@
 //! One small error per operation. None allocates, all are `Copy`.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

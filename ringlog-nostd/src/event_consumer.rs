@@ -1,4 +1,5 @@
 //! What takes events: the trait that log writers, monitors and forwarders implement.
+#![forbid(unsafe_code)]
 
 use crate::header::EventHeader;
 use crate::run::Run;

@@ -14,6 +14,7 @@
 //! All little-endian. `header_checksum` is the CRC-32C of magic, version, `created_at`, `base_sequence`,
 //! `base_position` and `flags & 0xFF06`, 36 bytes in that order: what never changes. It is also the salt
 //! of the records' [place words](crate::place_word).
+#![forbid(unsafe_code)]
 
 use crate::checksum::crc32c_append;
 

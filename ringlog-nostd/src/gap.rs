@@ -7,6 +7,7 @@
 //!   0  | count, u64: lost events, 0 = unknown                          |
 //!   8  | reason, u32                   | extent, u32: bytes lost / 8   |
 //! ```
+#![forbid(unsafe_code)]
 
 use crate::header::{EventHeader, flags};
 

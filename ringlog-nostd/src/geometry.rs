@@ -1,4 +1,5 @@
 //! The sizes of a ring and the arithmetic on its positions.
+#![forbid(unsafe_code)]
 
 use crate::error::RingError;
 use crate::gap::GAP_PAYLOAD_LEN;

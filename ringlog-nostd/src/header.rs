@@ -12,6 +12,7 @@
 //! ```
 //!
 //! `docs/format.md` in the repository describes the same for readers written in other languages.
+#![forbid(unsafe_code)]
 
 /// Bytes that an [`EventHeader`] takes in a record.
 pub const HEADER_LEN: usize = 16;

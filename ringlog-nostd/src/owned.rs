@@ -1,4 +1,5 @@
 //! An event that owns its payload, for code that has to keep one.
+#![forbid(unsafe_code)]
 
 use crate::header::EventHeader;
 use heapless::Vec;

@@ -1,6 +1,7 @@
 //! Records over byte slices: writing one, sealing one with its checksum, reading one, walking many.
 //!
 //! Nothing here knows where the bytes come from: a ring, a mapped file, a buffer, a test's array.
+#![forbid(unsafe_code)]
 
 use crate::checksum::{Crc32cAppend, place_word, record_checksum};
 use crate::error::WriteError;

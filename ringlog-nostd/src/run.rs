@@ -1,4 +1,5 @@
 //! A run of whole records that lie one behind the other, as a ring or a log hands them to consumers.
+#![forbid(unsafe_code)]
 
 use crate::header::EventHeader;
 use crate::record::{Checksums, RecordError, Records, decode};

@@ -3,6 +3,7 @@
 //! Under `--cfg ringlog_loom` the atomics are loom's, and [`Shadow`] holds one loom cell for each 8 bytes of
 //! the data region: touching a range there makes the model checker complain when the other side may be
 //! touching the same bytes. In every other build `Shadow` is empty and its functions do nothing.
+#![forbid(unsafe_code)]
 
 #[cfg(not(ringlog_loom))]
 pub(crate) use real::{AtomicUsize, Ordering, Shadow, zero_words};

@@ -531,6 +531,40 @@ fn pitfall_13_a_foreign_tail_is_bounded_or_a_sticky_fault() {
 }
 
 #[test]
+fn pitfall_13_after_a_fault_the_producer_takes_nothing_however_small() {
+    let hostile = Hostile::new();
+    let (mut producer, _consumer) = hostile.ends();
+    for number in 0..4 {
+        write_small(&mut producer, number).unwrap();
+    }
+    hostile.poke(TAIL, 4);
+    let Err(WriteError::Fault(fault)) = producer.write_event(&header_of(1, 40), &[0; 40]) else {
+        panic!("the tail is off the grid");
+    };
+    hostile.poke(TAIL, 0);
+    assert_eq!(write_small(&mut producer, 9), Err(WriteError::Fault(fault)), "it fits what was free before");
+    assert_eq!(producer.batch().claim(0).err(), Some(WriteError::Fault(fault)));
+}
+
+#[test]
+fn pitfall_13_padding_that_is_not_zero_is_a_fault_and_never_part_of_a_run() {
+    for len in 1..=MAX_PAYLOAD {
+        for padding_byte in (16 + len)..(16 + len).next_multiple_of(8) {
+            let hostile = Hostile::new();
+            let (mut producer, mut consumer) = hostile.ends();
+            producer.write_event(&header_of(1, len), &vec![3; len]).unwrap();
+            let word = DATA + padding_byte / size_of::<usize>() * size_of::<usize>();
+            let mut bytes = hostile.peek(word).to_le_bytes();
+            bytes[padding_byte % size_of::<usize>()] = 1;
+            hostile.poke(word, usize::from_le_bytes(bytes));
+            let fault = RingFault::Record { position: 0 };
+            assert_eq!(consumer.peek_run(0).err(), Some(fault), "len {len}");
+            assert_consumer_stays(&mut consumer, Some(fault));
+        }
+    }
+}
+
+#[test]
 fn pitfall_13_a_tail_that_goes_back_under_a_batch_is_a_fault_and_no_panic() {
     let hostile = Hostile::new();
     let (mut producer, mut consumer) = hostile.ends();

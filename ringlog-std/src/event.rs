@@ -1,4 +1,5 @@
 //! Events: headers, records, gaps, file headers and checksums, re-exported from `ringlog-nostd`.
+#![forbid(unsafe_code)]
 
 pub use ringlog_nostd::{
     Checksums, ClockKind, Crc32cAppend, Event, EventHeader, FileHeader, FileHeaderError, GAP_PAYLOAD_LEN,

@@ -3,7 +3,9 @@
 #![no_std]
 
 use core::panic::PanicInfo;
-use ringlog_nostd::{Checksums, EventHeader, crc32c_append, decode, encode, place_word, seal};
+use ringlog_nostd::{Checksums, EventHeader, StaticRing, crc32c_append, decode, encode, place_word, seal};
+
+static RING: StaticRing<256, 32> = StaticRing::new();
 
 #[panic_handler]
 fn on_panic(_: &PanicInfo) -> ! {
@@ -22,4 +24,12 @@ pub extern "C" fn round_trip(timestamp: u64) -> usize {
     }
     let read = decode(&record, 64, Checksums::Verify { salt: 7, crc: crc32c_append });
     read.map_or(0, |(_, _, stride)| stride)
+}
+
+/// One event through a static ring; returns how many came out, or 0 if it was split before.
+#[unsafe(no_mangle)]
+pub extern "C" fn through_the_ring(timestamp: u64) -> usize {
+    let Ok((mut producer, mut consumer)) = RING.split() else { return 0 };
+    let _ = producer.write_event(&EventHeader::new(timestamp, 1, 5), b"hello");
+    consumer.drain(usize::MAX, |_, _| ()).unwrap_or(0)
 }

@@ -139,6 +139,6 @@ mod tests {
         let drained = dispatcher.drain(&mut ReplaySource::of_log(&reader)).unwrap();
         assert_eq!(drained.released_bytes, 20_000 * 24);
         drop(dispatcher);
-        assert_eq!(sum.0, (0..20_000).sum());
+        assert_eq!(sum.0, (0..20_000_u64).sum::<u64>());
     }
 }

@@ -16,7 +16,7 @@ use super::create::move_aside;
 use super::error::{OpenError, ReadError};
 use super::scan::FileScan;
 use super::segment::{Folder, SegmentInfo, sync_folder};
-use super::segment_file::{SegmentFile, is_unused};
+use super::segment_file::{SegmentFile, is_unused, read_up_to};
 use crate::event::{HEADER_LEN, file_flags};
 
 /// What is known of the log's last writer.
@@ -88,21 +88,32 @@ pub(super) fn find_end(folder: &Path, writer: LastWriter) -> Result<LogEnd, Open
         if !found.is_empty() {
             return Ok(merged);
         }
-        clear_away(&found.info)?;
+        clear_away(&found)?;
         empty = Some(SegmentEnd { end: merged, ..found });
     }
     Ok(empty.map_or_else(LogEnd::default, |empty| empty.end))
 }
 
 /// Has an empty segment give its name free, which the next one needs.
-fn clear_away(info: &SegmentInfo) -> Result<(), OpenError> {
-    if info.header.write_offset > FILE_HEADER_LEN as u64 {
-        // Something was published that cannot be read now: that is for a person to look at.
+fn clear_away(empty: &SegmentEnd) -> Result<(), OpenError> {
+    let SegmentEnd { info, end } = empty;
+    let was_published = info.header.write_offset > FILE_HEADER_LEN as u64;
+    // After a power loss the header may be older than the bytes behind it.
+    if was_published || end.lost_after.is_some() && begins_with_bytes(&info.path)? {
+        // Something was stored that cannot be read now: that is for a person to look at.
         return Ok(move_aside(&info.path)?);
     }
     fs::remove_file(&info.path).map_err(|error| io_error(&info.path, "delete the empty file", error))?;
     let folder = info.path.parent().unwrap_or(Path::new("."));
     sync_folder(folder).map_err(|error| io_error(folder, "sync", error))
+}
+
+/// Whether anything stands where the first record would.
+fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
+    let mut bytes = [0; HEADER_LEN];
+    let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
+    read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
+    Ok(bytes != [0; HEADER_LEN])
 }
 
 fn end_of(segment: SegmentFile, writer: LastWriter) -> Result<SegmentEnd, OpenError> {

@@ -250,7 +250,7 @@ impl LogWriter {
     /// The sequence of the next record.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.base.sequence + self.current.as_ref().map_or(0, MmapWriter::len)
+        self.base.sequence.saturating_add(self.current.as_ref().map_or(0, MmapWriter::len))
     }
 
     /// The sequence of the first record of this run.

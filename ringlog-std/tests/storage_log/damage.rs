@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use ringlog::event::{ClockKind, FileHeader, file_flags};
-use ringlog::storage::{FileScan, LogScan, LogWriter, OpenError, ReadError, crc32c_hardware};
+use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, OpenError, ReadError, crc32c_hardware};
 use ringlog_nostd::{encode, place_word, seal};
 
 use super::support::{assert_is, event, patch, read, segments, write};
@@ -169,4 +169,52 @@ fn cutting_a_log_anywhere_never_panics_and_never_invents() {
     }
     std::fs::write(&cut_path, &bytes[..end]).unwrap();
     assert_eq!(read(&cut_path).len(), 20);
+}
+
+/// Headers with a right checksum and with numbers that no writer stores.
+fn hostile_headers(base_sequence: u64) -> Vec<FileHeader> {
+    let mut headers = Vec::new();
+    for write_offset in [64, 200, u64::MAX - 7] {
+        for synced_offset in [64, u64::MAX - 7] {
+            for flags in [0b0010, 0b0000, 0b1010, 0b1011, 0b0110] {
+                let mut header = FileHeader::new(i64::MIN, ClockKind::UnixNanos, false);
+                header.flags |= flags;
+                header.event_count = if base_sequence == 0 { u64::MAX } else { 3 };
+                header.base_position = u64::MAX;
+                headers.push(FileHeader { write_offset, synced_offset, base_sequence, ..header });
+            }
+        }
+    }
+    headers
+}
+
+#[test]
+fn hostile_numbers_in_a_header_never_panic_and_never_lose_records() {
+    for base_sequence in [0, u64::MAX] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("{base_sequence:020}.evtl"));
+        for header in hostile_headers(base_sequence) {
+            let mut bytes = stream(3, &[0; 2048]);
+            bytes[..64].copy_from_slice(&header.to_bytes());
+            for entry in std::fs::read_dir(folder.path()).unwrap() {
+                std::fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(mut scan) = LogScan::open(folder.path()) {
+                while let Ok(Some(_)) = scan.next_event() {}
+            }
+            if let Ok(reader) = LogReader::open(folder.path()) {
+                assert!(reader.events().count() <= 4, "{header:?}");
+            }
+            if let Ok(mut writer) = LogWriter::options().segment_bytes(4096).open(folder.path()) {
+                let _ = writer.write_event(&event(1).0, &event(1).1);
+                let _ = writer.close();
+            }
+            let kept = std::fs::read_dir(folder.path())
+                .unwrap()
+                .any(|entry| std::fs::read(entry.unwrap().path()).unwrap().get(64..) == Some(&bytes[64..]));
+            let is_empty = header.has(file_flags::SEALED) && header.write_offset == 64;
+            assert!(kept || is_empty, "{header:?}");
+        }
+    }
 }

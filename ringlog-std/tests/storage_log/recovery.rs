@@ -247,6 +247,23 @@ fn a_gap_that_a_recovery_did_not_come_to_store_is_stored_by_the_next() {
 }
 
 #[test]
+fn a_gap_that_an_empty_segment_leaves_unsaid_is_stored_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    died_with_machine(folder.path(), 0, true);
+    drop(LogWriter::open(folder.path()).unwrap());
+    // As it is when the writer is killed between creating its segment and storing the GAP record.
+    let last = segments(folder.path()).pop().unwrap();
+    std::fs::remove_file(&last).unwrap();
+    let options = ringlog::storage::MmapWriter::options().base(100, (1 << 16) - 64);
+    drop(options.create_new(&last, 4096).unwrap());
+    unseal(&last, 64);
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!((writer.first_sequence(), writer.position()), (100, (1 << 16) - 64));
+    drop(writer);
+    assert_eq!(read(folder.path()).pop().unwrap().gap(), Some(RECOVERY_GAP));
+}
+
+#[test]
 fn a_log_without_its_writer_file_is_taken_as_from_another_boot() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 10, true);

@@ -222,3 +222,13 @@ fn a_log_can_be_read_while_it_is_written() {
     drop(writer);
     assert_holds(folder.path(), 0..60);
 }
+
+#[test]
+fn writers_move_between_threads_and_readers_are_shared() {
+    fn assert_send<T: Send>() {}
+    fn assert_sync<T: Sync>() {}
+    assert_send::<LogWriter>();
+    assert_send::<LogScan>();
+    assert_send::<LogReader>();
+    assert_sync::<LogReader>();
+}
