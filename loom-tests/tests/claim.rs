@@ -56,7 +56,7 @@ fn a_dropped_claim_is_never_seen() {
             claim.payload_mut().fill(0xEE);
             drop(claim);
             write(0, 1, |header, payload| producer.write_event(header, payload)).unwrap();
-            std::mem::forget(producer.claim(16).unwrap());
+            let _ = producer.claim(16).unwrap();
         });
         let early = consumer.read_event().map(|(header, payload)| read_id(&header, payload));
         writer.join().unwrap();

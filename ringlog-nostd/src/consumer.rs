@@ -107,6 +107,7 @@ impl<K> Consumer<'_, K> {
         while left > 0 && events < limit {
             let Some((header, payload)) = done.end.event(done.next)? else { break };
             f(&header, payload);
+            done.end.end_of_lend(done.next, header.stride());
             done.next = done.next.wrapping_add(header.stride());
             left -= header.stride();
             events += 1;
@@ -141,7 +142,7 @@ impl<K> Consumer<'_, K> {
         let known = self.inner.end.available(tail).unwrap_or(0);
         let bytes = bytes.min(known);
         if bytes > 0 {
-            self.inner.end.end_of_lend(tail, 0);
+            self.inner.end.end_of_lend(tail, bytes);
             self.inner.end.release(tail.wrapping_add(bytes & !7));
         }
     }
@@ -215,7 +216,6 @@ struct ReleaseOnDrop<'c, 'r> {
 impl Drop for ReleaseOnDrop<'_, '_> {
     fn drop(&mut self) {
         if self.next != self.start {
-            self.end.end_of_lend(self.start, 0);
             self.end.release(self.next);
         }
     }

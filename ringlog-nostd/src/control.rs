@@ -322,7 +322,9 @@ impl Control {
         if gap_at == NO_GAP {
             return;
         }
-        if self.own_head() == gap_at {
+        // Recovery may have cut the ring at or before the record; then it does not stand either.
+        let stands = self.own_head().wrapping_sub(gap_at).cast_signed() > 0;
+        if !stands {
             // ORDERING: Relaxed. The role has one owner.
             self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
         } else {
@@ -390,5 +392,16 @@ mod tests {
             let told = control.own_head() == 96;
             assert_eq!(control.loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
         }
+    }
+
+    #[test]
+    fn a_gap_that_recovery_cut_off_is_still_to_be_told() {
+        let control = formatted();
+        control.add_loss(77);
+        control.gap_pending(96);
+        control.publish_head(128);
+        control.publish_head(80);
+        control.settle_gap();
+        assert_eq!(control.loss(), Some(Loss { count: 1, first_timestamp: 77 }));
     }
 }

@@ -154,6 +154,8 @@ impl<'r> WriteEnd<'r> {
         {
             let fault = RingFault::Position { own: self.head, foreign: tail };
             self.fault = Some(fault);
+            // Nothing is free any more, so that every later write comes here.
+            self.cached_tail = self.head.wrapping_sub(self.parts.geometry.capacity);
             return Err(fault.into());
         }
         self.cached_tail = tail;
@@ -221,7 +223,9 @@ impl<'r> WriteEnd<'r> {
     /// Publishes everything up to `head`.
     #[inline]
     pub(crate) fn publish(&mut self, head: usize) {
-        debug_assert!(head.wrapping_sub(self.cached_tail) <= self.parts.geometry.capacity);
+        debug_assert!(
+            self.fault.is_some() || head.wrapping_sub(self.cached_tail) <= self.parts.geometry.capacity
+        );
         self.head = head;
         self.parts.control.publish_head(head);
     }
@@ -367,7 +371,12 @@ impl<'r> ReadEnd<'r> {
         let mut len = 0;
         // Ends at the end of the record that straddles, not at the capacity.
         while len < available.min(to_lap_end) {
-            len += self.header(at.wrapping_add(len), available - len)?.stride();
+            let record = at.wrapping_add(len);
+            let header = self.header(record, available - len)?;
+            if !self.is_padded_with_zeros(record, &header) {
+                return Err(self.set_fault(RingFault::Record { position: record }));
+            }
+            len += header.stride();
         }
         if len == 0 {
             return Ok(None);
@@ -376,6 +385,18 @@ impl<'r> ReadEnd<'r> {
         // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
         // and that by less than the overrun; they stay until `release`, as in `event`.
         Ok(Some(unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) }))
+    }
+
+    /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or
+    /// [`header`](Self::header) has just checked. Whoever copies whole records copies these bytes too.
+    pub(crate) fn is_padded_with_zeros(&self, at: usize, header: &EventHeader) -> bool {
+        let stride = header.stride();
+        let padding_bytes = stride - HEADER_LEN - header.payload_len as usize;
+        self.parts.touch_read(at, stride);
+        let last = self.parts.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
+        // SAFETY: the last 8 bytes of a whole published record, 8-aligned; they stay as in `event`.
+        let word = u64::from_le(unsafe { last.read() });
+        padding_bytes == 0 || word >> (u64::BITS as usize - 8 * padding_bytes) == 0
     }
 
     /// Gives everything below `to` back to the producer.
@@ -391,9 +412,10 @@ impl<'r> ReadEnd<'r> {
         self.parts.control.release_tail(to);
     }
 
-    /// Tells the model that a lent record was being read until now.
+    /// Tells the model that lent records were being read until now: those in the lap of `at`.
     #[inline]
     pub(crate) fn end_of_lend(&self, at: usize, len: usize) {
-        self.parts.touch_read(at, len);
+        let to_data_end = self.parts.geometry.data_len() - self.parts.geometry.index(at);
+        self.parts.touch_read(at, len.min(to_data_end));
     }
 }

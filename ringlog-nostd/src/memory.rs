@@ -153,6 +153,7 @@ impl<'r> Ring<'r> {
         while at != head
             && let Ok(Some((header, payload))) = end.event(at)
             && self.is_whole(&Event { header, payload, sequence: events, offset: at as u64 })
+            && end.is_padded_with_zeros(at, &header)
         {
             at = at.wrapping_add(header.stride());
             events += 1;
