@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use super::feed::FeedError;
 use super::print::tell;
-use crate::event::RecordError;
+use crate::recorder::RecorderError;
+use crate::ring::WriteError;
+use crate::storage::{OpenError, ReadError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,32 +65,21 @@ pub(crate) enum CliError {
     /// The input could not be read.
     #[error(transparent)]
     Feed(#[from] FeedError),
-    /// A file or folder is no log.
-    #[error("{}: {problem}", path.display())]
-    NotALog {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        problem: String,
-    },
-    /// A record of a log is damaged.
-    #[error("{}: {error}; what is before it can be read with `ringlog cat`", path.display())]
-    Damage {
-        /// The log file.
-        path: PathBuf,
-        /// Which record, and how.
-        error: RecordError,
-    },
-    /// A log file does not go on where the one before ended.
-    #[error("{}: begins with record {found}, but the file before ends before record {expected}: is one missing?", path.display())]
-    Missing {
-        /// The log file that follows.
-        path: PathBuf,
-        /// Sequence that it should begin with.
-        expected: u64,
-        /// Sequence that it begins with.
-        found: u64,
-    },
+    /// A file or folder is no log, or cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A log could not be read on.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ring does not take an event, and never will.
+    #[error("the ring refused an event: {0}")]
+    Event(#[from] WriteError),
+    /// The log takes no more; the recorder knows why.
+    #[error("the recorder stopped before the end")]
+    Stopped,
+    /// The recording could not be started, or did not end well.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
     /// What arrived is not what was sent.
     #[error("{0}")]
     Mismatch(String),
@@ -103,7 +94,12 @@ impl CliError {
 
     /// Whether bytes of a log are wrong, as opposed to bytes that could not be had.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damage { .. } | Self::Missing { .. })
+        match self {
+            Self::Read(ReadError::Segment(error)) => is_damaged_file(error),
+            Self::Read(error) => !matches!(error, ReadError::Io { .. }),
+            Self::Open(error) => is_damaged_file(error),
+            _ => false,
+        }
     }
 
     /// Says what went wrong on standard error, and gives the exit code.
@@ -126,4 +122,15 @@ impl CliError {
             }
         }
     }
+}
+
+/// Whether a file was opened and its contents are wrong.
+fn is_damaged_file(error: &OpenError) -> bool {
+    matches!(
+        error,
+        OpenError::TooShort { .. }
+            | OpenError::Header { .. }
+            | OpenError::WriteOffset { .. }
+            | OpenError::Name { .. }
+    )
 }

@@ -20,8 +20,12 @@ pub(crate) struct Survey {
 impl Survey {
     /// Reads and checks every record.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        let source = LogSource::open(path)?;
-        Ok(Self::read(source))
+        Ok(Self::read(LogSource::open(path)?))
+    }
+
+    /// As [`of`](Self::of), also for a log into which nothing was written yet.
+    pub(crate) fn of_any(path: &Path) -> Result<Self, CliError> {
+        Ok(Self::read(LogSource::open_or_empty(path)?))
     }
 
     fn read(mut source: LogSource) -> Self {

@@ -11,7 +11,7 @@ use crate::event::Event;
 
 /// Prints what the filters let through, up to the limit or the first record that cannot be read.
 pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
-    let mut source = LogSource::open(&args.log)?;
+    let mut source = LogSource::open_or_empty(&args.log)?;
     if let Some(sequence) = args.from_seq {
         source.seek(sequence)?;
     }

@@ -73,9 +73,11 @@ pub(crate) fn run(args: StressArgs) -> Result<Outcome, CliError> {
 fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Result<StressReport, CliError> {
     let mut recording = Recording::start_silent(log, config.ring_bytes)?;
     let started = Instant::now();
-    let (produced, ended) = produce(&mut recording, config, max_bytes, stop)?;
+    let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
+    // First the end of the recording: it knows why the ring took no more.
     let recorded = recording.finish()?;
+    let (produced, ended) = result?;
     let seconds = started.elapsed().as_secs_f64();
     let reading = Instant::now();
     let tally = recorded.read_back()?.tally;
