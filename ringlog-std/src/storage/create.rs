@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
@@ -157,12 +158,20 @@ impl Place {
     }
 }
 
-/// Waits for the lock through signals.
+/// How long another creator, or whoever else locks the folder, is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for the lock, but not for ever: any process that may read the folder can hold it.
 fn lock_patiently(folder: &File) -> io::Result<()> {
+    let end = Instant::now() + LOCK_PATIENCE;
     loop {
-        match folder.lock() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }

@@ -127,6 +127,12 @@ pub enum OpenError {
         /// The process that holds it, as far as the file says so.
         pid: Option<u32>,
     },
+    /// The name of the folder's lock file is taken by something that no ringlog writer made.
+    #[error("{}: not a ringlog writer's file; move it away or choose another folder", path.display())]
+    ForeignWriterFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// A log is written into a folder, and this is something else.
     #[error("{}: not a folder; a log is a folder of files, give it a name of its own", path.display())]
     NotAFolder {

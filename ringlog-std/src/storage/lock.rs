@@ -7,8 +7,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::error::OpenError;
 use super::segment::WRITER_FILE;
@@ -63,15 +66,18 @@ impl WriterLock {
     /// Takes the lock, without waiting, and reads who wrote before.
     pub(super) fn acquire(folder: &Path) -> Result<(Self, WriterRecord), OpenError> {
         let path = folder.join(WRITER_FILE);
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = match opened {
-            Ok(file) => file,
+        let file = match open_regular(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(OpenError::ForeignWriterFile { path }),
             Err(source) => return Err(OpenError::Io { path, action: "open", source }),
         };
         let locked = file.try_lock();
         let previous = match read_record(&file) {
             Ok(previous) => previous,
             Err(source) => return Err(OpenError::Io { path, action: "read", source }),
+        };
+        let Some(previous) = previous else {
+            return Err(OpenError::ForeignWriterFile { path });
         };
         match locked {
             Ok(()) => Ok((Self { file, path }, previous)),
@@ -96,10 +102,27 @@ impl WriterLock {
     }
 }
 
-fn read_record(file: &File) -> io::Result<WriterRecord> {
+/// Opens or creates the file; `None` if something else than a regular file has its name.
+///
+/// No link is followed and no pipe waited for: what is stored here must not land anywhere else.
+fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(careful);
+    match options.open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the last writer stored; `None` if somebody else wrote the file.
+fn read_record(file: &File) -> io::Result<Option<WriterRecord>> {
     let mut bytes = Vec::new();
     file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes)?;
-    Ok(WriterRecord::parse(&String::from_utf8_lossy(&bytes)))
+    // A power cut may leave zeros, or nothing, where the first record was to stand.
+    let is_ours = bytes.starts_with(b"pid: ") || bytes.iter().all(|&byte| byte == 0);
+    Ok(is_ours.then(|| WriterRecord::parse(&String::from_utf8_lossy(&bytes))))
 }
 
 #[cfg(test)]
@@ -125,5 +148,21 @@ mod tests {
         lock.store(&short).unwrap();
         drop(lock);
         assert_eq!(WriterLock::acquire(folder.path()).unwrap().1, short);
+    }
+
+    #[test]
+    fn somebody_elses_file_named_writer_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(WRITER_FILE);
+        let letter = folder.path().join("letter");
+        std::fs::write(&path, "Dear reader").unwrap();
+        std::fs::write(&letter, "pid: not yours").unwrap();
+        let refused = || WriterLock::acquire(folder.path()).map(|_| ()).unwrap_err();
+        assert!(matches!(refused(), OpenError::ForeignWriterFile { .. }));
+        assert_eq!(std::fs::read(&path).unwrap(), b"Dear reader");
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&letter, &path).unwrap();
+        assert!(matches!(refused(), OpenError::ForeignWriterFile { .. }));
+        assert_eq!(std::fs::read(&letter).unwrap(), b"pid: not yours");
     }
 }

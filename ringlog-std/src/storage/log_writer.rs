@@ -42,7 +42,6 @@ use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYL
 pub struct LogWriter {
     folder: PathBuf,
     options: LogWriterOptions,
-    lock: WriterLock,
     record: WriterRecord,
     /// `None` after the roll to a next segment failed.
     current: Option<MmapWriter>,
@@ -56,6 +55,8 @@ pub struct LogWriter {
     /// A full segment could not be closed.
     is_poisoned: bool,
     consume_error: Option<AppendError>,
+    /// Declared last, so dropped last: nobody else may start before the last segment is closed.
+    lock: WriterLock,
 }
 
 /// Where a segment begins in its log.
