@@ -1,0 +1,59 @@
+//! A consumer that parks is woken by every publication that it would otherwise sleep through.
+
+use ringlog::event::EventHeader;
+use ringlog::ring::{SpscRingBuffer, WriteError, notify_pair};
+use std::time::Duration;
+
+/// Far longer than any wake-up takes: waiting this long means that one was lost.
+const LOST: Duration = Duration::from_secs(20);
+
+/// The consumer empties the ring and parks again at once, so that nearly every event races with a park.
+#[test]
+fn no_wake_up_is_lost() {
+    const EVENTS: u64 = 200_000;
+    let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    let reader = std::thread::spawn(move || {
+        let mut next = 0;
+        while next < EVENTS {
+            assert!(consumer.wait(Some(LOST)), "no wake-up for event {next}");
+            consumer
+                .inner_mut()
+                .drain(usize::MAX, |header, _| {
+                    assert_eq!(header.timestamp, next);
+                    next += 1;
+                })
+                .unwrap();
+        }
+    });
+    for time in 0..EVENTS {
+        while producer.write_event(&EventHeader::new(time, 0, 0), b"") == Err(WriteError::Full) {
+            std::thread::yield_now();
+        }
+        for _ in 0..time % 64 {
+            std::hint::spin_loop();
+        }
+    }
+    reader.join().unwrap();
+}
+
+#[test]
+fn a_parked_consumer_learns_that_the_producer_has_gone() {
+    let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    let (producer, mut consumer) = notify_pair(producer, consumer);
+    let reader = std::thread::spawn(move || {
+        let start = std::time::Instant::now();
+        let has_events = consumer.wait(Some(LOST));
+        (has_events, consumer.inner_mut().is_finished(), start.elapsed() < LOST)
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    drop(producer);
+    assert_eq!(reader.join().unwrap(), (false, true, true));
+}
+
+#[test]
+fn waiting_ends_at_its_limit() {
+    let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    let (_producer, mut consumer) = notify_pair(producer, consumer);
+    assert!(!consumer.wait(Some(Duration::from_millis(5))));
+}
