@@ -606,3 +606,12 @@ fn what_a_killed_writer_had_published_is_all_there() {
     let moved = MmapReader::open(folder.path().join("events.evtl.1")).unwrap();
     assert_eq!(moved.len(), seen.len() as u64);
 }
+
+#[test]
+fn a_record_that_fits_no_file_of_this_size_is_too_large_and_not_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = MmapWriter::create(folder.path().join("small.evtl"), 4096).unwrap();
+    let error = writer.write_event(&EventHeader::new(1, 0, 5000), &[1; 5000]).unwrap_err();
+    assert!(matches!(error, AppendError::TooLarge { capacity_bytes: 4032, .. }), "{error}");
+    writer.write_event(&EventHeader::new(2, 0, 4016), &[1; 4016]).unwrap();
+}

@@ -314,15 +314,15 @@ pub enum AppendError {
     },
     /// The record is larger than a segment without any other.
     #[error(
-        "{}: a record of {needed_bytes} bytes, a segment takes {capacity_bytes}; ask for larger segments",
+        "{}: a record of {needed_bytes} bytes, an empty file of this size takes {capacity_bytes}; ask for a larger one",
         path.display()
     )]
     TooLarge {
-        /// The log's folder.
+        /// The log's file or folder.
         path: PathBuf,
         /// What the record takes, in bytes.
         needed_bytes: u64,
-        /// What an empty segment has room for, in bytes.
+        /// What an empty file has room for, in bytes.
         capacity_bytes: u64,
     },
     /// This run of the writer has written as much as it was allowed to.

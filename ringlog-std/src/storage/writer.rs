@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringlog_nostd::{
-    Checksums, EventHeader, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run, WriteError,
-    check_event, decode, encode, file_flags, flags, place_word, seal,
+    Checksums, EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run,
+    WriteError, check_event, decode, encode, file_flags, flags, place_word, seal,
 };
 
 use super::create::Draft;
@@ -116,7 +116,8 @@ impl MmapWriter {
     ///
     /// # Errors
     ///
-    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::Event`] for a header
+    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::TooLarge`] if an empty
+    /// one would be, [`AppendError::Event`] for a header
     /// that does not fit its payload or sets more than the user's flags, [`AppendError::Poisoned`] after a
     /// failed sync. The log is as before then.
     #[inline]
@@ -138,7 +139,8 @@ impl MmapWriter {
     ///
     /// # Errors
     ///
-    /// [`AppendError::Full`] if not all of them fit, [`AppendError::Run`] at bytes that are no record:
+    /// [`AppendError::Full`] if not all of them fit, [`AppendError::TooLarge`] for one that never does,
+    /// [`AppendError::Run`] at bytes that are no record:
     /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         self.refuse_if_poisoned()?;
@@ -294,14 +296,16 @@ impl MmapWriter {
         Ok(())
     }
 
+    /// What can never fit is not called full.
     #[cold]
     fn full(&self, needed_bytes: usize) -> AppendError {
-        AppendError::Full {
-            path: self.path().into(),
-            offset: self.write_offset(),
-            needed_bytes: needed_bytes as u64,
-            remaining_bytes: self.remaining_bytes(),
+        let (path, needed_bytes) = (self.path().into(), needed_bytes as u64);
+        let capacity_bytes = self.capacity_bytes() - FILE_HEADER_LEN as u64;
+        if needed_bytes > capacity_bytes {
+            return AppendError::TooLarge { path, needed_bytes, capacity_bytes };
         }
+        let (offset, remaining_bytes) = (self.write_offset(), self.remaining_bytes());
+        AppendError::Full { path, offset, needed_bytes, remaining_bytes }
     }
 }
 
