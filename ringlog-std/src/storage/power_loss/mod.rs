@@ -25,7 +25,7 @@ fn images(share: u64) -> u64 {
 
 #[test]
 fn nothing_below_the_watermark_is_lost_and_nothing_is_invented() {
-    power_losses(images(35), Setting::plain());
+    power_losses(images(25), Setting::plain());
 }
 
 #[test]
@@ -46,4 +46,9 @@ fn the_same_where_the_disk_is_full_at_times() {
 #[test]
 fn the_same_without_checksums() {
     power_losses(images(10), Setting { checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_sync_has_failed_before() {
+    power_losses(images(10), Setting { failing_sync: true, ..Setting::plain() });
 }

@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use super::check::{Found, check_told, counted, event, is_in_doubt, read};
 use super::disk::{Disk, lay_out};
 use super::trace::{Op, Recorder};
-use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
+use crate::storage::{
+    AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy,
+};
 
 /// Events that are written after a crash have numbers from here on.
 const AFTERWARDS: u64 = 1_000_000;
@@ -37,11 +39,13 @@ pub(super) struct Setting {
     pub(super) again: bool,
     pub(super) full_disk: bool,
     pub(super) checksums: bool,
+    /// One sync of each run fails.
+    pub(super) failing_sync: bool,
 }
 
 impl Setting {
     pub(super) const fn plain() -> Self {
-        Self { retention: false, again: false, full_disk: false, checksums: true }
+        Self { retention: false, again: false, full_disk: false, checksums: true, failing_sync: false }
     }
 
     fn options(self, random: &mut Random) -> LogWriterOptions {
@@ -141,34 +145,75 @@ fn write(
     random: &mut Random,
     first: u64,
 ) {
-    let mut writer = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false).unwrap();
+    if setting.failing_sync {
+        recorder.sync_fails_in.store(1 + random.below(60), Ordering::Relaxed);
+    }
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut writer = match opened {
+        Err(error) if setting.failing_sync => {
+            return assert!(error.to_string().contains("injected"), "{error}");
+        }
+        other => other.unwrap(),
+    };
     let mut next = first;
     for _ in 0..60 + random.below(100) {
-        match random.below(12) {
-            0 => drop(writer.upkeep.prepare_step(false).unwrap()),
-            1 => drop(writer.upkeep.sync_step().unwrap()),
-            2 => writer.sync().unwrap(),
-            3 if setting.retention => writer.upkeep.retention_step(),
-            4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
-            _ => {
-                recorder.trace.add(Op::Producing(next));
-                let (header, payload) = event(next);
-                match writer.write_event(&header, &payload) {
-                    Ok(()) => {
-                        next += 1;
-                        recorder.trace.add(Op::Written(next));
-                    }
-                    Err(error) => assert!(setting.full_disk, "{error}"),
-                }
-            }
-        }
+        let done = step(&mut writer, recorder, setting, random, &mut next);
         promise(&writer, recorder);
+        match done {
+            Err(error) if setting.failing_sync => return check_poisoned(writer, recorder, &*error),
+            other => other.unwrap(),
+        }
     }
     recorder.disk_full.store(0, Ordering::Relaxed);
-    if random.below(4) == 0 {
+    if random.below(4) == 0 && !setting.failing_sync {
         writer.close().unwrap();
         recorder.trace.add(Op::Promised(next));
     }
+}
+
+/// One thing that a writer or one of its helpers may do.
+fn step(
+    writer: &mut LogWriter,
+    recorder: &Recorder,
+    setting: Setting,
+    random: &mut Random,
+    next: &mut u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    match random.below(12) {
+        0 => drop(writer.upkeep.prepare_step(false)?),
+        1 => drop(writer.upkeep.sync_step()?),
+        2 => writer.sync()?,
+        3 if setting.retention => writer.upkeep.retention_step(),
+        4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
+        _ => {
+            recorder.trace.add(Op::Producing(*next));
+            let (header, payload) = event(*next);
+            match writer.write_event(&header, &payload) {
+                Ok(()) => {
+                    *next += 1;
+                    recorder.trace.add(Op::Written(*next));
+                }
+                Err(AppendError::Create(CreateError::DiskFull { .. })) if setting.full_disk => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// After a failed sync nothing is promised any more, however often it is tried.
+fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::error::Error) {
+    let was_sync = !error.to_string().contains("cannot create") && writer.upkeep.is_poisoned();
+    let durable = writer.durable_position();
+    let synced = writer.sync();
+    assert!(!was_sync || synced.is_err(), "{error}");
+    if was_sync {
+        assert_eq!(writer.durable_position(), durable, "{error}");
+        let (header, payload) = event(0);
+        assert!(matches!(writer.write_event(&header, &payload), Err(AppendError::Poisoned { .. })));
+        assert!(writer.close().is_err());
+    }
+    assert_eq!(recorder.sync_fails_in.load(Ordering::Relaxed), 0, "it was the injected failure");
 }
 
 /// What the writer says is durable, as the number of an event. No GAP record or event takes less than 16 bytes, so
