@@ -1,18 +1,19 @@
 //! The threads that do a log's [upkeep](super::upkeep), so that its writer makes no file-system call.
 //!
 //! Three, because each may be held up by the disk for long: one keeps pages ready ahead of the writer, one has
-//! the next segment ready, one syncs. The writer never wakes them: they look again every few milliseconds.
+//! the next segment ready, one syncs. The writer never wakes them: the first looks at it again and again, more
+//! rarely where nothing happens, and wakes the others.
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::error::SyncError;
 use super::log_policies::SyncPolicy;
-use super::upkeep::Upkeep;
+use super::upkeep::{Upkeep, WriterAt};
 
 /// The shortest and the longest pause between two looks.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
@@ -29,11 +30,12 @@ pub(super) struct Helpers {
 impl Helpers {
     pub(super) fn start(upkeep: &Arc<Upkeep>) -> io::Result<Self> {
         let mut helpers = Self { stop: Arc::default(), threads: Vec::new() };
-        helpers.spawn("ringlog-pages", upkeep, pages())?;
         helpers.spawn("ringlog-segments", upkeep, segments())?;
         if !matches!(upkeep.rules().sync, SyncPolicy::Never) {
             helpers.spawn("ringlog-sync", upkeep, Upkeep::sync_step)?;
         }
+        let others = helpers.threads.iter().map(|thread| thread.thread().clone()).collect();
+        helpers.spawn("ringlog-pages", upkeep, pages(others))?;
         Ok(helpers)
     }
 
@@ -77,12 +79,15 @@ fn repeat(stop: &AtomicBool, upkeep: &Upkeep, mut step: impl FnMut(&Upkeep) -> R
     }
 }
 
-/// Keeps up with the writer as long as it moves.
-fn pages() -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
-    let mut written = 0;
+/// Keeps up with the writer as long as it moves, and wakes the others when it has gone on in a new segment.
+fn pages(others: Vec<Thread>) -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
+    let mut last = WriterAt::default();
     move |upkeep| {
-        let before = std::mem::replace(&mut written, upkeep.pages_step());
-        Ok(before != written)
+        let before = std::mem::replace(&mut last, upkeep.pages_step());
+        if before.base_sequence != last.base_sequence {
+            others.iter().for_each(Thread::unpark);
+        }
+        Ok(before != last)
     }
 }
 

@@ -209,6 +209,14 @@ impl WriteMap {
         }
     }
 
+    /// Makes the header all zeros, of a file that is to be used again and that nobody else has mapped.
+    pub(crate) fn erase_header(&mut self) {
+        for at in (0..FILE_HEADER_LEN).step_by(8) {
+            // ORDERING: Relaxed: nobody reads the file before `store_header` has published the next header.
+            self.mapping.store64(at, 0, Ordering::Relaxed);
+        }
+    }
+
     /// All bytes that are not published yet.
     pub(crate) fn unpublished(&mut self) -> &mut [u8] {
         let start = self.mapping.raw.as_mut_ptr().wrapping_add(self.write_offset);

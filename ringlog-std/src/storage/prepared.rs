@@ -61,20 +61,19 @@ impl Prepared {
         let Ok(SegmentFile { info, .. }) = SegmentFile::open(segment) else { return Ok(None) };
         let temporary = unused_name(&folder_of(segment));
         platform.rename_new(segment, &temporary).map_err(failed("set aside for recycling"))?;
-        Self::erase(platform, &temporary, &file).map_err(failed("erase the header of"))?;
-        // A reader that came too late finds another file, or none, under the name.
+        // First the name: a segment never stands in the log without its header.
+        platform.sync_folder(&folder_of(&temporary)).map_err(failed("sync the folder of"))?;
+        // A reader that comes too late finds another file, or none, under the name.
         file.unlock().map_err(failed("unlock"))?;
-        let draft = Draft::fill(platform, &temporary, file, capacity_bytes, Hold::Shared)?;
+        let mut draft = Draft::fill(platform, &temporary, file, capacity_bytes, Hold::Shared)?;
+        // From here on the file is no log. Only the header's page is synced: what else is dirty in the file
+        // would be written for nothing.
+        draft.map.erase_header();
+        platform
+            .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
+            .map_err(failed("sync the erased header of"))?;
         let former_salt = Some(info.header.salt());
         Ok(Some(Self { draft, temporary, former_salt }.with_first_window()))
-    }
-
-    /// From here on the file is no log, also after a loss of power.
-    fn erase(platform: &dyn Platform, temporary: &Path, file: &File) -> io::Result<()> {
-        // First the name: a segment never stands in the log without its header.
-        platform.sync_folder(&folder_of(temporary))?;
-        platform.write_at(file, &[0; FILE_HEADER_LEN], 0)?;
-        platform.sync_file(file)
     }
 
     fn sync(&self, platform: &dyn Platform) -> Result<(), CreateError> {

@@ -79,6 +79,13 @@ struct Open {
     base_sequence: u64,
 }
 
+/// Which segment is being written, and how far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct WriterAt {
+    pub(super) base_sequence: u64,
+    pub(super) offset: u64,
+}
+
 /// The segment after the one that is being written.
 enum Next {
     Missing { try_at: Option<Instant> },
@@ -434,15 +441,15 @@ impl Upkeep {
 
     /// Makes pages ready ahead of the writer, and looks whether the segment has reached its age.
     ///
-    /// Returns where the writer is; another number each time it has moved.
-    pub(super) fn pages_step(&self) -> u64 {
-        let Some(current) = lock(&self.open).back().cloned() else { return 0 };
+    /// Returns where the writer is.
+    pub(super) fn pages_step(&self) -> WriterAt {
+        let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
         current.durable.map().populate_window(WINDOW_BYTES);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed: see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
         }
-        current.base_sequence.wrapping_add(current.durable.map().write_offset())
+        WriterAt { base_sequence: current.base_sequence, offset: current.durable.map().write_offset() }
     }
 
     /// Deletes what was prepared and not used.
