@@ -93,11 +93,11 @@ impl LogWriter {
         let boot_id = boot_id().map_err(|error| open_io(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let writer = LastWriter { is_same_boot, has_closed: previous.closed };
-        let pid = Some(std::process::id());
+        let (pid, previous_ring) = (Some(std::process::id()), previous.ring_identity);
         // Until the log has gone on, the boot id has to stay that of the writer before.
         store(&lock, &WriterRecord { pid, ..previous })?;
         let end = find_end(folder, writer)?;
-        let ring_identity = options.ring_identity;
+        let ring_identity = options.ring_identity.unwrap_or(previous_ring);
         let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false };
         let mut log = Self::at_end(folder, options, lock, record, end)?;
         if let Some(timestamp) = end.lost_after {
@@ -258,6 +258,27 @@ impl LogWriter {
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// The identity of the ring that feeds the log, 0 if none does.
+    #[must_use]
+    pub const fn ring_identity(&self) -> u64 {
+        self.record.ring_identity
+    }
+
+    /// Remembers, durably, which ring feeds the log from now on; 0 for none.
+    ///
+    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events
+    /// to it: see [`Recorder`](crate::recorder::Recorder).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Io`] if it cannot be stored.
+    pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
+        let record = WriterRecord { ring_identity, ..self.record.clone() };
+        store(&self.lock, &record)?;
+        self.record = record;
+        Ok(())
     }
 
     /// Bytes of records that this run has written.

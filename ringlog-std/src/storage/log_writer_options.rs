@@ -19,7 +19,7 @@ pub struct LogWriterOptions {
     checksums: bool,
     clock: ClockKind,
     pub(super) max_bytes: Option<u64>,
-    pub(super) ring_identity: u64,
+    pub(super) ring_identity: Option<u64>,
 }
 
 impl LogWriterOptions {
@@ -28,7 +28,7 @@ impl LogWriterOptions {
         checksums: true,
         clock: ClockKind::UnixNanos,
         max_bytes: None,
-        ring_identity: 0,
+        ring_identity: None,
     };
 
     /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
@@ -61,10 +61,11 @@ impl LogWriterOptions {
         self
     }
 
-    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file.
+    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file. The default
+    /// is the one that stands there.
     #[must_use]
     pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
-        self.ring_identity = ring_identity;
+        self.ring_identity = Some(ring_identity);
         self
     }
 

@@ -24,7 +24,9 @@ mod writer_options;
 
 pub use boot::boot_id;
 pub use crc::crc32c_hardware;
+pub(crate) use create::{allocate_blocks, rename_new};
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
+pub(crate) use lock::open_regular;
 pub use log_reader::{LogEvents, LogReader, LogReaderOptions};
 pub use log_scan::LogScan;
 pub use log_tally::LogSummary;
