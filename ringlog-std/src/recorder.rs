@@ -1,10 +1,14 @@
 //! Ring, dispatcher and log on a thread of their own.
 #![forbid(unsafe_code)]
 
-use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
-use crate::ring::{Consumer, Idle, NewRingError, Producer, SpscRingBuffer};
+mod resume;
+
+pub use resume::ResumeError;
+
+use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher};
+use crate::ring::{Idle, NewRingError, Producer, SharedRing, SpscRingBuffer};
 use crate::storage::{AppendError, LogSummary, LogWriter, LogWriterOptions, OpenError, SyncError};
-use ringlog_nostd::{Gap, GapReason, RingOptions};
+use ringlog_nostd::{Consumer, Gap, GapReason, RingOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,6 +28,8 @@ use std::time::{Duration, Instant};
 /// assert_eq!(summary.events, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Or the producer is another process, and the ring a file: see [`RecorderBuilder::start_shared`].
 #[derive(Debug)]
 pub struct Recorder {
     thread: JoinHandle<Result<LogSummary, RecorderError>>,
@@ -34,7 +40,7 @@ pub struct Recorder {
 struct Shared {
     bytes: AtomicU64,
     stopped: AtomicBool,
-    give_up: AtomicBool,
+    stop: AtomicBool,
 }
 
 /// Why a recorder could not start, or has ended early.
@@ -47,6 +53,9 @@ pub enum RecorderError {
     /// The log could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The shared ring cannot feed the log.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -72,6 +81,7 @@ pub struct RecorderBuilder {
     ring: RingOptions,
     idle: Idle,
     log: LogWriterOptions,
+    ends_with_producer: bool,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
 }
 
@@ -92,6 +102,7 @@ impl Recorder {
             ring: RingOptions { capacity: Some(4 << 20), ..RingOptions::default() },
             idle: Idle::default(),
             log: LogWriter::options(),
+            ends_with_producer: false,
             consumers: Vec::new(),
         }
     }
@@ -129,13 +140,24 @@ impl Recorder {
         let end = Instant::now() + limit;
         while !self.has_stopped() {
             if Instant::now() >= end {
-                // ORDERING: Relaxed. Nothing is handed over with it.
-                self.shared.give_up.store(true, Ordering::Relaxed);
-                self.join()?;
+                self.stop()?;
                 return Err(RecorderError::ProducerOpen(limit));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.join()
+    }
+
+    /// Records what is published by now, and seals the log, whether the producer goes on or not.
+    ///
+    /// What the producer publishes to a shared ring afterwards stays there for the next recorder.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown).
+    pub fn stop(self) -> Result<LogSummary, RecorderError> {
+        // ORDERING: Relaxed. Nothing is handed over with it.
+        self.shared.stop.store(true, Ordering::Relaxed);
         self.join()
     }
 
@@ -180,21 +202,92 @@ impl RecorderBuilder {
         self
     }
 
+    /// A recorder of a shared ring ends when the producer closes. It goes on for the next one otherwise.
+    #[must_use]
+    pub fn end_with_producer(mut self) -> Self {
+        self.ends_with_producer = true;
+        self
+    }
+
     /// Opens the log in the folder `log` and starts the thread.
     ///
     /// # Errors
     ///
     /// As [`Recorder::start`].
-    pub fn start(self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
-        let writer = self.log.open(log)?;
+    pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
+        let mut writer = self.log.open(log)?;
+        if writer.ring_identity() != 0 {
+            // No shared ring can go on behind what this one adds.
+            writer.set_ring_identity(0)?;
+        }
+        // The log's position is a ring's, too: a multiple of 8, and as wide.
+        self.ring.start = writer.position() as usize;
         let (producer, source) = SpscRingBuffer::with_options(&self.ring)?.split();
+        self.ends_with_producer = true;
+        Ok((producer, self.spawn(source, None, writer)?))
+    }
+
+    /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it,
+    /// until [`Recorder::stop`].
+    ///
+    /// A ring that is missing is made, in the sizes given here. Where this process, or the one before it, or
+    /// the producer was killed at any moment, each event that the ring had published gets into the log
+    /// exactly once and in order: the ring gets an event's space back once the log has published it, and
+    /// where the log ends says what need not be read again. Consumers [beside the log](Self::consumer) get
+    /// such events at least once.
+    ///
+    /// One ring feeds one log. If the machine was started anew, or the ring of a log is missing, the recorder
+    /// begins with a new ring, and a GAP record of unknown count.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+    ///
+    /// let recorder = Recorder::builder().start_shared(&ring, &log)?;
+    ///
+    /// // In another process:
+    /// let mut producer = SharedRing::open(&ring)?.claim_producer()?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    ///
+    /// assert_eq!(recorder.stop()?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Resume`] if the ring cannot be had, is another log's, or is not where the log ends;
+    /// else as [`Recorder::start`].
+    pub fn start_shared(
+        self,
+        ring: impl AsRef<Path>,
+        log: impl AsRef<Path>,
+    ) -> Result<Recorder, RecorderError> {
+        let mut writer = self.log.open(log)?;
+        match resume::resume(ring.as_ref(), &self.ring, &mut writer) {
+            Ok((ring, source)) => self.spawn(source, Some(ring), writer),
+            Err(error) => {
+                // The log is as it was; why the ring cannot feed it is the error to tell.
+                let _ = writer.close();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn spawn<K: Send + 'static>(
+        self,
+        source: Consumer<'static, K>,
+        ring: Option<SharedRing>,
+        writer: LogWriter,
+    ) -> Result<Recorder, RecorderError> {
         let shared = Arc::new(Shared::default());
-        let work = Work { source, idle: self.idle, consumers: self.consumers, shared: Arc::clone(&shared) };
+        let Self { idle, ends_with_producer, consumers, .. } = self;
+        let work = Work { source, ring, idle, ends_with_producer, consumers, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("ringlog-recorder".to_owned())
             .spawn(move || work.run(writer))
             .map_err(RecorderError::Thread)?;
-        Ok((producer, Recorder { thread, shared }))
+        Ok(Recorder { thread, shared })
     }
 }
 
@@ -208,23 +301,26 @@ impl std::fmt::Debug for RecorderBuilder {
 }
 
 /// What the recorder's thread owns besides the log.
-struct Work {
-    source: Consumer,
+struct Work<K> {
+    source: Consumer<'static, K>,
+    /// The ring that `source` belongs to, if it is in a file.
+    ring: Option<SharedRing>,
     idle: Idle,
+    ends_with_producer: bool,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
     shared: Arc<Shared>,
 }
 
-impl Work {
+impl<K> Work<K> {
     fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
-        let drained = self.drain_until_finished(&mut log);
+        let drained = self.drain(&mut log);
         if let Some(error) = log.take_error() {
             // What is in the log is sealed all the same; the first error is the one to tell.
             let _ = log.close();
             return Err(RecorderError::Append(error));
         }
-        if let Some(loss) = self.source.pending_loss() {
+        if let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) {
             let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count) };
             log.append_gap(loss.first_timestamp, gap).map_err(RecorderError::Append)?;
         }
@@ -232,26 +328,53 @@ impl Work {
         drained.map(|()| summary)
     }
 
-    fn drain_until_finished(&mut self, log: &mut LogWriter) -> Result<(), RecorderError> {
-        let mut waiter = crate::ring::Waiter::new(self.idle);
+    fn drain(&mut self, log: &mut LogWriter) -> Result<(), RecorderError> {
+        let mut consumers = std::mem::take(&mut self.consumers);
         let mut dispatcher = EventDispatcher::new();
         dispatcher.add_required(log);
-        for consumer in &mut self.consumers {
+        for consumer in &mut consumers {
             dispatcher.add_consumer(consumer.as_mut());
         }
+        self.drain_until_finished(&mut dispatcher)?;
+        if self.publish_losses() {
+            self.drain_once(&mut dispatcher)?;
+        }
+        Ok(())
+    }
+
+    fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<(), RecorderError> {
+        let mut waiter = crate::ring::Waiter::new(self.idle);
         loop {
             // Looked at before the drain: what was written before the close is drained after it.
-            let closed = self.source.is_closed() || self.shared.give_up.load(Ordering::Relaxed);
-            let drained = dispatcher.drain(&mut self.source)?;
-            // ORDERING: Relaxed, here and for `give_up`. One is for a display, the other hands over nothing.
-            self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
+            let closed = self.ends_with_producer && self.source.is_closed();
+            // ORDERING: Relaxed. Nothing is handed over with it.
+            let stop = self.shared.stop.load(Ordering::Relaxed);
+            let drained = self.drain_once(dispatcher)?;
             match drained.released_bytes {
-                _ if drained.stalled => return Ok(()),
+                // One drain takes all that a ring can hold, so all that was there before the stop.
+                _ if drained.stalled || stop => return Ok(()),
                 0 if closed => return Ok(()),
                 0 => waiter.wait(),
                 _ => waiter.reset(),
             }
         }
+    }
+
+    fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, RecorderError> {
+        let drained = dispatcher.drain(&mut self.source)?;
+        // ORDERING: Relaxed. For a display.
+        self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
+        Ok(drained)
+    }
+
+    /// Has the ring tell losses that the producer of a shared one left untold when it went.
+    fn publish_losses(&self) -> bool {
+        if self.source.pending_loss().is_none() {
+            return false;
+        }
+        // A producer that is there tells of them itself, or leaves them to its successor.
+        let producer = self.ring.as_ref().map(SharedRing::claim_producer);
+        producer.is_some_and(|claimed| claimed.is_ok_and(|producer| producer.lossy().flush() == Ok(true)))
     }
 }
 
