@@ -16,7 +16,7 @@ use super::log_tally::{LogSummary, Tally, whole_records};
 use super::log_writer_options::LogWriterOptions;
 use super::mmap::PAGE_BYTES;
 use super::position::Positions;
-use super::segment::sync_folder;
+use super::segment::{Folder, sync_folder};
 use super::writer::MmapWriter;
 use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
 
@@ -94,8 +94,11 @@ impl LogWriter {
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let writer = LastWriter { is_same_boot, has_closed: previous.closed };
         let (pid, previous_ring) = (Some(std::process::id()), previous.ring_identity);
-        // Until the log has gone on, the boot id has to stay that of the writer before.
-        store(&lock, &WriterRecord { pid, ..previous })?;
+        // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
+        // written, nothing can be missing, even if this one dies before it has written either.
+        let has_segments = has_segments(folder)?;
+        let boot_before = if has_segments { previous.boot_id.clone() } else { Some(boot_id.clone()) };
+        store(&lock, &WriterRecord { pid, boot_id: boot_before, ..previous })?;
         let end = find_end(folder, writer)?;
         let ring_identity = options.ring_identity.unwrap_or(previous_ring);
         let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false };
@@ -427,6 +430,11 @@ fn remove_empty(folder: &Path, empty: MmapWriter) -> Result<(), SyncError> {
     empty.close()?;
     fs::remove_file(&path).map_err(|error| folder_error(&path, "delete the empty file", error))?;
     sync_folder(folder).map_err(|error| folder_error(folder, "sync", error))
+}
+
+fn has_segments(folder: &Path) -> Result<bool, OpenError> {
+    let listed = Folder::list(folder).map_err(|error| open_io(folder, "list", error))?;
+    Ok(!listed.segments.is_empty())
 }
 
 fn create_folder(folder: &Path) -> Result<(), OpenError> {
