@@ -242,6 +242,22 @@ fn a_ring_of_another_boot_is_made_anew_and_a_gap_says_so() {
     assert!(matches!(stale.claim_producer(), Err(SharedRingError::Replaced { .. })));
 }
 
+/// Killed when the log had the new identity and the new ring did not have its name yet.
+#[test]
+fn a_recorder_that_was_killed_while_it_made_a_ring_anew_does_it_again() {
+    let place = Place::new();
+    place.record();
+    place.write(0..2);
+    place.record();
+    let word = OpenOptions::new().write(true).open(&place.ring).unwrap();
+    word.write_all_at(&[0x55; 8], BOOT).unwrap();
+    LogWriter::open(&place.log).unwrap().set_ring_identity(1234).unwrap();
+    place.record();
+    place.write(5..6);
+    place.record();
+    assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5], vec![(0, GapReason::RecoveryCut)]));
+}
+
 #[test]
 fn a_ring_that_is_gone_is_made_anew_and_a_gap_says_so() {
     let place = Place::new();
