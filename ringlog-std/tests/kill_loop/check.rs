@@ -2,7 +2,7 @@
 
 use crate::operations::event;
 use ringlog::event::Event;
-use ringlog::storage::LogReader;
+use ringlog::storage::{LogReader, OpenError};
 use std::path::Path;
 
 /// Reads the whole log: of every owner `0..owners` the events from its first one on, each once and in order.
@@ -10,9 +10,11 @@ use std::path::Path;
 /// `check_count` is told of each owner how many there were. Returns the events of all.
 pub(crate) fn check_log(log: &Path, owners: usize, check_count: impl Fn(usize, u64)) -> u64 {
     let mut ledger = Ledger { check_count, owner: 0, next_index: 0, sequence: 0 };
-    let reader = LogReader::open(log).unwrap();
-    for found in reader.events() {
-        ledger.take(&found.unwrap());
+    match LogReader::open(log) {
+        Ok(reader) => reader.events().for_each(|found| ledger.take(&found.unwrap())),
+        // All were killed before their first event: then the counts say so, too.
+        Err(OpenError::NoSegments { .. }) => {}
+        Err(error) => panic!("{error}"),
     }
     ledger.finish_before(owners);
     ledger.sequence

@@ -117,8 +117,12 @@ impl Random {
         (self.0 >> 16) % bound
     }
 
-    /// A time after which to kill.
-    pub(crate) fn moment(&mut self) -> Duration {
-        Duration::from_micros(self.below(40_000))
+    /// Waits for a moment to kill: mostly one when the child has begun to work, which `has_begun` knows, as a
+    /// busy machine may take longer to start it than it is given otherwise.
+    pub(crate) fn wait_for_moment(&mut self, has_begun: impl Fn() -> bool) {
+        if self.below(4) > 0 {
+            patiently("the child's first event", || has_begun().then_some(()));
+        }
+        std::thread::sleep(Duration::from_micros(self.below(30_000)));
     }
 }

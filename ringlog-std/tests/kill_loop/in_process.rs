@@ -69,7 +69,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let counts = CountPage::create(&folder.join("counts"), 2 * kills);
     for owner in 0..kills {
         let mut child = Running::start(TEST, "both", folder, owner);
-        std::thread::sleep(random.moment());
+        random.wait_for_moment(|| counts.load(slots(owner).1) > 0);
         child.kill();
     }
     // The next writer finds where the log ends, as a next run would.

@@ -74,7 +74,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let folder = scratch.path();
     let counts = CountPage::create(&folder.join("counts"), kills + 3);
     let mut pair = Pair::start(TEST, folder);
-    pair.kill_often(random, kills);
+    pair.kill_often(random, kills, &counts);
     let owners = pair.end();
     // It also has the ring tell what the last producer left untold.
     record(folder, RING_BYTES).stop().unwrap();

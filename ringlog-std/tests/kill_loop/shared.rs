@@ -50,9 +50,11 @@ impl<'a> Pair<'a> {
     }
 
     /// Kills one of them, or both, and starts them again, until it has killed so often.
-    pub(crate) fn kill_often(&mut self, random: &mut Random, kills: usize) {
+    ///
+    /// `counts` has a count for each producer.
+    pub(crate) fn kill_often(&mut self, random: &mut Random, kills: usize, counts: &CountPage) {
         while self.kills < kills {
-            std::thread::sleep(random.moment());
+            random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
             let what = random.below(3);
             if what != 0 {
                 self.service.kill();
@@ -69,7 +71,7 @@ impl<'a> Pair<'a> {
                 self.producer = Running::start(self.test, "produce", self.folder, self.owners - 1);
             }
         }
-        std::thread::sleep(random.moment());
+        random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
     }
 
     /// Kills both for good.
@@ -86,7 +88,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let folder = scratch.path();
     let counts = CountPage::create(&folder.join("counts"), kills + 3);
     let mut pair = Pair::start(TEST, folder);
-    pair.kill_often(random, kills);
+    pair.kill_often(random, kills, &counts);
     let owners = pair.end();
     record(folder, RING_BYTES).stop().unwrap();
     check_log(&folder.join("log"), owners, |owner, found| {
