@@ -25,8 +25,8 @@ const DEFAULT_CAPACITY: usize = 4 << 20;
 /// where that one was: what was published is there, what was only claimed is void.
 ///
 /// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
-/// producer up. Both sides have to use the same folder, and nothing but this library may change the files.
-/// Do not `fork` with a handle: the copy would hold the role, too.
+/// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
+/// delete those of roles that are taken. Do not `fork` with a handle: the copy would hold the role, too.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
