@@ -9,6 +9,8 @@ mod import;
 mod output;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/serve_ring.rs"]
+mod serve_ring;
 #[path = "cli/stress.rs"]
 mod stress;
 #[path = "cli/support.rs"]

@@ -12,6 +12,7 @@ mod pace;
 mod print;
 mod pump;
 mod recording;
+mod ring_service;
 mod scratch;
 mod session;
 mod signals;

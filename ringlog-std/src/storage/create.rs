@@ -247,8 +247,10 @@ fn remove_abandoned(temporary: &Path) {
 fn holds_no_event(mut file: &File) -> bool {
     let mut head = [0; FILE_HEADER_LEN];
     match file.read_exact(&mut head) {
+        // The word with the magic is stored last, and events only after it: without it there is none,
+        // however much of the header a killed creator had stored.
         Ok(()) => {
-            head == [0; FILE_HEADER_LEN] || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
+            head.starts_with(&[0; 8]) || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
         }
         Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
     }

@@ -92,6 +92,14 @@ pub(super) struct WriterLock {
     path: PathBuf,
 }
 
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that another thread is starting at this moment: until that has
+        // become its own program, it has a copy of the open file.
+        let _ = self.file.unlock();
+    }
+}
+
 impl WriterLock {
     /// Takes the lock, without waiting, and reads who wrote before.
     pub(super) fn acquire(folder: &Path) -> Result<(Self, WriterRecord), OpenError> {
@@ -135,7 +143,7 @@ impl WriterLock {
 /// Opens or creates the file; `None` if something else than a regular file has its name.
 ///
 /// No link is followed and no pipe waited for: what is stored here must not land anywhere else.
-fn open_regular(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
     let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(careful);

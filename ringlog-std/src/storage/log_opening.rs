@@ -18,6 +18,7 @@ use super::position::Positions;
 use super::prepared::Prepared;
 use super::recovery_report::RecoveryReport;
 use super::retention::Kept;
+use super::segment::Folder;
 use super::segment_end::{LastWriter, io_error};
 use super::segment_file::LogFiles;
 use super::upkeep::{Upkeep, bytes_on_disk};
@@ -111,8 +112,11 @@ impl Found {
         let (has_closed, is_known) = (previous.closed, previous.boot_id.is_some());
         let writer = LastWriter { is_same_boot, has_closed, is_known };
         let pid = Some(std::process::id());
-        // Until the log has gone on, the boot id has to stay that of the writer before.
-        lock.store(platform, &WriterRecord { pid, ..previous.clone() })
+        // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
+        // written, nothing can be missing, even if this one dies before it has written either.
+        let is_new = previous.boot_id.is_none() && !has_segments(folder)?;
+        let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
+        lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
             .map_err(|error| io_error(lock.path(), "store into the file", error))?;
         let (mut end, mut report) = LogRecovery::new(folder, platform, writer).run()?;
         let untold = previous.untold.filter(|untold| untold.position == end.position);
@@ -125,6 +129,11 @@ impl Found {
         let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false, untold: None };
         Ok(Self { lock, record, end, report, untold })
     }
+}
+
+fn has_segments(folder: &Path) -> Result<bool, OpenError> {
+    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    Ok(!listed.segments.is_empty())
 }
 
 /// The finished segments of the log, before one that begins now with `next_sequence`.

@@ -16,6 +16,7 @@ use super::log_tally::{LogSummary, Tally, whole_records};
 use super::log_writer_options::LogWriterOptions;
 use super::position::Positions;
 use super::recovery_report::RecoveryReport;
+use super::segment_end::io_error;
 use super::upkeep::Upkeep;
 use super::writer::MmapWriter;
 use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
@@ -267,6 +268,28 @@ impl LogWriter {
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// The identity of the ring that feeds the log, 0 if none does.
+    #[must_use]
+    pub const fn ring_identity(&self) -> u64 {
+        self.record.ring_identity
+    }
+
+    /// Remembers, durably, which ring feeds the log from now on; 0 for none.
+    ///
+    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events
+    /// to it: see [`Recorder`](crate::recorder::Recorder).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Io`] if it cannot be stored.
+    pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
+        let record = WriterRecord { ring_identity, ..self.record.clone() };
+        let stored = self.lock.store(&**self.upkeep.platform(), &record);
+        stored.map_err(|error| io_error(self.lock.path(), "store into the file", error))?;
+        self.record = record;
+        Ok(())
     }
 
     /// Bytes of records that this run has written.
