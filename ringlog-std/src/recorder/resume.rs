@@ -123,6 +123,11 @@ fn go_on(ring: &SharedRing, consumer: &mut SharedConsumer, log: &mut LogWriter) 
     let (ring, log_path) = (ring.path().to_path_buf(), log.path().to_path_buf());
     match log_identity {
         known if known == identity => {
+            let tail = consumer.position() as u64;
+            if tail > log.position() && log.recovery().has_untold_loss {
+                // The ring had let go of what the full disk did not take.
+                log.skip_to(tail).map_err(|error| ResumeError::Gap(Box::new(error)))?;
+            }
             let skipped = consumer.skip_to(end_of(log));
             skipped.map(drop).map_err(|source| ResumeError::Position {
                 ring,

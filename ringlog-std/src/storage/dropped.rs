@@ -19,6 +19,11 @@ impl Dropped {
         Self { count: Some(0), bytes: 0, first_timestamp }
     }
 
+    /// So many bytes of events that nobody has counted.
+    pub(super) const fn uncounted(bytes: u64, first_timestamp: u64) -> Self {
+        Self { count: None, bytes, first_timestamp }
+    }
+
     /// Drops one record more.
     pub(super) fn add(&mut self, header: &EventHeader, payload: &[u8]) {
         let events = match Gap::from_event(header, payload) {

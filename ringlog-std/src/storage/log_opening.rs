@@ -123,6 +123,7 @@ impl Found {
         if let Some(untold) = untold {
             end.position = end.position.saturating_add(untold.bytes);
             report.has_loss = true;
+            report.has_untold_loss = true;
             report.next_position = end.position;
         }
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);

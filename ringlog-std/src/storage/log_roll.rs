@@ -74,6 +74,20 @@ impl LogWriter {
         Ok(true)
     }
 
+    /// Goes on at a later position, behind events that were dropped by a writer that died before it could count them.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), AppendError> {
+        let bytes = position.saturating_sub(self.position());
+        let next = self.next_segment()?;
+        self.dropped = Some(Dropped::uncounted(bytes, 0));
+        self.begin(next);
+        let told = self.dropped.take().map(|dropped| dropped.gap());
+        told.map_or(Ok(()), |gap| self.append_gap_unlimited(0, gap))
+    }
+
     /// Seals the current segment and goes on in the next one.
     #[cold]
     pub(super) fn roll(&mut self) -> Result<(), AppendError> {

@@ -67,6 +67,8 @@ pub struct RecoveryReport {
     pub next_position: u64,
     /// Whether events may be missing, so that this run began with a GAP record.
     pub has_loss: bool,
+    /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
+    pub has_untold_loss: bool,
 }
 
 impl RecoveryReport {
