@@ -44,6 +44,10 @@ pub trait EventConsumer {
         }
         true
     }
+
+    /// Called now and then while there is nothing to take, for what a consumer does by the clock. By default
+    /// nothing.
+    fn idle(&mut self) {}
 }
 
 impl<C: EventConsumer + ?Sized> EventConsumer for &mut C {
@@ -57,5 +61,9 @@ impl<C: EventConsumer + ?Sized> EventConsumer for &mut C {
 
     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
         (**self).consume_run(run)
+    }
+
+    fn idle(&mut self) {
+        (**self).idle();
     }
 }

@@ -125,6 +125,14 @@ impl<'c> EventDispatcher<'c> {
         Ok(drained)
     }
 
+    /// Tells every consumer that there is nothing to take at the moment: see [`EventConsumer::idle`].
+    pub fn idle(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| !slot.statistics.failed) {
+            let idled = catch_unwind(AssertUnwindSafe(|| slot.consumer.idle()));
+            slot.statistics.failed = idled.is_err();
+        }
+    }
+
     /// Bytes from the source's start that every required consumer has; with none of these, all up to `end`.
     fn taken_by_all(&self, id: SourceId, end: usize) -> usize {
         let required = self.slots.iter().filter(|slot| slot.statistics.required);
@@ -302,6 +310,29 @@ mod tests {
         dispatcher.drain(&mut ring).unwrap();
         assert_eq!((seen(&a), seen(&b)), (vec![0, 1], vec![0, 1, 2, 3, 4, 9]));
         assert!(dispatcher.statistics()[0].failed);
+    }
+
+    #[test]
+    fn consumers_hear_of_idle_times_until_they_panic() {
+        struct Idler(Seen);
+        impl EventConsumer for Idler {
+            fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+                true
+            }
+            fn name(&self) -> &str {
+                "idler"
+            }
+            fn idle(&mut self) {
+                self.0.lock().unwrap().push(0);
+                assert!(seen(&self.0).len() < 2, "on purpose");
+            }
+        }
+        let a = Seen::default();
+        let mut dispatcher = EventDispatcher::new();
+        dispatcher.add_required(Idler(a.clone()));
+        (0..3).for_each(|_| dispatcher.idle());
+        assert_eq!(seen(&a).len(), 2);
+        assert!(matches!(dispatcher.drain(&mut ring_with(1)), Err(DrainError::ConsumerFailed { .. })));
     }
 
     #[test]

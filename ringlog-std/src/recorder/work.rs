@@ -74,7 +74,10 @@ impl<K> Work<K> {
                 // One drain takes all that a ring can hold, so all that was there before the stop.
                 _ if drained.stalled || stop => return Ok(()),
                 0 if closed => return Ok(()),
-                0 => waiter.wait(),
+                0 => {
+                    dispatcher.idle();
+                    waiter.wait();
+                }
                 _ => waiter.reset(),
             }
         }

@@ -394,6 +394,18 @@ impl EventConsumer for LogWriter {
         let result = self.append_run(run);
         self.keep(result)
     }
+
+    /// Rolls by age, and tells of dropped events once there is room.
+    fn idle(&mut self) {
+        let result = match self.dropped {
+            Some(_) => self.go_on_after_loss().map(drop),
+            None => self.roll_if_due(),
+        };
+        // On a full disk nothing is lost by not rolling; an append that finds no room will say so.
+        if !matches!(result, Err(AppendError::Create(_))) {
+            self.keep(result);
+        }
+    }
 }
 
 /// Appends as much of the run as fits into the segment and into `left_bytes`.
