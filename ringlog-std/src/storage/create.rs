@@ -12,6 +12,7 @@ use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
 use super::CreateError;
+use super::lock_holder::exclusive_holder;
 use super::mmap::{PAGE_BYTES, WriteMap};
 
 const MAX_CAPACITY_BYTES: u64 = 1 << 46;
@@ -189,7 +190,9 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
     }
     match file.try_lock_shared() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(CreateError::Busy { path: path.into() }),
+        Err(TryLockError::WouldBlock) => {
+            Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&file) })
+        }
         Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
     }
 }

@@ -7,6 +7,7 @@ mod durable;
 mod error;
 mod index;
 mod lock;
+mod lock_holder;
 mod log_reader;
 mod log_recovery;
 mod log_scan;
