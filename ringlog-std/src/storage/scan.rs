@@ -73,9 +73,14 @@ impl FileScan {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
         segment.check_length()?;
+        Ok(Self::of(segment))
+    }
+
+    /// Reads up to where the header says; the file's length was checked.
+    pub(super) fn of(segment: SegmentFile) -> Self {
         let SegmentInfo { header, file_bytes, .. } = &segment.info;
         let end = if header.has(file_flags::STREAM) { *file_bytes } else { header.write_offset };
-        Ok(Self::up_to(segment, end))
+        Self::up_to(segment, end)
     }
 
     /// Reads up to `end`, whatever the header says.

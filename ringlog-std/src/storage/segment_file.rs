@@ -57,7 +57,55 @@ impl SegmentFile {
     }
 }
 
-/// The files of a log, which is a folder or a single file.
+/// A file that belongs to a log, as its folder lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    /// The base sequence that its name says; a single file has any name.
+    pub(super) named_sequence: Option<u64>,
+}
+
+impl Listed {
+    /// Opens the file and checks its header against its length and its name.
+    pub(super) fn open(&self) -> Result<SegmentFile, OpenError> {
+        let segment = SegmentFile::open(&self.path)?;
+        segment.check_length()?;
+        self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
+        Ok(segment)
+    }
+}
+
+/// The files of a log, which is a folder or a single file, by name only.
+#[derive(Debug)]
+pub(super) struct LogList {
+    /// In order, at least one.
+    pub(super) segments: Vec<Listed>,
+    /// What else is in the folder.
+    pub(super) foreign: Vec<PathBuf>,
+}
+
+impl LogList {
+    pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            let segments = vec![Listed { path: path.into(), named_sequence: None }];
+            return Ok(Self { segments, foreign: Vec::new() });
+        }
+        let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
+        if let Some((_, last)) = named.last()
+            && is_unused_or_gone(last)?
+        {
+            named.pop();
+        }
+        if named.is_empty() {
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        }
+        let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
+        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign })
+    }
+}
+
+/// The files of a log, which is a folder or a single file, all of which can be opened.
 #[derive(Debug)]
 pub(super) struct LogFiles {
     /// In order, at least one.
@@ -68,33 +116,9 @@ pub(super) struct LogFiles {
 
 impl LogFiles {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
-        if fs::metadata(path).map_err(failed("open"))?.is_dir() {
-            return Self::of_folder(path, Folder::list(path).map_err(failed("list"))?);
-        }
-        let segment = SegmentFile::open(path)?;
-        segment.check_length()?;
-        Ok(Self { segments: vec![segment.info], foreign: Vec::new() })
-    }
-
-    fn of_folder(path: &Path, folder: Folder) -> Result<Self, OpenError> {
-        let Folder { segments: mut named, foreign } = folder;
-        if let Some((_, last)) = named.last()
-            && is_unused_or_gone(last)?
-        {
-            named.pop();
-        }
-        let mut segments = Vec::new();
-        for (named_sequence, path) in named {
-            let segment = SegmentFile::open(&path)?;
-            segment.check_length()?;
-            segment.check_name(named_sequence)?;
-            segments.push(segment.info);
-        }
-        if segments.is_empty() {
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
-        }
-        Ok(Self { segments, foreign })
+        let LogList { segments, foreign } = LogList::of(path)?;
+        let opened: Result<_, _> = segments.iter().map(|it| it.open().map(|it| it.info)).collect();
+        Ok(Self { segments: opened?, foreign })
     }
 }
 

@@ -90,7 +90,16 @@ fn files_that_only_have_the_name_of_a_segment_are_refused_by_all() {
         for text in [refusal(folder.path()).1, LogReader::open(folder.path()).unwrap_err().to_string()] {
             assert!(text.contains(what) && text.contains(&name), "{text}");
         }
-        assert!(LogScan::open(folder.path()).is_err());
+        // A scan reads what is before it.
+        let mut scan = LogScan::open(folder.path()).unwrap();
+        assert_eq!((scan.segments().len(), scan.unusable().len()), (1, 1));
+        for sequence in 0..10 {
+            assert_eq!(scan.next_event().unwrap().unwrap().sequence, sequence);
+        }
+        for _ in 0..2 {
+            let error = scan.next_event().unwrap_err();
+            assert!(matches!(error, ReadError::Segment(_)) && error.to_string().contains(what), "{error}");
+        }
         assert_eq!(std::fs::read(&path).unwrap(), contents, "nothing is destroyed");
     }
 }
