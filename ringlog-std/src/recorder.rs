@@ -51,20 +51,41 @@ pub enum RecorderError {
     #[error("cannot start the recorder's thread: {0}")]
     Thread(#[source] std::io::Error),
     /// The log refused events. What it had taken is there; what was still in the ring is not.
-    #[error("recording ended: {0}")]
-    Append(#[source] AppendError),
+    #[error("recording ended: {source}")]
+    Append {
+        /// Why.
+        source: AppendError,
+        /// What the log had taken before.
+        written: LogSummary,
+    },
     /// A drain failed.
     #[error(transparent)]
     Drain(#[from] DrainError),
-    /// The log could not be closed.
-    #[error(transparent)]
-    Close(#[from] SyncError),
+    /// The log could not be closed. Readers find what was written all the same.
+    #[error("{source}")]
+    Close {
+        /// Why.
+        source: SyncError,
+        /// What the log had taken.
+        written: LogSummary,
+    },
     /// The producer did not close within the limit. The log was closed without waiting for it.
     #[error("the producer did not close within {0:?}; what it wrote later is not in the log")]
     ProducerOpen(Duration),
     /// The recorder's thread panicked.
     #[error("the recorder's thread panicked")]
     Panicked,
+}
+
+impl RecorderError {
+    /// What the log had taken when it failed; `None` where it is not the log that failed.
+    #[must_use]
+    pub const fn written(&self) -> Option<LogSummary> {
+        match self {
+            Self::Append { written, .. } | Self::Close { written, .. } => Some(*written),
+            _ => None,
+        }
+    }
 }
 
 /// How a [`Recorder`] is to be.
@@ -219,17 +240,25 @@ impl Work {
     fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
         let drained = self.drain_until_finished(&mut log);
-        if let Some(error) = log.take_error() {
-            // What is in the log is sealed all the same; the first error is the one to tell.
-            let _ = log.close();
-            return Err(RecorderError::Append(error));
+        if let Some(source) = log.take_error() {
+            return Err(Self::failed(log, source));
         }
         if let Some(loss) = self.source.pending_loss() {
             let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count) };
-            log.append_gap(loss.first_timestamp, gap).map_err(RecorderError::Append)?;
+            if let Err(source) = log.append_gap(loss.first_timestamp, gap) {
+                return Err(Self::failed(log, source));
+            }
         }
-        let summary = log.close()?;
+        let written = log.summary();
+        let summary = log.close().map_err(|source| RecorderError::Close { source, written })?;
         drained.map(|()| summary)
+    }
+
+    /// What is in the log is sealed all the same; the first error is the one to tell.
+    fn failed(log: LogWriter, source: AppendError) -> RecorderError {
+        let written = log.summary();
+        let _ = log.close();
+        RecorderError::Append { source, written }
     }
 
     fn drain_until_finished(&mut self, log: &mut LogWriter) -> Result<(), RecorderError> {

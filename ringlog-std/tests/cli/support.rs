@@ -99,7 +99,16 @@ fn parse_hex_line(line: &str) -> HexRecord {
 pub(crate) fn package_folder(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        // Other platforms need packages that this one never fetches.
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            &host(),
+            "--manifest-path",
+        ])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .output()
         .expect("cargo metadata runs");
@@ -108,4 +117,11 @@ pub(crate) fn package_folder(name: &str) -> PathBuf {
     let package = packages.iter().find(|package| package["name"] == name).expect("the package is used");
     let manifest = package["manifest_path"].as_str().expect("manifest_path");
     Path::new(manifest).parent().expect("a manifest is in a folder").into()
+}
+
+/// The platform that this one is.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = std::str::from_utf8(stdout_of(&output)).expect("rustc says UTF-8");
+    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host").to_owned()
 }
