@@ -2,10 +2,13 @@
 
 mod boot;
 mod crc;
+mod crc_linear;
 mod create;
+mod damaged_header;
 mod durable;
 mod error;
 mod index;
+mod last_run;
 mod lock;
 mod lock_holder;
 mod log_reader;
@@ -20,6 +23,8 @@ mod reader;
 mod scan;
 mod segment;
 mod segment_file;
+mod verdict;
+mod verify;
 mod writer;
 mod writer_options;
 
@@ -34,5 +39,7 @@ pub use log_writer_options::LogWriterOptions;
 pub use reader::{Events, MmapReader, MmapReaderOptions};
 pub use scan::FileScan;
 pub use segment::SegmentInfo;
+pub use verdict::{Fault, LogCheck, LogVerdict, MissingRecords, RecordCounts, SegmentCheck, Verdict};
+pub use verify::{verify_log, verify_log_with};
 pub use writer::{Closed, MmapWriter};
 pub use writer_options::MmapWriterOptions;
