@@ -8,7 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::WriteError;
-use crate::storage::{OpenError, ReadError};
+use crate::storage::{OpenError, ReadError, SalvageError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +80,9 @@ pub(crate) enum CliError {
     /// The recording could not be started, or did not end well.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    /// A log could not be salvaged.
+    #[error(transparent)]
+    Salvage(#[from] SalvageError),
     /// A log of which nothing, or not all, can be read.
     #[error("{0}")]
     Unreadable(String),

@@ -55,13 +55,33 @@ impl Opened {
         }
     }
 
-    /// A scan of its records up to `end`.
-    pub(super) fn scan(self, end: u64) -> FileScan {
-        if self.segment.info.header.has(file_flags::CHECKSUMS) {
+    /// The same file, for another scan.
+    pub(super) fn again(&self) -> Result<Self, OpenError> {
+        let SegmentFile { file, info } = &self.segment;
+        let file = file.try_clone().map_err(|error| io_error(&info.path, "open", error))?;
+        let segment = SegmentFile { file, info: info.clone() };
+        Ok(Self { segment, state: self.state, salt: self.salt })
+    }
+
+    /// A scan of its records up to `end`, and of those below the position `end_position`.
+    pub(super) fn scan(self, end: u64, end_position: Option<u64>) -> FileScan {
+        // The base position of a guessed header is as good as none.
+        let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
+        let mut scan = if self.segment.info.header.has(file_flags::CHECKSUMS) {
             FileScan::with_salt(self.segment, self.salt, end)
         } else {
             FileScan::up_to(self.segment, end)
-        }
+        };
+        end_position.into_iter().for_each(|position| scan.end_at_position(position));
+        scan
+    }
+
+    /// Whether nothing tells where its records end.
+    pub(super) fn is_end_guessed(&self) -> bool {
+        let SegmentInfo { header, file_bytes, .. } = &self.segment.info;
+        let is_whole_file = header.write_offset == whole_file(*file_bytes);
+        let has_no_end = header.has(file_flags::STREAM) || header.has(file_flags::SEALED);
+        self.state != HeaderState::Good && is_whole_file && !has_no_end
     }
 
     /// Tries what the header may have been, from what is most certain to what takes longest.
@@ -82,12 +102,12 @@ impl Opened {
         for (header, state, salt) in [(stands, repaired, stands.salt()), (guessed, guess, stored)] {
             let attempt = file.opened(header, state, salt)?;
             if header.has(file_flags::CHECKSUMS)
-                && attempt.scan(file.file_bytes).finds_records().map_err(hopeless)?
+                && attempt.scan(file.file_bytes, None).finds_records().map_err(hopeless)?
             {
                 return file.opened(header, state, salt);
             }
         }
-        let mut scan = file.opened(guessed, guess, stored)?.scan(file.file_bytes);
+        let mut scan = file.opened(guessed, guess, stored)?.scan(file.file_bytes, None);
         match scan.search_salt().map_err(hopeless)? {
             Some(salt) => file.opened(guessed, guess, salt),
             None => Err(OpenError::Header { path: path.into(), source: fault }),
@@ -128,7 +148,7 @@ fn with_plain_fields(mut bytes: HeaderBytes, file_bytes: u64) -> HeaderBytes {
     put(&mut bytes, field::MAGIC, FILE_MAGIC);
     put(&mut bytes, field::VERSION, FILE_VERSION.to_le_bytes());
     let mut flags = u32::from_le_bytes(get(&bytes, field::FLAGS)) & file_flags::KNOWN;
-    let end = file_bytes.max(FILE_HEADER_LEN as u64) / 8 * 8;
+    let end = whole_file(file_bytes);
     for (at, harmless) in [(field::WRITE_OFFSET, end), (field::SYNCED_OFFSET, FILE_HEADER_LEN as u64)] {
         let offset = u64::from_le_bytes(get(&bytes, at));
         if offset < FILE_HEADER_LEN as u64 || !offset.is_multiple_of(8) {
@@ -176,12 +196,18 @@ fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeade
     let clock = stands.flags & file_flags::CLOCK;
     FileHeader {
         event_count: 0,
-        write_offset: file_bytes.max(FILE_HEADER_LEN as u64) / 8 * 8,
+        write_offset: whole_file(file_bytes),
         synced_offset: FILE_HEADER_LEN as u64,
         base_sequence: named.unwrap_or(stands.base_sequence),
         flags: clock | file_flags::CHECKSUMS,
         ..stands
     }
+}
+
+/// A `write_offset` with which records may stand anywhere in the file.
+const fn whole_file(file_bytes: u64) -> u64 {
+    let records = file_bytes.saturating_sub(FILE_HEADER_LEN as u64) / 8 * 8;
+    FILE_HEADER_LEN as u64 + records
 }
 
 fn put<const N: usize>(bytes: &mut HeaderBytes, at: usize, value: [u8; N]) {

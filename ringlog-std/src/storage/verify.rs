@@ -159,7 +159,7 @@ struct Extent {
     whole_below: u64,
     is_cut_short: bool,
     /// Nobody knows where records end.
-    is_guess: bool,
+    is_end_guessed: bool,
 }
 
 impl Extent {
@@ -169,6 +169,7 @@ impl Extent {
         let is_guess = matches!(opened.state, HeaderState::Guessed(_));
         let is_sealed = header.has(file_flags::SEALED) && !is_stream && !is_guess;
         let has_checksums = header.has(file_flags::CHECKSUMS);
+        let is_end_guessed = opened.is_end_guessed();
         let published_end = if is_stream { file_bytes } else { header.write_offset };
         let wanted_end = match run {
             _ if is_sealed || is_stream || is_guess => published_end,
@@ -183,7 +184,7 @@ impl Extent {
         };
         let is_cut_short = published_end > file_bytes;
         let end = wanted_end.min(file_bytes);
-        Self { header, run, is_sealed, end, published_end, whole_below, is_cut_short, is_guess }
+        Self { header, run, is_sealed, end, published_end, whole_below, is_cut_short, is_end_guessed }
     }
 
     fn check(
@@ -197,10 +198,7 @@ impl Extent {
             let (write_offset, len_bytes) = (self.published_end, check.file_bytes);
             check.add(Fault::CutShort { write_offset, len_bytes });
         }
-        let mut scan = opened.scan(self.end);
-        if let Some(end_position) = end_position {
-            scan.end_at_position(end_position);
-        }
+        let mut scan = opened.scan(self.end, end_position);
         loop {
             match scan.next_piece() {
                 Ok(Piece::Record) => {
@@ -229,7 +227,7 @@ impl Extent {
     /// What a hole means here; nothing, if it is only the room behind the last record.
     fn fault_of(&self, hole: Hole) -> Option<Fault> {
         let Hole { from, to, kind, is_last, is_unwritten } = hole;
-        let is_room = from >= self.published_end || self.is_guess && is_unwritten;
+        let is_room = from >= self.published_end || self.is_end_guessed && is_unwritten;
         if is_last && (self.is_cut_short || is_room) {
             return None;
         }
