@@ -27,10 +27,10 @@ fn recover(log: &std::path::Path) {
     writer.close().expect("a log that takes events");
     read(log);
     // What was recovered stays so.
-    if let Ok(again) = options.open(log) {
-        assert_eq!(again.next_sequence(), next_sequence);
-    } else {
-        assert_eq!(next_sequence, u64::MAX, "a log that was closed opens again");
+    match options.open(log) {
+        Ok(again) => assert_eq!(again.next_sequence(), next_sequence),
+        // No log lives so long; one that says that it did has no sequences left.
+        Err(error) => assert!(next_sequence > u64::MAX - 4096, "a log that was closed opens again: {error}"),
     }
 }
 

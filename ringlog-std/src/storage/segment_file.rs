@@ -11,7 +11,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
-use crate::event::{FileHeader, file_flags};
+use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
@@ -47,13 +47,17 @@ impl SegmentFile {
         Err(OpenError::WriteOffset { path, write_offset, len_bytes: *len_bytes })
     }
 
-    /// Checks that the file has the name that belongs to its header.
+    /// Checks that the file has the name that belongs to its header, and that its sequences come to an end.
     pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, .. } = &self.info;
-        if *base_sequence == named_sequence {
-            return Ok(());
+        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, file_bytes } = &self.info;
+        if *base_sequence != named_sequence {
+            return Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence });
         }
-        Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence })
+        if base_sequence.checked_add(*file_bytes / HEADER_LEN as u64).is_none() {
+            let source = FileHeaderError::Offset { name: "base_sequence", found: *base_sequence };
+            return Err(OpenError::Header { path: path.clone(), source });
+        }
+        Ok(())
     }
 }
 
