@@ -9,6 +9,7 @@ use std::path::Path;
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
 
 use super::error::{OpenError, ReadError};
+use super::last_run::LastRun;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::{SegmentFile, read_up_to};
@@ -27,115 +28,132 @@ pub(super) enum HeaderState {
     Guessed(FileHeaderError),
 }
 
-/// A file of a log, opened.
-#[derive(Debug)]
+/// A file of a log whose header was looked at. It is not kept open: a log may have more files than a process
+/// may open.
+#[derive(Clone, Debug)]
 pub(super) struct Opened {
     /// With a header that stands for the damaged one, if it is damaged.
-    pub(super) segment: SegmentFile,
+    pub(super) info: SegmentInfo,
     pub(super) state: HeaderState,
     /// What the records' place words are made with.
     pub(super) salt: u32,
+    /// What became of its writer, if it is not sealed.
+    pub(super) run: LastRun,
 }
 
 impl Opened {
-    /// Opens a file with a good header, as any reader does.
-    pub(super) fn good(path: &Path) -> Result<Self, OpenError> {
-        let segment = SegmentFile::open(path)?;
-        let salt = segment.info.header.salt();
-        Ok(Self { segment, state: HeaderState::Good, salt })
+    /// Looks at a file with a good header, as any reader does; `run` is what is known of the log's writer.
+    pub(super) fn good(path: &Path, run: LastRun) -> Result<Self, OpenError> {
+        let SegmentFile { file, info } = SegmentFile::open(path)?;
+        let run = if info.header.has(file_flags::SEALED) { run } else { run.for_file(&file) };
+        let salt = info.header.salt();
+        Ok(Self { info, state: HeaderState::Good, salt, run })
     }
 
-    /// Opens a file with any header; `named_sequence` is the base sequence that its name says.
+    /// Looks at a file with any header; `named_sequence` is the base sequence that its name says.
     ///
     /// Where nothing can be made of the header, the error is what is wrong with it.
-    pub(super) fn any(path: &Path, named_sequence: Option<u64>) -> Result<Self, OpenError> {
-        match Self::good(path) {
-            Err(OpenError::Header { source, .. }) => Self::damaged(path, named_sequence, source),
+    pub(super) fn any(path: &Path, named_sequence: Option<u64>, run: LastRun) -> Result<Self, OpenError> {
+        match Self::good(path, run) {
+            Err(OpenError::Header { source, .. }) => Self::damaged(path, named_sequence, run, source),
             other => other,
         }
     }
 
-    /// The same file, for another scan.
-    pub(super) fn again(&self) -> Result<Self, OpenError> {
-        let SegmentFile { file, info } = &self.segment;
-        let file = file.try_clone().map_err(|error| io_error(&info.path, "open", error))?;
-        let segment = SegmentFile { file, info: info.clone() };
-        Ok(Self { segment, state: self.state, salt: self.salt })
-    }
-
     /// A scan of its records up to `end`, and of those below the position `end_position`.
-    pub(super) fn scan(self, end: u64, end_position: Option<u64>) -> FileScan {
+    pub(super) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
+        let info = self.info.clone();
+        let file = File::open(&info.path).map_err(|error| io_error(&info.path, "open", error))?;
         // The base position of a guessed header is as good as none.
         let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
-        let mut scan = if self.segment.info.header.has(file_flags::CHECKSUMS) {
-            FileScan::with_salt(self.segment, self.salt, end)
+        let has_checksums = info.header.has(file_flags::CHECKSUMS);
+        let segment = SegmentFile { file, info };
+        let mut scan = if has_checksums {
+            FileScan::with_salt(segment, self.salt, end)
         } else {
-            FileScan::up_to(self.segment, end)
+            FileScan::up_to(segment, end)
         };
         end_position.into_iter().for_each(|position| scan.end_at_position(position));
-        scan
+        Ok(scan)
     }
 
     /// Whether nothing tells where its records end.
     pub(super) fn is_end_guessed(&self) -> bool {
-        let SegmentInfo { header, file_bytes, .. } = &self.segment.info;
+        let SegmentInfo { header, file_bytes, .. } = &self.info;
         let is_whole_file = header.write_offset == whole_file(*file_bytes);
         let has_no_end = header.has(file_flags::STREAM) || header.has(file_flags::SEALED);
         self.state != HeaderState::Good && is_whole_file && !has_no_end
     }
 
     /// Tries what the header may have been, from what is most certain to what takes longest.
-    fn damaged(path: &Path, named: Option<u64>, fault: FileHeaderError) -> Result<Self, OpenError> {
-        let hopeless = |error: ReadError| match error {
-            ReadError::Io { path, source, .. } => io_error(&path, "read", source),
-            _ => OpenError::Header { path: path.into(), source: fault },
-        };
-        let file = DamagedFile::read(path)?;
+    fn damaged(
+        path: &Path,
+        named: Option<u64>,
+        run: LastRun,
+        fault: FileHeaderError,
+    ) -> Result<Self, OpenError> {
+        let file = DamagedFile::read(path, run)?;
         let plain = with_plain_fields(file.header, file.file_bytes);
         let (repaired, guess) = (HeaderState::Repaired(fault), HeaderState::Guessed(fault));
         if let Some(header) = matching(plain, named) {
-            return file.opened(header, repaired, header.salt());
+            return Ok(file.opened(header, repaired, header.salt()));
         }
         let stands = as_they_stand(plain);
         let guessed = guessed(stands, named, file.file_bytes);
         let stored = u32::from_le_bytes(get(&file.header, field::HEADER_CHECKSUM));
         for (header, state, salt) in [(stands, repaired, stands.salt()), (guessed, guess, stored)] {
-            let attempt = file.opened(header, state, salt)?;
-            if header.has(file_flags::CHECKSUMS)
-                && attempt.scan(file.file_bytes, None).finds_records().map_err(hopeless)?
-            {
-                return file.opened(header, state, salt);
+            let attempt = file.opened(header, state, salt);
+            if attempt.finds_records(fault)? {
+                return Ok(attempt);
             }
         }
-        let mut scan = file.opened(guessed, guess, stored)?.scan(file.file_bytes, None);
-        match scan.search_salt().map_err(hopeless)? {
-            Some(salt) => file.opened(guessed, guess, salt),
+        let attempt = file.opened(guessed, guess, stored);
+        let found = attempt.scan(file.file_bytes, None)?.search_salt();
+        match found.map_err(|error| hopeless(error, fault))? {
+            Some(salt) => Ok(Self { salt, ..attempt }),
             None => Err(OpenError::Header { path: path.into(), source: fault }),
         }
+    }
+
+    /// Whether its records say that the salt is right.
+    fn finds_records(&self, fault: FileHeaderError) -> Result<bool, OpenError> {
+        if !self.info.header.has(file_flags::CHECKSUMS) {
+            return Ok(false);
+        }
+        let found = self.scan(self.info.file_bytes, None)?.finds_records();
+        found.map_err(|error| hopeless(error, fault))
+    }
+}
+
+/// Why a file with a damaged header could not be searched.
+fn hopeless(error: ReadError, fault: FileHeaderError) -> OpenError {
+    match error {
+        ReadError::Io { path, source, .. } => io_error(&path, "read", source),
+        ReadError::Shrunk { path, .. } => OpenError::Header { path, source: fault },
+        other => OpenError::Recovery(Box::new(other)),
     }
 }
 
 /// A file whose header is damaged.
 struct DamagedFile<'a> {
     path: &'a Path,
-    file: File,
     file_bytes: u64,
     header: HeaderBytes,
+    run: LastRun,
 }
 
 impl<'a> DamagedFile<'a> {
-    fn read(path: &'a Path) -> Result<Self, OpenError> {
+    fn read(path: &'a Path, run: LastRun) -> Result<Self, OpenError> {
         let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
         let file_bytes = file.metadata().map_err(|error| io_error(path, "look up", error))?.len();
         let mut header = [0; FILE_HEADER_LEN];
         read_up_to(&file, &mut header, 0).map_err(|error| io_error(path, "read", error))?;
-        Ok(Self { path, file, file_bytes, header })
+        Ok(Self { path, file_bytes, header, run: run.for_file(&file) })
     }
 
-    fn opened(&self, header: FileHeader, state: HeaderState, salt: u32) -> Result<Opened, OpenError> {
-        let file = self.file.try_clone().map_err(|error| io_error(self.path, "open", error))?;
+    fn opened(&self, header: FileHeader, state: HeaderState, salt: u32) -> Opened {
         let info = SegmentInfo { path: self.path.into(), header, file_bytes: self.file_bytes };
-        Ok(Opened { segment: SegmentFile { file, info }, state, salt })
+        Opened { info, state, salt, run: self.run }
     }
 }
 

@@ -75,7 +75,7 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
 /// Begins the new log, with segments as large as those of the old one.
 fn begin(sources: &[Source], out: &Path) -> Result<LogWriter, SalvageError> {
     let opened = sources.iter().filter_map(|source| source.opened.as_ref().ok());
-    let largest = opened.map(|opened| opened.segment.info.file_bytes).max().unwrap_or_default();
+    let largest = opened.map(|opened| opened.info.file_bytes).max().unwrap_or_default();
     let clock = sources.iter().find_map(Source::header).map(|header| header.clock());
     let options = LogWriter::options()
         .segment_bytes(largest.clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()))

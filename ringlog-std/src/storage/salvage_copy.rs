@@ -49,8 +49,8 @@ impl Plan {
             plan.span = source.base_sequence.and_then(|base| next_base?.checked_sub(base));
         }
         if let Ok(opened) = &source.opened {
-            plan.bound(opened, source.run);
-            let counted = source.header().and_then(|header| counted(header, opened.segment.info.file_bytes));
+            plan.bound(opened);
+            let counted = source.header().and_then(|header| counted(header, opened.info.file_bytes));
             plan.counted =
                 counted.filter(|&count| !source.is_aside && plan.span.is_none_or(|span| count <= span));
             plan.count(opened);
@@ -60,8 +60,9 @@ impl Plan {
     }
 
     /// Where to look for records.
-    fn bound(&mut self, opened: &Opened, run: LastRun) {
-        let (header, file_bytes) = (opened.segment.info.header, opened.segment.info.file_bytes);
+    fn bound(&mut self, opened: &Opened) {
+        let run = opened.run;
+        let (header, file_bytes) = (opened.info.header, opened.info.file_bytes);
         let is_sealed = header.has(file_flags::SEALED);
         let is_kept = matches!(run, LastRun::AtWork | LastRun::SameBoot);
         self.is_end_guessed = opened.is_end_guessed();
@@ -96,8 +97,8 @@ impl Plan {
 
     /// A `write_offset` that fell back hides records that a count still tells of.
     fn extend_if_short(&mut self, opened: &Opened) {
-        let (narrow, file_bytes) = (*self, opened.segment.info.file_bytes);
-        if self.is_short() && self.end < file_bytes && opened.segment.info.header.has(file_flags::CHECKSUMS) {
+        let (narrow, file_bytes) = (*self, opened.info.file_bytes);
+        if self.is_short() && self.end < file_bytes && opened.info.header.has(file_flags::CHECKSUMS) {
             self.end = file_bytes;
             self.count(opened);
             if self.found == narrow.found || self.expected().is_some_and(|expected| self.found > expected) {
@@ -111,7 +112,7 @@ impl Plan {
     }
 
     fn scan(&self, opened: &Opened) -> Result<FileScan, OpenError> {
-        Ok(opened.again()?.scan(self.end, self.end_position))
+        opened.scan(self.end, self.end_position)
     }
 
     /// Whether there were records in the hole, as opposed to room that was never used.

@@ -22,8 +22,6 @@ const TEMPORARY_END: &str = ".ringlog-new";
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) opened: Result<Opened, OpenError>,
-    /// What became of its writer, if it is not sealed.
-    pub(super) run: LastRun,
     /// Sequence of its first record.
     pub(super) base_sequence: Option<u64>,
     /// It was moved aside, or never got its name: no reader takes it for a part of the log.
@@ -32,37 +30,31 @@ pub(super) struct Source {
 
 impl Source {
     fn new(path: PathBuf, named_sequence: Option<u64>, run: LastRun) -> Self {
-        let opened = Opened::any(&path, named_sequence);
-        Self::of(path, opened, named_sequence, run)
+        let opened = Opened::any(&path, named_sequence, run);
+        Self::of(path, opened, named_sequence)
     }
 
-    fn of(
-        path: PathBuf,
-        opened: Result<Opened, OpenError>,
-        named_sequence: Option<u64>,
-        run: LastRun,
-    ) -> Self {
-        let run = opened.as_ref().map_or(run, |opened| run.for_file(&opened.segment.file));
-        let header = opened.as_ref().ok().map(|opened| opened.segment.info.header);
+    fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
+        let header = opened.as_ref().ok().map(|opened| opened.info.header);
         let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
-        Self { path, opened, run, base_sequence, is_aside: false }
+        Self { path, opened, base_sequence, is_aside: false }
     }
 
     /// Its header, unless that could only be guessed.
     pub(super) fn header(&self) -> Option<&FileHeader> {
         match &self.opened {
             Ok(Opened { state: HeaderState::Guessed(_), .. }) | Err(_) => None,
-            Ok(opened) => Some(&opened.segment.info.header),
+            Ok(opened) => Some(&opened.info.header),
         }
     }
 
     /// Where the log's positions have come to behind its records.
     fn end_position(&self) -> Option<u64> {
         let header = *self.header()?;
-        let opened = self.opened.as_ref().ok()?;
-        let is_final = header.has(file_flags::SEALED) || self.run != LastRun::OtherBoot;
-        let end = if is_final { header.write_offset } else { opened.segment.info.file_bytes };
-        let mut scan = opened.again().ok()?.scan(opened.segment.info.file_bytes, None);
+        let Opened { info, run, .. } = self.opened.as_ref().ok()?;
+        let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
+        let end = if is_final { header.write_offset } else { info.file_bytes };
+        let mut scan = self.opened.as_ref().ok()?.scan(info.file_bytes, None).ok()?;
         while scan.is_in_lead() && scan.advance().unwrap_or(false) {}
         Some(scan.position_at(end))
     }
@@ -94,9 +86,9 @@ pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), O
         named.into_iter().map(|(sequence, path)| Source::new(path, Some(sequence), run)).collect();
     let aside = foreign.iter().filter(|path| path.file_name().is_some_and(is_set_aside) && is_begun(path));
     for path in aside {
-        match Opened::good(path) {
+        match Opened::good(path, run) {
             Ok(opened) => {
-                let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None, run) };
+                let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None) };
                 insert(&mut sources, aside, &mut skipped);
             }
             Err(error) => skipped.push(Skipped::file(path, SkipReason::File(error))),

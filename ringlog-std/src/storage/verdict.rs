@@ -286,6 +286,12 @@ impl SegmentCheck {
         self.verdict = self.verdict.max(verdict);
     }
 
+    /// Whether there is no such file.
+    pub(super) fn is_gone(&self) -> bool {
+        let is_gone = |fault: &Fault| matches!(fault, Fault::Open(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound);
+        self.faults.iter().any(is_gone)
+    }
+
     /// Whether bytes among its records are none.
     #[must_use]
     pub fn has_holes(&self) -> bool {

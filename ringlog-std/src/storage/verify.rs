@@ -53,61 +53,54 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
     let LogList { segments: files, foreign } = LogList::of(path)?;
     let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
     // The last one first: a segment that has a successor has come to its end.
-    let mut opened: Vec<_> = files.iter().rev().map(|file| open(file, last_run)).collect();
-    opened.reverse();
-    drop_retired(&mut opened, last_run);
-    if let [Segment { opened: Err(_), file, .. }] = opened.as_slice()
-        && file.named_sequence.is_none()
-    {
+    let mut segments: Vec<_> = files.into_iter().rev().map(|file| Segment::look_at(file, last_run)).collect();
+    segments.reverse();
+    if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
         // A single file that is no log.
-        opened.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
+        segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
     }
-    let base_positions: Vec<_> = opened.iter().map(Segment::base_position).collect();
-    let mut segments = Vec::new();
-    for (at, segment) in opened.into_iter().enumerate() {
-        let end_position = base_positions.get(at + 1).copied().flatten();
-        segments.push(segment.check(end_position, &mut f));
+    let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
+    let (mut checks, mut missing, mut expected) = (Vec::new(), Vec::new(), None);
+    for (segment, at) in segments.into_iter().zip(1..) {
+        let end_position = base_positions.get(at).copied().flatten();
+        let mut check = segment.check(end_position, &mut f);
+        if last_run == LastRun::AtWork && check.is_gone() {
+            // The writer has deleted it meanwhile, as one of its oldest.
+            expected = None;
+            continue;
+        }
+        missing.extend(find_missing(&mut check, expected));
+        expected = check.next_sequence();
+        checks.push(check);
     }
-    let missing = find_missing(&mut segments);
-    Ok(LogCheck { segments, missing, foreign })
+    Ok(LogCheck { segments: checks, missing, foreign })
 }
 
-/// A file of the log, opened if that was possible.
+/// A file of the log, looked at if that was possible.
 struct Segment {
     file: Listed,
     opened: Result<Opened, OpenError>,
-    run: LastRun,
-}
-
-fn open(file: &Listed, last_run: LastRun) -> Segment {
-    let opened = match Opened::any(&file.path, file.named_sequence) {
-        // A single file that is something else entirely is not searched for records.
-        Ok(Opened { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
-            if file.named_sequence.is_none()
-                && matches!(fault, FileHeaderError::Magic { .. } | FileHeaderError::Version { .. }) =>
-        {
-            Err(OpenError::Header { path: file.path.clone(), source: fault })
-        }
-        other => other,
-    };
-    let run = opened.as_ref().map_or(last_run, |opened| last_run.for_file(&opened.segment.file));
-    Segment { file: file.clone(), opened, run }
-}
-
-/// A writer at work may delete its oldest segments meanwhile.
-fn drop_retired(segments: &mut Vec<Segment>, last_run: LastRun) {
-    let is_gone = |segment: &Segment| matches!(&segment.opened, Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound);
-    let gone = segments.iter().take_while(|segment| is_gone(segment)).count();
-    if last_run == LastRun::AtWork && gone < segments.len() {
-        segments.drain(..gone);
-    }
 }
 
 impl Segment {
+    fn look_at(file: Listed, last_run: LastRun) -> Self {
+        let opened = match Opened::any(&file.path, file.named_sequence, last_run) {
+            // A single file that is something else entirely is not searched for records.
+            Ok(Opened { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
+                if file.named_sequence.is_none()
+                    && matches!(fault, FileHeaderError::Magic { .. } | FileHeaderError::Version { .. }) =>
+            {
+                Err(OpenError::Header { path: file.path.clone(), source: fault })
+            }
+            other => other,
+        };
+        Self { file, opened }
+    }
+
     fn base_position(&self) -> Option<u64> {
         let opened = self.opened.as_ref().ok()?;
         let is_known = !matches!(opened.state, HeaderState::Guessed(_));
-        is_known.then_some(opened.segment.info.header.base_position)
+        is_known.then_some(opened.info.header.base_position)
     }
 
     fn check(self, end_position: Option<u64>, f: &mut impl FnMut(&Event<'_>)) -> SegmentCheck {
@@ -119,9 +112,9 @@ impl Segment {
                 check
             }
             Ok(opened) => {
-                let extent = Extent::of(&opened, self.run);
+                let extent = Extent::of(&opened);
                 check.take_header(&opened, self.file.named_sequence);
-                extent.check(opened, end_position, check, f)
+                extent.check(&opened, end_position, check, f)
             }
         }
     }
@@ -129,7 +122,7 @@ impl Segment {
 
 impl SegmentCheck {
     fn take_header(&mut self, opened: &Opened, named_sequence: Option<u64>) {
-        let SegmentInfo { header, file_bytes, path } = &opened.segment.info;
+        let SegmentInfo { header, file_bytes, path } = &opened.info;
         self.file_bytes = *file_bytes;
         self.header = Some(*header);
         match opened.state {
@@ -163,8 +156,9 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(opened: &Opened, run: LastRun) -> Self {
-        let SegmentInfo { header, file_bytes, .. } = opened.segment.info;
+    fn of(opened: &Opened) -> Self {
+        let run = opened.run;
+        let SegmentInfo { header, file_bytes, .. } = opened.info;
         let is_stream = header.has(file_flags::STREAM);
         let is_guess = matches!(opened.state, HeaderState::Guessed(_));
         let is_sealed = header.has(file_flags::SEALED) && !is_stream && !is_guess;
@@ -189,7 +183,7 @@ impl Extent {
 
     fn check(
         self,
-        opened: Opened,
+        opened: &Opened,
         end_position: Option<u64>,
         mut check: SegmentCheck,
         f: &mut impl FnMut(&Event<'_>),
@@ -198,7 +192,13 @@ impl Extent {
             let (write_offset, len_bytes) = (self.published_end, check.file_bytes);
             check.add(Fault::CutShort { write_offset, len_bytes });
         }
-        let mut scan = opened.scan(self.end, end_position);
+        let mut scan = match opened.scan(self.end, end_position) {
+            Ok(scan) => scan,
+            Err(error) => {
+                check.add(Fault::Open(error));
+                return check;
+            }
+        };
         loop {
             match scan.next_piece() {
                 Ok(Piece::Record) => {
@@ -257,22 +257,15 @@ impl Extent {
     }
 }
 
-/// Compares where each segment ends with where the next one starts.
-fn find_missing(segments: &mut [SegmentCheck]) -> Vec<MissingRecords> {
-    let mut missing = Vec::new();
-    let mut expected: Option<u64> = None;
-    for segment in segments {
-        let Some(found) = segment.base_sequence else { continue };
-        match expected {
-            Some(expected) if found > expected => missing.push(MissingRecords {
-                before: segment.path.clone(),
-                first_sequence: expected,
-                next_sequence: found,
-            }),
-            Some(expected) if found < expected => segment.add(Fault::Overlap { expected, found }),
-            _ => {}
-        }
-        expected = segment.next_sequence();
+/// Compares where a segment starts with where the one before it ends, as far as that is known.
+fn find_missing(segment: &mut SegmentCheck, expected: Option<u64>) -> Option<MissingRecords> {
+    let (found, expected) = (segment.base_sequence?, expected?);
+    if found < expected {
+        segment.add(Fault::Overlap { expected, found });
     }
-    missing
+    (found > expected).then(|| MissingRecords {
+        before: segment.path.clone(),
+        first_sequence: expected,
+        next_sequence: found,
+    })
 }

@@ -132,3 +132,28 @@ fn salvage_of_what_holds_no_record_writes_nothing() {
     assert!(stderr_of(&output).contains("not one valid record"), "{}", stderr_of(&output));
     assert!(!out.exists());
 }
+
+#[test]
+fn a_log_may_have_more_files_than_a_process_may_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (folder.path().join("log"), folder.path().join("out"));
+    let mut writer = ringlog::storage::LogWriter::options().segment_bytes(4096).open(&log).unwrap();
+    let header = ringlog::event::EventHeader::new(1, 2, 3000);
+    for _ in 0..100 {
+        writer.write_event(&header, &[7; 3000]).unwrap();
+    }
+    writer.close().unwrap();
+    let limited = |words: &[&str]| {
+        let script = "ulimit -n 40 && exec \"$0\" \"$@\"";
+        std::process::Command::new("sh")
+            .args(["-c", script, crate::support::RINGLOG])
+            .args(words)
+            .output()
+            .unwrap()
+    };
+    for command in ["info", "verify", "cat"] {
+        assert_code(&limited(&[command, word(&log)]), 0);
+    }
+    let report = json_of(&limited(&["salvage", word(&log), word(&out), "--json"]));
+    assert_eq!((number(&report, "records"), report["files"].as_array().unwrap().len()), (100, 100));
+}
