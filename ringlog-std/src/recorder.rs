@@ -56,20 +56,41 @@ pub enum RecorderError {
     #[error("cannot start the recorder's thread: {0}")]
     Thread(#[source] std::io::Error),
     /// The log refused events. What it had taken is there; what was still in the ring is not.
-    #[error("recording ended: {0}")]
-    Append(#[source] AppendError),
+    #[error("recording ended: {source}")]
+    Append {
+        /// Why.
+        source: AppendError,
+        /// What the log had taken before.
+        written: Box<LogSummary>,
+    },
     /// A drain failed.
     #[error(transparent)]
     Drain(#[from] DrainError),
-    /// The log could not be closed.
-    #[error(transparent)]
-    Close(#[from] SyncError),
+    /// The log could not be closed. Readers find what was written all the same.
+    #[error("{source}")]
+    Close {
+        /// Why.
+        source: SyncError,
+        /// What the log had taken.
+        written: Box<LogSummary>,
+    },
     /// The producer did not close within the limit. The log was closed without waiting for it.
     #[error("the producer did not close within {0:?}; what it wrote later is not in the log")]
     ProducerOpen(Duration),
     /// The recorder's thread panicked.
     #[error("the recorder's thread panicked")]
     Panicked,
+}
+
+impl RecorderError {
+    /// What the log had taken when it failed; `None` where it is not the log that failed.
+    #[must_use]
+    pub const fn written(&self) -> Option<LogSummary> {
+        match self {
+            Self::Append { written, .. } | Self::Close { written, .. } => Some(**written),
+            _ => None,
+        }
+    }
 }
 
 impl Recorder {

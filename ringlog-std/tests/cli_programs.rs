@@ -3,6 +3,8 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/damage.rs"]
+mod damage;
 #[path = "cli/import.rs"]
 mod import;
 #[path = "cli/output.rs"]

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Info(InspectArgs),
     /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
     Verify(InspectArgs),
+    /// Copy every valid record of a damaged log into a new one, with a GAP record where something is missing
+    Salvage(SalvageArgs),
 }
 
 /// Arguments of `ringlog serve`.
@@ -137,6 +139,18 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `ringlog salvage`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SalvageArgs {
+    /// The damaged log: a folder or one file; it is not changed
+    pub(crate) log: PathBuf,
+    /// The folder of the new log, which must not exist or be empty
+    pub(crate) out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Writes events through a ring into a log at full speed, and counts what arrived by reading it back.
 ///
 /// The producer waits while the ring is full: nothing may be lost, and the run fails if anything is.
@@ -204,7 +218,16 @@ mod tests {
 
     #[test]
     fn missing_and_wrong_arguments_are_usage_errors() {
-        for line in ["cat", "import x", "info", "verify", "frobnicate", "cat x --format yaml", "--rate 0"] {
+        for line in [
+            "cat",
+            "import x",
+            "info",
+            "verify",
+            "salvage x",
+            "frobnicate",
+            "cat x --format yaml",
+            "--rate 0",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

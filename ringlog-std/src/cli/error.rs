@@ -8,7 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::WriteError;
-use crate::storage::{OpenError, ReadError};
+use crate::storage::{OpenError, ReadError, SalvageError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +80,12 @@ pub(crate) enum CliError {
     /// The recording could not be started, or did not end well.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    /// A log could not be salvaged.
+    #[error(transparent)]
+    Salvage(#[from] SalvageError),
+    /// A log of which nothing, or not all, can be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// What arrived is not what was sent.
     #[error("{0}")]
     Mismatch(String),
@@ -90,16 +96,6 @@ impl CliError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
-    }
-
-    /// Whether bytes of a log are wrong, as opposed to bytes that could not be had.
-    pub(crate) fn is_damage(&self) -> bool {
-        match self {
-            Self::Read(ReadError::Segment(error)) => is_damaged_file(error),
-            Self::Read(error) => !matches!(error, ReadError::Io { .. }),
-            Self::Open(error) => is_damaged_file(error),
-            _ => false,
-        }
     }
 
     /// Says what went wrong on standard error, and gives the exit code.
@@ -122,15 +118,4 @@ impl CliError {
             }
         }
     }
-}
-
-/// Whether a file was opened and its contents are wrong.
-fn is_damaged_file(error: &OpenError) -> bool {
-    matches!(
-        error,
-        OpenError::TooShort { .. }
-            | OpenError::Header { .. }
-            | OpenError::WriteOffset { .. }
-            | OpenError::Name { .. }
-    )
 }

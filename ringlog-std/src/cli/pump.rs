@@ -17,7 +17,9 @@ const SKIPS_SHOWN: u64 = 10;
 /// Where the pump puts events.
 pub(crate) trait Sink {
     /// Writes an event, and waits for room where there is none.
-    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError>;
+    ///
+    /// `false`: it was not written, because somebody asked to stop before there was room.
+    fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError>;
 
     /// Called every now and then: shows how things stand.
     fn look(&mut self, progress: &Progress);
@@ -148,7 +150,9 @@ impl<S: Sink> Pump<'_, S> {
         if bytes > self.limits.max_bytes {
             return Ok(Some(Ended::Bytes));
         }
-        self.sink.write(&header, &self.payload)?;
+        if !self.sink.write(&header, &self.payload, &self.limits.stop)? {
+            return Ok(Some(Ended::Signal));
+        }
         self.pace.sent();
         self.progress.bytes = bytes;
         self.progress.events += 1;
@@ -201,13 +205,18 @@ mod tests {
         headers: Vec<EventHeader>,
         said: Vec<String>,
         fails_after: Option<usize>,
+        is_full: bool,
     }
 
     impl Sink for Memory {
-        fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
+        fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError> {
             assert_eq!(payload, [5; 8]);
+            if self.is_full {
+                stop.set();
+                return Ok(false);
+            }
             self.headers.push(*header);
-            Ok(())
+            Ok(true)
         }
         fn look(&mut self, _: &Progress) {}
         fn has_failed(&self) -> bool {
@@ -276,5 +285,12 @@ mod tests {
         script.extend([Next::Idle, Next::Idle, Next::Event { timestamp: 9, event_type: 1 }]);
         let (ended, progress) = run(script, &no_limits(), &mut Memory::default());
         assert_eq!((ended, progress.events), (Ended::Feed, 2));
+    }
+
+    #[test]
+    fn a_sink_that_was_told_to_stop_while_full_ends_it_as_the_signal_does() {
+        let mut memory = Memory { is_full: true, ..Memory::default() };
+        let (ended, progress) = run(events(10), &no_limits(), &mut memory);
+        assert_eq!((ended, progress.events), (Ended::Signal, 0), "what was not written does not count");
     }
 }

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::output::{CatFormat, Printer};
 use super::pump::{Progress, Sink};
+use super::signals::Stop;
 use super::source::LogSource;
 use super::status::{Gauges, Status};
 use super::tally::Tally;
 use crate::event::EventHeader;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
 use crate::storage::LogSummary;
 
@@ -41,26 +42,33 @@ impl Recording {
 
     /// Has everything written, synced and sealed.
     ///
-    /// Where the recorder stopped before, this is the error that says why.
+    /// Where the log failed before, what it had taken is there, with the error that says why it is not more.
     pub(crate) fn finish(self) -> Result<Recorded, CliError> {
         if let Some(status) = &self.status {
             status.finish();
         }
-        let summary = self.recorder.shutdown(self.producer)?;
-        Ok(Recorded::new(self.log, summary))
+        Recorded::of(self.log, self.recorder.shutdown(self.producer))
     }
 
-    /// Waits for room, until there is some or never will be.
-    fn write_when_room(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
+    /// Waits for room, until there is some, never will be, or somebody asks to stop.
+    fn write_when_room(
+        &mut self,
+        header: &EventHeader,
+        payload: &[u8],
+        stop: &Stop,
+    ) -> Result<bool, CliError> {
         let mut waiter = Waiter::new(Idle::default());
         loop {
             if self.recorder.has_stopped() {
                 return Err(CliError::Stopped);
             }
+            if stop.is_set() {
+                return Ok(false);
+            }
             waiter.wait();
             match self.producer.write_event(header, payload) {
                 Err(WriteError::Full) => {}
-                other => return Ok(other?),
+                other => return Ok(other.map(|()| true)?),
             }
         }
     }
@@ -68,10 +76,10 @@ impl Recording {
 
 impl Sink for Recording {
     #[inline]
-    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
+    fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError> {
         match self.producer.write_event(header, payload) {
-            Err(WriteError::Full) => self.write_when_room(header, payload),
-            other => Ok(other?),
+            Err(WriteError::Full) => self.write_when_room(header, payload, stop),
+            other => Ok(other.map(|()| true)?),
         }
     }
 
@@ -101,10 +109,12 @@ pub(crate) struct Recorded {
     pub(crate) events: u64,
     log: PathBuf,
     summary: LogSummary,
+    /// Why the log did not take the rest.
+    failure: Option<CliError>,
 }
 
 /// What was found of a run by reading its log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ReadBack {
     pub(crate) tally: Tally,
     /// The first events, a line each.
@@ -112,9 +122,26 @@ pub(crate) struct ReadBack {
 }
 
 impl Recorded {
-    /// A run whose recorder has ended with this summary.
-    pub(crate) fn new(log: PathBuf, summary: LogSummary) -> Self {
-        Self { events: summary.events, log, summary }
+    /// A run whose recorder has ended so. Where the log failed, what it had taken before counts.
+    pub(crate) fn of(log: PathBuf, ended: Result<LogSummary, RecorderError>) -> Result<Self, CliError> {
+        let (summary, failure) = match ended {
+            Ok(summary) => (summary, None),
+            Err(error) => match error.written() {
+                Some(written) => (written, Some(error.into())),
+                None => return Err(error.into()),
+            },
+        };
+        Ok(Self { events: summary.events, log, summary, failure })
+    }
+
+    /// Events that came out of the ring, in the log or told of as lost.
+    pub(crate) const fn taken(&self) -> u64 {
+        self.summary.events + self.summary.lost
+    }
+
+    /// Gives the error that ended the log, if one did, once.
+    pub(crate) fn take_failure(&mut self) -> Option<CliError> {
+        self.failure.take()
     }
 
     /// Reads and checks every record of the run, and none of the runs before it.
@@ -128,12 +155,10 @@ impl Recorded {
         }
         let mut source = LogSource::open(&self.log)?;
         source.seek(first_sequence)?;
-        loop {
+        // What stands behind, if anything, is not of this run.
+        while source.next_sequence() < next_sequence {
             let clock = source.clock();
             let Some(event) = source.next_event()? else { break };
-            if event.sequence >= next_sequence {
-                break;
-            }
             if event.sequence < first_sequence {
                 continue;
             }
@@ -143,5 +168,27 @@ impl Recorded {
             tally.add(&event);
         }
         Ok(ReadBack { tally, sample: sample.into_text() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_to_stop_does_not_wait_for_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recording = Recording::start_silent(folder.path(), 128 * 1024).unwrap();
+        let stop = Stop::default();
+        stop.set();
+        let payload = vec![1; 60_000];
+        let mut written = 0;
+        // Two of them fill the ring, and the recorder sleeps between its looks.
+        while recording.write(&EventHeader::new(written, 0, 60_000), &payload, &stop).unwrap() {
+            written += 1;
+            assert!(written < 10_000, "the ring is never full");
+        }
+        let recorded = recording.finish().unwrap();
+        assert_eq!(recorded.events, written, "what was taken before is recorded");
     }
 }

@@ -77,11 +77,9 @@ impl RingService {
             }
         };
         status.finish();
-        // Where the recorder has failed, this is the error that says why.
-        let summary = self.recorder.stop()?;
-        let taken = Progress { events: summary.events + summary.lost, ..Progress::default() };
-        let recorded = Recorded::new(self.log.clone(), summary);
-        Session::checked(&self.log, taken, &recorded, started.elapsed(), Ok(ended))
+        let recorded = Recorded::of(self.log.clone(), self.recorder.stop())?;
+        let taken = Progress { events: recorded.taken(), ..Progress::default() };
+        Session::checked(&self.log, taken, recorded, started.elapsed(), Ok(ended))
     }
 
     fn progress(&self) -> Progress {

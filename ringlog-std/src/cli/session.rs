@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::{CliError, Outcome};
 use super::feed::Feed;
 use super::pace::Pace;
+use super::print::tell;
 use super::pump::{Ended, Limits, Progress, pump};
 use super::recording::{ReadBack, Recorded, Recording};
 use super::status::Status;
@@ -33,8 +34,13 @@ pub(crate) struct Session {
     /// What of them stands in the log, counted by reading it back.
     #[serde(flatten)]
     tally: Tally,
+    /// Events of these that the log did not take, because it failed: they are gone.
+    unrecorded: u64,
     /// Pieces of the input that could not become events.
     skipped: u64,
+    /// Datagrams that the kernel had no room for, so that they never arrived here; none where nobody can know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<u64>,
     seconds: f64,
     events_per_second: f64,
     bytes_per_second: f64,
@@ -56,16 +62,17 @@ pub(crate) struct Session {
 
 /// Records until something ends it, then reads back what was written.
 ///
-/// An input that turns bad half-way does not take away what was recorded before it: that is in the session,
-/// and so is the error.
+/// An input that turns bad half-way, or a log that takes no more, does not take away what was recorded
+/// before: that is in the session, and so is the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
     let recorded = recording.finish()?;
-    let mut session = Session::checked(&plan.log, progress, &recorded, started.elapsed(), ended)?;
+    let mut session = Session::checked(&plan.log, progress, recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
+    session.dropped = plan.feed.dropped();
     Ok(session)
 }
 
@@ -74,13 +81,27 @@ impl Session {
     pub(crate) fn checked(
         log: &Path,
         progress: Progress,
-        recorded: &Recorded,
+        mut recorded: Recorded,
         elapsed: Duration,
         ended: Result<Ended, CliError>,
     ) -> Result<Self, CliError> {
-        let mut session = Self::new(log, progress, recorded.read_back()?, elapsed);
-        session.ended_by(ended);
-        session.check()?;
+        let failure = recorded.take_failure();
+        let read_back = match (recorded.read_back(), &failure) {
+            (Err(error), Some(_)) => {
+                tell(&format!("ringlog: what was written before cannot be read back: {error}"));
+                ReadBack::default()
+            }
+            (read_back, _) => read_back?,
+        };
+        let mut session = Self::new(log, progress, read_back, elapsed);
+        match failure {
+            // The pump only knows that the log takes no more, the recorder knows why.
+            Some(failure) => session.log_failed(failure),
+            None => {
+                session.ended_by(ended);
+                session.check()?;
+            }
+        }
         Ok(session)
     }
 
@@ -91,7 +112,9 @@ impl Session {
         Self {
             log: log.display().to_string(),
             produced: progress.events,
+            unrecorded: 0,
             skipped: progress.skipped,
+            dropped: None,
             seconds,
             events_per_second: tally.events as f64 / seconds,
             bytes_per_second: tally.bytes as f64 / seconds,
@@ -120,6 +143,14 @@ impl Session {
         }
     }
 
+    fn log_failed(&mut self, failure: CliError) {
+        let Tally { events, lost, .. } = self.tally;
+        self.unrecorded = self.produced.saturating_sub(events).saturating_sub(lost);
+        self.ended = Ended::Sink.to_string();
+        self.error = Some(failure.to_string());
+        self.failure = Some(failure);
+    }
+
     /// Whether somebody stopped it before its feed ended.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.was_interrupted
@@ -141,7 +172,7 @@ impl Session {
     pub(crate) fn outcome(self) -> Result<Outcome, CliError> {
         match self.failure {
             Some(failure) => Err(failure),
-            None if self.skipped > 0 || self.tally.has_loss() => Ok(Outcome::Loss),
+            None if self.skipped > 0 || self.dropped > Some(0) || self.tally.has_loss() => Ok(Outcome::Loss),
             None => Ok(Outcome::Clean),
         }
     }
@@ -161,6 +192,12 @@ impl Session {
         if self.skipped > 0 {
             text +=
                 &format!("skipped: {} pieces of the input that cannot be events\n", grouped(self.skipped));
+        }
+        if let Some(dropped) = self.dropped.filter(|&dropped| dropped > 0) {
+            text += &format!("dropped: {} datagrams, by the kernel: its buffer was full\n", grouped(dropped));
+        }
+        if self.unrecorded > 0 {
+            text += &format!("not recorded: {} events that the log did not take\n", grouped(self.unrecorded));
         }
         for note in &self.notes {
             text += &format!("note: {note}\n");

@@ -28,4 +28,11 @@ impl Stop {
         // ORDERING: Relaxed. The flag carries nothing but itself.
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Asks for the end, as a signal does.
+    #[cfg(test)]
+    pub(crate) fn set(&self) {
+        // ORDERING: Relaxed, as in `is_set`.
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -91,6 +91,11 @@ impl LogSource {
         self.0.iter().flat_map(LogScan::segments).map(SegmentLine::from).collect()
     }
 
+    /// The sequence of the next record; that of the end where there is none.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.0.as_ref().map_or(0, LogScan::next_sequence)
+    }
+
     /// The next record, checked, or an error that names file, offset and record.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, CliError> {
         Ok(self.0.as_mut().map_or(Ok(None), LogScan::next_event)?)

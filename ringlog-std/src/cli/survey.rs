@@ -18,13 +18,8 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Reads and checks every record.
+    /// Reads and checks every record, also of a log into which nothing was written yet.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        Ok(Self::read(LogSource::open(path)?))
-    }
-
-    /// As [`of`](Self::of), also for a log into which nothing was written yet.
-    pub(crate) fn of_any(path: &Path) -> Result<Self, CliError> {
         Ok(Self::read(LogSource::open_or_empty(path)?))
     }
 

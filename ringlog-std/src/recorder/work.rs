@@ -4,7 +4,7 @@
 use super::RecorderError;
 use crate::consumer::{Drained, EventConsumer, EventDispatcher};
 use crate::ring::{Idle, SharedRing, Waiter};
-use crate::storage::{LogSummary, LogWriter};
+use crate::storage::{AppendError, LogSummary, LogWriter};
 use ringlog_nostd::{Consumer, Gap, GapReason};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,16 +35,17 @@ impl<K> Work<K> {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
         let drained = self.drain(&mut log);
-        if let Some(error) = log.take_error() {
-            // What is in the log is sealed all the same; the first error is the one to tell.
-            let _ = log.close();
-            return Err(RecorderError::Append(error));
+        if let Some(source) = log.take_error() {
+            return Err(failed(log, source));
         }
         if let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) {
             let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count) };
-            log.append_gap(loss.first_timestamp, gap).map_err(RecorderError::Append)?;
+            if let Err(source) = log.append_gap(loss.first_timestamp, gap) {
+                return Err(failed(log, source));
+            }
         }
-        let summary = log.close()?;
+        let written = Box::new(log.summary());
+        let summary = log.close().map_err(|source| RecorderError::Close { source, written })?;
         drained.map(|()| summary)
     }
 
@@ -99,6 +100,13 @@ impl<K> Work<K> {
         let producer = self.ring.as_ref().map(SharedRing::claim_producer);
         producer.is_some_and(|claimed| claimed.is_ok_and(|producer| producer.lossy().flush() == Ok(true)))
     }
+}
+
+/// What is in the log is sealed all the same; the first error is the one to tell.
+fn failed(log: LogWriter, source: AppendError) -> RecorderError {
+    let written = Box::new(log.summary());
+    let _ = log.close();
+    RecorderError::Append { source, written }
 }
 
 struct SetOnDrop(Arc<Shared>);

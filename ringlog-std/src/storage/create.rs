@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 
 use super::CreateError;
+use super::lock_holder::exclusive_holder;
 use super::mmap::{PAGE_BYTES, WriteMap};
 use super::platform::{Linux, Platform, folder_of, is_disk_full};
 use super::segment::WRITER_FILE;
@@ -194,17 +195,23 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
         _ => return Err(CreateError::NotALog { path: path.into() }),
     }
     match file.try_lock_shared() {
-        Ok(()) if is_folder_written(path) => Err(CreateError::Busy { path: path.into() }),
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(CreateError::Busy { path: path.into() }),
+        Ok(()) => check_folder(path),
+        Err(TryLockError::WouldBlock) => {
+            Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&file) })
+        }
         Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
     }
 }
 
-/// Whether the file is in the folder of a log that somebody writes: the lock for all of them is there.
-fn is_folder_written(path: &Path) -> bool {
-    let writer = File::open(folder_of(path).join(WRITER_FILE));
-    writer.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+/// Fails if the file is in the folder of a log that somebody writes: the lock for all of them is there.
+fn check_folder(path: &Path) -> Result<(), CreateError> {
+    let Ok(writer) = File::open(folder_of(path).join(WRITER_FILE)) else { return Ok(()) };
+    match writer.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&writer) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Renames `path` to the first of PATH.1, PATH.2, … that is free, and says which.

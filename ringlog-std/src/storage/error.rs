@@ -26,10 +26,16 @@ pub enum CreateError {
         path: PathBuf,
     },
     /// A writer that is alive holds the file.
-    #[error("{}: another writer is writing this log; stop it first, or choose another name", path.display())]
+    #[error(
+        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
+        path.display(),
+        pid_words(*pid)
+    )]
     Busy {
         /// The file that is being written.
         path: PathBuf,
+        /// The process that writes it, as far as the kernel tells.
+        pid: Option<u32>,
     },
     /// Something of that name exists, and it is no log file.
     #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
@@ -119,7 +125,7 @@ pub enum OpenError {
     #[error(
         "{}: locked by another writer (process {}); stop it first, or write into another folder",
         path.display(),
-        pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+        pid_words(*pid)
     )]
     Locked {
         /// The file with the lock.
@@ -395,4 +401,8 @@ pub enum SyncError {
         /// How many; 0 if that is not known.
         count: u64,
     },
+}
+
+fn pid_words(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }

@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::error::OpenError;
+use super::lock_holder::exclusive_holder;
 use super::platform::Platform;
 use super::segment::WRITER_FILE;
 
@@ -138,6 +139,28 @@ impl WriterLock {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// What is known of a folder's writer without taking its lock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Peeked {
+    /// What the file says of the last writer.
+    pub(super) record: WriterRecord,
+    /// Whether it is at work.
+    pub(super) is_held: bool,
+}
+
+/// Looks at the file; `None` if there is none that a writer made, or it cannot be read.
+///
+/// The lock is not tried: a writer that starts at this moment would find it taken.
+pub(super) fn peek(folder: &Path) -> Option<Peeked> {
+    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(careful).open(folder.join(WRITER_FILE)).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let record = read_record(&file).ok()??;
+    Some(Peeked { record, is_held: exclusive_holder(&file).is_some() })
 }
 
 /// Opens or creates the file; `None` if something else than a regular file has its name.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::{OpenError, ReadError};
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
-use super::segment_file::LogFiles;
+use super::segment_file::{Listed, LogList, SegmentFile};
 use crate::event::{Event, FileHeader};
 
 /// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
@@ -30,8 +30,14 @@ use crate::event::{Event, FileHeader};
 /// ```
 #[derive(Debug)]
 pub struct LogScan {
-    files: LogFiles,
-    /// Which of the segments is being read.
+    files: Vec<Listed>,
+    foreign: Vec<PathBuf>,
+    /// Those of the files that could be opened.
+    segments: Vec<SegmentInfo>,
+    /// Where the log went on, for each file that could be opened.
+    base_positions: Vec<Option<u64>>,
+    unusable: Vec<OpenError>,
+    /// Which of the files is being read.
     at: usize,
     current: FileScan,
 }
@@ -39,28 +45,50 @@ pub struct LogScan {
 impl LogScan {
     /// Opens a log: the folder with its segments, or a single file.
     ///
+    /// Later segments that cannot be used are an error where the scan comes to them.
+    ///
     /// # Errors
     ///
-    /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
+    /// [`OpenError`] if the first segment cannot be used, or a folder holds none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let files = LogFiles::open(path)?;
-        let Some(current) = open_at(&files.segments, 0)? else {
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: files.foreign.len() });
+        let LogList { segments: files, foreign } = LogList::of(path.as_ref())?;
+        let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        for file in &files {
+            match file.open() {
+                Ok(SegmentFile { info, .. }) => {
+                    base_positions.push(Some(info.header.base_position));
+                    segments.push(info);
+                }
+                Err(error) if base_positions.is_empty() => return Err(error),
+                Err(error) => {
+                    base_positions.push(None);
+                    unusable.push(error);
+                }
+            }
+        }
+        let Some(current) = open_at(&files, &base_positions, 0)? else {
+            return Err(OpenError::NoSegments { path: path.as_ref().into(), foreign_files: foreign.len() });
         };
-        Ok(Self { files, at: 0, current })
+        Ok(Self { files, foreign, segments, base_positions, unusable, at: 0, current })
     }
 
-    /// The segments as they were when the log was opened, in order. At least one.
+    /// The segments as they were when the log was opened, in order, without those that cannot be used. At
+    /// least one.
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
-        &self.files.segments
+        &self.segments
+    }
+
+    /// What is wrong with the segments that cannot be used.
+    #[must_use]
+    pub fn unusable(&self) -> &[OpenError] {
+        &self.unusable
     }
 
     /// What else is in the folder, apart from the writers' file: it is no part of the log.
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
-        &self.files.foreign
+        &self.foreign
     }
 
     /// The header of the segment that is being read.
@@ -89,9 +117,9 @@ impl LogScan {
     ///
     /// [`OpenError`] for that segment; the scan stays where it was.
     pub fn seek(&mut self, sequence: u64) -> Result<(), OpenError> {
-        let begins_by_then = |segment: &SegmentInfo| segment.header.base_sequence <= sequence;
-        let at = self.files.segments.iter().rposition(begins_by_then).unwrap_or(0);
-        if let Some(scan) = open_at(&self.files.segments, at)? {
+        let begins_by_then = |file: &Listed| file.named_sequence.is_none_or(|first| first <= sequence);
+        let at = self.files.iter().rposition(begins_by_then).unwrap_or(0);
+        if let Some(scan) = open_at(&self.files, &self.base_positions, at)? {
             self.at = at;
             self.current = scan;
         }
@@ -115,9 +143,8 @@ impl LogScan {
 
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
-        let Some(next) = open_at(&self.files.segments, self.at + 1).map_err(Box::new)? else {
-            return Ok(false);
-        };
+        let next = open_at(&self.files, &self.base_positions, self.at + 1).map_err(Box::new)?;
+        let Some(next) = next else { return Ok(false) };
         let found = next.header().base_sequence;
         if found != expected {
             return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
@@ -128,12 +155,16 @@ impl LogScan {
     }
 }
 
-/// Opens one of the segments, up to where the next one goes on.
-fn open_at(segments: &[SegmentInfo], at: usize) -> Result<Option<FileScan>, OpenError> {
-    let Some(segment) = segments.get(at) else { return Ok(None) };
-    let mut scan = FileScan::open(&segment.path)?;
-    if let Some(next) = segments.get(at + 1) {
-        scan.end_at_position(next.header.base_position);
+/// Opens one of the files, up to where the next one goes on.
+fn open_at(
+    files: &[Listed],
+    base_positions: &[Option<u64>],
+    at: usize,
+) -> Result<Option<FileScan>, OpenError> {
+    let Some(file) = files.get(at) else { return Ok(None) };
+    let mut scan = FileScan::of(file.open()?);
+    if let Some(&Some(base_position)) = base_positions.get(at + 1) {
+        scan.end_at_position(base_position);
     }
     Ok(Some(scan))
 }

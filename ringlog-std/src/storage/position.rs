@@ -42,6 +42,16 @@ impl Positions {
         self.base_position.saturating_add(bytes)
     }
 
+    /// Takes it that the records from `offset` on are not of the lead, whatever stood before.
+    ///
+    /// What was lost may all have been lead: positions are then at most too low.
+    pub(super) const fn go_on_behind_hole(&mut self, offset: u64) {
+        if self.is_in_lead {
+            self.lead_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
+            self.is_in_lead = false;
+        }
+    }
+
     /// Whether no record has a position yet.
     pub(super) const fn is_in_lead(&self) -> bool {
         self.is_in_lead

@@ -4,6 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+mod hole;
+mod salt;
+
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, decode, record_len};
@@ -17,9 +20,11 @@ use crate::event::{
     Checksums, Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags,
 };
 
-/// Room for at least one largest record.
+pub(super) use hole::{Hole, Piece};
+
+/// Room for at least three of the largest records, which a search looks at together.
 const BUFFER_BYTES: usize = 256 * 1024;
-const _: () = assert!(BUFFER_BYTES >= record_len(MAX_PAYLOAD));
+const _: () = assert!(BUFFER_BYTES >= 3 * record_len(MAX_PAYLOAD));
 /// So many equal bytes at a record boundary end a STREAM file.
 const UNWRITTEN_BYTES: usize = 16;
 
@@ -73,9 +78,14 @@ impl FileScan {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
         segment.check_length()?;
+        Ok(Self::of(segment))
+    }
+
+    /// Reads up to where the header says; the file's length was checked.
+    pub(super) fn of(segment: SegmentFile) -> Self {
         let SegmentInfo { header, file_bytes, .. } = &segment.info;
         let end = if header.has(file_flags::STREAM) { *file_bytes } else { header.write_offset };
-        Ok(Self::up_to(segment, end))
+        Self::up_to(segment, end)
     }
 
     /// Reads up to `end`, whatever the header says.
@@ -94,6 +104,12 @@ impl FileScan {
             buffer_offset: 0,
             segment,
         }
+    }
+
+    /// Reads up to `end` under a salt that need not be the header's.
+    pub(super) fn with_salt(segment: SegmentFile, salt: u32, end: u64) -> Self {
+        let checksums = Checksums::Verify { salt, crc: crc32c_hardware };
+        Self { checksums, ..Self::up_to(segment, end) }
     }
 
     /// The file's header, as it was when the file was opened.

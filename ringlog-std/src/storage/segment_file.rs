@@ -11,7 +11,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
-use crate::event::{FileHeader, file_flags};
+use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
@@ -47,17 +47,69 @@ impl SegmentFile {
         Err(OpenError::WriteOffset { path, write_offset, len_bytes: *len_bytes })
     }
 
-    /// Checks that the file has the name that belongs to its header.
+    /// Checks that the file has the name that belongs to its header, and that its sequences come to an end.
     pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, .. } = &self.info;
-        if *base_sequence == named_sequence {
-            return Ok(());
+        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, file_bytes } = &self.info;
+        if *base_sequence != named_sequence {
+            return Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence });
         }
-        Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence })
+        if base_sequence.checked_add(*file_bytes / HEADER_LEN as u64).is_none() {
+            let source = FileHeaderError::Offset { name: "base_sequence", found: *base_sequence };
+            return Err(OpenError::Header { path: path.clone(), source });
+        }
+        Ok(())
     }
 }
 
-/// The files of a log, which is a folder or a single file.
+/// A file that belongs to a log, as its folder lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    /// The base sequence that its name says; a single file has any name.
+    pub(super) named_sequence: Option<u64>,
+}
+
+impl Listed {
+    /// Opens the file and checks its header against its length and its name.
+    pub(super) fn open(&self) -> Result<SegmentFile, OpenError> {
+        let segment = SegmentFile::open(&self.path)?;
+        segment.check_length()?;
+        self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
+        Ok(segment)
+    }
+}
+
+/// The files of a log, which is a folder or a single file, by name only.
+#[derive(Debug)]
+pub(super) struct LogList {
+    /// In order, at least one.
+    pub(super) segments: Vec<Listed>,
+    /// What else is in the folder.
+    pub(super) foreign: Vec<PathBuf>,
+}
+
+impl LogList {
+    pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            let segments = vec![Listed { path: path.into(), named_sequence: None }];
+            return Ok(Self { segments, foreign: Vec::new() });
+        }
+        let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
+        if let Some((_, last)) = named.last()
+            && is_unused_or_gone(last)?
+        {
+            named.pop();
+        }
+        if named.is_empty() {
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        }
+        let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
+        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign })
+    }
+}
+
+/// The files of a log, which is a folder or a single file, all of which can be opened.
 #[derive(Debug)]
 pub(super) struct LogFiles {
     /// In order, at least one.
@@ -68,33 +120,9 @@ pub(super) struct LogFiles {
 
 impl LogFiles {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
-        if fs::metadata(path).map_err(failed("open"))?.is_dir() {
-            return Self::of_folder(path, Folder::list(path).map_err(failed("list"))?);
-        }
-        let segment = SegmentFile::open(path)?;
-        segment.check_length()?;
-        Ok(Self { segments: vec![segment.info], foreign: Vec::new() })
-    }
-
-    fn of_folder(path: &Path, folder: Folder) -> Result<Self, OpenError> {
-        let Folder { segments: mut named, foreign } = folder;
-        if let Some((_, last)) = named.last()
-            && is_unused_or_gone(last)?
-        {
-            named.pop();
-        }
-        let mut segments = Vec::new();
-        for (named_sequence, path) in named {
-            let segment = SegmentFile::open(&path)?;
-            segment.check_length()?;
-            segment.check_name(named_sequence)?;
-            segments.push(segment.info);
-        }
-        if segments.is_empty() {
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
-        }
-        Ok(Self { segments, foreign })
+        let LogList { segments, foreign } = LogList::of(path)?;
+        let opened: Result<_, _> = segments.iter().map(|it| it.open().map(|it| it.info)).collect();
+        Ok(Self { segments: opened?, foreign })
     }
 }
 

@@ -128,3 +128,65 @@ fn a_log_file_that_is_missing_between_others_is_loss() {
     assert_code(&output, 3);
     assert!(stderr_of(&output).contains("1000"), "{}", stderr_of(&output));
 }
+
+#[test]
+fn a_file_of_another_version_is_named_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let segment = one_segment(folder.path());
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[4] = 9;
+    std::fs::write(&segment, &bytes).unwrap();
+    for command in READERS {
+        refused(&[command, word(&segment)], 1, "file format version 9, this program reads version 1");
+    }
+    assert!(std::fs::read(&segment).unwrap() == bytes, "it was changed");
+}
+
+/// Runs `ringlog` without the right to pass over permissions, which the super-user has.
+fn powerless(words: &[&str]) -> Option<std::process::Output> {
+    let drop_all = ["--bounding-set=-all", "--inh-caps=-all", "--"];
+    let mut command = std::process::Command::new("setpriv");
+    let output = command.args(drop_all).arg(crate::support::RINGLOG).args(words).output();
+    match output {
+        Ok(output) if !stderr_of(&output).starts_with("setpriv") => Some(output),
+        Ok(output) => {
+            println!("skipped: cannot drop rights here: {}", stderr_of(&output));
+            None
+        }
+        Err(error) => {
+            println!("skipped: cannot drop rights here: setpriv: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_named_and_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let segment = one_segment(folder.path());
+    let before = std::fs::read(&segment).unwrap();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let log = folder.path().join("log");
+    for (closed, mode) in [(&segment, 0o000), (&log, 0o000)] {
+        allow(closed, mode);
+        for command in READERS {
+            let Some(output) = powerless(&[command, word(&log)]) else { break };
+            assert_code(&output, 1);
+            let said = stderr_of(&output);
+            assert!(said.contains(word(closed)) && said.contains("ermission"), "{said}");
+        }
+        allow(closed, 0o755);
+    }
+    allow(&log, 0o555);
+    let lines = folder.path().join("lines.txt");
+    if let Some(output) = powerless(&["import", word(&lines), "--log", word(&log)]) {
+        assert_code(&output, 1);
+        let said = stderr_of(&output);
+        assert!(said.contains(word(&log)) && said.contains("ermission"), "{said}");
+    }
+    allow(&log, 0o755);
+    assert!(std::fs::read(&segment).unwrap() == before, "it was changed");
+}

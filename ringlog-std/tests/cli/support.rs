@@ -95,19 +95,11 @@ fn parse_hex_line(line: &str) -> HexRecord {
     }
 }
 
-/// The platform that this was built on.
-fn host() -> String {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("-vV").output().expect("rustc runs");
-    let text = String::from_utf8(output.stdout).expect("text");
-    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("a line with the host").to_owned()
-}
-
 /// The folder of a package that this one depends on.
 pub(crate) fn package_folder(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        // Packages that only other platforms need may never have been fetched.
+        // Other platforms need packages that this one never fetches.
         .args([
             "metadata",
             "--format-version",
@@ -125,4 +117,11 @@ pub(crate) fn package_folder(name: &str) -> PathBuf {
     let package = packages.iter().find(|package| package["name"] == name).expect("the package is used");
     let manifest = package["manifest_path"].as_str().expect("manifest_path");
     Path::new(manifest).parent().expect("a manifest is in a folder").into()
+}
+
+/// The platform that this one is.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = std::str::from_utf8(stdout_of(&output)).expect("rustc says UTF-8");
+    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host").to_owned()
 }

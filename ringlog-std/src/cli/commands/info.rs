@@ -20,7 +20,7 @@ struct InfoReport<'a> {
 
 /// Prints counts, times and files; a log that can be read in part is told as far as it can be read.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
-    let survey = Survey::of_any(&args.log)?;
+    let survey = Survey::of(&args.log)?;
     if args.json {
         print_json(&InfoReport {
             log: args.log.display().to_string(),

@@ -76,7 +76,10 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
     // First the end of the recording: it knows why the ring took no more.
-    let recorded = recording.finish()?;
+    let mut recorded = recording.finish()?;
+    if let Some(failure) = recorded.take_failure() {
+        return Err(failure);
+    }
     let (produced, ended) = result?;
     let seconds = started.elapsed().as_secs_f64();
     let reading = Instant::now();
@@ -113,7 +116,9 @@ fn produce(
         let end = most.min(produced + BATCH);
         while produced < end {
             let header = EventHeader::new(unix_now(), (produced % 251) as u8, config.payload_len);
-            recording.write(&header, &payload)?;
+            if !recording.write(&header, &payload, stop)? {
+                return Ok((produced, "asked to stop"));
+            }
             produced += 1;
         }
         let is_over = started.elapsed() >= config.duration;

@@ -1,74 +1,217 @@
-//! `ringlog verify`: reads and checks every record of a log.
+//! `ringlog verify`: reads and checks every record of a log, and tells the kinds of damage apart.
 
 use serde::Serialize;
 
 use crate::cli::args::InspectArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::{print, print_json, tell};
-use crate::cli::source::SegmentLine;
-use crate::cli::survey::Survey;
 use crate::cli::tally::Tally;
-use crate::cli::text::grouped;
+use crate::cli::text::{grouped, size};
+use crate::event::{ClockKind, file_flags};
+use crate::storage::{Fault, LogCheck, LogVerdict, MissingRecords, SegmentCheck, verify_log_with};
 
 #[derive(Serialize)]
 struct VerifyReport<'a> {
     log: String,
-    /// "clean", "loss" or "unreadable".
+    /// "clean", "open", "loss" or "unreadable".
     result: &'static str,
     #[serde(flatten)]
     tally: &'a Tally,
+    /// The first thing that is wrong, in words.
     problem: Option<String>,
-    segments: &'a [SegmentLine],
+    segments: Vec<SegmentReport>,
+    missing: Vec<MissingReport>,
 }
 
-/// Exit 0: all there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
-pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
-    let survey = Survey::of(&args.log)?;
-    let result = result_of(&survey);
-    if args.json {
-        print_json(&VerifyReport {
-            log: args.log.display().to_string(),
-            result,
-            tally: &survey.tally,
-            problem: survey.problem.as_ref().map(ToString::to_string),
-            segments: &survey.segments,
-        })?;
-    } else {
-        print(&words(&survey, result))?;
-    }
-    match (result, survey.problem) {
-        ("unreadable", Some(problem)) => Err(problem),
-        ("clean", _) => Ok(Outcome::Clean),
-        (_, problem) => {
-            if let Some(problem) = problem {
-                tell(&format!("ringlog: {problem}"));
-            }
-            Ok(Outcome::Loss)
+/// One file of the log.
+#[derive(Serialize)]
+struct SegmentReport {
+    file: String,
+    /// See [`crate::storage::Verdict`].
+    verdict: &'static str,
+    base_sequence: Option<u64>,
+    /// Behind its last record; none where nobody can know.
+    next_sequence: Option<u64>,
+    /// Valid records, GAP records included.
+    records: u64,
+    bytes: u64,
+    /// Where the last valid record ends.
+    end_offset: u64,
+    write_offset: Option<u64>,
+    synced_offset: Option<u64>,
+    file_bytes: u64,
+    checksums: bool,
+    faults: Vec<FaultReport>,
+    fault_count: u64,
+}
+
+#[derive(Serialize)]
+struct FaultReport {
+    what: String,
+    from: Option<u64>,
+    to: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct MissingReport {
+    before: String,
+    first_sequence: u64,
+    next_sequence: u64,
+}
+
+impl From<&SegmentCheck> for SegmentReport {
+    fn from(segment: &SegmentCheck) -> Self {
+        let header = segment.header.as_ref();
+        Self {
+            file: segment.path.display().to_string(),
+            verdict: segment.verdict.name(),
+            base_sequence: segment.base_sequence,
+            next_sequence: segment.next_sequence(),
+            records: segment.counts.records(),
+            bytes: segment.counts.bytes,
+            end_offset: segment.end_offset,
+            write_offset: header.map(|header| header.write_offset),
+            synced_offset: header.map(|header| header.synced_offset),
+            file_bytes: segment.file_bytes,
+            checksums: has_checksums(segment),
+            faults: segment.faults.iter().map(FaultReport::from).collect(),
+            fault_count: segment.fault_count,
         }
     }
 }
 
-fn result_of(survey: &Survey) -> &'static str {
-    match &survey.problem {
-        // Damage behind records that could be read; an I/O error says nothing about the log.
-        Some(problem) if problem.is_damage() && survey.tally.events > 0 => "loss",
-        Some(_) => "unreadable",
-        None if survey.tally.has_loss() => "loss",
-        None => "clean",
+impl From<&Fault> for FaultReport {
+    fn from(fault: &Fault) -> Self {
+        let range = fault.range();
+        Self { what: fault.to_string(), from: range.map(|(from, _)| from), to: range.map(|(_, to)| to) }
     }
 }
 
-fn words(survey: &Survey, result: &str) -> String {
-    let (tally, files) = (&survey.tally, survey.segments.len());
-    let checked = if survey.segments.iter().all(|segment| segment.checksums) {
-        "every record checked against its checksum"
+impl From<&MissingRecords> for MissingReport {
+    fn from(missing: &MissingRecords) -> Self {
+        let MissingRecords { before, first_sequence, next_sequence, .. } = missing;
+        let before = before.display().to_string();
+        Self { before, first_sequence: *first_sequence, next_sequence: *next_sequence }
+    }
+}
+
+/// Exit 0: all there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
+pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
+    let mut tally = Tally::default();
+    let check = verify_log_with(&args.log, |event| tally.add(event))?;
+    let clock = check.segments.iter().rev().find_map(|segment| segment.header);
+    tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
+    let problem = problem_of(&check);
+    if args.json {
+        print_json(&VerifyReport {
+            log: args.log.display().to_string(),
+            result: name_of(check.verdict()),
+            tally: &tally,
+            problem: problem.clone(),
+            segments: check.segments.iter().map(SegmentReport::from).collect(),
+            missing: check.missing.iter().map(MissingReport::from).collect(),
+        })?;
     } else {
-        "not all files have checksums: only the structure of their records was checked"
-    };
-    format!(
-        "{result}: {} events in {files} {}, lost {}\n{checked}\n",
+        print(&words(&check, &tally))?;
+    }
+    outcome(&check, problem)
+}
+
+fn outcome(check: &LogCheck, problem: Option<String>) -> Result<Outcome, CliError> {
+    match (check.verdict(), problem) {
+        (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
+        (LogVerdict::Loss, problem) => {
+            if let Some(problem) = problem {
+                tell(&format!("ringlog: {problem}; `ringlog salvage` copies what is whole into another log"));
+            }
+            Ok(Outcome::Loss)
+        }
+        (_, problem) => Err(CliError::Unreadable(problem.unwrap_or_else(|| "no event can be read".into()))),
+    }
+}
+
+const fn name_of(verdict: LogVerdict) -> &'static str {
+    match verdict {
+        LogVerdict::Clean => "clean",
+        LogVerdict::Open => "open",
+        LogVerdict::Loss => "loss",
+        LogVerdict::Unreadable => "unreadable",
+    }
+}
+
+/// The first thing that is wrong, and how much else.
+fn problem_of(check: &LogCheck) -> Option<String> {
+    let mut faults =
+        check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
+    let first =
+        faults.next().or_else(|| torn_words(check)).or_else(|| Some(check.missing.first()?.to_string()))?;
+    let all = check.segments.iter().map(|it| it.fault_count).sum::<u64>() + check.missing.len() as u64;
+    Some(if all > 1 { format!("{first}; and {} more, see above", grouped(all - 1)) } else { first })
+}
+
+fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
+    match fault {
+        // These name the file by themselves.
+        Fault::Open(error) => error.to_string(),
+        Fault::Read(error) => error.to_string(),
+        _ => format!("{}: {fault}", segment.path.display()),
+    }
+}
+
+/// A segment of which nobody can know whether it had more.
+fn torn_words(check: &LogCheck) -> Option<String> {
+    let torn = check.segments.iter().find(|segment| !segment.verdict.is_whole())?;
+    Some(format!(
+        "{}: offset {}: its writer's machine stopped; whether more was written is not known",
+        torn.path.display(),
+        torn.end_offset
+    ))
+}
+
+fn words(check: &LogCheck, tally: &Tally) -> String {
+    let files = check.segments.len();
+    let mut text = format!(
+        "{}: {} events in {files} {}, lost {}\n",
+        name_of(check.verdict()),
         grouped(tally.events),
         if files == 1 { "file" } else { "files" },
         tally.lost_words(),
-    )
+    );
+    text += if check.segments.iter().all(has_checksums) {
+        "every record checked against its checksum\n"
+    } else {
+        "not all files have checksums: only the structure of their records was checked\n"
+    };
+    for segment in &check.segments {
+        text += &segment_words(segment);
+    }
+    for missing in &check.missing {
+        text += &format!("{missing}\n");
+    }
+    text
+}
+
+fn segment_words(segment: &SegmentCheck) -> String {
+    let SegmentCheck { path, verdict, counts, end_offset, .. } = segment;
+    let from = segment.base_sequence.map_or_else(|| "?".into(), |sequence| sequence.to_string());
+    let to = segment.next_sequence().map_or_else(|| "?".into(), |sequence| sequence.to_string());
+    let mut text = format!(
+        "{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
+        path.display(),
+        verdict.name(),
+        grouped(counts.records()),
+        size(counts.bytes),
+    );
+    for fault in &segment.faults {
+        text += &format!("    {fault}\n");
+    }
+    let unlisted = segment.fault_count - segment.faults.len() as u64;
+    if unlisted > 0 {
+        text += &format!("    and {} more of these\n", grouped(unlisted));
+    }
+    text
+}
+
+fn has_checksums(segment: &SegmentCheck) -> bool {
+    segment.header.is_some_and(|header| header.has(file_flags::CHECKSUMS))
 }

@@ -50,6 +50,12 @@ pub(crate) trait Feed {
         0
     }
 
+    /// What was sent here and could not be had, because the kernel had no room for it; `None` where such a
+    /// thing cannot be, or nobody can know.
+    fn dropped(&self) -> Option<u64> {
+        None
+    }
+
     /// What is worth telling at the end, besides the counts.
     fn notes(&self) -> Vec<String> {
         Vec::new()

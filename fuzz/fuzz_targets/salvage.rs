@@ -1,0 +1,45 @@
+//! Salvaging a log: whatever comes out of it is a whole log, and the damaged one stays as it was.
+#![no_main]
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use libfuzzer_sys::fuzz_target;
+use ringlog::storage::{LogVerdict, Verdict, salvage_log, verify_log};
+use ringlog_fuzz::Folder;
+
+thread_local! {
+    static FOLDER: RefCell<Folder> = RefCell::default();
+}
+
+fuzz_target!(|input: &[u8]| {
+    FOLDER.with_borrow(|folder| {
+        let (log, out) = (folder.log(input), folder.empty("out"));
+        salvage(&log, &out);
+    });
+});
+
+fn salvage(log: &Path, out: &Path) {
+    let before = image(log);
+    let checked = verify_log(log);
+    let salvaged = salvage_log(log, out);
+    assert_eq!(image(log), before, "the damaged log was changed");
+    let Ok(report) = salvaged else { return };
+    assert!(report.records > 0);
+    if let Ok(check) = checked
+        && check.verdict() == LogVerdict::Clean
+        && check.segments.iter().all(|segment| segment.verdict == Verdict::Clean)
+    {
+        assert!(report.records >= check.counts().records(), "{report:?} {check:?}");
+    }
+    let check = verify_log(out).expect("a log was written");
+    assert!(check.segments.iter().all(|segment| segment.verdict == Verdict::Clean), "{check:?}");
+    assert_eq!(check.counts().records(), report.records + report.gaps_added);
+}
+
+fn image(log: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = std::fs::read_dir(log).expect("a folder").map(|entry| entry.expect("a file").path());
+    let mut image: Vec<_> = files.map(|path| (path.clone(), std::fs::read(path).expect("a file"))).collect();
+    image.sort();
+    image
+}

@@ -1,0 +1,151 @@
+//! Making files and logs out of a fuzzer's bytes.
+//!
+//! Bytes alone would hardly ever pass a checksum. So the last byte of an input says what is put right in it:
+//! bit 0 the header of each file, bits 1 to 7 how many records, 127 for all. An input without that byte's bits
+//! is taken as it is.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ringlog::event::{EventHeader, FileHeader, FileHeaderError, file_flags};
+use ringlog::storage::crc32c_hardware;
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field, flags, place_word, seal};
+use tempfile::TempDir;
+
+/// More files make no other log.
+const MOST_FILES: usize = 4;
+
+/// A file's bytes, put right as far as the input's last byte says.
+#[must_use]
+pub fn file_of(input: &[u8]) -> Vec<u8> {
+    let Some((&control, bytes)) = input.split_last() else { return Vec::new() };
+    put_right(bytes.to_vec(), control)
+}
+
+fn put_right(mut bytes: Vec<u8>, control: u8) -> Vec<u8> {
+    if control & 1 == 0 || bytes.len() < FILE_HEADER_LEN {
+        return bytes;
+    }
+    let end = bytes.len() as u64;
+    let header = header_of(&mut bytes, end);
+    let records = if control >> 1 == 127 { usize::MAX } else { usize::from(control >> 1) };
+    put_records_right(&mut bytes, &header, records);
+    bytes
+}
+
+/// Has the header valid, its offsets within the file.
+fn header_of(bytes: &mut [u8], end: u64) -> FileHeader {
+    let put = |bytes: &mut [u8], at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(bytes, field::MAGIC, &FILE_MAGIC);
+    put(bytes, field::VERSION, &FILE_VERSION.to_le_bytes());
+    bytes[field::FLAGS] &= file_flags::KNOWN as u8;
+    put(bytes, field::FLAGS + 2, &[0; 2]);
+    for at in [field::WRITE_OFFSET, field::SYNCED_OFFSET] {
+        let word = u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+        let offset = 64 + word % (end - 63) / 8 * 8;
+        put(bytes, at, &offset.to_le_bytes());
+    }
+    loop {
+        let head: [u8; FILE_HEADER_LEN] = bytes[..FILE_HEADER_LEN].try_into().expect("64 bytes");
+        match FileHeader::from_bytes(&head) {
+            Ok(header) => return header,
+            Err(FileHeaderError::Checksum { computed, .. }) => {
+                put(bytes, field::HEADER_CHECKSUM, &computed.to_le_bytes());
+            }
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+}
+
+fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
+    let mut at = FILE_HEADER_LEN;
+    for _ in 0..most {
+        let Some(record) = bytes.get_mut(at..).filter(|record| record.len() >= 16) else { return };
+        // Short ones, so that there are many.
+        record[11] = 0;
+        record[9] = record[9] & !flags::RESERVED | flags::COMMITTED;
+        if record[9] & flags::GAP != 0 {
+            record[10] = 16;
+        }
+        let stride = EventHeader::from_bytes(record.first_chunk().expect("16 bytes")).stride();
+        let Some(record) = record.get_mut(..stride) else { return };
+        let payload_end = 16 + usize::from(record[10]);
+        record[payload_end..].fill(0);
+        record[9] &= !flags::CHECKSUMMED;
+        if header.has(file_flags::CHECKSUMS) {
+            let _ = seal(record, place_word(header.salt(), at as u64), crc32c_hardware);
+        }
+        at += stride;
+    }
+}
+
+/// A folder in memory that is emptied for every input.
+pub struct Folder(TempDir);
+
+impl Default for Folder {
+    fn default() -> Self {
+        let memory = Path::new("/dev/shm");
+        let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self(made.expect("a folder for temporary files"))
+    }
+}
+
+impl Folder {
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// An empty folder in it.
+    pub fn empty(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).expect("a new folder");
+        path
+    }
+
+    /// The file of an input.
+    pub fn file(&self, input: &[u8]) -> PathBuf {
+        let path = self.path().join("file.evtl");
+        fs::write(&path, file_of(input)).expect("room for a file");
+        path
+    }
+
+    /// The log of an input: files of a quarter each, named by what their headers say.
+    ///
+    /// The second-last byte says how many files, and bits of it what the `writer` file says.
+    pub fn log(&self, input: &[u8]) -> PathBuf {
+        let log = self.empty("log");
+        let Some((&control, bytes)) = input.split_last() else { return log };
+        let Some((&shape, bytes)) = bytes.split_last() else { return log };
+        let files = 1 + usize::from(shape) % MOST_FILES;
+        for (part, at) in bytes.chunks(bytes.len().div_ceil(files).max(1)).zip(0..) {
+            let file = put_right(part.to_vec(), control);
+            let name = name_of(&file, at, shape);
+            fs::write(log.join(name), file).expect("room for a file");
+        }
+        match shape >> 6 {
+            0 => {}
+            1 => fs::write(log.join("writer"), "pid: 1\nboot_id: another\nstate: open\n").expect("room"),
+            2 => fs::write(log.join("writer"), "").expect("room"),
+            _ => {
+                let boot = ringlog::storage::boot_id().unwrap_or_default();
+                fs::write(log.join("writer"), format!("pid: 1\nboot_id: {boot}\n")).expect("room");
+            }
+        }
+        log
+    }
+}
+
+fn name_of(file: &[u8], at: u64, shape: u8) -> String {
+    let named = file.get(field::BASE_SEQUENCE..field::BASE_SEQUENCE + 8);
+    let sequence = named.map_or(at, |bytes| u64::from_le_bytes(bytes.try_into().expect("8 bytes")));
+    let is_last_aside = shape & 0b10_0000 != 0 && at > 0;
+    match (shape & 0b1_0000 != 0, is_last_aside) {
+        (_, true) => format!("{sequence:020}.evtl.{at}"),
+        (true, false) => format!("{at:020}.evtl"),
+        (false, false) => format!("{sequence:020}.evtl"),
+    }
+}

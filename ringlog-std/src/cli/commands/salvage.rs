@@ -1,0 +1,140 @@
+//! `ringlog salvage`: copies what is whole out of a damaged log into a new one.
+
+use serde::Serialize;
+
+use crate::cli::args::SalvageArgs;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::print::{print, print_json, tell};
+use crate::cli::text::{grouped, size};
+use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log};
+
+#[derive(Serialize)]
+struct Report {
+    log: String,
+    out: String,
+    /// Records that were copied, GAP records included.
+    records: u64,
+    /// What the new log holds.
+    events: u64,
+    gaps: u64,
+    lost: u64,
+    bytes: u64,
+    /// GAP records that were added where something is missing.
+    gaps_added: u64,
+    /// Missing records, as far as these can count them.
+    missing: u64,
+    files: Vec<FileReport>,
+    skipped: Vec<SkippedReport>,
+    skipped_count: u64,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    file: String,
+    records: u64,
+    base_sequence: Option<u64>,
+    header_was_good: bool,
+    was_set_aside: bool,
+}
+
+#[derive(Serialize)]
+struct SkippedReport {
+    file: String,
+    from: Option<u64>,
+    to: Option<u64>,
+    reason: String,
+}
+
+impl From<&SalvagedFile> for FileReport {
+    fn from(file: &SalvagedFile) -> Self {
+        let SalvagedFile { path, records, base_sequence, header_was_good, was_set_aside, .. } = file;
+        Self {
+            file: path.display().to_string(),
+            records: *records,
+            base_sequence: *base_sequence,
+            header_was_good: *header_was_good,
+            was_set_aside: *was_set_aside,
+        }
+    }
+}
+
+impl From<&Skipped> for SkippedReport {
+    fn from(skipped: &Skipped) -> Self {
+        Self {
+            file: skipped.path.display().to_string(),
+            from: skipped.range.map(|(from, _)| from),
+            to: skipped.range.map(|(_, to)| to),
+            reason: skipped.reason.to_string(),
+        }
+    }
+}
+
+/// Exit 0: nothing was missing. Exit 3: the new log has GAP records where something was. Exit 1: nothing could
+/// be copied, or not be written.
+pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
+    let salvaged = salvage_log(&args.log, &args.out);
+    if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {
+        skipped.iter().for_each(|skipped| tell(&skipped.to_string()));
+    }
+    let report = salvaged?;
+    if args.json {
+        print_json(&json(args, &report))?;
+    } else {
+        print(&words(args, &report))?;
+    }
+    let is_whole = report.is_complete() && report.written.gaps == 0;
+    Ok(if is_whole { Outcome::Clean } else { Outcome::Loss })
+}
+
+fn json(args: &SalvageArgs, report: &SalvageReport) -> Report {
+    let LogSummary { events, gaps, lost, bytes, .. } = report.written;
+    Report {
+        log: args.log.display().to_string(),
+        out: args.out.display().to_string(),
+        records: report.records,
+        events,
+        gaps,
+        lost,
+        bytes,
+        gaps_added: report.gaps_added,
+        missing: report.missing,
+        files: report.files.iter().map(FileReport::from).collect(),
+        skipped: report.skipped.iter().map(SkippedReport::from).collect(),
+        skipped_count: report.skipped_count,
+    }
+}
+
+fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
+    let mut text = format!(
+        "copied {} records, {}, from {} files to {}\n",
+        grouped(report.records),
+        size(report.written.bytes),
+        report.files.iter().filter(|file| file.records > 0).count(),
+        args.out.display(),
+    );
+    if report.gaps_added > 0 {
+        text += &format!(
+            "missing: at least {} records, told by {} added GAP records\n",
+            grouped(report.missing),
+            grouped(report.gaps_added)
+        );
+    }
+    for file in &report.files {
+        text += &file_words(file);
+    }
+    for skipped in &report.skipped {
+        text += &format!("skipped: {skipped}\n");
+    }
+    let unlisted = report.skipped_count - report.skipped.len() as u64;
+    if unlisted > 0 {
+        text += &format!("skipped: {} places more\n", grouped(unlisted));
+    }
+    text
+}
+
+fn file_words(file: &SalvagedFile) -> String {
+    let SalvagedFile { path, records, header_was_good, was_set_aside, .. } = file;
+    let aside = if *was_set_aside { ", was set aside" } else { "" };
+    let header = if *header_was_good { "" } else { ", its header is damaged" };
+    format!("{}: {} records{aside}{header}\n", path.display(), grouped(*records))
+}

@@ -1,0 +1,239 @@
+//! Opening a log file whatever its header is, as long as its records can be told from other bytes.
+
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
+
+use super::error::{OpenError, ReadError};
+use super::last_run::LastRun;
+use super::scan::FileScan;
+use super::segment::SegmentInfo;
+use super::segment_file::{SegmentFile, read_up_to};
+use crate::event::{FileHeader, FileHeaderError, file_flags};
+
+type HeaderBytes = [u8; FILE_HEADER_LEN];
+
+/// How far the header of an opened file can be relied on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HeaderState {
+    /// As its writer left it.
+    Good,
+    /// Damaged, and put right: what never changes in it matches its checksum again.
+    Repaired(FileHeaderError),
+    /// Damaged; nothing of it is known but the salt, which the records confirm.
+    Guessed(FileHeaderError),
+}
+
+/// A file of a log whose header was looked at. It is not kept open: a log may have more files than a process
+/// may open.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    /// With a header that stands for the damaged one, if it is damaged.
+    pub(super) info: SegmentInfo,
+    pub(super) state: HeaderState,
+    /// What the records' place words are made with.
+    pub(super) salt: u32,
+    /// What became of its writer, if it is not sealed.
+    pub(super) run: LastRun,
+}
+
+impl Opened {
+    /// Looks at a file with a good header, as any reader does; `run` is what is known of the log's writer.
+    pub(super) fn good(path: &Path, run: LastRun) -> Result<Self, OpenError> {
+        let SegmentFile { file, info } = SegmentFile::open(path)?;
+        let run = if info.header.has(file_flags::SEALED) { run } else { run.for_file(&file) };
+        let salt = info.header.salt();
+        Ok(Self { info, state: HeaderState::Good, salt, run })
+    }
+
+    /// Looks at a file with any header; `named_sequence` is the base sequence that its name says.
+    ///
+    /// Where nothing can be made of the header, the error is what is wrong with it.
+    pub(super) fn any(path: &Path, named_sequence: Option<u64>, run: LastRun) -> Result<Self, OpenError> {
+        match Self::good(path, run) {
+            Err(OpenError::Header { source, .. }) => Self::damaged(path, named_sequence, run, source),
+            other => other,
+        }
+    }
+
+    /// A scan of its records up to `end`, and of those below the position `end_position`.
+    pub(super) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
+        let info = self.info.clone();
+        let file = File::open(&info.path).map_err(|error| io_error(&info.path, "open", error))?;
+        // The base position of a guessed header is as good as none.
+        let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
+        let has_checksums = info.header.has(file_flags::CHECKSUMS);
+        let segment = SegmentFile { file, info };
+        let mut scan = if has_checksums {
+            FileScan::with_salt(segment, self.salt, end)
+        } else {
+            FileScan::up_to(segment, end)
+        };
+        end_position.into_iter().for_each(|position| scan.end_at_position(position));
+        Ok(scan)
+    }
+
+    /// Whether nothing tells where its records end.
+    pub(super) fn is_end_guessed(&self) -> bool {
+        let SegmentInfo { header, file_bytes, .. } = &self.info;
+        let is_whole_file = header.write_offset == whole_file(*file_bytes);
+        let has_no_end = header.has(file_flags::STREAM) || header.has(file_flags::SEALED);
+        self.state != HeaderState::Good && is_whole_file && !has_no_end
+    }
+
+    /// Tries what the header may have been, from what is most certain to what takes longest.
+    fn damaged(
+        path: &Path,
+        named: Option<u64>,
+        run: LastRun,
+        fault: FileHeaderError,
+    ) -> Result<Self, OpenError> {
+        let file = DamagedFile::read(path, run)?;
+        let plain = with_plain_fields(file.header, file.file_bytes);
+        let (repaired, guess) = (HeaderState::Repaired(fault), HeaderState::Guessed(fault));
+        if let Some(header) = matching(plain, named) {
+            return Ok(file.opened(header, repaired, header.salt()));
+        }
+        let stands = as_they_stand(plain);
+        let guessed = guessed(stands, named, file.file_bytes);
+        let stored = u32::from_le_bytes(get(&file.header, field::HEADER_CHECKSUM));
+        for (header, state, salt) in [(stands, repaired, stands.salt()), (guessed, guess, stored)] {
+            let attempt = file.opened(header, state, salt);
+            if attempt.finds_records(fault)? {
+                return Ok(attempt);
+            }
+        }
+        let attempt = file.opened(guessed, guess, stored);
+        let found = attempt.scan(file.file_bytes, None)?.search_salt();
+        match found.map_err(|error| hopeless(error, fault))? {
+            Some(salt) => Ok(Self { salt, ..attempt }),
+            None => Err(OpenError::Header { path: path.into(), source: fault }),
+        }
+    }
+
+    /// Whether its records say that the salt is right.
+    fn finds_records(&self, fault: FileHeaderError) -> Result<bool, OpenError> {
+        if !self.info.header.has(file_flags::CHECKSUMS) {
+            return Ok(false);
+        }
+        let found = self.scan(self.info.file_bytes, None)?.finds_records();
+        found.map_err(|error| hopeless(error, fault))
+    }
+}
+
+/// Why a file with a damaged header could not be searched.
+fn hopeless(error: ReadError, fault: FileHeaderError) -> OpenError {
+    match error {
+        ReadError::Io { path, source, .. } => io_error(&path, "read", source),
+        ReadError::Shrunk { path, .. } => OpenError::Header { path, source: fault },
+        other => OpenError::Recovery(Box::new(other)),
+    }
+}
+
+/// A file whose header is damaged.
+struct DamagedFile<'a> {
+    path: &'a Path,
+    file_bytes: u64,
+    header: HeaderBytes,
+    run: LastRun,
+}
+
+impl<'a> DamagedFile<'a> {
+    fn read(path: &'a Path, run: LastRun) -> Result<Self, OpenError> {
+        let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
+        let file_bytes = file.metadata().map_err(|error| io_error(path, "look up", error))?.len();
+        let mut header = [0; FILE_HEADER_LEN];
+        read_up_to(&file, &mut header, 0).map_err(|error| io_error(path, "read", error))?;
+        Ok(Self { path, file_bytes, header, run: run.for_file(&file) })
+    }
+
+    fn opened(&self, header: FileHeader, state: HeaderState, salt: u32) -> Opened {
+        let info = SegmentInfo { path: self.path.into(), header, file_bytes: self.file_bytes };
+        Opened { info, state, salt, run: self.run }
+    }
+}
+
+fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action, source }
+}
+
+/// The header with the fields that can only have one value, or that have one which does no harm.
+fn with_plain_fields(mut bytes: HeaderBytes, file_bytes: u64) -> HeaderBytes {
+    put(&mut bytes, field::MAGIC, FILE_MAGIC);
+    put(&mut bytes, field::VERSION, FILE_VERSION.to_le_bytes());
+    let mut flags = u32::from_le_bytes(get(&bytes, field::FLAGS)) & file_flags::KNOWN;
+    let end = whole_file(file_bytes);
+    for (at, harmless) in [(field::WRITE_OFFSET, end), (field::SYNCED_OFFSET, FILE_HEADER_LEN as u64)] {
+        let offset = u64::from_le_bytes(get(&bytes, at));
+        if offset < FILE_HEADER_LEN as u64 || !offset.is_multiple_of(8) {
+            put(&mut bytes, at, harmless.to_le_bytes());
+            flags &= !(file_flags::SEALED | file_flags::CLEAN);
+        }
+    }
+    put(&mut bytes, field::FLAGS, flags.to_le_bytes());
+    bytes
+}
+
+/// A header that differs in the base sequence or in one bit and matches the checksum that is stored.
+///
+/// Over so few bytes, no two headers that differ in fewer than six bits have the same CRC-32C.
+fn matching(plain: HeaderBytes, named: Option<u64>) -> Option<FileHeader> {
+    if let Ok(header) = FileHeader::from_bytes(&plain) {
+        return Some(header);
+    }
+    let named = named.map(|sequence| {
+        let mut bytes = plain;
+        put(&mut bytes, field::BASE_SEQUENCE, sequence.to_le_bytes());
+        bytes
+    });
+    let fields = [field::CREATED_AT..field::EVENT_COUNT, field::BASE_SEQUENCE..field::HEADER_CHECKSUM];
+    let flipped = fields.into_iter().flatten().flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    let flipped = flipped.filter_map(|(at, bit)| {
+        let mut bytes = plain;
+        *bytes.get_mut(at)? ^= 1 << bit;
+        Some(bytes)
+    });
+    named.into_iter().chain(flipped).find_map(|bytes| FileHeader::from_bytes(&bytes).ok())
+}
+
+/// The header as its fields say, whatever checksum is stored.
+fn as_they_stand(mut plain: HeaderBytes) -> FileHeader {
+    if let Err(FileHeaderError::Checksum { computed, .. }) = FileHeader::from_bytes(&plain) {
+        put(&mut plain, field::HEADER_CHECKSUM, computed.to_le_bytes());
+    }
+    let empty = FileHeader::new(0, crate::event::ClockKind::Unspecified, true);
+    FileHeader::from_bytes(&plain).unwrap_or(empty)
+}
+
+/// A header of which only the salt is known: records are looked for in the whole file.
+fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeader {
+    let clock = stands.flags & file_flags::CLOCK;
+    FileHeader {
+        event_count: 0,
+        write_offset: whole_file(file_bytes),
+        synced_offset: FILE_HEADER_LEN as u64,
+        base_sequence: named.unwrap_or(stands.base_sequence),
+        flags: clock | file_flags::CHECKSUMS,
+        ..stands
+    }
+}
+
+/// A `write_offset` with which records may stand anywhere in the file.
+const fn whole_file(file_bytes: u64) -> u64 {
+    let records = file_bytes.saturating_sub(FILE_HEADER_LEN as u64) / 8 * 8;
+    FILE_HEADER_LEN as u64 + records
+}
+
+fn put<const N: usize>(bytes: &mut HeaderBytes, at: usize, value: [u8; N]) {
+    if let Some(field) = bytes.get_mut(at..at + N) {
+        field.copy_from_slice(&value);
+    }
+}
+
+fn get<const N: usize>(bytes: &HeaderBytes, at: usize) -> [u8; N] {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+}

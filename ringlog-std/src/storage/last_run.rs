@@ -1,0 +1,82 @@
+//! What became of the writer of a file that is not sealed.
+
+#![forbid(unsafe_code)]
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use super::boot::boot_id;
+use super::lock::peek;
+
+/// What is known of the run that wrote a log's last file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LastRun {
+    /// Its writer is at work.
+    AtWork,
+    /// Its writer has gone, and the kernel that it ran under is still there: so is all that it stored.
+    SameBoot,
+    /// Its kernel has gone: what was not synced may be there or not.
+    OtherBoot,
+    /// There is nothing that tells.
+    Unknown,
+}
+
+impl LastRun {
+    /// Of a log's folder.
+    pub(super) fn of_folder(folder: &Path) -> Self {
+        let Some(peeked) = peek(folder) else { return Self::Unknown };
+        match (peeked.is_held, peeked.record.boot_id, boot_id()) {
+            (true, ..) => Self::AtWork,
+            (_, Some(then), Ok(now)) if then == now => Self::SameBoot,
+            (_, Some(_), Ok(_)) => Self::OtherBoot,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Of a file in it: a writer of single files holds the file itself.
+    pub(super) fn for_file(self, file: &File) -> Self {
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Self::AtWork,
+            Err(TryLockError::Error(_)) => self,
+            Ok(()) => {
+                // Closing the file would give the lock back as well.
+                let _ = file.unlock();
+                self
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::LogWriter;
+
+    #[test]
+    fn a_folder_tells_of_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
+        let writer = LogWriter::open(folder.path()).unwrap();
+        // Some file systems hide who holds a lock; then at least the boot is known.
+        assert!([LastRun::AtWork, LastRun::SameBoot].contains(&LastRun::of_folder(folder.path())));
+        writer.close().unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::SameBoot);
+        std::fs::write(folder.path().join("writer"), "pid: 1\nboot_id: x\n").unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::OtherBoot);
+        std::fs::write(folder.path().join("writer"), "Dear reader").unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
+    }
+
+    #[test]
+    fn a_file_that_is_locked_has_a_writer_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let held = File::create(&path).unwrap();
+        held.lock().unwrap();
+        let seen = File::open(&path).unwrap();
+        assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::AtWork);
+        held.unlock().unwrap();
+        assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::Unknown);
+        held.try_lock().unwrap();
+    }
+}

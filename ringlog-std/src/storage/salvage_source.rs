@@ -1,0 +1,156 @@
+//! The files that a log can be salvaged from, in the order of their records.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::damaged_header::{HeaderState, Opened};
+use super::error::OpenError;
+use super::last_run::LastRun;
+use super::salvage_report::{SkipReason, Skipped};
+use super::segment::{Folder, base_sequence_of};
+use super::segment_file::is_unused;
+use crate::event::{FileHeader, file_flags};
+
+/// What a creator calls a file that has no name yet.
+const TEMPORARY_END: &str = ".ringlog-new";
+
+/// A file with records of the log.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) opened: Result<Opened, OpenError>,
+    /// Sequence of its first record.
+    pub(super) base_sequence: Option<u64>,
+    /// It was moved aside, or never got its name: no reader takes it for a part of the log.
+    pub(super) is_aside: bool,
+}
+
+impl Source {
+    fn new(path: PathBuf, named_sequence: Option<u64>, run: LastRun) -> Self {
+        let opened = Opened::any(&path, named_sequence, run);
+        Self::of(path, opened, named_sequence)
+    }
+
+    fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
+        let header = opened.as_ref().ok().map(|opened| opened.info.header);
+        let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
+        Self { path, opened, base_sequence, is_aside: false }
+    }
+
+    /// Its header, unless that could only be guessed.
+    pub(super) fn header(&self) -> Option<&FileHeader> {
+        match &self.opened {
+            Ok(Opened { state: HeaderState::Guessed(_), .. }) | Err(_) => None,
+            Ok(opened) => Some(&opened.info.header),
+        }
+    }
+
+    /// Where the log's positions have come to behind its records.
+    fn end_position(&self) -> Option<u64> {
+        let header = *self.header()?;
+        let Opened { info, run, .. } = self.opened.as_ref().ok()?;
+        let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
+        let end = if is_final { header.write_offset } else { info.file_bytes };
+        let mut scan = self.opened.as_ref().ok()?.scan(info.file_bytes, None).ok()?;
+        while scan.is_in_lead() && scan.advance().unwrap_or(false) {}
+        Some(scan.position_at(end))
+    }
+
+    /// The sequence behind its records, where its header tells.
+    fn end_sequence(&self) -> Option<u64> {
+        let header = self.header()?;
+        let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+        header.base_sequence.checked_add(if is_counted { header.event_count } else { 0 })
+    }
+}
+
+/// Finds the files of the log at `path`.
+pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), OpenError> {
+    let failed = |action| move |source: io::Error| OpenError::Io { path: path.into(), action, source };
+    if !std::fs::metadata(path).map_err(failed("open"))?.is_dir() {
+        return Ok((vec![Source::new(path.into(), None, LastRun::Unknown)], Vec::new()));
+    }
+    let run = LastRun::of_folder(path);
+    let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
+    let is_begun = |path: &Path| !is_unused(path).unwrap_or(false);
+    let mut skipped = Vec::new();
+    // A header of zeros is that of a segment not yet begun, whose bytes may be of another life. Where another
+    // segment follows, it was begun.
+    if let Some((_, last)) = named.pop_if(|(_, path)| !is_begun(path)) {
+        skipped.push(Skipped::file(&last, SkipReason::Unused));
+    }
+    let mut sources: Vec<_> =
+        named.into_iter().map(|(sequence, path)| Source::new(path, Some(sequence), run)).collect();
+    let aside = foreign.iter().filter(|path| path.file_name().is_some_and(is_set_aside) && is_begun(path));
+    for path in aside {
+        match Opened::good(path, run) {
+            Ok(opened) => {
+                let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None) };
+                insert(&mut sources, aside, &mut skipped);
+            }
+            Err(error) => skipped.push(Skipped::file(path, SkipReason::File(error))),
+        }
+    }
+    if sources.is_empty() {
+        return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+    }
+    Ok((sources, skipped))
+}
+
+/// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.
+fn is_set_aside(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let moved = name.rsplit_once('.').is_some_and(|(segment, number)| {
+        number.bytes().all(|byte| byte.is_ascii_digit()) && base_sequence_of(OsStr::new(segment)).is_some()
+    });
+    moved || name.starts_with('.') && name.ends_with(TEMPORARY_END)
+}
+
+/// Puts a file where its records belong, if no other stands there.
+fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) {
+    let Some(&FileHeader { base_position, base_sequence, .. }) = aside.header() else { return };
+    let is_before = |source: &Source| {
+        source.header().is_some_and(|it| {
+            (it.base_position, it.base_sequence) < (base_position, base_sequence)
+                || source.is_aside && it.base_position == base_position
+        })
+    };
+    let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
+    let before = at.checked_sub(1).and_then(|before| sources.get(before));
+    let fits_behind = before.is_none_or(|before| {
+        before.end_position().is_some_and(|end| end <= base_position)
+            && before.end_sequence().is_some_and(|end| end <= base_sequence)
+    });
+    let behind = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
+    let fits_before =
+        behind.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
+    if fits_behind && fits_before {
+        sources.insert(at, aside);
+    } else {
+        skipped.push(Skipped::file(&aside.path, SkipReason::Overlap));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_that_were_set_aside() {
+        for name in [
+            "00000000000000000007.evtl.1",
+            "00000000000000000007.evtl.23",
+            ".00000000000000000007.evtl.ringlog-new",
+        ] {
+            assert!(is_set_aside(OsStr::new(name)), "{name}");
+        }
+        for name in
+            ["00000000000000000007.evtl", "7.evtl.1", "00000000000000000007.evtl.bak", "a.1", ".hidden"]
+        {
+            assert!(!is_set_aside(OsStr::new(name)), "{name}");
+        }
+    }
+}

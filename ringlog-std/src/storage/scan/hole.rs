@@ -1,0 +1,135 @@
+//! Finding the records behind bytes that are none.
+
+#![forbid(unsafe_code)]
+
+use super::{FileScan, UNWRITTEN_BYTES};
+use crate::event::{Checksums, EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
+use crate::storage::error::ReadError;
+use ringlog_nostd::decode;
+
+/// What a scan that goes on behind damage finds next.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum Piece {
+    /// A valid record.
+    Record,
+    /// Bytes that are no records.
+    Hole(Hole),
+    /// The end of the records.
+    End,
+}
+
+/// Bytes among a file's records that are none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::storage) struct Hole {
+    /// Where the first record that is not valid starts.
+    pub(in crate::storage) from: u64,
+    /// Where records can be read again, or the end of what was searched.
+    pub(in crate::storage) to: u64,
+    /// What is wrong at `from`.
+    pub(in crate::storage) kind: RecordErrorKind,
+    /// Whether nothing was ever written at `from`.
+    pub(in crate::storage) is_unwritten: bool,
+    /// Whether there is no valid record behind it.
+    pub(in crate::storage) is_last: bool,
+}
+
+impl FileScan {
+    /// Goes to the next record, or behind bytes that are none.
+    ///
+    /// Behind a hole, sequences count what was found and are no longer those of the log.
+    ///
+    /// # Errors
+    ///
+    /// The file was cut short meanwhile, or I/O. The number of records is not compared with the header's.
+    pub(in crate::storage) fn next_piece(&mut self) -> Result<Piece, ReadError> {
+        match self.advance() {
+            Ok(true) => Ok(Piece::Record),
+            Ok(false) | Err(ReadError::EventCount { .. }) => Ok(Piece::End),
+            Err(ReadError::Record { source: RecordError { kind, .. }, .. }) => {
+                self.skip_hole(kind).map(Piece::Hole)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes from a record that is not valid to the next place where records begin.
+    ///
+    /// Every record starts at a multiple of 8. Without checksums, structure alone would prove nothing.
+    fn skip_hole(&mut self, kind: RecordErrorKind) -> Result<Hole, ReadError> {
+        let from = self.offset;
+        let is_unwritten = is_zero(self.ahead());
+        let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
+        let mut candidate = from + RECORD_ALIGN as u64;
+        while matches!(self.checksums, Checksums::Verify { .. }) && self.may_begin_at(candidate) {
+            self.offset = candidate;
+            if self.begins_records()? {
+                self.positions.go_on_behind_hole(candidate);
+                return Ok(hole(candidate, false));
+            }
+            candidate += RECORD_ALIGN as u64;
+        }
+        self.offset = self.end;
+        Ok(hole(self.end, true))
+    }
+
+    /// Whether there is room for a record that belongs to this log.
+    pub(super) fn may_begin_at(&self, offset: u64) -> bool {
+        offset < self.end && self.end - offset >= HEADER_LEN as u64 && !self.is_past_end_position(offset)
+    }
+
+    fn is_past_end_position(&self, offset: u64) -> bool {
+        let position = self.positions.at(offset);
+        !self.positions.is_in_lead() && self.end_position.is_some_and(|end| position >= end)
+    }
+
+    /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
+    pub(super) fn begins_records(&mut self) -> Result<bool, ReadError> {
+        let Some(stride) = self.plausible_stride()? else { return Ok(false) };
+        if decode(self.ahead(), self.offset, self.checksums).is_err() {
+            return Ok(false);
+        }
+        let next = self.offset + stride as u64;
+        if next == self.end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
+            return Ok(true);
+        }
+        self.is_record_behind(stride, self.checksums)
+    }
+
+    /// The length of the record that may stand at `offset`, if its header looks like one; it is in the
+    /// buffer then.
+    pub(super) fn plausible_stride(&mut self) -> Result<Option<usize>, ReadError> {
+        self.fetch(HEADER_LEN)?;
+        let Some(header) = self.ahead().first_chunk().map(EventHeader::from_bytes) else { return Ok(None) };
+        let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
+        let is_plausible = header.flags & system == flags::COMMITTED | flags::CHECKSUMMED;
+        if !is_plausible || header.stride() as u64 > self.end - self.offset {
+            return Ok(None);
+        }
+        self.fetch(header.stride())?;
+        Ok(Some(header.stride()))
+    }
+
+    /// Whether nothing was ever written `distance` bytes behind `offset`.
+    pub(super) fn is_unwritten_behind(&mut self, distance: usize) -> Result<bool, ReadError> {
+        self.fetch(distance + UNWRITTEN_BYTES)?;
+        Ok(is_zero(self.ahead().get(distance..).unwrap_or_default()))
+    }
+
+    /// Whether a valid record stands `distance` bytes behind `offset`.
+    pub(super) fn is_record_behind(
+        &mut self,
+        distance: usize,
+        checksums: Checksums,
+    ) -> Result<bool, ReadError> {
+        self.fetch(distance + HEADER_LEN)?;
+        let behind = self.ahead().get(distance..).unwrap_or_default();
+        let stride = behind.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
+        self.fetch(distance + stride)?;
+        let behind = self.ahead().get(distance..).unwrap_or_default();
+        Ok(decode(behind, self.offset + distance as u64, checksums).is_ok())
+    }
+}
+
+fn is_zero(ahead: &[u8]) -> bool {
+    ahead.get(..UNWRITTEN_BYTES).unwrap_or(ahead).iter().all(|&byte| byte == 0)
+}

@@ -1,0 +1,59 @@
+//! Finding the salt of a file whose header is damaged, from its records.
+
+#![forbid(unsafe_code)]
+
+use super::{FileScan, Piece};
+use crate::event::{Checksums, EventHeader, RECORD_ALIGN};
+use crate::storage::crc::crc32c_hardware;
+use crate::storage::crc_linear::place_of;
+use crate::storage::error::ReadError;
+use ringlog_nostd::{FILE_HEADER_LEN, decode, place_word};
+
+impl FileScan {
+    /// Whether records are found under the salt that this scan goes by. Ends the scan.
+    pub(in crate::storage) fn finds_records(&mut self) -> Result<bool, ReadError> {
+        if self.begins_records()? {
+            return Ok(true);
+        }
+        Ok(match self.next_piece()? {
+            // The first record is valid, and no neighbour of it is.
+            Piece::Record | Piece::End => false,
+            Piece::Hole(hole) => !hole.is_last,
+        })
+    }
+
+    /// Searches for records whatever their salt is, and gives it. Ends the scan.
+    ///
+    /// A checksum is a linear function of the place word in it: from one record the place word that makes
+    /// its checksum right follows, and with it the salt. The records behind it confirm that.
+    pub(in crate::storage) fn search_salt(&mut self) -> Result<Option<u32>, ReadError> {
+        self.offset = FILE_HEADER_LEN as u64;
+        while self.may_begin_at(self.offset) {
+            if let Some(salt) = self.salt_here()? {
+                return Ok(Some(salt));
+            }
+            self.offset += RECORD_ALIGN as u64;
+        }
+        Ok(None)
+    }
+
+    /// The salt under which records begin at `offset`.
+    fn salt_here(&mut self) -> Result<Option<u32>, ReadError> {
+        let Some(stride) = self.plausible_stride()? else { return Ok(None) };
+        let Ok((header, payload, _)) = decode(self.ahead(), self.offset, Checksums::Present) else {
+            return Ok(None);
+        };
+        // The place word of a salt of zero is the offset's part alone.
+        let salt = place_of(&header, payload) ^ place_word(0, self.offset);
+        let checksums = Checksums::Verify { salt, crc: crc32c_hardware };
+        if !self.is_record_behind(stride, checksums)? {
+            return Ok(None);
+        }
+        let second = self.ahead().get(stride..).and_then(<[u8]>::first_chunk);
+        let both = stride + second.map_or(0, |header| EventHeader::from_bytes(header).stride());
+        let is_confirmed = self.offset + both as u64 == self.end
+            || self.is_unwritten_behind(both)?
+            || self.is_record_behind(both, checksums)?;
+        Ok(is_confirmed.then_some(salt))
+    }
+}
