@@ -10,7 +10,7 @@ pub use resume::ResumeError;
 
 use crate::consumer::DrainError;
 use crate::ring::{NewRingError, Producer};
-use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
+use crate::storage::{AppendError, LogSummary, OpenError, RecoveryReport, SyncError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +37,7 @@ use work::Shared;
 pub struct Recorder {
     thread: JoinHandle<Result<LogSummary, RecorderError>>,
     shared: Arc<Shared>,
+    recovery: RecoveryReport,
 }
 
 /// Why a recorder could not start, or has ended early.
@@ -107,6 +108,12 @@ impl Recorder {
     #[must_use]
     pub fn builder() -> RecorderBuilder {
         RecorderBuilder::new()
+    }
+
+    /// What opening the log has found: how its last writer ended, and what was kept and cut.
+    #[must_use]
+    pub const fn recovery(&self) -> &RecoveryReport {
+        &self.recovery
     }
 
     /// Bytes that have gone from the ring into the log so far, headers and padding included.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::import::{Format, TimeUnit};
+use super::log_args::LogArgs;
 use super::output::CatFormat;
 use super::values::{self, FeedSpec, Rate};
 
@@ -65,6 +66,8 @@ pub(crate) struct ServeArgs {
     /// Size of the ring between feed and log, or of one that --ring makes, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
+    #[command(flatten)]
+    pub(crate) how: LogArgs,
     /// Which demo stream: the same number gives the same events
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -96,6 +99,8 @@ pub(crate) struct ImportArgs {
     /// Size of the ring between file and log, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
+    #[command(flatten)]
+    pub(crate) how: LogArgs,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
 use super::import::{Format, Guess, TimeOptions, guess};
+use super::log_args::LogPlan;
 use super::values::{FeedSpec, Rate};
 
 const DEFAULT_RATE: u64 = 100_000;
@@ -26,7 +27,7 @@ pub(crate) struct ServeConfig {
     pub(crate) rate: Rate,
     pub(crate) duration: Option<Duration>,
     pub(crate) max_bytes: u64,
-    pub(crate) log: PathBuf,
+    pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
     pub(crate) is_terminal: bool,
@@ -48,7 +49,7 @@ impl ServeConfig {
             seed: args.seed,
             duration: args.duration,
             max_bytes: args.max_bytes.unwrap_or(default_max_bytes),
-            log: args.log,
+            log: LogPlan::new(args.log, &args.how),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             is_terminal: std::io::stderr().is_terminal(),
@@ -64,7 +65,7 @@ pub(crate) struct ImportConfig {
     pub(crate) format: Format,
     pub(crate) time: TimeOptions,
     pub(crate) event_type: u8,
-    pub(crate) log: PathBuf,
+    pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
     pub(crate) is_terminal: bool,
@@ -91,7 +92,7 @@ impl ImportConfig {
             format,
             time,
             event_type: args.event_type,
-            log: args.log,
+            log: LogPlan::new(args.log, &args.how),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             is_terminal: std::io::stderr().is_terminal(),

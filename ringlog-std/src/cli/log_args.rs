@@ -1,5 +1,6 @@
 //! The options that say how a log is written.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -51,6 +52,23 @@ impl LogArgs {
             options = options.segment_bytes(segment_size);
         }
         options.sync(self.sync.unwrap_or_default()).full_disk(self.full_disk.unwrap_or_default())
+    }
+}
+
+/// Which log is written, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPlan {
+    pub(crate) path: PathBuf,
+    pub(crate) options: LogWriterOptions,
+    /// Whether the whole run is still there at its end, to be read back.
+    pub(crate) keeps_all: bool,
+}
+
+impl LogPlan {
+    pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Self {
+        let retires = how.keep_bytes.is_some() || how.keep_for.is_some() || how.keep_files.is_some();
+        let keeps_all = !retires && how.full_disk != Some(FullDisk::RecycleOldest);
+        Self { path, options: how.options(), keeps_all }
     }
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod feed;
 mod import;
+mod log_args;
 mod output;
 mod pace;
 mod print;

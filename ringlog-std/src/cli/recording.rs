@@ -3,10 +3,12 @@
 //! The one place of the tools that knows how a log is written: into a ring, from which a recorder on a
 //! thread of its own fills the log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::CliError;
+use super::log_args::LogPlan;
 use super::output::{CatFormat, Printer};
+use super::print::tell;
 use super::pump::{Progress, Sink};
 use super::signals::Stop;
 use super::source::LogSource;
@@ -18,11 +20,13 @@ use crate::ring::{Idle, Producer, Waiter, WriteError};
 use crate::storage::LogSummary;
 
 const SAMPLE_EVENTS: u64 = 3;
+/// Of a longer run only the last file is read back.
+const READ_BACK_MOST: u64 = 32 << 30;
 
 /// A run of recording: takes events until it is finished.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    log: PathBuf,
+    log: LogPlan,
     producer: Producer,
     recorder: Recorder,
     status: Option<Status>,
@@ -30,14 +34,16 @@ pub(crate) struct Recording {
 
 impl Recording {
     /// Begins a run that shows its status.
-    pub(crate) fn start(log: &Path, ring_bytes: usize, status: Status) -> Result<Self, CliError> {
+    pub(crate) fn start(log: &LogPlan, ring_bytes: usize, status: Status) -> Result<Self, CliError> {
         Ok(Self { status: Some(status), ..Self::start_silent(log, ring_bytes)? })
     }
 
     /// Begins a run that shows nothing.
-    pub(crate) fn start_silent(log: &Path, ring_bytes: usize) -> Result<Self, CliError> {
-        let (producer, recorder) = Recorder::builder().ring_bytes(ring_bytes).start(log)?;
-        Ok(Self { log: log.into(), producer, recorder, status: None })
+    pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
+        let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
+        let (producer, recorder) = builder.start(&log.path)?;
+        tell_recovery(&recorder);
+        Ok(Self { log: log.clone(), producer, recorder, status: None })
     }
 
     /// Has everything written, synced and sealed.
@@ -47,7 +53,7 @@ impl Recording {
         if let Some(status) = &self.status {
             status.finish();
         }
-        Recorded::of(self.log, self.recorder.shutdown(self.producer))
+        Recorded::of(&self.log, self.recorder.shutdown(self.producer))
     }
 
     /// Waits for room, until there is some, never will be, or somebody asks to stop.
@@ -108,9 +114,12 @@ pub(crate) struct Recorded {
     /// Events that were written, as counted by the writer.
     pub(crate) events: u64,
     log: PathBuf,
+    /// Whether all of the run is to be read back.
+    keeps_all: bool,
     summary: LogSummary,
     /// Why the log did not take the rest.
     failure: Option<CliError>,
+    has_failed: bool,
 }
 
 /// What was found of a run by reading its log.
@@ -119,11 +128,13 @@ pub(crate) struct ReadBack {
     pub(crate) tally: Tally,
     /// The first events, a line each.
     pub(crate) sample: String,
+    /// Whether only the end of the run was read.
+    pub(crate) is_partial: bool,
 }
 
 impl Recorded {
     /// A run whose recorder has ended so. Where the log failed, what it had taken before counts.
-    pub(crate) fn of(log: PathBuf, ended: Result<LogSummary, RecorderError>) -> Result<Self, CliError> {
+    pub(crate) fn of(log: &LogPlan, ended: Result<LogSummary, RecorderError>) -> Result<Self, CliError> {
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
             Err(error) => match error.written() {
@@ -131,7 +142,9 @@ impl Recorded {
                 None => return Err(error.into()),
             },
         };
-        Ok(Self { events: summary.events, log, summary, failure })
+        let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
+        let has_failed = failure.is_some();
+        Ok(Self { events: summary.events, log: log.path.clone(), keeps_all, summary, failure, has_failed })
     }
 
     /// Events that came out of the ring, in the log or told of as lost.
@@ -144,21 +157,45 @@ impl Recorded {
         self.failure.take()
     }
 
-    /// Reads and checks every record of the run, and none of the runs before it.
+    /// Reads and checks every record of the run that is to be read back, and none of the runs before it.
+    ///
+    /// Where that is not all of them, the counts are the writer's.
     pub(crate) fn read_back(&self) -> Result<ReadBack, CliError> {
         let LogSummary { first_sequence, next_sequence, .. } = self.summary;
+        if self.keeps_all {
+            return self.read_from(first_sequence);
+        }
+        let last =
+            LogSource::open_or_empty(&self.log)?.segments().last().map_or(0, |last| last.base_sequence);
+        let mut found = self.read_from(first_sequence.max(last.min(next_sequence)))?;
+        let LogSummary { events, gaps, lost, bytes, .. } = self.summary;
+        found.tally = Tally { events, gaps, lost, bytes, ..found.tally };
+        found.is_partial = true;
+        Ok(found)
+    }
+
+    fn read_from(&self, first_sequence: u64) -> Result<ReadBack, CliError> {
+        let next_sequence = self.summary.next_sequence;
         let mut tally = Tally::default();
         let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
         if first_sequence == next_sequence {
             // Then the log need not have any file.
-            return Ok(ReadBack { tally, sample: sample.into_text() });
+            return Ok(ReadBack { tally, sample: sample.into_text(), is_partial: false });
         }
         let mut source = LogSource::open(&self.log)?;
         source.seek(first_sequence)?;
         // What stands behind, if anything, is not of this run.
         while source.next_sequence() < next_sequence {
             let clock = source.clock();
-            let Some(event) = source.next_event()? else { break };
+            let event = match source.next_event() {
+                // Of a log that failed, what can be read counts.
+                Err(error) if self.has_failed => {
+                    tell(&format!("ringlog: what was written cannot be read further: {error}"));
+                    break;
+                }
+                other => other?,
+            };
+            let Some(event) = event else { break };
             if event.sequence < first_sequence {
                 continue;
             }
@@ -167,18 +204,28 @@ impl Recorded {
             }
             tally.add(&event);
         }
-        Ok(ReadBack { tally, sample: sample.into_text() })
+        Ok(ReadBack { tally, sample: sample.into_text(), is_partial: false })
+    }
+}
+
+/// Says what became of the log's last writer, where that is news.
+pub(crate) fn tell_recovery(recorder: &Recorder) {
+    if recorder.recovery().is_notable() {
+        tell(&format!("the log was not closed: {}", recorder.recovery()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::log_args::LogArgs;
 
     #[test]
     fn who_is_asked_to_stop_does_not_wait_for_room() {
         let folder = tempfile::tempdir().unwrap();
-        let mut recording = Recording::start_silent(folder.path(), 128 * 1024).unwrap();
+        let mut recording =
+            Recording::start_silent(&LogPlan::new(folder.path().into(), &LogArgs::default()), 128 * 1024)
+                .unwrap();
         let stop = Stop::default();
         stop.set();
         let payload = vec![1; 60_000];

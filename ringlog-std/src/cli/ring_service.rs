@@ -1,13 +1,14 @@
 //! Draining a shared ring, which another program fills, into a log.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
+use super::log_args::LogPlan;
 use super::pump::{Ended, Limits, Progress};
-use super::recording::Recorded;
+use super::recording::{Recorded, tell_recovery};
 use super::session::Session;
 use super::status::{Gauges, Status};
 use crate::consumer::EventConsumer;
@@ -19,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// A recorder of a ring in a file.
 pub(crate) struct RingService {
-    log: PathBuf,
+    log: LogPlan,
     recorder: Recorder,
     counts: Arc<Counts>,
 }
@@ -51,13 +52,15 @@ impl EventConsumer for Counter {
 
 impl RingService {
     /// Starts to drain `ring` into `log`; a ring that is missing is made with `ring_bytes`.
-    pub(crate) fn start(ring: &Path, log: &Path, ring_bytes: usize) -> Result<Self, CliError> {
+    pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let counts = Arc::new(Counts::default());
         let recorder = Recorder::builder()
             .ring_bytes(ring_bytes)
+            .log(log.options.clone())
             .consumer(Counter(Arc::clone(&counts)))
-            .start_shared(ring, log)?;
-        Ok(Self { log: log.into(), recorder, counts })
+            .start_shared(ring, &log.path)?;
+        tell_recovery(&recorder);
+        Ok(Self { log: log.clone(), recorder, counts })
     }
 
     /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
@@ -77,9 +80,9 @@ impl RingService {
             }
         };
         status.finish();
-        let recorded = Recorded::of(self.log.clone(), self.recorder.stop())?;
+        let recorded = Recorded::of(&self.log, self.recorder.stop())?;
         let taken = Progress { events: recorded.taken(), ..Progress::default() };
-        Session::checked(&self.log, taken, recorded, started.elapsed(), Ok(ended))
+        Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))
     }
 
     fn progress(&self) -> Progress {

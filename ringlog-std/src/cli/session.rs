@@ -1,12 +1,13 @@
 //! One run of recording: from a feed through the ring into the log, then the log read back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::error::{CliError, Outcome};
 use super::feed::Feed;
+use super::log_args::LogPlan;
 use super::pace::Pace;
 use super::print::tell;
 use super::pump::{Ended, Limits, Progress, pump};
@@ -20,7 +21,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) feed: &'a mut dyn Feed,
     pub(crate) pace: Pace,
     pub(crate) limits: Limits,
-    pub(crate) log: PathBuf,
+    pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) status: Status,
 }
@@ -47,6 +48,9 @@ pub(crate) struct Session {
     ended: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What of the run was read back: "all", or "the last file" where files are retired; the counts are the
+    /// writer's then.
+    read_back: &'static str,
     /// What to type next.
     next: String,
     #[serde(skip)]
@@ -70,7 +74,7 @@ pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
     let recorded = recording.finish()?;
-    let mut session = Session::checked(&plan.log, progress, recorded, started.elapsed(), ended)?;
+    let mut session = Session::checked(&plan.log.path, progress, recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
     session.dropped = plan.feed.dropped();
     Ok(session)
@@ -106,7 +110,7 @@ impl Session {
     }
 
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
-        let ReadBack { mut tally, sample } = read_back;
+        let ReadBack { mut tally, sample, is_partial } = read_back;
         let seconds = elapsed.as_secs_f64();
         tally.name_times(crate::event::ClockKind::UnixNanos);
         Self {
@@ -125,6 +129,7 @@ impl Session {
             notes: Vec::new(),
             sample,
             was_interrupted: false,
+            read_back: if is_partial { "the last file" } else { "all" },
             failure: None,
         }
     }
@@ -188,7 +193,10 @@ impl Session {
             self.tally.lost_words(),
             self.ended,
         );
-        text += &format!("checked: all of them were read back from {}\n{}", self.log, self.sample);
+        text += &match self.read_back {
+            "all" => format!("checked: all of them were read back from {}\n{}", self.log, self.sample),
+            part => format!("checked: {part} of {} was read back\n{}", self.log, self.sample),
+        };
         if self.skipped > 0 {
             text +=
                 &format!("skipped: {} pieces of the input that cannot be events\n", grouped(self.skipped));

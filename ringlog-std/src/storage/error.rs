@@ -348,7 +348,7 @@ pub enum AppendError {
     /// The next segment could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The full segment could not be closed.
+    /// A segment could not be named or synced, so the log takes no more events.
     #[error(transparent)]
     Close(#[from] SyncError),
 }

@@ -92,7 +92,7 @@ impl LogWriter {
     #[cold]
     pub(super) fn roll(&mut self) -> Result<(), AppendError> {
         if self.upkeep.is_poisoned() {
-            return Err(AppendError::Poisoned { path: self.folder.clone() });
+            return Err(self.poisoned());
         }
         let next = self.next_segment()?;
         self.begin(next);

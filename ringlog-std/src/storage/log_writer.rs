@@ -120,7 +120,7 @@ impl LogWriter {
         }
         let Some(current) = &mut self.current else { return Err(self.poisoned()) };
         let offset = current.write_offset();
-        current.write_event(header, payload)?;
+        current.write_event(header, payload).map_err(|error| self.upkeep.explain_append(error))?;
         self.note(header, payload, offset);
         self.sync_if_every_event()
     }
@@ -180,7 +180,7 @@ impl LogWriter {
             match appended {
                 // The next segment takes the rest.
                 Err(AppendError::Full { .. }) if taken > 0 => {}
-                other => other?,
+                other => other.map_err(|error| self.upkeep.explain_append(error))?,
             }
         }
         if !run.is_done() {
@@ -336,8 +336,8 @@ impl LogWriter {
         self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
     }
 
-    fn poisoned(&self) -> AppendError {
-        AppendError::Poisoned { path: self.folder.clone() }
+    pub(super) fn poisoned(&self) -> AppendError {
+        self.upkeep.explain_append(AppendError::Poisoned { path: self.folder.clone() })
     }
 
     #[inline]

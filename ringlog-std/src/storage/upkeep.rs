@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use super::durable::{Durable, lock};
-use super::error::{CreateError, SyncError};
+use super::error::{AppendError, CreateError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
 use super::platform::Platform;
 use super::prepared::Prepared;
@@ -161,6 +161,14 @@ impl Upkeep {
     pub(super) fn explain(&self, error: SyncError) -> SyncError {
         match error {
             SyncError::Poisoned { .. } => lock(&self.failure).take().unwrap_or(error),
+            other => other,
+        }
+    }
+
+    /// The same for an append.
+    pub(super) fn explain_append(&self, error: AppendError) -> AppendError {
+        match error {
+            AppendError::Poisoned { .. } => lock(&self.failure).take().map_or(error, AppendError::Close),
             other => other,
         }
     }

@@ -251,10 +251,10 @@ fn a_log_that_fails_half_way_is_an_error_with_a_summary_of_what_was_written() {
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 1);
     let said = stderr_of(&output);
-    assert!(said.contains("exists already"), "{said}");
+    assert!(said.contains("cannot name the segment"), "{said}");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((number(&summary, "events"), &summary["ended"]), (fit, &"the log failed".into()));
-    assert!(summary["error"].as_str().unwrap().contains("exists already"), "{summary}");
+    assert!(summary["error"].as_str().unwrap().contains("cannot name the segment"), "{summary}");
     let produced = number(&summary, "produced");
     assert_eq!(number(&summary, "unrecorded"), produced - fit);
     assert_eq!(number(&json_of(&ringlog(&["verify", word(&first), "--json"])), "events"), fit);
@@ -280,4 +280,19 @@ fn datagrams_that_the_kernel_drops_are_loss() {
     let (events, dropped) = (number(&summary, "events"), number(&summary, "dropped"));
     assert_eq!((code, events + dropped), (Some(3), 3000));
     assert!(events > 0 && dropped > 0, "{summary}");
+}
+
+#[test]
+fn a_log_with_limits_keeps_to_them_and_the_counts_are_the_writers() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let limits = ["--segment-size", "64KiB", "--keep-files", "3", "--sync", "16KiB", "--full-disk", "drop"];
+    let run = ["serve", "--for", "1s", "--rate", "20k", "--log", word(&log), "--json"];
+    let summary = json_of(&ringlog(&[&run[..], &limits[..]].concat()));
+    assert_eq!(summary["read_back"], "the last file");
+    assert_eq!(number(&summary, "produced"), number(&summary, "events"));
+    let left = info(&log);
+    assert!(left["segments"].as_array().unwrap().len() <= 5, "{left}");
+    assert!(number(&left, "events") < number(&summary, "events"));
+    assert!(number(&left, "events") > 0);
 }

@@ -18,7 +18,12 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut feed = open_feed(&config)?;
-    tell(&format!("importing {} as {} to {}", config.file.display(), config.format, config.log.display()));
+    tell(&format!(
+        "importing {} as {} to {}",
+        config.file.display(),
+        config.format,
+        config.log.path.display()
+    ));
     let session = record(Plan {
         feed: &mut *feed,
         pace: Pace::new(Rate::Max),

@@ -47,7 +47,7 @@ fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
 
 fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
     let service = RingService::start(ring, &config.log, config.ring_bytes)?;
-    tell(&format!("recording ring {} to {}", ring.display(), config.log.display()));
+    tell(&format!("recording ring {} to {}", ring.display(), config.log.path.display()));
     tell("stops at Ctrl-C; what is published later stays in the ring for the next run");
     service.run(limits, Status::new(config.is_terminal, None))
 }
@@ -67,7 +67,7 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
 
 fn introduce(config: &ServeConfig) {
     let ServeConfig { feed, log, rate, .. } = config;
-    tell(&format!("recording {feed} to {}, {rate}", log.display()));
+    tell(&format!("recording {feed} to {}, {rate}", log.path.display()));
     if *feed == FeedSpec::Demo {
         tell("it is generated: bursts that look like an exchange's order flow, no market data");
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::args::StressArgs;
 use crate::cli::config::StressConfig;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::log_args::{LogArgs, LogPlan};
 use crate::cli::print::{print, print_json};
 use crate::cli::pump::Sink;
 use crate::cli::recording::Recording;
@@ -71,7 +72,8 @@ pub(crate) fn run(args: StressArgs) -> Result<Outcome, CliError> {
 }
 
 fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Result<StressReport, CliError> {
-    let mut recording = Recording::start_silent(log, config.ring_bytes)?;
+    let mut recording =
+        Recording::start_silent(&LogPlan::new(log.into(), &LogArgs::default()), config.ring_bytes)?;
     let started = Instant::now();
     let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
