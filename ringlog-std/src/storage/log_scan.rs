@@ -2,13 +2,19 @@
 
 #![forbid(unsafe_code)]
 
+mod seek;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{OpenError, ReadError};
-use super::scan::FileScan;
+use super::scan::{FileScan, Opened};
 use super::segment::SegmentInfo;
 use super::segment_file::LogFiles;
 use crate::event::{Event, FileHeader};
+
+/// How often a log is opened whose first segment is retired at once.
+const OPENINGS: usize = 100;
 
 /// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
 ///
@@ -44,6 +50,17 @@ impl LogScan {
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
+        for _ in 1..OPENINGS {
+            match Self::open_once(path) {
+                Err(OpenError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
+                other => return other,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, OpenError> {
         let files = LogFiles::open(path)?;
         let Some(current) = open_at(&files.segments, 0)? else {
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: files.foreign.len() });
@@ -115,9 +132,8 @@ impl LogScan {
 
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
-        let Some(next) = open_at(&self.files.segments, self.at + 1).map_err(Box::new)? else {
-            return Ok(false);
-        };
+        let opened = open_at(&self.files.segments, self.at + 1).map_err(|error| self.explained(error))?;
+        let Some(next) = opened else { return Ok(false) };
         let found = next.header().base_sequence;
         if found != expected {
             return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
@@ -131,7 +147,13 @@ impl LogScan {
 /// Opens one of the segments, up to where the next one goes on.
 fn open_at(segments: &[SegmentInfo], at: usize) -> Result<Option<FileScan>, OpenError> {
     let Some(segment) = segments.get(at) else { return Ok(None) };
-    let mut scan = FileScan::open(&segment.path)?;
+    let mut scan = match FileScan::open_held(&segment.path)? {
+        Opened::Held(scan) | Opened::Unheld(scan) => scan,
+        Opened::Gone => {
+            let (path, source) = (segment.path.clone(), io::ErrorKind::NotFound.into());
+            return Err(OpenError::Io { path, action: "open", source });
+        }
+    };
     if let Some(next) = segments.get(at + 1) {
         scan.end_at_position(next.header.base_position);
     }

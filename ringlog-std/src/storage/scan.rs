@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+mod grow;
+
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, decode, record_len};
@@ -16,6 +18,8 @@ use super::segment_file::{SegmentFile, read_up_to};
 use crate::event::{
     Checksums, Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags,
 };
+
+pub(super) use grow::Opened;
 
 /// Room for at least one largest record.
 const BUFFER_BYTES: usize = 256 * 1024;
