@@ -2,6 +2,8 @@
 
 #[path = "storage_read/follow.rs"]
 mod follow;
+#[path = "storage_read/merge.rs"]
+mod merge;
 #[path = "storage_read/positions.rs"]
 mod positions;
 #[path = "storage_read/retention.rs"]
