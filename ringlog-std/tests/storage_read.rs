@@ -1,5 +1,7 @@
 //! Reading logs: following them, seeking in them, merging them, and remembering how far one has come.
 
+#[path = "storage_read/cursor.rs"]
+mod cursor;
 #[path = "storage_read/follow.rs"]
 mod follow;
 #[path = "storage_read/merge.rs"]

@@ -3,6 +3,9 @@
 mod boot;
 mod crc;
 mod create;
+mod cursor;
+mod cursor_error;
+mod cursor_slot;
 mod durable;
 mod error;
 mod filter;
@@ -33,6 +36,8 @@ mod writer_options;
 
 pub use boot::boot_id;
 pub use crc::crc32c_hardware;
+pub use cursor::{Cursor, CursorInfo, cursors_of};
+pub use cursor_error::CursorError;
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
