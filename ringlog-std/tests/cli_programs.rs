@@ -7,9 +7,13 @@ mod bad_input;
 mod import;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/stress.rs"]
 mod stress;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/tail.rs"]
+mod tail;

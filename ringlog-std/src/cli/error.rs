@@ -8,7 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::WriteError;
-use crate::storage::{OpenError, ReadError};
+use crate::storage::{AppendError, CursorError, OpenError, ReadError, SyncError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,15 @@ pub(crate) enum CliError {
     /// A log could not be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A cursor could not be used.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A log takes no more events.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A log could not be closed.
+    #[error(transparent)]
+    Close(#[from] SyncError),
     /// The ring does not take an event, and never will.
     #[error("the ring refused an event: {0}")]
     Event(#[from] WriteError),
@@ -96,7 +105,7 @@ impl CliError {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Read(ReadError::Segment(error)) => is_damaged_file(error),
-            Self::Read(error) => !matches!(error, ReadError::Io { .. }),
+            Self::Read(error) => !matches!(error, ReadError::Io { .. } | ReadError::Overtaken { .. }),
             Self::Open(error) => is_damaged_file(error),
             _ => false,
         }

@@ -49,6 +49,8 @@ pub use log_scan::LogScan;
 pub use log_tally::LogSummary;
 pub use log_writer::LogWriter;
 pub use log_writer_options::LogWriterOptions;
+#[cfg(feature = "cli")]
+pub(crate) use merge::HeadOrder;
 pub use merge::{Merge, Merged, merge};
 pub use reader::{Events, MmapReader, MmapReaderOptions};
 pub use scan::FileScan;

@@ -3,6 +3,8 @@
 pub(crate) mod cat;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod stress;
+pub(crate) mod tail;
 pub(crate) mod verify;
