@@ -14,7 +14,6 @@ mod pace;
 mod print;
 mod pump;
 mod recording;
-mod replay_pace;
 mod replay_target;
 mod scratch;
 mod session;

@@ -1,11 +1,11 @@
 //! Where replayed events go: to the output, into a new log, into a shared ring.
 
-use std::io::{BufWriter, StdoutLock};
+use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::path::Path;
 
 use super::error::{CliError, Outcome};
 use super::output::{CatFormat, Printer};
-use super::print::tell;
+use super::print::{is_output_gone, tell};
 use super::signals::Stop;
 use super::text::grouped;
 use super::values::ReplayTo;
@@ -20,6 +20,11 @@ pub(crate) trait ReplayTarget {
 
     /// Has everything on its way that was put, before a pause.
     fn flush(&mut self) -> Result<(), CliError>;
+
+    /// Fails if nobody takes the events any more.
+    fn check(&self) -> Result<(), CliError> {
+        Ok(())
+    }
 
     /// Ends well.
     fn finish(self: Box<Self>) -> Result<Outcome, CliError>;
@@ -61,6 +66,10 @@ impl ReplayTarget for PrintTarget {
         self.printer.flush().map_err(CliError::Output)
     }
 
+    fn check(&self) -> Result<(), CliError> {
+        if is_output_gone() { Err(CliError::Output(ErrorKind::BrokenPipe.into())) } else { Ok(()) }
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Outcome, CliError> {
         self.flush()?;
         Ok(Outcome::Clean)
@@ -74,7 +83,7 @@ impl LogTarget {
     fn create(path: &Path, clock: ClockKind) -> Result<Self, CliError> {
         match LogScan::open(path) {
             Err(OpenError::NoSegments { .. }) => {}
-            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
             Ok(_) => {
                 let problem = format!("{} holds a log already: choose another name", path.display());

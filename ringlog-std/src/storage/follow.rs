@@ -284,7 +284,9 @@ impl LogFollower {
     /// Looks at the header of the segment; `true` if there is more in it than was known.
     fn refresh(&mut self) -> Result<bool, ReadError> {
         let Some(current) = &mut self.current else { return Ok(false) };
-        current.is_held = current.is_held || current.scan.hold().unwrap_or(false);
+        // Without its name it may be recycled already.
+        let hold = |scan: &FileScan| scan.hold().unwrap_or(false) && scan.is_named().unwrap_or(false);
+        current.is_held = current.is_held || hold(&current.scan);
         match current.scan.refresh() {
             Ok(false) => Ok(false),
             Ok(true) => {

@@ -87,7 +87,7 @@ impl IndexFile {
         header.with_entries(bytes.get(HEADER_LEN..)?)
     }
 
-    /// Keeps an index, in one piece or not at all, and clears away those of segments that are gone.
+    /// Keeps an index, in one piece or not at all.
     pub(super) fn write(&self, index: &Index) -> io::Result<()> {
         let bytes = to_bytes(index, self.key);
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -98,7 +98,6 @@ impl IndexFile {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        clear_away_old(folder)?;
         let temporary = self.temporary();
         let written = File::create_new(&temporary)
             .and_then(|mut file| file.write_all(&bytes))
@@ -107,6 +106,16 @@ impl IndexFile {
             // The error that led here is the one to report.
             let _ = fs::remove_file(&temporary);
         })
+    }
+
+    /// Deletes the indexes of segments that are gone, and what processes left that died.
+    pub(super) fn clear_away_old(&self) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| is_old(folder, entry)) {
+            // Somebody else may have been faster; nothing depends on it.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 
     /// A name that no other process or thread uses now.
@@ -231,24 +240,15 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// Deletes the indexes of segments that are gone, and what processes left that died.
-fn clear_away_old(folder: &Path) -> io::Result<()> {
-    for entry in folder.read_dir()? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let stem = name.to_str().and_then(|name| name.strip_suffix(NAME_END));
-        let segment =
-            stem.map(|stem| format!("{stem}.evtl")).filter(|name| base_sequence_of(name.as_ref()).is_some());
-        let is_old = match segment {
-            Some(segment) => !folder.with_file_name(segment).exists(),
-            None => name.to_str().is_some_and(|name| name.ends_with(TEMPORARY_END)) && is_abandoned(&entry),
-        };
-        if is_old {
-            // Somebody else may have been faster.
-            let _ = fs::remove_file(entry.path());
-        }
+/// Whether a file is the index of a segment that is gone, or was left by a process that died.
+fn is_old(folder: &Path, entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let Some(name) = name.to_str() else { return false };
+    let segment = name.strip_suffix(NAME_END).map(|stem| format!("{stem}.evtl"));
+    match segment.filter(|segment| base_sequence_of(segment.as_ref()).is_some()) {
+        Some(segment) => !folder.with_file_name(segment).exists(),
+        None => name.ends_with(TEMPORARY_END) && is_abandoned(entry),
     }
-    Ok(())
 }
 
 fn is_abandoned(entry: &fs::DirEntry) -> bool {
@@ -321,6 +321,9 @@ mod tests {
         gone.write(&index()).unwrap();
         assert!(gone.read().is_some());
         file.write(&index()).unwrap();
-        assert!(gone.read().is_none() && file.read().is_some());
+        let strange = folder.path().join("index/strange.idx");
+        fs::write(&strange, "x").unwrap();
+        file.clear_away_old();
+        assert!(gone.read().is_none() && file.read().is_some() && strange.exists());
     }
 }

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
 
 use super::error::{OpenError, ReadError};
 use super::index::{Index, Place};
@@ -60,6 +60,8 @@ pub struct LogIndex {
     records: AtomicU64,
     index_files: AtomicU64,
     segments_indexed: AtomicU64,
+    /// Indexes of segments that are gone are deleted once, when the first one is kept.
+    clear_away: Once,
 }
 
 /// Where to start walking to what was looked for.
@@ -91,6 +93,7 @@ impl LogIndex {
             records: AtomicU64::new(0),
             index_files: AtomicU64::new(0),
             segments_indexed: AtomicU64::new(0),
+            clear_away: Once::new(),
         }
     }
 
@@ -198,9 +201,17 @@ impl LogIndex {
         };
         let max = match kept {
             Some(summary) => summary.max_timestamp,
-            None => self.index(at)?.latest(),
+            None => self.latest(at)?,
         };
         Ok(*self.maxima[at].get_or_init(|| max))
+    }
+
+    /// Of a segment without a kept index. One that can be read again from a file does not stay in memory.
+    fn latest(&self, at: usize) -> Result<Option<u64>, ReadError> {
+        if self.indexes[at].get().is_some() || self.index_file(at).is_none() {
+            return Ok(self.index(at)?.latest());
+        }
+        Ok(self.make(at)?.latest())
     }
 
     /// The index of a segment, kept or made now.
@@ -235,19 +246,23 @@ impl LogIndex {
         {
             // A cache: a folder that cannot be written to costs time, and nothing else.
             let _ = file.write(&index);
+            self.clear_away.call_once(|| file.clear_away_old());
         }
         Ok(index)
     }
 
     /// Opens a segment up to where the next one goes on.
     pub(super) fn open_scan(&self, at: usize) -> Result<FileScan, ReadError> {
-        let segment = &self.files.segments[at];
+        let (segment, is_last) = (&self.files.segments[at], at + 1 == self.files.segments.len());
         let mut scan = match FileScan::open_held(&segment.path).map_err(Box::new)? {
-            Opened::Held(scan) | Opened::Unheld(scan) if scan.header().salt() == segment.header.salt() => {
-                scan
-            }
-            _ => return Err(self.retired(at)),
+            Opened::Held(scan) => scan,
+            // Any but the last one has no writer: retention holds it.
+            Opened::Unheld(scan) if is_last => scan,
+            Opened::Unheld(_) | Opened::Gone => return Err(self.retired(at)),
         };
+        if scan.header().salt() != segment.header.salt() {
+            return Err(self.retired(at));
+        }
         if let Some(next) = self.files.segments.get(at + 1) {
             scan.end_at_position(next.header.base_position);
         }

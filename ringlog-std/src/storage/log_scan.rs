@@ -148,8 +148,10 @@ impl LogScan {
 fn open_at(segments: &[SegmentInfo], at: usize) -> Result<Option<FileScan>, OpenError> {
     let Some(segment) = segments.get(at) else { return Ok(None) };
     let mut scan = match FileScan::open_held(&segment.path)? {
-        Opened::Held(scan) | Opened::Unheld(scan) => scan,
-        Opened::Gone => {
+        Opened::Held(scan) => scan,
+        // Any but the last one has no writer: retention holds it.
+        Opened::Unheld(scan) if at + 1 == segments.len() => scan,
+        Opened::Unheld(_) | Opened::Gone => {
             let (path, source) = (segment.path.clone(), io::ErrorKind::NotFound.into());
             return Err(OpenError::Io { path, action: "open", source });
         }

@@ -229,7 +229,7 @@ impl MmapReader {
         }
         self.header = header;
         // Its writer may have had the exclusive lock when the file was opened, and let it go since.
-        self.is_held = self.is_held || try_hold(&self.file).unwrap_or(false);
+        self.is_held = self.is_held || self.hold_now().unwrap_or(false);
         if let Some(index) = self.index.get_mut() {
             index.extend(self.map.records(), self.checksums);
         }
@@ -279,6 +279,11 @@ impl MmapReader {
         let sequence = self.header.base_sequence.wrapping_add(place.number);
         let records = Records::starting_at(bytes, self.checksums, place.offset, sequence);
         Events { reader: self, records: Some(records) }
+    }
+
+    /// Without its name the file may be recycled already.
+    fn hold_now(&self) -> io::Result<bool> {
+        Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
     }
 
     /// Whether the shared lock is held, so that the file cannot be recycled.

@@ -1,5 +1,6 @@
 //! `replay`: pace, merging, and where events go.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -142,4 +143,33 @@ fn a_long_silence_ends_with_a_signal() {
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(3), "not all of it");
     assert_eq!(records_of(&copy).len(), 1);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &[0, 3_600_000]);
+    let mut child = Command::new(RINGLOG)
+        .args(["replay", word(&log)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut [0; 10]).unwrap();
+    drop(out);
+    // An hour before the next event.
+    let output = child.wait_with_output().unwrap();
+    assert_code(&output, 0);
+    assert_eq!(stderr_of(&output), "");
+}
+
+#[test]
+fn a_shared_ring_that_is_not_there_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &[0]);
+    let ring = format!("ring:{}", folder.path().join("missing").display());
+    let output = ringlog(&["replay", word(&log), "--to", &ring]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(stderr_of(&output).contains("missing"), "{}", stderr_of(&output));
 }

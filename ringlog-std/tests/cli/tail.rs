@@ -46,8 +46,12 @@ struct Following {
 
 impl Following {
     fn start(log: &Path, words: &[&str]) -> Self {
+        Self::start_with(log, "raw", words)
+    }
+
+    fn start_with(log: &Path, format: &str, words: &[&str]) -> Self {
         let mut child = Command::new(RINGLOG)
-            .args(["tail", "-f", word(log), "--format", "raw"])
+            .args(["tail", "-f", word(log), "--format", format])
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -299,4 +303,41 @@ fn a_file_that_is_cut_short_is_an_error_and_no_signal() {
     let (code, said) = following.end();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("10 bytes"), "{said}");
+}
+
+/// Records generated events until it is killed.
+fn serve(log: &Path) -> Child {
+    Command::new(RINGLOG)
+        .args(["serve", "--rate", "20k", "--log", word(log)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    fs::create_dir(&log).unwrap();
+    let following = Following::start_with(&log, "hex", &["-n", "100000000"]);
+    let mut next: u64 = 0;
+    let mut expect_next = || {
+        let line = following.lines.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(line.split(' ').next(), Some(next.to_string().as_str()));
+        next += 1;
+        next
+    };
+    for _ in 0..4 {
+        let mut recorder = serve(&log);
+        for _ in 0..2_000 {
+            expect_next();
+        }
+        recorder.kill().unwrap();
+        recorder.wait().unwrap();
+    }
+    // What it had published before the last kill.
+    let log = LogReader::open(&log).unwrap();
+    while expect_next() < log.next_sequence() {}
+    assert!(log.segments().len() >= 4);
 }

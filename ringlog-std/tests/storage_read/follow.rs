@@ -197,3 +197,23 @@ fn a_file_that_is_no_log_is_refused() {
         assert!(LogFollower::open(&path).is_err(), "{} bytes", bytes.len());
     }
 }
+
+#[test]
+fn the_next_segment_may_get_its_name_some_time_after_the_seal() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..100);
+    let all = segments(folder.path());
+    let unnamed = folder.path().join("next");
+    // The helper thread of a writer gives names, in order: here it is slow.
+    for (_, path) in all.iter().skip(2) {
+        fs::remove_file(path).unwrap();
+    }
+    fs::rename(&all[1].1, &unnamed).unwrap();
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    assert_follows(&mut follower, 0..all[1].0);
+    assert!(follower.next_within(Duration::from_millis(150)).unwrap().is_none());
+    fs::rename(&unnamed, &all[1].1).unwrap();
+    let end = all.get(2).map_or(100, |(base, _)| *base);
+    assert_follows(&mut follower, all[1].0..end);
+    assert!(follower.next_event().unwrap().is_none());
+}

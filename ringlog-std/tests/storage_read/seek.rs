@@ -170,7 +170,7 @@ fn the_cost_of_seeking_does_not_grow_with_the_log_and_indexes_may_be_deleted() {
 
     for _ in 0..2 {
         let first = cost(folder.path(), by_time, wanted);
-        assert_eq!(first.index_files, 0);
+        assert!(first.index_files <= 1, "that of the segment that it is in: {first:?}");
         assert!(first.segments_indexed >= 100 && first.records >= events - 2100, "{first:?}");
         let second = cost(folder.path(), by_time, wanted);
         assert_eq!(second.segments_indexed, 0);

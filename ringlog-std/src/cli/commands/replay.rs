@@ -6,12 +6,12 @@ use crate::cli::args::ReplayArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::merged::MergedSource;
 use crate::cli::output::CatFormat;
-use crate::cli::replay_pace::ReplayPace;
 use crate::cli::replay_target::{self, ReplayTarget};
 use crate::cli::signals::Stop;
 use crate::cli::text::clock_name;
 use crate::cli::values::Speed;
 use crate::event::ClockKind;
+use crate::storage::ReplayPace;
 
 /// A signal is noticed within this time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
@@ -23,7 +23,11 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     check_clock(source.clock(), args.speed)?;
     let format = if args.json { CatFormat::Json } else { args.format };
     let mut target = replay_target::open(args.to.as_ref(), format, source.clock(), &stop)?;
-    let replayed = replay(&mut source, ReplayPace::new(args.speed), &mut *target, &stop);
+    let pace = match args.speed {
+        Speed::Times(speed) => ReplayPace::new(speed),
+        Speed::Max => None,
+    };
+    let replayed = replay(&mut source, pace, &mut *target, &stop);
     // What was replayed before an error is worth having.
     let outcome = target.finish();
     let was_whole = replayed?;
@@ -60,7 +64,7 @@ fn replay(
         if wait > Duration::ZERO {
             target.flush()?;
         }
-        if !sleep(wait, stop) || !target.put(&event)? {
+        if !sleep(wait, target, stop)? || !target.put(&event)? {
             return Ok(false);
         }
     }
@@ -68,14 +72,15 @@ fn replay(
 }
 
 /// `false` if somebody asked to stop meanwhile.
-fn sleep(wait: Duration, stop: &Stop) -> bool {
+fn sleep(wait: Duration, target: &dyn ReplayTarget, stop: &Stop) -> Result<bool, CliError> {
     let started = Instant::now();
     while !stop.is_set() {
         let left = wait.saturating_sub(started.elapsed());
         if left.is_zero() {
-            return true;
+            return Ok(true);
         }
+        target.check()?;
         std::thread::sleep(left.min(LONGEST_SLEEP));
     }
-    false
+    Ok(false)
 }

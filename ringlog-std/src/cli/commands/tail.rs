@@ -3,13 +3,11 @@
 use std::io::{BufWriter, StdoutLock};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use crate::cli::args::TailArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::last::last_sequence;
 use crate::cli::output::{CatFormat, Printer};
-use crate::cli::print::tell;
+use crate::cli::print::{is_output_gone, tell};
 use crate::cli::signals::Stop;
 use crate::cli::source::LogSource;
 use crate::cli::text::grouped;
@@ -169,12 +167,4 @@ impl Tail {
         ));
         self.follower.resume();
     }
-}
-
-/// Whether the other end of a pipe was closed: without this, it would only be seen with the next event.
-fn is_output_gone() -> bool {
-    let out = std::io::stdout();
-    let mut fds = [PollFd::new(&out, PollFlags::empty())];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
