@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 
+use ringlog_nostd::FILE_HEADER_LEN;
+
 use super::error::{OpenError, ReadError};
 use super::index::{Index, Place};
 use super::index_file::{IndexFile, IndexKey};
 use super::scan::{FileScan, Opened};
 use super::segment::{Folder, SegmentInfo};
 use super::segment_file::LogFiles;
-use crate::event::file_flags;
+use crate::event::{HEADER_LEN, file_flags};
 
 /// What finding records has cost so far: see [`LogReader::seek_statistics`](super::LogReader::seek_statistics).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -134,7 +136,10 @@ impl LogIndex {
     pub fn next_sequence(&self) -> Result<u64, ReadError> {
         let Some(last) = self.files.segments.len().checked_sub(1) else { return Ok(0) };
         let header = &self.files.segments[last].header;
-        let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+        let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
+        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+        // No checksum covers the count: one for which there is no room is not believed.
+        let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
         let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
         Ok(header.base_sequence.saturating_add(count))
     }

@@ -328,8 +328,13 @@ fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
         next += 1;
         next
     };
-    for _ in 0..4 {
+    for life in 0..4 {
         let mut recorder = serve(&log);
+        let deadline = Instant::now() + PATIENCE;
+        while LogReader::open(&log).map_or(0, |log| log.segments().len()) <= life {
+            assert!(Instant::now() < deadline, "the recorder does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         for _ in 0..2_000 {
             expect_next();
         }

@@ -18,7 +18,9 @@ const LAST_EVENTS: u64 = 10;
 /// Looks at the signals and at the time happen once in so many records, and whenever there is a pause.
 const RECORDS_PER_LOOK: u64 = 256;
 /// While records keep coming, what was printed is flushed and the cursor stored so often.
-const SETTLE_EVERY: Duration = Duration::from_secs(1);
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
+/// Between two looks at a silent log: a person sees no difference.
+const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
 /// Prints until the end of the log, or until somebody asks it to stop.
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
@@ -101,7 +103,7 @@ struct Tail {
 
 impl Tail {
     fn print_all(&mut self, stop: &Stop) -> Result<(), CliError> {
-        let mut waiter = Waiter::new(Idle::default());
+        let mut waiter = Waiter::new(Idle::Sleep { longest: LONGEST_SLEEP });
         let mut records: u64 = 0;
         loop {
             if records.is_multiple_of(RECORDS_PER_LOOK) && (stop.is_set() || self.look()?) {
@@ -114,7 +116,7 @@ impl Tail {
                     records += 1;
                 }
                 Ok(false) => {
-                    self.settle()?;
+                    self.pause()?;
                     if !self.is_following || self.follower.has_ended() || stop.is_set() || is_output_gone() {
                         return Ok(());
                     }
@@ -148,6 +150,12 @@ impl Tail {
             self.settle()?;
         }
         Ok(is_output_gone())
+    }
+
+    /// What was printed is seen at once; a cursor is stored now and then, as each time waits for the disk.
+    fn pause(&mut self) -> Result<(), CliError> {
+        self.printer.flush().map_err(CliError::Output)?;
+        if self.settled.elapsed() >= SETTLE_EVERY { self.settle() } else { Ok(()) }
     }
 
     /// Flushes first: a cursor never says that something was seen which was not.
