@@ -321,28 +321,23 @@ fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
     let log = folder.path().join("log");
     fs::create_dir(&log).unwrap();
     let following = Following::start_with(&log, "hex", &["-n", "100000000"]);
-    let mut next: u64 = 0;
-    let mut expect_next = || {
-        let line = following.lines.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(line.split(' ').next(), Some(next.to_string().as_str()));
-        next += 1;
-        next
+    let mut next = 0;
+    let mut read_to = |end: u64| {
+        while next < end {
+            let line = following.lines.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(line.split(' ').next(), Some(next.to_string().as_str()));
+            next += 1;
+        }
     };
-    for life in 0..4 {
+    for _ in 0..4 {
+        let before = LogReader::open(&log).map_or(0, |log| log.next_sequence());
         let mut recorder = serve(&log);
-        let deadline = Instant::now() + PATIENCE;
-        while LogReader::open(&log).map_or(0, |log| log.segments().len()) <= life {
-            assert!(Instant::now() < deadline, "the recorder does not begin");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        for _ in 0..2_000 {
-            expect_next();
-        }
+        read_to(before + 1_000);
         recorder.kill().unwrap();
         recorder.wait().unwrap();
     }
     // What it had published before the last kill.
     let log = LogReader::open(&log).unwrap();
-    while expect_next() < log.next_sequence() {}
+    read_to(log.next_sequence());
     assert!(log.segments().len() >= 4);
 }
