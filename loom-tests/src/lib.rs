@@ -20,7 +20,9 @@ mod run;
 #[cfg(ringlog_loom)]
 pub use event::{read_id, write};
 #[cfg(ringlog_loom)]
-pub use memory::{Memory, ModelConsumer, ModelProducer, ring, ring_and_memory};
+pub use memory::{
+    Memory, ModelConsumer, ModelProducer, ring, ring_and_memory, take_over_consumer, take_over_producer,
+};
 #[cfg(ringlog_loom)]
 pub use run::{Seen, check, spin};
 

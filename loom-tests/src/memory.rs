@@ -86,3 +86,24 @@ pub fn ring_and_memory(
     let (producer, consumer) = ring.into_ends();
     (producer.keep(Arc::clone(&memory)), consumer.keep(Arc::clone(&memory)), memory)
 }
+
+/// The producer's end for the next owner of the role.
+///
+/// The one before has to be gone for good, by [`std::mem::forget`] if it is to die without closing.
+#[must_use]
+pub fn take_over_producer(memory: &Arc<Memory>) -> ModelProducer {
+    attach(memory).into_producer().keep(Arc::clone(memory))
+}
+
+/// As [`take_over_producer`], for the consumer's end.
+#[must_use]
+pub fn take_over_consumer(memory: &Arc<Memory>) -> ModelConsumer {
+    attach(memory).into_consumer().keep(Arc::clone(memory))
+}
+
+fn attach(memory: &Arc<Memory>) -> Ring<'static> {
+    // SAFETY: the end that is made of the ring keeps the memory until it is gone itself.
+    let lasting: &'static Memory = unsafe { NonNull::from(&**memory).as_ref() };
+    // SAFETY: as in `ring_and_memory`, whose ring this is; the former owner of the role is gone.
+    unsafe { Ring::model_attach(&lasting.control, lasting.words.cast(), &lasting.cells) }
+}

@@ -3,7 +3,7 @@
 
 use crate::control::Loss;
 use crate::ends::{Parts, ReadEnd};
-use crate::error::RingFault;
+use crate::error::{RingFault, SkipError};
 use crate::header::EventHeader;
 use crate::run::Run;
 
@@ -145,6 +145,40 @@ impl<K> Consumer<'_, K> {
             self.inner.end.end_of_lend(tail, bytes);
             self.inner.end.release(tail.wrapping_add(bytes & !7));
         }
+    }
+
+    /// Releases unread events up to `position`, where the next one is to start, and says how many they were.
+    ///
+    /// For a consumer that takes over and knows from elsewhere, the end of a log say, how far the one before
+    /// had come when it died between keeping events and releasing them.
+    ///
+    /// # Errors
+    ///
+    /// [`SkipError`] if no event that is published starts or ends there, or the ring is corrupt; then nothing
+    /// is released.
+    pub fn skip_to(&mut self, position: usize) -> Result<u64, SkipError> {
+        self.release();
+        let tail = self.inner.end.tail();
+        let published = self.inner.end.look(tail)?;
+        let skipped = position.wrapping_sub(tail);
+        if skipped > published {
+            return Err(SkipError::Outside { position, tail, head: tail.wrapping_add(published) });
+        }
+        let (mut done, mut events) = (0, 0);
+        while done < skipped {
+            let at = tail.wrapping_add(done);
+            let stride = self.inner.end.event(at)?.map_or(usize::MAX, |(header, _)| header.stride());
+            if stride > skipped - done {
+                return Err(SkipError::InsideRecord { position, start: at });
+            }
+            self.inner.end.end_of_lend(at, stride);
+            done += stride;
+            events += 1;
+        }
+        if done > 0 {
+            self.inner.end.release(position);
+        }
+        Ok(events)
     }
 
     /// Whether nothing is left to read. An event may be published the next moment; `false` stays true until

@@ -208,10 +208,22 @@ impl Control {
         self.constants.identity.load()
     }
 
-    /// Both sides are open again. Only while nobody else uses the words.
+    /// Both sides are open again.
     pub(crate) fn reopen(&self) {
-        // ORDERING: Relaxed, both. Whoever gets a handle later gets it by a hand-over that orders this.
+        self.reopen_producer();
+        self.reopen_consumer();
+    }
+
+    /// The producer's side has an owner again. Only by that owner.
+    pub(crate) fn reopen_producer(&self) {
+        // ORDERING: Relaxed. PUBLISH of the owner's first head is Release and covers it; a consumer that still
+        // sees its predecessor's close has seen all that the predecessor wrote.
         self.producer.closed.store(0, Ordering::Relaxed);
+    }
+
+    /// The consumer's side has an owner again. Only by that owner.
+    pub(crate) fn reopen_consumer(&self) {
+        // ORDERING: Relaxed. Advice, as in `close_consumer`.
         self.consumer.closed.store(0, Ordering::Relaxed);
     }
 
@@ -309,15 +321,27 @@ impl Control {
 
     /// The GAP record is published: the losses are told.
     pub(crate) fn gap_told(&self) {
-        // ORDERING: Release, SETTLE, both. Only a successor reads them; the count may not be seen reset
-        // before the head that tells of it, nor the note removed before the count is.
+        self.forget_loss();
+        self.forget_gap();
+    }
+
+    /// First half of [`gap_told`](Self::gap_told).
+    pub(crate) fn forget_loss(&self) {
+        // ORDERING: Release, SETTLE. Only a successor and displays read it; the count may not be seen reset
+        // before the head that tells of it.
         self.producer.lost.store(0, Ordering::Release);
+    }
+
+    /// Second half of [`gap_told`](Self::gap_told).
+    pub(crate) fn forget_gap(&self) {
+        // ORDERING: Release, SETTLE. Only a successor reads it; the note may not be seen removed before the
+        // count is.
         self.producer.gap_at.store(NO_GAP, Ordering::Release);
     }
 
     /// What a new owner of the producer's role does: decides about a GAP record its predecessor died over.
     pub(crate) fn settle_gap(&self) {
-        // ORDERING: Acquire, SETTLE. Pairs with the Release stores in `gap_told`.
+        // ORDERING: Acquire, SETTLE. Pairs with the Release stores in `forget_loss` and `forget_gap`.
         let gap_at = self.producer.gap_at.load(Ordering::Acquire);
         if gap_at == NO_GAP {
             return;
@@ -375,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_told_once_wherever_the_producer_died() {
-        for died_after in 0..4 {
+        for died_after in 0..5 {
             let control = formatted();
             control.add_loss(77);
             control.add_loss(78);
@@ -386,7 +410,10 @@ mod tests {
                 control.publish_head(96);
             }
             if died_after >= 3 {
-                control.gap_told();
+                control.forget_loss();
+            }
+            if died_after >= 4 {
+                control.forget_gap();
             }
             control.settle_gap();
             let told = control.own_head() == 96;

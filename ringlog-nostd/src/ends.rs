@@ -100,12 +100,15 @@ pub(crate) struct WriteEnd<'r> {
 }
 
 impl<'r> WriteEnd<'r> {
-    /// Goes on where the control words say. The ring's only write end, by the contract of [`Parts::new`].
+    /// Goes on where the control words say, at fault if they contradict each other. The ring's only write
+    /// end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>) -> Self {
-        let head = parts.control.own_head();
-        // An empty cache: the first write looks for itself.
+        let (own, foreign) = (parts.control.own_head(), parts.control.foreign_tail());
+        let fault = (!parts.geometry.fits(foreign, own)).then_some(RingFault::Position { own, foreign });
+        let head = own & !(RECORD_ALIGN - 1);
+        // An empty cache: the first write looks for itself, or meets the fault.
         let cached_tail = head.wrapping_sub(parts.geometry.capacity);
-        Self { parts, head, cached_tail, fault: None }
+        Self { parts, head, cached_tail, fault }
     }
 
     #[inline]
@@ -275,10 +278,13 @@ pub(crate) struct ReadEnd<'r> {
 }
 
 impl<'r> ReadEnd<'r> {
-    /// Goes on where the control words say. The ring's only read end, by the contract of [`Parts::new`].
+    /// Goes on where the control words say, at fault if they contradict each other. The ring's only read
+    /// end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>) -> Self {
-        let tail = parts.control.own_tail();
-        Self { parts, tail, cached_head: tail, fault: None }
+        let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
+        let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
+        let tail = own & !(RECORD_ALIGN - 1);
+        Self { parts, tail, cached_head: tail, fault }
     }
 
     #[inline]

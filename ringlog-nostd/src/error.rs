@@ -144,3 +144,49 @@ impl fmt::Display for RingError {
 }
 
 impl core::error::Error for RingError {}
+
+/// Why a consumer did not skip to a position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SkipError {
+    /// The position is not between what was released and what is published.
+    Outside {
+        /// Where to it was to skip.
+        position: usize,
+        /// The first position that is not released.
+        tail: usize,
+        /// The position behind the last published record.
+        head: usize,
+    },
+    /// No record starts there.
+    InsideRecord {
+        /// Where to it was to skip.
+        position: usize,
+        /// The start of the record that it is inside of.
+        start: usize,
+    },
+    /// The ring is corrupt.
+    Fault(RingFault),
+}
+
+impl fmt::Display for SkipError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outside { position, tail, head } => {
+                write!(f, "position {position} is not among the ring's unread ones, {tail} to {head}")
+            }
+            Self::InsideRecord { position, start } => {
+                write!(f, "position {position} is inside of the record at {start}")
+            }
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SkipError {}
+
+impl From<RingFault> for SkipError {
+    fn from(fault: RingFault) -> Self {
+        Self::Fault(fault)
+    }
+}

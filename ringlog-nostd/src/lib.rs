@@ -84,7 +84,7 @@ pub use checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
 pub use claim::Claim;
 pub use consumer::Consumer;
 pub use control::Loss;
-pub use error::{RingError, RingFault, WriteError};
+pub use error::{RingError, RingFault, SkipError, WriteError};
 pub use event_consumer::EventConsumer;
 pub use file_header::{
     ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, field, file_flags,
@@ -101,7 +101,7 @@ pub use producer::Producer;
 pub use record::{
     Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
 };
-pub use ring::{Fresh, Recovery, Ring, RingOptions, required_len};
+pub use ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
 pub use run::Run;
 #[cfg(not(ringlog_loom))]
 pub use static_ring::StaticRing;

@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::ends::{Parts, ReadEnd};
 use crate::error::RingError;
 use crate::geometry::Geometry;
-use crate::ring::{Fresh, Recovery, Ring, RingOptions};
+use crate::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp};
 use crate::sync::Shadow;
 use crate::{place_word, record::Event};
 use core::ptr::NonNull;
@@ -105,6 +105,31 @@ impl<'r> Ring<'r> {
             return Err(RingError::Damaged);
         }
         Ok(Self::from_parts(parts, &birth))
+    }
+
+    /// What the ring in this memory was made with, without becoming one of its users: its positions and
+    /// records are not looked at.
+    ///
+    /// # Safety
+    ///
+    /// `start` is valid for reads of `len` initialised bytes, which others change at most as the ends of a
+    /// ring do.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
+    pub unsafe fn stamp(start: NonNull<u8>, len: usize) -> Result<RingStamp, RingError> {
+        let mut found = None;
+        let read = |control: &Control| {
+            let (geometry, birth) = control.read_birth()?;
+            found = Some((geometry, birth));
+            Ok(geometry)
+        };
+        // SAFETY: the caller's promise covers the loads of the control words, and no end is made of the parts.
+        let _ = unsafe { overlay(start, len, read) }?;
+        let (geometry, birth) = found.ok_or(RingError::NotARing)?;
+        let Geometry { capacity, max_payload, .. } = geometry;
+        Ok(RingStamp { identity: birth.identity, boot: birth.boot, capacity, max_payload })
     }
 
     /// Goes on with a [retained](RingOptions::retained) ring in memory that kept its contents through a

@@ -26,7 +26,7 @@ use crate::record::{check_event, seal};
 /// ```
 #[derive(Debug)]
 pub struct Producer<'r, K = ()> {
-    inner: ProducerInner<'r>,
+    pub(crate) inner: ProducerInner<'r>,
     _keeper: K,
 }
 

@@ -79,15 +79,22 @@ impl<'r> Ring<'r> {
         (Producer::new(self.parts, self.salt), Consumer::new(self.parts))
     }
 
-    /// Becomes the producer's end alone: the consumer is elsewhere, attached to the same memory.
+    /// Becomes the producer's end alone, open: the consumer is elsewhere, attached to the same memory.
+    ///
+    /// Goes on behind what the last producer published. If that one died, what it had claimed, written or
+    /// batched without publishing it is void, and a GAP record that it died over is told once.
     #[must_use]
     pub fn into_producer(self) -> Producer<'r> {
+        self.parts.control().reopen_producer();
         Producer::new(self.parts, self.salt)
     }
 
-    /// Becomes the consumer's end alone: the producer is elsewhere, attached to the same memory.
+    /// Becomes the consumer's end alone, open: the producer is elsewhere, attached to the same memory.
+    ///
+    /// Goes on behind what the last consumer released.
     #[must_use]
     pub fn into_consumer(self) -> Consumer<'r> {
+        self.parts.control().reopen_consumer();
         Consumer::new(self.parts)
     }
 
@@ -173,6 +180,20 @@ impl RingOptions {
         }
         Ok(best)
     }
+}
+
+/// What a ring was made with, and what never changes while it lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct RingStamp {
+    /// See [`RingOptions::identity`].
+    pub identity: u64,
+    /// See [`RingOptions::boot`].
+    pub boot: u64,
+    /// The capacity in bytes.
+    pub capacity: usize,
+    /// The longest payload that it takes, in bytes.
+    pub max_payload: usize,
 }
 
 /// What [`Ring::recover`] found.

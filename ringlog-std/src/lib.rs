@@ -5,7 +5,7 @@
 //! - [`consumer`]: a dispatcher drains rings and logs into any number of consumers.
 //! - [`storage`]: log files that survive the death of their writer, are followed while they grow, searched by
 //!   sequence and time, and replayed without copying.
-//! - [`recorder`]: all of it on a thread of its own.
+//! - [`recorder`]: all of it on a thread of its own, or in another process than the producer.
 //!
 //! # Recording
 //!
@@ -17,6 +17,24 @@
 //! let (mut producer, recorder) = Recorder::start(&path)?;
 //! producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
 //! recorder.shutdown(producer)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Recording another process
+//!
+//! One program records, with [`RecorderBuilder::start_shared`](recorder::RecorderBuilder::start_shared) or
+//! `ringlog serve --ring FILE`; the other writes. Either may be killed at any moment and started again.
+//!
+//! ```
+//! use ringlog::{event::EventHeader, ring::SharedRing};
+//! # let folder = tempfile::tempdir()?;
+//! # let (path, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+//! # let recorder = ringlog::recorder::Recorder::builder().start_shared(&path, &log)?;
+//!
+//! let ring = SharedRing::open(&path)?;
+//! let mut producer = ring.claim_producer()?;
+//! producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+//! # assert_eq!(recorder.stop()?.events, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

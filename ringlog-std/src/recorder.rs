@@ -1,15 +1,22 @@
 //! Ring, dispatcher and log on a thread of their own.
 #![forbid(unsafe_code)]
 
-use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
-use crate::ring::{Consumer, Idle, NewRingError, Producer, SpscRingBuffer};
-use crate::storage::{AppendError, LogSummary, LogWriter, LogWriterOptions, OpenError, SyncError};
-use ringlog_nostd::{Gap, GapReason, RingOptions};
+mod builder;
+mod resume;
+mod work;
+
+pub use builder::RecorderBuilder;
+pub use resume::ResumeError;
+
+use crate::consumer::DrainError;
+use crate::ring::{NewRingError, Producer};
+use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use work::Shared;
 
 /// Records what a producer writes into a log, on a thread of its own.
 ///
@@ -24,17 +31,12 @@ use std::time::{Duration, Instant};
 /// assert_eq!(summary.events, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Or the producer is another process, and the ring a file: see [`RecorderBuilder::start_shared`].
 #[derive(Debug)]
 pub struct Recorder {
     thread: JoinHandle<Result<LogSummary, RecorderError>>,
     shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    bytes: AtomicU64,
-    stopped: AtomicBool,
-    give_up: AtomicBool,
 }
 
 /// Why a recorder could not start, or has ended early.
@@ -47,6 +49,9 @@ pub enum RecorderError {
     /// The log could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The shared ring cannot feed the log.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -67,14 +72,6 @@ pub enum RecorderError {
     Panicked,
 }
 
-/// How a [`Recorder`] is to be.
-pub struct RecorderBuilder {
-    ring: RingOptions,
-    idle: Idle,
-    log: LogWriterOptions,
-    consumers: Vec<Box<dyn EventConsumer + Send>>,
-}
-
 impl Recorder {
     /// Records into the log folder `log`, with the defaults of [`builder`](Self::builder).
     ///
@@ -88,12 +85,7 @@ impl Recorder {
     /// A ring of 4 MiB, sleeps of up to a millisecond, a log of 64 MiB segments with checksums.
     #[must_use]
     pub fn builder() -> RecorderBuilder {
-        RecorderBuilder {
-            ring: RingOptions { capacity: Some(4 << 20), ..RingOptions::default() },
-            idle: Idle::default(),
-            log: LogWriter::options(),
-            consumers: Vec::new(),
-        }
+        RecorderBuilder::new()
     }
 
     /// Bytes that have gone from the ring into the log so far, headers and padding included.
@@ -129,9 +121,7 @@ impl Recorder {
         let end = Instant::now() + limit;
         while !self.has_stopped() {
             if Instant::now() >= end {
-                // ORDERING: Relaxed. Nothing is handed over with it.
-                self.shared.give_up.store(true, Ordering::Relaxed);
-                self.join()?;
+                self.stop()?;
                 return Err(RecorderError::ProducerOpen(limit));
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -139,128 +129,21 @@ impl Recorder {
         self.join()
     }
 
-    fn join(self) -> Result<LogSummary, RecorderError> {
-        self.thread.join().unwrap_or(Err(RecorderError::Panicked))
-    }
-}
-
-impl RecorderBuilder {
-    /// Capacity of the ring in bytes, a power of two.
-    #[must_use]
-    pub fn ring_bytes(mut self, bytes: usize) -> Self {
-        self.ring.capacity = Some(bytes);
-        self
-    }
-
-    /// The longest payload in bytes.
-    #[must_use]
-    pub fn max_payload(mut self, bytes: usize) -> Self {
-        self.ring.max_payload = Some(bytes);
-        self
-    }
-
-    /// What the recorder's thread does while the ring is empty.
-    #[must_use]
-    pub fn idle(mut self, idle: Idle) -> Self {
-        self.idle = idle;
-        self
-    }
-
-    /// How the log is to be.
-    #[must_use]
-    pub fn log(mut self, options: LogWriterOptions) -> Self {
-        self.log = options;
-        self
-    }
-
-    /// Adds a consumer beside the log. It holds nothing up.
-    #[must_use]
-    pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
-        self.consumers.push(Box::new(consumer));
-        self
-    }
-
-    /// Opens the log in the folder `log` and starts the thread.
+    /// Records what is published by now, and seals the log, whether the producer goes on or not.
+    ///
+    /// What the producer publishes to a shared ring afterwards stays there for the next recorder.
     ///
     /// # Errors
     ///
-    /// As [`Recorder::start`].
-    pub fn start(self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
-        let writer = self.log.open(log)?;
-        let (producer, source) = SpscRingBuffer::with_options(&self.ring)?.split();
-        let shared = Arc::new(Shared::default());
-        let work = Work { source, idle: self.idle, consumers: self.consumers, shared: Arc::clone(&shared) };
-        let thread = std::thread::Builder::new()
-            .name("ringlog-recorder".to_owned())
-            .spawn(move || work.run(writer))
-            .map_err(RecorderError::Thread)?;
-        Ok((producer, Recorder { thread, shared }))
-    }
-}
-
-impl std::fmt::Debug for RecorderBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecorderBuilder")
-            .field("ring", &self.ring)
-            .field("idle", &self.idle)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the recorder's thread owns besides the log.
-struct Work {
-    source: Consumer,
-    idle: Idle,
-    consumers: Vec<Box<dyn EventConsumer + Send>>,
-    shared: Arc<Shared>,
-}
-
-impl Work {
-    fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
-        let _stopped = SetOnDrop(Arc::clone(&self.shared));
-        let drained = self.drain_until_finished(&mut log);
-        if let Some(error) = log.take_error() {
-            // What is in the log is sealed all the same; the first error is the one to tell.
-            let _ = log.close();
-            return Err(RecorderError::Append(error));
-        }
-        if let Some(loss) = self.source.pending_loss() {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count) };
-            log.append_gap(loss.first_timestamp, gap).map_err(RecorderError::Append)?;
-        }
-        let summary = log.close()?;
-        drained.map(|()| summary)
+    /// As [`shutdown`](Self::shutdown).
+    pub fn stop(self) -> Result<LogSummary, RecorderError> {
+        // ORDERING: Relaxed. Nothing is handed over with it.
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.join()
     }
 
-    fn drain_until_finished(&mut self, log: &mut LogWriter) -> Result<(), RecorderError> {
-        let mut waiter = crate::ring::Waiter::new(self.idle);
-        let mut dispatcher = EventDispatcher::new();
-        dispatcher.add_required(log);
-        for consumer in &mut self.consumers {
-            dispatcher.add_consumer(consumer.as_mut());
-        }
-        loop {
-            // Looked at before the drain: what was written before the close is drained after it.
-            let closed = self.source.is_closed() || self.shared.give_up.load(Ordering::Relaxed);
-            let drained = dispatcher.drain(&mut self.source)?;
-            // ORDERING: Relaxed, here and for `give_up`. One is for a display, the other hands over nothing.
-            self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
-            match drained.released_bytes {
-                _ if drained.stalled => return Ok(()),
-                0 if closed => return Ok(()),
-                0 => waiter.wait(),
-                _ => waiter.reset(),
-            }
-        }
-    }
-}
-
-struct SetOnDrop(Arc<Shared>);
-
-impl Drop for SetOnDrop {
-    fn drop(&mut self) {
-        // ORDERING: Relaxed. Whoever sees it joins the thread.
-        self.0.stopped.store(true, Ordering::Relaxed);
+    fn join(self) -> Result<LogSummary, RecorderError> {
+        self.thread.join().unwrap_or(Err(RecorderError::Panicked))
     }
 }
 

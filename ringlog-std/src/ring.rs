@@ -1,4 +1,5 @@
-//! Rings on the heap: one for both ends in one hand, one to be split between two threads.
+//! Rings: on the heap for both ends in one hand, on the heap to be split between two threads, and in a file
+//! between two processes.
 //!
 //! The algorithm and the handles are those of `ringlog-nostd`; here is only where the memory comes from,
 //! and how to wait.
@@ -7,6 +8,11 @@ mod heap;
 mod idle;
 mod notify;
 mod ring_buffer;
+mod role;
+mod shared;
+mod shared_draft;
+mod shared_error;
+mod shared_memory;
 mod spsc;
 
 pub use heap::{HeapMemory, NewRingError};
@@ -15,6 +21,11 @@ pub(crate) use idle::Waiter;
 pub use notify::{NotifyConsumer, NotifyProducer, notify_pair};
 pub use ring_buffer::RingBuffer;
 pub use ringlog_nostd::{
-    Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, StaticRing, WriteError,
+    Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, SkipError, StaticRing, WriteError,
 };
+pub use role::{Role, RoleLock};
+pub use shared::SharedRing;
+pub(crate) use shared::new_identity;
+pub use shared_error::SharedRingError;
+pub use shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
 pub use spsc::{Consumer, LossyProducer, Producer, SpscRingBuffer};

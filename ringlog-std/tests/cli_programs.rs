@@ -11,6 +11,8 @@ mod output;
 mod replay;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/serve_ring.rs"]
+mod serve_ring;
 #[path = "cli/stress.rs"]
 mod stress;
 #[path = "cli/support.rs"]

@@ -1,9 +1,11 @@
 //! The producer's hot path: no allocation, no system call.
 
 use ringlog::event::EventHeader;
-use ringlog::ring::{SpscRingBuffer, WriteError};
+use ringlog::ring::{RingOptions, SharedConsumer, SharedProducer, SharedRing, SpscRingBuffer, WriteError};
+use ringlog_nostd::{Consumer, Producer};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,7 +37,24 @@ const EVENTS: u64 = 1_000_000;
 
 #[test]
 fn neither_end_allocates() {
-    let (mut producer, mut consumer) = SpscRingBuffer::new(1 << 16).split();
+    let (producer, consumer) = SpscRingBuffer::new(1 << 16).split();
+    assert_no_allocation(producer, consumer);
+}
+
+#[test]
+fn neither_end_of_a_shared_ring_allocates() {
+    let folder = tempfile::tempdir().unwrap();
+    let (producer, consumer) = shared_ends(folder.path());
+    assert_no_allocation(producer, consumer);
+}
+
+fn shared_ends(folder: &Path) -> (SharedProducer, SharedConsumer) {
+    let options = RingOptions { capacity: Some(1 << 16), ..RingOptions::default() };
+    let ring = SharedRing::create(folder.join("ring"), &options).unwrap();
+    (ring.claim_producer().unwrap(), ring.claim_consumer().unwrap())
+}
+
+fn assert_no_allocation<K>(mut producer: Producer<'_, K>, mut consumer: Consumer<'_, K>) {
     let before = ALLOCATIONS.with(Cell::get);
     let mut read = 0_u64;
     for time in 0..EVENTS / 10 {
@@ -66,13 +85,35 @@ fn the_counting_allocator_counts() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn the_producer_makes_no_system_call() {
-    if std::env::var_os("RINGLOG_TEST_SECCOMP").is_some() {
-        restricted_child();
+    if std::env::var_os(RESTRICTED).is_some() {
+        let (producer, consumer) = SpscRingBuffer::new(1 << 16).split();
+        restricted_child(producer, consumer);
     }
-    let test = std::env::current_exe().unwrap();
-    let status = std::process::Command::new(test)
-        .args(["--exact", "the_producer_makes_no_system_call", "--nocapture"])
-        .env("RINGLOG_TEST_SECCOMP", "1")
+    run_restricted("the_producer_makes_no_system_call");
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_producer_of_a_shared_ring_makes_no_system_call() {
+    let folder = tempfile::tempdir().unwrap();
+    if std::env::var_os(RESTRICTED).is_some() {
+        let (producer, consumer) = shared_ends(folder.path());
+        // The child ends without a look back; nothing needs the names any more.
+        folder.close().unwrap();
+        restricted_child(producer, consumer);
+    }
+    run_restricted("the_producer_of_a_shared_ring_makes_no_system_call");
+}
+
+#[cfg(target_arch = "x86_64")]
+const RESTRICTED: &str = "RINGLOG_TEST_SECCOMP";
+
+/// Runs a test of this file in a process of its own.
+#[cfg(target_arch = "x86_64")]
+fn run_restricted(test: &str) {
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(RESTRICTED, "1")
         .stdout(std::process::Stdio::null())
         .status()
         .unwrap();
@@ -83,8 +124,10 @@ fn the_producer_makes_no_system_call() {
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(target_arch = "x86_64")]
-fn restricted_child() -> ! {
-    let (mut producer, mut consumer) = SpscRingBuffer::new(1 << 16).split();
+fn restricted_child<K: Send + 'static>(
+    mut producer: Producer<'static, K>,
+    mut consumer: Consumer<'static, K>,
+) -> ! {
     std::thread::spawn(move || {
         enter_strict_mode();
         let header = EventHeader::new(1, 2, 24);

@@ -233,9 +233,15 @@ fn what_is_no_log_is_never_replaced() {
 fn an_abandoned_temporary_file_is_cleared_and_one_with_content_is_not() {
     let (folder, path) = folder();
     let temporary = folder.path().join(".events.evtl.ringlog-new");
-    fs::write(&temporary, [0; 4096]).unwrap();
-    drop(MmapWriter::create(&path, 4096).unwrap());
-    assert_eq!(names(folder.path()), ["events.evtl"]);
+    // Of a creator that was killed before it stored a header, and of one killed before the word with the magic.
+    let mut half_a_header = [1; 4096];
+    half_a_header[..8].fill(0);
+    for abandoned in [[0; 4096], half_a_header] {
+        fs::write(&temporary, abandoned).unwrap();
+        drop(MmapWriter::create(&path, 4096).unwrap());
+        assert_eq!(names(folder.path()), ["events.evtl"]);
+        fs::remove_file(&path).unwrap();
+    }
 
     fs::write(&temporary, [1; 4096]).unwrap();
     assert!(matches!(MmapWriter::create(&path, 4096), Err(CreateError::Io { .. })));

@@ -8,5 +8,7 @@ mod recovery;
 mod refusals;
 #[path = "storage_log/support.rs"]
 mod support;
+#[path = "storage_log/upkeep.rs"]
+mod upkeep;
 #[path = "storage_log/writing.rs"]
 mod writing;

@@ -48,21 +48,26 @@ pub(crate) struct ServeArgs {
     /// udp://ADDR:PORT (a datagram is an event)
     #[arg(long, value_name = "FEED", default_value = "demo", value_parser = values::feed)]
     pub(crate) feed: FeedSpec,
+    /// Instead of a feed: drain the shared ring in this file, which another program writes into, until Ctrl-C;
+    /// made if it is missing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["feed", "rate", "seed"])]
+    pub(crate) ring: Option<PathBuf>,
     /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for - and udp]
     #[arg(long, value_name = "N|max", value_parser = values::rate)]
     pub(crate) rate: Option<Rate>,
     /// Stop after this time, such as 5s or 1m30s
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     pub(crate) duration: Option<Duration>,
-    /// Stop when this run has written so much
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = values::size)]
-    pub(crate) max_bytes: u64,
+    /// Stop when this run has written so much [default: 4GiB; with --ring no limit, and a limit may be passed by
+    /// what the ring holds]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) max_bytes: Option<u64>,
     /// The folder of the log; a run adds to what is there
     #[arg(long, value_name = "PATH", default_value = "./ringlog-data")]
     pub(crate) log: PathBuf,
-    /// Size of the ring between feed and log, rounded up to a power of two
+    /// Size of the ring between feed and log, or of one that --ring makes, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
-    pub(crate) ring: u64,
+    pub(crate) ring_size: u64,
     /// Which demo stream: the same number gives the same events
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -93,7 +98,7 @@ pub(crate) struct ImportArgs {
     pub(crate) event_type: u8,
     /// Size of the ring between file and log, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
-    pub(crate) ring: u64,
+    pub(crate) ring_size: u64,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -227,7 +232,7 @@ pub(crate) struct StressArgs {
     pub(crate) max_bytes: Option<u64>,
     /// Size of the ring, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
-    pub(crate) ring: u64,
+    pub(crate) ring_size: u64,
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -253,7 +258,7 @@ mod tests {
         let args = parse("").unwrap();
         assert!(args.command.is_none());
         assert_eq!(args.serve.feed, FeedSpec::Demo);
-        assert_eq!(args.serve.max_bytes, 4 << 30);
+        assert_eq!((args.serve.max_bytes, args.serve.ring), (None, None));
         assert_eq!(args.serve.log, PathBuf::from("./ringlog-data"));
     }
 
@@ -262,6 +267,14 @@ mod tests {
         assert_eq!(parse("--for 2s").unwrap().serve.duration, Some(Duration::from_secs(2)));
         assert!(matches!(parse("serve --for 2s").unwrap().command, Some(Command::Serve(_))));
         assert!(parse("--for 2s cat x").is_err());
+    }
+
+    #[test]
+    fn a_ring_stands_for_the_feed() {
+        assert_eq!(parse("--ring /dev/shm/r").unwrap().serve.ring, Some(PathBuf::from("/dev/shm/r")));
+        for with in ["--feed demo", "--rate max", "--seed 2"] {
+            assert_eq!(parse(&format!("--ring r {with}")).unwrap_err().exit_code(), 2, "{with}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::import::{Format, Guess, TimeOptions, guess};
 use super::values::{FeedSpec, Rate};
 
 const DEFAULT_RATE: u64 = 100_000;
+/// What a run writes at most unless told otherwise: a demo left alone fills no disk.
+const DEFAULT_MAX_BYTES: u64 = 4 << 30;
 /// Room for the largest event, and a ring that a machine may really have.
 const RING_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=16 << 30;
 const STRESS_BYTES: u64 = 16 << 30;
@@ -18,6 +20,8 @@ const STRESS_BYTES: u64 = 16 << 30;
 #[derive(Clone, Debug)]
 pub(crate) struct ServeConfig {
     pub(crate) feed: FeedSpec,
+    /// A shared ring to drain instead of the feed.
+    pub(crate) ring: Option<PathBuf>,
     pub(crate) seed: u64,
     pub(crate) rate: Rate,
     pub(crate) duration: Option<Duration>,
@@ -36,14 +40,16 @@ impl ServeConfig {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
             FeedSpec::Stdin | FeedSpec::Udp(_) => Rate::Max,
         };
+        let default_max_bytes = if args.ring.is_some() { u64::MAX } else { DEFAULT_MAX_BYTES };
         Ok(Self {
             rate: args.rate.unwrap_or(default_rate),
             feed: args.feed,
+            ring: args.ring,
             seed: args.seed,
             duration: args.duration,
-            max_bytes: args.max_bytes,
+            max_bytes: args.max_bytes.unwrap_or(default_max_bytes),
             log: args.log,
-            ring_bytes: ring_bytes(args.ring)?,
+            ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             is_terminal: std::io::stderr().is_terminal(),
         })
@@ -86,7 +92,7 @@ impl ImportConfig {
             time,
             event_type: args.event_type,
             log: args.log,
-            ring_bytes: ring_bytes(args.ring)?,
+            ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             is_terminal: std::io::stderr().is_terminal(),
         })
@@ -119,7 +125,7 @@ impl StressConfig {
             payload_len: args.payload,
             log: args.log,
             max_bytes: args.max_bytes,
-            ring_bytes: ring_bytes(args.ring)?,
+            ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
         })
     }
@@ -129,7 +135,7 @@ fn ring_bytes(asked: u64) -> Result<usize, CliError> {
     let rounded = asked.checked_next_power_of_two().filter(|bytes| RING_BYTES.contains(bytes));
     rounded
         .and_then(|bytes| usize::try_from(bytes).ok())
-        .ok_or_else(|| CliError::Usage(format!("--ring {asked}: a ring has between 128KiB and 16GiB")))
+        .ok_or_else(|| CliError::Usage(format!("--ring-size {asked}: a ring has between 128KiB and 16GiB")))
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
@@ -181,9 +187,9 @@ mod tests {
 
     #[test]
     fn rings_are_rounded_up_and_bounded() {
-        assert_eq!(serve("--ring 5MiB").unwrap().ring_bytes, 8 << 20);
+        assert_eq!(serve("--ring-size 5MiB").unwrap().ring_bytes, 8 << 20);
         for bad in ["1KiB", "1TiB", "16EiB"] {
-            assert!(matches!(serve(&format!("--ring {bad}")), Err(CliError::Usage(_))), "{bad}");
+            assert!(matches!(serve(&format!("--ring-size {bad}")), Err(CliError::Usage(_))), "{bad}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
-use crate::ring::WriteError;
+use crate::ring::{SharedRingError, WriteError};
 use crate::storage::{AppendError, CursorError, OpenError, ReadError, SyncError};
 
 /// A command that did what it was asked to.
@@ -80,6 +80,9 @@ pub(crate) enum CliError {
     /// A log could not be closed.
     #[error(transparent)]
     Close(#[from] SyncError),
+    /// A shared ring could not be used.
+    #[error(transparent)]
+    SharedRing(#[from] SharedRingError),
     /// The ring does not take an event, and never will.
     #[error("the ring refused an event: {0}")]
     Event(#[from] WriteError),

@@ -15,6 +15,7 @@ mod print;
 mod pump;
 mod recording;
 mod replay_target;
+mod ring_service;
 mod scratch;
 mod session;
 mod signals;

@@ -119,7 +119,7 @@ impl<S: Sink> Pump<'_, S> {
             self.steps_to_look = STEPS_PER_LOOK;
             self.progress.read_bytes = self.feed.read_bytes();
             self.sink.look(self.progress);
-            if let Some(ended) = self.limits.ended(self.started, self.sink) {
+            if let Some(ended) = self.limits.ended(self.started, self.sink.has_failed()) {
                 return Ok(Some(ended));
             }
         }
@@ -167,11 +167,12 @@ impl<S: Sink> Pump<'_, S> {
 }
 
 impl Limits {
-    fn ended(&self, started: Instant, sink: &impl Sink) -> Option<Ended> {
+    /// Whether something but the feed ends a run that has gone on since `started`.
+    pub(crate) fn ended(&self, started: Instant, has_failed: bool) -> Option<Ended> {
         if self.stop.is_set() {
             return Some(Ended::Signal);
         }
-        if sink.has_failed() {
+        if has_failed {
             return Some(Ended::Sink);
         }
         self.duration.filter(|&duration| started.elapsed() >= duration).map(|_| Ended::Time)

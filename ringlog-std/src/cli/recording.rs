@@ -47,7 +47,7 @@ impl Recording {
             status.finish();
         }
         let summary = self.recorder.shutdown(self.producer)?;
-        Ok(Recorded { events: summary.events, log: self.log, summary })
+        Ok(Recorded::new(self.log, summary))
     }
 
     /// Waits for room, until there is some or never will be.
@@ -112,6 +112,11 @@ pub(crate) struct ReadBack {
 }
 
 impl Recorded {
+    /// A run whose recorder has ended with this summary.
+    pub(crate) fn new(log: PathBuf, summary: LogSummary) -> Self {
+        Self { events: summary.events, log, summary }
+    }
+
     /// Reads and checks every record of the run, and none of the runs before it.
     pub(crate) fn read_back(&self) -> Result<ReadBack, CliError> {
         let LogSummary { first_sequence, next_sequence, .. } = self.summary;

@@ -10,7 +10,7 @@ use super::signals::Stop;
 use super::text::grouped;
 use super::values::ReplayTo;
 use crate::event::{ClockKind, Event, EventHeader};
-use crate::ring::{Idle, Waiter, WriteError};
+use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
 use crate::storage::{LogScan, LogWriter, OpenError};
 
 /// Takes events.
@@ -126,15 +126,15 @@ pub(crate) trait RingWriter {
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError>;
 }
 
-impl RingWriter for crate::ring::Producer {
+impl<K> RingWriter for ringlog_nostd::Producer<'_, K> {
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         Self::write_event(self, header, payload)
     }
 }
 
 /// Takes the producer's role of a shared ring.
-fn open_ring(path: &Path) -> Result<crate::ring::Producer, CliError> {
-    Err(CliError::Usage(format!("ring:{}: this version has no shared rings", path.display())))
+fn open_ring(path: &Path) -> Result<SharedProducer, CliError> {
+    Ok(SharedRing::open(path)?.claim_producer()?)
 }
 
 /// Waits for room where there is none. GAP records are the producer's own to write: others' are left out.

@@ -9,7 +9,7 @@ use super::error::{CliError, Outcome};
 use super::feed::Feed;
 use super::pace::Pace;
 use super::pump::{Ended, Limits, Progress, pump};
-use super::recording::{ReadBack, Recording};
+use super::recording::{ReadBack, Recorded, Recording};
 use super::status::Status;
 use super::tally::Tally;
 use super::text::{command_line, grouped, path_word, size};
@@ -28,7 +28,7 @@ pub(crate) struct Plan<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
     log: String,
-    /// Events that the feed gave to the ring.
+    /// Events that the feed gave to the ring; of a shared ring, those that the log took from it.
     produced: u64,
     /// What of them stands in the log, counted by reading it back.
     #[serde(flatten)]
@@ -64,15 +64,26 @@ pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
     let recorded = recording.finish()?;
-    let elapsed = started.elapsed();
-    let mut session = Session::new(&plan.log, progress, recorded.read_back()?, elapsed);
+    let mut session = Session::checked(&plan.log, progress, &recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
-    session.ended_by(ended);
-    session.check()?;
     Ok(session)
 }
 
 impl Session {
+    /// Reads back what a run has written, and compares it with what the run had to write.
+    pub(crate) fn checked(
+        log: &Path,
+        progress: Progress,
+        recorded: &Recorded,
+        elapsed: Duration,
+        ended: Result<Ended, CliError>,
+    ) -> Result<Self, CliError> {
+        let mut session = Self::new(log, progress, recorded.read_back()?, elapsed);
+        session.ended_by(ended);
+        session.check()?;
+        Ok(session)
+    }
+
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
         let ReadBack { mut tally, sample } = read_back;
         let seconds = elapsed.as_secs_f64();

@@ -37,6 +37,10 @@ pub enum DrainError {
 /// offered again at the next drain, while the others go on. Any other consumer gets each event once. A
 /// consumer that panics is not called again.
 ///
+/// What a consumer has had is known to this dispatcher alone. If its process is killed while it drains a ring in
+/// a file, the next one offers again what was not released: at least once, for every consumer but a log, whose
+/// [recorder](crate::recorder::RecorderBuilder::start_shared) knows from its end what it has.
+///
 /// ```
 /// use ringlog::consumer::{EventConsumer, EventDispatcher};
 /// use ringlog::event::EventHeader;

@@ -60,6 +60,6 @@ impl HeapMemory {
 }
 
 /// A number that no other ring has, with very high probability.
-fn identity() -> u64 {
+pub(super) fn identity() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -2,53 +2,81 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
-use rustix::io::Errno;
 
 use super::CreateError;
 use super::mmap::{PAGE_BYTES, WriteMap};
+use super::platform::{Linux, Platform, folder_of, is_disk_full};
+use super::segment::WRITER_FILE;
 
 const MAX_CAPACITY_BYTES: u64 = 1 << 46;
-const ZEROS_BYTES: usize = 1 << 20;
 
-/// An allocated, locked and mapped file of zeros that is no log yet.
+/// An allocated, locked and mapped file that is no log yet: the first 64 bytes are zero.
 pub(crate) struct Draft {
     pub(crate) file: File,
     pub(crate) map: WriteMap,
+}
+
+/// What lock a writer holds on its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hold {
+    /// Nobody else may write, and no other lock says so: a single file.
+    Exclusive,
+    /// As a reader: the file must not be recycled. The lock of its folder keeps other writers out.
+    Shared,
 }
 
 impl Draft {
     /// Makes the file `path`, which must not exist, with `capacity_bytes` (rounded up to pages) on disk.
     ///
     /// On an error the file is gone again. `wanted` is the name that the user knows it by.
-    pub(crate) fn allocate(path: &Path, wanted: &Path, capacity_bytes: u64) -> Result<Self, CreateError> {
+    pub(crate) fn allocate(
+        platform: &dyn Platform,
+        path: &Path,
+        wanted: &Path,
+        capacity_bytes: u64,
+        hold: Hold,
+    ) -> Result<Self, CreateError> {
         let capacity_bytes = rounded_capacity(wanted, capacity_bytes)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|source| io_error(path, "create the file", source))?;
-        Self::fill(wanted, file, capacity_bytes).inspect_err(|_| remove_quietly(path))
+        let file = platform.create_new(path).map_err(|source| create_error(path, capacity_bytes, source))?;
+        // The error that led here is the one to report.
+        let remove = |_: &CreateError| drop(platform.remove(path));
+        Self::fill(platform, wanted, file, capacity_bytes, hold).inspect_err(remove)
     }
 
-    fn fill(path: &Path, file: File, capacity_bytes: u64) -> Result<Self, CreateError> {
-        file.try_lock().map_err(|error| io_error(path, "lock the file", error.into()))?;
-        allocate_blocks(&file, capacity_bytes).map_err(|source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                CreateError::DiskFull { path: path.into(), capacity_bytes, source }
-            }
-            _ => io_error(path, "allocate the file", source),
-        })?;
-        let map = WriteMap::new(&file).map_err(|source| io_error(path, "map the file", source))?;
+    /// Locks, allocates and maps a file whose first 64 bytes are zero.
+    pub(crate) fn fill(
+        platform: &dyn Platform,
+        path: &Path,
+        file: File,
+        capacity_bytes: u64,
+        hold: Hold,
+    ) -> Result<Self, CreateError> {
+        let locked = match hold {
+            Hold::Exclusive => file.try_lock(),
+            Hold::Shared => file.try_lock_shared(),
+        };
+        locked.map_err(|error| io_error(path, "lock the file", error.into()))?;
+        platform
+            .allocate(&file, capacity_bytes)
+            .map_err(|source| create_error(path, capacity_bytes, source))?;
+        let map = WriteMap::new(&file, platform.witness(&file))
+            .map_err(|source| io_error(path, "map the file", source))?;
         Ok(Self { file, map })
     }
+}
+
+/// A full disk is told apart from everything else that can go wrong.
+fn create_error(path: &Path, capacity_bytes: u64, source: io::Error) -> CreateError {
+    if is_disk_full(&source) {
+        return CreateError::DiskFull { path: path.into(), capacity_bytes, source };
+    }
+    io_error(path, "create and allocate the file", source)
 }
 
 pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, CreateError> {
@@ -56,28 +84,6 @@ pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, Cre
         return Err(CreateError::Capacity { path: path.into(), asked_bytes });
     }
     Ok(asked_bytes.next_multiple_of(PAGE_BYTES))
-}
-
-fn allocate_blocks(file: &File, capacity_bytes: u64) -> io::Result<()> {
-    loop {
-        match fallocate(file, FallocateFlags::empty(), 0, capacity_bytes) {
-            Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return write_zeros(file, capacity_bytes),
-            other => return other.map_err(io::Error::from),
-        }
-    }
-}
-
-/// For file systems that cannot allocate without writing.
-fn write_zeros(mut file: &File, capacity_bytes: u64) -> io::Result<()> {
-    let zeros = vec![0; ZEROS_BYTES];
-    let mut left = capacity_bytes;
-    while left > 0 {
-        let len = usize::try_from(left).map_or(ZEROS_BYTES, |left| left.min(ZEROS_BYTES));
-        file.write_all(&zeros[..len])?;
-        left -= len as u64;
-    }
-    Ok(())
 }
 
 /// What to do with a file that has the wanted name already.
@@ -124,7 +130,7 @@ impl Place {
 
     /// Allocates the file under its temporary name.
     pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<Draft, CreateError> {
-        let draft = Draft::allocate(&self.temporary, &self.path, capacity_bytes)?;
+        let draft = Draft::allocate(&Linux, &self.temporary, &self.path, capacity_bytes, Hold::Exclusive)?;
         self.allocated = true;
         Ok(draft)
     }
@@ -152,7 +158,7 @@ impl Place {
             other => return other.map_err(|source| io_error(&self.path, "name the file", source)),
         }
         self.check(existing)?;
-        move_aside(&self.path)?;
+        move_aside(&Linux, &self.path)?;
         rename_new(&self.temporary, &self.path)
             .map_err(|source| io_error(&self.path, "name the file", source))
     }
@@ -188,28 +194,46 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
         _ => return Err(CreateError::NotALog { path: path.into() }),
     }
     match file.try_lock_shared() {
+        Ok(()) if is_folder_written(path) => Err(CreateError::Busy { path: path.into() }),
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(CreateError::Busy { path: path.into() }),
         Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
     }
 }
 
-/// Renames `path` to the first of PATH.1, PATH.2, … that is free.
-pub(crate) fn move_aside(path: &Path) -> Result<(), CreateError> {
+/// Whether the file is in the folder of a log that somebody writes: the lock for all of them is there.
+fn is_folder_written(path: &Path) -> bool {
+    let writer = File::open(folder_of(path).join(WRITER_FILE));
+    writer.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Renames `path` to the first of PATH.1, PATH.2, … that is free, and says which.
+pub(crate) fn move_aside(platform: &dyn Platform, path: &Path) -> Result<PathBuf, CreateError> {
+    move_to_numbered(platform, path, path)
+}
+
+/// Renames `from` to the first of PATH.1, PATH.2, … that is free, and says which.
+pub(crate) fn move_to_numbered(
+    platform: &dyn Platform,
+    from: &Path,
+    path: &Path,
+) -> Result<PathBuf, CreateError> {
     for number in 1_u32.. {
         let mut aside = path.as_os_str().to_owned();
         aside.push(format!(".{number}"));
-        match rename_new(path, Path::new(&aside)) {
+        let aside = PathBuf::from(aside);
+        match platform.rename_new(from, &aside) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map_err(|source| io_error(path, "move the old log aside", source)),
+            Err(source) => return Err(io_error(from, "move the old log aside", source)),
+            Ok(()) => return Ok(aside),
         }
     }
     Err(CreateError::Exists { path: path.into() })
 }
 
 /// Renames a file, or fails if there is one of the new name.
-pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from)
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    Linux.rename_new(from, to)
 }
 
 /// A creator that was killed leaves a temporary file without its lock, and without any event.
@@ -223,8 +247,10 @@ fn remove_abandoned(temporary: &Path) {
 fn holds_no_event(mut file: &File) -> bool {
     let mut head = [0; FILE_HEADER_LEN];
     match file.read_exact(&mut head) {
+        // The word with the magic is stored last, and events only after it: without it there is none,
+        // however much of the header a killed creator had stored.
         Ok(()) => {
-            head == [0; FILE_HEADER_LEN] || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
+            head.starts_with(&[0; 8]) || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
         }
         Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
     }
@@ -240,13 +266,6 @@ fn temporary_name(name: &OsStr) -> OsString {
     temporary.push(name);
     temporary.push(".ringlog-new");
     temporary
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
-        _ => PathBuf::from("."),
-    }
 }
 
 pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> CreateError {

@@ -10,11 +10,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
-use super::create::rename_new;
 use super::cursor_error::CursorError;
 use super::cursor_slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
 use super::held::leads_to;
-use super::segment::{CURSOR_FOLDER, Folder, sync_folder};
+use super::platform::{Linux, Platform};
+use super::segment::{CURSOR_FOLDER, Folder};
 
 /// Longest name of a cursor, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -215,6 +215,14 @@ pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorErr
     Ok(found)
 }
 
+/// The smallest sequence that any cursor needs. Cursors that cannot be listed may need everything.
+pub(super) fn needed_from(folder: &Path) -> Option<u64> {
+    match cursors_of(folder) {
+        Ok(cursors) => cursors.iter().map(|cursor| cursor.next_sequence).min(),
+        Err(_) => Some(0),
+    }
+}
+
 /// `None` if it was deleted meanwhile.
 fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
     let newest = match open_regular(path, false) {
@@ -263,7 +271,7 @@ fn lock(path: &Path, file: &File) -> Result<(), CursorError> {
 fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     let cursors = folder.join(CURSOR_FOLDER);
     match fs::create_dir(&cursors) {
-        Ok(()) => sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
+        Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(&cursors, "create the folder")(error)),
     }
@@ -271,9 +279,9 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
     let slot = Slot { generation: 1, next_sequence, updated_at: unix_now(), pid: std::process::id() };
     let temporary = cursors.join(temporary_name());
-    let made = write_new(&temporary, &slot).and_then(|()| rename_new(&temporary, path));
+    let made = write_new(&temporary, &slot).and_then(|()| Linux.rename_new(&temporary, path));
     match made {
-        Ok(()) => sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
+        Ok(()) => Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
         Err(error) => {
             // The error that led here is the one to report.
             let _ = fs::remove_file(&temporary);

@@ -1,39 +1,62 @@
-//! Making published bytes durable, and sealing a file: what may happen on another thread than the writer's.
+//! Making published bytes durable, and finishing a file: what happens on another thread than the writer's.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ringlog_nostd::{FILE_HEADER_LEN, file_flags};
-use rustix::fs::{FallocateFlags, fallocate};
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
 
 use super::SyncError;
 use super::mmap::{MapHandle, PAGE_BYTES};
+use super::platform::{Platform, folder_of};
 
-/// The part of a log file that its writer and a helper thread share. Holds the file's lock.
+/// The part of a log file that its writer and its helpers share. Holds the file's lock.
 pub(crate) struct Durable {
+    platform: Arc<dyn Platform>,
     map: MapHandle,
     file: File,
     path: PathBuf,
+    base_position: u64,
+    /// The name that the file still has, if not `path`; held while it is renamed.
+    temporary: Mutex<Option<PathBuf>>,
+    /// Length of the GAP records at the start that take no position.
+    lead_bytes: AtomicU64,
     /// Held during a sync, so that two of them never lower the watermark.
     syncing: Mutex<()>,
     synced_offset: AtomicU64,
-    poisoned: AtomicBool,
+    /// Set once a sync has failed; shared by all files of a log.
+    poisoned: Arc<AtomicBool>,
+}
+
+/// What a [`Durable`] is made of.
+pub(crate) struct DurableParts {
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) map: MapHandle,
+    pub(crate) file: File,
+    /// The file's final name.
+    pub(crate) path: PathBuf,
+    /// The name that it has meanwhile: see [`Durable::give_name`].
+    pub(crate) temporary: Option<PathBuf>,
+    pub(crate) poisoned: Arc<AtomicBool>,
 }
 
 impl Durable {
-    pub(crate) fn new(map: MapHandle, file: File, path: PathBuf) -> Arc<Self> {
+    pub(crate) fn new(parts: DurableParts, header: &FileHeader) -> Arc<Self> {
+        let DurableParts { platform, map, file, path, temporary, poisoned } = parts;
         Arc::new(Self {
+            platform,
             map,
             file,
             path,
+            base_position: header.base_position,
+            temporary: Mutex::new(temporary),
+            lead_bytes: AtomicU64::new(0),
             syncing: Mutex::new(()),
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
-            poisoned: AtomicBool::new(false),
+            poisoned,
         })
     }
 
@@ -41,9 +64,27 @@ impl Durable {
         &self.path
     }
 
+    pub(crate) fn map(&self) -> &MapHandle {
+        &self.map
+    }
+
     pub(crate) fn synced_offset(&self) -> u64 {
         // ORDERING: Relaxed: a number on its own.
         self.synced_offset.load(Ordering::Relaxed)
+    }
+
+    /// A GAP record of the lead is about to be published.
+    pub(crate) fn add_lead(&self, bytes: u64) {
+        // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
+        self.lead_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The log's position below which everything is on stable storage, as far as this file goes.
+    pub(crate) fn durable_position(&self) -> u64 {
+        // ORDERING: Relaxed: see `add_lead`.
+        let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
+        let bytes = self.synced_offset().saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(lead_bytes);
+        self.base_position.saturating_add(bytes)
     }
 
     #[inline]
@@ -53,10 +94,40 @@ impl Durable {
         self.poisoned.load(Ordering::Relaxed)
     }
 
+    /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
+    pub(crate) fn give_name(&self) -> Result<(), SyncError> {
+        let mut temporary = lock(&self.temporary);
+        let Some(from) = temporary.as_deref() else { return Ok(()) };
+        // A named file always has its header, whatever the power does.
+        self.sync_range(0, FILE_HEADER_LEN as u64)?;
+        self.rename(from).map_err(|source| {
+            self.poison();
+            SyncError::Folder { path: self.path.clone(), action: "name the segment", source }
+        })?;
+        *temporary = None;
+        Ok(())
+    }
+
+    /// Deletes the file, which holds no record.
+    pub(crate) fn remove(&self) -> Result<(), SyncError> {
+        let temporary = lock(&self.temporary);
+        let path = temporary.as_deref().unwrap_or(&self.path);
+        let removed = self.platform.remove(path);
+        removed.and_then(|()| self.platform.sync_folder(&folder_of(path))).map_err(|source| {
+            SyncError::Folder { path: path.into(), action: "delete the empty file", source }
+        })
+    }
+
+    fn rename(&self, from: &Path) -> io::Result<()> {
+        self.platform.rename_new(from, &self.path)?;
+        self.platform.sync_folder(&folder_of(&self.path))
+    }
+
     /// Writes all that is published to stable storage, then raises the watermark, and returns it.
     pub(crate) fn sync(&self) -> Result<u64, SyncError> {
-        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _syncing = lock(&self.syncing);
         self.refuse_if_poisoned()?;
+        self.give_name()?;
         let (from, to) = (self.synced_offset(), self.map.write_offset());
         if from < to {
             self.sync_range(from, to)?;
@@ -70,7 +141,7 @@ impl Durable {
 
     /// Makes a new file and its length durable, before it gets its name.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
-        self.file.sync_all()
+        self.platform.sync_file(&self.file)
     }
 
     /// Says that nothing will be added. The writer has stopped publishing before.
@@ -84,22 +155,21 @@ impl Durable {
         self.seal();
         self.map.set_flags(file_flags::CLEAN);
         self.sync_range(0, FILE_HEADER_LEN as u64)?;
-        self.punch_tail(end);
+        self.punch_tail();
         Ok(end)
     }
 
-    fn punch_tail(&self, end: u64) {
-        let start = end.next_multiple_of(PAGE_BYTES);
-        let capacity_bytes = self.file.metadata().map_or(0, |metadata| metadata.len());
+    /// Gives the blocks of the unused tail back. Nothing is added any more.
+    pub(crate) fn punch_tail(&self) {
+        let start = self.map.write_offset().next_multiple_of(PAGE_BYTES);
+        let capacity_bytes = self.map.len_bytes();
         if start < capacity_bytes {
-            // Only saves space: a file system that cannot do it keeps the blocks.
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            let _ = fallocate(&self.file, flags, start, capacity_bytes - start);
+            self.platform.punch(&self.file, start, capacity_bytes - start);
         }
     }
 
     fn sync_range(&self, from: u64, to: u64) -> Result<(), SyncError> {
-        self.map.sync(from, to).map_err(|source| {
+        self.platform.sync_map(&self.map, from, to).map_err(|source| {
             self.poison();
             SyncError::Failed { path: self.path.clone(), from, to, source }
         })
@@ -114,4 +184,9 @@ impl Durable {
     fn refuse_if_poisoned(&self) -> Result<(), SyncError> {
         if self.is_poisoned() { Err(SyncError::Poisoned { path: self.path.clone() }) } else { Ok(()) }
     }
+}
+
+/// A lock whose holders leave things as they should be even when they panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

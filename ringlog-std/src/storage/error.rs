@@ -398,4 +398,17 @@ pub enum SyncError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk is so full that there is no room for the record that tells of dropped events. The `writer` file
+    /// tells of them, and the next run begins with that record.
+    #[error(
+        "{}: {count} events were dropped because the disk is full, and there is no room to say so in the log; \
+         free some space and record again",
+        path.display()
+    )]
+    UntoldLoss {
+        /// The log's folder.
+        path: PathBuf,
+        /// How many; 0 if that is not known.
+        count: u64,
+    },
 }

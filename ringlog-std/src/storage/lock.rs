@@ -7,13 +7,14 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::error::OpenError;
+use super::platform::Platform;
 use super::segment::WRITER_FILE;
 
 /// More than any writer stores; of a longer file only the start is read.
@@ -30,6 +31,29 @@ pub(super) struct WriterRecord {
     pub(super) ring_identity: u64,
     /// Whether it closed the log, so that nothing is missing from it.
     pub(super) closed: bool,
+    /// Events that it dropped on a full disk and that no GAP record tells of, unless the log went on since.
+    pub(super) untold: Option<Untold>,
+}
+
+/// Dropped events that no GAP record tells of yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Untold {
+    /// The log's position where the first of them would have stood.
+    pub(super) position: u64,
+    /// How many they were; 0 while they become more.
+    pub(super) count: u64,
+    /// Bytes that their records would have taken; 0 while they become more.
+    pub(super) bytes: u64,
+    /// Timestamp of the first one.
+    pub(super) first_timestamp: u64,
+}
+
+impl Untold {
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|number| number.parse().ok());
+        let mut next = || numbers.next()?;
+        Some(Self { position: next()?, count: next()?, bytes: next()?, first_timestamp: next()? })
+    }
 }
 
 impl WriterRecord {
@@ -43,15 +67,21 @@ impl WriterRecord {
             boot_id: value("boot_id").filter(|id| !id.is_empty()).map(str::to_owned),
             ring_identity: value("ring_identity").and_then(|id| id.parse().ok()).unwrap_or_default(),
             closed: value("state") == Some("closed"),
+            untold: value("untold_loss").and_then(Untold::parse),
         }
     }
 
     fn to_text(&self) -> String {
-        let Self { pid, boot_id, ring_identity, closed } = self;
+        let Self { pid, boot_id, ring_identity, closed, untold } = self;
         let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
         let boot_id = boot_id.as_deref().unwrap_or_default();
         let state = if *closed { "closed" } else { "open" };
-        format!("pid: {pid}\nboot_id: {boot_id}\nring_identity: {ring_identity}\nstate: {state}\n")
+        let mut text =
+            format!("pid: {pid}\nboot_id: {boot_id}\nring_identity: {ring_identity}\nstate: {state}\n");
+        if let Some(Untold { position, count, bytes, first_timestamp }) = untold {
+            text.push_str(&format!("untold_loss: {position} {count} {bytes} {first_timestamp}\n"));
+        }
+        text
     }
 }
 
@@ -60,6 +90,14 @@ impl WriterRecord {
 pub(super) struct WriterLock {
     file: File,
     path: PathBuf,
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that another thread is starting at this moment: until that has
+        // become its own program, it has a copy of the open file.
+        let _ = self.file.unlock();
+    }
 }
 
 impl WriterLock {
@@ -90,11 +128,11 @@ impl WriterLock {
     ///
     /// The new text goes over the old one in one call and the rest is cut off after it: a process killed in
     /// between leaves a file whose first lines are whole.
-    pub(super) fn store(&self, record: &WriterRecord) -> io::Result<()> {
+    pub(super) fn store(&self, platform: &dyn Platform, record: &WriterRecord) -> io::Result<()> {
         let text = record.to_text();
-        self.file.write_all_at(text.as_bytes(), 0)?;
-        self.file.set_len(text.len() as u64)?;
-        self.file.sync_data()
+        platform.write_at(&self.file, text.as_bytes(), 0)?;
+        platform.set_len(&self.file, text.len() as u64)?;
+        platform.sync_file(&self.file)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -105,7 +143,7 @@ impl WriterLock {
 /// Opens or creates the file; `None` if something else than a regular file has its name.
 ///
 /// No link is followed and no pipe waited for: what is stored here must not land anywhere else.
-fn open_regular(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
     let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(careful);
@@ -128,12 +166,22 @@ fn read_record(file: &File) -> io::Result<Option<WriterRecord>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::platform::Linux;
 
     #[test]
     fn a_record_survives_a_round_trip_and_strange_text_is_not_known() {
-        let record =
-            WriterRecord { pid: Some(7), boot_id: Some("a-b".into()), ring_identity: u64::MAX, closed: true };
+        let record = WriterRecord {
+            pid: Some(7),
+            boot_id: Some("a-b".into()),
+            ring_identity: u64::MAX,
+            closed: true,
+            untold: None,
+        };
         assert_eq!(WriterRecord::parse(&record.to_text()), record);
+        let untold = Some(Untold { position: 1, count: 2, bytes: 3, first_timestamp: u64::MAX });
+        let with_loss = WriterRecord { untold, ..record };
+        assert_eq!(WriterRecord::parse(&with_loss.to_text()), with_loss);
+        assert_eq!(WriterRecord::parse("untold_loss: 1 2 3\n").untold, None);
         assert_eq!(WriterRecord::parse("pid: x\n\0\nboot_id: \n"), WriterRecord::default());
     }
 
@@ -143,9 +191,9 @@ mod tests {
         let (lock, none) = WriterLock::acquire(folder.path()).unwrap();
         assert_eq!(none, WriterRecord::default());
         let long = WriterRecord { pid: Some(u32::MAX), boot_id: Some("x".repeat(99)), ..none.clone() };
-        lock.store(&long).unwrap();
+        lock.store(&Linux, &long).unwrap();
         let short = WriterRecord { pid: Some(1), boot_id: Some("y".into()), ..none };
-        lock.store(&short).unwrap();
+        lock.store(&Linux, &short).unwrap();
         drop(lock);
         assert_eq!(WriterLock::acquire(folder.path()).unwrap().1, short);
     }

@@ -13,7 +13,8 @@ use crate::event::{FileHeader, file_flags};
 
 /// How far a log has come, in bytes of its records as they stood in its ring.
 ///
-/// Read from the headers of its segments, by any process, whatever its writer does meanwhile.
+/// Read from the headers of its segments, by any process, whatever its writer does meanwhile. A segment that was
+/// begun some milliseconds ago and has no name yet does not count.
 ///
 /// ```
 /// use ringlog::event::EventHeader;

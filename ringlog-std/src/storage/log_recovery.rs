@@ -1,32 +1,27 @@
 //! Where a log ends, whatever became of its last writer, and so where the next segment begins.
 //!
 //! Nothing is stored into an old segment but SEALED and the final offset and count, and nothing that was ever
-//! published is deleted.
-
+//! published is deleted. Each step leaves a folder from which the next opening comes to the same end.
+//!
+//! Three crashes lead here. A killed process: every file says where it ends, and the last one may still have
+//! its temporary name. A lost machine: of all that was not synced, any page may be old or new. And a crash
+//! of this recovery itself.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{FILE_HEADER_LEN, field};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
-use super::create::move_aside;
+use super::create::{move_aside, move_to_numbered};
 use super::error::{OpenError, ReadError};
-use super::scan::FileScan;
-use super::segment::{Folder, SegmentInfo, sync_folder};
-use super::segment_file::{SegmentFile, is_unused, read_up_to};
-use crate::event::{HEADER_LEN, file_flags};
-
-/// What is known of the log's last writer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LastWriter {
-    /// The kernel that it ran under still runs, so all that it stored is there.
-    pub(super) is_same_boot: bool,
-    /// It closed the log.
-    pub(super) has_closed: bool,
-}
+use super::platform::{Platform, folder_of};
+use super::prepared::{has_no_header, is_temporary};
+use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
+use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
+use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
+use super::segment_file::{SegmentFile, read_up_to};
+use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
 /// Where the next segment begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,75 +32,306 @@ pub(super) struct LogEnd {
     pub(super) lost_after: Option<u64>,
 }
 
-impl LogEnd {
-    /// This end of a segment, seen together with an empty one behind it.
-    fn followed_by(self, empty: &SegmentEnd) -> Result<Self, OpenError> {
-        let LogEnd { sequence: found, position, lost_after } = empty.end;
-        if found != self.sequence {
-            let path = empty.info.path.clone();
-            return Err(recovery(ReadError::Discontinuity { path, expected: self.sequence, found }));
-        }
-        // A jump that no GAP record tells of: its writer died before it could store one.
-        let is_lost = lost_after.is_some() || self.lost_after.is_some() || position > self.position;
-        Ok(Self {
-            sequence: self.sequence,
-            position: position.max(self.position),
-            lost_after: is_lost.then(|| self.lost_after.or(lost_after).unwrap_or_default()),
-        })
-    }
+/// The folder of a log, whose lock the caller holds.
+pub(super) struct LogRecovery<'a> {
+    folder: &'a Path,
+    platform: &'a dyn Platform,
+    writer: LastWriter,
+    report: RecoveryReport,
 }
 
-/// A segment and where it ends.
-#[derive(Debug)]
-struct SegmentEnd {
+/// A file of the log, by the name that it has now.
+struct Link {
+    path: PathBuf,
     info: SegmentInfo,
-    end: LogEnd,
 }
 
-impl SegmentEnd {
-    fn is_empty(&self) -> bool {
-        self.end.sequence == self.info.header.base_sequence
+impl Link {
+    fn is_named(&self) -> bool {
+        !is_temporary(&self.path)
     }
 }
 
-/// Finds the end of the log in `folder`, whose lock the caller holds, seals its last segment and clears
-/// away an empty one.
-pub(super) fn find_end(folder: &Path, writer: LastWriter) -> Result<LogEnd, OpenError> {
-    let mut segments = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?.segments;
-    let mut empty: Option<SegmentEnd> = None;
-    while let Some((named_sequence, path)) = segments.pop() {
-        if is_unused(&path).map_err(|error| io_error(&path, "read", error))? {
-            move_aside(&path)?;
-            continue;
+impl<'a> LogRecovery<'a> {
+    pub(super) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
+        Self { folder, platform, writer, report: RecoveryReport::default() }
+    }
+
+    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it.
+    pub(super) fn run(mut self) -> Result<(LogEnd, RecoveryReport), OpenError> {
+        let mut chain = self.chain()?;
+        self.report.last_end = self.last_end(&chain);
+        let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
+        let mut ends = self.ends(&mut chain, from)?;
+        let highest_position = self.highest_position(&chain[from..])?;
+        self.settle(&chain[from..], &ends)?;
+        let end = self.end_of(&mut ends, highest_position)?;
+        self.report.next_sequence = end.sequence;
+        self.report.next_position = end.position;
+        self.report.has_loss = end.lost_after.is_some();
+        Ok((end, self.report))
+    }
+
+    fn last_end(&self, chain: &[Link]) -> LastEnd {
+        match self.writer {
+            _ if chain.is_empty() => LastEnd::New,
+            LastWriter { has_closed: true, .. } => LastEnd::Closed,
+            LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
+            LastWriter { .. } => LastEnd::MachineLost,
+        }
+    }
+
+    // Which files there are.
+
+    /// The files of the log in order, those included that the log had gone on in before they were named.
+    fn chain(&self) -> Result<Vec<Link>, OpenError> {
+        let Folder { segments, foreign, .. } =
+            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
+        let mut chain = Vec::new();
+        for (named_sequence, path) in segments {
+            if let Some(link) = self.named(named_sequence, path)? {
+                chain.push(link);
+            }
+        }
+        let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
+        for path in foreign.into_iter().filter(|path| is_temporary(path)) {
+            chain.extend(self.temporary(path, first_sequence)?);
+        }
+        chain.sort_by_key(|link| link.info.header.base_sequence);
+        Ok(chain)
+    }
+
+    /// A file with the name of a segment; `None` if it was never used.
+    fn named(&self, named_sequence: u64, path: PathBuf) -> Result<Option<Link>, OpenError> {
+        if super::segment_file::is_unused(&path).map_err(|error| io_error(&path, "read", error))? {
+            move_aside(self.platform, &path)?;
+            self.sync_folder()?;
+            return Ok(None);
         }
         let segment = SegmentFile::open(&path)?;
         segment.check_name(named_sequence)?;
-        let found = end_of(segment, writer)?;
-        let merged = match &empty {
-            Some(empty) => found.end.followed_by(empty)?,
-            None => found.end,
-        };
-        if !found.is_empty() {
-            return Ok(merged);
-        }
-        clear_away(&found)?;
-        empty = Some(SegmentEnd { end: merged, ..found });
+        Ok(Some(Link { path, info: segment.info }))
     }
-    Ok(empty.map_or_else(LogEnd::default, |empty| empty.end))
+
+    /// A file that was being prepared, in use, or about to be recycled, when its writer died.
+    fn temporary(&self, path: PathBuf, first_sequence: Option<u64>) -> Result<Option<Link>, OpenError> {
+        match SegmentFile::open(&path) {
+            // Retired: the name was changed, the header not erased yet.
+            Ok(segment) if is_retired(&segment.info, first_sequence) => self.delete(&path)?,
+            Ok(segment) => return Ok(Some(Link { path, info: segment.info })),
+            Err(error) if never_began(&error, &path)? => self.delete(&path)?,
+            Err(OpenError::Header { .. }) => {
+                // Nothing in it was ever promised, but a person may want to look at it.
+                move_to_numbered(self.platform, &path, &self.folder.join("unreadable"))?;
+                self.sync_folder()?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    // Where each of them ends.
+
+    /// The ends of the files from `from` on. Cuts the chain where a loss of power has torn it.
+    fn ends(&mut self, chain: &mut Vec<Link>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
+        let mut ends = Vec::new();
+        let mut at = from;
+        while let Some(link) = chain.get(at) {
+            let next = chain.get(at + 1).map(|next| &next.info.header);
+            let segment = SegmentFile::open(&link.path)?;
+            let end = SegmentEnd::find(segment, self.writer, next.map(|next| next.base_position))?;
+            at += 1;
+            if let Some(next) = next
+                && next.base_sequence != end.sequence
+            {
+                self.check_cut(&chain[at..], &end)?;
+                self.set_aside(chain.split_off(at))?;
+            }
+            ends.push(end);
+        }
+        Ok(ends)
+    }
+
+    /// Files behind a torn one may be put aside if the power went and nothing in them was promised.
+    fn check_cut(&self, behind: &[Link], end: &SegmentEnd) -> Result<(), OpenError> {
+        let is_durable = |link: &Link| {
+            let header = &link.info.header;
+            header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
+        };
+        if end.is_doubtful && !behind.iter().any(is_durable) {
+            return Ok(());
+        }
+        let Some(next) = behind.first() else { return Ok(()) };
+        let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
+        Err(recovery(ReadError::Discontinuity { path, expected, found }))
+    }
+
+    /// From the last one to the first, so that what is left is a log at any time.
+    fn set_aside(&mut self, behind: Vec<Link>) -> Result<(), OpenError> {
+        for link in behind.into_iter().rev() {
+            let name = self.folder.join(segment_name(link.info.header.base_sequence));
+            let aside = move_to_numbered(self.platform, &link.path, &name)?;
+            self.sync_folder()?;
+            let action = RecoveryAction::SetAside(aside);
+            let header = &link.info.header;
+            self.report.segments.push(RecoveredSegment {
+                path: name,
+                action,
+                first_sequence: header.base_sequence,
+                next_sequence: header.base_sequence,
+                end_offset: FILE_HEADER_LEN as u64,
+                cut_bytes: header.write_offset.saturating_sub(FILE_HEADER_LEN as u64),
+            });
+        }
+        Ok(())
+    }
+
+    /// The position behind everything that these files, and those that were put aside, have room for.
+    fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
+        let foreign =
+            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?.foreign;
+        let aside =
+            foreign.iter().filter(|path| is_aside(path)).filter_map(|path| SegmentFile::open(path).ok());
+        let aside: Vec<_> = aside.map(|segment| segment.info).collect();
+        let all = links.iter().map(|link| &link.info).chain(&aside);
+        Ok(all.map(room_end).max().unwrap_or(0))
+    }
+
+    // What is stored of it.
+
+    /// Gives every file its name and has it say where it ends.
+    fn settle(&mut self, links: &[Link], ends: &[SegmentEnd]) -> Result<(), OpenError> {
+        let mut found = Vec::new();
+        for (link, end) in links.iter().zip(ends) {
+            let path = self.name(link)?;
+            let was_sealed_here = end.seal(self.platform, &path)?;
+            let action = match (link.is_named(), was_sealed_here) {
+                (false, _) => RecoveryAction::Adopted,
+                (true, true) => RecoveryAction::Sealed,
+                (true, false) => RecoveryAction::Kept,
+            };
+            found.push(RecoveredSegment {
+                path,
+                action,
+                first_sequence: end.info.header.base_sequence,
+                next_sequence: end.sequence,
+                end_offset: end.offset,
+                cut_bytes: end.cut_bytes(),
+            });
+        }
+        found.append(&mut self.report.segments);
+        self.report.segments = found;
+        Ok(())
+    }
+
+    fn name(&self, link: &Link) -> Result<PathBuf, OpenError> {
+        if link.is_named() {
+            return Ok(link.path.clone());
+        }
+        let path = self.folder.join(segment_name(link.info.header.base_sequence));
+        let rename = || {
+            self.platform.sync_file(&File::open(&link.path)?)?;
+            self.platform.rename_new(&link.path, &path)?;
+            self.platform.sync_folder(self.folder)
+        };
+        rename().map_err(|error| io_error(&path, "name the segment", error))?;
+        Ok(path)
+    }
+
+    /// The log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
+    fn end_of(&mut self, ends: &mut Vec<SegmentEnd>, highest_position: u64) -> Result<LogEnd, OpenError> {
+        let mut empty: Option<LogEnd> = None;
+        let is_doubtful = self.writer.is_lost() || ends.iter().any(|end| end.is_doubtful);
+        while let Some(last) = ends.pop() {
+            let mut end = LogEnd { sequence: last.sequence, position: last.position, lost_after: None };
+            if let Some(empty) = empty {
+                end = end.followed_by(empty, last.last_timestamp);
+            }
+            if last.is_empty() {
+                self.clear_away(&last)?;
+                empty = Some(end);
+                continue;
+            }
+            if is_doubtful {
+                end.position = end.position.max(highest_position);
+                end.lost_after = Some(last.last_timestamp);
+            }
+            return Ok(end);
+        }
+        // An empty segment may have been deleted already, by a recovery that went down too.
+        let mut end = empty.unwrap_or_default();
+        if is_doubtful {
+            end.position = end.position.max(highest_position);
+            end.lost_after = end.lost_after.or(Some(0));
+        }
+        Ok(end)
+    }
+
+    /// Has an empty segment give its name free.
+    fn clear_away(&mut self, empty: &SegmentEnd) -> Result<(), OpenError> {
+        let path = self.folder.join(segment_name(empty.info.header.base_sequence));
+        let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
+        // After a loss of power the header may be older than the bytes behind it.
+        let action = if was_published || empty.is_doubtful && begins_with_bytes(&path)? {
+            // Something was stored that cannot be read now: that is for a person to look at.
+            let aside = move_aside(self.platform, &path)?;
+            self.sync_folder()?;
+            RecoveryAction::SetAside(aside)
+        } else {
+            self.delete(&path)?;
+            RecoveryAction::Deleted
+        };
+        if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
+            told.action = action;
+        }
+        Ok(())
+    }
+
+    fn delete(&self, path: &Path) -> Result<(), OpenError> {
+        self.platform.remove(path).map_err(|error| io_error(path, "delete the empty file", error))?;
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> Result<(), OpenError> {
+        self.platform.sync_folder(self.folder).map_err(|error| io_error(self.folder, "sync", error))
+    }
 }
 
-/// Has an empty segment give its name free, which the next one needs.
-fn clear_away(empty: &SegmentEnd) -> Result<(), OpenError> {
-    let SegmentEnd { info, end } = empty;
-    let was_published = info.header.write_offset > FILE_HEADER_LEN as u64;
-    // After a power loss the header may be older than the bytes behind it.
-    if was_published || end.lost_after.is_some() && begins_with_bytes(&info.path)? {
-        // Something was stored that cannot be read now: that is for a person to look at.
-        return Ok(move_aside(&info.path)?);
+impl LogEnd {
+    /// This end of a segment, seen together with an empty one behind it.
+    fn followed_by(self, empty: Self, last_timestamp: u64) -> Self {
+        // A jump that no GAP record tells of: its writer died before it could store one.
+        let is_lost = empty.lost_after.is_some() || empty.position > self.position;
+        Self {
+            sequence: self.sequence,
+            position: empty.position.max(self.position),
+            lost_after: is_lost.then_some(last_timestamp),
+        }
     }
-    fs::remove_file(&info.path).map_err(|error| io_error(&info.path, "delete the empty file", error))?;
-    let folder = info.path.parent().unwrap_or(Path::new("."));
-    sync_folder(folder).map_err(|error| io_error(folder, "sync", error))
+}
+
+/// The position behind all that a segment has room for.
+fn room_end(info: &SegmentInfo) -> u64 {
+    info.header.base_position.saturating_add(info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64))
+}
+
+/// A temporary file that had a name before, which is to be recycled.
+fn is_retired(info: &SegmentInfo, first_sequence: Option<u64>) -> bool {
+    info.header.has(file_flags::CLEAN)
+        || first_sequence.is_some_and(|first| info.header.base_sequence < first)
+}
+
+/// A temporary file whose header was never stored, or not up to the magic, which comes last.
+fn never_began(error: &OpenError, path: &Path) -> Result<bool, OpenError> {
+    match error {
+        OpenError::TooShort { .. } => Ok(true),
+        OpenError::Header { source: FileHeaderError::Magic { found }, .. } => {
+            let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
+            let is_empty = has_no_header(&file).map_err(|error| io_error(path, "read", error))?;
+            Ok(is_empty || *found == [0; FILE_MAGIC.len()])
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Whether anything stands where the first record would.
@@ -116,136 +342,23 @@ fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     Ok(bytes != [0; HEADER_LEN])
 }
 
-fn end_of(segment: SegmentFile, writer: LastWriter) -> Result<SegmentEnd, OpenError> {
-    refuse_live_writer(&segment)?;
-    let info = segment.info.clone();
-    let header = &info.header;
-    let is_final = header.has(file_flags::SEALED) || header.has(file_flags::STREAM);
-    if is_final || writer.is_same_boot {
-        segment.check_length()?;
+/// Creates the folder of a log if it is missing, and has its name on stable storage.
+pub(super) fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error(folder, "open", error)),
     }
-    let end = if header.has(file_flags::STREAM) {
-        let end = info.file_bytes;
-        end_of_scan(walk(segment, end, end)?)
-    } else if header.has(file_flags::SEALED) {
-        end_of_sealed(segment, writer)?
-    } else if writer.is_same_boot {
-        let end = header.write_offset;
-        seal_at_end(walk(segment, end, end)?)?.end
-    } else {
-        let has_checksums = header.has(file_flags::CHECKSUMS);
-        let synced_offset = header.synced_offset;
-        let end = if has_checksums { info.file_bytes.max(synced_offset) } else { synced_offset };
-        after_lost_kernel(&info, seal_at_end(walk(segment, end, synced_offset)?)?)
-    };
-    Ok(SegmentEnd { info, end })
-}
-
-/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked as a file.
-fn refuse_live_writer(segment: &SegmentFile) -> Result<(), OpenError> {
-    let path = &segment.info.path;
-    match segment.file.try_lock_shared() {
-        Ok(()) => segment.file.unlock().map_err(|error| io_error(path, "unlock", error)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.clone(), pid: None }),
-        Err(TryLockError::Error(error)) => Err(io_error(path, "lock", error)),
+    let parent = folder_of(folder);
+    if !parent.exists() {
+        create_folder(platform, &parent)?;
     }
-}
-
-/// A scan that has come to its end, with the timestamp of its last record.
-struct Walked {
-    scan: FileScan,
-    last_timestamp: u64,
-}
-
-/// Reads all records up to `end`, or up to the first that is not valid at or behind `whole_below`.
-fn walk(segment: SegmentFile, end: u64, whole_below: u64) -> Result<Walked, OpenError> {
-    let mut walked = Walked { scan: FileScan::up_to(segment, end), last_timestamp: 0 };
-    loop {
-        match walked.scan.advance() {
-            Ok(true) => {
-                let event = walked.scan.found_event();
-                walked.last_timestamp = event.map_or(0, |event| event.header.timestamp);
-            }
-            Ok(false) => return Ok(walked),
-            Err(ReadError::Record { source, .. }) if source.offset >= whole_below => return Ok(walked),
-            Err(error) => return Err(recovery(error)),
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(io_error(folder, "create the folder", error));
         }
+        _ => {}
     }
-}
-
-fn end_of_scan(walked: Walked) -> LogEnd {
-    let Walked { scan, .. } = walked;
-    LogEnd { sequence: scan.next_sequence(), position: scan.position(), lost_after: None }
-}
-
-/// A sealed segment says where it ends; only its lead has to be read.
-fn end_of_sealed(segment: SegmentFile, writer: LastWriter) -> Result<LogEnd, OpenError> {
-    let info = segment.info.clone();
-    let header = &info.header;
-    let sequence = plausible_end(&info)?;
-    let mut scan = FileScan::up_to(segment, header.write_offset);
-    while scan.is_in_lead() && scan.advance().map_err(recovery)? {}
-    let end = LogEnd { sequence, position: scan.position_at(header.write_offset), lost_after: None };
-    if header.has(file_flags::CLEAN) || writer.is_same_boot || writer.has_closed {
-        return Ok(end);
-    }
-    // Sealed by a recovery that did not come to store what it found missing.
-    Ok(after_lost_kernel(&info, SealedEnd { end, last_timestamp: 0 }))
-}
-
-/// The sequence behind a sealed segment, unless its header contradicts itself.
-fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
-    let SegmentInfo { header, path, .. } = info;
-    let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
-    match header.base_sequence.checked_add(header.event_count) {
-        Some(sequence) if header.event_count <= most && (header.event_count > 0) == (most > 0) => {
-            Ok(sequence)
-        }
-        _ => {
-            let (path, offset, stored) = (path.clone(), header.write_offset, header.event_count);
-            Err(recovery(ReadError::EventCount { path, offset, stored, found: most }))
-        }
-    }
-}
-
-struct SealedEnd {
-    end: LogEnd,
-    last_timestamp: u64,
-}
-
-/// What was behind the end is not known: the log goes on behind all that the segment had room for.
-fn after_lost_kernel(info: &SegmentInfo, sealed: SealedEnd) -> LogEnd {
-    let room_bytes = info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64);
-    let position = info.header.base_position.saturating_add(room_bytes);
-    LogEnd { position, lost_after: Some(sealed.last_timestamp), ..sealed.end }
-}
-
-/// Stores into the file where its records end.
-fn seal_at_end(walked: Walked) -> Result<SealedEnd, OpenError> {
-    let Walked { scan, last_timestamp } = walked;
-    let SegmentInfo { path, header, .. } = scan.info();
-    let event_count = scan.next_sequence().wrapping_sub(header.base_sequence);
-    let flags = header.flags | file_flags::SEALED;
-    store_end(path, event_count, scan.offset(), flags)
-        .map_err(|error| io_error(path, "seal the file", error))?;
-    Ok(SealedEnd { end: end_of_scan(Walked { scan, last_timestamp }), last_timestamp })
-}
-
-/// In an order in which every state that a crash can leave is true.
-fn store_end(path: &Path, event_count: u64, write_offset: u64, flags: u32) -> io::Result<()> {
-    let file: File = OpenOptions::new().write(true).open(path)?;
-    file.sync_data()?;
-    file.write_all_at(&event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
-    file.write_all_at(&write_offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;
-    file.sync_data()?;
-    file.write_all_at(&flags.to_le_bytes(), field::FLAGS as u64)?;
-    file.sync_data()
-}
-
-fn recovery(error: ReadError) -> OpenError {
-    OpenError::Recovery(Box::new(error))
-}
-
-fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action, source }
+    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
 }

@@ -22,6 +22,8 @@ pub struct LogSummary {
     pub first_sequence: u64,
     /// Sequence behind the last record.
     pub next_sequence: u64,
+    /// How often the next segment was not ready when it was needed, so that appending had to wait.
+    pub stalls: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +49,7 @@ impl Tally {
 
     pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
         let Self { bytes, events, gaps, lost } = *self;
-        LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence }
+        LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence, stalls: 0 }
     }
 }
 

@@ -2,28 +2,33 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
 
-use super::boot::boot_id;
-use super::error::{AppendError, OpenError, SyncError};
+use super::dropped::Dropped;
+use super::error::{AppendError, CreateError, OpenError, SyncError};
+use super::helpers::Helpers;
 use super::lock::{WriterLock, WriterRecord};
-use super::log_recovery::{LastWriter, LogEnd, find_end};
+use super::log_policies::SyncPolicy;
 use super::log_tally::{LogSummary, Tally, whole_records};
 use super::log_writer_options::LogWriterOptions;
-use super::mmap::PAGE_BYTES;
 use super::position::Positions;
-use super::segment::sync_folder;
+use super::recovery_report::RecoveryReport;
+use super::segment_end::io_error;
+use super::upkeep::Upkeep;
 use super::writer::MmapWriter;
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
 /// What is written is published at once: readers see it, and it survives the death of the process. It
-/// survives the loss of power once [`sync`](Self::sync) has returned, and when the segment is full or closed.
+/// survives the loss of power once [`sync`](Self::sync) has returned, or once
+/// [`durable_position`](Self::durable_position) has passed it: see [`SyncPolicy`].
+///
+/// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
+/// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -40,42 +45,50 @@ use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYL
 /// ```
 #[derive(Debug)]
 pub struct LogWriter {
-    folder: PathBuf,
-    options: LogWriterOptions,
-    record: WriterRecord,
-    /// `None` after the roll to a next segment failed.
-    current: Option<MmapWriter>,
-    /// Of the current segment; without one, of the next.
-    base: Base,
-    positions: Positions,
-    tally: Tally,
+    pub(super) folder: PathBuf,
+    pub(super) options: LogWriterOptions,
+    pub(super) record: WriterRecord,
+    /// `None` only while the writer ends.
+    pub(super) current: Option<MmapWriter>,
+    /// Of the current segment.
+    pub(super) base: Base,
+    pub(super) positions: Positions,
+    pub(super) tally: Tally,
     /// Segments of this run that are full.
-    full_segments: u64,
-    first_sequence: u64,
-    /// A full segment could not be closed.
-    is_poisoned: bool,
-    consume_error: Option<AppendError>,
+    pub(super) full_segments: u64,
+    pub(super) first_sequence: u64,
+    /// Rolls that had to wait for the next segment.
+    pub(super) stalls: u64,
+    /// What a full disk has taken since the current segment was full.
+    pub(super) dropped: Option<Dropped>,
+    pub(super) report: RecoveryReport,
+    pub(super) consume_error: Option<AppendError>,
+    pub(super) upkeep: Arc<Upkeep>,
+    /// `None` in tests, which do the upkeep step by step, and while the writer ends.
+    pub(super) helpers: Option<Helpers>,
+    pub(super) is_closed: bool,
     /// Declared last, so dropped last: nobody else may start before the last segment is closed.
-    lock: WriterLock,
+    pub(super) lock: WriterLock,
 }
 
 /// Where a segment begins in its log.
 #[derive(Clone, Copy, Debug)]
-struct Base {
-    sequence: u64,
-    position: u64,
+pub(super) struct Base {
+    pub(super) sequence: u64,
+    pub(super) position: u64,
 }
 
 impl LogWriter {
     /// Opens the log in `folder` to add to it, and creates the folder if it is missing.
     ///
-    /// If the last writer died, its last segment is sealed where its records end. After a loss of power, or
+    /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
     /// where nobody knows, the new segment then starts with a GAP record of unknown count.
+    /// [`recovery`](Self::recovery) says what was found.
     ///
     /// # Errors
     ///
     /// [`OpenError::Locked`] while another writer is at work, [`OpenError::NotAFolder`],
-    /// [`OpenError::Recovery`] if the last segment is damaged where it has to be whole, [`OpenError::Name`],
+    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::Name`],
     /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(folder)
@@ -87,67 +100,29 @@ impl LogWriter {
         LogWriterOptions::DEFAULT
     }
 
-    pub(super) fn open_at(folder: &Path, options: LogWriterOptions) -> Result<Self, OpenError> {
-        create_folder(folder)?;
-        let (lock, previous) = WriterLock::acquire(folder)?;
-        let boot_id = boot_id().map_err(|error| open_io(folder, "read the boot id for", error))?;
-        let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let writer = LastWriter { is_same_boot, has_closed: previous.closed };
-        let pid = Some(std::process::id());
-        // Until the log has gone on, the boot id has to stay that of the writer before.
-        store(&lock, &WriterRecord { pid, ..previous })?;
-        let end = find_end(folder, writer)?;
-        let ring_identity = options.ring_identity;
-        let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false };
-        let mut log = Self::at_end(folder, options, lock, record, end)?;
-        if let Some(timestamp) = end.lost_after {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
-            log.append_gap_unlimited(timestamp, gap).map_err(Box::new)?;
-        }
-        store(&log.lock, &log.record)?;
-        Ok(log)
-    }
-
-    fn at_end(
-        folder: &Path,
-        options: LogWriterOptions,
-        lock: WriterLock,
-        record: WriterRecord,
-        end: LogEnd,
-    ) -> Result<Self, OpenError> {
-        let base = Base { sequence: end.sequence, position: end.position };
-        let current = options.create_segment(folder, base.sequence, base.position)?;
-        Ok(Self {
-            folder: folder.into(),
-            options,
-            lock,
-            record,
-            base,
-            positions: Positions::of(&current.header()),
-            current: Some(current),
-            tally: Tally::default(),
-            full_segments: 0,
-            first_sequence: base.sequence,
-            is_poisoned: false,
-            consume_error: None,
-        })
-    }
-
     /// Appends one event and publishes it, in a new segment if the current one is full.
+    ///
+    /// On a full disk it does what [`FullDisk`](super::FullDisk) says. Under [`SyncPolicy::EveryEvent`] it returns once the event
+    /// is durable.
     ///
     /// # Errors
     ///
     /// [`AppendError::Event`], [`AppendError::TooLarge`] for a segment of this size,
-    /// [`AppendError::LimitReached`], [`AppendError::Create`] or [`AppendError::Close`] if the roll to the
-    /// next segment fails, [`AppendError::Poisoned`] after a failed sync. The log is as before then.
+    /// [`AppendError::LimitReached`], [`AppendError::Create`] if there is no next segment,
+    /// [`AppendError::Poisoned`] after a failed sync. The log is as before then. [`AppendError::Close`] if the
+    /// event was written and could not be synced.
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.check_limit(header.stride())?;
-        let current = self.make_room(header.stride())?;
+        if self.drops(header.stride())? {
+            self.drop_record(header, payload);
+            return Ok(());
+        }
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
         let offset = current.write_offset();
         current.write_event(header, payload)?;
         self.note(header, payload, offset);
-        Ok(())
+        self.sync_if_every_event()
     }
 
     /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
@@ -162,15 +137,24 @@ impl LogWriter {
         self.append_gap_unlimited(timestamp, gap)
     }
 
-    fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+    pub(super) fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        let header = Gap::header(timestamp);
         if gap.log_side && !self.positions.is_in_lead() {
             self.roll()?;
         }
-        let current = self.make_room(record_len(GAP_PAYLOAD_LEN))?;
+        if self.drops(header.stride())? {
+            self.drop_record(&header, &gap.to_payload());
+            return Ok(());
+        }
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
         let offset = current.write_offset();
-        current.append_gap(timestamp, gap)?;
-        self.note(&Gap::header(timestamp), &gap.to_payload(), offset);
-        Ok(())
+        if gap.log_side {
+            current.append_lead(timestamp, gap)?
+        } else {
+            current.append_gap(timestamp, gap)?
+        }
+        self.note(&header, &gap.to_payload(), offset);
+        self.sync_if_every_event()
     }
 
     /// Appends all records of the run, over as many segments as it takes, and accepts them from it.
@@ -180,11 +164,15 @@ impl LogWriter {
     /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What
     /// was accepted before is in the log.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
-        while !run.is_done() {
-            let stride = run.peek().map_or(0, |(header, _)| header.stride());
-            self.check_limit(stride)?;
+        while let Some((header, payload)) = run.peek() {
+            self.check_limit(header.stride())?;
+            if self.drops(header.stride())? {
+                self.drop_record(&header, payload);
+                run.accept();
+                continue;
+            }
             let left_bytes = self.left_bytes();
-            let current = self.make_room(stride)?;
+            let Some(current) = &mut self.current else { return Err(self.poisoned()) };
             let (offset, records) = (current.write_offset(), run.remaining());
             let appended = append_within(current, run, left_bytes);
             let taken = records.len() - run.remaining().len();
@@ -195,45 +183,45 @@ impl LogWriter {
                 other => other?,
             }
         }
-        Ok(())
+        if !run.is_done() {
+            // What `peek` cannot read, appending refuses with the reason.
+            return self.current.as_mut().map_or(Ok(()), |current| current.append_run(run));
+        }
+        self.sync_if_every_event()
     }
 
-    /// Makes all that was written durable. Segments before the current one are already.
+    /// Makes all that was written durable.
     ///
     /// # Errors
     ///
     /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
     pub fn sync(&mut self) -> Result<(), SyncError> {
-        match &mut self.current {
-            Some(current) => current.sync(),
-            None if self.is_poisoned => Err(SyncError::Poisoned { path: self.folder.clone() }),
-            None => Ok(()),
-        }
+        self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
     }
 
-    /// Syncs and seals the current segment, and says what this run has written.
+    /// Begins a new segment if the current one holds a record and has reached the age of
+    /// [`roll_after`](LogWriterOptions::roll_after). An append does that by itself; where none comes, call this.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn roll_if_due(&mut self) -> Result<(), AppendError> {
+        let has_record = self.current.as_ref().is_some_and(|current| !current.is_empty());
+        if has_record && self.upkeep.is_roll_due() { self.roll() } else { Ok(()) }
+    }
+
+    /// Syncs and seals all segments, and says what this run has written.
     ///
     /// A last segment without any record is deleted: an idle run leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. The log is readable all the same.
+    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::UntoldLoss`] if the disk is still so full
+    /// that there is no room for the GAP record of what was dropped; the next run begins with it then. The
+    /// log is readable all the same.
     pub fn close(mut self) -> Result<LogSummary, SyncError> {
-        let next_sequence = self.next_sequence();
-        let mut segments = self.full_segments;
-        match self.current.take() {
-            Some(current) if current.is_empty() => remove_empty(&self.folder, current)?,
-            Some(current) => {
-                current.close()?;
-                segments += 1;
-            }
-            None if self.is_poisoned => return Err(SyncError::Poisoned { path: self.folder }),
-            None => {}
-        }
-        self.record.closed = true;
-        let stored = self.lock.store(&self.record);
-        stored.map_err(|error| folder_error(self.lock.path(), "store into the file", error))?;
-        Ok(self.tally.summary(segments, self.first_sequence, next_sequence))
+        self.end().map_err(|error| self.upkeep.explain(error))?;
+        Ok(self.summary())
     }
 
     /// The folder.
@@ -242,10 +230,20 @@ impl LogWriter {
         &self.folder
     }
 
-    /// The position of the next record: bytes of the whole log as they stood in its ring.
+    /// The position of the next record: bytes of the whole log as they stood in its ring. All below is
+    /// published.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.current.as_ref().map_or(self.base.position, |current| self.positions.at(current.write_offset()))
+        let current = self.current.as_ref().map(MmapWriter::write_offset);
+        let written = current.map_or(self.base.position, |offset| self.positions.at(offset));
+        written.saturating_add(self.dropped.as_ref().map_or(0, |dropped| dropped.bytes))
+    }
+
+    /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
+    /// the [`SyncPolicy`] has it.
+    #[must_use]
+    pub fn durable_position(&self) -> u64 {
+        self.upkeep.durable_position()
     }
 
     /// The sequence of the next record.
@@ -254,10 +252,44 @@ impl LogWriter {
         self.base.sequence.saturating_add(self.current.as_ref().map_or(0, MmapWriter::len))
     }
 
+    /// What opening the log has found: how the last writer ended, and what was kept and cut.
+    #[must_use]
+    pub const fn recovery(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// Why retired segments could not be deleted or recycled, once. Recording goes on meanwhile.
+    #[must_use]
+    pub fn take_retention_error(&mut self) -> Option<CreateError> {
+        self.upkeep.take_trouble()
+    }
+
     /// The sequence of the first record of this run.
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// The identity of the ring that feeds the log, 0 if none does.
+    #[must_use]
+    pub const fn ring_identity(&self) -> u64 {
+        self.record.ring_identity
+    }
+
+    /// Remembers, durably, which ring feeds the log from now on; 0 for none.
+    ///
+    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events
+    /// to it: see [`Recorder`](crate::recorder::Recorder).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Io`] if it cannot be stored.
+    pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
+        let record = WriterRecord { ring_identity, ..self.record.clone() };
+        let stored = self.lock.store(&**self.upkeep.platform(), &record);
+        stored.map_err(|error| io_error(self.lock.path(), "store into the file", error))?;
+        self.record = record;
+        Ok(())
     }
 
     /// Bytes of records that this run has written.
@@ -270,7 +302,8 @@ impl LogWriter {
     #[must_use]
     pub fn summary(&self) -> LogSummary {
         let current = u64::from(self.current.as_ref().is_some_and(|current| !current.is_empty()));
-        self.tally.summary(self.full_segments + current, self.first_sequence, self.next_sequence())
+        let (first, next) = (self.first_sequence, self.next_sequence());
+        LogSummary { stalls: self.stalls, ..self.tally.summary(self.full_segments + current, first, next) }
     }
 
     /// The error that made this writer refuse an event as an [`EventConsumer`], once.
@@ -278,39 +311,8 @@ impl LogWriter {
         self.consume_error.take()
     }
 
-    /// A segment with room for `stride` bytes: the current one, or the next.
-    #[inline]
-    fn make_room(&mut self, stride: usize) -> Result<&mut MmapWriter, AppendError> {
-        let has_room =
-            self.current.as_ref().is_some_and(|current| stride as u64 <= current.remaining_bytes());
-        if !has_room {
-            self.check_size(stride)?;
-            self.roll()?;
-        }
-        self.current.as_mut().ok_or_else(|| AppendError::Poisoned { path: self.folder.clone() })
-    }
-
-    /// Closes the current segment and begins the next one.
-    #[cold]
-    fn roll(&mut self) -> Result<(), AppendError> {
-        if self.is_poisoned {
-            return Err(AppendError::Poisoned { path: self.folder.clone() });
-        }
-        let base = Base { sequence: self.next_sequence(), position: self.position() };
-        if let Some(full) = self.current.take() {
-            self.base = base;
-            self.full_segments += 1;
-            full.close().inspect_err(|_| self.is_poisoned = true)?;
-        }
-        let next = self.options.create_segment(&self.folder, self.base.sequence, self.base.position)?;
-        self.positions = Positions::of(&next.header());
-        self.current = Some(next);
-        Ok(())
-    }
-
-    fn check_size(&self, stride: usize) -> Result<(), AppendError> {
-        let segment_bytes = self.options.segment_bytes.next_multiple_of(PAGE_BYTES);
-        let capacity_bytes = segment_bytes - FILE_HEADER_LEN as u64;
+    pub(super) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
+        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
         if stride as u64 <= capacity_bytes {
             return Ok(());
         }
@@ -332,6 +334,18 @@ impl LogWriter {
     #[inline]
     fn left_bytes(&self) -> u64 {
         self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
+    }
+
+    fn poisoned(&self) -> AppendError {
+        AppendError::Poisoned { path: self.folder.clone() }
+    }
+
+    #[inline]
+    fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
+        match self.options.sync {
+            SyncPolicy::EveryEvent => Ok(self.sync()?),
+            _ => Ok(()),
+        }
     }
 
     /// Counts a record that was written at `offset`.
@@ -399,34 +413,4 @@ fn append_within(writer: &mut MmapWriter, run: &mut Run<'_>, left_bytes: u64) ->
     let appended = writer.append_run(&mut part);
     run.accept_bytes(part.accepted_bytes(), part.accepted_events());
     appended
-}
-
-fn remove_empty(folder: &Path, empty: MmapWriter) -> Result<(), SyncError> {
-    let path = empty.path().to_owned();
-    empty.close()?;
-    fs::remove_file(&path).map_err(|error| folder_error(&path, "delete the empty file", error))?;
-    sync_folder(folder).map_err(|error| folder_error(folder, "sync", error))
-}
-
-fn create_folder(folder: &Path) -> Result<(), OpenError> {
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(OpenError::NotAFolder { path: folder.into() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(folder).map_err(|error| open_io(folder, "create the folder", error))
-        }
-        Err(error) => Err(open_io(folder, "open", error)),
-    }
-}
-
-fn store(lock: &WriterLock, record: &WriterRecord) -> Result<(), OpenError> {
-    lock.store(record).map_err(|error| open_io(lock.path(), "store into the file", error))
-}
-
-fn open_io(path: &Path, action: &'static str, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action, source }
-}
-
-fn folder_error(path: &Path, action: &'static str, source: io::Error) -> SyncError {
-    SyncError::Folder { path: path.into(), action, source }
 }

@@ -3,11 +3,17 @@
 #![forbid(unsafe_code)]
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::error::{CreateError, OpenError};
+use super::error::OpenError;
+use super::log_policies::{FullDisk, SyncPolicy};
 use super::log_writer::LogWriter;
-use super::segment::segment_name;
+use super::mmap::PAGE_BYTES;
+use super::platform::Linux;
+use super::retention::Retention;
+use super::upkeep::Rules;
 use super::writer::MmapWriter;
+use super::writer_options::MmapWriterOptions;
 use crate::event::ClockKind;
 
 const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
@@ -16,25 +22,63 @@ const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct LogWriterOptions {
     pub(super) segment_bytes: u64,
+    roll_after: Option<Duration>,
+    pub(super) sync: SyncPolicy,
+    pub(super) full_disk: FullDisk,
+    retention: Retention,
     checksums: bool,
     clock: ClockKind,
     pub(super) max_bytes: Option<u64>,
-    pub(super) ring_identity: u64,
+    pub(super) ring_identity: Option<u64>,
 }
 
 impl LogWriterOptions {
     pub(super) const DEFAULT: Self = Self {
         segment_bytes: DEFAULT_SEGMENT_BYTES,
+        roll_after: None,
+        sync: SyncPolicy::Interval(Duration::from_secs(1)),
+        full_disk: FullDisk::Stop,
+        retention: Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None },
         checksums: true,
         clock: ClockKind::UnixNanos,
         max_bytes: None,
-        ring_identity: 0,
+        ring_identity: None,
     };
 
     /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
     #[must_use]
     pub const fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// Age at which a segment with records is closed although it is not full. The default is none.
+    ///
+    /// See [`LogWriter::roll_if_due`] for logs that get no events for long.
+    #[must_use]
+    pub const fn roll_after(mut self, roll_after: Option<Duration>) -> Self {
+        self.roll_after = roll_after;
+        self
+    }
+
+    /// When what was written is made durable. The default is once a second.
+    #[must_use]
+    pub const fn sync(mut self, sync: SyncPolicy) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// What to do when there is no room for the next segment. The default is to stop.
+    #[must_use]
+    pub const fn full_disk(mut self, full_disk: FullDisk) -> Self {
+        self.full_disk = full_disk;
+        self
+    }
+
+    /// What is kept of the log. The default is everything.
+    #[must_use]
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -61,10 +105,11 @@ impl LogWriterOptions {
         self
     }
 
-    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file.
+    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file. The default
+    /// is the one that is there.
     #[must_use]
     pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
-        self.ring_identity = ring_identity;
+        self.ring_identity = Some(ring_identity);
         self
     }
 
@@ -74,20 +119,31 @@ impl LogWriterOptions {
     ///
     /// As [`LogWriter::open`].
     pub fn open(&self, folder: impl AsRef<Path>) -> Result<LogWriter, OpenError> {
-        LogWriter::open_at(folder.as_ref(), self.clone())
+        LogWriter::open_at(folder.as_ref(), self.clone(), Linux::shared(), true)
     }
 
-    /// Begins the segment of a log whose first record has this sequence and position.
-    pub(super) fn create_segment(
-        &self,
-        folder: &Path,
-        base_sequence: u64,
-        base_position: u64,
-    ) -> Result<MmapWriter, CreateError> {
-        MmapWriter::options()
-            .checksums(self.checksums)
-            .clock(self.clock)
-            .base(base_sequence, base_position)
-            .create_new(folder.join(segment_name(base_sequence)), self.segment_bytes)
+    /// How the files of the log are to be.
+    pub(super) const fn file_options(&self) -> MmapWriterOptions {
+        MmapWriter::options().checksums(self.checksums).clock(self.clock)
+    }
+
+    /// In whole pages. An invalid size stays one, and is refused when the first file is made.
+    pub(super) const fn rounded_segment_bytes(&self) -> u64 {
+        match self.segment_bytes.checked_next_multiple_of(PAGE_BYTES) {
+            Some(rounded) if self.segment_bytes >= PAGE_BYTES => rounded,
+            _ => self.segment_bytes,
+        }
+    }
+
+    /// What the upkeep goes by.
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            segment_bytes: self.rounded_segment_bytes(),
+            may_recycle: self.checksums,
+            retention: self.retention,
+            full_disk: self.full_disk,
+            sync: self.sync,
+            roll_after: self.roll_after,
+        }
     }
 }

@@ -9,10 +9,12 @@ use std::fs::File;
 use std::io;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+
+use super::platform::StoreWitness;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_has_atomic = "64")))]
 compile_error!("ringlog maps log files by 64-bit addresses and words: build it for a 64-bit Linux target");
@@ -25,14 +27,18 @@ const POPULATE_BYTES: usize = 4 << 20;
 /// A whole mapped file, at least a header long.
 struct Mapping {
     raw: MmapRaw,
+    /// Pages below this were made ready for stores, by the writer or by a helper.
+    populated_bytes: AtomicUsize,
+    /// Tests only: who is told of stores.
+    witness: Option<Arc<dyn StoreWitness>>,
 }
 
 impl Mapping {
-    fn new(raw: MmapRaw) -> io::Result<Self> {
+    fn new(raw: MmapRaw, witness: Option<Arc<dyn StoreWitness>>) -> io::Result<Self> {
         if raw.len() < FILE_HEADER_LEN {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
-        Ok(Self { raw })
+        Ok(Self { raw, populated_bytes: AtomicUsize::new(0), witness })
     }
 
     fn word64(&self, at: usize) -> &AtomicU64 {
@@ -50,6 +56,32 @@ impl Mapping {
         let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u32>();
         // SAFETY: as in `word64`, with 4 bytes and 4-alignment.
         unsafe { AtomicU32::from_ptr(word) }
+    }
+
+    /// Stores a word of the header, little-endian as all of it.
+    fn store64(&self, at: usize, value: u64, ordering: Ordering) {
+        // ORDERING: argued by each caller.
+        self.word64(at).store(value.to_le(), ordering);
+        self.tell(at, &value.to_le_bytes());
+    }
+
+    /// Tells the witness, if there is one, of a store.
+    #[inline]
+    fn tell(&self, offset: usize, bytes: &[u8]) {
+        if let Some(witness) = &self.witness {
+            witness.stored(offset as u64, bytes);
+        }
+    }
+
+    /// Makes the pages up to `end` ready for stores.
+    fn populate_to(&self, end: usize) {
+        // ORDERING: Relaxed, here and below: a hint. Populating twice, or a page too few, costs time only.
+        let from = self.populated_bytes.load(Ordering::Relaxed);
+        if from < end {
+            // Without it the pages come one fault at a time: slower, and nothing else.
+            let _ = self.raw.advise_range(Advice::PopulateWrite, from, end - from);
+            self.populated_bytes.fetch_max(end, Ordering::Relaxed);
+        }
     }
 
     /// The header's bytes, each word at some moment of its own, and the flags before all others.
@@ -85,7 +117,7 @@ pub(crate) struct ReadMap {
 impl ReadMap {
     /// Maps the whole file. Nothing counts as published before [`set_published`](Self::set_published).
     pub(crate) fn new(file: &File) -> io::Result<Self> {
-        let mapping = Mapping::new(MmapOptions::new().map_raw_read_only(file)?)?;
+        let mapping = Mapping::new(MmapOptions::new().map_raw_read_only(file)?, None)?;
         Ok(Self { mapping, published_bytes: FILE_HEADER_LEN })
     }
 
@@ -126,14 +158,14 @@ pub(crate) struct WriteMap {
     mapping: Arc<Mapping>,
     /// 64 to the length of the mapping, never less than the header's `write_offset`.
     write_offset: usize,
-    /// Pages below this were made ready.
+    /// What this writer last knew of the mapping's populated bytes.
     populated_bytes: usize,
 }
 
 impl WriteMap {
-    /// Maps a file that the caller has locked exclusively and that nobody else knows yet.
-    pub(crate) fn new(file: &File) -> io::Result<Self> {
-        let mapping = Mapping::new(MmapOptions::new().map_raw(file)?)?;
+    /// Maps a file of which the caller is the only writer, and which nobody else knows yet.
+    pub(crate) fn new(file: &File, witness: Option<Arc<dyn StoreWitness>>) -> io::Result<Self> {
+        let mapping = Mapping::new(MmapOptions::new().map_raw(file)?, witness)?;
         Ok(Self { mapping: Arc::new(mapping), write_offset: FILE_HEADER_LEN, populated_bytes: 0 })
     }
 
@@ -150,6 +182,10 @@ impl WriteMap {
         self.write_offset as u64
     }
 
+    pub(crate) fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
+        self.mapping.header_bytes()
+    }
+
     pub(crate) fn remaining_bytes(&self) -> usize {
         self.mapping.raw.len() - self.write_offset
     }
@@ -162,13 +198,22 @@ impl WriteMap {
             word.copy_from_slice(&bytes[at..at + 4]);
             // ORDERING: Relaxed; the Release of the last store covers it.
             self.mapping.word32(at).store(u32::from_le_bytes(word).to_le(), Ordering::Relaxed);
+            self.mapping.tell(at, &word);
         }
         for at in (0..field::FLAGS).step_by(8).rev() {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[at..at + 8]);
             // ORDERING: Release, PUBLISH, which the word at offset 0, the last one, needs: who sees the
             // magic sees the rest. For the others it costs nothing that matters, once per file.
-            self.mapping.word64(at).store(u64::from_le_bytes(word).to_le(), Ordering::Release);
+            self.mapping.store64(at, u64::from_le_bytes(word), Ordering::Release);
+        }
+    }
+
+    /// Makes the header all zeros, of a file that is to be used again and that nobody else has mapped.
+    pub(crate) fn erase_header(&mut self) {
+        for at in (0..FILE_HEADER_LEN).step_by(8) {
+            // ORDERING: Relaxed: nobody reads the file before `store_header` has published the next header.
+            self.mapping.store64(at, 0, Ordering::Relaxed);
         }
     }
 
@@ -181,6 +226,15 @@ impl WriteMap {
         unsafe { slice::from_raw_parts_mut(start, self.remaining_bytes()) }
     }
 
+    /// Tells a test's witness that the first `bytes` of [`unpublished`](Self::unpublished) were stored.
+    #[inline]
+    pub(crate) fn tell_unpublished(&mut self, bytes: usize) {
+        if let Some(witness) = self.mapping.witness.clone() {
+            let offset = self.write_offset();
+            witness.stored(offset, &self.unpublished()[..bytes]);
+        }
+    }
+
     /// Publishes the first `bytes` of [`unpublished`](Self::unpublished), and with them `event_count`.
     ///
     /// # Panics
@@ -190,14 +244,13 @@ impl WriteMap {
         assert!(bytes <= self.remaining_bytes());
         self.write_offset += bytes;
         // ORDERING: Relaxed: a hint until the file is sealed, and the Release below comes after it.
-        self.mapping.word64(field::EVENT_COUNT).store(event_count.to_le(), Ordering::Relaxed);
+        self.mapping.store64(field::EVENT_COUNT, event_count, Ordering::Relaxed);
         // ORDERING: Release, PUBLISH. Pairs with the fence in `Mapping::header_bytes` and the Acquire in
         // `MapHandle::write_offset`: the bytes stored above are visible to whoever sees this offset.
-        let offset = self.write_offset as u64;
-        self.mapping.word64(field::WRITE_OFFSET).store(offset.to_le(), Ordering::Release);
+        self.mapping.store64(field::WRITE_OFFSET, self.write_offset as u64, Ordering::Release);
     }
 
-    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time.
+    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a helper did.
     #[inline]
     pub(crate) fn populate_ahead(&mut self, bytes: usize) {
         let end = self.write_offset.saturating_add(bytes).min(self.mapping.raw.len());
@@ -208,11 +261,13 @@ impl WriteMap {
 
     #[cold]
     fn populate_to(&mut self, end: usize) {
-        let to = end.max(self.populated_bytes.saturating_add(POPULATE_BYTES)).min(self.mapping.raw.len());
-        let len = to - self.populated_bytes;
-        // Without it the pages come one fault at a time: slower, and nothing else.
-        let _ = self.mapping.raw.advise_range(Advice::PopulateWrite, self.populated_bytes, len);
-        self.populated_bytes = to;
+        // ORDERING: Relaxed: see `Mapping::populate_to`.
+        self.populated_bytes = self.mapping.populated_bytes.load(Ordering::Relaxed);
+        if end > self.populated_bytes {
+            let ahead = self.populated_bytes.saturating_add(POPULATE_BYTES);
+            self.populated_bytes = end.max(ahead).min(self.mapping.raw.len());
+            self.mapping.populate_to(self.populated_bytes);
+        }
     }
 }
 
@@ -230,10 +285,32 @@ impl MapHandle {
         u64::from_le(self.mapping.word64(field::WRITE_OFFSET).load(Ordering::Acquire))
     }
 
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.mapping.raw.len() as u64
+    }
+
+    /// Which file this is, for a test's platform.
+    #[cfg(test)]
+    pub(crate) fn witness(&self) -> Option<&Arc<dyn StoreWitness>> {
+        self.mapping.witness.as_ref()
+    }
+
+    /// Makes the pages up to `window_bytes` ahead of the writer ready for its stores, once it has come into
+    /// the second half of those that are.
+    pub(crate) fn populate_window(&self, window_bytes: usize) {
+        let written = usize::try_from(self.write_offset()).unwrap_or(usize::MAX);
+        let len = self.mapping.raw.len();
+        // ORDERING: Relaxed: see `Mapping::populate_to`.
+        let populated = self.mapping.populated_bytes.load(Ordering::Relaxed);
+        if populated < written.saturating_add(window_bytes / 2).min(len) {
+            self.mapping.populate_to(written.saturating_add(window_bytes).min(len));
+        }
+    }
+
     /// Raises the durable watermark. Only after the sync of all below it has returned.
     pub(crate) fn store_synced_offset(&self, offset: u64) {
         // ORDERING: Release: the sync happened before. Readers of the watermark need no more than that.
-        self.mapping.word64(field::SYNCED_OFFSET).store(offset.to_le(), Ordering::Release);
+        self.mapping.store64(field::SYNCED_OFFSET, offset, Ordering::Release);
     }
 
     /// Sets SEALED, CLEAN or both, which nothing clears again.
@@ -241,7 +318,8 @@ impl MapHandle {
         let mutable = flags & (file_flags::SEALED | file_flags::CLEAN);
         // ORDERING: Release, SEAL. Pairs with the fence in `Mapping::header_bytes`: the final offset and
         // count are visible to whoever sees SEALED.
-        self.mapping.word32(field::FLAGS).fetch_or(mutable.to_le(), Ordering::Release);
+        let before = self.mapping.word32(field::FLAGS).fetch_or(mutable.to_le(), Ordering::Release);
+        self.mapping.tell(field::FLAGS, &(u32::from_le(before) | mutable).to_le_bytes());
     }
 
     /// Writes the pages that hold these bytes to stable storage and waits for it.

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -76,9 +75,11 @@ pub(super) fn base_sequence_of(name: &OsStr) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Has the names in a folder on stable storage, so that a synced file can be found after a power loss.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Whether a file is a segment that was moved aside: a segment's name, a dot and a number.
+pub(super) fn is_aside(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.')).is_some_and(
+        |(segment, number)| base_sequence_of(OsStr::new(segment)).is_some() && number.parse::<u32>().is_ok(),
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ringlog_nostd::{
     Checksums, EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run,
@@ -12,8 +13,9 @@ use ringlog_nostd::{
 };
 
 use super::create::Draft;
-use super::durable::Durable;
+use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
+use super::platform::Platform;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError, crc32c_hardware};
 
@@ -47,6 +49,17 @@ pub struct MmapWriter {
     salt: u32,
     checksums: bool,
     finished: bool,
+}
+
+/// What a file that becomes a log is to be known by.
+pub(crate) struct Birth {
+    pub(crate) platform: Arc<dyn Platform>,
+    /// Its final name.
+    pub(crate) path: PathBuf,
+    /// The name that it has until [`Durable::give_name`], if another one.
+    pub(crate) temporary: Option<PathBuf>,
+    /// Set by a failed sync of this file, or of any other of its log.
+    pub(crate) poisoned: Arc<AtomicBool>,
 }
 
 /// What [`MmapWriter::close`] leaves behind.
@@ -91,10 +104,12 @@ impl MmapWriter {
     }
 
     /// Turns an allocated file into a log by storing its header into the mapping: no system call.
-    pub(crate) fn start(draft: Draft, header: &FileHeader, path: PathBuf) -> Self {
+    pub(crate) fn start(draft: Draft, header: &FileHeader, birth: Birth) -> Self {
         let Draft { file, mut map } = draft;
         map.store_header(header);
-        let durable = Durable::new(map.handle(), file, path);
+        let Birth { platform, path, temporary, poisoned } = birth;
+        let parts = DurableParts { platform, map: map.handle(), file, path, temporary, poisoned };
+        let durable = Durable::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {
             map,
@@ -135,6 +150,12 @@ impl MmapWriter {
         self.append(&Gap::header(timestamp), &gap.to_payload())
     }
 
+    /// Appends a GAP record to the lead, which takes no position.
+    pub(crate) fn append_lead(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        self.durable.add_lead(Gap::header(timestamp).stride() as u64);
+        self.append_gap(timestamp, gap)
+    }
+
     /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
     ///
     /// # Errors
@@ -148,7 +169,9 @@ impl MmapWriter {
         let take_bytes = fitting_bytes(bytes, self.map.remaining_bytes());
         self.map.populate_ahead(take_bytes);
         self.map.unpublished()[..take_bytes].copy_from_slice(&bytes[..take_bytes]);
+        self.map.tell_unpublished(take_bytes);
         let (done_bytes, done_events, damage) = self.seal_records(take_bytes);
+        self.map.tell_unpublished(take_bytes);
         if done_events > 0 {
             self.publish(done_bytes, done_events);
             run.accept_bytes(done_bytes, done_events);
@@ -186,6 +209,11 @@ impl MmapWriter {
     pub(crate) fn into_durable(mut self) -> Arc<Durable> {
         self.finished = true;
         Arc::clone(&self.durable)
+    }
+
+    /// The part that helpers share.
+    pub(crate) const fn durable(&self) -> &Arc<Durable> {
+        &self.durable
     }
 
     /// The file.
@@ -252,10 +280,9 @@ impl MmapWriter {
         let record = self.map.unpublished();
         let written = encode(record, header, payload);
         let sealed = if self.checksums { seal(record, place, crc32c_hardware) } else { written };
-        match sealed {
-            Some(stride) => self.publish(stride, 1),
-            None => return Err(length_mismatch(header, payload)),
-        }
+        let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
+        self.map.tell_unpublished(stride);
+        self.publish(stride, 1);
         Ok(())
     }
 

@@ -2,11 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringlog_nostd::{ClockKind, FileHeader};
 
 use super::create::{Existing, Place, io_error, rounded_capacity};
+use super::platform::Linux;
+use super::writer::Birth;
 use super::{CreateError, MmapWriter};
 
 /// How an [`MmapWriter`] is to write: see [`MmapWriter::options`].
@@ -72,22 +75,32 @@ impl MmapWriterOptions {
         rounded_capacity(path, capacity_bytes)?;
         let mut place = Place::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;
-        let writer = MmapWriter::start(draft, &self.header(), path.into());
+        let (platform, poisoned) = (Linux::shared(), Arc::default());
+        let birth = Birth { platform, path: path.into(), temporary: None, poisoned };
+        let writer = MmapWriter::start(draft, &self.header(None), birth);
         writer.sync_new().map_err(|source| io_error(path, "sync the new file", source))?;
         place.publish(existing).map(|()| writer)
     }
 
     /// The header of a file that is started now with these options.
-    pub(crate) fn header(&self) -> FileHeader {
-        let mut header = FileHeader::new(unix_nanos(), self.clock, self.checksums);
-        header.base_sequence = self.base_sequence;
-        header.base_position = self.base_position;
-        header
+    ///
+    /// A file that held a log before gets another salt, so that what is left of that never passes.
+    pub(crate) fn header(&self, former_salt: Option<u32>) -> FileHeader {
+        let mut created_at = unix_nanos();
+        loop {
+            let mut header = FileHeader::new(created_at, self.clock, self.checksums);
+            header.base_sequence = self.base_sequence;
+            header.base_position = self.base_position;
+            if former_salt != Some(header.salt()) {
+                return header;
+            }
+            created_at = created_at.wrapping_add(1);
+        }
     }
 }
 
 /// Nanoseconds since 1970, negative before.
-fn unix_nanos() -> i64 {
+pub(crate) fn unix_nanos() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),

@@ -58,7 +58,7 @@ fn command_lines_that_say_too_little_are_usage_errors() {
         refused(words, 2, "Usage");
     }
     refused(&["serve", "--rate", "0"], 2, "--rate");
-    refused(&["serve", "--ring", "1KiB"], 2, "--ring");
+    refused(&["serve", "--ring-size", "1KiB"], 2, "--ring-size");
     refused(&["cat", "x", "--since", "soon"], 2, "--since");
 }
 

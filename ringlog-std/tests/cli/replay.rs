@@ -173,3 +173,30 @@ fn a_shared_ring_that_is_not_there_is_an_error() {
     assert_ne!(output.status.code(), Some(0));
     assert!(stderr_of(&output).contains("missing"), "{}", stderr_of(&output));
 }
+
+#[test]
+fn a_shared_ring_brings_the_events_into_another_programs_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &(0..500).collect::<Vec<_>>());
+    let (ring, copy) = (folder.path().join("events.ring"), folder.path().join("copy"));
+    let mut recorder = Command::new(RINGLOG)
+        .args(["serve", "--ring", word(&ring), "--log", word(&copy)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let to = format!("ring:{}", ring.display());
+    // The ring may not be there yet.
+    while ringlog(&["replay", word(&log), "--speed", "max", "--to", &to]).status.code() != Some(0) {
+        assert!(Instant::now() < deadline, "the ring does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    while LogReader::open(&copy).map_or(0, |copy| copy.len()) < 500 {
+        assert!(Instant::now() < deadline, "the events do not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    recorder.kill().unwrap();
+    recorder.wait().unwrap();
+    assert_eq!(records_of(&copy), records_of(&log));
+}

@@ -44,7 +44,9 @@ fn the_temporary_log_is_deleted() {
 
 #[test]
 fn wrong_arguments_are_usage_errors() {
-    for words in [&["--seconds", "0"][..], &["--seconds", "-1"], &["--payload", "70000"], &["--ring", "1B"]] {
+    for words in
+        [&["--seconds", "0"][..], &["--seconds", "-1"], &["--payload", "70000"], &["--ring-size", "1B"]]
+    {
         assert_code(&stress(words), 2);
     }
 }

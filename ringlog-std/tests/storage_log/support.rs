@@ -116,3 +116,12 @@ pub(crate) fn refusal(folder: &Path) -> (OpenError, String) {
     let text = error.to_string();
     (error, text)
 }
+
+/// Waits for something that happens on another thread, but not for ever.
+pub(crate) fn wait_until(mut happened: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !happened() {
+        assert!(std::time::Instant::now() < end, "waited in vain");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}

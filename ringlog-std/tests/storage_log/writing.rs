@@ -4,7 +4,7 @@ use ringlog::event::{EventHeader, Gap, GapReason, HEADER_LEN, Run, record_len};
 use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter};
 use ringlog_nostd::{EventConsumer, encode};
 
-use super::support::{assert_holds, assert_is, event, read, segments, write};
+use super::support::{assert_holds, assert_is, event, read, segments, wait_until, write};
 
 fn records(numbers: std::ops::Range<u64>) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -217,6 +217,8 @@ fn a_log_can_be_read_while_it_is_written() {
     assert!(LogReader::open(folder.path()).unwrap().is_empty());
     for number in 0..60 {
         write(&mut writer, number..number + 1);
+        // A new segment gets its name on another thread.
+        wait_until(|| LogReader::open(folder.path()).unwrap().next_sequence() == number + 1);
         assert_holds(folder.path(), 0..number + 1);
     }
     drop(writer);

@@ -1,8 +1,8 @@
 //! Cursors beside followers: at least once, whatever happens in between.
 
-use ringlog::storage::{Cursor, CursorError, LogFollower, LogReader, cursors_of};
+use ringlog::storage::{Cursor, CursorError, LogFollower, LogReader, LogWriter, Retention, cursors_of};
 
-use super::support::{Random, assert_is, log_of, segments};
+use super::support::{Random, assert_follows, assert_is, log_of, segments, write};
 
 #[test]
 fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
@@ -67,4 +67,32 @@ fn a_deleted_cursor_starts_again_and_a_missing_folder_is_an_error() {
     assert_eq!(Cursor::open(folder.path(), "a").unwrap().position(), 0);
     let missing = folder.path().join("missing");
     assert!(matches!(Cursor::open(missing, "a"), Err(CursorError::Io { .. })));
+}
+
+#[test]
+fn retention_spares_what_a_cursor_still_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = Retention { max_segments: Some(3), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(few);
+    let mut cursor = Cursor::open(folder.path(), "slow").unwrap();
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 0..600);
+    writer.close().unwrap();
+    assert_eq!(LogReader::open(folder.path()).unwrap().first_sequence(), 0);
+
+    cursor.advance(300).unwrap();
+    cursor.commit().unwrap();
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 600..1200);
+    writer.close().unwrap();
+    let first = LogReader::open(folder.path()).unwrap().first_sequence();
+    assert!((1..=300).contains(&first), "{first}");
+    let mut follower = LogFollower::open_at(folder.path(), cursor.position()).unwrap();
+    assert_follows(&mut follower, 300..1200);
+
+    std::fs::remove_file(cursor.path()).unwrap();
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 1200..1800);
+    writer.close().unwrap();
+    assert!(LogReader::open(folder.path()).unwrap().first_sequence() > 1000);
 }

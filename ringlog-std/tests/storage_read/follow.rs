@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogFollower, LogReader, MmapWriter, OpenError, ReadError};
 
-use super::support::{PATIENCE, assert_follows, assert_is, log_of, segments, write, writer};
+use super::support::{
+    PATIENCE, assert_follows, assert_is, log_of, segments, wait_until_visible, write, writer,
+};
 
 #[test]
 fn followers_see_every_event_across_the_rolls_of_a_live_writer() {
@@ -106,6 +108,7 @@ fn a_reader_of_a_log_is_followed_by_a_follower() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = writer(folder.path());
     write(&mut writer, 0..150);
+    wait_until_visible(folder.path(), 150);
     let reader = LogReader::open(folder.path()).unwrap();
     assert_eq!(reader.events().map(Result::unwrap).count(), 150);
     let mut follower = reader.follow().unwrap();

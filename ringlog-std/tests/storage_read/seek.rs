@@ -9,7 +9,7 @@ use ringlog::storage::{
     Filter, LogIndex, LogReader, LogScan, LogWriter, MmapReader, ReadError, SeekStatistics,
 };
 
-use super::support::{Random, segments};
+use super::support::{Random, segments, wait_until_visible};
 
 /// What a record is known by here: sequence, timestamp, type.
 type Known = (u64, u64, u8);
@@ -40,6 +40,7 @@ fn random_log(folder: &Path, random: &mut Random, events: u64, segment_bytes: u6
     if random.below(2) == 0 {
         writer.close().unwrap();
     } else {
+        wait_until_visible(folder, events);
         std::mem::forget(writer);
     }
     all

@@ -1,7 +1,7 @@
 //! Events that are known by their number, and logs made of them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringlog::event::{Event, EventHeader};
 use ringlog::storage::{LogFollower, LogReader, LogWriter, ReadError};
@@ -32,6 +32,16 @@ pub(crate) fn log_of(folder: &Path, numbers: std::ops::Range<u64>) {
     let mut writer = writer(folder);
     write(&mut writer, numbers);
     writer.close().unwrap();
+}
+
+/// Waits until readers see all that was written: a segment gets its name some time after the roll.
+#[track_caller]
+pub(crate) fn wait_until_visible(folder: &Path, next_sequence: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    while LogReader::open(folder).map_or(0, |reader| reader.next_sequence()) < next_sequence {
+        assert!(Instant::now() < deadline, "record {next_sequence} is not seen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// This record is the event of this number, byte for byte.

@@ -1,4 +1,4 @@
-//! `ringlog serve`: records events from a feed.
+//! `ringlog serve`: records events from a feed or a shared ring.
 
 use crate::cli::args::ServeArgs;
 use crate::cli::config::ServeConfig;
@@ -7,32 +7,49 @@ use crate::cli::feed::{DemoFeed, Feed, LineFeed, UdpFeed};
 use crate::cli::pace::Pace;
 use crate::cli::print::{print, print_json, tell};
 use crate::cli::pump::Limits;
-use crate::cli::session::{Plan, record};
+use crate::cli::ring_service::RingService;
+use crate::cli::session::{Plan, Session, record};
 use crate::cli::signals::Stop;
 use crate::cli::status::Status;
 use crate::cli::text::{size, unix_now};
 use crate::cli::values::FeedSpec;
+use std::path::Path;
 
 /// Records until the feed ends, a limit is reached or somebody asks it to stop.
 pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     let config = ServeConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let mut feed = open_feed(&config)?;
-    introduce(&config);
-    let session = record(Plan {
-        feed: &mut *feed,
-        pace: Pace::new(config.rate),
-        limits: Limits { duration: config.duration, max_bytes: config.max_bytes, stop },
-        log: config.log,
-        ring_bytes: config.ring_bytes,
-        status: Status::new(config.is_terminal, None),
-    })?;
+    let limits = Limits { duration: config.duration, max_bytes: config.max_bytes, stop };
+    let session = match &config.ring {
+        Some(ring) => drain(&config, ring, &limits)?,
+        None => feed(&config, limits)?,
+    };
     if config.json {
         print_json(&session)?;
     } else {
         print(&session.words("recorded"))?;
     }
     session.outcome()
+}
+
+fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
+    let mut feed = open_feed(config)?;
+    introduce(config);
+    record(Plan {
+        feed: &mut *feed,
+        pace: Pace::new(config.rate),
+        limits,
+        log: config.log.clone(),
+        ring_bytes: config.ring_bytes,
+        status: Status::new(config.is_terminal, None),
+    })
+}
+
+fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
+    let service = RingService::start(ring, &config.log, config.ring_bytes)?;
+    tell(&format!("recording ring {} to {}", ring.display(), config.log.display()));
+    tell("stops at Ctrl-C; what is published later stays in the ring for the next run");
+    service.run(limits, Status::new(config.is_terminal, None))
 }
 
 fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {

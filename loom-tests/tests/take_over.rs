@@ -1,0 +1,138 @@
+//! Does a role outlive its owner: is what a dead one left half-done void, and what it published there, once?
+//!
+//! Races: the stores of the dead owner and those of the next one with everything the other side does
+//! meanwhile. The hand-over is a join; between processes it is the role's lock, which the kernel lets go.
+#![cfg(ringlog_loom)]
+
+use loom::thread;
+use loom_tests::{
+    ModelConsumer, Seen, check, read_id, ring_and_memory, spin, take_over_consumer, take_over_producer, write,
+};
+use ringlog_nostd::{Gap, WriteError};
+use std::mem::forget;
+
+fn drain_ids(consumer: &mut ModelConsumer, limit: usize, ids: &mut Vec<u64>) {
+    consumer.drain(limit, |header, payload| ids.push(read_id(header, payload))).unwrap();
+}
+
+#[test]
+fn a_claim_of_a_dead_producer_is_void_and_the_next_one_goes_on() {
+    static BETWEEN: Seen = Seen::new();
+    check("take-over, claim", 4, || {
+        let (mut first, mut consumer, memory) = ring_and_memory(64, 16, 40);
+        let writers = thread::spawn(move || {
+            let dying = thread::spawn(move || {
+                write(0, 8, |header, payload| first.write_event(header, payload)).unwrap();
+                if let Ok(mut claim) = first.claim(16) {
+                    claim.payload_mut().fill(0xEE);
+                }
+                forget(first);
+            });
+            dying.join().unwrap();
+            let mut second = take_over_producer(&memory);
+            write(1, 16, |header, payload| second.write_event(header, payload)) == Ok(())
+        });
+        let mut ids = Vec::new();
+        drain_ids(&mut consumer, 1, &mut ids);
+        BETWEEN.note_if(!ids.is_empty());
+        let wrote = writers.join().unwrap();
+        drain_ids(&mut consumer, usize::MAX, &mut ids);
+        assert_eq!(ids, [0, 1][..1 + usize::from(wrote)]);
+        assert!(consumer.is_closed(), "the second one closed, and took back nothing of the first");
+    });
+    BETWEEN.expect("an event that was read before the second producer wrote");
+}
+
+/// Counts what was told, in whichever way.
+#[derive(Default)]
+struct Ledger {
+    next_id: u64,
+    gaps: u32,
+}
+
+impl Ledger {
+    fn drain(&mut self, consumer: &mut ModelConsumer) {
+        let each = |header: &ringlog_nostd::EventHeader, payload: &[u8]| {
+            if let Some(gap) = Gap::from_event(header, payload) {
+                assert_eq!((header.timestamp, gap.count), (2, 1), "told twice or at the wrong place");
+                self.next_id += gap.count;
+                self.gaps += 1;
+            } else {
+                assert_eq!(read_id(header, payload), self.next_id);
+                self.next_id += 1;
+            }
+        };
+        consumer.drain(usize::MAX, each).unwrap();
+    }
+}
+
+/// Two events fill the ring, a third is lost; its producer dies behind so many stores of the GAP record that
+/// tells of it, the next one tells whatever was not told.
+fn check_gap(stores: usize) {
+    let seen = std::sync::Arc::new([const { Seen::new() }; 2]);
+    let noted = std::sync::Arc::clone(&seen);
+    check(&format!("take-over, GAP, {stores} stores"), 3, move || {
+        let (first, mut consumer, memory) = ring_and_memory(64, 16, 0);
+        let mut first = first.lossy();
+        for id in 0..3 {
+            write(id, 16, |header, payload| first.write_event(header, payload)).unwrap();
+        }
+        let first = first.into_inner();
+        let noted_there = std::sync::Arc::clone(&noted);
+        let writer = thread::spawn(move || {
+            let had_room = first.model_die_in_gap(stores);
+            noted_there[usize::from(had_room)].note();
+            let mut second = take_over_producer(&memory).lossy();
+            assert_eq!(second.pending_loss().is_none(), had_room && stores > 1);
+            second.flush().unwrap();
+        });
+        let mut ledger = Ledger::default();
+        ledger.drain(&mut consumer);
+        writer.join().unwrap();
+        ledger.drain(&mut consumer);
+        let pending = consumer.pending_loss();
+        assert_eq!(u32::from(pending.is_some()) + ledger.gaps, 1, "told once, or still to be told");
+        assert_eq!(ledger.next_id + pending.map_or(0, |loss| loss.count), 3);
+    });
+    seen[0].expect("a ring without room for the GAP record");
+    seen[1].expect("a ring with room for the GAP record");
+}
+
+#[test]
+fn a_gap_record_that_its_producer_died_over_is_told_once() {
+    (0..=4).for_each(check_gap);
+}
+
+#[test]
+fn what_a_dead_consumer_had_lent_is_not_written_over_before_the_next_one_releases_it() {
+    static FULL: Seen = Seen::new();
+    check("take-over, lend", 4, || {
+        let (mut producer, mut first, memory) = ring_and_memory(64, 16, 48);
+        write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        write(1, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        let readers = thread::spawn(move || {
+            let dying = thread::spawn(move || {
+                first.read_event().map(|(header, payload)| read_id(&header, payload)).unwrap();
+                forget(first);
+            });
+            dying.join().unwrap();
+            let mut second = take_over_consumer(&memory);
+            let end = second.position().wrapping_add(32);
+            // The log had it, so it is not read again.
+            assert_eq!(second.skip_to(end), Ok(1));
+            let mut ids = Vec::new();
+            spin(|| {
+                drain_ids(&mut second, usize::MAX, &mut ids);
+                (ids.len() == 2).then_some(())
+            });
+            ids
+        });
+        spin(|| {
+            let written = write(2, 16, |header, payload| producer.write_event(header, payload));
+            FULL.note_if(written == Err(WriteError::Full));
+            written.ok()
+        });
+        assert_eq!(readers.join().unwrap(), [1, 2]);
+    });
+    FULL.expect("a full ring");
+}

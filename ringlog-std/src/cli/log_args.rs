@@ -1,0 +1,96 @@
+//! The options that say how a log is written.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values;
+use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
+
+/// How a log is written, kept and synced.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LogArgs {
+    /// Size of the log's files [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) segment_size: Option<u64>,
+    /// Begin a new file after this time, although the old one is not full
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) roll_after: Option<Duration>,
+    /// never, every-event, so long after the last sync (1s), or whenever so much is not synced (16MiB)
+    /// [default: 1s]
+    #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
+    pub(crate) sync: Option<SyncPolicy>,
+    /// Delete or recycle the oldest files when the log takes more than this
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) keep_bytes: Option<u64>,
+    /// Delete or recycle files whose newest event was written so long ago
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) keep_for: Option<Duration>,
+    /// Delete or recycle the oldest files when there are more than this
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_files: Option<u64>,
+    /// How much the log may take for the sake of cursors that still need it [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) cursor_bytes: Option<u64>,
+    /// What to do on a full disk: stop, drop (and say so in the log), or recycle the oldest file [default: stop]
+    #[arg(long, value_name = "WHAT", value_parser = full_disk)]
+    pub(crate) full_disk: Option<FullDisk>,
+}
+
+impl LogArgs {
+    /// The options of the writer.
+    pub(crate) fn options(&self) -> LogWriterOptions {
+        let retention = Retention {
+            max_bytes: self.keep_bytes,
+            max_age: self.keep_for,
+            max_segments: self.keep_files,
+            cursor_bytes: self.cursor_bytes,
+        };
+        let mut options = LogWriter::options().roll_after(self.roll_after).retention(retention);
+        if let Some(segment_size) = self.segment_size {
+            options = options.segment_bytes(segment_size);
+        }
+        options.sync(self.sync.unwrap_or_default()).full_disk(self.full_disk.unwrap_or_default())
+    }
+}
+
+fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
+    match text {
+        "never" => Ok(SyncPolicy::Never),
+        "every-event" => Ok(SyncPolicy::EveryEvent),
+        _ => match (values::duration(text), values::size(text)) {
+            // A bare number would be either.
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err("give a unit, as in 1s or 16MiB".into())
+            }
+            (Ok(interval), _) => Ok(SyncPolicy::Interval(interval)),
+            (_, Ok(bytes)) => Ok(SyncPolicy::EveryBytes(bytes)),
+            _ => Err("expected never, every-event, a duration such as 1s or a size such as 16MiB".into()),
+        },
+    }
+}
+
+fn full_disk(text: &str) -> Result<FullDisk, String> {
+    match text {
+        "stop" => Ok(FullDisk::Stop),
+        "drop" => Ok(FullDisk::DropWithGap),
+        "recycle" => Ok(FullDisk::RecycleOldest),
+        _ => Err("expected stop, drop or recycle".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sync_policies_by_name_time_and_size() {
+        assert_eq!(sync_policy("never"), Ok(SyncPolicy::Never));
+        assert_eq!(sync_policy("every-event"), Ok(SyncPolicy::EveryEvent));
+        assert_eq!(sync_policy("250ms"), Ok(SyncPolicy::Interval(Duration::from_millis(250))));
+        assert_eq!(sync_policy("16MiB"), Ok(SyncPolicy::EveryBytes(16 << 20)));
+        for bad in ["", "5", "often", "0s", "-1s"] {
+            assert!(sync_policy(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! How a recorder is to be, and starting it.
+#![forbid(unsafe_code)]
+
+use super::work::{Shared, Work};
+use super::{Recorder, RecorderError, resume};
+use crate::consumer::EventConsumer;
+use crate::ring::{Idle, Producer, SharedRing, SpscRingBuffer};
+use crate::storage::{LogWriter, LogWriterOptions};
+use ringlog_nostd::{Consumer, RingOptions};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a [`Recorder`] is to be.
+pub struct RecorderBuilder {
+    ring: RingOptions,
+    idle: Idle,
+    log: LogWriterOptions,
+    ends_with_producer: bool,
+    consumers: Vec<Box<dyn EventConsumer + Send>>,
+}
+
+impl RecorderBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            ring: RingOptions { capacity: Some(4 << 20), ..RingOptions::default() },
+            idle: Idle::default(),
+            log: LogWriter::options(),
+            ends_with_producer: false,
+            consumers: Vec::new(),
+        }
+    }
+
+    /// Capacity of the ring in bytes, a power of two.
+    #[must_use]
+    pub fn ring_bytes(mut self, bytes: usize) -> Self {
+        self.ring.capacity = Some(bytes);
+        self
+    }
+
+    /// The longest payload in bytes.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.ring.max_payload = Some(bytes);
+        self
+    }
+
+    /// What the recorder's thread does while the ring is empty.
+    #[must_use]
+    pub fn idle(mut self, idle: Idle) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// How the log is to be.
+    #[must_use]
+    pub fn log(mut self, options: LogWriterOptions) -> Self {
+        self.log = options;
+        self
+    }
+
+    /// Adds a consumer beside the log. It holds nothing up.
+    #[must_use]
+    pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
+        self.consumers.push(Box::new(consumer));
+        self
+    }
+
+    /// A recorder of a shared ring ends when the producer closes. It goes on for the next one otherwise.
+    #[must_use]
+    pub fn end_with_producer(mut self) -> Self {
+        self.ends_with_producer = true;
+        self
+    }
+
+    /// Opens the log in the folder `log` and starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recorder::start`].
+    pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
+        let mut writer = self.log.open(log)?;
+        if writer.ring_identity() != 0 {
+            // No shared ring can go on behind what this one adds.
+            writer.set_ring_identity(0)?;
+        }
+        // The log's position is a ring's, too: a multiple of 8, and as wide.
+        self.ring.start = writer.position() as usize;
+        let (producer, source) = SpscRingBuffer::with_options(&self.ring)?.split();
+        self.ends_with_producer = true;
+        Ok((producer, self.spawn(source, None, writer)?))
+    }
+
+    /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it,
+    /// until [`Recorder::stop`].
+    ///
+    /// A ring that is missing is made, in the sizes given here. Where this process, or the one before it, or
+    /// the producer was killed at any moment, each event that the ring had published gets into the log
+    /// exactly once and in order: the ring gets an event's space back once the log has published it, and
+    /// where the log ends says what need not be read again. Consumers [beside the log](Self::consumer) get
+    /// such events at least once.
+    ///
+    /// One ring feeds one log. If the machine was started anew, or the ring of a log is missing, the recorder
+    /// begins with a new ring, and a GAP record of unknown count.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+    ///
+    /// let recorder = Recorder::builder().start_shared(&ring, &log)?;
+    ///
+    /// // In another process:
+    /// let mut producer = SharedRing::open(&ring)?.claim_producer()?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    ///
+    /// assert_eq!(recorder.stop()?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Resume`] if the ring cannot be had, is another log's, or is not where the log ends;
+    /// else as [`Recorder::start`].
+    pub fn start_shared(
+        self,
+        ring: impl AsRef<Path>,
+        log: impl AsRef<Path>,
+    ) -> Result<Recorder, RecorderError> {
+        let mut writer = self.log.open(log)?;
+        match resume::resume(ring.as_ref(), &self.ring, &mut writer) {
+            Ok((ring, source)) => self.spawn(source, Some(ring), writer),
+            Err(error) => {
+                // The log is as it was; why the ring cannot feed it is the error to tell.
+                let _ = writer.close();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn spawn<K: Send + 'static>(
+        self,
+        source: Consumer<'static, K>,
+        ring: Option<SharedRing>,
+        writer: LogWriter,
+    ) -> Result<Recorder, RecorderError> {
+        let shared = Arc::new(Shared::default());
+        let Self { idle, ends_with_producer, consumers, .. } = self;
+        let work = Work { source, ring, idle, ends_with_producer, consumers, shared: Arc::clone(&shared) };
+        let thread = std::thread::Builder::new()
+            .name("ringlog-recorder".to_owned())
+            .spawn(move || work.run(writer))
+            .map_err(RecorderError::Thread)?;
+        Ok(Recorder { thread, shared })
+    }
+}
+
+impl std::fmt::Debug for RecorderBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecorderBuilder")
+            .field("ring", &self.ring)
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
+}

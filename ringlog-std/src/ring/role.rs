@@ -1,0 +1,159 @@
+//! Who may write into a shared ring, and who may read from it.
+//!
+//! A role is a lock on a file beside the ring. The lock is the kernel's and ends with the process that holds
+//! it, however that ends; there is no time-out to guess. What the file says is for messages only.
+#![forbid(unsafe_code)]
+
+use super::shared_error::SharedRingError;
+use crate::storage::open_regular;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Longer than any text that is stored, and all of a strange file that is looked at.
+const TEXT_BYTES: usize = 64;
+const PREFIX: &str = "pid: ";
+/// How long an owner may take from the lock to its process id.
+const NAME_PATIENCE: Duration = Duration::from_millis(20);
+
+/// One of the two sides of a ring.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// Writes events.
+    Producer,
+    /// Reads them and gives their space back.
+    Consumer,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        })
+    }
+}
+
+/// A role in one ring, held until this is dropped.
+#[derive(Debug)]
+pub struct RoleLock {
+    /// Its lock is the role.
+    file: File,
+    role: Role,
+}
+
+impl Drop for RoleLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that another thread is starting at this moment: until that has
+        // become its own program, it has a copy of the open file.
+        let _ = self.file.unlock();
+    }
+}
+
+impl RoleLock {
+    /// Takes the role in the ring `path`, without waiting.
+    pub(super) fn claim(ring: &Path, role: Role) -> Result<Self, SharedRingError> {
+        let path = file_of(ring, role);
+        let file = match open_regular(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(SharedRingError::ForeignRoleFile { path }),
+            Err(error) => return Err(SharedRingError::io(&path, "open", error)),
+        };
+        if !is_ours(&file).map_err(|error| SharedRingError::io(&path, "read", error))? {
+            return Err(SharedRingError::ForeignRoleFile { path });
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(SharedRingError::Claimed { path: ring.into(), role, pid: owner(&file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(SharedRingError::io(&path, "lock", error)),
+        }
+        store_pid(&file).map_err(|error| SharedRingError::io(&path, "store into", error))?;
+        Ok(Self { file, role })
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.role
+    }
+}
+
+fn file_of(ring: &Path, role: Role) -> PathBuf {
+    let mut name = ring.as_os_str().to_owned();
+    name.push(format!(".{role}"));
+    name.into()
+}
+
+fn store_pid(file: &File) -> io::Result<()> {
+    let text = format!("{PREFIX}{}\n", std::process::id());
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
+}
+
+fn is_ours(file: &File) -> io::Result<bool> {
+    let text = start_of(file)?;
+    // A power cut may leave zeros, or nothing, where the first text was to stand.
+    Ok(text.starts_with(PREFIX) || text.bytes().all(|byte| byte == 0))
+}
+
+fn start_of(file: &File) -> io::Result<String> {
+    let mut bytes = [0; TEXT_BYTES];
+    let len = file.read_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(bytes.get(..len).unwrap_or_default()).into_owned())
+}
+
+/// The process that holds the lock. Right after it took it, the file may still name the one before.
+fn owner(file: &File) -> Option<u32> {
+    let end = Instant::now() + NAME_PATIENCE;
+    loop {
+        let pid = named_pid(file);
+        let is_alive = pid.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists());
+        if is_alive || Instant::now() >= end {
+            return pid;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn named_pid(file: &File) -> Option<u32> {
+    start_of(file).ok()?.strip_prefix(PREFIX)?.lines().next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_has_one_owner_and_the_other_role_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = folder.path().join("ring");
+        let held = RoleLock::claim(&ring, Role::Producer).unwrap();
+        assert!(RoleLock::claim(&ring, Role::Consumer).is_ok());
+        match RoleLock::claim(&ring, Role::Producer) {
+            Err(SharedRingError::Claimed { pid, role, .. }) => {
+                assert_eq!((pid, role), (Some(std::process::id()), Role::Producer));
+            }
+            other => panic!("{other:?}"),
+        }
+        drop(held);
+        assert_eq!(RoleLock::claim(&ring, Role::Producer).unwrap().role(), Role::Producer);
+    }
+
+    #[test]
+    fn somebody_elses_file_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ring, letter) = (folder.path().join("ring"), folder.path().join("ring.producer"));
+        std::fs::write(&letter, "Dear reader").unwrap();
+        let refused = || RoleLock::claim(&ring, Role::Producer).unwrap_err();
+        assert!(matches!(refused(), SharedRingError::ForeignRoleFile { .. }));
+        assert_eq!(std::fs::read(&letter).unwrap(), b"Dear reader");
+        std::fs::remove_file(&letter).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &letter).unwrap();
+        assert!(matches!(refused(), SharedRingError::ForeignRoleFile { .. }));
+        std::fs::remove_file(&letter).unwrap();
+        std::fs::create_dir(&letter).unwrap();
+        assert!(matches!(refused(), SharedRingError::Io { .. } | SharedRingError::ForeignRoleFile { .. }));
+    }
+}

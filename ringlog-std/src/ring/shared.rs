@@ -1,0 +1,282 @@
+//! A ring in a file, between two processes.
+#![forbid(unsafe_code)]
+
+use super::heap::identity;
+use super::role::{Role, RoleLock};
+use super::shared_draft::RingDraft;
+use super::shared_error::SharedRingError;
+use super::shared_memory::{SharedConsumer, SharedMemory, SharedProducer};
+use crate::storage::boot_id;
+use ringlog_nostd::{RingOptions, RingStamp};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Capacity where the options name none, in bytes.
+const DEFAULT_CAPACITY: usize = 4 << 20;
+
+/// A ring in a mapped file, so that producer and consumer can be two processes, and each outlive the other.
+///
+/// Each role has one owner at a time: claiming it locks a file beside the ring, `PATH.producer` or
+/// `PATH.consumer`, until the handle is dropped or its process dies, however it dies. The next owner goes on
+/// where that one was: what was published is there, what was only claimed is void.
+///
+/// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
+/// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
+/// delete those of roles that are taken. Do not `fork` with a handle: the copy would hold the role, too.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::ring::{RingOptions, SharedRing};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+///
+/// let ring = SharedRing::create(&path, &RingOptions::default())?;
+/// let mut consumer = ring.claim_consumer()?;
+///
+/// // In another process:
+/// let mut producer = SharedRing::open(&path)?.claim_producer()?;
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+///
+/// assert_eq!(consumer.read_event().unwrap().1, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SharedRing {
+    path: PathBuf,
+    memory: Arc<SharedMemory>,
+    stamp: RingStamp,
+    /// Device and number of the file that is mapped.
+    inode: (u64, u64),
+}
+
+impl SharedRing {
+    /// Makes the ring `path`, which must not exist, as the options say.
+    ///
+    /// Without a capacity it has 4 MiB; an identity of 0 is replaced by one that is drawn; the boot id is this
+    /// boot's, whatever the options say. The blocks of the file are allocated at once.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::Exists`], [`SharedRingError::Sizes`], [`SharedRingError::DiskFull`],
+    /// [`SharedRingError::Busy`], or what the system refuses.
+    pub fn create(path: impl AsRef<Path>, options: &RingOptions) -> Result<Self, SharedRingError> {
+        let path = absolute(path.as_ref())?;
+        let options = filled_in(&path, options)?;
+        RingDraft::make(&path, &options)?.publish_new()?;
+        Self::open(&path)
+    }
+
+    /// Opens the ring that somebody has made.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::NotAFile`], [`SharedRingError::Names`], [`SharedRingError::Length`],
+    /// [`SharedRingError::Contents`], or what the system refuses; see [`SharedRingError::is_missing`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SharedRingError> {
+        let path = path.as_ref();
+        // One name for all, as the locks go by it.
+        let path = fs::canonicalize(path).map_err(|error| SharedRingError::io(path, "find", error))?;
+        let file = open_file(&path)?;
+        let metadata = file.metadata().map_err(|error| SharedRingError::io(&path, "look at", error))?;
+        if !metadata.is_file() {
+            return Err(SharedRingError::NotAFile { path });
+        }
+        if metadata.nlink() > 1 {
+            return Err(SharedRingError::Names { path, names: metadata.nlink() });
+        }
+        let memory = SharedMemory::map(&file).map_err(|error| SharedRingError::io(&path, "map", error))?;
+        let stamp =
+            memory.stamp().map_err(|source| SharedRingError::Contents { path: path.clone(), source })?;
+        check_length(&path, &memory, &stamp)?;
+        Ok(Self { path, memory: Arc::new(memory), stamp, inode: (metadata.dev(), metadata.ino()) })
+    }
+
+    /// Takes the producer's role, over from a dead owner if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring
+    /// was made before the machine was started anew: its consumer makes a new one. Also
+    /// [`SharedRingError::Replaced`], [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or
+    /// what the system refuses.
+    pub fn claim_producer(&self) -> Result<SharedProducer, SharedRingError> {
+        let lock = self.claim(Role::Producer)?;
+        self.memory.producer(lock).map_err(|source| self.contents(source))
+    }
+
+    /// Takes the consumer's role, over from a dead owner if need be.
+    ///
+    /// A dead consumer may have kept events that it had not released: they are read again. Where it counts,
+    /// [`skip_to`](ringlog_nostd::Consumer::skip_to) leaves them out.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim_producer`](Self::claim_producer).
+    pub fn claim_consumer(&self) -> Result<SharedConsumer, SharedRingError> {
+        let lock = self.claim(Role::Consumer)?;
+        self.memory.consumer(lock).map_err(|source| self.contents(source))
+    }
+
+    fn claim(&self, role: Role) -> Result<RoleLock, SharedRingError> {
+        let lock = RoleLock::claim(&self.path, role)?;
+        // Only now: whoever replaces a ring holds both roles.
+        self.check_place()?;
+        if !self.is_of_this_boot()? {
+            return Err(SharedRingError::OtherBoot { path: self.path.clone() });
+        }
+        self.memory.populate();
+        Ok(lock)
+    }
+
+    /// Puts a new and empty ring of the same sizes in the place of this one, which is of another boot.
+    pub(crate) fn renew(self, options: &RingOptions) -> Result<Self, SharedRingError> {
+        let _consumer = RoleLock::claim(&self.path, Role::Consumer)?;
+        let _producer = RoleLock::claim(&self.path, Role::Producer)?;
+        self.check_place()?;
+        let RingStamp { capacity, max_payload, .. } = self.stamp;
+        let sizes = RingOptions { capacity: Some(capacity), max_payload: Some(max_payload), ..*options };
+        RingDraft::make(&self.path, &filled_in(&self.path, &sizes)?)?.publish_over()?;
+        Self::open(&self.path)
+    }
+
+    /// Fails if the file was replaced since it was mapped.
+    fn check_place(&self) -> Result<(), SharedRingError> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.inode => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(SharedRingError::io(&self.path, "look at", error))
+            }
+            _ => Err(SharedRingError::Replaced { path: self.path.clone() }),
+        }
+    }
+
+    fn contents(&self, source: ringlog_nostd::RingError) -> SharedRingError {
+        SharedRingError::Contents { path: self.path.clone(), source }
+    }
+
+    /// Whether the ring was made since the machine was started: its content cannot be trusted otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::Io`] if the kernel does not tell its boot id.
+    pub fn is_of_this_boot(&self) -> Result<bool, SharedRingError> {
+        Ok(self.stamp.boot == this_boot(&self.path)?)
+    }
+
+    /// The number that tells this ring from any other.
+    #[must_use]
+    pub const fn identity(&self) -> u64 {
+        self.stamp.identity
+    }
+
+    /// The capacity in bytes.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.stamp.capacity
+    }
+
+    /// The longest payload that it takes, in bytes.
+    #[must_use]
+    pub const fn max_payload(&self) -> usize {
+        self.stamp.max_payload
+    }
+
+    /// The file, by the one name that all its users agree on.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A number that no ring has yet, and that is not 0, which stands for "no ring".
+pub(crate) fn new_identity() -> u64 {
+    loop {
+        if let identity @ 1.. = identity() {
+            return identity;
+        }
+    }
+}
+
+fn filled_in(path: &Path, options: &RingOptions) -> Result<RingOptions, SharedRingError> {
+    let identity = if options.identity == 0 { new_identity() } else { options.identity };
+    let capacity = Some(options.capacity.unwrap_or(DEFAULT_CAPACITY));
+    Ok(RingOptions { capacity, identity, boot: this_boot(path)?, ..*options })
+}
+
+fn this_boot(path: &Path) -> Result<u64, SharedRingError> {
+    let id = boot_id().map_err(|error| SharedRingError::io(path, "read the boot id for", error))?;
+    Ok(boot_word(&id))
+}
+
+/// The boot id as the word that stands in a ring: FNV-1a of its text.
+fn boot_word(boot_id: &str) -> u64 {
+    boot_id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
+}
+
+/// The name that `path` will have, with its folder's links resolved.
+fn absolute(path: &Path) -> Result<PathBuf, SharedRingError> {
+    let Some(name) = path.file_name() else {
+        return Err(SharedRingError::NotAFile { path: path.into() });
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = fs::canonicalize(folder).map_err(|error| SharedRingError::io(path, "find", error))?;
+    Ok(folder.join(name))
+}
+
+/// Opens without waiting for whatever a pipe of that name may be.
+fn open_file(path: &Path) -> Result<File, SharedRingError> {
+    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(careful).open(path);
+    opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ISDIR | Errno::NXIO) => SharedRingError::NotAFile { path: path.into() },
+        _ => SharedRingError::io(path, "open", error),
+    })
+}
+
+fn check_length(path: &Path, memory: &SharedMemory, stamp: &RingStamp) -> Result<(), SharedRingError> {
+    let (len_bytes, needed_bytes) = (memory.len_bytes(), RingDraft::file_bytes(stamp));
+    if len_bytes == needed_bytes {
+        return Ok(());
+    }
+    Err(SharedRingError::Length { path: path.into(), len_bytes, needed_bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boot_words_differ_as_boot_ids_do() {
+        let one = boot_word("5d2ab0d2-6d69-4a38-9c2f-3c4cb4f8a5a1");
+        assert_eq!(one, boot_word("5d2ab0d2-6d69-4a38-9c2f-3c4cb4f8a5a1"));
+        assert_ne!(one, boot_word("5d2ab0d2-6d69-4a38-9c2f-3c4cb4f8a5a2"));
+        assert_eq!(boot_word("a"), 0xAF63_DC4C_8601_EC8C, "the published test vector");
+    }
+
+    #[test]
+    fn a_ring_of_another_boot_is_renewed_under_another_identity() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        let options = RingOptions { capacity: Some(4096), ..RingOptions::default() };
+        let old = SharedRing::create(&path, &options).unwrap();
+        let kept = SharedRing::open(&path).unwrap();
+        let held = kept.claim_producer().unwrap();
+        let start = RingOptions { start: 800, ..RingOptions::default() };
+        let refused = SharedRing::open(&path).unwrap().renew(&start).unwrap_err();
+        assert!(matches!(refused, SharedRingError::Claimed { role: Role::Producer, .. }));
+        drop(held);
+        let new = SharedRing::open(&path).unwrap().renew(&start).unwrap();
+        assert_ne!(new.identity(), old.identity());
+        assert_eq!((new.capacity(), new.claim_consumer().unwrap().position()), (4096, 800));
+        assert!(matches!(kept.claim_producer(), Err(SharedRingError::Replaced { .. })));
+    }
+}

@@ -1,0 +1,147 @@
+//! What can go wrong with a ring in a file.
+#![forbid(unsafe_code)]
+
+use super::role::Role;
+use ringlog_nostd::RingError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a shared ring could not be made, opened or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SharedRingError {
+    /// Something of that name exists.
+    #[error("{}: exists already; open it, or choose another name", path.display())]
+    Exists {
+        /// The name that is taken.
+        path: PathBuf,
+    },
+    /// Somebody else is making a ring of that name.
+    #[error("{}: another process is making this ring; open it once it is there", path.display())]
+    Busy {
+        /// The ring that was to be made.
+        path: PathBuf,
+    },
+    /// The sizes that were asked for cannot be.
+    #[error("{}: {source}; choose other sizes", path.display())]
+    Sizes {
+        /// The ring that was to be made.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: RingError,
+    },
+    /// The file system has no room.
+    #[error("{}: no room for a ring of {bytes} bytes; free some space or ask for a smaller one", path.display())]
+    DiskFull {
+        /// The ring that was to be made.
+        path: PathBuf,
+        /// The length of its file.
+        bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder, a pipe, a device.
+    #[error("{}: not a regular file; give the path of a ring", path.display())]
+    NotAFile {
+        /// What was to be opened.
+        path: PathBuf,
+    },
+    /// The file has more than one name, and locks go by the name.
+    #[error("{}: the file has {names} names (hard links); remove all but one", path.display())]
+    Names {
+        /// One of them.
+        path: PathBuf,
+        /// How many there are.
+        names: u64,
+    },
+    /// There is no ring in the file, or a damaged one.
+    #[error("{}: offset 0: {source}; check that this is the right file, or move it away", path.display())]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its control words.
+        source: RingError,
+    },
+    /// The file is shorter or longer than its ring.
+    #[error(
+        "{}: {len_bytes} bytes, a ring of these sizes has {needed_bytes}; it was cut short or damaged, move it away",
+        path.display()
+    )]
+    Length {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len_bytes: u64,
+        /// The length that belongs to the sizes in its control words.
+        needed_bytes: u64,
+    },
+    /// The role has an owner that is alive.
+    #[error(
+        "{}: the {role}'s role is taken by process {}; stop that one first, or use another ring",
+        path.display(),
+        pid.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string())
+    )]
+    Claimed {
+        /// The ring.
+        path: PathBuf,
+        /// The role.
+        role: Role,
+        /// Its owner, as far as the role's file says so.
+        pid: Option<u32>,
+    },
+    /// The name of a role's file is taken by something else.
+    #[error("{}: not a role file of a ring; move it away, or use another ring", path.display())]
+    ForeignRoleFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ring was made before the machine was started anew.
+    #[error(
+        "{}: of an earlier boot, what is in it cannot be trusted; start its consumer first (`ringlog serve --ring`), \
+         which replaces it",
+        path.display()
+    )]
+    OtherBoot {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// The name leads to another file than when the ring was opened, or to none.
+    #[error("{}: was replaced or deleted since it was opened; open it again", path.display())]
+    Replaced {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
+    Io {
+        /// The file concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl SharedRingError {
+    pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::Io { path: path.into(), action, source }
+    }
+
+    /// Whether there is no file of that name, so that one may be made.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the same attempt may succeed a little later: the role's owner is about to go, the ring is being
+    /// made, or was replaced by its consumer.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        let waits = matches!(
+            self,
+            Self::Busy { .. } | Self::Claimed { .. } | Self::OtherBoot { .. } | Self::Replaced { .. }
+        );
+        waits || self.is_missing()
+    }
+}

@@ -1,0 +1,104 @@
+//! The mapping of a shared ring.
+//!
+//! Unsafe because a file's bytes become a ring here, whose ends are to own the mapping: they borrow it for
+//! ever and keep it alive themselves.
+//!
+//! **Ring file contract**, cited below. A ring's file is made under a temporary name and locked until it has
+//! its own, and then nobody makes it shorter or changes it but the two ends: the producer's words and the
+//! free bytes by the holder of `PATH.producer`, the consumer's words by the holder of `PATH.consumer`. Both
+//! are whole processes, and each of them makes one end with its lock and drops the end before the lock.
+
+use super::role::{Role, RoleLock};
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions, RingStamp};
+use std::fs::File;
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The producer's end of a ring in a file; dropping it gives the role back.
+pub type SharedProducer = Producer<'static, SharedKeeper>;
+/// The consumer's end of a ring in a file; dropping it gives the role back.
+pub type SharedConsumer = Consumer<'static, SharedKeeper>;
+/// A [`SharedProducer`] that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+pub type SharedLossyProducer = LossyProducer<'static, SharedKeeper>;
+
+/// What an end of a shared ring keeps until it is gone: the mapping and the role.
+#[derive(Debug)]
+pub struct SharedKeeper {
+    /// Declared first, so dropped first; the end that used it is gone by then.
+    _lock: RoleLock,
+    _memory: Arc<SharedMemory>,
+}
+
+/// A whole mapped ring file.
+#[derive(Debug)]
+pub(super) struct SharedMemory {
+    raw: MmapRaw,
+}
+
+impl SharedMemory {
+    /// Maps all of a file, shared with everybody who does the same. An empty file is an error.
+    pub(super) fn map(file: &File) -> io::Result<Self> {
+        if file.metadata()?.len() == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        Ok(Self { raw: MmapOptions::new().map_raw(file)? })
+    }
+
+    pub(super) fn len_bytes(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
+    fn start(&self) -> Result<NonNull<u8>, RingError> {
+        // A mapping never starts at address 0.
+        NonNull::new(self.raw.as_mut_ptr()).ok_or(RingError::Misaligned)
+    }
+
+    /// Makes all pages ready, so that no store meets a page fault later.
+    pub(super) fn populate(&self) {
+        // Without it the pages come one fault at a time: slower, and nothing else.
+        let _ = self.raw.advise(Advice::PopulateWrite);
+    }
+
+    /// Makes a ring in a file that only the caller knows of yet.
+    pub(super) fn format(&mut self, options: &RingOptions) -> Result<(), RingError> {
+        let start = self.start()?;
+        // SAFETY: 1. The mapping is `len` initialised bytes, valid as long as `self`, which outlives the ring
+        // that is dropped here. 2. The file is still under its temporary name and lock (ring file contract),
+        // so nobody else touches it, and no end is made.
+        unsafe { Ring::format_raw(start, self.raw.len(), options) }.map(drop)
+    }
+
+    /// What the ring in the file was made with.
+    pub(super) fn stamp(&self) -> Result<RingStamp, RingError> {
+        let start = self.start()?;
+        // SAFETY: `len` mapped bytes, initialised whatever they are; others change them as the ends of a
+        // ring do (ring file contract).
+        unsafe { Ring::stamp(start, self.raw.len()) }
+    }
+
+    /// The producer's end, for the holder of its role in this very file.
+    pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedProducer, RingError> {
+        debug_assert_eq!(lock.role(), Role::Producer);
+        let ring = self.attach()?;
+        Ok(ring.into_producer().keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+    }
+
+    /// The consumer's end, for the holder of its role in this very file.
+    pub(super) fn consumer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedConsumer, RingError> {
+        debug_assert_eq!(lock.role(), Role::Consumer);
+        let ring = self.attach()?;
+        Ok(ring.into_consumer().keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+    }
+
+    /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping.
+    fn attach(&self) -> Result<Ring<'static>, RingError> {
+        let start = self.start()?;
+        // SAFETY: 1. `len` mapped and initialised bytes, page-aligned. 2. They live as long as the mapping,
+        // which the one end made of this ring keeps and drops last; no borrow of an end outlives it, so the
+        // lifetime 'static never shows. 3. One end of each kind in the world: the callers take the role's
+        // lock by value and keep it with the end (ring file contract).
+        unsafe { Ring::attach(start, self.raw.len()) }
+    }
+}

@@ -1,0 +1,73 @@
+//! Events that a full disk took, until a GAP record tells of them.
+#![forbid(unsafe_code)]
+
+use super::lock::Untold;
+use crate::event::{EventHeader, Gap, GapReason};
+
+/// Events that were dropped since the last segment was full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Dropped {
+    /// How many, those that dropped GAP records tell of included; `None` once one of them is of unknown count.
+    count: Option<u64>,
+    /// Bytes of their records.
+    pub(super) bytes: u64,
+    pub(super) first_timestamp: u64,
+}
+
+impl Dropped {
+    pub(super) const fn starting_at(first_timestamp: u64) -> Self {
+        Self { count: Some(0), bytes: 0, first_timestamp }
+    }
+
+    /// Drops one record more.
+    pub(super) fn add(&mut self, header: &EventHeader, payload: &[u8]) {
+        let events = match Gap::from_event(header, payload) {
+            Some(Gap { count: 0, .. }) => None,
+            Some(gap) => Some(gap.count),
+            None => Some(1),
+        };
+        self.count = self.count.zip(events).map(|(count, events)| count.saturating_add(events));
+        self.bytes += header.stride() as u64;
+    }
+
+    /// What is to be told of them at the start of the next segment.
+    pub(super) fn gap(&self) -> Gap {
+        gap_of(self.count.unwrap_or(0), self.bytes)
+    }
+
+    /// The same for the `writer` file, where the loss begins at `position`.
+    pub(super) fn untold(&self, position: u64) -> Untold {
+        let Self { count, bytes, first_timestamp } = *self;
+        Untold { position, count: count.unwrap_or(0), bytes, first_timestamp }
+    }
+}
+
+impl Untold {
+    /// What is to be told, now that it was found.
+    pub(super) fn gap(&self) -> Gap {
+        gap_of(self.count, self.bytes)
+    }
+}
+
+fn gap_of(count: u64, bytes: u64) -> Gap {
+    let extent = u32::try_from(bytes / 8).unwrap_or(0);
+    Gap { log_side: true, extent, ..Gap::new(GapReason::DiskFull, count) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dropped_gaps_tell_of_is_counted_too() {
+        let mut dropped = Dropped::starting_at(5);
+        dropped.add(&EventHeader::new(5, 0, 0), b"");
+        let gap = Gap::new(GapReason::RingFull, 10);
+        dropped.add(&Gap::header(6), &gap.to_payload());
+        assert_eq!((dropped.gap().count, dropped.gap().extent, dropped.bytes), (11, 6, 48));
+        dropped.add(&Gap::header(6), &Gap::new(GapReason::RecoveryCut, 0).to_payload());
+        dropped.add(&EventHeader::new(5, 0, 0), b"");
+        assert_eq!(dropped.gap().count, 0, "unknown");
+        assert_eq!(dropped.untold(8).position, 8);
+    }
+}

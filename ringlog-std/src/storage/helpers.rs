@@ -1,0 +1,103 @@
+//! The threads that do a log's [upkeep](super::upkeep), so that its writer makes no file-system call.
+//!
+//! Three, because each may be held up by the disk for long: one keeps pages ready ahead of the writer, one has
+//! the next segment ready, one syncs. The writer never wakes them: the first looks at it again and again, more
+//! rarely where nothing happens, and wakes the others.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use super::error::SyncError;
+use super::log_policies::SyncPolicy;
+use super::upkeep::{Upkeep, WriterAt};
+
+/// The shortest and the longest pause between two looks.
+const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
+/// How often limits of age are looked at where nothing else happens.
+const RETENTION_PERIOD: Duration = Duration::from_secs(1);
+
+/// The running threads. Dropping it ends them, after the step that they are at.
+#[derive(Debug)]
+pub(super) struct Helpers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Helpers {
+    pub(super) fn start(upkeep: &Arc<Upkeep>) -> io::Result<Self> {
+        let mut helpers = Self { stop: Arc::default(), threads: Vec::new() };
+        helpers.spawn("ringlog-segments", upkeep, segments())?;
+        if !matches!(upkeep.rules().sync, SyncPolicy::Never) {
+            helpers.spawn("ringlog-sync", upkeep, Upkeep::sync_step)?;
+        }
+        let others = helpers.threads.iter().map(|thread| thread.thread().clone()).collect();
+        helpers.spawn("ringlog-pages", upkeep, pages(others))?;
+        Ok(helpers)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        upkeep: &Arc<Upkeep>,
+        step: impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static,
+    ) -> io::Result<()> {
+        let (stop, upkeep) = (Arc::clone(&self.stop), Arc::clone(upkeep));
+        let thread =
+            thread::Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &upkeep, step))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        // ORDERING: Relaxed: joining the threads hands everything over.
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            // A step that panicked has left a log that is whole; the writer goes on without it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Looks again and again, more rarely where there is nothing to do. Ends at the first failure, which is kept.
+fn repeat(stop: &AtomicBool, upkeep: &Upkeep, mut step: impl FnMut(&Upkeep) -> Result<bool, SyncError>) {
+    let mut pause = PAUSE.0;
+    // ORDERING: Relaxed: see `Helpers::drop`.
+    while !stop.load(Ordering::Relaxed) {
+        match step(upkeep) {
+            Ok(true) => pause = PAUSE.0,
+            Ok(false) => pause = (pause * 2).min(PAUSE.1),
+            Err(error) => return upkeep.note_failure(error),
+        }
+        thread::park_timeout(pause);
+    }
+}
+
+/// Keeps up with the writer as long as it moves, and wakes the others when it has gone on in a new segment.
+fn pages(others: Vec<Thread>) -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
+    let mut last = WriterAt::default();
+    move |upkeep| {
+        let before = std::mem::replace(&mut last, upkeep.pages_step());
+        if before.base_sequence != last.base_sequence {
+            others.iter().for_each(Thread::unpark);
+        }
+        Ok(before != last)
+    }
+}
+
+fn segments() -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
+    let mut retained = Instant::now();
+    move |upkeep| {
+        if retained.elapsed() >= RETENTION_PERIOD {
+            upkeep.retention_step();
+            retained = Instant::now();
+        }
+        upkeep.prepare_step(false)
+    }
+}

@@ -1,0 +1,155 @@
+//! Opening a log for writing: the lock, recovery, the first segment of this run.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::OpenError;
+use super::helpers::Helpers;
+use super::lock::{Untold, WriterLock, WriterRecord};
+use super::log_recovery::{LogEnd, LogRecovery, create_folder};
+use super::log_tally::Tally;
+use super::log_writer::{Base, LogWriter};
+use super::log_writer_options::LogWriterOptions;
+use super::platform::Platform;
+use super::position::Positions;
+use super::prepared::Prepared;
+use super::recovery_report::RecoveryReport;
+use super::retention::Kept;
+use super::segment::Folder;
+use super::segment_end::{LastWriter, io_error};
+use super::segment_file::LogFiles;
+use super::upkeep::{Upkeep, bytes_on_disk};
+use super::writer_options::unix_nanos;
+use crate::event::{Gap, GapReason};
+
+/// What is known before the first segment of a run is begun.
+struct Found {
+    lock: WriterLock,
+    record: WriterRecord,
+    end: LogEnd,
+    report: RecoveryReport,
+    untold: Option<Untold>,
+}
+
+impl LogWriter {
+    pub(super) fn open_at(
+        folder: &Path,
+        options: LogWriterOptions,
+        platform: Arc<dyn Platform>,
+        has_helpers: bool,
+    ) -> Result<Self, OpenError> {
+        let found = Found::of(folder, &options, &*platform)?;
+        let (end, untold) = (found.end, found.untold);
+        let mut log = Self::at_end(folder, options, platform, found)?;
+        if let Some(timestamp) = end.lost_after {
+            let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
+            log.append_gap_unlimited(timestamp, gap).map_err(Box::new)?;
+        }
+        if let Some(untold) = untold {
+            log.append_gap_unlimited(untold.first_timestamp, untold.gap()).map_err(Box::new)?;
+        }
+        // The log has gone on: from now on the boot id is this one.
+        log.lock
+            .store(&**log.upkeep.platform(), &log.record)
+            .map_err(|error| io_error(log.lock.path(), "store into the file", error))?;
+        if has_helpers {
+            let helpers = Helpers::start(&log.upkeep);
+            log.helpers =
+                Some(helpers.map_err(|error| io_error(folder, "start the helper threads of", error))?);
+        }
+        Ok(log)
+    }
+
+    fn at_end(
+        folder: &Path,
+        options: LogWriterOptions,
+        platform: Arc<dyn Platform>,
+        found: Found,
+    ) -> Result<Self, OpenError> {
+        let Found { lock, record, end, report, .. } = found;
+        let kept = kept_segments(folder, end.sequence)?;
+        let base = Base { sequence: end.sequence, position: end.position };
+        let upkeep = Upkeep::new(platform, folder, options.rules(), kept, base.position);
+        let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes)?;
+        let current = options.begin_segment(folder, next, base, &upkeep);
+        current
+            .durable()
+            .give_name()
+            .map_err(|error| io_error(folder, "name the new segment in", io::Error::other(error)))?;
+        let mut log = Self {
+            folder: folder.into(),
+            options,
+            record,
+            positions: Positions::of(&current.header()),
+            current: Some(current),
+            base,
+            tally: Tally::default(),
+            full_segments: 0,
+            first_sequence: base.sequence,
+            stalls: 0,
+            dropped: None,
+            report,
+            consume_error: None,
+            upkeep,
+            helpers: None,
+            is_closed: false,
+            lock,
+        };
+        log.announce(base);
+        Ok(log)
+    }
+}
+
+impl Found {
+    fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
+        create_folder(platform, folder)?;
+        let (lock, previous) = WriterLock::acquire(folder)?;
+        let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
+        let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
+        let (has_closed, is_known) = (previous.closed, previous.boot_id.is_some());
+        let writer = LastWriter { is_same_boot, has_closed, is_known };
+        let pid = Some(std::process::id());
+        // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
+        // written, nothing can be missing, even if this one dies before it has written either.
+        let is_new = previous.boot_id.is_none() && !has_segments(folder)?;
+        let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
+        lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
+            .map_err(|error| io_error(lock.path(), "store into the file", error))?;
+        let (mut end, mut report) = LogRecovery::new(folder, platform, writer).run()?;
+        let untold = previous.untold.filter(|untold| untold.position == end.position);
+        if let Some(untold) = untold {
+            end.position = end.position.saturating_add(untold.bytes);
+            report.has_loss = true;
+            report.next_position = end.position;
+        }
+        let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
+        let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false, untold: None };
+        Ok(Self { lock, record, end, report, untold })
+    }
+}
+
+fn has_segments(folder: &Path) -> Result<bool, OpenError> {
+    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    Ok(!listed.segments.is_empty())
+}
+
+/// The finished segments of the log, before one that begins now with `next_sequence`.
+fn kept_segments(folder: &Path, next_sequence: u64) -> Result<VecDeque<Kept>, OpenError> {
+    let segments = match LogFiles::open(folder) {
+        Ok(files) => files.segments,
+        Err(OpenError::NoSegments { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let ends = segments.iter().skip(1).map(|next| (next.header.created_at, next.header.base_sequence));
+    let ends = ends.chain([(unix_nanos(), next_sequence)]);
+    let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| Kept {
+        path: segment.path.clone(),
+        bytes: bytes_on_disk(&segment.path).unwrap_or(segment.file_bytes),
+        ended_at,
+        next_sequence,
+    });
+    Ok(kept.collect())
+}

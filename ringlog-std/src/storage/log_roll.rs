@@ -1,0 +1,205 @@
+//! How a log's writer goes from one segment to the next, and what it does without a next one.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::dropped::Dropped;
+use super::error::{AppendError, CreateError, SyncError};
+use super::log_policies::FullDisk;
+use super::log_writer::{Base, LogWriter};
+use super::position::Positions;
+use super::prepared::Prepared;
+use super::writer::{Birth, MmapWriter};
+use crate::event::EventHeader;
+
+impl LogWriter {
+    /// Sees to it that `stride` bytes fit into the current segment, in a new one if need be.
+    ///
+    /// `true` if they are to be dropped, because the disk is full and the policy says so.
+    #[inline]
+    pub(super) fn drops(&mut self, stride: usize) -> Result<bool, AppendError> {
+        if self.dropped.is_none() && !self.upkeep.is_roll_due() && self.has_room(stride) {
+            return Ok(false);
+        }
+        self.drops_after_roll(stride)
+    }
+
+    #[inline]
+    fn has_room(&self, stride: usize) -> bool {
+        self.current.as_ref().is_some_and(|current| stride as u64 <= current.remaining_bytes())
+    }
+
+    #[cold]
+    fn drops_after_roll(&mut self, stride: usize) -> Result<bool, AppendError> {
+        if self.dropped.is_some() && !self.go_on_after_loss()? {
+            return Ok(true);
+        }
+        self.roll_if_due()?;
+        if self.has_room(stride) {
+            return Ok(false);
+        }
+        self.check_size(stride)?;
+        match self.roll() {
+            Err(AppendError::Create(CreateError::DiskFull { .. }))
+                if self.options.full_disk == FullDisk::DropWithGap =>
+            {
+                Ok(true)
+            }
+            other => other.map(|()| false),
+        }
+    }
+
+    /// Drops a record. Where it is the first one, the `writer` file learns of it, so that the loss is told even
+    /// if this writer does not come to it.
+    #[cold]
+    pub(super) fn drop_record(&mut self, header: &EventHeader, payload: &[u8]) {
+        let is_first = self.dropped.is_none();
+        let position = self.position();
+        let dropped = self.dropped.get_or_insert(Dropped::starting_at(header.timestamp));
+        if is_first {
+            self.record.untold = Some(dropped.untold(position));
+            // On a full disk it may fail; the loss is then told only if this writer ends by itself.
+            let _ = self.lock.store(&**self.upkeep.platform(), &self.record);
+        }
+        dropped.add(header, payload);
+    }
+
+    /// Begins the next segment with what was dropped, if there is one by now.
+    pub(super) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+        let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
+        let Some(dropped) = self.dropped else { return Ok(true) };
+        self.begin(next);
+        self.dropped = None;
+        self.append_gap_unlimited(dropped.first_timestamp, dropped.gap())?;
+        Ok(true)
+    }
+
+    /// Seals the current segment and goes on in the next one.
+    #[cold]
+    pub(super) fn roll(&mut self) -> Result<(), AppendError> {
+        if self.upkeep.is_poisoned() {
+            return Err(AppendError::Poisoned { path: self.folder.clone() });
+        }
+        let next = self.next_segment()?;
+        self.begin(next);
+        Ok(())
+    }
+
+    /// The next segment: prepared already, or now.
+    fn next_segment(&mut self) -> Result<Prepared, AppendError> {
+        if let Some(Ok(next)) = self.upkeep.take_next() {
+            return Ok(next);
+        }
+        self.stalls += 1;
+        loop {
+            // An earlier failure is no reason to fail now.
+            self.upkeep.prepare_step(true)?;
+            if let Some(next) = self.upkeep.take_next() {
+                return Ok(next?);
+            }
+        }
+    }
+
+    /// Stores a header into the prepared segment and seals the current one: no system call.
+    fn begin(&mut self, next: Prepared) {
+        let base = Base { sequence: self.next_sequence(), position: self.position() };
+        let begun = self.options.begin_segment(&self.folder, next, base, &self.upkeep);
+        if let Some(full) = self.current.replace(begun) {
+            self.full_segments += u64::from(!full.is_empty());
+            full.into_durable().seal();
+        }
+        self.announce(base);
+    }
+
+    /// Tells the helpers which segment is being written.
+    pub(super) fn announce(&mut self, base: Base) {
+        let Some(current) = &self.current else { return };
+        self.base = base;
+        self.positions = Positions::of(&current.header());
+        self.upkeep.begin(current.durable(), base.sequence, current.header().created_at);
+    }
+
+    /// Ends the helpers, tells what was dropped, and finishes all segments.
+    pub(super) fn end(&mut self) -> Result<(), SyncError> {
+        self.helpers = None;
+        self.is_closed = true;
+        let untold = self.tell_dropped();
+        let finished = self.finish();
+        self.upkeep.discard_next();
+        finished?;
+        self.record.closed = true;
+        self.record.untold = untold.as_ref().err().and(self.record.untold);
+        let stored = self.lock.store(&**self.upkeep.platform(), &self.record);
+        stored.map_err(|source| {
+            let (path, action) = (self.lock.path().to_owned(), "store into the file");
+            SyncError::Folder { path, action, source }
+        })?;
+        untold
+    }
+
+    /// The last chance to tell of dropped events in the log itself.
+    fn tell_dropped(&mut self) -> Result<(), SyncError> {
+        let Some(dropped) = self.dropped else { return Ok(()) };
+        let _ = self.upkeep.prepare_step(true);
+        if matches!(self.go_on_after_loss(), Ok(true)) {
+            return Ok(());
+        }
+        let position = self.position() - dropped.bytes;
+        self.record.untold = Some(dropped.untold(position));
+        Err(SyncError::UntoldLoss { path: self.folder.clone(), count: dropped.gap().count })
+    }
+
+    fn finish(&mut self) -> Result<(), SyncError> {
+        match &self.current {
+            Some(current) if current.is_empty() => {
+                let durable = Arc::clone(current.durable());
+                self.keep_sequence();
+                if let Some(empty) = self.current.take() {
+                    empty.into_durable();
+                }
+                self.upkeep.remove_current(&durable)?;
+            }
+            Some(_) => {
+                // The summary still wants its numbers, so it stays; nothing is written any more.
+                self.keep_sequence();
+                if let Some(last) = self.current.take() {
+                    self.full_segments += 1;
+                    last.into_durable().seal();
+                }
+            }
+            None => {}
+        }
+        self.upkeep.finish_all()
+    }
+
+    /// Without a current segment, `base` says where the log ends.
+    fn keep_sequence(&mut self) {
+        self.base = Base { sequence: self.next_sequence(), position: self.position() };
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            // Nobody is left to tell; without CLEAN the files say themselves that a sync failed.
+            let _ = self.end();
+        }
+    }
+}
+
+/// Makes a log's segment of a prepared file.
+impl super::log_writer_options::LogWriterOptions {
+    pub(super) fn begin_segment(
+        &self,
+        folder: &std::path::Path,
+        next: Prepared,
+        base: Base,
+        upkeep: &super::upkeep::Upkeep,
+    ) -> MmapWriter {
+        let Prepared { draft, temporary, former_salt } = next;
+        let header = self.file_options().base(base.sequence, base.position).header(former_salt);
+        let path = folder.join(super::segment::segment_name(base.sequence));
+        let (platform, poisoned) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poisoned()));
+        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poisoned })
+    }
+}

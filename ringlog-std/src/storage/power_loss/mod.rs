@@ -1,0 +1,54 @@
+//! What a log promises about a loss of power, tried on made-up disks.
+//!
+//! A run of the real writer goes through a [`Platform`](super::platform::Platform) that records every store and
+//! every call (`trace.rs`). From any prefix of that record, `disk.rs` makes up what a disk may hold
+//! after the power went at that moment: each 512-byte sector that was stored into since it was last synced holds any of
+//! its versions since then, in any combination; and each creation, renaming or deletion since the folder was last
+//! synced has or has not happened. The real recovery opens that folder, and `check.rs` holds what it finds against
+//! what was written and what was promised.
+//!
+//! The number of images is 20,000 in all, or as many as `RINGLOG_IMAGES` says.
+#![forbid(unsafe_code)]
+
+mod check;
+mod disk;
+mod run;
+mod trace;
+
+use run::{Setting, power_losses};
+
+/// Images of this share of the whole.
+fn images(share: u64) -> u64 {
+    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    all * share / 100
+}
+
+#[test]
+fn nothing_below_the_watermark_is_lost_and_nothing_is_invented() {
+    power_losses(images(25), Setting::plain());
+}
+
+#[test]
+fn the_same_where_old_segments_are_recycled() {
+    power_losses(images(25), Setting { retention: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_the_power_goes_again_during_recovery() {
+    power_losses(images(20), Setting { again: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_the_disk_is_full_at_times() {
+    power_losses(images(10), Setting { full_disk: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_without_checksums() {
+    power_losses(images(10), Setting { checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_sync_has_failed_before() {
+    power_losses(images(10), Setting { failing_sync: true, ..Setting::plain() });
+}

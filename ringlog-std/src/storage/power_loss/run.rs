@@ -1,0 +1,292 @@
+//! Runs of a writer, cut off again and again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::check::{Found, check_told, counted, event, is_in_doubt, read};
+use super::disk::{Disk, lay_out};
+use super::trace::{Op, Recorder};
+use crate::storage::{
+    AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy,
+};
+
+/// Events that are written after a crash have numbers from here on.
+const AFTERWARDS: u64 = 1_000_000;
+/// Images that are made from one run.
+const IMAGES_PER_RUN: u64 = 100;
+
+/// A small generator: the same seed gives the same run.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+}
+
+/// What kind of runs.
+#[derive(Clone, Copy)]
+pub(super) struct Setting {
+    pub(super) retention: bool,
+    pub(super) again: bool,
+    pub(super) full_disk: bool,
+    pub(super) checksums: bool,
+    /// One sync of each run fails.
+    pub(super) failing_sync: bool,
+}
+
+impl Setting {
+    pub(super) const fn plain() -> Self {
+        Self { retention: false, again: false, full_disk: false, checksums: true, failing_sync: false }
+    }
+
+    fn options(self, random: &mut Random) -> LogWriterOptions {
+        let sync = match random.below(4) {
+            0 => SyncPolicy::Never,
+            1 => SyncPolicy::EveryEvent,
+            _ => SyncPolicy::EveryBytes(random.below(3000)),
+        };
+        let max_segments = self.retention.then_some(3);
+        let full_disk = if random.below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::RecycleOldest };
+        LogWriter::options()
+            .segment_bytes(4096 << random.below(2))
+            .checksums(self.checksums)
+            .sync(sync)
+            .full_disk(full_disk)
+            .retention(Retention { max_segments, ..Retention::default() })
+    }
+}
+
+/// Has the power go in many runs, at many moments of each.
+pub(super) fn power_losses(images: u64, setting: Setting) {
+    let mut seen = Tally::default();
+    for seed in 1..=images.div_ceil(IMAGES_PER_RUN) {
+        let ran = std::panic::catch_unwind(|| one_run(seed, setting));
+        seen.add(ran.unwrap_or_else(|_| panic!("seed {seed}")));
+    }
+    println!("{seen:?}");
+    // A test that never meets a torn log shows nothing.
+    assert!(seen.images >= images && seen.cut > images / 20, "{seen:?}");
+}
+
+/// What was met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    images: u64,
+    /// Images in which events were missing that had been written.
+    cut: u64,
+    /// Images of a recovery.
+    again: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.images += other.images;
+        self.cut += other.cut;
+        self.again += other.again;
+    }
+}
+
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new();
+    if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.unwrap()
+}
+
+fn one_run(seed: u64, setting: Setting) -> Tally {
+    let mut random = Random::new(seed);
+    let folder = scratch();
+    let options = setting.options(&mut random);
+    let recorder = Arc::new(Recorder::new("first boot"));
+    write(folder.path(), &options, &recorder, setting, &mut random, 0);
+    let trace = recorder.trace.take();
+    let mut tally = Tally::default();
+    cut_off(&trace, Disk::default(), &mut random, IMAGES_PER_RUN, |disk, random| {
+        tally.add(lose_power(disk, &options, setting, random));
+    });
+    tally
+}
+
+/// Plays a trace and stops at so many moments of it.
+fn cut_off(
+    trace: &[Op],
+    mut disk: Disk,
+    random: &mut Random,
+    count: u64,
+    mut crash: impl FnMut(&Disk, &mut Random),
+) {
+    let mut cuts: Vec<u64> = (0..count).map(|_| random.below(trace.len() as u64 + 1)).collect();
+    cuts.sort_unstable();
+    let mut cuts = cuts.into_iter().peekable();
+    for at in 0..=trace.len() {
+        while cuts.next_if_eq(&(at as u64)).is_some() {
+            crash(&disk, random);
+        }
+        if let Some(op) = trace.get(at) {
+            disk.play(op);
+        }
+    }
+}
+
+/// A writer's life, from the event `first` on; it may end in a close.
+fn write(
+    folder: &Path,
+    options: &LogWriterOptions,
+    recorder: &Arc<Recorder>,
+    setting: Setting,
+    random: &mut Random,
+    first: u64,
+) {
+    if setting.failing_sync {
+        recorder.sync_fails_in.store(1 + random.below(60), Ordering::Relaxed);
+    }
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut writer = match opened {
+        Err(error) if setting.failing_sync => {
+            return assert!(error.to_string().contains("injected"), "{error}");
+        }
+        other => other.unwrap(),
+    };
+    let mut next = first;
+    for _ in 0..60 + random.below(100) {
+        let done = step(&mut writer, recorder, setting, random, &mut next);
+        promise(&writer, recorder);
+        match done {
+            Err(error) if setting.failing_sync => return check_poisoned(writer, recorder, &*error),
+            other => other.unwrap(),
+        }
+    }
+    recorder.disk_full.store(0, Ordering::Relaxed);
+    if random.below(4) == 0 && !setting.failing_sync {
+        writer.close().unwrap();
+        recorder.trace.add(Op::Promised(next));
+    }
+}
+
+/// One thing that a writer or one of its helpers may do.
+fn step(
+    writer: &mut LogWriter,
+    recorder: &Recorder,
+    setting: Setting,
+    random: &mut Random,
+    next: &mut u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    match random.below(12) {
+        0 => drop(writer.upkeep.prepare_step(false)?),
+        1 => drop(writer.upkeep.sync_step()?),
+        2 => writer.sync()?,
+        3 if setting.retention => writer.upkeep.retention_step(),
+        4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
+        _ => {
+            recorder.trace.add(Op::Producing(*next));
+            let (header, payload) = event(*next);
+            match writer.write_event(&header, &payload) {
+                Ok(()) => {
+                    *next += 1;
+                    recorder.trace.add(Op::Written(*next));
+                }
+                Err(AppendError::Create(CreateError::DiskFull { .. })) if setting.full_disk => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// After a failed sync nothing is promised any more, however often it is tried.
+fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::error::Error) {
+    let was_sync = !error.to_string().contains("cannot create") && writer.upkeep.is_poisoned();
+    let durable = writer.durable_position();
+    let synced = writer.sync();
+    assert!(!was_sync || synced.is_err(), "{error}");
+    if was_sync {
+        assert_eq!(writer.durable_position(), durable, "{error}");
+        let (header, payload) = event(0);
+        assert!(matches!(writer.write_event(&header, &payload), Err(AppendError::Poisoned { .. })));
+        assert!(writer.close().is_err());
+    }
+    assert_eq!(recorder.sync_fails_in.load(Ordering::Relaxed), 0, "it was the injected failure");
+}
+
+/// What the writer says is durable, as the number of an event. No GAP record or event takes less than 16 bytes, so
+/// what is below is found by adding up lengths.
+fn promise(writer: &LogWriter, recorder: &Recorder) {
+    let mut at = 0;
+    let mut number = 0;
+    // Positions count dropped records too, and those are told of before anything behind them.
+    while at + event(number).0.stride() as u64 <= writer.durable_position() {
+        at += event(number).0.stride() as u64;
+        number += 1;
+    }
+    recorder.trace.add(Op::Promised(number));
+}
+
+fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random: &mut Random) -> Tally {
+    let folder = scratch();
+    let remains = disk.crash(random);
+    lay_out(folder.path(), &remains);
+    let recorder = Arc::new(Recorder::new("second boot"));
+    let known = remains.into_iter().map(|file| (recorder.adopt(&folder.path().join(&file.name)), file));
+    let before = Disk::holding(known.collect());
+    let kept = recover(folder.path(), options, &recorder, disk);
+    let mut tally = Tally { images: 1, cut: u64::from(kept < disk.written), again: 0 };
+    if setting.again {
+        let trace = recorder.trace.take();
+        cut_off(&trace, before, random, 1, |half_way, random| {
+            let folder = scratch();
+            lay_out(folder.path(), &half_way.crash(random));
+            let again = Arc::new(Recorder::new("third boot"));
+            assert_eq!(recover(folder.path(), options, &again, disk), kept, "recovered twice");
+            tally.again += 1;
+        });
+    }
+    tally
+}
+
+/// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.
+fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, run: &Disk) -> u64 {
+    let shown = || list(folder);
+    let before = shown();
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut writer = opened.unwrap_or_else(|error| panic!("{error}\n{before:#?}"));
+    let report = writer.recovery().clone();
+    let found = read(folder);
+    // Without what was written after an earlier crash.
+    let old = |record: &Found| matches!(record, Found::Event(number) if *number < AFTERWARDS);
+    let old_end = found.iter().rposition(old).map_or(0, |at| at + 1);
+    let kept = check_told(&found[..old_end]);
+    let told_end = kept + counted(&found[old_end..]);
+    assert!(told_end >= run.promised, "{kept} of {} promised\n{report}\n{before:#?}", run.promised);
+    assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
+    // Whatever is missing is told of: the run had not closed the log, so nobody can know.
+    let is_told = told_end >= run.written || is_in_doubt(&found[old_end..]);
+    assert!(is_told, "{kept} of {}: {report}", run.written);
+    let next = found.len() as u64 + AFTERWARDS;
+    for number in next..next + 3 {
+        let (header, payload) = event(number);
+        writer.write_event(&header, &payload).unwrap();
+    }
+    writer.close().unwrap();
+    let after = read(folder);
+    assert_eq!(&after[..found.len()], found, "{report}\n{:#?}", shown());
+    assert_eq!(after.len(), found.len() + 3);
+    kept
+}
+
+fn list(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.path(), entry.metadata().unwrap().len()))
+        .collect();
+    files.sort();
+    files
+}

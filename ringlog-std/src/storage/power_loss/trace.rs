@@ -1,0 +1,230 @@
+//! A platform that does everything for real, but for syncs, and remembers it.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::storage::durable::lock;
+use crate::storage::mmap::MapHandle;
+use crate::storage::platform::{Linux, Platform, StoreWitness};
+
+/// A file, whatever its name.
+pub(super) type FileId = u64;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Create {
+        file: FileId,
+        name: String,
+    },
+    Grow {
+        file: FileId,
+        len: u64,
+    },
+    SetLen {
+        file: FileId,
+        len: u64,
+    },
+    Store {
+        file: FileId,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    Punch {
+        file: FileId,
+        from: u64,
+        len: u64,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Remove {
+        name: String,
+    },
+    SyncRange {
+        file: FileId,
+        from: u64,
+        to: u64,
+    },
+    SyncFile {
+        file: FileId,
+    },
+    SyncFolder,
+    /// The test is about to write the event of this number.
+    Producing(u64),
+    /// All events below this number were written.
+    Written(u64),
+    /// All events below this number were promised to be durable, or told of as lost.
+    Promised(u64),
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub(super) struct Trace(Mutex<Vec<Op>>);
+
+impl Trace {
+    pub(super) fn add(&self, op: Op) {
+        lock(&self.0).push(op);
+    }
+
+    pub(super) fn take(&self) -> Vec<Op> {
+        std::mem::take(&mut *lock(&self.0))
+    }
+}
+
+/// The platform. Syncs are only remembered, so it is fast.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) trace: Arc<Trace>,
+    boot_id: String,
+    /// The files by inode number.
+    files: Mutex<HashMap<u64, FileId>>,
+    next_file: AtomicU64,
+    /// Allocations fail while it is not zero.
+    pub(super) disk_full: AtomicU64,
+    /// Syncs until one fails; 0 for never.
+    pub(super) sync_fails_in: AtomicU64,
+}
+
+impl Recorder {
+    pub(super) fn new(boot_id: &str) -> Self {
+        Self {
+            trace: Arc::default(),
+            boot_id: boot_id.to_owned(),
+            files: Mutex::default(),
+            next_file: AtomicU64::new(1),
+            disk_full: AtomicU64::new(0),
+            sync_fails_in: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes a file known that is there already.
+    pub(super) fn adopt(&self, path: &Path) -> FileId {
+        let id = self.next_file.fetch_add(1, Ordering::Relaxed);
+        lock(&self.files).insert(inode(&File::open(path).unwrap()), id);
+        id
+    }
+
+    /// The file; one that is met for the first time is the `writer` file, which is not created through the platform.
+    fn id(&self, file: &File) -> FileId {
+        let mut files = lock(&self.files);
+        *files.entry(inode(file)).or_insert_with(|| {
+            let id = self.next_file.fetch_add(1, Ordering::Relaxed);
+            self.trace.add(Op::Create { file: id, name: "writer".into() });
+            id
+        })
+    }
+
+    fn sync_may_fail(&self) -> io::Result<()> {
+        let left = self.sync_fails_in.load(Ordering::Relaxed);
+        self.sync_fails_in.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left == 1 { Err(io::Error::other("injected")) } else { Ok(()) }
+    }
+}
+
+fn inode(file: &File) -> u64 {
+    file.metadata().unwrap().ino()
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+impl Platform for Recorder {
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(self.boot_id.clone())
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        let id = self.next_file.fetch_add(1, Ordering::Relaxed);
+        lock(&self.files).insert(inode(&file), id);
+        self.trace.add(Op::Create { file: id, name: name(path) });
+        Ok(file)
+    }
+
+    fn allocate(&self, file: &File, len: u64) -> io::Result<()> {
+        if self.disk_full.load(Ordering::Relaxed) > 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if file.metadata()?.len() < len {
+            file.set_len(len)?;
+        }
+        self.trace.add(Op::Grow { file: self.id(file), len });
+        Ok(())
+    }
+
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        file.write_all_at(bytes, offset)?;
+        self.trace.add(Op::Store { file: self.id(file), offset, bytes: bytes.into() });
+        Ok(())
+    }
+
+    fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+        file.set_len(len)?;
+        self.trace.add(Op::SetLen { file: self.id(file), len });
+        Ok(())
+    }
+
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        self.sync_may_fail()?;
+        self.trace.add(Op::SyncFile { file: self.id(file) });
+        Ok(())
+    }
+
+    fn sync_map(&self, map: &MapHandle, from: u64, to: u64) -> io::Result<()> {
+        self.sync_may_fail()?;
+        let file = map.witness().expect("every mapping is watched").id();
+        self.trace.add(Op::SyncRange { file, from, to });
+        Ok(())
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Linux.rename_new(from, to)?;
+        self.trace.add(Op::Rename { from: name(from), to: name(to) });
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Linux.remove(path)?;
+        self.trace.add(Op::Remove { name: name(path) });
+        Ok(())
+    }
+
+    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+        self.sync_may_fail()?;
+        self.trace.add(Op::SyncFolder);
+        Ok(())
+    }
+
+    fn punch(&self, file: &File, from: u64, len: u64) {
+        Linux.punch(file, from, len);
+        self.trace.add(Op::Punch { file: self.id(file), from, len });
+    }
+
+    fn witness(&self, file: &File) -> Option<Arc<dyn StoreWitness>> {
+        Some(Arc::new(Witness { file: self.id(file), trace: Arc::clone(&self.trace) }))
+    }
+}
+
+#[derive(Debug)]
+struct Witness {
+    file: FileId,
+    trace: Arc<Trace>,
+}
+
+impl StoreWitness for Witness {
+    fn stored(&self, offset: u64, bytes: &[u8]) {
+        self.trace.add(Op::Store { file: self.file, offset, bytes: bytes.into() });
+    }
+
+    fn id(&self) -> u64 {
+        self.file
+    }
+}

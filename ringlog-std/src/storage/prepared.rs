@@ -1,0 +1,158 @@
+//! Segments made ready before they are needed: fresh ones, and recycled ones.
+#![forbid(unsafe_code)]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use super::CreateError;
+use super::create::{Draft, Hold, io_error};
+use super::platform::{Platform, folder_of};
+use super::segment_file::{SegmentFile, read_up_to};
+
+/// What the name of a segment that is not named yet ends with. Readers ignore such names.
+const TEMPORARY_END: &str = ".ringlog-new";
+
+/// Bytes at the start whose pages are ready for stores before the segment is used.
+const FIRST_WINDOW_BYTES: usize = 4 << 20;
+
+/// A segment that only wants a header: its blocks are reserved, its first 64 bytes are zero, and all of that
+/// is on stable storage, under a name that readers ignore.
+pub(super) struct Prepared {
+    pub(super) draft: Draft,
+    pub(super) temporary: PathBuf,
+    /// The salt that the file had before it was recycled.
+    pub(super) former_salt: Option<u32>,
+}
+
+impl Prepared {
+    /// Makes a new file.
+    pub(super) fn fresh(
+        platform: &dyn Platform,
+        folder: &Path,
+        capacity_bytes: u64,
+    ) -> Result<Self, CreateError> {
+        let temporary = unused_name(folder);
+        let draft = Draft::allocate(platform, &temporary, &temporary, capacity_bytes, Hold::Shared)?;
+        let ready = Self { draft, temporary, former_salt: None };
+        ready.sync(platform).inspect_err(|_| drop(platform.remove(&ready.temporary)))?;
+        Ok(ready.with_first_window())
+    }
+
+    /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
+    ///
+    /// Old records stay in it. Their place words have the old salt, so they never pass for new ones.
+    pub(super) fn recycled(
+        platform: &dyn Platform,
+        segment: &Path,
+        capacity_bytes: u64,
+    ) -> Result<Option<Self>, CreateError> {
+        let failed = |action| move |source| io_error(segment, action, source);
+        let file =
+            OpenOptions::new().read(true).write(true).open(segment).map_err(failed("open the segment"))?;
+        let len_bytes = file.metadata().map_err(failed("look at the segment"))?.len();
+        // Readers hold a shared lock on what they map.
+        if len_bytes != capacity_bytes || file.try_lock().is_err() {
+            return Ok(None);
+        }
+        let Ok(SegmentFile { info, .. }) = SegmentFile::open(segment) else { return Ok(None) };
+        let temporary = unused_name(&folder_of(segment));
+        platform.rename_new(segment, &temporary).map_err(failed("set aside for recycling"))?;
+        // First the name: a segment never stands in the log without its header.
+        platform.sync_folder(&folder_of(&temporary)).map_err(failed("sync the folder of"))?;
+        // A reader that comes too late finds another file, or none, under the name.
+        file.unlock().map_err(failed("unlock"))?;
+        let mut draft = Draft::fill(platform, &temporary, file, capacity_bytes, Hold::Shared)?;
+        // From here on the file is no log. Only the header's page is synced: what else is dirty in the file
+        // would be written for nothing.
+        draft.map.erase_header();
+        platform
+            .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
+            .map_err(failed("sync the erased header of"))?;
+        let former_salt = Some(info.header.salt());
+        Ok(Some(Self { draft, temporary, former_salt }.with_first_window()))
+    }
+
+    fn sync(&self, platform: &dyn Platform) -> Result<(), CreateError> {
+        let folder = folder_of(&self.temporary);
+        platform
+            .sync_file(&self.draft.file)
+            .and_then(|()| platform.sync_folder(&folder))
+            .map_err(|source| io_error(&self.temporary, "sync the new segment", source))
+    }
+
+    /// A sync of the whole file would take the pages away again, so this comes last.
+    fn with_first_window(mut self) -> Self {
+        self.draft.map.populate_ahead(FIRST_WINDOW_BYTES);
+        self
+    }
+
+    /// Deletes the file, which was never used.
+    pub(super) fn discard(self, platform: &dyn Platform) {
+        // What stays is found and deleted when the log is opened the next time.
+        let _ = platform.remove(&self.temporary);
+    }
+}
+
+/// Whether a file of this name is one that is being prepared, or was.
+pub(super) fn is_temporary(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.strip_prefix('.').is_some_and(|rest| rest.ends_with(TEMPORARY_END)))
+}
+
+/// Whether the first 64 bytes of a file are zero, as far as it has them.
+pub(super) fn has_no_header(file: &File) -> io::Result<bool> {
+    let mut head = [0; FILE_HEADER_LEN];
+    let read = read_up_to(file, &mut head, 0)?;
+    Ok(head[..read].iter().all(|&byte| byte == 0))
+}
+
+fn unused_name(folder: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // ORDERING: Relaxed. Only that no two get the same number matters.
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!(".next-{}-{number}{TEMPORARY_END}", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::platform::Linux;
+    use crate::storage::{LogReader, LogWriter, MmapReader};
+    use ringlog_nostd::EventHeader;
+
+    fn segment(folder: &Path) -> PathBuf {
+        let mut writer = LogWriter::options().segment_bytes(8192).open(folder).unwrap();
+        writer.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
+        writer.close().unwrap();
+        LogReader::open(folder).unwrap().segments()[0].path.clone()
+    }
+
+    #[test]
+    fn a_segment_that_somebody_reads_is_not_recycled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = segment(folder.path());
+        let reader = MmapReader::open(&path).unwrap();
+        assert!(Prepared::recycled(&Linux, &path, 8192).unwrap().is_none());
+        assert_eq!(reader.replay(|_| ()).unwrap(), 1);
+        drop(reader);
+        assert!(Prepared::recycled(&Linux, &path, 4096).unwrap().is_none(), "another size");
+        let recycled = Prepared::recycled(&Linux, &path, 8192).unwrap().unwrap();
+        assert!(!path.exists() && is_temporary(&recycled.temporary));
+        assert!(has_no_header(&recycled.draft.file).unwrap());
+        assert!(recycled.former_salt.is_some());
+    }
+
+    #[test]
+    fn names_of_prepared_segments_are_no_segments_names() {
+        let name = unused_name(Path::new("folder"));
+        assert!(is_temporary(&name) && name != unused_name(Path::new("folder")));
+        for other in ["00000000000000000000.evtl", "writer", ".hidden", "x.ringlog-new"] {
+            assert!(!is_temporary(Path::new(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What opening a log for writing has found and done.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What became of the log's last writer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum LastEnd {
+    /// There was none: the log is new.
+    #[default]
+    New,
+    /// It closed the log.
+    Closed,
+    /// Its process ended without closing, on a machine that still runs: all that it published is there.
+    Killed,
+    /// The machine went down before the log was closed, or nobody knows: the bytes decided what is whole.
+    MachineLost,
+}
+
+/// What was done about one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RecoveryAction {
+    /// It was sealed already, and stays as it is.
+    Kept,
+    /// It was sealed where its records end.
+    Sealed,
+    /// The log had gone on in it, but it did not have its name yet. It has now, and was sealed.
+    Adopted,
+    /// It is behind the end of what is whole, and has this name now. `salvage` reads it.
+    SetAside(PathBuf),
+    /// It held no record and was deleted.
+    Deleted,
+}
+
+/// One file that recovery had to look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct RecoveredSegment {
+    /// The file, by the name that belongs to it.
+    pub path: PathBuf,
+    /// What was done.
+    pub action: RecoveryAction,
+    /// Sequence of its first record.
+    pub first_sequence: u64,
+    /// Sequence behind its last record.
+    pub next_sequence: u64,
+    /// Where its records end, in bytes from the start of the file.
+    pub end_offset: u64,
+    /// Bytes from there to where its header said that they end; they are not part of the log. 0 where all are.
+    pub cut_bytes: u64,
+}
+
+/// What opening a log for writing has found: see [`LogWriter::recovery`](crate::storage::LogWriter::recovery).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// What became of the last writer.
+    pub last_end: LastEnd,
+    /// The files that had to be looked at, in the order of the log: those since the last clean one.
+    pub segments: Vec<RecoveredSegment>,
+    /// Sequence of the first record of this run, a GAP record if anything is missing.
+    pub next_sequence: u64,
+    /// The log's position at the start of this run.
+    pub next_position: u64,
+    /// Whether events may be missing, so that this run began with a GAP record.
+    pub has_loss: bool,
+}
+
+impl RecoveryReport {
+    /// Whether there is anything that an operator should hear of.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        self.has_loss || matches!(self.last_end, LastEnd::Killed | LastEnd::MachineLost)
+    }
+}
+
+impl fmt::Display for RecoveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.last_end {
+            LastEnd::New => "a new log",
+            LastEnd::Closed => "the last writer closed the log",
+            LastEnd::Killed => "the last writer was killed: all that it had published is there",
+            LastEnd::MachineLost => "the machine went down under the last writer",
+        })?;
+        let RecoveryReport { next_sequence, next_position, .. } = self;
+        write!(f, "; goes on with record {next_sequence} at position {next_position}")?;
+        if self.has_loss {
+            f.write_str(", where a GAP record says that events may be missing")?;
+        }
+        for segment in &self.segments {
+            segment.describe(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl RecoveredSegment {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, action, first_sequence, next_sequence, end_offset, cut_bytes } = self;
+        write!(f, "\n  {}: ", path.display())?;
+        match action {
+            RecoveryAction::Kept => f.write_str("sealed already")?,
+            RecoveryAction::Sealed => f.write_str("sealed")?,
+            RecoveryAction::Adopted => f.write_str("named and sealed")?,
+            RecoveryAction::SetAside(to) => return write!(f, "set aside as {}", to.display()),
+            RecoveryAction::Deleted => return f.write_str("held no record, deleted"),
+        }
+        write!(f, " at offset {end_offset}, records {first_sequence} to {next_sequence}")?;
+        if *cut_bytes > 0 {
+            write!(f, ", {cut_bytes} bytes behind it cannot be read")?;
+        }
+        Ok(())
+    }
+}

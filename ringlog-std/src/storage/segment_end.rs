@@ -1,0 +1,215 @@
+//! Where the records of one segment end, whatever became of its writer.
+#![forbid(unsafe_code)]
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+use ringlog_nostd::{FILE_HEADER_LEN, field};
+
+use super::error::{OpenError, ReadError};
+use super::platform::Platform;
+use super::scan::FileScan;
+use super::segment::SegmentInfo;
+use super::segment_file::SegmentFile;
+use crate::event::{HEADER_LEN, file_flags};
+
+/// What is known of the log's last writer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastWriter {
+    /// The kernel that it ran under still runs, so all that it stored is there.
+    pub(super) is_same_boot: bool,
+    /// It closed the log.
+    pub(super) has_closed: bool,
+    /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
+    pub(super) is_known: bool,
+}
+
+impl LastWriter {
+    /// Whether what its files say of themselves holds, also where it was not synced.
+    const fn is_trusted(self) -> bool {
+        self.is_same_boot || self.has_closed
+    }
+
+    /// Whether the machine went down under it, so that even whole files may not be all that there was.
+    pub(super) const fn is_lost(self) -> bool {
+        self.is_known && !self.is_trusted()
+    }
+}
+
+/// The end of a segment's records.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentEnd {
+    pub(super) info: SegmentInfo,
+    /// Sequence behind the last record.
+    pub(super) sequence: u64,
+    /// Position behind the last record.
+    pub(super) position: u64,
+    /// Offset behind the last record.
+    pub(super) offset: u64,
+    /// Timestamp of the last record, 0 where it was not read.
+    pub(super) last_timestamp: u64,
+    /// Whether anything may be missing behind it: it was not closed, and the machine went down.
+    pub(super) is_doubtful: bool,
+    /// Whether the file does not say yet that it ends here.
+    needs_sealing: bool,
+}
+
+impl SegmentEnd {
+    /// Finds the end. Records at `end_position` of the log, where the next segment begins, or behind it are
+    /// no part of it.
+    pub(super) fn find(
+        segment: SegmentFile,
+        writer: LastWriter,
+        end_position: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        refuse_live_writer(&segment)?;
+        let header = segment.info.header;
+        let (is_sealed, is_clean) = (header.has(file_flags::SEALED), header.has(file_flags::CLEAN));
+        if header.has(file_flags::STREAM) {
+            let end = segment.info.file_bytes;
+            return Ok(Self { needs_sealing: false, ..Self::walk(segment, end, end, None)? });
+        }
+        if is_clean || is_sealed && writer.is_trusted() {
+            return Self::of_sealed(segment);
+        }
+        if writer.is_same_boot {
+            segment.check_length()?;
+            return Self::walk(segment, header.write_offset, header.write_offset, None);
+        }
+        let end = scan_end(&segment.info, is_sealed);
+        let found = Self::walk(segment, end, header.synced_offset, end_position)?;
+        let event_count = found.sequence.wrapping_sub(header.base_sequence);
+        let is_said = (found.offset, event_count) == (header.write_offset, header.event_count);
+        let needs_sealing = !is_sealed || !is_said;
+        Ok(Self { is_doubtful: true, needs_sealing, ..found })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sequence == self.info.header.base_sequence
+    }
+
+    /// Bytes that the header counts as records and that are none.
+    pub(super) fn cut_bytes(&self) -> u64 {
+        self.info.header.write_offset.saturating_sub(self.offset)
+    }
+
+    /// Reads all records up to `end`, or up to the first that is not valid at or behind `whole_below`.
+    fn walk(
+        segment: SegmentFile,
+        end: u64,
+        whole_below: u64,
+        end_position: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        let mut scan = FileScan::up_to(segment, end);
+        if let Some(end_position) = end_position {
+            scan.end_at_position(end_position);
+        }
+        let mut last_timestamp = 0;
+        loop {
+            match scan.advance() {
+                Ok(true) => {
+                    last_timestamp = scan.found_event().map_or(0, |event| event.header.timestamp);
+                }
+                Ok(false) => break,
+                Err(ReadError::Record { source, .. }) if source.offset >= whole_below => break,
+                // How many records a header counts means nothing where the bytes decide.
+                Err(ReadError::EventCount { .. }) if whole_below < end => break,
+                Err(error) => return Err(recovery(error)),
+            }
+        }
+        Ok(Self {
+            info: scan.info().clone(),
+            sequence: scan.next_sequence(),
+            position: scan.position(),
+            offset: scan.offset(),
+            last_timestamp,
+            is_doubtful: false,
+            needs_sealing: true,
+        })
+    }
+
+    /// A sealed segment says where it ends; only its lead has to be read.
+    fn of_sealed(segment: SegmentFile) -> Result<Self, OpenError> {
+        segment.check_length()?;
+        let info = segment.info.clone();
+        let (sequence, offset) = (plausible_end(&info)?, info.header.write_offset);
+        let mut scan = FileScan::up_to(segment, offset);
+        while scan.is_in_lead() && scan.advance().map_err(recovery)? {}
+        let position = scan.position_at(offset);
+        Ok(Self {
+            info,
+            sequence,
+            position,
+            offset,
+            last_timestamp: 0,
+            is_doubtful: false,
+            needs_sealing: false,
+        })
+    }
+
+    /// Stores into the file where its records end, in an order in which every state that a crash can leave
+    /// is true. Returns whether there was anything to store.
+    pub(super) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
+        if !self.needs_sealing {
+            return Ok(false);
+        }
+        let event_count = self.sequence.wrapping_sub(self.info.header.base_sequence);
+        let flags = self.info.header.flags | file_flags::SEALED;
+        let store = || -> io::Result<()> {
+            let file: File = OpenOptions::new().write(true).open(path)?;
+            platform.sync_file(&file)?;
+            platform.write_at(&file, &event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
+            platform.write_at(&file, &self.offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;
+            platform.sync_file(&file)?;
+            platform.write_at(&file, &flags.to_le_bytes(), field::FLAGS as u64)?;
+            platform.sync_file(&file)
+        };
+        store().map_err(|error| io_error(path, "seal the file", error))?;
+        Ok(true)
+    }
+}
+
+/// How far a scan may go where the bytes decide: beyond a seal nothing was ever written.
+fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
+    let header = &info.header;
+    if !header.has(file_flags::CHECKSUMS) {
+        // What is not synced cannot be told from garbage.
+        return header.synced_offset;
+    }
+    let most = if is_sealed { header.write_offset.min(info.file_bytes) } else { info.file_bytes };
+    most.max(header.synced_offset)
+}
+
+/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked as a file.
+fn refuse_live_writer(segment: &SegmentFile) -> Result<(), OpenError> {
+    let path = &segment.info.path;
+    match segment.file.try_lock_shared() {
+        Ok(()) => segment.file.unlock().map_err(|error| io_error(path, "unlock", error)),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.clone(), pid: None }),
+        Err(TryLockError::Error(error)) => Err(io_error(path, "lock", error)),
+    }
+}
+
+/// The sequence behind a sealed segment, unless its header contradicts itself.
+fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
+    let SegmentInfo { header, path, .. } = info;
+    let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
+    match header.base_sequence.checked_add(header.event_count) {
+        Some(sequence) if header.event_count <= most && (header.event_count > 0) == (most > 0) => {
+            Ok(sequence)
+        }
+        _ => {
+            let (path, offset, stored) = (path.clone(), header.write_offset, header.event_count);
+            Err(recovery(ReadError::EventCount { path, offset, stored, found: most }))
+        }
+    }
+}
+
+pub(super) fn recovery(error: ReadError) -> OpenError {
+    OpenError::Recovery(Box::new(error))
+}
+
+pub(super) fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action, source }
+}

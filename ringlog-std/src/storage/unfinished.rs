@@ -1,0 +1,57 @@
+//! Finishing a sealed segment that its writer has set down without a sync.
+#![forbid(unsafe_code)]
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ringlog_nostd::FileHeader;
+
+use super::durable::{Durable, DurableParts};
+use super::error::SyncError;
+use super::mmap::WriteMap;
+use super::platform::Platform;
+use super::segment_file::has_name;
+
+/// Syncs a sealed segment and marks it as clean; does nothing if it was retired meanwhile.
+pub(super) fn finish_file(
+    platform: &Arc<dyn Platform>,
+    path: &Path,
+    poisoned: &Arc<AtomicBool>,
+) -> Result<(), SyncError> {
+    let failed =
+        |source| SyncError::Folder { path: path.into(), action: "open the segment to sync it", source };
+    match open_again(platform, path, poisoned) {
+        Ok(Some(durable)) => durable.finish().map(drop),
+        Ok(None) => Ok(()),
+        // Retired, or about to be recycled.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => Ok(()),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// `None` if another file has the name by now.
+fn open_again(
+    platform: &Arc<dyn Platform>,
+    path: &Path,
+    poisoned: &Arc<AtomicBool>,
+) -> io::Result<Option<Arc<Durable>>> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.try_lock_shared()?;
+    if !has_name(&file, path) {
+        return Ok(None);
+    }
+    let map = WriteMap::new(&file, platform.witness(&file))?;
+    let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
+    let parts = DurableParts {
+        platform: Arc::clone(platform),
+        map: map.handle(),
+        file,
+        path: path.into(),
+        temporary: None,
+        poisoned: Arc::clone(poisoned),
+    };
+    Ok(Some(Durable::new(parts, &header)))
+}

@@ -1,0 +1,128 @@
+//! Child processes of these tests: the test program itself, started again to be killed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ringlog::ring::{SharedProducer, SharedRing};
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+/// What a child is to do; unset in the test program itself.
+const ROLE: &str = "RINGLOG_CHILD_ROLE";
+const FOLDER: &str = "RINGLOG_CHILD_FOLDER";
+const NUMBER: &str = "RINGLOG_CHILD_NUMBER";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What this process is to do, if it is a child.
+pub(crate) struct Task {
+    pub(crate) role: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) number: usize,
+}
+
+impl Task {
+    /// `None` in the test program that people start. A child ends with its parent.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let role = std::env::var(ROLE).ok()?;
+        set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
+        let folder = std::env::var_os(FOLDER).unwrap().into();
+        Some(Self { role, folder, number: std::env::var(NUMBER).unwrap().parse().unwrap() })
+    }
+}
+
+/// A child process, killed at the latest when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts this test program once more, to run `test` as a child.
+    pub(crate) fn start(test: &str, role: &str, folder: &Path, number: usize) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(ROLE, role)
+            .env(FOLDER, folder)
+            .env(NUMBER, number.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it as nothing can be prepared for, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        assert!(self.0.try_wait().unwrap().is_none(), "the child has ended by itself");
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// A folder in memory where there is one: these tests are about processes, not about disks.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let in_memory = rustix::fs::statvfs(memory).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > 512 << 20);
+    if in_memory { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// Asks until there is an answer.
+pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "{what}: nothing after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The producer's end of a ring that may still be made, by a process that may still have to die.
+pub(crate) fn claim_producer(ring: &Path) -> SharedProducer {
+    patiently("the producer's role", || match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {
+        Ok(producer) => Some(producer),
+        Err(error) if error.is_transient() => None,
+        Err(error) => panic!("{error}"),
+    })
+}
+
+/// How many kills: 200, or as the environment says.
+pub(crate) fn kills_wanted() -> u64 {
+    std::env::var("RINGLOG_KILLS").map_or(200, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
+}
+
+/// Different numbers in each run; the seed is printed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(test: &str) -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seed = now.as_nanos() as u64 | 1;
+        println!("{test}: seed {seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % bound
+    }
+
+    /// Waits for a moment to kill: mostly one when the child has begun to work, which `has_begun` knows, as a
+    /// busy machine may take longer to start it than it is given otherwise.
+    pub(crate) fn wait_for_moment(&mut self, has_begun: impl Fn() -> bool) {
+        if self.below(4) > 0 {
+            patiently("the child's first event", || has_begun().then_some(()));
+        }
+        std::thread::sleep(Duration::from_micros(self.below(30_000)));
+    }
+}

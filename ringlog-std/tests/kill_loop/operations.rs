@@ -1,0 +1,95 @@
+//! What the producers of these tests do: all ways of writing, and every byte follows from a number.
+
+use ringlog::event::EventHeader;
+use ringlog::ring::WriteError;
+use ringlog_nostd::Producer;
+
+/// The longest payload that is written here.
+pub(crate) const MAX_PAYLOAD: usize = 256;
+
+/// One step of a producer: its events are published together, or none of them is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// `write_event`.
+    Write,
+    /// A claim that is filled, then shortened.
+    Claim,
+    /// A claim that is filled with rubbish and dropped, then `write_event`.
+    AbandonedClaim,
+    /// So many events in a batch.
+    Batch(u64),
+}
+
+impl Step {
+    /// The step that a producer takes when it has published `index` events.
+    pub(crate) const fn at(index: u64) -> Self {
+        match mix(index) % 8 {
+            0..4 => Self::Write,
+            4 | 5 => Self::Claim,
+            6 => Self::AbandonedClaim,
+            _ => Self::Batch(1 + mix(index) / 8 % 5),
+        }
+    }
+
+    /// Events that it publishes.
+    pub(crate) const fn events(self) -> u64 {
+        match self {
+            Self::Batch(events) => events,
+            _ => 1,
+        }
+    }
+
+    /// Takes the step: the events `index` and following of the `owner`-th producer.
+    pub(crate) fn take<K>(
+        self,
+        producer: &mut Producer<'_, K>,
+        owner: u64,
+        index: u64,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Write => write(producer, owner, index),
+            Self::Claim => claim(producer, owner, index),
+            Self::AbandonedClaim => {
+                producer.claim(MAX_PAYLOAD)?.payload_mut().fill(0xEE);
+                write(producer, owner, index)
+            }
+            Self::Batch(events) => {
+                let mut batch = producer.batch();
+                for index in index..index + events {
+                    let (header, payload) = event(owner, index);
+                    batch.write_event(&header, &payload)?;
+                }
+                batch.publish();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write<K>(producer: &mut Producer<'_, K>, owner: u64, index: u64) -> Result<(), WriteError> {
+    let (header, payload) = event(owner, index);
+    producer.write_event(&header, &payload)
+}
+
+fn claim<K>(producer: &mut Producer<'_, K>, owner: u64, index: u64) -> Result<(), WriteError> {
+    let (header, payload) = event(owner, index);
+    let mut claim = producer.claim(MAX_PAYLOAD)?;
+    claim.payload_mut().fill(0xEE);
+    claim.payload_mut()[..payload.len()].copy_from_slice(&payload);
+    claim.commit(&header)
+}
+
+/// Event `index` of the `owner`-th producer.
+pub(crate) fn event(owner: u64, index: u64) -> (EventHeader, Vec<u8>) {
+    let seed = mix(owner << 32 | index);
+    let payload: Vec<u8> = (0..seed % 97).map(|byte| (seed >> 8).wrapping_add(byte * 59) as u8).collect();
+    let header = EventHeader::new(owner << 32 | index, (seed >> 56) as u8, payload.len() as u16);
+    (header.with_flags((seed >> 48) as u8 & 0x0F), payload)
+}
+
+const fn mix(number: u64) -> u64 {
+    let mut word = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}

@@ -1,0 +1,39 @@
+//! The recorders of these tests, and starting them while somebody may still have to die.
+
+use crate::children::{Task, patiently};
+use crate::operations::MAX_PAYLOAD;
+use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
+use ringlog::ring::Idle;
+use ringlog::storage::{LogWriter, OpenError};
+use std::path::Path;
+
+/// Small, so that laps and segments end all the time.
+pub(crate) fn builder(ring_bytes: usize) -> RecorderBuilder {
+    let log = LogWriter::options().segment_bytes(256 << 10);
+    Recorder::builder().ring_bytes(ring_bytes).max_payload(MAX_PAYLOAD).log(log).idle(Idle::Yield)
+}
+
+/// A recorder of the shared ring in `folder`, which is made if it is missing.
+pub(crate) fn record(folder: &Path, ring_bytes: usize) -> Recorder {
+    let start = || builder(ring_bytes).start_shared(folder.join("ring"), folder.join("log"));
+    patiently("ring and log", || started(start()))
+}
+
+/// `None` where it is worth another try.
+pub(crate) fn started<T>(result: Result<T, RecorderError>) -> Option<T> {
+    match result {
+        Ok(recorder) => Some(recorder),
+        Err(RecorderError::Resume(ResumeError::Ring(error))) if error.is_transient() => None,
+        Err(RecorderError::Open(OpenError::Locked { .. })) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The child that records a shared ring, until it is killed.
+pub(crate) fn serve(task: &Task, ring_bytes: usize) {
+    let recorder = record(&task.folder, ring_bytes);
+    while !recorder.has_stopped() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("{}", recorder.stop().unwrap_err());
+}

@@ -1,0 +1,119 @@
+//! A shared ring: producer, recorder or both are killed.
+
+use crate::check::check_log;
+use crate::children::{Random, Running, Task, claim_producer, kills_wanted, scratch};
+use crate::count_page::CountPage;
+use crate::operations::Step;
+use crate::recording::{record, serve};
+use ringlog::ring::WriteError;
+use std::path::Path;
+
+const TEST: &str = "shared::every_published_event_is_in_the_log_once_whoever_is_killed";
+const RING_BYTES: usize = 32 << 10;
+/// So many kills, then the log is compared, and a new one begun.
+const KILLS_PER_LOG: usize = 25;
+
+/// The child that writes, until it is killed.
+fn produce(task: &Task) {
+    let counts = CountPage::open(&task.folder.join("counts"));
+    let mut producer = claim_producer(&task.folder.join("ring"));
+    let mut published = 0;
+    loop {
+        let step = Step::at(published);
+        match step.take(&mut producer, task.number as u64, published) {
+            Ok(()) => {
+                published += step.events();
+                counts.store(task.number, published);
+            }
+            Err(WriteError::Full) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A recorder and a producer, and who kills them.
+pub(crate) struct Pair<'a> {
+    test: &'static str,
+    folder: &'a Path,
+    service: Running,
+    producer: Running,
+    kills: usize,
+    /// Producers so far.
+    pub(crate) owners: usize,
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn start(test: &'static str, folder: &'a Path) -> Self {
+        let service = Running::start(test, "serve", folder, 0);
+        let producer = Running::start(test, "produce", folder, 0);
+        Self { test, folder, service, producer, kills: 0, owners: 1 }
+    }
+
+    /// Kills one of them, or both, and starts them again, until it has killed so often.
+    ///
+    /// `counts` has a count for each producer.
+    pub(crate) fn kill_often(&mut self, random: &mut Random, kills: usize, counts: &CountPage) {
+        while self.kills < kills {
+            random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
+            let what = random.below(3);
+            if what != 0 {
+                self.service.kill();
+            }
+            if what != 1 {
+                self.producer.kill();
+                self.owners += 1;
+            }
+            self.kills += if what == 2 { 2 } else { 1 };
+            if what != 0 {
+                self.service = Running::start(self.test, "serve", self.folder, 0);
+            }
+            if what != 1 {
+                self.producer = Running::start(self.test, "produce", self.folder, self.owners - 1);
+            }
+        }
+        random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
+    }
+
+    /// Kills both for good.
+    pub(crate) fn end(mut self) -> usize {
+        self.producer.kill();
+        self.service.kill();
+        self.owners
+    }
+}
+
+/// Kills and compares; returns the events that the log has in the end.
+fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let counts = CountPage::create(&folder.join("counts"), kills + 3);
+    let mut pair = Pair::start(TEST, folder);
+    pair.kill_often(random, kills, &counts);
+    let owners = pair.end();
+    record(folder, RING_BYTES).stop().unwrap();
+    check_log(&folder.join("log"), owners, |owner, found| {
+        let count = counts.load(owner);
+        // The count was stored after the step had returned, so it may be one step behind.
+        assert!(
+            found == count || found == count + Step::at(count).events(),
+            "producer {owner} had published {count} or a step more, the log has {found}"
+        );
+    })
+}
+
+#[test]
+fn every_published_event_is_in_the_log_once_whoever_is_killed() {
+    match Task::of_this_process() {
+        Some(task) if task.role == "serve" => return serve(&task, RING_BYTES),
+        Some(task) => return produce(&task),
+        None => {}
+    }
+    let (mut random, mut left, mut events) = (Random::new(TEST), kills_wanted() as usize, 0);
+    while left > 0 {
+        let kills = left.min(KILLS_PER_LOG);
+        events += kill_and_compare(&mut random, kills);
+        left -= kills;
+    }
+    println!("{} kills, {events} events compared", kills_wanted());
+    assert!(events > kills_wanted(), "hardly anything was written");
+}

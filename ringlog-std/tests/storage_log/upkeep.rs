@@ -1,0 +1,289 @@
+//! Segments prepared ahead, syncs behind, retention, and a disk that is full.
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringlog::event::{GapReason, file_flags};
+use ringlog::storage::{
+    AppendError, CreateError, FullDisk, LogReader, LogWriter, LogWriterOptions, Retention, SyncError,
+    SyncPolicy,
+};
+
+use super::support::{assert_holds, assert_is, event, read, segments, wait_until, write};
+
+fn small() -> LogWriterOptions {
+    LogWriter::options().segment_bytes(1 << 16)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn keep(max_segments: u64) -> Retention {
+    Retention { max_segments: Some(max_segments), ..Retention::default() }
+}
+
+#[test]
+fn retired_segments_are_recycled_and_what_they_held_never_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = small().retention(keep(4)).sync(SyncPolicy::EveryBytes(1)).open(folder.path()).unwrap();
+    let mut seen = HashSet::new();
+    let mut rolled = 0;
+    for number in 0..20_000 {
+        write(&mut writer, number..number + 1);
+        let full = writer.summary().segments;
+        if full > rolled {
+            rolled = full;
+            let here = files(folder.path());
+            // Those kept, one or two that wait for their sync, the next one, and `writer`.
+            assert!(here.len() <= 9, "{here:?}");
+            let inode = |path: &PathBuf| std::fs::metadata(path).map(|metadata| metadata.ino());
+            seen.extend(here.iter().filter_map(|path| inode(path).ok()));
+        }
+    }
+    assert!(rolled > 30, "{rolled}");
+    assert!((seen.len() as u64) < rolled / 2, "{} files for {rolled} segments", seen.len());
+    writer.close().unwrap();
+    let first = LogReader::open(folder.path()).unwrap().first_sequence();
+    assert!(first > 10_000, "{first}");
+    assert_holds(folder.path(), first..20_000);
+}
+
+#[test]
+fn a_reader_keeps_what_it_has_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = small().retention(keep(2)).open(folder.path()).unwrap();
+    write(&mut writer, 0..1000);
+    let path = folder.path().join(format!("{:020}.evtl", 0));
+    wait_until(|| writer.sync().is_ok() && path.exists());
+    let reader = ringlog::storage::MmapReader::open(&path).unwrap();
+    let count = reader.replay(|_| ()).unwrap();
+    write(&mut writer, 1000..6000);
+    wait_until(|| !path.exists());
+    write(&mut writer, 6000..9000);
+    assert_eq!(reader.replay(|event| assert_eq!(event.sequence, event.header.timestamp)).unwrap(), count);
+    writer.close().unwrap();
+}
+
+#[test]
+fn segments_that_are_too_old_go_while_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = Retention { max_age: Some(Duration::from_millis(1)), ..Retention::default() };
+    let mut writer = small().retention(brief).open(folder.path()).unwrap();
+    write(&mut writer, 0..3000);
+    writer.sync().unwrap();
+    wait_until(|| LogReader::open(folder.path()).is_ok_and(|log| log.segments().len() == 1));
+    writer.close().unwrap();
+}
+
+#[test]
+fn the_log_takes_no_more_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let most = Retention { max_bytes: Some(6 << 16), ..Retention::default() };
+    let mut writer = small().retention(most).sync(SyncPolicy::EveryEvent).open(folder.path()).unwrap();
+    for number in 0..5000 {
+        write(&mut writer, number..number + 1);
+        let blocks = |path: PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.blocks() * 512);
+        let bytes: u64 = files(folder.path()).into_iter().map(blocks).sum();
+        // The file `writer` takes a block.
+        assert!(bytes <= (6 << 16) + 8192, "{bytes}");
+    }
+    writer.close().unwrap();
+}
+
+#[test]
+fn segments_roll_by_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let age = Some(Duration::from_millis(20));
+    let mut writer = small().roll_after(age).open(folder.path()).unwrap();
+    for number in 0..3 {
+        write(&mut writer, number..number + 1);
+        // An empty one does not.
+        wait_until(|| writer.roll_if_due().is_ok() && writer.summary().segments == number + 1);
+        std::thread::sleep(Duration::from_millis(60));
+        writer.roll_if_due().unwrap();
+    }
+    writer.close().unwrap();
+    assert_eq!(segments(folder.path()).len(), 3);
+    assert_holds(folder.path(), 0..3);
+}
+
+#[test]
+fn each_policy_makes_durable_what_it_says() {
+    let durable = |policy| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = small().sync(policy).open(folder.path()).unwrap();
+        write(&mut writer, 0..600);
+        let (at_once, written) = (writer.durable_position(), writer.position());
+        let is_reached = policy != SyncPolicy::Never;
+        if is_reached {
+            wait_until(|| writer.durable_position() == written);
+        }
+        std::thread::sleep(Duration::from_millis(30));
+        let reached = writer.durable_position();
+        writer.sync().unwrap();
+        assert_eq!(writer.durable_position(), written);
+        write(&mut writer, 600..900);
+        writer.close().unwrap();
+        let log = LogReader::open(folder.path()).unwrap();
+        assert!(log.segments().iter().all(|segment| segment.header.has(file_flags::CLEAN)), "{policy:?}");
+        (at_once == written, reached == written)
+    };
+    assert_eq!(durable(SyncPolicy::EveryEvent), (true, true));
+    assert_eq!(durable(SyncPolicy::Never), (false, false));
+    assert!(durable(SyncPolicy::Interval(Duration::from_millis(5))).1);
+    assert!(durable(SyncPolicy::EveryBytes(1)).1);
+}
+
+#[test]
+fn a_log_that_is_dropped_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = small().open(folder.path()).unwrap();
+    write(&mut writer, 0..1000);
+    drop(writer);
+    assert!(files(folder.path()).iter().all(|path| !path.to_string_lossy().contains("ringlog-new")));
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert!(!writer.recovery().is_notable(), "{}", writer.recovery());
+    drop(writer);
+    assert_holds(folder.path(), 0..1000);
+}
+
+/// A file system with room for so many bytes; `None` where mounting is not allowed.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(bytes: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = rustix::mount::MountFlags::empty();
+        let options = std::ffi::CString::new(format!("size={bytes}")).unwrap();
+        match rustix::mount::mount("tmpfs", folder.path(), "tmpfs", flags, Some(options.as_c_str())) {
+            Ok(()) => Some(Self(folder)),
+            Err(error) => {
+                eprintln!("not tried, a small file system cannot be mounted here: {error}");
+                None
+            }
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.path().join("log")
+    }
+
+    /// Somebody else's file takes all the room but this.
+    fn fill_but(&self, bytes: u64) -> PathBuf {
+        let path = self.0.path().join("somebody else's");
+        let room = rustix::fs::statvfs(self.0.path()).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
+        let len = (room.f_bavail * room.f_frsize).saturating_sub(bytes);
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len).unwrap();
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(self.0.path(), rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
+/// Writes until the disk is full, and returns the number of the event that found no room.
+fn write_until_full(writer: &mut LogWriter) -> u64 {
+    for number in writer.next_sequence().. {
+        let (header, payload) = event(number);
+        match writer.write_event(&header, &payload) {
+            Ok(()) => {}
+            Err(AppendError::Create(CreateError::DiskFull { .. })) => return number,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn on_a_full_disk_an_append_fails_and_goes_on_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let mut writer = small().open(disk.log()).unwrap();
+    let others = disk.fill_but(4 << 16);
+    let failed = write_until_full(&mut writer);
+    assert_eq!(write_until_full(&mut writer), failed);
+    std::fs::remove_file(others).unwrap();
+    write(&mut writer, failed..failed + 500);
+    writer.close().unwrap();
+    assert_holds(&disk.log(), 0..failed + 500);
+}
+
+#[test]
+fn on_a_full_disk_events_are_dropped_counted_and_told_of() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let mut writer = small().full_disk(FullDisk::DropWithGap).open(disk.log()).unwrap();
+    let others = disk.fill_but(2 << 16);
+    write(&mut writer, 0..3000);
+    let position = writer.position();
+    std::fs::remove_file(others).unwrap();
+    let mut next = 3000;
+    while writer.summary().gaps == 0 {
+        write(&mut writer, next..next + 1);
+        next += 1;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let whole: u64 = (0..next).map(|number| event(number).0.stride() as u64).sum();
+    assert_eq!(writer.position(), whole, "dropped events take their positions");
+    assert!(position < whole);
+    write(&mut writer, next..next + 100);
+    let summary = writer.close().unwrap();
+    assert_eq!(summary.events + summary.lost, next + 100);
+    let found = read(&disk.log());
+    let at = found.iter().position(|record| record.gap().is_some()).unwrap();
+    let gap = found[at].gap().unwrap();
+    assert_eq!((gap.reason, gap.log_side, gap.count), (GapReason::DiskFull, true, summary.lost));
+    assert_eq!(found[at].header.timestamp, at as u64, "that of the first loss");
+    for (at, number) in (0..at).zip(0..).chain((at + 1..found.len()).zip(at as u64 + gap.count..)) {
+        assert_is(&found[at], number);
+    }
+}
+
+#[test]
+fn a_loss_that_finds_no_room_is_told_by_the_next_run() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let options = small().full_disk(FullDisk::DropWithGap);
+    let mut writer = options.open(disk.log()).unwrap();
+    let others = disk.fill_but(1 << 16);
+    write(&mut writer, 0..2000);
+    let (events, position) = (writer.next_sequence(), writer.position());
+    let count = match writer.close() {
+        Err(SyncError::UntoldLoss { count, .. }) => count,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(events + count, 2000);
+    std::fs::remove_file(others).unwrap();
+    let mut writer = options.open(disk.log()).unwrap();
+    assert_eq!((writer.position(), writer.recovery().has_loss), (position, true));
+    write(&mut writer, 2000..2001);
+    writer.close().unwrap();
+    let found = read(&disk.log());
+    assert_eq!(found[events as usize].gap().map(|gap| gap.count), Some(count));
+    assert_is(found.last().unwrap(), 2000);
+    // Told once.
+    drop(options.open(disk.log()).unwrap());
+    assert_eq!(read(&disk.log()).len(), found.len());
+}
+
+#[test]
+fn on_a_full_disk_the_oldest_segment_makes_room() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let mut writer = small().full_disk(FullDisk::RecycleOldest).open(disk.log()).unwrap();
+    disk.fill_but(4 << 16);
+    for number in 0..5000 {
+        write(&mut writer, number..number + 1);
+        if number % 100 == 0 {
+            // What is not finished cannot go.
+            writer.sync().unwrap();
+        }
+    }
+    writer.close().unwrap();
+    let first = LogReader::open(disk.log()).unwrap().first_sequence();
+    assert!(first > 1000, "{first}");
+    assert_holds(&disk.log(), first..5000);
+}
