@@ -3,7 +3,8 @@
 //! - [`ring`]: a producer on a hot path writes events, 16-byte header and payload, without lock, system call
 //!   or allocation; another thread reads them where they lie.
 //! - [`consumer`]: a dispatcher drains rings and logs into any number of consumers.
-//! - [`storage`]: log files that survive the death of their writer and are replayed without copying.
+//! - [`storage`]: log files that survive the death of their writer, are followed while they grow, searched by
+//!   sequence and time, and replayed without copying.
 //! - [`recorder`]: all of it on a thread of its own, or in another process than the producer.
 //!
 //! # Recording

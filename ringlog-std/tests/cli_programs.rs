@@ -9,6 +9,8 @@ mod damage;
 mod import;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/serve_ring.rs"]
@@ -17,3 +19,5 @@ mod serve_ring;
 mod stress;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/tail.rs"]
+mod tail;

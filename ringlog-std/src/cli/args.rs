@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use super::import::{Format, TimeUnit};
 use super::log_args::LogArgs;
 use super::output::CatFormat;
-use super::values::{self, FeedSpec, Rate};
+use super::values::{self, FeedSpec, Rate, ReplayTo, Speed};
+use crate::storage::Filter;
 
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
 ///
@@ -31,6 +32,10 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Print the events of a log
     Cat(CatArgs),
+    /// Print the last events of a log, and those that are written from now on
+    Tail(TailArgs),
+    /// Print the events of logs, or write them elsewhere, at the pace at which they happened
+    Replay(ReplayArgs),
     /// Say what is in a log
     Info(InspectArgs),
     /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
@@ -114,24 +119,94 @@ pub(crate) struct CatArgs {
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
-    /// Only events of this type (and gaps, which may stand for such events)
-    #[arg(long = "type", value_name = "N")]
-    pub(crate) event_type: Option<u8>,
-    /// Start with the record that has this sequence number
-    #[arg(long, value_name = "N")]
-    pub(crate) from_seq: Option<u64>,
-    /// Only events at or after this time: RFC 3339 or nanoseconds
-    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
-    pub(crate) since: Option<u64>,
-    /// Only events before this time: RFC 3339 or nanoseconds
-    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
-    pub(crate) until: Option<u64>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
     /// Stop after so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+/// Which events of a log are wanted.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct FilterArgs {
+    /// Only events of this type (and gaps, which may stand for such events); may be given several times
+    #[arg(long = "type", value_name = "N")]
+    pub(crate) event_types: Vec<u8>,
+    /// Start with the record that has this sequence number
+    #[arg(long, value_name = "N")]
+    pub(crate) from_seq: Option<u64>,
+    /// Stop before the record that has this sequence number
+    #[arg(long, value_name = "N")]
+    pub(crate) to_seq: Option<u64>,
+    /// Only events at or after this time: RFC 3339 or nanoseconds
+    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
+    pub(crate) since: Option<u64>,
+    /// Only events before this time: RFC 3339 or nanoseconds
+    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
+    pub(crate) until: Option<u64>,
+}
+
+impl FilterArgs {
+    /// What they come to.
+    pub(crate) fn to_filter(&self) -> Filter {
+        let Self { event_types, from_seq, to_seq, since, until } = self;
+        let sequences = from_seq.unwrap_or(0)..to_seq.unwrap_or(u64::MAX);
+        let filter = Filter::new().sequences(sequences).since(since.unwrap_or(0));
+        let filter = event_types.iter().fold(filter, |filter, event_type| filter.event_type(*event_type));
+        match until {
+            Some(until) => filter.until(*until),
+            None => filter,
+        }
+    }
+}
+
+/// Arguments of `ringlog tail`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TailArgs {
+    /// A log: a folder or one file
+    pub(crate) log: PathBuf,
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many of the last events to print first [default: 10]
+    #[arg(short = 'n', long = "lines", value_name = "N", conflicts_with = "cursor")]
+    pub(crate) lines: Option<u64>,
+    /// Print what this cursor has not seen yet, and have it remember; a new one starts with the oldest event
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cursor: Option<String>,
+    /// How to print an event
+    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
+    pub(crate) format: CatFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// Arguments of `ringlog replay`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Logs, folders or single files; several are merged by their timestamps
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// 1 is the pace at which the events happened, 10 is ten times as fast, max is without any wait
+    #[arg(long, value_name = "N|max", default_value = "1", value_parser = values::speed)]
+    pub(crate) speed: Speed,
+    /// Write the events into a new log in this folder, or into a shared ring (ring:FILE), instead of printing them
+    #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target)]
+    pub(crate) to: Option<ReplayTo>,
+    /// How to print an event
+    #[arg(long, value_enum, default_value_t = CatFormat::Text, conflicts_with = "to")]
+    pub(crate) format: CatFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with_all = ["format", "to"])]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 /// Arguments of `ringlog info` and `ringlog verify`.
@@ -232,6 +307,9 @@ mod tests {
             "frobnicate",
             "cat x --format yaml",
             "--rate 0",
+            "replay",
+            "tail",
+            "tail x -n 3 --cursor y",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
-use crate::ring::WriteError;
-use crate::storage::{OpenError, ReadError, SalvageError};
+use crate::ring::{SharedRingError, WriteError};
+use crate::storage::{AppendError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,18 @@ pub(crate) enum CliError {
     /// A log could not be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A cursor could not be used.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A log takes no more events.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A log could not be closed.
+    #[error(transparent)]
+    Close(#[from] SyncError),
+    /// A shared ring could not be used.
+    #[error(transparent)]
+    SharedRing(#[from] SharedRingError),
     /// The ring does not take an event, and never will.
     #[error("the ring refused an event: {0}")]
     Event(#[from] WriteError),

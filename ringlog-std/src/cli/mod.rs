@@ -7,12 +7,15 @@ mod config;
 mod error;
 mod feed;
 mod import;
+mod last;
 mod log_args;
+mod merged;
 mod output;
 mod pace;
 mod print;
 mod pump;
 mod recording;
+mod replay_target;
 mod ring_service;
 mod scratch;
 mod session;
@@ -54,6 +57,8 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Serve(args) => commands::serve::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Cat(args) => commands::cat::run(&args),
+        Command::Tail(args) => commands::tail::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Info(args) => commands::info::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use super::error::CliError;
@@ -22,4 +23,12 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
     text.push('\n');
     print(&text)
+}
+
+/// Whether the other end of a pipe was closed: without this, it would only be seen with the next event.
+pub(crate) fn is_output_gone() -> bool {
+    let out = std::io::stdout();
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }

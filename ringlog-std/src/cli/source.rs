@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::text::{grouped, size};
 use crate::event::{ClockKind, Event, file_flags};
-use crate::storage::{LogScan, OpenError, SegmentInfo};
+use crate::storage::{Filter, LogIndex, LogScan, OpenError, SegmentInfo};
 
 /// What is told of a log file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -81,9 +81,48 @@ impl LogSource {
         self.0.as_ref().map_or(ClockKind::Unspecified, |scan| scan.header().clock())
     }
 
+    /// Whether it has no file at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Goes to the file that holds `sequence`; records before it in that file are still lent.
     pub(crate) fn seek(&mut self, sequence: u64) -> Result<(), CliError> {
         Ok(self.0.as_mut().map_or(Ok(()), |scan| scan.seek(sequence))?)
+    }
+
+    /// Goes to the first record that may be wanted. `path` is what the log was opened by.
+    pub(crate) fn seek_first(&mut self, path: &Path, filter: &Filter) -> Result<(), CliError> {
+        let Some(scan) = self.0.as_mut().filter(|_| filter.first_sequence() > 0 || filter.earliest() > 0)
+        else {
+            return Ok(());
+        };
+        let index = LogIndex::open(path)?;
+        let sequence = if filter.earliest() > 0 {
+            let found = index.sequence_since(filter.first_sequence(), filter.earliest())?;
+            found.map_or_else(|| index.next_sequence(), Ok)?
+        } else {
+            filter.first_sequence()
+        };
+        Ok(scan.seek_with(&index, sequence)?)
+    }
+
+    /// Goes to the next record that is wanted; `false` behind the last one.
+    pub(crate) fn advance(&mut self, filter: &Filter) -> Result<bool, CliError> {
+        let Some(scan) = &mut self.0 else { return Ok(false) };
+        while scan.advance()? {
+            match scan.found_event() {
+                Some(event) if filter.is_past(&event) => return Ok(false),
+                Some(event) if filter.matches(&event) => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// The record that [`advance`](Self::advance) found.
+    pub(crate) fn found_event(&self) -> Option<Event<'_>> {
+        self.0.as_ref().and_then(LogScan::found_event)
     }
 
     /// The files of the log.

@@ -61,6 +61,48 @@ pub(crate) fn feed(text: &str) -> Result<FeedSpec, String> {
     }
 }
 
+/// How fast a log is replayed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Speed {
+    /// So many times as fast as it happened.
+    Times(f64),
+    /// Without any wait.
+    Max,
+}
+
+/// Reads `max` or a number such as `1`, `0.5` or `10x`.
+pub(crate) fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.strip_suffix('x').unwrap_or(text).parse::<f64>() {
+        Ok(times) if times.is_finite() && times >= MIN_SPEED => Ok(Speed::Times(times)),
+        _ => Err("expected max or a number such as 1, 0.5 or 10x".into()),
+    }
+}
+
+/// Slower than this an event a nanosecond later would be years away.
+const MIN_SPEED: f64 = 1e-6;
+
+/// Where replayed events go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ReplayTo {
+    /// Into a new log in this folder.
+    Log(PathBuf),
+    /// Into the shared ring in this file.
+    Ring(PathBuf),
+}
+
+/// Reads `ring:FILE` or the path of a folder.
+pub(crate) fn replay_target(text: &str) -> Result<ReplayTo, String> {
+    match text.strip_prefix("ring:") {
+        Some("") => Err("expected a file, as in ring:/dev/shm/events".into()),
+        Some(path) => Ok(ReplayTo::Ring(path.into())),
+        None if text.is_empty() => Err("expected a folder or ring:FILE".into()),
+        None => Ok(ReplayTo::Log(text.into())),
+    }
+}
+
 /// Reads a size such as `4GiB`, `500MB` or a plain number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     match text.parse::<bytesize::ByteSize>() {
@@ -168,5 +210,29 @@ mod tests {
         for bad in ["", "udp://host", "tcp://host:1"] {
             assert!(feed(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn speeds_are_numbers_or_max() {
+        assert_eq!(speed("max"), Ok(Speed::Max));
+        assert_eq!((speed("1"), speed("0.5"), speed("10x")), times(1.0, 0.5, 10.0));
+        for bad in ["", "0", "-1", "nan", "inf", "x", "1e-9", "fast"] {
+            assert!(speed(bad).is_err(), "{bad}");
+        }
+    }
+
+    fn times(
+        a: f64,
+        b: f64,
+        c: f64,
+    ) -> (Result<Speed, String>, Result<Speed, String>, Result<Speed, String>) {
+        (Ok(Speed::Times(a)), Ok(Speed::Times(b)), Ok(Speed::Times(c)))
+    }
+
+    #[test]
+    fn replay_targets_are_folders_or_rings() {
+        assert_eq!(replay_target("x/y"), Ok(ReplayTo::Log("x/y".into())));
+        assert_eq!(replay_target("ring:/dev/shm/r"), Ok(ReplayTo::Ring("/dev/shm/r".into())));
+        assert!(replay_target("ring:").is_err() && replay_target("").is_err());
     }
 }

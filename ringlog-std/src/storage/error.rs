@@ -269,6 +269,22 @@ pub enum ReadError {
         /// The one that it starts with.
         found: u64,
     },
+    /// What would have been read next was retired before it was read.
+    #[error(
+        "{}: records {from} to {} were retired before they were read: {} are missed; go on with record {to}, \
+         and read faster, keep more, or read with a cursor, which retention spares",
+        path.display(),
+        to.saturating_sub(1),
+        to.saturating_sub(*from)
+    )]
+    Overtaken {
+        /// The log's folder.
+        path: PathBuf,
+        /// The sequence of the first record that is missed.
+        from: u64,
+        /// The next sequence that can be read: the missed ones are `from..to`.
+        to: u64,
+    },
     /// The next segment could not be opened.
     #[error(transparent)]
     Segment(#[from] Box<OpenError>),

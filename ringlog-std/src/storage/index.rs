@@ -1,23 +1,59 @@
-//! Where some of the records of a file stand, so that the others are found without reading all.
+//! Where some of the records of a segment stand, so that the others are found without reading all.
+//!
+//! Timestamps may go backwards, but the largest one so far never does: an entry remembers it, and so the first
+//! record at or after a moment is found by bisecting, too.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{Checksums, FILE_HEADER_LEN, decode};
+use ringlog_nostd::{Checksums, EventHeader, FILE_HEADER_LEN, decode};
 
 use super::reader::stream_ended;
 
-/// One record in this many is remembered.
-const EVERY: u64 = 1024;
+/// An entry stands for the first record that starts so many bytes behind the one of the entry before, in bytes.
+pub(crate) const SPACING_BYTES: u64 = 32 * 1024;
+const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 
-/// A sparse index over the bytes behind a file's header.
-#[derive(Clone, Debug, Default)]
+/// The start of a record, or the end of the last one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// Bytes from the start of the file: 64 and more.
+    pub(crate) offset: u64,
+    /// Records of the file before it.
+    pub(crate) number: u64,
+}
+
+impl Place {
+    /// The first record of any file.
+    pub(crate) const FIRST: Self = Self { offset: HEADER_LEN_BYTES, number: 0 };
+}
+
+/// One of the places that an index remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    pub(crate) place: Place,
+    /// The largest timestamp of all records of the file before it, 0 if there is none.
+    pub(crate) max_before: u64,
+}
+
+/// A sparse index over the records of one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Index {
-    /// Offset of record 0, `EVERY`, 2 * `EVERY` and so on.
-    offsets: Vec<usize>,
-    record_count: u64,
-    end: usize,
+    pub(super) entries: Vec<Entry>,
+    /// Behind the last record.
+    pub(super) end: Place,
+    /// `None` without records.
+    pub(super) max_timestamp: Option<u64>,
+    /// Whether something stands at the end that should be a record and is none.
+    pub(super) is_cut: bool,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { entries: Vec::new(), end: Place::FIRST, max_timestamp: None, is_cut: false }
+    }
 }
 
 impl Index {
+    /// Indexes the records that stand behind a file's header.
     pub(crate) fn of(bytes: &[u8], checksums: Checksums) -> Self {
         let mut index = Self::default();
         index.extend(bytes, checksums);
@@ -29,55 +65,109 @@ impl Index {
     /// It demands of every record what reading demands: a damaged length that leads to the start of some
     /// other record would shift all numbers behind it.
     pub(crate) fn extend(&mut self, bytes: &[u8], checksums: Checksums) {
-        while let Some(stride) = stride_at(bytes, self.end, checksums) {
-            if self.record_count.is_multiple_of(EVERY) {
-                self.offsets.push(self.end);
-            }
-            self.end += stride;
-            self.record_count += 1;
+        while let Some((header, stride)) = record_at(bytes, self.end.offset, checksums) {
+            self.add(&header, stride);
         }
+        self.is_cut = rest_at(bytes, self.end.offset).is_some();
     }
 
+    /// Takes the next record of the file.
+    pub(crate) fn add(&mut self, header: &EventHeader, stride: usize) {
+        let last = self.entries.last().map(|entry| entry.place.offset);
+        if last.is_none_or(|last| self.end.offset - last >= SPACING_BYTES) {
+            let max_before = self.max_timestamp.unwrap_or(0);
+            self.entries.push(Entry { place: self.end, max_before });
+        }
+        self.max_timestamp = self.max_timestamp.max(Some(header.timestamp));
+        self.end = Place { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
+    }
+
+    /// How many records there are.
     pub(crate) const fn record_count(&self) -> u64 {
-        self.record_count
+        self.end.number
     }
 
-    /// Offset and number of record `number`, or of the place where reading ends or fails before it.
-    pub(crate) fn seek(&self, bytes: &[u8], number: u64) -> (usize, u64) {
-        if number >= self.record_count {
-            return (self.end, self.record_count);
+    /// The largest timestamp that the file may hold, as far as it can be read: anything may stand behind damage.
+    pub(crate) fn latest(&self) -> Option<u64> {
+        if self.is_cut { Some(u64::MAX) } else { self.max_timestamp }
+    }
+
+    /// Where to start walking to record `number`: at most [`SPACING_BYTES`] and a record before it.
+    pub(crate) fn start_of_number(&self, number: u64) -> Place {
+        if number >= self.end.number {
+            return self.end;
         }
-        let slot = number / EVERY;
-        let mut at = usize::try_from(slot).ok().and_then(|slot| self.offsets.get(slot)).copied().unwrap_or(0);
-        for _ in slot * EVERY..number {
-            // Checked by `extend`.
-            at += stride_at(bytes, at, Checksums::Ignore).unwrap_or(0);
-        }
-        (at, number)
+        self.last_entry(|entry| entry.place.number <= number)
+    }
+
+    /// Where to start walking to the first record with a timestamp of `since` or more; `None` if there is none.
+    pub(crate) fn start_of_time(&self, since: u64) -> Option<Place> {
+        self.max_timestamp.filter(|&max| max >= since)?;
+        Some(self.last_entry(|entry| entry.place.number == 0 || entry.max_before < since))
+    }
+
+    /// The last of the entries for which this holds, where it holds for none behind one for which it does not.
+    fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> Place {
+        let behind = self.entries.partition_point(holds);
+        behind.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Place::FIRST, |entry| entry.place)
     }
 }
 
-/// Length of the record at `at`, if there is one. Erased bytes, where a stream ends, are no record.
-fn stride_at(bytes: &[u8], at: usize, checksums: Checksums) -> Option<usize> {
-    let rest = bytes.get(at..).filter(|rest| !rest.is_empty() && !stream_ended(rest))?;
-    decode(rest, (FILE_HEADER_LEN + at) as u64, checksums).ok().map(|(_, _, stride)| stride)
+/// Walks from `from` to the first record that is wanted, the end, or bytes that are no record, whichever is first.
+///
+/// Returns that place, and how many records were looked at.
+pub(crate) fn walk(
+    bytes: &[u8],
+    from: Place,
+    checksums: Checksums,
+    is_wanted: impl Fn(u64, &EventHeader) -> bool,
+) -> (Place, u64) {
+    let (mut place, mut looked_at) = (from, 0);
+    while let Some((header, stride)) = record_at(bytes, place.offset, checksums) {
+        looked_at += 1;
+        if is_wanted(place.number, &header) {
+            break;
+        }
+        place = Place { offset: place.offset + stride as u64, number: place.number + 1 };
+    }
+    (place, looked_at)
+}
+
+/// What stands from `offset` on, if that is anything. Erased bytes, where a stream ends, are nothing.
+fn rest_at(bytes: &[u8], offset: u64) -> Option<&[u8]> {
+    let at = usize::try_from(offset.checked_sub(HEADER_LEN_BYTES)?).ok()?;
+    bytes.get(at..).filter(|rest| !rest.is_empty() && !stream_ended(rest))
+}
+
+/// The record at `offset`, if there is one.
+fn record_at(bytes: &[u8], offset: u64, checksums: Checksums) -> Option<(EventHeader, usize)> {
+    decode(rest_at(bytes, offset)?, offset, checksums).ok().map(|(header, _, stride)| (header, stride))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{EventHeader, encode};
+    use ringlog_nostd::encode;
+
+    /// Timestamps that rise and fall: the larger ones come later, but not in order.
+    fn timestamp(number: u64) -> u64 {
+        number * 10 + number.wrapping_mul(7_919) % 400
+    }
 
     fn records(count: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         for number in 0..count {
             let payload = vec![1; number as usize % 50];
-            let header = EventHeader::new(number, 0, payload.len() as u16);
+            let header = EventHeader::new(timestamp(number), 0, payload.len() as u16);
             let start = bytes.len();
             bytes.resize(start + header.stride(), 0);
             encode(&mut bytes[start..], &header, &payload).unwrap();
         }
         bytes
+    }
+
+    fn number_at(bytes: &[u8], index: &Index, number: u64) -> (Place, u64) {
+        walk(bytes, index.start_of_number(number), Checksums::Absent, |at, _| at >= number)
     }
 
     #[test]
@@ -87,20 +177,39 @@ mod tests {
         let mut grown = half.clone();
         grown.extend(&bytes, Checksums::Absent);
         assert_eq!((half.record_count(), grown.record_count()), (2500, 5000));
+        assert_eq!(grown, Index::of(&bytes, Checksums::Absent));
         for number in (0..5000).step_by(7) {
-            let (at, found) = grown.seek(&bytes, number);
+            let (place, looked_at) = number_at(&bytes, &grown, number);
+            let at = place.offset as usize - FILE_HEADER_LEN;
             let (header, ..) = decode(&bytes[at..], 0, Checksums::Ignore).unwrap();
-            assert_eq!((found, header.timestamp), (number, number));
+            assert_eq!((place.number, header.timestamp), (number, timestamp(number)));
+            assert!(looked_at <= SPACING_BYTES / 16 + 2);
         }
-        assert_eq!(grown.seek(&bytes, u64::MAX), (bytes.len(), 5000));
+        let end = Place { offset: (FILE_HEADER_LEN + bytes.len()) as u64, number: 5000 };
+        assert_eq!(number_at(&bytes, &grown, u64::MAX), (end, 0));
+    }
+
+    #[test]
+    fn the_first_record_at_or_after_a_moment_is_found_although_timestamps_go_backwards() {
+        let bytes = records(5000);
+        let index = Index::of(&bytes, Checksums::Absent);
+        assert!(index.entries.len() > 4);
+        for since in (0..51_000).step_by(13) {
+            let naive = (0..5000).find(|&number| timestamp(number) >= since);
+            let found = index.start_of_time(since).map(|start| {
+                walk(&bytes, start, Checksums::Absent, |_, header| header.timestamp >= since).0.number
+            });
+            assert_eq!(found, naive, "since {since}");
+        }
     }
 
     #[test]
     fn indexing_stops_at_damage() {
         let mut bytes = records(3000);
-        let (at, _) = Index::of(&bytes, Checksums::Absent).seek(&bytes, 2000);
-        bytes[at + 9] = 0;
+        let (place, _) = number_at(&bytes, &Index::of(&bytes, Checksums::Absent), 2000);
+        bytes[place.offset as usize - FILE_HEADER_LEN + 9] = 0;
         let index = Index::of(&bytes, Checksums::Absent);
-        assert_eq!((index.record_count(), index.seek(&bytes, 2500)), (2000, (at, 2000)));
+        assert_eq!((index.record_count(), index.start_of_number(2500)), (2000, place));
+        assert!(index.latest() == Some(u64::MAX) && index.max_timestamp < Some(20_400));
     }
 }

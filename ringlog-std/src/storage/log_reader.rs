@@ -2,20 +2,33 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::error::{OpenError, ReadError};
-use super::position::Positions;
-use super::reader::{Events, MmapReader};
+use super::filter::{Filter, Filtered};
+use super::follow::LogFollower;
+use super::index::{Index, Place};
+use super::log_events::{LogEvents, Start};
+use super::log_index::{LogIndex, SeekStatistics};
+use super::log_positions::LogPositions;
+use super::reader::MmapReader;
 use super::segment::SegmentInfo;
 use super::segment_file::LogFiles;
 use crate::event::Event;
 
+/// How often a log is opened whose last segment is retired at once.
+const OPENINGS: usize = 100;
+
 /// Reads the events of a log across its segments, each mapped when it is first needed.
 ///
-/// It shows the segments that there were when it was opened. As with [`MmapReader`], nobody but a ringlog
-/// writer may change them meanwhile; for files of others take [`LogScan`](super::LogScan).
+/// It shows the segments that there were when it was opened; [`follow`](Self::follow) goes on from there. As
+/// with [`MmapReader`], nobody but a ringlog writer may change them meanwhile; for files of others take
+/// [`LogScan`](super::LogScan). Opening costs by segments, not by events.
+///
+/// A segment is held from when it is first read: retention may delete it, and it is still read. One that was
+/// deleted before is [`ReadError::Overtaken`]; open the log again and go on at the sequence that this names.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -37,10 +50,10 @@ use crate::event::Event;
 /// ```
 #[derive(Debug)]
 pub struct LogReader {
-    files: LogFiles,
+    path: PathBuf,
+    index: LogIndex,
     /// One for each segment; the last one is mapped from the start.
     readers: Vec<OnceLock<MmapReader>>,
-    next_sequence: u64,
     verify: bool,
 }
 
@@ -84,15 +97,21 @@ impl LogReader {
         LogReaderOptions { verify: true }
     }
 
+    /// Opens again where retention was faster than the mapping of the last segment.
     fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
-        let files = LogFiles::open(path)?;
-        let readers = files.segments.iter().map(|_| OnceLock::new()).collect();
-        let mut opened = Self { files, readers, next_sequence: 0, verify };
-        let last = opened.files.segments.len().saturating_sub(1);
-        if let Some(reader) = opened.reader(last)? {
-            opened.next_sequence = reader.header().base_sequence.saturating_add(reader.len());
+        for _ in 0..OPENINGS {
+            let index = LogIndex::of(path, LogFiles::open(path)?);
+            let readers = index.segments().iter().map(|_| OnceLock::new()).collect();
+            let opened = Self { path: path.into(), index, readers, verify };
+            let last = opened.segments().len().saturating_sub(1);
+            match opened.reader(last) {
+                Ok(_) => return Ok(opened),
+                Err(ReadError::Segment(error)) => return Err(*error),
+                Err(_) => {}
+            }
         }
-        Ok(opened)
+        let source = io::ErrorKind::NotFound.into();
+        Err(OpenError::Io { path: path.into(), action: "open the last segment of", source })
     }
 
     /// Calls `f` with every event, and returns how many there were.
@@ -116,17 +135,80 @@ impl LogReader {
     }
 
     /// The events from `sequence` on, in order; all of them if the log starts later.
+    ///
+    /// Finding the first one takes no longer in a longer log: the names of the segments and an index of one
+    /// of them tell where it stands.
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
-        let begins_by_then = |segment: &SegmentInfo| segment.header.base_sequence <= sequence;
-        let at = self.files.segments.iter().rposition(begins_by_then).unwrap_or(0);
-        LogEvents { log: self, at, start: sequence, next_sequence: None, current: None, is_done: false }
+        self.start_at(sequence, 0)
+    }
+
+    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    ///
+    /// Timestamps may go backwards: events behind that one may be earlier again, see
+    /// [`events_matching`](Self::events_matching). Each segment has to be read once for its index, which is
+    /// then kept in the folder `index` of the log, a cache. From then on this reads 64 bytes for each
+    /// segment, one index, and at most 32 KiB of records.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// for timestamp in [10, 30, 20, 40] {
+    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+    /// }
+    /// writer.close()?;
+    /// let reader = LogReader::open(folder.path())?;
+    /// assert_eq!(reader.events_since(15).next().unwrap()?.sequence, 1);
+    /// assert!(reader.events_since(41).next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_since(&self, since: u64) -> LogEvents<'_> {
+        self.start_at(0, since)
+    }
+
+    /// The events that a filter wants, found without reading what is before the first of them.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{Filter, LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut writer = LogWriter::open(folder.path())?;
+    /// # for (timestamp, event_type) in [(10, 7), (30, 8), (20, 7), (40, 7)] {
+    /// #     writer.write_event(&EventHeader::new(timestamp, event_type, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder.path())?;
+    /// let wanted = Filter::new().event_type(7).since(15);
+    /// let found: Vec<u64> = reader.events_matching(&wanted).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(found, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_matching(&self, filter: &Filter) -> Filtered<LogEvents<'_>> {
+        Filtered::new(self.start_at(filter.first_sequence(), filter.earliest()), filter.clone())
+    }
+
+    fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
+        let at = self.index.segment_of(sequence);
+        LogEvents::new(self, at, Start { sequence, since })
+    }
+
+    /// Goes on behind the last record that this reader shows, with what is written from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogFollower::open_at`].
+    pub fn follow(&self) -> Result<LogFollower, OpenError> {
+        LogFollower::open_at(&self.path, self.next_sequence())
     }
 
     /// Records in the log, GAP records included.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.next_sequence.saturating_sub(self.first_sequence())
+        self.next_sequence().saturating_sub(self.first_sequence())
     }
 
     /// Whether there is no record.
@@ -138,38 +220,119 @@ impl LogReader {
     /// Sequence of the first record: not 0 where old segments were deleted.
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
-        self.files.segments.first().map_or(0, |segment| segment.header.base_sequence)
+        self.index.first_sequence()
     }
 
     /// The sequence behind the last record that was published when the log was opened.
+    ///
+    /// Counts the records of the last segment if that is not sealed.
     #[must_use]
-    pub const fn next_sequence(&self) -> u64 {
-        self.next_sequence
+    pub fn next_sequence(&self) -> u64 {
+        let last = self.readers.last().and_then(OnceLock::get);
+        last.map_or(0, |last| last.header().base_sequence.saturating_add(last.len()))
+    }
+
+    /// What is published and what is durable now, as the headers say.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn positions(&self) -> Result<LogPositions, ReadError> {
+        LogPositions::of(&self.path)
+    }
+
+    /// The position behind the last record that is published now: see [`LogPositions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn published_position(&self) -> Result<u64, ReadError> {
+        Ok(self.positions()?.published)
+    }
+
+    /// The position below which all records are on stable storage now: see [`LogPositions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn durable_position(&self) -> Result<u64, ReadError> {
+        Ok(self.positions()?.durable)
+    }
+
+    /// What finding records has cost this reader so far.
+    #[must_use]
+    pub fn seek_statistics(&self) -> SeekStatistics {
+        self.index.statistics()
     }
 
     /// The segments, in order, as they were when the log was opened. At least one.
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
-        &self.files.segments
+        self.index.segments()
     }
 
-    /// What else is in the folder, apart from the writers' file: it is no part of the log.
+    /// What else is in the folder, apart from what ringlog puts there: it is no part of the log.
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
-        &self.files.foreign
+        &self.index.files.foreign
     }
 
     /// The reader of one of the segments, mapped now if it was not yet.
-    fn reader(&self, at: usize) -> Result<Option<&MmapReader>, OpenError> {
-        let (Some(slot), Some(segment)) = (self.readers.get(at), self.files.segments.get(at)) else {
+    pub(super) fn reader(&self, at: usize) -> Result<Option<&MmapReader>, ReadError> {
+        let (Some(slot), Some(segment)) = (self.readers.get(at), self.segments().get(at)) else {
             return Ok(None);
         };
         if slot.get().is_none() {
-            let reader = MmapReader::options().verify(self.verify).open(&segment.path)?;
+            let reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
+                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    return Err(self.index.retired(at));
+                }
+                other => other.map_err(Box::new)?,
+            };
+            // Another file of that name, or one that retention holds: only the last one may have a writer.
+            let is_last = at + 1 == self.readers.len();
+            if reader.header().salt() != segment.header.salt() || !(reader.is_held() || is_last) {
+                return Err(self.index.retired(at));
+            }
             // If another thread was faster, its mapping is as good.
             let _ = slot.set(reader);
         }
         Ok(slot.get())
+    }
+
+    /// The index of a segment: of one that may grow, what its mapping shows.
+    fn index_of<'a>(&'a self, at: usize, reader: &'a MmapReader) -> Result<&'a Index, ReadError> {
+        if reader.is_sealed() { self.index.index(at) } else { Ok(reader.index()) }
+    }
+
+    /// The first segment from `at` on that holds a record of this time or later.
+    pub(super) fn segment_since(&self, at: usize, since: u64) -> Result<Option<usize>, ReadError> {
+        for at in at..self.readers.len() {
+            let max = match self.readers.get(at).and_then(OnceLock::get) {
+                Some(reader) if !reader.is_sealed() => reader.index().latest(),
+                _ => self.index.max_timestamp(at)?,
+            };
+            if max.is_some_and(|max| max >= since) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where in a segment the first record stands that is wanted, or its end.
+    pub(super) fn place_of(&self, at: usize, reader: &MmapReader, start: Start) -> Result<Place, ReadError> {
+        let base_sequence = reader.header().base_sequence;
+        if start.sequence <= base_sequence && start.since == 0 {
+            return Ok(Place::FIRST);
+        }
+        let number = start.sequence.saturating_sub(base_sequence);
+        let index = self.index_of(at, reader)?;
+        let by_number = index.start_of_number(number);
+        let by_time = index.start_of_time(start.since).unwrap_or(index.end);
+        let from = if by_number.offset > by_time.offset { by_number } else { by_time };
+        let (place, walked) = reader.walk(from, |at, header| at >= number && header.timestamp >= start.since);
+        self.index.count_records(walked);
+        Ok(place)
     }
 }
 
@@ -179,113 +342,5 @@ impl<'a> IntoIterator for &'a LogReader {
 
     fn into_iter(self) -> LogEvents<'a> {
         self.events()
-    }
-}
-
-/// The events of a log: see [`LogReader::events`].
-#[derive(Clone, Debug)]
-pub struct LogEvents<'a> {
-    log: &'a LogReader,
-    /// The segment that is read, or the next one to enter while `current` is `None`.
-    at: usize,
-    /// Records before it are not asked for.
-    start: u64,
-    /// What the next record's sequence has to be, once one was read.
-    next_sequence: Option<u64>,
-    current: Option<Current<'a>>,
-    is_done: bool,
-}
-
-/// The segment that is being read.
-#[derive(Clone, Debug)]
-struct Current<'a> {
-    events: Events<'a>,
-    positions: Positions,
-    /// The next segment goes on from here.
-    end_position: Option<u64>,
-}
-
-impl<'a> Current<'a> {
-    /// The next record of the segment that belongs to the log.
-    #[inline]
-    fn next(&mut self) -> Option<Result<Event<'a>, ReadError>> {
-        let event = match self.events.next()? {
-            Ok(event) => event,
-            Err(error) => return Some(Err(error)),
-        };
-        match (self.positions.next(&event), self.end_position) {
-            (Some(position), Some(end_position)) if position >= end_position => None,
-            _ => Some(Ok(event)),
-        }
-    }
-}
-
-impl<'a> Iterator for LogEvents<'a> {
-    type Item = Result<Event<'a>, ReadError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.current.as_mut().and_then(Current::next) {
-                Some(Ok(event)) => {
-                    self.next_sequence = Some(event.sequence.wrapping_add(1));
-                    return Some(Ok(event));
-                }
-                Some(Err(error)) => return Some(Err(self.end_with(error))),
-                None => match self.enter() {
-                    Ok(true) => {}
-                    Ok(false) => return None,
-                    Err(error) => return Some(Err(self.end_with(error))),
-                },
-            }
-        }
-    }
-}
-
-impl std::iter::FusedIterator for LogEvents<'_> {}
-
-impl<'a> LogEvents<'a> {
-    /// Goes to the next segment, or to the first one; `false` at the end.
-    fn enter(&mut self) -> Result<bool, ReadError> {
-        let log = self.log;
-        self.current = None;
-        if self.is_done {
-            return Ok(false);
-        }
-        let Some(reader) = log.reader(self.at).map_err(Box::new)? else {
-            self.is_done = true;
-            return Ok(false);
-        };
-        let base_sequence = reader.header().base_sequence;
-        if let Some(expected) = self.next_sequence.replace(base_sequence.max(self.start))
-            && expected != base_sequence
-        {
-            let path = reader.path().into();
-            return Err(ReadError::Discontinuity { path, expected, found: base_sequence });
-        }
-        self.at += 1;
-        let end_position = log.files.segments.get(self.at).map(|next| next.header.base_position);
-        self.current = Some(self.start_of(reader, end_position));
-        Ok(true)
-    }
-
-    fn start_of(&self, reader: &'a MmapReader, end_position: Option<u64>) -> Current<'a> {
-        let mut positions = Positions::of(reader.header());
-        if self.start <= reader.header().base_sequence {
-            return Current { events: reader.events(), positions, end_position };
-        }
-        // The lead stands at the very start, which is skipped.
-        for event in reader.events().map_while(Result::ok) {
-            if positions.next(&event).is_some() {
-                break;
-            }
-        }
-        Current { events: reader.events_from(self.start), positions, end_position }
-    }
-
-    fn end_with(&mut self, error: ReadError) -> ReadError {
-        self.current = None;
-        self.is_done = true;
-        error
     }
 }

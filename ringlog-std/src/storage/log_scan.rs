@@ -2,13 +2,19 @@
 
 #![forbid(unsafe_code)]
 
+mod seek;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{OpenError, ReadError};
-use super::scan::FileScan;
+use super::scan::{FileScan, Opened};
 use super::segment::SegmentInfo;
 use super::segment_file::{Listed, LogList, SegmentFile};
 use crate::event::{Event, FileHeader};
+
+/// How often a log is opened whose first segment is retired at once.
+const OPENINGS: usize = 100;
 
 /// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
 ///
@@ -51,7 +57,19 @@ impl LogScan {
     ///
     /// [`OpenError`] if the first segment cannot be used, or a folder holds none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let LogList { segments: files, foreign } = LogList::of(path.as_ref())?;
+        let path = path.as_ref();
+        for _ in 1..OPENINGS {
+            match Self::open_once(path) {
+                Err(OpenError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
+                other => return other,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, OpenError> {
+        let LogList { segments: files, foreign } = LogList::of(path)?;
         let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for file in &files {
             match file.open() {
@@ -59,7 +77,8 @@ impl LogScan {
                     base_positions.push(Some(info.header.base_position));
                     segments.push(info);
                 }
-                Err(error) if base_positions.is_empty() => return Err(error),
+                // Retired since the folder was listed, or the first one.
+                Err(error) if base_positions.is_empty() || is_gone(&error) => return Err(error),
                 Err(error) => {
                     base_positions.push(None);
                     unusable.push(error);
@@ -67,7 +86,7 @@ impl LogScan {
             }
         }
         let Some(current) = open_at(&files, &base_positions, 0)? else {
-            return Err(OpenError::NoSegments { path: path.as_ref().into(), foreign_files: foreign.len() });
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         };
         Ok(Self { files, foreign, segments, base_positions, unusable, at: 0, current })
     }
@@ -133,18 +152,13 @@ impl LogScan {
     /// [`ReadError`] as [`FileScan::next_event`], and for a segment that does not continue its
     /// predecessor. Calling again gives the same error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        while !self.current.advance()? {
-            if !self.enter_next()? {
-                return Ok(None);
-            }
-        }
-        Ok(self.current.found_event())
+        Ok(if self.advance()? { self.found_event() } else { None })
     }
 
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
-        let next = open_at(&self.files, &self.base_positions, self.at + 1).map_err(Box::new)?;
-        let Some(next) = next else { return Ok(false) };
+        let opened = open_at(&self.files, &self.base_positions, self.at + 1);
+        let Some(next) = opened.map_err(|error| self.explained(error))? else { return Ok(false) };
         let found = next.header().base_sequence;
         if found != expected {
             return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
@@ -155,6 +169,10 @@ impl LogScan {
     }
 }
 
+fn is_gone(error: &OpenError) -> bool {
+    matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
 /// Opens one of the files, up to where the next one goes on.
 fn open_at(
     files: &[Listed],
@@ -162,7 +180,16 @@ fn open_at(
     at: usize,
 ) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
-    let mut scan = FileScan::of(file.open()?);
+    let mut scan = match FileScan::open_held(&file.path)? {
+        Opened::Held(scan) => scan,
+        // Any but the last one has no writer: retention holds it.
+        Opened::Unheld(scan) if at + 1 == files.len() => scan,
+        Opened::Unheld(_) | Opened::Gone => {
+            let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
+            return Err(OpenError::Io { path, action: "open", source });
+        }
+    };
+    file.named_sequence.map_or(Ok(()), |named_sequence| scan.check_name(named_sequence))?;
     if let Some(&Some(base_position)) = base_positions.get(at + 1) {
         scan.end_at_position(base_position);
     }

@@ -2,22 +2,26 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ringlog_nostd::{
-    Checksums, Event, FILE_HEADER_LEN, FileHeader, FileHeaderError, RecordError, Records, file_flags,
+    Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError,
+    Records, file_flags,
 };
 
-use super::index::Index;
+use super::held::{leads_to, try_hold};
+use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
-use super::{OpenError, ReadError, crc32c_hardware};
+use super::{Filter, Filtered, OpenError, ReadError, crc32c_hardware};
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 /// A stream ends where this many bytes are all 0x00 or all 0xFF.
 const STREAM_END_BYTES: usize = 16;
+/// How often a file is opened whose name leads to another one by the time that it is locked.
+const OPENINGS: usize = 100;
 
 /// Reads the events of one memory-mapped log file, finished or still being written.
 ///
@@ -48,7 +52,8 @@ pub struct MmapReader {
     index: OnceLock<Index>,
     path: PathBuf,
     /// Holds the shared lock, if no writer has the file: it must not be recycled while it is mapped.
-    _file: File,
+    file: File,
+    is_held: bool,
 }
 
 /// How an [`MmapReader`] is to read: see [`MmapReader::options`].
@@ -93,8 +98,7 @@ impl MmapReader {
     }
 
     fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
-        let file = open_regular(path)?;
-        lock_if_unwritten(path, &file)?;
+        let (file, is_held) = open_and_hold(path)?;
         let len_bytes = file.metadata().map_err(|e| io_error(path, "look at the file", e))?.len();
         if len_bytes < HEADER_LEN_BYTES {
             return Err(OpenError::TooShort { path: path.into(), len_bytes });
@@ -107,7 +111,7 @@ impl MmapReader {
             return Err(OpenError::WriteOffset { path: path.into(), write_offset, len_bytes });
         }
         let checksums = demanded(&header, verify);
-        Ok(Self { map, header, checksums, index: OnceLock::new(), path: path.into(), _file: file })
+        Ok(Self { map, header, checksums, index: OnceLock::new(), path: path.into(), file, is_held })
     }
 
     /// Calls `f` with every event, and returns how many there were.
@@ -127,7 +131,7 @@ impl MmapReader {
     /// All events, in order. After an error the iterator ends.
     #[must_use]
     pub fn events(&self) -> Events<'_> {
-        self.events_at(HEADER_LEN_BYTES, self.header.base_sequence)
+        self.events_at(Place::FIRST)
     }
 
     /// The events from `sequence` on, in order; all of them if the file starts later.
@@ -135,19 +139,63 @@ impl MmapReader {
     /// The first call reads through the file once to index it.
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> Events<'_> {
-        let base = self.header.base_sequence;
-        let index = sequence.saturating_sub(base);
-        let (start_offset, start_index) = self.index().seek(self.map.records(), index);
-        self.events_at(HEADER_LEN_BYTES + start_offset as u64, base.wrapping_add(start_index))
+        let number = sequence.saturating_sub(self.header.base_sequence);
+        let start = self.index().start_of_number(number);
+        let (place, _) = self.walk(start, |at, _| at >= number);
+        self.events_at(place)
+    }
+
+    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    ///
+    /// Timestamps may go backwards: events behind that one may be earlier again, see
+    /// [`Filter`](super::Filter). The first call reads through the file once to index it; then this takes
+    /// the same time for every file.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{MmapReader, MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+    /// for timestamp in [10, 30, 20, 40] {
+    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+    /// }
+    /// let reader = MmapReader::open(&path)?;
+    /// let found: Vec<u64> = reader.events_since(15).map(|event| event.unwrap().header.timestamp).collect();
+    /// assert_eq!(found, [30, 20, 40]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_since(&self, since: u64) -> Events<'_> {
+        let index = self.index();
+        let start = index.start_of_time(since).unwrap_or(index.end);
+        let (place, _) = self.walk(start, |_, header| header.timestamp >= since);
+        self.events_at(place)
+    }
+
+    /// The events that a filter wants.
+    #[must_use]
+    pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
+        let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
+        let index = self.index();
+        let by_number = index.start_of_number(number);
+        let by_time = index.start_of_time(filter.earliest()).unwrap_or(index.end);
+        let start = if by_number.offset > by_time.offset { by_number } else { by_time };
+        Filtered::new(self.events_at(start), filter.clone())
     }
 
     /// Records in the file, GAP records included: counted, or as its header says once it is sealed.
     ///
-    /// In a damaged file that is not sealed, the records before the damage.
+    /// No checksum covers the header's count. One that the file has no room for is not believed, and the records
+    /// are counted instead; any other wrong one is an error at the end of [`events`](Self::events) and of
+    /// [`replay`](Self::replay). In a damaged file that is not sealed, the records before the damage.
     #[must_use]
     pub fn len(&self) -> u64 {
-        if self.is_sealed() && !self.is_stream() {
-            self.header.event_count
+        let header = &self.header;
+        let most = (self.map.published_bytes() - HEADER_LEN_BYTES) / HEADER_LEN as u64;
+        let is_possible = header.event_count <= most && (header.event_count == 0) == (most == 0);
+        if self.is_sealed() && !self.is_stream() && is_possible {
+            header.event_count
         } else {
             self.index().record_count()
         }
@@ -180,6 +228,8 @@ impl MmapReader {
             });
         }
         self.header = header;
+        // Its writer may have had the exclusive lock when the file was opened, and let it go since.
+        self.is_held = self.is_held || self.hold_now().unwrap_or(false);
         if let Some(index) = self.index.get_mut() {
             index.extend(self.map.records(), self.checksums);
         }
@@ -214,15 +264,31 @@ impl MmapReader {
         self.header.has(file_flags::STREAM)
     }
 
-    fn index(&self) -> &Index {
+    pub(super) fn index(&self) -> &Index {
         self.index.get_or_init(|| Index::of(self.map.records(), self.checksums))
     }
 
-    fn events_at(&self, offset: u64, sequence: u64) -> Events<'_> {
-        let start = usize::try_from(offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
+    /// Walks from a place to the first record that is wanted, and says how many it looked at.
+    pub(super) fn walk(&self, from: Place, is_wanted: impl Fn(u64, &EventHeader) -> bool) -> (Place, u64) {
+        walk(self.map.records(), from, self.checksums, is_wanted)
+    }
+
+    pub(super) fn events_at(&self, place: Place) -> Events<'_> {
+        let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
         let bytes = self.map.records().get(start..).unwrap_or_default();
-        let records = Records::starting_at(bytes, self.checksums, offset, sequence);
+        let sequence = self.header.base_sequence.wrapping_add(place.number);
+        let records = Records::starting_at(bytes, self.checksums, place.offset, sequence);
         Events { reader: self, records: Some(records) }
+    }
+
+    /// Without its name the file may be recycled already.
+    fn hold_now(&self) -> io::Result<bool> {
+        Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
+    }
+
+    /// Whether the shared lock is held, so that the file cannot be recycled.
+    pub(super) const fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// What never changes must be what the file was opened with.
@@ -325,6 +391,20 @@ fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
     if header.has(file_flags::STREAM) { map.len_bytes() } else { header.write_offset }
 }
 
+/// Opens the file that has the name once it is locked, and says whether it is.
+///
+/// A file that was retired between its opening and its locking may be recycled: see `held`.
+fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
+    for _ in 0..OPENINGS {
+        let file = open_regular(path)?;
+        let is_held = try_hold(&file).map_err(|source| io_error(path, "lock the file", source))?;
+        if leads_to(path, &file).map_err(|source| io_error(path, "look at the file", source))? {
+            return Ok((file, is_held));
+        }
+    }
+    Err(io_error(path, "find the file twice under its name", io::ErrorKind::NotFound.into()))
+}
+
 fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Asked before opening, because opening a pipe waits for its other end.
     let metadata = std::fs::metadata(path).map_err(|source| io_error(path, "find the file", source))?;
@@ -332,13 +412,6 @@ fn open_regular(path: &Path) -> Result<File, OpenError> {
         return Err(OpenError::NotAFile { path: path.into() });
     }
     File::open(path).map_err(|source| io_error(path, "open the file", source))
-}
-
-fn lock_if_unwritten(path: &Path, file: &File) -> Result<(), OpenError> {
-    match file.try_lock_shared() {
-        Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
-        Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
-    }
 }
 
 fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod grow;
 mod hole;
 mod salt;
 
@@ -20,6 +21,7 @@ use crate::event::{
     Checksums, Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags,
 };
 
+pub(super) use grow::Opened;
 pub(super) use hole::{Hole, Piece};
 
 /// Room for at least three of the largest records, which a search looks at together.

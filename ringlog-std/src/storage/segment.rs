@@ -14,6 +14,12 @@ const NAME_DIGITS: usize = 20;
 const NAME_END: &str = ".evtl";
 /// The file with the lock and the name of the last writer.
 pub(super) const WRITER_FILE: &str = "writer";
+/// The folder with the named cursors.
+pub(super) const CURSOR_FOLDER: &str = "cursors";
+/// The folder with the indexes of sealed segments, a cache.
+pub(super) const INDEX_FOLDER: &str = "index";
+/// What belongs to a log besides its segments.
+const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
 
 /// What is known of a segment without reading its records.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +38,7 @@ pub struct SegmentInfo {
 pub(super) struct Folder {
     /// The segments by ascending base sequence, each with the sequence that its name says.
     pub(super) segments: Vec<(u64, PathBuf)>,
-    /// All that is neither a segment nor the writers' file, by name.
+    /// All that is neither a segment nor anything else that ringlog puts here, by name.
     pub(super) foreign: Vec<PathBuf>,
 }
 
@@ -44,7 +50,7 @@ impl Folder {
             let entry = entry?;
             match base_sequence_of(&entry.file_name()) {
                 Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
-                None if entry.file_name() == WRITER_FILE => {}
+                None if OWN_NAMES.iter().any(|name| entry.file_name() == *name) => {}
                 None => found.foreign.push(entry.path()),
             }
         }

@@ -15,6 +15,8 @@ use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
+/// How often a folder is listed in which segments are being deleted.
+const LISTINGS: usize = 100;
 
 /// A segment that is open, with a header that was checked.
 #[derive(Debug)]
@@ -120,6 +122,21 @@ pub(super) struct LogFiles {
 
 impl LogFiles {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            return Self::open_once(path);
+        }
+        // Lists the folder again where retention has deleted a segment between the listing and its opening.
+        for _ in 1..LISTINGS {
+            match Self::open_once(path) {
+                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                other => return other,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, OpenError> {
         let LogList { segments, foreign } = LogList::of(path)?;
         let opened: Result<_, _> = segments.iter().map(|it| it.open().map(|it| it.info)).collect();
         Ok(Self { segments: opened?, foreign })
@@ -172,7 +189,7 @@ pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
 ///
 /// A single reading could be torn, or have its offset from before and its SEALED from after the last record.
 /// Two that agree are neither, and what follows a reading with SEALED is final.
-fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
+pub(super) fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
     let mut first = read_header(file, path)?;
     for _ in 0..HEADER_READINGS {
         let second = read_header(file, path)?;
@@ -186,7 +203,7 @@ fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader, OpenError>
     Ok(first)
 }
 
-fn read_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
+pub(super) fn read_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
     let mut bytes = [0; FILE_HEADER_LEN];
     let read = read_up_to(file, &mut bytes, 0).map_err(|error| cannot_read(path, error))?;
     if read < FILE_HEADER_LEN {

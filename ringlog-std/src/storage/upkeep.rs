@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use super::cursor::needed_from;
 use super::durable::{Durable, lock};
 use super::error::{AppendError, CreateError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
@@ -296,7 +297,7 @@ impl Upkeep {
             fixed_bytes: next_bytes + open.len() as u64 * self.rules.segment_bytes,
             fixed_segments: open.len() as u64,
             now: unix_nanos(),
-            needed_from: None,
+            needed_from: needed_from(&self.folder),
         }
     }
 

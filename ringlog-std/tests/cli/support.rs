@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use ringlog::storage::{LogWriter, LogWriterOptions, OpenError};
 use serde_json::Value;
 
 pub(crate) const RINGLOG: &str = env!("CARGO_BIN_EXE_ringlog");
@@ -92,6 +94,21 @@ fn parse_hex_line(line: &str) -> HexRecord {
         timestamp: timestamp.parse().unwrap(),
         event_type: event_type.parse().unwrap(),
         payload: payload.as_bytes().chunks(2).map(byte).collect(),
+    }
+}
+
+/// Opens a log to write to it from the test itself.
+///
+/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+pub(crate) fn log_writer(options: &LogWriterOptions, log: &Path) -> LogWriter {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match options.open(log) {
+            Err(OpenError::Locked { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => return other.expect("the log can be written"),
+        }
     }
 }
 

@@ -7,18 +7,17 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::print::tell;
 use crate::cli::source::LogSource;
-use crate::event::Event;
+use crate::storage::Filter;
 
 /// Prints what the filters let through, up to the limit or the first record that cannot be read.
 pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
+    let filter = args.filter.to_filter();
     let mut source = LogSource::open_or_empty(&args.log)?;
-    if let Some(sequence) = args.from_seq {
-        source.seek(sequence)?;
-    }
+    source.seek_first(&args.log, &filter)?;
     let format = if args.json { CatFormat::Json } else { args.format };
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut printer = Printer::new(format, out).map_err(CliError::Output)?;
-    let printed = print_all(&mut source, args, &mut printer);
+    let printed = print_all(&mut source, &filter, args.limit, &mut printer);
     // What was read before an error is worth seeing.
     printer.flush().map_err(CliError::Output)?;
     let hidden_gaps = printed?;
@@ -31,28 +30,20 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
 /// Returns how many GAP records came by.
 fn print_all(
     source: &mut LogSource,
-    args: &CatArgs,
+    filter: &Filter,
+    limit: Option<u64>,
     printer: &mut Printer<impl Write>,
 ) -> Result<u64, CliError> {
-    let mut left = args.limit.unwrap_or(u64::MAX);
     let mut gaps = 0;
-    while left > 0 {
-        let clock = source.clock();
-        let Some(event) = source.next_event()? else { break };
-        if !is_wanted(args, &event) {
-            continue;
+    for _ in 0..limit.unwrap_or(u64::MAX) {
+        if !source.advance(filter)? {
+            break;
         }
-        gaps += u64::from(event.header.is_gap());
-        left -= 1;
-        printer.print(&event, clock).map_err(CliError::Output)?;
+        let clock = source.clock();
+        if let Some(event) = source.found_event() {
+            gaps += u64::from(event.header.is_gap());
+            printer.print(&event, clock).map_err(CliError::Output)?;
+        }
     }
     Ok(gaps)
-}
-
-fn is_wanted(args: &CatArgs, event: &Event<'_>) -> bool {
-    let header = &event.header;
-    args.from_seq.is_none_or(|sequence| event.sequence >= sequence)
-        && args.since.is_none_or(|since| header.timestamp >= since)
-        && args.until.is_none_or(|until| header.timestamp < until)
-        && args.event_type.is_none_or(|wanted| header.is_gap() || header.event_type == wanted)
 }

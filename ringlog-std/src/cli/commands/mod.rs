@@ -3,7 +3,9 @@
 pub(crate) mod cat;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod replay;
 pub(crate) mod salvage;
 pub(crate) mod serve;
 pub(crate) mod stress;
+pub(crate) mod tail;
 pub(crate) mod verify;

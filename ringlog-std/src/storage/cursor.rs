@@ -1,0 +1,439 @@
+//! Named cursors: how far a reader has come, kept in a log's folder.
+#![forbid(unsafe_code)]
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+
+use super::cursor_error::CursorError;
+use super::cursor_slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
+use super::held::leads_to;
+use super::platform::{Linux, Platform};
+use super::segment::{CURSOR_FOLDER, Folder};
+
+/// Longest name of a cursor, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+/// How often a cursor is opened that others delete and make again.
+const OPENINGS: usize = 100;
+
+/// A named place in a log that survives its reader, and that nobody else uses meanwhile.
+///
+/// A reader handles records, says so with [`advance`](Self::advance), and stores that with
+/// [`commit`](Self::commit). Killed in between, it gets those records again: each at least once. Retention
+/// spares what a cursor still needs, up to a limit that the operator sets.
+///
+/// With the power, a log may lose records that it had not synced and that were read already. Their sequences
+/// then belong to others. Commit no further than what is durable
+/// ([`LogPositions`](super::LogPositions)) where that matters, or compare with the log's end after a start and
+/// [`rewind`](Self::rewind), as `ringlog tail` does.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{Cursor, LogFollower, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let mut writer = LogWriter::open(folder)?;
+/// for number in 0..3 {
+///     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+/// }
+///
+/// let mut cursor = Cursor::open(folder, "billing")?;
+/// let mut follower = LogFollower::open_at(folder, cursor.position())?;
+/// while let Some(event) = follower.next_event()? {
+///     cursor.advance(event.sequence + 1)?;
+/// }
+/// cursor.commit()?;
+/// drop(cursor);
+/// assert_eq!(Cursor::open(folder, "billing")?.position(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Cursor {
+    path: PathBuf,
+    /// Holds the exclusive lock.
+    file: File,
+    /// What was stored last.
+    stored: Slot,
+    /// Which of the two slots holds it.
+    at: usize,
+    next_sequence: u64,
+}
+
+/// What is known of a cursor without using it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct CursorInfo {
+    /// Its name.
+    pub name: String,
+    /// The sequence of the next record that its reader needs; 0, the careful guess, if the file is damaged.
+    pub next_sequence: u64,
+    /// When that was stored, unix nanoseconds; 0 if the file is damaged.
+    pub updated_at: i64,
+    /// Whether the file cannot be read.
+    pub is_damaged: bool,
+}
+
+impl Cursor {
+    /// Opens the cursor `name` of the log in `folder`. A new one is at the oldest record that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Name`], [`CursorError::InUse`] while somebody else has it, [`CursorError::Damaged`],
+    /// and whatever the system refuses.
+    pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
+        let folder = folder.as_ref();
+        check_name(name)?;
+        let path = folder.join(CURSOR_FOLDER).join(name);
+        for _ in 0..OPENINGS {
+            let Some(file) = open_regular(&path, true)? else {
+                create(folder, &path)?;
+                continue;
+            };
+            lock(&path, &file)?;
+            if leads_to(&path, &file).map_err(failed(&path, "look up the file"))? {
+                return Self::of(path, file);
+            }
+        }
+        Err(failed(&path, "find the file twice under its name")(io::ErrorKind::NotFound.into()))
+    }
+
+    fn of(path: PathBuf, file: File) -> Result<Self, CursorError> {
+        let newest = read_newest(&file).map_err(failed(&path, "read the file"))?;
+        let Some((at, stored)) = newest else { return Err(CursorError::Damaged { path }) };
+        let mut cursor = Self { path, file, stored, at, next_sequence: stored.next_sequence };
+        // So that the next one who tries knows who has it. The lock is the kernel's, so this need not last.
+        cursor.write()?;
+        Ok(cursor)
+    }
+
+    /// The sequence of the next record to read, as far as this reader has said.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// The sequence of the next record to read that was stored last: what a successor would start with.
+    #[must_use]
+    pub const fn committed_position(&self) -> u64 {
+        self.stored.next_sequence
+    }
+
+    /// The cursor's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that all records before `next_sequence` were handled. Stored with the next [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Backwards`].
+    pub fn advance(&mut self, next_sequence: u64) -> Result<(), CursorError> {
+        if next_sequence < self.next_sequence {
+            let path = self.path.clone();
+            return Err(CursorError::Backwards {
+                path,
+                next_sequence: self.next_sequence,
+                asked: next_sequence,
+            });
+        }
+        self.next_sequence = next_sequence;
+        Ok(())
+    }
+
+    /// Goes anywhere, backwards too. Stored with the next [`commit`](Self::commit).
+    pub fn rewind(&mut self, next_sequence: u64) {
+        self.next_sequence = next_sequence;
+    }
+
+    /// Has the position on stable storage. Does nothing if it did not change.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    pub fn commit(&mut self) -> Result<(), CursorError> {
+        if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
+    }
+
+    /// Writes into the slot that does not count, and has it count once it is on stable storage.
+    ///
+    /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
+    fn write(&mut self) -> Result<(), CursorError> {
+        let slot = Slot {
+            generation: self.stored.generation.wrapping_add(1),
+            next_sequence: self.next_sequence,
+            updated_at: unix_now(),
+            pid: std::process::id(),
+        };
+        let at = 1 - self.at;
+        self.file
+            .write_all_at(&slot.to_bytes(), at as u64 * SLOT_DISTANCE)
+            .and_then(|()| self.file.sync_data())
+            .map_err(failed(&self.path, "store the position"))?;
+        (self.stored, self.at) = (slot, at);
+        Ok(())
+    }
+}
+
+/// All cursors of the log in `folder`, by name, in use or not.
+///
+/// # Errors
+///
+/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is in the list, as one that needs everything.
+///
+/// ```
+/// # use ringlog::storage::{Cursor, cursors_of};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Cursor::open(folder, "audit")?;
+/// let needed = cursors_of(folder)?.iter().map(|cursor| cursor.next_sequence).min();
+/// assert_eq!(needed, Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
+    let cursors = folder.as_ref().join(CURSOR_FOLDER);
+    let entries = match cursors.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed(&cursors, "list the cursors"))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed(&cursors, "list the cursors"))?;
+        let is_file = entry.file_type().is_ok_and(|it| it.is_file());
+        if let Some(name) = entry.file_name().to_str().filter(|name| is_file && check_name(name).is_ok()) {
+            found.extend(info_of(name, &entry.path()));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The smallest sequence that any cursor needs. Cursors that cannot be listed may need everything.
+pub(super) fn needed_from(folder: &Path) -> Option<u64> {
+    match cursors_of(folder) {
+        Ok(cursors) => cursors.iter().map(|cursor| cursor.next_sequence).min(),
+        Err(_) => Some(0),
+    }
+}
+
+/// `None` if it was deleted meanwhile.
+fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
+    let newest = match open_regular(path, false) {
+        Ok(None) => return None,
+        Ok(Some(file)) => read_newest(&file).ok().flatten(),
+        Err(_) => None,
+    };
+    let (next_sequence, updated_at) =
+        newest.map_or((0, 0), |(_, slot)| (slot.next_sequence, slot.updated_at));
+    Some(CursorInfo { name: name.into(), next_sequence, updated_at, is_damaged: newest.is_none() })
+}
+
+/// No path separators and nothing hidden, so that a name is one file of the cursors' folder.
+fn check_name(name: &str) -> Result<(), CursorError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let has_length = (1..=MAX_NAME_BYTES).contains(&name.len());
+    if has_length && !name.starts_with('.') && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(CursorError::Name { name: name.chars().take(MAX_NAME_BYTES).collect() })
+}
+
+/// `None` if there is no such file. No link is followed and no pipe waited for.
+fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
+    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).write(write).custom_flags(careful).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(failed(path, "open the file"))?,
+    };
+    let is_file = file.metadata().map_err(failed(path, "look at the file"))?.is_file();
+    if is_file { Ok(Some(file)) } else { Err(CursorError::Damaged { path: path.into() }) }
+}
+
+fn lock(path: &Path, file: &File) -> Result<(), CursorError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let pid = read_newest(file).ok().flatten().map(|(_, slot)| slot.pid);
+            Err(CursorError::InUse { path: path.into(), pid })
+        }
+        Err(TryLockError::Error(source)) => Err(failed(path, "lock the file")(source)),
+    }
+}
+
+/// Makes a cursor that is whole before it has its name. If somebody else was faster, that one stays.
+fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
+    let cursors = folder.join(CURSOR_FOLDER);
+    match fs::create_dir(&cursors) {
+        Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(&cursors, "create the folder")(error)),
+    }
+    let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
+    let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
+    let slot = Slot { generation: 1, next_sequence, updated_at: unix_now(), pid: std::process::id() };
+    let temporary = cursors.join(temporary_name());
+    let made = write_new(&temporary, &slot).and_then(|()| Linux.rename_new(&temporary, path));
+    match made {
+        Ok(()) => Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
+        Err(error) => {
+            // The error that led here is the one to report.
+            let _ = fs::remove_file(&temporary);
+            let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+            if is_there { Ok(()) } else { Err(failed(path, "create the file")(error)) }
+        }
+    }
+}
+
+/// A name that no other process or thread uses now; one that died may have left such a file.
+fn temporary_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // ORDERING: Relaxed. Only that no two get the same number matters.
+    format!(".{}-{}.new", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn write_new(path: &Path, slot: &Slot) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.set_len(FILE_BYTES)?;
+    file.write_all_at(&slot.to_bytes(), 0)?;
+    file.sync_all()
+}
+
+fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CursorError {
+    let path = path.into();
+    move |source| CursorError::Io { path, action, source }
+}
+
+fn unix_now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor_slot::SLOT_LEN;
+    use super::*;
+
+    fn cursor(folder: &Path) -> Cursor {
+        Cursor::open(folder, "a").unwrap()
+    }
+
+    #[test]
+    fn a_write_cut_short_at_any_byte_leaves_the_old_position_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        for next_sequence in [10, 20] {
+            open.advance(next_sequence).unwrap();
+            open.commit().unwrap();
+        }
+        let before = fs::read(open.path()).unwrap();
+        open.advance(30).unwrap();
+        open.commit().unwrap();
+        let (path, after) = (open.path().to_owned(), fs::read(open.path()).unwrap());
+        drop(open);
+        let changed: Vec<usize> = (0..after.len()).filter(|&at| before[at] != after[at]).collect();
+        let (first, last) = (changed[0], changed[changed.len() - 1]);
+        assert!(last - first < SLOT_LEN, "one slot was written");
+        let slot = first / SLOT_DISTANCE as usize * SLOT_DISTANCE as usize;
+        for cut in 0..=SLOT_LEN {
+            let mut torn = before.clone();
+            torn[slot..slot + cut].copy_from_slice(&after[slot..slot + cut]);
+            fs::write(&path, &torn).unwrap();
+            let expected = if slot + cut > last { 30 } else { 20 };
+            assert_eq!(cursor(folder.path()).position(), expected, "cut at {cut}");
+            // And from the other end, as a disk may write it.
+            torn.copy_from_slice(&before);
+            torn[slot + cut..slot + SLOT_LEN].copy_from_slice(&after[slot + cut..slot + SLOT_LEN]);
+            fs::write(&path, &torn).unwrap();
+            let expected = if slot + cut <= first { 30 } else { 20 };
+            assert_eq!(cursor(folder.path()).position(), expected, "cut from {cut}");
+        }
+    }
+
+    #[test]
+    fn damage_to_one_slot_costs_one_position_and_to_both_is_an_error_that_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        open.advance(5).unwrap();
+        open.commit().unwrap();
+        let (path, good) = (open.path().to_owned(), fs::read(open.path()).unwrap());
+        drop(open);
+        for bit in 0..SLOT_LEN * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            bad[SLOT_DISTANCE as usize + bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bad).unwrap();
+            let error = Cursor::open(folder.path(), "a").unwrap_err();
+            assert!(matches!(error, CursorError::Damaged { .. }), "{error}");
+            assert!(error.to_string().contains("delete it"), "{error}");
+            let listed = cursors_of(folder.path()).unwrap();
+            assert_eq!((listed[0].next_sequence, listed[0].is_damaged), (0, true));
+        }
+        for len in 0..SLOT_LEN {
+            fs::write(&path, &good[..len]).unwrap();
+            assert!(matches!(Cursor::open(folder.path(), "a"), Err(CursorError::Damaged { .. })));
+        }
+    }
+
+    #[test]
+    fn names_are_one_plain_file_each() {
+        let long = "x".repeat(65);
+        for bad in ["", ".", "..", ".hidden", "a/b", "/etc/passwd", "a b", "ä", "a\0", long.as_str()] {
+            let error = Cursor::open("/nonexistent", bad).unwrap_err();
+            assert!(matches!(error, CursorError::Name { .. }), "{bad:?}: {error}");
+        }
+        for good in ["a", "A-b_c.9", &long[1..]] {
+            check_name(good).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_reader_at_a_time_and_the_second_hears_who_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = cursor(folder.path());
+        let error = Cursor::open(folder.path(), "a").unwrap_err();
+        assert!(matches!(error, CursorError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        Cursor::open(folder.path(), "b").unwrap();
+        drop(first);
+        cursor(folder.path());
+    }
+
+    #[test]
+    fn it_goes_forward_unless_it_is_rewound() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        open.advance(7).unwrap();
+        assert!(matches!(open.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
+        open.commit().unwrap();
+        open.rewind(3);
+        assert_eq!((open.position(), open.committed_position()), (3, 7));
+        open.commit().unwrap();
+        drop(open);
+        assert_eq!(cursor(folder.path()).position(), 3);
+    }
+
+    #[test]
+    fn strangers_in_the_cursors_folder_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(cursors_of(folder.path()).unwrap(), []);
+        drop(cursor(folder.path()));
+        let letter = folder.path().join("letter");
+        fs::write(&letter, "Dear reader").unwrap();
+        std::os::unix::fs::symlink(&letter, folder.path().join("cursors/link")).unwrap();
+        assert!(Cursor::open(folder.path(), "link").is_err());
+        assert_eq!(fs::read(&letter).unwrap(), b"Dear reader");
+        let names: Vec<String> = cursors_of(folder.path()).unwrap().into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["a"]);
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong with a cursor.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a cursor could not be opened or stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CursorError {
+    /// Not a name for a cursor.
+    #[error(
+        "{name:?}: not a name for a cursor: use 1 to 64 ASCII letters, digits, - _ and ., and no . at the start"
+    )]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// Somebody else reads with this cursor.
+    #[error(
+        "{}: in use by process {}; stop that one first, or take another name",
+        path.display(),
+        pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+    )]
+    InUse {
+        /// The cursor's file.
+        path: PathBuf,
+        /// The process that holds it, as far as the file says so.
+        pid: Option<u32>,
+    },
+    /// Neither slot of the file is valid.
+    #[error(
+        "{}: offsets 0 and 4096: no valid position in this cursor file; delete it to start again from the \
+         oldest record",
+        path.display()
+    )]
+    Damaged {
+        /// The cursor's file.
+        path: PathBuf,
+    },
+    /// A cursor goes forward only.
+    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
+    Backwards {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is.
+        next_sequence: u64,
+        /// Where it was to go.
+        asked: u64,
+    },
+    /// The system refused.
+    #[error("{}: cannot {action}: {source}; check the folder, its permissions and the disk", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,171 @@
+//! A scan of a segment that grows, or that may be retired: held, jumped about in, and looked at again.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{Ordering, fence};
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use super::super::error::{OpenError, ReadError};
+use super::super::held::{leads_to, try_hold};
+use super::super::index::{Index, Place};
+use super::super::segment::SegmentInfo;
+use super::super::segment_file::{is_unused, read_header, read_stable_header};
+use super::FileScan;
+use crate::event::{FileHeader, FileHeaderError, file_flags};
+
+/// What came of opening a segment by a name that was listed a moment ago.
+#[derive(Debug)]
+pub(in crate::storage) enum Opened {
+    /// It is open and cannot be recycled any more.
+    Held(FileScan),
+    /// It is open, and somebody has an exclusive lock on it: its writer, or retention.
+    Unheld(FileScan),
+    /// It was retired meanwhile, or it was prepared and never begun.
+    Gone,
+}
+
+impl FileScan {
+    /// Opens a segment and takes the shared lock, which keeps it from being recycled.
+    pub(in crate::storage) fn open_held(path: &Path) -> Result<Opened, OpenError> {
+        let scan = match Self::open(path) {
+            Ok(scan) => scan,
+            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(Opened::Gone);
+            }
+            Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_unused(path).unwrap_or(true) => {
+                return Ok(Opened::Gone);
+            }
+            Err(error) => return Err(error),
+        };
+        let held =
+            scan.hold().map_err(|source| OpenError::Io { path: path.into(), action: "lock", source })?;
+        // In this order: see `held`.
+        let is_named = scan.is_named().map_err(|source| OpenError::Io {
+            path: path.into(),
+            action: "look up",
+            source,
+        })?;
+        Ok(match (is_named, held) {
+            (false, _) => Opened::Gone,
+            (true, true) => Opened::Held(scan),
+            (true, false) => Opened::Unheld(scan),
+        })
+    }
+
+    /// Takes the shared lock; `false` while somebody has an exclusive one.
+    pub(in crate::storage) fn hold(&self) -> io::Result<bool> {
+        try_hold(&self.segment.file)
+    }
+
+    /// Whether the file still has the name under which it was opened.
+    pub(in crate::storage) fn is_named(&self) -> io::Result<bool> {
+        leads_to(&self.segment.info.path, &self.segment.file)
+    }
+
+    /// Whether all that is known was read.
+    pub(in crate::storage) fn is_at_end(&self) -> bool {
+        self.offset >= self.end
+    }
+
+    /// Checks that the file has the name that belongs to its header.
+    pub(in crate::storage) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
+        self.segment.check_name(named_sequence)
+    }
+
+    /// Whether nothing will be added to the file.
+    pub(in crate::storage) fn is_final(&self) -> bool {
+        let header = self.header();
+        header.has(file_flags::STREAM) || header.has(file_flags::SEALED)
+    }
+
+    /// Looks at the header again; `true` if there is more to read, or if it is known now that there is not.
+    pub(in crate::storage) fn refresh(&mut self) -> Result<bool, ReadError> {
+        if self.is_final() {
+            return Ok(false);
+        }
+        let SegmentInfo { path, header: known, .. } = &self.segment.info;
+        let first = read_header(&self.segment.file, path).map_err(Box::new)?;
+        if (first.write_offset, first.flags) == (known.write_offset, known.flags) {
+            return Ok(false);
+        }
+        let header = read_stable_header(&self.segment.file, path).map_err(Box::new)?;
+        // ORDERING: Acquire, PUBLISH. Pairs with the Release in `WriteMap::publish`: the records that this
+        // header publishes are read after it. The kernel made the loads, on this thread.
+        fence(Ordering::Acquire);
+        self.take_over(header)?;
+        Ok(true)
+    }
+
+    fn take_over(&mut self, header: FileHeader) -> Result<(), ReadError> {
+        let info = &mut self.segment.info;
+        let (stored, computed) = (header.salt(), info.header.salt());
+        if stored != computed {
+            let source = FileHeaderError::Checksum { stored, computed };
+            return Err(ReadError::Header { path: info.path.clone(), source });
+        }
+        let file_bytes = self.segment.file.metadata().map(|metadata| metadata.len());
+        let len_bytes =
+            file_bytes.map_err(|source| ReadError::Io { path: info.path.clone(), offset: 0, source })?;
+        let (write_offset, published_bytes) = (header.write_offset, info.header.write_offset);
+        if !(published_bytes..=len_bytes).contains(&write_offset) {
+            return Err(ReadError::WriteOffset {
+                path: info.path.clone(),
+                write_offset,
+                published_bytes,
+                len_bytes,
+            });
+        }
+        info.header = header;
+        self.end = write_offset;
+        Ok(())
+    }
+
+    /// Goes to a place between two records, as an index of this file knows it.
+    pub(in crate::storage) fn go_to(&mut self, place: Place) -> Result<(), ReadError> {
+        self.read_lead()?;
+        self.found = None;
+        self.offset = place.offset.clamp(FILE_HEADER_LEN as u64, self.end);
+        self.sequence = self.header().base_sequence.wrapping_add(place.number);
+        if self.offset < self.buffer_offset {
+            self.buffer.clear();
+            self.buffer_offset = self.offset;
+        }
+        Ok(())
+    }
+
+    /// Goes on until the next record would be this one, or the end is reached.
+    pub(in crate::storage) fn skip_to(&mut self, sequence: u64) -> Result<(), ReadError> {
+        while self.next_sequence() < sequence && self.advance()? {}
+        Ok(())
+    }
+
+    /// Reads the records that take no position, so that the positions of all others are known.
+    pub(in crate::storage) fn read_lead(&mut self) -> Result<(), ReadError> {
+        while self.is_in_lead() && self.advance()? {}
+        Ok(())
+    }
+
+    /// Indexes all records that are left to read, up to damage.
+    pub(in crate::storage) fn index_all(&mut self) -> Result<Index, ReadError> {
+        let mut index = Index::default();
+        loop {
+            match self.advance() {
+                Ok(true) => self.add_found_to(&mut index),
+                Ok(false) => return Ok(index),
+                Err(ReadError::Record { .. } | ReadError::EventCount { .. }) => {
+                    index.is_cut = true;
+                    return Ok(index);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn add_found_to(&self, index: &mut Index) {
+        if let Some(found) = &self.found {
+            index.add(&found.header, found.header.stride());
+        }
+    }
+}

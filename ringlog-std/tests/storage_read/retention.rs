@@ -1,0 +1,227 @@
+//! Readers beside a retention that deletes, renames and recycles segments.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ringlog::storage::{LogFollower, LogReader, LogScan, OpenError, ReadError};
+
+use super::support::{
+    PATIENCE, assert_follows, assert_is, event, log_of, overtaken, segments, write, writer,
+};
+
+/// What retention does: the oldest segments go, whether somebody reads them or not.
+fn retire(folder: &Path, count: usize) -> u64 {
+    for (_, path) in segments(folder).into_iter().take(count) {
+        fs::remove_file(path).unwrap();
+    }
+    segments(folder)[0].0
+}
+
+#[test]
+fn a_follower_that_fell_behind_hears_what_it_missed_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..1000);
+    let second = segments(folder.path())[1].0;
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    assert_follows(&mut follower, 0..5);
+    let oldest = retire(folder.path(), 6);
+    // What it has open it keeps.
+    assert_follows(&mut follower, 5..second);
+    for _ in 0..2 {
+        let error = follower.next_within(PATIENCE).unwrap_err();
+        assert_eq!(overtaken(&error), (second, oldest));
+        let text = error.to_string();
+        for words in [format!("{second} to {}", oldest - 1), format!("{} are missed", oldest - second)] {
+            assert!(text.contains(&words), "{text}");
+        }
+        assert!(text.contains(&format!("record {oldest}")), "{text}");
+    }
+    assert_eq!(follower.resume(), Some(oldest));
+    assert_eq!(follower.resume(), None);
+    assert_follows(&mut follower, oldest..1000);
+    assert!(follower.next_event().unwrap().is_none());
+}
+
+#[test]
+fn a_follower_that_starts_before_the_log_hears_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..1000);
+    let oldest = retire(folder.path(), 3);
+    let mut follower = LogFollower::open_at(folder.path(), 7).unwrap();
+    assert_eq!(overtaken(&follower.next_event().unwrap_err()), (7, oldest));
+    follower.resume();
+    assert_follows(&mut follower, oldest..1000);
+    // From the first one that there is, nothing is missed.
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    assert_follows(&mut follower, oldest..1000);
+}
+
+#[test]
+fn what_is_not_wanted_is_not_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..100);
+    let mut follower = LogFollower::open_at(folder.path(), 900).unwrap();
+    assert!(follower.next_event().unwrap().is_none());
+    log_of(folder.path(), 100..1000);
+    let all = segments(folder.path());
+    let kept = all.iter().rposition(|(base, _)| *base <= 900).unwrap();
+    retire(folder.path(), kept);
+    assert_follows(&mut follower, 900..1000);
+}
+
+#[test]
+fn a_missing_segment_in_the_middle_is_no_retention() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..1000);
+    let all = segments(folder.path());
+    fs::remove_file(&all[1].1).unwrap();
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    assert_follows(&mut follower, 0..all[1].0);
+    let error = follower.next_within(PATIENCE).unwrap_err();
+    let (expected, found) = (all[1].0, all[2].0);
+    assert!(
+        matches!(error, ReadError::Discontinuity { expected: e, found: f, .. } if (e, f) == (expected, found)),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_reader_holds_cannot_be_recycled_and_stays_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..1000);
+    let all = segments(folder.path());
+    let is_free = |at: usize| File::open(&all[at].1).unwrap().try_lock().is_ok();
+    assert!((0..3).all(is_free));
+
+    let reader = LogReader::open(folder.path()).unwrap();
+    let mut events = reader.events();
+    assert_is(&events.next().unwrap().unwrap(), 0);
+    assert!(!is_free(0) && is_free(1));
+    let mut scan = LogScan::open(folder.path()).unwrap();
+    scan.seek(all[1].0).unwrap();
+    assert!(!is_free(1) && is_free(2));
+    let mut follower = LogFollower::open_at(folder.path(), all[2].0).unwrap();
+    assert_is(&follower.next_event().unwrap().unwrap(), all[2].0);
+    assert!(!is_free(2) && is_free(3));
+
+    // A recycler renames first.
+    for (base, path) in all.iter().take(5) {
+        fs::rename(path, folder.path().join(format!("retired-{base}"))).unwrap();
+    }
+    for number in 1..all[1].0 {
+        assert_is(&events.next().unwrap().unwrap(), number);
+    }
+    assert_eq!(overtaken(&events.next().unwrap().unwrap_err()), (all[1].0, all[5].0));
+    assert!(events.next().is_none());
+    for number in all[1].0..all[2].0 {
+        assert_is(&scan.next_event().unwrap().unwrap(), number);
+    }
+    assert_eq!(overtaken(&scan.next_event().unwrap_err()), (all[2].0, all[5].0));
+    assert_follows(&mut follower, all[2].0 + 1..all[3].0);
+    assert_eq!(overtaken(&follower.next_within(PATIENCE).unwrap_err()), (all[3].0, all[5].0));
+
+    let again = LogReader::open(folder.path()).unwrap();
+    assert_eq!(again.events_from(all[5].0).map(Result::unwrap).count() as u64, 1000 - all[5].0);
+    drop((reader, scan, follower));
+    assert!(File::open(folder.path().join("retired-0")).unwrap().try_lock().is_ok());
+}
+
+#[test]
+fn a_segment_that_is_being_recycled_counts_as_retired() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..1000);
+    let all = segments(folder.path());
+    let reader = LogReader::open(folder.path()).unwrap();
+    // Locked, and not renamed yet.
+    let recycler = File::open(&all[0].1).unwrap();
+    recycler.try_lock().unwrap();
+    assert_eq!(overtaken(&reader.events().next().unwrap().unwrap_err()), (0, all[1].0));
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    assert!(follower.next_event().unwrap().is_none(), "it will be gone or free in a moment");
+    fs::remove_file(&all[0].1).unwrap();
+    assert_follows(&mut follower, all[1].0..1000);
+}
+
+/// Deletes the oldest segments until it is told to stop, and leaves three.
+fn retire_until(folder: &Path, stop: &AtomicBool) {
+    // ORDERING: Relaxed: a flag on its own.
+    while !stop.load(Ordering::Relaxed) {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<_> =
+            names.filter(|path| path.extension().is_some_and(|it| it == "evtl")).collect();
+        names.sort();
+        let old = names.len().saturating_sub(3);
+        names.iter().take(old).for_each(|path| fs::remove_file(path).unwrap());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn with_retention_at_work_every_event_is_either_read_or_told_as_missed() {
+    const EVENTS: u64 = 8_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| retire_until(path, &stop));
+        let mut readers = Vec::new();
+        for pause in [0, 300] {
+            readers.push(scope.spawn(move || follow_and_count(path, EVENTS, Duration::from_micros(pause))));
+        }
+        readers.push(scope.spawn(move || open_again_and_again(path, EVENTS)));
+        let mut writer = writer(path);
+        for start in (0..EVENTS).step_by(20) {
+            write(&mut writer, start..start + 20);
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        writer.close().unwrap();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        // ORDERING: Relaxed: see `retire_until`.
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+fn follow_and_count(folder: &Path, events: u64, pause: Duration) {
+    let mut follower = LogFollower::open_at(folder, 0).unwrap();
+    let mut next = 0;
+    while next < events {
+        match follower.next_within(PATIENCE) {
+            Ok(event) => assert_is(&event.expect("an event"), next),
+            Err(error) => {
+                let (from, to) = overtaken(&error);
+                assert!(from == next && to > from, "{error}");
+                assert_eq!(follower.resume(), Some(to));
+                next = to;
+                continue;
+            }
+        }
+        next += 1;
+        if next % 16 == 0 {
+            std::thread::sleep(pause);
+        }
+    }
+    assert_eq!(next, events);
+}
+
+fn open_again_and_again(folder: &Path, events: u64) {
+    loop {
+        let reader = match LogReader::open(folder) {
+            Ok(reader) => reader,
+            Err(OpenError::NoSegments { .. }) => continue,
+            Err(error) => panic!("{error}"),
+        };
+        for read in reader.events() {
+            match read {
+                Ok(read) => assert_eq!(read.header.as_user(), event(read.sequence).0),
+                Err(error) => assert!(overtaken(&error).1 > 0),
+            }
+        }
+        if reader.next_sequence() >= events {
+            return;
+        }
+    }
+}
