@@ -107,9 +107,9 @@ struct ConsumerLine {
     closed: AtomicUsize,
 }
 
-/// The control words. All zero before [`format`](Self::format).
+/// The control words. All zero before [`format`](Self::format). Aligned so that the data behind them is.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub(crate) struct Control {
     constants: Constants,
     _constants_end: [u8; padding_after(size_of::<Constants>())],
@@ -206,6 +206,21 @@ impl Control {
 
     pub(crate) fn identity(&self) -> u64 {
         self.constants.identity.load()
+    }
+
+    /// Where all of the words stand, and how many bytes they are: for a [`WriteBack`](crate::WriteBack).
+    pub(crate) fn all_words(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(self).cast(), size_of::<Self>())
+    }
+
+    /// Where the producer's line stands.
+    pub(crate) fn producer_line(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(&self.producer).cast(), size_of::<ProducerLine>())
+    }
+
+    /// Where the consumer's line stands.
+    pub(crate) fn consumer_line(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(&self.consumer).cast(), size_of::<ConsumerLine>())
     }
 
     /// Both sides are open again. Only while nobody else uses the words.

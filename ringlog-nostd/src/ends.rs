@@ -25,6 +25,7 @@ use crate::error::{RingFault, WriteError};
 use crate::geometry::Geometry;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 use crate::record::check_stored_header;
+use crate::retention::WriteBack;
 use crate::sync::Shadow;
 use core::ptr::NonNull;
 
@@ -97,15 +98,17 @@ pub(crate) struct WriteEnd<'r> {
     /// A tail that the consumer had at some time; `head - cached_tail <= capacity`.
     cached_tail: usize,
     fault: Option<RingFault>,
+    /// What brings a tail into memory before the bytes below it are overwritten.
+    write_back: Option<WriteBack>,
 }
 
 impl<'r> WriteEnd<'r> {
     /// Goes on where the control words say. The ring's only write end, by the contract of [`Parts::new`].
-    pub(crate) fn new(parts: Parts<'r>) -> Self {
+    pub(crate) fn new(parts: Parts<'r>, write_back: Option<WriteBack>) -> Self {
         let head = parts.control.own_head();
         // An empty cache: the first write looks for itself.
         let cached_tail = head.wrapping_sub(parts.geometry.capacity);
-        Self { parts, head, cached_tail, fault: None }
+        Self { parts, head, cached_tail, fault: None, write_back }
     }
 
     #[inline]
@@ -159,6 +162,11 @@ impl<'r> WriteEnd<'r> {
             return Err(fault.into());
         }
         self.cached_tail = tail;
+        if let Some(write_back) = self.write_back {
+            // Else a reset could find overwritten records above an old tail.
+            let (start, len) = self.parts.control.consumer_line();
+            write_back(start, len);
+        }
         if stride <= self.free_at(at) { Ok(()) } else { Err(WriteError::Full) }
     }
 

@@ -73,6 +73,7 @@ mod model;
 mod owned;
 mod producer;
 mod record;
+mod retention;
 mod ring;
 mod run;
 #[cfg(not(ringlog_loom))]
@@ -101,6 +102,7 @@ pub use producer::Producer;
 pub use record::{
     Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
 };
+pub use retention::WriteBack;
 pub use ring::{Fresh, Recovery, Ring, RingOptions, required_len};
 pub use run::Run;
 #[cfg(not(ringlog_loom))]

@@ -132,7 +132,7 @@ impl<'r> Ring<'r> {
         let recovery = match &found {
             Err(RingError::NotARing) => Recovery::Fresh(Fresh::NoRing),
             Err(_) => Recovery::Fresh(Fresh::Damaged),
-            Ok(ring) if ring.salt().is_none() => Recovery::Fresh(Fresh::NotRetained),
+            Ok(ring) if ring.retention().is_none() => Recovery::Fresh(Fresh::NotRetained),
             Ok(ring) if !ring.has_sizes_of(&wanted) => Recovery::Fresh(Fresh::OtherSizes),
             Ok(ring) => ring.keep_whole_records(),
         };
@@ -164,7 +164,8 @@ impl<'r> Ring<'r> {
     }
 
     fn is_whole(&self, event: &Event<'_>) -> bool {
-        let place = place_word(self.salt().unwrap_or_default(), event.offset);
+        let Some(retention) = self.retention() else { return false };
+        let place = place_word(retention.salt, event.offset);
         event.header.is_checksummed()
             && record_checksum(crc32c_append, &event.header, event.payload, place) == event.header.checksum
     }

@@ -106,14 +106,13 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
     ///
     /// - Called at most once for each ring, and not if [`split`](Self::split) was.
     pub unsafe fn split_unchecked(&'static self) -> (Producer<'static>, Consumer<'static>) {
-        let birth = Birth::default();
         let data = NonNull::from(&self.storage).cast::<u8>();
         // SAFETY: (1) the storage is one repr(C) block of initialised bytes, at least `data_len` long
         // (asserted in GEOMETRY), 8-aligned and static; it is inside an `UnsafeCell`, so writing is allowed;
         // (2) one end of each kind, by the caller's promise.
         let parts = unsafe { Parts::new(&self.control, data, Shadow::NONE, Self::GEOMETRY) };
-        self.control.format(&Self::GEOMETRY, &birth);
-        Ring::from_parts(parts, &birth).into_ends()
+        self.control.format(&Self::GEOMETRY, &Birth::default());
+        Ring::plain(parts).into_ends()
     }
 }
 
