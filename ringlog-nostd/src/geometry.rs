@@ -43,7 +43,10 @@ impl Geometry {
     /// Sizes as they stand in the control words of a ring that somebody else has made.
     pub(crate) fn from_stored(capacity: usize, overrun: usize) -> Result<Self, RingError> {
         let smallest = overrun_for(0);
-        if overrun < smallest || overrun > overrun_for(LONGEST_PAYLOAD) || !overrun.is_multiple_of(RECORD_ALIGN) {
+        if overrun < smallest
+            || overrun > overrun_for(LONGEST_PAYLOAD)
+            || !overrun.is_multiple_of(RECORD_ALIGN)
+        {
             return Err(RingError::Damaged);
         }
         let max_payload = (overrun - HEADER_LEN).min(LONGEST_PAYLOAD);

@@ -51,6 +51,7 @@ pub mod flags {
 /// assert_eq!(header.user_flags(), 0b0011);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct EventHeader {
     /// When the event happened. The unit is the application's; a log file names its clock.

@@ -166,6 +166,16 @@ impl<'r, K> Producer<'r, K> {
         self.inner.end.parts().control().add_loss(header.timestamp);
     }
 
+    pub(crate) fn count_losses(&mut self, first: &EventHeader, events: u64) {
+        let events = usize::try_from(events).unwrap_or(usize::MAX);
+        self.inner.end.parts().control().add_losses(first.timestamp, events);
+    }
+
+    /// Somebody was told of all pending losses.
+    pub(crate) fn losses_told(&mut self) {
+        self.inner.end.parts().control().gap_told();
+    }
+
     /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
     pub(crate) fn write_gap_and(
         &mut self,

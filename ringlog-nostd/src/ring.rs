@@ -194,6 +194,7 @@ impl RingOptions {
 
 /// What [`Ring::recover`] found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Recovery {
     /// The ring goes on with this many events.
     Recovered {
@@ -208,6 +209,7 @@ pub enum Recovery {
 
 /// Why [`Ring::recover`] made a new ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fresh {
     /// There was none: first start, or the memory was cleared.
