@@ -238,6 +238,20 @@ impl<'r> WriteEnd<'r> {
         self.parts.control.publish_head(head);
     }
 
+    /// Zeroes all that is free, so that nothing of an earlier life or behind a cut passes for a record.
+    pub(crate) fn wipe_free(&mut self) {
+        let published = self.head.wrapping_sub(self.parts.control.foreign_tail());
+        let free = self.parts.geometry.capacity.saturating_sub(published);
+        for skip in (0..free).step_by(RECORD_ALIGN) {
+            let at = self.head.wrapping_add(skip);
+            self.parts.touch_write(at, RECORD_ALIGN);
+            let word = self.parts.at(at).cast::<u64>();
+            // SAFETY: a free position, so no published record has its index (see above); 8 bytes that start
+            // at an index on the 8-grid are inside the lap.
+            unsafe { word.write(0) };
+        }
+    }
+
     /// Tells the model that the bytes of a claim were in use until now.
     #[inline]
     pub(crate) fn end_of_claim(&self, at: usize, stride: usize) {

@@ -4,7 +4,7 @@
 
 use crate::checksum::{crc32c_append, record_checksum};
 use crate::control::Control;
-use crate::ends::{Parts, ReadEnd};
+use crate::ends::{Parts, ReadEnd, WriteEnd};
 use crate::error::RingError;
 use crate::geometry::Geometry;
 use crate::ring::{Fresh, Recovery, Ring, RingOptions};
@@ -80,6 +80,9 @@ impl<'r> Ring<'r> {
         // SAFETY: the caller's promise.
         let parts = unsafe { overlay(start, len, |_| Ok(geometry)) }?;
         parts.control().format(&geometry, &options.birth());
+        if options.retained {
+            WriteEnd::new(parts, None).wipe_free();
+        }
         Ok(Self::from_parts(parts, &options.birth()))
     }
 
@@ -160,6 +163,9 @@ impl<'r> Ring<'r> {
         }
         control.publish_head(at);
         control.settle_gap();
+        if at != head {
+            WriteEnd::new(*self.parts(), None).wipe_free();
+        }
         Recovery::Recovered { events, cut: at != head }
     }
 
