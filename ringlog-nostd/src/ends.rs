@@ -29,6 +29,28 @@ use crate::retention::WriteBack;
 use crate::sync::Shadow;
 use core::ptr::NonNull;
 
+/// Copies a payload to free bytes of a ring.
+///
+/// # Safety
+///
+/// - `to` is valid for writes of `payload.len()` bytes, which do not overlap with `payload`.
+#[cfg(not(feature = "small-copy"))]
+#[inline(always)]
+unsafe fn copy(payload: &[u8], to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
+}
+
+/// The same in a dozen bytes of code: volatile, because the compiler would make a call of `memcpy` of a plain
+/// loop, and that takes 600 bytes of flash where nothing else needs it.
+#[cfg(feature = "small-copy")]
+unsafe fn copy(payload: &[u8], to: *mut u8) {
+    for (at, byte) in payload.iter().enumerate() {
+        // SAFETY: the caller's promise; `at` is below the length.
+        unsafe { to.wrapping_add(at).write_volatile(*byte) };
+    }
+}
+
 /// A ring's control words, bytes and sizes. Whoever makes one vouches for all of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'r> {
@@ -189,13 +211,7 @@ impl<'r> WriteEnd<'r> {
         // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
         // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
         // `self` is borrowed mutably.
-        unsafe {
-            core::ptr::copy_nonoverlapping(
-                payload.as_ptr(),
-                self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN),
-                payload.len(),
-            );
-        }
+        unsafe { copy(payload, self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
         self.store_header(at, header);
         Ok(stride)
     }

@@ -42,6 +42,7 @@
 //! - `crc-table-1k` (default), `crc-table-16k`: tables for CRC-32C; without either it is computed bit by bit.
 //! - `embedded-io`: `StreamSink`, a log file out of anything that takes bytes.
 //! - `defmt`: `defmt::Format` for headers, gaps and errors.
+//! - `small-copy`: payloads are copied by a byte loop instead of `memcpy`, where flash is scarcer than time.
 //! - `critical-section`, `unsafe-assume-single-core`: forwarded to `portable-atomic`, for `StaticRing::split` on
 //!   cores without compare-and-swap. The application chooses; the ring itself needs neither.
 

@@ -5,7 +5,6 @@
 use crate::consumer::Consumer;
 use crate::control::{Birth, Control};
 use crate::ends::Parts;
-use crate::error::RingError;
 use crate::flight_recorder::FlightRecorder;
 use crate::geometry::Geometry;
 use crate::producer::Producer;
@@ -13,7 +12,7 @@ use crate::ring::Ring;
 use crate::sync::Shadow;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use portable_atomic::{AtomicBool, Ordering};
+use portable_atomic::AtomicBool;
 
 /// A ring of `CAPACITY` bytes for payloads of up to `MAX_PAYLOAD` bytes, to be put into a `static`.
 ///
@@ -83,12 +82,12 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         ///
         /// # Errors
         ///
-        /// [`RingError::AlreadySplit`] the second time.
-        pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), RingError> {
+        /// [`RingError::AlreadySplit`](crate::RingError::AlreadySplit) the second time.
+        pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), crate::RingError> {
             // ORDERING: Relaxed. Only one caller gets `false`, whatever the order, and nothing was written
             // before that it would have to see.
-            if self.split.swap(true, Ordering::Relaxed) {
-                return Err(RingError::AlreadySplit);
+            if self.split.swap(true, portable_atomic::Ordering::Relaxed) {
+                return Err(crate::RingError::AlreadySplit);
             }
             // SAFETY: the swap lets one caller pass, once.
             Ok(unsafe { self.split_unchecked() })
