@@ -7,6 +7,8 @@ mod bad_input;
 mod import;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/recover_image.rs"]
+mod recover_image;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/stress.rs"]

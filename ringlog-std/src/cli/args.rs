@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Info(InspectArgs),
     /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
     Verify(InspectArgs),
+    /// Find the rings in a raw dump of memory, of any machine, and print their unread events
+    RecoverImage(RecoverImageArgs),
 }
 
 /// Arguments of `ringlog serve`.
@@ -129,6 +131,22 @@ pub(crate) struct InspectArgs {
     pub(crate) log: PathBuf,
     /// Print JSON
     #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog recover-image`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecoverImageArgs {
+    /// The dump: the bytes of the memory as they stood there
+    pub(crate) image: PathBuf,
+    /// Make a log file of each ring in this folder, named by its offset, instead of printing the events
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: Option<PathBuf>,
+    /// How to print an event
+    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
+    pub(crate) format: CatFormat,
+    /// Print what was found as JSON, instead of the events
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 }
 

@@ -8,7 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::WriteError;
-use crate::storage::{OpenError, ReadError};
+use crate::storage::{AppendError, CreateError, OpenError, ReadError, SyncError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +80,21 @@ pub(crate) enum CliError {
     /// The recording could not be started, or did not end well.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    /// A dump of memory holds no ring.
+    #[error("no ring in {}: it is found by its magic, so dump the memory that holds its first bytes", path.display())]
+    NoRing {
+        /// The dump.
+        path: PathBuf,
+    },
+    /// A log file could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A log file could not be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A log file could not be made durable.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// What arrived is not what was sent.
     #[error("{0}")]
     Mismatch(String),

@@ -54,5 +54,6 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Cat(args) => commands::cat::run(&args),
         Command::Info(args) => commands::info::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }
