@@ -207,7 +207,7 @@ def dump(arguments):
             if not part:
                 fail("the emulator ended:", said.decode(errors="replace"))
             said += part
-        rest, _ = emulator.communicate(f"stop\npmemsave {start} {length} {file}\nquit\n".encode(), timeout=60)
+        rest, _ = emulator.communicate(f"stop\nmemsave {start} {length} \"{file}\"\nquit\n".encode(), timeout=60)
     finally:
         emulator.kill()
     if not os.path.exists(file) or os.path.getsize(file) != int(length, 0):
