@@ -159,10 +159,14 @@ firmware_run() {
     local machine images
     firmware_setup "$@"
     run cargo fmt --manifest-path "$firmware/Cargo.toml" --all --check
+    run cargo fmt --manifest-path "$firmware/avr/Cargo.toml" --check
     run cargo build --release --bin ringlog
     : >"$scratch/cost"
     for machine in "$@"; do
         echo "-- $machine"
+        # Debian's linter beside Debian's compiler, not rustup's.
+        PATH=/usr/bin:$PATH firmware_cargo clippy -q --release --manifest-path "$firmware/Cargo.toml" --workspace \
+            --target-dir "$firmware_out/apps" --target "$machine" -- -D warnings
         firmware_build apps -p ringlog-firmware --target "$machine"
         images=$firmware_out/apps/$machine/release
         firmware_exchange "$machine" "$images"
@@ -202,6 +206,8 @@ step_words() {
     export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc
     export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu"
     command -v qemu-s390x >/dev/null || { echo "qemu-s390x is missing: no big-endian machine can be emulated"; return 1; }
+    # Not the whole of std anew in each test program.
+    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     local machine
     for machine in i686-unknown-linux-gnu s390x-unknown-linux-gnu; do
         firmware_cargo test -q --release -p ringlog-nostd --lib --tests --target "$machine" --target-dir "$firmware_out/words"

@@ -71,7 +71,7 @@ fn word_of(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn a_reset_after_any_write_back_finds_every_published_event() {
+fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
     let mut cache = vec![0_u64; len() / 8];
     let start = NonNull::from(&mut cache[..]).cast::<u8>();
     MEMORY.with_borrow_mut(|memory| {

@@ -35,7 +35,14 @@ fn recover() -> (Ring<'static>, Recovery) {
     let (start, len) = retained_memory();
     // SAFETY: (1) the linker script keeps this memory out of every section, and it is there for ever; (2) every
     // caller has dropped, or will never use again, the ends that it got before.
-    unsafe { Ring::recover(start, len, &options()) }.expect("the memory is large enough")
+    let (ring, found) = unsafe { Ring::recover(start, len, &options()) }.expect("the memory is large enough");
+    (ring.write_back(reach_memory), found)
+}
+
+/// None of these cores has a data cache or an ECC buffer, so a barrier is enough. A Cortex-M7 cleans the lines of
+/// these bytes here (`SCB::clean_dcache_by_address`), a part with ECC memory stores its last words once more.
+fn reach_memory(_start: *const u8, _len: usize) {
+    core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
 }
 
 /// Leaves the panic's message as the last event and starts again.
