@@ -36,7 +36,7 @@ pub fn rearm() {
     let next = low.wrapping_add(STEP.load(Ordering::Relaxed));
     // The machine runs for far less than the 429 s after which the lower word wraps.
     // SAFETY: as above.
-    unsafe { MTIMECMP.add(1).write_volatile(0) };
+    unsafe { MTIMECMP.wrapping_add(1).write_volatile(0) };
     // SAFETY: as above.
     unsafe { MTIMECMP.write_volatile(next) };
 }
