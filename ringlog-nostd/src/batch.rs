@@ -72,7 +72,7 @@ impl<'p, 'r> Batch<'p, 'r> {
     #[inline]
     pub fn publish(self) -> usize {
         if self.bytes() > 0 {
-            self.inner.end.publish(self.next);
+            self.inner.publish(self.next);
         }
         self.events
     }

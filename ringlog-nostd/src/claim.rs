@@ -63,7 +63,7 @@ impl<'p, 'r> Claim<'p, 'r> {
         let next = self.at.wrapping_add(stride);
         match self.cursor {
             Some(cursor) => *cursor = next,
-            None => self.inner.end.publish(next),
+            None => self.inner.publish(next),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //!  64-bit   32-bit
 //!      0        0   magic        a native word: "RINGLOG1", "RLG1" or "R1"
 //!      8        4   layout       version | log2(word bytes) << 8 | line distance / 64 << 11 | retained << 14
+//!                           | overwriting << 15
 //!     16        8   capacity     bytes
 //!     24       12   overrun      bytes
 //!     32       16   identity     u64, lower word first
@@ -34,6 +35,8 @@ const WIDE_WORDS: usize = 8 / size_of::<usize>();
 
 const LAYOUT_VERSION: usize = 1;
 const RETAINED: usize = 1 << 14;
+/// The oldest records were overwritten: `lost` counts events from before the tail, not from behind the head.
+const OVERWRITING: usize = 1 << 15;
 
 /// No GAP record is being published: off the 8-byte grid, so no position.
 const NO_GAP: usize = 1;
@@ -107,9 +110,9 @@ struct ConsumerLine {
     closed: AtomicUsize,
 }
 
-/// The control words. All zero before [`format`](Self::format).
+/// The control words. All zero before [`format`](Self::format). Aligned so that the data behind them is.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub(crate) struct Control {
     constants: Constants,
     _constants_end: [u8; padding_after(size_of::<Constants>())],
@@ -130,6 +133,7 @@ pub(crate) struct Birth {
 
 /// Losses that no GAP record tells of yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Loss {
     /// Events lost.
     pub count: u64,
@@ -195,7 +199,7 @@ impl Control {
         // ORDERING: Relaxed, here and below: these words never change once the magic stands.
         let found = layout.load(Ordering::Relaxed);
         let retained = found & RETAINED != 0;
-        if found != layout_word(retained) {
+        if found & !OVERWRITING != layout_word(retained) {
             return Err(RingError::NotARing);
         }
         let geometry =
@@ -206,6 +210,28 @@ impl Control {
 
     pub(crate) fn identity(&self) -> u64 {
         self.constants.identity.load()
+    }
+
+    /// Where all of the words stand, and how many bytes they are: for a [`WriteBack`](crate::WriteBack).
+    pub(crate) fn all_words(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(self).cast(), size_of::<Self>())
+    }
+
+    /// Where the producer's line stands.
+    pub(crate) fn producer_line(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(&self.producer).cast(), size_of::<ProducerLine>())
+    }
+
+    /// Where the consumer's line stands.
+    pub(crate) fn consumer_line(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(&self.consumer).cast(), size_of::<ConsumerLine>())
+    }
+
+    /// From now on the oldest records are overwritten. Only while nobody else uses the words.
+    pub(crate) fn set_overwriting(&self) {
+        let layout = &self.constants.layout;
+        // ORDERING: Relaxed, both. For those who find the words after a reset or in a dump.
+        layout.store(layout.load(Ordering::Relaxed) | OVERWRITING, Ordering::Relaxed);
     }
 
     /// Both sides are open again.
@@ -300,13 +326,18 @@ impl Control {
 
     /// Counts one event that was not written.
     pub(crate) fn add_loss(&self, timestamp: u64) {
+        self.add_losses(timestamp, 1);
+    }
+
+    /// Counts events that are gone; `timestamp` is that of the first.
+    pub(crate) fn add_losses(&self, timestamp: u64, events: usize) {
         // ORDERING: Relaxed, all three. The producer's own words; a successor in its role gets them by the
         // hand-over of the role.
         let count = self.producer.lost.load(Ordering::Relaxed);
         if count == 0 {
             self.producer.first_loss.store(timestamp);
         }
-        self.producer.lost.store(count.saturating_add(1), Ordering::Relaxed);
+        self.producer.lost.store(count.saturating_add(events), Ordering::Relaxed);
     }
 
     /// A GAP record that tells of all losses is about to be published at `position`.

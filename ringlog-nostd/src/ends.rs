@@ -25,8 +25,31 @@ use crate::error::{RingFault, WriteError};
 use crate::geometry::Geometry;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 use crate::record::check_stored_header;
+use crate::retention::WriteBack;
 use crate::sync::Shadow;
 use core::ptr::NonNull;
+
+/// Copies a payload to free bytes of a ring.
+///
+/// # Safety
+///
+/// - `to` is valid for writes of `payload.len()` bytes, which do not overlap with `payload`.
+#[cfg(not(feature = "small-copy"))]
+#[inline(always)]
+unsafe fn copy(payload: &[u8], to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
+}
+
+/// The same in a dozen bytes of code: volatile, because the compiler would make a call of `memcpy` of a plain
+/// loop, and that takes 600 bytes of flash where nothing else needs it.
+#[cfg(feature = "small-copy")]
+unsafe fn copy(payload: &[u8], to: *mut u8) {
+    for (at, byte) in payload.iter().enumerate() {
+        // SAFETY: the caller's promise; `at` is below the length.
+        unsafe { to.wrapping_add(at).write_volatile(*byte) };
+    }
+}
 
 /// A ring's control words, bytes and sizes. Whoever makes one vouches for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -97,18 +120,20 @@ pub(crate) struct WriteEnd<'r> {
     /// A tail that the consumer had at some time; `head - cached_tail <= capacity`.
     cached_tail: usize,
     fault: Option<RingFault>,
+    /// What brings a tail into memory before the bytes below it are overwritten.
+    write_back: Option<WriteBack>,
 }
 
 impl<'r> WriteEnd<'r> {
     /// Goes on where the control words say, at fault if they contradict each other. The ring's only write
     /// end, by the contract of [`Parts::new`].
-    pub(crate) fn new(parts: Parts<'r>) -> Self {
+    pub(crate) fn new(parts: Parts<'r>, write_back: Option<WriteBack>) -> Self {
         let (own, foreign) = (parts.control.own_head(), parts.control.foreign_tail());
         let fault = (!parts.geometry.fits(foreign, own)).then_some(RingFault::Position { own, foreign });
         let head = own & !(RECORD_ALIGN - 1);
         // An empty cache: the first write looks for itself, or meets the fault.
         let cached_tail = head.wrapping_sub(parts.geometry.capacity);
-        Self { parts, head, cached_tail, fault }
+        Self { parts, head, cached_tail, fault, write_back }
     }
 
     #[inline]
@@ -162,6 +187,11 @@ impl<'r> WriteEnd<'r> {
             return Err(fault.into());
         }
         self.cached_tail = tail;
+        if let Some(write_back) = self.write_back {
+            // Else a reset could find overwritten records above an old tail.
+            let (start, len) = self.parts.control.consumer_line();
+            write_back(start, len);
+        }
         if stride <= self.free_at(at) { Ok(()) } else { Err(WriteError::Full) }
     }
 
@@ -184,13 +214,7 @@ impl<'r> WriteEnd<'r> {
         // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
         // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
         // `self` is borrowed mutably.
-        unsafe {
-            core::ptr::copy_nonoverlapping(
-                payload.as_ptr(),
-                self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN),
-                payload.len(),
-            );
-        }
+        unsafe { copy(payload, self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
         self.store_header(at, header);
         Ok(stride)
     }
@@ -231,6 +255,20 @@ impl<'r> WriteEnd<'r> {
         );
         self.head = head;
         self.parts.control.publish_head(head);
+    }
+
+    /// Zeroes all that is free, so that nothing of an earlier life or behind a cut passes for a record.
+    pub(crate) fn wipe_free(&mut self) {
+        let published = self.head.wrapping_sub(self.parts.control.foreign_tail());
+        let free = self.parts.geometry.capacity.saturating_sub(published);
+        for skip in (0..free).step_by(RECORD_ALIGN) {
+            let at = self.head.wrapping_add(skip);
+            self.parts.touch_write(at, RECORD_ALIGN);
+            let word = self.parts.at(at).cast::<u64>();
+            // SAFETY: a free position, so no published record has its index (see above); 8 bytes that start
+            // at an index on the 8-grid are inside the lap.
+            unsafe { word.write(0) };
+        }
     }
 
     /// Tells the model that the bytes of a claim were in use until now.

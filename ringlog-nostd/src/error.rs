@@ -5,6 +5,7 @@ use core::fmt;
 
 /// Why an event was not written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WriteError {
     /// No room at the moment: try again when the consumer has released some.
@@ -57,6 +58,7 @@ impl core::error::Error for WriteError {}
 ///
 /// Sticky: whoever sees one keeps it, and goes no further in that ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RingFault {
     /// The peer's position is off the 8-byte grid, or further away than the capacity.
@@ -94,6 +96,7 @@ impl From<RingFault> for WriteError {
 
 /// Why a ring could not be made over, or found in, some memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RingError {
     /// The capacity is not a power of two between one largest record and 2^(bits - 2).

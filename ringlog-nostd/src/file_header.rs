@@ -72,6 +72,7 @@ pub mod file_flags {
 
 /// What the timestamps of a file's events count.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClockKind {
     /// The writer did not say.
@@ -124,6 +125,7 @@ impl ClockKind {
 /// assert_eq!(FileHeader::from_bytes(&bytes), Ok(header));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FileHeader {
     /// When the file was created, unix nanoseconds; firmware without a clock puts a boot counter here.
     pub created_at: i64,
@@ -262,6 +264,7 @@ fn get<const N: usize>(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> [u8; N] {
 
 /// Why 64 bytes are not the header of a log file that this version can read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FileHeaderError {
     /// The first four bytes are not `EVTL`: some other kind of file.

@@ -18,6 +18,7 @@ const LOG_SIDE: u32 = 1 << 31;
 
 /// Why events are missing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum GapReason {
     /// The ring had no room and the producer chose to lose rather than to wait.
@@ -79,6 +80,7 @@ impl core::fmt::Display for GapReason {
 /// assert_eq!(Gap::from_payload(&gap.to_payload()), Some(gap));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap {
     /// How many events are missing; 0 where nobody can know.
     pub count: u64,

@@ -8,6 +8,10 @@ use crate::header::{HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, record_len};
 /// The largest capacity, in bytes: positions can then be compared without ambiguity.
 pub(crate) const MAX_CAPACITY: usize = 1 << (usize::BITS - 2);
 
+/// The longest payload that some ring takes, in bytes: the format's, unless the address space is too small.
+const LONGEST_PAYLOAD: usize =
+    if MAX_PAYLOAD < MAX_CAPACITY - HEADER_LEN { MAX_PAYLOAD } else { MAX_CAPACITY - HEADER_LEN };
+
 /// Capacity, overrun and largest payload of one ring, all in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
@@ -15,7 +19,7 @@ pub(crate) struct Geometry {
     pub(crate) capacity: usize,
     /// Length of the largest record, a multiple of 8, at least 32.
     pub(crate) overrun: usize,
-    /// `0..=min(MAX_PAYLOAD, overrun - HEADER_LEN)`.
+    /// `0..=min(LONGEST_PAYLOAD, overrun - HEADER_LEN)`.
     pub(crate) max_payload: usize,
 }
 
@@ -26,7 +30,7 @@ impl Geometry {
             Some(asked) => asked,
             None => default_max_payload(capacity),
         };
-        if max_payload > MAX_PAYLOAD {
+        if max_payload > LONGEST_PAYLOAD {
             return Err(RingError::MaxPayload { asked: max_payload });
         }
         let overrun = overrun_for(max_payload);
@@ -39,10 +43,13 @@ impl Geometry {
     /// Sizes as they stand in the control words of a ring that somebody else has made.
     pub(crate) fn from_stored(capacity: usize, overrun: usize) -> Result<Self, RingError> {
         let smallest = overrun_for(0);
-        if overrun < smallest || overrun > overrun_for(MAX_PAYLOAD) || !overrun.is_multiple_of(RECORD_ALIGN) {
+        if overrun < smallest
+            || overrun > overrun_for(LONGEST_PAYLOAD)
+            || !overrun.is_multiple_of(RECORD_ALIGN)
+        {
             return Err(RingError::Damaged);
         }
-        let max_payload = (overrun - HEADER_LEN).min(MAX_PAYLOAD);
+        let max_payload = (overrun - HEADER_LEN).min(LONGEST_PAYLOAD);
         Self::new(capacity, Some(max_payload)).map_err(|_| RingError::Damaged)
     }
 
@@ -69,7 +76,7 @@ impl Geometry {
 /// The largest payload that a ring takes unless told otherwise.
 pub(crate) const fn default_max_payload(capacity: usize) -> usize {
     let room = capacity.saturating_sub(HEADER_LEN);
-    if room < MAX_PAYLOAD { room } else { MAX_PAYLOAD }
+    if room < LONGEST_PAYLOAD { room } else { LONGEST_PAYLOAD }
 }
 
 /// Length of the largest record: a GAP record always fits, whatever the events.

@@ -51,6 +51,7 @@ pub mod flags {
 /// assert_eq!(header.user_flags(), 0b0011);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct EventHeader {
     /// When the event happened. The unit is the application's; a log file names its clock.
@@ -187,7 +188,11 @@ impl EventHeader {
 #[inline]
 pub const fn record_len(payload_len: usize) -> usize {
     debug_assert!(payload_len <= MAX_PAYLOAD);
-    (HEADER_LEN + payload_len + (RECORD_ALIGN - 1)) & !(RECORD_ALIGN - 1)
+    let rounding = HEADER_LEN + RECORD_ALIGN - 1;
+    // Where a `usize` has 16 bits the longest records do not fit into memory: their length stays as large as
+    // it can be, which is more than any ring or slice has. Elsewhere nothing can overflow.
+    let end = if usize::BITS > 16 { payload_len + rounding } else { payload_len.saturating_add(rounding) };
+    end & !(RECORD_ALIGN - 1)
 }
 
 const _: () = assert!(size_of::<EventHeader>() == HEADER_LEN);

@@ -2,6 +2,8 @@
 //!
 //! - Records: a 16-byte [`EventHeader`], a payload of up to 65,535 bytes, padding to a multiple of 8. The same
 //!   bytes in a ring and in a log file; see [`Records`], [`FileHeader`], [`Gap`].
+//! - [`ConsumerList`] hands the events of a ring to several consumers, [`FlightRecorder`] keeps the newest
+//!   events and overwrites the oldest.
 //! - The ring: [`StaticRing`] in a `static`, [`Ring::format`] over any bytes, `Ring::attach` for memory shared
 //!   with another process, `Ring::recover` for memory that outlives a reset. It gives one [`Producer`] and one
 //!   [`Consumer`]; loads and stores only, so it runs on cores without compare-and-swap.
@@ -38,6 +40,9 @@
 //! # Features
 //!
 //! - `crc-table-1k` (default), `crc-table-16k`: tables for CRC-32C; without either it is computed bit by bit.
+//! - `embedded-io`: `StreamSink`, a log file out of anything that takes bytes.
+//! - `defmt`: `defmt::Format` for headers, gaps and errors.
+//! - `small-copy`: payloads are copied by a byte loop instead of `memcpy`, where flash is scarcer than time.
 //! - `critical-section`, `unsafe-assume-single-core`: forwarded to `portable-atomic`, for `StaticRing::split` on
 //!   cores without compare-and-swap. The application chooses; the ring itself needs neither.
 
@@ -56,12 +61,15 @@
 mod batch;
 mod checksum;
 mod claim;
+mod clock;
 mod consumer;
+mod consumer_list;
 mod control;
 mod ends;
 mod error;
 mod event_consumer;
 mod file_header;
+mod flight_recorder;
 mod gap;
 mod geometry;
 mod header;
@@ -73,22 +81,28 @@ mod model;
 mod owned;
 mod producer;
 mod record;
+mod retention;
 mod ring;
 mod run;
 #[cfg(not(ringlog_loom))]
 mod static_ring;
+#[cfg(feature = "embedded-io")]
+mod stream_sink;
 mod sync;
 
 pub use batch::Batch;
 pub use checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
 pub use claim::Claim;
+pub use clock::{EventClock, WideCounter};
 pub use consumer::Consumer;
+pub use consumer_list::{ConsumerCounts, ConsumerList, ListFull};
 pub use control::Loss;
 pub use error::{RingError, RingFault, SkipError, WriteError};
 pub use event_consumer::EventConsumer;
 pub use file_header::{
     ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, field, file_flags,
 };
+pub use flight_recorder::FlightRecorder;
 pub use gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
 pub use header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
 pub use lossy::{Delivery, LossyProducer};
@@ -101,9 +115,12 @@ pub use producer::Producer;
 pub use record::{
     Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
 };
+pub use retention::WriteBack;
 pub use ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
 pub use run::Run;
 #[cfg(not(ringlog_loom))]
 pub use static_ring::StaticRing;
+#[cfg(feature = "embedded-io")]
+pub use stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
 pub use sync::ShadowCell;

@@ -10,6 +10,7 @@ use crate::record::check_event;
 
 /// What became of an event that a [`LossyProducer`] was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Delivery {
     /// It is in the ring.
     Written,

@@ -4,7 +4,7 @@
 
 use crate::checksum::{crc32c_append, record_checksum};
 use crate::control::Control;
-use crate::ends::{Parts, ReadEnd};
+use crate::ends::{Parts, ReadEnd, WriteEnd};
 use crate::error::RingError;
 use crate::geometry::Geometry;
 use crate::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp};
@@ -80,6 +80,9 @@ impl<'r> Ring<'r> {
         // SAFETY: the caller's promise.
         let parts = unsafe { overlay(start, len, |_| Ok(geometry)) }?;
         parts.control().format(&geometry, &options.birth());
+        if options.retained {
+            WriteEnd::new(parts, None).wipe_free();
+        }
         Ok(Self::from_parts(parts, &options.birth()))
     }
 
@@ -157,7 +160,7 @@ impl<'r> Ring<'r> {
         let recovery = match &found {
             Err(RingError::NotARing) => Recovery::Fresh(Fresh::NoRing),
             Err(_) => Recovery::Fresh(Fresh::Damaged),
-            Ok(ring) if ring.salt().is_none() => Recovery::Fresh(Fresh::NotRetained),
+            Ok(ring) if ring.retention().is_none() => Recovery::Fresh(Fresh::NotRetained),
             Ok(ring) if !ring.has_sizes_of(&wanted) => Recovery::Fresh(Fresh::OtherSizes),
             Ok(ring) => ring.keep_whole_records(),
         };
@@ -185,11 +188,15 @@ impl<'r> Ring<'r> {
         }
         control.publish_head(at);
         control.settle_gap();
+        if at != head {
+            WriteEnd::new(*self.parts(), None).wipe_free();
+        }
         Recovery::Recovered { events, cut: at != head }
     }
 
     fn is_whole(&self, event: &Event<'_>) -> bool {
-        let place = place_word(self.salt().unwrap_or_default(), event.offset);
+        let Some(retention) = self.retention() else { return false };
+        let place = place_word(retention.salt, event.offset);
         event.header.is_checksummed()
             && record_checksum(crc32c_append, &event.header, event.payload, place) == event.header.checksum
     }

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use crate::batch::Batch;
-use crate::checksum::{crc32c_append, place_word};
 use crate::claim::Claim;
 use crate::control::Loss;
 use crate::ends::{Parts, WriteEnd};
@@ -10,7 +9,8 @@ use crate::error::{RingFault, WriteError};
 use crate::gap::Gap;
 use crate::header::{EventHeader, record_len};
 use crate::lossy::LossyProducer;
-use crate::record::{check_event, seal};
+use crate::record::check_event;
+use crate::retention::Retention;
 
 /// Writes events into a ring. There is one for each ring.
 ///
@@ -34,7 +34,7 @@ pub struct Producer<'r, K = ()> {
 #[derive(Debug)]
 pub(crate) struct ProducerInner<'r> {
     pub(crate) end: WriteEnd<'r>,
-    salt: Option<u32>,
+    retention: Option<Retention>,
 }
 
 impl Drop for ProducerInner<'_> {
@@ -44,9 +44,10 @@ impl Drop for ProducerInner<'_> {
 }
 
 impl<'r> Producer<'r> {
-    pub(crate) fn new(parts: Parts<'r>, salt: Option<u32>) -> Self {
+    pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
         parts.control().settle_gap();
-        Self { inner: ProducerInner { end: WriteEnd::new(parts), salt }, _keeper: () }
+        let end = WriteEnd::new(parts, retention.and_then(|retention| retention.write_back));
+        Self { inner: ProducerInner { end, retention }, _keeper: () }
     }
 
     /// The same producer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
@@ -71,8 +72,14 @@ impl<'r, K> Producer<'r, K> {
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         check_event(header, payload.len(), self.max_payload())?;
         let at = self.inner.end.head();
-        let stride = self.inner.write(at, header, payload)?;
-        self.inner.end.publish(at.wrapping_add(stride));
+        let stride = self.inner.end.write(at, header, payload)?;
+        match self.inner.retention {
+            None => self.inner.end.publish(at.wrapping_add(stride)),
+            Some(retention) => {
+                self.inner.seal(retention, at, stride)?;
+                self.inner.publish(at.wrapping_add(stride));
+            }
+        }
         Ok(())
     }
 
@@ -159,6 +166,16 @@ impl<'r, K> Producer<'r, K> {
         self.inner.end.parts().control().add_loss(header.timestamp);
     }
 
+    pub(crate) fn count_losses(&mut self, first: &EventHeader, events: u64) {
+        let events = usize::try_from(events).unwrap_or(usize::MAX);
+        self.inner.end.parts().control().add_losses(first.timestamp, events);
+    }
+
+    /// Somebody was told of all pending losses.
+    pub(crate) fn losses_told(&mut self) {
+        self.inner.end.parts().control().gap_told();
+    }
+
     /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
     pub(crate) fn write_gap_and(
         &mut self,
@@ -171,10 +188,9 @@ impl<'r, K> Producer<'r, K> {
         if let Some((header, payload)) = event {
             next = next.wrapping_add(self.inner.write(next, header, payload)?);
         }
-        let control = self.inner.end.parts().control();
-        control.gap_pending(at);
-        self.inner.end.publish(next);
-        control.gap_told();
+        self.inner.end.parts().control().gap_pending(at);
+        self.inner.publish(next);
+        self.inner.end.parts().control().gap_told();
         Ok(())
     }
 }
@@ -189,15 +205,24 @@ impl ProducerInner<'_> {
         payload: &[u8],
     ) -> Result<usize, WriteError> {
         let stride = self.end.write(at, header, payload)?;
-        self.seal(at, stride)?;
+        self.seal_if_retained(at, stride)?;
         Ok(stride)
     }
 
     /// Completes a record that was filled in place.
     pub(crate) fn complete(&mut self, at: usize, header: &EventHeader) -> Result<usize, WriteError> {
         let stride = self.end.complete(at, header)?;
-        self.seal(at, stride)?;
+        self.seal_if_retained(at, stride)?;
         Ok(stride)
+    }
+
+    /// Publishes everything up to `head`.
+    #[inline]
+    pub(crate) fn publish(&mut self, head: usize) {
+        self.end.publish(head);
+        if let Some(retention) = &self.retention {
+            retention.position_stored(self.end.parts().control());
+        }
     }
 
     pub(crate) fn claimed_len(&self, len: usize) -> Result<usize, WriteError> {
@@ -206,12 +231,19 @@ impl ProducerInner<'_> {
         if len > max { Err(WriteError::PayloadTooLarge { len, max }) } else { Ok(record_len(len)) }
     }
 
-    /// In a ring whose content is to outlive a reset, each record carries its checksum.
     #[inline]
-    fn seal(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
-        if let Some(salt) = self.salt {
-            let _ = seal(self.end.written_mut(at, stride)?, place_word(salt, at as u64), crc32c_append);
+    fn seal_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+        match self.retention {
+            None => Ok(()),
+            Some(retention) => self.seal(retention, at, stride),
         }
+    }
+
+    /// In a ring whose content is to outlive a reset, each record carries its checksum.
+    #[cold]
+    #[inline(never)]
+    fn seal(&mut self, retention: Retention, at: usize, stride: usize) -> Result<(), WriteError> {
+        retention.seal(self.end.written_mut(at, stride)?, at);
         Ok(())
     }
 }

@@ -49,6 +49,7 @@ impl Event<'_> {
 
 /// Why bytes are not a valid record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RecordErrorKind {
     /// Fewer bytes are left than the record needs.
@@ -103,6 +104,7 @@ impl core::fmt::Display for RecordErrorKind {
 
 /// A record that could not be read, and where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecordError {
     /// Byte offset of the record, counted as in [`Event::offset`].
     pub offset: u64,

@@ -7,6 +7,7 @@ use crate::ends::Parts;
 use crate::error::RingError;
 use crate::geometry::{Geometry, MAX_CAPACITY, overrun_for};
 use crate::producer::Producer;
+use crate::retention::{Retention, WriteBack};
 
 /// Bytes of memory for a ring of this capacity and largest payload: control words, one lap, overrun.
 #[must_use]
@@ -44,20 +45,41 @@ pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
 #[derive(Debug)]
 pub struct Ring<'r> {
     parts: Parts<'r>,
-    salt: Option<u32>,
+    retention: Option<Retention>,
 }
 
 impl<'r> Ring<'r> {
     pub(crate) fn from_parts(parts: Parts<'r>, birth: &Birth) -> Self {
-        Self { parts, salt: birth.retained.then(|| salt_of(birth.identity)) }
+        Self { parts, retention: birth.retained.then(|| Retention::of(birth.identity)) }
+    }
+
+    /// A ring that is not retained: a program that makes no other kind contains no checksum.
+    pub(crate) const fn plain(parts: Parts<'r>) -> Self {
+        Self { parts, retention: None }
     }
 
     pub(crate) const fn parts(&self) -> &Parts<'r> {
         &self.parts
     }
 
-    pub(crate) const fn salt(&self) -> Option<u32> {
-        self.salt
+    pub(crate) const fn retention(&self) -> Option<&Retention> {
+        self.retention.as_ref()
+    }
+
+    /// The same ring, a [retained](RingOptions::retained) one, over memory that loses what a cache or a
+    /// write buffer still holds when the machine is reset.
+    ///
+    /// `hook` is called for all control words now, and then by the producer for what it wrote, in an order
+    /// that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
+    /// producer's position. Without `retained` it does nothing.
+    #[must_use]
+    pub fn write_back(mut self, hook: WriteBack) -> Self {
+        if let Some(retention) = &mut self.retention {
+            retention.write_back = Some(hook);
+            let (start, len) = self.parts.control().all_words();
+            hook(start, len);
+        }
+        self
     }
 
     pub(crate) fn has_sizes_of(&self, wanted: &Geometry) -> bool {
@@ -69,14 +91,14 @@ impl<'r> Ring<'r> {
     #[must_use]
     pub fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
         self.parts.control().reopen();
-        (Producer::new(self.parts, self.salt), Consumer::new(self.parts))
+        (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
 
     /// Gives the two ends away, open.
     #[must_use]
     pub fn into_ends(self) -> (Producer<'r>, Consumer<'r>) {
         self.parts.control().reopen();
-        (Producer::new(self.parts, self.salt), Consumer::new(self.parts))
+        (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
 
     /// Becomes the producer's end alone, open: the consumer is elsewhere, attached to the same memory.
@@ -86,7 +108,7 @@ impl<'r> Ring<'r> {
     #[must_use]
     pub fn into_producer(self) -> Producer<'r> {
         self.parts.control().reopen_producer();
-        Producer::new(self.parts, self.salt)
+        Producer::new(self.parts, self.retention)
     }
 
     /// Becomes the consumer's end alone, open: the producer is elsewhere, attached to the same memory.
@@ -109,11 +131,6 @@ impl<'r> Ring<'r> {
     pub const fn max_payload(&self) -> usize {
         self.parts.geometry().max_payload
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "both halves go into the salt")]
-const fn salt_of(identity: u64) -> u32 {
-    identity as u32 ^ (identity >> 32) as u32
 }
 
 /// How a ring is to be made. The default takes all of the memory, and payloads up to the capacity less 16.
@@ -198,6 +215,7 @@ pub struct RingStamp {
 
 /// What [`Ring::recover`] found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Recovery {
     /// The ring goes on with this many events.
     Recovered {
@@ -212,6 +230,7 @@ pub enum Recovery {
 
 /// Why [`Ring::recover`] made a new ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fresh {
     /// There was none: first start, or the memory was cleared.

@@ -5,14 +5,14 @@
 use crate::consumer::Consumer;
 use crate::control::{Birth, Control};
 use crate::ends::Parts;
-use crate::error::RingError;
+use crate::flight_recorder::FlightRecorder;
 use crate::geometry::Geometry;
 use crate::producer::Producer;
 use crate::ring::Ring;
 use crate::sync::Shadow;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use portable_atomic::{AtomicBool, Ordering};
+use portable_atomic::AtomicBool;
 
 /// A ring of `CAPACITY` bytes for payloads of up to `MAX_PAYLOAD` bytes, to be put into a `static`.
 ///
@@ -82,12 +82,12 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         ///
         /// # Errors
         ///
-        /// [`RingError::AlreadySplit`] the second time.
-        pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), RingError> {
+        /// [`RingError::AlreadySplit`](crate::RingError::AlreadySplit) the second time.
+        pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), crate::RingError> {
             // ORDERING: Relaxed. Only one caller gets `false`, whatever the order, and nothing was written
             // before that it would have to see.
-            if self.split.swap(true, Ordering::Relaxed) {
-                return Err(RingError::AlreadySplit);
+            if self.split.swap(true, portable_atomic::Ordering::Relaxed) {
+                return Err(crate::RingError::AlreadySplit);
             }
             // SAFETY: the swap lets one caller pass, once.
             Ok(unsafe { self.split_unchecked() })
@@ -100,20 +100,35 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         unsafe { self.split_unchecked() }
     }
 
+    /// Makes a ring that the caller owns for ever a [flight recorder](crate::FlightRecorder).
+    pub fn overwrite_oldest(&'static mut self) -> FlightRecorder<'static> {
+        // SAFETY: as in `split_mut`.
+        unsafe { self.ring_unchecked() }.overwrite_oldest()
+    }
+
     /// Gives out the two ends without asking whether they are out already.
     ///
     /// # Safety
     ///
     /// - Called at most once for each ring, and not if [`split`](Self::split) was.
     pub unsafe fn split_unchecked(&'static self) -> (Producer<'static>, Consumer<'static>) {
-        let birth = Birth::default();
+        // SAFETY: the caller's promise.
+        unsafe { self.ring_unchecked() }.into_ends()
+    }
+
+    /// The ring, from which both ends come.
+    ///
+    /// # Safety
+    ///
+    /// - Called at most once for each ring.
+    unsafe fn ring_unchecked(&'static self) -> Ring<'static> {
         let data = NonNull::from(&self.storage).cast::<u8>();
         // SAFETY: (1) the storage is one repr(C) block of initialised bytes, at least `data_len` long
         // (asserted in GEOMETRY), 8-aligned and static; it is inside an `UnsafeCell`, so writing is allowed;
         // (2) one end of each kind, by the caller's promise.
         let parts = unsafe { Parts::new(&self.control, data, Shadow::NONE, Self::GEOMETRY) };
-        self.control.format(&Self::GEOMETRY, &birth);
-        Ring::from_parts(parts, &birth).into_ends()
+        self.control.format(&Self::GEOMETRY, &Birth::default());
+        Ring::plain(parts)
     }
 }
 

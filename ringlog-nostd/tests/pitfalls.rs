@@ -554,9 +554,10 @@ fn pitfall_13_padding_that_is_not_zero_is_a_fault_and_never_part_of_a_run() {
             let (mut producer, mut consumer) = hostile.ends();
             producer.write_event(&header_of(1, len), &vec![3; len]).unwrap();
             let word = DATA + padding_byte / size_of::<usize>() * size_of::<usize>();
-            let mut bytes = hostile.peek(word).to_le_bytes();
+            // The bytes as they stand in memory, whatever the machine's order.
+            let mut bytes = hostile.peek(word).to_le().to_le_bytes();
             bytes[padding_byte % size_of::<usize>()] = 1;
-            hostile.poke(word, usize::from_le_bytes(bytes));
+            hostile.poke(word, usize::from_le(usize::from_le_bytes(bytes)));
             let fault = RingFault::Record { position: 0 };
             assert_eq!(consumer.peek_run(0).err(), Some(fault), "len {len}");
             assert_consumer_stays(&mut consumer, Some(fault));

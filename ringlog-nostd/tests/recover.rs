@@ -259,3 +259,36 @@ fn records_of_another_identity_are_cut() {
     let (recovery, found) = scene.recover_changed(&[(identity, changed)]);
     assert_eq!((recovery, found.len()), (Recovery::Recovered { events: 0, cut: true }, 0));
 }
+
+/// The data region as noise from an earlier life of the same identity would leave it.
+#[test]
+fn a_fresh_ring_holds_nothing_of_an_earlier_life() {
+    for scene in scenes() {
+        let mut image = scene.image.clone();
+        image[8] ^= 0xFF; // a capacity that cannot be, or the layout word
+        let mut memory = Retained::of_image(&image);
+        assert!(matches!(memory.recover(&options(scene.start)).1, Recovery::Fresh(_)));
+        let fresh = memory.image();
+        // The head and the tail of the former life come back over the fresh ring.
+        let mut forged = fresh;
+        forged[..DATA].copy_from_slice(&scene.image[..DATA]);
+        let recovery = Retained::of_image(&forged).recover(&options(scene.start)).1;
+        assert_eq!(recovery, Recovery::Recovered { events: 0, cut: true });
+    }
+}
+
+#[test]
+fn what_stood_behind_a_cut_never_comes_back() {
+    for scene in scenes() {
+        let first = (DATA..scene.image.len()).find(|at| scene.event_at(*at) == Some(0)).unwrap();
+        let mut image = scene.image.clone();
+        image[first] ^= 1;
+        let mut memory = Retained::of_image(&image);
+        assert_eq!(memory.recover(&options(scene.start)).1, Recovery::Recovered { events: 0, cut: true });
+        let mut forged = memory.image();
+        forged[..DATA].copy_from_slice(&scene.image[..DATA]);
+        forged[first] ^= 1;
+        let recovery = Retained::of_image(&forged).recover(&options(scene.start)).1;
+        assert!(matches!(recovery, Recovery::Recovered { events: 0, cut: true }), "{recovery:?}");
+    }
+}

@@ -3,6 +3,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use ringlog_nostd::EventClock;
+
+use crate::event::ClockKind;
+
 /// A clock that counts unix nanoseconds from the processor's time-stamp counter.
 ///
 /// It takes the wall clock's time once, when it is made, and counts on from there: it never goes backwards
@@ -38,6 +42,17 @@ impl Clock {
     pub fn now(&self) -> u64 {
         let elapsed = self.counter.delta_as_nanos(self.start_raw, self.counter.raw());
         self.start_unix_nanos.saturating_add(elapsed)
+    }
+}
+
+impl EventClock for Clock {
+    #[inline]
+    fn now(&self) -> u64 {
+        Self::now(self)
+    }
+
+    fn kind(&self) -> ClockKind {
+        ClockKind::UnixNanos
     }
 }
 

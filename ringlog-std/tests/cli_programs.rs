@@ -9,6 +9,8 @@ mod damage;
 mod import;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/recover_image.rs"]
+mod recover_image;
 #[path = "cli/replay.rs"]
 mod replay;
 #[path = "cli/serve.rs"]

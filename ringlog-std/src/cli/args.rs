@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Verify(InspectArgs),
     /// Copy every valid record of a damaged log into a new one, with a GAP record where something is missing
     Salvage(SalvageArgs),
+    /// Find the rings in a raw dump of memory, of any machine, and print their unread events
+    RecoverImage(RecoverImageArgs),
 }
 
 /// Arguments of `ringlog serve`.
@@ -228,6 +230,22 @@ pub(crate) struct SalvageArgs {
     pub(crate) out: PathBuf,
     /// Print JSON
     #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog recover-image`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecoverImageArgs {
+    /// The dump: the bytes of the memory as they stood there
+    pub(crate) image: PathBuf,
+    /// Make a log file of each ring in this folder, named by its offset, instead of printing the events
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: Option<PathBuf>,
+    /// How to print an event
+    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
+    pub(crate) format: CatFormat,
+    /// Print what was found as JSON, instead of the events
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 }
 

@@ -8,7 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
-use crate::storage::{AppendError, CursorError, OpenError, ReadError, SalvageError, SyncError};
+use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +98,15 @@ pub(crate) enum CliError {
     /// A log of which nothing, or not all, can be read.
     #[error("{0}")]
     Unreadable(String),
+    /// A dump of memory holds no ring.
+    #[error("no ring in {}: it is found by its magic, so dump the memory that holds its first bytes", path.display())]
+    NoRing {
+        /// The dump.
+        path: PathBuf,
+    },
+    /// A log file could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
     /// What arrived is not what was sent.
     #[error("{0}")]
     Mismatch(String),

@@ -62,5 +62,6 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Info(args) => commands::info::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
+        Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod salvage;
 pub(crate) mod serve;

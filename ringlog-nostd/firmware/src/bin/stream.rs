@@ -1,0 +1,76 @@
+//! A log file out of the UART: the interrupt writes events, the main loop streams them.
+//!
+//! The host's tools read what arrived: `.ci/run firmware` compares it with `EVENTS` and the script.
+#![no_std]
+#![no_main]
+
+use core::cell::RefCell;
+use critical_section::Mutex;
+use portable_atomic::{AtomicU32, Ordering};
+use ringlog_firmware::{LONGEST, Uart, board, fail, firmware, panicked, pass, payload_of};
+use ringlog_nostd::{ClockKind, EventClock, LossyProducer, StaticRing, StreamSink};
+
+firmware!(main: main, timer: on_timer, panic: panicked);
+
+const EVENTS: u32 = 1000;
+
+static RING: StaticRing<1024, LONGEST> = StaticRing::new();
+static PRODUCER: Mutex<RefCell<Option<LossyProducer<'static>>>> = Mutex::new(RefCell::new(None));
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+/// Counts events: what the time of day would be elsewhere.
+struct EventCounter;
+
+impl EventClock for EventCounter {
+    fn now(&self) -> u64 {
+        // ORDERING: Relaxed. One core; only the interrupt changes it.
+        u64::from(WRITTEN.load(Ordering::Relaxed))
+    }
+
+    fn kind(&self) -> ClockKind {
+        ClockKind::Ticks
+    }
+}
+
+fn on_timer() {
+    critical_section::with(|section| {
+        let mut producer = PRODUCER.borrow(section).borrow_mut();
+        let Some(producer) = producer.as_mut() else { return };
+        // ORDERING: Relaxed. As in `EventCounter`.
+        let number = WRITTEN.load(Ordering::Relaxed);
+        if number == EVENTS {
+            let _ = producer.flush();
+            return;
+        }
+        let (bytes, len) = payload_of(number);
+        let header = EventCounter.header(number.to_le_bytes()[0], len as u16);
+        if let Err(error) = producer.write_event(&header, &bytes[..len]) {
+            fail(format_args!("event {number}: {error}"));
+        }
+        WRITTEN.store(number + 1, Ordering::Relaxed);
+    });
+}
+
+fn main() -> ! {
+    let (producer, mut consumer) = RING.split().expect("split once");
+    critical_section::with(|section| PRODUCER.borrow(section).replace(Some(producer.lossy())));
+    let boots = 1;
+    let mut sink =
+        StreamSink::start(Uart::start(), boots, EventCounter.kind()).expect("the UART takes the header");
+    board::start_timer(8000);
+    let mut streamed = 0;
+    // ORDERING: Relaxed, all of it. As in `EventCounter`.
+    while WRITTEN.load(Ordering::Relaxed) < EVENTS
+        || !consumer.is_empty()
+        || consumer.pending_loss().is_some()
+    {
+        if !board::HAS_INTERRUPTS {
+            on_timer();
+        }
+        match sink.drain(&mut consumer, usize::MAX) {
+            Ok(events) => streamed += events,
+            Err(error) => fail(format_args!("{error}")),
+        }
+    }
+    pass(format_args!("streamed={streamed} bytes={}", sink.offset()))
+}

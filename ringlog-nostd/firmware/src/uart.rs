@@ -1,0 +1,30 @@
+//! The board's UART as a sink of bytes.
+
+use crate::board;
+use core::convert::Infallible;
+
+/// The board's first UART, sending; on the big-endian target, which has none, a file of the host.
+pub struct Uart(board::Transmitter);
+
+impl Uart {
+    /// Turns the UART on. Make one only.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(board::Transmitter::start())
+    }
+}
+
+impl embedded_io::ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl embedded_io::Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        self.0.send(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

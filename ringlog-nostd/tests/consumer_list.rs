@@ -1,0 +1,108 @@
+//! Several consumers of one ring: who gets what, and what stays in the ring.
+
+use ringlog_nostd::{
+    AlignedBytes, ConsumerCounts, ConsumerList, EventConsumer, EventHeader, ListFull, Producer, Ring,
+    RingOptions,
+};
+
+/// Takes what its rule lets through, and remembers it.
+struct Script<F>(F, Vec<u64>);
+
+impl<F: FnMut(u64) -> bool> EventConsumer for Script<F> {
+    fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+        assert_eq!(payload, vec![header.event_type; payload.len()]);
+        let taken = (self.0)(header.timestamp);
+        if taken {
+            self.1.push(header.timestamp);
+        }
+        taken
+    }
+
+    fn name(&self) -> &str {
+        "script"
+    }
+}
+
+fn write(producer: &mut Producer<'_>, number: u64) -> bool {
+    let payload = vec![number as u8; number as usize % 17];
+    let header = EventHeader::new(number, number as u8, payload.len() as u16);
+    producer.write_event(&header, &payload).is_ok()
+}
+
+fn options() -> RingOptions {
+    RingOptions { capacity: Some(256), max_payload: Some(16), start: 24, ..RingOptions::default() }
+}
+
+#[test]
+fn everybody_gets_everything_once_and_in_order_over_many_laps() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let (mut a, mut b) = (Script(|_| true, Vec::new()), Script(|_| true, Vec::new()));
+    let mut list = ConsumerList::<2>::new(consumer);
+    list.add_required(&mut a).unwrap();
+    list.add(&mut b).unwrap();
+    let mut number = 0;
+    while number < 1000 {
+        while write(&mut producer, number) {
+            number += 1;
+        }
+        assert!(list.drain().unwrap() > 0);
+        assert_eq!(list.drain(), Ok(0));
+    }
+    drop(list);
+    let expected: Vec<u64> = (0..number).collect();
+    assert_eq!((&a.1, &b.1), (&expected, &expected));
+}
+
+#[test]
+fn a_required_consumer_that_refuses_is_offered_the_event_again_and_holds_the_ring() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let mut refusals = 3;
+    let mut stubborn = Script(
+        |number| {
+            let refused = number == 2 && refusals > 0;
+            refusals -= u32::from(refused);
+            !refused
+        },
+        Vec::new(),
+    );
+    let mut picky = Script(|number| number % 2 == 0, Vec::new());
+    let mut list = ConsumerList::<2>::new(consumer);
+    list.add_required(&mut stubborn).unwrap();
+    list.add(&mut picky).unwrap();
+    (0..4).for_each(|number| assert!(write(&mut producer, number)));
+    assert_eq!(list.drain(), Ok(16 + 24));
+    assert_eq!(list.drain(), Ok(0));
+    assert!(write(&mut producer, 4));
+    assert_eq!(list.drain(), Ok(0));
+    assert_eq!(list.drain(), Ok(24 * 3));
+    let counts: Vec<_> = list.counts().map(|(_, counts)| counts).collect();
+    assert_eq!(counts, [ConsumerCounts { events: 5, refused: 3 }, ConsumerCounts { events: 3, refused: 2 }]);
+    drop(list);
+    assert_eq!(stubborn.1, [0, 1, 2, 3, 4]);
+    assert_eq!(picky.1, [0, 2, 4]);
+}
+
+#[test]
+fn a_list_takes_as_many_as_it_says() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let (mut a, mut b) = (Script(|_| true, Vec::new()), Script(|_| true, Vec::new()));
+    let mut list = ConsumerList::<1>::new(consumer);
+    assert_eq!(list.add(&mut a), Ok(()));
+    assert_eq!(list.add(&mut b), Err(ListFull));
+    assert!(write(&mut producer, 1));
+    list.drain().unwrap();
+    let mut consumer = list.into_inner();
+    assert!(consumer.is_empty());
+    assert_eq!((a.1, b.1), (vec![1], vec![]));
+}
+
+#[test]
+fn nobody_listening_lets_everything_go() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    assert!(write(&mut producer, 1));
+    assert_eq!(ConsumerList::<0>::new(consumer).drain(), Ok(24));
+}

@@ -1,0 +1,151 @@
+//! Streams out of a ring: what arrives is a log file, whatever the device does.
+
+use embedded_io::{ErrorKind, ErrorType, Write};
+use ringlog_nostd::{
+    AlignedBytes, Checksums, ClockKind, EventHeader, FileHeader, Gap, Producer, Records, Ring, RingOptions,
+    StreamError, StreamSink, crc32c_append, file_flags,
+};
+
+/// Takes a few bytes at a time, up to a limit, and then does what it was told to.
+struct Device {
+    bytes: Vec<u8>,
+    limit: usize,
+    at_limit: Result<usize, ErrorKind>,
+}
+
+impl ErrorType for Device {
+    type Error = ErrorKind;
+}
+
+impl Write for Device {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        let taken = bytes.len().min(5).min(self.limit - self.bytes.len());
+        if taken == 0 {
+            return self.at_limit;
+        }
+        self.bytes.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+fn device(limit: usize, at_limit: Result<usize, ErrorKind>) -> Device {
+    Device { bytes: Vec::new(), limit, at_limit }
+}
+
+type Owned = (EventHeader, Vec<u8>);
+
+fn event(number: u64) -> Owned {
+    let payload = vec![number as u8; (number as usize * 5) % 33];
+    let header = EventHeader::new(number, number as u8, payload.len() as u16);
+    (header.with_flags(number as u8 & 15), payload)
+}
+
+/// The records of a stream, read by its own header.
+fn parse(stream: &[u8]) -> (FileHeader, Vec<Owned>) {
+    let header = FileHeader::from_bytes(stream.first_chunk().unwrap()).unwrap();
+    let verify = Checksums::Verify { salt: header.salt(), crc: crc32c_append };
+    let records = Records::starting_at(&stream[64..], verify, 64, 0)
+        .map(|record| record.map(|event| (event.header, event.payload.to_vec())).unwrap())
+        .collect();
+    (header, records)
+}
+
+fn fill(producer: &mut Producer<'_>, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let (header, payload) = event(number);
+        producer.write_event(&header, &payload).unwrap();
+    }
+}
+
+#[test]
+fn every_event_arrives_in_a_valid_stream_file() {
+    for retained in [false, true] {
+        let mut memory = AlignedBytes::<1024>::new();
+        let options = RingOptions { max_payload: Some(32), retained, start: 40, ..RingOptions::default() };
+        let mut ring = Ring::format_with(memory.as_mut(), &options).unwrap();
+        let (mut producer, mut consumer) = ring.split();
+        let mut sink = StreamSink::start(device(usize::MAX, Ok(0)), -3, ClockKind::Ticks).expect("takes all");
+        for start in (0..300).step_by(10) {
+            fill(&mut producer, start..start + 10);
+            assert_eq!(sink.drain(&mut consumer, 4), Ok(4));
+            assert_eq!(sink.drain(&mut consumer, usize::MAX), Ok(6));
+            assert_eq!(sink.drain(&mut consumer, usize::MAX), Ok(0));
+        }
+        let offset = sink.offset();
+        let bytes = sink.into_inner().bytes;
+        assert_eq!(bytes.len() as u64, offset);
+        let (header, records) = parse(&bytes);
+        assert!(header.has(file_flags::STREAM | file_flags::CHECKSUMS));
+        assert_eq!((header.created_at, header.clock(), header.event_count), (-3, ClockKind::Ticks, 0));
+        let expected: Vec<_> = (0..300).map(event).collect();
+        let found: Vec<_> =
+            records.into_iter().map(|(header, payload)| (header.as_user(), payload)).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn gaps_of_a_lossy_producer_go_out_as_gaps() {
+    let mut memory = AlignedBytes::<512>::new();
+    let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+    let (producer, mut consumer) = ring.split();
+    let mut producer = producer.lossy();
+    let mut sink = StreamSink::start(device(usize::MAX, Ok(0)), 1, ClockKind::Ticks).unwrap();
+    for number in 0..50 {
+        producer.write_event(&EventHeader::new(number, 0, 0), b"").unwrap();
+    }
+    sink.drain(&mut consumer, usize::MAX).unwrap();
+    assert_eq!(producer.flush(), Ok(true));
+    sink.drain(&mut consumer, usize::MAX).unwrap();
+    let (_, records) = parse(&sink.into_inner().bytes);
+    let gaps: u64 = records
+        .iter()
+        .filter_map(|(header, payload)| Gap::from_event(header, payload))
+        .map(|gap| gap.count)
+        .sum();
+    assert_eq!(records.len() as u64 - 1 + gaps, 50);
+}
+
+/// Wherever the device stops, the file up to there holds whole events, and the ring keeps the others.
+#[test]
+fn a_device_that_fails_anywhere_costs_no_event() {
+    for (at_limit, told) in
+        [(Ok(0), StreamError::WroteNothing), (Err(ErrorKind::TimedOut), StreamError::Io(ErrorKind::TimedOut))]
+    {
+        for limit in 64..64 + 300 {
+            let mut memory = AlignedBytes::<1024>::new();
+            let mut ring = Ring::format(memory.as_mut(), 32).unwrap();
+            let (mut producer, mut consumer) = ring.split();
+            fill(&mut producer, 0..10);
+            let mut sink = StreamSink::start(device(limit, at_limit), 1, ClockKind::Ticks).unwrap();
+            assert_eq!(sink.drain(&mut consumer, usize::MAX), Err(told));
+            assert_eq!(sink.drain(&mut consumer, usize::MAX), Err(StreamError::Ended));
+            let whole = usize::try_from(sink.offset()).unwrap();
+            let (_, records) = parse(&sink.into_inner().bytes[..whole]);
+            let kept = consumer.read_event().unwrap().0;
+            assert_eq!(kept.as_user(), event(records.len() as u64).0, "limit {limit}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_does_not_go_out_is_an_error() {
+    for limit in 0..64 {
+        let started = StreamSink::start(device(limit, Ok(0)), 1, ClockKind::Ticks);
+        assert_eq!(started.err(), Some(StreamError::WroteNothing), "limit {limit}");
+    }
+}
+
+#[test]
+fn events_that_no_log_takes_are_refused_and_leave_the_stream_whole() {
+    let mut sink = StreamSink::start(device(usize::MAX, Ok(0)), 1, ClockKind::Ticks).unwrap();
+    assert!(matches!(sink.write_event(&EventHeader::new(1, 1, 3), b"ab"), Err(StreamError::Event(_))));
+    let flagged = EventHeader::new(1, 1, 2).with_flags(0x20);
+    assert!(matches!(sink.write_event(&flagged, b"ab"), Err(StreamError::Event(_))));
+    assert_eq!(sink.write_event(&EventHeader::new(1, 1, 2), b"ab"), Ok(()));
+    assert_eq!(parse(&sink.into_inner().bytes).1.len(), 1);
+}
