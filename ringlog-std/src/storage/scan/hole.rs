@@ -102,7 +102,8 @@ impl FileScan {
             return Ok(false);
         }
         let next = self.offset + stride as u64;
-        if next == self.end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
+        let is_end = next == self.end || next == self.header().write_offset;
+        if is_end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
             return Ok(true);
         }
         self.is_record_behind(stride, self.checksums)
