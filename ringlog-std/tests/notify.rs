@@ -9,7 +9,7 @@ const LOST: Duration = Duration::from_secs(20);
 
 /// The consumer empties the ring and parks again at once, so that nearly every event races with a park.
 #[test]
-fn no_wake_up_is_lost() {
+fn pitfall_08_no_wake_up_is_lost() {
     const EVENTS: u64 = 200_000;
     let (producer, consumer) = SpscRingBuffer::new(1024).split();
     let (mut producer, mut consumer) = notify_pair(producer, consumer);

@@ -101,7 +101,8 @@ impl Plan {
         if self.is_short() && self.end < file_bytes && opened.info.header.has(file_flags::CHECKSUMS) {
             self.end = file_bytes;
             self.count(opened);
-            if self.found == narrow.found || self.expected().is_some_and(|expected| self.found > expected) {
+            let is_better = self.found > narrow.found;
+            if !is_better || self.expected().is_some_and(|expected| self.found > expected) {
                 *self = narrow;
             }
         }

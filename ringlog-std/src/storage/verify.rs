@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use super::damaged_header::{HeaderState, Opened};
-use super::error::OpenError;
+use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
-use super::scan::{Hole, Piece};
+use super::scan::{FileScan, Hole, Piece};
 use super::segment::SegmentInfo;
 use super::segment_file::{Listed, LogList};
 use super::verdict::{Fault, LogCheck, MissingRecords, SegmentCheck, Verdict};
@@ -192,36 +192,34 @@ impl Extent {
             let (write_offset, len_bytes) = (self.published_end, check.file_bytes);
             check.add(Fault::CutShort { write_offset, len_bytes });
         }
-        let mut scan = match opened.scan(self.end, end_position) {
-            Ok(scan) => scan,
-            Err(error) => {
-                check.add(Fault::Open(error));
-                return check;
-            }
-        };
+        let scan = opened.scan(self.end, end_position).map_err(Fault::Open);
+        match scan.and_then(|scan| self.read(scan, &mut check, f).map_err(Fault::Read)) {
+            Ok(offset) => self.conclude(&mut check, offset),
+            Err(fault) => check.add(fault),
+        }
+        check
+    }
+
+    /// Reads all records, and returns where that ended.
+    fn read(
+        &self,
+        mut scan: FileScan,
+        check: &mut SegmentCheck,
+        f: &mut impl FnMut(&Event<'_>),
+    ) -> Result<u64, ReadError> {
         loop {
-            match scan.next_piece() {
-                Ok(Piece::Record) => {
+            match scan.next_piece()? {
+                Piece::Record => {
                     if let Some(event) = scan.found_event() {
                         check.counts.add(&event);
                         check.end_offset = scan.offset();
                         f(&event);
                     }
                 }
-                Ok(Piece::Hole(hole)) => {
-                    if let Some(fault) = self.fault_of(hole) {
-                        check.add(fault);
-                    }
-                }
-                Ok(Piece::End) => break,
-                Err(error) => {
-                    check.add(Fault::Read(error));
-                    return check;
-                }
+                Piece::Hole(hole) => self.fault_of(hole).into_iter().for_each(|fault| check.add(fault)),
+                Piece::End => return Ok(scan.offset()),
             }
         }
-        self.conclude(&mut check, scan.offset());
-        check
     }
 
     /// What a hole means here; nothing, if it is only the room behind the last record.

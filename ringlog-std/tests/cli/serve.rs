@@ -129,6 +129,11 @@ fn sigterm_ends_it_with_everything_drained_and_a_summary() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let running = Running(spawn(&["serve", "--rate", "max", "--log", word(&log), "--json"]));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !log.join("00000000000000000000.evtl").exists() {
+        assert!(Instant::now() < deadline, "no segment appears");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     std::thread::sleep(Duration::from_millis(500));
     running.terminate();
     let summary = running.summary();

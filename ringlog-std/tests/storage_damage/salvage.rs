@@ -250,3 +250,23 @@ fn the_largest_records_are_copied() {
     assert_eq!((report.records, report.skipped_count), (9, 1));
     assert_eq!(report.skipped[0].range, Some((64 + 65_552 * 4, 64 + 65_552 * 5)));
 }
+
+#[test]
+fn a_last_record_alone_is_found_by_where_it_ends_whatever_stands_behind_it() {
+    for is_sealed in [true, false] {
+        let log = Log::of(40, 1 << 16);
+        let offsets = offsets(&log.segments[0]);
+        let (from, to) = (offsets[20] as usize, offsets[39] as usize);
+        if !is_sealed {
+            log.unseal(0, 64);
+            log.pretend_other_boot();
+        }
+        log.change(0, |bytes| {
+            bytes[from..to].fill(0xA5);
+            bytes[offsets[40] as usize..].fill(0xFF);
+        });
+        let out = log.out();
+        let report = salvage_log(log.path(), &out).unwrap();
+        assert_eq!(contents(&out).numbers, (0..20).chain([39]).collect::<Vec<_>>(), "{report:?}");
+    }
+}

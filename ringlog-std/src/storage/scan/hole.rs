@@ -7,6 +7,9 @@ use crate::event::{Checksums, EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError
 use crate::storage::error::ReadError;
 use ringlog_nostd::decode;
 
+/// Where the flags stand in a record.
+const FLAGS_AT: usize = 9;
+
 /// What a scan that goes on behind damage finds next.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::storage) enum Piece {
@@ -59,17 +62,27 @@ impl FileScan {
         let from = self.offset;
         let is_unwritten = is_zero(self.ahead());
         let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
-        let mut candidate = from + RECORD_ALIGN as u64;
-        while matches!(self.checksums, Checksums::Verify { .. }) && self.may_begin_at(candidate) {
-            self.offset = candidate;
+        self.offset += RECORD_ALIGN as u64;
+        while matches!(self.checksums, Checksums::Verify { .. }) && self.may_begin_at(self.offset) {
             if self.begins_records()? {
-                self.positions.go_on_behind_hole(candidate);
-                return Ok(hole(candidate, false));
+                self.positions.go_on_behind_hole(self.offset);
+                return Ok(hole(self.offset, false));
             }
-            candidate += RECORD_ALIGN as u64;
+            self.pass_over();
         }
         self.offset = self.end;
         Ok(hole(self.end, true))
+    }
+
+    /// Goes to the next place in the buffer that looks like a record's start, or else to the end of the buffer.
+    pub(super) fn pass_over(&mut self) {
+        let ahead = self.ahead();
+        let places = (RECORD_ALIGN..ahead.len().saturating_sub(HEADER_LEN - 1)).step_by(RECORD_ALIGN);
+        let behind =
+            RECORD_ALIGN.max(ahead.len().saturating_sub(HEADER_LEN - 1).next_multiple_of(RECORD_ALIGN));
+        let looks_like_one =
+            |&at: &usize| ahead.get(at + FLAGS_AT).is_some_and(|&flags| is_checksummed(flags));
+        self.offset += places.into_iter().find(looks_like_one).unwrap_or(behind) as u64;
     }
 
     /// Whether there is room for a record that belongs to this log.
@@ -89,7 +102,8 @@ impl FileScan {
             return Ok(false);
         }
         let next = self.offset + stride as u64;
-        if next == self.end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
+        let is_end = next == self.end || next == self.header().write_offset;
+        if is_end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
             return Ok(true);
         }
         self.is_record_behind(stride, self.checksums)
@@ -100,9 +114,7 @@ impl FileScan {
     pub(super) fn plausible_stride(&mut self) -> Result<Option<usize>, ReadError> {
         self.fetch(HEADER_LEN)?;
         let Some(header) = self.ahead().first_chunk().map(EventHeader::from_bytes) else { return Ok(None) };
-        let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
-        let is_plausible = header.flags & system == flags::COMMITTED | flags::CHECKSUMMED;
-        if !is_plausible || header.stride() as u64 > self.end - self.offset {
+        if !is_checksummed(header.flags) || header.stride() as u64 > self.end - self.offset {
             return Ok(None);
         }
         self.fetch(header.stride())?;
@@ -128,6 +140,12 @@ impl FileScan {
         let behind = self.ahead().get(distance..).unwrap_or_default();
         Ok(decode(behind, self.offset + distance as u64, checksums).is_ok())
     }
+}
+
+/// Whether a stored record with a checksum may have these flags.
+const fn is_checksummed(found: u8) -> bool {
+    let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
+    found & system == flags::COMMITTED | flags::CHECKSUMMED
 }
 
 fn is_zero(ahead: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::{FileScan, Piece};
-use crate::event::{Checksums, EventHeader, RECORD_ALIGN};
+use crate::event::{Checksums, EventHeader};
 use crate::storage::crc::crc32c_hardware;
 use crate::storage::crc_linear::place_of;
 use crate::storage::error::ReadError;
@@ -32,7 +32,7 @@ impl FileScan {
             if let Some(salt) = self.salt_here()? {
                 return Ok(Some(salt));
             }
-            self.offset += RECORD_ALIGN as u64;
+            self.pass_over();
         }
         Ok(None)
     }
