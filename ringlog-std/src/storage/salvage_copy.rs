@@ -71,7 +71,8 @@ impl Plan {
         let end = match (header.has(file_flags::CHECKSUMS), self.end_position) {
             _ if is_whole_file => file_bytes,
             _ if header.has(file_flags::CLEAN) && is_sealed => header.write_offset,
-            (false, _) if !is_sealed && run == LastRun::OtherBoot => header.synced_offset,
+            // Behind it, nothing tells a record from garbage.
+            (false, _) if run == LastRun::OtherBoot => header.synced_offset,
             (false, _) => header.write_offset,
             // Sealed by a recovery, behind which the log left room: something may stand there.
             (true, Some(_)) if is_sealed => file_bytes,

@@ -48,22 +48,22 @@ impl Source {
         }
     }
 
-    /// Where the log's positions have come to behind its records.
-    fn end_position(&self) -> Option<u64> {
+    /// Position and sequence behind its records, as far as they are below `limit`, where another file goes on.
+    ///
+    /// A file that nobody came to seal has to be read for that.
+    fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
         let header = *self.header()?;
         let Opened { info, run, .. } = self.opened.as_ref().ok()?;
         let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
-        let end = if is_final { header.write_offset } else { info.file_bytes };
-        let mut scan = self.opened.as_ref().ok()?.scan(info.file_bytes, None).ok()?;
-        while scan.is_in_lead() && scan.advance().unwrap_or(false) {}
-        Some(scan.position_at(end))
-    }
-
-    /// The sequence behind its records, where its header tells.
-    fn end_sequence(&self) -> Option<u64> {
-        let header = self.header()?;
+        let end_position = (!is_final).then_some(limit);
+        let mut scan = self.opened.as_ref().ok()?.scan(info.file_bytes, end_position).ok()?;
+        while (scan.is_in_lead() || !is_final) && scan.advance().unwrap_or(false) {}
+        if !is_final {
+            return Some((scan.position(), scan.next_sequence()));
+        }
         let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        header.base_sequence.checked_add(if is_counted { header.event_count } else { 0 })
+        let count = if is_counted { header.event_count } else { 0 };
+        Some((scan.position_at(header.write_offset), header.base_sequence.checked_add(count)?))
     }
 }
 
@@ -121,8 +121,8 @@ fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) 
     let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
     let before = at.checked_sub(1).and_then(|before| sources.get(before));
     let fits_behind = before.is_none_or(|before| {
-        before.end_position().is_some_and(|end| end <= base_position)
-            && before.end_sequence().is_some_and(|end| end <= base_sequence)
+        let end = before.end_below(base_position);
+        end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
     });
     let behind = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
     let fits_before =

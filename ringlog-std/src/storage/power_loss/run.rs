@@ -1,5 +1,6 @@
 //! Runs of a writer, cut off again and again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,11 +9,14 @@ use super::check::{Found, check_told, counted, event, is_in_doubt, read};
 use super::disk::{Disk, lay_out};
 use super::trace::{Op, Recorder};
 use crate::storage::{
-    AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy,
+    AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, OpenError, Retention, SalvageError,
+    SyncPolicy, salvage_log,
 };
 
 /// Events that are written after a crash have numbers from here on.
 const AFTERWARDS: u64 = 1_000_000;
+/// One image in this many is salvaged, too.
+const SALVAGE_EVERY: u64 = 8;
 /// Images that are made from one run.
 const IMAGES_PER_RUN: u64 = 100;
 
@@ -236,7 +240,13 @@ fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random:
     let recorder = Arc::new(Recorder::new("second boot"));
     let known = remains.into_iter().map(|file| (recorder.adopt(&folder.path().join(&file.name)), file));
     let before = Disk::holding(known.collect());
+    let salvaged = (random.below(SALVAGE_EVERY) == 0).then(|| salvage(folder.path()));
     let kept = recover(folder.path(), options, &recorder, disk);
+    if let Some(salvaged) = salvaged {
+        // Whatever recovery keeps is whole, so salvage has found it too, and more behind holes.
+        let (from, to) = span(&read(folder.path()));
+        assert!((from..to).all(|number| salvaged.contains(&number)), "{from} to {to}: {salvaged:?}");
+    }
     let mut tally = Tally { images: 1, cut: u64::from(kept < disk.written), again: 0 };
     if setting.again {
         let trace = recorder.trace.take();
@@ -249,6 +259,34 @@ fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random:
         });
     }
     tally
+}
+
+/// The numbers of all events that salvage finds; each has to be one that was written.
+fn salvage(folder: &Path) -> BTreeSet<u64> {
+    let out = scratch();
+    match salvage_log(folder, out.path()) {
+        Ok(_) => {}
+        // Nothing was ever named, or nothing is whole.
+        Err(SalvageError::Open(OpenError::NoSegments { .. }) | SalvageError::Nothing { .. }) => {
+            return BTreeSet::new();
+        }
+        Err(error) => panic!("{error}"),
+    }
+    let events = read(out.path()).into_iter().filter_map(|found| match found {
+        Found::Event(number) => Some(number),
+        Found::Gap(_) => None,
+    });
+    events.collect()
+}
+
+/// The events that were written before the crash and are in the log: from the first one to behind the last.
+fn span(found: &[Found]) -> (u64, u64) {
+    let mut numbers = found.iter().filter_map(|record| match record {
+        Found::Event(number) if *number < AFTERWARDS => Some(*number),
+        _ => None,
+    });
+    let first = numbers.next().unwrap_or(0);
+    (first, numbers.last().map_or(first, |last| last + 1))
 }
 
 /// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.
