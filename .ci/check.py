@@ -72,6 +72,25 @@ def run_reader(reader, log):
         sys.argv = arguments
 
 
+def guarantees(document):
+    """Every test and file that the document names is there."""
+    text = Path(document).read_text()
+    tests = Path("ringlog-std/tests")
+    named = re.findall(r"`([a-z_]+): ([a-z0-9_]+)`", text)
+    assert len(named) > 20, "the document names hardly any test"
+    for file, name in named:
+        sources = [tests / f"{file}.rs", *sorted((tests / file).glob("*.rs")), *sorted((tests / "cli").glob("*.rs"))]
+        found = any(re.search(rf"fn {name}\b", source.read_text()) for source in sources if source.exists())
+        assert (tests / f"{file}.rs").exists() and found, f"no test {name} in {file}"
+    for path, name in re.findall(r"`((?:[a-z_]+::)+)([a-z0-9_]+)`", text):
+        folder = Path("ringlog-std/src", *path.split("::")[:-1])
+        sources = [folder.with_suffix(".rs"), *sorted(folder.glob("*.rs"))]
+        assert any(f"fn {name}" in source.read_text() for source in sources if source.exists()), f"no test {path}{name}"
+    for path in re.findall(r"`(ringlog-[a-z]+/[a-z0-9_/]+\.rs)`", text):
+        assert Path(path).exists(), f"no file {path}"
+    print(f"{len(named)} tests are named, and there")
+
+
 def counts(serve_json, info_json, limited, events_json):
     """serve, info and cat speak of the same log, and nothing was lost."""
     serve, info = summary(serve_json), summary(info_json)
@@ -155,4 +174,4 @@ def rows(csv, reader_json):
     print(f"{len(events)} rows equal")
 
 
-{function.__name__: function for function in (document, flips, counts, same, capture, rows)}[sys.argv[1]](*sys.argv[2:])
+{function.__name__: function for function in (document, flips, guarantees, counts, same, capture, rows)}[sys.argv[1]](*sys.argv[2:])

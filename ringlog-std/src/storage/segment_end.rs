@@ -8,6 +8,7 @@ use std::path::Path;
 use ringlog_nostd::{FILE_HEADER_LEN, field};
 
 use super::error::{OpenError, ReadError};
+use super::lock_holder::exclusive_holder;
 use super::platform::Platform;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
@@ -186,7 +187,9 @@ fn refuse_live_writer(segment: &SegmentFile) -> Result<(), OpenError> {
     let path = &segment.info.path;
     match segment.file.try_lock_shared() {
         Ok(()) => segment.file.unlock().map_err(|error| io_error(path, "unlock", error)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.clone(), pid: None }),
+        Err(TryLockError::WouldBlock) => {
+            Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(&segment.file) })
+        }
         Err(TryLockError::Error(error)) => Err(io_error(path, "lock", error)),
     }
 }

@@ -342,6 +342,8 @@ pub struct LogCheck {
     pub missing: Vec<MissingRecords>,
     /// What else is in its folder, apart from the writers' file.
     pub foreign: Vec<PathBuf>,
+    /// Whether a writer is at work. Its newest segment may not have its name yet.
+    pub is_being_written: bool,
 }
 
 impl LogCheck {
@@ -361,7 +363,7 @@ impl LogCheck {
             _ if has(Verdict::Unreadable) => LogVerdict::Unreadable,
             (false, _) if counts.events == 0 => LogVerdict::Unreadable,
             (false, _) | (true, 1..) => LogVerdict::Loss,
-            (true, 0) if has(Verdict::Open) => LogVerdict::Open,
+            (true, 0) if self.is_being_written || has(Verdict::Open) => LogVerdict::Open,
             (true, 0) => LogVerdict::Clean,
         }
     }

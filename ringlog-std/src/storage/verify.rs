@@ -73,7 +73,8 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
         expected = check.next_sequence();
         checks.push(check);
     }
-    Ok(LogCheck { segments: checks, missing, foreign })
+    let is_being_written = last_run == LastRun::AtWork;
+    Ok(LogCheck { segments: checks, missing, foreign, is_being_written })
 }
 
 /// A file of the log, looked at if that was possible.
