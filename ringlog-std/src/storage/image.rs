@@ -23,6 +23,7 @@ const NO_GAP: u64 = 1;
 /// let mut memory = AlignedBytes::<1024>::new();
 /// let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
 /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// drop(producer);
 ///
 /// let dump = [&[0xAA; 100][..], memory.as_mut()].concat();
 /// let ring = RingImage::find_all(&dump).next().unwrap()?;

@@ -4,7 +4,7 @@
 #![no_std]
 #![no_main]
 
-use ringlog_firmware::{LONGEST, board, fail, firmware, panicked, pass};
+use ringlog_firmware::{LONGEST, fail, firmware, panicked, pass};
 use ringlog_nostd::{Consumer, Delivery, EventHeader, LossyProducer, Producer, StaticRing};
 
 firmware!(main: main, timer: on_timer, panic: panicked);
@@ -69,7 +69,6 @@ fn header(time: u64) -> EventHeader {
 }
 
 fn main() -> ! {
-    board::start_timer(1 << 20);
     let payload = core::hint::black_box([0xA5; PAYLOAD]);
     let (mut producer, mut consumer) = RING.split().expect("split once");
     for time in 0..100 {

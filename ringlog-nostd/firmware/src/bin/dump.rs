@@ -76,7 +76,6 @@ fn send(uart: &mut Uart, start: *const u8, len: usize) {
 }
 
 fn main() -> ! {
-    board::start_timer(1 << 20);
     plain_ring();
     retained_ring();
     if !board::HAS_INTERRUPTS {
