@@ -10,7 +10,7 @@ pub use resume::ResumeError;
 
 use crate::consumer::DrainError;
 use crate::ring::{NewRingError, Producer};
-use crate::storage::{AppendError, LogSummary, OpenError, RecoveryReport, SyncError};
+use crate::storage::{AppendError, LogSummary, LogWatch, OpenError, RecoveryReport, SyncError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,6 +38,7 @@ pub struct Recorder {
     thread: JoinHandle<Result<LogSummary, RecorderError>>,
     shared: Arc<Shared>,
     recovery: RecoveryReport,
+    watch: LogWatch,
 }
 
 /// Why a recorder could not start, or has ended early.
@@ -114,6 +115,12 @@ impl Recorder {
     #[must_use]
     pub const fn recovery(&self) -> &RecoveryReport {
         &self.recovery
+    }
+
+    /// How far the log has come: what is published, and what is durable.
+    #[must_use]
+    pub const fn watch(&self) -> &LogWatch {
+        &self.watch
     }
 
     /// Bytes that have gone from the ring into the log so far, headers and padding included.

@@ -144,14 +144,14 @@ impl RecorderBuilder {
         writer: LogWriter,
     ) -> Result<Recorder, RecorderError> {
         let shared = Arc::new(Shared::default());
-        let recovery = writer.recovery().clone();
+        let (recovery, watch) = (writer.recovery().clone(), writer.watch());
         let Self { idle, ends_with_producer, consumers, .. } = self;
         let work = Work { source, ring, idle, ends_with_producer, consumers, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("ringlog-recorder".to_owned())
             .spawn(move || work.run(writer))
             .map_err(RecorderError::Thread)?;
-        Ok(Recorder { thread, shared, recovery })
+        Ok(Recorder { thread, shared, recovery, watch })
     }
 }
 

@@ -81,9 +81,18 @@ impl Durable {
 
     /// The log's position below which everything is on stable storage, as far as this file goes.
     pub(crate) fn durable_position(&self) -> u64 {
+        self.position_at(self.synced_offset())
+    }
+
+    /// The log's position below which everything is published, as far as this file goes.
+    pub(crate) fn published_position(&self) -> u64 {
+        self.position_at(self.map.write_offset())
+    }
+
+    fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
         let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
-        let bytes = self.synced_offset().saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(lead_bytes);
+        let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(lead_bytes);
         self.base_position.saturating_add(bytes)
     }
 

@@ -13,6 +13,7 @@ use super::helpers::Helpers;
 use super::lock::{WriterLock, WriterRecord};
 use super::log_policies::SyncPolicy;
 use super::log_tally::{LogSummary, Tally, whole_records};
+use super::log_watch::LogWatch;
 use super::log_writer_options::LogWriterOptions;
 use super::position::Positions;
 use super::recovery_report::RecoveryReport;
@@ -244,6 +245,12 @@ impl LogWriter {
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.upkeep.durable_position()
+    }
+
+    /// A handle that tells other threads how far the log has come, also after this writer has ended.
+    #[must_use]
+    pub fn watch(&self) -> LogWatch {
+        LogWatch::new(Arc::clone(&self.upkeep))
     }
 
     /// The sequence of the next record.

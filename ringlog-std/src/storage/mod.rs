@@ -33,6 +33,7 @@ mod log_recovery;
 mod log_roll;
 mod log_scan;
 mod log_tally;
+mod log_watch;
 mod log_writer;
 mod log_writer_options;
 mod merge;
@@ -78,6 +79,7 @@ pub use log_positions::LogPositions;
 pub use log_reader::{LogReader, LogReaderOptions};
 pub use log_scan::LogScan;
 pub use log_tally::LogSummary;
+pub use log_watch::LogWatch;
 pub use log_writer::LogWriter;
 pub use log_writer_options::LogWriterOptions;
 #[cfg(feature = "cli")]

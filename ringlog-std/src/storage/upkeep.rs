@@ -147,6 +147,12 @@ impl Upkeep {
         self.durable_position.load(Ordering::Relaxed)
     }
 
+    /// The log's position below which everything is published.
+    pub(super) fn published_position(&self) -> u64 {
+        let current = lock(&self.open).back().map(|open| open.durable.published_position());
+        current.unwrap_or(0).max(self.durable_position())
+    }
+
     pub(super) fn take_trouble(&self) -> Option<CreateError> {
         lock(&self.trouble).take()
     }

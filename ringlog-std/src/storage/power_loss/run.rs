@@ -285,8 +285,8 @@ fn span(found: &[Found]) -> (u64, u64) {
         Found::Event(number) if *number < AFTERWARDS => Some(*number),
         _ => None,
     });
-    let first = numbers.next().unwrap_or(0);
-    (first, numbers.last().map_or(first, |last| last + 1))
+    let Some(first) = numbers.next() else { return (0, 0) };
+    (first, numbers.next_back().unwrap_or(first) + 1)
 }
 
 /// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.

@@ -1,0 +1,42 @@
+//! How far a log has come, for other threads than its writer's.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::upkeep::Upkeep;
+
+/// Tells how far the log of a [`LogWriter`](super::LogWriter) has come: see [`LogWriter::watch`](super::LogWriter::watch).
+///
+/// ```
+/// use ringlog::{event::EventHeader, recorder::Recorder};
+/// # let folder = tempfile::tempdir()?;
+/// let (mut producer, recorder) = Recorder::start(folder.path())?;
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// let watch = recorder.watch().clone();
+/// recorder.shutdown(producer)?;
+/// assert_eq!((watch.published_position(), watch.durable_position()), (24, 24));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogWatch {
+    upkeep: Arc<Upkeep>,
+}
+
+impl LogWatch {
+    pub(super) const fn new(upkeep: Arc<Upkeep>) -> Self {
+        Self { upkeep }
+    }
+
+    /// The log's position below which every event is published: seen by readers, and safe from the death of
+    /// the process.
+    #[must_use]
+    pub fn published_position(&self) -> u64 {
+        self.upkeep.published_position()
+    }
+
+    /// The log's position below which every event is on stable storage. At most the published one.
+    #[must_use]
+    pub fn durable_position(&self) -> u64 {
+        self.upkeep.durable_position()
+    }
+}
