@@ -39,6 +39,16 @@ impl Helpers {
         Ok(helpers)
     }
 
+    /// Whether all of them are at work: none has failed or panicked.
+    pub(super) fn are_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Has them look at once.
+    pub(super) fn wake(&self) {
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
+    }
+
     fn spawn(
         &mut self,
         name: &str,

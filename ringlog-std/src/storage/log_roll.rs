@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dropped::Dropped;
 use super::error::{AppendError, CreateError, SyncError};
@@ -11,6 +12,9 @@ use super::position::Positions;
 use super::prepared::Prepared;
 use super::writer::{Birth, MmapWriter};
 use crate::event::EventHeader;
+
+/// How long to wait for the helpers before looking again.
+const STALL_PAUSE: Duration = Duration::from_micros(100);
 
 impl LogWriter {
     /// Sees to it that `stride` bytes fit into the current segment, in a new one if need be.
@@ -107,10 +111,24 @@ impl LogWriter {
         self.stalls += 1;
         loop {
             // An earlier failure is no reason to fail now.
-            self.upkeep.prepare_step(true)?;
+            self.have_next_prepared()?;
             if let Some(next) = self.upkeep.take_next() {
                 return Ok(next?);
             }
+        }
+    }
+
+    /// Lets the helper do it, which makes the segment's first pages ready for this thread, too.
+    fn have_next_prepared(&self) -> Result<(), AppendError> {
+        match self.helpers.as_ref().filter(|helpers| helpers.are_alive()) {
+            Some(_) if self.upkeep.is_poisoned() => Err(self.poisoned()),
+            Some(helpers) => {
+                self.upkeep.want_next();
+                helpers.wake();
+                std::thread::sleep(STALL_PAUSE);
+                Ok(())
+            }
+            None => Ok(self.upkeep.prepare_step(true).map(drop)?),
         }
     }
 

@@ -57,6 +57,7 @@ pub(super) struct Upkeep {
     /// Finished segments, oldest first.
     kept: Mutex<VecDeque<Kept>>,
     next: Mutex<Next>,
+    is_next_wanted: AtomicBool,
     /// Of this run, sealed and not synced, because the policy says so.
     unsynced: Mutex<VecDeque<PathBuf>>,
     /// Held for a whole sync, so that watermarks rise in the order of the log.
@@ -114,6 +115,7 @@ impl Upkeep {
             preparing: Mutex::default(),
             kept: Mutex::new(kept),
             next: Mutex::new(Next::Missing { try_at: None }),
+            is_next_wanted: AtomicBool::new(false),
             unsynced: Mutex::default(),
             syncing: Mutex::new(LastSync { at: Instant::now() }),
             poisoned: Arc::default(),
@@ -213,6 +215,12 @@ impl Upkeep {
         }
     }
 
+    /// The writer waits for the next segment.
+    pub(super) fn want_next(&self) {
+        // ORDERING: Relaxed: only asks for a step; the segment is handed over by a lock.
+        self.is_next_wanted.store(true, Ordering::Relaxed);
+    }
+
     /// Names segments, prepares the next one if there is none and it may soon be needed, and retires others.
     ///
     /// Returns whether there was anything to do.
@@ -222,6 +230,8 @@ impl Upkeep {
         if self.rules.sync == SyncPolicy::Never {
             self.set_down_unsynced();
         }
+        // ORDERING: Relaxed: see `want_next`.
+        let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
         let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
         if wanted {
             let made = self.prepare();
