@@ -13,7 +13,7 @@ use super::CreateError;
 use super::lock_holder::exclusive_holder;
 use super::mmap::{PAGE_BYTES, WriteMap};
 use super::platform::{Linux, Platform, folder_of, is_disk_full};
-use super::segment::WRITER_FILE;
+use super::segment::{TEMPORARY_END, WRITER_FILE};
 
 const MAX_CAPACITY_BYTES: u64 = 1 << 46;
 
@@ -271,7 +271,7 @@ fn remove_quietly(path: &Path) {
 fn temporary_name(name: &OsStr) -> OsString {
     let mut temporary = OsString::from(".");
     temporary.push(name);
-    temporary.push(".ringlog-new");
+    temporary.push(TEMPORARY_END);
     temporary
 }
 

@@ -11,10 +11,11 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use super::CreateError;
 use super::create::{Draft, Hold, io_error};
 use super::platform::{Platform, folder_of};
+use super::segment::TEMPORARY_END;
 use super::segment_file::{SegmentFile, read_up_to};
 
-/// What the name of a segment that is not named yet ends with. Readers ignore such names.
-const TEMPORARY_END: &str = ".ringlog-new";
+/// What the name of a segment that is not named yet begins with.
+const TEMPORARY_START: &str = ".next-";
 
 /// Bytes at the start whose pages are ready for stores before the segment is used.
 const FIRST_WINDOW_BYTES: usize = 4 << 20;
@@ -97,11 +98,10 @@ impl Prepared {
     }
 }
 
-/// Whether a file of this name is one that is being prepared, or was.
+/// Whether a file of this name is one that a log's writer is preparing, or was.
 pub(super) fn is_temporary(path: &Path) -> bool {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .is_some_and(|name| name.strip_prefix('.').is_some_and(|rest| rest.ends_with(TEMPORARY_END)))
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))
 }
 
 /// Whether the first 64 bytes of a file are zero, as far as it has them.
@@ -115,7 +115,7 @@ fn unused_name(folder: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // ORDERING: Relaxed. Only that no two get the same number matters.
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    folder.join(format!(".next-{}-{number}{TEMPORARY_END}", std::process::id()))
+    folder.join(format!("{TEMPORARY_START}{}-{number}{TEMPORARY_END}", std::process::id()))
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     fn names_of_prepared_segments_are_no_segments_names() {
         let name = unused_name(Path::new("folder"));
         assert!(is_temporary(&name) && name != unused_name(Path::new("folder")));
-        for other in ["00000000000000000000.evtl", "writer", ".hidden", "x.ringlog-new"] {
+        for other in ["00000000000000000000.evtl", "writer", ".hidden", "x.ringlog-new", ".x.ringlog-new"] {
             assert!(!is_temporary(Path::new(other)), "{other}");
         }
     }

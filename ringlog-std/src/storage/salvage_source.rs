@@ -10,12 +10,9 @@ use super::damaged_header::{HeaderState, Opened};
 use super::error::OpenError;
 use super::last_run::LastRun;
 use super::salvage_report::{SkipReason, Skipped};
-use super::segment::{Folder, base_sequence_of};
+use super::segment::{Folder, TEMPORARY_END, is_aside};
 use super::segment_file::is_unused;
 use crate::event::{FileHeader, file_flags};
-
-/// What a creator calls a file that has no name yet.
-const TEMPORARY_END: &str = ".ringlog-new";
 
 /// A file with records of the log.
 #[derive(Debug)]
@@ -84,7 +81,7 @@ pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), O
     }
     let mut sources: Vec<_> =
         named.into_iter().map(|(sequence, path)| Source::new(path, Some(sequence), run)).collect();
-    let aside = foreign.iter().filter(|path| path.file_name().is_some_and(is_set_aside) && is_begun(path));
+    let aside = foreign.iter().filter(|path| is_set_aside(path) && is_begun(path));
     for path in aside {
         match Opened::good(path, run) {
             Ok(opened) => {
@@ -101,12 +98,9 @@ pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), O
 }
 
 /// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.
-fn is_set_aside(name: &OsStr) -> bool {
-    let Some(name) = name.to_str() else { return false };
-    let moved = name.rsplit_once('.').is_some_and(|(segment, number)| {
-        number.bytes().all(|byte| byte.is_ascii_digit()) && base_sequence_of(OsStr::new(segment)).is_some()
-    });
-    moved || name.starts_with('.') && name.ends_with(TEMPORARY_END)
+fn is_set_aside(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    is_aside(path) || name.starts_with('.') && name.ends_with(TEMPORARY_END)
 }
 
 /// Puts a file where its records belong, if no other stands there.
@@ -145,12 +139,12 @@ mod tests {
             "00000000000000000007.evtl.23",
             ".00000000000000000007.evtl.ringlog-new",
         ] {
-            assert!(is_set_aside(OsStr::new(name)), "{name}");
+            assert!(is_set_aside(Path::new(name)), "{name}");
         }
         for name in
             ["00000000000000000007.evtl", "7.evtl.1", "00000000000000000007.evtl.bak", "a.1", ".hidden"]
         {
-            assert!(!is_set_aside(OsStr::new(name)), "{name}");
+            assert!(!is_set_aside(Path::new(name)), "{name}");
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::event::FileHeader;
 const NAME_DIGITS: usize = 20;
 /// What follows the digits.
 const NAME_END: &str = ".evtl";
+/// What the name of a file ends with that has not got its own yet. Readers ignore such names.
+pub(super) const TEMPORARY_END: &str = ".ringlog-new";
 /// The file with the lock and the name of the last writer.
 pub(super) const WRITER_FILE: &str = "writer";
 /// The folder with the named cursors.

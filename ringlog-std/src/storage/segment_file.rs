@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ringlog_nostd::FILE_HEADER_LEN;
@@ -163,12 +163,6 @@ pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
     let mut bytes = [0; FILE_HEADER_LEN];
     let read = read_up_to(&File::open(path)?, &mut bytes, 0)?;
     Ok((read == 0 || read == FILE_HEADER_LEN) && bytes == [0; FILE_HEADER_LEN])
-}
-
-/// Whether the name still leads to this file. Asked after locking it: it may have been retired before.
-pub(super) fn has_name(file: &File, path: &Path) -> bool {
-    let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!((file.metadata(), fs::metadata(path)), (Ok(ref file), Ok(ref named)) if id(file) == id(named))
 }
 
 /// Reads until the buffer is full or the file ends, and returns how many bytes there were.

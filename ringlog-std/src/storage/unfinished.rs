@@ -11,9 +11,9 @@ use ringlog_nostd::FileHeader;
 
 use super::durable::{Durable, DurableParts};
 use super::error::SyncError;
+use super::held::{leads_to, try_hold};
 use super::mmap::WriteMap;
 use super::platform::Platform;
-use super::segment_file::has_name;
 
 /// Syncs a sealed segment and marks it as clean; does nothing if it was retired meanwhile.
 pub(super) fn finish_file(
@@ -26,8 +26,7 @@ pub(super) fn finish_file(
     match open_again(platform, path, poisoned) {
         Ok(Some(durable)) => durable.finish().map(drop),
         Ok(None) => Ok(()),
-        // Retired, or about to be recycled.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(failed(source)),
     }
 }
@@ -39,8 +38,8 @@ fn open_again(
     poisoned: &Arc<AtomicBool>,
 ) -> io::Result<Option<Arc<Durable>>> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    file.try_lock_shared()?;
-    if !has_name(&file, path) {
+    // Retired, or about to be recycled.
+    if !try_hold(&file)? || !leads_to(path, &file)? {
         return Ok(None);
     }
     let map = WriteMap::new(&file, platform.witness(&file))?;
