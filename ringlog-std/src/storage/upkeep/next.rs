@@ -1,0 +1,174 @@
+//! The next segment, and those that go so that there is room for it.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Next, Upkeep};
+use crate::storage::cursor::needed_from;
+use crate::storage::durable::lock;
+use crate::storage::error::{CreateError, SyncError};
+use crate::storage::log_policies::{FullDisk, SyncPolicy};
+use crate::storage::prepared::Prepared;
+use crate::storage::retention::{Circumstances, Kept};
+use crate::storage::writer_options::unix_nanos;
+
+/// How soon after a failure the next segment is tried again.
+const RETRY: Duration = Duration::from_millis(50);
+/// The next segment is prepared once so much of the current one is written, or a sixteenth of it.
+const PREPARE_AFTER_BYTES: u64 = 1 << 20;
+
+impl Upkeep {
+    /// The next segment if it is ready, the error if it could not be made, `None` if that is not known yet.
+    pub(in crate::storage) fn take_next(&self) -> Option<Result<Prepared, CreateError>> {
+        let mut next = lock(&self.next);
+        match std::mem::replace(&mut *next, Next::Missing { try_at: None }) {
+            Next::Ready(prepared) => Some(Ok(prepared)),
+            Next::Failed { error, try_at } => {
+                *next = Next::Missing { try_at: Some(try_at) };
+                Some(Err(error))
+            }
+            missing @ Next::Missing { .. } => {
+                *next = missing;
+                None
+            }
+        }
+    }
+
+    /// The writer waits for the next segment.
+    pub(in crate::storage) fn want_next(&self) {
+        // ORDERING: Relaxed: only asks for a step; the segment is handed over by a lock.
+        self.is_next_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Names segments, prepares the next one if there is none and it may soon be needed, and retires others.
+    ///
+    /// Returns whether there was anything to do.
+    pub(in crate::storage) fn prepare_step(&self, is_wanted_now: bool) -> Result<bool, SyncError> {
+        let _turn = lock(&self.preparing);
+        self.give_names()?;
+        if self.rules.sync == SyncPolicy::Never {
+            self.set_down_unsynced();
+        }
+        // ORDERING: Relaxed: see `want_next`.
+        let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
+        let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
+        if wanted {
+            let made = self.prepare();
+            *lock(&self.next) = match made {
+                Ok(prepared) => Next::Ready(prepared),
+                Err(error) => Next::Failed { error, try_at: Instant::now() + RETRY },
+            };
+        }
+        Ok(wanted)
+    }
+
+    fn give_names(&self) -> Result<(), SyncError> {
+        let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.durable)).collect();
+        open.iter().try_for_each(|durable| durable.give_name())
+    }
+
+    fn is_far_enough(&self) -> bool {
+        let threshold = (self.rules.segment_bytes / 16).min(PREPARE_AFTER_BYTES);
+        lock(&self.open).back().is_some_and(|open| open.durable.map().write_offset() >= threshold)
+    }
+
+    fn is_next_missing(&self, is_wanted_now: bool) -> bool {
+        match &*lock(&self.next) {
+            Next::Ready(_) => false,
+            Next::Missing { try_at: None } => true,
+            Next::Missing { try_at: Some(at) } | Next::Failed { try_at: at, .. } => {
+                is_wanted_now || *at <= Instant::now()
+            }
+        }
+    }
+
+    fn prepare(&self) -> Result<Prepared, CreateError> {
+        if let Some(recycled) = self.retire(self.rules.segment_bytes, true) {
+            return Ok(recycled);
+        }
+        loop {
+            let made = Prepared::fresh(&*self.platform, &self.folder, self.rules.segment_bytes);
+            let is_full = matches!(&made, Err(CreateError::DiskFull { .. }));
+            if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
+                return made;
+            }
+            // With the blocks of the oldest segment, or where it once stood.
+            let Some(oldest) = lock(&self.kept).pop_front() else { return made };
+            if let Some(recycled) = self.retire_one(&oldest, true) {
+                return Ok(recycled);
+            }
+        }
+    }
+
+    // Retention.
+
+    /// Retires what is over the limits also where nothing is being written: by age.
+    pub(in crate::storage) fn retention_step(&self) {
+        let _turn = lock(&self.preparing);
+        let next_bytes =
+            if matches!(*lock(&self.next), Next::Ready(_)) { self.rules.segment_bytes } else { 0 };
+        let _ = self.retire(next_bytes, false);
+    }
+
+    /// Retires what is over the limits; the first one that can be becomes the next segment, if `recycle`.
+    fn retire(&self, next_bytes: u64, recycle: bool) -> Option<Prepared> {
+        if !self.rules.retention.is_limited() {
+            return None;
+        }
+        let around = self.circumstances(next_bytes);
+        let mut recycled = None;
+        let count = self.rules.retention.count_to_retire(lock(&self.kept).iter(), &around);
+        for _ in 0..count {
+            let Some(oldest) = lock(&self.kept).pop_front() else { break };
+            let wants = recycle && recycled.is_none();
+            recycled = self.retire_one(&oldest, wants).or(recycled);
+        }
+        recycled
+    }
+
+    fn circumstances(&self, next_bytes: u64) -> Circumstances {
+        let open = lock(&self.open);
+        Circumstances {
+            fixed_bytes: next_bytes + open.len() as u64 * self.rules.segment_bytes,
+            fixed_segments: open.len() as u64,
+            now: unix_nanos(),
+            needed_from: needed_from(&self.folder),
+        }
+    }
+
+    /// Deletes a segment, or recycles it if it can be. What goes wrong is kept as `trouble`.
+    fn retire_one(&self, segment: &Kept, recycle: bool) -> Option<Prepared> {
+        if recycle && self.rules.may_recycle {
+            match Prepared::recycled(&*self.platform, &segment.path, self.rules.segment_bytes) {
+                Ok(None) => {}
+                Ok(recycled) => return recycled,
+                Err(error) => return self.note(error),
+            }
+        }
+        // One at a time, each made durable: segments must never be missing but at the start.
+        let removed = self.platform.remove(&segment.path);
+        match removed.and_then(|()| self.platform.sync_folder(&self.folder)) {
+            Ok(()) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => {
+                let (path, action) = (segment.path.clone(), "delete the retired segment");
+                self.note(CreateError::Io { path, action, source })
+            }
+        }
+    }
+
+    fn note(&self, error: CreateError) -> Option<Prepared> {
+        *lock(&self.trouble) = Some(error);
+        None
+    }
+
+    /// Deletes what was prepared and not used.
+    pub(in crate::storage) fn discard_next(&self) {
+        if let Some(Ok(prepared)) = self.take_next() {
+            prepared.discard(&*self.platform);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Syncing and finishing segments, in the order of the log.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{Open, Upkeep, bytes_on_disk};
+use crate::storage::durable::{Durable, lock};
+use crate::storage::error::SyncError;
+use crate::storage::log_policies::SyncPolicy;
+use crate::storage::retention::Kept;
+use crate::storage::unfinished::finish_file;
+
+impl Upkeep {
+    /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
+    ///
+    /// Returns whether there was anything to do.
+    pub(in crate::storage) fn sync_step(&self) -> Result<bool, SyncError> {
+        let mut last = lock(&self.syncing);
+        let finished = self.finish_full()?;
+        let Some(current) = self.current() else { return Ok(finished) };
+        if !self.is_sync_due(&current, last.at) {
+            return Ok(finished);
+        }
+        last.at = Instant::now();
+        self.sync_current(&current)?;
+        Ok(true)
+    }
+
+    /// Makes everything durable that was written before the call.
+    pub(in crate::storage) fn sync_now(&self) -> Result<(), SyncError> {
+        let mut last = lock(&self.syncing);
+        self.finish_unsynced()?;
+        self.finish_full()?;
+        last.at = Instant::now();
+        self.current().map_or(Ok(()), |current| self.sync_current(&current))
+    }
+
+    /// Finishes everything, the segment that was being written included. Its writer has ended.
+    pub(in crate::storage) fn finish_all(&self) -> Result<(), SyncError> {
+        let _last = lock(&self.syncing);
+        self.finish_unsynced()?;
+        self.finish_full()?;
+        let last = lock(&self.open).front().cloned();
+        match last {
+            Some(open) => self.finish(&open, None),
+            None => Ok(()),
+        }
+    }
+
+    /// The segment that was being written has no record and goes.
+    pub(in crate::storage) fn remove_current(&self, durable: &Durable) -> Result<(), SyncError> {
+        lock(&self.open).pop_back();
+        durable.remove()
+    }
+
+    fn current(&self) -> Option<Arc<Durable>> {
+        lock(&self.open).back().map(|open| Arc::clone(&open.durable))
+    }
+
+    fn is_sync_due(&self, current: &Durable, last: Instant) -> bool {
+        let dirty_bytes = current.map().write_offset() - current.synced_offset();
+        match self.rules.sync {
+            SyncPolicy::Never | SyncPolicy::EveryEvent => false,
+            SyncPolicy::EveryBytes(most) => dirty_bytes >= most.max(1),
+            SyncPolicy::Interval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
+        }
+    }
+
+    fn sync_current(&self, current: &Durable) -> Result<(), SyncError> {
+        current.sync()?;
+        self.note_durable(current);
+        Ok(())
+    }
+
+    fn note_durable(&self, durable: &Durable) {
+        // ORDERING: Relaxed: see `durable_position`.
+        self.durable_position.fetch_max(durable.durable_position(), Ordering::Relaxed);
+    }
+
+    /// Finishes all segments but the one that is being written.
+    fn finish_full(&self) -> Result<bool, SyncError> {
+        let mut any = false;
+        while let Some((oldest, next)) = self.oldest_full() {
+            self.finish(&oldest, Some(&next))?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn oldest_full(&self) -> Option<(Open, Open)> {
+        let open = lock(&self.open);
+        Some((open.front()?.clone(), open.get(1)?.clone()))
+    }
+
+    fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
+        open.durable.finish()?;
+        self.note_durable(&open.durable);
+        lock(&self.open).pop_front();
+        if let Some(next) = next {
+            self.keep(open, next);
+        }
+        Ok(())
+    }
+
+    /// The segment is finished; from now on it may be retired.
+    fn keep(&self, open: &Open, next: &Open) {
+        let path = open.durable.path().to_owned();
+        let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
+        let (ended_at, next_sequence) = (next.begun_at, next.base_sequence);
+        lock(&self.kept).push_back(Kept { path, bytes, ended_at, next_sequence });
+    }
+
+    /// Where nothing is synced: full segments are put down as they are.
+    pub(super) fn set_down_unsynced(&self) {
+        while let Some((oldest, next)) = self.oldest_full() {
+            oldest.durable.punch_tail();
+            lock(&self.open).pop_front();
+            lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
+            self.keep(&oldest, &next);
+        }
+    }
+
+    fn finish_unsynced(&self) -> Result<(), SyncError> {
+        loop {
+            let Some(path) = lock(&self.unsynced).front().cloned() else { return Ok(()) };
+            finish_file(&self.platform, &path, &self.poisoned)?;
+            lock(&self.unsynced).pop_front();
+        }
+    }
+}
