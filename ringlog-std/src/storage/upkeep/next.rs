@@ -141,6 +141,7 @@ impl Upkeep {
 
     /// Deletes a segment, or recycles it if it can be. What goes wrong is kept as `trouble`.
     fn retire_one(&self, segment: &Kept, recycle: bool) -> Option<Prepared> {
+        self.forget_unsynced(&segment.path);
         if recycle && self.rules.may_recycle {
             match Prepared::recycled(&*self.platform, &segment.path, self.rules.segment_bytes) {
                 Ok(None) => {}

@@ -1,6 +1,7 @@
 //! Syncing and finishing segments, in the order of the log.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -126,7 +127,15 @@ impl Upkeep {
         loop {
             let Some(path) = lock(&self.unsynced).front().cloned() else { return Ok(()) };
             finish_file(&self.platform, &path, &self.poisoned)?;
-            lock(&self.unsynced).pop_front();
+            self.forget_unsynced(&path);
+        }
+    }
+
+    /// The oldest of those that were put down is finished, or gone.
+    pub(super) fn forget_unsynced(&self, path: &Path) {
+        let mut unsynced = lock(&self.unsynced);
+        if unsynced.front().is_some_and(|oldest| oldest == path) {
+            unsynced.pop_front();
         }
     }
 }
