@@ -15,6 +15,8 @@ use crate::event::EventHeader;
 
 /// How long to wait for the helpers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
+/// Segments that may be full and not synced, the one being written included.
+const MAX_OPEN_SEGMENTS: usize = 16;
 
 impl LogWriter {
     /// Sees to it that `stride` bytes fit into the current segment, in a new one if need be.
@@ -98,8 +100,27 @@ impl LogWriter {
         if self.upkeep.is_poisoned() {
             return Err(self.poisoned());
         }
+        self.wait_for_syncs()?;
         let next = self.next_segment()?;
         self.begin(next);
+        Ok(())
+    }
+
+    /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files
+    /// that retention cannot take.
+    fn wait_for_syncs(&mut self) -> Result<(), AppendError> {
+        let mut has_waited = false;
+        while self.upkeep.open_segments() >= MAX_OPEN_SEGMENTS
+            && let Some(helpers) = self.helpers.as_ref().filter(|helpers| helpers.are_alive())
+        {
+            if self.upkeep.is_poisoned() {
+                return Err(self.poisoned());
+            }
+            helpers.wake();
+            std::thread::sleep(STALL_PAUSE);
+            self.stalls += u64::from(!has_waited);
+            has_waited = true;
+        }
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub struct LogSummary {
     pub first_sequence: u64,
     /// Sequence behind the last record.
     pub next_sequence: u64,
-    /// How often the next segment was not ready when it was needed, so that appending had to wait.
+    /// How often appending had to wait at a roll: the next segment was not ready, or too much was not synced.
     pub stalls: u64,
 }
 

@@ -145,6 +145,11 @@ impl Upkeep {
         self.durable_position.load(Ordering::Relaxed)
     }
 
+    /// Segments that are not finished, the one being written included.
+    pub(super) fn open_segments(&self) -> usize {
+        lock(&self.open).len()
+    }
+
     /// The log's position below which everything is published.
     pub(super) fn published_position(&self) -> u64 {
         let current = lock(&self.open).back().map(|open| open.durable.published_position());
