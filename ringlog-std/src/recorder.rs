@@ -153,9 +153,10 @@ impl Recorder {
     ///
     /// [`RecorderError::ProducerOpen`] if it has not closed within `limit`; else as `shutdown`.
     pub fn wait(self, limit: Duration) -> Result<LogSummary, RecorderError> {
-        let end = Instant::now() + limit;
+        // A limit beyond all time is none.
+        let end = Instant::now().checked_add(limit);
         while !self.has_stopped() {
-            if Instant::now() >= end {
+            if end.is_some_and(|end| Instant::now() >= end) {
                 self.stop()?;
                 return Err(RecorderError::ProducerOpen(limit));
             }

@@ -107,7 +107,8 @@ impl NotifyConsumer {
     /// Parks until an event can be read, the producer has closed, or `limit` is over. Returns whether there
     /// is something to read.
     pub fn wait(&mut self, limit: Option<Duration>) -> bool {
-        let end = limit.map(|limit| std::time::Instant::now() + limit);
+        // A limit beyond all time is none.
+        let end = limit.and_then(|limit| std::time::Instant::now().checked_add(limit));
         self.register();
         loop {
             self.signal.parked.store(true, Ordering::Relaxed);

@@ -103,12 +103,22 @@ impl Durable {
         self.poisoned.load(Ordering::Relaxed)
     }
 
+    /// Whether the file has its own name, so that a reader finds it.
+    pub(crate) fn is_named(&self) -> bool {
+        lock(&self.temporary).is_none()
+    }
+
+    /// Has the header on stable storage.
+    pub(crate) fn sync_header(&self) -> Result<(), SyncError> {
+        self.sync_range(0, FILE_HEADER_LEN as u64)
+    }
+
     /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
     pub(crate) fn give_name(&self) -> Result<(), SyncError> {
         let mut temporary = lock(&self.temporary);
         let Some(from) = temporary.as_deref() else { return Ok(()) };
         // A named file always has its header, whatever the power does.
-        self.sync_range(0, FILE_HEADER_LEN as u64)?;
+        self.sync_header()?;
         self.rename(from).map_err(|source| {
             self.poison();
             SyncError::Folder { path: self.path.clone(), action: "name the segment", source }

@@ -78,6 +78,12 @@ pub enum OpenError {
         /// What was to be opened.
         path: PathBuf,
     },
+    /// A segment that its writer is preparing: it may become another one while it is read.
+    #[error("{}: a segment that its writer is still preparing; open the folder that it is in", path.display())]
+    Unnamed {
+        /// What was to be opened.
+        path: PathBuf,
+    },
     /// The file ends before its header does.
     #[error(
         "{}: only {len_bytes} bytes, a log file starts with a header of 64; it was cut short or is something else",

@@ -162,10 +162,11 @@ impl LogFollower {
     ///
     /// As [`next_event`](Self::next_event).
     pub fn next_within(&mut self, limit: Duration) -> Result<Option<Event<'_>>, ReadError> {
-        let end = Instant::now() + limit;
+        // A limit beyond all time is none.
+        let end = Instant::now().checked_add(limit);
         let mut waiter = Waiter::new(Idle::default());
         while !self.advance()? {
-            if self.has_ended() || Instant::now() >= end {
+            if self.has_ended() || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(None);
             }
             waiter.wait();

@@ -142,3 +142,27 @@ impl<'a> LogEvents<'a> {
         error
     }
 }
+
+/// Calls `f` with every event, one segment mapped at a time.
+pub(super) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
+    let (mut count, mut expected) = (0, None);
+    for at in 0..log.segments().len() {
+        let opened = if log.mapped(at).is_none() { Some(log.map(at)?) } else { None };
+        let Some(reader) = opened.as_ref().or_else(|| log.mapped(at)) else { break };
+        let found = reader.header().base_sequence;
+        if let Some(expected) = expected.filter(|&expected| expected != found) {
+            return Err(ReadError::Discontinuity { path: reader.path().into(), expected, found });
+        }
+        let end_position = log.segments().get(at + 1).map(|next| next.header.base_position);
+        let mut current = Current::of(reader, Place::FIRST, end_position);
+        let mut next_sequence = found;
+        while let Some(event) = current.next() {
+            let event = event?;
+            next_sequence = event.sequence.wrapping_add(1);
+            f(event);
+            count += 1;
+        }
+        expected = Some(next_sequence);
+    }
+    Ok(count)
+}

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use super::error::OpenError;
 use super::helpers::Helpers;
 use super::lock::{Untold, WriterLock, WriterRecord};
-use super::log_recovery::{LogEnd, LogRecovery, create_folder};
+use super::log_recovery::{LogRecovery, Recovered, create_folder};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
 use super::platform::Platform;
 use super::position::Positions;
 use super::prepared::Prepared;
-use super::recovery_report::RecoveryReport;
 use super::retention::Kept;
 use super::segment::Folder;
 use super::segment_end::{LastWriter, io_error};
@@ -29,8 +28,7 @@ use crate::event::{Gap, GapReason};
 struct Found {
     lock: WriterLock,
     record: WriterRecord,
-    end: LogEnd,
-    report: RecoveryReport,
+    log: Recovered,
     untold: Option<Untold>,
 }
 
@@ -42,7 +40,7 @@ impl LogWriter {
         has_helpers: bool,
     ) -> Result<Self, OpenError> {
         let found = Found::of(folder, &options, &*platform)?;
-        let (end, untold) = (found.end, found.untold);
+        let (end, untold) = (found.log.end, found.untold);
         let mut log = Self::at_end(folder, options, platform, found)?;
         if let Some(timestamp) = end.lost_after {
             let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
@@ -69,16 +67,18 @@ impl LogWriter {
         platform: Arc<dyn Platform>,
         found: Found,
     ) -> Result<Self, OpenError> {
-        let Found { lock, record, end, report, .. } = found;
+        let Found { lock, record, log: mut found, .. } = found;
+        let end = found.end;
         let kept = kept_segments(folder, end.sequence)?;
         let base = Base { sequence: end.sequence, position: end.position };
         let upkeep = Upkeep::new(platform, folder, options.rules(), kept, base.position);
         let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes)?;
         let current = options.begin_segment(folder, next, base, &upkeep);
-        current
-            .durable()
-            .give_name()
-            .map_err(|error| io_error(folder, "name the new segment in", io::Error::other(error)))?;
+        let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
+        // At each moment there is a file that says where the log goes on.
+        current.durable().sync_header().map_err(failed)?;
+        found.clear_away(&**upkeep.platform())?;
+        current.durable().give_name().map_err(failed)?;
         let mut log = Self {
             folder: folder.into(),
             options,
@@ -91,7 +91,7 @@ impl LogWriter {
             first_sequence: base.sequence,
             stalls: 0,
             dropped: None,
-            report,
+            report: found.report,
             consume_error: None,
             upkeep,
             helpers: None,
@@ -118,17 +118,17 @@ impl Found {
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
             .map_err(|error| io_error(lock.path(), "store into the file", error))?;
-        let (mut end, mut report) = LogRecovery::new(folder, platform, writer).run()?;
-        let untold = previous.untold.filter(|untold| untold.position == end.position);
+        let mut log = LogRecovery::new(folder, platform, writer).run()?;
+        let untold = previous.untold.filter(|untold| untold.position == log.end.position);
         if let Some(untold) = untold {
-            end.position = end.position.saturating_add(untold.bytes);
-            report.has_loss = true;
-            report.has_untold_loss = true;
-            report.next_position = end.position;
+            log.end.position = log.end.position.saturating_add(untold.bytes);
+            log.report.has_loss = true;
+            log.report.has_untold_loss = true;
+            log.report.next_position = log.end.position;
         }
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
         let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false, untold: None };
-        Ok(Self { lock, record, end, report, untold })
+        Ok(Self { lock, record, log, untold })
     }
 }
 
@@ -144,12 +144,16 @@ fn kept_segments(folder: &Path, next_sequence: u64) -> Result<VecDeque<Kept>, Op
         Err(OpenError::NoSegments { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };
+    // One without records, which gives its name free, comes last.
+    let segments: Vec<_> =
+        segments.into_iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
     let ends = segments.iter().skip(1).map(|next| (next.header.created_at, next.header.base_sequence));
     let ends = ends.chain([(unix_nanos(), next_sequence)]);
     let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| Kept {
         path: segment.path.clone(),
         bytes: bytes_on_disk(&segment.path).unwrap_or(segment.file_bytes),
         ended_at,
+        ended: None,
         next_sequence,
     });
     Ok(kept.collect())

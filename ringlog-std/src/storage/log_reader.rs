@@ -10,6 +10,7 @@ use super::error::{OpenError, ReadError};
 use super::filter::{Filter, Filtered};
 use super::follow::LogFollower;
 use super::index::{Index, Place};
+use super::log_events::replay;
 use super::log_events::{LogEvents, Start};
 use super::log_index::{LogIndex, SeekStatistics};
 use super::log_positions::LogPositions;
@@ -119,16 +120,15 @@ impl LogReader {
     /// # Errors
     ///
     /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
-    pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
-        let mut count = 0;
-        for event in self.events() {
-            f(event?);
-            count += 1;
-        }
-        Ok(count)
+    pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
+        replay(self, f)
     }
 
     /// All events, in order. After an error the iterator ends.
+    ///
+    /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
+    /// log of more segments than a process may have files, use [`replay`](Self::replay), or
+    /// [`LogScan`](super::LogScan), which have one open at a time.
     #[must_use]
     pub fn events(&self) -> LogEvents<'_> {
         self.events_from(0)
@@ -279,25 +279,34 @@ impl LogReader {
 
     /// The reader of one of the segments, mapped now if it was not yet.
     pub(super) fn reader(&self, at: usize) -> Result<Option<&MmapReader>, ReadError> {
-        let (Some(slot), Some(segment)) = (self.readers.get(at), self.segments().get(at)) else {
-            return Ok(None);
-        };
+        let Some(slot) = self.readers.get(at) else { return Ok(None) };
         if slot.get().is_none() {
-            let reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
-                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    return Err(self.index.retired(at));
-                }
-                other => other.map_err(Box::new)?,
-            };
-            // Another file of that name, or one that retention holds: only the last one may have a writer.
-            let is_last = at + 1 == self.readers.len();
-            if reader.header().salt() != segment.header.salt() || !(reader.is_held() || is_last) {
-                return Err(self.index.retired(at));
-            }
             // If another thread was faster, its mapping is as good.
-            let _ = slot.set(reader);
+            let _ = slot.set(self.map(at)?);
         }
         Ok(slot.get())
+    }
+
+    /// The reader of one of the segments if that is mapped.
+    pub(super) fn mapped(&self, at: usize) -> Option<&MmapReader> {
+        self.readers.get(at).and_then(OnceLock::get)
+    }
+
+    /// Maps a segment.
+    pub(super) fn map(&self, at: usize) -> Result<MmapReader, ReadError> {
+        let Some(segment) = self.segments().get(at) else { return Err(self.index.retired(at)) };
+        let reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
+            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(self.index.retired(at));
+            }
+            other => other.map_err(Box::new)?,
+        };
+        // Another file of that name, or one that retention holds: only the last one may have a writer.
+        let is_last = at + 1 == self.readers.len();
+        if reader.header().salt() != segment.header.salt() || !(reader.is_held() || is_last) {
+            return Err(self.index.retired(at));
+        }
+        Ok(reader)
     }
 
     /// The index of a segment: of one that may grow, what its mapping shows.

@@ -38,6 +38,22 @@ pub(super) struct LogRecovery<'a> {
     platform: &'a dyn Platform,
     writer: LastWriter,
     report: RecoveryReport,
+    /// Empty files at the end, which have the name that the next one needs.
+    empties: Vec<Empty>,
+}
+
+/// What recovery has found.
+pub(super) struct Recovered {
+    pub(super) end: LogEnd,
+    pub(super) report: RecoveryReport,
+    empties: Vec<Empty>,
+}
+
+/// A segment without records.
+struct Empty {
+    path: PathBuf,
+    /// Something stands in it that cannot be read now: that is for a person to look at.
+    has_bytes: bool,
 }
 
 /// A file of the log, by the name that it has now.
@@ -54,11 +70,12 @@ impl Link {
 
 impl<'a> LogRecovery<'a> {
     pub(super) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
-        Self { folder, platform, writer, report: RecoveryReport::default() }
+        Self { folder, platform, writer, report: RecoveryReport::default(), empties: Vec::new() }
     }
 
-    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it.
-    pub(super) fn run(mut self) -> Result<(LogEnd, RecoveryReport), OpenError> {
+    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
+    /// [empty segments](Recovered::clear_away) at the end.
+    pub(super) fn run(mut self) -> Result<Recovered, OpenError> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
         let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
@@ -69,7 +86,7 @@ impl<'a> LogRecovery<'a> {
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
         self.report.has_loss = end.lost_after.is_some();
-        Ok((end, self.report))
+        Ok(Recovered { end, report: self.report, empties: self.empties })
     }
 
     fn last_end(&self, chain: &[Link]) -> LastEnd {
@@ -97,8 +114,27 @@ impl<'a> LogRecovery<'a> {
         for path in foreign.into_iter().filter(|path| is_temporary(path)) {
             chain.extend(self.temporary(path, first_sequence)?);
         }
-        chain.sort_by_key(|link| link.info.header.base_sequence);
+        chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
+        self.drop_twins(&mut chain)?;
         Ok(chain)
+    }
+
+    /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
+    /// make room for the other.
+    fn drop_twins(&self, chain: &mut Vec<Link>) -> Result<(), OpenError> {
+        let is_empty = |link: &Link| link.info.header.write_offset == FILE_HEADER_LEN as u64;
+        let mut at = 0;
+        while let (Some(first), Some(second)) = (chain.get(at), chain.get(at + 1)) {
+            let are_twins = first.info.header.base_sequence == second.info.header.base_sequence;
+            let drops_second = are_twins && is_empty(second);
+            if !(drops_second || are_twins && is_empty(first)) {
+                at += 1;
+                continue;
+            }
+            let dropped = chain.remove(if drops_second { at + 1 } else { at });
+            self.delete(&dropped.path)?;
+        }
+        Ok(())
     }
 
     /// A file with the name of a segment; `None` if it was never used.
@@ -248,7 +284,7 @@ impl<'a> LogRecovery<'a> {
                 end = end.followed_by(empty, last.last_timestamp);
             }
             if last.is_empty() {
-                self.clear_away(&last)?;
+                self.note_empty(&last)?;
                 empty = Some(end);
                 continue;
             }
@@ -267,23 +303,13 @@ impl<'a> LogRecovery<'a> {
         Ok(end)
     }
 
-    /// Has an empty segment give its name free.
-    fn clear_away(&mut self, empty: &SegmentEnd) -> Result<(), OpenError> {
+    /// An empty segment has to give its name free, once there is another file that says where the log goes on.
+    fn note_empty(&mut self, empty: &SegmentEnd) -> Result<(), OpenError> {
         let path = self.folder.join(segment_name(empty.info.header.base_sequence));
         let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
         // After a loss of power the header may be older than the bytes behind it.
-        let action = if was_published || empty.is_doubtful && begins_with_bytes(&path)? {
-            // Something was stored that cannot be read now: that is for a person to look at.
-            let aside = move_aside(self.platform, &path)?;
-            self.sync_folder()?;
-            RecoveryAction::SetAside(aside)
-        } else {
-            self.delete(&path)?;
-            RecoveryAction::Deleted
-        };
-        if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
-            told.action = action;
-        }
+        let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&path)?;
+        self.empties.push(Empty { path, has_bytes });
         Ok(())
     }
 
@@ -294,6 +320,26 @@ impl<'a> LogRecovery<'a> {
 
     fn sync_folder(&self) -> Result<(), OpenError> {
         self.platform.sync_folder(self.folder).map_err(|error| io_error(self.folder, "sync", error))
+    }
+}
+
+impl Recovered {
+    /// Clears away the empty segments at the end.
+    pub(super) fn clear_away(&mut self, platform: &dyn Platform) -> Result<(), OpenError> {
+        for Empty { path, has_bytes } in std::mem::take(&mut self.empties) {
+            let action = if has_bytes {
+                RecoveryAction::SetAside(move_aside(platform, &path)?)
+            } else {
+                platform.remove(&path).map_err(|error| io_error(&path, "delete the empty file", error))?;
+                RecoveryAction::Deleted
+            };
+            let folder = folder_of(&path);
+            platform.sync_folder(&folder).map_err(|error| io_error(&folder, "sync", error))?;
+            if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
+                told.action = action;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::dropped::Dropped;
 use super::error::{AppendError, CreateError, SyncError};
+use super::lock::WriterRecord;
 use super::log_policies::FullDisk;
 use super::log_writer::{Base, LogWriter};
 use super::position::Positions;
@@ -37,10 +38,17 @@ impl LogWriter {
 
     #[cold]
     fn drops_after_roll(&mut self, stride: usize) -> Result<bool, AppendError> {
+        if self.upkeep.is_poisoned() {
+            return Err(self.poisoned());
+        }
         if self.dropped.is_some() && !self.go_on_after_loss()? {
             return Ok(true);
         }
-        self.roll_if_due()?;
+        match self.roll_if_due() {
+            // Old as it is, the segment may have room.
+            Err(AppendError::Create(_)) => {}
+            other => other?,
+        }
         if self.has_room(stride) {
             return Ok(false);
         }
@@ -57,17 +65,28 @@ impl LogWriter {
 
     /// Drops a record. Where it is the first one, the `writer` file learns of it, so that the loss is told even
     /// if this writer does not come to it.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Io`] if that cannot be stored: then nothing is dropped.
     #[cold]
-    pub(super) fn drop_record(&mut self, header: &EventHeader, payload: &[u8]) {
-        let is_first = self.dropped.is_none();
-        let position = self.position();
-        let dropped = self.dropped.get_or_insert(Dropped::starting_at(header.timestamp));
-        if is_first {
-            self.record.untold = Some(dropped.untold(position));
-            // On a full disk it may fail; the loss is then told only if this writer ends by itself.
-            let _ = self.lock.store(&**self.upkeep.platform(), &self.record);
+    pub(super) fn drop_record(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        if self.dropped.is_none() {
+            self.note_first_loss(header.timestamp)?;
         }
-        dropped.add(header, payload);
+        self.dropped.get_or_insert(Dropped::starting_at(header.timestamp)).add(header, payload);
+        Ok(())
+    }
+
+    fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
+        let untold = Some(Dropped::starting_at(timestamp).untold(self.position()));
+        let record = WriterRecord { untold, ..self.record.clone() };
+        self.lock.store(&**self.upkeep.platform(), &record).map_err(|source| {
+            let (path, action) = (self.lock.path().to_owned(), "store that events are lost");
+            AppendError::Io { path, offset: 0, action, source }
+        })?;
+        self.record = record;
+        Ok(())
     }
 
     /// Begins the next segment with what was dropped, if there is one by now.
@@ -97,6 +116,7 @@ impl LogWriter {
     /// Seals the current segment and goes on in the next one.
     #[cold]
     pub(super) fn roll(&mut self) -> Result<(), AppendError> {
+        debug_assert!(self.dropped.is_none(), "what was dropped comes first");
         if self.upkeep.is_poisoned() {
             return Err(self.poisoned());
         }
@@ -204,7 +224,10 @@ impl LogWriter {
 
     fn finish(&mut self) -> Result<(), SyncError> {
         match &self.current {
-            Some(current) if current.is_empty() => {
+            // Where nothing else is left, it says where the log goes on.
+            Some(current)
+                if current.is_empty() && self.upkeep.has_other_segments_or_is_new(self.base.position) =>
+            {
                 let durable = Arc::clone(current.durable());
                 self.keep_sequence();
                 if let Some(empty) = self.current.take() {

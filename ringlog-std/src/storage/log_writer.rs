@@ -116,8 +116,7 @@ impl LogWriter {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.check_limit(header.stride())?;
         if self.drops(header.stride())? {
-            self.drop_record(header, payload);
-            return Ok(());
+            return self.drop_record(header, payload);
         }
         let Some(current) = &mut self.current else { return Err(self.poisoned()) };
         let offset = current.write_offset();
@@ -140,12 +139,11 @@ impl LogWriter {
 
     pub(super) fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         let header = Gap::header(timestamp);
-        if gap.log_side && !self.positions.is_in_lead() {
+        if gap.log_side && !self.positions.is_in_lead() && self.dropped.is_none() {
             self.roll()?;
         }
         if self.drops(header.stride())? {
-            self.drop_record(&header, &gap.to_payload());
-            return Ok(());
+            return self.drop_record(&header, &gap.to_payload());
         }
         let Some(current) = &mut self.current else { return Err(self.poisoned()) };
         let offset = current.write_offset();
@@ -168,7 +166,7 @@ impl LogWriter {
         while let Some((header, payload)) = run.peek() {
             self.check_limit(header.stride())?;
             if self.drops(header.stride())? {
-                self.drop_record(&header, payload);
+                self.drop_record(&header, payload)?;
                 run.accept();
                 continue;
             }
@@ -207,6 +205,9 @@ impl LogWriter {
     ///
     /// As [`write_event`](Self::write_event).
     pub fn roll_if_due(&mut self) -> Result<(), AppendError> {
+        if self.dropped.is_some() {
+            return self.go_on_after_loss().map(drop);
+        }
         let has_record = self.current.as_ref().is_some_and(|current| !current.is_empty());
         if has_record && self.upkeep.is_roll_due() { self.roll() } else { Ok(()) }
     }
@@ -404,10 +405,7 @@ impl EventConsumer for LogWriter {
 
     /// Rolls by age, and tells of dropped events once there is room.
     fn idle(&mut self) {
-        let result = match self.dropped {
-            Some(_) => self.go_on_after_loss().map(drop),
-            None => self.roll_if_due(),
-        };
+        let result = self.roll_if_due();
         // On a full disk nothing is lost by not rolling; an append that finds no room will say so.
         if !matches!(result, Err(AppendError::Create(_))) {
             self.keep(result);

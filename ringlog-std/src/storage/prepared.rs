@@ -52,29 +52,53 @@ impl Prepared {
         capacity_bytes: u64,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| io_error(segment, action, source);
-        let file =
-            OpenOptions::new().read(true).write(true).open(segment).map_err(failed("open the segment"))?;
+        let opened = OpenOptions::new().read(true).write(true).open(segment);
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed("open the segment"))?,
+        };
         let len_bytes = file.metadata().map_err(failed("look at the segment"))?.len();
-        // Readers hold a shared lock on what they map.
-        if len_bytes != capacity_bytes || file.try_lock().is_err() {
+        let Ok(SegmentFile { info, .. }) = SegmentFile::open(segment) else { return Ok(None) };
+        if len_bytes != capacity_bytes {
             return Ok(None);
         }
-        let Ok(SegmentFile { info, .. }) = SegmentFile::open(segment) else { return Ok(None) };
         let temporary = unused_name(&folder_of(segment));
         platform.rename_new(segment, &temporary).map_err(failed("set aside for recycling"))?;
-        // First the name: a segment never stands in the log without its header.
-        platform.sync_folder(&folder_of(&temporary)).map_err(failed("sync the folder of"))?;
-        // A reader that comes too late finds another file, or none, under the name.
+        let former_salt = info.header.salt();
+        let made = Self::of_retired(platform, &temporary, file, capacity_bytes, former_salt);
+        if !matches!(made, Ok(Some(_))) {
+            // It stood for nothing but what it held, and that is retired.
+            platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
+        }
+        made
+    }
+
+    /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
+    fn of_retired(
+        platform: &dyn Platform,
+        temporary: &Path,
+        file: File,
+        capacity_bytes: u64,
+        former_salt: u32,
+    ) -> Result<Option<Self>, CreateError> {
+        let failed = |action| move |source| io_error(temporary, action, source);
+        // First the name, also on the disk: a segment never stands in the log without its header.
+        platform.sync_folder(&folder_of(temporary)).map_err(failed("sync the folder of"))?;
+        // Readers hold a shared lock on what they map. One that comes between the name and this lock finds
+        // that the name leads elsewhere: see `held`.
+        if file.try_lock().is_err() {
+            return Ok(None);
+        }
         file.unlock().map_err(failed("unlock"))?;
-        let mut draft = Draft::fill(platform, &temporary, file, capacity_bytes, Hold::Shared)?;
+        let mut draft = Draft::fill(platform, temporary, file, capacity_bytes, Hold::Shared)?;
         // From here on the file is no log. Only the header's page is synced: what else is dirty in the file
         // would be written for nothing.
         draft.map.erase_header();
         platform
             .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
             .map_err(failed("sync the erased header of"))?;
-        let former_salt = Some(info.header.salt());
-        Ok(Some(Self { draft, temporary, former_salt }.with_first_window()))
+        let prepared = Self { draft, temporary: temporary.into(), former_salt: Some(former_salt) };
+        Ok(Some(prepared.with_first_window()))
     }
 
     fn sync(&self, platform: &dyn Platform) -> Result<(), CreateError> {
@@ -122,7 +146,7 @@ fn unused_name(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::storage::platform::Linux;
-    use crate::storage::{LogReader, LogWriter, MmapReader};
+    use crate::storage::{LogReader, LogWriter, MmapReader, OpenError};
     use ringlog_nostd::EventHeader;
 
     fn segment(folder: &Path) -> PathBuf {
@@ -139,10 +163,13 @@ mod tests {
         let reader = MmapReader::open(&path).unwrap();
         assert!(Prepared::recycled(&Linux, &path, 8192).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
+        assert!(!path.exists(), "it is retired all the same");
         drop(reader);
+        let path = segment(folder.path());
         assert!(Prepared::recycled(&Linux, &path, 4096).unwrap().is_none(), "another size");
         let recycled = Prepared::recycled(&Linux, &path, 8192).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
+        assert!(matches!(MmapReader::open(&recycled.temporary), Err(OpenError::Unnamed { .. })));
         assert!(has_no_header(&recycled.draft.file).unwrap());
         assert!(recycled.former_salt.is_some());
     }

@@ -15,6 +15,7 @@ use ringlog_nostd::{
 use super::held::{leads_to, try_hold};
 use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
+use super::prepared::is_temporary;
 use super::{Filter, Filtered, OpenError, ReadError, crc32c_hardware};
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
@@ -395,6 +396,9 @@ fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
 ///
 /// A file that was retired between its opening and its locking may be recycled: see `held`.
 fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
+    if is_temporary(path) {
+        return Err(OpenError::Unnamed { path: path.into() });
+    }
     for _ in 0..OPENINGS {
         let file = open_regular(path)?;
         let is_held = try_hold(&file).map_err(|source| io_error(path, "lock the file", source))?;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Limits beyond which the oldest segments of a log are retired: deleted, or recycled as the next ones.
 ///
@@ -38,6 +38,8 @@ pub(super) struct Kept {
     pub(super) bytes: u64,
     /// When the next segment was begun, unix nanoseconds.
     pub(super) ended_at: i64,
+    /// The same, for a segment of this run: no clock that is set moves it.
+    pub(super) ended: Option<Instant>,
     /// Sequence behind its last record.
     pub(super) next_sequence: u64,
 }
@@ -53,6 +55,13 @@ pub(super) struct Circumstances {
     pub(super) now: i64,
     /// The smallest sequence that a cursor still needs.
     pub(super) needed_from: Option<u64>,
+}
+
+impl Kept {
+    /// A clock that ran ahead when the segment ended must not keep it for ever.
+    pub(super) fn end_by(&mut self, now: i64) {
+        self.ended_at = self.ended_at.min(now);
+    }
 }
 
 impl Retention {
@@ -89,7 +98,10 @@ impl Retention {
 }
 
 fn age(segment: &Kept, now: i64) -> Duration {
-    Duration::from_nanos(u64::try_from(now.saturating_sub(segment.ended_at)).unwrap_or(0))
+    match segment.ended {
+        Some(ended) => ended.elapsed(),
+        None => Duration::from_nanos(u64::try_from(now.saturating_sub(segment.ended_at)).unwrap_or(0)),
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +115,7 @@ mod tests {
                 path: PathBuf::new(),
                 bytes: 100,
                 ended_at: at * 1_000_000_000,
+                ended: None,
                 next_sequence: (at as u64 + 1) * 10,
             })
             .collect()
@@ -143,6 +156,15 @@ mod tests {
         assert_eq!(retired(none_left, Circumstances { needed_from: Some(29), ..around }), 2);
         let limited = |most| retired(Retention { cursor_bytes: Some(most), ..none_left }, around);
         assert_eq!([1000, 700, 600, 0].map(limited), [3, 3, 4, 10]);
+    }
+
+    #[test]
+    fn a_segment_from_the_future_ages_from_now_on() {
+        let mut segment = Kept { ended_at: i64::MAX, ..kept().remove(0) };
+        segment.end_by(5);
+        assert_eq!(age(&segment, 6), Duration::from_nanos(1));
+        let this_run = Kept { ended: Some(Instant::now()), ended_at: i64::MIN, ..segment };
+        assert!(age(&this_run, i64::MAX) < Duration::from_secs(3600));
     }
 
     #[test]

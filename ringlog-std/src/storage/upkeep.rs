@@ -145,6 +145,12 @@ impl Upkeep {
         self.durable_position.load(Ordering::Relaxed)
     }
 
+    /// Whether the segment that is being written can go although the log then ends with the one before it, or
+    /// begins anew.
+    pub(super) fn has_other_segments_or_is_new(&self, position: u64) -> bool {
+        position == 0 || self.open_segments() > 1 || !lock(&self.kept).is_empty()
+    }
+
     /// Segments that are not finished, the one being written included.
     pub(super) fn open_segments(&self) -> usize {
         lock(&self.open).len()

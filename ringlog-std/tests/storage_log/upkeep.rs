@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringlog::event::{GapReason, file_flags};
+use ringlog::event::{FileHeader, GapReason, file_flags};
 use ringlog::storage::{
     AppendError, CreateError, FullDisk, LogReader, LogWriter, LogWriterOptions, Retention, SyncError,
     SyncPolicy,
@@ -138,6 +138,70 @@ fn each_policy_makes_durable_what_it_says() {
 }
 
 #[test]
+fn a_sync_beside_rolls_leaves_nothing_unsynced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer =
+        LogWriter::options().segment_bytes(8192).sync(SyncPolicy::Never).open(folder.path()).unwrap();
+    for number in 0..3000 {
+        write(&mut writer, number..number + 1);
+        if number % 37 == 0 {
+            writer.sync().unwrap();
+            assert_eq!(writer.durable_position(), writer.position());
+        }
+    }
+    writer.close().unwrap();
+    let log = LogReader::open(folder.path()).unwrap();
+    let is_whole =
+        |header: &FileHeader| header.has(file_flags::CLEAN) && header.synced_offset == header.write_offset;
+    assert!(log.segments().iter().all(|segment| is_whole(&segment.header)));
+    assert_holds(folder.path(), 0..3000);
+}
+
+#[test]
+fn a_log_whose_segments_were_all_retired_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = Retention { max_age: Some(Duration::from_millis(1)), ..Retention::default() };
+    let options = small().retention(brief);
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 0..1000);
+    let position = writer.position();
+    writer.close().unwrap();
+    for _ in 0..3 {
+        let writer = options.open(folder.path()).unwrap();
+        assert_eq!((writer.next_sequence(), writer.position()), (1000, position));
+        // Longer than the helper waits before it looks at ages.
+        std::thread::sleep(Duration::from_millis(1200));
+        writer.close().unwrap();
+    }
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 1000..1001);
+    writer.close().unwrap();
+    assert_holds(folder.path(), LogReader::open(folder.path()).unwrap().first_sequence()..1001);
+}
+
+#[test]
+fn replaying_has_one_segment_open_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+    write(&mut writer, 0..2000);
+    writer.close().unwrap();
+    let log = LogReader::open(folder.path()).unwrap();
+    assert!(log.segments().len() > 60);
+    let mapped = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().filter(|line| line.contains(folder.path().to_str().unwrap())).count()
+    };
+    let mut most = 0;
+    log.replay(|event| {
+        if event.sequence % 50 == 0 {
+            most = most.max(mapped())
+        }
+    })
+    .unwrap();
+    assert!((1..=2).contains(&most), "{most}");
+}
+
+#[test]
 fn a_log_that_is_dropped_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = small().open(folder.path()).unwrap();
@@ -242,6 +306,68 @@ fn on_a_full_disk_events_are_dropped_counted_and_told_of() {
     for (at, number) in (0..at).zip(0..).chain((at + 1..found.len()).zip(at as u64 + gap.count..)) {
         assert_is(&found[at], number);
     }
+}
+
+#[test]
+fn rolls_and_gaps_of_the_log_side_wait_until_dropped_events_are_told_of() {
+    for asks_to_roll in [true, false] {
+        let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+        let options = small().full_disk(FullDisk::DropWithGap).roll_after(Some(Duration::from_millis(1)));
+        let mut writer = options.open(disk.log()).unwrap();
+        let others = disk.fill_but(2 << 16);
+        write(&mut writer, 0..3000);
+        let position = writer.position();
+        std::fs::remove_file(others).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let gap = ringlog::event::Gap { log_side: true, ..ringlog::event::Gap::new(GapReason::RingFull, 7) };
+        if asks_to_roll {
+            wait_until(|| writer.roll_if_due().is_ok() && writer.summary().gaps == 1);
+        } else {
+            wait_until(|| writer.append_gap(5, gap).is_ok() && writer.summary().gaps > 1);
+        }
+        assert_eq!(writer.position(), position, "each dropped event took its place once");
+        write(&mut writer, 3000..3100);
+        let summary = writer.close().unwrap();
+        assert_eq!(read(&disk.log()).len() as u64, summary.events + summary.gaps);
+    }
+}
+
+#[test]
+fn an_old_segment_with_room_takes_events_also_on_a_full_disk() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let mut writer = small().roll_after(Some(Duration::from_millis(1))).open(disk.log()).unwrap();
+    write(&mut writer, 0..1);
+    disk.fill_but(0);
+    std::thread::sleep(Duration::from_millis(100));
+    write(&mut writer, 1..100);
+    writer.close().unwrap();
+    assert_holds(&disk.log(), 0..100);
+}
+
+#[test]
+fn segments_without_their_tails_make_room_too() {
+    let Some(disk) = SmallDisk::mount(2 << 20) else { return };
+    let options = small().full_disk(FullDisk::RecycleOldest);
+    let mut next = 0;
+    for _ in 0..12 {
+        let mut writer = options.open(disk.log()).unwrap();
+        write(&mut writer, next..next + 200);
+        next += 200;
+        writer.close().unwrap();
+    }
+    let mut writer = options.open(disk.log()).unwrap();
+    disk.fill_but(1 << 15);
+    for number in next..next + 2000 {
+        write(&mut writer, number..number + 1);
+        if number % 50 == 0 {
+            writer.sync().unwrap();
+        }
+    }
+    writer.close().unwrap();
+    let first = LogReader::open(disk.log()).unwrap().first_sequence();
+    assert!(first > 0 && first < next + 2000, "{first}");
+    assert_holds(&disk.log(), first..next + 2000);
+    assert!(files(&disk.log()).iter().all(|path| !path.to_string_lossy().contains("ringlog-new")));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Disk {
     pub(super) producing: u64,
     pub(super) written: u64,
     pub(super) promised: u64,
+    /// Whether old segments may have been retired.
+    pub(super) is_retired: bool,
 }
 
 #[derive(Clone, Debug, Default)]

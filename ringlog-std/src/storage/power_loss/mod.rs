@@ -15,7 +15,7 @@ mod disk;
 mod run;
 mod trace;
 
-use run::{Setting, power_losses};
+use run::{Setting, an_undeletable_segment, power_losses};
 
 /// Images of this share of the whole.
 fn images(share: u64) -> u64 {
@@ -51,4 +51,9 @@ fn the_same_without_checksums() {
 #[test]
 fn the_same_where_a_sync_has_failed_before() {
     power_losses(images(10), Setting { failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn behind_a_segment_that_cannot_be_deleted_nothing_is_retired() {
+    an_undeletable_segment();
 }

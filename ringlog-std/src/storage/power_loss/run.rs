@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use super::check::{Found, check_told, counted, event, is_in_doubt, read};
 use super::disk::{Disk, lay_out};
 use super::trace::{Op, Recorder};
+use crate::storage::durable::lock;
 use crate::storage::{
     AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, OpenError, Retention, SalvageError,
     SyncPolicy, salvage_log,
@@ -58,7 +59,7 @@ impl Setting {
             1 => SyncPolicy::EveryEvent,
             _ => SyncPolicy::EveryBytes(random.below(3000)),
         };
-        let max_segments = self.retention.then_some(3);
+        let max_segments = self.retention.then(|| 1 + random.below(3));
         let full_disk = if random.below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::RecycleOldest };
         LogWriter::options()
             .segment_bytes(4096 << random.below(2))
@@ -113,7 +114,9 @@ fn one_run(seed: u64, setting: Setting) -> Tally {
     write(folder.path(), &options, &recorder, setting, &mut random, 0);
     let trace = recorder.trace.take();
     let mut tally = Tally::default();
-    cut_off(&trace, Disk::default(), &mut random, IMAGES_PER_RUN, |disk, random| {
+    let mut empty = Disk::default();
+    empty.is_retired = setting.retention || setting.full_disk;
+    cut_off(&trace, empty, &mut random, IMAGES_PER_RUN, |disk, random| {
         tally.add(lose_power(disk, &options, setting, random));
     });
     tally
@@ -261,6 +264,30 @@ fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random:
     tally
 }
 
+/// Retention that meets a file which it cannot delete leaves a log without a hole.
+pub(super) fn an_undeletable_segment() {
+    let folder = scratch();
+    let recorder = Arc::new(Recorder::new("boot"));
+    *lock(&recorder.immutable) = Some(format!("{:020}", 0));
+    let retention = Retention { max_segments: Some(2), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(retention).sync(SyncPolicy::EveryEvent);
+    let mut writer = LogWriter::open_at(folder.path(), options, Arc::clone(&recorder) as _, false).unwrap();
+    let mut put = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let (header, payload) = event(number);
+            writer.write_event(&header, &payload).unwrap();
+        }
+    };
+    put(0..200);
+    assert_eq!(span(&read(folder.path())), (0, 200));
+    *lock(&recorder.immutable) = None;
+    put(200..300);
+    let (first, end) = span(&read(folder.path()));
+    assert!(first > 200 && end == 300, "{first} to {end}");
+    assert!(writer.take_retention_error().is_some_and(|error| error.to_string().contains("delete")));
+    writer.close().unwrap();
+}
+
 /// The numbers of all events that salvage finds; each has to be one that was written.
 fn salvage(folder: &Path) -> BTreeSet<u64> {
     let out = scratch();
@@ -301,6 +328,8 @@ fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, 
     let old = |record: &Found| matches!(record, Found::Event(number) if *number < AFTERWARDS);
     let old_end = found.iter().rposition(old).map_or(0, |at| at + 1);
     let kept = check_told(&found[..old_end]);
+    let is_whole_from_the_start = !run.is_retired && old_end > 0;
+    assert!(!is_whole_from_the_start || span(&found).0 == 0 || is_in_doubt(&found), "{report}");
     let told_end = kept + counted(&found[old_end..]);
     assert!(told_end >= run.promised, "{kept} of {} promised\n{report}\n{before:#?}", run.promised);
     assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);

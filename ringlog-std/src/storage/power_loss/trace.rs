@@ -90,6 +90,8 @@ pub(super) struct Recorder {
     pub(super) disk_full: AtomicU64,
     /// Syncs until one fails; 0 for never.
     pub(super) sync_fails_in: AtomicU64,
+    /// Files that cannot be deleted or renamed have this in their names.
+    pub(super) immutable: Mutex<Option<String>>,
 }
 
 impl Recorder {
@@ -101,6 +103,7 @@ impl Recorder {
             next_file: AtomicU64::new(1),
             disk_full: AtomicU64::new(0),
             sync_fails_in: AtomicU64::new(0),
+            immutable: Mutex::default(),
         }
     }
 
@@ -119,6 +122,11 @@ impl Recorder {
             self.trace.add(Op::Create { file: id, name: "writer".into() });
             id
         })
+    }
+
+    fn refuse_if_immutable(&self, path: &Path) -> io::Result<()> {
+        let is_immutable = lock(&self.immutable).as_ref().is_some_and(|part| name(path).contains(part));
+        if is_immutable { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
     }
 
     fn sync_may_fail(&self) -> io::Result<()> {
@@ -186,12 +194,14 @@ impl Platform for Recorder {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.refuse_if_immutable(from)?;
         Linux.rename_new(from, to)?;
         self.trace.add(Op::Rename { from: name(from), to: name(to) });
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.refuse_if_immutable(path)?;
         Linux.remove(path)?;
         self.trace.add(Op::Remove { name: name(path) });
         Ok(())

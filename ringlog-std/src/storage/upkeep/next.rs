@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use ringlog_nostd::FILE_HEADER_LEN;
+
 use super::{Next, Upkeep};
 use crate::storage::cursor::needed_from;
 use crate::storage::durable::lock;
@@ -19,6 +21,12 @@ use crate::storage::writer_options::unix_nanos;
 const RETRY: Duration = Duration::from_millis(50);
 /// The next segment is prepared once so much of the current one is written, or a sixteenth of it.
 const PREPARE_AFTER_BYTES: u64 = 1 << 20;
+
+/// What became of a retired segment.
+enum Retired {
+    Recycled(Prepared),
+    Gone,
+}
 
 impl Upkeep {
     /// The next segment if it is ready, the error if it could not be made, `None` if that is not known yet.
@@ -96,9 +104,10 @@ impl Upkeep {
                 return made;
             }
             // With the blocks of the oldest segment, or where it once stood.
-            let Some(oldest) = lock(&self.kept).pop_front() else { return made };
-            if let Some(recycled) = self.retire_one(&oldest, true) {
-                return Ok(recycled);
+            match self.retire_oldest(true) {
+                Some(Retired::Recycled(prepared)) => return Ok(prepared),
+                Some(Retired::Gone) => {}
+                None => return made,
             }
         }
     }
@@ -120,50 +129,78 @@ impl Upkeep {
         }
         let around = self.circumstances(next_bytes);
         let mut recycled = None;
-        let count = self.rules.retention.count_to_retire(lock(&self.kept).iter(), &around);
-        for _ in 0..count {
-            let Some(oldest) = lock(&self.kept).pop_front() else { break };
-            let wants = recycle && recycled.is_none();
-            recycled = self.retire_one(&oldest, wants).or(recycled);
+        for _ in 0..self.count_to_retire(&around) {
+            match self.retire_oldest(recycle && recycled.is_none()) {
+                Some(Retired::Recycled(prepared)) => recycled = Some(prepared),
+                Some(Retired::Gone) => {}
+                None => break,
+            }
         }
         recycled
     }
 
+    fn count_to_retire(&self, around: &Circumstances) -> usize {
+        let mut kept = lock(&self.kept);
+        kept.iter_mut().for_each(|segment| segment.end_by(around.now));
+        self.rules.retention.count_to_retire(kept.iter(), around)
+    }
+
     fn circumstances(&self, next_bytes: u64) -> Circumstances {
-        let open = lock(&self.open);
-        Circumstances {
-            fixed_bytes: next_bytes + open.len() as u64 * self.rules.segment_bytes,
-            fixed_segments: open.len() as u64,
-            now: unix_nanos(),
-            needed_from: needed_from(&self.folder),
+        // Reads files, so before the lock that a roll takes, too.
+        let needed_from = needed_from(&self.folder);
+        let open = self.open_segments() as u64;
+        let fixed_bytes = next_bytes + open * self.rules.segment_bytes;
+        Circumstances { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from }
+    }
+
+    /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `trouble`.
+    fn retire_oldest(&self, recycle: bool) -> Option<Retired> {
+        let oldest = self.pop_oldest()?;
+        match self.retire_one(&oldest, recycle) {
+            Ok(retired) => {
+                self.forget_unsynced(&oldest.path);
+                Some(retired)
+            }
+            Err(source) => {
+                let (path, action) = (oldest.path.clone(), "delete the retired segment");
+                self.note(CreateError::Io { path, action, source });
+                // Those behind it stay, too: segments may be missing at the start of a log only.
+                lock(&self.kept).push_front(oldest);
+                None
+            }
         }
     }
 
-    /// Deletes a segment, or recycles it if it can be. What goes wrong is kept as `trouble`.
-    fn retire_one(&self, segment: &Kept, recycle: bool) -> Option<Prepared> {
-        self.forget_unsynced(&segment.path);
+    /// The newest finished segment tells where the log goes on, as long as the next one holds nothing.
+    fn pop_oldest(&self) -> Option<Kept> {
+        let is_begun = lock(&self.open).back().is_some_and(|open| {
+            open.durable.is_named() && open.durable.map().write_offset() > FILE_HEADER_LEN as u64
+        });
+        let mut kept = lock(&self.kept);
+        if kept.len() > 1 || is_begun { kept.pop_front() } else { None }
+    }
+
+    /// Deletes a segment, or recycles it if it can be.
+    fn retire_one(&self, segment: &Kept, recycle: bool) -> io::Result<Retired> {
         if recycle && self.rules.may_recycle {
             match Prepared::recycled(&*self.platform, &segment.path, self.rules.segment_bytes) {
                 Ok(None) => {}
-                Ok(recycled) => return recycled,
-                Err(error) => return self.note(error),
+                Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
+                // It is deleted then: on a full disk that is what makes room.
+                Err(CreateError::DiskFull { .. }) => {}
+                Err(error) => self.note(error),
             }
         }
-        // One at a time, each made durable: segments must never be missing but at the start.
-        let removed = self.platform.remove(&segment.path);
-        match removed.and_then(|()| self.platform.sync_folder(&self.folder)) {
-            Ok(()) => None,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => {
-                let (path, action) = (segment.path.clone(), "delete the retired segment");
-                self.note(CreateError::Io { path, action, source })
-            }
+        match self.platform.remove(&segment.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        // One at a time, each made durable.
+        self.platform.sync_folder(&self.folder).map(|()| Retired::Gone)
     }
 
-    fn note(&self, error: CreateError) -> Option<Prepared> {
+    fn note(&self, error: CreateError) {
         *lock(&self.trouble) = Some(error);
-        None
     }
 
     /// Deletes what was prepared and not used.

@@ -56,8 +56,10 @@ impl Upkeep {
         durable.remove()
     }
 
+    /// The oldest segment that is not finished: the one being written, unless the writer has just gone on. Then
+    /// that one is not synced before the older one is, so that the watermark never passes over a gap.
     fn current(&self) -> Option<Arc<Durable>> {
-        lock(&self.open).back().map(|open| Arc::clone(&open.durable))
+        lock(&self.open).front().map(|open| Arc::clone(&open.durable))
     }
 
     fn is_sync_due(&self, current: &Durable, last: Instant) -> bool {
@@ -98,26 +100,36 @@ impl Upkeep {
     fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
         open.durable.finish()?;
         self.note_durable(&open.durable);
-        lock(&self.open).pop_front();
+        self.close_oldest(open);
         if let Some(next) = next {
             self.keep(open, next);
         }
         Ok(())
     }
 
+    /// This one, and no other, is open no longer.
+    fn close_oldest(&self, open: &Open) {
+        let mut all = lock(&self.open);
+        if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.durable, &open.durable)) {
+            all.pop_front();
+        }
+    }
+
     /// The segment is finished; from now on it may be retired.
     fn keep(&self, open: &Open, next: &Open) {
         let path = open.durable.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
-        let (ended_at, next_sequence) = (next.begun_at, next.base_sequence);
-        lock(&self.kept).push_back(Kept { path, bytes, ended_at, next_sequence });
+        let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
+        lock(&self.kept).push_back(Kept { path, bytes, ended_at, ended, next_sequence });
     }
 
     /// Where nothing is synced: full segments are put down as they are.
     pub(super) fn set_down_unsynced(&self) {
+        // Somebody who syncs finishes them meanwhile.
+        let Ok(_last) = self.syncing.try_lock() else { return };
         while let Some((oldest, next)) = self.oldest_full() {
             oldest.durable.punch_tail();
-            lock(&self.open).pop_front();
+            self.close_oldest(&oldest);
             lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
             self.keep(&oldest, &next);
         }
