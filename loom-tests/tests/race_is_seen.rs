@@ -64,6 +64,18 @@ fn reading_what_is_claimed_is_a_race() {
     });
 }
 
+/// The claim is over without a trace in the control words, but it used the bytes.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn reading_what_a_dropped_claim_held_is_a_race() {
+    check("race, dropped claim", 2, || {
+        let (mut producer, _consumer, memory) = ring_and_memory(64, 16, 0);
+        let writer = thread::spawn(move || drop(producer.claim(16).unwrap()));
+        memory.trespass_read(24);
+        writer.join().unwrap();
+    });
+}
+
 #[test]
 fn the_bytes_next_to_a_record_are_free() {
     check("race, none", 2, || {
