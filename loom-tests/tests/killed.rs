@@ -84,7 +84,7 @@ fn check_reader(name: &'static str, read: impl Fn(ModelConsumer, &mut u64) + Sen
     let lived = Arc::new(Seen::new());
     while !lived.is_seen() {
         let noted = Arc::clone(&lived);
-        check_laps(&format!("{name}, killed behind {stores}"), 4, [64, 40], move |start| {
+        check_laps(&format!("{name}, killed behind {stores}"), None, [64, 40], move |start| {
             let (mut producer, first, memory) = ring_and_memory(64, 16, start);
             for id in 0..2 {
                 write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();

@@ -29,7 +29,7 @@ fn split_and_use(memory: &Arc<Memory>) -> bool {
 #[test]
 fn one_of_two_callers_gets_the_ends() {
     static SEEN: [Seen; 2] = [const { Seen::new() }; 2];
-    check("split once", 3, || {
+    check("split once", None, || {
         let memory = unformatted(64, 16);
         let other = Arc::clone(&memory);
         let first = thread::spawn(move || split_and_use(&other));
