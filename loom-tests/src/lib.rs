@@ -13,6 +13,8 @@ const _: () = assert!(
 #[cfg(ringlog_loom)]
 mod event;
 #[cfg(ringlog_loom)]
+pub mod log;
+#[cfg(ringlog_loom)]
 mod memory;
 #[cfg(ringlog_loom)]
 mod run;
@@ -21,10 +23,11 @@ mod run;
 pub use event::{read_id, write};
 #[cfg(ringlog_loom)]
 pub use memory::{
-    Memory, ModelConsumer, ModelProducer, ring, ring_and_memory, take_over_consumer, take_over_producer,
+    Memory, ModelConsumer, ModelProducer, attach, format, ring, ring_and_memory, take_over_consumer,
+    take_over_producer, unformatted,
 };
 #[cfg(ringlog_loom)]
-pub use run::{Seen, check, spin};
+pub use run::{Seen, check, check_laps, killed_before, spin};
 
 #[cfg(all(test, not(ringlog_loom)))]
 mod tests {

@@ -3,7 +3,7 @@
 //! Unsafe because each end holds on to the memory that it points into.
 
 use ringlog_nostd::{
-    Consumer, GAP_PAYLOAD_LEN, ModelControl, Producer, Ring, RingOptions, ShadowCell, record_len,
+    Consumer, GAP_PAYLOAD_LEN, ModelControl, Producer, Ring, RingError, RingOptions, ShadowCell, record_len,
 };
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -38,6 +38,12 @@ impl Memory {
         }
     }
 
+    /// Asks, as `StaticRing::split` does, whether the caller is the one who may make the ring.
+    #[must_use]
+    pub fn is_first_split(&self) -> bool {
+        self.control.is_first_split()
+    }
+
     /// Pretends to read the 8 bytes at `index` of the data region, as only their owner may.
     pub fn trespass_read(&self, index: usize) {
         self.cells[index / 8].with(|_| ());
@@ -70,21 +76,33 @@ pub fn ring_and_memory(
     max_payload: usize,
     start: usize,
 ) -> (ModelProducer, ModelConsumer, Arc<Memory>) {
-    let overrun = record_len(max_payload.max(GAP_PAYLOAD_LEN));
-    let memory = Arc::new(Memory::new(capacity + overrun));
+    let memory = unformatted(capacity, max_payload);
     let options = RingOptions {
         capacity: Some(capacity),
         max_payload: Some(max_payload),
         start,
         ..RingOptions::default()
     };
+    let (producer, consumer) = format(&memory, &options);
+    (producer, consumer, memory)
+}
+
+/// Memory for a ring that nobody has made yet.
+#[must_use]
+pub fn unformatted(capacity: usize, max_payload: usize) -> Arc<Memory> {
+    Arc::new(Memory::new(capacity + record_len(max_payload.max(GAP_PAYLOAD_LEN))))
+}
+
+/// Makes a ring of this memory. Once: the former ends have to be gone.
+#[must_use]
+pub fn format(memory: &Arc<Memory>, options: &RingOptions) -> (ModelProducer, ModelConsumer) {
     // SAFETY: each of the ends made below keeps the memory until it is gone itself.
-    let lasting: &'static Memory = unsafe { NonNull::from(&*memory).as_ref() };
+    let lasting: &'static Memory = unsafe { NonNull::from(&**memory).as_ref() };
     // SAFETY: (1) the words are valid, initialised and 8-aligned; (2) nothing but the two ends uses them;
     // (3) there is one cell for each word.
-    let ring = unsafe { Ring::model(&lasting.control, lasting.words.cast(), &lasting.cells, &options) };
+    let ring = unsafe { Ring::model(&lasting.control, lasting.words.cast(), &lasting.cells, options) };
     let (producer, consumer) = ring.into_ends();
-    (producer.keep(Arc::clone(&memory)), consumer.keep(Arc::clone(&memory)), memory)
+    (producer.keep(Arc::clone(memory)), consumer.keep(Arc::clone(memory)))
 }
 
 /// The producer's end for the next owner of the role.
@@ -92,18 +110,23 @@ pub fn ring_and_memory(
 /// The one before has to be gone for good, by [`std::mem::forget`] if it is to die without closing.
 #[must_use]
 pub fn take_over_producer(memory: &Arc<Memory>) -> ModelProducer {
-    attach(memory).into_producer().keep(Arc::clone(memory))
+    attach(memory).expect("a ring").into_producer().keep(Arc::clone(memory))
 }
 
 /// As [`take_over_producer`], for the consumer's end.
 #[must_use]
 pub fn take_over_consumer(memory: &Arc<Memory>) -> ModelConsumer {
-    attach(memory).into_consumer().keep(Arc::clone(memory))
+    attach(memory).expect("a ring").into_consumer().keep(Arc::clone(memory))
 }
 
-fn attach(memory: &Arc<Memory>) -> Ring<'static> {
+/// The ring in this memory, if somebody has made it. At most one end of each kind may come of all of them.
+///
+/// # Errors
+///
+/// As `Ring::attach`.
+pub fn attach(memory: &Arc<Memory>) -> Result<Ring<'static>, RingError> {
     // SAFETY: the end that is made of the ring keeps the memory until it is gone itself.
     let lasting: &'static Memory = unsafe { NonNull::from(&**memory).as_ref() };
-    // SAFETY: as in `ring_and_memory`, whose ring this is; the former owner of the role is gone.
+    // SAFETY: as in `format`, whose ring this is; the former owner of the role is gone.
     unsafe { Ring::model_attach(&lasting.control, lasting.words.cast(), &lasting.cells) }
 }

@@ -5,15 +5,15 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{Seen, check, read_id, ring, write};
+use loom_tests::{Seen, check_laps, read_id, ring, write};
 use ringlog_nostd::WriteError;
 
 #[test]
 fn a_batch_is_seen_whole_or_not_at_all() {
     static NOTHING: Seen = Seen::new();
     static ALL: Seen = Seen::new();
-    check("batch, publish", 5, || {
-        let (mut producer, mut consumer) = ring(128, 16, 96);
+    check_laps("batch, publish", None, [128, 96], |start| {
+        let (mut producer, mut consumer) = ring(128, 16, start);
         let writer = thread::spawn(move || {
             let mut batch = producer.batch();
             write(0, 8, |header, payload| batch.write_event(header, payload)).unwrap();
@@ -35,8 +35,8 @@ fn a_batch_is_seen_whole_or_not_at_all() {
 
 #[test]
 fn a_dropped_batch_is_never_seen() {
-    check("batch, drop", 5, || {
-        let (mut producer, mut consumer) = ring(64, 16, 0);
+    check_laps("batch, drop", None, [64, 0], |start| {
+        let (mut producer, mut consumer) = ring(64, 16, start);
         let writer = thread::spawn(move || {
             let mut dropped = producer.batch();
             write(7, 16, |header, payload| dropped.write_event(header, payload)).unwrap();
@@ -62,8 +62,8 @@ fn a_dropped_batch_is_never_seen() {
 fn a_batch_that_does_not_fit_keeps_what_did() {
     static FULL: Seen = Seen::new();
     static FITTED: Seen = Seen::new();
-    check("batch, full", 5, || {
-        let (mut producer, mut consumer) = ring(64, 16, 0);
+    check_laps("batch, full", None, [64, 0], |start| {
+        let (mut producer, mut consumer) = ring(64, 16, start);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {
             let mut batch = producer.batch();

@@ -1,12 +1,12 @@
 //! Is an event that was filled in place as good as one that was copied, also when it is committed shorter,
-//! and is a dropped claim never seen?
+//! and is a claim that was dropped or forgotten never seen?
 //!
 //! Races: the producer's writes to the lent payload, padding and header, and its store of `head`, with the
 //! consumer's reads; the claimed bytes beyond a shorter commit with what the consumer still reads.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{ModelProducer, Seen, check, read_id, ring, spin, write};
+use loom_tests::{ModelProducer, Seen, check_laps, read_id, ring, spin, write};
 use ringlog_nostd::WriteError;
 
 /// Claims `claimed` bytes, fills the first of them with event `id`, and commits these.
@@ -27,9 +27,9 @@ fn claim_and_commit(
 #[test]
 fn a_shorter_commit_and_the_record_behind_it_are_whole() {
     static EARLY: Seen = Seen::new();
-    check("claim, shorter commit", 5, || {
+    check_laps("claim, shorter commit", None, [64, 40], |start| {
         // The claim runs on into the overrun area; the record that comes of it just reaches the lap's end.
-        let (mut producer, mut consumer) = ring(64, 24, 40);
+        let (mut producer, mut consumer) = ring(64, 24, start);
         let writer = thread::spawn(move || {
             claim_and_commit(&mut producer, 24, 0, 3).unwrap();
             write(1, 8, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -49,8 +49,8 @@ fn a_shorter_commit_and_the_record_behind_it_are_whole() {
 
 #[test]
 fn a_dropped_claim_is_never_seen() {
-    check("claim, drop", 5, || {
-        let (mut producer, mut consumer) = ring(64, 24, 0);
+    check_laps("claim, drop", None, [64, 0], |start| {
+        let (mut producer, mut consumer) = ring(64, 24, start);
         let writer = thread::spawn(move || {
             let mut claim = producer.claim(24).unwrap();
             claim.payload_mut().fill(0xEE);
@@ -69,8 +69,8 @@ fn a_dropped_claim_is_never_seen() {
 #[test]
 fn a_claim_waits_for_lent_bytes() {
     static FULL: Seen = Seen::new();
-    check("claim, full", 5, || {
-        let (mut producer, mut consumer) = ring(32, 16, 16);
+    check_laps("claim, full", None, [32, 16], |start| {
+        let (mut producer, mut consumer) = ring(32, 16, start);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {
             spin(|| match claim_and_commit(&mut producer, 16, 1, 5) {
@@ -90,4 +90,79 @@ fn a_claim_waits_for_lent_bytes() {
         writer.join().unwrap();
     });
     FULL.expect("a refused claim");
+}
+
+#[test]
+fn a_forgotten_claim_is_never_seen_and_its_room_is_not_lost() {
+    static EARLY: Seen = Seen::new();
+    check_laps("claim, forget", None, [32, 16], |start| {
+        let (mut producer, mut consumer) = ring(32, 16, start);
+        let writer = thread::spawn(move || {
+            let mut claim = producer.claim(16).unwrap();
+            claim.payload_mut().fill(0xEE);
+            std::mem::forget(claim);
+            assert_eq!(producer.used(), 0);
+            claim_and_commit(&mut producer, 16, 0, 16).unwrap();
+        });
+        let mut ids = Vec::new();
+        ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+        EARLY.note_if(!ids.is_empty());
+        writer.join().unwrap();
+        ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+        assert_eq!(ids, [0]);
+    });
+    EARLY.expect("a look before the producer's end");
+}
+
+/// A header that does not fit the claim ends it without an event.
+#[test]
+fn a_refused_commit_publishes_nothing() {
+    check_laps("claim, refused commit", None, [64, 48], |start| {
+        let (mut producer, mut consumer) = ring(64, 24, start);
+        let writer = thread::spawn(move || {
+            let refused = claim_and_commit(&mut producer, 3, 7, 3);
+            let claim = producer.claim(8).unwrap();
+            let longer = ringlog_nostd::EventHeader::new(8, 0, 9);
+            assert!(refused.is_ok() && claim.commit(&longer).is_err());
+        });
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+            thread::yield_now();
+        }
+        writer.join().unwrap();
+        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert_eq!(ids, [7]);
+    });
+}
+
+#[test]
+fn claims_of_a_batch_are_seen_with_the_batch() {
+    static NOTHING: Seen = Seen::new();
+    static ALL: Seen = Seen::new();
+    check_laps("claim, batch", None, [64, 40], |start| {
+        let (mut producer, mut consumer) = ring(64, 16, start);
+        let writer = thread::spawn(move || {
+            let mut batch = producer.batch();
+            write(0, 1, |header, payload| batch.write_event(header, payload)).unwrap();
+            let mut claim = batch.claim(16).unwrap();
+            write(1, 8, |header, payload| {
+                claim.payload_mut()[..payload.len()].copy_from_slice(payload);
+                claim.commit(header)
+            })
+            .unwrap();
+            drop(batch.claim(0).unwrap());
+            let _ = batch.publish();
+        });
+        let mut ids = Vec::new();
+        let early = consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert!(early == 0 || early == 2, "{early} of 2");
+        NOTHING.note_if(early == 0);
+        ALL.note_if(early == 2);
+        writer.join().unwrap();
+        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        assert_eq!(ids, [0, 1]);
+    });
+    NOTHING.expect("a look before the batch");
+    ALL.expect("a look behind the batch");
 }

@@ -4,7 +4,7 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{ModelConsumer, Seen, check, read_id, ring, write};
+use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, write};
 
 /// Two events and the end, from a thread; `read_to_end` returns the ids that came before it saw the end, or
 /// nothing if it gave up waiting.
@@ -13,8 +13,8 @@ fn check_two_events(
     read_to_end: impl Fn(&mut ModelConsumer) -> Option<Vec<u64>> + Send + Sync + 'static,
 ) {
     static ENDED: Seen = Seen::new();
-    check(name, 5, move || {
-        let (mut producer, mut consumer) = ring(64, 8, 48);
+    check_laps(name, None, [64, 48], move |start| {
+        let (mut producer, mut consumer) = ring(64, 8, start);
         let writer = thread::spawn(move || {
             write(0, 8, |header, payload| producer.write_event(header, payload)).unwrap();
             write(1, 1, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -81,8 +81,8 @@ fn asking_for_closed_behind_the_last_look_loses_events() {
 fn a_consumer_that_goes_does_not_disturb_the_producer() {
     static GONE: Seen = Seen::new();
     static THERE: Seen = Seen::new();
-    check("close, consumer", 5, || {
-        let (mut producer, mut consumer) = ring(64, 8, 0);
+    check_laps("close, consumer", None, [64, 0], |start| {
+        let (mut producer, mut consumer) = ring(64, 8, start);
         let reader =
             thread::spawn(move || consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
         write(0, 8, |header, payload| producer.write_event(header, payload)).unwrap();

@@ -5,15 +5,15 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{Seen, check, read_id, ring, spin, write};
+use loom_tests::{Seen, check_laps, read_id, ring, spin, write};
 use ringlog_nostd::WriteError;
 
 #[test]
 fn lent_bytes_stay_until_they_are_released() {
     static FULL: Seen = Seen::new();
     static AT_ONCE: Seen = Seen::new();
-    check("full, lend and release", 5, || {
-        let (mut producer, mut consumer) = ring(32, 16, 0);
+    check_laps("full, lend and release", None, [32, 0], |start| {
+        let (mut producer, mut consumer) = ring(32, 16, start);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {
             let mut refused = 0;
@@ -45,8 +45,8 @@ fn lent_bytes_stay_until_they_are_released() {
 fn a_drain_gives_all_of_its_space_back_at_once() {
     static FULL: Seen = Seen::new();
     static WRITTEN: Seen = Seen::new();
-    check("full, drain", 5, || {
-        let (mut producer, mut consumer) = ring(64, 16, 0);
+    check_laps("full, drain", None, [64, 0], |start| {
+        let (mut producer, mut consumer) = ring(64, 16, start);
         for id in 0..2 {
             write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         }

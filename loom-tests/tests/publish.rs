@@ -5,13 +5,13 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{ModelConsumer, Seen, check, read_id, ring, write};
+use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, write};
 use std::sync::Arc;
 
 /// Publishes two records in a thread, looks three times meanwhile and once afterwards; returns how many
 /// ids each look gave.
-fn two_records(look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -> [usize; 4] {
-    let (mut producer, mut consumer) = ring(128, 16, 0);
+fn two_records(start: usize, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -> [usize; 4] {
+    let (mut producer, mut consumer) = ring(64, 16, start);
     let writer = thread::spawn(move || {
         write(0, 9, |header, payload| producer.write_event(header, payload)).unwrap();
         write(1, 16, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -36,8 +36,8 @@ fn two_records(look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -> [usize; 4] {
 fn check_two_records(name: &str, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>) + Send + Sync + 'static) {
     let seen = Arc::new([const { Seen::new() }; 3]);
     let noted = Arc::clone(&seen);
-    check(name, 5, move || {
-        for count in &two_records(&look)[..3] {
+    check_laps(name, None, [64, 40], move |start| {
+        for count in &two_records(start, &look)[..3] {
             noted[*count].note();
         }
     });
@@ -57,6 +57,16 @@ fn records_read_one_by_one_are_whole_and_in_order() {
 fn drained_records_are_whole_and_in_order() {
     check_two_records("publish, drain", |consumer, ids| {
         consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+    });
+}
+
+#[test]
+fn skipped_records_were_whole_ones() {
+    check_two_records("publish, skip_to", |consumer, ids| {
+        let end = consumer.position().wrapping_add(consumer.unread());
+        let events = consumer.skip_to(end).unwrap();
+        let next = ids.len() as u64;
+        ids.extend(next..next + events);
     });
 }
 

@@ -10,7 +10,7 @@ use loom_tests::{check, read_id, ring_and_memory, spin, write};
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn reading_what_is_not_published_is_a_race() {
-    check("race, early read", 2, || {
+    check("race, early read", None, || {
         let (mut producer, _consumer, memory) = ring_and_memory(64, 16, 0);
         let writer = thread::spawn(move || {
             write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -23,7 +23,7 @@ fn reading_what_is_not_published_is_a_race() {
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn writing_what_is_being_read_is_a_race() {
-    check("race, write below the head", 2, || {
+    check("race, write below the head", None, || {
         let (mut producer, mut consumer, memory) = ring_and_memory(64, 16, 0);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let reader = thread::spawn(move || {
@@ -37,7 +37,7 @@ fn writing_what_is_being_read_is_a_race() {
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn reading_what_was_released_is_a_race() {
-    check("race, late read", 2, || {
+    check("race, late read", None, || {
         let (mut producer, mut consumer, memory) = ring_and_memory(32, 16, 0);
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
         let writer = thread::spawn(move || {
@@ -54,7 +54,7 @@ fn reading_what_was_released_is_a_race() {
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn reading_what_is_claimed_is_a_race() {
-    check("race, claimed bytes", 2, || {
+    check("race, claimed bytes", None, || {
         let (mut producer, _consumer, memory) = ring_and_memory(64, 16, 0);
         let writer = thread::spawn(move || {
             producer.claim(16).unwrap().payload_mut().fill(0xEE);
@@ -64,9 +64,21 @@ fn reading_what_is_claimed_is_a_race() {
     });
 }
 
+/// The claim is over without a trace in the control words, but it used the bytes.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn reading_what_a_dropped_claim_held_is_a_race() {
+    check("race, dropped claim", None, || {
+        let (mut producer, _consumer, memory) = ring_and_memory(64, 16, 0);
+        let writer = thread::spawn(move || drop(producer.claim(16).unwrap()));
+        memory.trespass_read(24);
+        writer.join().unwrap();
+    });
+}
+
 #[test]
 fn the_bytes_next_to_a_record_are_free() {
-    check("race, none", 2, || {
+    check("race, none", None, || {
         let (mut producer, mut consumer, memory) = ring_and_memory(64, 16, 8);
         let writer = thread::spawn(move || {
             write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();

@@ -35,7 +35,7 @@ fn check_lengths(
 ) {
     let full = Arc::new(Seen::new());
     let noted = Arc::clone(&full);
-    check(name, 3, move || {
+    check(name, 5, move || {
         let (mut producer, mut consumer) = ring(capacity, max_payload, start);
         let full = Arc::clone(&noted);
         let writer = thread::spawn(move || {

@@ -5,6 +5,7 @@ use crate::error::WriteError;
 use crate::header::EventHeader;
 use crate::producer::ProducerInner;
 use crate::record::check_event;
+use crate::sync::Lent;
 
 /// Room for one payload, in the ring's own memory.
 ///
@@ -18,13 +19,16 @@ pub struct Claim<'p, 'r> {
     len: usize,
     /// Where to note the position after the record instead of publishing it: a batch's cursor.
     cursor: Option<&'p mut usize>,
+    /// To the model, the claimed bytes are in use for as long as the claim is.
+    lent: Lent<'r>,
 }
 
 impl<'p, 'r> Claim<'p, 'r> {
     pub(crate) fn new(inner: &'p mut ProducerInner<'r>, at: usize, len: usize) -> Result<Self, WriteError> {
         let stride = inner.claimed_len(len)?;
         inner.end.reserve(at, stride)?;
-        Ok(Self { inner, at, len, cursor: None })
+        let lent = inner.end.lend(at, stride);
+        Ok(Self { inner, at, len, cursor: None, lent })
     }
 
     pub(crate) fn with_cursor(mut self, cursor: &'p mut usize) -> Self {
@@ -59,7 +63,7 @@ impl<'p, 'r> Claim<'p, 'r> {
         }
         check_event(header, len, self.len)?;
         let stride = self.inner.complete(self.at, header)?;
-        self.inner.end.end_of_claim(self.at, stride);
+        self.lent.end();
         let next = self.at.wrapping_add(stride);
         match self.cursor {
             Some(cursor) => *cursor = next,

@@ -215,10 +215,11 @@ impl<K> Consumer<'_, K> {
     }
 
     /// Losses of a [`LossyProducer`](crate::LossyProducer) that no GAP record tells of. Exact once
-    /// [`is_closed`](Self::is_closed) has said yes.
+    /// [`is_closed`](Self::is_closed) has said yes; before, losses that are seen no more have their GAP record in
+    /// the ring.
     #[must_use]
     pub fn pending_loss(&self) -> Option<Loss> {
-        self.inner.end.parts().control().loss()
+        self.inner.end.parts().control().foreign_loss()
     }
 
     /// The ring's capacity in bytes.

@@ -25,7 +25,7 @@
 
 use crate::error::RingError;
 use crate::geometry::Geometry;
-use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, zero_words};
+use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, in_program_order, zero_words};
 
 /// Bytes from the start of one line to the next; 0 where they are packed.
 const LINE_DISTANCE: usize = if usize::BITS == 64 { 128 } else { 0 };
@@ -316,12 +316,22 @@ impl Control {
         self.consumer.closed.load(Ordering::Relaxed) != 0
     }
 
-    /// Losses not told yet. Exact for the producer, and for the consumer once the producer has closed.
-    pub(crate) fn loss(&self) -> Option<Loss> {
-        // ORDERING: Relaxed. The producer reads its own words; the consumer has seen CLOSE before, or wants
-        // a figure for a display.
-        let count = self.producer.lost.load(Ordering::Relaxed) as u64;
-        (count > 0).then(|| Loss { count, first_timestamp: self.producer.first_loss.load() })
+    /// Losses not told yet, for the producer, whose words these are.
+    pub(crate) fn own_loss(&self) -> Option<Loss> {
+        // ORDERING: Relaxed. The producer's own words.
+        self.loss_of(self.producer.lost.load(Ordering::Relaxed))
+    }
+
+    /// Losses not told yet, for anybody else: exact once the producer has closed, before that a figure for a
+    /// display, of which only this is sure: where losses are seen no more, the GAP record that tells of them is.
+    pub(crate) fn foreign_loss(&self) -> Option<Loss> {
+        // ORDERING: Acquire, TOLD. Pairs with the Release in `forget_loss`: the head behind the GAP record was
+        // stored before.
+        self.loss_of(self.producer.lost.load(Ordering::Acquire))
+    }
+
+    fn loss_of(&self, lost: usize) -> Option<Loss> {
+        (lost > 0).then(|| Loss { count: lost as u64, first_timestamp: self.producer.first_loss.load() })
     }
 
     /// Counts one event that was not written.
@@ -345,8 +355,8 @@ impl Control {
     /// Between this and [`gap_told`](Self::gap_told) the producer may die. Its successor knows from `gap_at`
     /// and `head` whether the record stands: see [`settle_gap`](Self::settle_gap).
     pub(crate) fn gap_pending(&self, position: usize) {
-        // ORDERING: Relaxed. Only a successor reads it; PUBLISH of the head that follows is Release, so a
-        // successor that sees that head sees this too.
+        // ORDERING: Relaxed. Only a successor reads it, see `forget_gap`. PUBLISH of the head that follows is
+        // Release, so the compiler keeps this before it.
         self.producer.gap_at.store(position, Ordering::Relaxed);
     }
 
@@ -358,22 +368,25 @@ impl Control {
 
     /// First half of [`gap_told`](Self::gap_told).
     pub(crate) fn forget_loss(&self) {
-        // ORDERING: Release, SETTLE. Only a successor and displays read it; the count may not be seen reset
-        // before the head that tells of it.
+        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
+        // head behind the GAP record is seen.
         self.producer.lost.store(0, Ordering::Release);
     }
 
     /// Second half of [`gap_told`](Self::gap_told).
     pub(crate) fn forget_gap(&self) {
-        // ORDERING: Release, SETTLE. Only a successor reads it; the note may not be seen removed before the
-        // count is.
-        self.producer.gap_at.store(NO_GAP, Ordering::Release);
+        // A successor that finds the note gone believes the count.
+        in_program_order();
+        // ORDERING: Relaxed. Only a successor reads it, which the hand-over of the role put behind all of this
+        // producer's stores.
+        self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
     }
 
     /// What a new owner of the producer's role does: decides about a GAP record its predecessor died over.
     pub(crate) fn settle_gap(&self) {
-        // ORDERING: Acquire, SETTLE. Pairs with the Release stores in `forget_loss` and `forget_gap`.
-        let gap_at = self.producer.gap_at.load(Ordering::Acquire);
+        // ORDERING: Relaxed. The role was handed over (between processes by the kernel's lock, which it lets go
+        // when the owner is gone), and that comes after all that the predecessor stored.
+        let gap_at = self.producer.gap_at.load(Ordering::Relaxed);
         if gap_at == NO_GAP {
             return;
         }
@@ -448,7 +461,7 @@ mod tests {
             }
             control.settle_gap();
             let told = control.own_head() == 96;
-            assert_eq!(control.loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
+            assert_eq!(control.own_loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
         }
     }
 
@@ -460,6 +473,6 @@ mod tests {
         control.publish_head(128);
         control.publish_head(80);
         control.settle_gap();
-        assert_eq!(control.loss(), Some(Loss { count: 1, first_timestamp: 77 }));
+        assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 77 }));
     }
 }

@@ -26,7 +26,7 @@ use crate::geometry::Geometry;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 use crate::record::check_stored_header;
 use crate::retention::WriteBack;
-use crate::sync::Shadow;
+use crate::sync::{Lent, Shadow};
 use core::ptr::NonNull;
 
 /// Copies a payload to free bytes of a ring.
@@ -271,15 +271,16 @@ impl<'r> WriteEnd<'r> {
         }
     }
 
-    /// Tells the model that the bytes of a claim were in use until now.
+    /// Tells the model that the `stride` bytes at `at`, which were reserved, are in use until the answer goes.
     #[inline]
-    pub(crate) fn end_of_claim(&self, at: usize, stride: usize) {
-        self.parts.touch_write(at, stride);
+    pub(crate) fn lend(&self, at: usize, stride: usize) -> Lent<'r> {
+        self.parts.shadow.lend(self.parts.geometry.index(at), stride)
     }
 
     /// The bytes of a record that was written at `at` and is not published: for its checksum.
     pub(crate) fn written_mut(&mut self, at: usize, stride: usize) -> Result<&mut [u8], WriteError> {
         self.reserve(at, stride)?;
+        self.parts.touch_write(at, stride);
         // SAFETY: as in `payload_mut`, header included.
         Ok(unsafe { core::slice::from_raw_parts_mut(self.parts.at(at).as_ptr(), stride) })
     }

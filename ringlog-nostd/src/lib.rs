@@ -35,7 +35,8 @@
 //!
 //! # What it does not do
 //!
-//! Many producers or many consumers on one ring; waiting (poll, or park in the code around it).
+//! Many producers or many consumers on one ring; waiting (poll, or park in the code around it, with a
+//! [`ParkFlag`]).
 //!
 //! # Features
 //!
@@ -55,7 +56,10 @@
 #![no_std]
 #![cfg_attr(
     ringlog_loom,
-    expect(dead_code, reason = "the model makes its rings in model.rs, without memory.rs")
+    expect(
+        dead_code,
+        reason = "the model makes its rings in model.rs, without memory.rs and static_ring.rs"
+    )
 )]
 
 mod batch;
@@ -78,8 +82,12 @@ mod lossy;
 mod memory;
 #[cfg(ringlog_loom)]
 mod model;
+mod once;
 mod owned;
+mod park_flag;
 mod producer;
+#[cfg(target_has_atomic = "64")]
+pub mod publication;
 mod record;
 mod retention;
 mod ring;
@@ -111,6 +119,7 @@ pub use memory::AlignedBytes;
 #[cfg(ringlog_loom)]
 pub use model::ModelControl;
 pub use owned::OwnedEvent;
+pub use park_flag::ParkFlag;
 pub use producer::Producer;
 pub use record::{
     Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
@@ -123,4 +132,4 @@ pub use static_ring::StaticRing;
 #[cfg(feature = "embedded-io")]
 pub use stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
-pub use sync::ShadowCell;
+pub use sync::{Killed, ShadowCell, die_before_store, die_not};

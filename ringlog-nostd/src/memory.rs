@@ -103,11 +103,7 @@ impl<'r> Ring<'r> {
         let read = |control: &Control| control.read_birth().map(|(geometry, _)| geometry);
         // SAFETY: the caller's promise.
         let parts = unsafe { overlay(start, len, read) }?;
-        let (geometry, birth) = parts.control().read_birth()?;
-        if !geometry.fits(parts.control().own_tail(), birth.start) {
-            return Err(RingError::Damaged);
-        }
-        Ok(Self::from_parts(parts, &birth))
+        Self::attached(parts)
     }
 
     /// What the ring in this memory was made with, without becoming one of its users: its positions and

@@ -156,7 +156,7 @@ impl<'r, K> Producer<'r, K> {
     /// Losses that no GAP record tells of yet.
     #[must_use]
     pub fn pending_loss(&self) -> Option<Loss> {
-        self.inner.end.parts().control().loss()
+        self.inner.end.parts().control().own_loss()
     }
 
     /// Closes this side, as dropping it does.

@@ -53,6 +53,15 @@ impl<'r> Ring<'r> {
         Self { parts, retention: birth.retained.then(|| Retention::of(birth.identity)) }
     }
 
+    /// The ring that somebody else made of these parts, if its control words agree with each other.
+    pub(crate) fn attached(parts: Parts<'r>) -> Result<Self, RingError> {
+        let (geometry, birth) = parts.control().read_birth()?;
+        if !geometry.fits(parts.control().own_tail(), birth.start) {
+            return Err(RingError::Damaged);
+        }
+        Ok(Self::from_parts(parts, &birth))
+    }
+
     /// A ring that is not retained: a program that makes no other kind contains no checksum.
     pub(crate) const fn plain(parts: Parts<'r>) -> Self {
         Self { parts, retention: None }

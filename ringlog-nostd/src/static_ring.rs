@@ -7,12 +7,12 @@ use crate::control::{Birth, Control};
 use crate::ends::Parts;
 use crate::flight_recorder::FlightRecorder;
 use crate::geometry::Geometry;
+use crate::once::Once;
 use crate::producer::Producer;
 use crate::ring::Ring;
 use crate::sync::Shadow;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use portable_atomic::AtomicBool;
 
 /// A ring of `CAPACITY` bytes for payloads of up to `MAX_PAYLOAD` bytes, to be put into a `static`.
 ///
@@ -39,7 +39,7 @@ use portable_atomic::AtomicBool;
 pub struct StaticRing<const CAPACITY: usize, const MAX_PAYLOAD: usize> {
     control: Control,
     storage: UnsafeCell<Storage<CAPACITY, MAX_PAYLOAD>>,
-    split: AtomicBool,
+    split: Once,
 }
 
 /// One lap and the overrun, whose length `record_len(max(MAX_PAYLOAD, 16))` a type cannot express on stable:
@@ -70,7 +70,7 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
     pub const fn new() -> Self {
         let _ = Self::GEOMETRY;
         let storage = Storage { lap: [0; CAPACITY], over: [0; MAX_PAYLOAD], slack: [0; 32] };
-        Self { control: Control::zero(), storage: UnsafeCell::new(storage), split: AtomicBool::new(false) }
+        Self { control: Control::zero(), storage: UnsafeCell::new(storage), split: Once::new() }
     }
 
     portable_atomic::cfg_has_atomic_cas! {
@@ -84,12 +84,10 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         ///
         /// [`RingError::AlreadySplit`](crate::RingError::AlreadySplit) the second time.
         pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), crate::RingError> {
-            // ORDERING: Relaxed. Only one caller gets `false`, whatever the order, and nothing was written
-            // before that it would have to see.
-            if self.split.swap(true, portable_atomic::Ordering::Relaxed) {
+            if !self.split.is_first() {
                 return Err(crate::RingError::AlreadySplit);
             }
-            // SAFETY: the swap lets one caller pass, once.
+            // SAFETY: `Once` lets one caller pass, once.
             Ok(unsafe { self.split_unchecked() })
         }
     }

@@ -2,30 +2,24 @@
 //!
 //! The price is one fence and one load for each publication, which is why a plain pair does not do it.
 //!
-//! Two variables are involved, the ring's head and the flag `parked`. The producer stores the head and loads
-//! the flag; the consumer stores the flag and loads the head. A `SeqCst` fence between the two accesses on
-//! both sides makes sure that at least one of them sees the other's store, so no wake-up is lost.
+//! Who sees what of whom is [`ParkFlag`]'s business, whose protocol the models run; here it gets threads that park.
 #![forbid(unsafe_code)]
 
 use super::spsc::{Consumer, Producer};
-use ringlog_nostd::{EventHeader, WriteError};
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
 struct Signal {
-    parked: AtomicBool,
+    flag: ParkFlag,
     sleeper: Mutex<Option<Thread>>,
 }
 
 impl Signal {
     fn wake(&self) {
-        // ORDERING: SeqCst fence, PARK. Pairs with the fence in `NotifyConsumer::wait`: see the module's doc.
-        fence(Ordering::SeqCst);
-        // ORDERING: Relaxed, load and swap. The fence orders the load; the lock and the park token do the rest.
-        if self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed) {
+        if self.flag.is_wake_due() {
             let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(thread) = sleeper.as_ref() {
                 thread.unpark();
@@ -111,9 +105,7 @@ impl NotifyConsumer {
         let end = limit.and_then(|limit| std::time::Instant::now().checked_add(limit));
         self.register();
         loop {
-            self.signal.parked.store(true, Ordering::Relaxed);
-            // ORDERING: SeqCst fence, PARK. Pairs with the fence in `Signal::wake`: see the module's doc.
-            fence(Ordering::SeqCst);
+            self.signal.flag.raise();
             let closed = self.consumer.is_closed();
             if !self.consumer.is_empty() || closed {
                 break;
@@ -124,8 +116,7 @@ impl NotifyConsumer {
                 None => std::thread::park(),
             }
         }
-        // ORDERING: Relaxed, as above: a wake-up for nothing is harmless.
-        self.signal.parked.store(false, Ordering::Relaxed);
+        self.signal.flag.lower();
         !self.consumer.is_empty()
     }
 

@@ -9,10 +9,11 @@ use std::fs::File;
 use std::io;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field};
 
 use super::platform::StoreWitness;
 
@@ -41,38 +42,6 @@ impl Mapping {
         Ok(Self { raw, populated_bytes: AtomicUsize::new(0), witness })
     }
 
-    fn word64(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= FILE_HEADER_LEN);
-        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u64>();
-        // SAFETY: 1. The assertion and `new` put the 8 bytes inside the mapping, which lives as long as
-        // `self`. 2. Mappings start at a page, so the word is 8-aligned. 3. All access to the header is by
-        // atomics of this size at this place (file contract). 4. In a read-only mapping only Relaxed loads
-        // are made of it, which `std::sync::atomic` allows on read-only memory for this size.
-        unsafe { AtomicU64::from_ptr(word) }
-    }
-
-    fn word32(&self, at: usize) -> &AtomicU32 {
-        assert!(at.is_multiple_of(4) && (field::FLAGS..=field::HEADER_CHECKSUM).contains(&at));
-        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u32>();
-        // SAFETY: as in `word64`, with 4 bytes and 4-alignment.
-        unsafe { AtomicU32::from_ptr(word) }
-    }
-
-    /// Stores a word of the header, little-endian as all of it.
-    fn store64(&self, at: usize, value: u64, ordering: Ordering) {
-        // ORDERING: argued by each caller.
-        self.word64(at).store(value.to_le(), ordering);
-        self.tell(at, &value.to_le_bytes());
-    }
-
-    /// Tells the witness, if there is one, of a store.
-    #[inline]
-    fn tell(&self, offset: usize, bytes: &[u8]) {
-        if let Some(witness) = &self.witness {
-            witness.stored(offset as u64, bytes);
-        }
-    }
-
     /// Makes the pages up to `end` ready for stores.
     fn populate_to(&self, end: usize) {
         // ORDERING: Relaxed, here and below: a hint. Populating twice, or a page too few, costs time only.
@@ -83,27 +52,35 @@ impl Mapping {
             self.populated_bytes.fetch_max(end, Ordering::Relaxed);
         }
     }
+}
 
-    /// The header's bytes, each word at some moment of its own, and the flags before all others.
-    fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
-        let mut bytes = [0; FILE_HEADER_LEN];
-        for at in [field::FLAGS, field::HEADER_CHECKSUM] {
-            // ORDERING: Relaxed, all that read-only memory allows; the fence below does the rest.
-            let word = self.word32(at).load(Ordering::Relaxed);
-            bytes[at..at + 4].copy_from_slice(&u32::from_le(word).to_le_bytes());
+impl HeaderWords for Mapping {
+    #[inline]
+    fn word64(&self, at: usize) -> &AtomicU64 {
+        assert!(at.is_multiple_of(8) && at + 8 <= FILE_HEADER_LEN);
+        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u64>();
+        // SAFETY: 1. The assertion and `new` put the 8 bytes inside the mapping, which lives as long as
+        // `self`. 2. Mappings start at a page, so the word is 8-aligned. 3. All access to the header is by
+        // atomics of this size at this place (file contract). 4. In a read-only mapping only Relaxed loads
+        // are made of it (`publication::read_header`), which `std::sync::atomic` allows on read-only memory for
+        // this size.
+        unsafe { AtomicU64::from_ptr(word) }
+    }
+
+    #[inline]
+    fn word32(&self, at: usize) -> &AtomicU32 {
+        assert!(at.is_multiple_of(4) && (field::FLAGS..=field::HEADER_CHECKSUM).contains(&at));
+        let word = self.raw.as_mut_ptr().wrapping_add(at).cast::<u32>();
+        // SAFETY: as in `word64`, with 4 bytes and 4-alignment.
+        unsafe { AtomicU32::from_ptr(word) }
+    }
+
+    /// Tells the witness, if there is one, of a store.
+    #[inline]
+    fn stored(&self, at: usize, bytes: &[u8]) {
+        if let Some(witness) = &self.witness {
+            witness.stored(at as u64, bytes);
         }
-        // ORDERING: Acquire, SEAL. Pairs with the Release in `MapHandle::set_flags`: whoever sees SEALED
-        // sees the final offset and count in the loads below.
-        fence(Ordering::Acquire);
-        for at in (0..field::FLAGS).step_by(8).rev() {
-            // ORDERING: Relaxed, as above. `write_offset` is loaded before `event_count`.
-            let word = self.word64(at).load(Ordering::Relaxed);
-            bytes[at..at + 8].copy_from_slice(&u64::from_le(word).to_le_bytes());
-        }
-        // ORDERING: Acquire, PUBLISH. Pairs with the Release in `WriteMap::publish`: the bytes of every
-        // record below the `write_offset` just loaded are visible.
-        fence(Ordering::Acquire);
-        bytes
     }
 }
 
@@ -126,7 +103,7 @@ impl ReadMap {
     }
 
     pub(crate) fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
-        self.mapping.header_bytes()
+        publication::read_header(&self.mapping)
     }
 
     /// Takes over a `write_offset` that was loaded from this file; `false` if it cannot be one.
@@ -148,7 +125,7 @@ impl ReadMap {
         let start = self.mapping.raw.as_mut_ptr().wrapping_add(FILE_HEADER_LEN).cast_const();
         // SAFETY: 1. `published_bytes` lies between 64 and the length of the mapping, which lives as long
         // as `self`. 2. Bytes between the header and a `write_offset` that was loaded never change again
-        // (file contract); `header_bytes` made them visible.
+        // (file contract); `publication::read_header` made them visible.
         unsafe { slice::from_raw_parts(start, self.published_bytes - FILE_HEADER_LEN) }
     }
 }
@@ -183,7 +160,7 @@ impl WriteMap {
     }
 
     pub(crate) fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
-        self.mapping.header_bytes()
+        publication::read_header(&*self.mapping)
     }
 
     pub(crate) fn remaining_bytes(&self) -> usize {
@@ -192,29 +169,12 @@ impl WriteMap {
 
     /// Stores a whole header, the word with the magic last: without it the file is no log yet.
     pub(crate) fn store_header(&mut self, header: &FileHeader) {
-        let bytes = header.to_bytes();
-        for at in [field::FLAGS, field::HEADER_CHECKSUM] {
-            let mut word = [0; 4];
-            word.copy_from_slice(&bytes[at..at + 4]);
-            // ORDERING: Relaxed; the Release of the last store covers it.
-            self.mapping.word32(at).store(u32::from_le_bytes(word).to_le(), Ordering::Relaxed);
-            self.mapping.tell(at, &word);
-        }
-        for at in (0..field::FLAGS).step_by(8).rev() {
-            let mut word = [0; 8];
-            word.copy_from_slice(&bytes[at..at + 8]);
-            // ORDERING: Release, PUBLISH, which the word at offset 0, the last one, needs: who sees the
-            // magic sees the rest. For the others it costs nothing that matters, once per file.
-            self.mapping.store64(at, u64::from_le_bytes(word), Ordering::Release);
-        }
+        publication::store_header(&*self.mapping, header);
     }
 
     /// Makes the header all zeros, of a file that is to be used again and that nobody else has mapped.
     pub(crate) fn erase_header(&mut self) {
-        for at in (0..FILE_HEADER_LEN).step_by(8) {
-            // ORDERING: Relaxed: nobody reads the file before `store_header` has published the next header.
-            self.mapping.store64(at, 0, Ordering::Relaxed);
-        }
+        publication::erase_header(&*self.mapping);
     }
 
     /// All bytes that are not published yet.
@@ -243,11 +203,7 @@ impl WriteMap {
     pub(crate) fn publish(&mut self, bytes: usize, event_count: u64) {
         assert!(bytes <= self.remaining_bytes());
         self.write_offset += bytes;
-        // ORDERING: Relaxed: a hint until the file is sealed, and the Release below comes after it.
-        self.mapping.store64(field::EVENT_COUNT, event_count, Ordering::Relaxed);
-        // ORDERING: Release, PUBLISH. Pairs with the fence in `Mapping::header_bytes` and the Acquire in
-        // `MapHandle::write_offset`: the bytes stored above are visible to whoever sees this offset.
-        self.mapping.store64(field::WRITE_OFFSET, self.write_offset as u64, Ordering::Release);
+        publication::publish(&*self.mapping, self.write_offset as u64, event_count);
     }
 
     /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a helper did.
@@ -280,9 +236,7 @@ pub(crate) struct MapHandle {
 impl MapHandle {
     /// What the writer has published.
     pub(crate) fn write_offset(&self) -> u64 {
-        // ORDERING: Acquire, PUBLISH. Pairs with the Release in `WriteMap::publish`: the bytes below are
-        // the ones that a sync started now writes out.
-        u64::from_le(self.mapping.word64(field::WRITE_OFFSET).load(Ordering::Acquire))
+        publication::write_offset(&*self.mapping)
     }
 
     pub(crate) fn len_bytes(&self) -> u64 {
@@ -309,17 +263,12 @@ impl MapHandle {
 
     /// Raises the durable watermark. Only after the sync of all below it has returned.
     pub(crate) fn store_synced_offset(&self, offset: u64) {
-        // ORDERING: Release: the sync happened before. Readers of the watermark need no more than that.
-        self.mapping.store64(field::SYNCED_OFFSET, offset, Ordering::Release);
+        publication::raise_synced_offset(&*self.mapping, offset);
     }
 
     /// Sets SEALED, CLEAN or both, which nothing clears again.
     pub(crate) fn set_flags(&self, flags: u32) {
-        let mutable = flags & (file_flags::SEALED | file_flags::CLEAN);
-        // ORDERING: Release, SEAL. Pairs with the fence in `Mapping::header_bytes`: the final offset and
-        // count are visible to whoever sees SEALED.
-        let before = self.mapping.word32(field::FLAGS).fetch_or(mutable.to_le(), Ordering::Release);
-        self.mapping.tell(field::FLAGS, &(u32::from_le(before) | mutable).to_le_bytes());
+        publication::set_flags(&*self.mapping, flags);
     }
 
     /// Writes the pages that hold these bytes to stable storage and waits for it.

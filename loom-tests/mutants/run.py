@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Every ordering of the ring and of the log's publication is needed: weakened, a model fails.
+
+    loom-tests/mutants/run.py            checks, and that the table in docs/orderings.md says what was found
+    loom-tests/mutants/run.py --write    checks, and writes the table
+
+Makes a copy of the source in which each mutant is there and switched off, builds the models of it once, and runs
+for each mutant, switched on by an environment variable, first the model that the table names, then all of them.
+A mutant that no model notices is an error.
+"""
+
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from swaps import SWAPS
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "docs/orderings.md"
+BEGIN, END = "<!-- mutants -->\n", "<!-- /mutants -->\n"
+# The models' own, so that what they depend on is not built again; git ignores it.
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "loom-tests/target")).resolve()
+COPY = TARGET / "mutants"
+# What loom-tests/.cargo/config.toml says, which the copy may or may not be below.
+SETTINGS = {
+    "CARGO_TARGET_DIR": str(TARGET),
+    "RUSTFLAGS": "--cfg ringlog_loom",
+    "CARGO_PROFILE_TEST_OPT_LEVEL": "3",
+}
+SWITCH = "RINGLOG_MUTANT"
+# Models take seconds: one that takes longer has not noticed anything.
+TIME_LIMIT = 120
+
+# What the copy gets besides: whether a mutant is switched on. (The models know nothing of std's cells.)
+MUTANT_RS = f"""
+extern crate std;
+
+use crate::sync::Ordering;
+
+fn switched_on() -> usize {{
+    static ON: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *ON.get_or_init(|| std::env::var("{SWITCH}").map_or(0, |number| number.parse().unwrap()))
+}}
+
+pub(crate) fn is(number: usize) -> bool {{
+    number == switched_on()
+}}
+
+pub(crate) fn relaxed_by(number: usize, ordering: Ordering) -> Ordering {{
+    if is(number) {{ Ordering::Relaxed }} else {{ ordering }}
+}}
+
+pub(crate) fn fence_less(number: usize, ordering: Ordering) {{
+    if !is(number) {{
+        crate::sync::fence(ordering);
+    }}
+}}
+
+pub(crate) fn fence_weaker(number: usize, ordering: Ordering) -> Ordering {{
+    if is(number) {{ Ordering::AcqRel }} else {{ ordering }}
+}}
+"""
+
+FENCE = re.compile(r"\bfence\(Ordering::(Acquire|Release|AcqRel|SeqCst)\)")
+ORDERING = re.compile(r"(?<!_)\bOrdering::(Acquire|Release|AcqRel|SeqCst)\b")
+
+
+class Source:
+    """The copy, and the mutants in it: `mutants[n - 1]` is the (file, name) of number n."""
+
+    def __init__(self):
+        self.mutants = []
+
+    def add(self, file, name):
+        self.mutants.append((file, name))
+        return len(self.mutants)
+
+    def weaken(self, file, text):
+        """Puts a switch at each ordering that is not Relaxed, and at each fence, outside comments and unit tests."""
+        code, tests, rest = text.partition("#[cfg(test)]")
+        function, lines, counts = "", [], {}
+
+        def named(what):
+            """Names a site by its function, so that the table stays as it is when lines move."""
+            counts[function, what] = counts.get((function, what), 0) + 1
+            number = counts[function, what]
+            return f"`{function}`: {what}" + (f", no. {number}" if number > 1 else "")
+
+        def fence(found):
+            kind = found[1]
+            number = self.add(file, named(f"{kind} fence removed"))
+            weaker = f"Ordering::{kind}"
+            if kind == "SeqCst":
+                weaker = f"crate::mutant::fence_weaker({self.add(file, named('SeqCst fence to AcqRel'))}, {weaker})"
+            return f"crate::mutant::fence_less({number}, {weaker})"
+
+        def ordering(found):
+            number = self.add(file, named(f"{found[1]} to Relaxed"))
+            return f"crate::mutant::relaxed_by({number}, {found[0]})"
+
+        for line in code.splitlines(keepends=True):
+            if not line.lstrip().startswith("//"):
+                function = (re.findall(r"\bfn (\w+)", line) or [function])[0]
+                line = FENCE.sub(fence, line) if FENCE.search(line) else ORDERING.sub(ordering, line)
+            lines.append(line)
+        return "".join(lines) + tests + rest
+
+    def swap(self, sources):
+        for name, file, old, new in SWAPS:
+            if sources[file].count(old) != 1:
+                sys.exit(f"swaps.py: {name}: the text stands {sources[file].count(old)} times in {file}")
+            switch = f"crate::mutant::is({self.add(file, name)})"
+            sources[file] = sources[file].replace(old, new.replace("MUTANT", switch))
+
+
+def make_copy():
+    """Copies the two crates that the models need, with all mutants in them."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    unwanted = shutil.ignore_patterns("target", "firmware", "mutants", ".cargo")
+    for crate in ("ringlog-nostd", "loom-tests"):
+        shutil.copytree(ROOT / crate, COPY / crate, ignore=unwanted)
+    shutil.copy(ROOT / "Cargo.lock", COPY)
+    manifest = (ROOT / "Cargo.toml").read_text()
+    manifest = re.sub(r"^members = .*", 'members = ["ringlog-nostd", "loom-tests"]', manifest, flags=re.M)
+    manifest = re.sub(r"^default-members = .*\n", "", manifest, flags=re.M)
+    # To cargo these are then other packages: `cargo test` in loom-tests never finds a program with mutants in it.
+    manifest = re.sub(r'^version = "(.*)"', r'version = "\1+mutants"', manifest, count=1, flags=re.M)
+    (COPY / "Cargo.toml").write_text(manifest)
+
+    folder = COPY / "ringlog-nostd/src"
+    source = Source()
+    # The facade itself has no ordering in the model, and only words about them.
+    sources = {path.name: path.read_text() for path in sorted(folder.glob("*.rs")) if path.name != "sync.rs"}
+    source.swap(sources)
+    swaps = len(source.mutants)
+    for file, text in sources.items():
+        sources[file] = source.weaken(file, text).replace("STRONG_", "Ordering::")
+    sources["mutant.rs"] = MUTANT_RS
+    sources["lib.rs"] = sources["lib.rs"].replace("mod sync;", "mod mutant;\nmod sync;", 1)
+    for file, text in sources.items():
+        (folder / file).write_text(text)
+    return source.mutants, swaps
+
+
+def build():
+    """Builds the models of the copy; returns a program for each file of models."""
+    command = ["cargo", "test", "--offline", "--no-run", "--message-format", "json"]
+    environment = {**os.environ, **SETTINGS}
+    done = subprocess.run(command, cwd=COPY / "loom-tests", env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        for line in done.stdout.splitlines():
+            print(json.loads(line).get("message", {}).get("rendered") or "", end="")
+        sys.exit("the copy with the mutants does not build")
+    artifacts = [json.loads(line) for line in done.stdout.splitlines()]
+    return {
+        artifact["target"]["name"]: artifact["executable"]
+        for artifact in artifacts
+        if artifact.get("executable") and artifact["target"]["kind"] == ["test"]
+    }
+
+
+def run_models(program, number, *arguments):
+    """Runs models, one after the other, with a mutant switched on; `None` if they take too long."""
+    command = [program, "--test-threads", "1", *arguments]
+    environment = {**os.environ, SWITCH: str(number), "RUST_BACKTRACE": "0"}
+    try:
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def failed_models(program, number):
+    """The names of a program's models that fail with a mutant switched on, as far as it comes."""
+    done = run_models(program, number)
+    if done is None:
+        return []
+    # A deadlock ends the whole program, with the name of the model that met it as its last word.
+    return re.findall(r"^test (\w+)(?: - should panic)? \.\.\. (?!ok$)", done.stdout, flags=re.M)
+
+
+def how_it_fails(program, number, model):
+    """How this model fails with a mutant switched on; `None` if it does not."""
+    done = run_models(program, number, "--nocapture", "--exact", model)
+    if done is None or done.returncode == 0:
+        return None
+    for words, how in [("Causality violation", "race"), ("deadlock", "deadlock"), ("panicked at", "assertion")]:
+        if words in done.stderr + done.stdout:
+            return how
+    return None
+
+
+def killer(programs, number, expected):
+    """(file, model, how) of the first model that notices a mutant: the expected one, or any."""
+    file, model = expected or (None, None)
+    if file in programs:
+        how = how_it_fails(programs[file], number, model)
+        if how:
+            return file, model, how
+    for file, program in sorted(programs.items()):
+        # Whose own models fail on purpose.
+        if file != "race_is_seen":
+            for model in failed_models(program, number):
+                how = how_it_fails(program, number, model)
+                if how:
+                    return file, model, how
+    return None
+
+
+def kept_table():
+    before, begin, rest = TABLE.read_text().partition(BEGIN)
+    table, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"{TABLE}: the markers of the table are missing")
+    return before, table, after
+
+
+def expected_killers(table):
+    """{(file, mutant): (file of models, model)} of the kept table."""
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
+    return {(row[0].strip("`"), row[1]): tuple(row[2].strip("`").split("::")) for row in rows if "::" in row[2]}
+
+
+def main():
+    before, kept, after = kept_table()
+    expected = expected_killers(kept)
+    mutants, swaps = make_copy()
+    programs = build()
+    for file, program in programs.items():
+        if failed := failed_models(program, 0):
+            sys.exit(f"{file}: fails without a mutant: {', '.join(failed)}")
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        numbers = range(1, len(mutants) + 1)
+        found = list(pool.map(lambda number: killer(programs, number, expected.get(mutants[number - 1])), numbers))
+
+    rows = ["| file | mutant | model that fails | how |\n", "|---|---|---|---|\n"]
+    survivors = 0
+    # The orderings first.
+    for (file, name), dead in sorted(zip(mutants[swaps:], found[swaps:])) + list(zip(mutants[:swaps], found[:swaps])):
+        survivors += dead is None
+        model, how = (f"`{dead[0]}::{dead[1]}`", dead[2]) if dead else ("none", "**survives**")
+        rows.append(f"| `{file}` | {name} | {model} | {how} |\n")
+    table = "".join(rows)
+    print(table, end="")
+    print(f"{len(mutants)} mutants, {survivors} survive")
+    if "--write" in sys.argv[1:]:
+        TABLE.write_text(before + BEGIN + table + END + after)
+    elif table != kept:
+        sys.exit(f"{TABLE} says something else: loom-tests/mutants/run.py --write")
+    if survivors:
+        sys.exit("an ordering that no model needs, or a model that is missing")
+
+
+main()

@@ -1,0 +1,210 @@
+"""Mutants that change the order of two steps, written out by hand; weakened orderings are found by run.py.
+
+Each is (name, file, old, new): `old` stands in the file exactly once, and is replaced by `new`, in which `MUTANT` is a
+condition that is true when this mutant is switched on. `STRONG_Release` is an ordering that no other mutant weakens.
+"""
+
+SWAPS = [
+    (
+        "`Producer::write_event`: publishes, then writes the bytes",
+        "producer.rs",
+        "let stride = self.inner.end.write(at, header, payload)?;",
+        """if MUTANT {
+            self.inner.end.reserve(at, header.stride())?;
+            self.inner.end.publish(at.wrapping_add(header.stride()));
+        }
+        let stride = self.inner.end.write(at, header, payload)?;""",
+    ),
+    (
+        "`Claim::commit`: publishes, then completes the record",
+        "claim.rs",
+        "let stride = self.inner.complete(self.at, header)?;",
+        """if MUTANT {
+            self.inner.publish(self.at.wrapping_add(crate::header::record_len(len)));
+        }
+        let stride = self.inner.complete(self.at, header)?;""",
+    ),
+    (
+        "`Claim::commit`: publishes, then lets go of the bytes",
+        "claim.rs",
+        "self.lent.end();",
+        """if MUTANT && self.cursor.is_none() {
+            self.inner.publish(self.at.wrapping_add(stride));
+        }
+        self.lent.end();""",
+    ),
+    (
+        "`Batch::write_event`: publishes each event",
+        "batch.rs",
+        "self.events += 1;",
+        """self.events += 1;
+        if MUTANT {
+            self.inner.publish(self.next);
+        }""",
+    ),
+    (
+        "`Producer::write_gap_and`: publishes, then notes the GAP record's place",
+        "producer.rs",
+        """self.inner.end.parts().control().gap_pending(at);
+        self.inner.publish(next);""",
+        """if MUTANT {
+            self.inner.publish(next);
+        }
+        self.inner.end.parts().control().gap_pending(at);
+        if !(MUTANT) {
+            self.inner.publish(next);
+        }""",
+    ),
+    (
+        "`Producer::write_gap_and`: forgets the losses, then publishes the GAP record",
+        "producer.rs",
+        "if let Some((header, payload)) = event {",
+        """if MUTANT {
+            self.inner.end.parts().control().gap_told();
+        }
+        if let Some((header, payload)) = event {""",
+    ),
+    (
+        "`Control::gap_told`: forgets the GAP record's place, then the losses",
+        "control.rs",
+        """self.forget_loss();
+        self.forget_gap();""",
+        """if MUTANT {
+            self.forget_gap();
+        }
+        self.forget_loss();
+        if !(MUTANT) {
+            self.forget_gap();
+        }""",
+    ),
+    (
+        "`Consumer::release`: releases, then stops reading",
+        "consumer.rs",
+        """self.inner.end.end_of_lend(tail, self.inner.lent);
+            self.inner.end.release(tail.wrapping_add(self.inner.lent));""",
+        """if MUTANT {
+                self.inner.end.release(tail.wrapping_add(self.inner.lent));
+            }
+            self.inner.end.end_of_lend(tail, self.inner.lent);
+            if !(MUTANT) {
+                self.inner.end.release(tail.wrapping_add(self.inner.lent));
+            }""",
+    ),
+    (
+        "`Consumer::drain`: releases, then reads",
+        "consumer.rs",
+        "let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };",
+        """let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };
+        if MUTANT && left > 0 {
+            done.end.release(start.wrapping_add(left));
+        }""",
+    ),
+    (
+        "`Consumer::release_bytes`: releases, then stops reading",
+        "consumer.rs",
+        """self.inner.end.end_of_lend(tail, bytes);
+            self.inner.end.release(tail.wrapping_add(bytes & !7));""",
+        """if MUTANT {
+                self.inner.end.release(tail.wrapping_add(bytes & !7));
+            }
+            self.inner.end.end_of_lend(tail, bytes);
+            if !(MUTANT) {
+                self.inner.end.release(tail.wrapping_add(bytes & !7));
+            }""",
+    ),
+    (
+        "`Consumer::skip_to`: releases, then reads the headers",
+        "consumer.rs",
+        "let (mut done, mut events) = (0, 0);",
+        """let (mut done, mut events) = (0, 0);
+        if MUTANT && skipped > 0 {
+            self.inner.end.release(position);
+        }""",
+    ),
+    (
+        "`Consumer::is_finished`: looks for events, then for the end",
+        "consumer.rs",
+        "self.is_closed() && self.is_empty()",
+        "if MUTANT { self.is_empty() && self.is_closed() } else { self.is_closed() && self.is_empty() }",
+    ),
+    (
+        "`Control::format`: the magic, then the rest",
+        "control.rs",
+        "magic.store(0, Ordering::Relaxed);",
+        "magic.store(if MUTANT { MAGIC } else { 0 }, Ordering::Relaxed);",
+    ),
+    (
+        "`Once::is_first`: a load and a store instead of a swap",
+        "once.rs",
+        "!self.passed.swap(true, Ordering::Relaxed)",
+        """if MUTANT {
+                let is_first = !self.passed.load(Ordering::Relaxed);
+                self.passed.store(true, Ordering::Relaxed);
+                return is_first;
+            }
+            !self.passed.swap(true, Ordering::Relaxed)""",
+    ),
+    (
+        "`ParkFlag::raise`: raises the flag behind the fence",
+        "park_flag.rs",
+        "self.raised.store(true, Ordering::Relaxed);",
+        """if MUTANT {
+            fence(STRONG_SeqCst);
+            self.raised.store(true, Ordering::Relaxed);
+            return;
+        }
+        self.raised.store(true, Ordering::Relaxed);""",
+    ),
+    (
+        "`ParkFlag::is_wake_due`: wakes nobody while it lowers the flag",
+        "park_flag.rs",
+        "self.raised.store(false, Ordering::Relaxed);\n        }\n        due",
+        "self.raised.store(false, Ordering::Relaxed);\n        }\n        due && !(MUTANT)",
+    ),
+    (
+        "`store_header`: the magic, then the rest",
+        "publication.rs",
+        "let bytes = header.to_bytes();",
+        """let bytes = header.to_bytes();
+    if MUTANT {
+        store64(words, field::MAGIC, word_at(&bytes, field::MAGIC), STRONG_Release);
+    }""",
+    ),
+    (
+        "`read_header`: loads the flags behind the offset",
+        "publication.rs",
+        "    bytes\n}\n\nfn load64(",
+        """    if MUTANT {
+        let word = words.word32(field::FLAGS).load(Ordering::Relaxed);
+        bytes[field::FLAGS..][..4].copy_from_slice(&u32::from_le(word).to_le_bytes());
+    }
+    bytes
+}
+
+fn load64(""",
+    ),
+    (
+        "`read_header`: loads the watermark behind the offset",
+        "publication.rs",
+        "    bytes\n}\n\nfn load64(",
+        """    if MUTANT {
+        load64(words, field::SYNCED_OFFSET, &mut bytes);
+    }
+    bytes
+}
+
+fn load64(""",
+    ),
+    (
+        "`read_header`: loads the magic behind the rest",
+        "publication.rs",
+        "    bytes\n}\n\nfn load64(",
+        """    if MUTANT {
+        load64(words, field::MAGIC, &mut bytes);
+    }
+    bytes
+}
+
+fn load64(""",
+    ),
+]

@@ -1,0 +1,57 @@
+//! Does whoever finds a ring find a whole one?
+//!
+//! Races: the stores of the control words when a ring is made, magic last, with the loads of somebody who attaches
+//! meanwhile, and that one's look at the positions with the first event.
+#![cfg(ringlog_loom)]
+
+use loom::thread;
+use loom_tests::{Seen, attach, check_laps, format, read_id, unformatted, write};
+use ringlog_nostd::{RingError, RingOptions};
+use std::sync::Arc;
+
+#[test]
+fn a_ring_is_found_whole_or_not_at_all() {
+    static NOT_YET: Seen = Seen::new();
+    static FOUND: Seen = Seen::new();
+    static EVENT: Seen = Seen::new();
+    check_laps("birth, attach", None, [64, 40], |start| {
+        let memory = unformatted(64, 16);
+        let maker = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let options = RingOptions {
+                    capacity: Some(64),
+                    max_payload: Some(16),
+                    identity: 0x1122_3344_5566_7788,
+                    start,
+                    ..RingOptions::default()
+                };
+                let (mut producer, consumer) = format(&memory, &options);
+                // The consumer's end goes to the one who attaches.
+                std::mem::forget(consumer);
+                write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+            })
+        };
+        match attach(&memory) {
+            Err(error) => {
+                assert_eq!(error, RingError::NotARing, "no half a ring");
+                NOT_YET.note();
+            }
+            Ok(ring) => {
+                FOUND.note();
+                assert_eq!((ring.capacity(), ring.max_payload()), (64, 16));
+                let mut consumer = ring.into_consumer().keep(Arc::clone(&memory));
+                assert_eq!((consumer.position(), consumer.identity()), (start, 0x1122_3344_5566_7788));
+                if let Some((header, payload)) = consumer.read_event() {
+                    assert_eq!(read_id(&header, payload), 0);
+                    EVENT.note();
+                }
+                assert_eq!(consumer.fault(), None);
+            }
+        }
+        maker.join().unwrap();
+    });
+    NOT_YET.expect("memory without a ring");
+    FOUND.expect("a ring");
+    EVENT.expect("a ring with an event");
+}

@@ -1,0 +1,131 @@
+//! Is space that was given back used again at once, and never while it is read?
+//!
+//! Races: the consumer's reads and its store of `tail` (by `release`, by the next read, by a drain, in runs, or
+//! in a panic) with the producer's load of `tail` and its writes to the same bytes.
+#![cfg(ringlog_loom)]
+
+use loom::thread;
+use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, spin, write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A ring of two records that is full; a third is written where the first one was, as soon as `give_back`, which
+/// returns how many events it has read, gives that back.
+fn check_reuse(name: &str, give_back: impl Fn(&mut ModelConsumer) -> u64 + Send + Sync + 'static) {
+    let seen = Arc::new([const { Seen::new() }; 2]);
+    let noted = Arc::clone(&seen);
+    check_laps(name, None, [64, 40], move |start| {
+        let (mut producer, mut consumer) = ring(64, 16, start);
+        for id in 0..2 {
+            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        }
+        let noted = Arc::clone(&noted);
+        let writer = thread::spawn(move || {
+            let at_once = write(2, 16, |header, payload| producer.write_event(header, payload)).is_ok();
+            noted[usize::from(at_once)].note();
+            if !at_once {
+                spin(|| write(2, 16, |header, payload| producer.write_event(header, payload)).ok());
+            }
+        });
+        let read = give_back(&mut consumer);
+        for id in read..3 {
+            assert_eq!(spin(|| consumer.read_event().map(|(header, payload)| read_id(&header, payload))), id);
+        }
+        writer.join().unwrap();
+    });
+    seen[0].expect("a full ring");
+    seen[1].expect("room at once");
+}
+
+#[test]
+fn release_gives_the_lent_event_back() {
+    check_reuse("release, release", |consumer| {
+        let read = consumer.read_event().map(|(header, payload)| read_id(&header, payload));
+        assert_eq!(read, Some(0));
+        consumer.release();
+        1
+    });
+}
+
+#[test]
+fn the_next_read_gives_the_lent_event_back() {
+    check_reuse("release, next read", |consumer| {
+        for id in 0..2 {
+            let read = consumer.read_event().map(|(header, payload)| read_id(&header, payload));
+            assert_eq!(read, Some(id));
+        }
+        2
+    });
+}
+
+#[test]
+fn a_drain_gives_all_back() {
+    check_reuse("release, drain", |consumer| {
+        let mut next = 0;
+        let drained = consumer.drain(1, |header, payload| {
+            assert_eq!(read_id(header, payload), next);
+            next += 1;
+        });
+        assert_eq!(drained, Ok(1));
+        1
+    });
+}
+
+#[test]
+fn a_run_is_given_back_in_parts() {
+    check_reuse("release, run", |consumer| {
+        let mut run = consumer.peek_run(0).unwrap().unwrap();
+        let (header, payload) = run.peek().unwrap();
+        assert_eq!(read_id(&header, payload), 0);
+        run.accept();
+        let bytes = run.accepted_bytes();
+        consumer.release_bytes(bytes);
+        1
+    });
+}
+
+/// The second one's reader panics: the first is given back, the second is the next.
+#[test]
+fn a_panic_gives_back_what_was_read_before() {
+    check_reuse("release, panic", |consumer| {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            consumer.drain(usize::MAX, |header, payload| {
+                if read_id(header, payload) == 1 {
+                    std::panic::resume_unwind(Box::new("a consumer's mistake"));
+                }
+            })
+        }));
+        assert!(panicked.is_err_and(|reason| reason.is::<&str>()));
+        1
+    });
+}
+
+/// The ring goes round while the consumer keeps one event lent.
+#[test]
+fn what_is_behind_a_lent_event_is_written_and_read() {
+    static ROUND: Seen = Seen::new();
+    check_laps("release, lent", None, [64, 8], |start| {
+        let (mut producer, mut consumer) = ring(64, 8, start);
+        write(0, 8, |header, payload| producer.write_event(header, payload)).unwrap();
+        let writer = thread::spawn(move || {
+            for id in 1..4 {
+                if write(id, 8, |header, payload| producer.write_event(header, payload)).is_err() {
+                    return id;
+                }
+            }
+            4
+        });
+        let (header, payload) = consumer.read_event().unwrap();
+        thread::yield_now();
+        assert_eq!(read_id(&header, payload), 0, "overwritten while it was lent");
+        consumer.release();
+        let written = writer.join().unwrap();
+        assert!(written >= 2);
+        ROUND.note_if(written == 3);
+        for id in 1..written {
+            assert_eq!(consumer.read_event().map(|(header, payload)| read_id(&header, payload)), Some(id));
+        }
+        assert!(consumer.read_event().is_none());
+    });
+    ROUND.expect("a ring that was filled meanwhile");
+}
