@@ -239,8 +239,8 @@ impl<'r> WriteEnd<'r> {
         let len = header.payload_len as usize;
         let stride = record_len(len);
         // Whether it still fits is asked again: cheap, and nothing has to be believed.
-        let body = self.payload_mut(at, stride - HEADER_LEN)?;
-        if let Some(padding) = body.get_mut(len..) {
+        let record = self.written_mut(at, stride)?;
+        if let Some(padding) = record.get_mut(HEADER_LEN + len..) {
             padding.fill(0);
         }
         self.store_header(at, header);
@@ -277,9 +277,10 @@ impl<'r> WriteEnd<'r> {
         self.parts.touch_write(at, stride);
     }
 
-    /// The bytes of a record that was written at `at` and is not published: for its checksum.
+    /// The bytes of a whole record that was written at `at` and is not published: for its padding and checksum.
     pub(crate) fn written_mut(&mut self, at: usize, stride: usize) -> Result<&mut [u8], WriteError> {
         self.reserve(at, stride)?;
+        self.parts.touch_write(at, stride);
         // SAFETY: as in `payload_mut`, header included.
         Ok(unsafe { core::slice::from_raw_parts_mut(self.parts.at(at).as_ptr(), stride) })
     }
