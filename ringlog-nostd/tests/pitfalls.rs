@@ -775,3 +775,16 @@ fn a_claim_of_the_longest_payloads_is_committed() {
         consumer.release();
     }
 }
+
+/// Whoever writes an event again may leave in its header what it was read with.
+#[test]
+fn the_checksum_of_a_callers_header_is_not_stored() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, mut consumer) = Ring::format(memory.as_mut(), 64).unwrap().into_ends();
+    let header = EventHeader { checksum: 7, ..EventHeader::new(1, 0, 1) };
+    producer.write_event(&header, b"a").unwrap();
+    producer.claim(1).unwrap().commit(&header).unwrap();
+    for _ in 0..2 {
+        assert_eq!(consumer.read_event().map(|(header, _)| header.checksum), Some(0));
+    }
+}
