@@ -86,6 +86,27 @@ impl<const BITS: u32> WideCounter<BITS> {
 mod tests {
     use super::*;
 
+    struct Ticks;
+
+    impl EventClock for Ticks {
+        fn now(&self) -> u64 {
+            7
+        }
+
+        fn kind(&self) -> ClockKind {
+            ClockKind::Ticks
+        }
+    }
+
+    #[test]
+    fn a_borrowed_clock_is_that_clock() {
+        fn of(clock: impl EventClock) -> (u64, ClockKind, EventHeader) {
+            (clock.now(), clock.kind(), clock.header(3, 5))
+        }
+        let expected = (7, ClockKind::Ticks, EventHeader::new(7, 3, 5));
+        assert_eq!((of(Ticks), of(&Ticks)), (expected, expected));
+    }
+
     #[test]
     fn counts_on_over_every_wrap() {
         let mut narrow = WideCounter::<8>::new();

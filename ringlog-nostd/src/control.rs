@@ -429,6 +429,12 @@ mod tests {
         assert_eq!(birth, Birth { identity: 0x1122_3344_5566_7788, boot: 9, start: 64, retained: true });
     }
 
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn the_layout_word_is_the_documented_one() {
+        assert_eq!((layout_word(false), layout_word(true)), (0x1301, 0x5301));
+    }
+
     #[test]
     fn zero_words_are_no_ring() {
         assert_eq!(Control::zero().read_birth().unwrap_err(), RingError::NotARing);

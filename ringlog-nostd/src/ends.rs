@@ -223,13 +223,19 @@ impl<'r> WriteEnd<'r> {
     #[inline]
     pub(crate) fn payload_mut(&mut self, at: usize, payload_len: usize) -> Result<&mut [u8], WriteError> {
         debug_assert!(payload_len <= self.parts.geometry.overrun - HEADER_LEN);
-        let stride = record_len(payload_len);
+        self.body_mut(at, record_len(payload_len), payload_len)
+    }
+
+    /// The first `len` bytes behind the header of a record of `stride` bytes at `at`; `len <= stride - HEADER_LEN`.
+    #[inline]
+    fn body_mut(&mut self, at: usize, stride: usize, len: usize) -> Result<&mut [u8], WriteError> {
+        debug_assert!(len <= stride - HEADER_LEN && stride <= self.parts.geometry.overrun);
         self.reserve(at, stride)?;
         self.parts.touch_write(at, stride);
         let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
         // SAFETY: as for `write`, (1) to (3); the bytes are initialised by the contract of `Parts::new`; the
         // slice borrows `self` mutably, so nothing is published or written elsewhere while it lives.
-        Ok(unsafe { core::slice::from_raw_parts_mut(start, payload_len) })
+        Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
     }
 
     /// Completes a record whose payload was filled in place: header and padding. Returns its length.
@@ -239,7 +245,8 @@ impl<'r> WriteEnd<'r> {
         let len = header.payload_len as usize;
         let stride = record_len(len);
         // Whether it still fits is asked again: cheap, and nothing has to be believed.
-        let body = self.payload_mut(at, stride - HEADER_LEN)?;
+        // Payload and padding together may be longer than any payload.
+        let body = self.body_mut(at, stride, stride - HEADER_LEN)?;
         if let Some(padding) = body.get_mut(len..) {
             padding.fill(0);
         }

@@ -193,3 +193,31 @@ impl From<RingFault> for SkipError {
         Self::Fault(fault)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::string::ToString;
+
+    #[test]
+    fn each_error_says_what_and_where() {
+        let fault = RingFault::Position { own: 8, foreign: 24 };
+        let said = [
+            (WriteError::Fault(fault).to_string(), "24"),
+            (WriteError::PayloadTooLarge { len: 70, max: 64 }.to_string(), "70"),
+            (WriteError::LengthMismatch { header: 5, payload: 4 }.to_string(), "5"),
+            (WriteError::Flags { found: 0x80 }.to_string(), "80"),
+            (RingFault::Record { position: 4096 }.to_string(), "4096"),
+            (RingError::Capacity { asked: 100, min: 128 }.to_string(), "128"),
+            (RingError::TooSmall { len: 10, needed: 416 }.to_string(), "416"),
+            (SkipError::Outside { position: 7, tail: 8, head: 16 }.to_string(), "8 to 16"),
+            (SkipError::InsideRecord { position: 12, start: 8 }.to_string(), "12"),
+            (SkipError::Fault(fault).to_string(), "24"),
+        ];
+        for (text, part) in said {
+            assert!(text.contains(part), "{text:?} does not say {part}");
+        }
+        assert!(!WriteError::Full.to_string().is_empty() && !RingError::AlreadySplit.to_string().is_empty());
+    }
+}

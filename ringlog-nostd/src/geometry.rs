@@ -114,9 +114,19 @@ mod tests {
             assert_eq!((found.capacity, found.overrun), (made.capacity, made.overrun));
             assert!(found.max_payload >= made.max_payload);
         }
-        for (capacity, overrun) in
-            [(0, 32), (64, 0), (64, 24), (64, 36), (64, 128), (64, usize::MAX), (63, 32)]
-        {
+        let largest = overrun_for(LONGEST_PAYLOAD);
+        let made = Geometry::from_stored(largest.next_power_of_two(), largest);
+        assert_eq!(made.map(|made| made.max_payload), Ok(LONGEST_PAYLOAD));
+        for (capacity, overrun) in [
+            (largest.next_power_of_two() * 2, largest + 8),
+            (0, 32),
+            (64, 0),
+            (64, 24),
+            (64, 36),
+            (64, 128),
+            (64, usize::MAX),
+            (63, 32),
+        ] {
             assert_eq!(Geometry::from_stored(capacity, overrun), Err(RingError::Damaged));
         }
     }

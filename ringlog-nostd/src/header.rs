@@ -213,6 +213,12 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_flags_are_four_bits() {
+        let header = EventHeader::new(1, 2, 3).with_flags(0xFA);
+        assert_eq!((header.user_flags(), header.as_user().flags), (0x0A, 0x0A));
+    }
+
+    #[test]
     fn record_len_is_the_next_multiple_of_eight() {
         for len in 0..=MAX_PAYLOAD {
             let stride = record_len(len);

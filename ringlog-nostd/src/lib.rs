@@ -80,6 +80,8 @@ mod header;
 mod lossy;
 #[cfg(not(ringlog_loom))]
 mod memory;
+#[cfg(doctest)]
+mod misuse;
 #[cfg(ringlog_loom)]
 mod model;
 mod once;

@@ -354,6 +354,18 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_knows_where_it_is() {
+        let mut bytes = sealed(EventHeader::new(1, 0, 3), b"abc", 64);
+        bytes.extend(sealed(EventHeader::new(2, 0, 0), b"", 88));
+        let mut records = Records::starting_at(&bytes, Checksums::Ignore, 64, 9);
+        assert_eq!((records.offset(), records.sequence(), records.remaining().len()), (64, 9, 40));
+        assert_eq!(records.next().map(|event| event.unwrap().sequence), Some(9));
+        assert_eq!((records.offset(), records.sequence(), records.remaining().len()), (88, 10, 16));
+        assert_eq!(records.next().map(|event| event.unwrap().sequence), Some(10));
+        assert!(records.next().is_none() && records.remaining().is_empty());
+    }
+
+    #[test]
     fn every_payload_length_round_trips_with_zero_padding() {
         for len in 0..200_u16 {
             let payload: Vec<u8> = (0..len).map(|i| i as u8 | 1).collect();

@@ -251,3 +251,26 @@ pub enum Fresh {
     /// There was one of other sizes.
     OtherSizes,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_takes_what_its_options_ask_for() {
+        for (capacity, max_payload) in [(32, 16), (64, 5), (1024, 1008), (1 << 18, 65_535)] {
+            let options = RingOptions {
+                capacity: Some(capacity),
+                max_payload: Some(max_payload),
+                ..RingOptions::default()
+            };
+            let needed = required_len(capacity, max_payload);
+            assert_eq!(options.required_len(), Ok(needed));
+            assert_eq!(options.geometry(needed).map(|sizes| sizes.capacity), Ok(capacity));
+            assert_eq!(options.geometry(needed - 1), Err(RingError::TooSmall { len: needed - 1, needed }));
+        }
+        let smallest = RingOptions { max_payload: Some(100), ..RingOptions::default() };
+        assert_eq!(smallest.required_len(), Ok(required_len(128, 100)));
+        assert!(RingOptions { max_payload: Some(65_536), ..smallest }.required_len().is_err());
+    }
+}

@@ -6,6 +6,7 @@ use ringlog_nostd::{
 };
 use std::collections::VecDeque;
 use std::ptr::NonNull;
+use std::sync::Mutex;
 
 type Owned = (EventHeader, Vec<u8>);
 
@@ -138,10 +139,14 @@ fn random_histories_are_those_of_a_queue_that_drops_its_front() {
     }
 }
 
+/// Where leaked rings are, so that a leak checker finds them.
+static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 #[test]
 fn everything_written_is_read_or_counted() {
     for events in [0, 1, 5, 6, 7, 100, 5000_u64] {
         let ring = Box::leak(Box::new(StaticRing::<128, 16>::new()));
+        LEAKED.lock().unwrap().push((&raw const *ring).addr());
         let mut recorder = ring.overwrite_oldest();
         for number in 0..events {
             recorder.write_event(&event(number, 3).0, &event(number, 3).1).unwrap();

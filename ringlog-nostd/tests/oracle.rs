@@ -2,32 +2,18 @@
 //!
 //! Small rings go through every start offset and every payload length; longer histories are random.
 
+mod queue;
+
+use queue::{Oracle, header_of, options, payload_of, stride_of};
 use ringlog_nostd::{
     AlignedBytes, Consumer, EventHeader, Producer, Ring, RingOptions, WriteError, encode, required_len,
 };
-use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
 const MEMORY_BYTES: usize = 4096;
 
 /// What no record holds by accident over a whole ring.
 const UNTOUCHED: u8 = 0xEE;
-
-fn stride_of(payload_len: usize) -> usize {
-    (16 + payload_len).div_ceil(8) * 8
-}
-
-fn payload_of(number: u64, len: usize) -> Vec<u8> {
-    (0..len as u64).map(|i| (number.wrapping_mul(37) ^ i.wrapping_mul(11)) as u8).collect()
-}
-
-fn header_of(number: u64, len: usize) -> EventHeader {
-    EventHeader::new(number, number as u8, u16::try_from(len).unwrap()).with_flags((number & 15) as u8)
-}
-
-fn options(capacity: usize, max_payload: usize, start: usize) -> RingOptions {
-    RingOptions { capacity: Some(capacity), max_payload: Some(max_payload), start, ..RingOptions::default() }
-}
 
 /// Every offset of a lap, far from the wrap of positions and across it.
 fn starts(capacity: usize, step: usize) -> impl Iterator<Item = usize> {
@@ -153,30 +139,6 @@ impl Random {
 
     fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
-    }
-}
-
-/// The whole specification of a ring in one thread.
-struct Oracle {
-    events: VecDeque<(EventHeader, Vec<u8>)>,
-    capacity: usize,
-    used: usize,
-}
-
-impl Oracle {
-    fn fits(&self, payload_len: usize) -> bool {
-        stride_of(payload_len) <= self.capacity - self.used
-    }
-
-    fn push(&mut self, header: EventHeader, payload: Vec<u8>) {
-        self.used += stride_of(payload.len());
-        self.events.push_back((header, payload));
-    }
-
-    fn pop(&mut self) -> Option<(EventHeader, Vec<u8>)> {
-        let event = self.events.pop_front()?;
-        self.used -= stride_of(event.1.len());
-        Some(event)
     }
 }
 
@@ -384,7 +346,7 @@ fn history(capacity: usize, max_payload: usize, start: usize, seed: u64, steps: 
     let mut history = History {
         producer,
         consumer,
-        oracle: Oracle { events: VecDeque::new(), capacity, used: 0 },
+        oracle: Oracle::new(capacity),
         lent: false,
         random: Random(seed),
         written: 0,

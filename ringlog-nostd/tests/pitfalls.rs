@@ -760,3 +760,31 @@ fn pitfall_16_reading_copies_nothing_and_every_accepted_event_arrives() {
 
 // 8, lost wake-ups: nothing here sleeps or wakes. The ring is polled; a notifying pair is another crate's.
 // 14, mirrored mappings: the data region is mapped once. An overrun area takes a mirror's place.
+
+/// Ours: completing a claim asked for the payload and its padding as if both were payload, and together they can
+/// be longer than the longest one; builds with debug assertions panicked.
+#[test]
+fn a_claim_of_the_longest_payloads_is_committed() {
+    let mut memory: Box<AlignedBytes<{ 1 << 18 }>> = Box::default();
+    let (mut producer, mut consumer) = Ring::format((*memory).as_mut(), 65_535).unwrap().into_ends();
+    for len in 65_520..=65_535_u16 {
+        let mut claim = producer.claim(len.into()).unwrap();
+        claim.payload_mut().fill(0xEE);
+        assert_eq!(claim.commit(&EventHeader::new(1, 0, len)), Ok(()));
+        assert_eq!(consumer.read_event().map(|(_, payload)| payload.len()), Some(len.into()));
+        consumer.release();
+    }
+}
+
+/// Whoever writes an event again may leave in its header what it was read with.
+#[test]
+fn the_checksum_of_a_callers_header_is_not_stored() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, mut consumer) = Ring::format(memory.as_mut(), 64).unwrap().into_ends();
+    let header = EventHeader { checksum: 7, ..EventHeader::new(1, 0, 1) };
+    producer.write_event(&header, b"a").unwrap();
+    producer.claim(1).unwrap().commit(&header).unwrap();
+    for _ in 0..2 {
+        assert_eq!(consumer.read_event().map(|(header, _)| header.checksum), Some(0));
+    }
+}

@@ -154,6 +154,17 @@ fn a_million_events_through_a_small_static_ring() {
 }
 
 #[test]
+fn one_of_many_threads_gets_the_ends() {
+    static RINGS: [StaticRing<64, 16>; 300] = [const { StaticRing::new() }; 300];
+    let splits = || RINGS.iter().filter(|ring| ring.split().is_ok()).count();
+    let split = thread::scope(|scope| {
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(splits)).collect();
+        splits() + others.into_iter().map(|other| other.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(split, RINGS.len());
+}
+
+#[test]
 fn events_through_a_ring_of_one_record_across_the_wrap() {
     let mut memory = AlignedBytes::<1024>::new();
     let options =

@@ -76,6 +76,8 @@ compile_error!(
 pub mod clock;
 pub mod consumer;
 pub mod event;
+#[cfg(doctest)]
+mod misuse;
 pub mod recorder;
 pub mod ring;
 pub mod storage;

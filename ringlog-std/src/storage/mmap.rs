@@ -1,4 +1,4 @@
-//! Mapped log files: the only unsafe code of this crate.
+//! Mapped log files: all unsafe code of the storage.
 //!
 //! **File contract**, cited below. Nobody but a ringlog writer changes a log file while it is mapped, and
 //! nobody makes it shorter. A writer stores only into the header's mutable words, atomically, and into
