@@ -781,6 +781,7 @@ fn a_claim_of_the_longest_payloads_is_committed() {
 fn the_checksum_of_a_callers_header_is_not_stored() {
     let mut memory = AlignedBytes::<1024>::new();
     let (mut producer, mut consumer) = Ring::format(memory.as_mut(), 64).unwrap().into_ends();
+    assert_eq!(producer.max_payload(), 64);
     let header = EventHeader { checksum: 7, ..EventHeader::new(1, 0, 1) };
     producer.write_event(&header, b"a").unwrap();
     producer.claim(1).unwrap().commit(&header).unwrap();
