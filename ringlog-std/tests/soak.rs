@@ -14,7 +14,7 @@ const PAYLOAD: usize = 240;
 const RECORD_BYTES: u64 = 16 + PAYLOAD as u64;
 const PAGE_BYTES: u64 = 4096;
 /// A run in which the state is steady for long enough.
-const LONG_BYTES: u64 = 4 << 30;
+const LONG_BYTES: u64 = 16_000_000_000;
 
 /// What has to stay as it is.
 #[derive(Clone, Copy, Debug)]

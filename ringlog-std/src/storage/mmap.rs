@@ -249,14 +249,14 @@ impl MapHandle {
         self.mapping.witness.as_ref()
     }
 
-    /// Makes the pages up to `window_bytes` ahead of the writer ready for its stores, once it has come into
-    /// the second half of those that are.
+    /// Makes the pages up to `window_bytes` ahead of the writer ready for its stores, once it has
+    /// used up a quarter of them.
     pub(crate) fn populate_window(&self, window_bytes: usize) {
         let written = usize::try_from(self.write_offset()).unwrap_or(usize::MAX);
         let len = self.mapping.raw.len();
         // ORDERING: Relaxed: see `Mapping::populate_to`.
         let populated = self.mapping.populated_bytes.load(Ordering::Relaxed);
-        if populated < written.saturating_add(window_bytes / 2).min(len) {
+        if populated < written.saturating_add(window_bytes / 4 * 3).min(len) {
             self.mapping.populate_to(written.saturating_add(window_bytes).min(len));
         }
     }

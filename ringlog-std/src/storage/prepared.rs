@@ -18,7 +18,7 @@ use super::segment_file::{SegmentFile, read_up_to};
 const TEMPORARY_START: &str = ".next-";
 
 /// Bytes at the start whose pages are ready for stores before the segment is used.
-const FIRST_WINDOW_BYTES: usize = 4 << 20;
+const FIRST_WINDOW_BYTES: usize = 8 << 20;
 
 /// A segment that only wants a header: its blocks are reserved, its first 64 bytes are zero, and all of that
 /// is on stable storage, under a name that readers ignore.

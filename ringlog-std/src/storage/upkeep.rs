@@ -27,8 +27,8 @@ use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
 
-/// Pages that are kept ready for the writer's stores.
-const WINDOW_BYTES: usize = 8 << 20;
+/// Pages that are kept ready for the writer's stores: some ten milliseconds at the speed of memory.
+const WINDOW_BYTES: usize = 16 << 20;
 
 /// What an [`Upkeep`] goes by.
 #[derive(Clone, Debug)]
