@@ -16,7 +16,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 use super::create::{move_aside, move_to_numbered};
 use super::error::{OpenError, ReadError};
 use super::platform::{Platform, folder_of};
-use super::prepared::{has_no_header, is_temporary};
+use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
@@ -155,7 +155,7 @@ impl<'a> LogRecovery<'a> {
             // Retired: the name was changed, the header not erased yet.
             Ok(segment) if is_retired(&segment.info, first_sequence) => self.delete(&path)?,
             Ok(segment) => return Ok(Some(Link { path, info: segment.info })),
-            Err(error) if never_began(&error, &path)? => self.delete(&path)?,
+            Err(error) if never_began(&error) => self.delete(&path)?,
             Err(OpenError::Header { .. }) => {
                 // Nothing in it was ever promised, but a person may want to look at it.
                 move_to_numbered(self.platform, &path, &self.folder.join("unreadable"))?;
@@ -368,15 +368,11 @@ fn is_retired(info: &SegmentInfo, first_sequence: Option<u64>) -> bool {
 }
 
 /// A temporary file whose header was never stored, or not up to the magic, which comes last.
-fn never_began(error: &OpenError, path: &Path) -> Result<bool, OpenError> {
+fn never_began(error: &OpenError) -> bool {
     match error {
-        OpenError::TooShort { .. } => Ok(true),
-        OpenError::Header { source: FileHeaderError::Magic { found }, .. } => {
-            let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
-            let is_empty = has_no_header(&file).map_err(|error| io_error(path, "read", error))?;
-            Ok(is_empty || *found == [0; FILE_MAGIC.len()])
-        }
-        _ => Ok(false),
+        OpenError::TooShort { .. } => true,
+        OpenError::Header { source: FileHeaderError::Magic { found }, .. } => *found == [0; FILE_MAGIC.len()],
+        _ => false,
     }
 }
 

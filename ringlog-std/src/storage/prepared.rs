@@ -12,7 +12,7 @@ use super::CreateError;
 use super::create::{Draft, Hold, io_error};
 use super::platform::{Platform, folder_of};
 use super::segment::TEMPORARY_END;
-use super::segment_file::{SegmentFile, read_up_to};
+use super::segment_file::SegmentFile;
 
 /// What the name of a segment that is not named yet begins with.
 const TEMPORARY_START: &str = ".next-";
@@ -128,13 +128,6 @@ pub(super) fn is_temporary(path: &Path) -> bool {
     name.is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))
 }
 
-/// Whether the first 64 bytes of a file are zero, as far as it has them.
-pub(super) fn has_no_header(file: &File) -> io::Result<bool> {
-    let mut head = [0; FILE_HEADER_LEN];
-    let read = read_up_to(file, &mut head, 0)?;
-    Ok(head[..read].iter().all(|&byte| byte == 0))
-}
-
 fn unused_name(folder: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // ORDERING: Relaxed. Only that no two get the same number matters.
@@ -146,6 +139,7 @@ fn unused_name(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::storage::platform::Linux;
+    use crate::storage::segment_file::is_unused;
     use crate::storage::{LogReader, LogWriter, MmapReader, OpenError};
     use ringlog_nostd::EventHeader;
 
@@ -170,7 +164,7 @@ mod tests {
         let recycled = Prepared::recycled(&Linux, &path, 8192).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
         assert!(matches!(MmapReader::open(&recycled.temporary), Err(OpenError::Unnamed { .. })));
-        assert!(has_no_header(&recycled.draft.file).unwrap());
+        assert!(is_unused(&recycled.temporary).unwrap());
         assert!(recycled.former_salt.is_some());
     }
 

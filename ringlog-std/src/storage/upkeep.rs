@@ -46,7 +46,7 @@ pub(super) struct Upkeep {
     platform: Arc<dyn Platform>,
     folder: PathBuf,
     rules: Rules,
-    /// Segments that are not finished, oldest first. The last one is being written, unless `is_closed`.
+    /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
     open: Mutex<VecDeque<Open>>,
     /// Held while a segment is prepared or retired.
     preparing: Mutex<()>,
