@@ -1,1 +1,3 @@
-//! Benchmarks of ringlog: see `benches/`.
+//! Benchmarks of ringlog, and of other rings beside it: see `benches/` and `src/bin/`.
+
+pub mod machine;
