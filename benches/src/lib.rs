@@ -1,3 +1,9 @@
 //! Benchmarks of ringlog, and of other rings beside it: see `benches/` and `src/bin/`.
 
+pub mod compare;
+pub mod duel;
 pub mod machine;
+pub mod rivals;
+pub mod rounds;
+pub mod solo;
+pub mod work;

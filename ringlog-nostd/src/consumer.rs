@@ -25,8 +25,16 @@ pub struct Consumer<'r, K = ()> {
 #[derive(Debug)]
 struct ConsumerInner<'r> {
     end: ReadEnd<'r>,
-    /// Bytes of the record at the tail that is lent by `read_event`.
-    lent: usize,
+    /// Behind the record at the tail that is lent by `read_event`; the tail if none is.
+    next: usize,
+}
+
+impl ConsumerInner<'_> {
+    /// Gives everything below `to` back; nothing is lent.
+    fn release(&mut self, to: usize) {
+        self.end.release(to);
+        self.next = to;
+    }
 }
 
 impl Drop for ConsumerInner<'_> {
@@ -37,7 +45,9 @@ impl Drop for ConsumerInner<'_> {
 
 impl<'r> Consumer<'r> {
     pub(crate) fn new(parts: Parts<'r>) -> Self {
-        Self { inner: ConsumerInner { end: ReadEnd::new(parts), lent: 0 }, _keeper: () }
+        let end = ReadEnd::new(parts);
+        let next = end.tail();
+        Self { inner: ConsumerInner { end, next }, _keeper: () }
     }
 
     /// The same consumer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
@@ -66,22 +76,21 @@ impl<K> Consumer<'_, K> {
     #[inline]
     pub fn try_read_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
         self.release();
-        let tail = self.inner.end.tail();
-        let Some((header, payload)) = self.inner.end.event(tail)? else {
+        let next = &mut self.inner.next;
+        let Some((header, payload)) = self.inner.end.first_event()? else {
             return Ok(None);
         };
-        self.inner.lent = header.stride();
+        *next = next.wrapping_add(header.stride());
         Ok(Some((header, payload)))
     }
 
     /// Gives the event that was read last back to the producer.
     #[inline]
     pub fn release(&mut self) {
-        if self.inner.lent > 0 {
-            let tail = self.inner.end.tail();
-            self.inner.end.end_of_lend(tail, self.inner.lent);
-            self.inner.end.release(tail.wrapping_add(self.inner.lent));
-            self.inner.lent = 0;
+        let (tail, next) = (self.inner.end.tail(), self.inner.next);
+        if next != tail {
+            self.inner.end.end_of_lend(tail, next.wrapping_sub(tail));
+            self.inner.end.release(next);
         }
     }
 
@@ -102,14 +111,17 @@ impl<K> Consumer<'_, K> {
         self.release();
         let start = self.inner.end.tail();
         let mut left = self.inner.end.look(start)?;
-        let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };
-        let mut events = 0;
+        let inner = &mut self.inner;
+        let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };
+        let (mut at, mut events) = (start, 0);
         while left > 0 && events < limit {
-            let Some((header, payload)) = done.end.event(done.next)? else { break };
+            let (header, payload) = done.end.event_within(at, left, at)?;
             f(&header, payload);
-            done.end.end_of_lend(done.next, header.stride());
-            done.next = done.next.wrapping_add(header.stride());
-            left -= header.stride();
+            let stride = header.stride();
+            done.end.end_of_lend(at, stride);
+            at = at.wrapping_add(stride);
+            *done.next = at;
+            left -= stride;
             events += 1;
         }
         Ok(events)
@@ -143,7 +155,7 @@ impl<K> Consumer<'_, K> {
         let bytes = bytes.min(known);
         if bytes > 0 {
             self.inner.end.end_of_lend(tail, bytes);
-            self.inner.end.release(tail.wrapping_add(bytes & !7));
+            self.inner.release(tail.wrapping_add(bytes & !7));
         }
     }
 
@@ -176,7 +188,7 @@ impl<K> Consumer<'_, K> {
             events += 1;
         }
         if done > 0 {
-            self.inner.end.release(position);
+            self.inner.release(position);
         }
         Ok(events)
     }
@@ -191,8 +203,7 @@ impl<K> Consumer<'_, K> {
     /// Bytes published and not read yet; more may be there the next moment. 0 in a corrupt ring.
     #[must_use]
     pub fn unread(&mut self) -> usize {
-        let next = self.inner.end.tail().wrapping_add(self.inner.lent);
-        self.inner.end.look(next).unwrap_or(0)
+        self.inner.end.look(self.inner.next).unwrap_or(0)
     }
 
     /// Whether the producer has closed. There may still be events to read: the end has come when this was
@@ -225,7 +236,7 @@ impl<K> Consumer<'_, K> {
     /// The ring's capacity in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.inner.end.parts().geometry().capacity
+        self.inner.end.parts().geometry().capacity()
     }
 
     /// The number that the ring was made with: see [`RingOptions::identity`](crate::RingOptions::identity).
@@ -245,13 +256,14 @@ impl<K> Consumer<'_, K> {
 struct ReleaseOnDrop<'c, 'r> {
     end: &'c mut ReadEnd<'r>,
     start: usize,
-    next: usize,
+    /// Behind the last event that was handed out.
+    next: &'c mut usize,
 }
 
 impl Drop for ReleaseOnDrop<'_, '_> {
     fn drop(&mut self) {
-        if self.next != self.start {
-            self.end.release(self.next);
+        if *self.next != self.start {
+            self.end.release(*self.next);
         }
     }
 }

@@ -175,7 +175,7 @@ impl Control {
         // ORDERING: Relaxed, all but the last. BIRTH: whoever finds the magic finds the rest.
         magic.store(0, Ordering::Relaxed);
         layout.store(layout_word(birth.retained), Ordering::Relaxed);
-        capacity.store(geometry.capacity, Ordering::Relaxed);
+        capacity.store(geometry.capacity(), Ordering::Relaxed);
         overrun.store(geometry.overrun, Ordering::Relaxed);
         identity.store(birth.identity);
         boot.store(birth.boot);
@@ -425,7 +425,7 @@ mod tests {
     #[test]
     fn birth_round_trip() {
         let (geometry, birth) = formatted().read_birth().unwrap();
-        assert_eq!((geometry.capacity, geometry.overrun), (64, 64));
+        assert_eq!((geometry.capacity(), geometry.overrun), (64, 64));
         assert_eq!(birth, Birth { identity: 0x1122_3344_5566_7788, boot: 9, start: 64, retained: true });
     }
 

@@ -24,7 +24,7 @@ use crate::control::Control;
 use crate::error::{RingFault, WriteError};
 use crate::geometry::Geometry;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
-use crate::record::check_stored_header;
+use crate::record::is_stored_header;
 use crate::retention::WriteBack;
 use crate::sync::{Lent, Shadow};
 use core::ptr::NonNull;
@@ -37,8 +37,9 @@ use core::ptr::NonNull;
 #[cfg(not(feature = "small-copy"))]
 #[inline(always)]
 unsafe fn copy(payload: &[u8], to: *mut u8) {
-    // SAFETY: the caller's promise.
-    unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
+    // SAFETY: the caller's promise; the ring's bytes are initialised.
+    let to = unsafe { core::slice::from_raw_parts_mut(to, payload.len()) };
+    crate::copy::copy(to, payload);
 }
 
 /// The same in a dozen bytes of code: volatile, because the compiler would make a call of `memcpy` of a plain
@@ -109,6 +110,28 @@ impl<'r> Parts<'r> {
     fn touch_read(&self, from: usize, len: usize) {
         self.shadow.read(self.geometry.index(from), len);
     }
+
+    /// Zeroes the last 8 bytes of a record, which hold the padding. The payload is copied over the rest.
+    ///
+    /// Only for the write end that has reserved the record's `stride` bytes.
+    #[inline]
+    fn zero_last_word(self, at: usize, stride: usize) {
+        let last = self.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
+        // SAFETY: `reserve` made sure of `stride` free bytes at `at`; both are multiples of 8 and the data
+        // region is 8-aligned.
+        unsafe { last.write(0) };
+    }
+
+    /// Stores the header of a record, as committed. Only for the write end that has reserved it.
+    #[inline]
+    fn store_header(self, at: usize, header: &EventHeader) {
+        let stored = EventHeader { flags: header.flags | flags::COMMITTED, checksum: 0, ..*header };
+        let [first, second] = stored.to_words();
+        let words = [first.to_le(), second.to_le()];
+        let to = self.at(at).cast::<[u64; 2]>();
+        // SAFETY: as in `zero_last_word`, for the first 16 bytes.
+        unsafe { to.write(words) };
+    }
 }
 
 /// The producer's end: writes into the free positions and publishes them.
@@ -132,7 +155,7 @@ impl<'r> WriteEnd<'r> {
         let fault = (!parts.geometry.fits(foreign, own)).then_some(RingFault::Position { own, foreign });
         let head = own & !(RECORD_ALIGN - 1);
         // An empty cache: the first write looks for itself, or meets the fault.
-        let cached_tail = head.wrapping_sub(parts.geometry.capacity);
+        let cached_tail = head.wrapping_sub(parts.geometry.capacity());
         Self { parts, head, cached_tail, fault, write_back }
     }
 
@@ -153,20 +176,19 @@ impl<'r> WriteEnd<'r> {
 
     /// Bytes in use as of now, for a look from the producer's side.
     pub(crate) fn used(&self) -> usize {
-        self.head.wrapping_sub(self.parts.control.foreign_tail()).min(self.parts.geometry.capacity)
+        self.head.wrapping_sub(self.parts.control.foreign_tail()).min(self.parts.geometry.capacity())
     }
 
     /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or beyond it by records written
     /// but not published; `stride` is at most the overrun.
     #[inline]
     pub(crate) fn reserve(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
-        if stride <= self.free_at(at) { Ok(()) } else { self.reserve_after_look(at, stride) }
+        if self.has_room(at, stride) { Ok(()) } else { self.reserve_after_look(at, stride) }
     }
 
     #[inline]
-    fn free_at(&self, at: usize) -> usize {
-        // Never `used + stride`: lengths are compared, not added.
-        self.parts.geometry.capacity.saturating_sub(at.wrapping_sub(self.cached_tail))
+    fn has_room(&self, at: usize, stride: usize) -> bool {
+        self.parts.geometry.has_room(at.wrapping_sub(self.cached_tail), stride)
     }
 
     #[cold]
@@ -183,7 +205,7 @@ impl<'r> WriteEnd<'r> {
             let fault = RingFault::Position { own: self.head, foreign: tail };
             self.fault = Some(fault);
             // Nothing is free any more, so that every later write comes here.
-            self.cached_tail = self.head.wrapping_sub(self.parts.geometry.capacity);
+            self.cached_tail = self.head.wrapping_sub(self.parts.geometry.capacity());
             return Err(fault.into());
         }
         self.cached_tail = tail;
@@ -192,7 +214,7 @@ impl<'r> WriteEnd<'r> {
             let (start, len) = self.parts.control.consumer_line();
             write_back(start, len);
         }
-        if stride <= self.free_at(at) { Ok(()) } else { Err(WriteError::Full) }
+        if self.has_room(at, stride) { Ok(()) } else { Err(WriteError::Full) }
     }
 
     /// Writes a whole record at `at`, if there is room, and returns its length. Publishes nothing.
@@ -208,14 +230,17 @@ impl<'r> WriteEnd<'r> {
         debug_assert!(payload.len() <= self.parts.geometry.overrun - HEADER_LEN);
         let stride = record_len(payload.len());
         self.reserve(at, stride)?;
-        self.parts.touch_write(at, stride);
-        self.zero_last_word(at, stride);
+        // A copy: the stores below cannot change it, so that nothing of it is loaded again after them.
+        let parts = self.parts;
+        parts.touch_write(at, stride);
+        parts.zero_last_word(at, stride);
+        parts.store_header(at, header);
+        // Last, because it may be a call of `memcpy`, which forgets registers.
         // SAFETY: (1) `reserve` made sure that the `stride` bytes from `at` on are free, so nobody else
         // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
         // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
         // `self` is borrowed mutably.
-        unsafe { copy(payload, self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
-        self.store_header(at, header);
+        unsafe { copy(payload, parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
         Ok(stride)
     }
 
@@ -250,7 +275,7 @@ impl<'r> WriteEnd<'r> {
         if let Some(padding) = body.get_mut(len..) {
             padding.fill(0);
         }
-        self.store_header(at, header);
+        self.parts.store_header(at, header);
         Ok(stride)
     }
 
@@ -258,7 +283,7 @@ impl<'r> WriteEnd<'r> {
     #[inline]
     pub(crate) fn publish(&mut self, head: usize) {
         debug_assert!(
-            self.fault.is_some() || head.wrapping_sub(self.cached_tail) <= self.parts.geometry.capacity
+            self.fault.is_some() || head.wrapping_sub(self.cached_tail) <= self.parts.geometry.capacity()
         );
         self.head = head;
         self.parts.control.publish_head(head);
@@ -267,7 +292,7 @@ impl<'r> WriteEnd<'r> {
     /// Zeroes all that is free, so that nothing of an earlier life or behind a cut passes for a record.
     pub(crate) fn wipe_free(&mut self) {
         let published = self.head.wrapping_sub(self.parts.control.foreign_tail());
-        let free = self.parts.geometry.capacity.saturating_sub(published);
+        let free = self.parts.geometry.capacity().saturating_sub(published);
         for skip in (0..free).step_by(RECORD_ALIGN) {
             let at = self.head.wrapping_add(skip);
             self.parts.touch_write(at, RECORD_ALIGN);
@@ -291,25 +316,6 @@ impl<'r> WriteEnd<'r> {
         // SAFETY: as in `payload_mut`, header included.
         Ok(unsafe { core::slice::from_raw_parts_mut(self.parts.at(at).as_ptr(), stride) })
     }
-
-    /// Zeroes the last 8 bytes of a record, which hold the padding. The payload is copied over the rest.
-    #[inline]
-    fn zero_last_word(&mut self, at: usize, stride: usize) {
-        let last = self.parts.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
-        // SAFETY: `reserve` made sure of `stride` free bytes at `at`; both are multiples of 8 and the data
-        // region is 8-aligned.
-        unsafe { last.write(0) };
-    }
-
-    #[inline]
-    fn store_header(&mut self, at: usize, header: &EventHeader) {
-        let stored = EventHeader { flags: header.flags | flags::COMMITTED, checksum: 0, ..*header };
-        let [first, second] = stored.to_words();
-        let words = [first.to_le(), second.to_le()];
-        let to = self.parts.at(at).cast::<[u64; 2]>();
-        // SAFETY: as in `zero_last_word`, for the first 16 bytes.
-        unsafe { to.write(words) };
-    }
 }
 
 /// The consumer's end: reads what is published and releases it.
@@ -320,6 +326,8 @@ pub(crate) struct ReadEnd<'r> {
     tail: usize,
     /// A head that the producer had at some time; `cached_head - tail <= capacity`.
     cached_head: usize,
+    /// The capacity in units of 8 bytes; 0 once there is a fault.
+    most_news: usize,
     fault: Option<RingFault>,
 }
 
@@ -330,7 +338,8 @@ impl<'r> ReadEnd<'r> {
         let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
         let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
         let tail = own & !(RECORD_ALIGN - 1);
-        Self { parts, tail, cached_head: tail, fault }
+        let most_news = if fault.is_none() { parts.geometry.capacity() / RECORD_ALIGN } else { 0 };
+        Self { parts, tail, cached_head: tail, most_news, fault }
     }
 
     #[inline]
@@ -351,82 +360,131 @@ impl<'r> ReadEnd<'r> {
     /// Published bytes from `at` on, as far as known; looks again when there seem to be none.
     #[inline]
     pub(crate) fn available(&mut self, at: usize) -> Result<usize, RingFault> {
-        let known = self.cached_head.wrapping_sub(at);
-        if known == 0 { self.look(at) } else { Ok(known) }
+        match self.cached_head.wrapping_sub(at) {
+            0 => self.look(at),
+            known => Ok(known),
+        }
     }
 
     /// Published bytes from `at` on, after a fresh look at the producer's position.
     #[inline]
     pub(crate) fn look(&mut self, at: usize) -> Result<usize, RingFault> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
         let head = self.parts.control.foreign_head();
-        // Against the released tail, which is what the producer goes by, and never behind what was seen.
-        if !self.parts.geometry.fits(self.tail, head)
-            || head.wrapping_sub(self.tail) < self.cached_head.wrapping_sub(self.tail)
-        {
-            return Err(self.set_fault(RingFault::Position { own: self.tail, foreign: head }));
+        // Against the released tail, which is what the producer goes by, and never behind what was seen: that
+        // would be more news than there can be, as the difference wraps.
+        let news = head.wrapping_sub(self.cached_head);
+        let known = self.cached_head.wrapping_sub(self.tail);
+        if self.can_be_news(news, known) {
+            self.cached_head = head;
+        } else {
+            self.no_news(head, at)?;
         }
-        self.cached_head = head;
-        Ok(head.wrapping_sub(at))
+        Ok(self.cached_head.wrapping_sub(at))
     }
 
+    /// Whether a producer can have published `news` bytes, not none, while `known` were published before.
+    #[inline]
+    fn can_be_news(&self, news: usize, known: usize) -> bool {
+        // In units of 8 bytes: what is not a multiple of 8 becomes a number larger than any capacity.
+        let units = news.rotate_right(RECORD_ALIGN.trailing_zeros());
+        units.wrapping_sub(1) < self.most_news.saturating_sub(known / RECORD_ALIGN)
+    }
+
+    /// There is nothing new; or else the producer's position is impossible, or the ring at fault already.
+    /// Reading is to end at `at`.
+    #[inline]
+    fn no_news(&mut self, head: usize, at: usize) -> Result<(), RingFault> {
+        match self.fault {
+            None if head == self.cached_head => Ok(()),
+            None => Err(self.set_fault(RingFault::Position { own: self.tail, foreign: head }, at)),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// From now on nothing is read: all seems to be read up to `at`, and nothing can be news. What was lent or
+    /// handed out before still goes back.
     #[cold]
-    fn set_fault(&mut self, fault: RingFault) -> RingFault {
+    fn set_fault(&mut self, fault: RingFault, at: usize) -> RingFault {
         self.fault = Some(fault);
-        // Nothing is available any more.
-        self.cached_head = self.tail;
+        self.cached_head = at;
+        self.most_news = 0;
         fault
     }
 
-    /// The header of the record at `at`, where `available` bytes are published, read once and checked.
+    /// The header of the record at `at`, where `available` bytes are published, read once and checked. If it
+    /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
     #[inline]
-    fn header(&mut self, at: usize, available: usize) -> Result<EventHeader, RingFault> {
-        if available < HEADER_LEN {
-            return Err(self.set_fault(RingFault::Record { position: at }));
-        }
+    fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
+        debug_assert!(available > 0);
         self.parts.touch_read(at, HEADER_LEN);
-        // SAFETY: 16 published bytes stand at `at`, inside the data region because the overrun is at least
-        // 32, 8-aligned, and nobody writes them while the tail is below.
+        // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
+        // 8-aligned. They are published, as whole records are, and nobody writes them while the tail is below.
+        // (Where a foreign head stands inside of a header, against the contract of `attach`, what is read
+        // may be anything, and is refused below: no record is shorter than its header.)
         let words = unsafe { self.parts.at(at).cast::<[u64; 2]>().read() };
         let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
         let stride = header.stride();
-        let bounded = stride <= available && stride <= self.parts.geometry.overrun;
-        if !bounded || check_stored_header(&header).is_err() {
-            return Err(self.set_fault(RingFault::Record { position: at }));
+        let bound = self.parts.geometry.overrun;
+        if stride > available || stride > bound || !is_stored_header(&header) {
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
         }
         Ok(header)
+    }
+
+    /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
+    #[inline]
+    pub(crate) fn first_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        let at = self.tail;
+        if self.cached_head == at {
+            let head = self.parts.control.foreign_head();
+            if !self.can_be_news(head.wrapping_sub(at), 0) {
+                return self.no_news(head, at).map(|()| None);
+            }
+            self.cached_head = head;
+        }
+        let available = self.cached_head.wrapping_sub(at);
+        self.event_within(at, available, at).map(Some)
     }
 
     /// The event at `at`, if one is published.
     #[inline]
     pub(crate) fn event(&mut self, at: usize) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
-        let available = self.available(at)?;
-        if available == 0 {
-            return Ok(None);
+        match self.available(at)? {
+            0 => Ok(None),
+            available => self.event_within(at, available, self.tail).map(Some),
         }
-        let header = self.header(at, available)?;
+    }
+
+    /// The event at `at`, from where on `available` bytes, more than 0, are published. If there is none, reading
+    /// is to end at `rest`.
+    #[inline]
+    pub(crate) fn event_within(
+        &mut self,
+        at: usize,
+        available: usize,
+        rest: usize,
+    ) -> Result<(EventHeader, &[u8]), RingFault> {
+        let header = self.header(at, available, rest)?;
         let len = header.payload_len as usize;
         self.parts.touch_read(at, header.stride());
         let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
         // SAFETY: `header` made sure that the whole record is published and inside the data region; it stays
         // until `release`, which needs `&mut self` and so waits for this borrow to end.
         let payload = unsafe { core::slice::from_raw_parts(start, len) };
-        Ok(Some((header, payload)))
+        Ok((header, payload))
     }
 
     /// The whole records from `at` to the end of the lap or of what is published, as one slice.
     pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
         let available = self.available(at)?;
-        let to_lap_end = self.parts.geometry.capacity - self.parts.geometry.index(at);
+        let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let mut len = 0;
         // Ends at the end of the record that straddles, not at the capacity.
         while len < available.min(to_lap_end) {
             let record = at.wrapping_add(len);
-            let header = self.header(record, available - len)?;
+            let header = self.header(record, available - len, self.tail)?;
             if !self.is_padded_with_zeros(record, &header) {
-                return Err(self.set_fault(RingFault::Record { position: record }));
+                return Err(self.set_fault(RingFault::Record { position: record }, self.tail));
             }
             len += header.stride();
         }
@@ -454,13 +512,8 @@ impl<'r> ReadEnd<'r> {
     /// Gives everything below `to` back to the producer.
     #[inline]
     pub(crate) fn release(&mut self, to: usize) {
-        let released = to.wrapping_sub(self.tail);
-        debug_assert!(self.fault.is_some() || released <= self.cached_head.wrapping_sub(self.tail));
+        debug_assert!(to.wrapping_sub(self.tail) <= self.cached_head.wrapping_sub(self.tail));
         self.tail = to;
-        if self.fault.is_some() {
-            // What was lent before the fault goes back; nothing is available behind it.
-            self.cached_head = to;
-        }
         self.parts.control.release_tail(to);
     }
 

@@ -15,8 +15,8 @@ const LONGEST_PAYLOAD: usize =
 /// Capacity, overrun and largest payload of one ring, all in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
-    /// A power of two, `overrun..=MAX_CAPACITY`.
-    pub(crate) capacity: usize,
+    /// One less than the capacity, which is a power of two, `overrun..=MAX_CAPACITY`: what the hot path needs.
+    mask: usize,
     /// Length of the largest record, a multiple of 8, at least 32.
     pub(crate) overrun: usize,
     /// `0..=min(LONGEST_PAYLOAD, overrun - HEADER_LEN)`.
@@ -37,7 +37,7 @@ impl Geometry {
         if !capacity.is_power_of_two() || capacity < overrun || capacity > MAX_CAPACITY {
             return Err(RingError::Capacity { asked: capacity, min: overrun.next_power_of_two() });
         }
-        Ok(Self { capacity, overrun, max_payload })
+        Ok(Self { mask: capacity - 1, overrun, max_payload })
     }
 
     /// Sizes as they stand in the control words of a ring that somebody else has made.
@@ -55,21 +55,35 @@ impl Geometry {
 
     /// Bytes of the data region: one lap and what its last record may reach beyond it.
     pub(crate) const fn data_len(&self) -> usize {
-        self.capacity + self.overrun
+        self.capacity() + self.overrun
+    }
+
+    /// Bytes of one lap: a power of two, `overrun..=MAX_CAPACITY`.
+    #[inline]
+    pub(crate) const fn capacity(&self) -> usize {
+        self.mask + 1
     }
 
     /// Where in the data region a position stands.
     #[inline]
     pub(crate) fn index(&self, position: usize) -> usize {
         debug_assert!(position.is_multiple_of(RECORD_ALIGN));
-        position & (self.capacity - 1)
+        position & self.mask
+    }
+
+    /// Whether a record of `stride` bytes, 16 to [`overrun`](Self::overrun), fits behind `used` bytes that are in use.
+    #[inline]
+    pub(crate) fn has_room(&self, used: usize, stride: usize) -> bool {
+        debug_assert!(stride > 0 && stride <= self.overrun);
+        // `stride <= capacity - used`, without a difference that could wrap where `used` is too large.
+        used <= self.mask - (stride - 1)
     }
 
     /// Whether `head` can be the producer's position while the consumer's is `tail`.
     #[inline]
     pub(crate) const fn fits(&self, tail: usize, head: usize) -> bool {
         let used = head.wrapping_sub(tail);
-        used <= self.capacity && (head | tail) & (RECORD_ALIGN - 1) == 0
+        used <= self.capacity() && (head | tail) & (RECORD_ALIGN - 1) == 0
     }
 }
 
@@ -110,8 +124,8 @@ mod tests {
     fn stored_sizes_round_trip_or_are_refused() {
         for max_payload in 0..200 {
             let made = Geometry::new(1024, Some(max_payload)).unwrap();
-            let found = Geometry::from_stored(made.capacity, made.overrun).unwrap();
-            assert_eq!((found.capacity, found.overrun), (made.capacity, made.overrun));
+            let found = Geometry::from_stored(made.capacity(), made.overrun).unwrap();
+            assert_eq!((found.capacity(), found.overrun), (made.capacity(), made.overrun));
             assert!(found.max_payload >= made.max_payload);
         }
         let largest = overrun_for(LONGEST_PAYLOAD);

@@ -69,6 +69,8 @@ mod clock;
 mod consumer;
 mod consumer_list;
 mod control;
+#[cfg(not(feature = "small-copy"))]
+mod copy;
 mod ends;
 mod error;
 mod event_consumer;

@@ -127,7 +127,7 @@ impl<'r> Ring<'r> {
         // SAFETY: the caller's promise covers the loads of the control words, and no end is made of the parts.
         let _ = unsafe { overlay(start, len, read) }?;
         let (geometry, birth) = found.ok_or(RingError::NotARing)?;
-        let Geometry { capacity, max_payload, .. } = geometry;
+        let (capacity, max_payload) = (geometry.capacity(), geometry.max_payload);
         Ok(RingStamp { identity: birth.identity, boot: birth.boot, capacity, max_payload })
     }
 

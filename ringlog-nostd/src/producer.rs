@@ -126,7 +126,7 @@ impl<'r, K> Producer<'r, K> {
     /// The ring's capacity in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.inner.end.parts().geometry().capacity
+        self.inner.end.parts().geometry().capacity()
     }
 
     /// Bytes in use. It may be less by the time you look, never more unless you write.

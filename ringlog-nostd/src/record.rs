@@ -208,9 +208,23 @@ pub fn decode(
     Ok((header, payload, stride))
 }
 
-/// What every stored header has to obey, in a ring and in a file.
+/// Whether a stored header obeys what every one has to, in a ring and in a file.
 #[inline]
-pub(crate) fn check_stored_header(header: &EventHeader) -> Result<(), RecordErrorKind> {
+pub(crate) const fn is_stored_header(header: &EventHeader) -> bool {
+    // An event; or else it is looked at more closely.
+    header.flags & (flags::COMMITTED | flags::RESERVED | flags::GAP) == flags::COMMITTED
+        || (header.flags & (flags::COMMITTED | flags::RESERVED) == flags::COMMITTED
+            && header.payload_len as usize == GAP_PAYLOAD_LEN)
+}
+
+/// The same, and what is wrong.
+#[inline]
+fn check_stored_header(header: &EventHeader) -> Result<(), RecordErrorKind> {
+    if is_stored_header(header) { Ok(()) } else { what_is_wrong(header) }
+}
+
+#[cold]
+fn what_is_wrong(header: &EventHeader) -> Result<(), RecordErrorKind> {
     if header.flags & (flags::COMMITTED | flags::RESERVED) != flags::COMMITTED {
         return Err(if header.is_committed() {
             RecordErrorKind::ReservedFlag

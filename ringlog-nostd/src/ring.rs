@@ -93,7 +93,7 @@ impl<'r> Ring<'r> {
 
     pub(crate) fn has_sizes_of(&self, wanted: &Geometry) -> bool {
         let own = self.parts.geometry();
-        (own.capacity, own.overrun) == (wanted.capacity, wanted.overrun)
+        (own.capacity(), own.overrun) == (wanted.capacity(), wanted.overrun)
     }
 
     /// Lends the two ends, open. Events that an earlier pair left are still there.
@@ -132,7 +132,7 @@ impl<'r> Ring<'r> {
     /// The capacity in bytes.
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        self.parts.geometry().capacity
+        self.parts.geometry().capacity()
     }
 
     /// The longest payload that it takes, in bytes.
@@ -191,16 +191,16 @@ impl RingOptions {
             Some(capacity) => Geometry::new(capacity, self.max_payload)?,
             None => self.largest(len)?,
         };
-        let needed = required_len(geometry.capacity, geometry.max_payload);
+        let needed = required_len(geometry.capacity(), geometry.max_payload);
         if len < needed { Err(RingError::TooSmall { len, needed }) } else { Ok(geometry) }
     }
 
     fn largest(&self, len: usize) -> Result<Geometry, RingError> {
         let smallest = overrun_for(self.max_payload.unwrap_or(0).min(crate::MAX_PAYLOAD)).next_power_of_two();
         let mut best = Geometry::new(smallest, self.max_payload)?;
-        while best.capacity < MAX_CAPACITY
-            && let Ok(next) = Geometry::new(best.capacity * 2, self.max_payload)
-            && required_len(next.capacity, next.max_payload) <= len
+        while best.capacity() < MAX_CAPACITY
+            && let Ok(next) = Geometry::new(best.capacity() * 2, self.max_payload)
+            && required_len(next.capacity(), next.max_payload) <= len
         {
             best = next;
         }
@@ -266,7 +266,7 @@ mod tests {
             };
             let needed = required_len(capacity, max_payload);
             assert_eq!(options.required_len(), Ok(needed));
-            assert_eq!(options.geometry(needed).map(|sizes| sizes.capacity), Ok(capacity));
+            assert_eq!(options.geometry(needed).map(|sizes| sizes.capacity()), Ok(capacity));
             assert_eq!(options.geometry(needed - 1), Err(RingError::TooSmall { len: needed - 1, needed }));
         }
         let smallest = RingOptions { max_payload: Some(100), ..RingOptions::default() };

@@ -1,0 +1,3 @@
+//! The parts of the program `compare`.
+
+pub mod ring;

@@ -1,0 +1,126 @@
+//! Rings behind one small trait, so that all of them are given the same work.
+//!
+//! Every ring gets at least the same number of bytes for records, on the heap. A record is the 16 bytes of its
+//! header and its payload, whatever the ring: rings of bytes copy both in, rings of slots hold both in a slot of
+//! exactly that size.
+
+pub mod bbqueue;
+pub mod heapless;
+pub mod nexus;
+pub mod ringbuf;
+pub mod ringlog;
+pub mod rtrb;
+
+use crate::work::Source;
+use ringlog_nostd::EventHeader;
+
+/// A ring of one producer and one consumer.
+pub trait Channel {
+    /// Its name in reports.
+    const NAME: &'static str;
+    /// What kind of ring it is.
+    const KIND: Kind;
+
+    /// A ring for at least `bytes` bytes of records with payloads of `payload_len` bytes.
+    fn make(bytes: usize, payload_len: usize) -> Self;
+
+    /// Its ends.
+    fn split(&mut self) -> (impl Write + Send, impl Read + Send);
+}
+
+/// What a ring can hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub enum Kind {
+    /// This project's.
+    Own,
+    /// Records of any length.
+    Variable,
+    /// Slots of one type.
+    Fixed,
+}
+
+/// A ring's writing end.
+pub trait Write {
+    /// Writes and publishes one record, if there is room.
+    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> bool;
+
+    /// Writes up to `limit` records and publishes them together, by the ring's own means for that. How many
+    /// there was room for.
+    ///
+    /// Rings that cannot publish many at once publish one by one.
+    #[inline]
+    fn write_batch(&mut self, source: &mut Source, limit: usize) -> usize {
+        (0..limit).take_while(|_| source.offer(|header, payload| self.write(header, payload))).count()
+    }
+}
+
+/// A ring's reading end.
+pub trait Read {
+    /// Passes the next record to `take` and gives its room back; `false` if there is none.
+    fn read(&mut self, take: impl FnOnce(&EventHeader, &[u8])) -> bool;
+
+    /// Passes up to `limit` records to `take`, and gives their room back together, by the ring's own means.
+    #[inline]
+    fn read_batch(&mut self, limit: usize, mut take: impl FnMut(&EventHeader, &[u8])) -> usize {
+        (0..limit).take_while(|_| self.read(&mut take)).count()
+    }
+}
+
+/// A slot of a ring of slots.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Slot<const PAYLOAD: usize> {
+    header: EventHeader,
+    payload: [u8; PAYLOAD],
+}
+
+impl<const PAYLOAD: usize> Slot<PAYLOAD> {
+    /// The record as a slot.
+    ///
+    /// # Panics
+    /// If the payload has another length.
+    #[inline]
+    #[must_use]
+    pub fn new(header: &EventHeader, payload: &[u8]) -> Self {
+        Self { header: *header, payload: payload.try_into().expect("payloads here have one length") }
+    }
+
+    /// How many slots hold at least `bytes` bytes, as a power of two.
+    #[must_use]
+    pub const fn count(bytes: usize) -> usize {
+        (bytes / size_of::<Self>()).next_power_of_two()
+    }
+}
+
+/// Bytes for records in each ring: far more than any record here, and within a level-2 cache.
+pub const RING_BYTES: usize = 256 * 1024;
+
+/// Calls `$run::<Ring>($args)` for every ring, those of slots with this payload length, and collects the results.
+#[macro_export]
+macro_rules! for_each_ring {
+    ($payload:literal, $slots:literal, $run:ident ( $($argument:expr),* )) => {
+        vec![
+            $run::<$crate::rivals::ringlog::Ringlog>($($argument),*),
+            $run::<$crate::rivals::rtrb::Chunks>($($argument),*),
+            $run::<$crate::rivals::nexus::Nexus>($($argument),*),
+            $run::<$crate::rivals::bbqueue::Framed>($($argument),*),
+            $run::<$crate::rivals::rtrb::Slots<$payload>>($($argument),*),
+            $run::<$crate::rivals::ringbuf::Slots<$payload>>($($argument),*),
+            $run::<$crate::rivals::heapless::Slots<$payload, $slots>>($($argument),*),
+        ]
+    };
+}
+
+/// [`for_each_ring`] for a payload length of [`PAYLOAD_LENS`](crate::work::PAYLOAD_LENS) that is known at run time.
+#[macro_export]
+macro_rules! for_each_ring_of {
+    ($payload_len:expr, $run:ident ( $($argument:expr),* )) => {
+        match $payload_len {
+            16 => $crate::for_each_ring!(16, 8192, $run($($argument),*)),
+            64 => $crate::for_each_ring!(64, 4096, $run($($argument),*)),
+            256 => $crate::for_each_ring!(256, 1024, $run($($argument),*)),
+            1024 => $crate::for_each_ring!(1024, 256, $run($($argument),*)),
+            other => unreachable!("no rings of slots for payloads of {other} bytes"),
+        }
+    };
+}

@@ -1,0 +1,75 @@
+//! Rounds: every contestant once per round, in turn, so that what the machine does to one it does to all.
+
+use serde::Serialize;
+
+/// One figure of every round.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Rounds(Vec<f64>);
+
+impl Rounds {
+    /// Adds the figure of the next round.
+    pub fn add(&mut self, figure: f64) {
+        self.0.push(figure);
+    }
+
+    /// The middle one; NaN if there is none.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The quartiles: half of the rounds lie between.
+    #[must_use]
+    pub fn spread(&self) -> (f64, f64) {
+        (self.quantile(0.25), self.quantile(0.75))
+    }
+
+    /// The figures of `self` divided by those of `other` in the same rounds.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(own, other)| own / other).collect())
+    }
+
+    /// The lowest figure of each round.
+    #[must_use]
+    pub fn lowest<'r>(all: impl IntoIterator<Item = &'r Self>) -> Self {
+        let mut all = all.into_iter();
+        let first = all.next().cloned().unwrap_or_default();
+        all.fold(first, |lowest, next| {
+            Self(lowest.0.iter().zip(&next.0).map(|(left, right)| left.min(*right)).collect())
+        })
+    }
+
+    fn quantile(&self, at: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().saturating_sub(1);
+        // Between two figures of an even number of rounds lies their mean.
+        let place = at * last as f64;
+        let (below, above) = (sorted.get(place.floor() as usize), sorted.get(place.ceil() as usize));
+        match (below, above) {
+            (Some(below), Some(above)) => below + (above - below) * place.fract(),
+            _ => f64::NAN,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_rounds_and_their_quartiles() {
+        let rounds = Rounds(vec![4.0, 1.0, 3.0, 2.0, 5.0]);
+        assert_eq!((rounds.median(), rounds.spread()), (3.0, (2.0, 4.0)));
+        assert_eq!(Rounds(vec![1.0, 2.0]).median(), 1.5);
+        assert!(Rounds::default().median().is_nan());
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_round() {
+        let (own, other) = (Rounds(vec![2.0, 30.0]), Rounds(vec![1.0, 10.0]));
+        assert_eq!(own.over(&other), Rounds(vec![2.0, 3.0]));
+        assert_eq!(Rounds::lowest([&own, &other]), other);
+    }
+}
