@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod duel;
 pub mod machine;
+pub mod prepared_file;
 pub mod rivals;
 pub mod rounds;
 pub mod solo;

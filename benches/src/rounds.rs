@@ -12,6 +12,18 @@ impl Rounds {
         self.0.push(figure);
     }
 
+    /// How many there were.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there was none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The middle one; NaN if there is none.
     #[must_use]
     pub fn median(&self) -> f64 {

@@ -5,10 +5,18 @@ use ringlog_nostd::{EventHeader, HEADER_LEN};
 /// Payload lengths that are measured, in bytes.
 pub const PAYLOAD_LENS: [usize; 4] = [16, 64, 256, 1024];
 
-/// Makes the records: each carries its number as timestamp and in the first word of its payload.
+/// Different payloads that take turns.
+const PAYLOADS: u64 = 16;
+
+/// Makes the records: each carries its number as timestamp, and one of sixteen payloads.
+///
+/// The payloads are ready-made. If one were stored into just before it is copied, the copy's wide loads would wait
+/// until that store, and all stores before it, have left the processor's store buffer: what is measured then is
+/// that wait, the same for every ring.
 #[derive(Clone, Debug)]
 pub struct Source {
-    payload: Vec<u8>,
+    payloads: Vec<u8>,
+    payload_len: usize,
     next_number: u64,
 }
 
@@ -20,7 +28,8 @@ impl Source {
     #[must_use]
     pub fn new(payload_len: usize) -> Self {
         assert!(payload_len > 0 && payload_len.is_multiple_of(8) && u16::try_from(payload_len).is_ok());
-        Self { payload: (0..payload_len).map(|index| (index % 251) as u8).collect(), next_number: 0 }
+        let bytes = payload_len * PAYLOADS as usize;
+        Self { payloads: (0..bytes).map(|index| (index % 251) as u8).collect(), payload_len, next_number: 0 }
     }
 
     /// Offers the next record to `write`, and counts it if that says it was taken.
@@ -34,12 +43,12 @@ impl Source {
 
     /// The next record. It stays the next one until it is [`taken`](Self::taken).
     #[inline]
-    pub fn record(&mut self) -> (EventHeader, &[u8]) {
-        if let Some(word) = self.payload.first_chunk_mut() {
-            *word = self.next_number.to_le_bytes();
-        }
+    #[must_use]
+    pub fn record(&self) -> (EventHeader, &[u8]) {
+        let start = (self.next_number % PAYLOADS) as usize * self.payload_len;
         // `new` made sure of the length.
-        (EventHeader::new(self.next_number, 1, self.payload.len() as u16), &self.payload)
+        let header = EventHeader::new(self.next_number, 1, self.payload_len as u16);
+        (header, &self.payloads[start..start + self.payload_len])
     }
 
     /// The record was written.
@@ -51,9 +60,12 @@ impl Source {
     /// What a tally of the first `events` records has to be.
     #[must_use]
     pub fn expected(&self, events: u64) -> Tally {
-        let rest = self.payload.get(8..).unwrap_or_default();
-        let numbers = (0..events).fold(0_u64, u64::wrapping_add);
-        Tally { events, sum: numbers.wrapping_add(sum_of_words(rest).wrapping_mul(events)), in_order: true }
+        let payloads = (0_u64..).zip(self.payloads.chunks(self.payload_len));
+        let sum = payloads.fold(0_u64, |sum, (number, payload)| {
+            let times = (events + PAYLOADS - 1 - number) / PAYLOADS;
+            sum.wrapping_add(sum_of_words(payload).wrapping_mul(times))
+        });
+        Tally { events, sum, in_order: true }
     }
 }
 

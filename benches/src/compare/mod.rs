@@ -1,3 +1,7 @@
 //! The parts of the program `compare`.
 
+pub mod log;
 pub mod ring;
+mod table;
+
+pub use table::Table;

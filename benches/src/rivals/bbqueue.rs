@@ -58,7 +58,8 @@ impl Write for Writer {
     #[inline]
     fn write_batch(&mut self, source: &mut Source, limit: usize) -> usize {
         let record_len = HEADER_LEN + source.record().1.len();
-        let Ok(mut grant) = self.stream.grant_max_remaining(limit * record_len) else { return 0 };
+        // All or nothing: what is left before the ring's end may be too short for a record.
+        let Ok(mut grant) = self.stream.grant_exact(limit * record_len) else { return 0 };
         let mut events = 0;
         for record in grant.chunks_exact_mut(record_len) {
             let (header, payload) = source.record();

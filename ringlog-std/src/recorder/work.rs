@@ -20,6 +20,9 @@ pub(super) struct Shared {
     pub(super) stop: AtomicBool,
 }
 
+/// As many bytes are worth a drain of their own.
+const GATHERED_BYTES: usize = 16 << 10;
+
 /// What the recorder's thread owns besides the log.
 pub(super) struct Work<K> {
     pub(super) source: Consumer<'static, K>,
@@ -79,6 +82,7 @@ impl<K> Work<K> {
                     dispatcher.idle();
                     waiter.wait();
                 }
+                1..GATHERED_BYTES => waiter.let_gather(),
                 _ => waiter.reset(),
             }
         }

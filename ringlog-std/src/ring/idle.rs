@@ -34,6 +34,9 @@ pub(crate) struct Waiter {
     next_sleep: Duration,
 }
 
+/// Pauses of the processor, of some ten nanoseconds each.
+const GATHERING_SPINS: u32 = 64;
+
 const FIRST_SLEEP: Duration = Duration::from_micros(20);
 
 impl Waiter {
@@ -45,6 +48,17 @@ impl Waiter {
     pub(crate) fn reset(&mut self) {
         self.backoff.reset();
         self.next_sleep = FIRST_SLEEP;
+    }
+
+    /// There was something to do, but little: lets more of it come together.
+    ///
+    /// A consumer that looks again at once takes the cache line with the producer's position away from it for
+    /// every event, and the producer, whose stores wait for that line, pays.
+    pub(crate) fn let_gather(&mut self) {
+        self.reset();
+        for _ in 0..GATHERING_SPINS {
+            std::hint::spin_loop();
+        }
     }
 
     /// There was nothing to do, once more.

@@ -1,5 +1,7 @@
 //! CRC-32C by the processor's own instructions.
-#![forbid(unsafe_code)]
+//!
+//! Unsafe because the instruction for short pieces is not part of every processor of the architecture. A library
+//! does the long ones, by folding; for a record of some ten bytes its call alone costs more than the checksum.
 
 use crc_fast::{CrcAlgorithm, Digest};
 
@@ -17,8 +19,36 @@ use crc_fast::{CrcAlgorithm, Digest};
 /// ```
 #[must_use]
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the state of a 32-bit CRC stands in the low 32 bits")]
 pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if bytes.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
+        // SAFETY: the processor has SSE 4.2.
+        return unsafe { append_short(crc, bytes) };
+    }
+    append_long(crc, bytes)
+}
+
+/// Up to here the instruction is faster than folding. It takes 8 bytes in 3 cycles.
+#[cfg(target_arch = "x86_64")]
+const SHORT_BYTES: usize = 1040;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the instruction leaves its result in the low 32 bits")]
+fn append_short(crc: u32, bytes: &[u8]) -> u32 {
+    use std::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u32, _mm_crc32_u64};
+    let (words, rest) = bytes.as_chunks::<8>();
+    let state =
+        words.iter().fold(u64::from(!crc), |state, word| _mm_crc32_u64(state, u64::from_le_bytes(*word)));
+    let (words, rest) = rest.as_chunks::<4>();
+    let state =
+        words.iter().fold(state as u32, |state, word| _mm_crc32_u32(state, u32::from_le_bytes(*word)));
+    !rest.iter().fold(state, |state, byte| _mm_crc32_u8(state, *byte))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the state of a 32-bit CRC stands in the low 32 bits")]
+fn append_long(crc: u32, bytes: &[u8]) -> u32 {
     // A finished checksum is the complement of the state that it was made from.
     let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(!crc));
     digest.update(bytes);

@@ -72,7 +72,12 @@ impl LogWriter {
         let kept = kept_segments(folder, end.sequence)?;
         let base = Base { sequence: end.sequence, position: end.position };
         let upkeep = Upkeep::new(platform, folder, options.rules(), kept, base.position);
-        let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes)?;
+        let next = Prepared::fresh(
+            &**upkeep.platform(),
+            folder,
+            options.rules().segment_bytes,
+            options.rules().ready_bytes,
+        )?;
         let current = options.begin_segment(folder, next, base, &upkeep);
         let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.

@@ -172,10 +172,12 @@ impl LogWriter {
             }
             let left_bytes = self.left_bytes();
             let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-            let (offset, records) = (current.write_offset(), run.remaining());
-            let appended = append_within(current, run, left_bytes);
-            let taken = records.len() - run.remaining().len();
-            self.note_all(records.get(..taken).unwrap_or_default(), offset);
+            let had_bytes = run.accepted_bytes();
+            let (tally, positions) = (&mut self.tally, &mut self.positions);
+            let appended = append_within(current, run, left_bytes, |header, payload, offset| {
+                note(tally, positions, header, payload, offset);
+            });
+            let taken = run.accepted_bytes() - had_bytes;
             match appended {
                 // The next segment takes the rest.
                 Err(AppendError::Full { .. }) if taken > 0 => {}
@@ -359,17 +361,7 @@ impl LogWriter {
     /// Counts a record that was written at `offset`.
     #[inline]
     fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
-        let event = Event { header: *header, payload, sequence: 0, offset };
-        self.tally.add(&event);
-        self.positions.next(&event);
-    }
-
-    /// Counts records that were written from `offset` on.
-    fn note_all(&mut self, records: &[u8], mut offset: u64) {
-        for (header, payload) in whole_records(records) {
-            self.note(&header, payload, offset);
-            offset += header.stride() as u64;
-        }
+        note(&mut self.tally, &mut self.positions, header, payload, offset);
     }
 
     /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.
@@ -413,11 +405,24 @@ impl EventConsumer for LogWriter {
     }
 }
 
+/// Counts a record that was written at `offset`.
+#[inline]
+fn note(tally: &mut Tally, positions: &mut Positions, header: &EventHeader, payload: &[u8], offset: u64) {
+    let event = Event { header: *header, payload, sequence: 0, offset };
+    tally.add(&event);
+    positions.next(&event);
+}
+
 /// Appends as much of the run as fits into the segment and into `left_bytes`.
-fn append_within(writer: &mut MmapWriter, run: &mut Run<'_>, left_bytes: u64) -> Result<(), AppendError> {
+fn append_within(
+    writer: &mut MmapWriter,
+    run: &mut Run<'_>,
+    left_bytes: u64,
+    note: impl FnMut(&EventHeader, &[u8], u64),
+) -> Result<(), AppendError> {
     let records = run.remaining();
     if records.len() as u64 <= left_bytes {
-        return writer.append_run(run);
+        return writer.append_run_noting(run, note);
     }
     let mut end = 0;
     for (header, _) in whole_records(records) {
@@ -427,7 +432,7 @@ fn append_within(writer: &mut MmapWriter, run: &mut Run<'_>, left_bytes: u64) ->
         end += header.stride();
     }
     let mut part = Run::new(records.get(..end).unwrap_or_default()).map_err(AppendError::Run)?;
-    let appended = writer.append_run(&mut part);
+    let appended = writer.append_run_noting(&mut part, note);
     run.accept_bytes(part.accepted_bytes(), part.accepted_events());
     appended
 }

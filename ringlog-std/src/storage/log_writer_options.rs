@@ -17,11 +17,13 @@ use super::writer_options::MmapWriterOptions;
 use crate::event::ClockKind;
 
 const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+const DEFAULT_READY_BYTES: usize = 16 << 20;
 
 /// How a [`LogWriter`] is to write: see [`LogWriter::options`].
 #[derive(Clone, Debug)]
 pub struct LogWriterOptions {
     pub(super) segment_bytes: u64,
+    ready_bytes: usize,
     roll_after: Option<Duration>,
     pub(super) sync: SyncPolicy,
     pub(super) full_disk: FullDisk,
@@ -35,6 +37,7 @@ pub struct LogWriterOptions {
 impl LogWriterOptions {
     pub(super) const DEFAULT: Self = Self {
         segment_bytes: DEFAULT_SEGMENT_BYTES,
+        ready_bytes: DEFAULT_READY_BYTES,
         roll_after: None,
         sync: SyncPolicy::Interval(Duration::from_secs(1)),
         full_disk: FullDisk::Stop,
@@ -49,6 +52,17 @@ impl LogWriterOptions {
     #[must_use]
     pub const fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// How many bytes ahead of the writer a helper keeps pages ready for its stores, in this segment and at the
+    /// start of the next one. The default is 16 MiB.
+    ///
+    /// More takes longer bursts without a page fault; a whole segment, and no append ever meets one. Pages that
+    /// are ready take memory until the kernel has written them out.
+    #[must_use]
+    pub const fn ready_bytes(mut self, ready_bytes: usize) -> Self {
+        self.ready_bytes = ready_bytes;
         self
     }
 
@@ -139,6 +153,7 @@ impl LogWriterOptions {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             segment_bytes: self.rounded_segment_bytes(),
+            ready_bytes: self.ready_bytes,
             may_recycle: self.checksums,
             retention: self.retention,
             full_disk: self.full_disk,

@@ -52,6 +52,7 @@ mod salvage_copy;
 mod salvage_report;
 mod salvage_source;
 mod scan;
+mod sealing;
 mod segment;
 mod segment_end;
 mod segment_file;

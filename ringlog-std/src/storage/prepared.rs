@@ -17,9 +17,6 @@ use super::segment_file::SegmentFile;
 /// What the name of a segment that is not named yet begins with.
 const TEMPORARY_START: &str = ".next-";
 
-/// Bytes at the start whose pages are ready for stores before the segment is used.
-const FIRST_WINDOW_BYTES: usize = 8 << 20;
-
 /// A segment that only wants a header: its blocks are reserved, its first 64 bytes are zero, and all of that
 /// is on stable storage, under a name that readers ignore.
 pub(super) struct Prepared {
@@ -35,12 +32,13 @@ impl Prepared {
         platform: &dyn Platform,
         folder: &Path,
         capacity_bytes: u64,
+        ready_bytes: usize,
     ) -> Result<Self, CreateError> {
         let temporary = unused_name(folder);
         let draft = Draft::allocate(platform, &temporary, &temporary, capacity_bytes, Hold::Shared)?;
         let ready = Self { draft, temporary, former_salt: None };
         ready.sync(platform).inspect_err(|_| drop(platform.remove(&ready.temporary)))?;
-        Ok(ready.with_first_window())
+        Ok(ready.with_ready_pages(ready_bytes))
     }
 
     /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
@@ -50,6 +48,7 @@ impl Prepared {
         platform: &dyn Platform,
         segment: &Path,
         capacity_bytes: u64,
+        ready_bytes: usize,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| io_error(segment, action, source);
         let opened = OpenOptions::new().read(true).write(true).open(segment);
@@ -70,7 +69,7 @@ impl Prepared {
             // It stood for nothing but what it held, and that is retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
         }
-        made
+        made.map(|made| made.map(|prepared| prepared.with_ready_pages(ready_bytes)))
     }
 
     /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
@@ -97,8 +96,7 @@ impl Prepared {
         platform
             .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
             .map_err(failed("sync the erased header of"))?;
-        let prepared = Self { draft, temporary: temporary.into(), former_salt: Some(former_salt) };
-        Ok(Some(prepared.with_first_window()))
+        Ok(Some(Self { draft, temporary: temporary.into(), former_salt: Some(former_salt) }))
     }
 
     fn sync(&self, platform: &dyn Platform) -> Result<(), CreateError> {
@@ -110,8 +108,8 @@ impl Prepared {
     }
 
     /// A sync of the whole file would take the pages away again, so this comes last.
-    fn with_first_window(mut self) -> Self {
-        self.draft.map.populate_ahead(FIRST_WINDOW_BYTES);
+    fn with_ready_pages(mut self, ready_bytes: usize) -> Self {
+        self.draft.map.populate_ahead(ready_bytes);
         self
     }
 
@@ -155,13 +153,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = segment(folder.path());
         let reader = MmapReader::open(&path).unwrap();
-        assert!(Prepared::recycled(&Linux, &path, 8192).unwrap().is_none());
+        assert!(Prepared::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
         assert!(!path.exists(), "it is retired all the same");
         drop(reader);
         let path = segment(folder.path());
-        assert!(Prepared::recycled(&Linux, &path, 4096).unwrap().is_none(), "another size");
-        let recycled = Prepared::recycled(&Linux, &path, 8192).unwrap().unwrap();
+        assert!(Prepared::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
+        let recycled = Prepared::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
         assert!(matches!(MmapReader::open(&recycled.temporary), Err(OpenError::Unnamed { .. })));
         assert!(is_unused(&recycled.temporary).unwrap());

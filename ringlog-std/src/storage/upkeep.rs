@@ -27,13 +27,12 @@ use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
 
-/// Pages that are kept ready for the writer's stores: some ten milliseconds at the speed of memory.
-const WINDOW_BYTES: usize = 16 << 20;
-
 /// What an [`Upkeep`] goes by.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) segment_bytes: u64,
+    /// How far ahead of the writer pages are made ready.
+    pub(super) ready_bytes: usize,
     /// Without checksums old records could pass for new ones.
     pub(super) may_recycle: bool,
     pub(super) retention: Retention,
@@ -209,7 +208,7 @@ impl Upkeep {
     /// Returns where the writer is.
     pub(super) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.durable.map().populate_window(WINDOW_BYTES);
+        current.durable.map().populate_window(self.rules.ready_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed: see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);

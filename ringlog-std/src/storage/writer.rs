@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ringlog_nostd::{
-    Checksums, EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run,
-    WriteError, check_event, decode, encode, file_flags, flags, place_word, seal,
+    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, Run, WriteError, check_event,
+    encode, file_flags, flags, place_word,
 };
 
 use super::create::Draft;
 use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::sealing::{Place, copy_into, seal_into, sealed};
 use super::writer_options::MmapWriterOptions;
-use super::{AppendError, CreateError, SyncError, crc32c_hardware};
+use super::{AppendError, CreateError, SyncError};
 
 /// Writes events to one memory-mapped log file.
 ///
@@ -122,6 +123,13 @@ impl MmapWriter {
         }
     }
 
+    /// Makes pages ready for the next `bytes` bytes.
+    pub(crate) fn make_ready(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.map.populate_ahead(bytes);
+        }
+    }
+
     /// Makes the file as it was created durable: its length, its blocks, its header.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
         self.durable.sync_new()
@@ -164,19 +172,30 @@ impl MmapWriter {
     /// [`AppendError::Run`] at bytes that are no record:
     /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        self.append_run_noting(run, |_, _, _| ())
+    }
+
+    /// As [`append_run`](Self::append_run), and passes every record that was appended to `note`, with its offset.
+    pub(crate) fn append_run_noting(
+        &mut self,
+        run: &mut Run<'_>,
+        note: impl FnMut(&EventHeader, &[u8], u64),
+    ) -> Result<(), AppendError> {
         self.refuse_if_poisoned()?;
         let bytes = run.remaining();
         let take_bytes = fitting_bytes(bytes, self.map.remaining_bytes());
         self.map.populate_ahead(take_bytes);
-        self.map.unpublished()[..take_bytes].copy_from_slice(&bytes[..take_bytes]);
-        self.map.tell_unpublished(take_bytes);
-        let (done_bytes, done_events, damage) = self.seal_records(take_bytes);
-        self.map.tell_unpublished(take_bytes);
-        if done_events > 0 {
-            self.publish(done_bytes, done_events);
-            run.accept_bytes(done_bytes, done_events);
+        let place = Place { salt: self.salt, offset: self.map.write_offset() };
+        self.tell_half_done(&bytes[..take_bytes]);
+        let (from, to) = (&bytes[..take_bytes], &mut self.map.unpublished()[..take_bytes]);
+        let taken =
+            if self.checksums { seal_into(to, from, place, note) } else { copy_into(to, from, place, note) };
+        self.map.tell_unpublished(taken.bytes);
+        if taken.events > 0 {
+            self.publish(taken.bytes, taken.events);
+            run.accept_bytes(taken.bytes, taken.events);
         }
-        match damage {
+        match taken.damage {
             Some(error) => Err(AppendError::Run(error)),
             None if run.is_done() => Ok(()),
             None => Err(self.full(first_stride(run.remaining()))),
@@ -276,38 +295,27 @@ impl MmapWriter {
             return Err(self.full(stride));
         }
         self.map.populate_ahead(stride);
-        let place = place_word(self.salt, self.map.write_offset());
-        let record = self.map.unpublished();
-        let written = encode(record, header, payload);
-        let sealed = if self.checksums { seal(record, place, crc32c_hardware) } else { written };
+        self.map.fetch_ahead(stride);
+        let stored = if self.checksums {
+            let place = place_word(self.salt, self.map.write_offset());
+            sealed(header.with_flags(header.flags | flags::COMMITTED), payload, place)
+        } else {
+            *header
+        };
+        let sealed = encode(self.map.unpublished(), &stored, payload);
         let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
         self.map.tell_unpublished(stride);
         self.publish(stride, 1);
         Ok(())
     }
 
-    /// Brings the records that were copied behind the end into the file's form. Returns the bytes and
-    /// records that are good, and the first that is not.
-    fn seal_records(&mut self, len_bytes: usize) -> (usize, u64, Option<RecordError>) {
-        let (salt, checksums, start) = (self.salt, self.checksums, self.map.write_offset());
-        let bytes = &mut self.map.unpublished()[..len_bytes];
-        let (mut at, mut events) = (0, 0);
-        while let Some(record) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
-            let stride = match decode(record, at as u64, Checksums::Ignore) {
-                Ok((_, _, stride)) => stride,
-                Err(kind) => {
-                    return (at, events, Some(RecordError { offset: at as u64, sequence: events, kind }));
-                }
-            };
-            if checksums {
-                let _ = seal(record, place_word(salt, start + at as u64), crc32c_hardware);
-            } else {
-                clear_checksum(record);
-            }
-            at += stride;
-            events += 1;
+    /// Has a test's witness see what a page may hold half-way: records that are copied and not yet sealed.
+    #[inline]
+    fn tell_half_done(&mut self, records: &[u8]) {
+        if self.map.is_witnessed() {
+            self.map.unpublished()[..records.len()].copy_from_slice(records);
+            self.map.tell_unpublished(records.len());
         }
-        (at, events, None)
     }
 
     fn publish(&mut self, bytes: usize, events: u64) {
@@ -374,16 +382,6 @@ fn fitting_bytes(bytes: &[u8], room_bytes: usize) -> usize {
 /// Length of the record at the start of `bytes`, 0 if there is none.
 fn first_stride(bytes: &[u8]) -> usize {
     bytes.first_chunk::<HEADER_LEN>().map_or(0, |head| EventHeader::from_bytes(head).stride())
-}
-
-/// Takes the checksum out that a record had in its ring.
-fn clear_checksum(record: &mut [u8]) {
-    if let Some(head) = record.first_chunk_mut::<HEADER_LEN>() {
-        let mut header = EventHeader::from_bytes(head);
-        header.flags &= !flags::CHECKSUMMED;
-        header.checksum = 0;
-        *head = header.to_bytes();
-    }
 }
 
 fn length_mismatch(header: &EventHeader, payload: &[u8]) -> AppendError {

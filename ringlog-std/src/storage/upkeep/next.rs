@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
-use super::{Next, Upkeep};
+use super::{Next, Rules, Upkeep};
 use crate::storage::cursor::needed_from;
 use crate::storage::durable::lock;
 use crate::storage::error::{CreateError, SyncError};
@@ -98,7 +98,8 @@ impl Upkeep {
             return Ok(recycled);
         }
         loop {
-            let made = Prepared::fresh(&*self.platform, &self.folder, self.rules.segment_bytes);
+            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
+            let made = Prepared::fresh(&*self.platform, &self.folder, segment_bytes, ready_bytes);
             let is_full = matches!(&made, Err(CreateError::DiskFull { .. }));
             if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
                 return made;
@@ -183,7 +184,8 @@ impl Upkeep {
     /// Deletes a segment, or recycles it if it can be.
     fn retire_one(&self, segment: &Kept, recycle: bool) -> io::Result<Retired> {
         if recycle && self.rules.may_recycle {
-            match Prepared::recycled(&*self.platform, &segment.path, self.rules.segment_bytes) {
+            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
+            match Prepared::recycled(&*self.platform, &segment.path, segment_bytes, ready_bytes) {
                 Ok(None) => {}
                 Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
                 // It is deleted then: on a full disk that is what makes room.

@@ -1,0 +1,314 @@
+//! From an event to a log file: one thread, and two with a ring between them, beside the cheapest code that
+//! moves the same bytes into the same kind of file.
+
+use super::Table;
+use crate::machine::Pinning;
+use crate::prepared_file::PreparedFile;
+use crate::rounds::Rounds;
+use crate::work::{Source, Tally};
+use ringlog::recorder::Recorder;
+use ringlog::ring::Idle;
+use ringlog::storage::{
+    LogReader, LogWriter, LogWriterOptions, MmapReader, MmapWriter, Retention, SyncPolicy,
+};
+use ringlog_nostd::{HEADER_LEN, WriteError, encode};
+use std::hint::spin_loop;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What to measure.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// Bytes of each payload
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256])]
+    payload: Vec<usize>,
+    /// Measurements of each, in turn
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// MiB of records in each measurement
+    #[arg(long, default_value_t = 96)]
+    mebibytes: usize,
+    /// Whether the two threads stay on one processor each
+    #[arg(long, value_enum, default_value = "pinned")]
+    pinning: Pinning,
+    /// Only what contains this in its name
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Folder for the files; a temporary one by default
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+/// Size of the blocks that the plain hand-over passes.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Blocks on their way.
+const BLOCKS: usize = 8;
+/// Ring between producer and recorder: the same room as the blocks have.
+const RING_BYTES: usize = BLOCKS * BLOCK_BYTES;
+
+/// One setting.
+struct Work<'w> {
+    folder: &'w Path,
+    payload_len: usize,
+    events: usize,
+    pinning: Pinning,
+}
+
+impl Work<'_> {
+    fn record_len(&self) -> usize {
+        (HEADER_LEN + self.payload_len).next_multiple_of(8)
+    }
+
+    fn record_bytes(&self) -> usize {
+        self.record_len() * self.events
+    }
+
+    /// Room for the records and a header.
+    fn file_bytes(&self) -> usize {
+        (self.record_bytes() + 4096).next_multiple_of(4096)
+    }
+
+    fn per_event(&self, elapsed: Duration) -> f64 {
+        elapsed.as_nanos() as f64 / self.events as f64
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Encodes the next records of the source into a block; how many bytes.
+    fn fill(&self, block: &mut [u8], source: &mut Source, left: usize) -> usize {
+        let mut at = 0;
+        for _ in 0..left.min(block.len() / self.record_len()) {
+            let (header, payload) = source.record();
+            at += encode(&mut block[at..], &header, payload).expect("a block holds whole records");
+            source.taken();
+        }
+        at
+    }
+
+    /// One thread copies a ready-made record into the file, again and again.
+    fn bare_copy(&self) -> f64 {
+        let path = self.path("bare");
+        let mut file = PreparedFile::create(&path, self.file_bytes());
+        let mut source = Source::new(self.payload_len);
+        let mut record = vec![0; self.record_len()];
+        let begin = Instant::now();
+        for _ in 0..self.events {
+            let (header, payload) = source.record();
+            let _ = encode(&mut record, &header, payload);
+            file.append(&record);
+            source.taken();
+        }
+        let elapsed = begin.elapsed();
+        drop(file);
+        remove(&path);
+        self.per_event(elapsed)
+    }
+
+    /// One thread copies ready-made blocks of records into the file.
+    fn block_copy(&self) -> f64 {
+        let path = self.path("bare");
+        let mut file = PreparedFile::create(&path, self.file_bytes());
+        let mut block = vec![0; BLOCK_BYTES];
+        let block_bytes = self.fill(&mut block, &mut Source::new(self.payload_len), usize::MAX);
+        let begin = Instant::now();
+        let mut left = self.record_bytes();
+        while left > 0 {
+            let now = left.min(block_bytes);
+            file.append(&block[..now]);
+            left -= now;
+        }
+        let elapsed = begin.elapsed();
+        drop(file);
+        remove(&path);
+        self.per_event(elapsed)
+    }
+
+    /// One thread fills blocks with the records, the other copies them into the file. No format, no counts.
+    fn hand_over(&self) -> f64 {
+        let path = self.path("plain");
+        let mut file = PreparedFile::create(&path, self.file_bytes());
+        let (mut full, mut to_copy) = rtrb::RingBuffer::<(Vec<u8>, usize)>::new(BLOCKS);
+        let (mut empty, mut to_fill) = rtrb::RingBuffer::<Vec<u8>>::new(BLOCKS);
+        for _ in 0..BLOCKS {
+            empty.push(vec![1; BLOCK_BYTES]).expect("room for all blocks");
+        }
+        let elapsed = std::thread::scope(|scope| {
+            let filling = scope.spawn(move || {
+                self.pinning.put(0);
+                let mut source = Source::new(self.payload_len);
+                let begin = Instant::now();
+                let mut left = self.record_bytes();
+                while left > 0 {
+                    let Ok(mut block) = to_fill.pop() else {
+                        spin_loop();
+                        continue;
+                    };
+                    let bytes = self.fill(&mut block, &mut source, left / self.record_len());
+                    full.push((block, bytes)).expect("room for all blocks");
+                    left -= bytes;
+                }
+                begin
+            });
+            self.pinning.put(1);
+            let mut left = self.record_bytes();
+            while left > 0 {
+                let Ok((block, bytes)) = to_copy.pop() else {
+                    spin_loop();
+                    continue;
+                };
+                file.append(&block[..bytes]);
+                left -= bytes;
+                empty.push(block).expect("room for all blocks");
+            }
+            let end = Instant::now();
+            end - filling.join().expect("the other thread does not panic")
+        });
+        drop(file);
+        remove(&path);
+        self.per_event(elapsed)
+    }
+
+    /// One thread writes events into a file whose pages are ready.
+    fn direct(&self, checksums: bool) -> f64 {
+        let path = self.path("direct.evtl");
+        let options = MmapWriter::options().checksums(checksums).ready_bytes(self.file_bytes());
+        let mut writer = options.create_new(&path, self.file_bytes() as u64).expect("a new log file");
+        let mut source = Source::new(self.payload_len);
+        let begin = Instant::now();
+        for _ in 0..self.events {
+            let written = source.offer(|header, payload| writer.write_event(header, payload).is_ok());
+            assert!(written);
+        }
+        let elapsed = begin.elapsed();
+        drop(writer);
+        let mut tally = Tally::new();
+        let read = MmapReader::open(&path).expect("a log file");
+        read.replay(|event| tally.take(&event.header, event.payload)).expect("a whole log");
+        assert_eq!(tally, Source::new(self.payload_len).expected(self.events as u64));
+        remove(&path);
+        self.per_event(elapsed)
+    }
+
+    /// Ring, recorder and log, into pages that are ready. Counted is what a reader finds in the log.
+    fn pipeline(&self, checksums: bool) -> f64 {
+        let log = Log::new(self, self.path("pipeline"));
+        log.run(
+            LogWriter::options()
+                .checksums(checksums)
+                .segment_bytes(self.file_bytes() as u64)
+                .ready_bytes(self.file_bytes())
+                .sync(SyncPolicy::Never),
+        )
+    }
+
+    /// The same over many small segments, all of them fresh files, or recycled ones.
+    fn segments(&self, recycled: bool) -> f64 {
+        let segment_bytes = 8 << 20;
+        let options = LogWriter::options().segment_bytes(segment_bytes).sync(SyncPolicy::Never);
+        let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
+        let log = Log::new(self, self.path(if recycled { "recycled" } else { "fresh" }));
+        log.run(options.retention(keep))
+    }
+}
+
+/// A recorder and a producer on two threads, until all events are in the log.
+struct Log<'w> {
+    work: &'w Work<'w>,
+    folder: PathBuf,
+}
+
+impl<'w> Log<'w> {
+    fn new(work: &'w Work<'w>, folder: PathBuf) -> Self {
+        Self { work, folder }
+    }
+
+    /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
+    fn run(&self, options: LogWriterOptions) -> f64 {
+        let Work { payload_len, events, pinning, .. } = *self.work;
+        // The recorder's thread inherits the processor that it is started on.
+        pinning.put(1);
+        let keeps_all = self.folder.ends_with("pipeline") || self.folder.ends_with("fresh");
+        let started =
+            Recorder::builder().ring_bytes(RING_BYTES).idle(Idle::Spin).log(options).start(&self.folder);
+        let (mut producer, recorder) = started.expect("a recorder");
+        pinning.put(0);
+        let mut source = Source::new(payload_len);
+        let begin = Instant::now();
+        for _ in 0..events {
+            while !source.offer(|header, payload| match producer.write_event(header, payload) {
+                Ok(()) => true,
+                Err(WriteError::Full) => false,
+                Err(other) => panic!("{other}"),
+            }) {
+                spin_loop();
+            }
+        }
+        while recorder.recorded_bytes() < self.work.record_bytes() as u64 {
+            spin_loop();
+        }
+        let elapsed = begin.elapsed();
+        let summary = recorder.shutdown(producer).expect("a log");
+        assert_eq!((summary.events, summary.lost), (events as u64, 0));
+        if keeps_all {
+            let mut tally = Tally::new();
+            let reader = LogReader::open(&self.folder).expect("a log");
+            reader.replay(|event| tally.take(&event.header, event.payload)).expect("a whole log");
+            assert_eq!(tally, Source::new(payload_len).expected(events as u64));
+        }
+        std::fs::remove_dir_all(&self.folder).expect("the log is deleted");
+        self.work.per_event(elapsed)
+    }
+}
+
+fn remove(path: &Path) {
+    std::fs::remove_file(path).expect("the file is deleted");
+}
+
+/// Measures.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Vec<Table> {
+    let temporary = tempfile::tempdir().expect("a folder for files");
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    arguments.payload.iter().map(|&payload_len| table(arguments, folder, payload_len)).collect()
+}
+
+fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
+    let record_len = (HEADER_LEN + payload_len).next_multiple_of(8);
+    let events = (arguments.mebibytes << 20) / record_len;
+    let work = Work { folder, payload_len, events, pinning: arguments.pinning };
+    let measured: [(&str, &dyn Fn() -> f64); 9] = [
+        ("copy of blocks, one thread", &|| work.block_copy()),
+        ("bare copy of records, one thread", &|| work.bare_copy()),
+        ("plain hand-over, two threads", &|| work.hand_over()),
+        ("MmapWriter, no checksums", &|| work.direct(false)),
+        ("MmapWriter, checksums", &|| work.direct(true)),
+        ("ring + log, no checksums", &|| work.pipeline(false)),
+        ("ring + log, checksums", &|| work.pipeline(true)),
+        ("ring + log, fresh segments", &|| work.segments(false)),
+        ("ring + log, recycled segments", &|| work.segments(true)),
+    ];
+    let mut rounds = vec![Rounds::default(); measured.len()];
+    for _ in 0..arguments.rounds {
+        for (rounds, (name, measure)) in rounds.iter_mut().zip(&measured) {
+            if name.contains(&arguments.only) {
+                rounds.add(measure());
+            }
+        }
+    }
+    let mut table = Table::new(&format!("Into a log, payloads of {payload_len} bytes"));
+    for (rounds, (name, _)) in rounds.iter().zip(&measured) {
+        table.row(name, rounds, record_len);
+    }
+    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, fresh, recycled] = &rounds[..] else {
+        unreachable!("as many as were measured")
+    };
+    table.goal("MmapWriter, no checksums, of a bare copy", &bare.over(direct), 0.70);
+    table.goal("MmapWriter, checksums, of a bare copy", &bare.over(direct_sums), 0.35);
+    table.goal("ring + log, no checksums, of the plain hand-over", &plain.over(pipe), 1.2);
+    table.goal("ring + log, no checksums, of a bare copy", &bare.over(pipe), 0.55);
+    table.goal("ring + log, checksums, of the same without", &pipe.over(pipe_sums), 0.75);
+    table.goal("recycled segments, of fresh ones", &fresh.over(recycled), 2.5);
+    table
+}

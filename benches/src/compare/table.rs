@@ -1,0 +1,111 @@
+//! What was measured, for people and for programs.
+
+use crate::rounds::Rounds;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Figures that were measured together, round by round.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    title: String,
+    rows: Vec<Row>,
+    goals: Vec<Goal>,
+}
+
+/// One contestant.
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    name: String,
+    nanoseconds_per_event: f64,
+    first_quartile: f64,
+    third_quartile: f64,
+    events_per_second: f64,
+    bytes_per_second: f64,
+    rounds: usize,
+}
+
+/// A ratio and what it is to be, both as "so many times as fast".
+#[derive(Clone, Debug, Serialize)]
+struct Goal {
+    name: String,
+    ratio: f64,
+    first_quartile: f64,
+    third_quartile: f64,
+    wanted: f64,
+}
+
+impl Goal {
+    const fn verdict(&self) -> &'static str {
+        if self.ratio >= self.wanted { "met" } else { "not met" }
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(title: &str) -> Self {
+        Self { title: title.to_owned(), rows: Vec::new(), goals: Vec::new() }
+    }
+
+    /// Adds a contestant, from its nanoseconds per event and the bytes of a record.
+    pub fn row(&mut self, name: &str, nanoseconds: &Rounds, record_bytes: usize) {
+        let (first_quartile, third_quartile) = nanoseconds.spread();
+        let median = nanoseconds.median();
+        self.rows.push(Row {
+            name: name.to_owned(),
+            nanoseconds_per_event: median,
+            first_quartile,
+            third_quartile,
+            events_per_second: 1e9 / median,
+            bytes_per_second: record_bytes as f64 * 1e9 / median,
+            rounds: nanoseconds.len(),
+        });
+    }
+
+    /// Adds a goal: the ratio of each round, and what its median is to be at least.
+    pub fn goal(&mut self, name: &str, ratios: &Rounds, wanted: f64) {
+        let (first_quartile, third_quartile) = ratios.spread();
+        self.goals.push(Goal {
+            name: name.to_owned(),
+            ratio: ratios.median(),
+            first_quartile,
+            third_quartile,
+            wanted,
+        });
+    }
+
+    /// As Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = format!("### {}\n\n", self.title);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "| | ns per event | quartiles | M events/s | GB/s |\n|---|---|---|---|---|");
+        for row in &self.rows {
+            let _ = writeln!(
+                text,
+                "| {} | {:.1} | {:.1} to {:.1} | {:.1} | {:.2} |",
+                row.name,
+                row.nanoseconds_per_event,
+                row.first_quartile,
+                row.third_quartile,
+                row.events_per_second / 1e6,
+                row.bytes_per_second / 1e9
+            );
+        }
+        if !self.goals.is_empty() {
+            let _ = writeln!(
+                text,
+                "\n| so many times as fast | ratio | quartiles | goal | |\n|---|---|---|---|---|"
+            );
+        }
+        for goal in &self.goals {
+            let Goal { name, ratio, first_quartile, third_quartile, wanted } = goal;
+            let _ = writeln!(
+                text,
+                "| {name} | {ratio:.2} | {first_quartile:.2} to {third_quartile:.2} | {wanted} | {} |",
+                goal.verdict()
+            );
+        }
+        text
+    }
+}
