@@ -3,6 +3,7 @@
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 /// Whether the measured threads stay where they are.
@@ -39,10 +40,11 @@ impl Pinning {
     }
 }
 
-/// How many processors this process may use.
+/// How many processors this process may use; to be asked for the first time before any thread is pinned.
 #[must_use]
 pub fn processors() -> usize {
-    available_parallelism().map_or(1, usize::from)
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, usize::from))
 }
 
 /// What a figure must name: processor, count of processors, memory, kernel, compiler.

@@ -1,30 +1,100 @@
-//! Compares ringlog with other rings, and with the cheapest code that moves the same bytes.
+//! Compares ringlog with other rings, and with the cheapest code that moves or reads the same bytes.
+//!
+//! Everything that is compared is measured in turn, round by round, in one process. The figures are medians, the
+//! ratios are medians of the rounds' ratios, and beside each stand the quartiles of the rounds.
 
 use clap::{Parser, Subcommand};
+use ringlog_benches::compare::{Table, log, read, ring};
+use ringlog_benches::machine::Machine;
+use serde::Serialize;
+use std::path::PathBuf;
 
 #[derive(Parser)]
+#[command(about = "Compares ringlog with other rings and with bare copies", version)]
 struct Arguments {
     #[command(subcommand)]
-    part: Part,
+    part: Option<Part>,
+    /// Write the tables to this file, as Markdown, too
+    #[arg(long, global = true)]
+    markdown: Option<PathBuf>,
+    /// Write all figures to this file, as JSON
+    #[arg(long, global = true)]
+    json: Option<PathBuf>,
+    /// Write the chart of throughput by payload size to this file, as SVG
+    #[arg(long, global = true)]
+    svg: Option<PathBuf>,
 }
 
-#[derive(Subcommand)]
+#[derive(Subcommand, Clone)]
 enum Part {
-    /// The ring between two threads, beside other rings.
-    Ring(ringlog_benches::compare::ring::Arguments),
-    /// From an event to a log file, beside bare copies.
-    Log(ringlog_benches::compare::log::Arguments),
+    /// Everything, with the defaults
+    All,
+    /// The ring between two threads, beside other rings
+    Ring(ring::Arguments),
+    /// From an event to a log file, beside bare copies
+    Log(log::Arguments),
+    /// Reading logs, beside reading memory
+    Read(read::Arguments),
 }
 
-fn main() {
-    match Arguments::parse().part {
-        Part::Log(arguments) => {
-            for table in ringlog_benches::compare::log::run(&arguments) {
-                println!("{}", table.markdown());
-            }
+#[derive(Serialize)]
+struct Report {
+    command: String,
+    machine: Machine,
+    tables: Vec<Table>,
+}
+
+/// The default arguments of a part.
+#[derive(Parser)]
+struct Defaults<A: clap::Args> {
+    #[command(flatten)]
+    arguments: A,
+}
+
+fn defaults<A: clap::Args>() -> A {
+    Defaults::<A>::parse_from([""]).arguments
+}
+
+fn measure(part: &Part) -> Vec<Table> {
+    match part {
+        Part::All => {
+            let mut tables = ring::run(&defaults());
+            tables.extend(log::run(&defaults()));
+            tables.extend(read::run(&defaults()));
+            tables
         }
-        Part::Ring(arguments) => {
-            ringlog_benches::compare::ring::run(&arguments);
-        }
+        Part::Ring(arguments) => ring::run(arguments),
+        Part::Log(arguments) => log::run(arguments),
+        Part::Read(arguments) => read::run(arguments),
     }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let command = format!("cargo run --release -p ringlog-benches --bin compare -- {}", given.join(" "));
+    // Before anything is pinned: it counts the processors.
+    let machine = Machine::ask();
+    let tables = measure(arguments.part.as_ref().unwrap_or(&Part::All));
+    let report = Report { command: command.trim_end_matches(" -- ").to_owned(), machine, tables };
+    let mut text = format!("`{}`\n\n{}\n", report.command, report.machine);
+    for table in &report.tables {
+        text += "\n";
+        text += &table.markdown();
+    }
+    print!("{text}");
+    if let Some(path) = arguments.markdown {
+        std::fs::write(path, &text)?;
+    }
+    if let Some(path) = arguments.json {
+        std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
+    }
+    if let Some(path) = arguments.svg {
+        std::fs::write(path, chart(&report))?;
+    }
+    Ok(())
+}
+
+fn chart(_: &Report) -> String {
+    String::new()
 }

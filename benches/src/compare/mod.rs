@@ -1,6 +1,7 @@
 //! The parts of the program `compare`.
 
 pub mod log;
+pub mod read;
 pub mod ring;
 mod table;
 

@@ -1,11 +1,13 @@
 //! The ring between two threads, beside other rings.
 
+use super::Table;
 use crate::duel::{Duel, Policy, Way};
 use crate::for_each_ring_of;
 use crate::machine::Pinning;
 use crate::rivals::{Channel, Kind};
 use crate::rounds::Rounds;
 use crate::work::PAYLOAD_LENS;
+use ringlog_nostd::HEADER_LEN;
 use std::time::Duration;
 
 /// What to measure.
@@ -21,77 +23,107 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_values = ["at-once", "wait256"])]
     policy: Vec<Policy>,
     /// Measurements of every ring, in turn
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 21)]
     rounds: usize,
-    /// Milliseconds of each measurement
-    #[arg(long, default_value_t = 10)]
+    /// Milliseconds of each measurement, about
+    #[arg(long, default_value_t = 8)]
     millis: u64,
     /// Whether the two threads stay on one processor each
     #[arg(long, value_enum, default_value = "pinned")]
     pinning: Pinning,
-    /// Only the rings whose names contain this
+    /// Only this project's ring and those whose names contain this
     #[arg(long, default_value = "")]
     only: String,
 }
 
 /// One ring's figures in one setting.
 #[derive(Clone, Debug)]
-pub struct Contestant {
+struct Contestant {
     name: &'static str,
     kind: Kind,
+    way: Way,
     nanoseconds: Rounds,
+}
+
+/// Every setting as a table, and the medians by payload length as lines of a chart for each way and policy.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for &policy in &arguments.policy {
+        for &payload_len in &arguments.payload {
+            tables.push(table(arguments, policy, payload_len));
+        }
+    }
+    tables
+}
+
+fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> Table {
+    let length = Duration::from_millis(arguments.millis);
+    let duels: Vec<Duel> = arguments
+        .way
+        .iter()
+        .map(|&way| Duel { payload_len, way, policy, pinning: arguments.pinning, length })
+        .collect();
+    let all = contest(&duels, arguments.rounds, &arguments.only);
+    let (pinning, policy_name) = (arguments.pinning.name(), policy.name());
+    let mut table = Table::new(&format!(
+        "Payloads of {payload_len} bytes, the consumer looks {policy_name}, threads {pinning}"
+    ));
+    for contestant in &all {
+        let name = format!("{}, {}", contestant.name, contestant.way.name());
+        table.row(&name, &contestant.nanoseconds, HEADER_LEN + payload_len);
+    }
+    goals(&mut table, &all, policy);
+    table
+}
+
+/// All rings in turn, one way after the other, `rounds` times.
+fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
+    let mut all: Vec<Contestant> = Vec::new();
+    for _ in 0..rounds {
+        for duel in duels {
+            let figures = for_each_ring_of!(duel.payload_len, once(duel, only));
+            for (name, kind, figure) in figures.into_iter().flatten() {
+                let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
+                match known {
+                    Some(known) => known.nanoseconds.add(figure),
+                    None => {
+                        let mut nanoseconds = Rounds::default();
+                        nanoseconds.add(figure);
+                        all.push(Contestant { name, kind, way: duel.way, nanoseconds });
+                    }
+                }
+            }
+        }
+    }
+    all
 }
 
 fn once<C: Channel>(duel: &Duel, only: &str) -> Option<(&'static str, Kind, f64)> {
     (C::KIND == Kind::Own || C::NAME.contains(only)).then(|| (C::NAME, C::KIND, duel.run::<C>()))
 }
 
-/// Measures.
-pub fn run(arguments: &Arguments) {
-    for &payload_len in &arguments.payload {
-        for &way in &arguments.way {
-            for &policy in &arguments.policy {
-                let duel = Duel {
-                    payload_len,
-                    way,
-                    policy,
-                    pinning: arguments.pinning,
-                    length: Duration::from_millis(arguments.millis),
-                };
-                let all = contest(&duel, arguments.rounds, &arguments.only);
-                println!("{payload_len} {} {}", way.name(), policy.name());
-                let own = all[0].nanoseconds.clone();
-                for ring in &all {
-                    let (low, high) = ring.nanoseconds.spread();
-                    println!(
-                        "   {:24} {:7.2} [{low:.1} {high:.1}] x{:.2} {:?}",
-                        ring.name,
-                        ring.nanoseconds.median(),
-                        ring.nanoseconds.over(&own).median(),
-                        ring.kind
-                    );
-                }
-            }
+/// What the ratios are to be. A rival's figure is that of the fastest one in the same round.
+fn goals(table: &mut Table, all: &[Contestant], policy: Policy) {
+    let fastest = |way: Way, kinds: &[Kind]| {
+        let chosen = all.iter().filter(|ring| ring.way == way && kinds.contains(&ring.kind));
+        Rounds::lowest(chosen.map(|ring| &ring.nanoseconds))
+    };
+    let mut goal = |name: &str, rivals: Rounds, way: Way, wanted: f64| {
+        let own = fastest(way, &[Kind::Own]);
+        if !own.is_empty() && !rivals.is_empty() {
+            table.goal(name, &rivals.over(&own), wanted);
         }
-    }
-}
-
-/// All rings in turn, `rounds` times.
-fn contest(duel: &Duel, rounds: usize, only: &str) -> Vec<Contestant> {
-    let mut all: Vec<Contestant> = Vec::new();
-    for _ in 0..rounds {
-        for (name, kind, figure) in
-            for_each_ring_of!(duel.payload_len, once(duel, only)).into_iter().flatten()
-        {
-            match all.iter_mut().find(|known| known.name == name) {
-                Some(known) => known.nanoseconds.add(figure),
-                None => {
-                    let mut nanoseconds = Rounds::default();
-                    nanoseconds.add(figure);
-                    all.push(Contestant { name, kind, nanoseconds });
-                }
-            }
-        }
-    }
-    all
+    };
+    let rivals = &[Kind::Variable, Kind::Fixed];
+    goal(
+        "one by one, of the best of variable length",
+        fastest(Way::Single, &[Kind::Variable]),
+        Way::Single,
+        1.5,
+    );
+    goal("one by one, of the best of slots", fastest(Way::Single, &[Kind::Fixed]), Way::Single, 1.0);
+    let wanted = if policy == Policy::AtOnce { 1.8 } else { 1.2 };
+    goal("batches, of the best rival one by one", fastest(Way::Single, rivals), Way::Batch, wanted);
+    goal("batches, of the rivals' batches", fastest(Way::Batch, rivals), Way::Batch, 1.2);
 }
