@@ -1,3 +1,4 @@
 //! Benchmarks of ringlog, and of other rings beside it: see `benches/` and `src/bin/`.
 
+pub mod chart;
 pub mod machine;
