@@ -35,7 +35,7 @@ fn count_tags(xml: &str) -> usize {
         let end = start + rest[start..].find('>').expect("a tag ends");
         let tag = &rest[start + 1..end];
         assert!(!tag.contains('<'), "a tag in a tag: {tag}");
-        assert!(tag.matches('"').count() % 2 == 0, "an open attribute: {tag}");
+        assert!(tag.matches('"').count().is_multiple_of(2), "an open attribute: {tag}");
         let name = |tag: &str| tag.split_whitespace().next().unwrap_or("").to_owned();
         match tag.strip_prefix('/') {
             Some(closed) => assert_eq!(open.pop(), Some(name(closed))),

@@ -1,0 +1,320 @@
+//! The program `latency`: its parts, each of which measures and gives a section of the report.
+//!
+//! The hot path runs on the first processor, everything else on the second: recorder and storm share it where
+//! there are only two.
+
+pub mod growth;
+pub mod hot_path;
+pub mod one_way;
+pub mod paced;
+pub mod report;
+pub mod samples;
+pub mod settings;
+pub mod storm;
+pub mod timing;
+pub mod waking;
+
+use crate::chart::Series;
+use hot_path::{Bench, Thing};
+use paced::Round;
+use report::{Column, Goal, Report, Row, Section, Unit};
+use samples::{Distribution, Figure, MEDIAN, PERCENTILES, TAIL};
+use settings::{Part, Settings};
+use waking::Strategy;
+
+/// How many times a bare copy the hot path may take, in the middle.
+const MOST_COPIES: f64 = 1.5;
+/// How many times the machine's own jitter its tail may be.
+const MOST_JITTER: f64 = 1.2;
+/// An idle service's share of a processor, in percent.
+const MOST_IDLE_PERCENT: f64 = 1.0;
+/// Opening a clean log, in nanoseconds.
+const MOST_OPENING_NANOS: f64 = 10e6;
+/// How many times the dearest window of a growing log may cost what the middle one does.
+const MOST_GROWTH: f64 = 1.5;
+
+const EMPTY: &str = "empty loop";
+const COPY: &str = "bare copy";
+const RING: &str = "ring, recorder running";
+
+/// Measures one part.
+#[must_use]
+pub fn measure(bench: &Bench<'_>, part: Part) -> Vec<Section> {
+    match part {
+        Part::Hot => hot(bench),
+        Part::Storm => stormy(bench),
+        Part::OneWay => vec![one_way_section(bench)],
+        Part::Idle => vec![idle_section(bench)],
+        Part::Log => log_sections(bench),
+    }
+}
+
+/// Takes every thing's turn in each round. Each round begins with another one, so that none is always first.
+fn interleave(settings: &Settings, things: usize, mut turn: impl FnMut(usize)) {
+    for round in 0..settings.rounds as usize {
+        (0..things).for_each(|thing| turn((round + thing) % things));
+    }
+}
+
+/// Service and response times of one thing, and how often the ring was full.
+struct Timed {
+    service: Distribution,
+    response: Distribution,
+    refused: u64,
+}
+
+impl Timed {
+    fn new(name: &str) -> Self {
+        Self { service: Distribution::new(name), response: Distribution::new(name), refused: 0 }
+    }
+
+    fn add(&mut self, bench: &Bench<'_>, round: &Round) {
+        self.service.add(bench.ticks, &round.service);
+        self.response.add(bench.ticks, &round.response);
+        self.refused += round.refused;
+    }
+}
+
+fn time_all(bench: &Bench<'_>, things: &[(&str, Thing)]) -> Vec<Timed> {
+    let mut timed: Vec<_> = things.iter().map(|(name, _)| Timed::new(name)).collect();
+    interleave(bench.settings, things.len(), |index| timed[index].add(bench, &things[index].1(bench)));
+    timed
+}
+
+fn hot(bench: &Bench<'_>) -> Vec<Section> {
+    let things: [(&str, Thing); 4] = [
+        (EMPTY, hot_path::empty_loop),
+        (COPY, hot_path::bare_copy),
+        (RING, hot_path::ring_and_recorder),
+        ("ring, a reader without a log", hot_path::ring_and_reader),
+    ];
+    hot_sections(bench, "hot path", &[], &time_all(bench, &things))
+}
+
+fn stormy(bench: &Bench<'_>) -> Vec<Section> {
+    let things: [(&str, Thing); 4] = [
+        (EMPTY, hot_path::empty_loop),
+        (COPY, hot_path::bare_copy),
+        (RING, hot_path::ring_and_recorder),
+        ("no ring, mapped log", hot_path::mapped_log),
+    ];
+    let storm = storm::Storm::start(bench.settings);
+    let timed = time_all(bench, &things);
+    let note = format!("The storm: {}. It shares a processor with the recorder.", storm.stop());
+    hot_sections(bench, "hot path under a storm", &[note], &timed)
+}
+
+fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]) -> Vec<Section> {
+    let of = |name: &str| timed.iter().find(|timed| timed.service.name() == name);
+    let (Some(empty), Some(copy), Some(ring)) = (of(EMPTY), of(COPY), of(RING)) else { return Vec::new() };
+    let tail = |own: &Distribution, baseline: &Distribution| {
+        let what = format!("p99.9 of \"{RING}\" / \"{EMPTY}\"");
+        Goal::at_most(&what, own.ratio(TAIL, baseline), MOST_JITTER, Unit::Ratio)
+    };
+    let middle = Goal::at_most(
+        &format!("p50 of \"{RING}\" / \"{COPY}\""),
+        ring.service.ratio(MEDIAN, &copy.service),
+        MOST_COPIES,
+        Unit::Ratio,
+    );
+    let refused =
+        Goal::at_most("events refused: ring full", Figure::exactly(ring.refused as f64), 0.0, Unit::Count);
+    let suffix = if notes.is_empty() { "" } else { ", storm" };
+    let section = |kind: &str, note: &str, of: fn(&Timed) -> &Distribution, goals| Section {
+        title: format!("{kind} time, {name}"),
+        notes: notes.iter().cloned().chain([note.to_owned()]).collect(),
+        columns: percentile_columns(),
+        rows: timed.iter().map(of).map(percentile_row).collect(),
+        goals,
+        curves: timed.iter().map(of).map(|distribution| curve(bench, distribution, suffix)).collect(),
+    };
+    vec![
+        section(
+            "Service",
+            "From just before each call to just after it.",
+            |timed| &timed.service,
+            vec![middle, tail(&ring.service, &empty.service), refused],
+        ),
+        section(
+            "Response",
+            "From the moment at which each call was due to just after it: what delays one call delays all that had \
+             to wait.",
+            |timed| &timed.response,
+            vec![tail(&ring.response, &empty.response)],
+        ),
+    ]
+}
+
+fn curve(bench: &Bench<'_>, distribution: &Distribution, suffix: &str) -> Series {
+    Series { name: format!("{}{suffix}", distribution.name()), points: distribution.curve(bench.ticks) }
+}
+
+fn percentile_columns() -> Vec<Column> {
+    let percentiles = PERCENTILES.map(|(name, _)| Column::new(name, Unit::Nanos));
+    std::iter::once(Column::new("times", Unit::Count)).chain(percentiles).collect()
+}
+
+fn percentile_row(distribution: &Distribution) -> Row {
+    let count = Figure::exactly(distribution.count() as f64);
+    let percentiles = (0..PERCENTILES.len()).map(|index| distribution.figure(index));
+    Row { name: distribution.name().to_owned(), figures: std::iter::once(count).chain(percentiles).collect() }
+}
+
+fn one_way_section(bench: &Bench<'_>) -> Section {
+    let mut ways = [Distribution::new("ringlog"), Distribution::new("rtrb")];
+    let rounds = [one_way::over_ringlog, one_way::over_rtrb];
+    interleave(bench.settings, ways.len(), |index| ways[index].add(bench.ticks, &rounds[index](bench)));
+    let ratio = |index, name| {
+        let what = format!("{name} of ringlog / rtrb");
+        Goal::at_most(&what, ways[0].ratio(index, &ways[1]), 1.0, Unit::Ratio)
+    };
+    Section {
+        title: "Round trip: a record to another thread and back, both spinning".to_owned(),
+        notes: vec!["One way is half of it. rtrb's slots hold a record of exactly that size.".to_owned()],
+        columns: percentile_columns(),
+        rows: ways.iter().map(percentile_row).collect(),
+        goals: vec![ratio(MEDIAN, "p50"), ratio(TAIL, "p99.9")],
+        curves: Vec::new(),
+    }
+}
+
+/// What the rounds of one strategy came to.
+struct Waited {
+    strategy: Strategy,
+    idle_percent: Vec<f64>,
+    latency: Distribution,
+    publish: Distribution,
+}
+
+impl Waited {
+    fn new(strategy: Strategy) -> Self {
+        let name = strategy.name();
+        let (latency, publish) = (Distribution::new(&name), Distribution::new(&name));
+        Self { strategy, idle_percent: Vec::new(), latency, publish }
+    }
+
+    fn add(&mut self, bench: &Bench<'_>) {
+        let woken = waking::wake(bench, self.strategy);
+        self.idle_percent.push(woken.idle_percent);
+        self.latency.add(bench.ticks, &woken.latency);
+        self.publish.add(bench.ticks, &woken.publish);
+    }
+
+    fn idle(&self) -> Figure {
+        Figure::of(self.idle_percent.iter().copied())
+    }
+
+    fn row(&self) -> Row {
+        let max = PERCENTILES.len() - 1;
+        let figures = vec![
+            self.idle(),
+            Figure::exactly(self.latency.count() as f64),
+            self.latency.figure(MEDIAN),
+            self.latency.figure(MEDIAN + 1),
+            self.latency.figure(max),
+            self.publish.figure(MEDIAN),
+            self.publish.figure(max),
+        ];
+        Row { name: self.strategy.name(), figures }
+    }
+}
+
+fn idle_section(bench: &Bench<'_>) -> Section {
+    let mut all = Strategy::ALL.map(Waited::new);
+    interleave(bench.settings, all.len(), |index| all[index].add(bench));
+    let cheap = all.iter().filter(|waited| waited.strategy.is_to_be_cheap());
+    let goal = |waited: &Waited| {
+        let what = format!("idle: {}", waited.strategy.name());
+        Goal::at_most(&what, waited.idle(), MOST_IDLE_PERCENT, Unit::Percent)
+    };
+    let names = [
+        ("idle", Unit::Percent),
+        ("wake-ups", Unit::Count),
+        ("wake-up p50", Unit::Nanos),
+        ("p90", Unit::Nanos),
+        ("max", Unit::Nanos),
+        ("publish p50", Unit::Nanos),
+        ("max", Unit::Nanos),
+    ];
+    Section {
+        title: "An idle service, and waking it".to_owned(),
+        notes: vec![
+            "Idle: processor time of the whole process in percent of one processor while no event comes. Wake-up: from \
+             just before `write_event`, every 2.5 to 4.5 ms, to the consumer's call; with a recorder the event is in \
+             the log by then. Publish: what `write_event` took."
+                .to_owned(),
+        ],
+        columns: names.map(|(name, unit)| Column::new(name, unit)).to_vec(),
+        rows: all.iter().map(Waited::row).collect(),
+        goals: cheap.map(goal).collect(),
+        curves: Vec::new(),
+    }
+}
+
+fn log_sections(bench: &Bench<'_>) -> Vec<Section> {
+    let folder = bench.settings.folder();
+    let mut opening = Vec::new();
+    let mut goals = Vec::new();
+    let mut windows = Vec::new();
+    for (name, size) in [("small", growth::SMALL_BYTES), ("large", bench.settings.log_size)] {
+        let log = folder.path().join(name);
+        windows = growth::grow(bench, &log, size);
+        let files = growth::files(&log);
+        let opened = growth::open(bench, &log);
+        let figures = [opened.reader, opened.cold_reader, opened.writer].map(Figure::of);
+        let what = format!("{} ({files} files)", report::binary(size));
+        for (figure, kind) in figures.iter().zip(["for reading", "for reading, not cached", "for writing"]) {
+            let what = format!("open {kind}: {what}");
+            goals.push(Goal::at_most(&what, *figure, MOST_OPENING_NANOS, Unit::Nanos));
+        }
+        opening.push(Row { name: what, figures: figures.to_vec() });
+    }
+    let open = Section {
+        title: "Opening a clean log".to_owned(),
+        notes: vec![
+            "For writing: lock, end of the log, a new segment, and the syncs of all that.".to_owned(),
+        ],
+        columns: ["for reading", "for reading, not cached", "for writing"]
+            .map(|name| Column::new(name, Unit::Nanos))
+            .to_vec(),
+        rows: opening,
+        goals,
+        curves: Vec::new(),
+    };
+    vec![growth_section(&windows), open]
+}
+
+fn growth_section(windows: &[growth::Window]) -> Section {
+    let costs = Figure::of(windows.iter().map(|window| window.nanos_per_event));
+    let row = |window: &growth::Window| Row {
+        name: format!("{} to {}", report::binary(window.from), report::binary(window.to)),
+        figures: [window.nanos_per_event, window.longest_nanos].map(Figure::exactly).to_vec(),
+    };
+    let dearest = Figure::exactly(costs.high / costs.value.max(f64::MIN_POSITIVE));
+    Section {
+        title: "Adding to a log that grows".to_owned(),
+        notes: vec![
+            "`LogWriter::write_event` as fast as it goes, with the defaults: a sync a second.".to_owned(),
+        ],
+        columns: vec![
+            Column::new("per event", Unit::Nanos),
+            Column::new("longest of every 64th", Unit::Nanos),
+        ],
+        rows: windows.iter().map(row).collect(),
+        goals: vec![Goal::at_most("dearest window / middle one", dearest, MOST_GROWTH, Unit::Ratio)],
+        curves: Vec::new(),
+    }
+}
+
+/// Measures all parts that the settings and the caller ask for.
+#[must_use]
+pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
+    // Asked before this thread is pinned to one processor.
+    let machine = crate::machine::Machine::ask();
+    let ticks = timing::Ticks::new();
+    let bench = Bench { settings, ticks: &ticks };
+    settings.put(hot_path::HOT);
+    let overhead = ticks.overhead();
+    let sections = parts.iter().flat_map(|part| measure(&bench, *part)).collect();
+    Report { machine, command, settings: settings.clone(), overhead, sections }
+}
