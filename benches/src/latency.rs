@@ -11,6 +11,8 @@ pub mod report;
 pub mod samples;
 pub mod settings;
 pub mod storm;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 pub mod waking;
 
@@ -18,7 +20,7 @@ use crate::chart::Series;
 use hot_path::{Bench, Thing};
 use paced::Round;
 use report::{Column, Goal, Report, Row, Section, Unit};
-use samples::{Distribution, Figure, MEDIAN, PERCENTILES, TAIL};
+use samples::{Distribution, FIGURES, Figure, MAX, MEDIAN, P90, TAIL, TYPICAL};
 use settings::{Part, Settings};
 use waking::Strategy;
 
@@ -32,6 +34,9 @@ const MOST_IDLE_PERCENT: f64 = 1.0;
 const MOST_OPENING_NANOS: f64 = 10e6;
 /// How many times the dearest window of a growing log may cost what the middle one does.
 const MOST_GROWTH: f64 = 1.5;
+
+/// Ways of opening a log, and what a new file alone takes.
+const OPENINGS: [&str; 4] = ["for reading", "for reading, not cached", "for writing", "no log, a new file"];
 
 const EMPTY: &str = "empty loop";
 const COPY: &str = "bare copy";
@@ -56,22 +61,24 @@ fn interleave(settings: &Settings, things: usize, mut turn: impl FnMut(usize)) {
     }
 }
 
-/// Service and response times of one thing, and how often the ring was full.
+/// Service and response times of one thing, how often the ring was full, and how often the thread had to wait.
 struct Timed {
     service: Distribution,
     response: Distribution,
     refused: u64,
+    preempted: u64,
 }
 
 impl Timed {
     fn new(name: &str) -> Self {
-        Self { service: Distribution::new(name), response: Distribution::new(name), refused: 0 }
+        Self { service: Distribution::new(name), response: Distribution::new(name), refused: 0, preempted: 0 }
     }
 
     fn add(&mut self, bench: &Bench<'_>, round: &Round) {
         self.service.add(bench.ticks, &round.service);
         self.response.add(bench.ticks, &round.response);
         self.refused += round.refused;
+        self.preempted += round.preempted;
     }
 }
 
@@ -111,20 +118,18 @@ fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]
         let what = format!("p99.9 of \"{RING}\" / \"{EMPTY}\"");
         Goal::at_most(&what, own.ratio(TAIL, baseline), MOST_JITTER, Unit::Ratio)
     };
-    let middle = Goal::at_most(
-        &format!("p50 of \"{RING}\" / \"{COPY}\""),
-        ring.service.ratio(MEDIAN, &copy.service),
-        MOST_COPIES,
-        Unit::Ratio,
-    );
+    let copies = |index: usize| {
+        let what = format!("{} of \"{RING}\" / \"{COPY}\"", FIGURES[index]);
+        Goal::at_most(&what, ring.service.ratio(index, &copy.service), MOST_COPIES, Unit::Ratio)
+    };
     let refused =
         Goal::at_most("events refused: ring full", Figure::exactly(ring.refused as f64), 0.0, Unit::Count);
     let suffix = if notes.is_empty() { "" } else { ", storm" };
     let section = |kind: &str, note: &str, of: fn(&Timed) -> &Distribution, goals| Section {
         title: format!("{kind} time, {name}"),
         notes: notes.iter().cloned().chain([note.to_owned()]).collect(),
-        columns: percentile_columns(),
-        rows: timed.iter().map(of).map(percentile_row).collect(),
+        columns: figure_columns(&["preempted"]),
+        rows: timed.iter().map(|timed| figure_row(of(timed), &[timed.preempted])).collect(),
         goals,
         curves: timed.iter().map(of).map(|distribution| curve(bench, distribution, suffix)).collect(),
     };
@@ -133,7 +138,7 @@ fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]
             "Service",
             "From just before each call to just after it.",
             |timed| &timed.service,
-            vec![middle, tail(&ring.service, &empty.service), refused],
+            vec![copies(TYPICAL), copies(MEDIAN), tail(&ring.service, &empty.service), refused],
         ),
         section(
             "Response",
@@ -149,31 +154,33 @@ fn curve(bench: &Bench<'_>, distribution: &Distribution, suffix: &str) -> Series
     Series { name: format!("{}{suffix}", distribution.name()), points: distribution.curve(bench.ticks) }
 }
 
-fn percentile_columns() -> Vec<Column> {
-    let percentiles = PERCENTILES.map(|(name, _)| Column::new(name, Unit::Nanos));
-    std::iter::once(Column::new("times", Unit::Count)).chain(percentiles).collect()
+/// Columns of a distribution, and of what else is counted.
+fn figure_columns(counts: &[&str]) -> Vec<Column> {
+    let counts = std::iter::once(&"times").chain(counts).map(|name| Column::new(name, Unit::Count));
+    counts.chain(FIGURES.iter().map(|name| Column::new(name, Unit::Nanos))).collect()
 }
 
-fn percentile_row(distribution: &Distribution) -> Row {
-    let count = Figure::exactly(distribution.count() as f64);
-    let percentiles = (0..PERCENTILES.len()).map(|index| distribution.figure(index));
-    Row { name: distribution.name().to_owned(), figures: std::iter::once(count).chain(percentiles).collect() }
+fn figure_row(distribution: &Distribution, counts: &[u64]) -> Row {
+    let counts = std::iter::once(distribution.count()).chain(counts.iter().copied());
+    let counts = counts.map(|count| Figure::exactly(count as f64));
+    let figures = counts.chain((0..FIGURES.len()).map(|index| distribution.figure(index)));
+    Row { name: distribution.name().to_owned(), figures: figures.collect() }
 }
 
 fn one_way_section(bench: &Bench<'_>) -> Section {
     let mut ways = [Distribution::new("ringlog"), Distribution::new("rtrb")];
     let rounds = [one_way::over_ringlog, one_way::over_rtrb];
     interleave(bench.settings, ways.len(), |index| ways[index].add(bench.ticks, &rounds[index](bench)));
-    let ratio = |index, name| {
-        let what = format!("{name} of ringlog / rtrb");
+    let ratio = |index: usize| {
+        let what = format!("{} of ringlog / rtrb", FIGURES[index]);
         Goal::at_most(&what, ways[0].ratio(index, &ways[1]), 1.0, Unit::Ratio)
     };
     Section {
         title: "Round trip: a record to another thread and back, both spinning".to_owned(),
         notes: vec!["One way is half of it. rtrb's slots hold a record of exactly that size.".to_owned()],
-        columns: percentile_columns(),
-        rows: ways.iter().map(percentile_row).collect(),
-        goals: vec![ratio(MEDIAN, "p50"), ratio(TAIL, "p99.9")],
+        columns: figure_columns(&[]),
+        rows: ways.iter().map(|way| figure_row(way, &[])).collect(),
+        goals: [TYPICAL, MEDIAN, TAIL].map(ratio).to_vec(),
         curves: Vec::new(),
     }
 }
@@ -205,15 +212,14 @@ impl Waited {
     }
 
     fn row(&self) -> Row {
-        let max = PERCENTILES.len() - 1;
         let figures = vec![
             self.idle(),
             Figure::exactly(self.latency.count() as f64),
             self.latency.figure(MEDIAN),
-            self.latency.figure(MEDIAN + 1),
-            self.latency.figure(max),
+            self.latency.figure(P90),
+            self.latency.figure(MAX),
             self.publish.figure(MEDIAN),
-            self.publish.figure(max),
+            self.publish.figure(MAX),
         ];
         Row { name: self.strategy.name(), figures }
     }
@@ -261,9 +267,9 @@ fn log_sections(bench: &Bench<'_>) -> Vec<Section> {
         windows = growth::grow(bench, &log, size);
         let files = growth::files(&log);
         let opened = growth::open(bench, &log);
-        let figures = [opened.reader, opened.cold_reader, opened.writer].map(Figure::of);
+        let figures = [opened.reader, opened.cold_reader, opened.writer, opened.new_file].map(Figure::of);
         let what = format!("{} ({files} files)", report::binary(size));
-        for (figure, kind) in figures.iter().zip(["for reading", "for reading, not cached", "for writing"]) {
+        for (figure, kind) in figures.iter().zip(OPENINGS).take(OPENINGS.len() - 1) {
             let what = format!("open {kind}: {what}");
             goals.push(Goal::at_most(&what, *figure, MOST_OPENING_NANOS, Unit::Nanos));
         }
@@ -272,11 +278,11 @@ fn log_sections(bench: &Bench<'_>) -> Vec<Section> {
     let open = Section {
         title: "Opening a clean log".to_owned(),
         notes: vec![
-            "For writing: lock, end of the log, a new segment, and the syncs of all that.".to_owned(),
+            "For writing: lock, end of the log, a new segment, and the syncs of all that. No log: a file of a segment's \
+             size is made, allocated and synced, and its folder, too."
+                .to_owned(),
         ],
-        columns: ["for reading", "for reading, not cached", "for writing"]
-            .map(|name| Column::new(name, Unit::Nanos))
-            .to_vec(),
+        columns: OPENINGS.map(|name| Column::new(name, Unit::Nanos)).to_vec(),
         rows: opening,
         goals,
         curves: Vec::new(),

@@ -4,13 +4,16 @@ use super::hot_path::{Bench, HOT};
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogWriter};
 use ringlog_nostd::record_len;
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::path::Path;
 
 /// The first window, which is also the small log that is opened.
 pub const SMALL_BYTES: u64 = 1 << 20;
+
+/// The size of a log's segments by default.
+const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// A part of the log as it grew.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -69,6 +72,8 @@ pub struct Opened {
     pub cold_reader: Vec<f64>,
     /// For writing: a lock, the end of the log, a new segment, and their syncs.
     pub writer: Vec<f64>,
+    /// No log: a new file of a segment's size is allocated and synced, and its folder, too.
+    pub new_file: Vec<f64>,
 }
 
 /// Opens the clean log in `folder` in each of these ways, once for each round.
@@ -81,6 +86,7 @@ pub fn open(bench: &Bench<'_>, folder: &Path) -> Opened {
     for _ in 0..bench.settings.rounds {
         opened.reader.push(open_reader(bench, folder));
         opened.writer.push(open_writer(bench, folder));
+        opened.new_file.push(new_file(bench, folder));
         drop_from_cache(folder);
         opened.cold_reader.push(open_reader(bench, folder));
     }
@@ -100,6 +106,19 @@ fn open_writer(bench: &Bench<'_>, folder: &Path) -> f64 {
     let writer = LogWriter::open(folder).expect("a clean log");
     let nanos = bench.ticks.nanos(bench.ticks.now() - begin);
     writer.close().expect("a whole log");
+    nanos
+}
+
+/// What the file system takes for the least that has to be durable before a new segment is used.
+fn new_file(bench: &Bench<'_>, folder: &Path) -> f64 {
+    let path = folder.with_extension("new-file");
+    let begin = bench.ticks.now();
+    let file = File::create_new(&path).expect("a new file");
+    fallocate(&file, FallocateFlags::empty(), 0, SEGMENT_BYTES).expect("room on the disk");
+    file.sync_all().expect("a sync");
+    File::open(folder.parent().expect("a folder")).and_then(|folder| folder.sync_all()).expect("a sync");
+    let nanos = bench.ticks.nanos(bench.ticks.now() - begin);
+    fs::remove_file(&path).expect("the file just made");
     nanos
 }
 

@@ -43,13 +43,16 @@ pub struct Round {
     pub response: Times,
     /// Calls that said no, warm-up included.
     pub refused: u64,
+    /// How often the system took the processor away from this thread for another one meanwhile.
+    pub preempted: u64,
 }
 
 /// Makes the schedule's calls; `call` is given its number, and says whether it could do its work.
 pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool) -> Round {
     let second = ticks.per_second();
     let times = || Times::up_to(second);
-    let mut round = Round { service: times(), response: times(), refused: 0 };
+    let mut round = Round { service: times(), response: times(), refused: 0, preempted: 0 };
+    let preempted = preemptions();
     // The first call is due when its caller is surely here.
     let start = ticks.now() + second / 1000;
     for number in 0..schedule.calls() {
@@ -65,7 +68,15 @@ pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool
             round.response.add(end.saturating_sub(due));
         }
     }
+    round.preempted = preemptions() - preempted;
     round
+}
+
+/// How often this thread had to go before it was done; 0 where the system does not tell.
+fn preemptions() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let count = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

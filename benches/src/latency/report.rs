@@ -123,8 +123,8 @@ impl Report {
         let _ = writeln!(
             text,
             "{} rounds of {:?}, interleaved; {}; {} events/s of {} bytes on the hot path; ring {}; files in {}. Figures \
-             are medians over the rounds (least–largest round). Every time contains two readings of the clock: {:.1} ns, \
-             at least {:.1} ns.",
+             are medians over the rounds (least–largest round). Every time contains what two readings of the clock \
+             around nothing are apart: {:.1} ns in the mean, at least {:.1} ns; the clock advances in steps of {:.1} ns.",
             settings.rounds,
             settings.round,
             settings.pinning,
@@ -132,8 +132,9 @@ impl Report {
             16 + settings.payload,
             binary(settings.ring_bytes as u64),
             settings.dir.display(),
-            self.overhead.median,
+            self.overhead.mean,
             self.overhead.least,
+            self.overhead.step,
         );
         for section in &self.sections {
             section.render(&mut text, style, heading);

@@ -3,13 +3,21 @@
 use super::timing::Ticks;
 use hdrhistogram::Histogram;
 
-/// The percentiles that are reported; the last one is the largest value.
-pub const PERCENTILES: [(&str, f64); 6] =
-    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99), ("max", 100.0)];
-/// Where in [`PERCENTILES`] the middle stands, and the one that goals are set for.
-pub const MEDIAN: usize = 0;
-/// See [`MEDIAN`].
-pub const TAIL: usize = 3;
+/// What is reported of a distribution. `typical` is the mean of the fastest 99 in 100: it resolves what a
+/// percentile cannot where the clock advances in steps, since the steps begin at no particular moment.
+pub const FIGURES: [&str; 7] = ["typical", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+/// The percentiles among them.
+const PERCENTILES: [f64; 6] = [50.0, 90.0, 99.0, 99.9, 99.99, 100.0];
+/// Where in [`FIGURES`] each stands.
+pub const TYPICAL: usize = 0;
+/// See [`TYPICAL`].
+pub const MEDIAN: usize = 1;
+/// See [`TYPICAL`].
+pub const P90: usize = 2;
+/// See [`TYPICAL`].
+pub const TAIL: usize = 4;
+/// See [`TYPICAL`].
+pub const MAX: usize = 6;
 
 /// Digits that a histogram keeps.
 const DIGITS: u8 = 3;
@@ -42,9 +50,12 @@ impl Times {
     }
 
     /// Adds one time.
+    ///
+    /// # Panics
+    /// Never: a histogram that grows by itself takes every value.
     #[inline]
     pub fn add(&mut self, ticks: u64) {
-        self.0.saturating_record(ticks);
+        self.0.record(ticks).expect("one that grows");
     }
 
     /// How many there are.
@@ -53,8 +64,24 @@ impl Times {
         self.0.len()
     }
 
-    fn percentiles(&self, ticks: &Ticks) -> [f64; PERCENTILES.len()] {
-        PERCENTILES.map(|(_, percentile)| ticks.nanos(self.0.value_at_percentile(percentile)))
+    fn figures(&self, ticks: &Ticks) -> [f64; FIGURES.len()] {
+        let mut figures = [self.typical() * ticks.nanos(1); FIGURES.len()];
+        for (figure, percentile) in figures[MEDIAN..].iter_mut().zip(PERCENTILES) {
+            *figure = ticks.nanos(self.0.value_at_percentile(percentile));
+        }
+        figures
+    }
+
+    /// The mean of the fastest 99 in 100, in ticks.
+    fn typical(&self) -> f64 {
+        let most = (self.count() - self.count() / 100).max(1);
+        let (mut counted, mut sum) = (0, 0.0);
+        for value in self.0.iter_recorded() {
+            let counts = value.count_since_last_iteration().min(most - counted);
+            counted += counts;
+            sum += counts as f64 * value.value_iterated_to() as f64;
+        }
+        sum / most as f64
     }
 }
 
@@ -64,11 +91,11 @@ impl Default for Times {
     }
 }
 
-/// All rounds of one thing: percentiles of each, in nanoseconds, and one distribution of all.
+/// All rounds of one thing: the figures of each, in nanoseconds, and one distribution of all.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     name: String,
-    rounds: Vec<[f64; PERCENTILES.len()]>,
+    rounds: Vec<[f64; FIGURES.len()]>,
     all: Times,
 }
 
@@ -84,7 +111,7 @@ impl Distribution {
     /// # Panics
     /// Never: histograms that grow by themselves can always be added.
     pub fn add(&mut self, ticks: &Ticks, round: &Times) {
-        self.rounds.push(round.percentiles(ticks));
+        self.rounds.push(round.figures(ticks));
         self.all.0.add(&round.0).expect("one that grows");
     }
 
@@ -100,32 +127,30 @@ impl Distribution {
         self.all.count()
     }
 
-    /// The percentile `index` of [`PERCENTILES`]: median and spread over the rounds. The largest value is
-    /// that of all rounds, its spread that of the rounds.
+    /// Figure `index` of [`FIGURES`]: median and spread over the rounds. The largest value is that of all
+    /// rounds, its spread that of the rounds.
     #[must_use]
     pub fn figure(&self, index: usize) -> Figure {
         let figure = Figure::of(self.rounds.iter().map(|round| round[index]));
-        let is_max = index + 1 == PERCENTILES.len();
-        if is_max { Figure { value: figure.high, ..figure } } else { figure }
+        if index == MAX { Figure { value: figure.high, ..figure } } else { figure }
     }
 
-    /// This one's percentile `index` divided by the baseline's, round by round.
+    /// This one's figure `index` divided by the baseline's, round by round.
     #[must_use]
     pub fn ratio(&self, index: usize, baseline: &Self) -> Figure {
         let pairs = self.rounds.iter().zip(&baseline.rounds);
         Figure::of(pairs.map(|(own, other)| own[index] / other[index].max(f64::MIN_POSITIVE)))
     }
 
-    /// Quantiles and nanoseconds of all rounds, for a chart with an axis of nines.
+    /// Quantiles and nanoseconds of all rounds, for a chart with an axis of nines. Ends at the largest value.
     #[must_use]
     pub fn curve(&self, ticks: &Ticks) -> Vec<(f64, f64)> {
-        let nines = (self.count().max(1) as f64).log10();
-        let steps = (nines * f64::from(POINTS_PER_NINE)) as i32;
+        let count = self.count() as f64;
+        let steps = (count.max(1.0).log10() * f64::from(POINTS_PER_NINE)) as i32;
         let quantile = |step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_NINE));
-        (0..=steps)
-            .map(quantile)
-            .map(|quantile| (quantile, ticks.nanos(self.all.0.value_at_quantile(quantile))))
-            .collect()
+        let point = |quantile| (quantile, ticks.nanos(self.all.0.value_at_quantile(quantile)));
+        let largest = (1.0 - 1.0 / (count + 1.0), ticks.nanos(self.all.0.max()));
+        (0..=steps).map(quantile).map(point).chain([largest]).collect()
     }
 }
 
@@ -191,13 +216,25 @@ mod tests {
         let near = |figure: f64, expected: u64| (figure / ticks.nanos(expected) - 1.0).abs() < 0.002;
         let median = distribution.figure(MEDIAN);
         assert!(near(median.value, 200) && near(median.low, 100) && near(median.high, 300), "{median:?}");
-        let max = distribution.figure(PERCENTILES.len() - 1);
+        let max = distribution.figure(MAX);
         assert!(near(max.value, 3000) && near(max.low, 1000), "{max:?}");
         assert_eq!(distribution.count(), 3003);
         let curve = distribution.curve(&ticks);
-        assert_eq!(curve.len(), 35);
-        assert!(near(curve[0].1, 100) && near(curve[34].1, 3000), "{curve:?}");
+        assert_eq!(curve.len(), 36);
+        assert!(near(curve[0].1, 100) && near(curve[35].1, 3000), "{curve:?}");
+        assert!(curve.is_sorted(), "{curve:?}");
         assert!(curve.iter().all(|(quantile, _)| (0.0..1.0).contains(quantile)));
+    }
+
+    #[test]
+    fn the_typical_time_leaves_out_the_slowest_and_sees_between_the_clocks_steps() {
+        let ticks = Ticks::new();
+        let mut round = Times::new();
+        (0..990).for_each(|number| round.add(if number % 3 == 0 { 24 } else { 48 }));
+        (0..10).for_each(|_| round.add(1_000_000));
+        assert!((round.typical() - 40.0).abs() < 0.01, "{}", round.typical());
+        assert!((round.figures(&ticks)[MEDIAN] - ticks.nanos(48)).abs() < 0.01);
+        assert_eq!(Times::new().typical(), 0.0);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct Overhead {
     pub least: f64,
     /// The middle one.
     pub median: f64,
+    /// Their mean, but for the slowest in 100.
+    pub mean: f64,
+    /// The smallest difference of two unlike ones: the step in which the clock advances.
+    pub step: f64,
 }
 
 impl Ticks {
@@ -70,7 +74,14 @@ impl Ticks {
         };
         let mut apart: Vec<u64> = (0..OVERHEAD_PAIRS).map(pair).collect();
         apart.sort_unstable();
-        Overhead { least: self.nanos(apart[0]), median: self.nanos(apart[OVERHEAD_PAIRS / 2]) }
+        let fast = &apart[..OVERHEAD_PAIRS / 100 * 99];
+        let steps = apart.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0);
+        Overhead {
+            least: self.nanos(apart[0]),
+            median: self.nanos(apart[OVERHEAD_PAIRS / 2]),
+            mean: self.nanos(fast.iter().sum()) / fast.len() as f64,
+            step: self.nanos(steps.min().unwrap_or(0)),
+        }
     }
 }
 
@@ -84,6 +95,13 @@ impl Default for Ticks {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn reading_the_clock_costs_something() {
+        let overhead = Ticks::new().overhead();
+        assert!(overhead.least <= overhead.median && overhead.least <= overhead.mean, "{overhead:?}");
+        assert!(overhead.mean > 0.0 && overhead.mean < 1e6 && overhead.step > 0.0, "{overhead:?}");
+    }
 
     #[test]
     fn ticks_are_as_long_as_the_system_says() {
