@@ -6,6 +6,7 @@
 pub mod growth;
 pub mod hot_path;
 pub mod one_way;
+pub mod other_process;
 pub mod paced;
 pub mod report;
 pub mod samples;
@@ -89,26 +90,27 @@ fn time_all(bench: &Bench<'_>, things: &[(&str, Thing)]) -> Vec<Timed> {
 }
 
 fn hot(bench: &Bench<'_>) -> Vec<Section> {
-    let things: [(&str, Thing); 4] = [
-        (EMPTY, hot_path::empty_loop),
-        (COPY, hot_path::bare_copy),
-        (RING, hot_path::ring_and_recorder),
-        ("ring, a reader without a log", hot_path::ring_and_reader),
-    ];
+    let things = things(bench, ("ring, a reader without a log", hot_path::ring_and_reader));
     hot_sections(bench, "hot path", &[], &time_all(bench, &things))
 }
 
 fn stormy(bench: &Bench<'_>) -> Vec<Section> {
-    let things: [(&str, Thing); 4] = [
-        (EMPTY, hot_path::empty_loop),
-        (COPY, hot_path::bare_copy),
-        (RING, hot_path::ring_and_recorder),
-        ("no ring, mapped log", hot_path::mapped_log),
-    ];
+    let things = things(bench, ("no ring, mapped log", hot_path::mapped_log));
     let storm = storm::Storm::start(bench.settings);
     let timed = time_all(bench, &things);
     let note = format!("The storm: {}. It shares a processor with the recorder.", storm.stop());
     hot_sections(bench, "hot path under a storm", &[note], &timed)
+}
+
+/// What is timed on the hot path: the baselines, the ring, and for comparison one more thing.
+fn things(bench: &Bench<'_>, more: (&'static str, Thing)) -> Vec<(&'static str, Thing)> {
+    let mut things: Vec<(&str, Thing)> =
+        vec![(EMPTY, hot_path::empty_loop), (COPY, hot_path::bare_copy), (RING, hot_path::ring_and_recorder)];
+    if bench.settings.program.is_some() {
+        things.push(("ring, recorder in another process", other_process::ring_and_process));
+    }
+    things.push(more);
+    things
 }
 
 fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]) -> Vec<Section> {
@@ -227,7 +229,11 @@ impl Waited {
 
 fn idle_section(bench: &Bench<'_>) -> Section {
     let mut all = Strategy::ALL.map(Waited::new);
-    interleave(bench.settings, all.len(), |index| all[index].add(bench));
+    let mut sleeper = Vec::new();
+    interleave(bench.settings, all.len() + 1, |index| match all.get_mut(index) {
+        Some(waited) => waited.add(bench),
+        None => sleeper.push(waking::only_sleep(bench)),
+    });
     let cheap = all.iter().filter(|waited| waited.strategy.is_to_be_cheap());
     let goal = |waited: &Waited| {
         let what = format!("idle: {}", waited.strategy.name());
@@ -251,10 +257,17 @@ fn idle_section(bench: &Bench<'_>) -> Section {
                 .to_owned(),
         ],
         columns: names.map(|(name, unit)| Column::new(name, unit)).to_vec(),
-        rows: all.iter().map(Waited::row).collect(),
+        rows: all.iter().map(Waited::row).chain([sleeper_row(sleeper)]).collect(),
         goals: cheap.map(goal).collect(),
         curves: Vec::new(),
     }
+}
+
+/// The baseline of idling: nothing but sleep.
+fn sleeper_row(rounds: Vec<f64>) -> Row {
+    let mut figures = vec![Figure::NONE; 7];
+    figures[0] = Figure::of(rounds);
+    Row { name: "no ring, a thread that sleeps 1 ms".to_owned(), figures }
 }
 
 fn log_sections(bench: &Bench<'_>) -> Vec<Section> {

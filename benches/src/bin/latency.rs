@@ -7,8 +7,8 @@
 
 use clap::Parser;
 use ringlog_benches::chart::{Axis, LineChart, Scale, Series, duration, percent};
-use ringlog_benches::latency::report;
 use ringlog_benches::latency::settings::{Args, Settings};
+use ringlog_benches::latency::{other_process::record, report};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +23,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), String> {
-    let report = report(&Settings::new(args), &args.parts, command());
+    if let Some([ring, log]) = args.record.as_deref() {
+        return record(args, ring, log);
+    }
+    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let report = report(&Settings::new(args, Some(program)), &args.parts, command());
     print!("{}", report.to_text());
     write(args.markdown.as_deref(), || Ok(report.to_markdown()))?;
     write(args.json.as_deref(), || serde_json::to_string_pretty(&report).map_err(|error| error.to_string()))?;

@@ -33,7 +33,8 @@ pub type Thing = fn(&Bench<'_>) -> Round;
 
 impl Bench<'_> {
     /// One lap of the ring is the warm-up: after it, all of its memory was written once.
-    fn schedule(&self) -> Schedule {
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
         let settings = self.settings;
         let lap = settings.ring_bytes / record_len(settings.payload) + 1;
         Schedule::new(settings.rate, lap as u64, settings.round)
@@ -161,8 +162,12 @@ pub fn mapped_log(bench: &Bench<'_>) -> Round {
 }
 
 /// Whether there was room.
+///
+/// # Panics
+/// At any other error.
 #[inline]
-fn taken(written: Result<(), WriteError>) -> bool {
+#[must_use]
+pub fn taken(written: Result<(), WriteError>) -> bool {
     match written {
         Ok(()) => true,
         Err(WriteError::Full) => false,

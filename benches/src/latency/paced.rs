@@ -3,6 +3,9 @@
 //! Two times are taken of each call. *Service time* is from just before the call to just after it. *Response
 //! time* is from the moment at which the call was due to just after it, so that a call that is held up counts
 //! for all those that had to wait behind it: nothing is omitted because the loop itself came late.
+//!
+//! Both readings of the clock wait until what was before them has its results ([`Ticks::settled`]): what the
+//! loop did with the last call's times is not counted for the next, and no part of a call is hidden behind it.
 
 use super::samples::Times;
 use super::timing::Ticks;
@@ -59,9 +62,9 @@ pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool
         // The product stays below 2^64 for the first hour and more, at any rate that makes sense.
         let due = start + number * second / schedule.per_second;
         while ticks.now() < due {}
-        let begin = ticks.now();
+        let begin = ticks.settled();
         let done = call(number);
-        let end = ticks.now();
+        let end = ticks.settled();
         round.refused += u64::from(!done);
         if number >= schedule.warm_up {
             round.service.add(end.saturating_sub(begin));

@@ -123,8 +123,8 @@ impl Report {
         let _ = writeln!(
             text,
             "{} rounds of {:?}, interleaved; {}; {} events/s of {} bytes on the hot path; ring {}; files in {}. Figures \
-             are medians over the rounds (least–largest round). Every time contains what two readings of the clock \
-             around nothing are apart: {:.1} ns in the mean, at least {:.1} ns; the clock advances in steps of {:.1} ns.",
+             are medians over the rounds (least–largest round). Every time on the hot path contains what two \
+             readings of the clock around nothing are apart: {:.1} ns in the mean, at least {:.1} ns; the clock advances in steps of {:.1} ns.",
             settings.rounds,
             settings.round,
             settings.pinning,
@@ -192,6 +192,9 @@ impl Section {
 
 /// A figure and, where it has one, its spread in the same unit.
 fn show(figure: &Figure, unit: Unit) -> String {
+    if figure.value.is_nan() {
+        return "–".to_owned();
+    }
     let (divisor, digits, suffix) = match unit {
         Unit::Nanos if figure.value >= 1e9 => (1e9, 2, " s"),
         Unit::Nanos if figure.value >= 1e6 => (1e6, 2, " ms"),
@@ -229,6 +232,7 @@ mod tests {
         assert_eq!(show(&Figure::exactly(3e6), Unit::Nanos), "3.00 ms");
         assert_eq!(show(&Figure::exactly(0.5), Unit::Percent), "0.50 %");
         assert_eq!(show(&Figure::exactly(7.0), Unit::Count), "7");
+        assert_eq!(show(&Figure::NONE, Unit::Nanos), "–");
         assert_eq!(
             (binary(4 << 20), binary(1 << 31), binary(100)),
             ("4 MiB".to_owned(), "2 GiB".to_owned(), "100 bytes".to_owned())

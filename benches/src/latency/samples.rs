@@ -178,6 +178,9 @@ impl Figure {
         }
     }
 
+    /// Stands where nothing is measured.
+    pub const NONE: Self = Self { value: f64::NAN, low: f64::NAN, high: f64::NAN };
+
     /// A figure without a spread.
     #[must_use]
     pub const fn exactly(value: f64) -> Self {

@@ -55,6 +55,9 @@ pub struct Args {
     /// Draw the distribution of response times on the hot path
     #[arg(long, value_name = "FILE")]
     pub svg_response: Option<PathBuf>,
+    /// Record this ring into this log until its producer goes: what the program starts itself for
+    #[arg(long, hide = true, num_args = 2, value_names = ["RING", "LOG"])]
+    pub record: Option<Vec<PathBuf>>,
 }
 
 /// A part of the program.
@@ -124,6 +127,8 @@ pub struct Settings {
     pub log_size: u64,
     /// Where files are put.
     pub dir: PathBuf,
+    /// The program that records in a process of its own; without it, that is not measured.
+    pub program: Option<PathBuf>,
     /// Name of the pinning.
     pub pinning: &'static str,
     #[serde(skip)]
@@ -131,9 +136,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the arguments come to.
+    /// What the arguments come to; `program` understands them, too.
     #[must_use]
-    pub fn new(args: &Args) -> Self {
+    pub fn new(args: &Args, program: Option<PathBuf>) -> Self {
         let mut settings = Self {
             rounds: args.rounds,
             round: Duration::from_secs_f64(args.seconds_per_round),
@@ -143,6 +148,7 @@ impl Settings {
             segment_bytes: args.segment_bytes,
             log_size: args.log_size,
             dir: args.dir.clone().unwrap_or_else(std::env::temp_dir),
+            program,
             pinning: args.pinning.name(),
             pin: args.pinning,
         };
@@ -216,9 +222,9 @@ mod tests {
     #[test]
     fn the_arguments_are_sound_and_have_defaults() {
         Args::command().debug_assert();
-        let settings = Settings::new(&Args::parse_from(["latency"]));
+        let settings = Settings::new(&Args::parse_from(["latency"]), None);
         assert_eq!((settings.rounds, settings.payload, settings.ring_bytes), (15, 48, 4 << 20));
-        let quick = Settings::new(&Args::parse_from(["latency", "--quick", "--payload", "1008"]));
+        let quick = Settings::new(&Args::parse_from(["latency", "--quick", "--payload", "1008"]), None);
         assert_eq!((quick.rounds, quick.payload, quick.log_size), (3, 1008, 64 << 20));
     }
 

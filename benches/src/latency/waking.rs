@@ -8,6 +8,7 @@ use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{Idle, Producer, SpscRingBuffer, notify_pair};
 use rustix::time::{ClockId, clock_gettime};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,11 +31,12 @@ pub enum Strategy {
 
 impl Strategy {
     /// All that are measured, the recorder's default among them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Recorder(Idle::Spin),
         Self::Recorder(Idle::Yield),
         Self::Recorder(Idle::Sleep { longest: Duration::from_micros(100) }),
         Self::Recorder(Idle::Sleep { longest: Duration::from_millis(1) }),
+        Self::Recorder(Idle::Sleep { longest: Duration::from_millis(5) }),
         Self::Park,
     ];
 
@@ -82,6 +84,31 @@ pub fn wake(bench: &Bench<'_>, strategy: Strategy) -> Woken {
         Strategy::Recorder(idle) => wake_recorder(bench, idle),
         Strategy::Park => wake_parked(bench),
     }
+}
+
+/// What a thread costs that only sleeps, as long each time as the default back-off at its longest: the
+/// processor time, in percent of one processor, that a system takes to put a thread to sleep and to wake it.
+///
+/// # Panics
+/// Never, unless the thread cannot be started.
+#[must_use]
+pub fn only_sleep(bench: &Bench<'_>) -> f64 {
+    let Idle::Sleep { longest } = Idle::default() else { return 0.0 };
+    let end = AtomicBool::new(false);
+    bench.settings.put(HOT);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            bench.settings.put(BESIDE);
+            // ORDERING: Relaxed, here and below. Nothing is handed over with it.
+            while !end.load(Ordering::Relaxed) {
+                std::thread::sleep(longest);
+            }
+        });
+        std::thread::sleep(SETTLE);
+        let percent = busy_percent(bench.settings.round / 2);
+        end.store(true, Ordering::Relaxed);
+        percent
+    })
 }
 
 fn wake_recorder(bench: &Bench<'_>, idle: Idle) -> Woken {
