@@ -116,9 +116,11 @@ fn things(bench: &Bench<'_>, more: (&'static str, Thing)) -> Vec<(&'static str, 
 fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]) -> Vec<Section> {
     let of = |name: &str| timed.iter().find(|timed| timed.service.name() == name);
     let (Some(empty), Some(copy), Some(ring)) = (of(EMPTY), of(COPY), of(RING)) else { return Vec::new() };
-    let tail = |own: &Distribution, baseline: &Distribution| {
-        let what = format!("p99.9 of \"{RING}\" / \"{EMPTY}\"");
-        Goal::at_most(&what, own.ratio(TAIL, baseline), MOST_JITTER, Unit::Ratio)
+    let tails = |of: fn(&Timed) -> &Distribution| {
+        timed.iter().filter(|timed| timed.service.name() != EMPTY).map(move |timed| {
+            let what = format!("p99.9 of \"{}\" / \"{EMPTY}\"", of(timed).name());
+            Goal::at_most(&what, of(timed).ratio(TAIL, of(empty)), MOST_JITTER, Unit::Ratio)
+        })
     };
     let copies = |index: usize| {
         let what = format!("{} of \"{RING}\" / \"{COPY}\"", FIGURES[index]);
@@ -140,14 +142,17 @@ fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]
             "Service",
             "From just before each call to just after it.",
             |timed| &timed.service,
-            vec![copies(TYPICAL), copies(MEDIAN), tail(&ring.service, &empty.service), refused],
+            [copies(TYPICAL), copies(MEDIAN), refused]
+                .into_iter()
+                .chain(tails(|timed| &timed.service))
+                .collect(),
         ),
         section(
             "Response",
             "From the moment at which each call was due to just after it: what delays one call delays all that had \
              to wait.",
             |timed| &timed.response,
-            vec![tail(&ring.response, &empty.response)],
+            tails(|timed| &timed.response).collect(),
         ),
     ]
 }

@@ -14,6 +14,8 @@ use std::hint::spin_loop;
 const RING_BYTES: usize = 64 * 1024;
 /// Round trips before the counted ones.
 const WARM_UP: u64 = 10_000;
+/// Looks, some milliseconds of them, after which the other thread is given the processor: there may be only one.
+const SPINS_BEFORE_YIELD: u32 = 100_000;
 /// A record of this type ends the second thread.
 const LAST: u8 = 2;
 
@@ -37,14 +39,14 @@ pub trait ReceiveRecord<const PAYLOAD: usize> {
     fn try_receive(&mut self) -> Option<Record<PAYLOAD>>;
 }
 
-impl<const PAYLOAD: usize> SendRecord<PAYLOAD> for ringlog::ring::Producer {
+impl<const PAYLOAD: usize, K> SendRecord<PAYLOAD> for ringlog_nostd::Producer<'_, K> {
     #[inline]
     fn send(&mut self, record: &Record<PAYLOAD>) {
         self.write_event(&record.header, &record.payload).expect("room for one");
     }
 }
 
-impl<const PAYLOAD: usize> ReceiveRecord<PAYLOAD> for ringlog::ring::Consumer {
+impl<const PAYLOAD: usize, K> ReceiveRecord<PAYLOAD> for ringlog_nostd::Consumer<'_, K> {
     #[inline]
     fn try_receive(&mut self) -> Option<Record<PAYLOAD>> {
         let (header, payload) = self.read_event()?;
@@ -108,7 +110,10 @@ fn rtrb_round<const PAYLOAD: usize>(bench: &Bench<'_>) -> Times {
 }
 
 /// The timing loop of both.
-fn ping_pong<const PAYLOAD: usize, S, R>(bench: &Bench<'_>, there: (S, R), back: (S, R)) -> Times
+///
+/// # Panics
+/// If a record comes back changed.
+pub fn ping_pong<const PAYLOAD: usize, S, R>(bench: &Bench<'_>, there: (S, R), back: (S, R)) -> Times
 where
     S: SendRecord<PAYLOAD> + Send,
     R: ReceiveRecord<PAYLOAD> + Send,
@@ -161,11 +166,13 @@ fn echo<const PAYLOAD: usize>(
 
 #[inline]
 fn receive<const PAYLOAD: usize>(from: &mut impl ReceiveRecord<PAYLOAD>) -> Record<PAYLOAD> {
+    let mut spins = 0;
     loop {
-        match from.try_receive() {
-            Some(record) => return record,
-            None => spin_loop(),
+        if let Some(record) = from.try_receive() {
+            return record;
         }
+        spins += 1;
+        if spins > SPINS_BEFORE_YIELD { std::thread::yield_now() } else { spin_loop() }
     }
 }
 

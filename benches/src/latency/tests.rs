@@ -40,7 +40,7 @@ fn the_hot_path_is_measured_beside_its_baselines() {
     assert_eq!(names(service), names(response));
     // Two rounds of a hundred events each.
     assert!(service.rows.iter().all(|row| row.figures[0] == Figure::exactly(200.0)));
-    assert_eq!((service.goals.len(), response.goals.len()), (4, 1));
+    assert_eq!((service.goals.len(), response.goals.len()), (6, 3));
     assert_eq!(report.curves("Service").len(), 4);
 }
 
