@@ -62,17 +62,19 @@ fn interleave(settings: &Settings, things: usize, mut turn: impl FnMut(usize)) {
     }
 }
 
-/// Service and response times of one thing, how often the ring was full, and how often the thread had to wait.
+/// Service and response times of one thing, how often the ring was full, and what disturbed the thread.
 struct Timed {
     service: Distribution,
     response: Distribution,
     refused: u64,
     preempted: u64,
+    shootdowns: u64,
 }
 
 impl Timed {
     fn new(name: &str) -> Self {
-        Self { service: Distribution::new(name), response: Distribution::new(name), refused: 0, preempted: 0 }
+        let (service, response) = (Distribution::new(name), Distribution::new(name));
+        Self { service, response, refused: 0, preempted: 0, shootdowns: 0 }
     }
 
     fn add(&mut self, bench: &Bench<'_>, round: &Round) {
@@ -80,6 +82,7 @@ impl Timed {
         self.response.add(bench.ticks, &round.response);
         self.refused += round.refused;
         self.preempted += round.preempted;
+        self.shootdowns += round.shootdowns;
     }
 }
 
@@ -132,15 +135,16 @@ fn hot_sections(bench: &Bench<'_>, name: &str, notes: &[String], timed: &[Timed]
     let section = |kind: &str, note: &str, of: fn(&Timed) -> &Distribution, goals| Section {
         title: format!("{kind} time, {name}"),
         notes: notes.iter().cloned().chain([note.to_owned()]).collect(),
-        columns: figure_columns(&["preempted"]),
-        rows: timed.iter().map(|timed| figure_row(of(timed), &[timed.preempted])).collect(),
+        columns: figure_columns(&["preempted", "TLB"]),
+        rows: timed.iter().map(|timed| figure_row(of(timed), &[timed.preempted, timed.shootdowns])).collect(),
         goals,
         curves: timed.iter().map(of).map(|distribution| curve(bench, distribution, suffix)).collect(),
     };
     vec![
         section(
             "Service",
-            "From just before each call to just after it.",
+            "From just before each call to just after it. Preempted: how often the system gave the processor to another \
+             thread. TLB: how often a processor was interrupted because another one had changed page tables.",
             |timed| &timed.service,
             [copies(TYPICAL), copies(MEDIAN), refused]
                 .into_iter()

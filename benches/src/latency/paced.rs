@@ -48,14 +48,17 @@ pub struct Round {
     pub refused: u64,
     /// How often the system took the processor away from this thread for another one meanwhile.
     pub preempted: u64,
+    /// How often a processor of the machine was interrupted meanwhile to drop page translations that another one
+    /// has changed: what a sync of mapped pages does to every thread of its process.
+    pub shootdowns: u64,
 }
 
 /// Makes the schedule's calls; `call` is given its number, and says whether it could do its work.
 pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool) -> Round {
     let second = ticks.per_second();
     let times = || Times::up_to(second);
-    let mut round = Round { service: times(), response: times(), refused: 0, preempted: 0 };
-    let preempted = preemptions();
+    let mut round = Round { service: times(), response: times(), refused: 0, preempted: 0, shootdowns: 0 };
+    let before = (preemptions(), shootdowns());
     // The first call is due when its caller is surely here.
     let start = ticks.now() + second / 1000;
     for number in 0..schedule.calls() {
@@ -71,7 +74,8 @@ pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool
             round.response.add(end.saturating_sub(due));
         }
     }
-    round.preempted = preemptions() - preempted;
+    round.preempted = preemptions() - before.0;
+    round.shootdowns = shootdowns() - before.1;
     round
 }
 
@@ -80,6 +84,13 @@ fn preemptions() -> u64 {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let count = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
     count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Interrupts of that kind since the start of the system, on all processors; 0 where it does not tell.
+fn shootdowns() -> u64 {
+    let interrupts = std::fs::read_to_string("/proc/interrupts").unwrap_or_default();
+    let counts = interrupts.lines().find_map(|line| line.trim_start().strip_prefix("TLB:"));
+    counts.map_or(0, |counts| counts.split_whitespace().map_while(|count| count.parse::<u64>().ok()).sum())
 }
 
 #[cfg(test)]
