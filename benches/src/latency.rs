@@ -335,14 +335,23 @@ fn growth_section(windows: &[growth::Window]) -> Section {
 }
 
 /// Measures all parts that the settings and the caller ask for.
+///
+/// # Panics
+/// If a part does.
 #[must_use]
 pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
-    // Asked before this thread is pinned to one processor.
     let machine = crate::machine::Machine::ask();
     let ticks = timing::Ticks::new();
     let bench = Bench { settings, ticks: &ticks };
-    settings.put(hot_path::HOT);
-    let overhead = ticks.overhead();
-    let sections = parts.iter().flat_map(|part| measure(&bench, *part)).collect();
+    let overhead = apart(|| {
+        settings.put(hot_path::HOT);
+        ticks.overhead()
+    });
+    let sections = parts.iter().flat_map(|part| apart(|| measure(&bench, *part))).collect();
     Report { machine, command, settings: settings.clone(), overhead, sections }
+}
+
+/// Runs it on a thread of its own, so that no later part is left on the processor that it chose.
+fn apart<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(run).join().expect("the thread has said why"))
 }

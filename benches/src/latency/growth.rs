@@ -1,6 +1,8 @@
 //! A log that grows: what adding an event costs at each size, and what opening the log then takes.
+//!
+//! The threads here are not pinned: a log's helper threads start where its writer is, and would share its processor.
 
-use super::hot_path::{Bench, HOT};
+use super::hot_path::Bench;
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogWriter};
 use ringlog_nostd::record_len;
@@ -34,7 +36,6 @@ pub struct Window {
 /// If the log fails, or holds not what was written.
 #[must_use]
 pub fn grow(bench: &Bench<'_>, folder: &Path, size: u64) -> Vec<Window> {
-    bench.settings.put(HOT);
     let payload = bench.payload();
     let stride = record_len(payload.len()) as u64;
     let mut writer = LogWriter::open(folder).expect("a log");

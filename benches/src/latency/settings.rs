@@ -182,7 +182,7 @@ impl Settings {
     }
 }
 
-/// Asked once, before a thread is pinned to one of them.
+/// Asked once; the thread that asks first is not pinned to one of them yet.
 fn processors_at_all() -> usize {
     static ALL: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *ALL.get_or_init(processors)
