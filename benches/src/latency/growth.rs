@@ -3,6 +3,7 @@
 //! The threads here are not pinned: a log's helper threads start where its writer is, and would share its processor.
 
 use super::hot_path::Bench;
+use super::samples::{Distribution, MAX, TYPICAL, Times};
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogWriter};
 use ringlog_nostd::record_len;
@@ -26,7 +27,9 @@ pub struct Window {
     pub to: u64,
     /// Nanoseconds for each event, syncs and new segments of the helper threads included.
     pub nanos_per_event: f64,
-    /// The longest single append of one in 64 that are timed.
+    /// The typical append of one in 64 that are timed one by one, readings of the clock included.
+    pub typical_nanos: f64,
+    /// The longest of these.
     pub longest_nanos: f64,
 }
 
@@ -42,22 +45,25 @@ pub fn grow(bench: &Bench<'_>, folder: &Path, size: u64) -> Vec<Window> {
     let mut windows = Vec::new();
     let (mut written, mut from, mut to) = (0, 0, SMALL_BYTES.min(size));
     while from < to {
-        let mut longest = 0;
+        let mut timed = Times::new();
         let first = written;
         let begin = bench.ticks.now();
         while written * stride < to {
-            let before = if written.is_multiple_of(64) { Some(bench.ticks.now()) } else { None };
+            let before = if written.is_multiple_of(64) { Some(bench.ticks.settled()) } else { None };
             let payload = black_box(&payload[..]);
             let header = EventHeader::new(written, 1, payload.len() as u16);
             writer.write_event(&header, payload).expect("room on the disk");
             if let Some(before) = before {
-                longest = longest.max(bench.ticks.now().saturating_sub(before));
+                timed.add(bench.ticks.settled().saturating_sub(before));
             }
             written += 1;
         }
         let nanos = bench.ticks.nanos(bench.ticks.now() - begin);
         let nanos_per_event = nanos / (written - first) as f64;
-        windows.push(Window { from, to, nanos_per_event, longest_nanos: bench.ticks.nanos(longest) });
+        let mut calls = Distribution::new("calls");
+        calls.add(bench.ticks, &timed);
+        let [typical_nanos, longest_nanos] = [TYPICAL, MAX].map(|index| calls.figure(index).value);
+        windows.push(Window { from, to, nanos_per_event, typical_nanos, longest_nanos });
         (from, to) = (to, (to * 2).min(size));
     }
     assert_eq!(writer.close().expect("a whole log").events, written);
