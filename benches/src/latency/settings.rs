@@ -153,7 +153,7 @@ impl Settings {
             pin: args.pinning,
         };
         if args.quick {
-            settings.rounds = settings.rounds.min(3);
+            settings.rounds = settings.rounds.min(2);
             settings.round = settings.round.min(Duration::from_millis(100));
             settings.log_size = settings.log_size.min(64 << 20);
         }
@@ -225,7 +225,7 @@ mod tests {
         let settings = Settings::new(&Args::parse_from(["latency"]), None);
         assert_eq!((settings.rounds, settings.payload, settings.ring_bytes), (15, 48, 4 << 20));
         let quick = Settings::new(&Args::parse_from(["latency", "--quick", "--payload", "1008"]), None);
-        assert_eq!((quick.rounds, quick.payload, quick.log_size), (3, 1008, 64 << 20));
+        assert_eq!((quick.rounds, quick.payload, quick.log_size), (2, 1008, 64 << 20));
     }
 
     #[test]
