@@ -1,7 +1,9 @@
 //! Benchmarks of ringlog, and of other rings beside it: see `benches/` and `src/bin/`.
 
+pub mod chart;
 pub mod compare;
 pub mod duel;
+pub mod latency;
 pub mod machine;
 pub mod prepared_file;
 pub mod rivals;

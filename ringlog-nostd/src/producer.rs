@@ -68,7 +68,10 @@ impl<'r, K> Producer<'r, K> {
     ///   will never be taken as it is.
     /// - [`WriteError::Full`]: it fits once the consumer has released some space.
     /// - [`WriteError::Fault`]: the ring is corrupt.
-    #[inline]
+    // Where it is not inlined, a caller's header is put together by narrow stores and read back by wide loads,
+    // which wait for them.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         check_event(header, payload.len(), self.max_payload())?;
         let at = self.inner.end.head();

@@ -13,7 +13,12 @@ use std::sync::Arc;
 
 /// The memory of a ring; freed when both of its ends are gone.
 #[derive(Debug)]
-pub struct HeapMemory(Box<[UnsafeCell<u64>]>);
+pub struct HeapMemory(Box<[Lines]>);
+
+/// As many bytes as the control words of either side have to themselves, and a multiple of them starts here.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Lines(#[expect(dead_code, reason = "memory, used by its address")] [UnsafeCell<u64>; 16]);
 
 // SAFETY: the bytes are touched only through the ends of the one ring that `ends` makes, whose protocol keeps
 // their accesses apart. Sharing the owner touches nothing.
@@ -40,7 +45,7 @@ pub(super) fn ends(options: &RingOptions) -> Result<(Producer, Consumer), NewRin
     let memory = Arc::new(HeapMemory::zeroed(bytes)?);
     let options = RingOptions { identity: identity(), ..*options };
     let start = NonNull::from(&*memory.0).cast::<u8>();
-    // SAFETY: (1) `bytes` initialised bytes, 8-aligned, mutable through `UnsafeCell`; (2) they live as long
+    // SAFETY: (1) `bytes` initialised bytes, 128-aligned, mutable through `UnsafeCell`; (2) they live as long
     // as `memory`, which both ends keep and drop last, and no borrow of an end outlives it, so that the
     // lifetime 'static never shows; (3) this ring is the only user and its ends are given out once.
     let ring = unsafe { Ring::<'static>::format_raw(start, bytes, &options) }?;
@@ -50,11 +55,11 @@ pub(super) fn ends(options: &RingOptions) -> Result<(Producer, Consumer), NewRin
 
 impl HeapMemory {
     fn zeroed(bytes: usize) -> Result<Self, NewRingError> {
-        let words = bytes.div_ceil(8);
+        let lines = bytes.div_ceil(size_of::<Lines>());
         let mut memory = Vec::new();
-        memory.try_reserve_exact(words).map_err(|_| NewRingError::OutOfMemory { bytes })?;
+        memory.try_reserve_exact(lines).map_err(|_| NewRingError::OutOfMemory { bytes })?;
         // Stores to every page, unlike a zeroed allocation.
-        memory.resize_with(words, || UnsafeCell::new(0));
+        memory.resize_with(lines, || Lines([const { UnsafeCell::new(0) }; 16]));
         Ok(Self(memory.into_boxed_slice()))
     }
 }

@@ -11,7 +11,7 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Advice, MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field};
 
@@ -295,10 +295,27 @@ impl MapHandle {
         publication::set_flags(&*self.mapping, flags);
     }
 
+    /// Takes whole pages, which nobody stores to any more, out of this mapping. Their bytes stay in the kernel's
+    /// cache, and a load brings them back.
+    ///
+    /// A sync would write-protect them one by one, and interrupt every processor that runs a thread of this
+    /// process for each of them, the hot path's too.
+    fn let_go(&self, from: u64, to: u64) {
+        if from < to {
+            let (from, bytes) = (from as usize, (to - from) as usize);
+            // SAFETY: the mapping is of a file and shared, so that its pages are the file's: dropping them from
+            // the mapping changes no byte. The writer is behind them, and loads find them again.
+            // A refusal costs time only.
+            let _ =
+                unsafe { self.mapping.raw.unchecked_advise_range(UncheckedAdvice::DontNeed, from, bytes) };
+        }
+    }
+
     /// Writes the pages that hold these bytes to stable storage and waits for it.
     pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let len = self.mapping.raw.len() as u64;
         let (from, to) = ((from / PAGE_BYTES * PAGE_BYTES).min(len), to.min(len));
+        self.let_go(from.max(PAGE_BYTES), to / PAGE_BYTES * PAGE_BYTES);
         // Both are at most the length of the mapping, a `usize`.
         self.mapping.raw.flush_range(from as usize, to.saturating_sub(from) as usize)
     }

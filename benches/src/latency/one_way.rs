@@ -1,0 +1,179 @@
+//! One way from one thread to another: half a round trip over two rings, both threads spinning.
+//!
+//! A record goes over one ring to a second thread, which sends the one it has received back over the other.
+//! Both times are taken by the first thread, so no two processors' counters are compared.
+
+use super::hot_path::{BESIDE, Bench, HOT};
+use super::samples::Times;
+use super::settings::Settings;
+use ringlog::event::EventHeader;
+use ringlog::ring::SpscRingBuffer;
+use std::hint::spin_loop;
+
+/// Both rings have room for this many bytes of records.
+const RING_BYTES: usize = 64 * 1024;
+/// Round trips before the counted ones.
+const WARM_UP: u64 = 10_000;
+/// Looks, some milliseconds of them, after which the other thread is given the processor: there may be only one.
+const SPINS_BEFORE_YIELD: u32 = 100_000;
+/// A record of this type ends the second thread.
+const LAST: u8 = 2;
+
+/// A record by value, as a slot of a ring of values holds it: exactly as long as ringlog's.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Record<const PAYLOAD: usize> {
+    header: EventHeader,
+    payload: [u8; PAYLOAD],
+}
+
+/// What sends records.
+pub trait SendRecord<const PAYLOAD: usize> {
+    /// Sends one; there is room, as one is under way at a time.
+    fn send(&mut self, record: &Record<PAYLOAD>);
+}
+
+/// What receives them.
+pub trait ReceiveRecord<const PAYLOAD: usize> {
+    /// The next one, if it is there.
+    fn try_receive(&mut self) -> Option<Record<PAYLOAD>>;
+}
+
+impl<const PAYLOAD: usize, K> SendRecord<PAYLOAD> for ringlog_nostd::Producer<'_, K> {
+    #[inline]
+    fn send(&mut self, record: &Record<PAYLOAD>) {
+        self.write_event(&record.header, &record.payload).expect("room for one");
+    }
+}
+
+impl<const PAYLOAD: usize, K> ReceiveRecord<PAYLOAD> for ringlog_nostd::Consumer<'_, K> {
+    #[inline]
+    fn try_receive(&mut self) -> Option<Record<PAYLOAD>> {
+        let (header, payload) = self.read_event()?;
+        Some(Record {
+            header: header.as_user(),
+            payload: payload.try_into().expect("the length that was sent"),
+        })
+    }
+}
+
+impl<const PAYLOAD: usize> SendRecord<PAYLOAD> for rtrb::Producer<Record<PAYLOAD>> {
+    #[inline]
+    fn send(&mut self, record: &Record<PAYLOAD>) {
+        self.push(*record).expect("room for one");
+    }
+}
+
+impl<const PAYLOAD: usize> ReceiveRecord<PAYLOAD> for rtrb::Consumer<Record<PAYLOAD>> {
+    #[inline]
+    fn try_receive(&mut self) -> Option<Record<PAYLOAD>> {
+        self.pop().ok()
+    }
+}
+
+/// One round over two rings of ringlog: round trips in ticks.
+///
+/// # Panics
+/// If a record comes back changed.
+#[must_use]
+pub fn over_ringlog(bench: &Bench<'_>) -> Times {
+    match bench.settings.payload {
+        16 => ringlog_round::<16>(bench),
+        48 => ringlog_round::<48>(bench),
+        240 => ringlog_round::<240>(bench),
+        _ => ringlog_round::<1008>(bench),
+    }
+}
+
+/// The same over two rings of rtrb.
+///
+/// # Panics
+/// If a record comes back changed.
+#[must_use]
+pub fn over_rtrb(bench: &Bench<'_>) -> Times {
+    match bench.settings.payload {
+        16 => rtrb_round::<16>(bench),
+        48 => rtrb_round::<48>(bench),
+        240 => rtrb_round::<240>(bench),
+        _ => rtrb_round::<1008>(bench),
+    }
+}
+
+fn ringlog_round<const PAYLOAD: usize>(bench: &Bench<'_>) -> Times {
+    let (there, back) = (SpscRingBuffer::new(RING_BYTES).split(), SpscRingBuffer::new(RING_BYTES).split());
+    ping_pong::<PAYLOAD, _, _>(bench, there, back)
+}
+
+fn rtrb_round<const PAYLOAD: usize>(bench: &Bench<'_>) -> Times {
+    let slots = RING_BYTES / size_of::<Record<PAYLOAD>>();
+    ping_pong(bench, rtrb::RingBuffer::<Record<PAYLOAD>>::new(slots), rtrb::RingBuffer::new(slots))
+}
+
+/// The timing loop of both.
+///
+/// # Panics
+/// If a record comes back changed.
+pub fn ping_pong<const PAYLOAD: usize, S, R>(bench: &Bench<'_>, there: (S, R), back: (S, R)) -> Times
+where
+    S: SendRecord<PAYLOAD> + Send,
+    R: ReceiveRecord<PAYLOAD> + Send,
+{
+    let ((mut there, arrives), (returns, mut back)) = (there, back);
+    let mut record = Record { header: EventHeader::new(0, 1, PAYLOAD as u16), payload: [0x5A; PAYLOAD] };
+    let mut times = Times::up_to(bench.ticks.per_second());
+    std::thread::scope(|scope| {
+        let settings = bench.settings;
+        scope.spawn(move || echo(settings, arrives, returns));
+        settings.put(HOT);
+        let mut end = u64::MAX;
+        for number in 0.. {
+            record.header.timestamp = number;
+            let begin = bench.ticks.now();
+            there.send(&record);
+            let returned = receive(&mut back);
+            let arrived = bench.ticks.now();
+            assert!(returned.header == record.header && returned.payload == record.payload);
+            if number == WARM_UP {
+                end = arrived + bench.ticks.of(settings.round);
+            } else if number > WARM_UP {
+                times.add(arrived - begin);
+            }
+            if arrived >= end {
+                break;
+            }
+        }
+        record.header.event_type = LAST;
+        there.send(&record);
+    });
+    times
+}
+
+/// Sends back what it receives, until the last one.
+fn echo<const PAYLOAD: usize>(
+    settings: &Settings,
+    mut arrives: impl ReceiveRecord<PAYLOAD>,
+    mut returns: impl SendRecord<PAYLOAD>,
+) {
+    settings.put(BESIDE);
+    loop {
+        let record = receive(&mut arrives);
+        if record.header.event_type == LAST {
+            break;
+        }
+        returns.send(&record);
+    }
+}
+
+#[inline]
+fn receive<const PAYLOAD: usize>(from: &mut impl ReceiveRecord<PAYLOAD>) -> Record<PAYLOAD> {
+    let mut spins = 0;
+    loop {
+        if let Some(record) = from.try_receive() {
+            return record;
+        }
+        spins += 1;
+        if spins > SPINS_BEFORE_YIELD { std::thread::yield_now() } else { spin_loop() }
+    }
+}
+
+const _: () = assert!(size_of::<Record<16>>() == 32 && size_of::<Record<1008>>() == 1024);

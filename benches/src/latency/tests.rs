@@ -1,0 +1,89 @@
+//! Every part measures what it says, in some milliseconds. The figures are not looked at: a test's machine is busy.
+
+use super::settings::Args;
+use super::*;
+use clap::Parser;
+
+fn tiny(parts: &[Part]) -> Report {
+    let arguments = "latency --rounds 2 --seconds-per-round 0.01 --rate 10000 --ring-bytes 64K --log-size 4M --pinning free";
+    let settings = Settings::new(&Args::parse_from(arguments.split(' ')), None);
+    report(&settings, parts, arguments.to_owned())
+}
+
+fn names(section: &Section) -> Vec<&str> {
+    section.rows.iter().map(|row| row.name.as_str()).collect()
+}
+
+/// All tables are whole, as text and as Markdown.
+fn assert_whole(report: &Report) {
+    let markdown = report.to_markdown();
+    for section in &report.sections {
+        assert!(markdown.contains(&format!("### {}", section.title)));
+        for row in &section.rows {
+            assert_eq!(row.figures.len(), section.columns.len(), "{}", row.name);
+            assert!(markdown.contains(&format!("| {} ", row.name)), "{markdown}");
+            assert!(report.to_text().contains(&row.name));
+            for figure in row.figures.iter().filter(|figure| !figure.value.is_nan()) {
+                assert!(figure.low <= figure.value && figure.value <= figure.high, "{figure:?}");
+                assert!(figure.high.is_finite() && figure.low >= 0.0, "{figure:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_hot_path_is_measured_beside_its_baselines() {
+    let report = tiny(&[Part::Hot]);
+    assert_whole(&report);
+    let [service, response] = &report.sections[..] else { panic!("two sections") };
+    assert_eq!(names(service)[..3], [EMPTY, COPY, RING]);
+    assert_eq!(names(service), names(response));
+    // Two rounds of a hundred events each.
+    assert!(service.rows.iter().all(|row| row.figures[0] == Figure::exactly(200.0)));
+    assert_eq!((service.goals.len(), response.goals.len()), (6, 3));
+    assert_eq!(report.curves("Service").len(), 4);
+}
+
+#[test]
+fn a_storm_is_said_to_have_been_one() {
+    let report = tiny(&[Part::Storm]);
+    assert_whole(&report);
+    let note = &report.sections[0].notes[0];
+    assert!(note.starts_with("The storm: ") && !note.contains("storm: 0 MiB"), "{note}");
+}
+
+#[test]
+fn round_trips_are_measured_over_both_rings() {
+    let report = tiny(&[Part::OneWay]);
+    assert_whole(&report);
+    assert_eq!(names(&report.sections[0]), ["ringlog", "rtrb"]);
+    assert!(report.sections[0].rows.iter().all(|row| row.figures[0].value > 0.0));
+}
+
+#[test]
+fn every_strategy_wakes_up() {
+    let report = tiny(&[Part::Idle]);
+    assert_whole(&report);
+    let [section] = &report.sections[..] else { panic!("one section") };
+    let (sleeper, rows) = section.rows.split_last().expect("rows");
+    assert_eq!((rows.len(), section.goals.len()), (Strategy::ALL.len(), 2));
+    assert!(rows.iter().all(|row| row.figures[1].value >= 2.0));
+    assert!(sleeper.figures[0].value > 0.0);
+}
+
+#[test]
+fn a_log_has_a_window_for_each_doubling() {
+    let report = tiny(&[Part::Log]);
+    assert_whole(&report);
+    let [growth, open] = &report.sections[..] else { panic!("two sections") };
+    assert_eq!(names(growth), ["0 bytes to 1 MiB", "1 MiB to 2 MiB", "2 MiB to 4 MiB"]);
+    assert_eq!((open.rows.len(), open.goals.len()), (2, 6));
+}
+
+#[test]
+fn things_take_turns() {
+    let settings = Settings::new(&Args::parse_from(["latency", "--rounds", "3"]), None);
+    let mut turns = Vec::new();
+    interleave(&settings, 3, |thing| turns.push(thing));
+    assert_eq!(turns, [0, 1, 2, 1, 2, 0, 2, 0, 1]);
+}
