@@ -15,7 +15,7 @@ LIBRARIES = ("ringlog-nostd/src", "ringlog-std/src")
 FILES = {
     "ringlog-nostd/src/ends.rs", "ringlog-nostd/src/memory.rs", "ringlog-nostd/src/static_ring.rs",
     "ringlog-nostd/src/model.rs", "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",
-    "ringlog-std/src/storage/mmap.rs",
+    "ringlog-std/src/storage/mmap.rs", "ringlog-std/src/storage/crc.rs",
 }
 
 

@@ -10,7 +10,7 @@ const SHORT: usize = 64;
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     debug_assert!(to.len() == from.len());
-    if cfg!(target_pointer_width = "64") && from.len() <= SHORT {
+    if cfg!(all(target_pointer_width = "64", not(feature = "small-copy"))) && from.len() <= SHORT {
         copy_short(to, from);
     } else {
         to.copy_from_slice(from);

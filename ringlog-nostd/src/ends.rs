@@ -32,9 +32,6 @@ use core::ptr::NonNull;
 /// A run ends behind the record that reaches this length, in bytes: what is walked, copied and given back together
 /// is still in the processor's nearest caches, and the producer gets its room back in time.
 const RUN_BYTES: usize = 32 << 10;
-/// How far ahead of a walk over records their cache lines are fetched.
-const FETCH_AHEAD_BYTES: usize = 1024;
-const CACHE_LINE_BYTES: usize = 64;
 
 /// Copies a payload to free bytes of a ring.
 ///
@@ -106,20 +103,6 @@ impl<'r> Parts<'r> {
     fn at(&self, position: usize) -> NonNull<u8> {
         // SAFETY: an index is less than the capacity, so inside the data region.
         unsafe { self.data.add(self.geometry.index(position)) }
-    }
-
-    /// Has the processor bring the cache line at `position` near, where there is such an instruction.
-    #[inline]
-    fn prefetch(&self, position: usize) {
-        let line = self.at(position & !(RECORD_ALIGN - 1)).as_ptr().cast::<i8>();
-        #[cfg(target_arch = "x86_64")]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a hint, which reads nothing and never faults, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = line;
     }
 
     #[inline]
@@ -501,15 +484,9 @@ impl<'r> ReadEnd<'r> {
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let end = available.min(to_lap_end).min(RUN_BYTES);
         let mut len = 0;
-        let mut fetched = 0;
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
-            // Each header says where the next one is: without this, their lines would come one by one.
-            while fetched < (len + FETCH_AHEAD_BYTES).min(end) {
-                self.parts.prefetch(at.wrapping_add(fetched));
-                fetched += CACHE_LINE_BYTES;
-            }
             let header = self.header(record, available - len, self.tail)?;
             if !self.is_padded_with_zeros(record, &header) {
                 return Err(self.set_fault(RingFault::Record { position: record }, self.tail));

@@ -69,7 +69,6 @@ mod clock;
 mod consumer;
 mod consumer_list;
 mod control;
-#[cfg(not(feature = "small-copy"))]
 mod copy;
 mod ends;
 mod error;

@@ -156,7 +156,7 @@ pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usi
     let stored = header.with_flags(header.flags | flags::COMMITTED);
     let (head, rest) = record.split_at_mut_checked(HEADER_LEN)?;
     let (body, padding) = rest.split_at_mut_checked(payload.len())?;
-    body.copy_from_slice(payload);
+    crate::copy::copy(body, payload);
     if !padding.is_empty() {
         padding.fill(0);
     }

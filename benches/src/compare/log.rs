@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 15)]
     rounds: usize,
     /// MiB of records in each measurement
-    #[arg(long, default_value_t = 96)]
+    #[arg(long, default_value_t = 128)]
     mebibytes: usize,
     /// Whether the two threads stay on one processor each
     #[arg(long, value_enum, default_value = "pinned")]
@@ -205,7 +205,7 @@ impl Work<'_> {
 
     /// The same over many small segments, all of them fresh files, or recycled ones.
     fn segments(&self, recycled: bool) -> f64 {
-        let segment_bytes = 8 << 20;
+        let segment_bytes = 32 << 20;
         let options = LogWriter::options().segment_bytes(segment_bytes).sync(SyncPolicy::Never);
         let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
         let log = Log::new(self, self.path(if recycled { "recycled" } else { "fresh" }));

@@ -4,6 +4,7 @@
 //! does the long ones, by folding; for a record of some ten bytes its call alone costs more than the checksum.
 
 use crc_fast::{CrcAlgorithm, Digest};
+use ringlog_nostd::HEADER_LEN;
 
 /// Continues a CRC-32C with hardware support, where the processor has it: a
 /// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).
@@ -28,9 +29,26 @@ pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
     append_long(crc, bytes)
 }
 
+/// The checksum of a record: of its header, which holds the place word, and its payload.
+#[inline]
+pub(super) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if payload.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
+        // SAFETY: the processor has SSE 4.2.
+        return unsafe { append_both(header, payload) };
+    }
+    crc32c_hardware(crc32c_hardware(0, header), payload)
+}
+
 /// Up to here the instruction is faster than folding. It takes 8 bytes in 3 cycles.
 #[cfg(target_arch = "x86_64")]
 const SHORT_BYTES: usize = 1040;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+fn append_both(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
+    append_short(append_short(0, header), payload)
+}
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]

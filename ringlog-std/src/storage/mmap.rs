@@ -22,9 +22,6 @@ compile_error!("ringlog maps log files by 64-bit addresses and words: build it f
 
 /// Granularity of capacities. Every mapping starts at a multiple of it, or of more.
 pub(crate) const PAGE_BYTES: u64 = 4096;
-/// How far ahead of single records cache lines are fetched for their stores.
-#[cfg(target_arch = "x86_64")]
-const FETCH_AHEAD_BYTES: usize = 1024;
 /// How far ahead of the writer pages are made ready in one go.
 const POPULATE_BYTES: usize = 4 << 20;
 
@@ -213,21 +210,6 @@ impl WriteMap {
         assert!(bytes <= self.remaining_bytes());
         self.write_offset += bytes;
         publication::publish(&*self.mapping, self.write_offset as u64, event_count);
-    }
-
-    /// Has the processor bring the lines near that are stored to next, ahead of a record of `bytes` bytes.
-    #[inline]
-    pub(crate) fn fetch_ahead(&self, bytes: usize) {
-        #[cfg(target_arch = "x86_64")]
-        for skip in (0..bytes).step_by(64) {
-            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            let at = self.write_offset + FETCH_AHEAD_BYTES + skip;
-            let line = self.mapping.raw.as_mut_ptr().wrapping_add(at).cast_const();
-            // SAFETY: a hint, which reads nothing and never faults, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(line.cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = bytes;
     }
 
     /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a helper did.

@@ -6,7 +6,7 @@
 
 use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word, record_len};
 
-use super::crc::crc32c_hardware;
+use super::crc::record_crc;
 
 /// Where a run of records is going to stand.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 #[inline]
 pub(super) fn sealed(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
     let placed = EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header };
-    EventHeader { checksum: crc32c_hardware(crc32c_hardware(0, &placed.to_bytes()), payload), ..placed }
+    EventHeader { checksum: record_crc(&placed.to_bytes(), payload), ..placed }
 }
 
 /// Copies records and gives them their checksums. Every one goes to `note`, with its offset.

@@ -295,7 +295,6 @@ impl MmapWriter {
             return Err(self.full(stride));
         }
         self.map.populate_ahead(stride);
-        self.map.fetch_ahead(stride);
         let stored = if self.checksums {
             let place = place_word(self.salt, self.map.write_offset());
             sealed(header.with_flags(header.flags | flags::COMMITTED), payload, place)
