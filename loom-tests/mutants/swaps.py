@@ -80,21 +80,21 @@ SWAPS = [
     (
         "`Consumer::release`: releases, then stops reading",
         "consumer.rs",
-        """self.inner.end.end_of_lend(tail, self.inner.lent);
-            self.inner.end.release(tail.wrapping_add(self.inner.lent));""",
+        """self.inner.end.end_of_lend(tail, next.wrapping_sub(tail));
+            self.inner.end.release(next);""",
         """if MUTANT {
-                self.inner.end.release(tail.wrapping_add(self.inner.lent));
+                self.inner.end.release(next);
             }
-            self.inner.end.end_of_lend(tail, self.inner.lent);
+            self.inner.end.end_of_lend(tail, next.wrapping_sub(tail));
             if !(MUTANT) {
-                self.inner.end.release(tail.wrapping_add(self.inner.lent));
+                self.inner.end.release(next);
             }""",
     ),
     (
         "`Consumer::drain`: releases, then reads",
         "consumer.rs",
-        "let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };",
-        """let mut done = ReleaseOnDrop { end: &mut self.inner.end, start, next: start };
+        "let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };",
+        """let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };
         if MUTANT && left > 0 {
             done.end.release(start.wrapping_add(left));
         }""",
@@ -103,13 +103,13 @@ SWAPS = [
         "`Consumer::release_bytes`: releases, then stops reading",
         "consumer.rs",
         """self.inner.end.end_of_lend(tail, bytes);
-            self.inner.end.release(tail.wrapping_add(bytes & !7));""",
+            self.inner.release(tail.wrapping_add(bytes & !7));""",
         """if MUTANT {
-                self.inner.end.release(tail.wrapping_add(bytes & !7));
+                self.inner.release(tail.wrapping_add(bytes & !7));
             }
             self.inner.end.end_of_lend(tail, bytes);
             if !(MUTANT) {
-                self.inner.end.release(tail.wrapping_add(bytes & !7));
+                self.inner.release(tail.wrapping_add(bytes & !7));
             }""",
     ),
     (

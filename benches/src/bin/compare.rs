@@ -4,6 +4,7 @@
 //! ratios are medians of the rounds' ratios, and beside each stand the quartiles of the rounds.
 
 use clap::{Parser, Subcommand};
+use ringlog_benches::chart::LineChart;
 use ringlog_benches::compare::{Table, log, read, ring};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
@@ -55,17 +56,20 @@ fn defaults<A: clap::Args>() -> A {
     Defaults::<A>::parse_from([""]).arguments
 }
 
-fn measure(part: &Part) -> Vec<Table> {
+fn measure(part: &Part) -> (Vec<Table>, Option<LineChart>) {
     match part {
         Part::All => {
-            let mut tables = ring::run(&defaults());
+            let (mut tables, chart) = ring::run(&defaults());
             tables.extend(log::run(&defaults()));
             tables.extend(read::run(&defaults()));
-            tables
+            (tables, Some(chart))
         }
-        Part::Ring(arguments) => ring::run(arguments),
-        Part::Log(arguments) => log::run(arguments),
-        Part::Read(arguments) => read::run(arguments),
+        Part::Ring(arguments) => {
+            let (tables, chart) = ring::run(arguments);
+            (tables, Some(chart))
+        }
+        Part::Log(arguments) => (log::run(arguments), None),
+        Part::Read(arguments) => (read::run(arguments), None),
     }
 }
 
@@ -75,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let command = format!("cargo run --release -p ringlog-benches --bin compare -- {}", given.join(" "));
     // Before anything is pinned: it counts the processors.
     let machine = Machine::ask();
-    let tables = measure(arguments.part.as_ref().unwrap_or(&Part::All));
+    let (tables, chart) = measure(arguments.part.as_ref().unwrap_or(&Part::All));
     let report = Report { command: command.trim_end_matches(" -- ").to_owned(), machine, tables };
     let mut text = format!("`{}`\n\n{}\n", report.command, report.machine);
     for table in &report.tables {
@@ -89,12 +93,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(path) = arguments.json {
         std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
-    if let Some(path) = arguments.svg {
-        std::fs::write(path, chart(&report))?;
+    if let (Some(path), Some(chart)) = (arguments.svg, chart) {
+        std::fs::write(path, chart.to_svg())?;
     }
     Ok(())
-}
-
-fn chart(_: &Report) -> String {
-    String::new()
 }

@@ -1,6 +1,7 @@
 //! The ring between two threads, beside other rings.
 
 use super::Table;
+use crate::chart::{Axis, LineChart, Scale, Series, plain};
 use crate::duel::{Duel, Policy, Way};
 use crate::for_each_ring_of;
 use crate::machine::Pinning;
@@ -45,19 +46,46 @@ struct Contestant {
     nanoseconds: Rounds,
 }
 
-/// Every setting as a table, and the medians by payload length as lines of a chart for each way and policy.
+/// Every setting as a table, and a chart of the first policy's throughput by payload length.
 #[must_use]
-pub fn run(arguments: &Arguments) -> Vec<Table> {
-    let mut tables = Vec::new();
+pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
+    let (mut tables, mut series) = (Vec::new(), Vec::new());
     for &policy in &arguments.policy {
         for &payload_len in &arguments.payload {
-            tables.push(table(arguments, policy, payload_len));
+            let (table, all) = table(arguments, policy, payload_len);
+            tables.push(table);
+            if arguments.policy.first() == Some(&policy) {
+                add_points(&mut series, &all, payload_len);
+            }
         }
     }
-    tables
+    let policy = arguments.policy.first().map_or("", |policy| policy.name());
+    let chart = LineChart {
+        title: format!("Two threads, one ring; a consumer that has caught up looks {policy}"),
+        x: Axis { label: "payload, bytes".to_owned(), scale: Scale::Log, tick_text: plain },
+        y: Axis { label: "million events per second".to_owned(), scale: Scale::Log, tick_text: plain },
+        series,
+    };
+    (tables, chart)
 }
 
-fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> Table {
+/// One by one for every ring, and batches of this project's.
+fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) {
+    for contestant in all {
+        let name = match (contestant.way, contestant.kind) {
+            (Way::Single, _) => contestant.name.to_owned(),
+            (Way::Batch, Kind::Own) => format!("{}, {}", contestant.name, contestant.way.name()),
+            (Way::Batch, _) => continue,
+        };
+        let point = (payload_len as f64, 1e3 / contestant.nanoseconds.median());
+        match series.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.points.push(point),
+            None => series.push(Series { name, points: vec![point] }),
+        }
+    }
+}
+
+fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, Vec<Contestant>) {
     let length = Duration::from_millis(arguments.millis);
     let duels: Vec<Duel> = arguments
         .way
@@ -74,7 +102,7 @@ fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> Table {
         table.row(&name, &contestant.nanoseconds, HEADER_LEN + payload_len);
     }
     goals(&mut table, &all, policy);
-    table
+    (table, all)
 }
 
 /// All rings in turn, one way after the other, `rounds` times.

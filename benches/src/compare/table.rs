@@ -102,7 +102,7 @@ impl Table {
             let Goal { name, ratio, first_quartile, third_quartile, wanted } = goal;
             let _ = writeln!(
                 text,
-                "| {name} | {ratio:.2} | {first_quartile:.2} to {third_quartile:.2} | {wanted} | {} |",
+                "| {name} | {ratio:.2} | {first_quartile:.2} to {third_quartile:.2} | {wanted:.2} | {} |",
                 goal.verdict()
             );
         }

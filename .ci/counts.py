@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Counts instructions for one event, written and read on one thread, and compares them with a table.
+
+    counts.py check DOCUMENT PROGRAM     this project's ring only: fails where a count has grown by more than 3 %
+    counts.py write DOCUMENT PROGRAM     all rings: measures and writes the table between its two marks
+
+PROGRAM is the `count` of the benchmarks. It runs a loop so many times; valgrind's callgrind counts the instructions of
+two lengths of it, and their difference is what the loop costs, exactly, whatever else the program does.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+RINGS = [
+    "ringlog", "rtrb, chunks of bytes", "nexus-logbuf", "bbqueue, framed", "rtrb, slots", "ringbuf, slots",
+    "heapless, slots",
+]
+PAYLOADS = [16, 64, 256, 1024]
+WAYS = {"single": "one by one", "batch": "batches of 64"}
+SHORT, LONG = 6400, 12800
+MOST_GROWTH = 1.03
+BEGIN, END = "<!-- counts -->\n", "<!-- end of counts -->"
+
+
+def instructions(program, ring, payload, way, events):
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, ring, str(payload), way]
+    done = subprocess.run([*command, str(events)], capture_output=True, text=True, check=False)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or not found:
+        sys.exit(f"counts.py: {ring}, {payload} bytes, {way}: no count\n{done.stderr[-2000:]}")
+    return int(found[1])
+
+
+def per_event(program, ring, payload, way):
+    counts = [instructions(program, ring, payload, way, events) for events in (SHORT, LONG)]
+    return (counts[1] - counts[0]) / (LONG - SHORT)
+
+
+def rows(text):
+    """The table's counts by ring, way and payload."""
+    counts = {}
+    for line in text.split(BEGIN)[1].split(END)[0].splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if len(cells) == 2 + len(PAYLOADS) and cells[0] in RINGS:
+            for payload, count in zip(PAYLOADS, cells[2:]):
+                counts[cells[0], cells[1], payload] = float(count)
+    return counts
+
+
+def compiler():
+    return " ".join(subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[:2])
+
+
+def check(document, program):
+    text = Path(document).read_text(encoding="utf-8")
+    counted_with = re.search(r"Counted with (rustc [0-9.]+)", text)[1]
+    if counted_with != compiler():
+        print(f"skipped: the table is of {counted_with}, this is {compiler()}")
+        return
+    wanted = rows(text)
+    grown = []
+    for way, name in WAYS.items():
+        for payload in PAYLOADS:
+            known = wanted["ringlog", name, payload]
+            count = per_event(program, "ringlog", payload, way)
+            print(f"ringlog, {name}, {payload} bytes: {count:.1f} instructions, {known:.1f} in the table")
+            if count > known * MOST_GROWTH:
+                grown.append((name, payload))
+    if grown:
+        sys.exit(f"counts.py: more than 3 % more instructions than in {document}: {grown}")
+
+
+def write(document, program):
+    lines = ["| ring | | " + " | ".join(f"{payload} B" for payload in PAYLOADS) + " |", "|---" * (2 + len(PAYLOADS)) + "|"]
+    for way, name in WAYS.items():
+        for ring in RINGS:
+            counts = [per_event(program, ring, payload, way) for payload in PAYLOADS]
+            lines.append(f"| {ring} | {name} | " + " | ".join(f"{count:.1f}" for count in counts) + " |")
+            print(lines[-1], flush=True)
+    text = Path(document).read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    Path(document).write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    {"check": check, "write": write}[sys.argv[1]](*sys.argv[2:])
