@@ -52,9 +52,12 @@ mod salvage_copy;
 mod salvage_report;
 mod salvage_source;
 mod scan;
+#[cfg(test)]
+mod schedules;
 mod segment;
 mod segment_end;
 mod segment_file;
+mod sync;
 mod unfinished;
 mod upkeep;
 mod verdict;

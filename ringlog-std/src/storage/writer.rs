@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ringlog_nostd::{
     Checksums, EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordError, Run,
@@ -16,6 +15,7 @@ use super::create::Draft;
 use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::sync::AtomicBool;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError, crc32c_hardware};
 
