@@ -99,7 +99,7 @@ impl Tally {
     }
 }
 
-pub(super) fn scratch() -> tempfile::TempDir {
+pub(in crate::storage) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let builder = tempfile::Builder::new();
     if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.unwrap()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shuttle::thread;
 
 use super::stable::check;
-use super::world::{STRIDE, World, below, close_or_drop, options, schedules, sync_policy, tells_why, write};
+use super::world::{World, below, close_or_drop, options, schedules, stride, sync_policy, tells_why, write};
 use crate::storage::power_loss::trace::Op;
 use crate::storage::{AppendError, LogWatch};
 
@@ -26,7 +26,7 @@ fn observe(world: &World, watch: LogWatch) -> thread::JoinHandle<()> {
 
 /// Between the load and the entry nobody goes on.
 fn note(trace: &crate::storage::power_loss::trace::Trace, watch: &LogWatch) {
-    trace.add(Op::Promised(watch.durable_position() / STRIDE));
+    trace.add(Op::Promised(watch.durable_position() / stride()));
 }
 
 /// Is the watermark ever above what was synced, also at the moment of a roll?
@@ -42,12 +42,12 @@ fn the_watermark_is_never_above_what_was_synced() {
             write(&mut writer, event).unwrap();
             if below(4) == 0 {
                 writer.sync().unwrap();
-                assert_eq!(watch.durable_position(), (event + 1) * STRIDE, "a sync makes all durable");
+                assert_eq!(watch.durable_position(), (event + 1) * stride(), "a sync makes all durable");
             }
             note(&world.disk.trace, &watch);
         }
         close_or_drop(writer).unwrap();
-        assert_eq!(watch.durable_position(), events * STRIDE);
+        assert_eq!(watch.durable_position(), events * stride());
         note(&world.disk.trace, &watch);
         observer.join().unwrap();
         check(&world.disk.trace.take());

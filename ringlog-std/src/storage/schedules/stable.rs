@@ -8,6 +8,7 @@ use ringlog_nostd::field;
 use super::world::number;
 use crate::event::file_flags;
 use crate::storage::power_loss::disk::{Disk, lay_out};
+use crate::storage::power_loss::run::scratch;
 use crate::storage::power_loss::trace::{FileId, Op, Recorder};
 use crate::storage::{LogReader, LogWriter, OpenError};
 
@@ -68,13 +69,13 @@ fn check_life(begun: &mut BTreeSet<FileId>, file: FileId, at: usize, bytes: &[u8
 
 /// How many events, from the first one on, recovery finds on the worst disk.
 fn survivors(disk: &Disk) -> u64 {
-    let folder = super::world::World::new();
-    lay_out(folder.folder(), &disk.oldest());
+    let folder = scratch();
+    lay_out(folder.path(), &disk.oldest());
     let second = Arc::new(Recorder::new("second boot"));
-    let writer = LogWriter::open_at(folder.folder(), LogWriter::options().segment_bytes(4096), second, false);
+    let writer = LogWriter::open_at(folder.path(), LogWriter::options().segment_bytes(4096), second, false);
     let _writer = writer.unwrap();
     let mut next = 0;
-    match LogReader::open(folder.folder()) {
+    match LogReader::open(folder.path()) {
         Err(OpenError::NoSegments { .. }) => {}
         other => other
             .unwrap()

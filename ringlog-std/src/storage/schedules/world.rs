@@ -1,5 +1,6 @@
 //! A log on a made-up machine, and schedules to run it in.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,18 +11,28 @@ use shuttle::{Config, MaxSteps, Runner};
 
 use crate::event::{EventHeader, record_len};
 use crate::storage::platform::Platform;
+use crate::storage::power_loss::run::scratch;
 use crate::storage::power_loss::trace::Recorder;
 use crate::storage::{
     AppendError, FullDisk, LogWriter, LogWriterOptions, OpenError, ReadError, SyncError, SyncPolicy,
 };
 
-/// Two events fill a segment.
-const PAYLOAD_LEN: u16 = 1984;
-pub(super) const STRIDE: u64 = record_len(PAYLOAD_LEN as usize) as u64;
+/// Two events fill a segment, or one does.
+const PAYLOAD_LENS: [u16; 2] = [1984, 4000];
 /// How often a PCT schedule changes its mind.
 const DEPTHS: [usize; 2] = [3, 10];
 /// More than any of these runs needs: who takes as many waits for what never comes.
 const MAX_STEPS: usize = 400_000;
+
+thread_local! {
+    // All threads of a schedule are one real thread.
+    static PAYLOAD_LEN: Cell<u16> = const { Cell::new(PAYLOAD_LENS[0]) };
+}
+
+/// What an event takes in this schedule.
+pub(super) fn stride() -> u64 {
+    record_len(PAYLOAD_LEN.get().into()) as u64
+}
 
 /// Runs `f` in many schedules, the same ones each time.
 pub(super) fn schedules(f: impl Fn() + Send + Sync + 'static) {
@@ -49,7 +60,7 @@ pub(super) fn sync_policy() -> SyncPolicy {
         0 => SyncPolicy::Never,
         1 => SyncPolicy::EveryEvent,
         2 => SyncPolicy::EveryBytes(1),
-        _ => SyncPolicy::EveryBytes(3 * STRIDE),
+        _ => SyncPolicy::EveryBytes(3 * stride()),
     }
 }
 
@@ -66,10 +77,8 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let builder = tempfile::Builder::new();
-        let folder = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
-        Self { folder: folder.unwrap(), disk: Arc::new(Recorder::new("boot")) }
+        PAYLOAD_LEN.set(PAYLOAD_LENS[below(2) as usize]);
+        Self { folder: scratch(), disk: Arc::new(Recorder::new("boot")) }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -90,8 +99,8 @@ impl World {
 
 /// Writes the event of this number.
 pub(super) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
-    let payload = [number as u8; PAYLOAD_LEN as usize];
-    writer.write_event(&EventHeader::new(number, 0, PAYLOAD_LEN), &payload)
+    let payload = vec![number as u8; PAYLOAD_LEN.get().into()];
+    writer.write_event(&EventHeader::new(number, 0, PAYLOAD_LEN.get()), &payload)
 }
 
 /// The number of an event, if it is whole.
