@@ -226,6 +226,7 @@ impl Platform for Recorder {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        kernel_call();
         self.refuse_if_immutable(from)?;
         self.refuse(|refused| match refused {
             Refused::RenameFrom(end) => name(from).ends_with(end),
@@ -238,6 +239,7 @@ impl Platform for Recorder {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        kernel_call();
         self.refuse_if_immutable(path)?;
         Linux.remove(path)?;
         self.trace.add(Op::Remove { name: name(path) });
