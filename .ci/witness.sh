@@ -48,6 +48,10 @@ witness_planted() {
     fi
 }
 
+# What of the library runs under a sanitizer: not what kills, fills a disk, or counts system calls.
+witness_std_tests=(--lib --test notify --test shared_ring --test ring_refusals --test storage_file --test storage_log
+    --test storage_read --test storage_damage)
+
 # Chooses the compiler; fails if there is none.
 witness_begin() {
     witness_with=$(witness_compiler)
@@ -71,6 +75,12 @@ witness_thread() {
     RINGLOG_TORTURE_SECONDS=${1:-1} witness_cargo thread test -q -p ringlog-nostd --test threads --test torture
 }
 
+# The library's threads: `witness_threads_std TEST...`. What two mappings of one file share is not seen: docs/unsafe.md.
+witness_threads_std() {
+    export TSAN_OPTIONS="halt_on_error=1 exitcode=66"
+    RINGLOG_IMAGES=500 witness_cargo thread test -q -p ringlog-std --no-default-features "$@"
+}
+
 witness_valgrind() {
     if ! command -v valgrind >/dev/null && ! need valgrind valgrind; then
         echo "skipped: memcheck; valgrind is not installed here and cannot be"
@@ -87,9 +97,13 @@ witness_valgrind() {
     done
 }
 
-about_sanitizers="the two-thread tests under ThreadSanitizer, and test programs under valgrind's memcheck"
+about_sanitizers="tests with threads under ThreadSanitizer, and test programs under valgrind's memcheck"
 step_sanitizers() {
-    if witness_begin; then witness_thread; fi
+    if witness_begin; then
+        witness_thread
+        # Parking; a log's writer, helpers and readers.
+        witness_threads_std --test notify --test storage_read
+    fi
     witness_valgrind
     echo "not run here: AddressSanitizer, MemorySanitizer, cargo-careful, the long torture: sanitizers-full"
 }
@@ -100,6 +114,7 @@ witness_memory() {
     witness_planted address use-after-free 'heap-use-after-free'
     witness_planted address leak 'detected memory leaks'
     witness_cargo address test -q -p ringlog-nostd --lib --tests
+    RINGLOG_IMAGES=500 witness_cargo address test -q -p ringlog-std --no-default-features "${witness_std_tests[@]}"
     if [[ $witness_with != debian ]]; then
         echo "skipped: MemorySanitizer; without an instrumented std it reports what std has written as uninitialised"
         return
@@ -131,10 +146,11 @@ witness_misuse() {
     run cargo +nightly test -q --doc -p ringlog-nostd -p ringlog-std --target-dir "$witness_out/nightly"
 }
 
-about_sanitizers_full="the core under AddressSanitizer, MemorySanitizer and cargo-careful; a minute of torture a ring"
+about_sanitizers_full="the core and the log under AddressSanitizer, the core under MemorySanitizer and cargo-careful; torture"
 step_sanitizers_full() {
     if witness_begin; then
         (witness_thread 30)
+        (witness_threads_std "${witness_std_tests[@]}")
         (witness_memory)
         (witness_careful)
     fi

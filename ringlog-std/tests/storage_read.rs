@@ -8,6 +8,8 @@ mod follow;
 mod merge;
 #[path = "storage_read/positions.rs"]
 mod positions;
+#[path = "storage_read/recycling.rs"]
+mod recycling;
 #[path = "storage_read/retention.rs"]
 mod retention;
 #[path = "storage_read/seek.rs"]

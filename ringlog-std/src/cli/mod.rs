@@ -16,6 +16,7 @@ mod print;
 mod pump;
 mod recording;
 mod replay_target;
+mod retention_watch;
 mod ring_service;
 mod scratch;
 mod session;

@@ -10,6 +10,7 @@ use super::log_args::LogPlan;
 use super::output::{CatFormat, Printer};
 use super::print::tell;
 use super::pump::{Progress, Sink};
+use super::retention_watch::RetentionWatch;
 use super::signals::Stop;
 use super::source::LogSource;
 use super::status::{Gauges, Status};
@@ -29,6 +30,7 @@ pub(crate) struct Recording {
     log: LogPlan,
     producer: Producer,
     recorder: Recorder,
+    retention: RetentionWatch,
     status: Option<Status>,
 }
 
@@ -43,7 +45,8 @@ impl Recording {
         let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
         let (producer, recorder) = builder.start(&log.path)?;
         tell_recovery(&recorder);
-        Ok(Self { log: log.clone(), producer, recorder, status: None })
+        let retention = RetentionWatch::new(recorder.watch());
+        Ok(Self { log: log.clone(), producer, recorder, retention, status: None })
     }
 
     /// Has everything written, synced and sealed.
@@ -53,7 +56,8 @@ impl Recording {
         if let Some(status) = &self.status {
             status.finish();
         }
-        Recorded::of(&self.log, self.recorder.shutdown(self.producer))
+        let ended = self.recorder.shutdown(self.producer);
+        Recorded::of(&self.log, ended, self.retention)
     }
 
     /// Waits for room, until there is some, never will be, or somebody asks to stop.
@@ -94,6 +98,7 @@ impl Sink for Recording {
         if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
             // This producer waits where there is no room: nothing is lost on the way into the ring.
             status.show(progress, Gauges { ring, lost: 0 });
+            self.retention.look(|line| status.say(line));
         }
     }
 
@@ -120,6 +125,7 @@ pub(crate) struct Recorded {
     /// Why the log did not take the rest.
     failure: Option<CliError>,
     has_failed: bool,
+    retention_errors: Vec<String>,
 }
 
 /// What was found of a run by reading its log.
@@ -134,7 +140,13 @@ pub(crate) struct ReadBack {
 
 impl Recorded {
     /// A run whose recorder has ended so. Where the log failed, what it had taken before counts.
-    pub(crate) fn of(log: &LogPlan, ended: Result<LogSummary, RecorderError>) -> Result<Self, CliError> {
+    pub(crate) fn of(
+        log: &LogPlan,
+        ended: Result<LogSummary, RecorderError>,
+        mut retention: RetentionWatch,
+    ) -> Result<Self, CliError> {
+        retention.look(tell);
+        let retention_errors = retention.into_told();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
             Err(error) => match error.written() {
@@ -144,12 +156,18 @@ impl Recorded {
         };
         let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
         let has_failed = failure.is_some();
-        Ok(Self { events: summary.events, log: log.path.clone(), keeps_all, summary, failure, has_failed })
+        let (events, log) = (summary.events, log.path.clone());
+        Ok(Self { events, log, keeps_all, summary, failure, has_failed, retention_errors })
     }
 
     /// Events that came out of the ring, in the log or told of as lost.
     pub(crate) const fn taken(&self) -> u64 {
         self.summary.events + self.summary.lost
+    }
+
+    /// Why old segments could not go, each reason once.
+    pub(crate) fn take_retention_errors(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.retention_errors)
     }
 
     /// Gives the error that ended the log, if one did, once.

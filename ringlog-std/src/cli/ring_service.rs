@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::log_args::LogPlan;
 use super::pump::{Ended, Limits, Progress};
 use super::recording::{Recorded, tell_recovery};
+use super::retention_watch::RetentionWatch;
 use super::session::Session;
 use super::status::{Gauges, Status};
 use crate::consumer::EventConsumer;
@@ -66,12 +67,14 @@ impl RingService {
     /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
     pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
         let started = Instant::now();
+        let mut retention = RetentionWatch::new(self.recorder.watch());
         let ended = loop {
             let progress = self.progress();
             if status.is_due() {
                 // ORDERING: Relaxed. A figure for a display.
                 let lost = self.counts.lost.load(Ordering::Relaxed);
                 status.show(&progress, Gauges { ring: None, lost });
+                retention.look(|line| status.say(line));
             }
             match limits.ended(started, self.recorder.has_stopped()) {
                 Some(ended) => break ended,
@@ -80,7 +83,7 @@ impl RingService {
             }
         };
         status.finish();
-        let recorded = Recorded::of(&self.log, self.recorder.stop())?;
+        let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?;
         let taken = Progress { events: recorded.taken(), ..Progress::default() };
         Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))
     }

@@ -48,6 +48,9 @@ pub(crate) struct Session {
     ended: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Why old segments could not be deleted or used again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retention_errors: Vec<String>,
     /// What of the run was read back: "all", or "the last file" where files are retired; the counts are the
     /// writer's then.
     read_back: &'static str,
@@ -98,6 +101,7 @@ impl Session {
             (read_back, _) => read_back?,
         };
         let mut session = Self::new(log, progress, read_back, elapsed);
+        session.retention_errors = recorded.take_retention_errors();
         match failure {
             // The pump only knows that the log takes no more, the recorder knows why.
             Some(failure) => session.log_failed(failure),
@@ -124,6 +128,7 @@ impl Session {
             bytes_per_second: tally.bytes as f64 / seconds,
             ended: String::new(),
             error: None,
+            retention_errors: Vec::new(),
             next: next_command(log, &tally),
             tally,
             notes: Vec::new(),
@@ -206,6 +211,9 @@ impl Session {
         }
         if self.unrecorded > 0 {
             text += &format!("not recorded: {} events that the log did not take\n", grouped(self.unrecorded));
+        }
+        for error in &self.retention_errors {
+            text += &format!("old segments stay: {error}\n");
         }
         for note in &self.notes {
             text += &format!("note: {note}\n");

@@ -4,14 +4,15 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
 
 use super::SyncError;
 use super::mmap::{MapHandle, PAGE_BYTES};
 use super::platform::{Platform, folder_of};
+use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
 /// The part of a log file that its writer and its helpers share. Holds the file's lock.
 pub(crate) struct Durable {
@@ -117,6 +118,8 @@ impl Durable {
     pub(crate) fn give_name(&self) -> Result<(), SyncError> {
         let mut temporary = lock(&self.temporary);
         let Some(from) = temporary.as_deref() else { return Ok(()) };
+        // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
+        self.refuse_if_poisoned()?;
         // A named file always has its header, whatever the power does.
         self.sync_header()?;
         self.rename(from).map_err(|source| {

@@ -9,8 +9,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::sync::kernel_call;
+
 /// Takes the shared lock without waiting; `false` if somebody has an exclusive one.
 pub(super) fn try_hold(file: &File) -> io::Result<bool> {
+    kernel_call();
     match file.try_lock_shared() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -20,6 +23,7 @@ pub(super) fn try_hold(file: &File) -> io::Result<bool> {
 
 /// Whether the name leads to this open file, and not to another one or none.
 pub(super) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    kernel_call();
     let named = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other?,

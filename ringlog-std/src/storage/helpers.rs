@@ -7,12 +7,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle, Thread};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::error::SyncError;
 use super::log_policies::SyncPolicy;
+use super::sync::{AtomicBool, Builder, JoinHandle, Thread, park_timeout};
 use super::upkeep::{Upkeep, WriterAt};
 
 /// The shortest and the longest pause between two looks.
@@ -56,8 +56,7 @@ impl Helpers {
         step: impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static,
     ) -> io::Result<()> {
         let (stop, upkeep) = (Arc::clone(&self.stop), Arc::clone(upkeep));
-        let thread =
-            thread::Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &upkeep, step))?;
+        let thread = Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &upkeep, step))?;
         self.threads.push(thread);
         Ok(())
     }
@@ -85,7 +84,7 @@ fn repeat(stop: &AtomicBool, upkeep: &Upkeep, mut step: impl FnMut(&Upkeep) -> R
             Ok(false) => pause = (pause * 2).min(PAUSE.1),
             Err(error) => return upkeep.note_failure(error),
         }
-        thread::park_timeout(pause);
+        park_timeout(pause);
     }
 }
 

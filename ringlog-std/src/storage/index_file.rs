@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::crc::crc32c_hardware;
 use super::index::{Entry, Index, Place, SPACING_BYTES};
+use super::platform::folder_of;
 use super::segment::{INDEX_FOLDER, base_sequence_of, segment_name};
 
 const MAGIC: &[u8; 4] = b"EVTX";
@@ -127,6 +128,14 @@ impl IndexFile {
         name.push(format!(".{}-{number}{TEMPORARY_END}", std::process::id()));
         self.path.with_file_name(name)
     }
+}
+
+/// Deletes the index of a segment that goes, if there is one.
+pub(super) fn forget(segment: &Path) {
+    let name = segment.with_extension(&NAME_END[1..]);
+    let index = folder_of(segment).join(INDEX_FOLDER).join(name.file_name().unwrap_or_default());
+    // A cache: what stays is cleared away with the next index that is kept.
+    let _ = fs::remove_file(index);
 }
 
 /// The header of an index file, checked.

@@ -11,6 +11,7 @@ use super::log_policies::FullDisk;
 use super::log_writer::{Base, LogWriter};
 use super::position::Positions;
 use super::prepared::Prepared;
+use super::sync::sleep;
 use super::writer::{Birth, MmapWriter};
 use crate::event::EventHeader;
 
@@ -137,7 +138,7 @@ impl LogWriter {
                 return Err(self.poisoned());
             }
             helpers.wake();
-            std::thread::sleep(STALL_PAUSE);
+            sleep(STALL_PAUSE);
             self.stalls += u64::from(!has_waited);
             has_waited = true;
         }
@@ -166,7 +167,7 @@ impl LogWriter {
             Some(helpers) => {
                 self.upkeep.want_next();
                 helpers.wake();
-                std::thread::sleep(STALL_PAUSE);
+                sleep(STALL_PAUSE);
                 Ok(())
             }
             None => Ok(self.upkeep.prepare_step(true).map(drop)?),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::error::CreateError;
 use super::upkeep::Upkeep;
 
 /// Tells how far the log of a [`LogWriter`](super::LogWriter) has come: see [`LogWriter::watch`](super::LogWriter::watch).
@@ -38,5 +39,12 @@ impl LogWatch {
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.upkeep.durable_position()
+    }
+
+    /// Why retired segments could not be deleted or recycled, once: see
+    /// [`LogWriter::take_retention_error`](super::LogWriter::take_retention_error).
+    #[must_use]
+    pub fn take_retention_error(&self) -> Option<CreateError> {
+        self.upkeep.take_trouble()
     }
 }

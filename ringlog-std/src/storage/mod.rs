@@ -52,10 +52,13 @@ mod salvage_copy;
 mod salvage_report;
 mod salvage_source;
 mod scan;
+#[cfg(test)]
+mod schedules;
 mod sealing;
 mod segment;
 mod segment_end;
 mod segment_file;
+mod sync;
 mod unfinished;
 mod upkeep;
 mod verdict;

@@ -11,12 +11,15 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
+use super::sync::kernel_call;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
 /// How often a folder is listed in which segments are being deleted.
 const LISTINGS: usize = 100;
+/// How often a folder is listed before it counts as one without segments.
+const EMPTY_LISTINGS: usize = 3;
 
 /// A segment that is open, with a header that was checked.
 #[derive(Debug)]
@@ -73,7 +76,19 @@ pub(super) struct Listed {
 
 impl Listed {
     /// Opens the file and checks its header against its length and its name.
+    ///
+    /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
+    /// has gone by then: it is not found, and not damaged.
     pub(super) fn open(&self) -> Result<SegmentFile, OpenError> {
+        self.open_now().map_err(|error| match fs::metadata(&self.path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                OpenError::Io { path: self.path.clone(), action: "open", source }
+            }
+            _ => error,
+        })
+    }
+
+    fn open_now(&self) -> Result<SegmentFile, OpenError> {
         let segment = SegmentFile::open(&self.path)?;
         segment.check_length()?;
         self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
@@ -97,18 +112,31 @@ impl LogList {
             let segments = vec![Listed { path: path.into(), named_sequence: None }];
             return Ok(Self { segments, foreign: Vec::new() });
         }
-        let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
-        if let Some((_, last)) = named.last()
-            && is_unused_or_gone(last)?
-        {
-            named.pop();
+        let mut folder = used_segments(path).map_err(failed("list"))?;
+        // Names that are listed while others are made and deleted prove nothing the first time.
+        for _ in 1..EMPTY_LISTINGS {
+            if folder.segments.is_empty() {
+                folder = used_segments(path).map_err(failed("list"))?;
+            }
         }
+        let Folder { segments: named, foreign } = folder;
         if named.is_empty() {
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         }
         let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
         Ok(Self { segments: named.into_iter().map(listed).collect(), foreign })
     }
+}
+
+/// What is in a folder, without a last segment that was never begun.
+fn used_segments(folder: &Path) -> io::Result<Folder> {
+    let mut found = Folder::list(folder)?;
+    if let Some((_, last)) = found.segments.last()
+        && is_unused_or_gone(last)?
+    {
+        found.segments.pop();
+    }
+    Ok(found)
 }
 
 /// The files of a log, which is a folder or a single file, all of which can be opened.
@@ -144,10 +172,10 @@ impl LogFiles {
 }
 
 /// Whether the last segment is one that its writer never began, or deleted just now because it stayed empty.
-fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
+fn is_unused_or_gone(path: &Path) -> io::Result<bool> {
     match is_unused(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        other => other.map_err(|error| cannot_read(path, error)),
+        other => other,
     }
 }
 
@@ -169,6 +197,7 @@ pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
 pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
+        kernel_call();
         match file.read_at(buffer.get_mut(read..).unwrap_or_default(), offset + read as u64) {
             Ok(0) => break,
             Ok(bytes) => read += bytes,

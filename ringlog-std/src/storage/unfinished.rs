@@ -5,7 +5,6 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ringlog_nostd::FileHeader;
 
@@ -14,6 +13,7 @@ use super::error::SyncError;
 use super::held::{leads_to, try_hold};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::sync::AtomicBool;
 
 /// Syncs a sealed segment and marks it as clean; does nothing if it was retired meanwhile.
 pub(super) fn finish_file(

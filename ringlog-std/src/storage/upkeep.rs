@@ -15,8 +15,8 @@ mod sync;
 use std::collections::VecDeque;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -26,6 +26,7 @@ use super::log_policies::{FullDisk, SyncPolicy};
 use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
+use super::sync::{AtomicBool, AtomicU64, Mutex};
 
 /// What an [`Upkeep`] goes by.
 #[derive(Clone, Debug)]
@@ -169,7 +170,10 @@ impl Upkeep {
     pub(super) fn note_failure(&self, error: SyncError) {
         // ORDERING: Relaxed: see `Durable::is_poisoned`.
         self.poisoned.store(true, Ordering::Relaxed);
-        lock(&self.failure).get_or_insert(error);
+        // Another helper's failure that has not been noted yet.
+        if !matches!(error, SyncError::Poisoned { .. }) {
+            lock(&self.failure).get_or_insert(error);
+        }
     }
 
     /// The error itself, or, where it is that an earlier sync failed, that one's.

@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ringlog_nostd::{
     EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, Run, WriteError, check_event,
@@ -17,6 +16,7 @@ use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::sealing::{Place, copy_into, seal_into, sealed};
+use super::sync::AtomicBool;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError};
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ringlog::storage::{LogFollower, LogReader, LogScan, OpenError, ReadError};
+use ringlog::storage::{LogFollower, LogReader, LogScan, LogWriter, OpenError, ReadError, Retention};
 
 use super::support::{
-    PATIENCE, assert_follows, assert_is, event, log_of, overtaken, segments, write, writer,
+    PATIENCE, assert_follows, assert_is, event, log_of, overtaken, segments, wait_until_visible, write,
+    writer,
 };
 
 /// What retention does: the oldest segments go, whether somebody reads them or not.
@@ -142,6 +143,29 @@ fn a_segment_that_is_being_recycled_counts_as_retired() {
     assert!(follower.next_event().unwrap().is_none(), "it will be gone or free in a moment");
     fs::remove_file(&all[0].1).unwrap();
     assert_follows(&mut follower, all[1].0..1000);
+}
+
+#[test]
+fn the_index_of_a_retired_segment_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let retention = Retention { max_segments: Some(3), ..Retention::default() };
+    let mut writer =
+        LogWriter::options().segment_bytes(4096).retention(retention).open(folder.path()).unwrap();
+    write(&mut writer, 0..150);
+    wait_until_visible(folder.path(), 150);
+    let reader = LogReader::open(folder.path()).unwrap();
+    let indexes = || -> Vec<_> {
+        let entries = fs::read_dir(folder.path().join("index")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    // Reads all of them to find out that none is as late.
+    assert!(reader.events_since(u64::MAX).next().is_none());
+    let before = indexes();
+    assert!(!before.is_empty());
+    drop(reader);
+    write(&mut writer, 150..1000);
+    writer.close().unwrap();
+    assert!(!indexes().iter().any(|index| before.contains(index)), "{before:?}");
 }
 
 /// Deletes the oldest segments until it is told to stop, and leaves three.

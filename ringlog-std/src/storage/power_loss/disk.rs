@@ -1,6 +1,6 @@
 //! What a disk may hold while a trace is played.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::run::Random;
@@ -11,17 +11,17 @@ const PAGE: u64 = 4096;
 
 /// A disk between two moments: what is on stable storage, and what may or may not be.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk {
+pub(in crate::storage) struct Disk {
     files: BTreeMap<FileId, Content>,
     /// Names that are on stable storage.
     names: BTreeMap<String, FileId>,
     /// Changes of names since.
     pending: Vec<Op>,
-    pub(super) producing: u64,
-    pub(super) written: u64,
-    pub(super) promised: u64,
+    pub(in crate::storage) producing: u64,
+    pub(in crate::storage) written: u64,
+    pub(in crate::storage) promised: u64,
     /// Whether old segments may have been retired.
-    pub(super) is_retired: bool,
+    pub(in crate::storage) is_retired: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -31,17 +31,19 @@ struct Content {
     versions: BTreeMap<usize, Vec<[u8; SECTOR]>>,
     /// Lengths since the last sync.
     lengths: Vec<usize>,
+    /// Pages that a failed sync has left clean: no sync writes them before they are stored into again.
+    forgotten: BTreeSet<u64>,
 }
 
 /// A file that a crash left.
-pub(super) struct Remains {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+pub(in crate::storage) struct Remains {
+    pub(in crate::storage) name: String,
+    pub(in crate::storage) bytes: Vec<u8>,
 }
 
 impl Disk {
     /// A disk on which these files are safe.
-    pub(super) fn holding(files: Vec<(FileId, Remains)>) -> Self {
+    pub(in crate::storage) fn holding(files: Vec<(FileId, Remains)>) -> Self {
         let mut disk = Self::default();
         for (id, Remains { name, bytes }) in files {
             disk.names.insert(name, id);
@@ -50,7 +52,7 @@ impl Disk {
         disk
     }
 
-    pub(super) fn play(&mut self, op: &Op) {
+    pub(in crate::storage) fn play(&mut self, op: &Op) {
         match op {
             Op::Producing(number) => self.producing = *number,
             Op::Written(number) => self.written = *number,
@@ -70,6 +72,7 @@ impl Disk {
             | Op::Store { file, .. }
             | Op::Punch { file, .. }
             | Op::SyncRange { file, .. }
+            | Op::SyncFailed { file, .. }
             | Op::SyncFile { file } => self.files.get_mut(file).expect("a known file").play(op),
         }
     }
@@ -88,6 +91,33 @@ impl Disk {
             .into_iter()
             .map(|(name, id)| Remains { name, bytes: self.files[&id].crash(random, luck) })
             .collect()
+    }
+}
+
+/// What schedules ask, which look at the worst case only.
+#[cfg(ringlog_shuttle)]
+impl Disk {
+    /// The files after the worst crash at this moment: of what is not synced, nothing is there.
+    pub(in crate::storage) fn oldest(&self) -> Vec<Remains> {
+        let mut random = Random::new(0);
+        let file = |(name, id): (&String, &FileId)| Remains {
+            name: name.clone(),
+            bytes: self.files[id].crash(&mut random, Luck::Old),
+        };
+        self.names.iter().map(file).collect()
+    }
+
+    /// A word of a file as it was stored last.
+    pub(in crate::storage) fn word(&self, file: FileId, at: usize) -> u64 {
+        let bytes = &self.files[&file].bytes[at..at + 8];
+        u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
+    }
+
+    /// Whether these bytes of a file are on stable storage as they were stored.
+    pub(in crate::storage) fn is_stable(&self, file: FileId, from: usize, to: usize) -> bool {
+        let content = &self.files[&file];
+        let oldest = content.crash(&mut Random::new(0), Luck::Old);
+        oldest.get(from..to) == content.bytes.get(from..to)
     }
 }
 
@@ -155,12 +185,20 @@ impl Content {
                 self.store(*from as usize, &vec![0; end.saturating_sub(*from as usize)]);
             }
             Op::SyncRange { from, to, .. } => {
-                let sectors =
-                    (from / PAGE * PAGE) as usize / SECTOR..to.next_multiple_of(PAGE) as usize / SECTOR;
-                self.versions.retain(|sector, _| !sectors.contains(sector));
+                let pages = from / PAGE..to.div_ceil(PAGE);
+                self.versions.retain(|&sector, _| {
+                    let page = page_of(sector);
+                    !pages.contains(&page) || self.forgotten.contains(&page)
+                });
+            }
+            Op::SyncFailed { from, to, .. } => {
+                let pages = from / PAGE..to.div_ceil(PAGE);
+                self.forgotten.extend(
+                    self.versions.keys().map(|&sector| page_of(sector)).filter(|page| pages.contains(page)),
+                );
             }
             Op::SyncFile { .. } => {
-                self.versions.clear();
+                self.versions.retain(|&sector, _| self.forgotten.contains(&page_of(sector)));
                 self.lengths = vec![self.bytes.len()];
             }
             _ => {}
@@ -178,6 +216,7 @@ impl Content {
         }
         let sectors = offset / SECTOR..(offset + bytes.len()).div_ceil(SECTOR);
         for sector in sectors.clone() {
+            self.forgotten.remove(&page_of(sector));
             let before = self.sector(sector);
             self.versions.entry(sector).or_insert_with(|| vec![before]);
         }
@@ -213,8 +252,13 @@ impl Content {
     }
 }
 
+/// The page that a sector is a part of.
+const fn page_of(sector: usize) -> u64 {
+    (sector * SECTOR) as u64 / PAGE
+}
+
 /// Writes the files into an empty folder.
-pub(super) fn lay_out(folder: &Path, files: &[Remains]) {
+pub(in crate::storage) fn lay_out(folder: &Path, files: &[Remains]) {
     for Remains { name, bytes } in files {
         std::fs::write(folder.join(name), bytes).unwrap();
     }

@@ -11,9 +11,10 @@
 #![forbid(unsafe_code)]
 
 mod check;
-mod disk;
-mod run;
-mod trace;
+pub(super) mod disk;
+mod refusals;
+pub(super) mod run;
+pub(super) mod trace;
 
 use run::{Setting, an_undeletable_segment, power_losses};
 

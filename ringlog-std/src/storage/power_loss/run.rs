@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use super::check::{Found, check_told, counted, event, is_in_doubt, read};
 use super::disk::{Disk, lay_out};
 use super::trace::{Op, Recorder};
-use crate::storage::durable::lock;
 use crate::storage::{
     AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, OpenError, Retention, SalvageError,
     SyncPolicy, salvage_log,
@@ -22,7 +21,7 @@ const SALVAGE_EVERY: u64 = 8;
 const IMAGES_PER_RUN: u64 = 100;
 
 /// A small generator: the same seed gives the same run.
-pub(super) struct Random(u64);
+pub(in crate::storage) struct Random(u64);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
@@ -100,7 +99,7 @@ impl Tally {
     }
 }
 
-fn scratch() -> tempfile::TempDir {
+pub(in crate::storage) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let builder = tempfile::Builder::new();
     if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.unwrap()
@@ -268,7 +267,7 @@ fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random:
 pub(super) fn an_undeletable_segment() {
     let folder = scratch();
     let recorder = Arc::new(Recorder::new("boot"));
-    *lock(&recorder.immutable) = Some(format!("{:020}", 0));
+    *recorder.immutable.lock().unwrap() = Some(format!("{:020}", 0));
     let retention = Retention { max_segments: Some(2), ..Retention::default() };
     let options = LogWriter::options().segment_bytes(4096).retention(retention).sync(SyncPolicy::EveryEvent);
     let mut writer = LogWriter::open_at(folder.path(), options, Arc::clone(&recorder) as _, false).unwrap();
@@ -280,7 +279,7 @@ pub(super) fn an_undeletable_segment() {
     };
     put(0..200);
     assert_eq!(span(&read(folder.path())), (0, 200));
-    *lock(&recorder.immutable) = None;
+    *recorder.immutable.lock().unwrap() = None;
     put(200..300);
     let (first, end) = span(&read(folder.path()));
     assert!(first > 200 && end == 300, "{first} to {end}");

@@ -8,16 +8,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::storage::durable::lock;
 use crate::storage::mmap::MapHandle;
 use crate::storage::platform::{Linux, Platform, StoreWitness};
+use crate::storage::sync::kernel_call;
 
 /// A file, whatever its name.
-pub(super) type FileId = u64;
+pub(in crate::storage) type FileId = u64;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
-pub(super) enum Op {
+pub(in crate::storage) enum Op {
     Create {
         file: FileId,
         name: String,
@@ -55,6 +55,12 @@ pub(super) enum Op {
     SyncFile {
         file: FileId,
     },
+    /// The kernel takes the pages for clean from now on, and has not written them.
+    SyncFailed {
+        file: FileId,
+        from: u64,
+        to: u64,
+    },
     SyncFolder,
     /// The test is about to write the event of this number.
     Producing(u64),
@@ -64,38 +70,51 @@ pub(super) enum Op {
     Promised(u64),
 }
 
-/// What happened so far.
+/// What happened so far. Standard locks, and nothing in between: another thread goes on behind an entry only.
 #[derive(Debug, Default)]
-pub(super) struct Trace(Mutex<Vec<Op>>);
+pub(in crate::storage) struct Trace(Mutex<Vec<Op>>);
 
 impl Trace {
-    pub(super) fn add(&self, op: Op) {
-        lock(&self.0).push(op);
+    pub(in crate::storage) fn add(&self, op: Op) {
+        self.0.lock().unwrap().push(op);
+        kernel_call();
     }
 
-    pub(super) fn take(&self) -> Vec<Op> {
-        std::mem::take(&mut *lock(&self.0))
+    pub(in crate::storage) fn take(&self) -> Vec<Op> {
+        std::mem::take(&mut *self.0.lock().unwrap())
     }
+}
+
+/// A call for which there is no room.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum Refused {
+    /// Renaming files whose names end so.
+    RenameFrom(&'static str),
+    /// Renaming to names that end so.
+    RenameTo(&'static str),
+    /// Storing into files that are not mapped.
+    Store,
 }
 
 /// The platform. Syncs are only remembered, so it is fast.
 #[derive(Debug)]
-pub(super) struct Recorder {
-    pub(super) trace: Arc<Trace>,
+pub(in crate::storage) struct Recorder {
+    pub(in crate::storage) trace: Arc<Trace>,
     boot_id: String,
     /// The files by inode number.
     files: Mutex<HashMap<u64, FileId>>,
     next_file: AtomicU64,
     /// Allocations fail while it is not zero.
-    pub(super) disk_full: AtomicU64,
+    pub(in crate::storage) disk_full: AtomicU64,
     /// Syncs until one fails; 0 for never.
-    pub(super) sync_fails_in: AtomicU64,
+    pub(in crate::storage) sync_fails_in: AtomicU64,
     /// Files that cannot be deleted or renamed have this in their names.
-    pub(super) immutable: Mutex<Option<String>>,
+    pub(in crate::storage) immutable: Mutex<Option<String>>,
+    pub(in crate::storage) refused: Mutex<Option<Refused>>,
 }
 
 impl Recorder {
-    pub(super) fn new(boot_id: &str) -> Self {
+    pub(in crate::storage) fn new(boot_id: &str) -> Self {
         Self {
             trace: Arc::default(),
             boot_id: boot_id.to_owned(),
@@ -104,29 +123,38 @@ impl Recorder {
             disk_full: AtomicU64::new(0),
             sync_fails_in: AtomicU64::new(0),
             immutable: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
     /// Makes a file known that is there already.
-    pub(super) fn adopt(&self, path: &Path) -> FileId {
+    pub(in crate::storage) fn adopt(&self, path: &Path) -> FileId {
         let id = self.next_file.fetch_add(1, Ordering::Relaxed);
-        lock(&self.files).insert(inode(&File::open(path).unwrap()), id);
+        self.files.lock().unwrap().insert(inode(&File::open(path).unwrap()), id);
         id
     }
 
     /// The file; one that is met for the first time is the `writer` file, which is not created through the platform.
     fn id(&self, file: &File) -> FileId {
-        let mut files = lock(&self.files);
-        *files.entry(inode(file)).or_insert_with(|| {
+        let inode = inode(file);
+        let known = self.files.lock().unwrap().get(&inode).copied();
+        known.unwrap_or_else(|| {
             let id = self.next_file.fetch_add(1, Ordering::Relaxed);
+            self.files.lock().unwrap().insert(inode, id);
             self.trace.add(Op::Create { file: id, name: "writer".into() });
             id
         })
     }
 
     fn refuse_if_immutable(&self, path: &Path) -> io::Result<()> {
-        let is_immutable = lock(&self.immutable).as_ref().is_some_and(|part| name(path).contains(part));
+        let is_immutable =
+            self.immutable.lock().unwrap().as_ref().is_some_and(|part| name(path).contains(part));
         if is_immutable { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    }
+
+    fn refuse(&self, is_refused: impl FnOnce(Refused) -> bool) -> io::Result<()> {
+        let refused = *self.refused.lock().unwrap();
+        if refused.is_some_and(is_refused) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn sync_may_fail(&self) -> io::Result<()> {
@@ -152,7 +180,7 @@ impl Platform for Recorder {
     fn create_new(&self, path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         let id = self.next_file.fetch_add(1, Ordering::Relaxed);
-        lock(&self.files).insert(inode(&file), id);
+        self.files.lock().unwrap().insert(inode(&file), id);
         self.trace.add(Op::Create { file: id, name: name(path) });
         Ok(file)
     }
@@ -169,6 +197,7 @@ impl Platform for Recorder {
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.refuse(|refused| matches!(refused, Refused::Store))?;
         file.write_all_at(bytes, offset)?;
         self.trace.add(Op::Store { file: self.id(file), offset, bytes: bytes.into() });
         Ok(())
@@ -181,26 +210,36 @@ impl Platform for Recorder {
     }
 
     fn sync_file(&self, file: &File) -> io::Result<()> {
-        self.sync_may_fail()?;
-        self.trace.add(Op::SyncFile { file: self.id(file) });
+        let file = self.id(file);
+        self.sync_may_fail()
+            .inspect_err(|_| self.trace.add(Op::SyncFailed { file, from: 0, to: u64::MAX }))?;
+        self.trace.add(Op::SyncFile { file });
         Ok(())
     }
 
     fn sync_map(&self, map: &MapHandle, from: u64, to: u64) -> io::Result<()> {
-        self.sync_may_fail()?;
         let file = map.witness().expect("every mapping is watched").id();
+        self.sync_may_fail().inspect_err(|_| self.trace.add(Op::SyncFailed { file, from, to }))?;
+        // What is stored before the call returns is not safe.
         self.trace.add(Op::SyncRange { file, from, to });
         Ok(())
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        kernel_call();
         self.refuse_if_immutable(from)?;
+        self.refuse(|refused| match refused {
+            Refused::RenameFrom(end) => name(from).ends_with(end),
+            Refused::RenameTo(end) => name(to).ends_with(end),
+            Refused::Store => false,
+        })?;
         Linux.rename_new(from, to)?;
         self.trace.add(Op::Rename { from: name(from), to: name(to) });
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        kernel_call();
         self.refuse_if_immutable(path)?;
         Linux.remove(path)?;
         self.trace.add(Op::Remove { name: name(path) });

@@ -12,6 +12,7 @@ use super::{Next, Rules, Upkeep};
 use crate::storage::cursor::needed_from;
 use crate::storage::durable::lock;
 use crate::storage::error::{CreateError, SyncError};
+use crate::storage::index_file;
 use crate::storage::log_policies::{FullDisk, SyncPolicy};
 use crate::storage::prepared::Prepared;
 use crate::storage::retention::{Circumstances, Kept};
@@ -160,6 +161,7 @@ impl Upkeep {
         match self.retire_one(&oldest, recycle) {
             Ok(retired) => {
                 self.forget_unsynced(&oldest.path);
+                index_file::forget(&oldest.path);
                 Some(retired)
             }
             Err(source) => {

@@ -46,8 +46,16 @@ impl Upkeep {
         let last = lock(&self.open).front().cloned();
         match last {
             Some(open) => self.finish(&open, None),
+            // Nothing is left that would say so.
+            None if self.is_poisoned() => Err(SyncError::Poisoned { path: self.folder.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// No sync goes on before this is dropped: a slow disk.
+    #[cfg(all(test, ringlog_shuttle))]
+    pub(in crate::storage) fn hold_syncs(&self) -> impl Drop + '_ {
+        lock(&self.syncing)
     }
 
     /// The segment that was being written has no record and goes.

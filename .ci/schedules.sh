@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# A log's writer, helpers and readers, in any order: see ringlog-std/src/storage/schedules. Sourced by .ci/run.
+
+# `schedules_run COUNT`: so many schedules for each question.
+schedules_run() {
+    export RINGLOG_SCHEDULES=$1 CARGO_PROFILE_TEST_OPT_LEVEL=1
+    RUSTFLAGS="--cfg ringlog_shuttle" run cargo test -p ringlog-std --lib --no-default-features \
+        --target-dir "$target/schedules" storage::schedules | tee "$scratch/schedules"
+    # Without the cfg every question vanishes and nothing fails.
+    grep -qE '^test result: ok\. [1-9]' "$scratch/schedules" || { echo "no schedule was run"; return 1; }
+}
+
+about_schedules="the log's threads and readers in 1,000 orders for each question: promises, waiting, ownership"
+step_schedules() (
+    schedules_run 1000
+)
+
+about_schedules_long="the same in 50,000 orders"
+step_schedules_long() (
+    schedules_run 50000
+)

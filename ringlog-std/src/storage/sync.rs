@@ -1,0 +1,137 @@
+//! What a log's writer and its helpers share things and wait with: the standard library's, or scheduled.
+//!
+//! The only file that knows of shuttle. In the unit tests under `--cfg ringlog_shuttle`, locks, atomics and threads are
+//! that scheduler's: one thread runs at a time, and each use of them, each call of the tests' platform and each store that
+//! it is told of is a place where another one may go on. Everywhere else they are what they always are.
+#![forbid(unsafe_code)]
+
+#[cfg(not(all(test, ringlog_shuttle)))]
+pub(crate) use real::{
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, park_timeout, sleep,
+};
+
+#[cfg(all(test, ringlog_shuttle))]
+pub(crate) use scheduled::{
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, park_timeout, sleep,
+};
+
+#[cfg(not(all(test, ringlog_shuttle)))]
+mod real {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::thread::{Builder, JoinHandle, Thread, park_timeout, sleep};
+
+    /// The kernel is about to be asked something that another thread or process may change the answer to.
+    #[inline(always)]
+    pub(crate) const fn kernel_call() {}
+}
+
+#[cfg(all(test, ringlog_shuttle))]
+mod scheduled {
+    use std::cell::RefCell;
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use shuttle::rand::{Rng, thread_rng};
+    use shuttle::sync::Condvar;
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
+    pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+    use shuttle::thread;
+
+    shuttle::thread_local! {
+        static CURRENT: RefCell<Option<Thread>> = RefCell::new(None);
+    }
+
+    pub(crate) fn kernel_call() {
+        thread::sleep(Duration::ZERO);
+    }
+
+    /// Lets every other thread go first.
+    pub(crate) fn sleep(_: Duration) {
+        thread::yield_now();
+    }
+
+    /// Every other pause ends by itself; the rest last until somebody ends them. So whatever is to be waited for
+    /// has to be told of: a forgotten wake-up is a thread that never goes on.
+    pub(crate) fn park_timeout(_: Duration) {
+        let current = CURRENT.with(|current| current.borrow().clone());
+        let current = current.expect("a thread of `Builder`");
+        if thread_rng().gen_bool(0.5) {
+            thread::yield_now();
+        } else {
+            current.wait();
+        }
+    }
+
+    /// As the standard library's, whose `unpark` is kept for the next pause. Shuttle's own may end by itself.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Thread(Arc<(Mutex<bool>, Condvar)>);
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            let (token, changed) = &*self.0;
+            *token.lock().unwrap() = true;
+            changed.notify_one();
+        }
+
+        fn wait(&self) {
+            let (token, changed) = &*self.0;
+            let mut token = token.lock().unwrap();
+            while !*token {
+                token = changed.wait(token).unwrap();
+            }
+            *token = false;
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Builder(thread::Builder);
+
+    impl Builder {
+        pub(crate) fn new() -> Self {
+            Self(thread::Builder::new())
+        }
+
+        pub(crate) fn name(self, name: String) -> Self {
+            Self(self.0.name(name))
+        }
+
+        pub(crate) fn spawn<T: Send + 'static>(
+            self,
+            f: impl FnOnce() -> T + Send + 'static,
+        ) -> io::Result<JoinHandle<T>> {
+            let (handle, is_finished) = (Thread::default(), Arc::new(AtomicBool::new(false)));
+            let (current, finished) = (handle.clone(), Arc::clone(&is_finished));
+            let thread = self.0.spawn(move || {
+                CURRENT.with(|it| it.replace(Some(current)));
+                let result = f();
+                finished.store(true, Ordering::SeqCst);
+                result
+            })?;
+            Ok(JoinHandle { thread, handle, is_finished })
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct JoinHandle<T> {
+        thread: thread::JoinHandle<T>,
+        handle: Thread,
+        is_finished: Arc<AtomicBool>,
+    }
+
+    impl<T> JoinHandle<T> {
+        pub(crate) fn thread(&self) -> &Thread {
+            &self.handle
+        }
+
+        pub(crate) fn is_finished(&self) -> bool {
+            self.is_finished.load(Ordering::SeqCst)
+        }
+
+        pub(crate) fn join(self) -> std::thread::Result<T> {
+            self.thread.join()
+        }
+    }
+}
