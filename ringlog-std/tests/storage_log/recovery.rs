@@ -280,6 +280,19 @@ fn a_log_without_its_writer_file_is_taken_as_from_another_boot() {
 }
 
 #[test]
+fn a_recovery_that_was_refused_leaves_the_next_one_in_the_same_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = died_with_machine(folder.path(), 10, true);
+    std::fs::remove_file(folder.path().join("writer")).unwrap();
+    damage(&log.path, log.of(70));
+    damage(&log.path, log.of(5) + 8);
+    refusal(folder.path());
+    // Below the watermark it is whole again. Nobody knows any better than before what stands above it.
+    damage(&log.path, log.of(5) + 8);
+    goes_on_after(folder.path(), 70);
+}
+
+#[test]
 fn records_behind_the_point_where_the_log_went_on_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
