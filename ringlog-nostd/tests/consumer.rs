@@ -1,13 +1,18 @@
 //! What a consumer does at the edges of what is published.
 
-use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingOptions};
+use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingFault, RingOptions};
+use std::ptr::NonNull;
 
 const RECORD_BYTES: usize = 24;
+/// Where the data stands that `control.rs` documents, in bytes.
+const DATA: usize = if usize::BITS == 64 { 384 } else { 64 };
+
+fn options() -> RingOptions {
+    RingOptions { capacity: Some(256), max_payload: Some(16), identity: 77, ..RingOptions::default() }
+}
 
 fn ends(memory: &mut AlignedBytes<1024>) -> (Producer<'_>, Consumer<'_>) {
-    let options =
-        RingOptions { capacity: Some(256), max_payload: Some(16), identity: 77, ..RingOptions::default() };
-    Ring::format_with(memory.as_mut(), &options).unwrap().into_ends()
+    Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends()
 }
 
 fn write(producer: &mut Producer<'_>, number: u64) {
@@ -51,4 +56,21 @@ fn a_look_behind_what_was_seen_finds_what_came_since() {
     assert_eq!(run.peek().unwrap().0.timestamp, 1);
     run.accept();
     assert!(run.is_done());
+}
+
+#[test]
+fn a_later_record_of_a_run_is_bounded_by_what_is_published_too() {
+    let mut words = [0_u64; 128];
+    let start = NonNull::from(&mut words).cast::<u8>();
+    // SAFETY: (1) the words are valid and initialised; (2) nothing else touches them but the one store below, when
+    // no record is lent.
+    let ring = unsafe { Ring::format_raw(start, size_of_val(&words), &options()) }.unwrap();
+    let (mut producer, mut consumer) = ring.into_ends();
+    (0..2).for_each(|number| write(&mut producer, number));
+    // The second one says that it is 8 bytes longer: as long as a record may be, and longer than what is there.
+    // SAFETY: the low byte of its `payload_len`, inside the words.
+    unsafe { start.as_ptr().add(DATA + RECORD_BYTES + 10).write(16) };
+    let expected = RingFault::Record { position: RECORD_BYTES };
+    assert_eq!(consumer.peek_run(0).map(|run| run.is_some()), Err(expected));
+    assert_eq!(consumer.fault(), Some(expected));
 }

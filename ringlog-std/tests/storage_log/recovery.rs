@@ -307,3 +307,75 @@ fn records_behind_the_point_where_the_log_went_on_are_not_read() {
     let reader = LogReader::open(folder.path()).unwrap();
     assert_eq!(reader.events_from(39).count(), 2);
 }
+
+#[test]
+fn a_first_writer_that_died_before_its_first_event_leaves_no_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = LogWriter::options().segment_bytes(4095).open(folder.path());
+    assert!(matches!(opened, Err(OpenError::Create(_))));
+    // As far as it may have come.
+    let path = folder.path().join(format!("{:020}.evtl", 0));
+    drop(MmapWriter::options().base(0, 0).create_new(&path, 4096).unwrap());
+    unseal(&path, 64);
+    let writer = LogWriter::open(folder.path()).unwrap();
+    let report = writer.recovery();
+    assert_eq!((report.last_end, report.has_loss, report.next_sequence), (LastEnd::Killed, false, 0));
+    assert_eq!((writer.next_sequence(), writer.position()), (0, 0));
+}
+
+#[test]
+fn a_folder_without_segments_is_a_new_log_whatever_its_writer_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let writer = LogWriter::open(folder.path()).unwrap();
+        assert_eq!((writer.recovery().last_end, writer.recovery().has_loss), (LastEnd::New, false));
+        writer.close().unwrap();
+        assert!(folder.path().join("writer").exists() && LogReader::open(folder.path()).is_err());
+    }
+}
+
+/// A log of the events 0 to 2 and two files that both begin with sequence 3: one with the name of a segment, one with
+/// the name that it has while it is prepared. Each holds so many events.
+fn twins(folder: &Path, named: u64, prepared: u64) -> [std::path::PathBuf; 2] {
+    let mut writer = LogWriter::open(folder).unwrap();
+    write(&mut writer, 0..3);
+    let position = writer.position();
+    writer.close().unwrap();
+    let paths = [format!("{:020}.evtl", 3), ".next-7-0.ringlog-new".into()].map(|name| folder.join(name));
+    for (path, count) in paths.iter().zip([named, prepared]) {
+        let made = folder.join("made");
+        let mut writer = MmapWriter::options().base(3, position).create_new(&made, 4096).unwrap();
+        for number in 3..3 + count {
+            let (header, payload) = event(number);
+            writer.write_event(&header, &payload).unwrap();
+        }
+        drop(writer);
+        unseal(&made, 64);
+        std::fs::rename(made, path).unwrap();
+    }
+    paths
+}
+
+#[test]
+fn of_two_files_for_the_same_place_the_empty_one_goes() {
+    for (named, prepared) in [(0, 0), (0, 4), (4, 0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let [_, temporary] = twins(folder.path(), named, prepared);
+        let end = 3 + named.max(prepared);
+        let mut writer = LogWriter::open(folder.path()).unwrap();
+        assert_eq!(writer.next_sequence(), end, "{named} {prepared}");
+        assert!(!writer.recovery().has_loss && !temporary.exists());
+        write(&mut writer, end..end + 2);
+        writer.close().unwrap();
+        assert_holds(folder.path(), 0..end + 2);
+    }
+}
+
+#[test]
+fn two_files_for_the_same_place_with_records_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = twins(folder.path(), 2, 4);
+    let before = paths.clone().map(|path| std::fs::read(path).unwrap());
+    refusal(folder.path());
+    assert_eq!(paths.map(|path| std::fs::read(path).unwrap()), before);
+}
