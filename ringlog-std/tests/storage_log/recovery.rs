@@ -379,3 +379,45 @@ fn two_files_for_the_same_place_with_records_are_refused_and_left_alone() {
     refusal(folder.path());
     assert_eq!(paths.map(|path| std::fs::read(path).unwrap()), before);
 }
+
+#[test]
+fn what_was_being_prepared_is_cleared_away_and_what_cannot_be_read_is_kept() {
+    for (contents, is_kept) in
+        [(vec![], false), (vec![1; 63], false), (vec![0; 4096], false), (b"\0\0\0L".repeat(1024), true)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let [_, temporary] = twins(folder.path(), 0, 0);
+        std::fs::write(&temporary, &contents).unwrap();
+        let mut writer = LogWriter::open(folder.path()).unwrap();
+        write(&mut writer, 3..5);
+        writer.close().unwrap();
+        assert_holds(folder.path(), 0..5);
+        assert!(!temporary.exists());
+        let foreign = LogReader::open(folder.path()).unwrap().foreign().to_vec();
+        assert_eq!(foreign.len(), usize::from(is_kept), "{foreign:?}");
+        for path in foreign {
+            assert!(path.file_name().unwrap().to_str().unwrap().starts_with("unreadable"), "{path:?}");
+            assert_eq!(std::fs::read(path).unwrap(), contents);
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_was_about_to_be_recycled_goes() {
+    for is_clean in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+        write(&mut writer, 0..100);
+        writer.close().unwrap();
+        let all = segments(folder.path());
+        let temporary = folder.path().join(".next-7-0.ringlog-new");
+        std::fs::rename(&all[0], &temporary).unwrap();
+        if !is_clean {
+            unseal(&temporary, 64);
+        }
+        LogWriter::open(folder.path()).unwrap().close().unwrap();
+        assert!(!temporary.exists());
+        assert_eq!(segments(folder.path()), all[1..]);
+        assert_holds(folder.path(), LogReader::open(folder.path()).unwrap().first_sequence()..100);
+    }
+}
