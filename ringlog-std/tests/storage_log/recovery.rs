@@ -421,3 +421,31 @@ fn a_segment_that_was_about_to_be_recycled_goes() {
         assert_holds(folder.path(), LogReader::open(folder.path()).unwrap().first_sequence()..100);
     }
 }
+
+#[test]
+fn behind_a_torn_segment_only_what_was_not_promised_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+    write(&mut writer, 0..60);
+    writer.close().unwrap();
+    pretend_other_boot(folder.path());
+    set_open(folder.path());
+    let all = segments(folder.path());
+    assert!(all.len() > 2);
+    all.iter().for_each(|path| unseal(path, 64));
+    damage(&all[0], 64 + 8);
+    // A sync of the last one had returned.
+    let last = all.last().unwrap();
+    patch(last, 32, &80_u64.to_le_bytes());
+    let (error, _) = refusal(folder.path());
+    assert!(matches!(&error, OpenError::Recovery(source)
+        if matches!(**source, ReadError::Discontinuity { expected: 0, .. })));
+    assert!(all.iter().all(|path| path.exists()));
+    // It had not.
+    patch(last, 32, &64_u64.to_le_bytes());
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!((writer.first_sequence(), writer.recovery().has_loss), (0, true));
+    drop(writer);
+    assert_eq!(read(folder.path()).pop().unwrap().gap(), Some(RECOVERY_GAP));
+    assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), all.len());
+}
