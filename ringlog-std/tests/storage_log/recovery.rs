@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use ringlog::event::{FileHeader, Gap, GapReason, file_flags};
-use ringlog::storage::{FileScan, LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError};
+use ringlog::storage::{
+    FileScan, LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError, RecoveryAction,
+};
 
 use super::support::{
     assert_holds, assert_is, damage, event, patch, pretend_other_boot, read, refusal, segments, unseal, write,
@@ -448,4 +450,50 @@ fn behind_a_torn_segment_only_what_was_not_promised_is_put_aside() {
     drop(writer);
     assert_eq!(read(folder.path()).pop().unwrap().gap(), Some(RECOVERY_GAP));
     assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), all.len());
+}
+
+/// What recovery says that it did with the file of this name.
+fn action_on(writer: &LogWriter, path: &Path) -> RecoveryAction {
+    let told = writer.recovery().segments.iter().find(|told| told.path == path);
+    told.unwrap_or_else(|| panic!("{}", writer.recovery())).action.clone()
+}
+
+#[test]
+fn an_empty_segment_is_deleted_unless_something_stands_in_it() {
+    for is_machine_lost in [false, true] {
+        for stored in [&[][..], &[0, 0, 1]] {
+            let folder = tempfile::tempdir().unwrap();
+            let [named, temporary] = twins(folder.path(), 0, 0);
+            std::fs::remove_file(temporary).unwrap();
+            patch(&named, 64, stored);
+            set_open(folder.path());
+            if is_machine_lost {
+                pretend_other_boot(folder.path());
+            }
+            let writer = LogWriter::open(folder.path()).unwrap();
+            let first = folder.path().join(format!("{:020}.evtl", 0));
+            assert_eq!(action_on(&writer, &first), RecoveryAction::Kept);
+            let action = action_on(&writer, &named);
+            drop(writer);
+            let foreign = LogReader::open(folder.path()).unwrap().foreign().to_vec();
+            // A writer whose stores are all there says itself how far it had come.
+            if is_machine_lost && !stored.is_empty() {
+                assert_eq!(
+                    vec![action],
+                    foreign.into_iter().map(RecoveryAction::SetAside).collect::<Vec<_>>()
+                );
+            } else {
+                assert_eq!((action, foreign), (RecoveryAction::Deleted, vec![]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_counts_records_is_kept_also_where_its_first_one_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = died_with_machine(folder.path(), 0, true);
+    patch(&log.path, 64, &[0; 16]);
+    goes_on_after(folder.path(), 0);
+    assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), 1);
 }
