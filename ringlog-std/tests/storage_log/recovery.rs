@@ -336,18 +336,18 @@ fn a_folder_without_segments_is_a_new_log_whatever_its_writer_file_says() {
     }
 }
 
-/// A log of the events 0 to 2 and two files that both begin with sequence 3: one with the name of a segment, one with
-/// the name that it has while it is prepared. Each holds so many events.
-fn twins(folder: &Path, named: u64, prepared: u64) -> [std::path::PathBuf; 2] {
+/// A log of so many events and two files that both begin with the sequence behind them: one with the name of a
+/// segment, one with the name that it has while it is prepared. Each holds so many events.
+fn twins(folder: &Path, before: u64, named: u64, prepared: u64) -> [std::path::PathBuf; 2] {
     let mut writer = LogWriter::open(folder).unwrap();
-    write(&mut writer, 0..3);
+    write(&mut writer, 0..before);
     let position = writer.position();
     writer.close().unwrap();
-    let paths = [format!("{:020}.evtl", 3), ".next-7-0.ringlog-new".into()].map(|name| folder.join(name));
+    let paths = [format!("{before:020}.evtl"), ".next-7-0.ringlog-new".into()].map(|name| folder.join(name));
     for (path, count) in paths.iter().zip([named, prepared]) {
         let made = folder.join("made");
-        let mut writer = MmapWriter::options().base(3, position).create_new(&made, 4096).unwrap();
-        for number in 3..3 + count {
+        let mut writer = MmapWriter::options().base(before, position).create_new(&made, 4096).unwrap();
+        for number in before..before + count {
             let (header, payload) = event(number);
             writer.write_event(&header, &payload).unwrap();
         }
@@ -360,12 +360,12 @@ fn twins(folder: &Path, named: u64, prepared: u64) -> [std::path::PathBuf; 2] {
 
 #[test]
 fn of_two_files_for_the_same_place_the_empty_one_goes() {
-    for (named, prepared) in [(0, 0), (0, 4), (4, 0)] {
+    for (before, named, prepared) in [0, 3].into_iter().flat_map(|n| [(n, 0, 0), (n, 0, 4), (n, 4, 0)]) {
         let folder = tempfile::tempdir().unwrap();
-        let [_, temporary] = twins(folder.path(), named, prepared);
-        let end = 3 + named.max(prepared);
+        let [_, temporary] = twins(folder.path(), before, named, prepared);
+        let end = before + named.max(prepared);
         let mut writer = LogWriter::open(folder.path()).unwrap();
-        assert_eq!(writer.next_sequence(), end, "{named} {prepared}");
+        assert_eq!(writer.next_sequence(), end, "{before} {named} {prepared}");
         assert!(!writer.recovery().has_loss && !temporary.exists());
         write(&mut writer, end..end + 2);
         writer.close().unwrap();
@@ -376,7 +376,7 @@ fn of_two_files_for_the_same_place_the_empty_one_goes() {
 #[test]
 fn two_files_for_the_same_place_with_records_are_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = twins(folder.path(), 2, 4);
+    let paths = twins(folder.path(), 3, 2, 4);
     let before = paths.clone().map(|path| std::fs::read(path).unwrap());
     refusal(folder.path());
     assert_eq!(paths.map(|path| std::fs::read(path).unwrap()), before);
@@ -388,7 +388,7 @@ fn what_was_being_prepared_is_cleared_away_and_what_cannot_be_read_is_kept() {
         [(vec![], false), (vec![1; 63], false), (vec![0; 4096], false), (b"\0\0\0L".repeat(1024), true)]
     {
         let folder = tempfile::tempdir().unwrap();
-        let [_, temporary] = twins(folder.path(), 0, 0);
+        let [_, temporary] = twins(folder.path(), 3, 0, 0);
         std::fs::write(&temporary, &contents).unwrap();
         let mut writer = LogWriter::open(folder.path()).unwrap();
         write(&mut writer, 3..5);
@@ -463,7 +463,7 @@ fn an_empty_segment_is_deleted_unless_something_stands_in_it() {
     for is_machine_lost in [false, true] {
         for stored in [&[][..], &[0, 0, 1]] {
             let folder = tempfile::tempdir().unwrap();
-            let [named, temporary] = twins(folder.path(), 0, 0);
+            let [named, temporary] = twins(folder.path(), 3, 0, 0);
             std::fs::remove_file(temporary).unwrap();
             patch(&named, 64, stored);
             set_open(folder.path());
