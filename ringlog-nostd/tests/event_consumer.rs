@@ -65,3 +65,13 @@ fn a_run_is_taken_one_event_after_the_other_until_one_is_refused() {
     assert!(run.is_done());
     assert_eq!(diary.calls, ["0 [0]", "1 [1]", "2 [2]", "2 [2]"]);
 }
+
+#[test]
+fn accepting_more_than_is_left_is_accepting_what_is_left() {
+    let bytes = records(3);
+    let mut run = Run::new(&bytes).unwrap();
+    run.accept();
+    run.accept_bytes(usize::MAX, 2);
+    assert_eq!((run.accepted_bytes(), run.accepted_events(), run.is_done()), (72, 3, true));
+    assert!(run.remaining().is_empty() && run.peek().is_none());
+}
