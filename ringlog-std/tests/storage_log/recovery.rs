@@ -497,3 +497,76 @@ fn a_segment_that_counts_records_is_kept_also_where_its_first_one_is_missing() {
     goes_on_after(folder.path(), 0);
     assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), 1);
 }
+
+#[test]
+fn a_seal_is_believed_where_it_can_be_and_damage_before_it_is_no_end() {
+    for is_clean in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::options().segment_bytes(1 << 16).open(folder.path()).unwrap();
+        write(&mut writer, 0..100);
+        writer.close().unwrap();
+        let log = Offsets { path: segments(folder.path()).pop().unwrap() };
+        damage(&log.path, log.of(50) + 8);
+        if is_clean {
+            // The next writer died before it had begun a segment.
+            pretend_other_boot(folder.path());
+            set_open(folder.path());
+        } else {
+            let flags = std::fs::read(&log.path).unwrap()[56];
+            patch(&log.path, 56, &[flags & !1]);
+        }
+        assert_eq!(LogWriter::open(folder.path()).unwrap().recovery().next_sequence, 100);
+    }
+}
+
+#[test]
+fn the_report_says_where_each_segment_ends_and_what_was_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = died_with_machine(folder.path(), 20, true);
+    damage(&log.path, log.of(57) + 8);
+    let writer = LogWriter::open(folder.path()).unwrap();
+    let [told] = &writer.recovery().segments[..] else { panic!("{}", writer.recovery()) };
+    assert_eq!((&told.path, &told.action), (&log.path, &RecoveryAction::Sealed));
+    assert_eq!((told.first_sequence, told.next_sequence), (0, 57));
+    assert_eq!((told.end_offset, told.cut_bytes), (log.of(57), log.of(100) - log.of(57)));
+}
+
+#[test]
+fn after_a_power_loss_a_count_that_the_bytes_contradict_is_put_right() {
+    for count in [99_u64, 101] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = died_with_machine(folder.path(), 20, true);
+        patch(&log.path, 16, &count.to_le_bytes());
+        let flags = std::fs::read(&log.path).unwrap()[56];
+        patch(&log.path, 56, &[flags | 0b1000]);
+        goes_on_after(folder.path(), 100);
+        assert_eq!((log.header().event_count, log.header().has(file_flags::SEALED)), (100, true));
+    }
+}
+
+#[test]
+fn a_seal_whose_count_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(folder.path()).unwrap();
+    write(&mut writer, 0..100);
+    writer.close().unwrap();
+    let log = Offsets { path: segments(folder.path()).pop().unwrap() };
+    let most = (log.of(100) - 64) / 16;
+    for count in [0, most + 1, u64::MAX] {
+        patch(&log.path, 16, &count.to_le_bytes());
+        let (error, _) = refusal(folder.path());
+        assert!(matches!(&error, OpenError::Recovery(source)
+            if matches!(**source, ReadError::EventCount { stored, found, .. } if stored == count && found == most)));
+    }
+    patch(&log.path, 16, &100_u64.to_le_bytes());
+    assert_eq!(LogWriter::open(folder.path()).unwrap().next_sequence(), 100);
+}
+
+#[test]
+fn a_closed_segment_without_records_says_where_the_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{:020}.evtl", 7));
+    MmapWriter::options().base(7, 1000).create_new(&path, 4096).unwrap().close().unwrap();
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!((writer.next_sequence(), writer.position(), writer.recovery().has_loss), (7, 1000, false));
+}
