@@ -481,4 +481,25 @@ mod tests {
         control.settle_gap();
         assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 77 }));
     }
+    #[test]
+    fn losses_after_a_gap_that_was_told_are_a_successors_to_tell() {
+        let control = formatted();
+        control.add_loss(77);
+        control.gap_pending(64);
+        control.publish_head(96);
+        control.gap_told();
+        control.add_loss(99);
+        control.settle_gap();
+        assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 99 }));
+    }
+
+    #[test]
+    fn a_ring_that_overwrites_says_so_in_each_of_its_lives() {
+        let control = formatted();
+        for _ in 0..2 {
+            control.set_overwriting();
+            assert_eq!(control.constants.layout.load(Ordering::Relaxed), layout_word(true) | 1 << 15);
+            control.read_birth().unwrap();
+        }
+    }
 }

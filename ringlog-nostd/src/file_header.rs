@@ -369,4 +369,38 @@ mod tests {
             assert_eq!(ClockKind::from_code(code).code(), code);
         }
     }
+    #[test]
+    fn the_salt_is_that_of_what_never_changes() {
+        let header = sample();
+        let later = FileHeader {
+            event_count: 9,
+            write_offset: 256,
+            synced_offset: 128,
+            flags: file_flags::CLEAN | header.flags & !file_flags::SEALED,
+            ..header
+        };
+        assert_eq!(later.salt(), header.salt());
+        let others = [
+            FileHeader { created_at: -6, ..header },
+            FileHeader { base_sequence: 1, ..header },
+            FileHeader { base_position: 0, ..header },
+            FileHeader { flags: header.flags ^ file_flags::CHECKSUMS, ..header },
+        ];
+        assert!(others.iter().all(|other| other.salt() != header.salt()));
+    }
+
+    #[test]
+    fn each_error_says_what_stands_there() {
+        extern crate std;
+        use std::string::ToString;
+        for (error, part) in [
+            (FileHeaderError::Magic { found: *b"ELF\x7F" }, "[45, 4c, 46, 7f]"),
+            (FileHeaderError::Version { found: 2 }, "version 2"),
+            (FileHeaderError::Checksum { stored: 0xAB, computed: 5 }, "0x000000ab stored"),
+            (FileHeaderError::Flags { found: 0x8001 }, "0x8001"),
+            (FileHeaderError::Offset { name: "write_offset", found: 65 }, "write_offset is 65"),
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
 }

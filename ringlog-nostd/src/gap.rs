@@ -163,4 +163,14 @@ mod tests {
         assert_eq!(Gap::from_event(&EventHeader::new(0, 0, 16), &[0; 16]), None);
         assert!(Gap::from_event(&Gap::header(5), &[0; 16]).is_some());
     }
+    #[test]
+    fn each_reason_has_a_name() {
+        extern crate std;
+        use std::string::ToString;
+        let named =
+            [(1, "ring full"), (2, "disk full"), (3, "recovery cut"), (4, "reader overrun"), (9, "reason 9")];
+        for (code, name) in named {
+            assert_eq!(GapReason::from_code(code).to_string(), name);
+        }
+    }
 }

@@ -29,3 +29,16 @@ impl<const N: usize> OwnedEvent<N> {
         Some(Self { header: *header, payload })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_kept_whole_or_not_at_all() {
+        let header = EventHeader::new(1, 2, 3).with_flags(5);
+        let kept = OwnedEvent::<3>::copy_from(&header, b"abc").unwrap();
+        assert_eq!((kept.header, &kept.payload[..]), (header, &b"abc"[..]));
+        assert_eq!(OwnedEvent::<2>::copy_from(&header, b"abc"), None);
+    }
+}

@@ -72,3 +72,23 @@ impl Default for ParkFlag {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_is_due_once_for_each_time_that_the_flag_was_raised() {
+        let flag = ParkFlag::default();
+        assert!(!flag.is_wake_due());
+        for _ in 0..2 {
+            flag.raise();
+            flag.raise();
+            assert!(flag.is_wake_due());
+            assert!(!flag.is_wake_due());
+        }
+        flag.raise();
+        flag.lower();
+        assert!(!flag.is_wake_due());
+    }
+}

@@ -92,6 +92,7 @@ fn a_list_takes_as_many_as_it_says() {
     let mut list = ConsumerList::<1>::new(consumer);
     assert_eq!(list.add(&mut a), Ok(()));
     assert_eq!(list.add(&mut b), Err(ListFull));
+    assert!(ListFull.to_string().contains("no place left"));
     assert!(write(&mut producer, 1));
     list.drain().unwrap();
     let mut consumer = list.into_inner();
@@ -105,4 +106,36 @@ fn nobody_listening_lets_everything_go() {
     let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
     assert!(write(&mut producer, 1));
     assert_eq!(ConsumerList::<0>::new(consumer).drain(), Ok(24));
+}
+
+#[test]
+fn what_is_refused_is_passed_over_and_the_rest_of_the_run_still_offered() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let mut picky = Script(|number| number % 3 == 0, Vec::new());
+    let mut list = ConsumerList::<1>::new(consumer);
+    list.add(&mut picky).unwrap();
+    (0..7).for_each(|number| assert!(write(&mut producer, number)));
+    assert_eq!(list.drain(), Ok(16 + 6 * 24));
+    let counts: Vec<_> = list.counts().collect();
+    assert_eq!(counts, [("script", ConsumerCounts { events: 3, refused: 4 })]);
+    let shown = format!("{list:?}");
+    assert!(shown.contains("script") && shown.contains("refused: 4"), "{shown}");
+    drop(list);
+    assert_eq!(picky.1, [0, 3, 6]);
+}
+
+#[test]
+fn a_drain_offers_what_was_published_when_it_began() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    (1..3).for_each(|number| assert!(write(&mut producer, number)));
+    // As fast as it takes events, new ones come.
+    let mut refilling = Script(|number| write(&mut producer, number + 10), Vec::new());
+    let mut list = ConsumerList::<1>::new(consumer);
+    list.add(&mut refilling).unwrap();
+    assert_eq!(list.drain(), Ok(2 * 24));
+    let mut consumer = list.into_inner();
+    assert_eq!(refilling.1, [1, 2]);
+    assert_eq!(consumer.read_event().unwrap().0.timestamp, 11);
 }

@@ -1,8 +1,8 @@
 //! Rings that overwrite their oldest events, against a queue that does the same.
 
 use ringlog_nostd::{
-    AlignedBytes, EventHeader, FlightRecorder, Gap, GapReason, Recovery, Ring, RingOptions, StaticRing,
-    WriteError, required_len,
+    AlignedBytes, EventHeader, FlightRecorder, Gap, GapReason, Recovery, Ring, RingFault, RingOptions,
+    StaticRing, WriteError, required_len,
 };
 use std::collections::VecDeque;
 use std::ptr::NonNull;
@@ -174,6 +174,7 @@ fn a_refused_event_costs_nobody_his_place() {
     while recorder.overwritten().is_none() {
         recorder.write_event(&event(1, 16).0, &event(1, 16).1).unwrap();
     }
+    assert_eq!((recorder.used(), recorder.capacity(), recorder.max_payload()), (512, 512, 16));
     let before = (recorder.used(), recorder.overwritten());
     assert!(recorder.write_event(&EventHeader::new(1, 1, 3), b"ab").is_err());
     assert!(recorder.write_event(&EventHeader::new(1, 1, 2).with_flags(0x80), b"ab").is_err());
@@ -205,4 +206,21 @@ fn the_count_outlives_a_reset() {
     let (header, payload) = recorder.read_event().unwrap();
     assert_eq!((Gap::from_event(&header, payload).unwrap().count, header.timestamp), (12, 0));
     assert_eq!(recorder.read_event().unwrap().0.timestamp, 12);
+}
+
+#[test]
+fn a_corrupt_ring_is_at_fault_for_good() {
+    let mut words = vec![0_u64; required_len(128, 16) / 8];
+    let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
+    let data = len - (128 + 32);
+    let options = RingOptions { capacity: Some(128), max_payload: Some(16), ..RingOptions::default() };
+    // SAFETY: the words live to the end, and nothing else touches them but the one store below.
+    let mut recorder = unsafe { Ring::format_raw(start, len, &options) }.unwrap().overwrite_oldest();
+    recorder.write_event(&event(1, 0).0, b"").unwrap();
+    assert_eq!(recorder.fault(), None);
+    // SAFETY: the record's flags, inside the words; no record is lent.
+    unsafe { start.as_ptr().add(data + 9).write(0) };
+    let fault = RingFault::Record { position: 0 };
+    assert_eq!(recorder.try_read_event(), Err(fault));
+    assert_eq!((recorder.fault(), recorder.read_event()), (Some(fault), None));
 }

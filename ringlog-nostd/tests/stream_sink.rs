@@ -2,8 +2,8 @@
 
 use embedded_io::{ErrorKind, ErrorType, Write};
 use ringlog_nostd::{
-    AlignedBytes, Checksums, ClockKind, EventHeader, FileHeader, Gap, Producer, Records, Ring, RingOptions,
-    StreamError, StreamSink, crc32c_append, file_flags,
+    AlignedBytes, Checksums, ClockKind, EventConsumer, EventHeader, FileHeader, Gap, Producer, Records, Ring,
+    RingFault, RingOptions, StreamError, StreamSink, WriteError, crc32c_append, file_flags,
 };
 
 /// Takes a few bytes at a time, up to a limit, and then does what it was told to.
@@ -28,7 +28,7 @@ impl Write for Device {
     }
 
     fn flush(&mut self) -> Result<(), ErrorKind> {
-        Ok(())
+        self.at_limit.map(drop)
     }
 }
 
@@ -148,4 +148,35 @@ fn events_that_no_log_takes_are_refused_and_leave_the_stream_whole() {
     assert!(matches!(sink.write_event(&flagged, b"ab"), Err(StreamError::Event(_))));
     assert_eq!(sink.write_event(&EventHeader::new(1, 1, 2), b"ab"), Ok(()));
     assert_eq!(parse(&sink.into_inner().bytes).1.len(), 1);
+}
+
+#[test]
+fn a_flush_is_the_devices() {
+    for at_limit in [Ok(0), Err(ErrorKind::TimedOut)] {
+        let mut sink = StreamSink::start(device(64, at_limit), 1, ClockKind::Ticks).unwrap();
+        assert_eq!(sink.flush(), at_limit.map(drop).map_err(StreamError::Io));
+    }
+}
+
+#[test]
+fn each_error_says_what_ended_the_stream() {
+    let fault = RingFault::Record { position: 4096 };
+    for (error, text) in [
+        (StreamError::Io("no line"), "cannot write the stream: no line"),
+        (StreamError::WroteNothing, "takes no bytes"),
+        (StreamError::Ended, "earlier error"),
+        (StreamError::Event(WriteError::Flags { found: 0x80 }), "0x80"),
+        (StreamError::Ring(fault), "4096"),
+    ] {
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[test]
+fn as_a_consumer_it_takes_what_the_device_takes() {
+    let mut sink = StreamSink::start(device(64 + 24, Ok(0)), 1, ClockKind::Ticks).unwrap();
+    assert_eq!(sink.name(), "stream");
+    let taken: Vec<_> = (0..2).map(|number| sink.consume(&EventHeader::new(number, 0, 2), b"ab")).collect();
+    assert_eq!(taken, [true, false]);
+    assert_eq!(parse(&sink.into_inner().bytes[..64 + 24]).1.len(), 1);
 }

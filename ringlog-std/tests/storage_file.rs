@@ -592,7 +592,9 @@ fn what_a_killed_writer_had_published_is_all_there() {
         .spawn()
         .unwrap();
     let mut reported = None;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+    // Open until the child is killed: one that cannot print panics, and drops its writer, which seals the file.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for line in lines.by_ref() {
         let line = line.unwrap();
         reported = line.rsplit_once("written ").and_then(|(_, n)| n.parse::<u64>().ok()).or(reported);
         if reported >= Some(20_000) {

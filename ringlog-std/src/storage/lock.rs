@@ -235,5 +235,17 @@ mod tests {
         std::os::unix::fs::symlink(&letter, &path).unwrap();
         assert!(matches!(refused(), OpenError::ForeignWriterFile { .. }));
         assert_eq!(std::fs::read(&letter).unwrap(), b"pid: not yours");
+        assert_eq!(peek(folder.path()), None, "no link is followed to look at it either");
+    }
+
+    #[test]
+    fn a_copy_of_the_open_file_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, _) = WriterLock::acquire(folder.path()).unwrap();
+        // What a child process has, between its start and the program that it is to become.
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        WriterLock::acquire(folder.path()).unwrap();
+        drop(copy);
     }
 }

@@ -54,3 +54,36 @@ fn open_again(
     };
     Ok(Some(Durable::new(parts, &header)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MmapWriter;
+    use crate::storage::platform::Linux;
+    use ringlog_nostd::{field, file_flags};
+    use std::fs::{self, File};
+
+    #[test]
+    fn only_a_segment_that_nobody_retires_is_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        MmapWriter::options().create_new(&path, 4096).unwrap().close().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
+        fs::write(&path, bytes).unwrap();
+        let platform: Arc<dyn Platform> = Arc::new(Linux);
+        let finish = || finish_file(&platform, &path, &Arc::default());
+        let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
+        let retiring = File::open(&path).unwrap();
+        retiring.lock().unwrap();
+        finish().unwrap();
+        assert!(!is_clean());
+        drop(retiring);
+        finish().unwrap();
+        assert!(is_clean());
+        fs::remove_file(&path).unwrap();
+        finish().unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(finish(), Err(SyncError::Folder { .. })));
+    }
+}

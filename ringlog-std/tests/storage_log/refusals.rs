@@ -38,8 +38,27 @@ fn a_file_is_no_folder_to_write_into_and_stays_as_it_is() {
     let file = folder.path().join("file");
     std::fs::write(&file, "precious").unwrap();
     assert!(matches!(refusal(&file).0, OpenError::NotAFolder { .. }));
-    assert!(matches!(refusal(&file.join("below")).0, OpenError::Io { .. }));
+    assert!(matches!(refusal(&file.join("below")).0, OpenError::Io { action: "open", .. }));
     assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+}
+
+#[test]
+fn a_segment_that_somebody_writes_without_the_folders_lock_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 10);
+    let path = folder.path().join(format!("{:020}.evtl", 10));
+    let other = ringlog::storage::MmapWriter::options().base(10, 0).create_new(&path, 4096).unwrap();
+    let (error, text) = refusal(folder.path());
+    assert!(matches!(error, OpenError::Locked { path: locked, .. } if locked == path), "{text}");
+    drop(other);
+    std::fs::remove_file(path).unwrap();
+    LogWriter::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_created_is_refused_with_the_reason() {
+    let (error, text) = refusal(Path::new("/proc/no log here"));
+    assert!(matches!(error, OpenError::Io { action: "create the folder", .. }), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use ringlog::storage::{
     SyncPolicy,
 };
 
-use super::support::{assert_holds, assert_is, event, read, segments, wait_until, write};
+use super::support::{assert_holds, assert_is, event, read, segments, unseal, wait_until, write};
 
 fn small() -> LogWriterOptions {
     LogWriter::options().segment_bytes(1 << 16)
@@ -199,6 +199,24 @@ fn replaying_has_one_segment_open_at_a_time() {
     })
     .unwrap();
     assert!((1..=2).contains(&most), "{most}");
+}
+
+#[test]
+fn an_empty_segment_whose_name_was_given_free_is_not_retired_in_place_of_its_successor() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = small().open(folder.path()).unwrap();
+    write(&mut writer, 0..3);
+    let position = writer.position();
+    writer.close().unwrap();
+    let [before, path] = [0, 3].map(|number| folder.path().join(format!("{number:020}.evtl")));
+    drop(ringlog::storage::MmapWriter::options().base(3, position).create_new(&path, 4096).unwrap());
+    unseal(&path, 64);
+    let mut writer = small().retention(keep(1)).sync(SyncPolicy::EveryEvent).open(folder.path()).unwrap();
+    write(&mut writer, 3..60);
+    wait_until(|| !before.exists());
+    std::thread::sleep(Duration::from_millis(50));
+    assert_holds(folder.path(), 3..60);
+    writer.close().unwrap();
 }
 
 #[test]

@@ -321,6 +321,7 @@ fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, 
     let before = shown();
     let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
     let mut writer = opened.unwrap_or_else(|error| panic!("{error}\n{before:#?}"));
+    assert!(recorder.trace.names_are_synced_at_once(), "{before:#?}");
     let report = writer.recovery().clone();
     let found = read(folder);
     // Without what was written after an earlier crash.

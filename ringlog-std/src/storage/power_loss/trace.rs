@@ -83,6 +83,15 @@ impl Trace {
     pub(in crate::storage) fn take(&self) -> Vec<Op> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
+
+    /// Whether each file that got another name, or lost it, was followed by a sync of the folder before anything
+    /// else happened.
+    pub(super) fn names_are_synced_at_once(&self) -> bool {
+        let ops = lock(&self.0);
+        let is_change = |op: &Op| matches!(op, Op::Rename { .. } | Op::Remove { .. });
+        ops.iter().zip(ops.iter().skip(1)).all(|(op, next)| !is_change(op) || matches!(next, Op::SyncFolder))
+            && !ops.last().is_some_and(is_change)
+    }
 }
 
 /// A call for which there is no room.

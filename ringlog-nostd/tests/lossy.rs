@@ -1,0 +1,33 @@
+//! A producer that loses events rather than wait.
+
+use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Gap, LossyProducer, Ring, RingOptions};
+
+fn write(producer: &mut LossyProducer<'_>, number: u64) -> Delivery {
+    producer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes()).unwrap()
+}
+
+#[test]
+fn a_gap_and_the_event_behind_it_are_written_together_or_not_at_all() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let options = RingOptions { capacity: Some(128), max_payload: Some(16), ..RingOptions::default() };
+    let (producer, mut consumer) = Ring::format_with(memory.as_mut(), &options).unwrap().into_ends();
+    let mut producer = producer.lossy();
+    let delivered: Vec<_> = (0..6).map(|number| write(&mut producer, number)).collect();
+    assert_eq!(delivered, [[Delivery::Written; 5].as_slice(), &[Delivery::Lost]].concat());
+    let lost =
+        |producer: &LossyProducer<'_>| producer.pending_loss().map(|loss| (loss.count, loss.first_timestamp));
+    assert_eq!(lost(&producer), Some((1, 5)));
+    // Room for the GAP record alone: 32 bytes of the 56.
+    assert_eq!(consumer.drain(1, |_, _| ()), Ok(1));
+    assert_eq!(write(&mut producer, 6), Delivery::Lost);
+    assert_eq!((lost(&producer), consumer.unread()), (Some((2, 5)), 4 * 24));
+    // And for both.
+    assert_eq!(consumer.drain(1, |_, _| ()), Ok(1));
+    assert_eq!(write(&mut producer, 7), Delivery::Written);
+    assert_eq!(lost(&producer), None);
+    let mut read = Vec::new();
+    let drained = consumer.drain(usize::MAX, |header, payload| {
+        read.push((header.timestamp, Gap::from_event(header, payload).map(|gap| gap.count)));
+    });
+    assert_eq!((drained, read), (Ok(5), vec![(2, None), (3, None), (4, None), (5, Some(2)), (7, None)]));
+}
