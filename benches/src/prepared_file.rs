@@ -38,9 +38,10 @@ impl PreparedFile {
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.map.len() - self.at);
+        let start = self.map.as_mut_ptr().wrapping_add(self.at);
         // SAFETY: 1. The bytes fit behind `at`, inside the mapping, which lives as long as `self`. 2. This is
         // the only user of the file: it was made by `create_new` and is not opened again while it is written.
-        let to = unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().add(self.at), bytes.len()) };
+        let to = unsafe { std::slice::from_raw_parts_mut(start, bytes.len()) };
         to.copy_from_slice(bytes);
         self.at += bytes.len();
     }
