@@ -8,5 +8,6 @@ pub mod machine;
 pub mod prepared_file;
 pub mod rivals;
 pub mod rounds;
+pub mod sample_log;
 pub mod solo;
 pub mod work;

@@ -8,6 +8,7 @@ mod error;
 mod feed;
 mod import;
 mod last;
+mod limit;
 mod log_args;
 mod merged;
 mod output;

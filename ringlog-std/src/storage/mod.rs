@@ -38,6 +38,8 @@ mod log_writer;
 mod log_writer_options;
 mod merge;
 mod mmap;
+#[cfg(feature = "cli")]
+mod plain_file;
 mod platform;
 mod position;
 #[cfg(test)]
@@ -89,6 +91,8 @@ pub use log_writer_options::LogWriterOptions;
 #[cfg(feature = "cli")]
 pub(crate) use merge::HeadOrder;
 pub use merge::{Merge, Merged, merge};
+#[cfg(feature = "cli")]
+pub(crate) use plain_file::PlainFile;
 pub(crate) use platform::{Linux, Platform};
 pub use reader::{Events, MmapReader, MmapReaderOptions};
 pub use recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};

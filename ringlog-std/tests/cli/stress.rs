@@ -22,8 +22,23 @@ fn the_counts_add_up_and_are_those_of_the_log() {
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
     assert!(report["events_per_second"].as_f64().unwrap() > 0.0);
     assert!(report["bytes_per_second"].as_f64().unwrap() > 0.0);
+    let of_the_log = |name: &str| name == "writer" || name.ends_with(".evtl");
+    let files = log.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files.filter(|name| !of_the_log(name)).collect::<Vec<_>>(), Vec::<String>::new());
     let info = json_of(&ringlog(&["info", word(&log), "--json"]));
     assert_eq!(info["events"], report["events_in_log"]);
+}
+
+#[test]
+fn it_says_how_much_of_a_plain_copy_it_reached() {
+    let words = ["--seconds", "0.2", "--max-bytes", "64MiB"];
+    let report = json_of(&stress(&[&words[..], &["--json"]].concat()));
+    let limit = report["limit_events_per_second"].as_f64().expect("a limit");
+    let reached = report["events_per_second"].as_f64().unwrap() / limit;
+    assert!((report["of_limit"].as_f64().unwrap() - reached).abs() < 1e-9, "{report}");
+    let text = String::from_utf8(stress(&words).stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("limit ")).expect("a line");
+    assert!(line.contains("by a plain two-thread copy of the same bytes: this run reached"), "{line}");
 }
 
 #[test]

@@ -8,14 +8,14 @@ use serde::Serialize;
 use crate::cli::args::StressArgs;
 use crate::cli::config::StressConfig;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::limit::{StressEvents, plain_copy};
 use crate::cli::log_args::{LogArgs, LogPlan};
-use crate::cli::print::{print, print_json};
+use crate::cli::print::{print, print_json, tell};
 use crate::cli::pump::Sink;
 use crate::cli::recording::Recording;
 use crate::cli::scratch::Scratch;
 use crate::cli::signals::Stop;
-use crate::cli::text::{grouped, size, unix_now};
-use crate::event::{EventHeader, record_len};
+use crate::cli::text::{grouped, size};
 
 /// Events between two looks at the clock.
 const BATCH: u64 = 1024;
@@ -37,6 +37,10 @@ struct StressReport {
     /// From the first event until the ring took the last one.
     producing_seconds: f64,
     read_back_seconds: f64,
+    /// Events that a plain copy moves between two threads: see [`plain_copy`]. None where it had no room.
+    limit_events_per_second: Option<f64>,
+    /// What part of that this run reached.
+    of_limit: Option<f64>,
     payload_len: u16,
     bytes_in_log: u64,
     ring_bytes: usize,
@@ -86,16 +90,21 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let seconds = started.elapsed().as_secs_f64();
     let reading = Instant::now();
     let tally = recorded.read_back()?.tally;
+    let read_back_seconds = reading.elapsed().as_secs_f64();
+    let limit = limit(log, config.payload_len, tally.bytes);
+    let events_per_second = tally.events as f64 / seconds;
     Ok(StressReport {
         produced,
         persisted: recorded.events,
         lost: tally.lost,
         events_in_log: tally.events,
-        events_per_second: tally.events as f64 / seconds,
+        events_per_second,
         bytes_per_second: tally.bytes as f64 / seconds,
         seconds,
         producing_seconds: producing.as_secs_f64(),
-        read_back_seconds: reading.elapsed().as_secs_f64(),
+        read_back_seconds,
+        limit_events_per_second: limit,
+        of_limit: limit.map(|limit| events_per_second / limit),
         payload_len: config.payload_len,
         bytes_in_log: tally.bytes,
         ring_bytes: config.ring_bytes,
@@ -104,21 +113,27 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     })
 }
 
+/// A disk that has no room left for the plain copy does not make the run a failure.
+fn limit(log: &Path, payload_len: u16, log_bytes: u64) -> Option<f64> {
+    let measured = plain_copy(log, payload_len, log_bytes);
+    measured.inspect_err(|error| tell(&format!("stress: the limit was not measured: {error}"))).ok()
+}
+
 fn produce(
     recording: &mut Recording,
     config: &StressConfig,
     max_bytes: u64,
     stop: &Stop,
 ) -> Result<(u64, &'static str), CliError> {
-    let payload = vec![0xA5; usize::from(config.payload_len)];
-    let most = max_bytes / record_len(payload.len()) as u64;
+    let mut events = StressEvents::new(config.payload_len);
+    let most = max_bytes / events.record_len() as u64;
     let started = Instant::now();
     let mut produced = 0;
     loop {
         let end = most.min(produced + BATCH);
         while produced < end {
-            let header = EventHeader::new(unix_now(), (produced % 251) as u8, config.payload_len);
-            if !recording.write(&header, &payload, stop)? {
+            let (header, payload) = events.next_event();
+            if !recording.write(&header, payload, stop)? {
                 return Ok((produced, "asked to stop"));
             }
             produced += 1;
@@ -172,10 +187,21 @@ impl StressReport {
             ("events/s", per_second(self.events_per_second)),
             ("bytes/s", format!("{}/s", size(self.bytes_per_second as u64))),
             ("seconds", self.seconds_words()),
+            ("limit", self.limit_words()),
             ("bytes", size(self.bytes_in_log)),
             ("stopped as", self.ended.into()),
         ];
         rows.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    }
+
+    fn limit_words(&self) -> String {
+        let (Some(limit), Some(reached)) = (self.limit_events_per_second, self.of_limit) else {
+            return "not measured".into();
+        };
+        let (millions, percent) = (limit / 1e6, 100.0 * reached);
+        format!(
+            "{millions:.1} M events/s by a plain two-thread copy of the same bytes: this run reached {percent:.0} %"
+        )
     }
 
     fn seconds_words(&self) -> String {
@@ -204,12 +230,23 @@ mod tests {
             seconds: 1.0,
             producing_seconds: 1.0,
             read_back_seconds: 1.0,
+            limit_events_per_second: Some(4e6),
+            of_limit: Some(0.625),
             payload_len: 64,
             bytes_in_log: 80,
             ring_bytes: 1,
             log: "x".into(),
             ended: "the time was over",
         }
+    }
+
+    #[test]
+    fn the_limit_and_what_was_reached_of_it_are_told() {
+        let mut report = report(10, 10, 0, 10);
+        let told = "limit       4.0 M events/s by a plain two-thread copy of the same bytes: this run reached 62 %\n";
+        assert!(report.words().contains(told), "{}", report.words());
+        (report.limit_events_per_second, report.of_limit) = (None, None);
+        assert!(report.words().contains("limit       not measured\n"), "{}", report.words());
     }
 
     #[test]
