@@ -280,3 +280,55 @@ impl super::log_writer_options::LogWriterOptions {
         MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poisoned })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::LogReader;
+    use crate::storage::platform::Linux;
+    use std::path::Path;
+
+    /// A writer without helpers: what they do, nobody does.
+    fn alone(folder: &Path) -> LogWriter {
+        let options = LogWriter::options().segment_bytes(4096);
+        LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
+    }
+
+    fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
+        writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
+    }
+
+    #[test]
+    fn an_empty_segment_behind_one_that_is_not_finished_goes_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = alone(folder.path());
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        assert_eq!((writer.upkeep.open_segments(), writer.upkeep.published_position()), (2, 24));
+        assert_eq!(writer.durable_position(), 0);
+        writer.close().unwrap();
+        assert_eq!(LogReader::open(folder.path()).unwrap().segments().len(), 1);
+    }
+
+    #[test]
+    fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = alone(folder.path());
+        write(&mut writer, 0).unwrap();
+        for text in ["first", "second"] {
+            let source = std::io::Error::other(text);
+            writer.upkeep.note_failure(SyncError::Folder {
+                path: folder.path().into(),
+                action: "sync",
+                source,
+            });
+        }
+        assert!(writer.upkeep.is_poisoned());
+        let told = writer.sync().unwrap_err();
+        assert!(matches!(&told, SyncError::Folder { source, .. } if source.to_string() == "first"), "{told}");
+        assert!(matches!(writer.sync(), Err(SyncError::Poisoned { .. })));
+        assert!(matches!(write(&mut writer, 1), Err(AppendError::Poisoned { .. })));
+        assert!(matches!(writer.roll(), Err(AppendError::Poisoned { .. })));
+        assert!(writer.close().is_err());
+    }
+}
