@@ -105,7 +105,7 @@ impl Recorder {
         Self::builder().start(log)
     }
 
-    /// A ring of 4 MiB, sleeps of up to 8 milliseconds, a log of 64 MiB segments with checksums.
+    /// A ring of 4 MiB, sleeps of up to 10 milliseconds, a log of 64 MiB segments with checksums.
     #[must_use]
     pub fn builder() -> RecorderBuilder {
         RecorderBuilder::new()

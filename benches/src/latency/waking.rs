@@ -36,7 +36,7 @@ impl Strategy {
         Self::Recorder(Idle::Yield),
         Self::Recorder(Idle::Sleep { longest: Duration::from_micros(100) }),
         Self::Recorder(Idle::Sleep { longest: Duration::from_millis(1) }),
-        Self::Recorder(Idle::Sleep { longest: Duration::from_millis(5) }),
+        Self::Recorder(Idle::Sleep { longest: Duration::from_millis(10) }),
         Self::Park,
     ];
 
@@ -46,10 +46,10 @@ impl Strategy {
         match self {
             Self::Recorder(Idle::Spin) => "recorder, spin".to_owned(),
             Self::Recorder(Idle::Yield) => "recorder, yield".to_owned(),
-            Self::Recorder(idle) if idle == Idle::default() => {
-                "recorder, back off to 1 ms (default)".to_owned()
+            Self::Recorder(idle @ Idle::Sleep { longest }) => {
+                let default = if idle == Idle::default() { " (default)" } else { "" };
+                format!("recorder, back off to {longest:?}{default}")
             }
-            Self::Recorder(Idle::Sleep { longest }) => format!("recorder, back off to {longest:?}"),
             Self::Recorder(other) => format!("recorder, {other:?}"),
             Self::Park => "notify pair, park".to_owned(),
         }

@@ -20,9 +20,9 @@ pub enum Idle {
 }
 
 impl Default for Idle {
-    /// Sleeps of up to eight milliseconds, which take well below one percent of a processor.
+    /// Sleeps of up to ten milliseconds, which take below one percent of a processor.
     fn default() -> Self {
-        Self::Sleep { longest: Duration::from_millis(8) }
+        Self::Sleep { longest: Duration::from_millis(10) }
     }
 }
 

@@ -169,8 +169,8 @@ mod tests {
     #[test]
     fn a_segment_that_is_gone_is_not_recycled_and_one_that_cannot_be_opened_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Prepared::recycled(&Linux, &folder.path().join("gone"), 8192).unwrap().is_none());
-        assert!(matches!(Prepared::recycled(&Linux, folder.path(), 8192), Err(CreateError::Io { .. })));
+        assert!(Prepared::recycled(&Linux, &folder.path().join("gone"), 8192, 0).unwrap().is_none());
+        assert!(matches!(Prepared::recycled(&Linux, folder.path(), 8192, 0), Err(CreateError::Io { .. })));
     }
 
     #[test]

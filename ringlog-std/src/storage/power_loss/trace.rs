@@ -87,7 +87,7 @@ impl Trace {
     /// Whether each file that got another name, or lost it, was followed by a sync of the folder before anything
     /// else happened.
     pub(super) fn names_are_synced_at_once(&self) -> bool {
-        let ops = lock(&self.0);
+        let ops = self.0.lock().unwrap();
         let is_change = |op: &Op| matches!(op, Op::Rename { .. } | Op::Remove { .. });
         ops.iter().zip(ops.iter().skip(1)).all(|(op, next)| !is_change(op) || matches!(next, Op::SyncFolder))
             && !ops.last().is_some_and(is_change)
