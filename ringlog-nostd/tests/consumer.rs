@@ -69,7 +69,7 @@ fn a_later_record_of_a_run_is_bounded_by_what_is_published_too() {
     (0..2).for_each(|number| write(&mut producer, number));
     // The second one says that it is 8 bytes longer: as long as a record may be, and longer than what is there.
     // SAFETY: the low byte of its `payload_len`, inside the words.
-    unsafe { start.as_ptr().add(DATA + RECORD_BYTES + 10).write(16) };
+    unsafe { start.as_ptr().wrapping_add(DATA + RECORD_BYTES + 10).write(16) };
     let expected = RingFault::Record { position: RECORD_BYTES };
     assert_eq!(consumer.peek_run(0).map(|run| run.is_some()), Err(expected));
     assert_eq!(consumer.fault(), Some(expected));

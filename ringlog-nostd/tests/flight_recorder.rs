@@ -219,7 +219,7 @@ fn a_corrupt_ring_is_at_fault_for_good() {
     recorder.write_event(&event(1, 0).0, b"").unwrap();
     assert_eq!(recorder.fault(), None);
     // SAFETY: the record's flags, inside the words; no record is lent.
-    unsafe { start.as_ptr().add(data + 9).write(0) };
+    unsafe { start.as_ptr().wrapping_add(data + 9).write(0) };
     let fault = RingFault::Record { position: 0 };
     assert_eq!(recorder.try_read_event(), Err(fault));
     assert_eq!((recorder.fault(), recorder.read_event()), (Some(fault), None));
