@@ -2,6 +2,8 @@
 
 #[path = "storage_log/damage.rs"]
 mod damage;
+#[path = "storage_log/files.rs"]
+mod files;
 #[path = "storage_log/recovery.rs"]
 mod recovery;
 #[path = "storage_log/refusals.rs"]

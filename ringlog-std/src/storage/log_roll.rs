@@ -284,13 +284,13 @@ impl super::log_writer_options::LogWriterOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::LogReader;
     use crate::storage::platform::Linux;
+    use crate::storage::{LogReader, SyncPolicy};
     use std::path::Path;
 
     /// A writer without helpers: what they do, nobody does.
-    fn alone(folder: &Path) -> LogWriter {
-        let options = LogWriter::options().segment_bytes(4096);
+    fn alone(folder: &Path, sync: SyncPolicy) -> LogWriter {
+        let options = LogWriter::options().segment_bytes(4096).sync(sync);
         LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
     }
 
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn an_empty_segment_behind_one_that_is_not_finished_goes_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = alone(folder.path());
+        let mut writer = alone(folder.path(), SyncPolicy::EveryBytes(1 << 20));
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
         assert_eq!((writer.upkeep.open_segments(), writer.upkeep.published_position()), (2, 24));
@@ -311,9 +311,22 @@ mod tests {
     }
 
     #[test]
+    fn only_where_nothing_is_synced_full_segments_are_set_down_as_they_are() {
+        for (policy, open) in [(SyncPolicy::Never, 1), (SyncPolicy::EveryBytes(1 << 20), 2)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut writer = alone(folder.path(), policy);
+            write(&mut writer, 0).unwrap();
+            writer.roll().unwrap();
+            writer.upkeep.prepare_step(false).unwrap();
+            assert_eq!(writer.upkeep.open_segments(), open, "{policy:?}");
+            writer.close().unwrap();
+        }
+    }
+
+    #[test]
     fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = alone(folder.path());
+        let mut writer = alone(folder.path(), SyncPolicy::EveryBytes(1 << 20));
         write(&mut writer, 0).unwrap();
         for text in ["first", "second"] {
             let source = std::io::Error::other(text);

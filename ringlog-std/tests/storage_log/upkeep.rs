@@ -111,6 +111,17 @@ fn segments_roll_by_age() {
 }
 
 #[test]
+fn a_segment_below_its_age_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = small().roll_after(Some(Duration::from_secs(3600))).open(folder.path()).unwrap();
+    write(&mut writer, 0..1);
+    std::thread::sleep(Duration::from_millis(300));
+    write(&mut writer, 1..2);
+    writer.close().unwrap();
+    assert_eq!(segments(folder.path()).len(), 1);
+}
+
+#[test]
 fn each_policy_makes_durable_what_it_says() {
     let durable = |policy| {
         let folder = tempfile::tempdir().unwrap();
