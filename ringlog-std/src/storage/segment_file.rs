@@ -112,11 +112,11 @@ impl LogList {
             let segments = vec![Listed { path: path.into(), named_sequence: None }];
             return Ok(Self { segments, foreign: Vec::new() });
         }
-        let mut folder = used_segments(path).map_err(failed("list"))?;
+        let mut folder = used_segments(path)?;
         // Names that are listed while others are made and deleted prove nothing the first time.
         for _ in 1..EMPTY_LISTINGS {
             if folder.segments.is_empty() {
-                folder = used_segments(path).map_err(failed("list"))?;
+                folder = used_segments(path)?;
             }
         }
         let Folder { segments: named, foreign } = folder;
@@ -129,8 +129,12 @@ impl LogList {
 }
 
 /// What is in a folder, without a last segment that was never begun.
-fn used_segments(folder: &Path) -> io::Result<Folder> {
-    let mut found = Folder::list(folder)?;
+fn used_segments(folder: &Path) -> Result<Folder, OpenError> {
+    let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
+        path: folder.into(),
+        action: "list",
+        source,
+    })?;
     if let Some((_, last)) = found.segments.last()
         && is_unused_or_gone(last)?
     {
@@ -172,10 +176,10 @@ impl LogFiles {
 }
 
 /// Whether the last segment is one that its writer never began, or deleted just now because it stayed empty.
-fn is_unused_or_gone(path: &Path) -> io::Result<bool> {
+fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
     match is_unused(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        other => other,
+        other => other.map_err(|error| cannot_read(path, error)),
     }
 }
 
