@@ -55,7 +55,7 @@ def compiler():
 
 def check(document, program):
     text = Path(document).read_text(encoding="utf-8")
-    counted_with = re.search(r"Counted with (rustc [0-9.]+)", text)[1]
+    counted_with = re.search(r"Counted with (rustc \d+\.\d+\.\d+)", text)[1]
     if counted_with != compiler():
         print(f"skipped: the table is of {counted_with}, this is {compiler()}")
         return
