@@ -53,6 +53,10 @@ def compiler():
     return " ".join(subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[:2])
 
 
+def processor():
+    return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1].strip()
+
+
 def check(document, program):
     text = Path(document).read_text(encoding="utf-8")
     counted_with = re.search(r"Counted with (rustc \d+\.\d+\.\d+)", text)[1]
@@ -60,13 +64,17 @@ def check(document, program):
         print(f"skipped: the table is of {counted_with}, this is {compiler()}")
         return
     wanted = rows(text)
+    # Longer payloads are copied by the C library, which chooses its way by the processor.
+    same_processor = re.search(r"on an (.+?)\. Longer", text)[1] == processor()
+    if not same_processor:
+        print("another processor than the table's: payloads of more than 64 bytes are counted and not judged")
     grown = []
     for way, name in WAYS.items():
         for payload in PAYLOADS:
             known = wanted["ringlog", name, payload]
             count = per_event(program, "ringlog", payload, way)
             print(f"ringlog, {name}, {payload} bytes: {count:.1f} instructions, {known:.1f} in the table")
-            if count > known * MOST_GROWTH:
+            if count > known * MOST_GROWTH and (same_processor or payload <= 64):
                 grown.append((name, payload))
     if grown:
         sys.exit(f"counts.py: more than 3 % more instructions than in {document}: {grown}")
