@@ -65,8 +65,9 @@ impl Way {
         }
     }
 
+    /// Writes up to `left` records of the source in this way; how many there was room for.
     #[inline]
-    fn write(self, writer: &mut impl Write, source: &mut Source, left: usize) -> usize {
+    pub fn write(self, writer: &mut impl Write, source: &mut Source, left: usize) -> usize {
         match self {
             Self::Single => usize::from(source.offer(|header, payload| writer.write(header, payload))),
             Self::Batch => writer.write_batch(source, left.min(BATCH_EVENTS)),

@@ -2,6 +2,7 @@
 //! moves the same bytes into the same kind of file.
 
 use super::Table;
+use crate::duel::Way;
 use crate::machine::Pinning;
 use crate::prepared_file::PreparedFile;
 use crate::rounds::Rounds;
@@ -11,7 +12,7 @@ use ringlog::ring::Idle;
 use ringlog::storage::{
     LogReader, LogWriter, LogWriterOptions, MmapReader, MmapWriter, Retention, SyncPolicy,
 };
-use ringlog_nostd::{HEADER_LEN, WriteError, encode};
+use ringlog_nostd::{HEADER_LEN, encode};
 use std::hint::spin_loop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -192,7 +193,7 @@ impl Work<'_> {
     }
 
     /// Ring, recorder and log, into pages that are ready. Counted is what a reader finds in the log.
-    fn pipeline(&self, checksums: bool) -> f64 {
+    fn pipeline(&self, checksums: bool, way: Way) -> f64 {
         let log = Log::new(self, self.path("pipeline"));
         log.run(
             LogWriter::options()
@@ -200,6 +201,7 @@ impl Work<'_> {
                 .segment_bytes(self.file_bytes() as u64)
                 .ready_bytes(self.file_bytes())
                 .sync(SyncPolicy::Never),
+            way,
         )
     }
 
@@ -209,7 +211,7 @@ impl Work<'_> {
         let options = LogWriter::options().segment_bytes(segment_bytes).sync(SyncPolicy::Never);
         let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
         let log = Log::new(self, self.path(if recycled { "recycled" } else { "fresh" }));
-        log.run(options.retention(keep))
+        log.run(options.retention(keep), Way::Single)
     }
 }
 
@@ -225,7 +227,7 @@ impl<'w> Log<'w> {
     }
 
     /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
-    fn run(&self, options: LogWriterOptions) -> f64 {
+    fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { payload_len, events, pinning, .. } = *self.work;
         // The recorder's thread, and the log's helpers, may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
@@ -237,12 +239,11 @@ impl<'w> Log<'w> {
         pinning.put(0);
         let mut source = Source::new(payload_len);
         let begin = Instant::now();
-        for _ in 0..events {
-            while !source.offer(|header, payload| match producer.write_event(header, payload) {
-                Ok(()) => true,
-                Err(WriteError::Full) => false,
-                Err(other) => panic!("{other}"),
-            }) {
+        let mut left = events;
+        while left > 0 {
+            let written = way.write(&mut &mut producer, &mut source, left);
+            left -= written;
+            if written == 0 {
                 spin_loop();
             }
         }
@@ -308,14 +309,16 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     let record_len = (HEADER_LEN + payload_len).next_multiple_of(8);
     let events = (arguments.mebibytes << 20) / record_len;
     let work = Work { folder, payload_len, events, pinning: arguments.pinning };
-    let measured: [(&str, &dyn Fn() -> f64); 9] = [
+    let measured: [(&str, &dyn Fn() -> f64); 11] = [
         ("copy of blocks, one thread", &|| work.block_copy()),
         ("bare copy of records, one thread", &|| work.bare_copy()),
         ("plain hand-over, two threads", &|| work.hand_over()),
         ("MmapWriter, no checksums", &|| work.direct(false)),
         ("MmapWriter, checksums", &|| work.direct(true)),
-        ("ring + log, no checksums", &|| work.pipeline(false)),
-        ("ring + log, checksums", &|| work.pipeline(true)),
+        ("ring + log, no checksums", &|| work.pipeline(false, Way::Single)),
+        ("ring + log, checksums", &|| work.pipeline(true, Way::Single)),
+        ("ring + log, no checksums, batches of 64", &|| work.pipeline(false, Way::Batch)),
+        ("ring + log, checksums, batches of 64", &|| work.pipeline(true, Way::Batch)),
         ("ring + log, fresh segments", &|| work.segments(false)),
         ("ring + log, recycled segments", &|| work.segments(true)),
     ];
@@ -331,12 +334,14 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     for (rounds, (name, _)) in rounds.iter().zip(&measured) {
         table.row(name, rounds, record_len);
     }
-    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, fresh, recycled] = &rounds[..] else {
+    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled] = &rounds[..]
+    else {
         unreachable!("as many as were measured")
     };
     table.goal("MmapWriter, no checksums, of a bare copy", &bare.over(direct), 0.70);
     table.goal("MmapWriter, checksums, of a bare copy", &bare.over(direct_sums), 0.35);
     table.goal("ring + log, no checksums, of the plain hand-over", &plain.over(pipe), 1.2);
+    table.goal("the same in batches of 64", &plain.over(batched), 1.2);
     table.goal("ring + log, no checksums, of a bare copy", &bare.over(pipe), 0.55);
     table.goal("ring + log, checksums, of the same without", &pipe.over(pipe_sums), 0.75);
     table.goal("recycled segments, of fresh ones", &fresh.over(recycled), 2.5);
