@@ -4,7 +4,7 @@
 //! the file: a load of bytes that were stored a moment ago to a page of a file waits for the memory.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word, record_len};
+use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word};
 
 use super::crc::record_crc;
 
@@ -24,10 +24,6 @@ pub(super) struct Taken {
     pub(super) damage: Option<RecordError>,
 }
 
-/// Records whose checksums are computed before they are copied: some KiB, which stay in the first cache.
-const CHUNK_RECORDS: usize = 128;
-const CHUNK_BYTES: usize = 16 << 10;
-
 /// The header with the checksum of this record at its place.
 #[inline]
 pub(super) fn sealed(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
@@ -42,36 +38,11 @@ pub(super) fn seal_into(
     to: &mut [u8],
     from: &[u8],
     place: Place,
-    mut note: impl FnMut(&EventHeader, &[u8], u64),
+    note: impl FnMut(&EventHeader, &[u8], u64),
 ) -> Taken {
-    let mut walk = Walk::new(from, place);
-    let mut copied = 0;
-    while walk.at < from.len() && walk.damage.is_none() {
-        // Copied first: many loads at once, which bring the records near.
-        let start = walk.at;
-        let ahead = from.len().min(start + CHUNK_BYTES);
-        if copied < ahead {
-            to[copied..ahead].copy_from_slice(&from[copied..ahead]);
-            copied = ahead;
-        }
-        let mut headers = [EventHeader::default(); CHUNK_RECORDS];
-        let mut count = 0;
-        while let Some(slot) = headers.get_mut(count)
-            && (walk.at < ahead)
-            && let Some((header, payload, offset)) = walk.next()
-        {
-            note(&header, payload, offset);
-            *slot = sealed(header, payload, place_word(place.salt, offset));
-            count += 1;
-        }
-        // The last record may reach beyond what was copied.
-        if copied < walk.at {
-            to[copied..walk.at].copy_from_slice(&from[copied..walk.at]);
-            copied = walk.at;
-        }
-        put_headers(&mut to[start..walk.at], &headers[..count]);
-    }
-    walk.taken()
+    copy_with(to, from, place, note, |header, payload, offset| {
+        Some(sealed(*header, payload, place_word(place.salt, offset)))
+    })
 }
 
 /// Copies records, without checksums even where they had one in their ring. Every one goes to `note`.
@@ -81,35 +52,35 @@ pub(super) fn copy_into(
     to: &mut [u8],
     from: &[u8],
     place: Place,
-    mut note: impl FnMut(&EventHeader, &[u8], u64),
+    note: impl FnMut(&EventHeader, &[u8], u64),
 ) -> Taken {
-    let mut walk = Walk::new(from, place);
-    let mut had_checksums = false;
-    to.copy_from_slice(from);
-    while let Some((header, payload, offset)) = walk.next() {
-        note(&header, payload, offset);
-        had_checksums |= header.is_checksummed();
-    }
-    let bytes = walk.at;
-    if had_checksums {
-        let mut again = Walk::new(&from[..bytes], place);
-        let mut at = 0;
-        while let Some((header, _, _)) = again.next() {
-            let bare = EventHeader { flags: header.flags & !flags::CHECKSUMMED, checksum: 0, ..header };
-            put_headers(&mut to[at..again.at], &[bare]);
-            at = again.at;
-        }
-    }
-    walk.taken()
+    copy_with(to, from, place, note, |header, _, _| {
+        let bare = EventHeader { flags: header.flags & !flags::CHECKSUMMED, checksum: 0, ..*header };
+        header.is_checksummed().then_some(bare)
+    })
 }
 
-/// Stores the headers of records that lie one behind the other.
-fn put_headers(records: &mut [u8], headers: &[EventHeader]) {
-    let mut at = 0;
-    for header in headers {
-        records[at..at + HEADER_LEN].copy_from_slice(&header.to_bytes());
-        at += record_len(usize::from(header.payload_len));
+/// Copies records; those for which `changed` has another header get that one.
+#[inline]
+fn copy_with(
+    to: &mut [u8],
+    from: &[u8],
+    place: Place,
+    mut note: impl FnMut(&EventHeader, &[u8], u64),
+    changed: impl Fn(&EventHeader, &[u8], u64) -> Option<EventHeader>,
+) -> Taken {
+    // All at once, and first: many loads together, which bring the records near.
+    to.copy_from_slice(from);
+    let mut walk = Walk::new(from, place);
+    let mut start = 0;
+    while let Some((header, payload, offset)) = walk.next() {
+        note(&header, payload, offset);
+        if let Some(header) = changed(&header, payload, offset) {
+            to[start..start + HEADER_LEN].copy_from_slice(&header.to_bytes());
+        }
+        start = walk.at;
     }
+    walk.taken()
 }
 
 /// The records of a run, one after the other.
