@@ -5,7 +5,6 @@ use super::Table;
 use crate::duel::Way;
 use crate::machine::Pinning;
 use crate::prepared_file::PreparedFile;
-use crate::rounds::Rounds;
 use crate::work::{Source, Tally};
 use ringlog::recorder::Recorder;
 use ringlog::ring::Idle;
@@ -322,18 +321,9 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
         ("ring + log, fresh segments", &|| work.segments(false)),
         ("ring + log, recycled segments", &|| work.segments(true)),
     ];
-    let mut rounds = vec![Rounds::default(); measured.len()];
-    for _ in 0..arguments.rounds {
-        for (rounds, (name, measure)) in rounds.iter_mut().zip(&measured) {
-            if name.contains(&arguments.only) {
-                rounds.add(measure());
-            }
-        }
-    }
-    let mut table = Table::new(&format!("Into a log, payloads of {payload_len} bytes"));
-    for (rounds, (name, _)) in rounds.iter().zip(&measured) {
-        table.row(name, rounds, record_len);
-    }
+    let title = format!("Into a log, payloads of {payload_len} bytes");
+    let (mut table, rounds) =
+        Table::measure(&title, arguments.rounds, &arguments.only, &measured, record_len);
     let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled] = &rounds[..]
     else {
         unreachable!("as many as were measured")

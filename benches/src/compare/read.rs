@@ -1,7 +1,6 @@
 //! Reading logs: replay, verify and recovery beside the cheapest code that looks at the same bytes.
 
 use super::Table;
-use crate::rounds::Rounds;
 use crate::work::{Source, Tally, sum_of_words};
 use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, verify_log_with};
 use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN, record_len};
@@ -162,19 +161,12 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
         ("verify_log", &|| log.verify()),
         ("recovery by LogWriter::open", &|| log.recover()),
     ];
-    let mut rounds = vec![Rounds::default(); measured.len()];
-    for _ in 0..arguments.rounds {
-        for (rounds, (_, measure)) in rounds.iter_mut().zip(&measured) {
-            rounds.add(measure());
-        }
-    }
-    let mut table = Table::new(&format!(
+    let title = format!(
         "Reading a log of {} MiB with checksums, payloads of {payload_len} bytes",
         arguments.mebibytes
-    ));
-    for (rounds, (name, _)) in rounds.iter().zip(&measured) {
-        table.row(name, rounds, record_len(payload_len));
-    }
+    );
+    let (mut table, rounds) =
+        Table::measure(&title, arguments.rounds, "", &measured, record_len(payload_len));
     let [memory, walk, replay, log_replay, _, verify, recover] = &rounds[..] else {
         unreachable!("as many as were measured")
     };
