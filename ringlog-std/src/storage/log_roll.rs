@@ -323,6 +323,24 @@ mod tests {
         }
     }
 
+    /// The writer has begun two segments since names were given: one that was ready, and one made ready meanwhile.
+    #[test]
+    fn a_segment_is_not_set_down_without_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = alone(folder.path(), SyncPolicy::Never);
+        for number in 0..2 {
+            write(&mut writer, number).unwrap();
+            let next = Prepared::fresh(&Linux, folder.path(), 4096, 0).unwrap();
+            writer.begin(next);
+        }
+        writer.upkeep.set_down_unsynced().unwrap();
+        assert_eq!(writer.upkeep.open_segments(), 1);
+        writer.close().unwrap();
+        let mut numbers = Vec::new();
+        LogReader::open(folder.path()).unwrap().replay(|event| numbers.push(event.header.timestamp)).unwrap();
+        assert_eq!(numbers, [0, 1]);
+    }
+
     #[test]
     fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
         let folder = tempfile::tempdir().unwrap();

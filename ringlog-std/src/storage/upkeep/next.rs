@@ -59,7 +59,7 @@ impl Upkeep {
         let _turn = lock(&self.preparing);
         self.give_names()?;
         if self.rules.sync == SyncPolicy::Never {
-            self.set_down_unsynced();
+            self.set_down_unsynced()?;
         }
         // ORDERING: Relaxed: see `want_next`.
         let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;

@@ -132,15 +132,18 @@ impl Upkeep {
     }
 
     /// Where nothing is synced: full segments are put down as they are.
-    pub(super) fn set_down_unsynced(&self) {
+    pub(in crate::storage) fn set_down_unsynced(&self) -> Result<(), SyncError> {
         // Somebody who syncs finishes them meanwhile.
-        let Ok(_last) = self.syncing.try_lock() else { return };
+        let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
         while let Some((oldest, next)) = self.oldest_full() {
+            // The writer may have begun it, and the next one, since names were given.
+            oldest.durable.give_name()?;
             oldest.durable.punch_tail();
             self.close_oldest(&oldest);
             lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
             self.keep(&oldest, &next);
         }
+        Ok(())
     }
 
     fn finish_unsynced(&self) -> Result<(), SyncError> {
