@@ -21,7 +21,7 @@ pub(crate) struct Durable {
     file: File,
     path: PathBuf,
     base_position: u64,
-    /// The name that the file still has, if not `path`; held while it is renamed.
+    /// The name that the file has as long as `path` is not durable; held while it is renamed.
     temporary: Mutex<Option<PathBuf>>,
     /// Length of the GAP records at the start that take no position.
     lead_bytes: AtomicU64,
@@ -117,15 +117,19 @@ impl Durable {
     /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
     pub(crate) fn give_name(&self) -> Result<(), SyncError> {
         let mut temporary = lock(&self.temporary);
-        let Some(from) = temporary.as_deref() else { return Ok(()) };
+        let Some(from) = temporary.clone() else { return Ok(()) };
         // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
         self.refuse_if_poisoned()?;
         // A named file always has its header, whatever the power does.
         self.sync_header()?;
-        self.rename(from).map_err(|source| {
+        let failed = |source| {
             self.poison();
             SyncError::Folder { path: self.path.clone(), action: "name the segment", source }
-        })?;
+        };
+        self.platform.rename_new(&from, &self.path).map_err(failed)?;
+        // Where the folder's sync fails, this is the one to delete.
+        *temporary = Some(self.path.clone());
+        self.platform.sync_folder(&folder_of(&self.path)).map_err(failed)?;
         *temporary = None;
         Ok(())
     }
@@ -138,11 +142,6 @@ impl Durable {
         removed.and_then(|()| self.platform.sync_folder(&folder_of(path))).map_err(|source| {
             SyncError::Folder { path: path.into(), action: "delete the empty file", source }
         })
-    }
-
-    fn rename(&self, from: &Path) -> io::Result<()> {
-        self.platform.rename_new(from, &self.path)?;
-        self.platform.sync_folder(&folder_of(&self.path))
     }
 
     /// Writes all that is published to stable storage, then raises the watermark, and returns it.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::check::{Found, event, read};
 use super::run::scratch;
@@ -176,4 +177,25 @@ fn a_poisoned_log_does_not_close_as_if_nothing_had_been() {
     let writer = try_open(folder.path(), options(), &recorder).unwrap();
     writer.upkeep.note_failure(SyncError::Poisoned { path: folder.path().into() });
     assert!(matches!(writer.close(), Err(SyncError::Poisoned { .. })));
+}
+
+#[test]
+fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
+    let mut has_failed_behind_the_name = false;
+    for sync in 1..20 {
+        let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
+        let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
+        put(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        recorder.sync_fails_in.store(sync, Ordering::Relaxed);
+        let Err(error) = writer.sync() else { break };
+        let files = Folder::list(folder.path()).unwrap();
+        has_failed_behind_the_name |=
+            matches!(error, SyncError::Folder { action: "name the segment", .. }) && files.segments.len() == 2;
+        let error = writer.close().unwrap_err();
+        assert!(matches!(error, SyncError::Poisoned { .. }), "{sync}: {error:?}");
+        assert_eq!(Folder::list(folder.path()).unwrap().segments.len(), 1, "{sync}");
+        assert_eq!(temporaries(folder.path()), 0, "{sync}");
+    }
+    assert!(has_failed_behind_the_name);
 }
