@@ -17,6 +17,7 @@ use super::index_file::{IndexFile, IndexKey};
 use super::log_positions::LogPositions;
 use super::scan::{FileScan, Opened};
 use super::segment::Folder;
+use super::sync::now;
 use crate::event::{ClockKind, Event, file_flags};
 use crate::ring::{Idle, Waiter};
 
@@ -82,11 +83,11 @@ struct Look {
 
 impl Look {
     fn at_once() -> Self {
-        Self { next: Instant::now(), wait: FIRST_WAIT }
+        Self { next: now(), wait: FIRST_WAIT }
     }
 
     fn after_silence() -> Self {
-        Self { next: Instant::now() + SILENCE, wait: SILENCE }
+        Self { next: now() + SILENCE, wait: SILENCE }
     }
 
     /// Whether it is time; the next time is later each time.
@@ -260,7 +261,7 @@ impl LogFollower {
             if self.refresh()? {
                 continue;
             }
-            if !self.is_folder || !self.look.is_due_at(Instant::now()) || !self.look_into_folder()? {
+            if !self.is_folder || !self.look.is_due_at(now()) || !self.look_into_folder()? {
                 return Ok(false);
             }
         }

@@ -8,11 +8,11 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::SyncError;
 use super::log_policies::SyncPolicy;
-use super::sync::{AtomicBool, Builder, JoinHandle, Thread, park_timeout};
+use super::sync::{AtomicBool, Builder, JoinHandle, Thread, now, park_timeout};
 use super::upkeep::{Upkeep, WriterAt};
 
 /// The shortest and the longest pause between two looks.
@@ -101,11 +101,11 @@ fn pages(others: Vec<Thread>) -> impl FnMut(&Upkeep) -> Result<bool, SyncError> 
 }
 
 fn segments() -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
-    let mut retained = Instant::now();
+    let mut retained = now();
     move |upkeep| {
-        if retained.elapsed() >= RETENTION_PERIOD {
+        if now() - retained >= RETENTION_PERIOD {
             upkeep.retention_step();
-            retained = Instant::now();
+            retained = now();
         }
         upkeep.prepare_step(false)
     }

@@ -7,12 +7,14 @@
 
 #[cfg(not(all(test, ringlog_shuttle)))]
 pub(crate) use real::{
-    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, park_timeout, sleep,
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, now, park_timeout,
+    sleep,
 };
 
 #[cfg(all(test, ringlog_shuttle))]
 pub(crate) use scheduled::{
-    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, park_timeout, sleep,
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, now, park_timeout,
+    sleep,
 };
 
 #[cfg(not(all(test, ringlog_shuttle)))]
@@ -20,6 +22,13 @@ mod real {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use std::thread::{Builder, JoinHandle, Thread, park_timeout, sleep};
+    use std::time::Instant;
+
+    /// When it is, for what is only done from time to time.
+    #[inline(always)]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
 
     /// The kernel is about to be asked something that another thread or process may change the answer to.
     #[inline(always)]
@@ -28,11 +37,11 @@ mod real {
 
 #[cfg(all(test, ringlog_shuttle))]
 mod scheduled {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::io;
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use shuttle::rand::{Rng, thread_rng};
     use shuttle::sync::Condvar;
@@ -42,6 +51,19 @@ mod scheduled {
 
     shuttle::thread_local! {
         static CURRENT: RefCell<Option<Thread>> = RefCell::new(None);
+    }
+
+    thread_local! {
+        // All threads of a schedule are one real thread.
+        static NOW: Cell<Instant> = Cell::new(Instant::now());
+    }
+
+    /// Every other time it is late for whatever waits: the real time would make a schedule another one each run.
+    pub(crate) fn now() -> Instant {
+        if thread_rng().gen_bool(0.5) {
+            NOW.set(NOW.get() + Duration::from_secs(3600));
+        }
+        NOW.get()
     }
 
     pub(crate) fn kernel_call() {

@@ -190,8 +190,8 @@ fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
         recorder.sync_fails_in.store(sync, Ordering::Relaxed);
         let Err(error) = writer.sync() else { break };
         let files = Folder::list(folder.path()).unwrap();
-        has_failed_behind_the_name |=
-            matches!(error, SyncError::Folder { action: "name the segment", .. }) && files.segments.len() == 2;
+        has_failed_behind_the_name |= matches!(error, SyncError::Folder { action: "name the segment", .. })
+            && files.segments.len() == 2;
         let error = writer.close().unwrap_err();
         assert!(matches!(error, SyncError::Poisoned { .. }), "{sync}: {error:?}");
         assert_eq!(Folder::list(folder.path()).unwrap().segments.len(), 1, "{sync}");

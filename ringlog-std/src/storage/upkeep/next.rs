@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
@@ -16,6 +16,7 @@ use crate::storage::index_file;
 use crate::storage::log_policies::{FullDisk, SyncPolicy};
 use crate::storage::prepared::Prepared;
 use crate::storage::retention::{Circumstances, Kept};
+use crate::storage::sync::now;
 use crate::storage::writer_options::unix_nanos;
 
 /// How soon after a failure the next segment is tried again.
@@ -68,7 +69,7 @@ impl Upkeep {
             let made = self.prepare();
             *lock(&self.next) = match made {
                 Ok(prepared) => Next::Ready(prepared),
-                Err(error) => Next::Failed { error, try_at: Instant::now() + RETRY },
+                Err(error) => Next::Failed { error, try_at: now() + RETRY },
             };
         }
         Ok(wanted)
@@ -89,7 +90,7 @@ impl Upkeep {
             Next::Ready(_) => false,
             Next::Missing { try_at: None } => true,
             Next::Missing { try_at: Some(at) } | Next::Failed { try_at: at, .. } => {
-                is_wanted_now || *at <= Instant::now()
+                is_wanted_now || *at <= now()
             }
         }
     }
