@@ -191,7 +191,8 @@ impl Work<'_> {
         self.per_event(elapsed)
     }
 
-    /// Ring, recorder and log, into pages that are ready. Counted is what a reader finds in the log.
+    /// Ring, recorder and log, into pages that are ready; no next segment is prepared meanwhile. Counted is what a
+    /// reader finds in the log.
     fn pipeline(&self, checksums: bool, way: Way) -> f64 {
         let log = Log::new(self, self.path("pipeline"));
         log.run(
@@ -199,6 +200,7 @@ impl Work<'_> {
                 .checksums(checksums)
                 .segment_bytes(self.file_bytes() as u64)
                 .ready_bytes(self.file_bytes())
+                .max_bytes(Some(self.record_bytes() as u64))
                 .sync(SyncPolicy::Never),
             way,
         )
