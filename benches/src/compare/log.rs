@@ -230,11 +230,15 @@ impl<'w> Log<'w> {
     /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { payload_len, events, pinning, .. } = *self.work;
-        // The recorder's thread, and the log's helpers, may run anywhere; they inherit that from this thread.
+        // The log's helpers may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
         let keeps_all = self.folder.ends_with("pipeline") || self.folder.ends_with("fresh");
-        let started =
-            Recorder::builder().ring_bytes(RING_BYTES).idle(Idle::Spin).log(options).start(&self.folder);
+        let started = Recorder::builder()
+            .ring_bytes(RING_BYTES)
+            .idle(Idle::Spin)
+            .log(options)
+            .on_thread_start(move || pinning.put(1))
+            .start(&self.folder);
         let (mut producer, recorder) = started.expect("a recorder");
         wait_for_helpers();
         pinning.put(0);
