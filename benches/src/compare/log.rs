@@ -46,6 +46,9 @@ const BLOCKS: usize = 8;
 /// Ring between producer and recorder: the same room as the blocks have.
 const RING_BYTES: usize = BLOCKS * BLOCK_BYTES;
 
+/// Segments in a measurement of several, each as large as the records of the other measurements.
+const SEGMENTS: usize = 4;
+
 /// One setting.
 struct Work<'w> {
     folder: &'w Path,
@@ -194,7 +197,7 @@ impl Work<'_> {
     /// Ring, recorder and log, into pages that are ready; no next segment is prepared meanwhile. Counted is what a
     /// reader finds in the log.
     fn pipeline(&self, checksums: bool, way: Way) -> f64 {
-        let log = Log::new(self, self.path("pipeline"));
+        let log = Log { work: self, folder: self.path("pipeline"), events_before: 0, keeps_all: true };
         log.run(
             LogWriter::options()
                 .checksums(checksums)
@@ -206,12 +209,14 @@ impl Work<'_> {
         )
     }
 
-    /// The same over many small segments, all of them fresh files, or recycled ones.
+    /// The same over several segments, fresh files or recycled ones, in the steady state: as many were filled before.
     fn segments(&self, recycled: bool) -> f64 {
-        let segment_bytes = 32 << 20;
-        let options = LogWriter::options().segment_bytes(segment_bytes).sync(SyncPolicy::Never);
+        let work = Work { events: self.events * SEGMENTS, ..*self };
+        let options = LogWriter::options().segment_bytes(self.file_bytes() as u64).sync(SyncPolicy::Never);
         let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
-        let log = Log::new(self, self.path(if recycled { "recycled" } else { "fresh" }));
+        let name = if recycled { "recycled" } else { "fresh" };
+        let log =
+            Log { work: self, folder: self.path(name), events_before: self.events, keeps_all: !recycled };
         log.run(options.retention(keep), Way::Single)
     }
 }
@@ -220,19 +225,17 @@ impl Work<'_> {
 struct Log<'w> {
     work: &'w Work<'w>,
     folder: PathBuf,
+    /// Written before the measurement.
+    events_before: usize,
+    keeps_all: bool,
 }
 
-impl<'w> Log<'w> {
-    fn new(work: &'w Work<'w>, folder: PathBuf) -> Self {
-        Self { work, folder }
-    }
-
+impl Log<'_> {
     /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { payload_len, events, pinning, .. } = *self.work;
         // The log's helpers may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
-        let keeps_all = self.folder.ends_with("pipeline") || self.folder.ends_with("fresh");
         let started = Recorder::builder()
             .ring_bytes(RING_BYTES)
             .idle(Idle::Spin)
@@ -243,26 +246,31 @@ impl<'w> Log<'w> {
         wait_for_helpers();
         pinning.put(0);
         let mut source = Source::new(payload_len);
-        let begin = Instant::now();
-        let mut left = events;
-        while left > 0 {
-            let written = way.write(&mut &mut producer, &mut source, left);
-            left -= written;
-            if written == 0 {
+        let mut write = |events: usize, all_events: usize| {
+            let begin = Instant::now();
+            let mut left = events;
+            while left > 0 {
+                let written = way.write(&mut &mut producer, &mut source, left);
+                left -= written;
+                if written == 0 {
+                    spin_loop();
+                }
+            }
+            while recorder.recorded_bytes() < (all_events * self.work.record_len()) as u64 {
                 spin_loop();
             }
-        }
-        while recorder.recorded_bytes() < self.work.record_bytes() as u64 {
-            spin_loop();
-        }
-        let elapsed = begin.elapsed();
+            begin.elapsed()
+        };
+        write(self.events_before, self.events_before);
+        let all_events = self.events_before + events;
+        let elapsed = write(events, all_events);
         let summary = recorder.shutdown(producer).expect("a log");
-        assert_eq!((summary.events, summary.lost), (events as u64, 0));
-        if keeps_all {
+        assert_eq!((summary.events, summary.lost), (all_events as u64, 0));
+        if self.keeps_all {
             let mut tally = Tally::new();
             let reader = LogReader::open(&self.folder).expect("a log");
             reader.replay(|event| tally.take(&event.header, event.payload)).expect("a whole log");
-            assert_eq!(tally, Source::new(payload_len).expected(events as u64));
+            assert_eq!(tally, Source::new(payload_len).expected(all_events as u64));
         }
         std::fs::remove_dir_all(&self.folder).expect("the log is deleted");
         self.work.per_event(elapsed)

@@ -85,7 +85,7 @@ fn each_by_instruction<'a>(
 
 /// Payloads from here on are too long for the processor to find the next record while it waits for this one.
 #[cfg(target_arch = "x86_64")]
-const SIDE_BY_SIDE_BYTES: usize = 192;
+const SIDE_BY_SIDE_BYTES: usize = 256;
 
 /// The checksums of three records, whose headers hold the place words.
 #[cfg(target_arch = "x86_64")]
