@@ -216,7 +216,7 @@ impl Work<'_> {
         let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
         let name = if recycled { "recycled" } else { "fresh" };
         let log =
-            Log { work: self, folder: self.path(name), events_before: self.events, keeps_all: !recycled };
+            Log { work: &work, folder: self.path(name), events_before: work.events, keeps_all: !recycled };
         log.run(options.retention(keep), Way::Single)
     }
 }
