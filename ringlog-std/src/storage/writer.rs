@@ -324,6 +324,9 @@ impl MmapWriter {
         }
     }
 
+    // Always: a caller puts the header together field by field, and has it in registers only where it sees that whole
+    // words of it are used.
+    #[inline(always)]
     fn append(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         self.refuse_if_poisoned()?;
         let stride = header.stride();
