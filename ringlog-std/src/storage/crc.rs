@@ -40,80 +40,80 @@ pub(super) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
     crc32c_hardware(crc32c_hardware(0, header), payload)
 }
 
-/// Passes the checksum of each record to `f`, in their order; the headers hold the place words.
+/// A record whose checksum is asked for: the words of its header, which hold the place word, and its payload.
+pub(super) type Placed<'a> = ([u64; 2], &'a [u8]);
+
+/// Passes each record's header, with its checksum, to `f`, in their order.
 #[inline]
-pub(super) fn each_crc<'a>(
-    records: impl Iterator<Item = (EventHeader, &'a [u8])>,
-    mut f: impl FnMut(&EventHeader, u32),
-) {
+pub(super) fn each_sealed<'a>(records: impl Iterator<Item = Placed<'a>>, mut f: impl FnMut([u64; 2])) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
         return unsafe { each_by_instruction(records, f) };
     }
-    records.for_each(|(header, payload)| f(&header, record_crc(&header.to_bytes(), payload)));
+    records.for_each(|(words, payload)| {
+        let crc = record_crc(&EventHeader::from_words(words).to_bytes(), payload);
+        f(with_checksum(words, crc));
+    });
 }
 
-/// One function for many records: their checksums do not depend on each other, so the processor begins with the next ones
-/// while the instruction's results for this one are on their way. It does not look far enough ahead for long ones: of
-/// these, three are computed side by side.
+/// The header's words with this checksum.
+#[inline]
+const fn with_checksum([first, second]: [u64; 2], crc: u32) -> [u64; 2] {
+    [first, second & u32::MAX as u64 | (crc as u64) << 32]
+}
+
+/// One function for many records. A checksum is a chain of instructions of which each waits for the one before; three
+/// records next to each other fill the time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-fn each_by_instruction<'a>(
-    mut records: impl Iterator<Item = (EventHeader, &'a [u8])>,
-    mut f: impl FnMut(&EventHeader, u32),
-) {
+fn each_by_instruction<'a>(mut records: impl Iterator<Item = Placed<'a>>, mut f: impl FnMut([u64; 2])) {
     while let Some(first) = records.next() {
-        if first.1.len() < SIDE_BY_SIDE_BYTES {
-            f(&first.0, append_payload(header_state(&first.0), first.1));
-            continue;
-        }
         match (records.next(), records.next()) {
-            (Some(second), Some(third)) => {
-                let three = [first, second, third];
-                let crcs = three_crcs(&three);
-                three.iter().zip(crcs).for_each(|((header, _), crc)| f(header, crc));
-            }
+            (Some(second), Some(third)) => three_crcs(first, second, third, &mut f),
             (second, _) => {
-                for (header, payload) in [Some(first), second].into_iter().flatten() {
-                    f(&header, append_payload(header_state(&header), payload));
+                for (words, payload) in [Some(first), second].into_iter().flatten() {
+                    f(with_checksum(words, append_payload(header_state(words), payload)));
                 }
             }
         }
     }
 }
 
-/// Payloads from here on are too long for the processor to find the next record while it waits for this one.
-#[cfg(target_arch = "x86_64")]
-const SIDE_BY_SIDE_BYTES: usize = 256;
-
-/// The checksums of three records, whose headers hold the place words.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-fn three_crcs(records: &[(EventHeader, &[u8]); 3]) -> [u32; 3] {
+#[inline]
+fn three_crcs(
+    (a_words, a): Placed<'_>,
+    (b_words, b): Placed<'_>,
+    (c_words, c): Placed<'_>,
+    f: &mut impl FnMut([u64; 2]),
+) {
     use std::arch::x86_64::_mm_crc32_u64;
-    let [a, b, c] = records.each_ref().map(|(_, payload)| *payload);
-    let mut states = records.each_ref().map(|(header, _)| header_state(header));
-    let shared = a.len().min(b.len()).min(c.len()) / 8 * 8;
-    let shared = if a.len().max(b.len()).max(c.len()) <= SHORT_BYTES { shared } else { 0 };
+    let shared = if a.len().max(b.len()).max(c.len()) <= SHORT_BYTES {
+        a.len().min(b.len()).min(c.len()) / 8 * 8
+    } else {
+        0
+    };
     let ((a, a_rest), (b, b_rest), (c, c_rest)) =
         (a.split_at(shared), b.split_at(shared), c.split_at(shared));
-    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).zip(c.as_chunks::<8>().0);
-    for ((a, b), c) in words {
-        states[0] = _mm_crc32_u64(states[0], u64::from_le_bytes(*a));
-        states[1] = _mm_crc32_u64(states[1], u64::from_le_bytes(*b));
-        states[2] = _mm_crc32_u64(states[2], u64::from_le_bytes(*c));
+    let (mut x, mut y, mut z) = (header_state(a_words), header_state(b_words), header_state(c_words));
+    for ((a, b), c) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).zip(c.as_chunks::<8>().0) {
+        x = _mm_crc32_u64(x, u64::from_le_bytes(*a));
+        y = _mm_crc32_u64(y, u64::from_le_bytes(*b));
+        z = _mm_crc32_u64(z, u64::from_le_bytes(*c));
     }
-    [append_payload(states[0], a_rest), append_payload(states[1], b_rest), append_payload(states[2], c_rest)]
+    f(with_checksum(a_words, append_payload(x, a_rest)));
+    f(with_checksum(b_words, append_payload(y, b_rest)));
+    f(with_checksum(c_words, append_payload(z, c_rest)));
 }
 
 /// The state of a record's checksum behind its header, which holds the place word.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 #[inline]
-fn header_state(header: &EventHeader) -> u64 {
+fn header_state([first, second]: [u64; 2]) -> u64 {
     use std::arch::x86_64::_mm_crc32_u64;
-    let [first, second] = header.to_words();
     _mm_crc32_u64(_mm_crc32_u64(u64::from(u32::MAX), first), second)
 }
 
@@ -124,6 +124,9 @@ fn header_state(header: &EventHeader) -> u64 {
 #[expect(clippy::cast_possible_truncation, reason = "the instruction leaves its result in the low 32 bits")]
 fn append_payload(state: u64, payload: &[u8]) -> u32 {
     let crc = !(state as u32);
+    if payload.is_empty() {
+        return crc;
+    }
     if payload.len() <= SHORT_BYTES { append_short(crc, payload) } else { append_long(crc, payload) }
 }
 
@@ -192,15 +195,15 @@ mod tests {
         ];
         for count in 0..lens.len() {
             let records = lens[..count].iter().enumerate().map(|(number, &len)| {
-                (
-                    EventHeader { checksum: number as u32, ..EventHeader::new(7, 8, len as u16) },
-                    &bytes[number..][..len],
-                )
+                let header = EventHeader { checksum: number as u32, ..EventHeader::new(7, 8, len as u16) };
+                (header.to_words(), &bytes[number..][..len])
             });
             let mut expected = records.clone();
-            each_crc(records, |header, crc| {
-                let (one, payload) = expected.next().unwrap();
-                assert_eq!((*header, crc), (one, record_crc(&one.to_bytes(), payload)));
+            each_sealed(records, |sealed| {
+                let (words, payload) = expected.next().unwrap();
+                let header = EventHeader::from_words(words);
+                let checksum = record_crc(&header.to_bytes(), payload);
+                assert_eq!(EventHeader::from_words(sealed), EventHeader { checksum, ..header });
             });
             assert!(expected.next().is_none());
         }

@@ -6,7 +6,7 @@
 
 use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word};
 
-use super::crc::{each_crc, record_crc};
+use super::crc::{each_sealed, record_crc};
 use super::log_tally::whole_records;
 
 /// Where a run of records is going to stand.
@@ -44,12 +44,11 @@ pub(super) fn seal_copied(to: &mut [u8], from: &[u8], place: Place) {
     let records = whole_records(from).map(|(header, payload)| {
         let placed = placed(header, place_word(place.salt, offset));
         offset += header.stride() as u64;
-        (placed, payload)
+        (placed.to_words(), payload)
     });
-    each_crc(records, |placed, checksum| {
-        let [_, second] = EventHeader { checksum, ..*placed }.to_words();
+    each_sealed(records, |[first, second]| {
         to[at + 8..at + HEADER_LEN].copy_from_slice(&second.to_le_bytes());
-        at += placed.stride();
+        at += EventHeader::from_words([first, second]).stride();
     });
 }
 
