@@ -108,9 +108,9 @@ impl Upkeep {
     fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
         open.durable.finish()?;
         self.note_durable(&open.durable);
-        self.close_oldest(open);
-        if let Some(next) = next {
-            self.keep(open, next);
+        match next {
+            Some(next) => self.keep(open, next),
+            None => self.close_oldest(open),
         }
         Ok(())
     }
@@ -124,11 +124,15 @@ impl Upkeep {
     }
 
     /// The segment is finished; from now on it may be retired.
+    ///
+    /// For whoever holds the lock of those that are kept, it is among them or open, and not both: retention counts them.
     fn keep(&self, open: &Open, next: &Open) {
         let path = open.durable.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
         let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
-        lock(&self.kept).push_back(Kept { path, bytes, ended_at, ended, next_sequence });
+        let mut kept = lock(&self.kept);
+        self.close_oldest(open);
+        kept.push_back(Kept { path, bytes, ended_at, ended, next_sequence });
     }
 
     /// Where nothing is synced: full segments are put down as they are.
@@ -139,7 +143,6 @@ impl Upkeep {
             // The writer may have begun it, and the next one, since names were given.
             oldest.durable.give_name()?;
             oldest.durable.punch_tail();
-            self.close_oldest(&oldest);
             lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
             self.keep(&oldest, &next);
         }
@@ -160,5 +163,44 @@ impl Upkeep {
         if unsynced.front().is_some_and(|oldest| oldest == path) {
             unsynced.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventHeader;
+    use crate::storage::LogWriter;
+    use crate::storage::platform::Linux;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    /// What retention counts while segments are finished is never less than there is.
+    #[test]
+    fn a_segment_is_kept_or_open_at_each_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogWriter::options().segment_bytes(4096).sync(SyncPolicy::EveryBytes(1 << 20));
+        let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), false).unwrap();
+        let (upkeep, has_ended) = (Arc::clone(&writer.upkeep), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let counter = scope.spawn(|| {
+                let mut most = 0;
+                while !has_ended.load(Ordering::Relaxed) {
+                    let kept = lock(&upkeep.kept);
+                    let count = kept.len() + upkeep.open_segments();
+                    assert!(count >= most, "{count} segments of {most}");
+                    most = count;
+                }
+            });
+            for number in 0..100 {
+                writer.write_event(&EventHeader::new(number, 0, 0), b"").unwrap();
+                writer.roll().unwrap();
+                upkeep.sync_step().unwrap();
+            }
+            has_ended.store(true, Ordering::Relaxed);
+            counter.join().unwrap();
+        });
+        assert_eq!(lock(&upkeep.kept).len(), 100);
+        writer.close().unwrap();
     }
 }
