@@ -228,7 +228,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::platform::Linux;
+    use crate::storage::upkeep::alone::{alone, write};
     use crate::storage::{LogWriter, MmapWriter};
     use std::os::unix::fs::MetadataExt;
 
@@ -237,9 +237,9 @@ mod tests {
     fn pages_of_a_finished_segment_are_not_made_ready() {
         let folder = tempfile::tempdir().unwrap();
         let options = LogWriter::options().segment_bytes(16 << 20).ready_bytes(0);
-        let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), false).unwrap();
+        let mut writer = alone(folder.path(), options);
         let durable = Arc::clone(writer.current.as_ref().map(MmapWriter::durable).unwrap());
-        writer.write_event(&crate::event::EventHeader::new(1, 0, 0), b"").unwrap();
+        write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
         writer.sync().unwrap();
         let blocks = || std::fs::metadata(durable.path()).unwrap().blocks();

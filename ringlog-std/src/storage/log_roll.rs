@@ -285,17 +285,12 @@ impl super::log_writer_options::LogWriterOptions {
 mod tests {
     use super::*;
     use crate::storage::platform::Linux;
+    use crate::storage::upkeep::alone::{self, write};
     use crate::storage::{LogReader, SyncPolicy};
     use std::path::Path;
 
-    /// A writer without helpers: what they do, nobody does.
     fn alone(folder: &Path, sync: SyncPolicy) -> LogWriter {
-        let options = LogWriter::options().segment_bytes(4096).sync(sync);
-        LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
-    }
-
-    fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
-        writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
+        alone::alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
     }
 
     #[test]

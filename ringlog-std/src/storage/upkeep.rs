@@ -9,6 +9,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+pub(super) mod alone;
 mod next;
 mod sync;
 

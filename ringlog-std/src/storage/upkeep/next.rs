@@ -212,3 +212,6 @@ impl Upkeep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
