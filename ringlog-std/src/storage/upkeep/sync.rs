@@ -53,7 +53,7 @@ impl Upkeep {
     }
 
     /// No sync goes on before this is dropped: a slow disk.
-    #[cfg(all(test, ringlog_shuttle))]
+    #[cfg(test)]
     pub(in crate::storage) fn hold_syncs(&self) -> impl Drop + '_ {
         lock(&self.syncing)
     }
