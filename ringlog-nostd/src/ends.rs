@@ -26,6 +26,7 @@ use crate::geometry::Geometry;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 use crate::record::is_stored_header;
 use crate::retention::WriteBack;
+use crate::run::RunContents;
 use crate::sync::{Lent, Shadow};
 use core::ptr::NonNull;
 
@@ -478,12 +479,12 @@ impl<'r> ReadEnd<'r> {
         Ok((header, payload))
     }
 
-    /// The whole records from `at` to the end of the lap or of what is published, as one slice.
-    pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice, and what they are.
+    pub(crate) fn run(&mut self, at: usize) -> Result<Option<(&[u8], RunContents)>, RingFault> {
         let available = self.available(at)?;
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let end = available.min(to_lap_end).min(RUN_BYTES);
-        let mut len = 0;
+        let (mut len, mut contents) = (0, RunContents::default());
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
@@ -491,6 +492,7 @@ impl<'r> ReadEnd<'r> {
             if !self.is_padded_with_zeros(record, &header) {
                 return Err(self.set_fault(RingFault::Record { position: record }, self.tail));
             }
+            contents.add(&header);
             len += header.stride();
         }
         if len == 0 {
@@ -499,7 +501,8 @@ impl<'r> ReadEnd<'r> {
         self.parts.touch_read(at, len);
         // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
         // and that by less than the overrun; they stay until `release`, as in `event`.
-        Ok(Some(unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) }))
+        let records = unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) };
+        Ok(Some((records, contents)))
     }
 
     /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or

@@ -235,4 +235,20 @@ mod tests {
         assert!(matches!(recorder.wait(limit), Err(RecorderError::ProducerOpen(_))));
         assert_eq!(LogReader::open(folder.path()).unwrap().len(), 1);
     }
+
+    #[test]
+    fn what_is_to_run_at_the_start_runs_on_the_recorders_thread_and_may_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let (told, name) = std::sync::mpsc::channel();
+        let tell = move || told.send(std::thread::current().name().map(str::to_owned)).unwrap();
+        let (producer, recorder) = Recorder::builder().on_thread_start(tell).start(folder.path()).unwrap();
+        assert_eq!(name.recv().unwrap().as_deref(), Some("ringlog-recorder"));
+        recorder.shutdown(producer).unwrap();
+
+        let fail = || panic!("no such processor");
+        let (mut producer, recorder) =
+            Recorder::builder().on_thread_start(fail).start(folder.path()).unwrap();
+        let _ = producer.write_event(&EventHeader::new(1, 0, 0), b"");
+        assert!(matches!(recorder.shutdown(producer), Err(RecorderError::Panicked)));
+    }
 }

@@ -191,7 +191,8 @@ impl Work<'_> {
         self.per_event(elapsed)
     }
 
-    /// Ring, recorder and log, into pages that are ready. Counted is what a reader finds in the log.
+    /// Ring, recorder and log, into pages that are ready; no next segment is prepared meanwhile. Counted is what a
+    /// reader finds in the log.
     fn pipeline(&self, checksums: bool, way: Way) -> f64 {
         let log = Log::new(self, self.path("pipeline"));
         log.run(
@@ -199,6 +200,7 @@ impl Work<'_> {
                 .checksums(checksums)
                 .segment_bytes(self.file_bytes() as u64)
                 .ready_bytes(self.file_bytes())
+                .max_bytes(Some(self.record_bytes() as u64))
                 .sync(SyncPolicy::Never),
             way,
         )
@@ -228,11 +230,15 @@ impl<'w> Log<'w> {
     /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { payload_len, events, pinning, .. } = *self.work;
-        // The recorder's thread, and the log's helpers, may run anywhere; they inherit that from this thread.
+        // The log's helpers may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
         let keeps_all = self.folder.ends_with("pipeline") || self.folder.ends_with("fresh");
-        let started =
-            Recorder::builder().ring_bytes(RING_BYTES).idle(Idle::Spin).log(options).start(&self.folder);
+        let started = Recorder::builder()
+            .ring_bytes(RING_BYTES)
+            .idle(Idle::Spin)
+            .log(options)
+            .on_thread_start(move || pinning.put(1))
+            .start(&self.folder);
         let (mut producer, recorder) = started.expect("a recorder");
         wait_for_helpers();
         pinning.put(0);

@@ -17,6 +17,7 @@ pub struct RecorderBuilder {
     log: LogWriterOptions,
     ends_with_producer: bool,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
+    on_thread_start: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl RecorderBuilder {
@@ -27,6 +28,7 @@ impl RecorderBuilder {
             log: LogWriter::options(),
             ends_with_producer: false,
             consumers: Vec::new(),
+            on_thread_start: None,
         }
     }
 
@@ -62,6 +64,32 @@ impl RecorderBuilder {
     #[must_use]
     pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
         self.consumers.push(Box::new(consumer));
+        self
+    }
+
+    /// Runs `f` on the recorder's thread before it looks at the ring: to pin the thread to a processor, or to give it
+    /// a priority. The log's helpers, which do the file system's calls, are other threads; they run where the
+    /// thread that starts the recorder may run.
+    ///
+    /// If `f` panics, the recorder ends with [`RecorderError::Panicked`].
+    ///
+    /// ```
+    /// use ringlog::recorder::Recorder;
+    /// use rustix::thread::{CpuSet, sched_setaffinity};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let pin = || {
+    ///     let mut processors = CpuSet::new();
+    ///     processors.set(0);
+    ///     sched_setaffinity(None, &processors).expect("the first processor");
+    /// };
+    /// let (producer, recorder) = Recorder::builder().on_thread_start(pin).start(folder.path())?;
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_thread_start(mut self, f: impl FnOnce() + Send + 'static) -> Self {
+        self.on_thread_start = Some(Box::new(f));
         self
     }
 
@@ -145,8 +173,10 @@ impl RecorderBuilder {
     ) -> Result<Recorder, RecorderError> {
         let shared = Arc::new(Shared::default());
         let (recovery, watch) = (writer.recovery().clone(), writer.watch());
-        let Self { idle, ends_with_producer, consumers, .. } = self;
-        let work = Work { source, ring, idle, ends_with_producer, consumers, shared: Arc::clone(&shared) };
+        let Self { idle, ends_with_producer, consumers, on_thread_start, .. } = self;
+        let shared_too = Arc::clone(&shared);
+        let work =
+            Work { source, ring, idle, ends_with_producer, consumers, on_thread_start, shared: shared_too };
         let thread = std::thread::Builder::new()
             .name("ringlog-recorder".to_owned())
             .spawn(move || work.run(writer))

@@ -31,12 +31,16 @@ pub(super) struct Work<K> {
     pub(super) idle: Idle,
     pub(super) ends_with_producer: bool,
     pub(super) consumers: Vec<Box<dyn EventConsumer + Send>>,
+    pub(super) on_thread_start: Option<Box<dyn FnOnce() + Send>>,
     pub(super) shared: Arc<Shared>,
 }
 
 impl<K> Work<K> {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
+        if let Some(start) = self.on_thread_start.take() {
+            start();
+        }
         let drained = self.drain(&mut log);
         if let Some(source) = log.take_error() {
             return Err(failed(log, source));

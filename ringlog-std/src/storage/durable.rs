@@ -93,6 +93,11 @@ impl Durable {
         self.position_at(self.map.write_offset())
     }
 
+    /// The log's position behind the file's last byte: as much as fits.
+    pub(crate) fn end_position(&self) -> u64 {
+        self.position_at(self.map.len_bytes())
+    }
+
     fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
         let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);

@@ -47,6 +47,13 @@ impl Tally {
         }
     }
 
+    /// Adds events, none of which is a GAP record, and the bytes of their records.
+    #[inline]
+    pub(super) const fn add_events(&mut self, events: u64, bytes: u64) {
+        self.bytes += bytes;
+        self.events += events;
+    }
+
     pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
         let Self { bytes, events, gaps, lost } = *self;
         LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence, stalls: 0 }

@@ -174,9 +174,7 @@ impl LogWriter {
             let Some(current) = &mut self.current else { return Err(self.poisoned()) };
             let had_bytes = run.accepted_bytes();
             let (tally, positions) = (&mut self.tally, &mut self.positions);
-            let appended = append_within(current, run, left_bytes, |header, payload, offset| {
-                note(tally, positions, header, payload, offset);
-            });
+            let appended = append_within(current, run, left_bytes, tally, positions);
             let taken = run.accepted_bytes() - had_bytes;
             match appended {
                 // The next segment takes the rest.
@@ -413,26 +411,40 @@ fn note(tally: &mut Tally, positions: &mut Positions, header: &EventHeader, payl
     positions.next(&event);
 }
 
-/// Appends as much of the run as fits into the segment and into `left_bytes`.
+/// Appends as much of the run as fits into the segment and into `left_bytes`, and counts it.
 fn append_within(
     writer: &mut MmapWriter,
     run: &mut Run<'_>,
     left_bytes: u64,
-    note: impl FnMut(&EventHeader, &[u8], u64),
+    tally: &mut Tally,
+    positions: &mut Positions,
 ) -> Result<(), AppendError> {
     let records = run.remaining();
+    if records.len() as u64 <= left_bytes
+        && let Some(contents) = writer.append_plain_run(run)?
+    {
+        tally.add_events(contents.events, records.len() as u64);
+        positions.pass_events();
+        return Ok(());
+    }
+    let note = |header: &EventHeader, payload: &[u8], offset| note(tally, positions, header, payload, offset);
     if records.len() as u64 <= left_bytes {
         return writer.append_run_noting(run, note);
     }
+    let mut part = Run::new(start_within(records, left_bytes)).map_err(AppendError::Run)?;
+    let appended = writer.append_run_noting(&mut part, note);
+    run.accept_bytes(part.accepted_bytes(), part.accepted_events());
+    appended
+}
+
+/// The whole records at the start of `records` that take at most `most_bytes`.
+fn start_within(records: &[u8], most_bytes: u64) -> &[u8] {
     let mut end = 0;
     for (header, _) in whole_records(records) {
-        if (end + header.stride()) as u64 > left_bytes {
+        if (end + header.stride()) as u64 > most_bytes {
             break;
         }
         end += header.stride();
     }
-    let mut part = Run::new(records.get(..end).unwrap_or_default()).map_err(AppendError::Run)?;
-    let appended = writer.append_run_noting(&mut part, note);
-    run.accept_bytes(part.accepted_bytes(), part.accepted_events());
-    appended
+    records.get(..end).unwrap_or_default()
 }

@@ -159,6 +159,7 @@ impl LogWriterOptions {
             full_disk: self.full_disk,
             sync: self.sync,
             roll_after: self.roll_after,
+            max_bytes: self.max_bytes,
         }
     }
 }

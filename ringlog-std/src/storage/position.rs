@@ -36,6 +36,12 @@ impl Positions {
         is_behind_lead.then(|| self.at(event.offset))
     }
 
+    /// Takes records that are events, in one go.
+    #[inline]
+    pub(super) const fn pass_events(&mut self) {
+        self.is_in_lead = false;
+    }
+
     /// The position that belongs to an offset behind the lead.
     pub(super) const fn at(&self, offset: u64) -> u64 {
         let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(self.lead_bytes);

@@ -6,7 +6,8 @@
 
 use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word};
 
-use super::crc::record_crc;
+use super::crc::{each_crc, record_crc};
+use super::log_tally::whole_records;
 
 /// Where a run of records is going to stand.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,29 @@ pub(super) struct Taken {
 /// The header with the checksum of this record at its place.
 #[inline]
 pub(super) fn sealed(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
-    let placed = EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header };
+    let placed = placed(header, place);
     EventHeader { checksum: record_crc(&placed.to_bytes(), payload), ..placed }
+}
+
+/// The header that the checksum is computed of, with the place word where it is going to stand.
+#[inline]
+const fn placed(header: EventHeader, place: u32) -> EventHeader {
+    EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header }
+}
+
+/// Gives records that were copied their checksums. They are whole, they are `from`, and none of them has one yet.
+pub(super) fn seal_copied(to: &mut [u8], from: &[u8], place: Place) {
+    let (mut offset, mut at) = (place.offset, 0);
+    let records = whole_records(from).map(|(header, payload)| {
+        let placed = placed(header, place_word(place.salt, offset));
+        offset += header.stride() as u64;
+        (placed, payload)
+    });
+    each_crc(records, |placed, checksum| {
+        let [_, second] = EventHeader { checksum, ..*placed }.to_words();
+        to[at + 8..at + HEADER_LEN].copy_from_slice(&second.to_le_bytes());
+        at += placed.stride();
+    });
 }
 
 /// Copies records and gives them their checksums. Every one goes to `note`, with its offset.
@@ -180,6 +202,16 @@ mod tests {
             assert!(to[..len] == expected(&bytes, len, checksums), "checksums: {checksums}");
             assert_eq!((offsets[0], offsets[1]), (64, 80));
         }
+    }
+
+    #[test]
+    fn copied_records_are_sealed_as_one_by_one() {
+        let (bytes, len) = run();
+        let mut plain = vec![0; len];
+        copy_into(&mut plain, &bytes[..len], PLACE, |_, _, _| ());
+        let mut to = plain.clone();
+        seal_copied(&mut to, &plain, PLACE);
+        assert!(to == expected(&bytes, len, true));
     }
 
     #[test]

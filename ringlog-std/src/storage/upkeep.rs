@@ -42,12 +42,16 @@ pub(super) struct Rules {
     pub(super) full_disk: FullDisk,
     pub(super) sync: SyncPolicy,
     pub(super) roll_after: Option<Duration>,
+    /// What this run may write, GAP records apart.
+    pub(super) max_bytes: Option<u64>,
 }
 
 pub(super) struct Upkeep {
     platform: Arc<dyn Platform>,
     folder: PathBuf,
     rules: Rules,
+    /// The log's position at which this run reaches its limit.
+    limit_position: u64,
     /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
     open: Mutex<VecDeque<Open>>,
     /// Held while a segment is prepared or retired.
@@ -105,10 +109,12 @@ impl Upkeep {
         kept: VecDeque<Kept>,
         position: u64,
     ) -> Arc<Self> {
+        let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,
             folder: folder.into(),
             rules,
+            limit_position,
             open: Mutex::default(),
             preparing: Mutex::default(),
             kept: Mutex::new(kept),

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringlog_nostd::{
-    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, Run, WriteError, check_event,
-    encode, file_flags, flags, place_word,
+    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, Run, RunContents, WriteError,
+    check_event, encode, file_flags, flags, place_word,
 };
 
 use super::create::Draft;
 use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
-use super::sealing::{Place, copy_into, seal_into, sealed};
+use super::sealing::{Place, Taken, copy_into, seal_copied, seal_into, sealed};
 use super::sync::AtomicBool;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError};
@@ -172,34 +172,70 @@ impl MmapWriter {
     /// [`AppendError::Run`] at bytes that are no record:
     /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
-        self.append_run_noting(run, |_, _, _| ())
+        match self.append_plain_run(run)? {
+            Some(_) => Ok(()),
+            None => self.append_run_noting(run, |_, _, _| ()),
+        }
     }
 
-    /// As [`append_run`](Self::append_run), and passes every record that was appended to `note`, with its offset.
+    /// Appends the whole run if it fits and holds nothing but events without checksums, and says what it held. Its
+    /// records are not looked at, but for their checksums here.
+    pub(crate) fn append_plain_run(&mut self, run: &mut Run<'_>) -> Result<Option<RunContents>, AppendError> {
+        self.refuse_if_poisoned()?;
+        let bytes = run.remaining().len();
+        let fits = bytes <= self.map.remaining_bytes();
+        let Some(contents) = run.contents().filter(|contents| fits && contents.is_plain()) else {
+            return Ok(None);
+        };
+        let checksums = self.checksums;
+        self.append_with(run, bytes, |to, from, place| {
+            to.copy_from_slice(from);
+            if checksums {
+                seal_copied(to, from, place);
+            }
+            Taken { bytes, events: contents.events, damage: None }
+        });
+        Ok(Some(contents))
+    }
+
+    /// As [`append_run`](Self::append_run), record by record: passes every one that was appended to `note`, with its
+    /// offset.
     pub(crate) fn append_run_noting(
         &mut self,
         run: &mut Run<'_>,
         note: impl FnMut(&EventHeader, &[u8], u64),
     ) -> Result<(), AppendError> {
         self.refuse_if_poisoned()?;
-        let bytes = run.remaining();
-        let take_bytes = fitting_bytes(bytes, self.map.remaining_bytes());
-        self.map.populate_ahead(take_bytes);
-        let place = Place { salt: self.salt, offset: self.map.write_offset() };
-        self.tell_half_done(&bytes[..take_bytes]);
-        let (from, to) = (&bytes[..take_bytes], &mut self.map.unpublished()[..take_bytes]);
-        let taken =
-            if self.checksums { seal_into(to, from, place, note) } else { copy_into(to, from, place, note) };
-        self.map.tell_unpublished(taken.bytes);
-        if taken.events > 0 {
-            self.publish(taken.bytes, taken.events);
-            run.accept_bytes(taken.bytes, taken.events);
-        }
+        let take_bytes = fitting_bytes(run.remaining(), self.map.remaining_bytes());
+        let checksums = self.checksums;
+        let taken = self.append_with(run, take_bytes, |to, from, place| {
+            if checksums { seal_into(to, from, place, note) } else { copy_into(to, from, place, note) }
+        });
         match taken.damage {
             Some(error) => Err(AppendError::Run(error)),
             None if run.is_done() => Ok(()),
             None => Err(self.full(first_stride(run.remaining()))),
         }
+    }
+
+    /// Appends what `copy` takes of the next `bytes` bytes of the run, publishes it and accepts it from the run.
+    fn append_with(
+        &mut self,
+        run: &mut Run<'_>,
+        bytes: usize,
+        copy: impl FnOnce(&mut [u8], &[u8], Place) -> Taken,
+    ) -> Taken {
+        let from = &run.remaining()[..bytes];
+        self.map.populate_ahead(bytes);
+        self.tell_half_done(from);
+        let place = Place { salt: self.salt, offset: self.map.write_offset() };
+        let taken = copy(&mut self.map.unpublished()[..bytes], from, place);
+        self.map.tell_unpublished(taken.bytes);
+        if taken.events > 0 {
+            self.publish(taken.bytes, taken.events);
+            run.accept_bytes(taken.bytes, taken.events);
+        }
+        taken
     }
 
     /// Makes all that was written durable and raises the watermark.

@@ -28,6 +28,25 @@ fn an_empty_segment_behind_one_that_is_not_finished_goes_at_the_end() {
 }
 
 #[test]
+fn no_segment_is_prepared_that_the_limit_leaves_unused() {
+    const RECORDS: u64 = 4096 - 64;
+    let day = Some(Duration::from_secs(86_400));
+    let cases = [(Some(RECORDS), None, false), (Some(RECORDS + 8), None, true), (None, None, true)];
+    for (most, age, expected) in cases.into_iter().chain([(Some(RECORDS), day, true)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogWriter::options().segment_bytes(4096).max_bytes(most).roll_after(age);
+        let mut writer = alone::alone(folder.path(), options);
+        // A sixteenth of the segment is worth a next one.
+        for number in 0..8 {
+            assert!(!writer.upkeep.prepare_step(false).unwrap());
+            write(&mut writer, number).unwrap();
+        }
+        assert_eq!(writer.upkeep.prepare_step(false).unwrap(), expected, "{most:?} {age:?}");
+        writer.close().unwrap();
+    }
+}
+
+#[test]
 fn only_where_nothing_is_synced_full_segments_are_set_down_as_they_are() {
     for (policy, open) in [(SyncPolicy::Never, 1), (RARELY, 2)] {
         let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::{Next, Rules, Upkeep};
 use crate::storage::cursor::needed_from;
-use crate::storage::durable::lock;
+use crate::storage::durable::{Durable, lock};
 use crate::storage::error::{CreateError, SyncError};
 use crate::storage::index_file;
 use crate::storage::log_policies::{FullDisk, SyncPolicy};
@@ -82,7 +82,15 @@ impl Upkeep {
 
     fn is_far_enough(&self) -> bool {
         let threshold = (self.rules.segment_bytes / 16).min(PREPARE_AFTER_BYTES);
-        lock(&self.open).back().is_some_and(|open| open.durable.map().write_offset() >= threshold)
+        lock(&self.open).back().is_some_and(|open| {
+            open.durable.map().write_offset() >= threshold && !self.may_be_last(&open.durable)
+        })
+    }
+
+    /// Whether the run reaches its limit before the end of this segment. Should it want another one all the same, for
+    /// a GAP record, it has to wait.
+    fn may_be_last(&self, current: &Durable) -> bool {
+        self.rules.roll_after.is_none() && self.limit_position <= current.end_position()
     }
 
     fn is_next_missing(&self, is_wanted_now: bool) -> bool {
