@@ -342,6 +342,13 @@ mod tests {
     }
 
     #[test]
+    fn a_header_has_what_all_bits_of_say() {
+        let header = sample();
+        assert!(header.has(file_flags::SEALED) && header.has(file_flags::SEALED | file_flags::CHECKSUMS));
+        assert!(!header.has(file_flags::CLEAN) && !header.has(file_flags::SEALED | file_flags::CLEAN));
+    }
+
+    #[test]
     fn every_flipped_bit_of_the_immutable_part_is_noticed() {
         let bytes = sample().to_bytes();
         for bit in 0..FILE_HEADER_LEN * 8 {

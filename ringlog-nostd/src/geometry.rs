@@ -112,6 +112,17 @@ mod tests {
     }
 
     #[test]
+    fn positions_are_multiples_of_8_and_no_more_than_a_lap_apart() {
+        let ring = Geometry::new(64, None).unwrap();
+        for (tail, head) in [(0, 0), (8, 72), (usize::MAX - 7, 56)] {
+            assert!(ring.fits(tail, head), "{tail} {head}");
+        }
+        for (tail, head) in [(0, 72), (8, 0), (4, 4), (4, 8), (8, 12)] {
+            assert!(!ring.fits(tail, head), "{tail} {head}");
+        }
+    }
+
+    #[test]
     fn defaults() {
         let small = Geometry::new(64, None).unwrap();
         assert_eq!((small.max_payload, small.overrun), (48, 64));

@@ -224,22 +224,19 @@ pub(crate) const fn is_stored_header(header: &EventHeader) -> bool {
 /// The same, and what is wrong.
 #[inline]
 fn check_stored_header(header: &EventHeader) -> Result<(), RecordErrorKind> {
-    if is_stored_header(header) { Ok(()) } else { what_is_wrong(header) }
+    if is_stored_header(header) { Ok(()) } else { Err(what_is_wrong(header)) }
 }
 
+/// Of a header that is not [`is_stored_header`].
 #[cold]
-fn what_is_wrong(header: &EventHeader) -> Result<(), RecordErrorKind> {
-    if header.flags & (flags::COMMITTED | flags::RESERVED) != flags::COMMITTED {
-        return Err(if header.is_committed() {
-            RecordErrorKind::ReservedFlag
-        } else {
-            RecordErrorKind::NotCommitted
-        });
+fn what_is_wrong(header: &EventHeader) -> RecordErrorKind {
+    if !header.is_committed() {
+        RecordErrorKind::NotCommitted
+    } else if header.flags & flags::RESERVED != 0 {
+        RecordErrorKind::ReservedFlag
+    } else {
+        RecordErrorKind::GapLength { found: header.payload_len }
     }
-    if header.is_gap() && header.payload_len as usize != GAP_PAYLOAD_LEN {
-        return Err(RecordErrorKind::GapLength { found: header.payload_len });
-    }
-    Ok(())
 }
 
 #[inline]
@@ -369,6 +366,23 @@ mod tests {
         encode(&mut record, &header, payload).unwrap();
         seal(&mut record, place_word(0xDEAD_BEEF, offset), crc32c_append).unwrap();
         record
+    }
+
+    #[test]
+    fn a_stored_header_is_committed_and_a_gap_of_its_length_has_no_reserved_flag() {
+        use flags::{CHECKSUMMED, COMMITTED, GAP, RESERVED};
+        let check = |flags, len| check_stored_header(&EventHeader { flags, ..EventHeader::new(1, 2, len) });
+        for len in [0, 15, 16, 17] {
+            assert_eq!(check(COMMITTED, len), Ok(()));
+            assert_eq!(check(COMMITTED | CHECKSUMMED, len), Ok(()));
+            assert_eq!(check(COMMITTED | RESERVED, len), Err(RecordErrorKind::ReservedFlag));
+            assert_eq!(check(COMMITTED | RESERVED | GAP, len), Err(RecordErrorKind::ReservedFlag));
+            for others in [0, GAP, RESERVED, GAP | RESERVED] {
+                assert_eq!(check(others, len), Err(RecordErrorKind::NotCommitted));
+            }
+            let gap = if len == 16 { Ok(()) } else { Err(RecordErrorKind::GapLength { found: len }) };
+            assert_eq!(check(COMMITTED | GAP, len), gap);
+        }
     }
 
     #[test]

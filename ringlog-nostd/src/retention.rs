@@ -61,3 +61,14 @@ fn seal_in_software(record: &mut [u8], place: u32) {
 const fn salt_of(identity: u64) -> u32 {
     identity as u32 ^ (identity >> 32) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_an_identity_are_in_the_salt() {
+        assert_eq!(salt_of(0x1234_5678_9ABC_DEF0), 0x8888_8888);
+        assert_eq!((salt_of(0xFFFF_FFFF_0000_0000), salt_of(0xFFFF_FFFF)), (u32::MAX, u32::MAX));
+    }
+}

@@ -257,6 +257,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_ring_tells_its_sizes() {
+        let mut memory = crate::AlignedBytes::<1024>::new();
+        let options = RingOptions { capacity: Some(256), max_payload: Some(40), ..RingOptions::default() };
+        let ring = Ring::format_with(memory.as_mut(), &options).unwrap();
+        assert_eq!((ring.capacity(), ring.max_payload()), (256, 40));
+    }
+
+    #[test]
     fn a_ring_takes_what_its_options_ask_for() {
         for (capacity, max_payload) in [(32, 16), (64, 5), (1024, 1008), (1 << 18, 65_535)] {
             let options = RingOptions {

@@ -487,6 +487,21 @@ fn pitfall_13_a_foreign_head_is_bounded_or_a_sticky_fault() {
     }
 }
 
+#[test]
+fn pitfall_13_a_head_is_bounded_by_what_is_released_and_not_by_what_was_seen() {
+    let seen = 2 * RECORD_BYTES;
+    for (head, is_possible) in [(CAPACITY, true), (CAPACITY + 8, false), (CAPACITY + seen, false)] {
+        let hostile = Hostile::new();
+        let (mut producer, mut consumer) = hostile.ends();
+        write_small(&mut producer, 1).unwrap();
+        write_small(&mut producer, 2).unwrap();
+        assert!(consumer.peek_run(0).unwrap().is_some());
+        hostile.poke(HEAD, head);
+        let fault = consumer.peek_run(seen).err();
+        assert_eq!(!matches!(fault, Some(RingFault::Position { .. })), is_possible, "{head}: {fault:?}");
+    }
+}
+
 fn assert_consumer_stays(consumer: &mut Consumer<'_>, fault: Option<RingFault>) {
     assert_eq!(consumer.fault(), fault);
     let Some(fault) = fault else { return };

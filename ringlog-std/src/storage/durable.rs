@@ -28,6 +28,8 @@ pub(crate) struct Durable {
     /// Held during a sync, so that two of them never lower the watermark.
     syncing: Mutex<()>,
     synced_offset: AtomicU64,
+    /// Whether the blocks of the unused tail were given back. Held while they are, and while pages are made ready.
+    is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
     poisoned: Arc<AtomicBool>,
 }
@@ -57,6 +59,7 @@ impl Durable {
             lead_bytes: AtomicU64::new(0),
             syncing: Mutex::new(()),
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
+            is_tail_gone: Mutex::new(false),
             poisoned,
         })
     }
@@ -185,8 +188,18 @@ impl Durable {
         Ok(end)
     }
 
+    /// Makes pages ready ahead of the writer. Behind its end that would take the blocks of the unused tail again.
+    pub(crate) fn make_ready(&self, window_bytes: usize) {
+        let is_tail_gone = lock(&self.is_tail_gone);
+        if !*is_tail_gone {
+            self.map.populate_window(window_bytes);
+        }
+    }
+
     /// Gives the blocks of the unused tail back. Nothing is added any more.
     pub(crate) fn punch_tail(&self) {
+        let mut is_tail_gone = lock(&self.is_tail_gone);
+        *is_tail_gone = true;
         let start = self.map.write_offset().next_multiple_of(PAGE_BYTES);
         let capacity_bytes = self.map.len_bytes();
         if start < capacity_bytes {
@@ -215,4 +228,29 @@ impl Durable {
 /// A lock whose holders leave things as they should be even when they panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::upkeep::alone::{alone, write};
+    use crate::storage::{LogWriter, MmapWriter};
+    use std::os::unix::fs::MetadataExt;
+
+    /// A helper looks at the segment that is being written, and comes to its pages when that one is finished.
+    #[test]
+    fn pages_of_a_finished_segment_are_not_made_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogWriter::options().segment_bytes(16 << 20).ready_bytes(0);
+        let mut writer = alone(folder.path(), options);
+        let durable = Arc::clone(writer.current.as_ref().map(MmapWriter::durable).unwrap());
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        writer.sync().unwrap();
+        let blocks = || std::fs::metadata(durable.path()).unwrap().blocks();
+        assert_eq!(blocks(), 8);
+        durable.make_ready(16 << 20);
+        assert_eq!(blocks(), 8);
+        writer.close().unwrap();
+    }
 }

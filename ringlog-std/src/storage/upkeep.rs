@@ -9,6 +9,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+pub(super) mod alone;
 mod next;
 mod sync;
 
@@ -218,7 +220,7 @@ impl Upkeep {
     /// Returns where the writer is.
     pub(super) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.durable.map().populate_window(self.rules.ready_bytes);
+        current.durable.make_ready(self.rules.ready_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed: see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);

@@ -104,7 +104,7 @@ impl Upkeep {
     }
 
     fn prepare(&self) -> Result<Prepared, CreateError> {
-        if let Some(recycled) = self.retire(self.rules.segment_bytes, true) {
+        if let Some(recycled) = self.retire(true) {
             return Ok(recycled);
         }
         loop {
@@ -128,20 +128,17 @@ impl Upkeep {
     /// Retires what is over the limits also where nothing is being written: by age.
     pub(in crate::storage) fn retention_step(&self) {
         let _turn = lock(&self.preparing);
-        let next_bytes =
-            if matches!(*lock(&self.next), Next::Ready(_)) { self.rules.segment_bytes } else { 0 };
-        let _ = self.retire(next_bytes, false);
+        let _ = self.retire(false);
     }
 
-    /// Retires what is over the limits; the first one that can be becomes the next segment, if `recycle`.
-    fn retire(&self, next_bytes: u64, recycle: bool) -> Option<Prepared> {
+    /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
+    fn retire(&self, wanted: bool) -> Option<Prepared> {
         if !self.rules.retention.is_limited() {
             return None;
         }
-        let around = self.circumstances(next_bytes);
         let mut recycled = None;
-        for _ in 0..self.count_to_retire(&around) {
-            match self.retire_oldest(recycle && recycled.is_none()) {
+        for _ in 0..self.count_to_retire(wanted) {
+            match self.retire_oldest(wanted && recycled.is_none()) {
                 Some(Retired::Recycled(prepared)) => recycled = Some(prepared),
                 Some(Retired::Gone) => {}
                 None => break,
@@ -150,18 +147,18 @@ impl Upkeep {
         recycled
     }
 
-    fn count_to_retire(&self, around: &Circumstances) -> usize {
-        let mut kept = lock(&self.kept);
-        kept.iter_mut().for_each(|segment| segment.end_by(around.now));
-        self.rules.retention.count_to_retire(kept.iter(), around)
-    }
-
-    fn circumstances(&self, next_bytes: u64) -> Circumstances {
+    fn count_to_retire(&self, is_next_wanted: bool) -> usize {
         // Reads files, so before the lock that a roll takes, too.
         let needed_from = needed_from(&self.folder);
+        // Under this lock a segment is kept or open: see `keep`.
+        let mut kept = lock(&self.kept);
         let open = self.open_segments() as u64;
-        let fixed_bytes = next_bytes + open * self.rules.segment_bytes;
-        Circumstances { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from }
+        // After those that are open: the writer may go on in it at any time, and then it counts once.
+        let has_next = is_next_wanted || matches!(*lock(&self.next), Next::Ready(_));
+        let fixed_bytes = (u64::from(has_next) + open) * self.rules.segment_bytes;
+        let around = Circumstances { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from };
+        kept.iter_mut().for_each(|segment| segment.end_by(around.now));
+        self.rules.retention.count_to_retire(kept.iter(), &around)
     }
 
     /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `trouble`.
@@ -223,3 +220,6 @@ impl Upkeep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

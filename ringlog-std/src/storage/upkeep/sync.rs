@@ -53,7 +53,7 @@ impl Upkeep {
     }
 
     /// No sync goes on before this is dropped: a slow disk.
-    #[cfg(all(test, ringlog_shuttle))]
+    #[cfg(test)]
     pub(in crate::storage) fn hold_syncs(&self) -> impl Drop + '_ {
         lock(&self.syncing)
     }
@@ -108,9 +108,9 @@ impl Upkeep {
     fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
         open.durable.finish()?;
         self.note_durable(&open.durable);
-        self.close_oldest(open);
-        if let Some(next) = next {
-            self.keep(open, next);
+        match next {
+            Some(next) => self.keep(open, next),
+            None => self.close_oldest(open),
         }
         Ok(())
     }
@@ -124,11 +124,15 @@ impl Upkeep {
     }
 
     /// The segment is finished; from now on it may be retired.
+    ///
+    /// For whoever holds the lock of those that are kept, it is among them or open, and not both: retention counts them.
     fn keep(&self, open: &Open, next: &Open) {
         let path = open.durable.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
         let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
-        lock(&self.kept).push_back(Kept { path, bytes, ended_at, ended, next_sequence });
+        let mut kept = lock(&self.kept);
+        self.close_oldest(open);
+        kept.push_back(Kept { path, bytes, ended_at, ended, next_sequence });
     }
 
     /// Where nothing is synced: full segments are put down as they are.
@@ -139,7 +143,6 @@ impl Upkeep {
             // The writer may have begun it, and the next one, since names were given.
             oldest.durable.give_name()?;
             oldest.durable.punch_tail();
-            self.close_oldest(&oldest);
             lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
             self.keep(&oldest, &next);
         }
@@ -160,5 +163,113 @@ impl Upkeep {
         if unsynced.front().is_some_and(|oldest| oldest == path) {
             unsynced.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::LogWriter;
+    use crate::storage::upkeep::alone::{STRIDE, alone, fill, write};
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+    use std::time::Duration;
+
+    fn open(folder: &Path, sync: SyncPolicy) -> LogWriter {
+        alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
+    }
+
+    /// What retention counts while segments are finished is never less than there is.
+    #[test]
+    fn a_segment_is_kept_or_open_at_each_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        let (upkeep, has_ended) = (Arc::clone(&writer.upkeep), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let counter = scope.spawn(|| {
+                let mut most = 0;
+                while !has_ended.load(Ordering::Relaxed) {
+                    let kept = lock(&upkeep.kept);
+                    let count = kept.len() + upkeep.open_segments();
+                    assert!(count >= most, "{count} segments of {most}");
+                    most = count;
+                }
+            });
+            fill(&mut writer, 100);
+            has_ended.store(true, Ordering::Relaxed);
+            counter.join().unwrap();
+        });
+        assert_eq!(lock(&upkeep.kept).len(), 100);
+        writer.close().unwrap();
+    }
+
+    /// Takes a step after each of `events` events, the first one before them all.
+    fn syncs(sync: SyncPolicy, events: u64) -> Vec<bool> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), sync);
+        let mut steps = vec![writer.upkeep.sync_step().unwrap()];
+        for number in 0..events {
+            write(&mut writer, number).unwrap();
+            steps.push(writer.upkeep.sync_step().unwrap());
+            let is_durable = writer.durable_position() == writer.position();
+            assert_eq!(is_durable, *steps.last().unwrap(), "{sync:?}");
+        }
+        writer.close().unwrap();
+        steps
+    }
+
+    #[test]
+    fn the_segment_that_is_written_is_synced_when_the_policy_says_so_and_only_then() {
+        assert_eq!(syncs(SyncPolicy::EveryBytes(0), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE + 1), 4), [false, false, true, false, true]);
+        assert_eq!(syncs(SyncPolicy::Interval(Duration::ZERO), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::Interval(Duration::from_secs(3600)), 2), [false; 3]);
+        assert_eq!(syncs(SyncPolicy::Never, 2), [false; 3]);
+    }
+
+    #[test]
+    fn a_step_tells_that_it_has_finished_a_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        assert!(writer.upkeep.sync_step().unwrap());
+        assert_eq!((writer.durable_position(), writer.upkeep.open_segments()), (STRIDE, 1));
+        assert!(!writer.upkeep.sync_step().unwrap());
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn of_those_that_were_put_down_only_the_oldest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::Never);
+        for number in 0..2 {
+            write(&mut writer, number).unwrap();
+            writer.roll().unwrap();
+            writer.upkeep.prepare_step(false).unwrap();
+        }
+        let paths: Vec<PathBuf> = lock(&writer.upkeep.unsynced).iter().cloned().collect();
+        assert_eq!(paths.len(), 2);
+        writer.upkeep.forget_unsynced(&paths[1]);
+        assert_eq!(lock(&writer.upkeep.unsynced).len(), 2);
+        writer.upkeep.forget_unsynced(&paths[0]);
+        assert_eq!(*lock(&writer.upkeep.unsynced), &paths[1..]);
+        writer.sync().unwrap();
+        assert!(lock(&writer.upkeep.unsynced).is_empty());
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn where_no_segment_is_left_only_a_failed_sync_keeps_a_log_from_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open(folder.path(), SyncPolicy::EveryEvent);
+        let upkeep = Arc::clone(&writer.upkeep);
+        writer.close().unwrap();
+        assert_eq!(upkeep.open_segments(), 0);
+        upkeep.finish_all().unwrap();
+        upkeep.poisoned.store(true, Ordering::Relaxed);
+        assert!(matches!(upkeep.finish_all(), Err(SyncError::Poisoned { .. })));
     }
 }

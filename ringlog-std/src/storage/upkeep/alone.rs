@@ -1,0 +1,29 @@
+//! A log's writer without helpers, for tests that take their steps one by one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::event::EventHeader;
+use crate::storage::platform::Linux;
+use crate::storage::{AppendError, LogWriter, LogWriterOptions};
+
+/// Bytes that each event of [`write`] takes.
+pub(in crate::storage) const STRIDE: u64 = 24;
+
+/// What the helpers do, nobody does.
+pub(in crate::storage) fn alone(folder: &Path, options: LogWriterOptions) -> LogWriter {
+    LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
+}
+
+pub(in crate::storage) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
+    writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
+}
+
+/// So many segments of one event each, finished, before an empty one.
+pub(in crate::storage) fn fill(writer: &mut LogWriter, segments: u64) {
+    for number in 0..segments {
+        write(writer, number).unwrap();
+        writer.roll().unwrap();
+        writer.upkeep.sync_step().unwrap();
+    }
+}
