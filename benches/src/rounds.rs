@@ -36,6 +36,12 @@ impl Rounds {
         (self.quantile(0.25), self.quantile(0.75))
     }
 
+    /// The least and the largest; NaN if there is none.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        (self.quantile(0.0), self.quantile(1.0))
+    }
+
     /// The figures of `self` divided by those of `other` in the same rounds.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {
@@ -66,6 +72,12 @@ impl Rounds {
     }
 }
 
+impl FromIterator<f64> for Rounds {
+    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
+        Self(figures.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +85,7 @@ mod tests {
     #[test]
     fn the_middle_of_rounds_and_their_quartiles() {
         let rounds = Rounds(vec![4.0, 1.0, 3.0, 2.0, 5.0]);
-        assert_eq!((rounds.median(), rounds.spread()), (3.0, (2.0, 4.0)));
+        assert_eq!((rounds.median(), rounds.spread(), rounds.range()), (3.0, (2.0, 4.0), (1.0, 5.0)));
         assert_eq!(Rounds(vec![1.0, 2.0]).median(), 1.5);
         assert!(Rounds::default().median().is_nan());
     }

@@ -17,6 +17,8 @@ pub mod log;
 #[cfg(ringlog_loom)]
 mod memory;
 #[cfg(ringlog_loom)]
+mod reading;
+#[cfg(ringlog_loom)]
 mod run;
 
 #[cfg(ringlog_loom)]
@@ -26,6 +28,8 @@ pub use memory::{
     Memory, ModelConsumer, ModelProducer, attach, format, ring, ring_and_memory, take_over_consumer,
     take_over_producer, unformatted,
 };
+#[cfg(ringlog_loom)]
+pub use reading::{Together, read_all, read_beside, read_next};
 #[cfg(ringlog_loom)]
 pub use run::{Seen, check, check_laps, killed_before, spin};
 

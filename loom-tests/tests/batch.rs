@@ -5,13 +5,12 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{Seen, check_laps, read_id, ring, write};
+use loom_tests::{Seen, Together, check_laps, read_all, read_beside, read_id, ring, write};
 use ringlog_nostd::WriteError;
 
 #[test]
 fn a_batch_is_seen_whole_or_not_at_all() {
-    static NOTHING: Seen = Seen::new();
-    static ALL: Seen = Seen::new();
+    static TOGETHER: Together = Together::new();
     check_laps("batch, publish", None, [128, 96], |start| {
         let (mut producer, mut consumer) = ring(128, 16, start);
         let writer = thread::spawn(move || {
@@ -20,17 +19,9 @@ fn a_batch_is_seen_whole_or_not_at_all() {
             write(1, 16, |header, payload| batch.write_event(header, payload)).unwrap();
             assert_eq!(batch.publish(), 2);
         });
-        let mut ids = Vec::new();
-        let early = consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert!(early == 0 || early == 2, "{early} of 2");
-        NOTHING.note_if(early == 0);
-        ALL.note_if(early == 2);
-        writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert_eq!(ids, [0, 1]);
+        TOGETHER.read(&mut consumer, writer);
     });
-    NOTHING.expect("a look before the batch");
-    ALL.expect("a look behind the batch");
+    TOGETHER.expect();
 }
 
 #[test]
@@ -47,14 +38,7 @@ fn a_dropped_batch_is_never_seen() {
             write(1, 16, |header, payload| batch.write_event(header, payload)).unwrap();
             batch.publish();
         });
-        let mut ids = Vec::new();
-        for _ in 0..2 {
-            ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
-            thread::yield_now();
-        }
-        writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert_eq!(ids, [0, 1]);
+        assert_eq!(read_beside(&mut consumer, writer, |_| ()), [0, 1]);
     });
 }
 
@@ -78,7 +62,7 @@ fn a_batch_that_does_not_fit_keeps_what_did() {
         let mut ids = Vec::new();
         consumer.drain(1, |header, payload| ids.push(read_id(header, payload))).unwrap();
         let added = writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        read_all(&mut consumer, &mut ids);
         assert!(ids.iter().copied().eq(0..=added as u64), "{ids:?}");
     });
     FULL.expect("a batch that met a full ring");

@@ -6,7 +6,9 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{ModelProducer, Seen, check_laps, read_id, ring, spin, write};
+use loom_tests::{
+    ModelProducer, Seen, Together, check_laps, read_beside, read_id, read_next, ring, spin, write,
+};
 use ringlog_nostd::WriteError;
 
 /// Claims `claimed` bytes, fills the first of them with event `id`, and commits these.
@@ -34,14 +36,7 @@ fn a_shorter_commit_and_the_record_behind_it_are_whole() {
             claim_and_commit(&mut producer, 24, 0, 3).unwrap();
             write(1, 8, |header, payload| producer.write_event(header, payload)).unwrap();
         });
-        let mut ids = Vec::new();
-        for _ in 0..2 {
-            ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
-            EARLY.note_if(ids.len() == 1);
-            thread::yield_now();
-        }
-        writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
+        let ids = read_beside(&mut consumer, writer, |ids| EARLY.note_if(ids.len() == 1));
         assert_eq!(ids, [0, 1]);
     });
     EARLY.expect("a look between the two");
@@ -58,9 +53,9 @@ fn a_dropped_claim_is_never_seen() {
             write(0, 1, |header, payload| producer.write_event(header, payload)).unwrap();
             let _ = producer.claim(16).unwrap();
         });
-        let early = consumer.read_event().map(|(header, payload)| read_id(&header, payload));
+        let early = read_next(&mut consumer);
         writer.join().unwrap();
-        let late = consumer.read_event().map(|(header, payload)| read_id(&header, payload));
+        let late = read_next(&mut consumer);
         assert!(matches!((early, late), (Some(0), None) | (None, Some(0))), "{early:?} {late:?}");
         assert!(consumer.is_empty());
     });
@@ -85,7 +80,7 @@ fn a_claim_waits_for_lent_bytes() {
         let (header, payload) = consumer.read_event().expect("it was written before");
         thread::yield_now();
         assert_eq!(read_id(&header, payload), 0, "overwritten while it was lent");
-        let second = spin(|| consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+        let second = spin(|| read_next(&mut consumer));
         assert_eq!(second, 1);
         writer.join().unwrap();
     });
@@ -105,10 +100,10 @@ fn a_forgotten_claim_is_never_seen_and_its_room_is_not_lost() {
             claim_and_commit(&mut producer, 16, 0, 16).unwrap();
         });
         let mut ids = Vec::new();
-        ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+        ids.extend(read_next(&mut consumer));
         EARLY.note_if(!ids.is_empty());
         writer.join().unwrap();
-        ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
+        ids.extend(read_next(&mut consumer));
         assert_eq!(ids, [0]);
     });
     EARLY.expect("a look before the producer's end");
@@ -125,21 +120,13 @@ fn a_refused_commit_publishes_nothing() {
             let longer = ringlog_nostd::EventHeader::new(8, 0, 9);
             assert!(refused.is_ok() && claim.commit(&longer).is_err());
         });
-        let mut ids = Vec::new();
-        for _ in 0..2 {
-            ids.extend(consumer.read_event().map(|(header, payload)| read_id(&header, payload)));
-            thread::yield_now();
-        }
-        writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert_eq!(ids, [7]);
+        assert_eq!(read_beside(&mut consumer, writer, |_| ()), [7]);
     });
 }
 
 #[test]
 fn claims_of_a_batch_are_seen_with_the_batch() {
-    static NOTHING: Seen = Seen::new();
-    static ALL: Seen = Seen::new();
+    static TOGETHER: Together = Together::new();
     check_laps("claim, batch", None, [64, 40], |start| {
         let (mut producer, mut consumer) = ring(64, 16, start);
         let writer = thread::spawn(move || {
@@ -154,15 +141,7 @@ fn claims_of_a_batch_are_seen_with_the_batch() {
             drop(batch.claim(0).unwrap());
             let _ = batch.publish();
         });
-        let mut ids = Vec::new();
-        let early = consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert!(early == 0 || early == 2, "{early} of 2");
-        NOTHING.note_if(early == 0);
-        ALL.note_if(early == 2);
-        writer.join().unwrap();
-        consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload))).unwrap();
-        assert_eq!(ids, [0, 1]);
+        TOGETHER.read(&mut consumer, writer);
     });
-    NOTHING.expect("a look before the batch");
-    ALL.expect("a look behind the batch");
+    TOGETHER.expect();
 }

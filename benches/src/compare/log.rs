@@ -5,13 +5,12 @@ use super::Table;
 use crate::duel::Way;
 use crate::machine::Pinning;
 use crate::prepared_file::PreparedFile;
-use crate::work::{Source, Tally};
+use crate::sample_log::SampleLog;
+use crate::work::Source;
 use ringlog::recorder::Recorder;
 use ringlog::ring::Idle;
-use ringlog::storage::{
-    LogReader, LogWriter, LogWriterOptions, MmapReader, MmapWriter, Retention, SyncPolicy,
-};
-use ringlog_nostd::{HEADER_LEN, encode};
+use ringlog::storage::{LogWriter, LogWriterOptions, MmapWriter, Retention, SyncPolicy};
+use ringlog_nostd::{encode, record_len};
 use std::hint::spin_loop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -52,27 +51,21 @@ const SEGMENTS: usize = 4;
 /// One setting.
 struct Work<'w> {
     folder: &'w Path,
-    payload_len: usize,
-    events: usize,
+    sample: SampleLog,
     pinning: Pinning,
 }
 
 impl Work<'_> {
     fn record_len(&self) -> usize {
-        (HEADER_LEN + self.payload_len).next_multiple_of(8)
+        record_len(self.sample.payload_len)
     }
 
-    fn record_bytes(&self) -> usize {
-        self.record_len() * self.events
-    }
-
-    /// Room for the records and a header.
     fn file_bytes(&self) -> usize {
-        (self.record_bytes() + 4096).next_multiple_of(4096)
+        self.sample.file_bytes() as usize
     }
 
     fn per_event(&self, elapsed: Duration) -> f64 {
-        elapsed.as_nanos() as f64 / self.events as f64
+        elapsed.as_nanos() as f64 / self.sample.events as f64
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -94,10 +87,10 @@ impl Work<'_> {
     fn bare_copy(&self) -> f64 {
         let path = self.path("bare");
         let mut file = PreparedFile::create(&path, self.file_bytes());
-        let mut source = Source::new(self.payload_len);
+        let mut source = self.sample.source();
         let mut record = vec![0; self.record_len()];
         let begin = Instant::now();
-        for _ in 0..self.events {
+        for _ in 0..self.sample.events {
             let (header, payload) = source.record();
             let _ = encode(&mut record, &header, payload);
             file.append(&record);
@@ -114,9 +107,9 @@ impl Work<'_> {
         let path = self.path("bare");
         let mut file = PreparedFile::create(&path, self.file_bytes());
         let mut block = vec![0; BLOCK_BYTES];
-        let block_bytes = self.fill(&mut block, &mut Source::new(self.payload_len), usize::MAX);
+        let block_bytes = self.fill(&mut block, &mut self.sample.source(), usize::MAX);
         let begin = Instant::now();
-        let mut left = self.record_bytes();
+        let mut left = self.sample.bytes();
         while left > 0 {
             let now = left.min(block_bytes);
             file.append(&block[..now]);
@@ -140,9 +133,9 @@ impl Work<'_> {
         let elapsed = std::thread::scope(|scope| {
             let filling = scope.spawn(move || {
                 self.pinning.put(0);
-                let mut source = Source::new(self.payload_len);
+                let mut source = self.sample.source();
                 let begin = Instant::now();
-                let mut left = self.record_bytes();
+                let mut left = self.sample.bytes();
                 while left > 0 {
                     let Ok(mut block) = to_fill.pop() else {
                         spin_loop();
@@ -155,7 +148,7 @@ impl Work<'_> {
                 begin
             });
             self.pinning.put(1);
-            let mut left = self.record_bytes();
+            let mut left = self.sample.bytes();
             while left > 0 {
                 let Ok((block, bytes)) = to_copy.pop() else {
                     spin_loop();
@@ -177,19 +170,16 @@ impl Work<'_> {
     fn direct(&self, checksums: bool) -> f64 {
         let path = self.path("direct.evtl");
         let options = MmapWriter::options().checksums(checksums).ready_bytes(self.file_bytes());
-        let mut writer = options.create_new(&path, self.file_bytes() as u64).expect("a new log file");
-        let mut source = Source::new(self.payload_len);
+        let mut writer = options.create_new(&path, self.sample.file_bytes()).expect("a new log file");
+        let mut source = self.sample.source();
         let begin = Instant::now();
-        for _ in 0..self.events {
+        for _ in 0..self.sample.events {
             let written = source.offer(|header, payload| writer.write_event(header, payload).is_ok());
             assert!(written);
         }
         let elapsed = begin.elapsed();
         drop(writer);
-        let mut tally = Tally::new();
-        let read = MmapReader::open(&path).expect("a log file");
-        read.replay(|event| tally.take(&event.header, event.payload)).expect("a whole log");
-        assert_eq!(tally, Source::new(self.payload_len).expected(self.events as u64));
+        self.sample.check_file(&path);
         remove(&path);
         self.per_event(elapsed)
     }
@@ -201,9 +191,9 @@ impl Work<'_> {
         log.run(
             LogWriter::options()
                 .checksums(checksums)
-                .segment_bytes(self.file_bytes() as u64)
+                .segment_bytes(self.sample.file_bytes())
                 .ready_bytes(self.file_bytes())
-                .max_bytes(Some(self.record_bytes() as u64))
+                .max_bytes(Some(self.sample.bytes() as u64))
                 .sync(SyncPolicy::Never),
             way,
         )
@@ -211,12 +201,13 @@ impl Work<'_> {
 
     /// The same over several segments, fresh files or recycled ones, in the steady state: as many were filled before.
     fn segments(&self, recycled: bool) -> f64 {
-        let work = Work { events: self.events * SEGMENTS, ..*self };
-        let options = LogWriter::options().segment_bytes(self.file_bytes() as u64).sync(SyncPolicy::Never);
+        let sample = SampleLog { events: self.sample.events * SEGMENTS, ..self.sample };
+        let work = Work { sample, ..*self };
+        let options = LogWriter::options().segment_bytes(self.sample.file_bytes()).sync(SyncPolicy::Never);
         let keep = Retention { max_segments: recycled.then_some(2), ..Retention::default() };
         let name = if recycled { "recycled" } else { "fresh" };
         let log =
-            Log { work: &work, folder: self.path(name), events_before: work.events, keeps_all: !recycled };
+            Log { work: &work, folder: self.path(name), events_before: sample.events, keeps_all: !recycled };
         log.run(options.retention(keep), Way::Single)
     }
 }
@@ -233,7 +224,8 @@ struct Log<'w> {
 impl Log<'_> {
     /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
-        let Work { payload_len, events, pinning, .. } = *self.work;
+        let Work { sample, pinning, .. } = *self.work;
+        let all = SampleLog { events: self.events_before + sample.events, ..sample };
         // The log's helpers may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
         let started = Recorder::builder()
@@ -245,8 +237,8 @@ impl Log<'_> {
         let (mut producer, recorder) = started.expect("a recorder");
         wait_for_helpers();
         pinning.put(0);
-        let mut source = Source::new(payload_len);
-        let mut write = |events: usize, all_events: usize| {
+        let mut source = sample.source();
+        let mut write = |events: usize, all_bytes: usize| {
             let begin = Instant::now();
             let mut left = events;
             while left > 0 {
@@ -256,21 +248,17 @@ impl Log<'_> {
                     spin_loop();
                 }
             }
-            while recorder.recorded_bytes() < (all_events * self.work.record_len()) as u64 {
+            while recorder.recorded_bytes() < all_bytes as u64 {
                 spin_loop();
             }
             begin.elapsed()
         };
-        write(self.events_before, self.events_before);
-        let all_events = self.events_before + events;
-        let elapsed = write(events, all_events);
+        write(self.events_before, all.bytes() - sample.bytes());
+        let elapsed = write(sample.events, all.bytes());
         let summary = recorder.shutdown(producer).expect("a log");
-        assert_eq!((summary.events, summary.lost), (all_events as u64, 0));
+        assert_eq!((summary.events, summary.lost), (all.events as u64, 0));
         if self.keeps_all {
-            let mut tally = Tally::new();
-            let reader = LogReader::open(&self.folder).expect("a log");
-            reader.replay(|event| tally.take(&event.header, event.payload)).expect("a whole log");
-            assert_eq!(tally, Source::new(payload_len).expected(all_events as u64));
+            all.check_log(&self.folder);
         }
         std::fs::remove_dir_all(&self.folder).expect("the log is deleted");
         self.work.per_event(elapsed)
@@ -319,9 +307,8 @@ pub fn run(arguments: &Arguments) -> Vec<Table> {
 }
 
 fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
-    let record_len = (HEADER_LEN + payload_len).next_multiple_of(8);
-    let events = (arguments.mebibytes << 20) / record_len;
-    let work = Work { folder, payload_len, events, pinning: arguments.pinning };
+    let sample = SampleLog::of_bytes(payload_len, arguments.mebibytes << 20);
+    let work = Work { folder, sample, pinning: arguments.pinning };
     let measured: [(&str, &dyn Fn() -> f64); 11] = [
         ("copy of blocks, one thread", &|| work.block_copy()),
         ("bare copy of records, one thread", &|| work.bare_copy()),
@@ -337,7 +324,7 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     ];
     let title = format!("Into a log, payloads of {payload_len} bytes");
     let (mut table, rounds) =
-        Table::measure(&title, arguments.rounds, &arguments.only, &measured, record_len);
+        Table::measure(&title, arguments.rounds, &arguments.only, &measured, work.record_len());
     let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled] = &rounds[..]
     else {
         unreachable!("as many as were measured")

@@ -1,6 +1,7 @@
 //! What was measured: distributions of one round, and of all rounds of one thing.
 
 use super::timing::Ticks;
+use crate::rounds::Rounds;
 use hdrhistogram::Histogram;
 
 /// What is reported of a distribution. `typical` is the mean of the fastest 99 in 100: it resolves what a
@@ -169,13 +170,12 @@ impl Figure {
     /// The figure of these rounds; zero if there are none.
     #[must_use]
     pub fn of(rounds: impl IntoIterator<Item = f64>) -> Self {
-        let mut rounds: Vec<f64> = rounds.into_iter().collect();
-        rounds.sort_by(f64::total_cmp);
-        match rounds[..] {
-            [] => Self::exactly(0.0),
-            [low, .., high] => Self { value: middle(&rounds), low, high },
-            [only] => Self::exactly(only),
+        let rounds: Rounds = rounds.into_iter().collect();
+        if rounds.is_empty() {
+            return Self::exactly(0.0);
         }
+        let (low, high) = rounds.range();
+        Self { value: rounds.median(), low, high }
     }
 
     /// Stands where nothing is measured.
@@ -186,12 +186,6 @@ impl Figure {
     pub const fn exactly(value: f64) -> Self {
         Self { value, low: value, high: value }
     }
-}
-
-/// The median of sorted values.
-fn middle(sorted: &[f64]) -> f64 {
-    let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    f64::midpoint(below, above)
 }
 
 #[cfg(test)]

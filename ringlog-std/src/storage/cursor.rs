@@ -28,13 +28,12 @@ const OPENINGS: usize = 100;
 /// spares what a cursor still needs, up to a limit that the operator sets.
 ///
 /// With the power, a log may lose records that it had not synced and that were read already. Their sequences
-/// then belong to others. Commit no further than what is durable
-/// ([`LogPositions`](super::LogPositions)) where that matters, or compare with the log's end after a start and
-/// [`rewind`](Self::rewind), as `ringlog tail` does.
+/// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
+/// is durable ([`LogPositions`](super::LogPositions)).
 ///
 /// ```
 /// use ringlog::event::EventHeader;
-/// use ringlog::storage::{Cursor, LogFollower, LogWriter};
+/// use ringlog::storage::{Cursor, LogWriter};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path();
@@ -44,7 +43,7 @@ const OPENINGS: usize = 100;
 /// }
 ///
 /// let mut cursor = Cursor::open(folder, "billing")?;
-/// let mut follower = LogFollower::open_at(folder, cursor.position())?;
+/// let mut follower = cursor.follow()?;
 /// while let Some(event) = follower.next_event()? {
 ///     cursor.advance(event.sequence + 1)?;
 /// }
@@ -55,6 +54,7 @@ const OPENINGS: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct Cursor {
+    folder: PathBuf,
     path: PathBuf,
     /// Holds the exclusive lock.
     file: File,
@@ -97,16 +97,17 @@ impl Cursor {
             };
             lock(&path, &file)?;
             if leads_to(&path, &file).map_err(failed(&path, "look up the file"))? {
-                return Self::of(path, file);
+                return Self::of(folder, path, file);
             }
         }
         Err(failed(&path, "find the file twice under its name")(io::ErrorKind::NotFound.into()))
     }
 
-    fn of(path: PathBuf, file: File) -> Result<Self, CursorError> {
+    fn of(folder: &Path, path: PathBuf, file: File) -> Result<Self, CursorError> {
         let newest = read_newest(&file).map_err(failed(&path, "read the file"))?;
         let Some((at, stored)) = newest else { return Err(CursorError::Damaged { path }) };
-        let mut cursor = Self { path, file, stored, at, next_sequence: stored.next_sequence };
+        let (folder, next_sequence) = (folder.into(), stored.next_sequence);
+        let mut cursor = Self { folder, path, file, stored, at, next_sequence };
         // So that the next one who tries knows who has it. The lock is the kernel's, so this need not last.
         cursor.write()?;
         Ok(cursor)
@@ -122,6 +123,10 @@ impl Cursor {
     #[must_use]
     pub const fn committed_position(&self) -> u64 {
         self.stored.next_sequence
+    }
+
+    pub(super) fn log_folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The cursor's file.
@@ -221,6 +226,13 @@ pub(super) fn needed_from(folder: &Path) -> Option<u64> {
         Ok(cursors) => cursors.iter().map(|cursor| cursor.next_sequence).min(),
         Err(_) => Some(0),
     }
+}
+
+/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed.
+pub(super) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
+    let mut cursors = cursors_of(folder).unwrap_or_default();
+    cursors.retain(|cursor| cursor.next_sequence > end);
+    cursors
 }
 
 /// `None` if it was deleted meanwhile.

@@ -4,6 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::error::ReadError;
+
 /// Why a cursor could not be opened or stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +40,25 @@ pub enum CursorError {
         /// The cursor's file.
         path: PathBuf,
     },
+    /// The log ends before the cursor: it lost records that were read already.
+    #[error(
+        "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \
+         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `rewind` \
+         to {end}, and commit no further than what is durable where this must not happen",
+        path.display(),
+        next_sequence.saturating_sub(1)
+    )]
+    Ahead {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is.
+        next_sequence: u64,
+        /// The sequence behind the log's last record.
+        end: u64,
+    },
+    /// The cursor's log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
     /// A cursor goes forward only.
     #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
     Backwards {

@@ -113,7 +113,8 @@ impl LogFollower {
 
     /// Follows a log from the record `sequence` on, which need not be written yet.
     ///
-    /// If the log starts behind it, the first look says so: [`ReadError::Overtaken`].
+    /// If the log starts behind it, the first look says so: [`ReadError::Overtaken`]. A sequence that was read before is
+    /// in a [`Cursor`](super::Cursor), whose [`follow`](super::Cursor::follow) also notices a log that lost it.
     ///
     /// # Errors
     ///

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
 use super::create::{move_aside, move_to_numbered};
+use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
@@ -86,6 +87,7 @@ impl<'a> LogRecovery<'a> {
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
         self.report.has_loss = end.lost_after.is_some();
+        self.report.cursors_ahead = cursors_ahead(self.folder, end.sequence);
         Ok(Recovered { end, report: self.report, empties: self.empties })
     }
 

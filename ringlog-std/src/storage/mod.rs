@@ -6,6 +6,7 @@ mod crc_linear;
 mod create;
 mod cursor;
 mod cursor_error;
+mod cursor_follow;
 mod cursor_slot;
 mod damaged_header;
 mod dropped;

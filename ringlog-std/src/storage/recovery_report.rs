@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::cursor::CursorInfo;
+
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -69,6 +71,9 @@ pub struct RecoveryReport {
     pub has_loss: bool,
     /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
     pub has_untold_loss: bool,
+    /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
+    /// now. [`Cursor::follow`](crate::storage::Cursor::follow) notices it only until the log has grown beyond them.
+    pub cursors_ahead: Vec<CursorInfo>,
 }
 
 impl RecoveryReport {
@@ -94,6 +99,13 @@ impl fmt::Display for RecoveryReport {
         }
         for segment in &self.segments {
             segment.describe(f)?;
+        }
+        for CursorInfo { name, next_sequence: read, .. } in &self.cursors_ahead {
+            let last = read.saturating_sub(1);
+            write!(
+                f,
+                "\n  cursor {name}: its reader has read records {next_sequence} to {last}, which are lost"
+            )?;
         }
         Ok(())
     }

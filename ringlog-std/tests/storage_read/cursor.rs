@@ -1,8 +1,10 @@
 //! Cursors beside followers: at least once, whatever happens in between.
 
-use ringlog::storage::{Cursor, CursorError, LogFollower, LogReader, LogWriter, Retention, cursors_of};
+use std::path::Path;
 
-use super::support::{Random, assert_follows, assert_is, log_of, segments, write};
+use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, cursors_of};
+
+use super::support::{Random, assert_follows, assert_is, log_of, segments, write, writer};
 
 #[test]
 fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
@@ -13,7 +15,7 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
     for life in 0.. {
         let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
         assert_eq!(cursor.position(), cursor.committed_position());
-        let mut follower = LogFollower::open_at(folder.path(), cursor.position()).unwrap();
+        let mut follower = cursor.follow().unwrap();
         assert!(cursor.position() <= seen.len() as u64, "nothing is left out");
         seen.truncate(cursor.position() as usize);
         let dies_after = random.below(40);
@@ -33,6 +35,70 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
             break;
         }
     }
+}
+
+/// A log whose records from `end` on are gone, as after a loss of power.
+fn lose_from(folder: &Path, end: u64) {
+    segments(folder).into_iter().for_each(|(_, path)| std::fs::remove_file(path).unwrap());
+    std::fs::remove_file(folder.join("writer")).unwrap();
+    log_of(folder, 0..end);
+}
+
+#[test]
+fn a_cursor_ahead_of_its_log_says_what_was_lost_and_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
+    for (end, read) in [(250, 300), (0, 7), (170, 171)] {
+        cursor.rewind(read);
+        cursor.commit().unwrap();
+        lose_from(folder.path(), end);
+        let error = cursor.follow().unwrap_err();
+        assert!(
+            matches!(&error, CursorError::Ahead { path, next_sequence, end: found }
+                if path == cursor.path() && (*next_sequence, *found) == (read, end)),
+            "{error:?}"
+        );
+        let said = error.to_string();
+        assert!(said.contains(&format!("records {end} to {} were read", read - 1)), "{said}");
+        cursor.rewind(end);
+        let mut follower = cursor.follow().unwrap();
+        assert!(follower.next_event().unwrap().is_none());
+        let mut writer = writer(folder.path());
+        // The cursor's file is not rewound yet.
+        let ahead = &writer.recovery().cursors_ahead;
+        assert_eq!(
+            ahead.iter().map(|it| (&*it.name, it.next_sequence)).collect::<Vec<_>>(),
+            [("worker", read)]
+        );
+        let told = format!("cursor worker: its reader has read records {end} to {}", read - 1);
+        assert!(writer.recovery().to_string().contains(&told), "{}", writer.recovery());
+        write(&mut writer, end..end + 9);
+        assert_follows(&mut follower, end..end + 9);
+        // At the end of a log that is being written, which is counted then.
+        cursor.advance(end + 9).unwrap();
+        let mut follower = cursor.follow().unwrap();
+        cursor.advance(end + 10).unwrap();
+        assert!(matches!(cursor.follow(), Err(CursorError::Ahead { .. })));
+        write(&mut writer, end + 9..end + 10);
+        assert_follows(&mut follower, end + 9..end + 10);
+        drop(follower);
+        writer.close().unwrap();
+        cursor.commit().unwrap();
+        assert_eq!(LogWriter::open(folder.path()).unwrap().recovery().cursors_ahead, []);
+    }
+}
+
+#[test]
+fn a_log_whose_end_cannot_be_read_is_no_log_that_lost_it() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let cursor = Cursor::open(folder.path(), "worker").unwrap();
+    let (_, last) = segments(folder.path()).pop().unwrap();
+    std::fs::write(&last, "no segment").unwrap();
+    let error = cursor.follow().unwrap_err();
+    assert!(matches!(error, CursorError::Log(_)), "{error:?}");
+    assert!(error.to_string().contains(last.to_str().unwrap()), "{error}");
 }
 
 #[test]
@@ -87,8 +153,7 @@ fn retention_spares_what_a_cursor_still_needs() {
     writer.close().unwrap();
     let first = LogReader::open(folder.path()).unwrap().first_sequence();
     assert!((1..=300).contains(&first), "{first}");
-    let mut follower = LogFollower::open_at(folder.path(), cursor.position()).unwrap();
-    assert_follows(&mut follower, 300..1200);
+    assert_follows(&mut cursor.follow().unwrap(), 300..1200);
 
     std::fs::remove_file(cursor.path()).unwrap();
     let mut writer = options.open(folder.path()).unwrap();
