@@ -108,6 +108,7 @@ impl SegmentEnd {
         }
         let mut last_timestamp = 0;
         loop {
+            scan.pass_valid(|event| last_timestamp = event.header.timestamp);
             match scan.advance() {
                 Ok(true) => {
                     last_timestamp = scan.found_event().map_or(0, |event| event.header.timestamp);
