@@ -79,7 +79,7 @@ impl FileScan {
     /// [`OpenError`]: not a file, too short, a damaged header, a `write_offset` beyond the file's end, I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
-        segment.check_length()?;
+        segment.info.check_length()?;
         Ok(Self::of(segment))
     }
 
