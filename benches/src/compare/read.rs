@@ -4,7 +4,9 @@ use super::Table;
 use crate::work::{Source, Tally, sum_of_words};
 use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, verify_log_with};
 use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN, record_len};
+use std::fs::File;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -74,6 +76,21 @@ impl Log {
         })
     }
 
+    /// Reads all of the file with `pread`, as `verify` does, and looks at nothing.
+    fn copy_out(&self) -> f64 {
+        let file = File::open(self.segment()).expect("the log file is opened");
+        let mut buffer = vec![0; 256 << 10];
+        self.timed(|| {
+            let mut offset = 0;
+            while let Some(read) = file.read_at(&mut buffer, offset).ok().filter(|&read| read > 0) {
+                black_box(&buffer[..read]);
+                offset += read as u64;
+            }
+            assert!(offset >= self.bytes.len() as u64);
+            self.events as u64
+        })
+    }
+
     /// Goes from header to header by the lengths in them, and looks at nothing else.
     fn walk_headers(&self, mapped: &[u8]) -> f64 {
         self.timed(|| {
@@ -122,7 +139,7 @@ impl Log {
         let path = folder.path().join("00000000000000000000.evtl");
         std::fs::write(&path, unsealed(&self.bytes)).expect("a copy of the log");
         // Else recovery, which syncs what it seals, would pay for the copy's way to the disk.
-        std::fs::File::open(&path).and_then(|file| file.sync_all()).expect("the copy is synced");
+        File::open(&path).and_then(|file| file.sync_all()).expect("the copy is synced");
         let begin = Instant::now();
         let writer =
             LogWriter::options().segment_bytes(1 << 20).open(folder.path()).expect("the log is recovered");
@@ -152,8 +169,9 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
     let verifying = MmapReader::open(log.segment()).expect("a log file");
     let mapped = map(&log.segment());
     let records = &mapped[FILE_HEADER_LEN..FILE_HEADER_LEN + log.records().len()];
-    let measured: [(&str, &dyn Fn() -> f64); 7] = [
+    let measured: [(&str, &dyn Fn() -> f64); 8] = [
         ("sum of the same bytes in memory", &|| log.read_memory()),
+        ("the file's bytes by pread, not looked at", &|| log.copy_out()),
         ("cheapest walk over the headers", &|| log.walk_headers(records)),
         ("MmapReader::replay, checksums not verified", &|| log.replay(&reader)),
         ("LogReader::replay, checksums not verified", &|| log.replay_log(&log_reader)),
@@ -167,7 +185,7 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
     );
     let (mut table, rounds) =
         Table::measure(&title, arguments.rounds, "", &measured, record_len(payload_len));
-    let [memory, walk, replay, log_replay, _, verify, recover] = &rounds[..] else {
+    let [memory, _, walk, replay, log_replay, _, verify, recover] = &rounds[..] else {
         unreachable!("as many as were measured")
     };
     table.goal("MmapReader::replay, of the cheapest walk", &walk.over(replay), 1.0 / 1.3);
@@ -186,7 +204,7 @@ fn check(log: &Log) {
 }
 
 fn map(path: &Path) -> memmap2::Mmap {
-    let file = std::fs::File::open(path).expect("the log file is opened");
+    let file = File::open(path).expect("the log file is opened");
     // SAFETY: the file is in a folder of this program's own, and nobody changes it any more.
     unsafe { memmap2::Mmap::map(&file) }.expect("the log file is mapped")
 }

@@ -4,7 +4,9 @@
 //! does the long ones, by folding; for a record of some ten bytes its call alone costs more than the checksum.
 
 use crc_fast::{CrcAlgorithm, Digest};
-use ringlog_nostd::{EventHeader, HEADER_LEN};
+use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
+
+use super::stretch::{Demand, Passed, Stretch};
 
 /// Continues a CRC-32C with hardware support, where the processor has it: a
 /// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).
@@ -38,6 +40,38 @@ pub(super) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
         return unsafe { append_both(header, payload) };
     }
     crc32c_hardware(crc32c_hardware(0, header), payload)
+}
+
+/// The checksum of a record at the place that this place word stands for.
+#[inline]
+pub(super) fn placed_crc(header: &EventHeader, payload: &[u8], place: u32) -> u32 {
+    record_crc(&EventHeader { checksum: place, ..*header }.to_bytes(), payload)
+}
+
+/// Passes records to `f` up to the first one that is not whole or whose checksum is not right.
+#[inline]
+pub(super) fn pass_verified<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Passed {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("sse4.2") {
+        // SAFETY: the processor has SSE 4.2.
+        return unsafe { pass_by_instruction(stretch, salt, f) };
+    }
+    let demand = Demand::Verify { salt };
+    stretch.pass_decoded(|bytes, offset| demand.decode(bytes, offset).ok(), f)
+}
+
+/// One function for many records: their checksums do not depend on each other, so the processor begins with the next ones
+/// while the instruction's results for this one are on their way.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+fn pass_by_instruction<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Passed {
+    let read = |bytes, offset| {
+        let (header, payload, stride) = decode(bytes, offset, Checksums::Present).ok()?;
+        let placed = EventHeader { checksum: place_word(salt, offset), ..header };
+        let computed = append_payload(header_state(placed.to_words()), payload);
+        (computed == header.checksum).then_some((header, payload, stride))
+    };
+    stretch.pass_decoded(read, f)
 }
 
 /// A record whose checksum is asked for: the words of its header, which hold the place word, and its payload.

@@ -21,8 +21,8 @@ pub(crate) struct Durable {
     file: File,
     path: PathBuf,
     base_position: u64,
-    /// The name that the file has as long as `path` is not durable; held while it is renamed.
-    temporary: Mutex<Option<PathBuf>>,
+    /// As long as `path` is not durable; held while the file is renamed.
+    unnamed: Mutex<Option<Unnamed>>,
     /// Length of the GAP records at the start that take no position.
     lead_bytes: AtomicU64,
     /// Held during a sync, so that two of them never lower the watermark.
@@ -32,6 +32,14 @@ pub(crate) struct Durable {
     is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
     poisoned: Arc<AtomicBool>,
+}
+
+/// What is so of a file that has not got its own name yet.
+struct Unnamed {
+    /// The name that it has meanwhile.
+    temporary: PathBuf,
+    /// Whether the header is on stable storage. No record can be durable before, so one sync of it is enough.
+    has_durable_header: bool,
 }
 
 /// What a [`Durable`] is made of.
@@ -55,7 +63,7 @@ impl Durable {
             file,
             path,
             base_position: header.base_position,
-            temporary: Mutex::new(temporary),
+            unnamed: Mutex::new(temporary.map(|temporary| Unnamed { temporary, has_durable_header: false })),
             lead_bytes: AtomicU64::new(0),
             syncing: Mutex::new(()),
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
@@ -114,38 +122,46 @@ impl Durable {
 
     /// Whether the file has its own name, so that a reader finds it.
     pub(crate) fn is_named(&self) -> bool {
-        lock(&self.temporary).is_none()
+        lock(&self.unnamed).is_none()
     }
 
-    /// Has the header on stable storage.
+    /// Has the header of a file that has no name yet on stable storage.
     pub(crate) fn sync_header(&self) -> Result<(), SyncError> {
-        self.sync_range(0, FILE_HEADER_LEN as u64)
+        lock(&self.unnamed).as_mut().map_or(Ok(()), |unnamed| self.sync_header_of(unnamed))
+    }
+
+    fn sync_header_of(&self, unnamed: &mut Unnamed) -> Result<(), SyncError> {
+        if !unnamed.has_durable_header {
+            self.sync_range(0, FILE_HEADER_LEN as u64)?;
+            unnamed.has_durable_header = true;
+        }
+        Ok(())
     }
 
     /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
     pub(crate) fn give_name(&self) -> Result<(), SyncError> {
-        let mut temporary = lock(&self.temporary);
-        let Some(from) = temporary.clone() else { return Ok(()) };
+        let mut guard = lock(&self.unnamed);
+        let Some(unnamed) = &mut *guard else { return Ok(()) };
         // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
         self.refuse_if_poisoned()?;
         // A named file always has its header, whatever the power does.
-        self.sync_header()?;
+        self.sync_header_of(unnamed)?;
         let failed = |source| {
             self.poison();
             SyncError::Folder { path: self.path.clone(), action: "name the segment", source }
         };
-        self.platform.rename_new(&from, &self.path).map_err(failed)?;
+        self.platform.rename_new(&unnamed.temporary, &self.path).map_err(failed)?;
         // Where the folder's sync fails, this is the one to delete.
-        *temporary = Some(self.path.clone());
+        unnamed.temporary.clone_from(&self.path);
         self.platform.sync_folder(&folder_of(&self.path)).map_err(failed)?;
-        *temporary = None;
+        *guard = None;
         Ok(())
     }
 
     /// Deletes the file, which holds no record.
     pub(crate) fn remove(&self) -> Result<(), SyncError> {
-        let temporary = lock(&self.temporary);
-        let path = temporary.as_deref().unwrap_or(&self.path);
+        let unnamed = lock(&self.unnamed);
+        let path = unnamed.as_ref().map_or(&self.path, |unnamed| &unnamed.temporary);
         let removed = self.platform.remove(path);
         removed.and_then(|()| self.platform.sync_folder(&folder_of(path))).map_err(|source| {
             SyncError::Folder { path: path.into(), action: "delete the empty file", source }

@@ -4,9 +4,10 @@
 //! record at or after a moment is found by bisecting, too.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{Checksums, EventHeader, FILE_HEADER_LEN, decode};
+use ringlog_nostd::{EventHeader, FILE_HEADER_LEN};
 
 use super::reader::stream_ended;
+use super::stretch::Demand;
 
 /// An entry stands for the first record that starts so many bytes behind the one of the entry before, in bytes.
 pub(crate) const SPACING_BYTES: u64 = 32 * 1024;
@@ -54,9 +55,9 @@ impl Default for Index {
 
 impl Index {
     /// Indexes the records that stand behind a file's header.
-    pub(crate) fn of(bytes: &[u8], checksums: Checksums) -> Self {
+    pub(crate) fn of(bytes: &[u8], demand: Demand) -> Self {
         let mut index = Self::default();
-        index.extend(bytes, checksums);
+        index.extend(bytes, demand);
         index
     }
 
@@ -64,8 +65,8 @@ impl Index {
     ///
     /// It demands of every record what reading demands: a damaged length that leads to the start of some
     /// other record would shift all numbers behind it.
-    pub(crate) fn extend(&mut self, bytes: &[u8], checksums: Checksums) {
-        while let Some((header, stride)) = record_at(bytes, self.end.offset, checksums) {
+    pub(crate) fn extend(&mut self, bytes: &[u8], demand: Demand) {
+        while let Some((header, stride)) = record_at(bytes, self.end.offset, demand) {
             self.add(&header, stride);
         }
         self.is_cut = rest_at(bytes, self.end.offset).is_some();
@@ -119,11 +120,11 @@ impl Index {
 pub(crate) fn walk(
     bytes: &[u8],
     from: Place,
-    checksums: Checksums,
+    demand: Demand,
     is_wanted: impl Fn(u64, &EventHeader) -> bool,
 ) -> (Place, u64) {
     let (mut place, mut looked_at) = (from, 0);
-    while let Some((header, stride)) = record_at(bytes, place.offset, checksums) {
+    while let Some((header, stride)) = record_at(bytes, place.offset, demand) {
         looked_at += 1;
         if is_wanted(place.number, &header) {
             break;
@@ -140,14 +141,14 @@ fn rest_at(bytes: &[u8], offset: u64) -> Option<&[u8]> {
 }
 
 /// The record at `offset`, if there is one.
-fn record_at(bytes: &[u8], offset: u64, checksums: Checksums) -> Option<(EventHeader, usize)> {
-    decode(rest_at(bytes, offset)?, offset, checksums).ok().map(|(header, _, stride)| (header, stride))
+fn record_at(bytes: &[u8], offset: u64, demand: Demand) -> Option<(EventHeader, usize)> {
+    demand.decode(rest_at(bytes, offset)?, offset).ok().map(|(header, _, stride)| (header, stride))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::encode;
+    use ringlog_nostd::{Checksums, decode, encode};
 
     /// Timestamps that rise and fall: the larger ones come later, but not in order.
     fn timestamp(number: u64) -> u64 {
@@ -167,17 +168,17 @@ mod tests {
     }
 
     fn number_at(bytes: &[u8], index: &Index, number: u64) -> (Place, u64) {
-        walk(bytes, index.start_of_number(number), Checksums::Absent, |at, _| at >= number)
+        walk(bytes, index.start_of_number(number), Demand::Absent, |at, _| at >= number)
     }
 
     #[test]
     fn seeking_finds_every_record_also_after_growing() {
         let bytes = records(5000);
-        let half = Index::of(&records(2500), Checksums::Absent);
+        let half = Index::of(&records(2500), Demand::Absent);
         let mut grown = half.clone();
-        grown.extend(&bytes, Checksums::Absent);
+        grown.extend(&bytes, Demand::Absent);
         assert_eq!((half.record_count(), grown.record_count()), (2500, 5000));
-        assert_eq!(grown, Index::of(&bytes, Checksums::Absent));
+        assert_eq!(grown, Index::of(&bytes, Demand::Absent));
         for number in (0..5000).step_by(7) {
             let (place, looked_at) = number_at(&bytes, &grown, number);
             let at = place.offset as usize - FILE_HEADER_LEN;
@@ -192,12 +193,12 @@ mod tests {
     #[test]
     fn the_first_record_at_or_after_a_moment_is_found_although_timestamps_go_backwards() {
         let bytes = records(5000);
-        let index = Index::of(&bytes, Checksums::Absent);
+        let index = Index::of(&bytes, Demand::Absent);
         assert!(index.entries.len() > 4);
         for since in (0..51_000).step_by(13) {
             let naive = (0..5000).find(|&number| timestamp(number) >= since);
             let found = index.start_of_time(since).map(|start| {
-                walk(&bytes, start, Checksums::Absent, |_, header| header.timestamp >= since).0.number
+                walk(&bytes, start, Demand::Absent, |_, header| header.timestamp >= since).0.number
             });
             assert_eq!(found, naive, "since {since}");
         }
@@ -206,9 +207,9 @@ mod tests {
     #[test]
     fn indexing_stops_at_damage() {
         let mut bytes = records(3000);
-        let (place, _) = number_at(&bytes, &Index::of(&bytes, Checksums::Absent), 2000);
+        let (place, _) = number_at(&bytes, &Index::of(&bytes, Demand::Absent), 2000);
         bytes[place.offset as usize - FILE_HEADER_LEN + 9] = 0;
-        let index = Index::of(&bytes, Checksums::Absent);
+        let index = Index::of(&bytes, Demand::Absent);
         assert_eq!((index.record_count(), index.start_of_number(2500)), (2000, place));
         assert!(index.latest() == Some(u64::MAX) && index.max_timestamp < Some(20_400));
     }

@@ -54,6 +54,16 @@ impl<'a> Current<'a> {
         Self { events: reader.events_at(place), positions, end_position }
     }
 
+    /// Passes the next events of the segment that belong to the log to `f`, as [`Events::pass_valid`] does. First the lead
+    /// has to be read.
+    fn pass_valid(&mut self, f: impl FnMut(Event<'a>)) -> u64 {
+        if self.positions.is_in_lead() {
+            return 0;
+        }
+        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        self.events.pass_valid(behind, f)
+    }
+
     /// The next record of the segment that belongs to the log.
     #[inline]
     fn next(&mut self) -> Option<Result<Event<'a>, ReadError>> {
@@ -160,7 +170,9 @@ pub(super) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
             let event = event?;
             next_sequence = event.sequence.wrapping_add(1);
             f(event);
-            count += 1;
+            let passed = current.pass_valid(&mut f);
+            next_sequence = next_sequence.wrapping_add(passed);
+            count += 1 + passed;
         }
         expected = Some(next_sequence);
     }

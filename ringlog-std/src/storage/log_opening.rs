@@ -17,9 +17,8 @@ use super::platform::Platform;
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::retention::Kept;
-use super::segment::Folder;
+use super::segment::{Folder, SegmentInfo};
 use super::segment_end::{LastWriter, io_error};
-use super::segment_file::LogFiles;
 use super::upkeep::{Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
 use crate::event::{Gap, GapReason};
@@ -69,21 +68,19 @@ impl LogWriter {
     ) -> Result<Self, OpenError> {
         let Found { lock, record, log: mut found, .. } = found;
         let end = found.end;
-        let kept = kept_segments(folder, end.sequence)?;
+        let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
         let upkeep = Upkeep::new(platform, folder, options.rules(), kept, base.position);
-        let next = Prepared::fresh(
-            &**upkeep.platform(),
-            folder,
-            options.rules().segment_bytes,
-            options.rules().ready_bytes,
-        )?;
-        let current = options.begin_segment(folder, next, base, &upkeep);
+        // No page is made ready yet: the syncs would wait for what the disk then has to write.
+        let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
+        next.draft.map.bring_pages_around(options.rules().wants_all_ready());
+        let mut current = options.begin_segment(folder, next, base, &upkeep);
         let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.
         current.durable().sync_header().map_err(failed)?;
         found.clear_away(&**upkeep.platform())?;
         current.durable().give_name().map_err(failed)?;
+        current.make_first_pages_ready(options.rules().first_ready_bytes());
         let mut log = Self {
             folder: folder.into(),
             options,
@@ -142,24 +139,21 @@ fn has_segments(folder: &Path) -> Result<bool, OpenError> {
     Ok(!listed.segments.is_empty())
 }
 
-/// The finished segments of the log, before one that begins now with `next_sequence`.
-fn kept_segments(folder: &Path, next_sequence: u64) -> Result<VecDeque<Kept>, OpenError> {
-    let segments = match LogFiles::open(folder) {
-        Ok(files) => files.segments,
-        Err(OpenError::NoSegments { .. }) => Vec::new(),
-        Err(error) => return Err(error),
-    };
+/// The finished segments of the log, before one that begins now with `next_sequence`. What they take on the disk is looked
+/// up if some may have to go.
+fn kept_segments(segments: &[SegmentInfo], next_sequence: u64, is_limited: bool) -> VecDeque<Kept> {
     // One without records, which gives its name free, comes last.
     let segments: Vec<_> =
-        segments.into_iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
+        segments.iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
+    let on_disk = |segment: &SegmentInfo| if is_limited { bytes_on_disk(&segment.path).ok() } else { None };
     let ends = segments.iter().skip(1).map(|next| (next.header.created_at, next.header.base_sequence));
     let ends = ends.chain([(unix_nanos(), next_sequence)]);
     let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| Kept {
         path: segment.path.clone(),
-        bytes: bytes_on_disk(&segment.path).unwrap_or(segment.file_bytes),
+        bytes: on_disk(segment).unwrap_or(segment.file_bytes),
         ended_at,
         ended: None,
         next_sequence,
     });
-    Ok(kept.collect())
+    kept.collect()
 }

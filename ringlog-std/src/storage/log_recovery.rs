@@ -21,7 +21,7 @@ use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use super::segment_file::{SegmentFile, read_up_to};
+use super::segment_file::{SegmentFile, is_unused, read_up_to};
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
 /// Where the next segment begins.
@@ -47,6 +47,9 @@ pub(super) struct LogRecovery<'a> {
 pub(super) struct Recovered {
     pub(super) end: LogEnd,
     pub(super) report: RecoveryReport,
+    /// The segments of the log in order, under their names, those at the end included that are to be cleared away. Where a
+    /// segment was sealed now, its header is the one from before.
+    pub(super) segments: Vec<SegmentInfo>,
     empties: Vec<Empty>,
 }
 
@@ -80,15 +83,18 @@ impl<'a> LogRecovery<'a> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
         let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
+        // Of the others, the end is looked for.
+        chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let mut ends = self.ends(&mut chain, from)?;
-        let highest_position = self.highest_position(&chain[from..])?;
-        self.settle(&chain[from..], &ends)?;
-        let end = self.end_of(&mut ends, highest_position)?;
+        let lost_below = self.lost_below(&chain[from..], &ends)?;
+        self.settle(&mut chain[from..], &ends)?;
+        let end = self.end_of(&mut ends, lost_below)?;
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
         self.report.has_loss = end.lost_after.is_some();
         self.report.cursors_ahead = cursors_ahead(self.folder, end.sequence);
-        Ok(Recovered { end, report: self.report, empties: self.empties })
+        let segments = chain.into_iter().map(|link| link.info).collect();
+        Ok(Recovered { end, report: self.report, segments, empties: self.empties })
     }
 
     fn last_end(&self, chain: &[Link]) -> LastEnd {
@@ -106,11 +112,10 @@ impl<'a> LogRecovery<'a> {
     fn chain(&self) -> Result<Vec<Link>, OpenError> {
         let Folder { segments, foreign, .. } =
             Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
+        let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
-        for (named_sequence, path) in segments {
-            if let Some(link) = self.named(named_sequence, path)? {
-                chain.push(link);
-            }
+        for ((named_sequence, path), opened) in segments.iter().zip(looked_at) {
+            chain.extend(self.named(*named_sequence, path, opened)?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
         for path in foreign.into_iter().filter(|path| is_temporary(path)) {
@@ -140,15 +145,26 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// A file with the name of a segment; `None` if it was never used.
-    fn named(&self, named_sequence: u64, path: PathBuf) -> Result<Option<Link>, OpenError> {
-        if super::segment_file::is_unused(&path).map_err(|error| io_error(&path, "read", error))? {
-            move_aside(self.platform, &path)?;
-            self.sync_folder()?;
-            return Ok(None);
+    fn named(
+        &self,
+        named_sequence: u64,
+        path: &Path,
+        opened: Result<SegmentInfo, OpenError>,
+    ) -> Result<Option<Link>, OpenError> {
+        match opened {
+            Ok(info) => {
+                info.check_name(named_sequence)?;
+                Ok(Some(Link { path: path.into(), info }))
+            }
+            Err(OpenError::TooShort { .. } | OpenError::Header { .. })
+                if is_unused(path).map_err(|error| io_error(path, "read", error))? =>
+            {
+                move_aside(self.platform, path)?;
+                self.sync_folder()?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-        let segment = SegmentFile::open(&path)?;
-        segment.check_name(named_sequence)?;
-        Ok(Some(Link { path, info: segment.info }))
     }
 
     /// A file that was being prepared, in use, or about to be recycled, when its writer died.
@@ -224,6 +240,12 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
+    /// Where something may be missing at the end of the log: the position behind all that may have been lost.
+    fn lost_below(&self, links: &[Link], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
+        let is_doubtful = self.writer.is_lost() || ends.iter().any(|end| end.is_doubtful);
+        if is_doubtful { self.highest_position(links).map(Some) } else { Ok(None) }
+    }
+
     /// The position behind everything that these files, and those that were put aside, have room for.
     fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
         let foreign =
@@ -238,10 +260,11 @@ impl<'a> LogRecovery<'a> {
     // What is stored of it.
 
     /// Gives every file its name and has it say where it ends.
-    fn settle(&mut self, links: &[Link], ends: &[SegmentEnd]) -> Result<(), OpenError> {
+    fn settle(&mut self, links: &mut [Link], ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let mut found = Vec::new();
-        for (link, end) in links.iter().zip(ends) {
+        for (link, end) in links.iter_mut().zip(ends) {
             let path = self.name(link)?;
+            link.info.path.clone_from(&path);
             let was_sealed_here = end.seal(self.platform, &path)?;
             let action = match (link.is_named(), was_sealed_here) {
                 (false, _) => RecoveryAction::Adopted,
@@ -277,9 +300,8 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// The log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
-    fn end_of(&mut self, ends: &mut Vec<SegmentEnd>, highest_position: u64) -> Result<LogEnd, OpenError> {
+    fn end_of(&mut self, ends: &mut Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
         let mut empty: Option<LogEnd> = None;
-        let is_doubtful = self.writer.is_lost() || ends.iter().any(|end| end.is_doubtful);
         while let Some(last) = ends.pop() {
             let mut end = LogEnd { sequence: last.sequence, position: last.position, lost_after: None };
             if let Some(empty) = empty {
@@ -290,16 +312,16 @@ impl<'a> LogRecovery<'a> {
                 empty = Some(end);
                 continue;
             }
-            if is_doubtful {
-                end.position = end.position.max(highest_position);
+            if let Some(lost_below) = lost_below {
+                end.position = end.position.max(lost_below);
                 end.lost_after = Some(last.last_timestamp);
             }
             return Ok(end);
         }
         // An empty segment may have been deleted already, by a recovery that went down too.
         let mut end = empty.unwrap_or_default();
-        if is_doubtful {
-            end.position = end.position.max(highest_position);
+        if let Some(lost_below) = lost_below {
+            end.position = end.position.max(lost_below);
             end.lost_after = end.lost_after.or(Some(0));
         }
         Ok(end)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::error::{OpenError, ReadError};
 use super::scan::{FileScan, Opened};
 use super::segment::SegmentInfo;
-use super::segment_file::{Listed, LogList, SegmentFile};
+use super::segment_file::{Listed, LogList};
 use crate::event::{Event, FileHeader};
 
 /// How often a log is opened whose first segment is retired at once.
@@ -73,7 +73,7 @@ impl LogScan {
         let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for file in &files {
             match file.open() {
-                Ok(SegmentFile { info, .. }) => {
+                Ok(info) => {
                     base_positions.push(Some(info.header.base_position));
                     segments.push(info);
                 }

@@ -59,7 +59,8 @@ impl LogWriterOptions {
     /// start of the next one. The default is 16 MiB.
     ///
     /// More takes longer bursts without a page fault; a whole segment, and no append ever meets one. Pages that
-    /// are ready take memory until the kernel has written them out.
+    /// are ready take memory until the kernel has written them out. Opening the log waits for the first MiB of
+    /// them, or for the whole segment where that is wanted.
     #[must_use]
     pub const fn ready_bytes(mut self, ready_bytes: usize) -> Self {
         self.ready_bytes = ready_bytes;

@@ -42,14 +42,15 @@ impl Mapping {
         Ok(Self { raw, populated_bytes: AtomicUsize::new(0), witness })
     }
 
-    /// Makes the pages up to `end` ready for stores.
+    /// Makes the pages up to `end` ready for stores, some MiB at a time, so that others soon know of the first ones.
     fn populate_to(&self, end: usize) {
         // ORDERING: Relaxed, here and below: a hint. Populating twice, or a page too few, costs time only.
-        let from = self.populated_bytes.load(Ordering::Relaxed);
-        if from < end {
+        let mut from = self.populated_bytes.load(Ordering::Relaxed);
+        while from < end {
+            let to = end.min(from.saturating_add(POPULATE_BYTES));
             // Without it the pages come one fault at a time: slower, and nothing else.
-            let _ = self.raw.advise_range(Advice::PopulateWrite, from, end - from);
-            self.populated_bytes.fetch_max(end, Ordering::Relaxed);
+            let _ = self.raw.advise_range(Advice::PopulateWrite, from, to - from);
+            from = to.max(self.populated_bytes.fetch_max(to, Ordering::Relaxed));
         }
     }
 }
@@ -144,6 +145,13 @@ impl WriteMap {
     pub(crate) fn new(file: &File, witness: Option<Arc<dyn StoreWitness>>) -> io::Result<Self> {
         let mapping = Mapping::new(MmapOptions::new().map_raw(file)?, witness)?;
         Ok(Self { mapping: Arc::new(mapping), write_offset: FILE_HEADER_LEN, populated_bytes: 0 })
+    }
+
+    /// Whether a page that is touched brings those around it into the kernel's cache, as it does by default. What is
+    /// cheaper in the long run costs the first store into a new file some milliseconds.
+    pub(crate) fn bring_pages_around(&mut self, together: bool) {
+        // A refusal costs time only.
+        let _ = self.mapping.raw.advise(if together { Advice::Normal } else { Advice::Random });
     }
 
     /// What other threads need to make published bytes durable.

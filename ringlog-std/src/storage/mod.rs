@@ -61,6 +61,7 @@ mod sealing;
 mod segment;
 mod segment_end;
 mod segment_file;
+mod stretch;
 mod sync;
 mod unfinished;
 mod upkeep;

@@ -48,6 +48,12 @@ impl Positions {
         self.base_position.saturating_add(bytes)
     }
 
+    /// The inverse of [`at`](Self::at): where in the file the record of this position starts, behind the lead at the least.
+    pub(super) const fn offset_of(&self, position: u64) -> u64 {
+        let bytes = position.saturating_sub(self.base_position);
+        bytes.saturating_add(FILE_HEADER_LEN as u64).saturating_add(self.lead_bytes)
+    }
+
     /// Takes it that the records from `offset` on are not of the lead, whatever stood before.
     ///
     /// What was lost may all have been lead: positions are then at most too low.
@@ -80,6 +86,10 @@ mod tests {
         assert_eq!(positions.next(&event(64)), None);
         assert_eq!(positions.next(&Event { payload: &ring_side, ..event(96) }), Some(1000));
         assert_eq!(positions.next(&event(128)), Some(1032));
+        for offset in [128, 136, 160, 1 << 40] {
+            assert_eq!(positions.offset_of(positions.at(offset)), offset);
+        }
+        assert_eq!((positions.offset_of(999), positions.offset_of(u64::MAX)), (96, u64::MAX - 904));
         assert_eq!((positions.at(160), positions.is_in_lead()), (1064, false));
         assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
     }

@@ -109,7 +109,9 @@ impl Prepared {
 
     /// A sync of the whole file would take the pages away again, so this comes last.
     fn with_ready_pages(mut self, ready_bytes: usize) -> Self {
-        self.draft.map.populate_ahead(ready_bytes);
+        if ready_bytes > 0 {
+            self.draft.map.populate_ahead(ready_bytes);
+        }
         self
     }
 

@@ -16,7 +16,8 @@ use super::held::{leads_to, try_hold};
 use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
 use super::prepared::is_temporary;
-use super::{Filter, Filtered, OpenError, ReadError, crc32c_hardware};
+use super::stretch::{Demand, Stretch};
+use super::{Filter, Filtered, OpenError, ReadError};
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 /// A stream ends where this many bytes are all 0x00 or all 0xFF.
@@ -49,7 +50,7 @@ const OPENINGS: usize = 100;
 pub struct MmapReader {
     map: ReadMap,
     header: FileHeader,
-    checksums: Checksums,
+    demand: Demand,
     index: OnceLock<Index>,
     path: PathBuf,
     /// Holds the shared lock, if no writer has the file: it must not be recycled while it is mapped.
@@ -111,8 +112,8 @@ impl MmapReader {
         if !map.set_published(write_offset) {
             return Err(OpenError::WriteOffset { path: path.into(), write_offset, len_bytes });
         }
-        let checksums = demanded(&header, verify);
-        Ok(Self { map, header, checksums, index: OnceLock::new(), path: path.into(), file, is_held })
+        let demand = Demand::of(&header, verify);
+        Ok(Self { map, header, demand, index: OnceLock::new(), path: path.into(), file, is_held })
     }
 
     /// Calls `f` with every event, and returns how many there were.
@@ -121,8 +122,10 @@ impl MmapReader {
     ///
     /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
     pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
-        let mut count = 0;
-        for event in self.events() {
+        let mut events = self.events();
+        let mut count = events.pass_valid(u64::MAX, &mut f);
+        // The rest is where it ends, or damage.
+        for event in events {
             f(event?);
             count += 1;
         }
@@ -232,7 +235,7 @@ impl MmapReader {
         // Its writer may have had the exclusive lock when the file was opened, and let it go since.
         self.is_held = self.is_held || self.hold_now().unwrap_or(false);
         if let Some(index) = self.index.get_mut() {
-            index.extend(self.map.records(), self.checksums);
+            index.extend(self.map.records(), self.demand);
         }
         Ok(before < write_offset)
     }
@@ -266,20 +269,28 @@ impl MmapReader {
     }
 
     pub(super) fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::of(self.map.records(), self.checksums))
+        self.index.get_or_init(|| Index::of(self.map.records(), self.demand))
     }
 
     /// Walks from a place to the first record that is wanted, and says how many it looked at.
     pub(super) fn walk(&self, from: Place, is_wanted: impl Fn(u64, &EventHeader) -> bool) -> (Place, u64) {
-        walk(self.map.records(), from, self.checksums, is_wanted)
+        walk(self.map.records(), from, self.demand, is_wanted)
     }
 
     pub(super) fn events_at(&self, place: Place) -> Events<'_> {
         let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
         let bytes = self.map.records().get(start..).unwrap_or_default();
         let sequence = self.header.base_sequence.wrapping_add(place.number);
-        let records = Records::starting_at(bytes, self.checksums, place.offset, sequence);
+        let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
         Events { reader: self, records: Some(records) }
+    }
+
+    /// What records have to look like. That checksums are right is compared apart.
+    const fn form(&self) -> Checksums {
+        match self.demand {
+            Demand::Absent => Checksums::Absent,
+            Demand::Present | Demand::Verify { .. } => Checksums::Present,
+        }
     }
 
     /// Without its name the file may be recycled already.
@@ -327,7 +338,13 @@ impl<'a> Iterator for Events<'a> {
             return None;
         }
         match records.next() {
-            Some(Ok(event)) => Some(Ok(event)),
+            Some(Ok(event)) => {
+                let checked = self.reader.demand.check(&event.header, event.payload, event.offset);
+                Some(checked.map(|()| event).map_err(|kind| {
+                    let (offset, sequence) = (event.offset, event.sequence);
+                    self.damaged(RecordError { offset, sequence, kind })
+                }))
+            }
             Some(Err(source)) => Some(Err(self.damaged(source))),
             None => self.end().map(Err),
         }
@@ -336,7 +353,21 @@ impl<'a> Iterator for Events<'a> {
 
 impl std::iter::FusedIterator for Events<'_> {}
 
-impl Events<'_> {
+impl<'a> Events<'a> {
+    /// Passes the next events that start below this offset to `f`, all that are whole and valid, and returns how many.
+    pub(super) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
+        let Some(records) = &mut self.records else { return 0 };
+        let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
+        let passed = Stretch { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
+        *records = Records::starting_at(
+            bytes.get(passed.bytes..).unwrap_or_default(),
+            self.reader.form(),
+            offset + passed.bytes as u64,
+            sequence.wrapping_add(passed.events),
+        );
+        passed.events
+    }
+
     #[cold]
     fn damaged(&mut self, source: RecordError) -> ReadError {
         self.records = None;
@@ -377,14 +408,6 @@ impl<'a> IntoIterator for &'a MmapReader {
 pub(crate) fn stream_ended(rest: &[u8]) -> bool {
     let head = rest.get(..STREAM_END_BYTES).unwrap_or(rest);
     head.iter().all(|&byte| byte == 0) || head.iter().all(|&byte| byte == 0xFF)
-}
-
-fn demanded(header: &FileHeader, verify: bool) -> Checksums {
-    match (header.has(file_flags::CHECKSUMS), verify) {
-        (false, _) => Checksums::Absent,
-        (true, false) => Checksums::Present,
-        (true, true) => Checksums::Verify { salt: header.salt(), crc: crc32c_hardware },
-    }
 }
 
 /// Where to stop: at `write_offset`, which a stream does not know.

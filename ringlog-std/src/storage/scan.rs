@@ -10,16 +10,14 @@ mod salt;
 
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, decode, record_len};
+use ringlog_nostd::{FILE_HEADER_LEN, record_len};
 
-use super::crc::crc32c_hardware;
 use super::error::{OpenError, ReadError};
 use super::position::Positions;
 use super::segment::SegmentInfo;
 use super::segment_file::{SegmentFile, read_up_to};
-use crate::event::{
-    Checksums, Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags,
-};
+use super::stretch::{Demand, Stretch};
+use crate::event::{Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags};
 
 pub(super) use grow::Opened;
 pub(super) use hole::{Hole, Piece};
@@ -27,6 +25,8 @@ pub(super) use hole::{Hole, Piece};
 /// Room for at least three of the largest records, which a search looks at together.
 const BUFFER_BYTES: usize = 256 * 1024;
 const _: () = assert!(BUFFER_BYTES >= 3 * record_len(MAX_PAYLOAD));
+/// The first window: whoever wants no more than a sealed segment's end looks at the GAP records at its start, if it has any.
+const FIRST_BYTES: usize = 4096;
 /// So many equal bytes at a record boundary end a STREAM file.
 const UNWRITTEN_BYTES: usize = 16;
 
@@ -46,7 +46,7 @@ const UNWRITTEN_BYTES: usize = 16;
 #[derive(Debug)]
 pub struct FileScan {
     segment: SegmentFile,
-    checksums: Checksums,
+    demand: Demand,
     /// Records end here at the latest: at most the length that the file had.
     end: u64,
     /// A record at this position or above is no part of the log.
@@ -79,7 +79,7 @@ impl FileScan {
     /// [`OpenError`]: not a file, too short, a damaged header, a `write_offset` beyond the file's end, I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
-        segment.check_length()?;
+        segment.info.check_length()?;
         Ok(Self::of(segment))
     }
 
@@ -93,9 +93,8 @@ impl FileScan {
     /// Reads up to `end`, whatever the header says.
     pub(super) fn up_to(segment: SegmentFile, end: u64) -> Self {
         let header = &segment.info.header;
-        let verify = Checksums::Verify { salt: header.salt(), crc: crc32c_hardware };
         Self {
-            checksums: if header.has(file_flags::CHECKSUMS) { verify } else { Checksums::Absent },
+            demand: Demand::of(header, true),
             end,
             end_position: None,
             positions: Positions::of(header),
@@ -110,8 +109,7 @@ impl FileScan {
 
     /// Reads up to `end` under a salt that need not be the header's.
     pub(super) fn with_salt(segment: SegmentFile, salt: u32, end: u64) -> Self {
-        let checksums = Checksums::Verify { salt, crc: crc32c_hardware };
-        Self { checksums, ..Self::up_to(segment, end) }
+        Self { demand: Demand::Verify { salt }, ..Self::up_to(segment, end) }
     }
 
     /// The file's header, as it was when the file was opened.
@@ -171,14 +169,34 @@ impl FileScan {
         if self.offset >= self.end {
             return self.check_count();
         }
-        self.fetch(HEADER_LEN)?;
+        self.fetch_record()?;
         if self.header().has(file_flags::STREAM) && is_unwritten(self.ahead()) {
             self.end = self.offset;
             return Ok(false);
         }
-        let header = self.ahead().first_chunk().map(EventHeader::from_bytes);
-        self.fetch(header.map_or(0, |header| header.stride()))?;
         self.take()
+    }
+
+    /// Passes what comes next to `f` as long as it is whole and valid, and stops before anything else, which
+    /// [`advance`](Self::advance) then looks at: the lead, an end, bytes that are no record, the end of the buffer.
+    ///
+    /// Returns how many there were.
+    pub(super) fn pass_valid(&mut self, mut f: impl FnMut(&Event<'_>)) -> u64 {
+        self.found = None;
+        if self.positions.is_in_lead() {
+            return 0;
+        }
+        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        let stretch = Stretch {
+            bytes: self.ahead(),
+            offset: self.offset,
+            sequence: self.sequence,
+            starts_below: behind.min(self.end),
+        };
+        let passed = stretch.pass(self.demand, |event| f(&event));
+        self.offset += passed.bytes as u64;
+        self.sequence = self.sequence.wrapping_add(passed.events);
+        passed.events
     }
 
     /// The record that [`advance`](Self::advance) found.
@@ -197,7 +215,7 @@ impl FileScan {
     /// Checks the record at `offset`, which is in the buffer as far as it is in the file.
     fn take(&mut self) -> Result<bool, ReadError> {
         let (offset, sequence) = (self.offset, self.sequence);
-        let decoded = decode(self.ahead(), offset, self.checksums);
+        let decoded = self.demand.decode(self.ahead(), offset);
         let (header, payload, stride) = decoded.map_err(|kind| ReadError::Record {
             path: self.segment.info.path.clone(),
             source: RecordError { offset, sequence, kind },
@@ -236,6 +254,21 @@ impl FileScan {
         self.buffer.get(from..).unwrap_or_default()
     }
 
+    /// Has the next record in the buffer, as far as it belongs to the file's records.
+    #[inline]
+    fn fetch_record(&mut self) -> Result<(), ReadError> {
+        if self.stride_ahead() <= self.ahead().len() {
+            return Ok(());
+        }
+        self.fetch(HEADER_LEN)?;
+        self.fetch(self.stride_ahead())
+    }
+
+    /// The length of the next record, as far as it is in the buffer.
+    fn stride_ahead(&self) -> usize {
+        self.ahead().first_chunk().map_or(HEADER_LEN, |head| EventHeader::from_bytes(head).stride())
+    }
+
     /// Has the next `bytes` bytes in the buffer, as far as they belong to the file's records.
     fn fetch(&mut self, bytes: usize) -> Result<(), ReadError> {
         let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
@@ -243,7 +276,9 @@ impl FileScan {
         if self.ahead().len() >= needed {
             return Ok(());
         }
-        self.buffer.resize(BUFFER_BYTES.min(left), 0);
+        let is_first = self.offset == FILE_HEADER_LEN as u64;
+        let window = if is_first { FIRST_BYTES.max(needed) } else { BUFFER_BYTES };
+        self.buffer.resize(window.min(left), 0);
         self.buffer_offset = self.offset;
         let SegmentFile { file, info: SegmentInfo { path, .. } } = &self.segment;
         let read = read_up_to(file, &mut self.buffer, self.offset);

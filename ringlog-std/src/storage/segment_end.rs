@@ -75,7 +75,7 @@ impl SegmentEnd {
             return Self::of_sealed(segment);
         }
         if writer.is_same_boot {
-            segment.check_length()?;
+            segment.info.check_length()?;
             return Self::walk(segment, header.write_offset, header.write_offset, None);
         }
         let end = scan_end(&segment.info, is_sealed);
@@ -108,6 +108,7 @@ impl SegmentEnd {
         }
         let mut last_timestamp = 0;
         loop {
+            scan.pass_valid(|event| last_timestamp = event.header.timestamp);
             match scan.advance() {
                 Ok(true) => {
                     last_timestamp = scan.found_event().map_or(0, |event| event.header.timestamp);
@@ -132,7 +133,7 @@ impl SegmentEnd {
 
     /// A sealed segment says where it ends; only its lead has to be read.
     fn of_sealed(segment: SegmentFile) -> Result<Self, OpenError> {
-        segment.check_length()?;
+        segment.info.check_length()?;
         let info = segment.info.clone();
         let (sequence, offset) = (plausible_end(&info)?, info.header.write_offset);
         let mut scan = FileScan::up_to(segment, offset);

@@ -2,20 +2,26 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::{io, iter};
 
 use ringlog_nostd::FILE_HEADER_LEN;
+use rustix::fs::{Advice, fadvise};
 
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
+use super::segment_end::io_error;
 use super::sync::kernel_call;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
+/// So many files are open at once while their headers are on the way from the disk.
+const OPENED_AT_ONCE: usize = 64;
 /// How often a folder is listed in which segments are being deleted.
 const LISTINGS: usize = 100;
 /// How often a folder is listed before it counts as one without segments.
@@ -31,20 +37,45 @@ pub(super) struct SegmentFile {
 impl SegmentFile {
     /// Opens a file and checks its header, but not the header's offsets against the file's length.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
-        // Asked before the file is opened: opening a pipe would wait for its other end.
-        if !fs::metadata(path).map_err(failed("open"))?.is_file() {
-            return Err(OpenError::NotAFile { path: path.into() });
-        }
-        let file = File::open(path).map_err(failed("open"))?;
+        Self::of(path, open_regular(path)?)
+    }
+
+    fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
-        let file_bytes = file.metadata().map_err(failed("look up"))?.len();
+        let looked_up = file.metadata();
+        let file_bytes = looked_up.map_err(|source| io_error(path, "look up", source))?.len();
         Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } })
     }
 
+    /// Opens many files as [`open`](Self::open) does, and lets go of them again.
+    ///
+    /// Their headers come from the disk many at a time, where they are not in the kernel's cache.
+    pub(super) fn look_at_all<'p>(
+        paths: impl IntoIterator<Item = &'p Path>,
+    ) -> impl Iterator<Item = Result<SegmentInfo, OpenError>> {
+        let mut paths = paths.into_iter().peekable();
+        let mut opened = VecDeque::new();
+        iter::from_fn(move || {
+            while opened.len() < OPENED_AT_ONCE
+                && let Some(path) = paths.next()
+            {
+                let file = open_regular(path);
+                if let (Ok(file), true) = (&file, paths.peek().is_some()) {
+                    // Without it they come one by one.
+                    let _ = fadvise(file, 0, NonZero::new(FILE_HEADER_LEN as u64), Advice::WillNeed);
+                }
+                opened.push_back((path, file));
+            }
+            let (path, file) = opened.pop_front()?;
+            Some(file.and_then(|file| Self::of(path, file)).map(|segment| segment.info))
+        })
+    }
+}
+
+impl SegmentInfo {
     /// Checks that the file is as long as its header says.
     pub(super) fn check_length(&self) -> Result<(), OpenError> {
-        let SegmentInfo { path, header, file_bytes: len_bytes } = &self.info;
+        let Self { path, header, file_bytes: len_bytes } = self;
         if header.write_offset <= *len_bytes || header.has(file_flags::STREAM) {
             return Ok(());
         }
@@ -54,7 +85,7 @@ impl SegmentFile {
 
     /// Checks that the file has the name that belongs to its header, and that its sequences come to an end.
     pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        let SegmentInfo { path, header: FileHeader { base_sequence, .. }, file_bytes } = &self.info;
+        let Self { path, header: FileHeader { base_sequence, .. }, file_bytes } = self;
         if *base_sequence != named_sequence {
             return Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence });
         }
@@ -79,20 +110,20 @@ impl Listed {
     ///
     /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
     /// has gone by then: it is not found, and not damaged.
-    pub(super) fn open(&self) -> Result<SegmentFile, OpenError> {
-        self.open_now().map_err(|error| match fs::metadata(&self.path) {
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                OpenError::Io { path: self.path.clone(), action: "open", source }
-            }
-            _ => error,
-        })
+    pub(super) fn open(&self) -> Result<SegmentInfo, OpenError> {
+        self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
     }
 
-    fn open_now(&self) -> Result<SegmentFile, OpenError> {
-        let segment = SegmentFile::open(&self.path)?;
-        segment.check_length()?;
-        self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
-        Ok(segment)
+    fn checked(&self, opened: Result<SegmentInfo, OpenError>) -> Result<SegmentInfo, OpenError> {
+        let checked = opened.and_then(|segment| {
+            segment.check_length()?;
+            self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
+            Ok(segment)
+        });
+        checked.map_err(|error| match fs::metadata(&self.path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => io_error(&self.path, "open", source),
+            _ => error,
+        })
     }
 }
 
@@ -170,7 +201,9 @@ impl LogFiles {
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
         let LogList { segments, foreign } = LogList::of(path)?;
-        let opened: Result<_, _> = segments.iter().map(|it| it.open().map(|it| it.info)).collect();
+        let paths = segments.iter().map(|it| &*it.path);
+        let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
+        let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
         Ok(Self { segments: opened?, foreign })
     }
 }
@@ -184,7 +217,15 @@ fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
 }
 
 fn cannot_read(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action: "read", source }
+    io_error(path, "read", source)
+}
+
+fn open_regular(path: &Path) -> Result<File, OpenError> {
+    // Asked before the file is opened: opening a pipe would wait for its other end.
+    if !fs::metadata(path).map_err(|source| io_error(path, "open", source))?.is_file() {
+        return Err(OpenError::NotAFile { path: path.into() });
+    }
+    File::open(path).map_err(|source| io_error(path, "open", source))
 }
 
 /// Whether a file was prepared and never used: it is empty, or all of its header is zero.

@@ -30,6 +30,9 @@ use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
 use super::sync::{AtomicBool, AtomicU64, Mutex};
 
+/// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
+const FIRST_READY_BYTES: usize = 1 << 20;
+
 /// What an [`Upkeep`] goes by.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
@@ -99,6 +102,20 @@ enum Next {
 
 struct LastSync {
     at: Instant,
+}
+
+impl Rules {
+    /// Whether all of a segment is to be ready before it is written: who wants that wants no page fault, whatever a
+    /// helper comes to.
+    pub(super) const fn wants_all_ready(&self) -> bool {
+        self.ready_bytes as u64 >= self.segment_bytes
+    }
+
+    /// How many bytes of the first segment are made ready before its log is open. A helper goes on from there.
+    pub(super) const fn first_ready_bytes(&self) -> usize {
+        let is_much = self.ready_bytes > FIRST_READY_BYTES && !self.wants_all_ready();
+        if is_much { FIRST_READY_BYTES } else { self.ready_bytes }
+    }
 }
 
 impl Upkeep {

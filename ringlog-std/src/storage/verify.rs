@@ -209,6 +209,13 @@ impl Extent {
         f: &mut impl FnMut(&Event<'_>),
     ) -> Result<u64, ReadError> {
         loop {
+            let passed = scan.pass_valid(|event| {
+                check.counts.add(event);
+                f(event);
+            });
+            if passed > 0 {
+                check.end_offset = scan.offset();
+            }
             match scan.next_piece()? {
                 Piece::Record => {
                     if let Some(event) = scan.found_event() {

@@ -130,6 +130,12 @@ impl MmapWriter {
         }
     }
 
+    /// Makes exactly these pages ready, and has those behind them come many at a time.
+    pub(crate) fn make_first_pages_ready(&mut self, bytes: usize) {
+        self.durable.map().populate_window(bytes);
+        self.map.bring_pages_around(true);
+    }
+
     /// Makes the file as it was created durable: its length, its blocks, its header.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
         self.durable.sync_new()

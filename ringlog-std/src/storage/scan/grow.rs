@@ -71,7 +71,7 @@ impl FileScan {
 
     /// Checks that the file has the name that belongs to its header.
     pub(in crate::storage) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        self.segment.check_name(named_sequence)
+        self.segment.info.check_name(named_sequence)
     }
 
     /// Whether nothing will be added to the file.

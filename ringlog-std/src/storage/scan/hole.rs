@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::{FileScan, UNWRITTEN_BYTES};
-use crate::event::{Checksums, EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
+use crate::event::{EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
 use crate::storage::error::ReadError;
-use ringlog_nostd::decode;
+use crate::storage::stretch::Demand;
 
 /// Where the flags stand in a record.
 const FLAGS_AT: usize = 9;
@@ -63,7 +63,7 @@ impl FileScan {
         let is_unwritten = is_zero(self.ahead());
         let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
         self.offset += RECORD_ALIGN as u64;
-        while matches!(self.checksums, Checksums::Verify { .. }) && self.may_begin_at(self.offset) {
+        while matches!(self.demand, Demand::Verify { .. }) && self.may_begin_at(self.offset) {
             if self.begins_records()? {
                 self.positions.go_on_behind_hole(self.offset);
                 return Ok(hole(self.offset, false));
@@ -98,7 +98,7 @@ impl FileScan {
     /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
     pub(super) fn begins_records(&mut self) -> Result<bool, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(false) };
-        if decode(self.ahead(), self.offset, self.checksums).is_err() {
+        if self.demand.decode(self.ahead(), self.offset).is_err() {
             return Ok(false);
         }
         let next = self.offset + stride as u64;
@@ -106,7 +106,7 @@ impl FileScan {
         if is_end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
             return Ok(true);
         }
-        self.is_record_behind(stride, self.checksums)
+        self.is_record_behind(stride, self.demand)
     }
 
     /// The length of the record that may stand at `offset`, if its header looks like one; it is in the
@@ -128,17 +128,13 @@ impl FileScan {
     }
 
     /// Whether a valid record stands `distance` bytes behind `offset`.
-    pub(super) fn is_record_behind(
-        &mut self,
-        distance: usize,
-        checksums: Checksums,
-    ) -> Result<bool, ReadError> {
+    pub(super) fn is_record_behind(&mut self, distance: usize, demand: Demand) -> Result<bool, ReadError> {
         self.fetch(distance + HEADER_LEN)?;
         let behind = self.ahead().get(distance..).unwrap_or_default();
         let stride = behind.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
         self.fetch(distance + stride)?;
         let behind = self.ahead().get(distance..).unwrap_or_default();
-        Ok(decode(behind, self.offset + distance as u64, checksums).is_ok())
+        Ok(demand.decode(behind, self.offset + distance as u64).is_ok())
     }
 }
 

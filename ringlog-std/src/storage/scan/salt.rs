@@ -3,11 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::{FileScan, Piece};
-use crate::event::{Checksums, EventHeader};
-use crate::storage::crc::crc32c_hardware;
+use crate::event::EventHeader;
 use crate::storage::crc_linear::place_of;
 use crate::storage::error::ReadError;
-use ringlog_nostd::{FILE_HEADER_LEN, decode, place_word};
+use crate::storage::stretch::Demand;
+use ringlog_nostd::{FILE_HEADER_LEN, place_word};
 
 impl FileScan {
     /// Whether records are found under the salt that this scan goes by. Ends the scan.
@@ -40,20 +40,20 @@ impl FileScan {
     /// The salt under which records begin at `offset`.
     fn salt_here(&mut self) -> Result<Option<u32>, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(None) };
-        let Ok((header, payload, _)) = decode(self.ahead(), self.offset, Checksums::Present) else {
+        let Ok((header, payload, _)) = Demand::Present.decode(self.ahead(), self.offset) else {
             return Ok(None);
         };
         // The place word of a salt of zero is the offset's part alone.
         let salt = place_of(&header, payload) ^ place_word(0, self.offset);
-        let checksums = Checksums::Verify { salt, crc: crc32c_hardware };
-        if !self.is_record_behind(stride, checksums)? {
+        let demand = Demand::Verify { salt };
+        if !self.is_record_behind(stride, demand)? {
             return Ok(None);
         }
         let second = self.ahead().get(stride..).and_then(<[u8]>::first_chunk);
         let both = stride + second.map_or(0, |header| EventHeader::from_bytes(header).stride());
         let is_confirmed = self.offset + both as u64 == self.end
             || self.is_unwritten_behind(both)?
-            || self.is_record_behind(both, checksums)?;
+            || self.is_record_behind(both, demand)?;
         Ok(is_confirmed.then_some(salt))
     }
 }
