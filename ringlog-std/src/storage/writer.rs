@@ -149,7 +149,9 @@ impl MmapWriter {
     /// one would be, [`AppendError::Event`] for a header
     /// that does not fit its payload or sets more than the user's flags, [`AppendError::Poisoned`] after a
     /// failed sync. The log is as before then.
-    #[inline]
+    // Always: a caller puts the header together field by field, and has it in registers only where it sees that whole
+    // words of it are used.
+    #[inline(always)]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.append(header, payload)
@@ -330,8 +332,6 @@ impl MmapWriter {
         }
     }
 
-    // Always: a caller puts the header together field by field, and has it in registers only where it sees that whole
-    // words of it are used.
     #[inline(always)]
     fn append(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         self.refuse_if_poisoned()?;
