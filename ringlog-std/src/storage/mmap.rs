@@ -23,7 +23,7 @@ compile_error!("ringlog maps log files by 64-bit addresses and words: build it f
 /// Granularity of capacities. Every mapping starts at a multiple of it, or of more.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 /// How far ahead of the writer pages are made ready in one go.
-const POPULATE_BYTES: usize = 4 << 20;
+const POPULATE_BYTES: usize = 1 << 20;
 
 /// A whole mapped file, at least a header long.
 struct Mapping {

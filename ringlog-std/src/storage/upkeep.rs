@@ -31,7 +31,7 @@ use super::retention::{Kept, Retention};
 use super::sync::{AtomicBool, AtomicU64, Mutex};
 
 /// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
-const FIRST_READY_BYTES: usize = 1 << 20;
+const FIRST_READY_BYTES: usize = 2 << 20;
 
 /// What an [`Upkeep`] goes by.
 #[derive(Clone, Debug)]
