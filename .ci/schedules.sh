@@ -19,3 +19,9 @@ about_schedules_long="the same in 50,000 orders"
 step_schedules_long() (
     schedules_run 50000
 )
+
+about_schedule_mutants="changes to how those threads work together: a named question notices each of them"
+step_schedule_mutants() (
+    need python3 python3
+    run python3 .ci/schedules/run.py
+)

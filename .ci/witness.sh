@@ -70,14 +70,14 @@ witness_begin() {
 
 # The two-thread tests under ThreadSanitizer: a race on a byte, not only on a position.
 witness_thread() {
-    export TSAN_OPTIONS="halt_on_error=1 exitcode=66"
+    export TSAN_OPTIONS="allocator_may_return_null=1 halt_on_error=1 exitcode=66"
     witness_planted thread race 'data race'
     RINGLOG_TORTURE_SECONDS=${1:-1} witness_cargo thread test -q -p ringlog-nostd --test threads --test torture
 }
 
 # The library's threads: `witness_threads_std TEST...`. What two mappings of one file share is not seen: docs/unsafe.md.
 witness_threads_std() {
-    export TSAN_OPTIONS="halt_on_error=1 exitcode=66"
+    export TSAN_OPTIONS="allocator_may_return_null=1 halt_on_error=1 exitcode=66"
     RINGLOG_IMAGES=500 witness_cargo thread test -q -p ringlog-std --no-default-features "$@"
 }
 
@@ -108,13 +108,20 @@ step_sanitizers() {
     echo "not run here: AddressSanitizer, MemorySanitizer, cargo-careful, the long torture: sanitizers-full"
 }
 
-# All of the core's tests, and the rings of the library above it.
-witness_memory() {
-    export ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=1 strict_string_checks=1"
+about_asan="the core, and the log and the rings above it, under AddressSanitizer with LeakSanitizer"
+step_asan() {
+    witness_begin || return 0
+    # A ring that no machine has memory for is an error, here too.
+    export ASAN_OPTIONS="allocator_may_return_null=1 detect_leaks=1 detect_stack_use_after_return=1 strict_string_checks=1"
     witness_planted address use-after-free 'heap-use-after-free'
     witness_planted address leak 'detected memory leaks'
     witness_cargo address test -q -p ringlog-nostd --lib --tests
     RINGLOG_IMAGES=500 witness_cargo address test -q -p ringlog-std --no-default-features "${witness_std_tests[@]}"
+}
+
+about_msan="the core under MemorySanitizer"
+step_msan() {
+    witness_begin || return 0
     if [[ $witness_with != debian ]]; then
         echo "skipped: MemorySanitizer; without an instrumented std it reports what std has written as uninitialised"
         return
@@ -123,8 +130,16 @@ witness_memory() {
     witness_cargo memory test -q -p ringlog-nostd --lib --tests
 }
 
-# std's own debug assertions, on what the core asks of it.
-witness_careful() {
+about_tsan="the core's torture, and the log and the rings above it, under ThreadSanitizer"
+step_tsan() {
+    witness_begin || return 0
+    witness_thread 30
+    witness_threads_std "${witness_std_tests[@]}"
+}
+
+about_careful="the core with std's own debug assertions (cargo-careful)"
+step_careful() {
+    witness_begin || return 0
     if [[ $witness_with != debian ]]; then
         echo "skipped: cargo-careful; it needs the sources of std beside their compiler, as Debian has them"
         return
@@ -138,7 +153,8 @@ witness_careful() {
 }
 
 # Why a program is refused is compared by a nightly compiler only.
-witness_misuse() {
+about_misuse="programs that must not compile, and why they do not"
+step_misuse() {
     if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
         echo "skipped: the error codes of programs that must not compile; there is no nightly toolchain"
         return
@@ -146,15 +162,13 @@ witness_misuse() {
     run cargo +nightly test -q --doc -p ringlog-nostd -p ringlog-std --target-dir "$witness_out/nightly"
 }
 
-about_sanitizers_full="the core and the log under AddressSanitizer, the core under MemorySanitizer and cargo-careful; torture"
+about_sanitizers_full="all of these, each of which can also be run alone: tsan, asan, msan, careful, misuse; long properties and torture"
 step_sanitizers_full() {
-    if witness_begin; then
-        (witness_thread 30)
-        (witness_threads_std "${witness_std_tests[@]}")
-        (witness_memory)
-        (witness_careful)
-    fi
-    witness_misuse
+    local part
+    for part in tsan asan msan careful misuse; do
+        echo "-- $part"
+        ("step_$part")
+    done
     PROPTEST_CASES=20000 run cargo test -q --release -p ringlog-nostd --test properties
     RINGLOG_TORTURE_SECONDS=60 run cargo test --release -p ringlog-nostd --test torture -- --nocapture
 }

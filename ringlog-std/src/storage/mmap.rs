@@ -16,6 +16,7 @@ use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field};
 
 use super::platform::StoreWitness;
+use super::sync::before_load;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_has_atomic = "64")))]
 compile_error!("ringlog maps log files by 64-bit addresses and words: build it for a 64-bit Linux target");
@@ -250,6 +251,7 @@ pub(crate) struct MapHandle {
 impl MapHandle {
     /// What the writer has published.
     pub(crate) fn write_offset(&self) -> u64 {
+        before_load();
         publication::write_offset(&*self.mapping)
     }
 

@@ -5,16 +5,18 @@
 //! it is told of is a place where another one may go on. Everywhere else they are what they always are.
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, not(ringlog_shuttle)))]
+pub(crate) use real::slow_kernel_call;
 #[cfg(not(all(test, ringlog_shuttle)))]
 pub(crate) use real::{
-    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, now, park_timeout,
-    sleep,
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, before_load, kernel_call, now,
+    park_timeout, sleep,
 };
 
 #[cfg(all(test, ringlog_shuttle))]
 pub(crate) use scheduled::{
-    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, kernel_call, now, park_timeout,
-    sleep,
+    AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, before_load, kernel_call, now,
+    park_timeout, sleep, slow_kernel_call,
 };
 
 #[cfg(not(all(test, ringlog_shuttle)))]
@@ -33,6 +35,14 @@ mod real {
     /// The kernel is about to be asked something that another thread or process may change the answer to.
     #[inline(always)]
     pub(crate) const fn kernel_call() {}
+
+    /// A word of a mapping is about to be loaded that another thread stores.
+    #[inline(always)]
+    pub(crate) const fn before_load() {}
+
+    /// The same where the disk is waited for.
+    #[cfg(test)]
+    pub(crate) const fn slow_kernel_call() {}
 }
 
 #[cfg(all(test, ringlog_shuttle))]
@@ -50,12 +60,24 @@ mod scheduled {
     use shuttle::thread;
 
     shuttle::thread_local! {
-        static CURRENT: RefCell<Option<Thread>> = RefCell::new(None);
+        static CURRENT: RefCell<Option<Current>> = RefCell::new(None);
     }
 
     thread_local! {
         // All threads of a schedule are one real thread.
         static NOW: Cell<Instant> = Cell::new(Instant::now());
+    }
+
+    /// How often a pause ends by itself, of one thread or another: always, as if nobody ever had to wake it, or never.
+    const ODDS: [f64; 3] = [0.0, 0.5, 1.0];
+
+    /// How often others may go on, at most, while the disk is waited for.
+    const SLOW: usize = 8;
+
+    #[derive(Clone)]
+    struct Current {
+        thread: Thread,
+        odds: f64,
     }
 
     /// Every other time it is late for whatever waits: the real time would make a schedule another one each run.
@@ -70,20 +92,31 @@ mod scheduled {
         thread::sleep(Duration::ZERO);
     }
 
+    pub(crate) fn before_load() {
+        thread::sleep(Duration::ZERO);
+    }
+
+    /// Others may come far meanwhile.
+    pub(crate) fn slow_kernel_call() {
+        for _ in 0..thread_rng().gen_range(0..SLOW) {
+            kernel_call();
+        }
+    }
+
     /// Lets every other thread go first.
     pub(crate) fn sleep(_: Duration) {
         thread::yield_now();
     }
 
-    /// Every other pause ends by itself; the rest last until somebody ends them. So whatever is to be waited for
+    /// Some pauses end by themselves; the rest last until somebody ends them. So whatever is to be waited for
     /// has to be told of: a forgotten wake-up is a thread that never goes on.
     pub(crate) fn park_timeout(_: Duration) {
         let current = CURRENT.with(|current| current.borrow().clone());
         let current = current.expect("a thread of `Builder`");
-        if thread_rng().gen_bool(0.5) {
+        if thread_rng().gen_bool(current.odds) {
             thread::yield_now();
         } else {
-            current.wait();
+            current.thread.wait();
         }
     }
 
@@ -125,7 +158,8 @@ mod scheduled {
             f: impl FnOnce() -> T + Send + 'static,
         ) -> io::Result<JoinHandle<T>> {
             let (handle, is_finished) = (Thread::default(), Arc::new(AtomicBool::new(false)));
-            let (current, finished) = (handle.clone(), Arc::clone(&is_finished));
+            let (thread, finished) = (handle.clone(), Arc::clone(&is_finished));
+            let current = Current { thread, odds: ODDS[thread_rng().gen_range(0..ODDS.len())] };
             let thread = self.0.spawn(move || {
                 CURRENT.with(|it| it.replace(Some(current)));
                 let result = f();

@@ -7,7 +7,7 @@ use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
 use ringlog::ring::{Delivery, RingOptions, SharedLossyProducer, SharedRing, SharedRingError, SkipError};
 use ringlog::storage::{LogReader, LogSummary, LogWriter};
 use std::fs::OpenOptions;
-use std::mem::forget;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -339,7 +339,8 @@ fn the_log_is_fed_before_any_space_goes_back() {
     let mut consumer = SharedRing::open(&place.ring).unwrap().claim_consumer().unwrap();
     assert!(consumer.read_event().is_some());
     assert_eq!(consumer.position(), 0, "lent, not released");
-    forget(consumer);
+    let consumer = ManuallyDrop::new(consumer);
     let claimed = SharedRing::open(&place.ring).unwrap().claim_consumer();
     assert!(matches!(claimed, Err(SharedRingError::Claimed { .. })), "a forgotten handle holds its role");
+    drop(ManuallyDrop::into_inner(consumer));
 }

@@ -8,7 +8,8 @@ use ringlog::event::{FileHeader, Gap, GapReason, file_flags};
 use ringlog::storage::{FileScan, LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError};
 
 use super::support::{
-    assert_holds, assert_is, damage, event, patch, pretend_other_boot, read, refusal, segments, unseal, write,
+    assert_holds, assert_is, damage, event, open, patch, pretend_other_boot, read, refusal, segments, unseal,
+    write,
 };
 
 const CHILD_LOG: &str = "RINGLOG_TEST_CHILD_LOG";
@@ -215,7 +216,7 @@ fn damage_after_a_killed_writer_is_refused_everywhere() {
 #[test]
 fn an_empty_segment_of_a_dead_writer_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = LogWriter::open(folder.path()).unwrap();
+    let mut writer = open(folder.path());
     write(&mut writer, 0..3);
     let position = writer.position();
     writer.close().unwrap();
@@ -224,10 +225,10 @@ fn an_empty_segment_of_a_dead_writer_is_replaced() {
         drop(MmapWriter::options().base(3, position).create_new(&path, 4096).unwrap());
         unseal(&path, 64);
         // Not needed either, it goes again.
-        drop(LogWriter::open(folder.path()).unwrap());
+        drop(open(folder.path()));
         assert!(!path.exists());
     }
-    let mut writer = LogWriter::open(folder.path()).unwrap();
+    let mut writer = open(folder.path());
     assert_eq!((writer.next_sequence(), writer.position()), (3, position));
     write(&mut writer, 3..5);
     writer.close().unwrap();

@@ -15,6 +15,20 @@ pub(crate) fn event(number: u64) -> (EventHeader, Vec<u8>) {
     (header, payload)
 }
 
+/// Opens a log to write to it.
+///
+/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+pub(crate) fn open(folder: &Path) -> LogWriter {
+    let mut opened = LogWriter::open(folder);
+    wait_until(|| {
+        if matches!(opened, Err(OpenError::Locked { .. })) {
+            opened = LogWriter::open(folder);
+        }
+        !matches!(opened, Err(OpenError::Locked { .. }))
+    });
+    opened.unwrap()
+}
+
 pub(crate) fn write(writer: &mut LogWriter, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let (header, payload) = event(number);

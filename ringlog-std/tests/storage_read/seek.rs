@@ -18,8 +18,13 @@ fn known(event: &Event<'_>) -> Known {
     (event.sequence, event.header.timestamp, event.header.event_type)
 }
 
-/// A log with timestamps that rise on the whole and go backwards all the time.
-fn random_log(folder: &Path, random: &mut Random, events: u64, segment_bytes: u64) -> Vec<Known> {
+/// A log with timestamps that rise on the whole and go backwards all the time, and its writer where that is at work.
+fn random_log(
+    folder: &Path,
+    random: &mut Random,
+    events: u64,
+    segment_bytes: u64,
+) -> (Vec<Known>, Option<LogWriter>) {
     let options = LogWriter::options().segment_bytes(segment_bytes);
     let mut writer = options.open(folder).unwrap();
     let mut all = Vec::new();
@@ -39,11 +44,10 @@ fn random_log(folder: &Path, random: &mut Random, events: u64, segment_bytes: u6
     // Some logs are live.
     if random.below(2) == 0 {
         writer.close().unwrap();
-    } else {
-        wait_until_visible(folder, events);
-        std::mem::forget(writer);
+        return (all, None);
     }
-    all
+    wait_until_visible(folder, events);
+    (all, Some(writer))
 }
 
 fn since(all: &[Known], timestamp: u64) -> &[Known] {
@@ -57,7 +61,7 @@ fn seeking_finds_what_a_naive_search_finds() {
     for round in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let (events, segment_bytes) = (random.below(3000) + 1, 4096 << random.below(9));
-        let all = random_log(folder.path(), &mut random, events, segment_bytes);
+        let (all, _writer) = random_log(folder.path(), &mut random, events, segment_bytes);
         let latest = all.iter().map(|(_, timestamp, _)| *timestamp).max().unwrap();
         let reader = LogReader::open(folder.path()).unwrap();
         assert_eq!((reader.len(), reader.next_sequence()), (events, events));
@@ -110,7 +114,7 @@ fn assert_filters_agree(reader: &LogReader, all: &[Known], random: &mut Random, 
 fn a_single_file_is_searched_in_the_same_way() {
     let mut random = Random(5);
     let folder = tempfile::tempdir().unwrap();
-    let all = random_log(folder.path(), &mut random, 3000, 1 << 20);
+    let (all, _writer) = random_log(folder.path(), &mut random, 3000, 1 << 20);
     for (base, path) in segments(folder.path()) {
         let reader = MmapReader::open(&path).unwrap();
         let own = &all[base as usize..(base + reader.len()) as usize];
@@ -192,7 +196,7 @@ fn the_cost_of_seeking_does_not_grow_with_the_log_and_indexes_may_be_deleted() {
 fn a_wrong_index_is_made_anew() {
     let mut random = Random(9);
     let folder = tempfile::tempdir().unwrap();
-    let all = random_log(folder.path(), &mut random, 2000, 65_536);
+    let (all, _writer) = random_log(folder.path(), &mut random, 2000, 65_536);
     let find =
         || LogReader::open(folder.path()).unwrap().events_since(9000).next().map(|it| known(&it.unwrap()));
     let expected = since(&all, 9000).first().copied();
@@ -208,7 +212,7 @@ fn a_wrong_index_is_made_anew() {
     }
     // Those of a log that had the same names.
     let other = tempfile::tempdir().unwrap();
-    let all = random_log(other.path(), &mut random, 2000, 65_536);
+    let (all, _writer) = random_log(other.path(), &mut random, 2000, 65_536);
     let _ = fs::remove_dir_all(other.path().join("index"));
     fs::rename(folder.path().join("index"), other.path().join("index")).unwrap();
     let reader = LogReader::open(other.path()).unwrap();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::storage::mmap::MapHandle;
 use crate::storage::platform::{Linux, Platform, StoreWitness};
-use crate::storage::sync::kernel_call;
+use crate::storage::sync::{kernel_call, slow_kernel_call};
 
 /// A file, whatever its name.
 pub(in crate::storage) type FileId = u64;
@@ -166,7 +166,9 @@ impl Recorder {
         if refused.is_some_and(is_refused) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
+    /// A sync takes its time: what is stored before it counts may be safe, what is stored behind that is not.
     fn sync_may_fail(&self) -> io::Result<()> {
+        slow_kernel_call();
         let left = self.sync_fails_in.load(Ordering::Relaxed);
         self.sync_fails_in.store(left.saturating_sub(1), Ordering::Relaxed);
         if left == 1 { Err(io::Error::other("injected")) } else { Ok(()) }
@@ -223,6 +225,7 @@ impl Platform for Recorder {
         self.sync_may_fail()
             .inspect_err(|_| self.trace.add(Op::SyncFailed { file, from: 0, to: u64::MAX }))?;
         self.trace.add(Op::SyncFile { file });
+        slow_kernel_call();
         Ok(())
     }
 
@@ -231,6 +234,7 @@ impl Platform for Recorder {
         self.sync_may_fail().inspect_err(|_| self.trace.add(Op::SyncFailed { file, from, to }))?;
         // What is stored before the call returns is not safe.
         self.trace.add(Op::SyncRange { file, from, to });
+        slow_kernel_call();
         Ok(())
     }
 
@@ -258,6 +262,7 @@ impl Platform for Recorder {
     fn sync_folder(&self, _: &Path) -> io::Result<()> {
         self.sync_may_fail()?;
         self.trace.add(Op::SyncFolder);
+        slow_kernel_call();
         Ok(())
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Each test opens with the question that it answers. The real writer, the real helpers and the real readers run on
 //! real files, under shuttle, which lets one thread run at a time and chooses at random who goes on at each lock,
-//! each atomic access, each call of the platform and each store into a mapping. Half of the schedules choose anew each
-//! time; the others (PCT) change their mind a few times only, so that a thread may be left behind for long. Pauses end
-//! by themselves or do not, so nothing may rely on it. The platform is that of `power_loss`: it syncs nothing, remembers
-//! everything, and after a failed sync does as kernels do.
+//! each atomic access, each call of the platform and each store into a mapping. A quarter of the schedules choose anew each
+//! time, in a quarter a thread goes on for a while, and half of them (PCT) change their mind a few times only, so that a
+//! thread may be left behind for long. A sync takes its time. Pauses end by themselves or do not, those of one thread
+//! always and those of another never, so nothing may rely on it. The platform is that of `power_loss`: it syncs nothing,
+//! remembers everything, and after a failed sync does as kernels do.
 //!
 //! Not seen here: reorderings of memory, which the models in `loom-tests` look into.
 //!
@@ -13,6 +14,8 @@
 //! them; `docs/orderings.md` lists changes to the code that make each of them fail.
 #![forbid(unsafe_code)]
 
+#[cfg(ringlog_shuttle)]
+mod bursts;
 #[cfg(ringlog_shuttle)]
 mod owner;
 #[cfg(ringlog_shuttle)]

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread;
 
 use super::stable::check;
-use super::world::{World, below, is_gone, is_overtaken, number, options, schedules, sync_policy, write};
+use super::world::{
+    World, below, events_of_a_segment, is_gone, is_overtaken, number, options, schedules, sync_policy, write,
+};
 use crate::storage::prepared::is_temporary;
 use crate::storage::segment::Folder;
 use crate::storage::{LogFollower, LogReader, LogScan, MmapReader, ReadError, Retention};
@@ -30,7 +32,7 @@ fn a_segment_has_one_owner_and_a_reader_keeps_what_it_holds() {
                 thread::spawn(move || read(&folder, &has_ended))
             })
             .collect();
-        for event in 0..10 {
+        for event in 0..5 * events_of_a_segment().max(2) {
             write(&mut writer, event).unwrap();
             if below(4) == 0 {
                 writer.sync().unwrap();

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use shuttle::thread;
 
-use super::world::{World, below, close_or_drop, options, schedules, sync_policy, write};
+use super::world::{
+    World, below, close_or_drop, events_of_a_segment, options, schedules, sync_policy, write,
+};
 use crate::storage::{FullDisk, Retention, SyncPolicy};
 
 /// Does closing or dropping a log always end, whatever its helpers are at?
@@ -42,7 +44,7 @@ fn a_writer_that_waits_for_syncs_goes_on() {
         let upkeep = Arc::clone(&writer.upkeep);
         let slow = upkeep.hold_syncs();
         let writing = thread::spawn(move || {
-            for event in 0..38 {
+            for event in 0..19 * events_of_a_segment() {
                 write(&mut writer, event).unwrap();
                 assert!(writer.upkeep.open_segments() <= 16);
             }

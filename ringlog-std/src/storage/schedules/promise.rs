@@ -5,7 +5,10 @@ use std::sync::Arc;
 use shuttle::thread;
 
 use super::stable::check;
-use super::world::{World, below, close_or_drop, options, schedules, stride, sync_policy, tells_why, write};
+use super::world::{
+    World, below, close_or_drop, events_of_a_segment, options, schedules, stride, sync_policy, tells_why,
+    write,
+};
 use crate::storage::power_loss::trace::Op;
 use crate::storage::{AppendError, LogWatch};
 
@@ -37,7 +40,7 @@ fn the_watermark_is_never_above_what_was_synced() {
         let mut writer = world.open(options(sync_policy()));
         let watch = writer.watch();
         let observer = observe(&world, watch.clone());
-        let events = 1 + below(7);
+        let events = 1 + below(4 * events_of_a_segment().max(2));
         for event in 0..events {
             write(&mut writer, event).unwrap();
             if below(4) == 0 {
@@ -65,7 +68,7 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
         let observer = observe(&world, watch.clone());
         world.fail_a_sync(16);
         let (mut has_said_why, mut written) = (false, 0);
-        for _ in 0..1 + below(8) {
+        for _ in 0..1 + below(4 * events_of_a_segment().max(2)) {
             let was_poisoned = upkeep.is_poisoned();
             match write(&mut writer, written) {
                 Ok(()) => {

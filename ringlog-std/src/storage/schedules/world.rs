@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ringlog_nostd::FILE_HEADER_LEN;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner};
 
+use super::bursts::Bursts;
 use crate::event::{EventHeader, record_len};
 use crate::storage::platform::Platform;
 use crate::storage::power_loss::run::scratch;
@@ -17,8 +19,9 @@ use crate::storage::{
     AppendError, FullDisk, LogWriter, LogWriterOptions, OpenError, ReadError, SyncError, SyncPolicy,
 };
 
-/// Two events fill a segment, or one does.
-const PAYLOAD_LENS: [u16; 2] = [1984, 4000];
+/// Four events fill a segment, or two, or one does.
+const PAYLOAD_LENS: [u16; 3] = [984, 1984, 4000];
+const SEGMENT_BYTES: u64 = 4096;
 /// How often a PCT schedule changes its mind.
 const DEPTHS: [usize; 2] = [3, 10];
 /// More than any of these runs needs: who takes as many waits for what never comes.
@@ -34,6 +37,11 @@ pub(super) fn stride() -> u64 {
     record_len(PAYLOAD_LEN.get().into()) as u64
 }
 
+/// How many events fill a segment.
+pub(super) fn events_of_a_segment() -> u64 {
+    (SEGMENT_BYTES - FILE_HEADER_LEN as u64) / stride()
+}
+
 /// Runs `f` in many schedules, the same ones each time.
 pub(super) fn schedules(f: impl Fn() + Send + Sync + 'static) {
     let all = std::env::var("RINGLOG_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
@@ -43,7 +51,9 @@ pub(super) fn schedules(f: impl Fn() + Send + Sync + 'static) {
     config.silence_warnings = true;
     let f = Arc::new(f);
     let run = Arc::clone(&f);
-    Runner::new(RandomScheduler::new_from_seed(1, all / 2), config.clone()).run(move || run());
+    Runner::new(RandomScheduler::new_from_seed(1, all / 4), config.clone()).run(move || run());
+    let run = Arc::clone(&f);
+    Runner::new(Bursts::new(1, all / 4), config.clone()).run(move || run());
     for depth in DEPTHS {
         let run = Arc::clone(&f);
         Runner::new(PctScheduler::new_from_seed(1, depth, all / 4), config.clone()).run(move || run());
@@ -66,7 +76,7 @@ pub(super) fn sync_policy() -> SyncPolicy {
 
 pub(super) fn options(sync: SyncPolicy) -> LogWriterOptions {
     let full_disk = if below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::Stop };
-    LogWriter::options().segment_bytes(4096).sync(sync).full_disk(full_disk)
+    LogWriter::options().segment_bytes(SEGMENT_BYTES).sync(sync).full_disk(full_disk)
 }
 
 /// A folder, on a disk that remembers everything.
@@ -77,7 +87,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        PAYLOAD_LEN.set(PAYLOAD_LENS[below(2) as usize]);
+        PAYLOAD_LEN.set(PAYLOAD_LENS[below(PAYLOAD_LENS.len() as u64) as usize]);
         Self { folder: scratch(), disk: Arc::new(Recorder::new("boot")) }
     }
 

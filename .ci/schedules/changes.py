@@ -1,0 +1,258 @@
+"""Changes to how a log's threads work together, each of which a question of storage/schedules notices: see run.py.
+
+Each is a `Change`: `edits` are (old, new) or (old, new, file) with `old` standing exactly once in the file, and `MUTANT`
+in `new` a condition that is true when this change is switched on. Later changes find the text that earlier ones have left.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Change:
+    file: str
+    name: str
+    edits: list
+    # In how many orders the question has to notice it.
+    orders: int = 1000
+
+
+CHANGES = [
+    # What is promised.
+    Change(
+        "durable.rs",
+        "`sync`: the watermark is stored, then the bytes are synced",
+        [("self.sync_range(from, to)?;", "if MUTANT { self.map.store_synced_offset(to); } self.sync_range(from, to)?;")],
+    ),
+    Change(
+        "durable.rs",
+        "`sync`: the end of what was synced is loaded after the sync",
+        [
+            (
+                "self.sync_range(from, to)?;\n",
+                "self.sync_range(from, to)?;\nlet to = if MUTANT { self.map.write_offset() } else { to };\n",
+            )
+        ],
+    ),
+    Change(
+        "durable.rs",
+        "`sync`: does not ask whether a sync has failed",
+        [
+            (
+                "self.refuse_if_poisoned()?;\n        self.give_name()?;",
+                "if !(MUTANT) { self.refuse_if_poisoned()?; }\n        self.give_name()?;",
+            )
+        ],
+    ),
+    Change(
+        "durable.rs",
+        "`finish`: CLEAN is set before the sync",
+        [("let end = self.sync()?;", "if MUTANT { self.map.set_flags(file_flags::CLEAN); } let end = self.sync()?;")],
+    ),
+    Change(
+        "durable.rs",
+        "`give_name`: who gets the lock does not ask again whether a sync has failed",
+        [
+            (
+                "self.refuse_if_poisoned()?;\n        // A named file",
+                "if !(MUTANT) { self.refuse_if_poisoned()?; }\n        // A named file",
+            )
+        ],
+        orders=5000,
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`sync_current`: the watermark is raised, then the segment is synced",
+        [
+            (
+                "current.sync()?;",
+                "if MUTANT { self.durable_position.fetch_max(current.published_position(), Ordering::Relaxed); } "
+                "current.sync()?;",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`finish`: the watermark is raised, then the segment is synced",
+        [
+            (
+                "open.durable.finish()?;",
+                "if MUTANT { self.durable_position.fetch_max(open.durable.published_position(), Ordering::Relaxed); } "
+                "open.durable.finish()?;",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`current`: the newest open segment, also at a roll",
+        [
+            (
+                "lock(&self.open).front().map(|open| Arc::clone(&open.durable))",
+                "let open = lock(&self.open); let one = if MUTANT { open.back() } else { open.front() }; "
+                "one.map(|open| Arc::clone(&open.durable))",
+            )
+        ],
+        orders=5000,
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`finish_full`: leaves a segment out where several are full",
+        [
+            (
+                "while let Some((oldest, next)) = self.oldest_full() {\n            self.finish(",
+                "while let Some((oldest, next)) = self.oldest_full() {\n"
+                "            if MUTANT && self.open_segments() > 2 { self.close_oldest(&oldest); continue; }\n"
+                "            self.finish(",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`finish_full`: the newest of several full segments first",
+        [
+            (
+                "let mut any = false;",
+                "let mut any = false; if MUTANT { let mut full: Vec<_> = lock(&self.open).iter().cloned().collect(); "
+                "full.pop(); for open in full.iter().rev() { open.durable.finish()?; self.note_durable(&open.durable); } }",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`sync_now`: those that are full first, then those that were set down without a sync",
+        [
+            (
+                "self.finish_unsynced()?;\n        self.finish_full()?;\n        last.at",
+                "if MUTANT { self.finish_full()?; }\n"
+                "        self.finish_unsynced()?;\n        self.finish_full()?;\n        last.at",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
+        [("None if self.is_poisoned()", "None if !(MUTANT) && self.is_poisoned()")],
+        orders=5000,
+    ),
+    Change(
+        "upkeep.rs",
+        "`note_failure`: keeps what says less than the failure that is to be noted yet",
+        [("if !matches!(error, SyncError::Poisoned", "if MUTANT || !matches!(error, SyncError::Poisoned")],
+        orders=5000,
+    ),
+    Change(
+        "helpers.rs",
+        "`repeat`: ends without a word about why",
+        [("Err(error) => return upkeep", "Err(_) if MUTANT => return, Err(error) => return upkeep")],
+    ),
+    # Who waits.
+    Change(
+        "helpers.rs",
+        "`Helpers::drop`: wakes nobody",
+        [("thread.thread().unpark();", "if !(MUTANT) { thread.thread().unpark(); }")],
+    ),
+    Change(
+        "helpers.rs",
+        "`Helpers::drop`: wakes all of them, then says that they are to stop",
+        [
+            ("self.stop.store(true,", "if MUTANT { self.wake(); } self.stop.store(true,"),
+            ("thread.thread().unpark(); }", "if !(MUTANT) { thread.thread().unpark(); } }"),
+        ],
+    ),
+    Change(
+        "log_roll.rs",
+        "`have_next_prepared`: wakes nobody",
+        [
+            (
+                "helpers.wake();\n                sleep(STALL_PAUSE);",
+                "if !(MUTANT) { helpers.wake(); }\n                sleep(STALL_PAUSE);",
+            )
+        ],
+    ),
+    Change(
+        "log_roll.rs",
+        "`roll`: does not wait for syncs",
+        [("self.wait_for_syncs()?;", "if !(MUTANT) { self.wait_for_syncs()?; }")],
+    ),
+    Change(
+        "log_roll.rs",
+        "`end`: ends the helpers behind the last segment",
+        [
+            ("self.helpers = None;", "if !(MUTANT) { self.helpers = None; }"),
+            ("self.upkeep.discard_next();", "self.upkeep.discard_next(); self.helpers = None;"),
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`keep`, and `pop_oldest` of `next.rs`: hold the lists of open and of finished segments, in either order",
+        [
+            ("lock(&self.kept).push_back", "let _open = (MUTANT).then(|| lock(&self.open)); lock(&self.kept).push_back"),
+            (
+                "let is_begun = lock(&self.open).back()",
+                "let held = (MUTANT).then(|| lock(&self.kept)); let is_begun = lock(&self.open).back()",
+                "upkeep/next.rs",
+            ),
+            (
+                "let mut kept = lock(&self.kept);\n        if kept.len() > 1",
+                "drop(held); let mut kept = lock(&self.kept);\n        if kept.len() > 1",
+                "upkeep/next.rs",
+            ),
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
+        "`set_down_unsynced`: waits for who syncs, and `sync_now` for who prepares",
+        [
+            (
+                "let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };",
+                "let _waited = (MUTANT).then(|| lock(&self.syncing));\n"
+                "let tried = if MUTANT { None } else { self.syncing.try_lock().ok() };\n"
+                "if tried.is_none() && !(MUTANT) { return Ok(()); }",
+            ),
+            (
+                "last.at = Instant::now();\n        self.current().map_or",
+                "drop((MUTANT).then(|| lock(&self.preparing))); last.at = Instant::now();\n        self.current().map_or",
+            ),
+        ],
+    ),
+    # Who has a segment.
+    Change(
+        "upkeep/sync.rs",
+        "`set_down_unsynced`: does not ask whether somebody syncs",
+        [("if tried.is_none() && ", "if tried.is_none() && !(MUTANT) && ")],
+        orders=5000,
+    ),
+    Change(
+        "prepared.rs",
+        "`recycled`: the exclusive lock is tried first, then the name is taken away",
+        [
+            (
+                "let temporary = unused_name(&folder_of(segment));\n",
+                "if MUTANT && file.try_lock().is_err() { return Ok(None); }\n"
+                "let temporary = unused_name(&folder_of(segment));\n",
+            ),
+            ("if file.try_lock().is_err() {\n", "if !(MUTANT) && file.try_lock().is_err() {\n"),
+        ],
+    ),
+    Change(
+        "prepared.rs",
+        "`of_retired`: the exclusive lock is not tried",
+        [("&& file.try_lock().is_err() {\n", "&& !(MUTANT) && file.try_lock().is_err() {\n")],
+    ),
+    Change(
+        "reader.rs",
+        "`open_and_hold`: looks for the name, then takes the shared lock",
+        [
+            (
+                "let is_held = try_hold(&file).map_err(|source| io_error(path, \"lock the file\", source))?;",
+                "if MUTANT && leads_to(path, &file).is_ok_and(|it| it) {\n"
+                "    let is_held = try_hold(&file).is_ok_and(|it| it);\n    return Ok((file, is_held));\n}\n"
+                "let is_held = try_hold(&file).map_err(|source| io_error(path, \"lock the file\", source))?;",
+            )
+        ],
+    ),
+    Change(
+        "segment_file.rs",
+        "`Listed::open`: a file whose name has gone counts as damaged",
+        [("Err(source) if source.kind() == io::ErrorKind::NotFound => {\n                OpenError", "Err(source) if !(MUTANT) && source.kind() == io::ErrorKind::NotFound => {\n                OpenError")],
+    ),
+]
