@@ -431,7 +431,8 @@ mod tests {
 
     #[cfg(target_pointer_width = "64")]
     #[test]
-    fn the_layout_word_is_the_documented_one() {
+    fn the_name_and_the_layout_word_are_the_documented_ones() {
+        assert_eq!(MAGIC.to_be_bytes(), *b"RINGLOG1");
         assert_eq!((layout_word(false), layout_word(true)), (0x1301, 0x5301));
     }
 

@@ -239,6 +239,13 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_opened_is_an_error_and_nobodys_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = open_regular(&folder.path().join("missing").join(WRITER_FILE));
+        assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
     fn a_copy_of_the_open_file_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let (lock, _) = WriterLock::acquire(folder.path()).unwrap();

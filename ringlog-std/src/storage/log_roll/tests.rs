@@ -137,14 +137,15 @@ fn a_roll_that_has_to_wait_for_the_next_segment_is_a_stall() {
     writer.close().unwrap();
 }
 
-#[test]
-fn where_the_disk_cannot_keep_up_the_writer_waits_which_is_one_stall() {
+/// How many stalls the roll is that finds as many segments not synced as there may be, where the disk comes to
+/// them after a pause.
+fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let options = LogWriter::options().segment_bytes(4096).sync(RARELY);
     let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), true).unwrap();
     let upkeep = Arc::clone(&writer.upkeep);
     let disk = upkeep.hold_syncs();
-    thread::scope(|scope| {
+    let stalls = thread::scope(|scope| {
         let rolls = scope.spawn(|| {
             for number in 0..MAX_OPEN_SEGMENTS as u64 - 1 {
                 write(&mut writer, number).unwrap();
@@ -158,10 +159,22 @@ fn where_the_disk_cannot_keep_up_the_writer_waits_which_is_one_stall() {
         while upkeep.open_segments() < MAX_OPEN_SEGMENTS && !rolls.is_finished() {
             thread::yield_now();
         }
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(pause);
         assert_eq!(upkeep.open_segments(), MAX_OPEN_SEGMENTS);
         drop(disk);
-        assert_eq!(rolls.join().unwrap(), 1);
+        rolls.join().unwrap()
     });
     writer.close().unwrap();
+    stalls
+}
+
+#[test]
+fn where_the_disk_cannot_keep_up_the_writer_waits_which_is_one_stall() {
+    // On a busy machine the writer may come to the roll after the disk.
+    let has_waited = [50, 500, 5000].into_iter().any(|pause| {
+        let stalls = stalls_at_a_slow_disk(Duration::from_millis(pause));
+        assert!(stalls <= 1, "{stalls}");
+        stalls == 1
+    });
+    assert!(has_waited);
 }

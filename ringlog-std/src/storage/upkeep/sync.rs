@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_segment_may_go_where_another_says_where_the_log_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        let may_go = |writer: &LogWriter, position| writer.upkeep.has_other_segments_or_is_new(position);
+        assert!(may_go(&writer, 0) && !may_go(&writer, STRIDE));
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        assert!(may_go(&writer, STRIDE), "one that is not finished");
+        writer.upkeep.sync_step().unwrap();
+        assert!(may_go(&writer, STRIDE), "one that is");
+        writer.close().unwrap();
+    }
+
+    #[test]
     fn of_those_that_were_put_down_only_the_oldest_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::Never);
