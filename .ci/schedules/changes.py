@@ -182,19 +182,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
-        "`keep`, and `pop_oldest` of `next.rs`: hold the lists of open and of finished segments, in either order",
+        "upkeep/next.rs",
+        "`pop_oldest`: holds the lists of open and of finished segments, in the other order than `keep`",
         [
-            ("lock(&self.kept).push_back", "let _open = (MUTANT).then(|| lock(&self.open)); lock(&self.kept).push_back"),
-            (
-                "let is_begun = lock(&self.open).back()",
-                "let held = (MUTANT).then(|| lock(&self.kept)); let is_begun = lock(&self.open).back()",
-                "upkeep/next.rs",
-            ),
             (
                 "let mut kept = lock(&self.kept);\n        if kept.len() > 1",
-                "drop(held); let mut kept = lock(&self.kept);\n        if kept.len() > 1",
-                "upkeep/next.rs",
+                "let _open = (MUTANT).then(|| lock(&self.open)); let mut kept = lock(&self.kept);\n        if kept.len() > 1",
             ),
         ],
     ),
@@ -252,7 +245,7 @@ CHANGES = [
     ),
     Change(
         "segment_file.rs",
-        "`Listed::open`: a file whose name has gone counts as damaged",
-        [("Err(source) if source.kind() == io::ErrorKind::NotFound => {\n                OpenError", "Err(source) if !(MUTANT) && source.kind() == io::ErrorKind::NotFound => {\n                OpenError")],
+        "`Listed::checked`: a file whose name has gone counts as damaged",
+        [("Err(source) if source.kind() == io::ErrorKind::NotFound => io_error", "Err(source) if !(MUTANT) && source.kind() == io::ErrorKind::NotFound => io_error")],
     ),
 ]
