@@ -342,6 +342,12 @@ mod tests {
     }
 
     #[test]
+    fn each_flag_is_its_documented_bit() {
+        use file_flags::{CHECKSUMS, CLEAN, CLOCK, SEALED, STREAM};
+        assert_eq!([CLEAN, CHECKSUMS, STREAM, SEALED, CLOCK], [1, 2, 4, 8, 0xFF00]);
+    }
+
+    #[test]
     fn a_header_has_what_all_bits_of_say() {
         let header = sample();
         assert!(header.has(file_flags::SEALED) && header.has(file_flags::SEALED | file_flags::CHECKSUMS));

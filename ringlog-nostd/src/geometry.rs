@@ -112,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_capacity_is_a_quarter_of_all_positions() {
+        assert_eq!(MAX_CAPACITY, usize::MAX / 4 + 1);
+        assert!(Geometry::new(MAX_CAPACITY, Some(8)).is_ok());
+    }
+
+    #[test]
     fn positions_are_multiples_of_8_and_no_more_than_a_lap_apart() {
         let ring = Geometry::new(64, None).unwrap();
         for (tail, head) in [(0, 0), (8, 72), (usize::MAX - 7, 56)] {
