@@ -199,3 +199,18 @@ fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
     }
     assert!(has_failed_behind_the_name);
 }
+
+#[test]
+fn the_writer_file_learns_of_a_loss_before_the_first_event_is_dropped() {
+    let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
+    let options = options().full_disk(FullDisk::DropWithGap);
+    let mut writer = try_open(folder.path(), options, &recorder).unwrap();
+    let text = || std::fs::read_to_string(folder.path().join("writer")).unwrap();
+    assert!(!text().contains("untold_loss"));
+    recorder.disk_full.store(1, Ordering::Relaxed);
+    let number = (0..1000).find(|&number| {
+        put(&mut writer, number).unwrap();
+        writer.dropped.is_some()
+    });
+    assert!(number.is_some() && text().contains("untold_loss: "), "{}", text());
+}
