@@ -12,14 +12,14 @@ use super::error::{AppendError, CreateError, OpenError, SyncError};
 use super::helpers::Helpers;
 use super::lock::{WriterLock, WriterRecord};
 use super::log_policies::SyncPolicy;
-use super::log_tally::{LogSummary, Tally, whole_records};
+use super::log_tally::{LogSummary, Tally};
 use super::log_watch::LogWatch;
 use super::log_writer_options::LogWriterOptions;
 use super::position::Positions;
 use super::recovery_report::RecoveryReport;
 use super::segment_end::io_error;
 use super::upkeep::Upkeep;
-use super::writer::MmapWriter;
+use super::writer::{MmapWriter, fitting_bytes};
 use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
@@ -420,31 +420,19 @@ fn append_within(
     positions: &mut Positions,
 ) -> Result<(), AppendError> {
     let records = run.remaining();
-    if records.len() as u64 <= left_bytes
-        && let Some(contents) = writer.append_plain_run(run)?
-    {
+    let fitting = fitting_bytes(records, usize::try_from(left_bytes).unwrap_or(usize::MAX));
+    let fits = fitting == records.len();
+    if fits && let Some(contents) = writer.append_plain_run(run)? {
         tally.add_events(contents.events, records.len() as u64);
         positions.pass_events();
         return Ok(());
     }
     let note = |header: &EventHeader, payload: &[u8], offset| note(tally, positions, header, payload, offset);
-    if records.len() as u64 <= left_bytes {
+    if fits {
         return writer.append_run_noting(run, note);
     }
-    let mut part = Run::new(start_within(records, left_bytes)).map_err(AppendError::Run)?;
+    let mut part = Run::new(&records[..fitting]).map_err(AppendError::Run)?;
     let appended = writer.append_run_noting(&mut part, note);
     run.accept_bytes(part.accepted_bytes(), part.accepted_events());
     appended
-}
-
-/// The whole records at the start of `records` that take at most `most_bytes`.
-fn start_within(records: &[u8], most_bytes: u64) -> &[u8] {
-    let mut end = 0;
-    for (header, _) in whole_records(records) {
-        if (end + header.stride()) as u64 > most_bytes {
-            break;
-        }
-        end += header.stride();
-    }
-    records.get(..end).unwrap_or_default()
 }

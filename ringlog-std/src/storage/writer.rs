@@ -409,7 +409,7 @@ impl fmt::Debug for MmapWriter {
 }
 
 /// Bytes of the whole records at the start of `bytes` that fit into `room_bytes`.
-fn fitting_bytes(bytes: &[u8], room_bytes: usize) -> usize {
+pub(super) fn fitting_bytes(bytes: &[u8], room_bytes: usize) -> usize {
     if bytes.len() <= room_bytes {
         return bytes.len();
     }
