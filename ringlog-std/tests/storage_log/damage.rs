@@ -146,11 +146,17 @@ fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
 #[test]
 fn a_log_goes_on_behind_a_stream_file_that_was_put_into_its_folder() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(format!("{:020}.evtl", 0)), stream(30, &[0; 100])).unwrap();
+    let path = folder.path().join(format!("{:020}.evtl", 0));
+    let put_there = stream(30, &[0; 100]);
+    std::fs::write(&path, &put_there).unwrap();
     let mut writer = LogWriter::open(folder.path()).unwrap();
     assert_eq!(writer.next_sequence(), 30);
     write(&mut writer, 30..33);
     writer.close().unwrap();
+    assert!(
+        std::fs::read(&path).unwrap() == put_there,
+        "what its sender wrote is not changed, its header neither"
+    );
     let found = read(folder.path());
     assert_eq!(found.len(), 33);
     found.iter().zip(0..).for_each(|(stored, number)| assert_is(stored, number));
