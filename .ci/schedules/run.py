@@ -10,7 +10,6 @@ change, switched on by an environment variable, first the question that the tabl
 """
 
 import concurrent.futures
-import json
 import os
 import re
 import shutil
@@ -20,9 +19,9 @@ from pathlib import Path
 
 from changes import CHANGES
 
-ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "docs/orderings.md"
-BEGIN, END = "<!-- changes -->\n", "<!-- /changes -->\n"
+sys.path.append(str(Path(__file__).resolve().parents[2] / "loom-tests/mutants"))
+from switched import ROOT, SWITCHES, KeptTable, build, manifest, switched_on
+
 # That of `.ci/run schedules`, so that what the tests depend on is not built again.
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "schedules"
 COPY = TARGET / "changed"
@@ -31,18 +30,9 @@ SETTINGS = {
     "RUSTFLAGS": "--cfg ringlog_shuttle",
     "CARGO_PROFILE_TEST_OPT_LEVEL": "1",
 }
-SWITCH = "RINGLOG_MUTANT"
 # Seconds. Questions take a few: one that takes longer has not noticed anything.
 TIME_LIMIT = 600
 PREFIX = "storage::schedules::"
-
-SWITCHES = f"""
-pub(crate) fn is(number: usize) -> bool {{
-    static ON: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *ON.get_or_init(|| std::env::var("{SWITCH}").map_or(0, |number| number.parse().unwrap())) == number
-}}
-"""
-
 
 def changed_sources():
     """{path: text} of the two libraries' files, with all changes in them."""
@@ -64,12 +54,7 @@ def changed_sources():
     sources[storage / "switches.rs"] = SWITCHES.encode()
     modules = storage / "mod.rs"
     sources[modules] = sources[modules].replace(b"mod sync;", b"mod switches;\nmod sync;", 1)
-    manifest = (ROOT / "Cargo.toml").read_text()
-    manifest = re.sub(r"^members = .*", 'members = ["ringlog-nostd", "ringlog-std"]', manifest, flags=re.M)
-    manifest = re.sub(r"^default-members = .*\n", "", manifest, flags=re.M)
-    # To cargo these are then other packages: `.ci/run schedules` never finds a program with changes in it.
-    manifest = re.sub(r'^version = "(.*)"', r'version = "\1+changed"', manifest, count=1, flags=re.M)
-    sources[Path("Cargo.toml")] = manifest.encode()
+    sources[Path("Cargo.toml")] = manifest(["ringlog-nostd", "ringlog-std"], "changed").encode()
     return sources
 
 
@@ -88,18 +73,10 @@ def make_copy():
         shutil.copy(ROOT / "Cargo.lock", COPY)
 
 
-def build():
+def changed_program():
     """Builds the unit tests of the copy; returns the program."""
-    command = ["cargo", "test", "--offline", "--no-run", "-p", "ringlog-std", "--lib", "--no-default-features"]
-    command += ["--message-format", "json"]
-    environment = {**os.environ, **SETTINGS}
-    done = subprocess.run(command, cwd=COPY, env=environment, stdout=subprocess.PIPE, text=True)
-    artifacts = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode != 0:
-        for artifact in artifacts:
-            print(artifact.get("message", {}).get("rendered") or "", end="")
-        sys.exit("the copy with the changes does not build")
-    return next(it["executable"] for it in artifacts if it.get("executable") and "lib" in it["target"]["kind"])
+    artifacts = build(COPY, SETTINGS, "-p", "ringlog-std", "--lib", "--no-default-features")
+    return next(it["executable"] for it in artifacts if "lib" in it["target"]["kind"])
 
 
 def questions(program):
@@ -113,7 +90,7 @@ def questions(program):
 def how_it_fails(program, number, question, orders):
     """How a question fails with a change switched on; `None` if it does not."""
     command = [program, "--nocapture", "--exact", PREFIX + question]
-    environment = {**os.environ, SWITCH: str(number), "RINGLOG_SCHEDULES": str(orders), "RUST_BACKTRACE": "0"}
+    environment = switched_on(number, RINGLOG_SCHEDULES=str(orders))
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT
@@ -140,25 +117,11 @@ def noticed(program, number, asked, orders):
     return found
 
 
-def kept_table():
-    before, begin, rest = TABLE.read_text().partition(BEGIN)
-    table, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"{TABLE}: the markers of the table are missing")
-    return before, table, after
-
-
-def expected_questions(table):
-    """{(file, change): question} of the kept table."""
-    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
-    return {(row[0].strip("`"), row[1]): row[2].strip("`") for row in rows if "::" in row[2]}
-
-
 def main():
-    before, kept, after = kept_table()
-    expected = expected_questions(kept)
+    kept = KeptTable("changes")
+    expected = kept.finders()
     make_copy()
-    program = build()
+    program = changed_program()
     asked = questions(program)
 
     def look_at(numbered):
@@ -180,14 +143,9 @@ def main():
     for change, by in zip(CHANGES, found):
         question, how = (f"`{by[0][0]}`", by[0][1]) if by else ("none", "**is not noticed**")
         rows.append(f"| `{change.file}` | {change.name} | {question} | {change.orders:,} | {how} |\n")
-    table = "".join(rows)
     survivors = found.count([])
-    print(table, end="")
     print(f"{len(CHANGES)} changes, {survivors} are not noticed")
-    if "--write" in sys.argv[1:]:
-        TABLE.write_text(before + BEGIN + table + END + after)
-    elif table != kept:
-        sys.exit(f"{TABLE} says something else: .ci/schedules/run.py --write")
+    kept.settle("".join(rows))
     if survivors:
         sys.exit("a question is too weak, or asks in too few orders")
 

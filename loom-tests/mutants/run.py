@@ -10,7 +10,6 @@ A mutant that no model notices is an error.
 """
 
 import concurrent.futures
-import json
 import os
 import re
 import shutil
@@ -19,10 +18,8 @@ import sys
 from pathlib import Path
 
 from swaps import SWAPS
+from switched import ROOT, SWITCHES, KeptTable, build, manifest, switched_on
 
-ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "docs/orderings.md"
-BEGIN, END = "<!-- mutants -->\n", "<!-- /mutants -->\n"
 # The models' own, so that what they depend on is not built again; git ignores it.
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "loom-tests/target")).resolve()
 COPY = TARGET / "mutants"
@@ -32,25 +29,15 @@ SETTINGS = {
     "RUSTFLAGS": "--cfg ringlog_loom",
     "CARGO_PROFILE_TEST_OPT_LEVEL": "3",
 }
-SWITCH = "RINGLOG_MUTANT"
 # Models take seconds: one that takes longer has not noticed anything.
 TIME_LIMIT = 120
 
-# What the copy gets besides: whether a mutant is switched on. (The models know nothing of std's cells.)
+# What the copy gets besides. (The models know nothing of std's cells.)
 MUTANT_RS = f"""
 extern crate std;
 
 use crate::sync::Ordering;
-
-fn switched_on() -> usize {{
-    static ON: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *ON.get_or_init(|| std::env::var("{SWITCH}").map_or(0, |number| number.parse().unwrap()))
-}}
-
-pub(crate) fn is(number: usize) -> bool {{
-    number == switched_on()
-}}
-
+{SWITCHES}
 pub(crate) fn relaxed_by(number: usize, ordering: Ordering) -> Ordering {{
     if is(number) {{ Ordering::Relaxed }} else {{ ordering }}
 }}
@@ -125,17 +112,13 @@ def make_copy():
     for crate in ("ringlog-nostd", "loom-tests"):
         shutil.copytree(ROOT / crate, COPY / crate, ignore=unwanted)
     shutil.copy(ROOT / "Cargo.lock", COPY)
-    manifest = (ROOT / "Cargo.toml").read_text()
-    manifest = re.sub(r"^members = .*", 'members = ["ringlog-nostd", "loom-tests"]', manifest, flags=re.M)
-    manifest = re.sub(r"^default-members = .*\n", "", manifest, flags=re.M)
-    # To cargo these are then other packages: `cargo test` in loom-tests never finds a program with mutants in it.
-    manifest = re.sub(r'^version = "(.*)"', r'version = "\1+mutants"', manifest, count=1, flags=re.M)
-    (COPY / "Cargo.toml").write_text(manifest)
+    (COPY / "Cargo.toml").write_text(manifest(["ringlog-nostd", "loom-tests"], "mutants"))
 
     folder = COPY / "ringlog-nostd/src"
     source = Source()
     # The facade itself has no ordering in the model, and only words about them.
-    sources = {path.name: path.read_text() for path in sorted(folder.glob("*.rs")) if path.name != "sync.rs"}
+    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.rs"))]
+    sources = {path: (folder / path).read_text() for path in paths if path != "sync.rs"}
     source.swap(sources)
     swaps = len(source.mutants)
     for file, text in sources.items():
@@ -147,29 +130,17 @@ def make_copy():
     return source.mutants, swaps
 
 
-def build():
+def models():
     """Builds the models of the copy; returns a program for each file of models."""
-    command = ["cargo", "test", "--offline", "--no-run", "--message-format", "json"]
-    environment = {**os.environ, **SETTINGS}
-    done = subprocess.run(command, cwd=COPY / "loom-tests", env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        for line in done.stdout.splitlines():
-            print(json.loads(line).get("message", {}).get("rendered") or "", end="")
-        sys.exit("the copy with the mutants does not build")
-    artifacts = [json.loads(line) for line in done.stdout.splitlines()]
-    return {
-        artifact["target"]["name"]: artifact["executable"]
-        for artifact in artifacts
-        if artifact.get("executable") and artifact["target"]["kind"] == ["test"]
-    }
+    artifacts = build(COPY / "loom-tests", SETTINGS)
+    return {it["target"]["name"]: it["executable"] for it in artifacts if it["target"]["kind"] == ["test"]}
 
 
 def run_models(program, number, *arguments):
     """Runs models, one after the other, with a mutant switched on; `None` if they take too long."""
     command = [program, "--test-threads", "1", *arguments]
-    environment = {**os.environ, SWITCH: str(number), "RUST_BACKTRACE": "0"}
     try:
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT)
+        return subprocess.run(command, env=switched_on(number), capture_output=True, text=True, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired:
         return None
 
@@ -211,25 +182,12 @@ def killer(programs, number, expected):
     return None
 
 
-def kept_table():
-    before, begin, rest = TABLE.read_text().partition(BEGIN)
-    table, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"{TABLE}: the markers of the table are missing")
-    return before, table, after
-
-
-def expected_killers(table):
-    """{(file, mutant): (file of models, model)} of the kept table."""
-    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
-    return {(row[0].strip("`"), row[1]): tuple(row[2].strip("`").split("::")) for row in rows if "::" in row[2]}
-
-
 def main():
-    before, kept, after = kept_table()
-    expected = expected_killers(kept)
+    kept = KeptTable("mutants")
+    # Files of models, and models.
+    expected = {mutant: tuple(finder.split("::")) for mutant, finder in kept.finders().items()}
     mutants, swaps = make_copy()
-    programs = build()
+    programs = models()
     for file, program in programs.items():
         if failed := failed_models(program, 0):
             sys.exit(f"{file}: fails without a mutant: {', '.join(failed)}")
@@ -245,13 +203,8 @@ def main():
         survivors += dead is None
         model, how = (f"`{dead[0]}::{dead[1]}`", dead[2]) if dead else ("none", "**survives**")
         rows.append(f"| `{file}` | {name} | {model} | {how} |\n")
-    table = "".join(rows)
-    print(table, end="")
     print(f"{len(mutants)} mutants, {survivors} survive")
-    if "--write" in sys.argv[1:]:
-        TABLE.write_text(before + BEGIN + table + END + after)
-    elif table != kept:
-        sys.exit(f"{TABLE} says something else: loom-tests/mutants/run.py --write")
+    kept.settle("".join(rows))
     if survivors:
         sys.exit("an ordering that no model needs, or a model that is missing")
 

@@ -66,7 +66,7 @@ SWAPS = [
     ),
     (
         "`Control::gap_told`: forgets the GAP record's place, then the losses",
-        "control.rs",
+        "control/losses.rs",
         """self.forget_loss();
         self.forget_gap();""",
         """if MUTANT {
