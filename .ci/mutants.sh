@@ -33,7 +33,7 @@ step_logic_mutants() {
     fi
     # Not among them: `model.rs` is built for the models only, and of `sync.rs` nothing can be seen outside of them.
     mutants_of ringlog-nostd 20 \
-        'ringlog-nostd/src/{batch,checksum,claim,clock,consumer,consumer_list,control,ends,error,event_consumer,file_header,flight_recorder,gap,geometry,header,lossy,memory,once,owned,park_flag,producer,publication,record,retention,ring,run,static_ring,stream_sink}.rs' \
+        'ringlog-nostd/src/{batch,checksum,claim,clock,consumer,consumer_list,control,control/*,ends,ends/*,error,event_consumer,file_header,flight_recorder,gap,geometry,header,lossy,memory,once,owned,park_flag,producer,publication,record,retention,ring,run,static_ring,stream_sink}.rs' \
         consumer consumer_list event_consumer flight_recorder lossy oracle pitfalls publication record recover \
         stream_sink take_over write_back
     RINGLOG_IMAGES=2000 mutants_of ringlog-std 120 \
