@@ -23,9 +23,13 @@
 //! stores take the other's line away (adjacent lines are fetched in pairs); packed on smaller ones.
 #![forbid(unsafe_code)]
 
+mod losses;
+
 use crate::error::RingError;
 use crate::geometry::Geometry;
-use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, in_program_order, zero_words};
+use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, zero_words};
+
+pub use losses::Loss;
 
 /// Bytes from the start of one line to the next; 0 where they are packed.
 const LINE_DISTANCE: usize = if usize::BITS == 64 { 128 } else { 0 };
@@ -129,16 +133,6 @@ pub(crate) struct Birth {
     pub(crate) boot: u64,
     pub(crate) start: usize,
     pub(crate) retained: bool,
-}
-
-/// Losses that no GAP record tells of yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Loss {
-    /// Events lost.
-    pub count: u64,
-    /// Timestamp of the first one.
-    pub first_timestamp: u64,
 }
 
 impl Control {
@@ -315,90 +309,6 @@ impl Control {
         // ORDERING: Relaxed. As in `close_consumer`.
         self.consumer.closed.load(Ordering::Relaxed) != 0
     }
-
-    /// Losses not told yet, for the producer, whose words these are.
-    pub(crate) fn own_loss(&self) -> Option<Loss> {
-        // ORDERING: Relaxed. The producer's own words.
-        self.loss_of(self.producer.lost.load(Ordering::Relaxed))
-    }
-
-    /// Losses not told yet, for anybody else: exact once the producer has closed, before that a figure for a
-    /// display, of which only this is sure: where losses are seen no more, the GAP record that tells of them is.
-    pub(crate) fn foreign_loss(&self) -> Option<Loss> {
-        // ORDERING: Acquire, TOLD. Pairs with the Release in `forget_loss`: the head behind the GAP record was
-        // stored before.
-        self.loss_of(self.producer.lost.load(Ordering::Acquire))
-    }
-
-    fn loss_of(&self, lost: usize) -> Option<Loss> {
-        (lost > 0).then(|| Loss { count: lost as u64, first_timestamp: self.producer.first_loss.load() })
-    }
-
-    /// Counts one event that was not written.
-    pub(crate) fn add_loss(&self, timestamp: u64) {
-        self.add_losses(timestamp, 1);
-    }
-
-    /// Counts events that are gone; `timestamp` is that of the first.
-    pub(crate) fn add_losses(&self, timestamp: u64, events: usize) {
-        // ORDERING: Relaxed, all three. The producer's own words; a successor in its role gets them by the
-        // hand-over of the role.
-        let count = self.producer.lost.load(Ordering::Relaxed);
-        if count == 0 {
-            self.producer.first_loss.store(timestamp);
-        }
-        self.producer.lost.store(count.saturating_add(events), Ordering::Relaxed);
-    }
-
-    /// A GAP record that tells of all losses is about to be published at `position`.
-    ///
-    /// Between this and [`gap_told`](Self::gap_told) the producer may die. Its successor knows from `gap_at`
-    /// and `head` whether the record stands: see [`settle_gap`](Self::settle_gap).
-    pub(crate) fn gap_pending(&self, position: usize) {
-        // ORDERING: Relaxed. Only a successor reads it, see `forget_gap`. PUBLISH of the head that follows is
-        // Release, so the compiler keeps this before it.
-        self.producer.gap_at.store(position, Ordering::Relaxed);
-    }
-
-    /// The GAP record is published: the losses are told.
-    pub(crate) fn gap_told(&self) {
-        self.forget_loss();
-        self.forget_gap();
-    }
-
-    /// First half of [`gap_told`](Self::gap_told).
-    pub(crate) fn forget_loss(&self) {
-        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
-        // head behind the GAP record is seen.
-        self.producer.lost.store(0, Ordering::Release);
-    }
-
-    /// Second half of [`gap_told`](Self::gap_told).
-    pub(crate) fn forget_gap(&self) {
-        // A successor that finds the note gone believes the count.
-        in_program_order();
-        // ORDERING: Relaxed. Only a successor reads it, which the hand-over of the role put behind all of this
-        // producer's stores.
-        self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
-    }
-
-    /// What a new owner of the producer's role does: decides about a GAP record its predecessor died over.
-    pub(crate) fn settle_gap(&self) {
-        // ORDERING: Relaxed. The role was handed over (between processes by the kernel's lock, which it lets go
-        // when the owner is gone), and that comes after all that the predecessor stored.
-        let gap_at = self.producer.gap_at.load(Ordering::Relaxed);
-        if gap_at == NO_GAP {
-            return;
-        }
-        // Recovery may have cut the ring at or before the record; then it does not stand either.
-        let stands = self.own_head().wrapping_sub(gap_at).cast_signed() > 0;
-        if !stands {
-            // ORDERING: Relaxed. The role has one owner.
-            self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
-        } else {
-            self.gap_told();
-        }
-    }
 }
 
 const fn layout_word(retained: bool) -> usize {
@@ -415,7 +325,7 @@ const _: () = assert!(size_of::<Control>() == 64 && align_of::<Control>() <= 8);
 mod tests {
     use super::*;
 
-    fn formatted() -> Control {
+    pub(super) fn formatted() -> Control {
         let control = Control::zero();
         let birth = Birth { identity: 0x1122_3344_5566_7788, boot: 9, start: 64, retained: true };
         control.format(&Geometry::new(64, None).unwrap(), &birth);
@@ -446,52 +356,6 @@ mod tests {
         let control = formatted();
         control.constants.layout.store(LAYOUT_VERSION + 1, Ordering::Relaxed);
         assert_eq!(control.read_birth().unwrap_err(), RingError::NotARing);
-    }
-
-    #[test]
-    fn a_gap_is_told_once_wherever_the_producer_died() {
-        for died_after in 0..5 {
-            let control = formatted();
-            control.add_loss(77);
-            control.add_loss(78);
-            if died_after >= 1 {
-                control.gap_pending(64);
-            }
-            if died_after >= 2 {
-                control.publish_head(96);
-            }
-            if died_after >= 3 {
-                control.forget_loss();
-            }
-            if died_after >= 4 {
-                control.forget_gap();
-            }
-            control.settle_gap();
-            let told = control.own_head() == 96;
-            assert_eq!(control.own_loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
-        }
-    }
-
-    #[test]
-    fn a_gap_that_recovery_cut_off_is_still_to_be_told() {
-        let control = formatted();
-        control.add_loss(77);
-        control.gap_pending(96);
-        control.publish_head(128);
-        control.publish_head(80);
-        control.settle_gap();
-        assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 77 }));
-    }
-    #[test]
-    fn losses_after_a_gap_that_was_told_are_a_successors_to_tell() {
-        let control = formatted();
-        control.add_loss(77);
-        control.gap_pending(64);
-        control.publish_head(96);
-        control.gap_told();
-        control.add_loss(99);
-        control.settle_gap();
-        assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 99 }));
     }
 
     #[test]
