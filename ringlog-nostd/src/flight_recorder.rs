@@ -16,8 +16,8 @@ use crate::ring::Ring;
 /// For traces that are read after something went wrong. How many events were overwritten is kept in the
 /// control words, so that it outlives a reset in a [retained](crate::RingOptions::retained) ring, and the
 /// first thing read is then a [GAP record](Gap) that tells. Events read + counts of the GAP records =
-/// events written, once everything was read. (A reset in the middle of a write may leave one event both
-/// counted and there.)
+/// events written, once everything was read. (A reset in the middle of a write may leave the events that it
+/// was making room for both counted and there.)
 ///
 /// Both ends are in one hand because whoever overwrites an event has to know that nobody reads it.
 ///

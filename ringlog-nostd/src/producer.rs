@@ -167,16 +167,19 @@ impl<'r, K> Producer<'r, K> {
 
     pub(crate) fn count_loss(&mut self, header: &EventHeader) {
         self.inner.end.parts().control().add_loss(header.timestamp);
+        self.inner.words_stored();
     }
 
     pub(crate) fn count_losses(&mut self, first: &EventHeader, events: u64) {
         let events = usize::try_from(events).unwrap_or(usize::MAX);
         self.inner.end.parts().control().add_losses(first.timestamp, events);
+        self.inner.words_stored();
     }
 
     /// Somebody was told of all pending losses.
     pub(crate) fn losses_told(&mut self) {
         self.inner.end.parts().control().gap_told();
+        self.inner.words_stored();
     }
 
     /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
@@ -223,8 +226,14 @@ impl ProducerInner<'_> {
     #[inline]
     pub(crate) fn publish(&mut self, head: usize) {
         self.end.publish(head);
+        self.words_stored();
+    }
+
+    /// The producer's words were stored. In a ring whose content is to outlive a reset, memory has to have them.
+    #[inline]
+    fn words_stored(&self) {
         if let Some(retention) = &self.retention {
-            retention.position_stored(self.end.parts().control());
+            retention.words_stored(self.end.parts().control());
         }
     }
 

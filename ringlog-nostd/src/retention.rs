@@ -39,8 +39,9 @@ impl Retention {
         self.reach_memory(record.as_ptr(), HEADER_LEN.min(record.len()));
     }
 
-    /// The producer's position was stored: the records below it are in memory, now it has to be.
-    pub(crate) fn position_stored(&self, control: &Control) {
+    /// The producer's position or its count of losses was stored: the records below the position are in memory, now
+    /// these words have to be.
+    pub(crate) fn words_stored(&self, control: &Control) {
         let (start, len) = control.producer_line();
         self.reach_memory(start, len);
     }

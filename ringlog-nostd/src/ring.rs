@@ -80,7 +80,9 @@ impl<'r> Ring<'r> {
     ///
     /// `hook` is called for all control words now, and then by the producer for what it wrote, in an order
     /// that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
-    /// producer's position. Without `retained` it does nothing.
+    /// producer's position. A [lossy](crate::LossyProducer) producer also calls it for each event that it counts as
+    /// lost, a [flight recorder](crate::FlightRecorder) for each that it overwrites, so that the count is never
+    /// behind. Without `retained` it does nothing.
     #[must_use]
     pub fn write_back(mut self, hook: WriteBack) -> Self {
         if let Some(retention) = &mut self.retention {

@@ -3,8 +3,10 @@
 //! The hook copies what it is called for from the ring's memory (the cache) to another one (the memory). After
 //! each call the machine may be reset: the copy alone has to give back every event that was published by then.
 
-use ringlog_nostd::{EventHeader, Recovery, Ring, RingOptions, required_len};
+use ringlog_nostd::{Delivery, EventHeader, Gap, Recovery, Ring, RingOptions, required_len};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 const CAPACITY: usize = 256;
@@ -48,6 +50,25 @@ fn len() -> usize {
     required_len(CAPACITY, MAX_PAYLOAD)
 }
 
+/// A ring whose memory these words are a cache of. The only one of its thread.
+fn behind_a_cache(cache: &mut [u64]) -> Ring<'_> {
+    let start = NonNull::from(cache).cast::<u8>();
+    MEMORY.with_borrow_mut(|memory| {
+        *memory = Memory { cache: start.addr().get(), bytes: vec![0; len()], images: Vec::new() };
+    });
+    // SAFETY: the words are borrowed as long as the ring is there, and this is the only ring in them.
+    let (ring, _) = unsafe { Ring::recover(start, len(), &options()) }.unwrap();
+    ring.write_back(write_back)
+}
+
+fn take_images() -> Vec<Vec<u8>> {
+    MEMORY.with_borrow_mut(|memory| std::mem::take(&mut memory.images))
+}
+
+fn memory_now() -> Vec<u8> {
+    MEMORY.with_borrow(|memory| memory.bytes.clone())
+}
+
 /// The numbers of the events that recovery finds in an image.
 fn recovered(image: &[u8]) -> (Recovery, Vec<u64>) {
     let mut words: Vec<u64> = image.chunks_exact(8).map(word_of).collect();
@@ -73,14 +94,8 @@ fn word_of(bytes: &[u8]) -> u64 {
 #[test]
 fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
     let mut cache = vec![0_u64; len() / 8];
-    let start = NonNull::from(&mut cache[..]).cast::<u8>();
-    MEMORY.with_borrow_mut(|memory| {
-        *memory = Memory { cache: start.addr().get(), bytes: vec![0; len()], images: Vec::new() };
-    });
-    // SAFETY: the words live to the end, and this is the only ring in them.
-    let (ring, _) = unsafe { Ring::recover(start, len(), &options()) }.unwrap();
-    let (mut producer, mut consumer) = ring.write_back(write_back).into_ends();
-    let take_images = || MEMORY.with_borrow_mut(|memory| std::mem::take(&mut memory.images));
+    let ring = behind_a_cache(&mut cache);
+    let (mut producer, mut consumer) = ring.into_ends();
     assert_eq!(
         recovered(take_images().last().unwrap()),
         (Recovery::Recovered { events: 0, cut: false }, vec![])
@@ -104,7 +119,7 @@ fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
             assert!(found.last().map_or(released, |last| last + 1) >= number, "event {number}: {found:?}");
             checked += 1;
         }
-        let memory = MEMORY.with_borrow(|memory| memory.bytes.clone());
+        let memory = memory_now();
         assert_eq!(recovered(&memory).1.last(), Some(&number));
     }
     assert!(checked > 600, "{checked}");
@@ -128,6 +143,139 @@ fn write(
             batch.write_event(header, payload).is_ok() && batch.publish() == 1
         }
     }
+}
+
+/// What became of the events, by number: those that are there, and those that a GAP record or the count says are lost.
+#[derive(Clone, Default)]
+struct Told {
+    events: BTreeMap<u64, Fate>,
+    lost: Vec<Range<u64>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Fate {
+    Written,
+    Lost,
+}
+
+impl Told {
+    fn add(&mut self, header: &EventHeader, payload: &[u8]) {
+        match Gap::from_event(header, payload) {
+            Some(gap) => self.lose(header.timestamp, gap.count),
+            None => self.note(header.timestamp, Fate::Written),
+        }
+    }
+
+    fn lose(&mut self, first: u64, count: u64) {
+        for number in first..first + count {
+            self.note(number, Fate::Lost);
+        }
+        self.lost.push(first..first + count);
+    }
+
+    fn note(&mut self, number: u64, fate: Fate) {
+        assert_eq!(*self.events.entry(number).or_insert(fate), fate, "event {number}");
+    }
+
+    fn has_lost(&self, loss: &Range<u64>) -> bool {
+        self.lost.iter().any(|told| told.start < loss.end && loss.start < told.end)
+    }
+}
+
+/// What memory says after a reset: the records, and the losses that the next producer still has to tell of.
+fn found_in(image: &[u8]) -> (Told, Option<Range<u64>>) {
+    let mut words: Vec<u64> = image.chunks_exact(8).map(word_of).collect();
+    let start = NonNull::from(&mut words[..]).cast();
+    // SAFETY: the words are this function's alone.
+    let (ring, _) = unsafe { Ring::recover(start, image.len(), &options()) }.unwrap();
+    let (producer, mut consumer) = ring.into_ends();
+    let mut told = Told::default();
+    consumer.drain(usize::MAX, |header, payload| told.add(header, payload)).unwrap();
+    let loss = producer.pending_loss();
+    (told, loss.map(|loss| loss.first_timestamp..loss.first_timestamp + loss.count))
+}
+
+#[test]
+fn losses_are_told_once_whenever_the_reset_comes() {
+    let mut cache = vec![0_u64; len() / 8];
+    let ring = behind_a_cache(&mut cache);
+    let (producer, mut consumer) = ring.into_ends();
+    let mut producer = producer.lossy();
+    let mut released = Told::default();
+    let mut pending_seen = 0;
+    for number in 0..600_u64 {
+        let payload = [number as u8; 5];
+        let header = EventHeader::new(number, number as u8, 5);
+        if producer.write_event(&header, &payload).unwrap() == Delivery::Lost && number % 16 == 15 {
+            consumer.drain(3, |header, payload| released.add(header, payload)).unwrap();
+        }
+        let during = take_images();
+        let after = memory_now();
+        let images = during.into_iter().map(|image| (image, number)).chain([(after, number + 1)]);
+        for (image, sure) in images {
+            let (found, pending) = found_in(&image);
+            for (at, loss) in found.lost.iter().enumerate() {
+                assert!(found.lost.iter().skip(at + 1).all(|other| other != loss), "event {number}: twice");
+            }
+            let mut all = released.clone();
+            found.events.iter().for_each(|(number, fate)| all.note(*number, *fate));
+            if let Some(loss) = pending {
+                pending_seen += 1;
+                assert!(
+                    !found.has_lost(&loss) && !released.has_lost(&loss),
+                    "event {number}: {loss:?} again"
+                );
+                all.lose(loss.start, loss.end - loss.start);
+            }
+            // Whatever became of an event, it is known when the call has returned.
+            let numbers: Vec<u64> = all.events.keys().copied().collect();
+            assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>(), "event {number}");
+            assert!(numbers.len() as u64 >= sure, "event {number}: {} of {sure}", numbers.len());
+        }
+    }
+    assert!(released.lost.len() > 20 && pending_seen > 20, "{} and {pending_seen}", released.lost.len());
+}
+
+#[test]
+fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
+    let mut cache = vec![0_u64; len() / 8];
+    let ring = behind_a_cache(&mut cache);
+    let mut recorder = ring.overwrite_oldest();
+    // Events below `read` were given out.
+    let (mut read, mut both) = (0, 0);
+    for number in 0..400_u64 {
+        // One that needs the room of several now and then.
+        let payload = vec![number as u8; if number % 5 == 0 { MAX_PAYLOAD } else { 1 }];
+        let header = EventHeader::new(number, number as u8, payload.len() as u16);
+        recorder.write_event(&header, &payload).unwrap();
+        if number % 50 == 49 {
+            let (gap, told) = recorder.read_event().unwrap();
+            let lost = gap.timestamp..gap.timestamp + Gap::from_event(&gap, told).unwrap().count;
+            let after_telling = memory_now();
+            assert_eq!(found_in(&after_telling).1, None, "event {number}: would be told again");
+            assert_eq!((lost.start, recorder.read_event().unwrap().0.timestamp), (read, lost.end));
+            read = lost.end + 1;
+        }
+        let mut images = take_images();
+        images.push(memory_now());
+        for image in images {
+            let (found, counted) = found_in(&image);
+            let Some((&first, _)) = found.events.first_key_value() else {
+                assert_eq!(number, 0, "nothing is there");
+                continue;
+            };
+            let last = *found.events.last_key_value().unwrap().0;
+            assert_eq!(found.events.len() as u64, last - first + 1, "event {number}");
+            assert!(number - last <= 1, "event {number}: {last} is the last");
+            let counted = counted.unwrap_or(read..read);
+            assert!(
+                counted.start <= read && counted.end >= first,
+                "event {number}: {counted:?}, then {first}"
+            );
+            both += u64::from(counted.end > first);
+        }
+    }
+    assert!(both > 0, "no reset came between the count and the position");
 }
 
 #[test]
