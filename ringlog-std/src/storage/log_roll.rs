@@ -176,6 +176,8 @@ impl LogWriter {
 
     /// Stores a header into the prepared segment and seals the current one: no system call.
     fn begin(&mut self, next: Prepared) {
+        let is_empty = self.current.as_ref().is_some_and(MmapWriter::is_empty);
+        debug_assert!(!is_empty, "the next segment would have the same name");
         let base = Base { sequence: self.next_sequence(), position: self.position() };
         let begun = self.options.begin_segment(&self.folder, next, base, &self.upkeep);
         if let Some(full) = self.current.replace(begun) {

@@ -152,6 +152,7 @@ fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
                 writer.roll().unwrap();
             }
             writer.upkeep.prepare_step(true).unwrap();
+            write(&mut writer, MAX_OPEN_SEGMENTS as u64 - 1).unwrap();
             let before = writer.stalls;
             writer.roll().unwrap();
             writer.stalls - before
