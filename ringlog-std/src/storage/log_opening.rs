@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::error::OpenError;
 use super::helpers::Helpers;
 use super::lock::{Untold, WriterLock, WriterRecord};
-use super::log_recovery::{LogRecovery, Recovered, create_folder};
+use super::log_recovery::{LogRecovery, Recovered, Unfinished, create_folder};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
@@ -19,7 +19,8 @@ use super::prepared::Prepared;
 use super::retention::Kept;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_end::{LastWriter, io_error};
-use super::upkeep::{Upkeep, bytes_on_disk};
+use super::unfinished::Unsynced;
+use super::upkeep::{Past, Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
 use crate::event::{Gap, GapReason};
 
@@ -70,7 +71,14 @@ impl LogWriter {
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
-        let upkeep = Upkeep::new(platform, folder, options.rules(), kept, base.position);
+        let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
+        let past = Past {
+            kept,
+            unsynced: paths.into_iter().map(Unsynced::of_dead_run).collect(),
+            position: base.position,
+            durable_position: durable_position.unwrap_or(base.position),
+        };
+        let upkeep = Upkeep::new(platform, folder, options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
         let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());

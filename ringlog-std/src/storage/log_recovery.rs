@@ -50,7 +50,17 @@ pub(super) struct Recovered {
     /// The segments of the log in order, under their names, those at the end included that are to be cleared away. Where a
     /// segment was sealed now, its header is the one from before.
     pub(super) segments: Vec<SegmentInfo>,
+    pub(super) unfinished: Unfinished,
     empties: Vec<Empty>,
+}
+
+/// What a process that died under this kernel has left: the kernel has it, the disk may not.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Unfinished {
+    /// The segments, oldest first.
+    pub(super) paths: Vec<PathBuf>,
+    /// The log's position below which all is on stable storage; `None` if that is its end.
+    pub(super) durable_position: Option<u64>,
 }
 
 /// A segment without records.
@@ -88,13 +98,14 @@ impl<'a> LogRecovery<'a> {
         let mut ends = self.ends(&mut chain, from)?;
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         self.settle(&mut chain[from..], &ends)?;
+        let unfinished = self.unfinished(&chain[from..], &ends);
         let end = self.end_of(&mut ends, lost_below)?;
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
         self.report.has_loss = end.lost_after.is_some();
         self.report.cursors_ahead = cursors_ahead(self.folder, end.sequence);
         let segments = chain.into_iter().map(|link| link.info).collect();
-        Ok(Recovered { end, report: self.report, segments, empties: self.empties })
+        Ok(Recovered { end, report: self.report, segments, unfinished, empties: self.empties })
     }
 
     fn last_end(&self, chain: &[Link]) -> LastEnd {
@@ -283,6 +294,17 @@ impl<'a> LogRecovery<'a> {
         found.append(&mut self.report.segments);
         self.report.segments = found;
         Ok(())
+    }
+
+    /// Which of the files somebody still has to sync. After a loss of the machine there are none: what was read came from
+    /// the disk.
+    fn unfinished(&self, links: &[Link], ends: &[SegmentEnd]) -> Unfinished {
+        if self.writer.is_lost() {
+            return Unfinished::default();
+        }
+        let all = links.iter().zip(ends).filter(|(_, end)| end.is_unfinished());
+        let durable_position = all.clone().next().map(|(_, end)| end.durable_position());
+        Unfinished { paths: all.map(|(link, _)| link.info.path.clone()).collect(), durable_position }
     }
 
     fn name(&self, link: &Link) -> Result<PathBuf, OpenError> {

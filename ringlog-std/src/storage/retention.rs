@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Limits beyond which the oldest segments of a log are retired: deleted, or recycled as the next ones.
 ///
 /// The default keeps everything. Several limits may be set; a segment goes as soon as one of them says so. The
-/// segment that is being written, and those not synced yet under a policy that syncs, always stay.
+/// segment that is being written, and those of this run not synced yet under a policy that syncs, always stay.
 ///
 /// A segment that a named cursor still needs is spared as long as the log takes at most
 /// [`cursor_bytes`](Self::cursor_bytes).

@@ -86,8 +86,26 @@ impl SegmentEnd {
         Ok(Self { is_doubtful: true, needs_sealing, ..found })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.sequence == self.info.header.base_sequence
+    }
+
+    /// Whether there are records in it that the kernel has, and of which nobody knows whether the disk has them, too: only
+    /// CLEAN says so, and it is not stored into streams.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        let header = &self.info.header;
+        !self.is_empty() && !header.has(file_flags::CLEAN) && !header.has(file_flags::STREAM)
+    }
+
+    /// The log's position below which its records are on stable storage, as far as the file itself says.
+    pub(super) fn durable_position(&self) -> u64 {
+        let header = &self.info.header;
+        // Without checksums the watermark has to be on the disk, too, or what is below it cannot be told from garbage.
+        let durable =
+            if header.has(file_flags::CHECKSUMS) { header.synced_offset } else { FILE_HEADER_LEN as u64 };
+        let behind = self.offset.saturating_sub(durable);
+        // Less than the base only within the lead, whose records take no position.
+        header.base_position.max(self.position.saturating_sub(behind))
     }
 
     /// Bytes that the header counts as records and that are none.
@@ -153,6 +171,11 @@ impl SegmentEnd {
     /// Stores into the file where its records end, in an order in which every state that a crash can leave
     /// is true. Returns whether there was anything to store.
     pub(super) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
+        if self.info.header.has(file_flags::STREAM) {
+            // Somebody put it here, perhaps a moment ago. The log goes on behind it.
+            let sync = || platform.sync_file(&File::open(path)?);
+            sync().map_err(|error| io_error(path, "sync", error))?;
+        }
         if !self.needs_sealing {
             return Ok(false);
         }

@@ -1,12 +1,13 @@
-//! Finishing a sealed segment that its writer has set down without a sync.
+//! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
 #![forbid(unsafe_code)]
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::FileHeader;
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader};
 
 use super::durable::{Durable, DurableParts};
 use super::error::SyncError;
@@ -15,44 +16,89 @@ use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::sync::AtomicBool;
 
-/// Syncs a sealed segment and marks it as clean; does nothing if it was retired meanwhile.
-pub(super) fn finish_file(
-    platform: &Arc<dyn Platform>,
-    path: &Path,
-    poisoned: &Arc<AtomicBool>,
-) -> Result<(), SyncError> {
-    let failed =
-        |source| SyncError::Folder { path: path.into(), action: "open the segment to sync it", source };
-    match open_again(platform, path, poisoned) {
-        Ok(Some(durable)) => durable.finish().map(drop),
-        Ok(None) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(failed(source)),
+/// How much is stored again at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A sealed segment that nobody has synced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unsynced {
+    pub(super) path: PathBuf,
+    /// Its writer is dead, and with it what it knew of syncs that failed.
+    is_of_dead_run: bool,
+}
+
+impl Unsynced {
+    pub(super) fn of_this_run(path: &Path) -> Self {
+        Self { path: path.into(), is_of_dead_run: false }
+    }
+
+    pub(super) const fn of_dead_run(path: PathBuf) -> Self {
+        Self { path, is_of_dead_run: true }
+    }
+
+    /// Syncs the segment and marks it as clean; does nothing if it was retired meanwhile.
+    pub(super) fn finish(
+        &self,
+        platform: &Arc<dyn Platform>,
+        poisoned: &Arc<AtomicBool>,
+    ) -> Result<(), SyncError> {
+        let failed = |source| SyncError::Folder {
+            path: self.path.clone(),
+            action: "open the segment to sync it",
+            source,
+        };
+        match self.open_again(platform, poisoned) {
+            Ok(Some(durable)) => durable.finish().map(drop),
+            Ok(None) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(failed(source)),
+        }
+    }
+
+    /// `None` if another file has the name by now.
+    fn open_again(
+        &self,
+        platform: &Arc<dyn Platform>,
+        poisoned: &Arc<AtomicBool>,
+    ) -> io::Result<Option<Arc<Durable>>> {
+        let path = &self.path;
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        // Retired, or about to be recycled.
+        if !try_hold(&file)? || !leads_to(path, &file)? {
+            return Ok(None);
+        }
+        let map = WriteMap::new(&file, platform.witness(&file))?;
+        let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
+        if self.is_of_dead_run {
+            store_again(&**platform, &file, header.synced_offset, header.write_offset)?;
+        }
+        let parts = DurableParts {
+            platform: Arc::clone(platform),
+            map: map.handle(),
+            file,
+            path: path.clone(),
+            temporary: None,
+            poisoned: Arc::clone(poisoned),
+        };
+        Ok(Some(Durable::new(parts, &header)))
     }
 }
 
-/// `None` if another file has the name by now.
-fn open_again(
-    platform: &Arc<dyn Platform>,
-    path: &Path,
-    poisoned: &Arc<AtomicBool>,
-) -> io::Result<Option<Arc<Durable>>> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    // Retired, or about to be recycled.
-    if !try_hold(&file)? || !leads_to(path, &file)? {
-        return Ok(None);
+/// Stores the bytes between these offsets as they are.
+///
+/// After a sync that failed the kernel takes the pages for clean although the disk does not have them
+/// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
+fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; CHUNK_BYTES];
+    let mut at = from.max(FILE_HEADER_LEN as u64);
+    while at < to {
+        let len = usize::try_from(to - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+        let chunk = bytes.get_mut(..len).unwrap_or_default();
+        file.read_exact_at(chunk, at)?;
+        platform.write_at(file, chunk, at)?;
+        at += len as u64;
     }
-    let map = WriteMap::new(&file, platform.witness(&file))?;
-    let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
-    let parts = DurableParts {
-        platform: Arc::clone(platform),
-        map: map.handle(),
-        file,
-        path: path.into(),
-        temporary: None,
-        poisoned: Arc::clone(poisoned),
-    };
-    Ok(Some(Durable::new(parts, &header)))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -61,7 +107,7 @@ mod tests {
     use crate::storage::MmapWriter;
     use crate::storage::platform::Linux;
     use ringlog_nostd::{field, file_flags};
-    use std::fs::{self, File};
+    use std::fs;
 
     #[test]
     fn only_a_segment_that_nobody_retires_is_finished() {
@@ -72,7 +118,7 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || finish_file(&platform, &path, &Arc::default());
+        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default());
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
         let retiring = File::open(&path).unwrap();
         retiring.lock().unwrap();

@@ -29,6 +29,7 @@ use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
 use super::sync::{AtomicBool, AtomicU64, Mutex};
+use super::unfinished::Unsynced;
 
 /// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
@@ -54,7 +55,7 @@ pub(super) struct Upkeep {
     folder: PathBuf,
     rules: Rules,
     /// The log's position at which this run reaches its limit.
-    limit_position: u64,
+    limit_position: AtomicU64,
     /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
     open: Mutex<VecDeque<Open>>,
     /// Held while a segment is prepared or retired.
@@ -63,8 +64,8 @@ pub(super) struct Upkeep {
     kept: Mutex<VecDeque<Kept>>,
     next: Mutex<Next>,
     is_next_wanted: AtomicBool,
-    /// Of this run, sealed and not synced, because the policy says so.
-    unsynced: Mutex<VecDeque<PathBuf>>,
+    /// Sealed and not synced, oldest first, all of them before the open ones.
+    unsynced: Mutex<VecDeque<Unsynced>>,
     /// Held for a whole sync, so that watermarks rise in the order of the log.
     syncing: Mutex<LastSync>,
     poisoned: Arc<AtomicBool>,
@@ -74,6 +75,18 @@ pub(super) struct Upkeep {
     trouble: Mutex<Option<CreateError>>,
     /// Why a helper's sync failed: what poisoned the log.
     failure: Mutex<Option<SyncError>>,
+}
+
+/// What there is of the log when its writer begins.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    pub(super) kept: VecDeque<Kept>,
+    /// Of the kept ones, those that nobody has synced.
+    pub(super) unsynced: VecDeque<Unsynced>,
+    /// The log's position at its end.
+    pub(super) position: u64,
+    /// The log's position below which everything is on stable storage.
+    pub(super) durable_position: u64,
 }
 
 /// A segment that is not finished.
@@ -119,29 +132,24 @@ impl Rules {
 }
 
 impl Upkeep {
-    pub(super) fn new(
-        platform: Arc<dyn Platform>,
-        folder: &Path,
-        rules: Rules,
-        kept: VecDeque<Kept>,
-        position: u64,
-    ) -> Arc<Self> {
+    pub(super) fn new(platform: Arc<dyn Platform>, folder: &Path, rules: Rules, past: Past) -> Arc<Self> {
+        let Past { kept, unsynced, position, durable_position } = past;
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,
             folder: folder.into(),
             rules,
-            limit_position,
+            limit_position: AtomicU64::new(limit_position),
             open: Mutex::default(),
             preparing: Mutex::default(),
             kept: Mutex::new(kept),
             next: Mutex::new(Next::Missing { try_at: None }),
             is_next_wanted: AtomicBool::new(false),
-            unsynced: Mutex::default(),
+            unsynced: Mutex::new(unsynced),
             syncing: Mutex::new(LastSync { at: Instant::now() }),
             poisoned: Arc::default(),
             roll_due: AtomicBool::new(false),
-            durable_position: AtomicU64::new(position),
+            durable_position: AtomicU64::new(durable_position),
             trouble: Mutex::default(),
             failure: Mutex::default(),
         })
@@ -230,6 +238,13 @@ impl Upkeep {
         lock(&self.open).push_back(Open { durable, begun_at, begun: Instant::now(), base_sequence });
         // ORDERING: Relaxed: see `is_roll_due`.
         self.roll_due.store(false, Ordering::Relaxed);
+    }
+
+    /// Positions go on by so many bytes that are not written. Only by the writer.
+    pub(super) fn skip(&self, bytes: u64) {
+        // ORDERING: Relaxed, both: only says when the next segment is prepared.
+        let limit_position = self.limit_position.load(Ordering::Relaxed);
+        self.limit_position.store(limit_position.saturating_add(bytes), Ordering::Relaxed);
     }
 
     /// Makes pages ready ahead of the writer, and looks whether the segment has reached its age.

@@ -13,6 +13,7 @@
 mod check;
 pub(super) mod disk;
 mod refusals;
+mod restart;
 pub(super) mod run;
 pub(super) mod trace;
 
@@ -52,6 +53,26 @@ fn the_same_without_checksums() {
 #[test]
 fn the_same_where_a_sync_has_failed_before() {
     power_losses(images(10), Setting { failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before() {
+    power_losses(images(20), Setting { killed: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before_without_checksums() {
+    power_losses(images(10), Setting { killed: true, checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before_and_old_segments_are_recycled() {
+    power_losses(images(10), Setting { killed: true, retention: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_process_went_on_behind_a_sync_that_had_failed() {
+    power_losses(images(10), Setting { killed: true, failing_sync: true, ..Setting::plain() });
 }
 
 #[test]

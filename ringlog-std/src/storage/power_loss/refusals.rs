@@ -200,6 +200,33 @@ fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
     assert!(has_failed_behind_the_name);
 }
 
+/// Positions go on over what was dropped, the limit counts what was written.
+#[test]
+fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
+    let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
+    let options =
+        options().sync(SyncPolicy::Never).full_disk(FullDisk::DropWithGap).max_bytes(Some(3 * 4096));
+    let mut writer = try_open(folder.path(), options, &recorder).unwrap();
+    let mut numbers = 0..;
+    for _ in 0..2 {
+        recorder.disk_full.store(1, Ordering::Relaxed);
+        while writer.dropped.is_none() {
+            put(&mut writer, numbers.next().unwrap()).unwrap();
+            writer.upkeep.prepare_step(false).unwrap();
+        }
+        for number in numbers.by_ref().take(400) {
+            put(&mut writer, number).unwrap();
+        }
+        recorder.disk_full.store(0, Ordering::Relaxed);
+        // It is tried again after a while only.
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        writer.upkeep.prepare_step(false).unwrap();
+        put(&mut writer, numbers.next().unwrap()).unwrap();
+        assert!(writer.dropped.is_none(), "{} bytes written", writer.bytes_written());
+    }
+    writer.close().unwrap();
+}
+
 #[test]
 fn the_writer_file_learns_of_a_loss_before_the_first_event_is_dropped() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use super::check::{Found, check_told, counted, event, is_in_doubt, read};
 use super::disk::{Disk, lay_out};
 use super::trace::{Op, Recorder};
+use crate::storage::upkeep::alone::kill;
 use crate::storage::{
     AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, OpenError, Retention, SalvageError,
     SyncPolicy, salvage_log,
@@ -45,11 +46,14 @@ pub(super) struct Setting {
     pub(super) checksums: bool,
     /// One sync of each run fails.
     pub(super) failing_sync: bool,
+    /// A run is several processes under one kernel, each of which is killed.
+    pub(super) killed: bool,
 }
 
 impl Setting {
     pub(super) const fn plain() -> Self {
-        Self { retention: false, again: false, full_disk: false, checksums: true, failing_sync: false }
+        let (retention, again, full_disk) = (false, false, false);
+        Self { retention, again, full_disk, checksums: true, failing_sync: false, killed: false }
     }
 
     fn options(self, random: &mut Random) -> LogWriterOptions {
@@ -83,7 +87,7 @@ pub(super) fn power_losses(images: u64, setting: Setting) {
 
 /// What was met.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+pub(super) struct Tally {
     images: u64,
     /// Images in which events were missing that had been written.
     cut: u64,
@@ -110,7 +114,12 @@ fn one_run(seed: u64, setting: Setting) -> Tally {
     let folder = scratch();
     let options = setting.options(&mut random);
     let recorder = Arc::new(Recorder::new("first boot"));
-    write(folder.path(), &options, &recorder, setting, &mut random, 0);
+    let lives = if setting.killed { 2 + random.below(2) } else { 1 };
+    for life in 0..lives {
+        // Whoever goes on behind the failure does not know of it.
+        let setting = Setting { failing_sync: setting.failing_sync && life == 0, ..setting };
+        write(folder.path(), &options, &recorder, setting, &mut random);
+    }
     let trace = recorder.trace.take();
     let mut tally = Tally::default();
     let mut empty = Disk::default();
@@ -142,18 +151,16 @@ fn cut_off(
     }
 }
 
-/// A writer's life, from the event `first` on; it may end in a close.
+/// A writer's life; it may end in a close.
 fn write(
     folder: &Path,
     options: &LogWriterOptions,
     recorder: &Arc<Recorder>,
     setting: Setting,
     random: &mut Random,
-    first: u64,
 ) {
-    if setting.failing_sync {
-        recorder.sync_fails_in.store(1 + random.below(60), Ordering::Relaxed);
-    }
+    let sync_fails_in = if setting.failing_sync { 1 + random.below(60) } else { 0 };
+    recorder.sync_fails_in.store(sync_fails_in, Ordering::Relaxed);
     let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
     let mut writer = match opened {
         Err(error) if setting.failing_sync => {
@@ -161,7 +168,9 @@ fn write(
         }
         other => other.unwrap(),
     };
-    let mut next = first;
+    promise(&writer, recorder);
+    // No event was lost before this life, so their numbers are the records' sequences.
+    let mut next = writer.next_sequence();
     for _ in 0..60 + random.below(100) {
         let done = step(&mut writer, recorder, setting, random, &mut next);
         promise(&writer, recorder);
@@ -174,6 +183,8 @@ fn write(
     if random.below(4) == 0 && !setting.failing_sync {
         writer.close().unwrap();
         recorder.trace.add(Op::Promised(next));
+    } else if setting.killed {
+        kill(writer);
     }
 }
 
@@ -224,7 +235,7 @@ fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::e
 
 /// What the writer says is durable, as the number of an event. No GAP record or event takes less than 16 bytes, so
 /// what is below is found by adding up lengths.
-fn promise(writer: &LogWriter, recorder: &Recorder) {
+pub(super) fn promise(writer: &LogWriter, recorder: &Recorder) {
     let mut at = 0;
     let mut number = 0;
     // Positions count dropped records too, and those are told of before anything behind them.
@@ -235,7 +246,12 @@ fn promise(writer: &LogWriter, recorder: &Recorder) {
     recorder.trace.add(Op::Promised(number));
 }
 
-fn lose_power(disk: &Disk, options: &LogWriterOptions, setting: Setting, random: &mut Random) -> Tally {
+pub(super) fn lose_power(
+    disk: &Disk,
+    options: &LogWriterOptions,
+    setting: Setting,
+    random: &mut Random,
+) -> Tally {
     let folder = scratch();
     let remains = disk.crash(random);
     lay_out(folder.path(), &remains);
@@ -330,7 +346,10 @@ fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, 
     let kept = check_told(&found[..old_end]);
     let is_whole_from_the_start = !run.is_retired && old_end > 0;
     assert!(!is_whole_from_the_start || span(&found).0 == 0 || is_in_doubt(&found), "{report}");
+    // Retention may have taken every event that was not lost: then only the sequence tells where the log was.
     let told_end = kept + counted(&found[old_end..]);
+    let is_all_retired = run.is_retired && old_end == 0;
+    let told_end = if is_all_retired { told_end.max(report.next_sequence) } else { told_end };
     assert!(told_end >= run.promised, "{kept} of {} promised\n{report}\n{before:#?}", run.promised);
     assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
     // Whatever is missing is told of: the run had not closed the log, so nobody can know.

@@ -19,6 +19,14 @@ pub(in crate::storage) fn write(writer: &mut LogWriter, number: u64) -> Result<(
     writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
 }
 
+/// As a signal that kills the process: nothing is synced, sealed or stored any more, and its locks go.
+pub(in crate::storage) fn kill(mut writer: LogWriter) {
+    writer.is_closed = true;
+    if let Some(current) = writer.current.take() {
+        drop(current.into_durable());
+    }
+}
+
 /// So many segments of one event each, finished, before an empty one.
 pub(in crate::storage) fn fill(writer: &mut LogWriter, segments: u64) {
     for number in 0..segments {

@@ -90,7 +90,9 @@ impl Upkeep {
     /// Whether the run reaches its limit before the end of this segment. Should it want another one all the same, for
     /// a GAP record, it has to wait.
     fn may_be_last(&self, current: &Durable) -> bool {
-        self.rules.roll_after.is_none() && self.limit_position <= current.end_position()
+        // ORDERING: Relaxed: see `skip`.
+        let limit_position = self.limit_position.load(Ordering::Relaxed);
+        self.rules.roll_after.is_none() && limit_position <= current.end_position()
     }
 
     fn is_next_missing(&self, is_wanted_now: bool) -> bool {
@@ -182,8 +184,10 @@ impl Upkeep {
 
     /// The newest finished segment tells where the log goes on, as long as the next one holds nothing.
     fn pop_oldest(&self) -> Option<Kept> {
-        let is_begun = lock(&self.open).back().is_some_and(|open| {
-            open.durable.is_named() && open.durable.map().write_offset() > FILE_HEADER_LEN as u64
+        // Asked without the lock, which a roll takes: the answer may have to wait for the disk.
+        let current = lock(&self.open).back().map(|open| Arc::clone(&open.durable));
+        let is_begun = current.is_some_and(|durable| {
+            durable.is_named() && durable.map().write_offset() > FILE_HEADER_LEN as u64
         });
         let mut kept = lock(&self.kept);
         if kept.len() > 1 || is_begun { kept.pop_front() } else { None }

@@ -11,7 +11,7 @@ use crate::storage::durable::{Durable, lock};
 use crate::storage::error::SyncError;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
-use crate::storage::unfinished::finish_file;
+use crate::storage::unfinished::Unsynced;
 
 impl Upkeep {
     /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
@@ -19,7 +19,7 @@ impl Upkeep {
     /// Returns whether there was anything to do.
     pub(in crate::storage) fn sync_step(&self) -> Result<bool, SyncError> {
         let mut last = lock(&self.syncing);
-        let finished = self.finish_full()?;
+        let finished = self.finish_unsynced()? | self.finish_full()?;
         let Some(current) = self.current() else { return Ok(finished) };
         if !self.is_sync_due(&current, last.at) {
             return Ok(finished);
@@ -143,24 +143,32 @@ impl Upkeep {
             // The writer may have begun it, and the next one, since names were given.
             oldest.durable.give_name()?;
             oldest.durable.punch_tail();
-            lock(&self.unsynced).push_back(oldest.durable.path().to_owned());
+            lock(&self.unsynced).push_back(Unsynced::of_this_run(oldest.durable.path()));
             self.keep(&oldest, &next);
         }
         Ok(())
     }
 
-    fn finish_unsynced(&self) -> Result<(), SyncError> {
+    /// Finishes what was set down without a sync, by this run or by one that died. Whether there was any.
+    fn finish_unsynced(&self) -> Result<bool, SyncError> {
+        let mut any = false;
         loop {
-            let Some(path) = lock(&self.unsynced).front().cloned() else { return Ok(()) };
-            finish_file(&self.platform, &path, &self.poisoned)?;
-            self.forget_unsynced(&path);
+            let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
+            oldest.finish(&self.platform, &self.poisoned)?;
+            self.forget_unsynced(&oldest.path);
+            any = true;
         }
+        // Everything before the oldest open segment is finished now.
+        if any && let Some(current) = self.current() {
+            self.note_durable(&current);
+        }
+        Ok(any)
     }
 
     /// The oldest of those that were put down is finished, or gone.
     pub(super) fn forget_unsynced(&self, path: &Path) {
         let mut unsynced = lock(&self.unsynced);
-        if unsynced.front().is_some_and(|oldest| oldest == path) {
+        if unsynced.front().is_some_and(|oldest| oldest.path == path) {
             unsynced.pop_front();
         }
     }
@@ -264,14 +272,16 @@ mod tests {
             writer.roll().unwrap();
             writer.upkeep.prepare_step(false).unwrap();
         }
-        let paths: Vec<PathBuf> = lock(&writer.upkeep.unsynced).iter().cloned().collect();
-        assert_eq!(paths.len(), 2);
-        writer.upkeep.forget_unsynced(&paths[1]);
-        assert_eq!(lock(&writer.upkeep.unsynced).len(), 2);
-        writer.upkeep.forget_unsynced(&paths[0]);
-        assert_eq!(*lock(&writer.upkeep.unsynced), &paths[1..]);
+        let upkeep = Arc::clone(&writer.upkeep);
+        let paths = || -> Vec<PathBuf> { lock(&upkeep.unsynced).iter().map(|it| it.path.clone()).collect() };
+        let all = paths();
+        assert_eq!(all.len(), 2);
+        writer.upkeep.forget_unsynced(&all[1]);
+        assert_eq!(paths(), all);
+        writer.upkeep.forget_unsynced(&all[0]);
+        assert_eq!(paths(), all[1..]);
         writer.sync().unwrap();
-        assert!(lock(&writer.upkeep.unsynced).is_empty());
+        assert!(paths().is_empty());
         writer.close().unwrap();
     }
 
