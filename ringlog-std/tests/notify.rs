@@ -52,6 +52,25 @@ fn a_parked_consumer_learns_that_the_producer_has_gone() {
 }
 
 #[test]
+fn a_closure_that_panics_behind_a_publication_wakes_the_consumer_all_the_same() {
+    let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    let reader = std::thread::spawn(move || {
+        let start = std::time::Instant::now();
+        (consumer.wait(Some(LOST)), start.elapsed() < LOST)
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        producer.with(|producer| {
+            producer.write_event(&EventHeader::new(0, 0, 0), b"").unwrap();
+            panic!("behind a publication");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(reader.join().unwrap(), (true, true));
+}
+
+#[test]
 fn waiting_ends_at_its_limit() {
     let (producer, consumer) = SpscRingBuffer::new(1024).split();
     let (_producer, mut consumer) = notify_pair(producer, consumer);

@@ -62,6 +62,14 @@ struct Waking {
     signal: Arc<Signal>,
 }
 
+struct WakesAtTheEnd<'a>(&'a Signal);
+
+impl Drop for WakesAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
 impl Drop for Waking {
     fn drop(&mut self) {
         self.producer = None;
@@ -84,9 +92,9 @@ impl NotifyProducer {
 
     /// Gives the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
     pub fn with<T>(&mut self, f: impl FnOnce(&mut Producer) -> T) -> Option<T> {
-        let result = self.waking.producer.as_mut().map(f);
-        self.waking.signal.wake();
-        result
+        // Also where `f` panics: what it published before is there.
+        let _wakes = WakesAtTheEnd(&self.waking.signal);
+        self.waking.producer.as_mut().map(f)
     }
 }
 

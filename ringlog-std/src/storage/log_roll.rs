@@ -94,6 +94,7 @@ impl LogWriter {
     pub(super) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
         let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
+        self.upkeep.skip(dropped.bytes);
         self.begin(next);
         self.dropped = None;
         self.append_gap_unlimited(dropped.first_timestamp, dropped.gap())?;
@@ -109,6 +110,7 @@ impl LogWriter {
         let bytes = position.saturating_sub(self.position());
         let next = self.next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
+        self.upkeep.skip(bytes);
         self.begin(next);
         let told = self.dropped.take().map(|dropped| dropped.gap());
         told.map_or(Ok(()), |gap| self.append_gap_unlimited(0, gap))

@@ -20,7 +20,7 @@ use super::recovery_report::RecoveryReport;
 use super::segment_end::io_error;
 use super::upkeep::Upkeep;
 use super::writer::{MmapWriter, fitting_bytes};
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, flags, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
@@ -158,12 +158,19 @@ impl LogWriter {
 
     /// Appends all records of the run, over as many segments as it takes, and accepts them from it.
     ///
+    /// A GAP record of the log's side among them begins a segment, as in [`append_gap`](Self::append_gap).
+    ///
     /// # Errors
     ///
     /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What
     /// was accepted before is in the log.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         while let Some((header, payload)) = run.peek() {
+            if let Some(gap) = log_side_gap(&header, payload) {
+                self.append_gap(header.timestamp, gap)?;
+                run.accept();
+                continue;
+            }
             self.check_limit(header.stride())?;
             if self.drops(header.stride())? {
                 self.drop_record(&header, payload)?;
@@ -411,7 +418,26 @@ fn note(tally: &mut Tally, positions: &mut Positions, header: &EventHeader, payl
     positions.next(&event);
 }
 
-/// Appends as much of the run as fits into the segment and into `left_bytes`, and counts it.
+/// What may stand at the start of a segment only.
+#[inline]
+fn log_side_gap(header: &EventHeader, payload: &[u8]) -> Option<Gap> {
+    Gap::from_event(header, payload).filter(|gap| gap.log_side)
+}
+
+/// Bytes of the run before its first GAP record of the log's side.
+fn before_log_side_gap(run: &Run<'_>) -> usize {
+    if run.contents().is_some_and(|contents| contents.flags & flags::GAP == 0) {
+        return run.remaining().len();
+    }
+    let mut ahead = run.clone();
+    while ahead.peek().is_some_and(|(header, payload)| log_side_gap(&header, payload).is_none()) {
+        ahead.accept();
+    }
+    run.remaining().len() - ahead.remaining().len()
+}
+
+/// Appends as much of the run as fits into the segment and into `left_bytes`, and counts it. It begins with a record that
+/// is no GAP record of the log's side, and ends before one.
 fn append_within(
     writer: &mut MmapWriter,
     run: &mut Run<'_>,
@@ -420,7 +446,8 @@ fn append_within(
     positions: &mut Positions,
 ) -> Result<(), AppendError> {
     let records = run.remaining();
-    let fitting = fitting_bytes(records, usize::try_from(left_bytes).unwrap_or(usize::MAX));
+    let most = usize::try_from(left_bytes).unwrap_or(usize::MAX);
+    let fitting = fitting_bytes(&records[..before_log_side_gap(run)], most);
     let fits = fitting == records.len();
     if fits && let Some(contents) = writer.append_plain_run(run)? {
         tally.add_events(contents.events, records.len() as u64);

@@ -7,7 +7,7 @@ use crate::storage::{LogReader, SyncPolicy};
 use std::path::Path;
 use std::thread;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::{FILE_HEADER_LEN, Gap, GapReason, Run, encode};
 
 fn alone(folder: &Path, sync: SyncPolicy) -> LogWriter {
     alone::alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
@@ -135,6 +135,36 @@ fn a_roll_that_has_to_wait_for_the_next_segment_is_a_stall() {
         assert_eq!(writer.summary().stalls, stalls);
     }
     writer.close().unwrap();
+}
+
+#[test]
+fn a_gap_record_of_the_logs_side_in_a_run_begins_a_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = alone(folder.path(), RARELY);
+    let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 7) };
+    let mut bytes = vec![0; 4 * STRIDE as usize + 32];
+    let (mut at, mut number) = (0, 0_u64);
+    for is_gap in [false, false, true, false, false] {
+        let (header, payload) = if is_gap {
+            (Gap::header(5), gap.to_payload().to_vec())
+        } else {
+            (EventHeader::new(number, 0, 8), number.to_le_bytes().to_vec())
+        };
+        at += encode(&mut bytes[at..], &header, &payload).unwrap();
+        number += u64::from(!is_gap);
+    }
+    let mut run = Run::new(&bytes).unwrap();
+    writer.append_run(&mut run).unwrap();
+    assert!(run.is_done());
+    assert_eq!((writer.full_segments, writer.base.sequence, writer.position()), (1, 2, 4 * STRIDE));
+    writer.sync().unwrap();
+    assert_eq!(writer.durable_position(), 4 * STRIDE);
+    writer.close().unwrap();
+    let mut found = Vec::new();
+    let reader = LogReader::open(folder.path()).unwrap();
+    reader.replay(|event| found.push((event.header.timestamp, event.gap()))).unwrap();
+    assert_eq!(found, [(0, None), (1, None), (5, Some(gap)), (2, None), (3, None)]);
+    assert_eq!(reader.segments().len(), 2);
 }
 
 /// How many stalls the roll is that finds as many segments not synced as there may be, where the disk comes to
