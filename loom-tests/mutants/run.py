@@ -71,6 +71,8 @@ class Source:
         """Puts a switch at each ordering that is not Relaxed, and at each fence, outside comments and unit tests."""
         code, tests, rest = text.partition("#[cfg(test)]")
         function, lines, counts = "", [], {}
+        if re.search(r"^(pub|impl|unsafe|fn|const|static)\b", rest, flags=re.M):
+            sys.exit(f"{file}: code behind the unit tests, which would go without mutants")
 
         def named(what):
             """Names a site by its function, so that the table stays as it is when lines move."""
@@ -93,6 +95,8 @@ class Source:
         for line in code.splitlines(keepends=True):
             if not line.lstrip().startswith("//"):
                 function = (re.findall(r"\bfn (\w+)", line) or [function])[0]
+                if FENCE.search(line) and len(ORDERING.findall(line)) > 1:
+                    sys.exit(f"{file}: a fence and an ordering on one line: {line}")
                 line = FENCE.sub(fence, line) if FENCE.search(line) else ORDERING.sub(ordering, line)
             lines.append(line)
         return "".join(lines) + tests + rest

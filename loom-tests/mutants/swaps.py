@@ -16,6 +16,16 @@ SWAPS = [
         let stride = self.inner.end.write(at, header, payload)?;""",
     ),
     (
+        "`Producer::write_event`: publishes, then seals the record of a retained ring",
+        "producer.rs",
+        "self.inner.seal(retention, at, stride)?;\n                self.inner.publish",
+        """if MUTANT {
+                    self.inner.publish(at.wrapping_add(stride));
+                }
+                self.inner.seal(retention, at, stride)?;
+                self.inner.publish""",
+    ),
+    (
         "`Claim::commit`: publishes, then completes the record",
         "claim.rs",
         "let stride = self.inner.complete(self.at, header)?;",
@@ -76,6 +86,21 @@ SWAPS = [
         if !(MUTANT) {
             self.forget_gap();
         }""",
+    ),
+    (
+        "`Control::add_losses`: counts the loss, then notes its time",
+        "control/losses.rs",
+        "if count == 0 {",
+        """if MUTANT {
+            self.producer.lost.store(count.saturating_add(events), STRONG_Release);
+        }
+        if count == 0 {""",
+    ),
+    (
+        "`ReadEnd::header`: reads a header of which a part is published",
+        "ends/read_end.rs",
+        "if available < HEADER_LEN {",
+        "if available < HEADER_LEN && !(MUTANT) {",
     ),
     (
         "`Consumer::release`: releases, then stops reading",

@@ -141,3 +141,32 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
     VANISHED.expect("a loss that was told");
     PENDING.expect("a loss still to be told");
 }
+
+/// Nor do losses that follow hide it.
+#[test]
+fn losses_that_follow_a_gap_record_do_not_hide_it() {
+    static NEW: Seen = Seen::new();
+    check_laps("lossy, new ones", None, [64, 40], |start| {
+        let (producer, mut consumer) = ring(64, 16, start);
+        let mut producer = producer.lossy();
+        for id in 0..3 {
+            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        }
+        let mut ledger = Ledger::default();
+        consumer.drain(1, |header, payload| ledger.take(header, payload)).unwrap();
+        let reader = thread::spawn(move || {
+            let pending = consumer.pending_loss();
+            consumer.drain(usize::MAX, |header, payload| ledger.take(header, payload)).unwrap();
+            if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
+                NEW.note();
+                assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor told");
+            }
+        });
+        assert_eq!(producer.flush(), Ok(true));
+        for id in 3..5 {
+            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        }
+        reader.join().unwrap();
+    });
+    NEW.expect("losses behind a GAP record");
+}

@@ -1,7 +1,8 @@
 //! Is space that was given back used again at once, and never while it is read?
 //!
 //! Races: the consumer's reads and its store of `tail` (by `release`, by the next read, by a drain, in runs, or
-//! in a panic) with the producer's load of `tail` and its writes to the same bytes.
+//! in a panic) with the producer's load of `tail` and its writes to the same bytes; also where what is given back, or
+//! asked for, is no whole record.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -128,4 +129,28 @@ fn what_is_behind_a_lent_event_is_written_and_read() {
         assert!(consumer.read_event().is_none());
     });
     ROUND.expect("a ring that was filled meanwhile");
+}
+
+/// One record stands, another is written behind it; 16 of its 24 bytes are passed, and 8 are no header.
+fn check_inside(name: &str, look: impl Fn(&mut ModelConsumer) + Send + Sync + 'static) {
+    check_laps(name, None, [64, 8], move |start| {
+        let (mut producer, mut consumer) = ring(64, 8, start);
+        write(0, 8, |header, payload| producer.write_event(header, payload)).unwrap();
+        let writer = thread::spawn(move || {
+            let _ = write(1, 8, |header, payload| producer.write_event(header, payload));
+        });
+        look(&mut consumer);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn behind_a_part_of_a_record_nothing_is_read_that_is_not_published() {
+    check_inside("release, inside a record", |consumer| {
+        consumer.release_bytes(16);
+        let _ = consumer.try_read_event();
+    });
+    check_inside("release, run inside a record", |consumer| {
+        let _ = consumer.peek_run(16);
+    });
 }

@@ -114,6 +114,46 @@ fn a_gap_record_that_its_producer_died_over_is_told_once() {
     }
 }
 
+/// Two events fill the ring; the producer is killed before one of the stores by which it counts a third as lost.
+#[test]
+fn a_loss_that_its_producer_died_over_is_counted_with_its_time_or_not_at_all() {
+    for stores in 0..=3 {
+        static COUNTED: Seen = Seen::new();
+        static FORGOTTEN: Seen = Seen::new();
+        check(&format!("take-over, loss, killed behind {stores} stores"), None, move || {
+            let (first, mut consumer, memory) = ring_and_memory(64, 16, 0);
+            let mut first = first.lossy();
+            for id in 0..2 {
+                write(id, 16, |header, payload| first.write_event(header, payload)).unwrap();
+            }
+            let writer = thread::spawn(move || {
+                let _ = killed_before(stores, move || {
+                    write(2, 16, |header, payload| first.write_event(header, payload)).unwrap();
+                    forget(first);
+                });
+                let mut second = take_over_producer(&memory).lossy();
+                let was_counted = second.pending_loss().is_some();
+                second.flush().unwrap();
+                was_counted
+            });
+            let mut ledger = Ledger::default();
+            ledger.drain(&mut consumer);
+            let was_counted = writer.join().unwrap();
+            ledger.drain(&mut consumer);
+            let pending = consumer.pending_loss();
+            assert!(pending.is_none_or(|loss| (loss.first_timestamp, loss.count) == (2, 1)), "{pending:?}");
+            let told = ledger.gaps + u32::from(pending.is_some());
+            assert!(told <= u32::from(was_counted), "told without having been counted");
+            COUNTED.note_if(was_counted);
+            FORGOTTEN.note_if(!was_counted && ledger.gaps == 0);
+        });
+        if stores == 3 {
+            COUNTED.expect("a loss that was counted");
+            FORGOTTEN.expect("a producer that was killed before");
+        }
+    }
+}
+
 #[test]
 fn what_a_dead_consumer_had_lent_is_not_written_over_before_the_next_one_releases_it() {
     static FULL: Seen = Seen::new();

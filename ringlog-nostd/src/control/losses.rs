@@ -41,13 +41,14 @@ impl Control {
 
     /// Counts events that are gone; `timestamp` is that of the first.
     pub(crate) fn add_losses(&self, timestamp: u64, events: usize) {
-        // ORDERING: Relaxed, all three. The producer's own words; a successor in its role gets them by the
-        // hand-over of the role.
+        // ORDERING: Relaxed, both. The producer's own words.
         let count = self.producer.lost.load(Ordering::Relaxed);
         if count == 0 {
             self.producer.first_loss.store(timestamp);
         }
-        self.producer.lost.store(count.saturating_add(events), Ordering::Relaxed);
+        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: whoever sees these losses sees the GAP record
+        // that tells of those before them. And a successor that finds them counted finds their time.
+        self.producer.lost.store(count.saturating_add(events), Ordering::Release);
     }
 
     /// A GAP record that tells of all losses is about to be published at `position`.

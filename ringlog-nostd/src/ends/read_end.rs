@@ -108,11 +108,13 @@ impl<'r> ReadEnd<'r> {
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
         debug_assert!(available > 0);
+        if available < HEADER_LEN {
+            // A caller has given back, or asks for, what is no whole record; or a foreign head stands inside of one.
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+        }
         self.parts.touch_read(at, HEADER_LEN);
         // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
-        // 8-aligned. They are published, as whole records are, and nobody writes them while the tail is below.
-        // (Where a foreign head stands inside of a header, against the contract of `attach`, what is read
-        // may be anything, and is refused below: no record is shorter than its header.)
+        // 8-aligned. They are published, and nobody writes them while the tail is below.
         let words = unsafe { self.parts.at(at).cast::<[u64; 2]>().read() };
         let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
         let stride = header.stride();

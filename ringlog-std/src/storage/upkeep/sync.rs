@@ -151,18 +151,18 @@ impl Upkeep {
 
     /// Finishes what was set down without a sync, by this run or by one that died. Whether there was any.
     fn finish_unsynced(&self) -> Result<bool, SyncError> {
-        let mut any = false;
+        let mut were_there = false;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
             oldest.finish(&self.platform, &self.poisoned)?;
             self.forget_unsynced(&oldest.path);
-            any = true;
+            were_there = true;
         }
         // Everything before the oldest open segment is finished now.
-        if any && let Some(current) = self.current() {
+        if were_there && let Some(current) = self.current() {
             self.note_durable(&current);
         }
-        Ok(any)
+        Ok(were_there)
     }
 
     /// The oldest of those that were put down is finished, or gone.
