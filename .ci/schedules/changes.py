@@ -129,6 +129,21 @@ CHANGES = [
     ),
     Change(
         "upkeep/sync.rs",
+        "`sync_step`: leaves what a killed process had not synced to the next call for a sync",
+        [("self.finish_unsynced()? | self.finish_full()?", "(!(MUTANT) && self.finish_unsynced()?) | self.finish_full()?")],
+    ),
+    Change(
+        "log_opening.rs",
+        "`at_end`: the watermark begins at the log's end, also behind a process that was killed",
+        [
+            (
+                "durable_position.unwrap_or(base.position)",
+                "if MUTANT { base.position } else { durable_position.unwrap_or(base.position) }",
+            )
+        ],
+    ),
+    Change(
+        "upkeep/sync.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
         [("None if self.is_poisoned()", "None if !(MUTANT) && self.is_poisoned()")],
         orders=5000,

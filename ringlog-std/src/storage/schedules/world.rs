@@ -15,6 +15,7 @@ use crate::event::{EventHeader, record_len};
 use crate::storage::platform::Platform;
 use crate::storage::power_loss::run::scratch;
 use crate::storage::power_loss::trace::Recorder;
+use crate::storage::upkeep::alone::kill;
 use crate::storage::{
     AppendError, FullDisk, LogWriter, LogWriterOptions, OpenError, ReadError, SyncError, SyncPolicy,
 };
@@ -99,6 +100,23 @@ impl World {
     pub(super) fn open(&self, options: LogWriterOptions) -> LogWriter {
         let platform: Arc<dyn Platform> = Arc::clone(&self.disk) as _;
         LogWriter::open_at(self.folder(), options, platform, true).unwrap()
+    }
+
+    /// A process that writes some events, syncs some of them, and is killed. Returns how many.
+    pub(super) fn killed_life(&self, options: LogWriterOptions) -> u64 {
+        let platform: Arc<dyn Platform> = Arc::clone(&self.disk) as _;
+        let mut writer = LogWriter::open_at(self.folder(), options, platform, false).unwrap();
+        let events = below(3 * events_of_a_segment().max(2));
+        for event in 0..events {
+            write(&mut writer, event).unwrap();
+            match below(8) {
+                0 => writer.sync().unwrap(),
+                1 => drop(writer.upkeep.prepare_step(false).unwrap()),
+                _ => {}
+            }
+        }
+        kill(writer);
+        events
     }
 
     /// One of the next syncs fails.
