@@ -14,14 +14,15 @@ use crate::record::check_event;
 pub enum Delivery {
     /// It is in the ring.
     Written,
-    /// There was no room. It is counted, and a GAP record will say so.
+    /// There was no room. It is counted, and a GAP record says so or will.
     Lost,
 }
 
 /// A producer that never waits and never loses silently.
 ///
 /// An event that finds no room is counted. Before the next event that does fit, and published together
-/// with it, comes a [GAP record](Gap) with the count and the time of the first loss. So events written +
+/// with it, comes a [GAP record](Gap) with the count and the time of the first loss. Where the ring is too small to
+/// hold the two at once, the GAP record comes in place of that event, which it counts as well. So events written +
 /// counts of the GAP records = events offered, once [`flush`](Self::flush) has succeeded.
 ///
 /// ```
@@ -58,12 +59,12 @@ impl<'r, K> LossyProducer<'r, K> {
     /// reason is not counted as lost: it is the caller's mistake, and the caller is told.
     #[inline]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<Delivery, WriteError> {
-        let written = match self.producer.pending_loss() {
-            None => self.producer.write_event(header, payload),
+        let delivered = match self.producer.pending_loss() {
+            None => self.producer.write_event(header, payload).map(|()| Delivery::Written),
             Some(loss) => self.write_behind_gap(loss, header, payload),
         };
-        match written {
-            Ok(()) => Ok(Delivery::Written),
+        match delivered {
+            Ok(delivery) => Ok(delivery),
             Err(WriteError::Full) => {
                 self.producer.count_loss(header);
                 Ok(Delivery::Lost)
@@ -72,21 +73,24 @@ impl<'r, K> LossyProducer<'r, K> {
         }
     }
 
+    /// Writes the GAP record for what is lost so far and the event behind it, published together. Where the ring
+    /// never holds both, the GAP record alone, which then counts this event too: left to be counted, it would need
+    /// a GAP record of its own, in front of the next event, and so on for ever.
     #[cold]
     fn write_behind_gap(
         &mut self,
         loss: Loss,
         header: &EventHeader,
         payload: &[u8],
-    ) -> Result<(), WriteError> {
+    ) -> Result<Delivery, WriteError> {
         check_event(header, payload.len(), self.producer.max_payload())?;
-        let gap = gap_of(loss);
         if Gap::header(0).stride() + header.stride() <= self.producer.capacity() {
-            return self.producer.write_gap_and(gap, loss.first_timestamp, Some((header, payload)));
+            self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, Some((header, payload)))?;
+            return Ok(Delivery::Written);
         }
-        // The two never fit together: first the gap, and the event when that has been read.
-        self.producer.write_gap_and(gap, loss.first_timestamp, None)?;
-        self.producer.write_event(header, payload)
+        let with_this = Loss { count: loss.count.saturating_add(1), ..loss };
+        self.producer.write_gap_and(gap_of(with_this), loss.first_timestamp, None)?;
+        Ok(Delivery::Lost)
     }
 
     /// Tries to write the GAP record for what is lost so far; `true` if nothing is left to tell.

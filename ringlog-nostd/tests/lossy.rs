@@ -31,3 +31,44 @@ fn a_gap_and_the_event_behind_it_are_written_together_or_not_at_all() {
     });
     assert_eq!((drained, read), (Ok(5), vec![(2, None), (3, None), (4, None), (5, Some(2)), (7, None)]));
 }
+
+#[test]
+fn an_event_that_never_fits_behind_a_gap_is_lost_once_and_the_next_is_delivered() {
+    for (capacity, len) in [(32, 0), (64, 24), (64, 48), (128, 112), (1024, 1000)] {
+        let mut memory = AlignedBytes::<4096>::new();
+        let options =
+            RingOptions { capacity: Some(capacity), max_payload: Some(len), ..RingOptions::default() };
+        let (producer, mut consumer) = Ring::format_with(memory.as_mut(), &options).unwrap().into_ends();
+        let mut producer = producer.lossy();
+        let mut offered = 0;
+        let mut offer = || {
+            let header = EventHeader::new(offered, 0, len as u16);
+            offered += 1;
+            producer.write_event(&header, &vec![1; len]).unwrap()
+        };
+        let (mut written, mut lost, mut gaps) = (0, 0, 0);
+        let mut empty = || {
+            let read = |header: &EventHeader, payload: &[u8]| match Gap::from_event(header, payload) {
+                Some(gap) => {
+                    assert_eq!(header.timestamp, written + lost, "the time of the first loss");
+                    (lost, gaps) = (lost + gap.count, gaps + 1);
+                }
+                None => {
+                    assert_eq!(header.timestamp, written + lost);
+                    written += 1;
+                }
+            };
+            consumer.drain(usize::MAX, read).unwrap();
+        };
+        while offer() == Delivery::Written {}
+        empty();
+        assert_eq!(offer(), Delivery::Lost, "capacity {capacity}: the GAP record instead");
+        for _ in 0..100 {
+            empty();
+            assert_eq!(offer(), Delivery::Written, "capacity {capacity}");
+        }
+        empty();
+        assert_eq!((gaps, lost, written + lost), (1, 2, offered), "capacity {capacity}");
+        assert_eq!(producer.pending_loss(), None);
+    }
+}

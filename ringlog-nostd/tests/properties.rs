@@ -245,18 +245,20 @@ impl<'r> Pair<'r> {
 
     /// What a lossy producer does, told to the oracle.
     fn deliver(&mut self, header: EventHeader, payload: Vec<u8>) -> Delivery {
-        let gap_and_event = stride_of(16) + stride_of(payload.len());
-        let together = gap_and_event <= self.oracle.capacity;
-        if self.pending.is_some() && together && gap_and_event > self.oracle.capacity - self.oracle.used
-            || !self.tell()
-            || !self.oracle.fits(payload.len())
-        {
-            let (count, first) = self.pending.unwrap_or((0, header.timestamp));
-            self.pending = Some((count + 1, first));
-            return Delivery::Lost;
+        let gap = if self.pending.is_some() { stride_of(16) } else { 0 };
+        let (needed, room) = (gap + stride_of(payload.len()), self.oracle.capacity - self.oracle.used);
+        if needed <= room {
+            assert!(self.tell());
+            self.oracle.push(header, payload);
+            return Delivery::Written;
         }
-        self.oracle.push(header, payload);
-        Delivery::Written
+        let (count, first) = self.pending.unwrap_or((0, header.timestamp));
+        self.pending = Some((count + 1, first));
+        // Where the two are never there together, the GAP record comes alone and counts the event too.
+        if needed > self.oracle.capacity {
+            self.tell();
+        }
+        Delivery::Lost
     }
 
     /// Puts a GAP record for all losses into the oracle; `false` if there is no room.
