@@ -25,12 +25,11 @@ impl Once {
         }
     }
 
-    // On other targets nobody asks, and the byte keeps the layout the same.
-    portable_atomic::cfg_no_atomic_cas! {
-        #[expect(dead_code, reason = "keeps the field in use where nothing can swap it")]
-        pub(crate) fn has_passed(&self) -> bool {
-            // ORDERING: Relaxed. Never stored to.
-            self.passed.load(Ordering::Relaxed)
-        }
+    /// Closes the door without asking whether somebody has passed. Needs no compare-and-swap: the caller vouches
+    /// that nobody is in `is_first` meanwhile.
+    pub(crate) fn close(&self) {
+        // ORDERING: Relaxed. A swap that comes after this, as the caller's promise says that each does, finds `true`
+        // by coherence of the one word; nothing else is read on the strength of it.
+        self.passed.store(true, Ordering::Relaxed);
     }
 }

@@ -87,15 +87,15 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
             if !self.split.is_first() {
                 return Err(crate::RingError::AlreadySplit);
             }
-            // SAFETY: `Once` lets one caller pass, once.
-            Ok(unsafe { self.split_unchecked() })
+            // SAFETY: `Once` lets one caller pass, once, and none behind `split_unchecked`.
+            Ok(unsafe { self.ring_unchecked() }.into_ends())
         }
     }
 
     /// Gives out the two ends of a ring that the caller owns for ever.
     pub fn split_mut(&'static mut self) -> (Producer<'static>, Consumer<'static>) {
         // SAFETY: the only reference there is, and it is used up.
-        unsafe { self.split_unchecked() }
+        unsafe { self.ring_unchecked() }.into_ends()
     }
 
     /// Makes a ring that the caller owns for ever a [flight recorder](crate::FlightRecorder).
@@ -104,12 +104,16 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         unsafe { self.ring_unchecked() }.overwrite_oldest()
     }
 
-    /// Gives out the two ends without asking whether they are out already.
+    /// Gives out the two ends without asking whether they are out already. A [`split`](Self::split) that comes
+    /// after it is refused.
     ///
     /// # Safety
     ///
     /// - Called at most once for each ring, and not if [`split`](Self::split) was.
+    /// - Nobody calls `split` meanwhile. It comes after this call where it is made by the same thread, or by one that has
+    ///   learnt of this call.
     pub unsafe fn split_unchecked(&'static self) -> (Producer<'static>, Consumer<'static>) {
+        self.split.close();
         // SAFETY: the caller's promise.
         unsafe { self.ring_unchecked() }.into_ends()
     }

@@ -160,6 +160,16 @@ fn pitfall_01_memory_is_never_handed_out_twice() {
 }
 
 #[test]
+fn pitfall_01_a_ring_that_was_split_unchecked_is_not_split_again() {
+    static RING: StaticRing<64, 16> = StaticRing::new();
+    // SAFETY: once, and before any other call.
+    let (mut producer, mut consumer) = unsafe { RING.split_unchecked() };
+    write_small(&mut producer, 1).unwrap();
+    assert_eq!(RING.split().unwrap_err(), RingError::AlreadySplit);
+    assert_eq!(consumer.read_event().unwrap().0.timestamp, 1, "and what is in it stays");
+}
+
+#[test]
 fn pitfall_02_hostile_lengths_are_refused() {
     let mut memory = AlignedBytes::<1024>::new();
     for start in [0, 8, 120, usize::MAX - 7] {
