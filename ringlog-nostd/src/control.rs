@@ -211,6 +211,11 @@ impl Control {
         (core::ptr::from_ref(self).cast(), size_of::<Self>())
     }
 
+    /// Where the constants stand.
+    pub(crate) fn constants_line(&self) -> (*const u8, usize) {
+        (core::ptr::from_ref(&self.constants).cast(), size_of::<Constants>())
+    }
+
     /// Where the producer's line stands.
     pub(crate) fn producer_line(&self) -> (*const u8, usize) {
         (core::ptr::from_ref(&self.producer).cast(), size_of::<ProducerLine>())

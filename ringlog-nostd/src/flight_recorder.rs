@@ -48,7 +48,7 @@ impl<'r> Ring<'r> {
     /// Events that are in it stay, and so does the count of what an earlier life of it has overwritten.
     #[must_use]
     pub fn overwrite_oldest(self) -> FlightRecorder<'r> {
-        self.parts().control().set_overwriting();
+        self.set_overwriting();
         let (producer, consumer) = self.into_ends();
         FlightRecorder { producer, consumer, gap: [0; 16] }
     }

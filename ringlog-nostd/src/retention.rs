@@ -46,6 +46,12 @@ impl Retention {
         self.reach_memory(start, len);
     }
 
+    /// What the ring is was stored: see [`Control::set_overwriting`].
+    pub(crate) fn constants_stored(&self, control: &Control) {
+        let (start, len) = control.constants_line();
+        self.reach_memory(start, len);
+    }
+
     fn reach_memory(&self, start: *const u8, len: usize) {
         if let Some(write_back) = self.write_back {
             write_back(start, len);

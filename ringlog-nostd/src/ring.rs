@@ -82,7 +82,7 @@ impl<'r> Ring<'r> {
     /// that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
     /// producer's position. A [lossy](crate::LossyProducer) producer also calls it for each event that it counts as
     /// lost, a [flight recorder](crate::FlightRecorder) for each that it overwrites, so that the count is never
-    /// behind. Without `retained` it does nothing.
+    /// behind, and before the first for the words that say what it is. Without `retained` it does nothing.
     #[must_use]
     pub fn write_back(mut self, hook: WriteBack) -> Self {
         if let Some(retention) = &mut self.retention {
@@ -91,6 +91,14 @@ impl<'r> Ring<'r> {
             hook(start, len);
         }
         self
+    }
+
+    /// From now on the oldest records are overwritten, and memory says so before the first one is.
+    pub(crate) fn set_overwriting(&self) {
+        self.parts.control().set_overwriting();
+        if let Some(retention) = &self.retention {
+            retention.constants_stored(self.parts.control());
+        }
     }
 
     pub(crate) fn has_sizes_of(&self, wanted: &Geometry) -> bool {

@@ -278,6 +278,25 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
     assert!(both > 0, "no reset came between the count and the position");
 }
 
+/// Whether the layout word in an image has the overwriting bit, as `control.rs` draws it.
+fn says_overwriting(image: &[u8]) -> bool {
+    let at = size_of::<usize>();
+    let word: [u8; size_of::<usize>()] = image[at..2 * at].try_into().unwrap();
+    usize::from_le_bytes(word).to_le() & 1 << 15 != 0
+}
+
+#[test]
+fn memory_knows_a_flight_recorder_before_anything_is_overwritten() {
+    let mut cache = vec![0_u64; len() / 8];
+    let ring = behind_a_cache(&mut cache);
+    assert!(!says_overwriting(&memory_now()));
+    let mut recorder = ring.overwrite_oldest();
+    assert!(says_overwriting(&memory_now()));
+    recorder.write_event(&EventHeader::new(1, 1, 0), b"").unwrap();
+    drop(recorder);
+    assert_eq!(recovered(&memory_now()), (Recovery::Recovered { events: 1, cut: false }, vec![1]));
+}
+
 #[test]
 fn a_ring_that_is_not_retained_calls_nobody() {
     fn never(_: *const u8, _: usize) {
@@ -285,6 +304,9 @@ fn a_ring_that_is_not_retained_calls_nobody() {
     }
     let mut memory = ringlog_nostd::AlignedBytes::<1024>::new();
     let ring = Ring::format(memory.as_mut(), 16).unwrap().write_back(never);
-    let (mut producer, _consumer) = ring.into_ends();
+    let (mut producer, consumer) = ring.into_ends();
     assert_eq!(producer.write_event(&EventHeader::new(1, 1, 0), b""), Ok(()));
+    drop((producer, consumer));
+    let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().write_back(never).overwrite_oldest();
+    assert_eq!(recorder.write_event(&EventHeader::new(1, 1, 0), b""), Ok(()));
 }
