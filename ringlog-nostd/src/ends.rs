@@ -74,6 +74,11 @@ impl<'r> Parts<'r> {
         &self.geometry
     }
 
+    /// Where the data region stands, and how many bytes it is: for a [`WriteBack`](crate::WriteBack).
+    pub(crate) const fn data_region(&self) -> (*const u8, usize) {
+        (self.data.as_ptr().cast_const(), self.geometry.data_len())
+    }
+
     /// The address of the byte at `position`.
     #[inline]
     fn at(&self, position: usize) -> NonNull<u8> {

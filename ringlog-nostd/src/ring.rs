@@ -78,8 +78,9 @@ impl<'r> Ring<'r> {
     /// The same ring, a [retained](RingOptions::retained) one, over memory that loses what a cache or a
     /// write buffer still holds when the machine is reset.
     ///
-    /// `hook` is called for all control words now, and then by the producer for what it wrote, in an order
-    /// that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
+    /// `hook` is called for the whole ring now: its data, so that what was zeroed when the ring was made, or
+    /// behind a cut, is zero in memory too, then all control words. Then the producer calls it for what it wrote, in an
+    /// order that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
     /// producer's position. A [lossy](crate::LossyProducer) producer also calls it for each event that it counts as
     /// lost, a [flight recorder](crate::FlightRecorder) for each that it overwrites, so that the count is never
     /// behind, and before the first for the words that say what it is. Without `retained` it does nothing.
@@ -87,8 +88,10 @@ impl<'r> Ring<'r> {
     pub fn write_back(mut self, hook: WriteBack) -> Self {
         if let Some(retention) = &mut self.retention {
             retention.write_back = Some(hook);
-            let (start, len) = self.parts.control().all_words();
-            hook(start, len);
+            // The data first: memory never has the words of a new ring above records of an older one.
+            for (start, len) in [self.parts.data_region(), self.parts.control().all_words()] {
+                hook(start, len);
+            }
         }
         self
     }

@@ -52,13 +52,19 @@ fn len() -> usize {
 
 /// A ring whose memory these words are a cache of. The only one of its thread.
 fn behind_a_cache(cache: &mut [u64]) -> Ring<'_> {
+    after_a_reset(cache, vec![0; len()]).0
+}
+
+/// The same, where memory holds these bytes.
+fn after_a_reset(cache: &mut [u64], bytes: Vec<u8>) -> (Ring<'_>, Recovery) {
+    cache.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = word_of(bytes));
     let start = NonNull::from(cache).cast::<u8>();
     MEMORY.with_borrow_mut(|memory| {
-        *memory = Memory { cache: start.addr().get(), bytes: vec![0; len()], images: Vec::new() };
+        *memory = Memory { cache: start.addr().get(), bytes, images: Vec::new() };
     });
     // SAFETY: the words are borrowed as long as the ring is there, and this is the only ring in them.
-    let (ring, _) = unsafe { Ring::recover(start, len(), &options()) }.unwrap();
-    ring.write_back(write_back)
+    let (ring, recovery) = unsafe { Ring::recover(start, len(), &options()) }.unwrap();
+    (ring.write_back(write_back), recovery)
 }
 
 fn take_images() -> Vec<Vec<u8>> {
@@ -276,6 +282,51 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
         }
     }
     assert!(both > 0, "no reset came between the count and the position");
+}
+
+/// Where `control.rs` says that the head and the data stand, in bytes.
+const HEAD: Range<usize> = if usize::BITS == 64 { 128..136 } else { 32..36 };
+const DATA: usize = if usize::BITS == 64 { 384 } else { 64 };
+
+/// Memory in which a life of the ring left events 0 to 7, none of them released.
+fn after_a_life() -> Vec<u8> {
+    let mut cache = vec![0_u64; len() / 8];
+    let (mut producer, _consumer) = behind_a_cache(&mut cache).into_ends();
+    for number in 0..8 {
+        producer.write_event(&EventHeader::new(number, number as u8, 1), &[number as u8]).unwrap();
+    }
+    memory_now()
+}
+
+#[test]
+fn what_an_earlier_life_left_is_wiped_in_memory_too() {
+    let old = after_a_life();
+    assert_eq!(recovered(&old).1, [0, 1, 2, 3, 4, 5, 6, 7]);
+    // Its control words are damaged, so the ring is made anew.
+    let mut damaged = old.clone();
+    damaged[size_of::<usize>()] ^= 0xFF;
+    let mut cache = vec![0_u64; len() / 8];
+    let (ring, recovery) = after_a_reset(&mut cache, damaged);
+    assert!(matches!(recovery, Recovery::Fresh(_)), "{recovery:?}");
+    drop(ring.into_ends());
+    // A damaged head that happens to be the old one brings nothing back.
+    let mut memory = memory_now();
+    memory[HEAD].copy_from_slice(&old[HEAD]);
+    assert_eq!(recovered(&memory).1, []);
+}
+
+#[test]
+fn what_stood_behind_a_cut_is_wiped_in_memory_too() {
+    let mut damaged = after_a_life();
+    // Each record is 24 bytes long, and the first starts at the beginning of a lap: the payload of event 3.
+    damaged[DATA + 3 * 24 + 16] ^= 1;
+    let mut cache = vec![0_u64; len() / 8];
+    let (ring, recovery) = after_a_reset(&mut cache, damaged);
+    assert_eq!(recovery, Recovery::Recovered { events: 3, cut: true });
+    drop(ring.into_ends());
+    let memory = memory_now();
+    assert!(memory[DATA + 3 * 24..][..5 * 24].iter().all(|&byte| byte == 0));
+    assert_eq!(recovered(&memory), (Recovery::Recovered { events: 3, cut: false }, vec![0, 1, 2]));
 }
 
 /// Whether the layout word in an image has the overwriting bit, as `control.rs` draws it.
