@@ -17,7 +17,8 @@ use crate::ring::Ring;
 /// control words, so that it outlives a reset in a [retained](crate::RingOptions::retained) ring, and the
 /// first thing read is then a [GAP record](Gap) that tells. Events read + counts of the GAP records =
 /// events written, once everything was read. (A reset in the middle of a write may leave the events that it
-/// was making room for both counted and there.)
+/// was making room for both counted and there.) A count of 0 means unknown: as many as `usize::MAX` events were
+/// overwritten between two reads (65,535 where that has 16 bits), or a GAP record of unknown count was.
 ///
 /// Both ends are in one hand because whoever overwrites an event has to know that nobody reads it.
 ///
@@ -97,7 +98,12 @@ impl<'r> FlightRecorder<'r> {
             let position = self.consumer.position();
             return Err(WriteError::Fault(RingFault::Record { position }));
         };
-        let events = Gap::from_event(&header, payload).map_or(1, |gap| gap.count.max(1));
+        let events = match Gap::from_event(&header, payload).map(|gap| gap.count) {
+            None => 1,
+            // Unknown, as then is the sum.
+            Some(0) => u64::MAX,
+            Some(events) => events,
+        };
         self.producer.count_losses(&header, events);
         self.consumer.release();
         Ok(())
@@ -122,7 +128,7 @@ impl<'r> FlightRecorder<'r> {
         };
         self.consumer.release();
         self.producer.losses_told();
-        self.gap = Gap::new(GapReason::ReaderOverrun, loss.count).to_payload();
+        self.gap = Gap::new(GapReason::ReaderOverrun, loss.count_to_tell()).to_payload();
         let header = Gap::header(loss.first_timestamp).with_flags(flags::GAP | flags::COMMITTED);
         Ok(Some((header, &self.gap)))
     }
@@ -155,5 +161,32 @@ impl<'r> FlightRecorder<'r> {
     #[must_use]
     pub fn fault(&self) -> Option<RingFault> {
         self.producer.fault().or(self.consumer.fault())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AlignedBytes;
+
+    fn told(recorder: &mut FlightRecorder<'_>) -> Option<Gap> {
+        let (header, payload) = recorder.read_event()?;
+        Gap::from_event(&header, payload)
+    }
+
+    #[test]
+    fn a_count_that_is_not_known_is_not_told_as_if_it_were() {
+        let unknown = Some(Gap::new(GapReason::ReaderOverrun, 0));
+        let mut memory = AlignedBytes::<512>::new();
+        let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+        ring.parts().control().add_losses(7, usize::MAX);
+        assert_eq!(ring.split().0.lossy().flush(), Ok(true));
+        assert_eq!(ring.parts().control().own_loss(), None, "a GAP record of unknown count is in the ring");
+        let mut recorder = ring.overwrite_oldest();
+        while recorder.overwritten().is_none() {
+            recorder.write_event(&EventHeader::new(9, 0, 0), b"").unwrap();
+        }
+        assert_eq!(told(&mut recorder), unknown);
+        assert_eq!(told(&mut recorder), None, "then events");
     }
 }

@@ -23,7 +23,8 @@ pub enum Delivery {
 /// An event that finds no room is counted. Before the next event that does fit, and published together
 /// with it, comes a [GAP record](Gap) with the count and the time of the first loss. Where the ring is too small to
 /// hold the two at once, the GAP record comes in place of that event, which it counts as well. So events written +
-/// counts of the GAP records = events offered, once [`flush`](Self::flush) has succeeded.
+/// counts of the GAP records = events offered, once [`flush`](Self::flush) has succeeded. Where as many as `usize::MAX`
+/// events were lost in one go, the GAP record has a count of 0, which means unknown.
 ///
 /// ```
 /// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring};
@@ -88,8 +89,10 @@ impl<'r, K> LossyProducer<'r, K> {
             self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, Some((header, payload)))?;
             return Ok(Delivery::Written);
         }
-        let with_this = Loss { count: loss.count.saturating_add(1), ..loss };
-        self.producer.write_gap_and(gap_of(with_this), loss.first_timestamp, None)?;
+        let mut gap = gap_of(loss);
+        // 0 is unknown, and stays so.
+        gap.count += u64::from(gap.count > 0);
+        self.producer.write_gap_and(gap, loss.first_timestamp, None)?;
         Ok(Delivery::Lost)
     }
 
@@ -124,5 +127,37 @@ impl<'r, K> LossyProducer<'r, K> {
 }
 
 fn gap_of(loss: Loss) -> Gap {
-    Gap::new(GapReason::RingFull, loss.count)
+    Gap::new(GapReason::RingFull, loss.count_to_tell())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AlignedBytes, Ring, RingOptions};
+
+    /// Of a ring with a count of losses that went as far as it goes, what the GAP record says.
+    fn told(capacity: usize, max_payload: usize) -> (Delivery, Gap) {
+        let mut memory = AlignedBytes::<1024>::new();
+        let options = RingOptions {
+            capacity: Some(capacity),
+            max_payload: Some(max_payload),
+            ..RingOptions::default()
+        };
+        let mut ring = Ring::format_with(memory.as_mut(), &options).unwrap();
+        ring.parts().control().add_losses(7, usize::MAX);
+        let (producer, mut consumer) = ring.split();
+        let mut producer = producer.lossy();
+        assert_eq!(producer.pending_loss(), Some(Loss { count: usize::MAX as u64, first_timestamp: 7 }));
+        let delivery = producer.write_event(&EventHeader::new(9, 0, 8), &[0; 8]).unwrap();
+        let (header, payload) = consumer.read_event().unwrap();
+        (delivery, Gap::from_event(&header, payload).unwrap())
+    }
+
+    #[test]
+    fn a_count_that_is_not_known_is_not_told_as_if_it_were() {
+        let unknown = Gap::new(GapReason::RingFull, 0);
+        assert_eq!(told(256, 16), (Delivery::Written, unknown));
+        // Where the GAP record counts the event behind it too.
+        assert_eq!(told(32, 16), (Delivery::Lost, unknown));
+    }
 }

@@ -9,10 +9,19 @@ use crate::sync::{Ordering, in_program_order};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Loss {
-    /// Events lost.
+    /// Events lost. They are counted in a word that goes no further than `usize::MAX` (65,535 where that has 16 bits),
+    /// which stands for that many or more; a GAP record then says 0, unknown.
     pub count: u64,
     /// Timestamp of the first one.
     pub first_timestamp: u64,
+}
+
+impl Loss {
+    /// What a GAP record says of it: the count, or 0 where that went as far as it goes and nobody knows how far it
+    /// should have gone.
+    pub(crate) const fn count_to_tell(&self) -> u64 {
+        if self.count < usize::MAX as u64 { self.count } else { 0 }
+    }
 }
 
 impl Control {
@@ -128,6 +137,24 @@ mod tests {
             control.settle_gap();
             let told = control.own_head() == 96;
             assert_eq!(control.own_loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
+        }
+    }
+
+    #[test]
+    fn a_count_that_went_as_far_as_it_goes_is_unknown() {
+        const MOST: u64 = usize::MAX as u64;
+        for (lost, more, count, told) in [
+            (0, 1, 1, 1),
+            (usize::MAX - 2, 1, MOST - 1, MOST - 1),
+            (usize::MAX - 1, 1, MOST, 0),
+            (usize::MAX, 1, MOST, 0),
+            (5, usize::MAX, MOST, 0),
+        ] {
+            let control = formatted();
+            control.producer.lost.store(lost, Ordering::Relaxed);
+            control.add_losses(77, more);
+            let loss = control.own_loss().unwrap();
+            assert_eq!((loss.count, loss.count_to_tell()), (count, told), "{lost} + {more}");
         }
     }
 
