@@ -17,8 +17,9 @@ use crate::ring::Ring;
 /// control words, so that it outlives a reset in a [retained](crate::RingOptions::retained) ring, and the
 /// first thing read is then a [GAP record](Gap) that tells. Events read + counts of the GAP records =
 /// events written, once everything was read. (A reset in the middle of a write may leave the events that it
-/// was making room for both counted and there.) A count of 0 means unknown: as many as `usize::MAX` events were
-/// overwritten between two reads (65,535 where that has 16 bits), or a GAP record of unknown count was.
+/// was making room for both counted and there, and one while a GAP record is lent has it told again.) A count of
+/// 0 means unknown: as many as `usize::MAX` events were overwritten between two reads (65,535 where that has 16
+/// bits), or a GAP record of unknown count was.
 ///
 /// Both ends are in one hand because whoever overwrites an event has to know that nobody reads it.
 ///
@@ -41,6 +42,8 @@ pub struct FlightRecorder<'r> {
     consumer: Consumer<'r>,
     /// The payload of the GAP record that is lent.
     gap: [u8; 16],
+    /// Whether it is: then its losses are still counted, and told when the lend ends.
+    gap_is_lent: bool,
 }
 
 impl<'r> Ring<'r> {
@@ -51,7 +54,7 @@ impl<'r> Ring<'r> {
     pub fn overwrite_oldest(self) -> FlightRecorder<'r> {
         self.set_overwriting();
         let (producer, consumer) = self.into_ends();
-        FlightRecorder { producer, consumer, gap: [0; 16] }
+        FlightRecorder { producer, consumer, gap: [0; 16], gap_is_lent: false }
     }
 }
 
@@ -63,6 +66,7 @@ impl<'r> FlightRecorder<'r> {
     /// As [`Producer::write_event`], but never [`WriteError::Full`]. Nothing is overwritten for an event that
     /// is refused.
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
+        self.end_lend();
         check_event(header, payload.len(), self.producer.max_payload())?;
         self.make_room(header.stride())?;
         self.producer.write_event(header, payload)
@@ -74,6 +78,7 @@ impl<'r> FlightRecorder<'r> {
     ///
     /// As [`write_event`](Self::write_event). What was overwritten for a claim that is then dropped is gone.
     pub fn claim(&mut self, len: usize) -> Result<Claim<'_, 'r>, WriteError> {
+        self.end_lend();
         let max = self.producer.max_payload();
         if len > max {
             return Err(WriteError::PayloadTooLarge { len, max });
@@ -82,8 +87,16 @@ impl<'r> FlightRecorder<'r> {
         self.producer.claim(len)
     }
 
-    fn make_room(&mut self, stride: usize) -> Result<(), WriteError> {
+    /// What was lent has been read by now: an event goes, and of what a GAP record said nothing is left to tell.
+    fn end_lend(&mut self) {
         self.consumer.release();
+        if self.gap_is_lent {
+            self.gap_is_lent = false;
+            self.producer.losses_told();
+        }
+    }
+
+    fn make_room(&mut self, stride: usize) -> Result<(), WriteError> {
         while self.producer.capacity() - self.producer.used() < stride {
             self.overwrite_one()?;
         }
@@ -111,8 +124,9 @@ impl<'r> FlightRecorder<'r> {
 
     /// The oldest event, or first a GAP record if some were overwritten since the last one was read.
     ///
-    /// Lends as [`Consumer::read_event`] does; the event is gone with the next call. `None` where there is
-    /// nothing, and in a corrupt ring.
+    /// Lends as [`Consumer::read_event`] does; the event is gone with the next call that reads or writes, and so is
+    /// what the GAP record tells. A recorder that is reset or dropped before that tells it again in its next
+    /// life. `None` where there is nothing, and in a corrupt ring.
     pub fn read_event(&mut self) -> Option<(EventHeader, &[u8])> {
         self.try_read_event().unwrap_or_default()
     }
@@ -123,20 +137,20 @@ impl<'r> FlightRecorder<'r> {
     ///
     /// [`RingFault`] if the ring is corrupt.
     pub fn try_read_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        self.end_lend();
         let Some(loss) = self.overwritten() else {
             return self.consumer.try_read_event();
         };
-        self.consumer.release();
-        self.producer.losses_told();
+        self.gap_is_lent = true;
         self.gap = Gap::new(GapReason::ReaderOverrun, loss.count_to_tell()).to_payload();
         let header = Gap::header(loss.first_timestamp).with_flags(flags::GAP | flags::COMMITTED);
         Ok(Some((header, &self.gap)))
     }
 
-    /// What was overwritten and is not told by a GAP record yet.
+    /// What was overwritten and is not told by a GAP record yet, nor by the one that is lent.
     #[must_use]
     pub fn overwritten(&self) -> Option<Loss> {
-        self.producer.pending_loss()
+        if self.gap_is_lent { None } else { self.producer.pending_loss() }
     }
 
     /// Bytes of events that are there.

@@ -182,15 +182,70 @@ fn a_refused_event_costs_nobody_his_place() {
     assert_eq!((recorder.used(), recorder.overwritten()), before);
 }
 
-#[test]
-fn the_count_outlives_a_reset() {
-    let options = RingOptions {
+fn retained() -> RingOptions {
+    RingOptions {
         capacity: Some(128),
         max_payload: Some(16),
         retained: true,
         identity: 77,
         ..RingOptions::default()
-    };
+    }
+}
+
+/// A GAP record that is lent is told by the next call, whichever it is, and what that overwrites counts anew.
+#[test]
+fn a_gap_is_told_when_its_lend_ends() {
+    fn refused(recorder: &mut FlightRecorder<'_>) {
+        recorder.write_event(&EventHeader::new(0, 0, 3), b"").unwrap_err();
+    }
+    fn refused_claim(recorder: &mut FlightRecorder<'_>) {
+        recorder.claim(17).unwrap_err();
+    }
+    fn read(recorder: &mut FlightRecorder<'_>) {
+        assert_eq!(recorder.read_event().unwrap().0.timestamp, 12);
+    }
+    fn write(recorder: &mut FlightRecorder<'_>) {
+        recorder.write_event(&event(20, 0).0, b"").unwrap();
+    }
+    fn claim(recorder: &mut FlightRecorder<'_>) {
+        drop(recorder.claim(1).unwrap());
+    }
+    type Call = fn(&mut FlightRecorder<'_>);
+    let calls: [(Call, Option<(u64, u64)>); 6] = [
+        (|_| (), Some((12, 0))),
+        (refused, None),
+        (refused_claim, None),
+        (read, None),
+        (write, Some((1, 12))),
+        (claim, Some((2, 12))),
+    ];
+    for (number, (call, next_life)) in calls.into_iter().enumerate() {
+        let mut words = vec![0_u64; required_len(128, 16) / 8];
+        let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
+        // SAFETY: the words live to the end, and each ring is gone before the next is made.
+        let recover = || unsafe { Ring::recover(start, len, &retained()) }.unwrap().0.overwrite_oldest();
+        let counted = |recorder: &FlightRecorder<'_>| {
+            recorder.overwritten().map(|loss| (loss.count, loss.first_timestamp))
+        };
+        let mut recorder = recover();
+        for number in 0..20 {
+            recorder.write_event(&event(number, 0).0, b"").unwrap();
+        }
+        assert_eq!(counted(&recorder), Some((12, 0)));
+        let (header, payload) = recorder.read_event().unwrap();
+        assert_eq!(Gap::from_event(&header, payload).unwrap().count, 12);
+        assert_eq!((counted(&recorder), recorder.used()), (None, 128));
+        call(&mut recorder);
+        let this_life = if number == 0 { None } else { next_life };
+        assert_eq!(counted(&recorder), this_life, "call {number}");
+        drop(recorder);
+        assert_eq!(counted(&recover()), next_life, "call {number}");
+    }
+}
+
+#[test]
+fn the_count_outlives_a_reset() {
+    let options = retained();
     let mut words = vec![0_u64; required_len(128, 16) / 8];
     let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
     // SAFETY: the words live to the end, and each ring is gone before the next is made.

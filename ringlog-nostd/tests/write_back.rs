@@ -257,9 +257,12 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
         if number % 50 == 49 {
             let (gap, told) = recorder.read_event().unwrap();
             let lost = gap.timestamp..gap.timestamp + Gap::from_event(&gap, told).unwrap().count;
+            assert_eq!(recorder.overwritten(), None, "what is lent");
+            let while_lent = memory_now();
+            assert_eq!(found_in(&while_lent).1, Some(lost.clone()), "event {number}: nowhere");
+            assert_eq!((lost.start, recorder.read_event().unwrap().0.timestamp), (read, lost.end));
             let after_telling = memory_now();
             assert_eq!(found_in(&after_telling).1, None, "event {number}: would be told again");
-            assert_eq!((lost.start, recorder.read_event().unwrap().0.timestamp), (read, lost.end));
             read = lost.end + 1;
         }
         let mut images = take_images();
