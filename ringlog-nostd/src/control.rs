@@ -45,6 +45,9 @@ const OVERWRITING: usize = 1 << 15;
 /// No GAP record is being published: off the 8-byte grid, so no position.
 const NO_GAP: usize = 1;
 
+/// How often somebody who is neither end looks at the positions before they are called impossible.
+const LOOKS: usize = 64;
+
 #[expect(clippy::cast_possible_truncation, reason = "the lower half of the name is the 32-bit name")]
 const MAGIC: usize = match usize::BITS {
     64 => u64::from_be_bytes(*b"RINGLOG1") as usize,
@@ -131,7 +134,6 @@ pub(crate) struct Control {
 pub(crate) struct Birth {
     pub(crate) identity: u64,
     pub(crate) boot: u64,
-    pub(crate) start: usize,
     pub(crate) retained: bool,
 }
 
@@ -163,8 +165,9 @@ impl Control {
         }
     }
 
-    /// Makes an empty ring of these words. Only while nobody else uses them.
-    pub(crate) fn format(&self, geometry: &Geometry, birth: &Birth) {
+    /// Makes an empty ring of these words, whose first event stands at `start`, on the 8-grid. Only while nobody
+    /// else uses them.
+    pub(crate) fn format(&self, geometry: &Geometry, birth: &Birth, start: usize) {
         let Constants { magic, layout, capacity, overrun, identity, boot } = &self.constants;
         // ORDERING: Relaxed, all but the last. BIRTH: whoever finds the magic finds the rest.
         magic.store(0, Ordering::Relaxed);
@@ -176,14 +179,14 @@ impl Control {
         self.producer.lost.store(0, Ordering::Relaxed);
         self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
         self.producer.first_loss.store(0);
-        self.producer.head.store(birth.start, Ordering::Relaxed);
-        self.consumer.tail.store(birth.start, Ordering::Relaxed);
+        self.producer.head.store(start, Ordering::Relaxed);
+        self.consumer.tail.store(start, Ordering::Relaxed);
         self.reopen();
         // ORDERING: Release, BIRTH. Pairs with the Acquire in `read_birth`.
         magic.store(MAGIC, Ordering::Release);
     }
 
-    /// What `format` stored, checked.
+    /// What `format` stored, checked; but for the positions, which are somewhere else by now.
     pub(crate) fn read_birth(&self) -> Result<(Geometry, Birth), RingError> {
         let Constants { magic, layout, capacity, overrun, identity, boot } = &self.constants;
         // ORDERING: Acquire, BIRTH. Pairs with the Release in `format`.
@@ -198,8 +201,14 @@ impl Control {
         }
         let geometry =
             Geometry::from_stored(capacity.load(Ordering::Relaxed), overrun.load(Ordering::Relaxed))?;
-        let start = self.own_head();
-        Ok((geometry, Birth { identity: identity.load(), boot: boot.load(), start, retained }))
+        Ok((geometry, Birth { identity: identity.load(), boot: boot.load(), retained }))
+    }
+
+    /// Whether the positions can be those of a ring of these sizes. For anybody, also while both ends are at work.
+    pub(crate) fn has_positions_of(&self, geometry: &Geometry) -> bool {
+        // The tail first: the consumer has seen a head at or above it before it released it (RELEASE), so the head
+        // that is loaded behind it is at or above it too.
+        fit_at_last(geometry, || (self.foreign_tail(), self.foreign_head()))
     }
 
     pub(crate) fn identity(&self) -> u64 {
@@ -316,6 +325,17 @@ impl Control {
     }
 }
 
+/// Whether two positions, tail and head, that are not loaded at one moment are those of a ring of these sizes.
+///
+/// Ends that are at work may go a whole lap between the two loads, and what was loaded then says nothing; but hardly
+/// do they so time after time.
+fn fit_at_last(geometry: &Geometry, mut look: impl FnMut() -> (usize, usize)) -> bool {
+    (0..LOOKS).any(|_| {
+        let (tail, head) = look();
+        geometry.fits(tail, head)
+    })
+}
+
 const fn layout_word(retained: bool) -> usize {
     let word_bytes = size_of::<usize>().trailing_zeros() as usize;
     LAYOUT_VERSION | word_bytes << 8 | (LINE_DISTANCE / 64) << 11 | if retained { RETAINED } else { 0 }
@@ -332,8 +352,8 @@ mod tests {
 
     pub(super) fn formatted() -> Control {
         let control = Control::zero();
-        let birth = Birth { identity: 0x1122_3344_5566_7788, boot: 9, start: 64, retained: true };
-        control.format(&Geometry::new(64, None).unwrap(), &birth);
+        let birth = Birth { identity: 0x1122_3344_5566_7788, boot: 9, retained: true };
+        control.format(&Geometry::new(64, None).unwrap(), &birth, 64);
         control
     }
 
@@ -341,7 +361,30 @@ mod tests {
     fn birth_round_trip() {
         let (geometry, birth) = formatted().read_birth().unwrap();
         assert_eq!((geometry.capacity(), geometry.overrun), (64, 64));
-        assert_eq!(birth, Birth { identity: 0x1122_3344_5566_7788, boot: 9, start: 64, retained: true });
+        assert_eq!(birth, Birth { identity: 0x1122_3344_5566_7788, boot: 9, retained: true });
+    }
+
+    #[test]
+    fn positions_are_those_of_a_ring_wherever_they_go_meanwhile_and_damaged_if_they_never_fit() {
+        let geometry = Geometry::new(64, None).unwrap();
+        for unfit in [(0, 72), (64, 0), (0, 4)] {
+            for fits_at in 1..=LOOKS + 1 {
+                let mut looks = 0;
+                let fit = fit_at_last(&geometry, || {
+                    looks += 1;
+                    if looks == fits_at { (64, 128) } else { unfit }
+                });
+                assert_eq!((fit, looks), (fits_at <= LOOKS, fits_at.min(LOOKS)), "{unfit:?}");
+            }
+        }
+        let control = formatted();
+        assert!(control.has_positions_of(&geometry));
+        control.release_tail(72);
+        assert!(!control.has_positions_of(&geometry));
+        control.publish_head(136);
+        assert!(control.has_positions_of(&geometry));
+        control.publish_head(144);
+        assert!(!control.has_positions_of(&geometry));
     }
 
     #[cfg(target_pointer_width = "64")]

@@ -79,7 +79,7 @@ impl<'r> Ring<'r> {
         let geometry = options.geometry(len)?;
         // SAFETY: the caller's promise.
         let parts = unsafe { overlay(start, len, |_| Ok(geometry)) }?;
-        parts.control().format(&geometry, &options.birth());
+        parts.control().format(&geometry, &options.birth(), options.first_position());
         if options.retained {
             WriteEnd::new(parts, None).wipe_free();
         }
@@ -89,7 +89,8 @@ impl<'r> Ring<'r> {
     /// Finds the ring that [`format_raw`](Self::format_raw) made in this memory, in this process or another.
     ///
     /// Sizes are copied out of the memory once; positions and record headers that another process damages
-    /// afterwards are noticed and end in a fault.
+    /// afterwards are noticed and end in a fault. Ends may be at work meanwhile: their positions are looked at up to
+    /// 64 times before the ring is called damaged.
     ///
     /// # Safety
     ///

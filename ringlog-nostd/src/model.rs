@@ -58,7 +58,7 @@ impl<'r> Ring<'r> {
         // SAFETY: the caller's promise.
         let parts = unsafe { Parts::new(&control.control, data, Shadow::new(cells), geometry) };
         let birth: Birth = options.birth();
-        control.control.format(&geometry, &birth);
+        control.control.format(&geometry, &birth, options.first_position());
         Self::from_parts(parts, &birth)
     }
 

@@ -6,6 +6,7 @@ use crate::control::{Birth, Control};
 use crate::ends::Parts;
 use crate::error::RingError;
 use crate::geometry::{Geometry, MAX_CAPACITY, overrun_for};
+use crate::header::RECORD_ALIGN;
 use crate::producer::Producer;
 use crate::retention::{Retention, WriteBack};
 
@@ -56,7 +57,7 @@ impl<'r> Ring<'r> {
     /// The ring that somebody else made of these parts, if its control words agree with each other.
     pub(crate) fn attached(parts: Parts<'r>) -> Result<Self, RingError> {
         let (geometry, birth) = parts.control().read_birth()?;
-        if !geometry.fits(parts.control().own_tail(), birth.start) {
+        if !parts.control().has_positions_of(&geometry) {
             return Err(RingError::Damaged);
         }
         Ok(Self::from_parts(parts, &birth))
@@ -174,8 +175,13 @@ pub struct RingOptions {
 
 impl RingOptions {
     pub(crate) fn birth(&self) -> Birth {
-        let Self { identity, boot, start, retained, .. } = *self;
-        Birth { identity, boot, start: start & !7, retained }
+        let Self { identity, boot, retained, .. } = *self;
+        Birth { identity, boot, retained }
+    }
+
+    /// Where the first event stands, on the 8-grid.
+    pub(crate) const fn first_position(&self) -> usize {
+        self.start & !(RECORD_ALIGN - 1)
     }
 
     /// Bytes of memory that a ring of these options takes.

@@ -129,7 +129,7 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         // (asserted in GEOMETRY), 8-aligned and static; it is inside an `UnsafeCell`, so writing is allowed;
         // (2) one end of each kind, by the caller's promise.
         let parts = unsafe { Parts::new(&self.control, data, Shadow::NONE, Self::GEOMETRY) };
-        self.control.format(&Self::GEOMETRY, &Birth::default());
+        self.control.format(&Self::GEOMETRY, &Birth::default(), 0);
         Ring::plain(parts)
     }
 }

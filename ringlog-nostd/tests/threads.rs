@@ -2,8 +2,11 @@
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, Producer, Ring, RingOptions, StaticRing, WriteError,
+    required_len,
 };
 use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 const MILLION: u64 = 1_000_000;
@@ -162,6 +165,36 @@ fn one_of_many_threads_gets_the_ends() {
         splits() + others.into_iter().map(|other| other.join().unwrap()).sum::<usize>()
     });
     assert_eq!(split, RINGS.len());
+}
+
+/// The smallest ring goes a lap in two events, so that the positions change all the time.
+#[test]
+fn a_ring_at_work_is_never_called_damaged() {
+    let mut words = vec![0_u64; required_len(32, 0) / 8];
+    let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
+    let options = RingOptions { capacity: Some(32), max_payload: Some(0), ..RingOptions::default() };
+    // SAFETY: the words live to the end, and nobody else touches them but this ring's two ends.
+    let (mut producer, mut consumer) = unsafe { Ring::format_raw(start, len, &options) }.unwrap().into_ends();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = producer.write_event(&EventHeader::new(1, 1, 0), b"");
+            }
+        });
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                consumer.drain(usize::MAX, |_, _| ()).unwrap();
+            }
+        });
+        let damaged = (0..200_000).filter(|_| {
+            // SAFETY: as above; no end is made of what is found.
+            unsafe { Ring::attach(start, len) }.is_err()
+        });
+        let damaged = damaged.count();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(damaged, 0);
+    });
 }
 
 #[test]
