@@ -193,7 +193,8 @@ impl Control {
         if magic.load(Ordering::Acquire) != MAGIC {
             return Err(RingError::NotARing);
         }
-        // ORDERING: Relaxed, here and below: these words never change once the magic stands.
+        // ORDERING: Relaxed, here and below: these words never change once the magic stands, but for one bit, which
+        // means nothing here.
         let found = layout.load(Ordering::Relaxed);
         let retained = found & RETAINED != 0;
         if found & !OVERWRITING != layout_word(retained) {
@@ -235,11 +236,18 @@ impl Control {
         (core::ptr::from_ref(&self.consumer).cast(), size_of::<ConsumerLine>())
     }
 
-    /// From now on the oldest records are overwritten. Only while nobody else uses the words.
-    pub(crate) fn set_overwriting(&self) {
+    /// From now on the oldest records are overwritten, or not; `true` if that is new. Only by the owner of the
+    /// producer's role.
+    pub(crate) fn set_overwriting(&self, overwriting: bool) -> bool {
         let layout = &self.constants.layout;
-        // ORDERING: Relaxed, both. For those who find the words after a reset or in a dump.
-        layout.store(layout.load(Ordering::Relaxed) | OVERWRITING, Ordering::Relaxed);
+        // ORDERING: Relaxed, both. For those who find the words after a reset or in a dump; who attaches meanwhile
+        // does not look at this bit.
+        let before = layout.load(Ordering::Relaxed);
+        let after = if overwriting { before | OVERWRITING } else { before & !OVERWRITING };
+        if after != before {
+            layout.store(after, Ordering::Relaxed);
+        }
+        after != before
     }
 
     /// Both sides are open again.
@@ -409,9 +417,11 @@ mod tests {
     #[test]
     fn a_ring_that_overwrites_says_so_in_each_of_its_lives() {
         let control = formatted();
-        for _ in 0..2 {
-            control.set_overwriting();
-            assert_eq!(control.constants.layout.load(Ordering::Relaxed), layout_word(true) | 1 << 15);
+        for (overwriting, is_new, bit) in
+            [(false, false, 0), (true, true, 1), (true, false, 1), (false, true, 0), (true, true, 1)]
+        {
+            assert_eq!(control.set_overwriting(overwriting), is_new);
+            assert_eq!(control.constants.layout.load(Ordering::Relaxed), layout_word(true) | bit << 15);
             control.read_birth().unwrap();
         }
     }

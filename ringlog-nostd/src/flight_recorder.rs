@@ -52,8 +52,8 @@ impl<'r> Ring<'r> {
     /// Events that are in it stay, and so does the count of what an earlier life of it has overwritten.
     #[must_use]
     pub fn overwrite_oldest(self) -> FlightRecorder<'r> {
-        self.set_overwriting();
-        let (producer, consumer) = self.into_ends();
+        self.set_overwriting(true);
+        let (producer, consumer) = self.ends();
         FlightRecorder { producer, consumer, gap: [0; 16], gap_is_lent: false }
     }
 }

@@ -97,10 +97,10 @@ impl<'r> Ring<'r> {
         self
     }
 
-    /// From now on the oldest records are overwritten, and memory says so before the first one is.
-    pub(crate) fn set_overwriting(&self) {
-        self.parts.control().set_overwriting();
-        if let Some(retention) = &self.retention {
+    /// From now on the oldest records are overwritten, or not, and memory says so before the next event is written.
+    pub(crate) fn set_overwriting(&self, overwriting: bool) {
+        let is_new = self.parts.control().set_overwriting(overwriting);
+        if is_new && let Some(retention) = &self.retention {
             retention.constants_stored(self.parts.control());
         }
     }
@@ -111,15 +111,26 @@ impl<'r> Ring<'r> {
     }
 
     /// Lends the two ends, open. Events that an earlier pair left are still there.
+    ///
+    /// A ring that was a [flight recorder](crate::FlightRecorder) is none any more. What that had overwritten and not
+    /// told yet is from now on a loss as any other: a [lossy](crate::LossyProducer) producer tells of it, behind the events
+    /// that are there.
     #[must_use]
     pub fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
+        self.set_overwriting(false);
         self.parts.control().reopen();
         (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
 
-    /// Gives the two ends away, open.
+    /// Gives the two ends away, open. See [`split`](Self::split).
     #[must_use]
     pub fn into_ends(self) -> (Producer<'r>, Consumer<'r>) {
+        self.set_overwriting(false);
+        self.ends()
+    }
+
+    /// The two ends, open, of a ring whose words say already whether it is a flight recorder.
+    pub(crate) fn ends(self) -> (Producer<'r>, Consumer<'r>) {
         self.parts.control().reopen();
         (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
@@ -127,9 +138,11 @@ impl<'r> Ring<'r> {
     /// Becomes the producer's end alone, open: the consumer is elsewhere, attached to the same memory.
     ///
     /// Goes on behind what the last producer published. If that one died, what it had claimed, written or
-    /// batched without publishing it is void, and a GAP record that it died over is told once.
+    /// batched without publishing it is void, and a GAP record that it died over is told once. See also
+    /// [`split`](Self::split) about a flight recorder.
     #[must_use]
     pub fn into_producer(self) -> Producer<'r> {
+        self.set_overwriting(false);
         self.parts.control().reopen_producer();
         Producer::new(self.parts, self.retention)
     }

@@ -88,14 +88,14 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
                 return Err(crate::RingError::AlreadySplit);
             }
             // SAFETY: `Once` lets one caller pass, once, and none behind `split_unchecked`.
-            Ok(unsafe { self.ring_unchecked() }.into_ends())
+            Ok(unsafe { self.ring_unchecked() }.ends())
         }
     }
 
     /// Gives out the two ends of a ring that the caller owns for ever.
     pub fn split_mut(&'static mut self) -> (Producer<'static>, Consumer<'static>) {
         // SAFETY: the only reference there is, and it is used up.
-        unsafe { self.ring_unchecked() }.into_ends()
+        unsafe { self.ring_unchecked() }.ends()
     }
 
     /// Makes a ring that the caller owns for ever a [flight recorder](crate::FlightRecorder).
@@ -115,7 +115,7 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
     pub unsafe fn split_unchecked(&'static self) -> (Producer<'static>, Consumer<'static>) {
         self.split.close();
         // SAFETY: the caller's promise.
-        unsafe { self.ring_unchecked() }.into_ends()
+        unsafe { self.ring_unchecked() }.ends()
     }
 
     /// The ring, from which both ends come.

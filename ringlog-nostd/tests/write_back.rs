@@ -352,6 +352,36 @@ fn memory_knows_a_flight_recorder_before_anything_is_overwritten() {
 }
 
 #[test]
+fn a_flight_recorder_that_goes_on_with_plain_ends_is_none_any_more() {
+    type Call = fn(Ring<'_>);
+    let calls: [(&str, Call); 3] = [
+        ("split", |mut ring| drop(ring.split())),
+        ("into_ends", |ring| drop(ring.into_ends())),
+        ("into_producer", |ring| drop(ring.into_producer())),
+    ];
+    for (name, call) in calls {
+        let mut cache = vec![0_u64; len() / 8];
+        let mut recorder = behind_a_cache(&mut cache).overwrite_oldest();
+        for number in 0..20 {
+            recorder.write_event(&EventHeader::new(number, number as u8, 0), b"").unwrap();
+        }
+        drop(recorder);
+        let memory = memory_now();
+        let (ring, _) = after_a_reset(&mut cache, memory);
+        assert!(says_overwriting(&memory_now()), "{name}: until it is known what becomes of it");
+        call(ring);
+        let memory = memory_now();
+        assert!(!says_overwriting(&memory), "{name}");
+        // Events that are there stay, and what was overwritten is still to be told.
+        let (found, lost) = found_in(&memory);
+        assert_eq!((found.events.len(), lost), (16, Some(0..4)), "{name}");
+        let (ring, _) = after_a_reset(&mut cache, memory);
+        drop(ring.overwrite_oldest());
+        assert!(says_overwriting(&memory_now()), "{name}: and one again");
+    }
+}
+
+#[test]
 fn a_ring_that_is_not_retained_calls_nobody() {
     fn never(_: *const u8, _: usize) {
         panic!("called");
