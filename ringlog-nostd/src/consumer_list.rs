@@ -111,7 +111,8 @@ impl<'r, 'c, const N: usize, K> ConsumerList<'r, 'c, N, K> {
     ///
     /// # Errors
     ///
-    /// [`RingFault`] if the ring is corrupt. What was handed out before stays handed out.
+    /// [`RingFault`] if the ring is corrupt. What was handed out before stays handed out; so it does if a consumer
+    /// panics, which is then offered the event over which it did so again.
     pub fn drain(&mut self) -> Result<usize, RingFault> {
         let published = self.ring.unread();
         let mut seen = 0;
@@ -163,25 +164,42 @@ impl Slot<'_> {
         let Some(had) = self.ahead.checked_sub(seen) else { return };
         let mut rest = run.clone();
         rest.accept_bytes(had, 0);
-        while !rest.is_done() {
-            let before = rest.accepted_bytes();
-            let taken = self.consumer.consume_run(&mut rest);
-            self.ahead += rest.accepted_bytes() - before;
-            if taken {
-                break;
-            }
+        if rest.is_done() {
+            return;
+        }
+        let mut offer = Offer { rest, seen, ahead: &mut self.ahead, events: &mut self.counts.events };
+        while !offer.rest.is_done() && !self.consumer.consume_run(&mut offer.rest) {
             self.counts.refused += 1;
-            if self.required || !self.pass_over(&mut rest) {
+            if self.required || !offer.pass_over() {
                 break;
             }
         }
-        self.counts.events += rest.accepted_events();
     }
+}
 
-    fn pass_over(&mut self, rest: &mut Run<'_>) -> bool {
-        let Some((header, _)) = rest.peek() else { return false };
-        rest.accept_bytes(header.stride(), 0);
-        self.ahead += header.stride();
+/// What one consumer has not had of a run. When it goes, also because the consumer panicked, what was accepted counts as
+/// had.
+struct Offer<'s, 'a> {
+    rest: Run<'a>,
+    /// Where the run starts, in bytes behind the ring's tail.
+    seen: usize,
+    /// The slot's own.
+    ahead: &'s mut usize,
+    /// The slot's own.
+    events: &'s mut u64,
+}
+
+impl Offer<'_, '_> {
+    fn pass_over(&mut self) -> bool {
+        let Some((header, _)) = self.rest.peek() else { return false };
+        self.rest.accept_bytes(header.stride(), 0);
         true
+    }
+}
+
+impl Drop for Offer<'_, '_> {
+    fn drop(&mut self) {
+        *self.ahead = self.seen + self.rest.accepted_bytes();
+        *self.events = self.events.saturating_add(self.rest.accepted_events());
     }
 }

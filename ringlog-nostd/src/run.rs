@@ -107,12 +107,13 @@ impl<'a> Run<'a> {
 
     /// Accepts `events` records that take the first `bytes` bytes of [`remaining`](Self::remaining).
     ///
-    /// More bytes than remain are taken as all that remain. A number of bytes that does not end at a
+    /// More bytes than remain are taken as all that remain; the number of events, which is for statistics, ends at
+    /// `u64::MAX`. A number of bytes that does not end at a
     /// record's end is a caller's mistake: what follows cannot be read, and [`peek`](Self::peek) ends.
     #[inline]
     pub fn accept_bytes(&mut self, bytes: usize, events: u64) {
         self.accepted_bytes += bytes.min(self.bytes.len() - self.accepted_bytes);
-        self.accepted_events += events;
+        self.accepted_events = self.accepted_events.saturating_add(events);
     }
 
     /// Bytes accepted so far.
@@ -178,5 +179,8 @@ mod tests {
         assert!(run.is_done() && run.peek().is_none());
         run.accept();
         assert_eq!(run.accepted_events(), 1);
+        run.accept_bytes(0, u64::MAX);
+        run.accept_bytes(0, 1);
+        assert_eq!(run.accepted_events(), u64::MAX);
     }
 }

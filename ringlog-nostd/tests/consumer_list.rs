@@ -2,8 +2,9 @@
 
 use ringlog_nostd::{
     AlignedBytes, ConsumerCounts, ConsumerList, EventConsumer, EventHeader, ListFull, Producer, Ring,
-    RingOptions,
+    RingOptions, Run,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Takes what its rule lets through, and remembers it.
 struct Script<F>(F, Vec<u64>);
@@ -138,4 +139,70 @@ fn a_drain_offers_what_was_published_when_it_began() {
     let mut consumer = list.into_inner();
     assert_eq!(refilling.1, [1, 2]);
     assert_eq!(consumer.read_event().unwrap().0.timestamp, 11);
+}
+
+#[test]
+fn what_a_consumer_accepted_before_it_panicked_it_is_not_offered_again() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let mut panics = 1;
+    let mut fragile = Script(
+        |number| {
+            if number == 3 && panics > 0 {
+                panics -= 1;
+                resume_unwind(Box::new("over event 3"));
+            }
+            number != 1
+        },
+        Vec::new(),
+    );
+    let (mut before, mut behind) = (Script(|_| true, Vec::new()), Script(|_| true, Vec::new()));
+    let mut list = ConsumerList::<3>::new(consumer);
+    list.add_required(&mut before).unwrap();
+    list.add(&mut fragile).unwrap();
+    list.add_required(&mut behind).unwrap();
+    (0..6).for_each(|number| assert!(write(&mut producer, number)));
+    assert!(catch_unwind(AssertUnwindSafe(|| list.drain())).is_err());
+    let counts = |list: &ConsumerList<'_, '_, 3>| list.counts().map(|(_, counts)| counts).collect::<Vec<_>>();
+    let so_far = [(6, 0), (2, 1), (0, 0)].map(|(events, refused)| ConsumerCounts { events, refused });
+    assert_eq!(counts(&list), so_far);
+    assert_eq!(list.drain(), Ok(16 + 5 * 24));
+    let in_all = [(6, 0), (5, 1), (6, 0)].map(|(events, refused)| ConsumerCounts { events, refused });
+    assert_eq!(counts(&list), in_all);
+    drop(list);
+    assert_eq!(before.1, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(fragile.1, [0, 2, 3, 4, 5]);
+    assert_eq!(behind.1, before.1);
+}
+
+/// Says of each run that it has taken more events than there can be.
+struct Boastful;
+
+impl EventConsumer for Boastful {
+    fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+        true
+    }
+
+    fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
+        run.accept_bytes(run.remaining().len(), u64::MAX);
+        true
+    }
+
+    fn name(&self) -> &str {
+        "boastful"
+    }
+}
+
+#[test]
+fn counts_end_where_their_type_does() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
+    let mut boastful = Boastful;
+    let mut list = ConsumerList::<1>::new(consumer);
+    list.add(&mut boastful).unwrap();
+    for number in 1..3 {
+        assert!(write(&mut producer, number));
+        assert_eq!(list.drain(), Ok(24));
+    }
+    assert_eq!(list.counts().next().unwrap().1, ConsumerCounts { events: u64::MAX, refused: 0 });
 }
