@@ -60,12 +60,16 @@ impl<'r, K> LossyProducer<'r, K> {
     /// reason is not counted as lost: it is the caller's mistake, and the caller is told.
     #[inline]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<Delivery, WriteError> {
-        let delivered = match self.producer.pending_loss() {
-            None => self.producer.write_event(header, payload).map(|()| Delivery::Written),
-            Some(loss) => self.write_behind_gap(loss, header, payload),
+        let written = match self.producer.pending_loss() {
+            None => self.producer.write_event(header, payload),
+            // No capacity is smaller than a GAP record. A sum could wrap, of a header that is not checked yet.
+            Some(loss) if header.stride() <= self.producer.capacity() - Gap::header(0).stride() => {
+                self.write_behind_gap(loss, header, payload)
+            }
+            Some(loss) => return self.count_in_gap(loss, header, payload),
         };
-        match delivered {
-            Ok(delivery) => Ok(delivery),
+        match written {
+            Ok(()) => Ok(Delivery::Written),
             Err(WriteError::Full) => {
                 self.producer.count_loss(header);
                 Ok(Delivery::Lost)
@@ -74,25 +78,35 @@ impl<'r, K> LossyProducer<'r, K> {
         }
     }
 
-    /// Writes the GAP record for what is lost so far and the event behind it, published together. Where the ring
-    /// never holds both, the GAP record alone, which then counts this event too: left to be counted, it would need
-    /// a GAP record of its own, in front of the next event, and so on for ever.
+    /// Writes the GAP record for what is lost so far and the event behind it, published together.
     #[cold]
     fn write_behind_gap(
         &mut self,
         loss: Loss,
         header: &EventHeader,
         payload: &[u8],
+    ) -> Result<(), WriteError> {
+        check_event(header, payload.len(), self.producer.max_payload())?;
+        self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, Some((header, payload)))
+    }
+
+    /// Writes the GAP record alone, because the ring never holds both, and has it count this event too. Left to be
+    /// counted behind it, the event would need a GAP record of its own in front of the next one, and so on for ever.
+    #[cold]
+    fn count_in_gap(
+        &mut self,
+        loss: Loss,
+        header: &EventHeader,
+        payload: &[u8],
     ) -> Result<Delivery, WriteError> {
         check_event(header, payload.len(), self.producer.max_payload())?;
-        if Gap::header(0).stride() + header.stride() <= self.producer.capacity() {
-            self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, Some((header, payload)))?;
-            return Ok(Delivery::Written);
-        }
         let mut gap = gap_of(loss);
         // 0 is unknown, and stays so.
         gap.count += u64::from(gap.count > 0);
-        self.producer.write_gap_and(gap, loss.first_timestamp, None)?;
+        match self.producer.write_gap_and(gap, loss.first_timestamp, None) {
+            Err(WriteError::Full) => self.producer.count_loss(header),
+            written => written?,
+        }
         Ok(Delivery::Lost)
     }
 

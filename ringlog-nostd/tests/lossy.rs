@@ -72,3 +72,21 @@ fn an_event_that_never_fits_behind_a_gap_is_lost_once_and_the_next_is_delivered(
         assert_eq!(producer.pending_loss(), None);
     }
 }
+
+#[test]
+fn what_is_refused_behind_a_loss_is_no_loss_itself() {
+    for capacity in [32, 1024] {
+        let mut memory = AlignedBytes::<2048>::new();
+        let options =
+            RingOptions { capacity: Some(capacity), max_payload: Some(16), ..RingOptions::default() };
+        let (producer, mut consumer) = Ring::format_with(memory.as_mut(), &options).unwrap().into_ends();
+        let mut producer = producer.lossy();
+        while write(&mut producer, 1) == Delivery::Written {}
+        for len in [7, 9, 17, u16::MAX] {
+            producer.write_event(&EventHeader::new(1, 0, len), &[1; 8]).unwrap_err();
+            producer.write_event(&EventHeader::new(1, 0, len), &vec![1; len.max(17).into()]).unwrap_err();
+        }
+        assert_eq!(producer.pending_loss().map(|loss| loss.count), Some(1));
+        consumer.drain(usize::MAX, |header, _| assert!(!header.is_gap())).unwrap();
+    }
+}
