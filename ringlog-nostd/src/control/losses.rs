@@ -19,8 +19,11 @@ pub struct Loss {
 impl Loss {
     /// What a GAP record says of it: the count, or 0 where that went as far as it goes and nobody knows how far it
     /// should have gone.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "it was counted in a word")]
     pub(crate) const fn count_to_tell(&self) -> u64 {
-        if self.count < usize::MAX as u64 { self.count } else { 0 }
+        let count = self.count as usize;
+        if count == usize::MAX { 0 } else { count as u64 }
     }
 }
 
