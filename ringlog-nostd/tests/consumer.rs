@@ -60,15 +60,17 @@ fn a_look_behind_what_was_seen_finds_what_came_since() {
 
 #[test]
 fn a_later_record_of_a_run_is_bounded_by_what_is_published_too() {
-    let mut words = [0_u64; 128];
-    let start = NonNull::from(&mut words).cast::<u8>();
-    // SAFETY: (1) the words are valid and initialised; (2) nothing else touches them but the one store below, when
+    let mut memory = AlignedBytes::<1024>::new();
+    let bytes = memory.as_mut();
+    let len = bytes.len();
+    let start = NonNull::from(bytes).cast::<u8>();
+    // SAFETY: (1) the bytes are valid and initialised; (2) nothing else touches them but the one store below, when
     // no record is lent.
-    let ring = unsafe { Ring::format_raw(start, size_of_val(&words), &options()) }.unwrap();
+    let ring = unsafe { Ring::format_raw(start, len, &options()) }.unwrap();
     let (mut producer, mut consumer) = ring.into_ends();
     (0..2).for_each(|number| write(&mut producer, number));
     // The second one says that it is 8 bytes longer: as long as a record may be, and longer than what is there.
-    // SAFETY: the low byte of its `payload_len`, inside the words.
+    // SAFETY: the low byte of its `payload_len`, inside the bytes.
     unsafe { start.as_ptr().wrapping_add(DATA + RECORD_BYTES + 10).write(16) };
     let expected = RingFault::Record { position: RECORD_BYTES };
     assert_eq!(consumer.peek_run(0).map(|run| run.is_some()), Err(expected));
