@@ -1,11 +1,11 @@
 //! Does whoever finds a ring find a whole one?
 //!
 //! Races: the stores of the control words when a ring is made, magic last, with the loads of somebody who attaches
-//! meanwhile, and that one's look at the positions with the first event.
+//! meanwhile, and that one's look at the positions with the first event; and with both ends at work.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{Seen, attach, check_laps, format, read_id, unformatted, write};
+use loom_tests::{Seen, attach, check_laps, format, read_id, ring_and_memory, unformatted, write};
 use ringlog_nostd::{RingError, RingOptions};
 use std::sync::Arc;
 
@@ -54,4 +54,23 @@ fn a_ring_is_found_whole_or_not_at_all() {
     NOT_YET.expect("memory without a ring");
     FOUND.expect("a ring");
     EVENT.expect("a ring with an event");
+}
+
+/// The ring is full; an event is released and another one published while somebody looks at both positions.
+#[test]
+fn who_attaches_beside_both_ends_finds_no_damage() {
+    check_laps("birth, beside both ends", None, [64, 40], |start| {
+        let (mut producer, mut consumer, memory) = ring_and_memory(64, 16, start);
+        for id in 0..2 {
+            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        }
+        let ends = thread::spawn(move || {
+            for id in 2..4 {
+                consumer.drain(1, |header, payload| assert_eq!(read_id(header, payload), id - 2)).unwrap();
+                write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+            }
+        });
+        assert_eq!(attach(&memory).map(|ring| ring.capacity()), Ok(64));
+        ends.join().unwrap();
+    });
 }

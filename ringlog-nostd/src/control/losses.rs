@@ -21,7 +21,8 @@ impl Loss {
     /// should have gone.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "it was counted in a word")]
-    pub(crate) const fn count_to_tell(&self) -> u64 {
+    #[must_use]
+    pub const fn count_to_tell(&self) -> u64 {
         let count = self.count as usize;
         if count == usize::MAX { 0 } else { count as u64 }
     }

@@ -187,7 +187,7 @@ impl Slot<'_> {
         rest.accept_bytes(ahead - skip, 0);
         let had = rest.accepted_bytes();
         self.feed(&mut rest);
-        self.statistics.events += rest.accepted_events();
+        self.statistics.events = self.statistics.events.saturating_add(rest.accepted_events());
         self.set_ahead(id, ahead + rest.accepted_bytes() - had);
     }
 

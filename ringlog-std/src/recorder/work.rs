@@ -46,7 +46,7 @@ impl<K> Work<K> {
             return Err(failed(log, source));
         }
         if let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count) };
+            let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_tell()) };
             if let Err(source) = log.append_gap(loss.first_timestamp, gap) {
                 return Err(failed(log, source));
             }

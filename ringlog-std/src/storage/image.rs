@@ -205,11 +205,12 @@ impl<'i> RingImage<'i> {
 
     /// Events that are gone and that no record tells of yet, with the time of the first. They are missing
     /// before the first event if the ring [overwrites its oldest](Self::overwrites_oldest), else behind the
-    /// last.
+    /// last. A count that went as far as the ring's words go is unknown: 0.
     #[must_use]
     pub fn pending_gap(&self) -> Option<(u64, Gap)> {
         let reason = if self.overwrites_oldest() { GapReason::ReaderOverrun } else { GapReason::RingFull };
-        (self.lost > 0).then(|| (self.first_loss, Gap::new(reason, self.lost)))
+        let count = if self.lost == self.form.mask() { 0 } else { self.lost };
+        (self.lost > 0).then(|| (self.first_loss, Gap::new(reason, count)))
     }
 
     /// Bytes of events that were published and not read.
@@ -404,6 +405,9 @@ mod tests {
                 put_wide(&mut dump, form, producer + 4 * form.bytes, u64::MAX - 1);
                 let gap = RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap();
                 assert_eq!(gap, Some((u64::MAX - 1, Gap::new(reason, 5))));
+                put(&mut dump, form, producer + 2 * form.bytes, form.mask());
+                let unknown = RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap();
+                assert_eq!(unknown, Some((u64::MAX - 1, Gap::new(reason, 0))));
                 // The record at position 16 is the GAP that tells of them.
                 put(&mut dump, form, producer + 3 * form.bytes, 16);
                 assert_eq!(RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap(), None);
