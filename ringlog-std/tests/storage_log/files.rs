@@ -232,6 +232,19 @@ fn the_report_says_where_each_segment_ends_and_what_was_cut() {
 }
 
 #[test]
+fn after_a_power_loss_a_segment_that_is_whole_up_to_its_seal_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = died_with_machine(folder.path(), 20, true);
+    let flags = std::fs::read(&log.path).unwrap()[56];
+    patch(&log.path, 56, &[flags | file_flags::SEALED as u8]);
+    let before = std::fs::read(&log.path).unwrap();
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!(action_on(&writer, &log.path), RecoveryAction::Kept);
+    drop(writer);
+    assert!(std::fs::read(&log.path).unwrap() == before);
+}
+
+#[test]
 fn after_a_power_loss_a_count_that_the_bytes_contradict_is_put_right() {
     for count in [99_u64, 101] {
         let folder = tempfile::tempdir().unwrap();
