@@ -27,17 +27,17 @@ fn images(share: u64) -> u64 {
 
 #[test]
 fn nothing_below_the_watermark_is_lost_and_nothing_is_invented() {
-    power_losses(images(25), Setting::plain());
+    power_losses(images(20), Setting::plain());
 }
 
 #[test]
 fn the_same_where_old_segments_are_recycled() {
-    power_losses(images(25), Setting { retention: true, ..Setting::plain() });
+    power_losses(images(15), Setting { retention: true, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_the_power_goes_again_during_recovery() {
-    power_losses(images(20), Setting { again: true, ..Setting::plain() });
+    power_losses(images(15), Setting { again: true, ..Setting::plain() });
 }
 
 #[test]
@@ -47,27 +47,27 @@ fn the_same_where_the_disk_is_full_at_times() {
 
 #[test]
 fn the_same_without_checksums() {
-    power_losses(images(10), Setting { checksums: false, ..Setting::plain() });
+    power_losses(images(5), Setting { checksums: false, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_a_sync_has_failed_before() {
-    power_losses(images(10), Setting { failing_sync: true, ..Setting::plain() });
+    power_losses(images(5), Setting { failing_sync: true, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_processes_were_killed_before() {
-    power_losses(images(20), Setting { killed: true, ..Setting::plain() });
+    power_losses(images(10), Setting { killed: true, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_processes_were_killed_before_without_checksums() {
-    power_losses(images(10), Setting { killed: true, checksums: false, ..Setting::plain() });
+    power_losses(images(5), Setting { killed: true, checksums: false, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_processes_were_killed_before_and_old_segments_are_recycled() {
-    power_losses(images(10), Setting { killed: true, retention: true, ..Setting::plain() });
+    power_losses(images(5), Setting { killed: true, retention: true, ..Setting::plain() });
 }
 
 #[test]
