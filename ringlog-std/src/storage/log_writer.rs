@@ -249,7 +249,8 @@ impl LogWriter {
     }
 
     /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
-    /// the [`SyncPolicy`] has it.
+    /// the [`SyncPolicy`] has it. Behind a writer that was killed it begins where that one's files say, and passes what it
+    /// had not synced with this one's first sync.
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.upkeep.durable_position()
