@@ -106,8 +106,30 @@ mod tests {
     use super::*;
     use crate::storage::MmapWriter;
     use crate::storage::platform::Linux;
+    use crate::storage::power_loss::trace::{Op, Recorder};
     use ringlog_nostd::{field, file_flags};
     use std::fs;
+
+    #[test]
+    fn what_is_stored_again_is_all_of_it_and_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Recorder::new("boot");
+        let file = disk.create_new(&folder.path().join("segment")).unwrap();
+        let bytes: Vec<u8> = (0..2 * CHUNK_BYTES + 500).map(|at| (at % 251) as u8).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+        for (from, to) in [(0, 64), (0, 65), (100, 100), (100, bytes.len() as u64)] {
+            disk.trace.take();
+            store_again(&disk, &file, from, to).unwrap();
+            let mut at = from.max(64);
+            for op in disk.trace.take() {
+                let Op::Store { offset, bytes: stored, .. } = op else { panic!("{op:?}") };
+                assert_eq!(offset, at);
+                assert!(bytes[at as usize..].starts_with(&stored));
+                at += stored.len() as u64;
+            }
+            assert_eq!(at, to, "{from}");
+        }
+    }
 
     #[test]
     fn only_a_segment_that_nobody_retires_is_finished() {
