@@ -8,7 +8,7 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
@@ -22,6 +22,7 @@ use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, Recovery
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
 use super::segment_file::{SegmentFile, is_unused, read_up_to};
+use super::unfinished::store_again;
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
 /// Where the next segment begins.
@@ -313,7 +314,10 @@ impl<'a> LogRecovery<'a> {
         }
         let path = self.folder.join(segment_name(link.info.header.base_sequence));
         let rename = || {
-            self.platform.sync_file(&File::open(&link.path)?)?;
+            let file = OpenOptions::new().read(true).write(true).open(&link.path)?;
+            // A named file always has its header. A sync of it may have failed before.
+            store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
+            self.platform.sync_file(&file)?;
             self.platform.rename_new(&link.path, &path)?;
             self.platform.sync_folder(self.folder)
         };

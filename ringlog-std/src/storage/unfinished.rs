@@ -70,7 +70,8 @@ impl Unsynced {
         let map = WriteMap::new(&file, platform.witness(&file))?;
         let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
         if self.is_of_dead_run {
-            store_again(&**platform, &file, header.synced_offset, header.write_offset)?;
+            let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
+            store_again(&**platform, &file, from, header.write_offset)?;
         }
         let parts = DurableParts {
             platform: Arc::clone(platform),
@@ -88,9 +89,9 @@ impl Unsynced {
 ///
 /// After a sync that failed the kernel takes the pages for clean although the disk does not have them
 /// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
-fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(super) fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
     let mut bytes = vec![0; CHUNK_BYTES];
-    let mut at = from.max(FILE_HEADER_LEN as u64);
+    let mut at = from;
     while at < to {
         let len = usize::try_from(to - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
         let chunk = bytes.get_mut(..len).unwrap_or_default();
@@ -117,10 +118,10 @@ mod tests {
         let file = disk.create_new(&folder.path().join("segment")).unwrap();
         let bytes: Vec<u8> = (0..2 * CHUNK_BYTES + 500).map(|at| (at % 251) as u8).collect();
         file.write_all_at(&bytes, 0).unwrap();
-        for (from, to) in [(0, 64), (0, 65), (100, 100), (100, bytes.len() as u64)] {
+        for (from, to) in [(0, 64), (64, 65), (100, 100), (100, bytes.len() as u64)] {
             disk.trace.take();
             store_again(&disk, &file, from, to).unwrap();
-            let mut at = from.max(64);
+            let mut at = from;
             for op in disk.trace.take() {
                 let Op::Store { offset, bytes: stored, .. } = op else { panic!("{op:?}") };
                 assert_eq!(offset, at);

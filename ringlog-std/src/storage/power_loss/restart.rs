@@ -95,3 +95,28 @@ fn behind_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
         }
     }
 }
+
+/// The header is the first that has to be on the disk: no file has its name without it.
+#[test]
+fn behind_an_opening_whose_sync_failed_the_next_one_leaves_no_file_without_a_header() {
+    let mut failed = 0;
+    for sync in 1..12 {
+        let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
+        recorder.sync_fails_in.store(sync, Ordering::Relaxed);
+        let opened = LogWriter::open_at(folder.path(), options(true), Arc::clone(&recorder) as _, false);
+        let Err(error) = opened else { break };
+        assert!(error.to_string().contains("injected"), "{error}");
+        failed += 1;
+        let mut writer = open(folder.path(), true, &recorder);
+        put(&mut writer, &recorder, 0..2);
+        kill(writer);
+        let mut disk = Disk::default();
+        for op in recorder.trace.take() {
+            disk.play(&op);
+            for seed in 1..=4 {
+                lose_power(&disk, &options(true), Setting::plain(), &mut Random::new(seed));
+            }
+        }
+    }
+    assert!(failed > 3, "{failed}");
+}
