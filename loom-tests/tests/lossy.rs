@@ -6,7 +6,7 @@
 
 use loom::thread;
 use loom_tests::{Seen, check_laps, read_id, ring, write};
-use ringlog_nostd::{EventHeader, Gap, GapReason};
+use ringlog_nostd::{EventHeader, Gap, GapReason, Loss};
 use std::sync::Arc;
 
 /// Follows the stream of ids and gaps.
@@ -110,12 +110,10 @@ fn a_loss_is_exact_for_a_consumer_that_saw_the_end() {
     BEHIND.expect("a look behind the end");
 }
 
-/// Also before the end: a loss is seen no more only where its GAP record can be read.
-#[test]
-fn a_loss_that_vanishes_has_become_a_gap_record() {
-    static VANISHED: Seen = Seen::new();
-    static PENDING: Seen = Seen::new();
-    check_laps("lossy, vanished", None, [64, 40], |start| {
+/// Two events fill a ring, a third is lost, and one is read. `check` is given the losses that the consumer sees and then
+/// what it has read, while the producer tells of the loss and offers `more` events behind that.
+fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + Send + Sync + Copy + 'static) {
+    check_laps(name, None, [64, 40], move |start| {
         let (producer, mut consumer) = ring(64, 16, start);
         let mut producer = producer.lossy();
         for id in 0..3 {
@@ -128,15 +126,28 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
         // that stores the word had not loaded it itself in between, as `flush` does.
         let reader = thread::spawn(move || {
             let pending = consumer.pending_loss();
-            PENDING.note_if(pending.is_some());
             consumer.drain(usize::MAX, |header, payload| ledger.take(header, payload)).unwrap();
-            if pending.is_none() {
-                VANISHED.note();
-                assert_eq!(ledger.gaps, 1, "neither counted nor told");
-            }
+            check(pending, &ledger);
         });
         assert_eq!(producer.flush(), Ok(true));
+        for id in 3..3 + more {
+            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+        }
         reader.join().unwrap();
+    });
+}
+
+/// Also before the end: a loss is seen no more only where its GAP record can be read.
+#[test]
+fn a_loss_that_vanishes_has_become_a_gap_record() {
+    static VANISHED: Seen = Seen::new();
+    static PENDING: Seen = Seen::new();
+    check_untold("lossy, vanished", 0, |pending, ledger| {
+        PENDING.note_if(pending.is_some());
+        if pending.is_none() {
+            VANISHED.note();
+            assert_eq!(ledger.gaps, 1, "neither counted nor told");
+        }
     });
     VANISHED.expect("a loss that was told");
     PENDING.expect("a loss still to be told");
@@ -146,27 +157,11 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
 #[test]
 fn losses_that_follow_a_gap_record_do_not_hide_it() {
     static NEW: Seen = Seen::new();
-    check_laps("lossy, new ones", None, [64, 40], |start| {
-        let (producer, mut consumer) = ring(64, 16, start);
-        let mut producer = producer.lossy();
-        for id in 0..3 {
-            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
+    check_untold("lossy, new ones", 2, |pending, ledger| {
+        if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
+            NEW.note();
+            assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor told");
         }
-        let mut ledger = Ledger::default();
-        consumer.drain(1, |header, payload| ledger.take(header, payload)).unwrap();
-        let reader = thread::spawn(move || {
-            let pending = consumer.pending_loss();
-            consumer.drain(usize::MAX, |header, payload| ledger.take(header, payload)).unwrap();
-            if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
-                NEW.note();
-                assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor told");
-            }
-        });
-        assert_eq!(producer.flush(), Ok(true));
-        for id in 3..5 {
-            write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
-        }
-        reader.join().unwrap();
     });
     NEW.expect("losses behind a GAP record");
 }
