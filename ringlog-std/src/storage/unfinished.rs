@@ -90,14 +90,14 @@ impl Unsynced {
 /// After a sync that failed the kernel takes the pages for clean although the disk does not have them
 /// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
 pub(super) fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
-    let mut bytes = vec![0; CHUNK_BYTES];
+    let mut bytes = Vec::new();
     let mut at = from;
     while at < to {
-        let len = usize::try_from(to - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
-        let chunk = bytes.get_mut(..len).unwrap_or_default();
-        file.read_exact_at(chunk, at)?;
-        platform.write_at(file, chunk, at)?;
-        at += len as u64;
+        let left = usize::try_from(to - at).unwrap_or(CHUNK_BYTES);
+        bytes.resize(left.min(CHUNK_BYTES), 0);
+        file.read_exact_at(&mut bytes, at)?;
+        platform.write_at(file, &bytes, at)?;
+        at += bytes.len() as u64;
     }
     Ok(())
 }
