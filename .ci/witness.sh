@@ -49,8 +49,7 @@ witness_planted() {
 }
 
 # What of the library runs under a sanitizer: not what kills, fills a disk, or counts system calls.
-witness_std_tests=(--lib --test notify --test shared_ring --test ring_refusals --test storage_file --test storage_log
-    --test storage_read --test storage_damage)
+witness_std_tests=(--lib --test integration -- --skip disk_full::)
 
 # Chooses the compiler; fails if there is none.
 witness_begin() {
@@ -72,7 +71,7 @@ witness_begin() {
 witness_thread() {
     export TSAN_OPTIONS="allocator_may_return_null=1 halt_on_error=1 exitcode=66"
     witness_planted thread race 'data race'
-    RINGLOG_TORTURE_SECONDS=${1:-1} witness_cargo thread test -q -p ringlog-nostd --test threads --test torture
+    RINGLOG_TORTURE_SECONDS=${1:-1} witness_cargo thread test -q -p ringlog-nostd --test integration -- threads:: torture::
 }
 
 # The library's threads: `witness_threads_std TEST...`. What two mappings of one file share is not seen: docs/unsafe.md.
@@ -86,14 +85,15 @@ witness_valgrind() {
         echo "skipped: memcheck; valgrind is not installed here and cannot be"
         return
     fi
-    local test tests=(--error-exitcode=9 -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite)
+    local program filter tests=(--error-exitcode=9 -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite)
     run cargo build -q --release --manifest-path .ci/witness/Cargo.toml --target-dir "$witness_out/plain"
     expect_code 9 valgrind "${tests[@]}" "$witness_out/plain/release/planted" uninitialised 2>"$scratch/planted"
     expect_code 9 valgrind "${tests[@]}" "$witness_out/plain/release/planted" leak 2>"$scratch/planted"
-    run cargo test --release --no-run -p ringlog-nostd --lib --test pitfalls --test recover --test take_over \
-        --test flight_recorder 2>"$scratch/built" || { cat "$scratch/built"; return 1; }
-    for test in $(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$scratch/built"); do
-        run valgrind "${tests[@]}" "$test" -q
+    run cargo test --release --no-run -p ringlog-nostd --lib --test integration 2>"$scratch/built" || { cat "$scratch/built"; return 1; }
+    for program in $(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$scratch/built"); do
+        filter=()
+        [[ $program != */integration-* ]] || filter=(pitfalls:: recover:: take_over:: flight_recorder::)
+        run valgrind "${tests[@]}" "$program" -q "${filter[@]}"
     done
 }
 
@@ -102,7 +102,7 @@ step_sanitizers() {
     if witness_begin; then
         witness_thread
         # Parking; a log's writer, helpers and readers.
-        witness_threads_std --test notify --test storage_read
+        witness_threads_std --test integration -- notify:: storage_read::
     fi
     witness_valgrind
     echo "not run here: AddressSanitizer, MemorySanitizer, cargo-careful, the long torture: sanitizers-full"
@@ -169,8 +169,8 @@ step_sanitizers_full() {
         echo "-- $part"
         ("step_$part")
     done
-    PROPTEST_CASES=20000 run cargo test -q --release -p ringlog-nostd --test properties
-    RINGLOG_TORTURE_SECONDS=60 run cargo test --release -p ringlog-nostd --test torture -- --nocapture
+    PROPTEST_CASES=20000 run cargo test -q --release -p ringlog-nostd --test integration properties::
+    RINGLOG_TORTURE_SECONDS=60 run cargo test --release -p ringlog-nostd --test integration torture:: -- --nocapture
 }
 
 about_hot_path="the core's whole API links without a panic; its hot path instruction by instruction, on this machine"

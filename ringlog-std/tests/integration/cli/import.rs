@@ -1,0 +1,160 @@
+//! What goes in by `import` comes out by `cat`, byte for byte.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::support::{
+    HexRecord, assert_code, json_of, number, records_of, ringlog, stderr_of, stdout_of, test_data, word,
+};
+
+fn import(file: &Path, log: &Path, more: &[&str]) -> Value {
+    let words = [&["import", word(file), "--log", word(log), "--json"], more].concat();
+    json_of(&ringlog(&words))
+}
+
+fn raw(log: &Path) -> Vec<u8> {
+    stdout_of(&ringlog(&["cat", word(log), "--format", "raw"])).to_vec()
+}
+
+/// Packets of a little-endian pcapng file, read without any library: timestamp in units, captured bytes.
+fn packets_of_pcapng(file: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+    let (mut at, mut packets) = (0, Vec::new());
+    while at < file.len() {
+        if word(at) == 6 {
+            let units = u64::from(word(at + 12)) << 32 | u64::from(word(at + 16));
+            let captured = word(at + 20) as usize;
+            packets.push((units, file[at + 28..at + 28 + captured].to_vec()));
+        }
+        at += word(at + 4) as usize;
+    }
+    packets
+}
+
+#[test]
+fn every_packet_of_a_recorded_capture_comes_back() {
+    let capture = test_data("capture.pcapng");
+    let packets = packets_of_pcapng(&std::fs::read(&capture).unwrap());
+    assert_eq!(packets.len(), 5898);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let summary = import(&capture, &log, &["--event-type", "4"]);
+    assert_eq!((number(&summary, "events"), number(&summary, "lost")), (5898, 0));
+
+    let records = records_of(&log);
+    assert_eq!(records.len(), packets.len());
+    for ((record, (units, data)), sequence) in records.iter().zip(&packets).zip(0..) {
+        assert_eq!((record.sequence, record.event_type), (sequence, 4));
+        assert_eq!(&record.payload, data, "packet {sequence}");
+        // This capture counts nanoseconds.
+        assert_eq!(record.timestamp, *units, "packet {sequence}");
+    }
+    let info = json_of(&ringlog(&["info", word(&log), "--json"]));
+    assert_eq!(number(&info, "first_timestamp"), packets[0].0);
+    assert_eq!(number(&info, "last_timestamp"), packets.last().unwrap().0);
+}
+
+/// Ticks with the burst shape of recorded futures trades: most rows repeat the time of the one before.
+fn generated_ticks(rows: u64) -> String {
+    let mut table = String::from("DateTime,Price,Volume\n");
+    let mut millis = 61_200_083_u64;
+    for row in 0..rows {
+        if row * 7919 % 100 >= 83 {
+            millis += row % 997;
+        }
+        let (seconds, milli) = (millis / 1000 % 86_400, millis % 1000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let price = 164_025 + row % 50 * 25;
+        table += &format!("2013-09-01 {hour:02}:{minute:02}:{second:02}.{milli:03},");
+        table += &format!("{}.{:02},{}\n", price / 100, price % 100, row % 9 + 1);
+    }
+    table
+}
+
+#[test]
+fn every_row_of_a_table_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = generated_ticks(30_000);
+    let file = folder.path().join("ticks.csv");
+    std::fs::write(&file, &table).unwrap();
+    let log = folder.path().join("log");
+    let summary = import(&file, &log, &[]);
+    assert_eq!(number(&summary, "events"), 30_000);
+    let (_, rows) = table.split_once('\n').unwrap();
+    assert!(raw(&log) == rows.as_bytes(), "cat gives back other bytes");
+    let info = json_of(&ringlog(&["info", word(&log), "--json"]));
+    assert_eq!(info["first_time"], "2013-09-01T17:00:00.083000000Z");
+}
+
+#[test]
+fn time_column_and_unit_can_be_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.txt");
+    std::fs::write(&file, "id,when\n1,5\n2,7.25\n").unwrap();
+    let log = folder.path().join("log");
+    import(&file, &log, &["--format", "csv", "--time-column", "when", "--time-unit", "us"]);
+    let times: Vec<u64> = records_of(&log).iter().map(|record| record.timestamp).collect();
+    assert_eq!(times, [5_000, 7_250]);
+}
+
+#[test]
+fn every_line_comes_back_whatever_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines.log");
+    let mut text = Vec::new();
+    for line in 0..5_000_u32 {
+        text.extend((0..line % 300).map(|at| (at * 7 + line) as u8).filter(|&byte| byte != b'\n'));
+        text.push(b'\n');
+    }
+    std::fs::write(&file, &text).unwrap();
+    let log = folder.path().join("log");
+    assert_eq!(number(&import(&file, &log, &[]), "events"), 5_000);
+    assert!(raw(&log) == text, "cat gives back other bytes");
+}
+
+#[test]
+fn a_second_import_adds_to_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines.txt");
+    std::fs::write(&file, "one\ntwo\n").unwrap();
+    let log = folder.path().join("log");
+    import(&file, &log, &[]);
+    let summary = import(&file, &log, &[]);
+    assert_eq!(number(&summary, "events"), 2);
+    assert_eq!(raw(&log), b"one\ntwo\none\ntwo\n");
+    let sequences: Vec<u64> = records_of(&log).iter().map(|record: &HexRecord| record.sequence).collect();
+    assert_eq!(sequences, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_capture_that_is_cut_short_gives_its_packets_and_an_error_with_the_offset() {
+    let capture = test_data("capture.pcapng");
+    let whole = std::fs::read(capture).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cut.pcapng");
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let log = folder.path().join("log");
+    let output = ringlog(&["import", word(&file), "--log", word(&log)]);
+    assert_code(&output, 1);
+    let said = stderr_of(&output);
+    assert!(said.contains("cut.pcapng") && said.contains("at byte") && said.contains("cut short"), "{said}");
+    let packets = packets_of_pcapng(&whole);
+    let records = records_of(&log);
+    assert!(records.len() > 1000, "{}", records.len());
+    assert!(records.iter().zip(&packets).all(|(record, packet)| record.payload == packet.1));
+}
+
+#[test]
+fn what_cannot_be_an_event_is_reported_and_told_by_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines.txt");
+    std::fs::write(&file, format!("short\n{}\nlast\n", "x".repeat(70_000))).unwrap();
+    let log = folder.path().join("log");
+    let output = ringlog(&["import", word(&file), "--log", word(&log), "--json"]);
+    assert_code(&output, 3);
+    assert!(stderr_of(&output).contains("skipped at byte 6: line of 70000 bytes"), "{}", stderr_of(&output));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((number(&summary, "events"), number(&summary, "skipped")), (2, 1));
+    assert_eq!(raw(&log), b"short\nlast\n");
+}

@@ -1,0 +1,91 @@
+//! `ringlog recover-image` on dumps of this machine's memory. Other machines': the library's tests, and
+//! `.ci/run firmware` with the memory of emulated ones.
+
+use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingOptions};
+
+use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, word};
+
+/// A dump with a retained ring of five events at offset 96, of which two were read.
+fn dump(changed: impl FnOnce(&mut [u8])) -> (tempfile::TempDir, std::path::PathBuf) {
+    let mut memory = AlignedBytes::<1024>::new();
+    let options = RingOptions {
+        capacity: Some(256),
+        max_payload: Some(40),
+        identity: 77,
+        start: usize::MAX - 63,
+        retained: true,
+        ..RingOptions::default()
+    };
+    let (mut producer, mut consumer) = Ring::format_with(memory.as_mut(), &options).unwrap().into_ends();
+    for time in 0..5 {
+        producer.write_event(&EventHeader::new(time, 3, 6), b"dumped").unwrap();
+    }
+    consumer.drain(2, |_, _| ()).unwrap();
+    drop((producer, consumer));
+    let mut bytes = vec![0x31; 96];
+    bytes.extend_from_slice(memory.as_mut());
+    changed(&mut bytes);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ram.bin");
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn unread_events_are_printed_and_the_ring_is_described() {
+    let (_folder, path) = dump(|_| ());
+    let output = ringlog(&["recover-image", word(&path), "--format", "hex"]);
+    let printed: Vec<String> = (2..5).map(|time| format!("{} {time} 3 c0 64756d706564", time - 2)).collect();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().collect::<Vec<_>>(), printed);
+    assert_code(&output, 0);
+    let said = stderr_of(&output);
+    assert!(said.contains("offset 0x60") && said.contains("3 unread events"), "{said}");
+    let report = json_of(&ringlog(&["recover-image", word(&path), "--json"]));
+    let ring = &report["rings"][0];
+    assert_eq!((number(ring, "events"), number(ring, "lost"), number(ring, "offset")), (3, 0, 96));
+    assert_eq!((number(ring, "word_bits"), number(ring, "identity")), (u64::from(usize::BITS), 77));
+    assert_eq!((&ring["retained"], &ring["damage"]), (&true.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_log_file_is_made_that_the_other_tools_read() {
+    let (folder, path) = dump(|_| ());
+    let to = folder.path().join("out");
+    assert_code(&ringlog(&["recover-image", word(&path), "--to", word(&to)]), 0);
+    let file = to.join("ring-0x00000060.evtl");
+    assert_code(&ringlog(&["verify", word(&file)]), 0);
+    let times: Vec<u64> = records_of(&file).iter().map(|record| record.timestamp).collect();
+    assert_eq!(times, [2, 3, 4]);
+    let again = ringlog(&["recover-image", word(&path), "--to", word(&to)]);
+    assert_code(&again, 1);
+    assert!(stderr_of(&again).contains("ring-0x00000060.evtl"), "{}", stderr_of(&again));
+}
+
+#[test]
+fn damage_is_loss_and_told() {
+    // The payload of the second unread event: each has 24 bytes, the first stands at position -64.
+    let data = 96 + 384 + 256 - 64;
+    let (folder, path) = dump(|bytes| bytes[data + 3 * 24 - 256 + 16] ^= 1);
+    let to = folder.path().join("out");
+    let output = ringlog(&["recover-image", word(&path), "--to", word(&to)]);
+    assert_code(&output, 3);
+    assert!(stderr_of(&output).contains("ends at damage"), "{}", stderr_of(&output));
+    let file = to.join("ring-0x00000060.evtl");
+    let verified = ringlog(&["verify", word(&file), "--json"]);
+    assert_code(&verified, 3);
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("recovery cut"));
+}
+
+#[test]
+fn what_holds_no_ring_is_named() {
+    let (_folder, path) = dump(|bytes| bytes[96] ^= 1);
+    for (image, named) in [(word(&path), "no ring"), ("/nonexistent/image", "/nonexistent/image")] {
+        let output = ringlog(&["recover-image", image]);
+        assert_code(&output, 1);
+        assert!(stderr_of(&output).contains(named), "{}", stderr_of(&output));
+    }
+    let (_folder, path) = dump(|bytes| bytes[96 + 16] = 7);
+    let output = ringlog(&["recover-image", word(&path)]);
+    assert_code(&output, 1);
+    assert!(stderr_of(&output).contains("offset 0x60"), "{}", stderr_of(&output));
+}

@@ -1,0 +1,118 @@
+//! Running the programs, and reading what they print.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use ringlog::storage::{LogWriter, LogWriterOptions, OpenError};
+use serde_json::Value;
+
+pub(crate) const RINGLOG: &str = env!("CARGO_BIN_EXE_ringlog");
+pub(crate) const STRESS: &str = env!("CARGO_BIN_EXE_stress");
+
+/// Runs `ringlog` to its end.
+pub(crate) fn ringlog<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
+    Command::new(RINGLOG).args(words).stdin(Stdio::null()).output().expect("ringlog starts")
+}
+
+/// Runs `ringlog` with something on its standard input.
+pub(crate) fn ringlog_fed(words: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(RINGLOG)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ringlog starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("ringlog ends");
+    writer.join().expect("writer ends").expect("all input is taken");
+    output
+}
+
+/// What it printed, after checking that it went well.
+#[track_caller]
+pub(crate) fn stdout_of(output: &Output) -> &[u8] {
+    assert_code(output, 0);
+    &output.stdout
+}
+
+/// What it printed, as one JSON value.
+#[track_caller]
+pub(crate) fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(stdout_of(output)).expect("standard output is one JSON value")
+}
+
+/// Checks the exit code, and shows what the program said if it is another one.
+#[track_caller]
+pub(crate) fn assert_code(output: &Output, code: i32) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "standard error: {said}");
+}
+
+/// What it said on standard error.
+pub(crate) fn stderr_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A number in a JSON object.
+#[track_caller]
+pub(crate) fn number(value: &Value, field: &str) -> u64 {
+    value[field].as_u64().unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
+/// A path as an argument.
+pub(crate) fn word(path: &Path) -> &str {
+    path.to_str().expect("temporary paths are UTF-8")
+}
+
+/// A record as `cat --format hex` prints it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HexRecord {
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u64,
+    pub(crate) event_type: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// All records of a log.
+pub(crate) fn records_of(log: &Path) -> Vec<HexRecord> {
+    let output = ringlog(&["cat", word(log), "--format", "hex"]);
+    let text = std::str::from_utf8(stdout_of(&output)).expect("hex is ASCII");
+    text.lines().map(parse_hex_line).collect()
+}
+
+fn parse_hex_line(line: &str) -> HexRecord {
+    let words: Vec<&str> = line.splitn(5, ' ').collect();
+    let [sequence, timestamp, event_type, _flags, payload] = words[..] else { panic!("{line}") };
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    HexRecord {
+        sequence: sequence.parse().unwrap(),
+        timestamp: timestamp.parse().unwrap(),
+        event_type: event_type.parse().unwrap(),
+        payload: payload.as_bytes().chunks(2).map(byte).collect(),
+    }
+}
+
+/// Opens a log to write to it from the test itself.
+///
+/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+pub(crate) fn log_writer(options: &LogWriterOptions, log: &Path) -> LogWriter {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match options.open(log) {
+            Err(OpenError::Locked { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => return other.expect("the log can be written"),
+        }
+    }
+}
+
+/// A file of `tests/data`.
+pub(crate) fn test_data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}

@@ -1,0 +1,186 @@
+//! Disks that are full and file systems that cannot allocate: an error, never a signal, and nothing is lost.
+//!
+//! Small file systems are mounted in a namespace of the test's own. Where that is not allowed the test says so
+//! and the limit on the size of a file stands in for it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ringlog::event::EventHeader;
+use ringlog::recorder::{Recorder, RecorderError};
+use ringlog::ring::WriteError;
+use ringlog::storage::{CreateError, LogReader, LogWriter, MmapReader, MmapWriter, OpenError};
+
+/// Set in the environment of a child: the folder that it works in.
+const FOLDER: &str = "RINGLOG_TEST_DISK";
+const MIB: u64 = 1 << 20;
+
+/// Runs the test `child` of this program by itself, after `setup`, a line of shell that may use `$FOLDER`.
+fn run_child(wrapper: &[&str], setup: &str, child: &str, folder: &Path) -> Output {
+    let script = format!("{setup} && exec \"$0\" --exact disk_full::{child} --nocapture");
+    let mut words = wrapper.to_vec();
+    let program = std::env::current_exe().unwrap();
+    words.extend(["sh", "-c", &script, program.to_str().unwrap()]);
+    let (first, rest) = words.split_first().unwrap();
+    Command::new(first).args(rest).env(FOLDER, folder).env("FOLDER", folder).output().unwrap()
+}
+
+#[track_caller]
+fn assert_child_passed(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{:?}\n{said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(said.contains("1 passed"), "the child ran no test: {said}");
+}
+
+const NAMESPACE: [&str; 4] = ["unshare", "--map-root-user", "--mount", "--"];
+
+/// Runs a child on a file system of its own, or says why not.
+fn on_mounted(kind: &str, limits: &str, child: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = format!("mount -t {kind} none \"$FOLDER\"");
+    let script = [NAMESPACE.as_slice(), &["sh", "-c", &mount]].concat();
+    let probe = Command::new(script[0]).args(&script[1..]).env("FOLDER", folder.path()).output();
+    match probe {
+        Ok(probe) if probe.status.success() => {
+            let output = run_child(&NAMESPACE, &format!("{mount} && {limits}"), child, folder.path());
+            assert_child_passed(&output);
+        }
+        Ok(probe) => println!("skipped: cannot mount here: {}", String::from_utf8_lossy(&probe.stderr)),
+        Err(error) => println!("skipped: cannot mount here: {error}"),
+    }
+}
+
+/// The folder that this process is to work in; `None` in the test run proper.
+fn child_folder() -> Option<std::path::PathBuf> {
+    std::env::var_os(FOLDER).map(Into::into)
+}
+
+fn header(number: u64) -> EventHeader {
+    EventHeader::new(number, 1, 1000)
+}
+
+fn payload(number: u64) -> [u8; 1000] {
+    [number as u8; 1000]
+}
+
+/// The log holds the events 0 to `count`, each in its place.
+fn assert_holds(log: &Path, count: u64) {
+    let mut next = 0;
+    LogReader::open(log)
+        .unwrap()
+        .replay(|event| {
+            assert_eq!((event.header.timestamp, event.payload), (next, &payload(next)[..]));
+            next += 1;
+        })
+        .unwrap();
+    assert_eq!(next, count);
+}
+
+/// Records until the recorder gives up; returns how many events the ring took.
+fn record_until_full(log: &Path) -> (u64, RecorderError) {
+    let options = LogWriter::options().segment_bytes(MIB);
+    let (mut producer, recorder) = Recorder::builder().ring_bytes(1 << 17).log(options).start(log).unwrap();
+    for number in 0.. {
+        loop {
+            match producer.write_event(&header(number), &payload(number)) {
+                Ok(()) => break,
+                Err(WriteError::Full) if !recorder.has_stopped() => std::thread::yield_now(),
+                Err(error) => {
+                    assert_eq!(error, WriteError::Full);
+                    return (number, recorder.shutdown(producer).unwrap_err());
+                }
+            }
+        }
+    }
+    unreachable!("a disk of some MiB takes no endless stream")
+}
+
+#[test]
+fn child_that_records_until_the_disk_is_full() {
+    let Some(folder) = child_folder() else { return };
+    let log = folder.join("log");
+    let (produced, error) = record_until_full(&log);
+    assert!(matches!(error, RecorderError::Append { .. }), "{error}");
+    assert!(error.to_string().contains("no room"), "{error}");
+    let written = error.written().unwrap();
+    assert!(written.events > 2000 && written.events <= produced, "{written:?} of {produced}");
+    assert_holds(&log, written.events);
+    // Somebody makes room, and the log goes on.
+    std::fs::remove_file(folder.join("ballast")).unwrap();
+    let mut writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
+    assert_eq!(writer.next_sequence(), written.events);
+    writer.write_event(&header(written.events), &payload(written.events)).unwrap();
+    writer.close().unwrap();
+    assert_holds(&log, written.events + 1);
+}
+
+#[test]
+fn a_recorder_whose_disk_fills_ends_with_an_error_and_a_whole_log() {
+    let ballast = "head -c 2097152 /dev/zero >\"$FOLDER/ballast\"";
+    on_mounted("tmpfs -o size=6m", ballast, "child_that_records_until_the_disk_is_full");
+}
+
+#[test]
+fn child_on_a_file_system_that_cannot_allocate() {
+    let Some(folder) = child_folder() else { return };
+    let path = folder.join("events.evtl");
+    let probe = std::fs::File::create(folder.join("probe")).unwrap();
+    let refused = rustix::fs::fallocate(&probe, rustix::fs::FallocateFlags::empty(), 0, 4096);
+    assert_eq!(refused, Err(rustix::io::Errno::OPNOTSUPP), "this file system is no use for the test");
+    // Not a multiple of the blocks of zeros, which are of 1 MiB.
+    let mut writer = MmapWriter::create(&path, 2 * MIB + 12_288).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 2 * MIB + 12_288);
+    for number in 0..2000 {
+        writer.write_event(&header(number), &payload(number)).unwrap();
+    }
+    writer.close().unwrap();
+    assert_eq!(MmapReader::open(&path).unwrap().replay(|_| {}).unwrap(), 2000);
+    // The limit on a file's size is 4 MiB.
+    let too_large = folder.join("large.evtl");
+    let error = MmapWriter::create(&too_large, 5 * MIB).unwrap_err();
+    assert!(matches!(error, CreateError::DiskFull { .. }), "{error}");
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["events.evtl", "probe"], "what could not be made is gone");
+}
+
+#[test]
+fn without_allocation_zeros_are_written_and_a_full_disk_is_an_error() {
+    on_mounted("ramfs", "trap '' XFSZ && ulimit -f 8192", "child_on_a_file_system_that_cannot_allocate");
+}
+
+#[test]
+fn child_with_a_limit_on_the_size_of_files() {
+    let Some(folder) = child_folder() else { return };
+    let log = folder.join("log");
+    let mut writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
+    for number in 0..1500 {
+        writer.write_event(&header(number), &payload(number)).unwrap();
+    }
+    writer.close().unwrap();
+    let error = LogWriter::options().segment_bytes(64 * MIB).open(&log).unwrap_err();
+    assert!(matches!(error, OpenError::Create(CreateError::DiskFull { .. })), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("no room for a file of 67108864 bytes"), "{text}");
+    assert_holds(&log, 1500);
+    let is_temporary = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+    let left = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.filter(|name| is_temporary(name)).count(), 0);
+    // In its size, the log goes on.
+    let writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
+    assert_eq!(writer.next_sequence(), 1500);
+}
+
+#[test]
+fn a_segment_that_finds_no_room_is_an_error_and_leaves_the_log_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = "trap '' XFSZ && ulimit -f 8192";
+    let output = run_child(&["env"], limits, "child_with_a_limit_on_the_size_of_files", folder.path());
+    assert_child_passed(&output);
+}

@@ -1,0 +1,6 @@
+//! Rings in files: their roles, what others may have done to the files, and where a log goes on with one.
+
+mod damage;
+mod resume;
+mod roles;
+mod support;

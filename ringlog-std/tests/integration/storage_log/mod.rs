@@ -1,0 +1,9 @@
+//! Logs as folders of segments: writing, rolling, recovery, and both ways of reading.
+
+mod damage;
+mod files;
+mod recovery;
+mod refusals;
+mod support;
+mod upkeep;
+mod writing;
