@@ -8,6 +8,7 @@ use crate::storage::{AppendError, LogSummary, LogWriter};
 use ringlog_nostd::{Consumer, Gap, GapReason};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// What the recorder's thread and its handle have in common.
 #[derive(Debug, Default)]
@@ -22,6 +23,9 @@ pub(super) struct Shared {
 
 /// As many bytes are worth a drain of their own.
 const GATHERED_BYTES: usize = 16 << 10;
+
+/// How often the file of a shared ring and that of the consumer's role are looked at.
+const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
 pub(super) struct Work<K> {
@@ -72,7 +76,9 @@ impl<K> Work<K> {
 
     fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<(), RecorderError> {
         let mut waiter = Waiter::new(self.idle);
+        let mut checked = Instant::now();
         loop {
+            self.check_ring(&mut checked)?;
             // Looked at before the drain: what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
             // ORDERING: Relaxed. Nothing is handed over with it.
@@ -90,6 +96,15 @@ impl<K> Work<K> {
                 _ => waiter.reset(),
             }
         }
+    }
+
+    /// Looks now and then whether the consumer's role in a shared ring is still this process's alone.
+    fn check_ring(&self, checked: &mut Instant) -> Result<(), RecorderError> {
+        let Some(ring) = self.ring.as_ref().filter(|_| checked.elapsed() >= CHECK_PERIOD) else {
+            return Ok(());
+        };
+        *checked = Instant::now();
+        ring.check().map_err(|error| RecorderError::Resume(error.into()))
     }
 
     fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, RecorderError> {

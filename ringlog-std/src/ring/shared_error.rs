@@ -111,6 +111,16 @@ pub enum SharedRingError {
         /// The ring.
         path: PathBuf,
     },
+    /// The file of a role was deleted or replaced while the role was held.
+    #[error(
+        "{}: this role file was deleted or replaced while the role was held, so another process may have the role, too; \
+         end both, leave that file alone, and start one again",
+        path.display()
+    )]
+    RoleFile {
+        /// The role's file.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
     Io {

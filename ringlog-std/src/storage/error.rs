@@ -56,6 +56,19 @@ pub enum CreateError {
         /// What the system said.
         source: io::Error,
     },
+    /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
+    #[error(
+        "{}: the retired segment {}; its bytes were left alone and only this name was deleted; \
+         copy a log without links to keep both apart",
+        path.display(),
+        link_words(*names)
+    )]
+    Linked {
+        /// The segment.
+        path: PathBuf,
+        /// How many names the file has (hard links); 0 if the segment's name is a symbolic link.
+        names: u64,
+    },
     /// The system refused something else.
     #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
     Io {
@@ -400,6 +413,23 @@ pub enum SyncError {
         /// The file.
         path: PathBuf,
     },
+    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
+    /// events, and leaves the files as they are.
+    #[error(
+        "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
+         end all writers of the log, leave that file alone, and open the log again",
+        path.display()
+    )]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The writer belongs to the process that this one was forked from.
+    #[error("{}: opened before this process was forked; only the process that opened it may sync or close it", path.display())]
+    OtherProcess {
+        /// The log's file or folder.
+        path: PathBuf,
+    },
     /// All is on stable storage, but the folder could not be put in order.
     #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
     Folder {
@@ -423,6 +453,14 @@ pub enum SyncError {
         /// How many; 0 if that is not known.
         count: u64,
     },
+}
+
+fn link_words(names: u64) -> String {
+    match names {
+        0 => "is a symbolic link".to_owned(),
+        1 => "has another name than its own".to_owned(),
+        _ => format!("has {names} names (hard links)"),
+    }
 }
 
 fn pid_words(pid: Option<u32>) -> String {

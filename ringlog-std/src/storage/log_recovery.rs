@@ -8,7 +8,7 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
@@ -16,6 +16,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
+use super::files::open_to_write;
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
@@ -130,7 +131,8 @@ impl<'a> LogRecovery<'a> {
             chain.extend(self.named(*named_sequence, path, opened)?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
-        for path in foreign.into_iter().filter(|path| is_temporary(path)) {
+        // A link of such a name is none of a writer's files.
+        for path in foreign.into_iter().filter(|path| is_temporary(path) && is_regular(path)) {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
@@ -314,7 +316,7 @@ impl<'a> LogRecovery<'a> {
         }
         let path = self.folder.join(segment_name(link.info.header.base_sequence));
         let rename = || {
-            let file = OpenOptions::new().read(true).write(true).open(&link.path)?;
+            let file = open_to_write(&link.path)?;
             // A named file always has its header. A sync of it may have failed before.
             store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
             self.platform.sync_file(&file)?;
@@ -424,6 +426,10 @@ fn never_began(error: &OpenError) -> bool {
         OpenError::Header { source: FileHeaderError::Magic { found }, .. } => *found == [0; FILE_MAGIC.len()],
         _ => false,
     }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// Whether anything stands where the first record would.

@@ -201,6 +201,10 @@ impl LogWriter {
     pub(super) fn end(&mut self) -> Result<(), SyncError> {
         self.helpers = None;
         self.is_closed = true;
+        if let Err(error) = self.upkeep.check_owner() {
+            self.abandon();
+            return Err(error);
+        }
         let untold = self.tell_dropped();
         let finished = self.finish();
         self.upkeep.discard_next();
@@ -213,6 +217,14 @@ impl LogWriter {
             SyncError::Folder { path, action, source }
         })?;
         untold
+    }
+
+    /// Ends without touching any file: they are another process's.
+    fn abandon(&mut self) {
+        self.keep_sequence();
+        if let Some(current) = self.current.take() {
+            current.into_durable();
+        }
     }
 
     /// The last chance to tell of dropped events in the log itself.

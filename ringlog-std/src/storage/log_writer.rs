@@ -202,6 +202,9 @@ impl LogWriter {
     ///
     /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
     pub fn sync(&mut self) -> Result<(), SyncError> {
+        if !self.lock.ownership().is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.folder.clone() });
+        }
         self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
     }
 

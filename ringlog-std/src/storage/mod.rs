@@ -12,6 +12,7 @@ mod damaged_header;
 mod dropped;
 mod durable;
 mod error;
+mod files;
 mod filter;
 mod follow;
 mod follow_step;
@@ -39,6 +40,7 @@ mod log_writer;
 mod log_writer_options;
 mod merge;
 mod mmap;
+mod ownership;
 #[cfg(feature = "cli")]
 mod plain_file;
 mod platform;
@@ -75,11 +77,13 @@ pub use crc::crc32c_hardware;
 pub use cursor::{Cursor, CursorInfo, cursors_of};
 pub use cursor_error::CursorError;
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
+pub(crate) use files::{
+    create_temporary, is_at, open_or_create, remove_abandoned, separate, temporary_start,
+};
 pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
 pub use image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
 pub use image_words::WordForm;
-pub(crate) use lock::open_regular;
 pub use log_events::LogEvents;
 pub use log_index::{LogIndex, SeekStatistics};
 pub use log_policies::{FullDisk, SyncPolicy};
@@ -93,6 +97,7 @@ pub use log_writer_options::LogWriterOptions;
 #[cfg(feature = "cli")]
 pub(crate) use merge::HeadOrder;
 pub use merge::{Merge, Merged, merge};
+pub(crate) use ownership::Ownership;
 #[cfg(feature = "cli")]
 pub(crate) use plain_file::PlainFile;
 pub(crate) use platform::{Linux, Platform};

@@ -1,13 +1,14 @@
 //! Where the records of one segment end, whatever became of its writer.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, field};
 
 use super::error::{OpenError, ReadError};
+use super::files::open_to_write;
 use super::lock_holder::exclusive_holder;
 use super::platform::Platform;
 use super::scan::FileScan;
@@ -182,7 +183,7 @@ impl SegmentEnd {
         let event_count = self.sequence.wrapping_sub(self.info.header.base_sequence);
         let flags = self.info.header.flags | file_flags::SEALED;
         let store = || -> io::Result<()> {
-            let file: File = OpenOptions::new().write(true).open(path)?;
+            let file = open_to_write(path)?;
             platform.sync_file(&file)?;
             platform.write_at(&file, &event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
             platform.write_at(&file, &self.offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;

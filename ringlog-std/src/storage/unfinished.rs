@@ -1,7 +1,7 @@
 //! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FileHeader};
 
 use super::durable::{Durable, DurableParts};
 use super::error::SyncError;
+use super::files::open_to_write;
 use super::held::{leads_to, try_hold};
 use super::mmap::WriteMap;
 use super::platform::Platform;
@@ -62,7 +63,7 @@ impl Unsynced {
         poisoned: &Arc<AtomicBool>,
     ) -> io::Result<Option<Arc<Durable>>> {
         let path = &self.path;
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let file = open_to_write(path)?;
         // Retired, or about to be recycled.
         if !try_hold(&file)? || !leads_to(path, &file)? {
             return Ok(None);

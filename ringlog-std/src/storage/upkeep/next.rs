@@ -66,6 +66,7 @@ impl Upkeep {
         let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
         let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
         if wanted {
+            self.check_owner()?;
             let made = self.prepare();
             *lock(&self.next) = match made {
                 Ok(prepared) => Next::Ready(prepared),
@@ -128,9 +129,11 @@ impl Upkeep {
     // Retention.
 
     /// Retires what is over the limits also where nothing is being written: by age.
-    pub(in crate::storage) fn retention_step(&self) {
+    pub(in crate::storage) fn retention_step(&self) -> Result<(), SyncError> {
         let _turn = lock(&self.preparing);
+        self.check_owner()?;
         let _ = self.retire(false);
+        Ok(())
     }
 
     /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
