@@ -30,7 +30,7 @@ pub enum SharedRingError {
         /// What is wrong with them.
         source: RingError,
     },
-    /// The file system has no room.
+    /// The file system has no room, or the process must not make a file so large (`ulimit -f`).
     #[error("{}: no room for a ring of {bytes} bytes; free some space or ask for a smaller one", path.display())]
     DiskFull {
         /// The ring that was to be made.

@@ -11,7 +11,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 
 use super::CreateError;
 use super::files::{create_temporary, remove_abandoned, temporary_start};
-use super::lock_holder::exclusive_holder;
+use super::lock_holder::{exclusive_holder, may_be_writer};
 use super::mmap::{PAGE_BYTES, WriteMap};
 use super::platform::{Linux, Platform, folder_of, is_disk_full};
 use super::segment::{TEMPORARY_END, WRITER_FILE};
@@ -204,6 +204,7 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
     }
     match file.try_lock_shared() {
         Ok(()) => check_folder(path),
+        Err(TryLockError::WouldBlock) if !may_be_writer(&file) => check_folder(path),
         Err(TryLockError::WouldBlock) => {
             Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&file) })
         }

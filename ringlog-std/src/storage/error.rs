@@ -1,11 +1,14 @@
 //! What can go wrong with log files: one error per family of operations.
 #![forbid(unsafe_code)]
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
+
+use super::lock_holder::exclusive_holder;
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
@@ -43,11 +46,8 @@ pub enum CreateError {
         /// The name that is taken.
         path: PathBuf,
     },
-    /// The file system has no room for the file.
-    #[error(
-        "{}: no room for a file of {capacity_bytes} bytes; free some space or ask for a smaller capacity",
-        path.display()
-    )]
+    /// The file system has no room for the file, or the process must not make one so large (`ulimit -f`).
+    #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source))]
     DiskFull {
         /// The file that was to be created.
         path: PathBuf,
@@ -55,6 +55,19 @@ pub enum CreateError {
         capacity_bytes: u64,
         /// What the system said.
         source: io::Error,
+    },
+    /// Another program has an exclusive lock on a segment of the log. The writer goes on without that segment's own lock.
+    #[error(
+        "{}: another program (process {}) has an exclusive lock on this segment: nobody can read it meanwhile, and once \
+         retired it is deleted instead of used again; end that program (`flock`, a backup)",
+        path.display(),
+        pid_words(*pid)
+    )]
+    LockedSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The process that holds the lock, as far as the kernel tells.
+        pid: Option<u32>,
     },
     /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
     #[error(
@@ -139,6 +152,20 @@ pub enum OpenError {
         action: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Another program has an exclusive lock on a segment. While it has, nobody can keep the segment from being deleted
+    /// and used again, so it is not read.
+    #[error(
+        "{}: another program (process {}) has an exclusive lock on this segment, so it cannot be held for reading; \
+         end that program (`flock`, a backup) and read again",
+        path.display(),
+        pid_words(*pid)
+    )]
+    LockedSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The process that holds the lock, as far as the kernel tells.
+        pid: Option<u32>,
     },
     /// A writer that is alive holds the folder.
     #[error(
@@ -453,6 +480,22 @@ pub enum SyncError {
         /// How many; 0 if that is not known.
         count: u64,
     },
+}
+
+impl OpenError {
+    pub(super) fn locked_segment(path: &Path, file: &File) -> Self {
+        Self::LockedSegment { path: path.into(), pid: exclusive_holder(file) }
+    }
+}
+
+/// What to do where there is no room for a file.
+fn room_words(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::FileTooLarge => {
+            "this process must not make files of that size: raise the limit (`ulimit -f`) or ask for a smaller capacity"
+        }
+        _ => "free some space or ask for a smaller capacity",
+    }
 }
 
 fn link_words(names: u64) -> String {

@@ -10,6 +10,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
@@ -17,12 +18,15 @@ use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
 use super::files::open_to_write;
+use super::held::{WRITER_WAITS, try_hold};
+use super::lock_holder::{exclusive_holder, may_be_writer};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
-use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
+use super::recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
 use super::segment_file::{SegmentFile, is_unused, read_up_to};
+use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
@@ -43,6 +47,8 @@ pub(super) struct LogRecovery<'a> {
     report: RecoveryReport,
     /// Empty files at the end, which have the name that the next one needs.
     empties: Vec<Empty>,
+    /// Milliseconds for which other programs' locks may still be waited for.
+    waits_left: u32,
 }
 
 /// What recovery has found.
@@ -86,7 +92,14 @@ impl Link {
 
 impl<'a> LogRecovery<'a> {
     pub(super) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
-        Self { folder, platform, writer, report: RecoveryReport::default(), empties: Vec::new() }
+        Self {
+            folder,
+            platform,
+            writer,
+            report: RecoveryReport::default(),
+            empties: Vec::new(),
+            waits_left: WRITER_WAITS,
+        }
     }
 
     /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
@@ -207,6 +220,7 @@ impl<'a> LogRecovery<'a> {
         while let Some(link) = chain.get(at) {
             let next = chain.get(at + 1).map(|next| &next.info.header);
             let segment = SegmentFile::open(&link.path)?;
+            self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
             let end = SegmentEnd::find(segment, self.writer, next.map(|next| next.base_position))?;
             at += 1;
             if let Some(next) = next
@@ -430,6 +444,27 @@ fn never_began(error: &OpenError) -> bool {
 
 fn is_regular(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
+///
+/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked so, too: that is refused.
+fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+    let (path, file) = (&segment.info.path, &segment.file);
+    let failed = |error| io_error(path, "lock", error);
+    let pid = exclusive_holder(file);
+    while !try_hold(file).map_err(failed)? {
+        if may_be_writer(file) {
+            return Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(file) });
+        }
+        if *waits_left == 0 {
+            return Ok(Some(LockedSegment { path: path.clone(), pid }));
+        }
+        *waits_left -= 1;
+        sleep(Duration::from_millis(1));
+    }
+    file.unlock().map_err(failed)?;
+    Ok(None)
 }
 
 /// Whether anything stands where the first record would.

@@ -31,6 +31,13 @@ use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, f
 /// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
 /// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
 ///
+/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds it with SIGXFSZ,
+/// unless it handles or ignores that signal, as the programs `ringlog` and `stress` do. Then it is an error, as a full disk is.
+///
+/// A process that is forked has a copy of the writer. Dropped there, it changes nothing; using it otherwise is not allowed. The
+/// lock is the folder's `writer` file: if that is deleted or replaced, the writer notices within a second or so and takes
+/// no more events ([`SyncError::LockFile`]).
+///
 /// ```
 /// use ringlog::event::EventHeader;
 /// use ringlog::storage::{LogReader, LogWriter};

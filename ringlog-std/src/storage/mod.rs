@@ -102,7 +102,7 @@ pub(crate) use ownership::Ownership;
 pub(crate) use plain_file::PlainFile;
 pub(crate) use platform::{Linux, Platform};
 pub use reader::{Events, MmapReader, MmapReaderOptions};
-pub use recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
+pub use recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 pub use replay_pace::ReplayPace;
 pub use retention::Retention;
 pub use salvage::salvage_log;

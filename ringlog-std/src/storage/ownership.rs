@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::platform::folder_of;
 use super::sync::kernel_call;
 
 /// The process that made something. A forked child has a copy of it and leaves it alone.
@@ -61,8 +62,8 @@ impl Ownership {
         kernel_call();
         let named = match fs::symlink_metadata(&self.path) {
             Ok(metadata) => inode_of(&metadata),
-            // What else goes wrong says nothing about the file.
-            Err(error) => return error.kind() == io::ErrorKind::NotFound,
+            // A folder that was moved away as a whole has its lock still, and what else goes wrong says nothing.
+            Err(error) => return error.kind() == io::ErrorKind::NotFound && folder_of(&self.path).exists(),
         };
         named != *self.inode.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,6 +11,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use super::CreateError;
 use super::create::{Draft, Hold, io_error};
 use super::files::{is_at, names_of, open_to_write, temporary_name};
+use super::lock_holder::exclusive_holder;
 use super::platform::{Platform, folder_of};
 use super::segment::TEMPORARY_END;
 use super::segment_file::SegmentFile;
@@ -73,8 +74,9 @@ impl Prepared {
         platform.rename_new(segment, &temporary).map_err(failed("set aside for recycling"))?;
         let former_salt = info.header.salt();
         // Somebody may have made a link to it since.
-        let made = refuse_shared(segment, &temporary, &file)
-            .and_then(|()| Self::of_retired(platform, &temporary, file, capacity_bytes, former_salt));
+        let made = refuse_shared(segment, &temporary, &file).and_then(|()| {
+            Self::of_retired(platform, segment, &temporary, file, capacity_bytes, former_salt)
+        });
         if !matches!(made, Ok(Some(_))) {
             // It stood for nothing but what it held, and that is retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
@@ -85,6 +87,7 @@ impl Prepared {
     /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
     fn of_retired(
         platform: &dyn Platform,
+        segment: &Path,
         temporary: &Path,
         file: File,
         capacity_bytes: u64,
@@ -96,7 +99,10 @@ impl Prepared {
         // Readers hold a shared lock on what they map. One that comes between the name and this lock finds
         // that the name leads elsewhere: see `held`.
         if file.try_lock().is_err() {
-            return Ok(None);
+            return match exclusive_holder(&file) {
+                None => Ok(None),
+                pid => Err(CreateError::LockedSegment { path: segment.into(), pid }),
+            };
         }
         file.unlock().map_err(failed("unlock"))?;
         let mut draft = Draft::fill(platform, temporary, file, capacity_bytes, Hold::Shared)?;

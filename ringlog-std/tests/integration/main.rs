@@ -6,6 +6,7 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod disk_full;
+mod links;
 mod notify;
 mod ring_refusals;
 mod shared_ring;

@@ -113,7 +113,9 @@ impl Upkeep {
         loop {
             let Rules { segment_bytes, ready_bytes, .. } = self.rules;
             let made = Prepared::fresh(&*self.platform, &self.folder, segment_bytes, ready_bytes);
-            let is_full = matches!(&made, Err(CreateError::DiskFull { .. }));
+            // Beyond the limit on the size of a file, freed space is of no use.
+            let is_full = matches!(&made, Err(CreateError::DiskFull { source, .. })
+                if source.kind() != io::ErrorKind::FileTooLarge);
             if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
                 return made;
             }
@@ -216,7 +218,7 @@ impl Upkeep {
         self.platform.sync_folder(&self.folder).map(|()| Retired::Gone)
     }
 
-    fn note(&self, error: CreateError) {
+    pub(super) fn note(&self, error: CreateError) {
         *lock(&self.trouble) = Some(error);
     }
 
