@@ -13,3 +13,4 @@ mod storage_damage;
 mod storage_file;
 mod storage_log;
 mod storage_read;
+mod writer_file;
