@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::shared_error::SharedRingError;
-use crate::storage::{Ownership, is_at, open_or_create, separate};
+use crate::storage::{Ownership, is_at, open_or_create};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -79,11 +79,9 @@ impl RoleLock {
             if !is_at(&path, &file).map_err(failed("look up"))? {
                 continue;
             }
-            if let Some(own) = separate(&path, &file).map_err(failed("separate"))? {
-                file = own;
-            }
-            store_pid(&file).map_err(failed("store into"))?;
             let ownership = Arc::new(Ownership::of(&path, &file).map_err(failed("look at"))?);
+            ownership.separate(&mut file).map_err(failed("separate"))?;
+            store_pid(&file).map_err(failed("store into"))?;
             return Ok(Self { file, role, ownership });
         }
         Err(failed("find twice under its name")(io::ErrorKind::NotFound.into()))

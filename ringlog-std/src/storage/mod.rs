@@ -71,15 +71,14 @@ mod verdict;
 mod verify;
 mod writer;
 mod writer_options;
+mod writer_record;
 
 pub use boot::boot_id;
 pub use crc::crc32c_hardware;
 pub use cursor::{Cursor, CursorInfo, cursors_of};
 pub use cursor_error::CursorError;
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
-pub(crate) use files::{
-    create_temporary, is_at, open_or_create, remove_abandoned, separate, temporary_start,
-};
+pub(crate) use files::{create_temporary, is_at, open_or_create, remove_abandoned, temporary_start};
 pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
 pub use image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};

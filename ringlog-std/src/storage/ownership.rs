@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::files::separate;
 use super::platform::folder_of;
 use super::sync::kernel_call;
 
@@ -43,9 +44,13 @@ impl Ownership {
         Ok(Self { path: path.into(), process: OwnerProcess::this(), inode })
     }
 
-    /// The lock is on this file now.
-    pub(crate) fn move_to(&self, locked: &File) -> io::Result<()> {
-        *self.inode.lock().unwrap_or_else(PoisonError::into_inner) = inode_of(&locked.metadata()?);
+    /// Gives a locked file that has other names as well a copy of its own, and goes on with the lock of that one.
+    pub(crate) fn separate(&self, locked: &mut File) -> io::Result<()> {
+        let mut inode = self.inode.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = separate(&self.path, locked)? {
+            *inode = inode_of(&own.metadata()?);
+            *locked = own;
+        }
         Ok(())
     }
 
@@ -60,12 +65,14 @@ impl Ownership {
     /// Whether the file was deleted or replaced, so that another process can have the lock of the new one.
     pub(crate) fn is_lost(&self) -> bool {
         kernel_call();
+        // Taken while the lock moves to another file: the next look says.
+        let Ok(inode) = self.inode.try_lock() else { return false };
         let named = match fs::symlink_metadata(&self.path) {
             Ok(metadata) => inode_of(&metadata),
             // A folder that was moved away as a whole has its lock still, and what else goes wrong says nothing.
             Err(error) => return error.kind() == io::ErrorKind::NotFound && folder_of(&self.path).exists(),
         };
-        named != *self.inode.lock().unwrap_or_else(PoisonError::into_inner)
+        named != *inode
     }
 }
 

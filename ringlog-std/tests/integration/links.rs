@@ -146,16 +146,21 @@ fn no_file_of_a_log_is_written_through_a_link() {
         fs::create_dir(&archive).unwrap();
         killed_log(&log);
         let moved = leave_link(&of(&log), &archive);
-        let before = if moved.is_dir() { contents(&moved) } else { vec![(moved.clone(), fs::read(&moved).unwrap())] };
+        let before =
+            if moved.is_dir() { contents(&moved) } else { vec![(moved.clone(), fs::read(&moved).unwrap())] };
         act(&log);
-        let after = if moved.is_dir() { contents(&moved) } else { vec![(moved.clone(), fs::read(&moved).unwrap())] };
+        let after =
+            if moved.is_dir() { contents(&moved) } else { vec![(moved.clone(), fs::read(&moved).unwrap())] };
         assert!(before == after, "{}", moved.display());
     };
     let last = |log: &Path| log.join("00000000000000000000.evtl");
     // Recovery has to seal it.
     through(&last, &|log| {
         let refused = open(log).unwrap_err();
-        assert!(refused.to_string().contains("a symbolic link; put the file itself in its place"), "{refused}");
+        assert!(
+            refused.to_string().contains("a symbolic link; put the file itself in its place"),
+            "{refused}"
+        );
     });
     // A segment that its dead writer had not named.
     let unnamed = |log: &Path| {
@@ -215,7 +220,7 @@ fn child_that_makes_files_in_a_shared_folder() {
 fn drafts_that_another_user_has_prepared_are_neither_used_nor_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
     if fs::metadata(folder.path()).unwrap().uid() != 0 {
-        return crate::skipped("drafts_that_another_user_has_prepared", "only root can become other users");
+        return crate::skips::note_skip("only root can become another user");
     }
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let before = plant(folder.path());
