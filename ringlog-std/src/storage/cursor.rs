@@ -87,7 +87,12 @@ impl Cursor {
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
         check_name(name)?;
-        let path = folder.join(CURSOR_FOLDER).join(name);
+        let cursors = folder.join(CURSOR_FOLDER);
+        // Where the folder is a link, what is in it is another's.
+        if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
+        }
+        let path = cursors.join(name);
         for _ in 0..OPENINGS {
             let Some(file) = open_regular(&path, true)? else {
                 create(folder, &path)?;

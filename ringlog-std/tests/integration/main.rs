@@ -7,6 +7,7 @@
 mod cli;
 mod disk_full;
 mod links;
+mod locks;
 mod notify;
 mod ring_refusals;
 mod shared_ring;
