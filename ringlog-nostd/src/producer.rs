@@ -60,7 +60,7 @@ impl<'r> Producer<'r> {
     #[cfg(feature = "processes")]
     #[must_use]
     pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
-        self.inner.closer.process = Some((process, is_here));
+        self.inner.closer.process = Some(crate::closer::Process { id: process, is_here });
         self
     }
 
