@@ -1,14 +1,13 @@
 //! What can go wrong with log files: one error per family of operations.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
-use super::lock_holder::exclusive_holder;
+use super::error_words::{link_words, room_words};
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
@@ -480,30 +479,6 @@ pub enum SyncError {
         /// How many; 0 if that is not known.
         count: u64,
     },
-}
-
-impl OpenError {
-    pub(super) fn locked_segment(path: &Path, file: &File) -> Self {
-        Self::LockedSegment { path: path.into(), pid: exclusive_holder(file) }
-    }
-}
-
-/// What to do where there is no room for a file.
-fn room_words(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::FileTooLarge => {
-            "this process must not make files of that size: raise the limit (`ulimit -f`) or ask for a smaller capacity"
-        }
-        _ => "free some space or ask for a smaller capacity",
-    }
-}
-
-fn link_words(names: u64) -> String {
-    match names {
-        0 => "is a symbolic link".to_owned(),
-        1 => "has another name than its own".to_owned(),
-        _ => format!("has {names} names (hard links)"),
-    }
 }
 
 fn pid_words(pid: Option<u32>) -> String {

@@ -12,6 +12,7 @@ mod damaged_header;
 mod dropped;
 mod durable;
 mod error;
+mod error_words;
 mod files;
 mod filter;
 mod follow;
