@@ -9,6 +9,9 @@ use rustix::fs::{major, minor};
 
 /// Every lock on this machine, a line each.
 const LOCKS: &str = "/proc/locks";
+/// How often they are read before nobody counts as a holder. The kernel gives them out piece by piece, and where locks come
+/// and go between two pieces, one that stays may be left out.
+const READINGS: usize = 5;
 
 /// The process that holds the exclusive lock of `file` at this moment.
 ///
@@ -18,7 +21,8 @@ pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();
     let name = format!("{:02x}:{:02x}:{}", major(device), minor(device), metadata.ino());
-    fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name))
+    (0..READINGS)
+        .find_map(|_| fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name)))
 }
 
 /// Whether the process that holds the exclusive lock of `file` may be a writer, which maps what it writes. Another
