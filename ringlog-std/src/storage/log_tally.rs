@@ -12,8 +12,10 @@ pub struct LogSummary {
     pub events: u64,
     /// GAP records.
     pub gaps: u64,
-    /// Lost events, as the GAP records count them.
+    /// Lost events, as the GAP records and [`unreported`](Self::unreported) count them.
     pub lost: u64,
+    /// Events that a full disk has taken and that no GAP record counts yet; `Some(0)` is an unknown number.
+    pub unreported: Option<u64>,
     /// Bytes of all records, padding included.
     pub bytes: u64,
     /// Segments with at least one record.
@@ -31,7 +33,8 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     events: u64,
     gaps: u64,
-    lost: u64,
+    /// As the GAP records count them.
+    pub(super) lost: u64,
 }
 
 impl Tally {
@@ -56,7 +59,8 @@ impl Tally {
 
     pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
         let Self { bytes, events, gaps, lost } = *self;
-        LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence, stalls: 0 }
+        let (unreported, stalls) = (None, 0);
+        LogSummary { events, gaps, lost, unreported, bytes, segments, first_sequence, next_sequence, stalls }
     }
 }
 
