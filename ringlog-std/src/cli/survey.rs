@@ -22,7 +22,7 @@ impl Survey {
     /// Reads and checks every record, also of a log into which nothing was written yet.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
         let mut survey = Self::read(LogSource::open_or_empty(path)?);
-        if let Some(gap) = unreported_loss(path) {
+        if let Some((_, gap)) = unreported_loss(path) {
             survey.tally.add_unreported(&gap);
         }
         Ok(survey)

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use super::lock::{Untold, peek};
+use super::lock::peek;
 use super::log_scan::LogScan;
+use super::writer_record::Untold;
 use crate::event::{EventHeader, Gap, GapReason};
 
 /// Events that were dropped since the last segment was full.
@@ -64,14 +65,15 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
 
 /// Returns what a full disk has taken from the end of the log in `folder` if no GAP record counts it yet.
 ///
-/// The writer notes such a loss beside the log. The next run that finds room begins with its GAP record. A count of 0
-/// is unknown: a writer is still dropping events, or was killed while it did.
+/// The first of the two is the time of the first of those events. The writer notes such a loss beside the log, and the next
+/// run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping events, or was
+/// killed while it did.
 #[must_use]
-pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<Gap> {
+pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
     let untold = peek(folder)?.record.untold?;
-    // A log that has gone on since has counted it.
-    (end_position(folder) == Some(untold.position)).then(|| untold.gap())
+    // A log that was continued since has counted it.
+    (end_position(folder) == Some(untold.position)).then(|| (untold.first_timestamp, untold.gap()))
 }
 
 /// The position at which a log ends; `None` if it cannot be read to its end.

@@ -101,7 +101,7 @@ impl From<&MissingRecords> for MissingReport {
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     let mut tally = Tally::default();
     let check = verify_log_with(&args.log, |event| tally.add(event))?;
-    if let Some(gap) = unreported_loss(&args.log) {
+    if let Some((_, gap)) = unreported_loss(&args.log) {
         tally.add_unreported(&gap);
     }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
