@@ -154,7 +154,11 @@ fn child_on_a_file_system_that_cannot_allocate() {
 
 #[test]
 fn without_allocation_zeros_are_written_and_a_full_disk_is_an_error() {
-    on_mounted("ramfs", "trap '' XFSZ && ulimit -f 8192", "disk_full::child_on_a_file_system_that_cannot_allocate");
+    on_mounted(
+        "ramfs",
+        "trap '' XFSZ && ulimit -f 8192",
+        "disk_full::child_on_a_file_system_that_cannot_allocate",
+    );
 }
 
 #[test]
@@ -183,6 +187,7 @@ fn child_with_a_limit_on_the_size_of_files() {
 fn a_segment_that_finds_no_room_is_an_error_and_leaves_the_log_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let limits = "trap '' XFSZ && ulimit -f 8192";
-    let output = run_child(&["env"], limits, "disk_full::child_with_a_limit_on_the_size_of_files", folder.path());
+    let output =
+        run_child(&["env"], limits, "disk_full::child_with_a_limit_on_the_size_of_files", folder.path());
     assert_child_passed(&output);
 }
