@@ -64,7 +64,7 @@ impl Run {
         let said = String::from_utf8_lossy(&output.stderr);
         let summary =
             serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
-        let live = said.lines().filter_map(lost_in).last();
+        let live = said.lines().filter_map(lost_in).next_back();
         Self { code: output.status.code().unwrap(), summary, live, log }
     }
 
