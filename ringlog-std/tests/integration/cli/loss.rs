@@ -89,10 +89,13 @@ impl Run {
     fn assert_copied(&self, name: &str, expected: &Losses) {
         // The log's own disk may have no room for it.
         let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("copy");
+        let (copy, salvaged) = (folder.path().join("copy"), folder.path().join("salvaged"));
         assert_code(&ringlog(&["replay", word(&self.log), "--speed", "max", "--to", word(&copy)]), 0);
-        assert_eq!(&gaps_of(&copy), expected, "a copy of {name}");
-        assert_info(name, &copy, expected);
+        assert_code(&ringlog(&["salvage", word(&self.log), word(&salvaged)]), 3);
+        for log in [copy, salvaged] {
+            assert_eq!(&gaps_of(&log), expected, "{name}: {}", log.display());
+            assert_info(name, &log, expected);
+        }
     }
 }
 
