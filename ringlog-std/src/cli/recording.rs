@@ -208,6 +208,12 @@ impl Recorded {
         let LogSummary { events, gaps, lost, unreported, bytes, .. } = self.summary;
         let lost = lost - unreported.unwrap_or(0);
         found.tally = Tally { events, gaps, lost, bytes, ..found.tally };
+        for reason in (1..).map(GapReason::from_code).take_while(|it| !matches!(it, GapReason::Other(_))) {
+            let count = self.summary.lost_because(reason);
+            if count > 0 {
+                found.tally.lost_by_reason.insert(reason.to_string(), count);
+            }
+        }
         found.is_partial = true;
         Ok(found)
     }

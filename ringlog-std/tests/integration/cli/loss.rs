@@ -222,6 +222,18 @@ fn rows_that_cannot_be_read(folder: &Path) -> (Run, Losses) {
     (import(folder, "ticks.csv", rows.as_bytes()), losses([("not readable", 3), ("too long", 1)]))
 }
 
+#[test]
+fn losses_in_files_that_are_gone_by_the_end_are_in_the_summary_with_their_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("lines"), folder.path().join("log"));
+    let lines = format!("{}\n{}", "x".repeat(TOO_LONG), "a line of some length\n".repeat(20_000));
+    std::fs::write(&file, lines).unwrap();
+    let how = ["--segment-size", "64KiB", "--keep-files", "2", "--json"];
+    let run = Run::of(&ringlog(&[&["import", word(&file), "--log", word(&log)], &how[..]].concat()), log);
+    assert_eq!(run.summary["read_back"], "the last file");
+    run.assert_said("retired", 3, &losses([("too long", 1)]));
+}
+
 fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
