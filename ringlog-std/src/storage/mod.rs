@@ -78,6 +78,7 @@ pub use boot::boot_id;
 pub use crc::crc32c_hardware;
 pub use cursor::{Cursor, CursorInfo, cursors_of};
 pub use cursor_error::CursorError;
+pub use dropped::unreported_loss;
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 pub(crate) use files::{create_temporary, is_at, open_or_create, remove_abandoned, temporary_start};
 pub use filter::{Filter, Filtered};

@@ -4,6 +4,7 @@ mod bad_input;
 mod damage;
 mod import;
 mod limits;
+mod loss;
 mod output;
 mod recover_image;
 mod replay;
