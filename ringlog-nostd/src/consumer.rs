@@ -143,7 +143,7 @@ impl<K> Consumer<'_, K> {
             return Ok(None);
         }
         let run = self.inner.end.run(tail.wrapping_add(skip_bytes & !7))?;
-        Ok(run.map(|(bytes, contents)| Run::trusted(bytes, contents)))
+        Ok(run.map(Run::trusted))
     }
 
     /// Gives the next `bytes` bytes back to the producer: whole records that [`peek_run`](Self::peek_run)

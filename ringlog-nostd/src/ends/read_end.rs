@@ -4,7 +4,6 @@ use super::Parts;
 use crate::error::RingFault;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN};
 use crate::record::is_stored_header;
-use crate::run::RunContents;
 
 /// A run ends behind the record that reaches this length, in bytes: what is walked, copied and given back together
 /// is still in the processor's nearest caches, and the producer gets its room back in time.
@@ -168,12 +167,12 @@ impl<'r> ReadEnd<'r> {
         Ok((header, payload))
     }
 
-    /// The whole records from `at` to the end of the lap or of what is published, as one slice, and what they are.
-    pub(crate) fn run(&mut self, at: usize) -> Result<Option<(&[u8], RunContents)>, RingFault> {
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice.
+    pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
         let available = self.available(at)?;
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let end = available.min(to_lap_end).min(RUN_BYTES);
-        let (mut len, mut contents) = (0, RunContents::default());
+        let mut len = 0;
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
@@ -181,7 +180,6 @@ impl<'r> ReadEnd<'r> {
             if !self.is_padded_with_zeros(record, &header) {
                 return Err(self.set_fault(RingFault::Record { position: record }, self.tail));
             }
-            contents.add(&header);
             len += header.stride();
         }
         if len == 0 {
@@ -191,7 +189,7 @@ impl<'r> ReadEnd<'r> {
         // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
         // and that by less than the overrun; they stay until `release`, as in `event`.
         let records = unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) };
-        Ok(Some((records, contents)))
+        Ok(Some(records))
     }
 
     /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::event::{Event, EventHeader, HEADER_LEN};
+use super::sealing::Taken;
+use crate::event::Event;
 
 /// What a run of a [`LogWriter`](super::LogWriter) has written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,25 +48,17 @@ impl Tally {
         }
     }
 
-    /// Adds events, none of which is a GAP record, and the bytes of their records.
+    /// Adds the records of a run.
     #[inline]
-    pub(super) const fn add_events(&mut self, events: u64, bytes: u64) {
-        self.bytes += bytes;
-        self.events += events;
+    pub(super) const fn add_run(&mut self, taken: &Taken) {
+        self.bytes += taken.bytes as u64;
+        self.events += taken.records - taken.gaps;
+        self.gaps += taken.gaps;
+        self.lost = self.lost.saturating_add(taken.lost);
     }
 
     pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
         let Self { bytes, events, gaps, lost } = *self;
         LogSummary { events, gaps, lost, bytes, segments, first_sequence, next_sequence, stalls: 0 }
     }
-}
-
-/// The headers and payloads of records that somebody has checked already.
-pub(super) fn whole_records(mut records: &[u8]) -> impl Iterator<Item = (EventHeader, &[u8])> {
-    std::iter::from_fn(move || {
-        let header = EventHeader::from_bytes(records.first_chunk()?);
-        let (record, rest) = records.split_at_checked(header.stride())?;
-        records = rest;
-        Some((header, record.get(HEADER_LEN..HEADER_LEN + usize::from(header.payload_len))?))
-    })
 }
