@@ -106,10 +106,19 @@ impl<'r> ReadEnd<'r> {
     /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
+        match self.valid_header(at, available) {
+            Some(header) => Ok(header),
+            None => Err(self.set_fault(RingFault::Record { position: at }, rest)),
+        }
+    }
+
+    /// The same, and `None` if it is none.
+    #[inline]
+    fn valid_header(&self, at: usize, available: usize) -> Option<EventHeader> {
         debug_assert!(available > 0);
         if available < HEADER_LEN {
             // A caller has given back, or asks for, what is no whole record; or a foreign head stands inside of one.
-            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+            return None;
         }
         self.parts.touch_read(at, HEADER_LEN);
         // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
@@ -118,10 +127,7 @@ impl<'r> ReadEnd<'r> {
         let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
         let stride = header.stride();
         let bound = self.parts.geometry.overrun;
-        if stride > available || stride > bound || !is_stored_header(&header) {
-            return Err(self.set_fault(RingFault::Record { position: at }, rest));
-        }
-        Ok(header)
+        (stride <= available && stride <= bound && is_stored_header(&header)).then_some(header)
     }
 
     /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
@@ -167,7 +173,8 @@ impl<'r> ReadEnd<'r> {
         Ok((header, payload))
     }
 
-    /// The whole records from `at` to the end of the lap or of what is published, as one slice.
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice. It ends before bytes that
+    /// are no record, and if it would begin with them, the ring is at fault.
     pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
         let available = self.available(at)?;
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
@@ -176,11 +183,12 @@ impl<'r> ReadEnd<'r> {
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
-            let header = self.header(record, available - len, self.tail)?;
-            if !self.is_padded_with_zeros(record, &header) {
-                return Err(self.set_fault(RingFault::Record { position: record }, self.tail));
+            let header = self.valid_header(record, available - len);
+            match header.filter(|header| self.is_padded_with_zeros(record, header)) {
+                Some(header) => len += header.stride(),
+                None if len > 0 => break,
+                None => return Err(self.set_fault(RingFault::Record { position: at }, self.tail)),
             }
-            len += header.stride();
         }
         if len == 0 {
             return Ok(None);
@@ -210,6 +218,26 @@ impl<'r> ReadEnd<'r> {
         debug_assert!(to.wrapping_sub(self.tail) <= self.cached_head.wrapping_sub(self.tail));
         self.tail = to;
         self.parts.control.release_tail(to);
+    }
+
+    /// Position up to which the producer says that it has published, whether that can be or not.
+    pub(crate) fn published(&self) -> usize {
+        self.parts.control.foreign_head()
+    }
+
+    /// Releases everything below `to`, whether it can be read or not, and starts there without a fault. `false`, and
+    /// nothing is done, where `to` is neither among the published positions nor at their end.
+    pub(crate) fn restart(&mut self, to: usize) -> bool {
+        let (tail, head) = (self.tail, self.published());
+        let is_published =
+            self.parts.geometry.fits(tail, head) && to.wrapping_sub(tail) <= head.wrapping_sub(tail);
+        if !to.is_multiple_of(RECORD_ALIGN) || !(is_published || to == head) {
+            return false;
+        }
+        self.parts.control.release_tail(to);
+        (self.tail, self.cached_head, self.fault) = (to, to, None);
+        self.most_news = self.parts.geometry.capacity() / RECORD_ALIGN;
+        true
     }
 
     /// Tells the model that lent records were being read until now: those in the lap of `at`.
