@@ -313,6 +313,11 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Every event that the ring in this process had taken is in the log: closing it says so.
+    pub(crate) const fn note_drained_ring(&mut self) {
+        self.record.has_undrained_ring = false;
+    }
+
     /// Bytes of records that this run has written.
     #[must_use]
     pub const fn bytes_written(&self) -> u64 {

@@ -80,7 +80,7 @@ pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
 pub use image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
 pub use image_words::WordForm;
-pub(crate) use lock::open_regular;
+pub(crate) use lock::{note_drained_ring, open_regular};
 pub use log_events::LogEvents;
 pub use log_index::{LogIndex, SeekStatistics};
 pub use log_policies::{FullDisk, SyncPolicy};
