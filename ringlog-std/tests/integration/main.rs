@@ -7,6 +7,7 @@
 mod cli;
 mod disk_full;
 mod notify;
+mod recorder;
 mod ring_refusals;
 mod shared_ring;
 mod storage_damage;
