@@ -28,10 +28,11 @@ use work::Shared;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("log");
 ///
-/// let (mut producer, recorder) = Recorder::start(&path)?;
+/// let (producer, recorder) = Recorder::start(&path)?;
+/// let mut producer = producer.lossy(); // a full ring loses the event, and a GAP record counts it
 /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// let summary = recorder.shutdown(producer)?;
-/// assert_eq!(summary.events, 1);
+/// let summary = recorder.shutdown(producer.into_inner())?;
+/// assert_eq!((summary.events, summary.lost), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

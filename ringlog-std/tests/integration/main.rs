@@ -10,6 +10,7 @@ mod notify;
 mod recorder;
 mod ring_refusals;
 mod shared_ring;
+mod skips;
 mod storage_damage;
 mod storage_file;
 mod storage_log;
