@@ -21,7 +21,6 @@ struct Feed<K> {
 }
 
 /// How a [`Recorder`] is to be.
-#[must_use = "it records nothing until it is started"]
 pub struct RecorderBuilder {
     ring: RingOptions,
     idle: Idle,

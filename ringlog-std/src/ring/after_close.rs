@@ -32,7 +32,9 @@ impl Drop for HeapKeeper {
 
 /// Work that a consumer leaves to be done once the producer has closed.
 #[derive(Clone, Default)]
-pub(crate) struct AfterClose(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+pub(crate) struct AfterClose(Arc<Mutex<Option<LeftWork>>>);
+
+type LeftWork = Box<dyn FnOnce() + Send>;
 
 impl AfterClose {
     /// Runs `f` with the ring's consumer once the producer has closed: now, or on the producer's thread.
@@ -51,7 +53,7 @@ impl AfterClose {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<dyn FnOnce() + Send>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<LeftWork>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,10 +21,12 @@ impl Place {
         OpenOptions::new().read(true).write(true).open(&self.ring).unwrap()
     }
 
+    #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
     fn store(&self, offset: u64, word: u64) {
         self.file().write_all_at(&word.to_ne_bytes(), offset).unwrap();
     }
 
+    #[expect(clippy::host_endian_bytes, reason = "as in `store`")]
     fn load(&self, offset: u64) -> u64 {
         let mut word = [0; 8];
         self.file().read_exact_at(&mut word, offset).unwrap();
