@@ -157,7 +157,7 @@ impl<K> Consumer<'_, K> {
             return Ok(None);
         }
         let run = self.inner.end.run(tail.wrapping_add(skip_bytes & !7))?;
-        Ok(run.map(|(bytes, contents)| Run::trusted(bytes, contents)))
+        Ok(run.map(Run::trusted))
     }
 
     /// Gives the next `bytes` bytes back to the producer: whole records that [`peek_run`](Self::peek_run)
@@ -205,6 +205,32 @@ impl<K> Consumer<'_, K> {
             self.inner.release(position);
         }
         Ok(events)
+    }
+
+    /// Position up to which the producer has published, as its control word says now: in a corrupt ring any number.
+    #[must_use]
+    pub fn published_position(&self) -> usize {
+        self.inner.end.published()
+    }
+
+    /// Releases everything up to `position`, whether it can be read or not, and starts there without a
+    /// [`fault`](Self::fault). All events before it that were not read are lost.
+    ///
+    /// For a consumer that takes over a ring whose records are damaged: `position` is what
+    /// [`published_position`](Self::published_position) says.
+    ///
+    /// # Errors
+    ///
+    /// [`SkipError::Outside`] if the position is neither among the published ones nor at their end, or no multiple
+    /// of 8; then nothing is released.
+    pub fn skip_damage(&mut self, position: usize) -> Result<(), SkipError> {
+        self.release();
+        if !self.inner.end.restart(position) {
+            let (tail, head) = (self.inner.end.tail(), self.inner.end.published());
+            return Err(SkipError::Outside { position, tail, head });
+        }
+        self.inner.next = position;
+        Ok(())
     }
 
     /// Whether nothing is left to read. An event may be published the next moment; `false` stays true until

@@ -130,7 +130,7 @@ pub use record::{
 };
 pub use retention::WriteBack;
 pub use ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
-pub use run::{Run, RunContents};
+pub use run::Run;
 #[cfg(not(ringlog_loom))]
 pub use static_ring::StaticRing;
 #[cfg(feature = "embedded-io")]

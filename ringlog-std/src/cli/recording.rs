@@ -257,6 +257,9 @@ pub(crate) fn tell_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
         tell(&format!("the log was not closed: {}", recorder.recovery()));
     }
+    if let Some(skipped) = recorder.skipped() {
+        tell(&format!("ringlog: {skipped}"));
+    }
 }
 
 #[cfg(test)]

@@ -159,14 +159,20 @@ impl SharedRing {
         }
     }
 
-    /// Puts a new and empty ring of the same sizes in the place of this one, which is of another boot.
-    pub(crate) fn renew(self, options: &RingOptions) -> Result<Self, SharedRingError> {
-        let _consumer = RoleLock::claim(&self.path, Role::Consumer)?;
-        let _producer = RoleLock::claim(&self.path, Role::Producer)?;
+    /// Takes both roles, of whatever boot the ring is, so that nobody uses it while it is replaced.
+    pub(crate) fn claim_both(&self) -> Result<[RoleLock; 2], SharedRingError> {
+        let consumer = RoleLock::claim(&self.path, Role::Consumer)?;
+        let producer = RoleLock::claim(&self.path, Role::Producer)?;
         self.check_place()?;
+        Ok([consumer, producer])
+    }
+
+    /// Puts a new and empty ring of the same sizes in the place of this one, whose `roles` the caller has.
+    pub(crate) fn renew(self, roles: [RoleLock; 2], options: &RingOptions) -> Result<Self, SharedRingError> {
         let RingStamp { capacity, max_payload, .. } = self.stamp;
         let sizes = RingOptions { capacity: Some(capacity), max_payload: Some(max_payload), ..*options };
         RingDraft::make(&self.path, &filled_in(&self.path, &sizes)?)?.publish_over()?;
+        drop(roles);
         Self::open(&self.path)
     }
 
@@ -230,6 +236,12 @@ pub(crate) fn new_identity() -> u64 {
     }
 }
 
+/// The identity of the ring that takes the place of a damaged one: whoever has it and finds the damaged ring knows that the
+/// replacement was interrupted.
+pub(crate) fn identity_after(identity: u64) -> u64 {
+    fnv1a(&identity.to_le_bytes()).max(1)
+}
+
 fn filled_in(path: &Path, options: &RingOptions) -> Result<RingOptions, SharedRingError> {
     let identity = if options.identity == 0 { new_identity() } else { options.identity };
     let capacity = Some(options.capacity.unwrap_or(DEFAULT_CAPACITY));
@@ -243,7 +255,11 @@ fn this_boot(path: &Path) -> Result<u64, SharedRingError> {
 
 /// The boot id as the word that stands in a ring: FNV-1a of its text.
 fn boot_word(boot_id: &str) -> u64 {
-    boot_id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+    fnv1a(boot_id.as_bytes())
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
 }
@@ -292,6 +308,17 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_that_follows_is_another_one_each_time() {
+        let mut identity = new_identity();
+        let mut seen = vec![identity];
+        for _ in 0..100 {
+            identity = identity_after(identity);
+            assert!(identity != 0 && !seen.contains(&identity));
+            seen.push(identity);
+        }
+    }
+
+    #[test]
     fn a_ring_of_another_boot_is_renewed_under_another_identity() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
@@ -300,10 +327,12 @@ mod tests {
         let kept = SharedRing::open(&path).unwrap();
         let held = kept.claim_producer().unwrap();
         let start = RingOptions { start: 800, ..RingOptions::default() };
-        let refused = SharedRing::open(&path).unwrap().renew(&start).unwrap_err();
+        let refused = SharedRing::open(&path).unwrap().claim_both().unwrap_err();
         assert!(matches!(refused, SharedRingError::Claimed { role: Role::Producer, .. }));
         drop(held);
-        let new = SharedRing::open(&path).unwrap().renew(&start).unwrap();
+        let found = SharedRing::open(&path).unwrap();
+        let roles = found.claim_both().unwrap();
+        let new = found.renew(roles, &start).unwrap();
         assert_ne!(new.identity(), old.identity());
         assert_eq!((new.capacity(), new.claim_consumer().unwrap().position()), (4096, 800));
         assert!(matches!(kept.claim_producer(), Err(SharedRingError::Replaced { .. })));

@@ -14,7 +14,7 @@ use super::error::OpenError;
 use super::files::{is_at, open_or_create, open_to_read};
 use super::lock_holder::exclusive_holder;
 use super::ownership::Ownership;
-use super::platform::Platform;
+use super::platform::{Linux, Platform};
 use super::segment::WRITER_FILE;
 use super::writer_record::WriterRecord;
 
@@ -86,6 +86,18 @@ impl WriterLock {
     /// Whose the lock is, and whether it still keeps others out.
     pub(super) const fn ownership(&self) -> &Arc<Ownership> {
         &self.ownership
+    }
+}
+
+/// Notes that nothing is missing from a log that this process has closed at `end_position`: the ring that fed it was empty
+/// when its producer closed. Does nothing if somebody has written to the log since.
+pub(crate) fn note_drained_ring(folder: &Path, end_position: u64) {
+    // Whoever has the lock has seen that the ring was not drained.
+    let Ok((mut lock, record)) = WriterLock::acquire(folder) else { return };
+    let is_own = record.pid == Some(std::process::id());
+    if is_own && record.end.is_some_and(|end| end.position == end_position) {
+        // Where it cannot be stored, the next writer takes it that events are missing.
+        let _ = lock.store(&Linux, &WriterRecord { has_undrained_ring: false, ..record });
     }
 }
 

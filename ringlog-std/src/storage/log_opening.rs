@@ -32,6 +32,8 @@ struct Found {
     record: WriterRecord,
     log: Recovered,
     untold: Option<Untold>,
+    /// A ring in the last writer's process held events, or may have held some, that the log does not have.
+    has_undrained_ring: bool,
 }
 
 impl LogWriter {
@@ -42,10 +44,14 @@ impl LogWriter {
         has_helpers: bool,
     ) -> Result<Self, OpenError> {
         let found = Found::of(folder, &options, &*platform)?;
-        let (end, untold) = (found.log.end, found.untold);
+        let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
-        if let Some(timestamp) = end.lost_after {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
+        let lost = match end.lost_after {
+            Some(timestamp) => Some((timestamp, GapReason::RecoveryCut)),
+            None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
+        };
+        if let Some((timestamp, reason)) = lost {
+            let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
             log.append_gap_unlimited(timestamp, gap).map_err(Box::new)?;
         }
         if let Some(untold) = untold {
@@ -138,11 +144,21 @@ impl Found {
             log.report.has_untold_loss = true;
             log.report.next_position = log.end.position;
         }
+        let has_undrained_ring = previous.has_undrained_ring;
+        log.report.has_loss |= has_undrained_ring;
+        log.report.has_undrained_ring = has_undrained_ring;
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
         let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
         let boot_id = Some(boot_id);
-        let record = WriterRecord { pid, boot_id, log_identity, ring_identity, ..WriterRecord::default() };
-        Ok(Self { lock, record, log, untold })
+        let record = WriterRecord {
+            pid,
+            boot_id,
+            log_identity,
+            ring_identity,
+            has_undrained_ring: options.has_own_ring,
+            ..WriterRecord::default()
+        };
+        Ok(Self { lock, record, log, untold, has_undrained_ring })
     }
 }
 

@@ -13,7 +13,7 @@ use super::prepared::Prepared;
 use super::sync::sleep;
 use super::writer::{Birth, MmapWriter};
 use super::writer_record::{RecordedEnd, WriterRecord};
-use crate::event::EventHeader;
+use crate::event::{EventHeader, Gap, GapReason};
 
 /// How long to wait for the helpers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
@@ -83,7 +83,7 @@ impl LogWriter {
     /// Events that this run has lost so far, whether a GAP record counts them already or a full disk still takes them.
     pub(super) fn lost(&self) -> u64 {
         let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
-        self.tally.lost.saturating_add(dropped)
+        self.tally.lost().saturating_add(dropped)
     }
 
     /// Has [`LogWatch::lost`](super::LogWatch::lost) say what is lost by now.
@@ -114,19 +114,25 @@ impl LogWriter {
         Ok(true)
     }
 
-    /// Goes on at a later position, behind events that were dropped by a writer that died before it could count them.
+    /// Continues at a later position. A GAP record of unknown count says that what belongs before it is missing.
     ///
     /// # Errors
     ///
     /// As [`write_event`](Self::write_event).
-    pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), AppendError> {
+    pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
         let bytes = position.saturating_sub(self.position());
+        let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
+        if self.current.as_ref().is_some_and(MmapWriter::is_empty) {
+            // The next segment is named by its first sequence: it has to be another one.
+            self.append_gap_unlimited(0, gap)?;
+        }
         let next = self.next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
         self.upkeep.skip(bytes);
         self.begin(next);
-        let told = self.dropped.take().map(|dropped| dropped.gap());
-        told.map_or(Ok(()), |gap| self.append_gap_unlimited(0, gap))
+        self.dropped = None;
+        let extent = u32::try_from(bytes / 8).unwrap_or(0);
+        self.append_gap_unlimited(0, Gap { extent, ..gap })
     }
 
     /// Seals the current segment and goes on in the next one.

@@ -19,9 +19,9 @@ use super::position::Positions;
 use super::recovery_report::RecoveryReport;
 use super::segment_end::io_error;
 use super::upkeep::Upkeep;
-use super::writer::{MmapWriter, fitting_bytes};
+use super::writer::MmapWriter;
 use super::writer_record::WriterRecord;
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, flags, record_len};
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
@@ -177,35 +177,39 @@ impl LogWriter {
         while let Some((header, payload)) = run.peek() {
             if let Some(gap) = log_side_gap(&header, payload) {
                 self.append_gap(header.timestamp, gap)?;
-                run.accept();
+                run.accept_bytes(header.stride(), 1);
                 continue;
             }
             self.check_limit(header.stride())?;
             if self.drops(header.stride())? {
                 self.drop_record(&header, payload)?;
-                run.accept();
+                run.accept_bytes(header.stride(), 1);
                 continue;
             }
-            let left_bytes = self.left_bytes();
-            let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-            let (had_bytes, had_lost) = (run.accepted_bytes(), self.tally.lost);
-            let (tally, positions) = (&mut self.tally, &mut self.positions);
-            let appended = append_within(current, run, left_bytes, tally, positions);
-            let taken = run.accepted_bytes() - had_bytes;
-            if self.tally.lost != had_lost {
-                self.publish_losses();
-            }
-            match appended {
-                // The next segment takes the rest.
-                Err(AppendError::Full { .. }) if taken > 0 => {}
-                other => other.map_err(|error| self.upkeep.explain_append(error))?,
-            }
+            self.append_part(run)?;
         }
         if !run.is_done() {
             // What `peek` cannot read, appending refuses with the reason.
-            return self.current.as_mut().map_or(Ok(()), |current| current.append_run(run));
+            self.append_part(run)?;
         }
         self.sync_if_every_event()
+    }
+
+    /// Appends what fits into the current segment, up to a GAP record of the log's side. If a record has grown since it
+    /// was looked at, that may be nothing: the next look finds it as it is.
+    fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
+        let appended = current.append_part(run, most_bytes, |gap| gap.log_side);
+        let taken = appended.map_err(|error| self.upkeep.explain_append(error))?;
+        if taken.records > 0 {
+            self.tally.add_run(&taken);
+            self.positions.pass_run();
+        }
+        if taken.gaps > 0 {
+            self.publish_losses();
+        }
+        taken.check()
     }
 
     /// Makes all that was written durable.
@@ -323,6 +327,11 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Every event that the ring in this process had taken is in the log: closing it says so.
+    pub(crate) const fn note_drained_ring(&mut self) {
+        self.record.has_undrained_ring = false;
+    }
+
     /// Bytes of records that this run has written.
     #[must_use]
     pub const fn bytes_written(&self) -> u64 {
@@ -384,7 +393,9 @@ impl LogWriter {
     /// Counts a record that was written at `offset`.
     #[inline]
     fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
-        note(&mut self.tally, &mut self.positions, header, payload, offset);
+        let event = Event { header: *header, payload, sequence: 0, offset };
+        self.tally.add(&event);
+        self.positions.next(&event);
     }
 
     /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.
@@ -428,56 +439,8 @@ impl EventConsumer for LogWriter {
     }
 }
 
-/// Counts a record that was written at `offset`.
-#[inline]
-fn note(tally: &mut Tally, positions: &mut Positions, header: &EventHeader, payload: &[u8], offset: u64) {
-    let event = Event { header: *header, payload, sequence: 0, offset };
-    tally.add(&event);
-    positions.next(&event);
-}
-
 /// What may stand at the start of a segment only.
 #[inline]
 fn log_side_gap(header: &EventHeader, payload: &[u8]) -> Option<Gap> {
     Gap::from_event(header, payload).filter(|gap| gap.log_side)
-}
-
-/// Bytes of the run before its first GAP record of the log's side.
-fn before_log_side_gap(run: &Run<'_>) -> usize {
-    if run.contents().is_some_and(|contents| contents.flags & flags::GAP == 0) {
-        return run.remaining().len();
-    }
-    let mut ahead = run.clone();
-    while ahead.peek().is_some_and(|(header, payload)| log_side_gap(&header, payload).is_none()) {
-        ahead.accept();
-    }
-    run.remaining().len() - ahead.remaining().len()
-}
-
-/// Appends as much of the run as fits into the segment and into `left_bytes`, and counts it. It begins with a record that
-/// is no GAP record of the log's side, and ends before one.
-fn append_within(
-    writer: &mut MmapWriter,
-    run: &mut Run<'_>,
-    left_bytes: u64,
-    tally: &mut Tally,
-    positions: &mut Positions,
-) -> Result<(), AppendError> {
-    let records = run.remaining();
-    let most = usize::try_from(left_bytes).unwrap_or(usize::MAX);
-    let fitting = fitting_bytes(&records[..before_log_side_gap(run)], most);
-    let fits = fitting == records.len();
-    if fits && let Some(contents) = writer.append_plain_run(run)? {
-        tally.add_events(contents.events, records.len() as u64);
-        positions.pass_events();
-        return Ok(());
-    }
-    let note = |header: &EventHeader, payload: &[u8], offset| note(tally, positions, header, payload, offset);
-    if fits {
-        return writer.append_run_noting(run, note);
-    }
-    let mut part = Run::new(&records[..fitting]).map_err(AppendError::Run)?;
-    let appended = writer.append_run_noting(&mut part, note);
-    run.accept_bytes(part.accepted_bytes(), part.accepted_events());
-    appended
 }

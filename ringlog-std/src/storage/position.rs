@@ -36,9 +36,9 @@ impl Positions {
         is_behind_lead.then(|| self.at(event.offset))
     }
 
-    /// Takes records that are events, in one go.
+    /// Takes records that are not of the lead, in one go.
     #[inline]
-    pub(super) const fn pass_events(&mut self) {
+    pub(super) const fn pass_run(&mut self) {
         self.is_in_lead = false;
     }
 

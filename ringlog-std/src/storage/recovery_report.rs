@@ -71,6 +71,8 @@ pub struct RecoveryReport {
     pub has_loss: bool,
     /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
     pub has_untold_loss: bool,
+    /// Whether a ring in the last writer's process was not drained to its end: what it held is lost.
+    pub has_undrained_ring: bool,
     /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
     /// now. [`Cursor::follow`](crate::storage::Cursor::follow) notices it only until the log has grown beyond them.
     pub cursors_ahead: Vec<CursorInfo>,
@@ -109,6 +111,9 @@ impl fmt::Display for RecoveryReport {
         write!(f, "; goes on with record {next_sequence} at position {next_position}")?;
         if self.has_loss {
             f.write_str(", where a GAP record says that events may be missing")?;
+        }
+        if self.has_undrained_ring {
+            f.write_str("; its recorder ended before it had drained its ring")?;
         }
         for segment in &self.segments {
             segment.describe(f)?;

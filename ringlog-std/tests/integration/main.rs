@@ -9,6 +9,7 @@ mod disk_full;
 mod links;
 mod locks;
 mod notify;
+mod recorder;
 mod ring_refusals;
 mod shared_ring;
 mod skips;
