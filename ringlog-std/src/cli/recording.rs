@@ -17,7 +17,7 @@ use super::tally::Tally;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
-use crate::storage::{LogSummary, SyncError};
+use crate::storage::{LastEnd, LogSummary, SyncError};
 
 const SAMPLE_EVENTS: u64 = 3;
 /// Of a longer run only the last file is read back.
@@ -255,7 +255,9 @@ impl Recorded {
 /// Says what became of the log's last writer, where that is news.
 pub(crate) fn tell_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
-        tell(&format!("the log was not closed: {}", recorder.recovery()));
+        let is_closed = recorder.recovery().last_end == LastEnd::Closed;
+        let what = if is_closed { "events are missing" } else { "the log was not closed" };
+        tell(&format!("{what}: {}", recorder.recovery()));
     }
     if let Some(skipped) = recorder.skipped() {
         tell(&format!("ringlog: {skipped}"));

@@ -3,7 +3,7 @@
 
 use crate::ring::AfterClose;
 use crate::storage::{LogWriterOptions, note_drained_ring};
-use ringlog_nostd::Consumer;
+use ringlog_nostd::{Consumer, Loss};
 use std::path::PathBuf;
 
 /// Finds out, when the producer closes, whether it published anything that no recorder drained.
@@ -15,11 +15,12 @@ pub(super) struct LateEvents {
 }
 
 impl LateEvents {
-    /// The recorder has ended and closed the log, which is marked as one whose ring was not drained.
-    pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>) {
+    /// The recorder has ended and closed the log, which is marked as one whose ring was not drained, and has a GAP record
+    /// for the losses `told`.
+    pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, told: Option<Loss>) {
         let Self { log, options, after_close } = self;
         after_close.run(source, move |mut source| {
-            if source.fault().is_none() && source.is_empty() && source.pending_loss().is_none() {
+            if source.fault().is_none() && source.is_empty() && source.pending_loss() == told {
                 note_drained_ring(&log, source.position() as u64);
             } else if let Ok(writer) = options.open(&log) {
                 // Opening it has written the GAP record. Where that failed, the next opening does.

@@ -6,7 +6,7 @@ use super::late::LateEvents;
 use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
 use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
-use ringlog_nostd::{Consumer, Gap, GapReason, RingFault};
+use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,22 +79,23 @@ impl<K: Send + 'static> Work<K> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
         let has_panicked = self.start_thread().is_err();
         let drained = self.drain(&mut log);
-        let refused = log.take_error().or_else(|| self.record_pending_loss(&mut log).err());
-        if matches!(drained, Ok(Ended::Drained)) && refused.is_none() {
+        let recorded = self.record_pending_loss(&mut log);
+        if matches!((&drained, &recorded), (Ok(Ended::Drained), Ok(_))) {
             log.note_drained_ring();
             self.late = None;
         }
+        let told = *recorded.as_ref().unwrap_or(&None);
         let written = Box::new(log.summary());
         let closed = log.close();
         let has_closed = closed.is_ok();
-        let result = match (refused, closed) {
-            (Some(source), _) => Err(self.refused(source, written)),
-            (None, Err(source)) => Err(RecorderError::Close { source, written }),
-            (None, Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
+        let result = match (recorded, closed) {
+            (Err(source), _) => Err(self.refused(source, written)),
+            (Ok(_), Err(source)) => Err(RecorderError::Close { source, written }),
+            (Ok(_), Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
         };
         // A log that could not be closed stays marked: the next writer takes it that events are missing.
         if let Some(late) = self.late.filter(|_| has_closed) {
-            late.watch(self.source);
+            late.watch(self.source, told);
         }
         if has_panicked { Err(RecorderError::Panicked) } else { result }
     }
@@ -110,11 +111,16 @@ impl<K: Send + 'static> Work<K> {
         started
     }
 
-    /// The losses of a ring in this process, which nobody writes into it any more.
-    fn record_pending_loss(&self, log: &mut LogWriter) -> Result<(), AppendError> {
-        let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) else { return Ok(()) };
+    /// Records the losses of a ring in this process that no GAP record reports, and returns them. The error is the first
+    /// that the log has met.
+    fn record_pending_loss(&self, log: &mut LogWriter) -> Result<Option<Loss>, AppendError> {
+        if let Some(error) = log.take_error() {
+            return Err(error);
+        }
+        let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) else { return Ok(None) };
         let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_tell()) };
-        log.append_gap(loss.first_timestamp, gap)
+        log.append_gap(loss.first_timestamp, gap)?;
+        Ok(Some(loss))
     }
 
     /// Why the log took no more. Bytes that are no record are the ring's fault.

@@ -153,6 +153,23 @@ fn a_log_is_opened_with_a_gap_while_its_producer_lives() {
     assert_eq!(place.found_later(), (1, vec![0]));
 }
 
+/// What a lossy producer had counted is told with its number, and not once more when it closes.
+#[test]
+fn losses_are_told_once_where_the_recorder_goes_first() {
+    let place = Place::new();
+    let (producer, recorder) = builder().start(&place.log).unwrap();
+    let mut producer = producer.lossy();
+    let offered = 20_000;
+    for number in 0..offered {
+        producer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes()).unwrap();
+    }
+    drop(recorder);
+    drop(producer);
+    LogWriter::open(&place.log).unwrap().close().unwrap();
+    let counts = verify_log(&place.log).unwrap().counts();
+    assert_eq!((counts.events + counts.lost, counts.gaps_of_unknown_count), (offered, 0));
+}
+
 #[test]
 fn what_a_log_refused_is_a_gap() {
     let place = Place::new();
