@@ -13,6 +13,7 @@ use crate::event::{ClockKind, Event};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub(crate) struct Tally {
     pub(crate) events: u64,
+    /// As all sums of counts out of GAP records, it stays at the largest number once it has come there.
     pub(crate) lost: u64,
     pub(crate) gaps: u64,
     /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
@@ -44,7 +45,8 @@ impl Tally {
             self.gaps += 1;
             self.gaps_of_unknown_count += u64::from(gap.count == 0);
             self.lost = self.lost.saturating_add(gap.count);
-            *self.lost_by_reason.entry(gap.reason.to_string()).or_default() += gap.count;
+            let of_reason = self.lost_by_reason.entry(gap.reason.to_string()).or_default();
+            *of_reason = of_reason.saturating_add(gap.count);
             return;
         }
         self.events += 1;

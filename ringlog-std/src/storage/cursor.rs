@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringlog_nostd::check_position;
 use rustix::fs::OFlags;
 
 use super::cursor_error::CursorError;
@@ -163,6 +164,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    /// [`CursorError::Limit`] for a position that no log reaches.
     pub fn commit(&mut self) -> Result<(), CursorError> {
         if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
     }
@@ -171,8 +173,13 @@ impl Cursor {
     ///
     /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
     fn write(&mut self) -> Result<(), CursorError> {
+        if check_position(self.next_sequence).is_none() {
+            return Err(CursorError::Limit { path: self.path.clone(), asked: self.next_sequence });
+        }
+        let damaged = || CursorError::Damaged { path: self.path.clone() };
+        let generation = check_position(self.stored.generation + 1).ok_or_else(damaged)?;
         let slot = Slot {
-            generation: self.stored.generation.wrapping_add(1),
+            generation,
             next_sequence: self.next_sequence,
             updated_at: unix_now(),
             pid: std::process::id(),

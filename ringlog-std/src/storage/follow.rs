@@ -275,9 +275,9 @@ impl LogFollower {
                 Ok(false) => return Ok(false),
                 Err(error) => return Err(self.explained(error)),
             }
-            let sequence = current.scan.next_sequence().wrapping_sub(1);
+            let sequence = current.scan.next_sequence() - 1;
             if self.wanted.is_none_or(|wanted| sequence >= wanted) {
-                self.wanted = Some(sequence.wrapping_add(1));
+                self.wanted = Some(sequence + 1);
                 return Ok(true);
             }
         }

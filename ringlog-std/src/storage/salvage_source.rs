@@ -60,7 +60,9 @@ impl Source {
         }
         let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
         let count = if is_counted { header.event_count } else { 0 };
-        Some((scan.position_at(header.write_offset), header.base_sequence.checked_add(count)?))
+        // Nobody has compared these with the length of the file.
+        let end = header.write_offset.min(i64::MAX as u64);
+        Some((scan.position_at(end), header.base_sequence.checked_add(count)?))
     }
 }
 

@@ -195,7 +195,7 @@ impl FileScan {
         };
         let passed = stretch.pass(self.demand, |event| f(&event));
         self.offset += passed.bytes as u64;
-        self.sequence = self.sequence.wrapping_add(passed.events);
+        self.sequence += passed.events;
         passed.events
     }
 
@@ -232,14 +232,14 @@ impl FileScan {
         self.positions = positions;
         self.found = Some(Found { header, sequence, offset });
         self.offset += stride as u64;
-        self.sequence = sequence.wrapping_add(1);
+        self.sequence = sequence + 1;
         Ok(true)
     }
 
     /// At the end of a sealed file the header knows how many records there are.
     fn check_count(&self) -> Result<bool, ReadError> {
         let SegmentInfo { header, path, .. } = &self.segment.info;
-        let found = self.sequence.wrapping_sub(header.base_sequence);
+        let found = self.sequence - header.base_sequence;
         let is_whole = self.offset == header.write_offset && !header.has(file_flags::STREAM);
         if !is_whole || !header.has(file_flags::SEALED) || found == header.event_count {
             return Ok(false);

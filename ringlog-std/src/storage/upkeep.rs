@@ -134,6 +134,7 @@ impl Rules {
 impl Upkeep {
     pub(super) fn new(platform: Arc<dyn Platform>, folder: &Path, rules: Rules, past: Past) -> Arc<Self> {
         let Past { kept, unsynced, position, durable_position } = past;
+        // What the caller allows may be no limit at all.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,

@@ -9,6 +9,7 @@ mod disk_full;
 mod notify;
 mod ring_refusals;
 mod shared_ring;
+mod storage_bounds;
 mod storage_damage;
 mod storage_file;
 mod storage_log;
