@@ -46,7 +46,10 @@ impl Remains {
         let this_boot = boot_id().expect("this boot's id");
         assert!(said.contains(&this_boot));
         let other_boot = "00000000-0000-4000-8000-000000000000";
-        fs::write(&writer, said.replace(&this_boot, other_boot)).expect("the file takes it");
+        let (lines, _) = said.split_once("checksum: ").expect("a checksum");
+        let lines = lines.replace(&this_boot, other_boot);
+        let checksum = ringlog::storage::crc32c_hardware(0, lines.as_bytes());
+        fs::write(&writer, format!("{lines}checksum: {checksum:08x}\n")).expect("the file takes it");
         remains
     }
 

@@ -128,12 +128,9 @@ impl Folder {
         }
         match shape >> 6 {
             0 => {}
-            1 => fs::write(log.join("writer"), "pid: 1\nboot_id: another\nstate: open\n").expect("room"),
+            1 => write_writer_file(&log, "another"),
             2 => fs::write(log.join("writer"), "").expect("room"),
-            _ => {
-                let boot = ringlog::storage::boot_id().unwrap_or_default();
-                fs::write(log.join("writer"), format!("pid: 1\nboot_id: {boot}\n")).expect("room");
-            }
+            _ => write_writer_file(&log, &ringlog::storage::boot_id().unwrap_or_default()),
         }
         log
     }
@@ -148,4 +145,11 @@ fn name_of(file: &[u8], at: u64, shape: u8) -> String {
         (true, false) => format!("{at:020}.evtl"),
         (false, false) => format!("{sequence:020}.evtl"),
     }
+}
+
+/// A `writer` file of a log that was not closed.
+fn write_writer_file(log: &Path, boot_id: &str) {
+    let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n");
+    let checksum = ringlog::storage::crc32c_hardware(0, lines.as_bytes());
+    fs::write(log.join("writer"), format!("{lines}checksum: {checksum:08x}\n")).expect("room");
 }

@@ -1,7 +1,7 @@
 //! Events that a full disk took, until a GAP record tells of them.
 #![forbid(unsafe_code)]
 
-use super::lock::Untold;
+use super::writer_record::Untold;
 use crate::event::{EventHeader, Gap, GapReason};
 
 /// Events that were dropped since the last segment was full.

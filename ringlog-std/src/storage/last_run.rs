@@ -51,6 +51,7 @@ impl LastRun {
 mod tests {
     use super::*;
     use crate::storage::LogWriter;
+    use crate::storage::writer_record::WriterRecord;
 
     #[test]
     fn a_folder_tells_of_its_writer() {
@@ -61,7 +62,8 @@ mod tests {
         assert!([LastRun::AtWork, LastRun::SameBoot].contains(&LastRun::of_folder(folder.path())));
         writer.close().unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::SameBoot);
-        std::fs::write(folder.path().join("writer"), "pid: 1\nboot_id: x\n").unwrap();
+        let other = WriterRecord { boot_id: Some("x".into()), ..WriterRecord::default() };
+        std::fs::write(folder.path().join("writer"), other.to_text()).unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::OtherBoot);
         std::fs::write(folder.path().join("writer"), "Dear reader").unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);

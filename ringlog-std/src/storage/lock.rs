@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -17,74 +17,7 @@ use super::error::OpenError;
 use super::lock_holder::exclusive_holder;
 use super::platform::Platform;
 use super::segment::WRITER_FILE;
-
-/// More than any writer stores; of a longer file only the start is read.
-const MAX_RECORD_BYTES: u64 = 4096;
-
-/// What the `writer` file says of a writer.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct WriterRecord {
-    /// The process.
-    pub(super) pid: Option<u32>,
-    /// The boot id of the kernel that it ran under.
-    pub(super) boot_id: Option<String>,
-    /// The identity of the ring that feeds the log.
-    pub(super) ring_identity: u64,
-    /// Whether it closed the log, so that nothing is missing from it.
-    pub(super) closed: bool,
-    /// Events that it dropped on a full disk and that no GAP record tells of, unless the log went on since.
-    pub(super) untold: Option<Untold>,
-}
-
-/// Dropped events that no GAP record tells of yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Untold {
-    /// The log's position where the first of them would have stood.
-    pub(super) position: u64,
-    /// How many they were; 0 while they become more.
-    pub(super) count: u64,
-    /// Bytes that their records would have taken; 0 while they become more.
-    pub(super) bytes: u64,
-    /// Timestamp of the first one.
-    pub(super) first_timestamp: u64,
-}
-
-impl Untold {
-    fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split(' ').map(|number| number.parse().ok());
-        let mut next = || numbers.next()?;
-        Some(Self { position: next()?, count: next()?, bytes: next()?, first_timestamp: next()? })
-    }
-}
-
-impl WriterRecord {
-    /// Reads the lines of the file. Whatever is missing or strange is taken as not known.
-    fn parse(text: &str) -> Self {
-        let value = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::trim))
-        };
-        Self {
-            pid: value("pid").and_then(|pid| pid.parse().ok()),
-            boot_id: value("boot_id").filter(|id| !id.is_empty()).map(str::to_owned),
-            ring_identity: value("ring_identity").and_then(|id| id.parse().ok()).unwrap_or_default(),
-            closed: value("state") == Some("closed"),
-            untold: value("untold_loss").and_then(Untold::parse),
-        }
-    }
-
-    fn to_text(&self) -> String {
-        let Self { pid, boot_id, ring_identity, closed, untold } = self;
-        let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
-        let boot_id = boot_id.as_deref().unwrap_or_default();
-        let state = if *closed { "closed" } else { "open" };
-        let mut text =
-            format!("pid: {pid}\nboot_id: {boot_id}\nring_identity: {ring_identity}\nstate: {state}\n");
-        if let Some(Untold { position, count, bytes, first_timestamp }) = untold {
-            text.push_str(&format!("untold_loss: {position} {count} {bytes} {first_timestamp}\n"));
-        }
-        text
-    }
-}
+use super::writer_record::WriterRecord;
 
 /// The right to write into a folder, held until it is dropped.
 #[derive(Debug)]
@@ -111,7 +44,7 @@ impl WriterLock {
             Err(source) => return Err(OpenError::Io { path, action: "open", source }),
         };
         let locked = file.try_lock();
-        let previous = match read_record(&file) {
+        let previous = match WriterRecord::read(&file) {
             Ok(previous) => previous,
             Err(source) => return Err(OpenError::Io { path, action: "read", source }),
         };
@@ -127,8 +60,8 @@ impl WriterLock {
 
     /// Stores who writes now.
     ///
-    /// The new text goes over the old one in one call and the rest is cut off after it: a process killed in
-    /// between leaves a file whose first lines are whole.
+    /// The new text goes over the old one in one call and the rest is cut off after it. A process killed between the two
+    /// leaves the new text and a rest of the old one, which readers ignore.
     pub(super) fn store(&self, platform: &dyn Platform, record: &WriterRecord) -> io::Result<()> {
         let text = record.to_text();
         platform.write_at(&self.file, text.as_bytes(), 0)?;
@@ -159,7 +92,7 @@ pub(super) fn peek(folder: &Path) -> Option<Peeked> {
     if !file.metadata().ok()?.is_file() {
         return None;
     }
-    let record = read_record(&file).ok()??;
+    let record = WriterRecord::read(&file).ok()??;
     Some(Peeked { record, is_held: exclusive_holder(&file).is_some() })
 }
 
@@ -177,36 +110,10 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// What the last writer stored; `None` if somebody else wrote the file.
-fn read_record(file: &File) -> io::Result<Option<WriterRecord>> {
-    let mut bytes = Vec::new();
-    file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes)?;
-    // A power cut may leave zeros, or nothing, where the first record was to stand.
-    let is_ours = bytes.starts_with(b"pid: ") || bytes.iter().all(|&byte| byte == 0);
-    Ok(is_ours.then(|| WriterRecord::parse(&String::from_utf8_lossy(&bytes))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::platform::Linux;
-
-    #[test]
-    fn a_record_survives_a_round_trip_and_strange_text_is_not_known() {
-        let record = WriterRecord {
-            pid: Some(7),
-            boot_id: Some("a-b".into()),
-            ring_identity: u64::MAX,
-            closed: true,
-            untold: None,
-        };
-        assert_eq!(WriterRecord::parse(&record.to_text()), record);
-        let untold = Some(Untold { position: 1, count: 2, bytes: 3, first_timestamp: u64::MAX });
-        let with_loss = WriterRecord { untold, ..record };
-        assert_eq!(WriterRecord::parse(&with_loss.to_text()), with_loss);
-        assert_eq!(WriterRecord::parse("untold_loss: 1 2 3\n").untold, None);
-        assert_eq!(WriterRecord::parse("pid: x\n\0\nboot_id: \n"), WriterRecord::default());
-    }
 
     #[test]
     fn a_shorter_record_leaves_nothing_of_a_longer_one() {

@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::OpenError;
 use super::helpers::Helpers;
-use super::lock::{Untold, WriterLock, WriterRecord};
+use super::lock::WriterLock;
 use super::log_recovery::{LogRecovery, Recovered, Unfinished, create_folder};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
@@ -22,6 +23,7 @@ use super::segment_end::{LastWriter, io_error};
 use super::unfinished::Unsynced;
 use super::upkeep::{Past, Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
+use super::writer_record::{Untold, WriterRecord};
 use crate::event::{Gap, GapReason};
 use ringlog_nostd::check_position;
 
@@ -120,7 +122,7 @@ impl Found {
         let (lock, previous) = WriterLock::acquire(folder)?;
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let (has_closed, is_known) = (previous.closed, previous.boot_id.is_some());
+        let (has_closed, is_known) = (previous.is_closed(), previous.boot_id.is_some());
         let writer = LastWriter { is_same_boot, has_closed, is_known };
         let pid = Some(std::process::id());
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
@@ -145,9 +147,17 @@ impl Found {
             log.report.next_position = log.end.position;
         }
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
-        let record = WriterRecord { pid, boot_id: Some(boot_id), ring_identity, closed: false, untold: None };
+        let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
+        let boot_id = Some(boot_id);
+        let record = WriterRecord { pid, boot_id, log_identity, ring_identity, ..WriterRecord::default() };
         Ok(Self { lock, record, log, untold })
     }
+}
+
+/// A random number that no other log has.
+fn new_log_identity() -> u128 {
+    let half = || u128::from(RandomState::new().hash_one(std::process::id()));
+    half() << 64 | half()
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::dropped::Dropped;
 use super::error::{AppendError, CreateError, SyncError};
-use super::lock::WriterRecord;
 use super::log_policies::FullDisk;
 use super::log_writer::{Base, LogWriter};
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::sync::sleep;
 use super::writer::{Birth, MmapWriter};
+use super::writer_record::{RecordedEnd, WriterRecord};
 use crate::event::EventHeader;
 use ringlog_nostd::check_position;
 
@@ -214,10 +214,11 @@ impl LogWriter {
         self.helpers = None;
         self.is_closed = true;
         let untold = self.tell_dropped();
+        let end = self.recorded_end();
         let finished = self.finish();
         self.upkeep.discard_next();
         finished?;
-        self.record.closed = true;
+        self.record.end = Some(end);
         self.record.untold = untold.as_ref().err().and(self.record.untold);
         let stored = self.lock.store(&**self.upkeep.platform(), &self.record);
         stored.map_err(|source| {
@@ -237,6 +238,12 @@ impl LogWriter {
         let position = self.position() - dropped.bytes;
         self.record.untold = Some(dropped.untold(position));
         Err(SyncError::UntoldLoss { path: self.folder.clone(), count: dropped.gap().count })
+    }
+
+    /// Where the segments end: events that were dropped have a position and no record.
+    fn recorded_end(&self) -> RecordedEnd {
+        let dropped_bytes = self.dropped.as_ref().map_or(0, |dropped| dropped.bytes);
+        RecordedEnd { sequence: self.next_sequence(), position: self.position() - dropped_bytes }
     }
 
     fn finish(&mut self) -> Result<(), SyncError> {

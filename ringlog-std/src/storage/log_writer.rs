@@ -10,7 +10,7 @@ use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
 use super::dropped::Dropped;
 use super::error::{AppendError, CreateError, OpenError, SyncError};
 use super::helpers::Helpers;
-use super::lock::{WriterLock, WriterRecord};
+use super::lock::WriterLock;
 use super::log_policies::SyncPolicy;
 use super::log_tally::{LogSummary, Tally};
 use super::log_watch::LogWatch;
@@ -20,6 +20,7 @@ use super::recovery_report::RecoveryReport;
 use super::segment_end::io_error;
 use super::upkeep::Upkeep;
 use super::writer::{MmapWriter, fitting_bytes};
+use super::writer_record::WriterRecord;
 use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, flags, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.

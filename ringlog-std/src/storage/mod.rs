@@ -69,6 +69,7 @@ mod verdict;
 mod verify;
 mod writer;
 mod writer_options;
+mod writer_record;
 
 pub use boot::boot_id;
 pub use crc::crc32c_hardware;

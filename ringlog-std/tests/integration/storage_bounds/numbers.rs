@@ -10,7 +10,7 @@ use ringlog::storage::{
     verify_log,
 };
 
-use super::support::{file_of, log_of, plain_header, sealed_file};
+use super::support::{file_of, log_of, plain_header, put_writer_file, sealed_file};
 use crate::storage_damage::support::Noise;
 
 /// Numbers around everything that a field is compared with.
@@ -163,8 +163,9 @@ fn a_loss_in_the_writer_file_that_passes_the_limit_is_refused() {
     let log = folder.path().join("log");
     LogWriter::open(&log).unwrap().close().unwrap();
     let text = fs::read_to_string(log.join("writer")).unwrap();
+    let (lines, _) = text.split_once("checksum").unwrap();
     for bytes in [MAX_POSITION + 1, u64::MAX] {
-        fs::write(log.join("writer"), format!("{text}untold_loss: 0 1 {bytes} 5\n")).unwrap();
+        put_writer_file(&log, &format!("{lines}untold_loss: 0 1 {bytes} 5\n"));
         let error = LogWriter::open(&log).unwrap_err();
         assert!(matches!(error, OpenError::UntoldLoss { .. }), "{error}");
         let named = log.join("writer").display().to_string();
@@ -173,7 +174,7 @@ fn a_loss_in_the_writer_file_that_passes_the_limit_is_refused() {
             "{error}"
         );
     }
-    fs::write(log.join("writer"), format!("{text}untold_loss: 0 1 {} 5\n", 1_u64 << 61)).unwrap();
+    put_writer_file(&log, &format!("{lines}untold_loss: 0 1 {} 5\n", 1_u64 << 61));
     assert_eq!(LogWriter::open(&log).unwrap().position(), 1 << 61);
 }
 
@@ -217,7 +218,7 @@ fn no_numbers_in_headers_make_anything_panic() {
         }
         if round % 3 == 0 {
             let boot_id = "00000000-0000-4000-8000-000000000000";
-            fs::write(log.join("writer"), format!("pid: 1\nboot_id: {boot_id}\nstate: open\n")).unwrap();
+            put_writer_file(&log, &format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n"));
         }
         read_everywhere(&log, &file);
         // These sync, which takes its time.

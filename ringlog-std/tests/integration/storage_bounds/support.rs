@@ -38,6 +38,12 @@ pub(crate) fn sealed_file(header: FileHeader, records: u64) -> Vec<u8> {
     file_of(&header, records, 8)
 }
 
+/// Writes a log's `writer` file, with the checksum that belongs to these lines.
+pub(crate) fn put_writer_file(log: &Path, lines: &str) {
+    let checksum = crc32c_hardware(0, lines.as_bytes());
+    fs::write(log.join("writer"), format!("{lines}checksum: {checksum:08x}\n")).unwrap();
+}
+
 /// A log's folder with one file, named as its header says.
 pub(crate) fn log_of(folder: &Path, base_sequence: u64, bytes: &[u8]) -> PathBuf {
     let log = folder.join("log");

@@ -74,8 +74,9 @@ impl Log {
 
     /// Has the log look as if its last writer had run before the machine's last start.
     pub(crate) fn pretend_other_boot(&self) {
-        let text = "pid: 1\nboot_id: 00000000-0000-4000-8000-000000000000\nring_identity: 0\nstate: open\n";
-        fs::write(self.path().join("writer"), text).unwrap();
+        let boot_id = "00000000-0000-4000-8000-000000000000";
+        let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n");
+        crate::writer_file::store(&self.path(), &lines);
     }
 
     /// All files of the log, byte for byte.

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use ringlog::event::file_flags;
 use ringlog::storage::{LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError, RecoveryAction};
 
-use super::recovery::{Offsets, RECOVERY_GAP, died_with_machine, goes_on_after, set_open};
-use super::support::{
-    assert_holds, damage, event, patch, pretend_other_boot, read, refusal, segments, unseal, write,
-};
+use super::recovery::{Offsets, RECOVERY_GAP, died_with_machine, goes_on_after};
+use super::support::{assert_holds, damage, event, patch, read, refusal, segments, unseal, write};
+use crate::writer_file::{pretend_other_boot, set_open};
 
 #[test]
 fn a_first_writer_that_died_before_its_first_event_leaves_no_doubt() {

@@ -8,9 +8,9 @@ use ringlog::event::{FileHeader, Gap, GapReason, file_flags};
 use ringlog::storage::{FileScan, LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError};
 
 use super::support::{
-    assert_holds, assert_is, damage, event, open, patch, pretend_other_boot, read, refusal, segments, unseal,
-    write,
+    assert_holds, assert_is, damage, event, open, patch, read, refusal, segments, unseal, write,
 };
+use crate::writer_file::{pretend_other_boot, set_open};
 
 const CHILD_LOG: &str = "RINGLOG_TEST_CHILD_LOG";
 pub(crate) const RECOVERY_GAP: Gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
@@ -101,13 +101,6 @@ pub(crate) fn died_with_machine(folder: &Path, synced: u64, checksums: bool) -> 
     let offsets = Offsets { path };
     unseal(&offsets.path, offsets.of(synced));
     offsets
-}
-
-/// The writer's file says that it had not closed the log.
-pub(crate) fn set_open(folder: &Path) {
-    let path = folder.join("writer");
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(path, text.replace("state: closed", "state: open")).unwrap();
 }
 
 pub(crate) struct Offsets {

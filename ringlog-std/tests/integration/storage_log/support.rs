@@ -97,15 +97,6 @@ pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     LogReader::open(folder).unwrap().segments().iter().map(|segment| segment.path.clone()).collect()
 }
 
-/// Has the log look as if its last writer had run before the machine's last start.
-pub(crate) fn pretend_other_boot(folder: &Path) {
-    let path = folder.join("writer");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let boot_id = ringlog::storage::boot_id().unwrap();
-    assert!(text.contains(&boot_id), "{text}");
-    std::fs::write(&path, text.replace(&boot_id, "00000000-0000-4000-8000-000000000000")).unwrap();
-}
-
 /// Takes SEALED and CLEAN off a segment, as if its writer had been killed.
 pub(crate) fn unseal(path: &Path, synced_offset: u64) {
     patch(path, 32, &synced_offset.to_le_bytes());
