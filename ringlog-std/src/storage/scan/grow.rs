@@ -130,6 +130,7 @@ impl FileScan {
         self.sequence = self.header().base_sequence + place.number;
         if self.offset < self.buffer_offset {
             self.buffer.clear();
+            self.prefix_crcs.clear();
             self.buffer_offset = self.offset;
         }
         Ok(())
