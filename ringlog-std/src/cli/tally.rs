@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::text::rfc3339;
 use crate::event::{ClockKind, Event};
 
+/// So many reasons are listed; all others count as one. A file may hold any number as a reason.
+const REASONS_LISTED: usize = 32;
+
 /// What the records of a log, or of a part of it, add up to.
 ///
 /// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts.
@@ -45,7 +48,11 @@ impl Tally {
             self.gaps += 1;
             self.gaps_of_unknown_count += u64::from(gap.count == 0);
             self.lost = self.lost.saturating_add(gap.count);
-            let of_reason = self.lost_by_reason.entry(gap.reason.to_string()).or_default();
+            let mut reason = gap.reason.to_string();
+            if self.lost_by_reason.len() >= REASONS_LISTED && !self.lost_by_reason.contains_key(&reason) {
+                reason = "other reasons".into();
+            }
+            let of_reason = self.lost_by_reason.entry(reason).or_default();
             *of_reason = of_reason.saturating_add(gap.count);
             return;
         }
@@ -115,6 +122,14 @@ mod tests {
         assert_eq!((sum.first_sequence, sum.last_sequence), (Some(5), Some(9)));
         assert_eq!(sum.types, BTreeMap::from([(1, 2), (9, 1)]));
         assert_eq!(sum.lost_words(), "6 in 2 gaps");
+    }
+
+    #[test]
+    fn more_reasons_than_anyone_knows_count_as_one() {
+        let gap = |code| Gap::new(GapReason::from_code(code), 1).to_payload().to_vec();
+        let sum = tally(&(1..1000).map(|code| (Gap::header(1), gap(code))).collect::<Vec<_>>());
+        assert_eq!((sum.lost, sum.lost_by_reason.len()), (999, REASONS_LISTED + 1));
+        assert_eq!(sum.lost_by_reason["other reasons"], 999 - REASONS_LISTED as u64);
     }
 
     #[test]
