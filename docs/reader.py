@@ -8,6 +8,7 @@ that is not whole; 1 damage, or no log, with the file and the offset on stderr; 
 import json, os, re, struct, sys
 
 CHECKSUMS, STREAM, SEALED, KNOWN = 2, 4, 8, 0xFF0F
+MAX_POSITION = 2 ** 62  # of positions and of sequences
 COMMITTED, CHECKSUMMED, GAP, RESERVED = 0x80, 0x40, 0x20, 0x10
 REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun", 5: "too long", 6: "receiver full",
            7: "not readable", 8: "recorder ended"}
@@ -52,6 +53,9 @@ class Segment:
         self.salt = crc32c(head[0:16] + head[40:56] + struct.pack("<I", self.flags & 0xFF06))
         if stored != self.salt:
             raise Damage(self.path, 60, f"header checksum {stored:#010x} stored, {self.salt:#010x} computed")
+        for value, at in (self.base_sequence, 40), (self.base_position, 48):
+            if value > MAX_POSITION:
+                raise Damage(self.path, at, f"{value} is more than 2^62, which no log reaches")
         if self.flags & ~KNOWN:
             raise Damage(self.path, 56, f"unknown flag bits in {self.flags:#x}")
         for value, at in (self.write_offset, 24), (self.synced_offset, 32):

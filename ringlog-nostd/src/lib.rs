@@ -112,7 +112,8 @@ pub use control::Loss;
 pub use error::{RingError, RingFault, SkipError, WriteError};
 pub use event_consumer::EventConsumer;
 pub use file_header::{
-    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, field, file_flags,
+    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION,
+    check_position, field, file_flags,
 };
 pub use flight_recorder::FlightRecorder;
 pub use gap::{GAP_PAYLOAD_LEN, Gap, GapReason};

@@ -23,6 +23,8 @@ use super::stretch::{Demand, Passed, Stretch};
 #[must_use]
 #[inline]
 pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
+    #[cfg(test)]
+    super::crc_linear::work::count_bytes(bytes.len());
     #[cfg(target_arch = "x86_64")]
     if bytes.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
@@ -36,6 +38,8 @@ pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
 pub(super) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if payload.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
+        #[cfg(test)]
+        super::crc_linear::work::count_bytes(HEADER_LEN + payload.len());
         // SAFETY: the processor has SSE 4.2.
         return unsafe { append_both(header, payload) };
     }
@@ -163,6 +167,8 @@ fn header_state([first, second]: [u64; 2]) -> u64 {
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the instruction leaves its result in the low 32 bits")]
 fn append_payload(state: u64, payload: &[u8]) -> u32 {
+    #[cfg(test)]
+    super::crc_linear::work::count_bytes(HEADER_LEN + payload.len());
     let crc = !(state as u32);
     if payload.is_empty() {
         return crc;

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringlog_nostd::check_position;
+
 use super::cursor_error::CursorError;
 use super::cursor_slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
 use super::files::{create_temporary, is_at, open_to_read, open_to_write, separate};
@@ -166,6 +168,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    /// [`CursorError::Limit`] for a position that no log reaches.
     pub fn commit(&mut self) -> Result<(), CursorError> {
         if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
     }
@@ -174,8 +177,13 @@ impl Cursor {
     ///
     /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
     fn write(&mut self) -> Result<(), CursorError> {
+        if check_position(self.next_sequence).is_none() {
+            return Err(CursorError::Limit { path: self.path.clone(), asked: self.next_sequence });
+        }
+        let damaged = || CursorError::Damaged { path: self.path.clone() };
+        let generation = check_position(self.stored.generation + 1).ok_or_else(damaged)?;
         let slot = Slot {
-            generation: self.stored.generation.wrapping_add(1),
+            generation,
             next_sequence: self.next_sequence,
             updated_at: unix_now(),
             pid: std::process::id(),

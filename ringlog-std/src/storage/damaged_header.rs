@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field};
 
 use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
@@ -216,7 +216,8 @@ fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeade
         event_count: 0,
         write_offset: whole_file(file_bytes),
         synced_offset: FILE_HEADER_LEN as u64,
-        base_sequence: named.unwrap_or(stands.base_sequence),
+        // A name may hold any number.
+        base_sequence: named.and_then(check_position).unwrap_or(stands.base_sequence),
         flags: clock | file_flags::CHECKSUMS,
         ..stands
     }

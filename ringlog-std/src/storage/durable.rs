@@ -112,8 +112,8 @@ impl Durable {
     fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
         let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
-        let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(lead_bytes);
-        self.base_position.saturating_add(bytes)
+        // As in `Positions::at`. An offset in the lead is at the lead's end.
+        self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + lead_bytes)
     }
 
     #[inline]

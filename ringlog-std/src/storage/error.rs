@@ -21,6 +21,19 @@ pub enum CreateError {
         /// What was asked for, in bytes.
         asked_bytes: u64,
     },
+    /// The file would begin beyond what any log reaches.
+    #[error(
+        "{}: a file of a log begins at sequence and position 2^62 at most, not at {sequence} and {position}",
+        path.display()
+    )]
+    Base {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// The sequence of its first record.
+        sequence: u64,
+        /// The position of its first record.
+        position: u64,
+    },
     /// Something of that name exists and was not to be moved aside.
     #[error("{}: exists already; choose another name, or move it away", path.display())]
     Exists {
@@ -212,6 +225,34 @@ pub enum OpenError {
         path: PathBuf,
         /// What its header says.
         base_sequence: u64,
+    },
+    /// The log ends so far on that no other file can follow.
+    #[error(
+        "{}: this log ends at sequence {sequence} and position {position}, and none goes on beyond 2^62; \
+         one of its headers holds a number that cannot be true: record into another folder, and salvage this log",
+        path.display()
+    )]
+    AtLimit {
+        /// The folder.
+        path: PathBuf,
+        /// The sequence behind its last record.
+        sequence: u64,
+        /// The position behind its last record.
+        position: u64,
+    },
+    /// The `writer` file reports a loss that is larger than any log.
+    #[error(
+        "{}: untold_loss says that {bytes} bytes are missing from position {position} on, which ends beyond 2^62; \
+         the file is damaged: delete that line, and take it that events are missing there",
+        path.display()
+    )]
+    UntoldLoss {
+        /// The file.
+        path: PathBuf,
+        /// Where in the log it says that the loss begins.
+        position: u64,
+        /// How many bytes it says are missing.
+        bytes: u64,
     },
     /// The last segment's writer died, and what has to be whole in it is not.
     #[error("cannot go on after a writer that died: {0}; or record into another folder meanwhile")]
@@ -405,6 +446,14 @@ pub enum AppendError {
         written_bytes: u64,
         /// The limit.
         max_bytes: u64,
+    },
+    /// The log has come so far that no other segment can follow.
+    #[error("{}: at position {position}, and no log goes on beyond 2^62; record into another folder", path.display())]
+    AtLimit {
+        /// The log's folder.
+        path: PathBuf,
+        /// Where the next segment would have begun.
+        position: u64,
     },
     /// The next segment could not be created.
     #[error(transparent)]

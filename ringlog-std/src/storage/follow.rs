@@ -58,6 +58,8 @@ pub struct LogFollower {
     wanted: Option<u64>,
     look: Look,
     overtaken: Option<Overtaken>,
+    /// The segments as they were listed last. A log of many would otherwise be listed for each of them.
+    listed: Vec<(u64, PathBuf)>,
 }
 
 /// The segment that is read.
@@ -134,6 +136,7 @@ impl LogFollower {
             wanted,
             look: Look::at_once(),
             overtaken: None,
+            listed: Vec::new(),
         };
         if !is_folder {
             follower.current = match FileScan::open_held(path)? {
@@ -275,9 +278,9 @@ impl LogFollower {
                 Ok(false) => return Ok(false),
                 Err(error) => return Err(self.explained(error)),
             }
-            let sequence = current.scan.next_sequence().wrapping_sub(1);
+            let sequence = current.scan.next_sequence() - 1;
             if self.wanted.is_none_or(|wanted| sequence >= wanted) {
-                self.wanted = Some(sequence.wrapping_add(1));
+                self.wanted = Some(sequence + 1);
                 return Ok(true);
             }
         }
@@ -302,6 +305,9 @@ impl LogFollower {
 
     /// Looks for the segment to read next; `true` if there is one.
     fn look_into_folder(&mut self) -> Result<bool, ReadError> {
+        if self.enter_known()? {
+            return Ok(true);
+        }
         let mut listings = 0;
         loop {
             listings += 1;
@@ -319,7 +325,10 @@ impl LogFollower {
                     self.current = None;
                     return Ok(false);
                 }
-                Successor::Segment(at) if self.enter(&folder, at)? => return Ok(true),
+                Successor::Segment(at) if self.enter(&folder.segments, at)? => {
+                    self.listed = folder.segments;
+                    return Ok(true);
+                }
                 // A segment is missing, or vanished meanwhile: names that are listed while others are made
                 // and deleted prove nothing the first time.
                 Successor::Segment(_) if listings >= LISTINGS => return Ok(false),
@@ -341,10 +350,27 @@ impl LogFollower {
         }
     }
 
+    /// Enters the successor of a sealed segment if that was listed already, with another one after it: so it was not the last one
+    /// even then. `false` if not, or if it was retired meanwhile.
+    fn enter_known(&mut self) -> Result<bool, ReadError> {
+        let Some(Followed { scan, .. }) = self.current.as_ref().filter(|it| it.scan.is_final()) else {
+            return Ok(false);
+        };
+        let (begin, expected) = (scan.header().base_sequence, scan.next_sequence());
+        let found = self.listed.binary_search_by_key(&expected, |(base, _)| *base);
+        let Some(at) = found.ok().filter(|at| expected > begin && at + 1 < self.listed.len()) else {
+            return Ok(false);
+        };
+        let listed = std::mem::take(&mut self.listed);
+        let is_entered = self.enter(&listed, at)?;
+        self.listed = listed;
+        Ok(is_entered)
+    }
+
     /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.
-    fn enter(&mut self, folder: &Folder, at: usize) -> Result<bool, ReadError> {
-        let (named_sequence, path) = &folder.segments[at];
-        let next = folder.segments.get(at + 1);
+    fn enter(&mut self, segments: &[(u64, PathBuf)], at: usize) -> Result<bool, ReadError> {
+        let (named_sequence, path) = &segments[at];
+        let next = segments.get(at + 1);
         let opened = match next {
             Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(Opened::Gone, Opened::Held)),
             None => FileScan::open_held(path),
@@ -408,6 +434,26 @@ impl LogFollower {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_of_many_segments_is_listed_a_few_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let (segments, event) = (100, crate::event::EventHeader::new(1, 0, 3000));
+        let mut writer =
+            crate::storage::LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+        for _ in 0..segments {
+            writer.write_event(&event, &[7; 3000]).unwrap();
+        }
+        writer.close().unwrap();
+        let mut follower = LogFollower::open(folder.path()).unwrap();
+        crate::storage::segment::listings::take();
+        let mut records = 0;
+        while records < segments {
+            records += u64::from(follower.next_event().unwrap().is_some());
+        }
+        let listings = crate::storage::segment::listings::take();
+        assert!(listings < 10, "{listings} listings for {segments} segments");
+    }
 
     /// How often it is due within a second, asked at every millisecond as a waiting follower does.
     fn looks_in_a_second(mut look: Look) -> usize {

@@ -21,6 +21,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
+
 use super::crc::crc32c_hardware;
 use super::files::{create_folder, create_temporary};
 use super::index::{Entry, Index, Place, SPACING_BYTES};
@@ -171,6 +173,11 @@ impl Header {
         Summary { record_count: self.record_count, max_timestamp }
     }
 
+    /// Whether the segment has room for so many records. Its end was checked against the length of its file.
+    fn has_room(&self) -> bool {
+        self.record_count <= (self.key.end_offset - FILE_HEADER_LEN as u64) / EVENT_HEADER_LEN as u64
+    }
+
     fn file_bytes(&self) -> Option<u64> {
         self.entry_count.checked_mul(ENTRY_LEN as u64)?.checked_add(HEADER_LEN as u64)
     }
@@ -220,7 +227,7 @@ fn to_bytes(index: &Index, key: IndexKey) -> Vec<u8> {
 fn read_header(file: &File, key: IndexKey) -> Option<Header> {
     let mut bytes = [0; HEADER_LEN];
     file.read_exact_at(&mut bytes, 0).ok()?;
-    Header::from_bytes(&bytes).filter(|header| header.key == key)
+    Header::from_bytes(&bytes).filter(|header| header.key == key && header.has_room())
 }
 
 fn entry_of(bytes: &[u8]) -> Option<Entry> {

@@ -141,7 +141,7 @@ impl LogIndex {
         // No checksum covers the count: one for which there is no room is not believed.
         let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
         let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
-        Ok(header.base_sequence.saturating_add(count))
+        Ok(header.base_sequence + count)
     }
 
     /// The sequence of the first record that there was when the log was opened.

@@ -25,6 +25,7 @@ use super::upkeep::{Past, Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
 use super::writer_record::{Untold, WriterRecord};
 use crate::event::{Gap, GapReason};
+use ringlog_nostd::check_position;
 
 /// What is known before the first segment of a run is begun.
 struct Found {
@@ -137,9 +138,16 @@ impl Found {
         lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
             .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
+        log.end.check(folder)?;
         let untold = previous.untold.filter(|untold| untold.position == log.end.position);
         if let Some(untold) = untold {
-            log.end.position = log.end.position.saturating_add(untold.bytes);
+            let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
+            let Untold { position: from, bytes, .. } = untold;
+            log.end.position = position.ok_or_else(|| OpenError::UntoldLoss {
+                path: lock.path().into(),
+                position: from,
+                bytes,
+            })?;
             log.report.has_loss = true;
             log.report.has_untold_loss = true;
             log.report.next_position = log.end.position;

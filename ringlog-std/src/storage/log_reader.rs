@@ -229,7 +229,7 @@ impl LogReader {
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         let last = self.readers.last().and_then(OnceLock::get);
-        last.map_or(0, |last| last.header().base_sequence.saturating_add(last.len()))
+        last.map_or(0, |last| last.header().base_sequence + last.len())
     }
 
     /// What is published and what is durable now, as the headers say.

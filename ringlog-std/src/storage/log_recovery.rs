@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
@@ -262,7 +262,7 @@ impl<'a> LogRecovery<'a> {
                 first_sequence: header.base_sequence,
                 next_sequence: header.base_sequence,
                 end_offset: FILE_HEADER_LEN as u64,
-                cut_bytes: header.write_offset.saturating_sub(FILE_HEADER_LEN as u64),
+                cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
             });
         }
         Ok(())
@@ -410,6 +410,15 @@ impl Recovered {
 }
 
 impl LogEnd {
+    /// Checks that another segment can begin here.
+    pub(super) fn check(self, folder: &Path) -> Result<(), OpenError> {
+        let Self { sequence, position, .. } = self;
+        match check_position(sequence).and(check_position(position)) {
+            Some(_) => Ok(()),
+            None => Err(OpenError::AtLimit { path: folder.into(), sequence, position }),
+        }
+    }
+
     /// This end of a segment, seen together with an empty one behind it.
     fn followed_by(self, empty: Self, last_timestamp: u64) -> Self {
         // A jump that no GAP record tells of: its writer died before it could store one.
@@ -424,7 +433,7 @@ impl LogEnd {
 
 /// The position behind all that a segment has room for.
 fn room_end(info: &SegmentInfo) -> u64 {
-    info.header.base_position.saturating_add(info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64))
+    info.header.base_position + info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64)
 }
 
 /// A temporary file that had a name before, which is to be recycled.

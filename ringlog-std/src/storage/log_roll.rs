@@ -14,6 +14,7 @@ use super::sync::sleep;
 use super::writer::{Birth, MmapWriter};
 use super::writer_record::{RecordedEnd, WriterRecord};
 use crate::event::{EventHeader, Gap, GapReason};
+use ringlog_nostd::check_position;
 
 /// How long to wait for the helpers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
@@ -105,6 +106,7 @@ impl LogWriter {
 
     /// Begins the next segment with what was dropped, if there is one by now.
     pub(super) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+        self.check_position(self.position())?;
         let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
         self.upkeep.skip(dropped.bytes);
@@ -120,6 +122,7 @@ impl LogWriter {
     ///
     /// As [`write_event`](Self::write_event).
     pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
+        self.check_position(position)?;
         let bytes = position.saturating_sub(self.position());
         let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
         if self.current.as_ref().is_some_and(MmapWriter::is_empty) {
@@ -142,10 +145,19 @@ impl LogWriter {
         if self.upkeep.is_poisoned() {
             return Err(self.poisoned());
         }
+        self.check_position(self.position())?;
         self.wait_for_syncs()?;
         let next = self.next_segment()?;
         self.begin(next);
         Ok(())
+    }
+
+    /// Checks that a segment may begin at this position: no reader would open it beyond the limit.
+    fn check_position(&self, position: u64) -> Result<(), AppendError> {
+        match check_position(position) {
+            Some(_) => Ok(()),
+            None => Err(AppendError::AtLimit { path: self.folder.clone(), position }),
+        }
     }
 
     /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files

@@ -264,7 +264,7 @@ impl LogWriter {
     pub fn position(&self) -> u64 {
         let current = self.current.as_ref().map(MmapWriter::write_offset);
         let written = current.map_or(self.base.position, |offset| self.positions.at(offset));
-        written.saturating_add(self.dropped.as_ref().map_or(0, |dropped| dropped.bytes))
+        written + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
     }
 
     /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
@@ -284,7 +284,7 @@ impl LogWriter {
     /// The sequence of the next record.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.base.sequence.saturating_add(self.current.as_ref().map_or(0, MmapWriter::len))
+        self.base.sequence + self.current.as_ref().map_or(0, MmapWriter::len)
     }
 
     /// What opening the log has found: how the last writer ended, and what was kept and cut.

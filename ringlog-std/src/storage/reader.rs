@@ -280,7 +280,7 @@ impl MmapReader {
     pub(super) fn events_at(&self, place: Place) -> Events<'_> {
         let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
         let bytes = self.map.records().get(start..).unwrap_or_default();
-        let sequence = self.header.base_sequence.wrapping_add(place.number);
+        let sequence = self.header.base_sequence + place.number;
         let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
         Events { reader: self, records: Some(records) }
     }
@@ -371,7 +371,7 @@ impl<'a> Events<'a> {
             bytes.get(passed.bytes..).unwrap_or_default(),
             self.reader.form(),
             offset + passed.bytes as u64,
-            sequence.wrapping_add(passed.events),
+            sequence + passed.events,
         );
         passed.events
     }
@@ -386,7 +386,7 @@ impl<'a> Events<'a> {
     fn end(&mut self) -> Option<ReadError> {
         let records = self.records.take()?;
         let header = &self.reader.header;
-        let found = records.sequence().wrapping_sub(header.base_sequence);
+        let found = records.sequence() - header.base_sequence;
         let wrong = self.reader.is_sealed() && !self.reader.is_stream() && found != header.event_count;
         wrong.then(|| ReadError::EventCount {
             path: self.reader.path.clone(),

@@ -90,6 +90,8 @@ pub enum SkipReason {
     Read(ReadError),
     /// The file was set aside, and other files hold what belongs in its place.
     Overlap,
+    /// The file was set aside, as many others were, after the same segment.
+    Crowded,
     /// The last segment has a header of zeros: it was prepared and not begun, or its header is gone.
     Unused,
 }
@@ -121,6 +123,9 @@ impl fmt::Display for SkipReason {
             Self::File(error) => error.fmt(f),
             Self::Read(error) => error.fmt(f),
             Self::Unused => f.write_str("its header is all zeros: it was prepared and not begun"),
+            Self::Crowded => {
+                f.write_str("set aside after the same segment as too many others; salvage it alone")
+            }
             Self::Overlap => f.write_str("set aside, and other files hold what belongs in its place"),
         }
     }

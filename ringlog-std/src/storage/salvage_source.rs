@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ use super::segment::{Folder, TEMPORARY_END, is_aside};
 use super::segment_file::is_unused;
 use crate::event::{FileHeader, file_flags};
 
+/// A file is read at most so often to see whether others go after it: each reading may be one of the whole file.
+const MOST_READINGS: u32 = 64;
+
 /// A file with records of the log.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -23,6 +27,8 @@ pub(super) struct Source {
     pub(super) base_sequence: Option<u64>,
     /// It was moved aside, or never got its name: no reader takes it for a part of the log.
     pub(super) is_aside: bool,
+    /// How often it was read for its end.
+    readings: Cell<u32>,
 }
 
 impl Source {
@@ -34,7 +40,7 @@ impl Source {
     fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
         let header = opened.as_ref().ok().map(|opened| opened.info.header);
         let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
-        Self { path, opened, base_sequence, is_aside: false }
+        Self { path, opened, base_sequence, is_aside: false, readings: Cell::new(0) }
     }
 
     /// Its header, unless that could only be guessed.
@@ -49,6 +55,7 @@ impl Source {
     ///
     /// A file that nobody came to seal has to be read for that.
     fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
+        self.readings.set(self.readings.get() + 1);
         let header = *self.header()?;
         let Opened { info, run, .. } = self.opened.as_ref().ok()?;
         let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
@@ -60,7 +67,9 @@ impl Source {
         }
         let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
         let count = if is_counted { header.event_count } else { 0 };
-        Some((scan.position_at(header.write_offset), header.base_sequence.checked_add(count)?))
+        // Nobody has compared these with the length of the file.
+        let end = header.write_offset.min(i64::MAX as u64);
+        Some((scan.position_at(end), header.base_sequence.checked_add(count)?))
     }
 }
 
@@ -114,14 +123,19 @@ fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) 
     };
     let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
     let before = at.checked_sub(1).and_then(|before| sources.get(before));
-    let fits_behind = before.is_none_or(|before| {
-        let end = before.end_below(base_position);
-        end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
-    });
     let behind = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
     let fits_before =
         behind.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
-    if fits_behind && fits_before {
+    if fits_before && before.is_some_and(|before| before.readings.get() >= MOST_READINGS) {
+        return skipped.push(Skipped::file(&aside.path, SkipReason::Crowded));
+    }
+    let fits_behind = || {
+        before.is_none_or(|before| {
+            let end = before.end_below(base_position);
+            end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
+        })
+    };
+    if fits_before && fits_behind() {
         sources.insert(at, aside);
     } else {
         skipped.push(Skipped::file(&aside.path, SkipReason::Overlap));

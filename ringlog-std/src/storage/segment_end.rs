@@ -79,7 +79,7 @@ impl SegmentEnd {
         }
         let end = scan_end(&segment.info, is_sealed);
         let found = Self::walk(segment, end, header.synced_offset, end_position)?;
-        let event_count = found.sequence.wrapping_sub(header.base_sequence);
+        let event_count = found.sequence - header.base_sequence;
         let is_said = (found.offset, event_count) == (header.write_offset, header.event_count);
         let needs_sealing = !is_sealed || !is_said;
         Ok(Self { is_doubtful: true, needs_sealing, ..found })
@@ -178,7 +178,7 @@ impl SegmentEnd {
         if !self.needs_sealing {
             return Ok(false);
         }
-        let event_count = self.sequence.wrapping_sub(self.info.header.base_sequence);
+        let event_count = self.sequence - self.info.header.base_sequence;
         let flags = self.info.header.flags | file_flags::SEALED;
         let store = || -> io::Result<()> {
             let file = open_to_write(path)?;

@@ -16,7 +16,7 @@ use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_end::io_error;
 use super::sync::kernel_call;
-use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
+use crate::event::{FileHeader, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
@@ -83,15 +83,11 @@ impl SegmentInfo {
         Err(OpenError::WriteOffset { path, write_offset, len_bytes: *len_bytes })
     }
 
-    /// Checks that the file has the name that belongs to its header, and that its sequences come to an end.
+    /// Checks that the file has the name that belongs to its header.
     pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        let Self { path, header: FileHeader { base_sequence, .. }, file_bytes } = self;
+        let Self { path, header: FileHeader { base_sequence, .. }, .. } = self;
         if *base_sequence != named_sequence {
             return Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence });
-        }
-        if base_sequence.checked_add(*file_bytes / HEADER_LEN as u64).is_none() {
-            let source = FileHeaderError::Offset { name: "base_sequence", found: *base_sequence };
-            return Err(OpenError::Header { path: path.clone(), source });
         }
         Ok(())
     }

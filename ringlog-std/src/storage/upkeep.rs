@@ -144,6 +144,7 @@ impl Upkeep {
         past: Past,
     ) -> Arc<Self> {
         let Past { kept, unsynced, position, durable_position } = past;
+        // What the caller allows may be no limit at all.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,

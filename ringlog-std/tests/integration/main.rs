@@ -13,6 +13,7 @@ mod recorder;
 mod ring_refusals;
 mod shared_ring;
 mod skips;
+mod storage_bounds;
 mod storage_damage;
 mod storage_file;
 mod storage_log;

@@ -159,9 +159,10 @@ impl FileScan {
         self.read_lead()?;
         self.found = None;
         self.offset = place.offset.clamp(FILE_HEADER_LEN as u64, self.end);
-        self.sequence = self.header().base_sequence.wrapping_add(place.number);
+        self.sequence = self.header().base_sequence + place.number;
         if self.offset < self.buffer_offset {
             self.buffer.clear();
+            self.prefix_crcs.clear();
             self.buffer_offset = self.offset;
         }
         Ok(())

@@ -11,5 +11,5 @@ mod replay;
 mod serve;
 mod serve_ring;
 mod stress;
-mod support;
+pub(crate) mod support;
 mod tail;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{Gap, GapReason};
+use ringlog::event::{FileHeader, Gap, GapReason};
 use ringlog::storage::{
     LogVerdict, LogWriter, MmapWriter, SalvageError, SkipReason, salvage_log, verify_log,
 };
@@ -147,6 +147,22 @@ fn a_copy_that_was_set_aside_is_not_read_twice() {
     assert_eq!((report.records, contents(&out).numbers.len()), (300, 300));
     let overlaps = report.skipped.iter().filter(|it| matches!(it.reason, SkipReason::Overlap)).count();
     assert_eq!((overlaps, report.skipped_count), (3, 4));
+}
+
+#[test]
+fn a_segment_is_not_read_again_for_each_of_many_files_that_were_set_aside() {
+    let log = Log::of(40, 1 << 16);
+    log.unseal(0, 64);
+    log.pretend_other_boot();
+    for base_sequence in 1..=100 {
+        // Each begins within the first record, so that no place is found for it.
+        let header = FileHeader { base_sequence, base_position: 1, ..log.header(0) };
+        let name = format!("{base_sequence:020}.evtl.1");
+        fs::write(log.path().join(name), header.to_bytes()).unwrap();
+    }
+    let report = salvage_log(log.path(), log.out()).unwrap();
+    let of = |wanted: &str| report.skipped.iter().filter(|it| it.reason.to_string().contains(wanted)).count();
+    assert_eq!((of("other files hold"), of("too many others"), report.records), (64, 36, 40));
 }
 
 #[test]
