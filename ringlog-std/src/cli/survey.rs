@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::CliError;
-use super::source::{LogSource, SegmentLine};
+use super::source::{LogSource, SegmentLine, WriterLine};
 use super::tally::Tally;
 use super::text::{clock_name, grouped, size};
 
@@ -12,6 +12,8 @@ use super::text::{clock_name, grouped, size};
 pub(crate) struct Survey {
     pub(crate) tally: Tally,
     pub(crate) segments: Vec<SegmentLine>,
+    /// None of a single file.
+    pub(crate) writer: Option<WriterLine>,
     pub(crate) clock: String,
     /// Why reading ended before the log did.
     pub(crate) problem: Option<CliError>,
@@ -20,10 +22,10 @@ pub(crate) struct Survey {
 impl Survey {
     /// Reads and checks every record, also of a log into which nothing was written yet.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        Ok(Self::read(LogSource::open_or_empty(path)?))
+        Ok(Self::read(LogSource::open_or_empty(path)?, path))
     }
 
-    fn read(mut source: LogSource) -> Self {
+    fn read(mut source: LogSource, path: &Path) -> Self {
         let mut tally = Tally::default();
         let problem = loop {
             match source.next_event() {
@@ -33,7 +35,8 @@ impl Survey {
             }
         };
         tally.name_times(source.clock());
-        Self { tally, segments: source.segments(), clock: clock_name(source.clock()), problem }
+        let writer = path.is_dir().then(|| source.writer_file(path));
+        Self { tally, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
     }
 
     /// The contents in words, one line each.
@@ -56,6 +59,10 @@ impl Survey {
         text += &format!("last     {}\n", moment(tally.last_timestamp, &tally.last_time));
         text += &format!("clock    {}\n", self.clock);
         text += &format!("types    {}\n", types_words(tally));
+        if let Some(writer) = &self.writer {
+            text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
+            text += &format!("end      {}\n", writer.end_words(log));
+        }
         for (segment, at) in self.segments.iter().zip(0..) {
             text += &format!("{}{segment}\n", if at == 0 { "files    " } else { "         " });
         }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
+use super::ending::MissingEnd;
+
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -96,7 +98,11 @@ pub enum OpenError {
         len_bytes: u64,
     },
     /// The header at offset 0 cannot be used.
-    #[error("{}: offset 0: {source}; check that this is the right file, or restore it from a copy", path.display())]
+    #[error(
+        "{}: offset 0: {source}; check that this is the right file, restore it from a copy, or copy what is whole with \
+         `ringlog salvage`",
+        path.display()
+    )]
     Header {
         /// What was to be opened.
         path: PathBuf,
@@ -117,6 +123,36 @@ pub enum OpenError {
         /// The length of the file in bytes.
         len_bytes: u64,
     },
+    /// A segment's name is a link that leads to no file.
+    #[error(
+        "{}: a symbolic link to {}, where there is no file; make that file available again, or restore it from a copy",
+        path.display(),
+        target.display()
+    )]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A segment without a usable header, whose records may be those of an older segment that had the same blocks.
+    #[error(
+        "{}: offset 0: {source}; it holds records, but they may be those of an older segment whose blocks it has; \
+         restore it from a copy, or copy them with `ringlog salvage` of this file alone and look at them",
+        path.display()
+    )]
+    Uncertain {
+        /// The segment.
+        path: PathBuf,
+        /// What is wrong with the header.
+        source: FileHeaderError,
+    },
+    /// A closed log whose last records are not there.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss: a GAP record of unknown count then reports it"
+    )]
+    MissingEnd(MissingEnd),
     /// The system refused.
     #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
     Io {
@@ -291,6 +327,12 @@ pub enum ReadError {
         /// The next sequence that can be read: the missed ones are `from..to`.
         to: u64,
     },
+    /// A closed log ends before its recorded end. All before it is good.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss"
+    )]
+    MissingEnd(MissingEnd),
     /// The next segment could not be opened.
     #[error(transparent)]
     Segment(#[from] Box<OpenError>),

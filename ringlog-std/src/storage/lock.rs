@@ -87,13 +87,19 @@ pub(super) struct Peeked {
 ///
 /// The lock is not tried: a writer that starts at this moment would find it taken.
 pub(super) fn peek(folder: &Path) -> Option<Peeked> {
-    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(careful).open(folder.join(WRITER_FILE)).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = open_to_look(folder).ok()??;
     let record = WriterRecord::read(&file).ok()??;
     Some(Peeked { record, is_held: exclusive_holder(&file).is_some() })
+}
+
+/// Opens a folder's `writer` file for reading; `None` if something else than a regular file has its name.
+pub(super) fn open_to_look(folder: &Path) -> io::Result<Option<File>> {
+    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    match OpenOptions::new().read(true).custom_flags(careful).open(folder.join(WRITER_FILE)) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens or creates the file; `None` if something else than a regular file has its name.

@@ -15,6 +15,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
+use super::ending::MissingEnd;
 use super::error::{OpenError, ReadError};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
@@ -97,6 +98,7 @@ impl<'a> LogRecovery<'a> {
         // Of the others, the end is looked for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let mut ends = self.ends(&mut chain, from)?;
+        self.check_recorded_end(&ends)?;
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         self.settle(&mut chain[from..], &ends)?;
         let unfinished = self.unfinished(&chain[from..], &ends);
@@ -112,22 +114,37 @@ impl<'a> LogRecovery<'a> {
     fn last_end(&self, chain: &[Link]) -> LastEnd {
         match self.writer {
             _ if chain.is_empty() => LastEnd::New,
-            LastWriter { has_closed: true, .. } => LastEnd::Closed,
+            LastWriter { end: Some(_), .. } => LastEnd::Closed,
             LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
-            LastWriter { .. } => LastEnd::MachineLost,
+            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
+            LastWriter { .. } => LastEnd::Unknown,
+        }
+    }
+
+    /// Refuses a closed log whose last records are not there: their sequences must not be given out again.
+    fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
+        let next_sequence = ends.last().map_or(0, |end| end.sequence);
+        match self.writer.end {
+            Some(end) if end.sequence > next_sequence => {
+                Err(OpenError::MissingEnd(MissingEnd::new(self.folder, next_sequence, end)))
+            }
+            _ => Ok(()),
         }
     }
 
     // Which files there are.
 
     /// The files of the log in order, those included that the log had gone on in before they were named.
-    fn chain(&self) -> Result<Vec<Link>, OpenError> {
+    fn chain(&mut self) -> Result<Vec<Link>, OpenError> {
         let Folder { segments, foreign, .. } =
             Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
+        let last = segments.last().map(|(_, path)| path);
         for ((named_sequence, path), opened) in segments.iter().zip(looked_at) {
-            chain.extend(self.named(*named_sequence, path, opened)?);
+            let named = self.named(*named_sequence, path, opened);
+            let is_last = last == Some(path);
+            chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
         for path in foreign.into_iter().filter(|path| is_temporary(path)) {
@@ -156,9 +173,12 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
-    /// A file with the name of a segment; `None` if it was never used.
+    /// A file with the name of a segment; `None` if the log was closed before it.
+    ///
+    /// A file gets its name once its header is on the disk. One without a header was damaged, unless it does not belong to
+    /// the log.
     fn named(
-        &self,
+        &mut self,
         named_sequence: u64,
         path: &Path,
         opened: Result<SegmentInfo, OpenError>,
@@ -169,13 +189,33 @@ impl<'a> LogRecovery<'a> {
                 Ok(Some(Link { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
-                if is_unused(path).map_err(|error| io_error(path, "read", error))? =>
+                if self.writer.end.is_some_and(|end| end.sequence <= named_sequence)
+                    && is_unused(path).map_err(|error| io_error(path, "read", error))? =>
             {
-                move_aside(self.platform, path)?;
+                let aside = move_aside(self.platform, path)?;
                 self.sync_folder()?;
+                self.report.segments.push(RecoveredSegment {
+                    path: path.into(),
+                    action: RecoveryAction::SetAside(aside),
+                    first_sequence: named_sequence,
+                    next_sequence: named_sequence,
+                    end_offset: FILE_HEADER_LEN as u64,
+                    cut_bytes: 0,
+                });
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Says of the last file of a closed log that cannot be used what is missing with it.
+    fn explained(&self, named_sequence: u64, is_last: bool, error: OpenError) -> OpenError {
+        match self.writer.end {
+            Some(end) if is_last && end.sequence > named_sequence => {
+                let missing = MissingEnd::new(self.folder, named_sequence, end);
+                OpenError::MissingEnd(MissingEnd { fault: Some(Box::new(error)), ..missing })
+            }
+            _ => error,
         }
     }
 

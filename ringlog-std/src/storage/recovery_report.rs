@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::cursor::CursorInfo;
+use super::ending::{WriterFile, WriterFileState};
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,8 +18,10 @@ pub enum LastEnd {
     Closed,
     /// Its process ended without closing, on a machine that still runs: all that it published is there.
     Killed,
-    /// The machine went down before the log was closed, or nobody knows: the bytes decided what is whole.
+    /// The machine went down before the log was closed: the bytes decided what is whole.
     MachineLost,
+    /// Nothing says: the `writer` file was missing or damaged. The bytes decided what is whole.
+    Unknown,
 }
 
 /// What was done about one file.
@@ -61,6 +64,9 @@ pub struct RecoveredSegment {
 pub struct RecoveryReport {
     /// What became of the last writer.
     pub last_end: LastEnd,
+    /// What the `writer` file said: whether it was damaged, the log's identity until then, and where the log was closed. If it
+    /// could not be used, the log has a new identity now.
+    pub writer_file: WriterFile,
     /// The files that had to be looked at, in the order of the log: those since the last clean one.
     pub segments: Vec<RecoveredSegment>,
     /// Sequence of the first record of this run, a GAP record if anything is missing.
@@ -80,7 +86,7 @@ impl RecoveryReport {
     /// Whether there is anything that an operator should hear of.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        self.has_loss || matches!(self.last_end, LastEnd::Killed | LastEnd::MachineLost)
+        self.has_loss || !matches!(self.last_end, LastEnd::New | LastEnd::Closed)
     }
 }
 
@@ -91,6 +97,14 @@ impl fmt::Display for RecoveryReport {
             LastEnd::Closed => "the last writer closed the log",
             LastEnd::Killed => "the last writer was killed: all that it had published is there",
             LastEnd::MachineLost => "the machine went down under the last writer",
+            LastEnd::Unknown => "nothing says how the last writer ended",
+        })?;
+        f.write_str(match self.writer_file.state {
+            WriterFileState::Damaged => ": the `writer` file was damaged, so the log has a new identity",
+            WriterFileState::Missing if self.last_end == LastEnd::Unknown => {
+                ": the `writer` file was missing, so the log has a new identity"
+            }
+            _ => "",
         })?;
         let RecoveryReport { next_sequence, next_position, .. } = self;
         write!(f, "; goes on with record {next_sequence} at position {next_position}")?;

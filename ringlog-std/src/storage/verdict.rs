@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 
@@ -340,6 +341,10 @@ pub struct LogCheck {
     pub segments: Vec<SegmentCheck>,
     /// What is missing between them.
     pub missing: Vec<MissingRecords>,
+    /// What is missing at its end, if it was closed.
+    pub missing_end: Option<MissingEnd>,
+    /// What its `writer` file says of it.
+    pub writer_file: WriterFile,
     /// What else is in its folder, apart from the writers' file.
     pub foreign: Vec<PathBuf>,
     /// Whether a writer is at work. Its newest segment may not have its name yet.
@@ -358,7 +363,10 @@ impl LogCheck {
     pub fn verdict(&self) -> LogVerdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);
         let counts = self.counts();
-        let is_whole = self.missing.is_empty() && self.segments.iter().all(|it| it.verdict.is_whole());
+        let is_complete = self.missing.is_empty() && self.missing_end.is_none();
+        // A damaged `writer` file may have noted a loss that no GAP record reports.
+        let is_told = is_complete && !self.writer_file.is_damaged();
+        let is_whole = is_told && self.segments.iter().all(|it| it.verdict.is_whole());
         match (is_whole, counts.gaps) {
             _ if has(Verdict::Unreadable) => LogVerdict::Unreadable,
             (false, _) if counts.events == 0 => LogVerdict::Unreadable,
