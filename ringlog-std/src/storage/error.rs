@@ -8,6 +8,7 @@ use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
 use super::ending::MissingEnd;
+use super::segment::segment_name;
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
@@ -300,8 +301,9 @@ pub enum ReadError {
     /// A segment does not begin where the one before it ends.
     #[error(
         "{}: starts with record {found}, the segment before it ends before record {expected}; \
-         a segment is missing or does not belong here",
-        path.display()
+         {} is missing, or this one does not belong here",
+        path.display(),
+        segment_name(*expected)
     )]
     Discontinuity {
         /// The segment.

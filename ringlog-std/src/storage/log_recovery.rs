@@ -8,6 +8,8 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
+mod closed;
+
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -15,14 +17,13 @@ use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
-use super::ending::MissingEnd;
 use super::error::{OpenError, ReadError};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use super::segment_file::{SegmentFile, is_unused, read_up_to};
+use super::segment_file::{SegmentFile, read_up_to};
 use super::unfinished::store_again;
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
@@ -99,6 +100,7 @@ impl<'a> LogRecovery<'a> {
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let mut ends = self.ends(&mut chain, from)?;
         self.check_recorded_end(&ends)?;
+        self.note_missing(chain.get(..=from).unwrap_or_default());
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         self.settle(&mut chain[from..], &ends)?;
         let unfinished = self.unfinished(&chain[from..], &ends);
@@ -118,17 +120,6 @@ impl<'a> LogRecovery<'a> {
             LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
             LastWriter { is_known: true, .. } => LastEnd::MachineLost,
             LastWriter { .. } => LastEnd::Unknown,
-        }
-    }
-
-    /// Refuses a closed log whose last records are not there: their sequences must not be given out again.
-    fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
-        let next_sequence = ends.last().map_or(0, |end| end.sequence);
-        match self.writer.end {
-            Some(end) if end.sequence > next_sequence => {
-                Err(OpenError::MissingEnd(MissingEnd::new(self.folder, next_sequence, end)))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -173,10 +164,7 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
-    /// A file with the name of a segment; `None` if the log was closed before it.
-    ///
-    /// A file gets its name once its header is on the disk. One without a header was damaged, unless it does not belong to
-    /// the log.
+    /// A file with the name of a segment; `None` if it is no part of the log.
     fn named(
         &mut self,
         named_sequence: u64,
@@ -189,33 +177,14 @@ impl<'a> LogRecovery<'a> {
                 Ok(Some(Link { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
-                if self.writer.end.is_some_and(|end| end.sequence <= named_sequence)
-                    && is_unused(path).map_err(|error| io_error(path, "read", error))? =>
+                if self.is_stranger(named_sequence, path)? =>
             {
                 let aside = move_aside(self.platform, path)?;
                 self.sync_folder()?;
-                self.report.segments.push(RecoveredSegment {
-                    path: path.into(),
-                    action: RecoveryAction::SetAside(aside),
-                    first_sequence: named_sequence,
-                    next_sequence: named_sequence,
-                    end_offset: FILE_HEADER_LEN as u64,
-                    cut_bytes: 0,
-                });
+                self.note_stranger(named_sequence, path, &aside);
                 Ok(None)
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// Says of the last file of a closed log that cannot be used what is missing with it.
-    fn explained(&self, named_sequence: u64, is_last: bool, error: OpenError) -> OpenError {
-        match self.writer.end {
-            Some(end) if is_last && end.sequence > named_sequence => {
-                let missing = MissingEnd::new(self.folder, named_sequence, end);
-                OpenError::MissingEnd(MissingEnd { fault: Some(Box::new(error)), ..missing })
-            }
-            _ => error,
         }
     }
 

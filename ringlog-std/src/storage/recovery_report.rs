@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::cursor::CursorInfo;
 use super::ending::{WriterFile, WriterFileState};
+use super::verdict::MissingRecords;
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -69,6 +70,8 @@ pub struct RecoveryReport {
     pub writer_file: WriterFile,
     /// The files that had to be looked at, in the order of the log: those since the last clean one.
     pub segments: Vec<RecoveredSegment>,
+    /// Records that are missing between older segments, which do not continue each other. The log continues all the same.
+    pub missing: Vec<MissingRecords>,
     /// Sequence of the first record of this run, a GAP record if anything is missing.
     pub next_sequence: u64,
     /// The log's position at the start of this run.
@@ -86,7 +89,7 @@ impl RecoveryReport {
     /// Whether there is anything that an operator should hear of.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        self.has_loss || !matches!(self.last_end, LastEnd::New | LastEnd::Closed)
+        self.has_loss || !self.missing.is_empty() || !matches!(self.last_end, LastEnd::New | LastEnd::Closed)
     }
 }
 
@@ -113,6 +116,9 @@ impl fmt::Display for RecoveryReport {
         }
         for segment in &self.segments {
             segment.describe(f)?;
+        }
+        for missing in &self.missing {
+            write!(f, "\n  {missing}")?;
         }
         for CursorInfo { name, next_sequence: read, .. } in &self.cursors_ahead {
             let last = read.saturating_sub(1);

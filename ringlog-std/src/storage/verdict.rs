@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
+use super::segment::segment_name;
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 
 /// So many faults of a segment are listed; the others are only counted.
@@ -241,6 +242,8 @@ impl RecordCounts {
 pub struct SegmentCheck {
     /// The file.
     pub path: PathBuf,
+    /// Whether that is a symbolic link: the bytes are elsewhere.
+    pub is_link: bool,
     /// Its length in bytes.
     pub file_bytes: u64,
     /// Its header, put right as far as that was possible.
@@ -262,6 +265,7 @@ pub struct SegmentCheck {
 impl SegmentCheck {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
+            is_link: path.is_symlink(),
             path,
             file_bytes: 0,
             header: None,
@@ -329,7 +333,11 @@ impl fmt::Display for MissingRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { before, first_sequence, next_sequence } = self;
         let last = next_sequence.saturating_sub(1);
-        write!(f, "{}: records {first_sequence} to {last} are missing before this segment", before.display())
+        let (before, absent) = (before.display(), segment_name(*first_sequence));
+        write!(
+            f,
+            "{before}: records {first_sequence} to {last} are missing before this segment: {absent} is not there or not whole"
+        )
     }
 }
 

@@ -35,6 +35,8 @@ struct VerifyReport<'a> {
 #[derive(Serialize)]
 struct SegmentReport {
     file: String,
+    /// Whether this is a symbolic link.
+    is_link: bool,
     /// See [`crate::storage::Verdict`].
     verdict: &'static str,
     base_sequence: Option<u64>,
@@ -73,6 +75,7 @@ impl From<&SegmentCheck> for SegmentReport {
         let header = segment.header.as_ref();
         Self {
             file: segment.path.display().to_string(),
+            is_link: segment.is_link,
             verdict: segment.verdict.name(),
             base_sequence: segment.base_sequence,
             next_sequence: segment.next_sequence(),
@@ -222,12 +225,13 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
 }
 
 fn segment_words(segment: &SegmentCheck) -> String {
-    let SegmentCheck { path, verdict, counts, end_offset, .. } = segment;
+    let SegmentCheck { path, is_link, verdict, counts, end_offset, .. } = segment;
     let from = segment.base_sequence.map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let to = segment.next_sequence().map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let mut text = format!(
-        "{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
+        "{}{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
         path.display(),
+        if *is_link { " (a symbolic link)" } else { "" },
         verdict.name(),
         grouped(counts.records()),
         size(counts.bytes),
