@@ -140,7 +140,7 @@ fn a_file_without_a_header_that_begins_where_the_log_was_closed_is_moved_aside_a
         let stranger = folder.path().join(format!("{:020}.evtl", 10));
         fs::write(&stranger, contents).unwrap();
         assert_holds(folder.path(), 0..10);
-        assert_eq!(LogReader::open(folder.path()).unwrap().foreign(), [stranger.clone()]);
+        assert_eq!(LogReader::open(folder.path()).unwrap().foreign(), std::slice::from_ref(&stranger));
         let writer = LogWriter::open(folder.path()).unwrap();
         let report = writer.recovery();
         assert!(report.segments.iter().any(|it| it.path == stranger), "{report}");
