@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::skips::note_skip;
 use ringlog::event::EventHeader;
 use ringlog::recorder::{Recorder, RecorderError};
 use ringlog::ring::WriteError;
@@ -50,8 +51,8 @@ fn on_mounted(kind: &str, limits: &str, child: &str) {
             let output = run_child(&NAMESPACE, &format!("{mount} && {limits}"), child, folder.path());
             assert_child_passed(&output);
         }
-        Ok(probe) => println!("skipped: cannot mount here: {}", String::from_utf8_lossy(&probe.stderr)),
-        Err(error) => println!("skipped: cannot mount here: {error}"),
+        Ok(probe) => note_skip(format_args!("cannot mount: {}", String::from_utf8_lossy(&probe.stderr))),
+        Err(error) => note_skip(format_args!("cannot mount: {error}")),
     }
 }
 

@@ -9,6 +9,7 @@ mod disk_full;
 mod notify;
 mod ring_refusals;
 mod shared_ring;
+mod skips;
 mod storage_damage;
 mod storage_file;
 mod storage_log;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::support::{assert_code, ringlog, stderr_of, word};
+use crate::skips::note_skip;
 
 const READERS: [&str; 3] = ["cat", "info", "verify"];
 
@@ -150,11 +151,11 @@ fn powerless(words: &[&str]) -> Option<std::process::Output> {
     match output {
         Ok(output) if !stderr_of(&output).starts_with("setpriv") => Some(output),
         Ok(output) => {
-            println!("skipped: cannot drop rights here: {}", stderr_of(&output));
+            note_skip(format_args!("cannot drop rights: {}", stderr_of(&output)));
             None
         }
         Err(error) => {
-            println!("skipped: cannot drop rights here: setpriv: {error}");
+            note_skip(format_args!("cannot drop rights: setpriv: {error}"));
             None
         }
     }

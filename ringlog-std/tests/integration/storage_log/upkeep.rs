@@ -254,7 +254,7 @@ impl SmallDisk {
         match rustix::mount::mount("tmpfs", folder.path(), "tmpfs", flags, Some(options.as_c_str())) {
             Ok(()) => Some(Self(folder)),
             Err(error) => {
-                eprintln!("not tried, a small file system cannot be mounted here: {error}");
+                crate::skips::note_skip(format_args!("cannot mount a small file system: {error}"));
                 None
             }
         }
