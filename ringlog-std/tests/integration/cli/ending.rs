@@ -165,6 +165,35 @@ fn a_follower_of_a_closed_log_without_its_last_file_ends_with_an_error() {
     assert!(output.stdout.iter().filter(|&&byte| byte == b'\n').count() as u64 > left);
 }
 
+/// `docs/reader.py` on a log: its exit code, and what it said.
+fn read_by_the_document(log: &Path) -> (Option<i32>, String) {
+    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reader.py");
+    let output = std::process::Command::new("python3").arg(reader).arg(log).output().unwrap();
+    (output.status.code(), stderr_of(&output))
+}
+
+#[test]
+fn the_reader_made_from_the_document_compares_the_end_too() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        crate::skips::note_skip("no python3");
+        return;
+    }
+    for damage in ALL.into_iter().filter(|damage| *damage != Pipe) {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, segments) = closed_log(folder.path());
+        assert_eq!(read_by_the_document(&log), (Some(0), String::new()));
+        let last = segments.last().unwrap();
+        damage.apply(last);
+        let (code, said) = read_by_the_document(&log);
+        assert!(code == Some(1) && said.contains(word(last)), "{damage:?}: {said}");
+        fs::write(log.join("writer"), "pid: 1\n").unwrap();
+        if damage == MissingFile {
+            let (code, said) = read_by_the_document(&log);
+            assert!(code == Some(0) && said.contains("not recorded"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn identity_and_end_of_a_log_are_shown() {
     let folder = tempfile::tempdir().unwrap();
