@@ -1,6 +1,7 @@
 //! The consumer's handle.
 #![forbid(unsafe_code)]
 
+use crate::closer::Closer;
 use crate::control::Loss;
 use crate::ends::{Parts, ReadEnd};
 use crate::error::{RingFault, SkipError};
@@ -27,6 +28,7 @@ struct ConsumerInner<'r> {
     end: ReadEnd<'r>,
     /// Behind the record at the tail that is lent by `read_event`; the tail if none is.
     next: usize,
+    closer: Closer,
 }
 
 impl ConsumerInner<'_> {
@@ -39,7 +41,9 @@ impl ConsumerInner<'_> {
 
 impl Drop for ConsumerInner<'_> {
     fn drop(&mut self) {
-        self.end.parts().control().close_consumer();
+        if self.closer.closes() {
+            self.end.parts().control().close_consumer();
+        }
     }
 }
 
@@ -47,7 +51,17 @@ impl<'r> Consumer<'r> {
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let end = ReadEnd::new(parts);
         let next = end.tail();
-        Self { inner: ConsumerInner { end, next }, _keeper: () }
+        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, _keeper: () }
+    }
+
+    /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
+    ///
+    /// `is_here` tells whether the present process is this one.
+    #[cfg(feature = "processes")]
+    #[must_use]
+    pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
+        self.inner.closer.process = Some(crate::closer::Process { id: process, is_here });
+        self
     }
 
     /// The same consumer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.

@@ -66,6 +66,7 @@ mod batch;
 mod checksum;
 mod claim;
 mod clock;
+mod closer;
 mod consumer;
 mod consumer_list;
 mod control;

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::claim::Claim;
+use crate::closer::Closer;
 use crate::control::Loss;
 use crate::ends::{Parts, WriteEnd};
 use crate::error::{RingFault, WriteError};
@@ -35,11 +36,14 @@ pub struct Producer<'r, K = ()> {
 pub(crate) struct ProducerInner<'r> {
     pub(crate) end: WriteEnd<'r>,
     retention: Option<Retention>,
+    closer: Closer,
 }
 
 impl Drop for ProducerInner<'_> {
     fn drop(&mut self) {
-        self.end.parts().control().close_producer();
+        if self.closer.closes() {
+            self.end.parts().control().close_producer();
+        }
     }
 }
 
@@ -47,7 +51,17 @@ impl<'r> Producer<'r> {
     pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
         parts.control().settle_gap();
         let end = WriteEnd::new(parts, retention.and_then(|retention| retention.write_back));
-        Self { inner: ProducerInner { end, retention }, _keeper: () }
+        Self { inner: ProducerInner { end, retention, closer: Closer::default() }, _keeper: () }
+    }
+
+    /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
+    ///
+    /// `is_here` tells whether the present process is this one.
+    #[cfg(feature = "processes")]
+    #[must_use]
+    pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
+        self.inner.closer.process = Some(crate::closer::Process { id: process, is_here });
+        self
     }
 
     /// The same producer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
@@ -83,6 +97,36 @@ impl<'r, K> Producer<'r, K> {
                 self.inner.publish(at.wrapping_add(stride));
             }
         }
+        Ok(())
+    }
+
+    /// Writes a GAP record for events that never reached the ring, and publishes it. `timestamp` is that of the first
+    /// of them.
+    ///
+    /// The record takes its place in the ring as an event does, so [`log_side`](Gap::log_side) is stored as `false`.
+    /// What a [`LossyProducer`] has counted is another loss and stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Full`]: it fits once the consumer has released some space. [`WriteError::Fault`]: the ring is
+    /// corrupt.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Gap, GapReason, Ring};
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let gap = Gap::new(GapReason::ReceiverFull, 3);
+    /// producer.write_gap(7, gap).unwrap();
+    /// let (header, payload) = consumer.read_event().unwrap();
+    /// assert_eq!((header.timestamp, Gap::from_event(&header, payload)), (7, Some(gap)));
+    /// ```
+    #[cold]
+    pub fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError> {
+        let at = self.inner.end.head();
+        let payload = Gap { log_side: false, ..gap }.to_payload();
+        let stride = self.inner.write(at, &Gap::header(timestamp), &payload)?;
+        self.inner.publish(at.wrapping_add(stride));
         Ok(())
     }
 

@@ -8,12 +8,15 @@ use crate::storage::{AppendError, LogSummary, LogWriter};
 use ringlog_nostd::{Consumer, Gap, GapReason};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// What the recorder's thread and its handle have in common.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// Given back to the ring.
     pub(super) bytes: AtomicU64,
+    /// Losses that the ring counts and no GAP record reports.
+    pub(super) pending_loss: AtomicU64,
     /// The thread has ended.
     pub(super) stopped: AtomicBool,
     /// The thread is to end.
@@ -22,6 +25,9 @@ pub(super) struct Shared {
 
 /// As many bytes are worth a drain of their own.
 const GATHERED_BYTES: usize = 16 << 10;
+
+/// How often the file of a shared ring and that of the consumer's role are looked at.
+const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
 pub(super) struct Work<K> {
@@ -72,7 +78,9 @@ impl<K> Work<K> {
 
     fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<(), RecorderError> {
         let mut waiter = Waiter::new(self.idle);
+        let mut checked = Instant::now();
         loop {
+            self.check_ring(&mut checked)?;
             // Looked at before the drain: what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
             // ORDERING: Relaxed. Nothing is handed over with it.
@@ -83,6 +91,7 @@ impl<K> Work<K> {
                 _ if drained.stalled || stop => return Ok(()),
                 0 if closed => return Ok(()),
                 0 => {
+                    self.note_pending_loss();
                     dispatcher.idle();
                     waiter.wait();
                 }
@@ -92,11 +101,31 @@ impl<K> Work<K> {
         }
     }
 
+    /// Looks now and then whether the consumer's role in a shared ring is still this process's alone.
+    fn check_ring(&self, checked: &mut Instant) -> Result<(), RecorderError> {
+        let Some(ring) = self.ring.as_ref().filter(|_| checked.elapsed() >= CHECK_PERIOD) else {
+            return Ok(());
+        };
+        *checked = Instant::now();
+        ring.check().map_err(|error| RecorderError::Resume(error.into()))
+    }
+
     fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, RecorderError> {
         let drained = dispatcher.drain(&mut self.source)?;
         // ORDERING: Relaxed. For a display.
         self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
+        if drained.released_bytes > 0 {
+            // A GAP record may have been among them. Looking takes the producer's line away from it.
+            // ORDERING: Relaxed. For a display.
+            self.shared.pending_loss.store(0, Ordering::Relaxed);
+        }
         Ok(drained)
+    }
+
+    fn note_pending_loss(&self) {
+        let pending = self.source.pending_loss().map_or(0, |loss| loss.count);
+        // ORDERING: Relaxed. For a display.
+        self.shared.pending_loss.store(pending, Ordering::Relaxed);
     }
 
     /// Has the ring tell losses that the producer of a shared one left untold when it went.

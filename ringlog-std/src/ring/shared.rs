@@ -6,14 +6,14 @@ use super::role::{Role, RoleLock};
 use super::shared_draft::RingDraft;
 use super::shared_error::SharedRingError;
 use super::shared_memory::{SharedConsumer, SharedMemory, SharedProducer};
-use crate::storage::boot_id;
+use crate::storage::{Ownership, boot_id};
 use ringlog_nostd::{RingOptions, RingStamp};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Capacity where the options name none, in bytes.
 const DEFAULT_CAPACITY: usize = 4 << 20;
@@ -26,7 +26,11 @@ const DEFAULT_CAPACITY: usize = 4 << 20;
 ///
 /// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
 /// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
-/// delete those of roles that are taken. Do not `fork` with a handle: the copy would hold the role, too.
+/// delete those of roles that are taken: [`check`](Self::check) notices that. Whoever cuts the file short while it is
+/// mapped ends both sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
+///
+/// A process that is forked has a copy of each handle. Dropped there it changes nothing; using it is not allowed, and the
+/// role stays taken until the copy is gone, too.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -51,6 +55,8 @@ pub struct SharedRing {
     stamp: RingStamp,
     /// Device and number of the file that is mapped.
     inode: (u64, u64),
+    /// The roles that were claimed here, as long as they are held.
+    claims: Mutex<Vec<Weak<Ownership>>>,
 }
 
 impl SharedRing {
@@ -91,8 +97,9 @@ impl SharedRing {
         let memory = SharedMemory::map(&file).map_err(|error| SharedRingError::io(&path, "map", error))?;
         let stamp =
             memory.stamp().map_err(|source| SharedRingError::Contents { path: path.clone(), source })?;
-        check_length(&path, &memory, &stamp)?;
-        Ok(Self { path, memory: Arc::new(memory), stamp, inode: (metadata.dev(), metadata.ino()) })
+        check_length(&path, memory.len_bytes(), &stamp)?;
+        let inode = (metadata.dev(), metadata.ino());
+        Ok(Self { path, memory: Arc::new(memory), stamp, inode, claims: Mutex::default() })
     }
 
     /// Takes the producer's role, over from a dead owner if need be.
@@ -129,7 +136,27 @@ impl SharedRing {
             return Err(SharedRingError::OtherBoot { path: self.path.clone() });
         }
         self.memory.populate();
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.retain(|claim| claim.strong_count() > 0);
+        claims.push(Arc::downgrade(lock.ownership()));
         Ok(lock)
+    }
+
+    /// Checks that this ring is still the one that its name leads to, has its length, and that the files of the roles
+    /// claimed with this handle still keep others out. Call it now and then, off the hot path.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::RoleFile`] if the file of such a role was deleted or replaced: another process may have the
+    /// role, too. [`SharedRingError::Replaced`], [`SharedRingError::Length`], or what the system refuses. Stop using the
+    /// ring then.
+    pub fn check(&self) -> Result<(), SharedRingError> {
+        self.check_place()?;
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.iter().filter_map(Weak::upgrade).find(|claim| claim.is_lost()) {
+            Some(lost) => Err(SharedRingError::RoleFile { path: lost.path().into() }),
+            None => Ok(()),
+        }
     }
 
     /// Puts a new and empty ring of the same sizes in the place of this one, which is of another boot.
@@ -143,10 +170,12 @@ impl SharedRing {
         Self::open(&self.path)
     }
 
-    /// Fails if the file was replaced since it was mapped.
+    /// Fails if the file was replaced, or got another length, since it was mapped.
     fn check_place(&self) -> Result<(), SharedRingError> {
-        match fs::metadata(&self.path) {
-            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.inode => Ok(()),
+        match fs::symlink_metadata(&self.path) {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.inode => {
+                check_length(&self.path, metadata.len(), &self.stamp)
+            }
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(SharedRingError::io(&self.path, "look at", error))
             }
@@ -242,8 +271,8 @@ fn open_file(path: &Path) -> Result<File, SharedRingError> {
     })
 }
 
-fn check_length(path: &Path, memory: &SharedMemory, stamp: &RingStamp) -> Result<(), SharedRingError> {
-    let (len_bytes, needed_bytes) = (memory.len_bytes(), RingDraft::file_bytes(stamp));
+fn check_length(path: &Path, len_bytes: u64, stamp: &RingStamp) -> Result<(), SharedRingError> {
+    let needed_bytes = RingDraft::file_bytes(stamp);
     if len_bytes == needed_bytes {
         return Ok(());
     }

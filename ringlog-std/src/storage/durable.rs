@@ -11,6 +11,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
 
 use super::SyncError;
 use super::mmap::{MapHandle, PAGE_BYTES};
+use super::ownership::OwnerProcess;
 use super::platform::{Platform, folder_of};
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
@@ -32,6 +33,7 @@ pub(crate) struct Durable {
     is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
     poisoned: Arc<AtomicBool>,
+    process: OwnerProcess,
 }
 
 /// What is so of a file that has not got its own name yet.
@@ -69,6 +71,7 @@ impl Durable {
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
             is_tail_gone: Mutex::new(false),
             poisoned,
+            process: OwnerProcess::this(),
         })
     }
 
@@ -118,6 +121,11 @@ impl Durable {
         // ORDERING: Relaxed: it guards no other memory, and a writer that sees it late has only published
         // what was never promised to be durable.
         self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is the process that writes the file, and not a child that it forked.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_here()
     }
 
     /// Whether the file has its own name, so that a reader finds it.
@@ -170,6 +178,9 @@ impl Durable {
 
     /// Writes all that is published to stable storage, then raises the watermark, and returns it.
     pub(crate) fn sync(&self) -> Result<u64, SyncError> {
+        if !self.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.path.clone() });
+        }
         let _syncing = lock(&self.syncing);
         self.refuse_if_poisoned()?;
         self.give_name()?;

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::OpenError;
-use super::lock::open_to_look;
-use super::segment::segment_name;
+use super::files::open_to_read;
+use super::segment::{WRITER_FILE, segment_name};
 use super::writer_record::{RecordedEnd, WriterRecord};
 
 /// A writer may be storing into the file: so often it is read before it counts as damaged.
@@ -80,11 +80,15 @@ impl WriterFile {
 
     /// Reads the file without a second look: one that is being stored may be taken for damaged.
     pub(super) fn read_once(folder: &Path) -> Self {
-        match open_to_look(folder).and_then(|file| file.map(|file| WriterRecord::read(&file)).transpose()) {
-            Ok(Some(Some(record))) => Self::from(&record),
-            Ok(_) => WriterFileState::Damaged.into(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => WriterFileState::Missing.into(),
-            Err(_) => WriterFileState::Unreadable.into(),
+        match open_to_read(&folder.join(WRITER_FILE)).and_then(|file| WriterRecord::read(&file)) {
+            Ok(Some(record)) => Self::from(&record),
+            Ok(None) => WriterFileState::Damaged.into(),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => WriterFileState::Missing.into(),
+                // Something else than a file has its name.
+                io::ErrorKind::InvalidInput => WriterFileState::Damaged.into(),
+                _ => WriterFileState::Unreadable.into(),
+            },
         }
     }
 

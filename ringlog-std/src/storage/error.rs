@@ -7,69 +7,9 @@ use std::path::PathBuf;
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
+pub use super::create_error::CreateError;
 use super::ending::MissingEnd;
 use super::segment::segment_name;
-
-/// Why a log file was not created. Nothing that was there before is lost then.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CreateError {
-    /// The capacity is out of range.
-    #[error("{}: capacity of {asked_bytes} bytes; ask for at least 4096 and at most 2^46", path.display())]
-    Capacity {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// What was asked for, in bytes.
-        asked_bytes: u64,
-    },
-    /// Something of that name exists and was not to be moved aside.
-    #[error("{}: exists already; choose another name, or move it away", path.display())]
-    Exists {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// A writer that is alive holds the file.
-    #[error(
-        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
-        path.display(),
-        pid_words(*pid)
-    )]
-    Busy {
-        /// The file that is being written.
-        path: PathBuf,
-        /// The process that writes it, as far as the kernel tells.
-        pid: Option<u32>,
-    },
-    /// Something of that name exists, and it is no log file.
-    #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
-    NotALog {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// The file system has no room for the file.
-    #[error(
-        "{}: no room for a file of {capacity_bytes} bytes; free some space or ask for a smaller capacity",
-        path.display()
-    )]
-    DiskFull {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// Its capacity in bytes.
-        capacity_bytes: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system refused something else.
-    #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
-    Io {
-        /// The file or folder concerned.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]
@@ -163,6 +103,20 @@ pub enum OpenError {
         action: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Another program has an exclusive lock on a segment. While it has, nobody can keep the segment from being deleted
+    /// and used again, so it is not read.
+    #[error(
+        "{}: another program (process {}) has an exclusive lock on this segment, so it cannot be held for reading; \
+         end that program (`flock`, a backup) and read again",
+        path.display(),
+        pid_words(*pid)
+    )]
+    LockedSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The process that holds the lock, as far as the kernel tells.
+        pid: Option<u32>,
     },
     /// A writer that is alive holds the folder.
     #[error(
@@ -444,6 +398,23 @@ pub enum SyncError {
         /// The file.
         path: PathBuf,
     },
+    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
+    /// events, and leaves the files as they are.
+    #[error(
+        "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
+         end all writers of the log, leave that file alone, and open the log again",
+        path.display()
+    )]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The writer belongs to the process that this one was forked from.
+    #[error("{}: opened before this process was forked; only the process that opened it may sync or close it", path.display())]
+    OtherProcess {
+        /// The log's file or folder.
+        path: PathBuf,
+    },
     /// All is on stable storage, but the folder could not be put in order.
     #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
     Folder {
@@ -469,6 +440,6 @@ pub enum SyncError {
     },
 }
 
-fn pid_words(pid: Option<u32>) -> String {
+pub(super) fn pid_words(pid: Option<u32>) -> String {
     pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }

@@ -360,11 +360,15 @@ impl LogFollower {
     fn enter(&mut self, folder: &Folder, at: usize) -> Result<bool, ReadError> {
         let (named_sequence, path) = &folder.segments[at];
         let next = folder.segments.get(at + 1);
-        let (mut scan, is_held) = match FileScan::open_held(path).map_err(Box::new)? {
+        let opened = match next {
+            Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(Opened::Gone, Opened::Held)),
+            None => FileScan::open_held(path),
+        };
+        let (mut scan, is_held) = match opened.map_err(Box::new)? {
             Opened::Held(scan) => (scan, true),
-            // Its writer has the lock. Any but the last one is held by retention: it is as good as gone.
-            Opened::Unheld(scan) if next.is_none() => (scan, false),
-            Opened::Unheld(_) | Opened::Gone => return Ok(false),
+            // The last one: its writer may have the lock.
+            Opened::Unheld(scan) => (scan, false),
+            Opened::Gone => return Ok(false),
         };
         scan.check_name(*named_sequence).map_err(Box::new)?;
         if let Some(next) = next.and_then(|(_, path)| FileScan::open(path).ok()) {

@@ -19,7 +19,7 @@ use super::platform::Platform;
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::retention::Kept;
-use super::segment::{Folder, SegmentInfo};
+use super::segment::{Folder, SegmentInfo, WRITER_FILE};
 use super::segment_end::{LastWriter, io_error};
 use super::unfinished::Unsynced;
 use super::upkeep::{Past, Upkeep, bytes_on_disk};
@@ -55,7 +55,7 @@ impl LogWriter {
         // The log has gone on: from now on the boot id is this one.
         log.lock
             .store(&**log.upkeep.platform(), &log.record)
-            .map_err(|error| io_error(log.lock.path(), "store into the file", error))?;
+            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         if has_helpers {
             let helpers = Helpers::start(&log.upkeep);
             log.helpers =
@@ -81,7 +81,7 @@ impl LogWriter {
             position: base.position,
             durable_position: durable_position.unwrap_or(base.position),
         };
-        let upkeep = Upkeep::new(platform, folder, options.rules(), past);
+        let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
         let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());
@@ -120,7 +120,7 @@ impl Found {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
         create_folder(platform, folder)?;
         let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
-        let (lock, previous) = WriterLock::acquire(folder)?;
+        let (mut lock, previous) = WriterLock::acquire(folder)?;
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
@@ -131,7 +131,7 @@ impl Found {
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-            .map_err(|error| io_error(lock.path(), "store into the file", error))?;
+            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.report.writer_file = if was_missing || previous.is_blank() && log.segments.is_empty() {
             WriterFile::default()

@@ -309,15 +309,17 @@ impl LogReader {
     /// Maps a segment.
     pub(super) fn map(&self, at: usize) -> Result<MmapReader, ReadError> {
         let Some(segment) = self.segments().get(at) else { return Err(self.index.retired(at)) };
-        let reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
+        let mut reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Err(self.index.retired(at));
             }
             other => other.map_err(Box::new)?,
         };
-        // Another file of that name, or one that retention holds: only the last one may have a writer.
+        // Only the last one may have a writer, which holds it.
         let is_last = at + 1 == self.readers.len();
-        if reader.header().salt() != segment.header.salt() || !(reader.is_held() || is_last) {
+        let is_there = is_last || reader.hold_finished().map_err(Box::new)?;
+        // Another file may have that name by now.
+        if !is_there || reader.header().salt() != segment.header.salt() {
             return Err(self.index.retired(at));
         }
         Ok(reader)

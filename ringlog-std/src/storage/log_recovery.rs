@@ -10,20 +10,25 @@
 
 mod closed;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
 
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
+use super::files::open_to_write;
+use super::held::{WRITER_WAITS, try_hold};
+use super::lock_holder::{exclusive_holder, may_be_writer};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
-use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
+use super::recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
 use super::segment_file::{SegmentFile, read_up_to};
+use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 
@@ -44,6 +49,8 @@ pub(super) struct LogRecovery<'a> {
     report: RecoveryReport,
     /// Empty files at the end, which have the name that the next one needs.
     empties: Vec<Empty>,
+    /// Milliseconds for which other programs' locks may still be waited for.
+    waits_left: u32,
 }
 
 /// What recovery has found.
@@ -87,7 +94,14 @@ impl Link {
 
 impl<'a> LogRecovery<'a> {
     pub(super) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
-        Self { folder, platform, writer, report: RecoveryReport::default(), empties: Vec::new() }
+        Self {
+            folder,
+            platform,
+            writer,
+            report: RecoveryReport::default(),
+            empties: Vec::new(),
+            waits_left: WRITER_WAITS,
+        }
     }
 
     /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
@@ -138,7 +152,8 @@ impl<'a> LogRecovery<'a> {
             chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
-        for path in foreign.into_iter().filter(|path| is_temporary(path)) {
+        // A link of such a name is none of a writer's files.
+        for path in foreign.into_iter().filter(|path| is_temporary(path) && is_regular(path)) {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
@@ -214,6 +229,7 @@ impl<'a> LogRecovery<'a> {
         while let Some(link) = chain.get(at) {
             let next = chain.get(at + 1).map(|next| &next.info.header);
             let segment = SegmentFile::open(&link.path)?;
+            self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
             let end = SegmentEnd::find(segment, self.writer, next.map(|next| next.base_position))?;
             at += 1;
             if let Some(next) = next
@@ -323,7 +339,7 @@ impl<'a> LogRecovery<'a> {
         }
         let path = self.folder.join(segment_name(link.info.header.base_sequence));
         let rename = || {
-            let file = OpenOptions::new().read(true).write(true).open(&link.path)?;
+            let file = open_to_write(&link.path)?;
             // A named file always has its header. A sync of it may have failed before.
             store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
             self.platform.sync_file(&file)?;
@@ -433,6 +449,31 @@ fn never_began(error: &OpenError) -> bool {
         OpenError::Header { source: FileHeaderError::Magic { found }, .. } => *found == [0; FILE_MAGIC.len()],
         _ => false,
     }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
+///
+/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked so, too: that is refused.
+fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+    let (path, file) = (&segment.info.path, &segment.file);
+    let failed = |error| io_error(path, "lock", error);
+    let pid = exclusive_holder(file);
+    while !try_hold(file).map_err(failed)? {
+        if may_be_writer(file) {
+            return Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(file) });
+        }
+        if *waits_left == 0 {
+            return Ok(Some(LockedSegment { path: path.clone(), pid }));
+        }
+        *waits_left -= 1;
+        sleep(Duration::from_millis(1));
+    }
+    file.unlock().map_err(failed)?;
+    Ok(None)
 }
 
 /// Whether anything stands where the first record would.

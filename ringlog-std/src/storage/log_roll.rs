@@ -76,7 +76,20 @@ impl LogWriter {
             self.note_first_loss(header.timestamp)?;
         }
         self.dropped.get_or_insert(Dropped::starting_at(header.timestamp)).add(header, payload);
+        self.publish_losses();
         Ok(())
+    }
+
+    /// Events that this run has lost so far, whether a GAP record counts them already or a full disk still takes them.
+    pub(super) fn lost(&self) -> u64 {
+        let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
+        self.tally.lost.saturating_add(dropped)
+    }
+
+    /// Has [`LogWatch::lost`](super::LogWatch::lost) say what is lost by now.
+    #[cold]
+    pub(super) fn publish_losses(&self) {
+        self.upkeep.set_lost(self.lost());
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
@@ -201,6 +214,10 @@ impl LogWriter {
     pub(super) fn end(&mut self) -> Result<(), SyncError> {
         self.helpers = None;
         self.is_closed = true;
+        if let Err(error) = self.upkeep.check_owner() {
+            self.abandon();
+            return Err(error);
+        }
         let untold = self.tell_dropped();
         let end = self.recorded_end();
         let finished = self.finish();
@@ -214,6 +231,14 @@ impl LogWriter {
             SyncError::Folder { path, action, source }
         })?;
         untold
+    }
+
+    /// Ends without touching any file: they are another process's.
+    fn abandon(&mut self) {
+        self.keep_sequence();
+        if let Some(current) = self.current.take() {
+            current.into_durable();
+        }
     }
 
     /// The last chance to tell of dropped events in the log itself.

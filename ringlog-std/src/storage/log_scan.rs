@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::ending::WriterFile;
 use super::error::{OpenError, ReadError};
-use super::scan::{FileScan, Opened};
+use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::{Listed, LogList};
 use crate::event::{Event, FileHeader};
@@ -202,14 +202,13 @@ fn open_at(
     at: usize,
 ) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
-    let mut scan = match FileScan::open_held(&file.path)? {
-        Opened::Held(scan) => scan,
-        // Any but the last one has no writer: retention holds it.
-        Opened::Unheld(scan) if at + 1 == files.len() => scan,
-        Opened::Unheld(_) | Opened::Gone => {
-            let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
-            return Err(OpenError::Io { path, action: "open", source });
-        }
+    // The last one may have a writer that holds it.
+    let is_last = at + 1 == files.len();
+    let opened =
+        if is_last { FileScan::open_last(&file.path)? } else { FileScan::open_finished(&file.path)? };
+    let Some(mut scan) = opened else {
+        let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
+        return Err(OpenError::Io { path, action: "open", source });
     };
     file.named_sequence.map_or(Ok(()), |named_sequence| scan.check_name(named_sequence))?;
     if let Some(&Some(base_position)) = base_positions.get(at + 1) {

@@ -32,6 +32,13 @@ use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, f
 /// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
 /// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
 ///
+/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds it with SIGXFSZ,
+/// unless it handles or ignores that signal, as the programs `ringlog` and `stress` do. Then it is an error, as a full disk is.
+///
+/// A process that is forked has a copy of the writer. Dropped there, it changes nothing; using it otherwise is not allowed. The
+/// lock is the folder's `writer` file: if that is deleted or replaced, the writer notices within a second or so and takes
+/// no more events ([`SyncError::LockFile`]).
+///
 /// ```
 /// use ringlog::event::EventHeader;
 /// use ringlog::storage::{LogReader, LogWriter};
@@ -156,6 +163,7 @@ impl LogWriter {
             current.append_gap(timestamp, gap)?
         }
         self.note(&header, &gap.to_payload(), offset);
+        self.publish_losses();
         self.sync_if_every_event()
     }
 
@@ -182,10 +190,13 @@ impl LogWriter {
             }
             let left_bytes = self.left_bytes();
             let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-            let had_bytes = run.accepted_bytes();
+            let (had_bytes, had_lost) = (run.accepted_bytes(), self.tally.lost);
             let (tally, positions) = (&mut self.tally, &mut self.positions);
             let appended = append_within(current, run, left_bytes, tally, positions);
             let taken = run.accepted_bytes() - had_bytes;
+            if self.tally.lost != had_lost {
+                self.publish_losses();
+            }
             match appended {
                 // The next segment takes the rest.
                 Err(AppendError::Full { .. }) if taken > 0 => {}
@@ -205,6 +216,9 @@ impl LogWriter {
     ///
     /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
     pub fn sync(&mut self) -> Result<(), SyncError> {
+        if !self.lock.ownership().is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.folder.clone() });
+        }
         self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
     }
 
@@ -328,7 +342,9 @@ impl LogWriter {
     pub fn summary(&self) -> LogSummary {
         let current = u64::from(self.current.as_ref().is_some_and(|current| !current.is_empty()));
         let (first, next) = (self.first_sequence, self.next_sequence());
-        LogSummary { stalls: self.stalls, ..self.tally.summary(self.full_segments + current, first, next) }
+        let written = self.tally.summary(self.full_segments + current, first, next);
+        let unreported = self.dropped.map(|dropped| dropped.gap().count);
+        LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
     }
 
     /// The error that made this writer refuse an event as an [`EventConsumer`], once.

@@ -12,7 +12,7 @@ use ringlog_nostd::{
     Records, file_flags,
 };
 
-use super::held::{leads_to, try_hold};
+use super::held::{Hold, hold_finished, leads_to, try_hold};
 use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
 use super::prepared::is_temporary;
@@ -298,9 +298,17 @@ impl MmapReader {
         Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
     }
 
-    /// Whether the shared lock is held, so that the file cannot be recycled.
-    pub(super) const fn is_held(&self) -> bool {
-        self.is_held
+    /// Holds a segment that has no writer any more; `false` if it was retired meanwhile.
+    pub(super) fn hold_finished(&mut self) -> Result<bool, OpenError> {
+        if !self.is_held {
+            let held = hold_finished(&self.path, &self.file);
+            match held.map_err(|source| io_error(&self.path, "lock the file", source))? {
+                Hold::Held => self.is_held = true,
+                Hold::Gone => return Ok(false),
+                Hold::Locked => return Err(OpenError::locked_segment(&self.path, &self.file)),
+            }
+        }
+        Ok(true)
     }
 
     /// What never changes must be what the file was opened with.

@@ -83,13 +83,27 @@ pub struct RecoveryReport {
     /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
     /// now. [`Cursor::follow`](crate::storage::Cursor::follow) notices it only until the log has grown beyond them.
     pub cursors_ahead: Vec<CursorInfo>,
+    /// Segments that other programs keep locked exclusively. They were sealed all the same; nobody can read them meanwhile.
+    pub locked_segments: Vec<LockedSegment>,
+}
+
+/// A segment that another program keeps locked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LockedSegment {
+    /// The segment.
+    pub path: PathBuf,
+    /// The process that holds the lock, as far as the kernel tells.
+    pub pid: Option<u32>,
 }
 
 impl RecoveryReport {
     /// Whether there is anything that an operator should hear of.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        self.has_loss || !self.missing.is_empty() || !matches!(self.last_end, LastEnd::New | LastEnd::Closed)
+        let is_locked = !self.locked_segments.is_empty();
+        let has_ended = matches!(self.last_end, LastEnd::New | LastEnd::Closed);
+        self.has_loss || is_locked || !self.missing.is_empty() || !has_ended
     }
 }
 
@@ -119,6 +133,10 @@ impl fmt::Display for RecoveryReport {
         }
         for missing in &self.missing {
             write!(f, "\n  {missing}")?;
+        }
+        for LockedSegment { path, pid } in &self.locked_segments {
+            let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+            write!(f, "\n  {}: locked exclusively by another program, process {pid}", path.display())?;
         }
         for CursorInfo { name, next_sequence: read, .. } in &self.cursors_ahead {
             let last = read.saturating_sub(1);

@@ -1,14 +1,14 @@
 //! Where the records of one segment end, whatever became of its writer.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, field};
 
 use super::error::{OpenError, ReadError};
-use super::lock_holder::exclusive_holder;
+use super::files::open_to_write;
 use super::platform::Platform;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
@@ -65,7 +65,6 @@ impl SegmentEnd {
         writer: LastWriter,
         end_position: Option<u64>,
     ) -> Result<Self, OpenError> {
-        refuse_live_writer(&segment)?;
         let header = segment.info.header;
         let (is_sealed, is_clean) = (header.has(file_flags::SEALED), header.has(file_flags::CLEAN));
         if header.has(file_flags::STREAM) {
@@ -183,7 +182,7 @@ impl SegmentEnd {
         let event_count = self.sequence.wrapping_sub(self.info.header.base_sequence);
         let flags = self.info.header.flags | file_flags::SEALED;
         let store = || -> io::Result<()> {
-            let file: File = OpenOptions::new().write(true).open(path)?;
+            let file = open_to_write(path)?;
             platform.sync_file(&file)?;
             platform.write_at(&file, &event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
             platform.write_at(&file, &self.offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;
@@ -205,18 +204,6 @@ fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
     }
     let most = if is_sealed { header.write_offset.min(info.file_bytes) } else { info.file_bytes };
     most.max(header.synced_offset)
-}
-
-/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked as a file.
-fn refuse_live_writer(segment: &SegmentFile) -> Result<(), OpenError> {
-    let path = &segment.info.path;
-    match segment.file.try_lock_shared() {
-        Ok(()) => segment.file.unlock().map_err(|error| io_error(path, "unlock", error)),
-        Err(TryLockError::WouldBlock) => {
-            Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(&segment.file) })
-        }
-        Err(TryLockError::Error(error)) => Err(io_error(path, "lock", error)),
-    }
 }
 
 /// The sequence behind a sealed segment, unless its header contradicts itself.

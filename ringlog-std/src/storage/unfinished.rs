@@ -1,7 +1,7 @@
 //! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,23 @@ use ringlog_nostd::{FILE_HEADER_LEN, FileHeader};
 
 use super::durable::{Durable, DurableParts};
 use super::error::SyncError;
-use super::held::{leads_to, try_hold};
+use super::files::open_to_write;
+use super::held::{Hold, WRITER_WAITS, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::sync::AtomicBool;
 
 /// How much is stored again at a time.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// What came of opening it again.
+enum Again {
+    Open(Arc<Durable>),
+    /// Another file has the name by now, or none.
+    Gone,
+    /// Another program has locked it.
+    Locked,
+}
 
 /// A sealed segment that nobody has synced.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,38 +47,44 @@ impl Unsynced {
     }
 
     /// Syncs the segment and marks it as clean; does nothing if it was retired meanwhile.
+    ///
+    /// Returns `false`, and has done nothing, if another program keeps the segment locked. With `is_alone` the caller sees
+    /// to it that nothing is retired, and the lock is not needed.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-    ) -> Result<(), SyncError> {
+        is_alone: bool,
+    ) -> Result<bool, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
             action: "open the segment to sync it",
             source,
         };
-        match self.open_again(platform, poisoned) {
-            Ok(Some(durable)) => durable.finish().map(drop),
-            Ok(None) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        match self.open_again(platform, poisoned, is_alone) {
+            Ok(Again::Open(durable)) => durable.finish().map(|_| true),
+            Ok(Again::Gone) => Ok(true),
+            Ok(Again::Locked) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(source) => Err(failed(source)),
         }
     }
 
-    /// `None` if another file has the name by now.
     fn open_again(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-    ) -> io::Result<Option<Arc<Durable>>> {
+        is_alone: bool,
+    ) -> io::Result<Again> {
         let path = &self.path;
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        // Retired, or about to be recycled.
-        if !try_hold(&file)? || !leads_to(path, &file)? {
-            return Ok(None);
+        let file = open_to_write(path)?;
+        match hold_within(path, &file, if is_alone { 0 } else { WRITER_WAITS })? {
+            Hold::Gone => return Ok(Again::Gone),
+            Hold::Locked if !is_alone => return Ok(Again::Locked),
+            Hold::Held | Hold::Locked => {}
         }
         let map = WriteMap::new(&file, platform.witness(&file))?;
-        let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
+        let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(Again::Gone) };
         if self.is_of_dead_run {
             let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
             store_again(&**platform, &file, from, header.write_offset)?;
@@ -81,7 +97,7 @@ impl Unsynced {
             temporary: None,
             poisoned: Arc::clone(poisoned),
         };
-        Ok(Some(Durable::new(parts, &header)))
+        Ok(Again::Open(Durable::new(parts, &header)))
     }
 }
 
@@ -141,17 +157,19 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default());
+        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false);
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
-        let retiring = File::open(&path).unwrap();
-        retiring.lock().unwrap();
-        finish().unwrap();
-        assert!(!is_clean());
-        drop(retiring);
-        finish().unwrap();
-        assert!(is_clean());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        assert!(finish().unwrap());
+        fs::rename(&elsewhere, &path).unwrap();
+        let foreign = File::open(&path).unwrap();
+        foreign.lock().unwrap();
+        assert!(!finish().unwrap() && !is_clean(), "locked, and not retired");
+        drop(foreign);
+        assert!(finish().unwrap() && is_clean());
         fs::remove_file(&path).unwrap();
-        finish().unwrap();
+        assert!(finish().unwrap());
         fs::create_dir(&path).unwrap();
         assert!(matches!(finish(), Err(SyncError::Folder { .. })));
     }

@@ -25,6 +25,7 @@ use std::{fs, io};
 use super::durable::{Durable, lock};
 use super::error::{AppendError, CreateError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
+use super::ownership::Ownership;
 use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
@@ -53,6 +54,7 @@ pub(super) struct Rules {
 pub(super) struct Upkeep {
     platform: Arc<dyn Platform>,
     folder: PathBuf,
+    owner: Arc<Ownership>,
     rules: Rules,
     /// The log's position at which this run reaches its limit.
     limit_position: AtomicU64,
@@ -71,6 +73,8 @@ pub(super) struct Upkeep {
     poisoned: Arc<AtomicBool>,
     roll_due: AtomicBool,
     durable_position: AtomicU64,
+    /// Events that this run has lost.
+    lost: AtomicU64,
     /// Why retention could not do its work.
     trouble: Mutex<Option<CreateError>>,
     /// Why a helper's sync failed: what poisoned the log.
@@ -132,12 +136,19 @@ impl Rules {
 }
 
 impl Upkeep {
-    pub(super) fn new(platform: Arc<dyn Platform>, folder: &Path, rules: Rules, past: Past) -> Arc<Self> {
+    pub(super) fn new(
+        platform: Arc<dyn Platform>,
+        folder: &Path,
+        owner: &Arc<Ownership>,
+        rules: Rules,
+        past: Past,
+    ) -> Arc<Self> {
         let Past { kept, unsynced, position, durable_position } = past;
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,
             folder: folder.into(),
+            owner: Arc::clone(owner),
             rules,
             limit_position: AtomicU64::new(limit_position),
             open: Mutex::default(),
@@ -150,6 +161,7 @@ impl Upkeep {
             poisoned: Arc::default(),
             roll_due: AtomicBool::new(false),
             durable_position: AtomicU64::new(durable_position),
+            lost: AtomicU64::new(0),
             trouble: Mutex::default(),
             failure: Mutex::default(),
         })
@@ -172,10 +184,36 @@ impl Upkeep {
         self.poisoned.load(Ordering::Relaxed)
     }
 
+    /// Fails, and keeps the log from taking more, once its lock keeps nobody out any more.
+    pub(super) fn check_owner(&self) -> Result<(), SyncError> {
+        let path = || self.owner.path().to_owned();
+        if !self.owner.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: path() });
+        }
+        if self.owner.is_lost() {
+            // ORDERING: Relaxed: see `Durable::is_poisoned`.
+            self.poisoned.store(true, Ordering::Relaxed);
+            return Err(SyncError::LockFile { path: path() });
+        }
+        Ok(())
+    }
+
     /// The log's position below which everything is on stable storage.
     pub(super) fn durable_position(&self) -> u64 {
         // ORDERING: Relaxed: a number on its own.
         self.durable_position.load(Ordering::Relaxed)
+    }
+
+    /// Events that this run has lost.
+    pub(super) fn lost(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own, for a display.
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Only by the writer.
+    pub(super) fn set_lost(&self, lost: u64) {
+        // ORDERING: Relaxed: see `lost`.
+        self.lost.store(lost, Ordering::Relaxed);
     }
 
     /// Whether the segment that is being written can go although the log then ends with the one before it, or

@@ -390,7 +390,7 @@ impl MmapWriter {
 
 impl Drop for MmapWriter {
     fn drop(&mut self) {
-        if !self.finished && !self.durable.is_poisoned() {
+        if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
             // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
             let _ = self.durable.finish();
         }

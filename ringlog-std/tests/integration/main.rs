@@ -6,6 +6,8 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod disk_full;
+mod links;
+mod locks;
 mod notify;
 mod ring_refusals;
 mod shared_ring;

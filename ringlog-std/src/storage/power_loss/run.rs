@@ -200,7 +200,7 @@ fn step(
         0 => drop(writer.upkeep.prepare_step(false)?),
         1 => drop(writer.upkeep.sync_step()?),
         2 => writer.sync()?,
-        3 if setting.retention => writer.upkeep.retention_step(),
+        3 if setting.retention => writer.upkeep.retention_step()?,
         4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
         _ => {
             recorder.trace.add(Op::Producing(*next));

@@ -1,6 +1,7 @@
 //! Syncing and finishing segments, in the order of the log.
 #![forbid(unsafe_code)]
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +9,8 @@ use std::time::Instant;
 
 use super::{Open, Upkeep, bytes_on_disk};
 use crate::storage::durable::{Durable, lock};
-use crate::storage::error::SyncError;
+use crate::storage::error::{CreateError, SyncError};
+use crate::storage::lock_holder::exclusive_holder;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
 use crate::storage::unfinished::Unsynced;
@@ -154,7 +156,7 @@ impl Upkeep {
         let mut were_there = false;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
-            oldest.finish(&self.platform, &self.poisoned)?;
+            self.finish_one(&oldest)?;
             self.forget_unsynced(&oldest.path);
             were_there = true;
         }
@@ -163,6 +165,18 @@ impl Upkeep {
             self.note_durable(&current);
         }
         Ok(were_there)
+    }
+
+    /// Where another program keeps the segment locked, nothing is retired meanwhile.
+    fn finish_one(&self, unsynced: &Unsynced) -> Result<(), SyncError> {
+        if !unsynced.finish(&self.platform, &self.poisoned, false)? {
+            let path = unsynced.path.clone();
+            let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
+            self.note(CreateError::LockedSegment { path, pid });
+            let _turn = lock(&self.preparing);
+            unsynced.finish(&self.platform, &self.poisoned, true)?;
+        }
+        Ok(())
     }
 
     /// The oldest of those that were put down is finished, or gone.

@@ -4,6 +4,8 @@ mod bad_input;
 mod damage;
 mod ending;
 mod import;
+mod limits;
+mod loss;
 mod output;
 mod recover_image;
 mod replay;
