@@ -17,7 +17,7 @@ use super::tally::Tally;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
-use crate::storage::{LastEnd, LogSummary, SyncError};
+use crate::storage::{LogSummary, SyncError};
 
 const SAMPLE_EVENTS: u64 = 3;
 /// Of a longer run only the last file is read back.
@@ -255,9 +255,7 @@ impl Recorded {
 /// Says what became of the log's last writer, where that is news.
 pub(crate) fn tell_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
-        let is_closed = recorder.recovery().last_end == LastEnd::Closed;
-        let what = if is_closed { "events are missing" } else { "the log was not closed" };
-        tell(&format!("{what}: {}", recorder.recovery()));
+        tell(&format!("recovery: {}", recorder.recovery()));
     }
     if let Some(skipped) = recorder.skipped() {
         tell(&format!("ringlog: {skipped}"));

@@ -7,104 +7,9 @@ use std::path::PathBuf;
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
-use super::error_words::{link_words, room_words};
-
-/// Why a log file was not created. Nothing that was there before is lost then.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CreateError {
-    /// The capacity is out of range.
-    #[error("{}: capacity of {asked_bytes} bytes; ask for at least 4096 and at most 2^46", path.display())]
-    Capacity {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// What was asked for, in bytes.
-        asked_bytes: u64,
-    },
-    /// The file would begin beyond what any log reaches.
-    #[error(
-        "{}: a file of a log begins at sequence and position 2^62 at most, not at {sequence} and {position}",
-        path.display()
-    )]
-    Base {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// The sequence of its first record.
-        sequence: u64,
-        /// The position of its first record.
-        position: u64,
-    },
-    /// Something of that name exists and was not to be moved aside.
-    #[error("{}: exists already; choose another name, or move it away", path.display())]
-    Exists {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// A writer that is alive holds the file.
-    #[error(
-        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
-        path.display(),
-        pid_words(*pid)
-    )]
-    Busy {
-        /// The file that is being written.
-        path: PathBuf,
-        /// The process that writes it, as far as the kernel tells.
-        pid: Option<u32>,
-    },
-    /// Something of that name exists, and it is no log file.
-    #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
-    NotALog {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// The file system has no room for the file, or the process must not make one so large (`ulimit -f`).
-    #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source))]
-    DiskFull {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// Its capacity in bytes.
-        capacity_bytes: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another program has an exclusive lock on a segment of the log. The writer goes on without that segment's own lock.
-    #[error(
-        "{}: another program (process {}) has an exclusive lock on this segment: nobody can read it meanwhile, and once \
-         retired it is deleted instead of used again; end that program (`flock`, a backup)",
-        path.display(),
-        pid_words(*pid)
-    )]
-    LockedSegment {
-        /// The segment.
-        path: PathBuf,
-        /// The process that holds the lock, as far as the kernel tells.
-        pid: Option<u32>,
-    },
-    /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
-    #[error(
-        "{}: the retired segment {}; its bytes were left alone and only this name was deleted; \
-         copy a log without links to keep both apart",
-        path.display(),
-        link_words(*names)
-    )]
-    Linked {
-        /// The segment.
-        path: PathBuf,
-        /// How many names the file has (hard links); 0 if the segment's name is a symbolic link.
-        names: u64,
-    },
-    /// The system refused something else.
-    #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
-    Io {
-        /// The file or folder concerned.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+pub use super::create_error::CreateError;
+use super::ending::MissingEnd;
+use super::segment::segment_name;
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]
@@ -134,7 +39,11 @@ pub enum OpenError {
         len_bytes: u64,
     },
     /// The header at offset 0 cannot be used.
-    #[error("{}: offset 0: {source}; check that this is the right file, or restore it from a copy", path.display())]
+    #[error(
+        "{}: offset 0: {source}; check that this is the right file, restore it from a copy, or copy what is whole with \
+         `ringlog salvage`",
+        path.display()
+    )]
     Header {
         /// What was to be opened.
         path: PathBuf,
@@ -155,6 +64,36 @@ pub enum OpenError {
         /// The length of the file in bytes.
         len_bytes: u64,
     },
+    /// A segment's name is a link that leads to no file.
+    #[error(
+        "{}: a symbolic link to {}, where there is no file; make that file available again, or restore it from a copy",
+        path.display(),
+        target.display()
+    )]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A segment without a usable header, whose records may be those of an older segment that had the same blocks.
+    #[error(
+        "{}: offset 0: {source}; it holds records, but they may be those of an older segment whose blocks it has; \
+         restore it from a copy, or copy them with `ringlog salvage` of this file alone and look at them",
+        path.display()
+    )]
+    Uncertain {
+        /// The segment.
+        path: PathBuf,
+        /// What is wrong with the header.
+        source: FileHeaderError,
+    },
+    /// A closed log whose last records are not there.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss: a GAP record of unknown count then reports it"
+    )]
+    MissingEnd(MissingEnd),
     /// The system refused.
     #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
     Io {
@@ -344,8 +283,9 @@ pub enum ReadError {
     /// A segment does not begin where the one before it ends.
     #[error(
         "{}: starts with record {found}, the segment before it ends before record {expected}; \
-         a segment is missing or does not belong here",
-        path.display()
+         {} is missing, or this one does not belong here",
+        path.display(),
+        segment_name(*expected)
     )]
     Discontinuity {
         /// The segment.
@@ -371,6 +311,12 @@ pub enum ReadError {
         /// The next sequence that can be read: the missed ones are `from..to`.
         to: u64,
     },
+    /// A closed log ends before its recorded end. All before it is good.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss"
+    )]
+    MissingEnd(MissingEnd),
     /// The next segment could not be opened.
     #[error(transparent)]
     Segment(#[from] Box<OpenError>),
@@ -530,6 +476,6 @@ pub enum SyncError {
     },
 }
 
-fn pid_words(pid: Option<u32>) -> String {
+pub(super) fn pid_words(pid: Option<u32>) -> String {
     pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }

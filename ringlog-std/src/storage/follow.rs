@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
 use super::follow_step::{Successor, successor};
 use super::index_file::{IndexFile, IndexKey};
@@ -153,8 +154,9 @@ impl LogFollower {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; any other [`ReadError`] for damage,
-    /// a file that was cut short, and what the system refuses. Calling again looks again.
+    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the last record
+    /// of a closed log that had more; any other [`ReadError`] for damage, a file that was cut short, and what the
+    /// system refuses. Calling again looks again.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -311,6 +313,8 @@ impl LogFollower {
         let mut listings = 0;
         loop {
             listings += 1;
+            // Before the listing: all files of a closed log have their names.
+            let writer = WriterFile::read_once(&self.path);
             let folder = Folder::list(&self.path).map_err(|source| self.cannot_list(source))?;
             let is_named = match &self.current {
                 // Asked after the listing: what is missing there was then deleted before this segment was.
@@ -320,7 +324,12 @@ impl LogFollower {
             let place =
                 self.current.as_ref().map(|it| (it.scan.header().base_sequence, it.scan.next_sequence()));
             match successor(&folder.segments, place, is_named, self.wanted) {
-                Successor::None => return Ok(false),
+                Successor::None => match self.check_end(&writer) {
+                    Ok(()) => return Ok(false),
+                    Err(_) if self.refresh()? => return Ok(true),
+                    Err(missing) if listings >= LISTINGS => return Err(ReadError::MissingEnd(missing)),
+                    Err(_) => {}
+                },
                 Successor::Waiting => {
                     self.current = None;
                     return Ok(false);
@@ -365,6 +374,12 @@ impl LogFollower {
         let is_entered = self.enter(&listed, at)?;
         self.listed = listed;
         Ok(is_entered)
+    }
+
+    /// Compares the end of what was read with where the log was closed.
+    fn check_end(&self, writer: &WriterFile) -> Result<(), MissingEnd> {
+        let next_sequence = self.current.as_ref().map_or(0, |current| current.scan.next_sequence());
+        writer.check_end(&self.path, next_sequence)
     }
 
     /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.

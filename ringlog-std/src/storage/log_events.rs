@@ -112,9 +112,12 @@ impl<'a> LogEvents<'a> {
     fn enter(&mut self) -> Result<bool, ReadError> {
         let log = self.log;
         self.current = None;
+        if self.is_done {
+            return Ok(false);
+        }
         let Some(reader) = self.next_reader()? else {
             self.is_done = true;
-            return Ok(false);
+            return log.check_end().map(|()| false);
         };
         let base_sequence = reader.header().base_sequence;
         let place = match self.next_sequence {
@@ -134,9 +137,6 @@ impl<'a> LogEvents<'a> {
 
     /// The segment to enter, `None` at the end of the log.
     fn next_reader(&mut self) -> Result<Option<&'a MmapReader>, ReadError> {
-        if self.is_done {
-            return Ok(None);
-        }
         if self.next_sequence.is_none() && self.start.since > 0 {
             match self.log.segment_since(self.at, self.start.since)? {
                 Some(at) => self.at = at,
@@ -176,5 +176,6 @@ pub(super) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
         }
         expected = Some(next_sequence);
     }
+    log.check_end()?;
     Ok(count)
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
 use super::helpers::Helpers;
 use super::lock::WriterLock;
@@ -125,20 +126,31 @@ impl LogWriter {
 impl Found {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
         create_folder(platform, folder)?;
+        let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
         let (mut lock, previous) = WriterLock::acquire(folder)?;
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let (has_closed, is_known) = (previous.is_closed(), previous.boot_id.is_some());
-        let writer = LastWriter { is_same_boot, has_closed, is_known };
+        let is_known = previous.boot_id.is_some();
+        let writer = LastWriter { is_same_boot, end: previous.end, is_known };
         let pid = Some(std::process::id());
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
         // written, nothing can be missing, even if this one dies before it has written either.
-        let is_new = previous.boot_id.is_none() && !has_segments(folder)?;
+        let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
             .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.end.check(folder)?;
+        log.report.writer_file = if was_missing || previous.is_blank() && log.segments.is_empty() {
+            WriterFile::default()
+        } else {
+            (&previous).into()
+        };
+        if !is_known && (previous.is_damaged || !log.segments.is_empty()) {
+            // Nothing says where the log ended, or which loss no GAP record reports yet.
+            log.end.lost_after.get_or_insert(0);
+            log.report.has_loss = true;
+        }
         let untold = previous.untold.filter(|untold| untold.position == log.end.position);
         if let Some(untold) = untold {
             let position = log.end.position.checked_add(untold.bytes).and_then(check_position);

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::ending::WriterFile;
 use super::error::{OpenError, ReadError};
 use super::filter::{Filter, Filtered};
 use super::follow::LogFollower;
@@ -119,12 +120,14 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
+    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`, and
+    /// [`ReadError::MissingEnd`] after the last record of a closed log that had more.
     pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
         replay(self, f)
     }
 
-    /// All events, in order. After an error the iterator ends.
+    /// All events, in order. After an error the iterator ends; [`ReadError::MissingEnd`] comes after the last event of a
+    /// closed log that had more.
     ///
     /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
     /// log of more segments than a process may have files, use [`replay`](Self::replay), or
@@ -275,6 +278,17 @@ impl LogReader {
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.index.files.foreign
+    }
+
+    /// What the log's `writer` file said of the log when it was opened: the identity, and where the log was closed.
+    #[must_use]
+    pub const fn writer_file(&self) -> &WriterFile {
+        &self.index.files.writer
+    }
+
+    /// Checks that a closed log has all its records up to the recorded end.
+    pub(super) fn check_end(&self) -> Result<(), ReadError> {
+        self.writer_file().check_end(&self.path, self.next_sequence()).map_err(ReadError::MissingEnd)
     }
 
     /// The reader of one of the segments, mapped now if it was not yet.

@@ -8,6 +8,8 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
+mod closed;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +27,7 @@ use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use super::segment_file::{SegmentFile, is_unused, read_up_to};
+use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
@@ -111,6 +113,8 @@ impl<'a> LogRecovery<'a> {
         // Of the others, the end is looked for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let mut ends = self.ends(&mut chain, from)?;
+        self.check_recorded_end(&ends)?;
+        self.note_missing(chain.get(..=from).unwrap_or_default());
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         self.settle(&mut chain[from..], &ends)?;
         let unfinished = self.unfinished(&chain[from..], &ends);
@@ -126,22 +130,26 @@ impl<'a> LogRecovery<'a> {
     fn last_end(&self, chain: &[Link]) -> LastEnd {
         match self.writer {
             _ if chain.is_empty() => LastEnd::New,
-            LastWriter { has_closed: true, .. } => LastEnd::Closed,
+            LastWriter { end: Some(_), .. } => LastEnd::Closed,
             LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
-            LastWriter { .. } => LastEnd::MachineLost,
+            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
+            LastWriter { .. } => LastEnd::Unknown,
         }
     }
 
     // Which files there are.
 
     /// The files of the log in order, those included that the log had gone on in before they were named.
-    fn chain(&self) -> Result<Vec<Link>, OpenError> {
+    fn chain(&mut self) -> Result<Vec<Link>, OpenError> {
         let Folder { segments, foreign, .. } =
             Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
+        let last = segments.last().map(|(_, path)| path);
         for ((named_sequence, path), opened) in segments.iter().zip(looked_at) {
-            chain.extend(self.named(*named_sequence, path, opened)?);
+            let named = self.named(*named_sequence, path, opened);
+            let is_last = last == Some(path);
+            chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
         // A link of such a name is none of a writer's files.
@@ -171,9 +179,9 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
-    /// A file with the name of a segment; `None` if it was never used.
+    /// A file with the name of a segment; `None` if it is no part of the log.
     fn named(
-        &self,
+        &mut self,
         named_sequence: u64,
         path: &Path,
         opened: Result<SegmentInfo, OpenError>,
@@ -184,10 +192,11 @@ impl<'a> LogRecovery<'a> {
                 Ok(Some(Link { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
-                if is_unused(path).map_err(|error| io_error(path, "read", error))? =>
+                if self.is_stranger(named_sequence, path)? =>
             {
-                move_aside(self.platform, path)?;
+                let aside = move_aside(self.platform, path)?;
                 self.sync_folder()?;
+                self.note_stranger(named_sequence, path, &aside);
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -7,6 +7,7 @@ mod seek;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ending::WriterFile;
 use super::error::{OpenError, ReadError};
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
@@ -36,6 +37,8 @@ const OPENINGS: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct LogScan {
+    path: PathBuf,
+    writer: WriterFile,
     files: Vec<Listed>,
     foreign: Vec<PathBuf>,
     /// Those of the files that could be opened.
@@ -69,7 +72,7 @@ impl LogScan {
     }
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
-        let LogList { segments: files, foreign } = LogList::of(path)?;
+        let LogList { segments: files, foreign, writer } = LogList::of(path)?;
         let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for file in &files {
             match file.open() {
@@ -88,7 +91,17 @@ impl LogScan {
         let Some(current) = open_at(&files, &base_positions, 0)? else {
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         };
-        Ok(Self { files, foreign, segments, base_positions, unusable, at: 0, current })
+        Ok(Self {
+            path: path.into(),
+            writer,
+            files,
+            foreign,
+            segments,
+            base_positions,
+            unusable,
+            at: 0,
+            current,
+        })
     }
 
     /// The segments as they were when the log was opened, in order, without those that cannot be used. At
@@ -108,6 +121,12 @@ impl LogScan {
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.foreign
+    }
+
+    /// What the log's `writer` file says of the log, as it was when the log was opened.
+    #[must_use]
+    pub const fn writer_file(&self) -> &WriterFile {
+        &self.writer
     }
 
     /// The header of the segment that is being read.
@@ -149,8 +168,8 @@ impl LogScan {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] as [`FileScan::next_event`], and for a segment that does not continue its
-    /// predecessor. Calling again gives the same error.
+    /// [`ReadError`] as [`FileScan::next_event`], for a segment that does not continue its
+    /// predecessor, and [`ReadError::MissingEnd`]. Calling again gives the same error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -158,7 +177,10 @@ impl LogScan {
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
         let opened = open_at(&self.files, &self.base_positions, self.at + 1);
-        let Some(next) = opened.map_err(|error| self.explained(error))? else { return Ok(false) };
+        let Some(next) = opened.map_err(|error| self.explained(error))? else {
+            self.writer.check_end(&self.path, expected).map_err(ReadError::MissingEnd)?;
+            return Ok(false);
+        };
         let found = next.header().base_sequence;
         if found != expected {
             return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });

@@ -91,13 +91,15 @@ impl LogWriter {
     /// Opens the log in `folder` to add to it, and creates the folder if it is missing.
     ///
     /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
-    /// where nobody knows, the new segment then starts with a GAP record of unknown count.
+    /// where nobody knows, because the `writer` file is missing or damaged, the new segment then starts with a GAP
+    /// record of unknown count.
     /// [`recovery`](Self::recovery) says what was found.
     ///
     /// # Errors
     ///
     /// [`OpenError::Locked`] while another writer is at work, [`OpenError::NotAFolder`],
-    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::Name`],
+    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
+    /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
     /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(folder)
@@ -303,6 +305,12 @@ impl LogWriter {
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    #[must_use]
+    pub fn identity(&self) -> u128 {
+        self.record.log_identity.unwrap_or_default()
     }
 
     /// The identity of the ring that feeds the log, 0 if none does.

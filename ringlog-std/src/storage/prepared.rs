@@ -176,13 +176,13 @@ mod tests {
     #[test]
     fn a_segment_that_somebody_reads_is_not_recycled() {
         let folder = tempfile::tempdir().unwrap();
-        let path = segment(folder.path());
+        let path = segment(&folder.path().join("first"));
         let reader = MmapReader::open(&path).unwrap();
         assert!(Prepared::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
         assert!(!path.exists(), "it is retired all the same");
         drop(reader);
-        let path = segment(folder.path());
+        let path = segment(&folder.path().join("second"));
         assert!(Prepared::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
         let recycled = Prepared::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));

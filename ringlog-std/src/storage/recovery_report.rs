@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::cursor::CursorInfo;
+use super::ending::{WriterFile, WriterFileState};
+use super::verdict::MissingRecords;
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,8 +19,10 @@ pub enum LastEnd {
     Closed,
     /// Its process ended without closing, on a machine that still runs: all that it published is there.
     Killed,
-    /// The machine went down before the log was closed, or nobody knows: the bytes decided what is whole.
+    /// The machine went down before the log was closed: the bytes decided what is whole.
     MachineLost,
+    /// Nothing says: the `writer` file was missing or damaged. The bytes decided what is whole.
+    Unknown,
 }
 
 /// What was done about one file.
@@ -61,8 +65,13 @@ pub struct RecoveredSegment {
 pub struct RecoveryReport {
     /// What became of the last writer.
     pub last_end: LastEnd,
+    /// What the `writer` file said: whether it was damaged, the log's identity until then, and where the log was closed. If it
+    /// could not be used, the log has a new identity now.
+    pub writer_file: WriterFile,
     /// The files that had to be looked at, in the order of the log: those since the last clean one.
     pub segments: Vec<RecoveredSegment>,
+    /// Records that are missing between older segments, which do not continue each other. The log continues all the same.
+    pub missing: Vec<MissingRecords>,
     /// Sequence of the first record of this run, a GAP record if anything is missing.
     pub next_sequence: u64,
     /// The log's position at the start of this run.
@@ -95,7 +104,8 @@ impl RecoveryReport {
     #[must_use]
     pub fn is_notable(&self) -> bool {
         let is_locked = !self.locked_segments.is_empty();
-        self.has_loss || is_locked || matches!(self.last_end, LastEnd::Killed | LastEnd::MachineLost)
+        let has_ended = matches!(self.last_end, LastEnd::New | LastEnd::Closed);
+        self.has_loss || is_locked || !self.missing.is_empty() || !has_ended
     }
 }
 
@@ -106,6 +116,14 @@ impl fmt::Display for RecoveryReport {
             LastEnd::Closed => "the last writer closed the log",
             LastEnd::Killed => "the last writer was killed: all that it had published is there",
             LastEnd::MachineLost => "the machine went down under the last writer",
+            LastEnd::Unknown => "nothing says how the last writer ended",
+        })?;
+        f.write_str(match self.writer_file.state {
+            WriterFileState::Damaged => ": the `writer` file was damaged, so the log has a new identity",
+            WriterFileState::Missing if self.last_end == LastEnd::Unknown => {
+                ": the `writer` file was missing, so the log has a new identity"
+            }
+            _ => "",
         })?;
         let RecoveryReport { next_sequence, next_position, .. } = self;
         write!(f, "; goes on with record {next_sequence} at position {next_position}")?;
@@ -117,6 +135,9 @@ impl fmt::Display for RecoveryReport {
         }
         for segment in &self.segments {
             segment.describe(f)?;
+        }
+        for missing in &self.missing {
+            write!(f, "\n  {missing}")?;
         }
         for LockedSegment { path, pid } in &self.locked_segments {
             let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());

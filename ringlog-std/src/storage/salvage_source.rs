@@ -7,12 +7,14 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::damaged_header::{HeaderState, Opened};
+use super::damaged_header::{HeaderState, Known, Opened};
+use super::ending::WriterFile;
 use super::error::OpenError;
 use super::last_run::LastRun;
 use super::salvage_report::{SkipReason, Skipped};
 use super::segment::{Folder, TEMPORARY_END, is_aside};
 use super::segment_file::is_unused;
+use super::writer_record::RecordedEnd;
 use crate::event::{FileHeader, file_flags};
 
 /// A file is read at most so often to see whether others go after it: each reading may be one of the whole file.
@@ -32,9 +34,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn new(path: PathBuf, named_sequence: Option<u64>, run: LastRun) -> Self {
-        let opened = Opened::any(&path, named_sequence, run);
-        Self::of(path, opened, named_sequence)
+    fn new(path: PathBuf, known: Known, run: LastRun) -> Self {
+        let opened = Opened::any(&path, known, run);
+        Self::of(path, opened, known.named_sequence)
     }
 
     fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
@@ -73,25 +75,43 @@ impl Source {
     }
 }
 
+/// The files of a log.
+pub(super) struct Sources {
+    /// In the order of their records.
+    pub(super) files: Vec<Source>,
+    /// Files that cannot be read.
+    pub(super) skipped: Vec<Skipped>,
+    /// Where the log was closed.
+    pub(super) end: Option<RecordedEnd>,
+}
+
 /// Finds the files of the log at `path`.
-pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), OpenError> {
+pub(super) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     let failed = |action| move |source: io::Error| OpenError::Io { path: path.into(), action, source };
     if !std::fs::metadata(path).map_err(failed("open"))?.is_dir() {
-        return Ok((vec![Source::new(path.into(), None, LastRun::Unknown)], Vec::new()));
+        let files = vec![Source::new(path.into(), Known::default(), LastRun::Unknown)];
+        return Ok(Sources { files, skipped: Vec::new(), end: None });
     }
+    let writer = WriterFile::of(path);
     let run = LastRun::of_folder(path);
     let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
     let is_begun = |path: &Path| !is_unused(path).unwrap_or(false);
     let mut skipped = Vec::new();
-    // A header of zeros is that of a segment not yet begun, whose bytes may be of another life. Where another
-    // segment follows, it was begun.
-    if let Some((_, last)) = named.pop_if(|(_, path)| !is_begun(path)) {
+    // The log was closed before it.
+    if let Some((_, last)) = named.pop_if(|(sequence, path)| writer.ends_by(*sequence) && !is_begun(path)) {
         skipped.push(Skipped::file(&last, SkipReason::Unused));
     }
-    let mut sources: Vec<_> =
-        named.into_iter().map(|(sequence, path)| Source::new(path, Some(sequence), run)).collect();
-    let aside = foreign.iter().filter(|path| is_set_aside(path) && is_begun(path));
-    for path in aside {
+    let sequences: Vec<_> = named.iter().map(|(sequence, _)| *sequence).collect();
+    let known = Known::of_all(&sequences, writer.end);
+    let files = named.into_iter().zip(known);
+    let mut sources: Vec<_> = files.map(|((_, path), known)| Source::new(path, known, run)).collect();
+    for path in foreign.iter().filter(|path| is_set_aside(path)) {
+        if !is_begun(path) {
+            if is_aside(path) {
+                skipped.push(Skipped::file(path, SkipReason::Unused));
+            }
+            continue;
+        }
         match Opened::good(path, run) {
             Ok(opened) => {
                 let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None) };
@@ -101,9 +121,10 @@ pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), O
         }
     }
     if sources.is_empty() {
+        writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
         return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
     }
-    Ok((sources, skipped))
+    Ok(Sources { files: sources, skipped, end: writer.end })
 }
 
 /// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.

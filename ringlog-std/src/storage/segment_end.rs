@@ -13,6 +13,7 @@ use super::platform::Platform;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::SegmentFile;
+use super::writer_record::RecordedEnd;
 use crate::event::{HEADER_LEN, file_flags};
 
 /// What is known of the log's last writer.
@@ -20,8 +21,8 @@ use crate::event::{HEADER_LEN, file_flags};
 pub(super) struct LastWriter {
     /// The kernel that it ran under still runs, so all that it stored is there.
     pub(super) is_same_boot: bool,
-    /// It closed the log.
-    pub(super) has_closed: bool,
+    /// Where the log ends, if it closed it.
+    pub(super) end: Option<RecordedEnd>,
     /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
     pub(super) is_known: bool,
 }
@@ -29,7 +30,7 @@ pub(super) struct LastWriter {
 impl LastWriter {
     /// Whether what its files say of themselves holds, also where it was not synced.
     const fn is_trusted(self) -> bool {
-        self.is_same_boot || self.has_closed
+        self.is_same_boot || self.end.is_some()
     }
 
     /// Whether the machine went down under it, so that even whole files may not be all that there was.

@@ -12,6 +12,7 @@ use std::{io, iter};
 use ringlog_nostd::FILE_HEADER_LEN;
 use rustix::fs::{Advice, fadvise};
 
+use super::ending::WriterFile;
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_end::io_error;
@@ -116,9 +117,11 @@ impl Listed {
             self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
             Ok(segment)
         });
-        checked.map_err(|error| match fs::metadata(&self.path) {
-            Err(source) if source.kind() == io::ErrorKind::NotFound => io_error(&self.path, "open", source),
-            _ => error,
+        checked.map_err(|error| {
+            if is_gone(&self.path) {
+                return io_error(&self.path, "open", io::ErrorKind::NotFound.into());
+            }
+            error
         })
     }
 }
@@ -130,6 +133,8 @@ pub(super) struct LogList {
     pub(super) segments: Vec<Listed>,
     /// What else is in the folder.
     pub(super) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(super) writer: WriterFile,
 }
 
 impl LogList {
@@ -137,34 +142,41 @@ impl LogList {
         let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
         if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
             let segments = vec![Listed { path: path.into(), named_sequence: None }];
-            return Ok(Self { segments, foreign: Vec::new() });
+            return Ok(Self { segments, foreign: Vec::new(), writer: WriterFile::default() });
         }
-        let mut folder = used_segments(path)?;
+        let writer = WriterFile::of(path);
+        let mut folder = used_segments(path, &writer)?;
         // Names that are listed while others are made and deleted prove nothing the first time.
         for _ in 1..EMPTY_LISTINGS {
             if folder.segments.is_empty() {
-                folder = used_segments(path)?;
+                folder = used_segments(path, &writer)?;
             }
         }
         let Folder { segments: named, foreign } = folder;
         if named.is_empty() {
+            writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         }
         let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
-        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign })
+        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign, writer })
     }
 }
 
-/// What is in a folder, without a last segment that was never begun.
-fn used_segments(folder: &Path) -> Result<Folder, OpenError> {
+/// What is in a folder, without a last segment that was deleted just now because it stayed empty.
+///
+/// A file without a header is no segment if the log was closed before it. Any other one has lost its header.
+fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
     let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
         path: folder.into(),
         action: "list",
         source,
     })?;
-    if let Some((_, last)) = found.segments.last()
-        && is_unused_or_gone(last)?
+    found.segments.pop_if(|(_, last)| is_gone(last));
+    if let Some((sequence, last)) = found.segments.last()
+        && writer.ends_by(*sequence)
+        && is_unused(last).map_err(|error| cannot_read(last, error))?
     {
+        found.foreign.push(last.clone());
         found.segments.pop();
     }
     Ok(found)
@@ -177,6 +189,8 @@ pub(super) struct LogFiles {
     pub(super) segments: Vec<SegmentInfo>,
     /// What else is in the folder.
     pub(super) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(super) writer: WriterFile,
 }
 
 impl LogFiles {
@@ -196,20 +210,17 @@ impl LogFiles {
     }
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
-        let LogList { segments, foreign } = LogList::of(path)?;
+        let LogList { segments, foreign, writer } = LogList::of(path)?;
         let paths = segments.iter().map(|it| &*it.path);
         let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
         let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
-        Ok(Self { segments: opened?, foreign })
+        Ok(Self { segments: opened?, foreign, writer })
     }
 }
 
-/// Whether the last segment is one that its writer never began, or deleted just now because it stayed empty.
-fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
-    match is_unused(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        other => other.map_err(|error| cannot_read(path, error)),
-    }
+/// Whether nothing has this name any more. A link that leads nowhere is still there.
+pub(super) fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn cannot_read(path: &Path, source: io::Error) -> OpenError {
@@ -218,15 +229,25 @@ fn cannot_read(path: &Path, source: io::Error) -> OpenError {
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Asked before the file is opened: opening a pipe would wait for its other end.
-    if !fs::metadata(path).map_err(|source| io_error(path, "open", source))?.is_file() {
+    if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
     File::open(path).map_err(|source| io_error(path, "open", source))
 }
 
+/// The error for a file that cannot be opened: a link that leads nowhere is not the same as no file.
+fn explained(path: &Path, source: io::Error) -> OpenError {
+    match fs::read_link(path) {
+        Ok(target) if source.kind() == io::ErrorKind::NotFound => {
+            OpenError::BrokenLink { path: path.into(), target }
+        }
+        _ => io_error(path, "open", source),
+    }
+}
+
 /// Whether a file was prepared and never used: it is empty, or all of its header is zero.
 pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
-    if !fs::metadata(path)?.is_file() {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Ok(false);
     }
     let mut bytes = [0; FILE_HEADER_LEN];

@@ -11,7 +11,7 @@ use super::super::error::{OpenError, ReadError};
 use super::super::held::{Hold, hold_finished, leads_to, try_hold};
 use super::super::index::{Index, Place};
 use super::super::segment::SegmentInfo;
-use super::super::segment_file::{is_unused, read_header, read_stable_header};
+use super::super::segment_file::{is_gone, read_header, read_stable_header};
 use super::FileScan;
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 
@@ -22,7 +22,7 @@ pub(in crate::storage) enum Opened {
     Held(FileScan),
     /// It is open, and somebody has an exclusive lock on it: the writer of a single file, or another program.
     Unheld(FileScan),
-    /// It was retired meanwhile, or it was prepared and never begun.
+    /// It was retired meanwhile.
     Gone,
 }
 
@@ -34,7 +34,8 @@ impl FileScan {
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Ok(Opened::Gone);
             }
-            Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_unused(path).unwrap_or(true) => {
+            // Retired after it was opened, and its header erased.
+            Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_gone(path) => {
                 return Ok(Opened::Gone);
             }
             Err(error) => return Err(error),

@@ -97,7 +97,7 @@ impl FileScan {
     }
 
     /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
-    pub(super) fn begins_records(&mut self) -> Result<bool, ReadError> {
+    pub(in crate::storage) fn begins_records(&mut self) -> Result<bool, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(false) };
         if self.decode_at(0, self.demand).is_err() {
             return Ok(false);

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod damage;
+mod ending;
 mod import;
 mod limits;
 mod loss;

@@ -59,7 +59,9 @@ fn missing_and_hopeless_files_become_gaps_with_their_counts() {
     let report = salvage_log(log.path(), &out).unwrap();
     assert_eq!(contents(&out).gaps, [cut(records[1], 0), cut(records[2], 0)]);
     assert_eq!(report.missing, records[1] + records[2]);
-    assert!(matches!(report.skipped[0].reason, SkipReason::File(_)));
+    assert!(matches!(report.skipped[0].reason, SkipReason::Absent { count } if count == records[1]));
+    assert_eq!(report.skipped[0].path, log.segments[1]);
+    assert!(matches!(report.skipped[1].reason, SkipReason::File(_)));
 }
 
 #[test]
@@ -190,6 +192,7 @@ fn what_a_killed_writer_had_not_published_is_not_copied() {
     let log = Log::of(40, 1 << 16);
     let offsets = offsets(&log.segments[0]);
     log.unseal(0, 64);
+    crate::writer_file::set_open(&log.path());
     log.change(0, |bytes| bytes[24..32].copy_from_slice(&offsets[30].to_le_bytes()));
     let out = log.out();
     let report = salvage_log(log.path(), &out).unwrap();
