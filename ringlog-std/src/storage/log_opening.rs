@@ -88,7 +88,8 @@ impl LogWriter {
         let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.
         current.durable().sync_header().map_err(failed)?;
-        found.clear_away(&**upkeep.platform())?;
+        // Dropped as a file that was closed in order, the new one would promise all before it.
+        found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
         current.make_first_pages_ready(options.rules().first_ready_bytes());
         let mut log = Self {

@@ -40,7 +40,8 @@ impl SegmentFile {
         Self::of(path, open_regular(path)?)
     }
 
-    fn of(path: &Path, file: File) -> Result<Self, OpenError> {
+    /// Checks the header of a file that is open.
+    pub(super) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
         let looked_up = file.metadata();
         let file_bytes = looked_up.map_err(|source| io_error(path, "look up", source))?.len();

@@ -1,19 +1,24 @@
 //! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
+//!
+//! What a dead writer left is read and checked before it is promised: a page of it may be damaged, and after a sync that
+//! failed the kernel may have read it again from a disk that never got it.
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader};
+use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::durable::{Durable, DurableParts};
-use super::error::SyncError;
+use super::error::{OpenError, ReadError, SyncError};
 use super::held::{leads_to, try_hold};
+use super::lock_holder::exclusive_holder;
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::scan::FileScan;
+use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::AtomicBool;
 
 /// How much is stored again at a time.
@@ -27,6 +32,21 @@ pub(super) struct Unsynced {
     is_of_dead_run: bool,
 }
 
+/// Why a segment of a dead writer cannot be promised to its end.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) error: ReadError,
+    /// The log's position below which all of it is whole and on stable storage, if that is known.
+    pub(super) durable_position: Option<u64>,
+}
+
+/// A segment that is open again.
+struct Again {
+    durable: Arc<Durable>,
+    /// The file for reading, and its header.
+    segment: SegmentFile,
+}
+
 impl Unsynced {
     pub(super) fn of_this_run(path: &Path) -> Self {
         Self { path: path.into(), is_of_dead_run: false }
@@ -36,70 +56,160 @@ impl Unsynced {
         Self { path, is_of_dead_run: true }
     }
 
-    /// Syncs the segment and marks it as clean; does nothing if it was retired meanwhile.
+    /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
+    /// meanwhile.
+    ///
+    /// Of a segment that is damaged, only what is whole before the damage is synced.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-    ) -> Result<(), SyncError> {
+        is_after_damage: bool,
+    ) -> Result<Option<Damage>, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
             action: "open the segment to sync it",
             source,
         };
-        match self.open_again(platform, poisoned) {
-            Ok(Some(durable)) => durable.finish().map(drop),
-            Ok(None) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(failed(source)),
+        let file = match OpenOptions::new().read(true).write(true).open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed)?,
+        };
+        // Retired, or about to be recycled.
+        let is_held = try_hold(&file).map_err(failed)?;
+        if !leads_to(&self.path, &file).map_err(failed)? {
+            return Ok(None);
+        }
+        if !is_held {
+            return Ok(Some(self.locked(&file)));
+        }
+        let segment = match SegmentFile::of(&self.path, file.try_clone().map_err(failed)?) {
+            Ok(segment) => segment,
+            Err(error) => return Ok(Some(Damage::at_start(error))),
+        };
+        if self.is_of_dead_run && is_after_damage && segment.info.is_synced() {
+            return Ok(None);
+        }
+        if let Err(error) = segment.info.check_length() {
+            return Ok(Some(Damage::at_start(error)));
+        }
+        let again = self.open_again(platform, poisoned, file, segment).map_err(failed)?;
+        if self.is_of_dead_run {
+            again.finish_checked(&**platform, is_after_damage)
+        } else {
+            again.durable.finish(!is_after_damage).map(|_| None)
         }
     }
 
-    /// `None` if another file has the name by now.
+    /// Retention takes its exclusive lock after the name has gone, so this one is another program's.
+    fn locked(&self, file: &File) -> Damage {
+        Damage::at_start(OpenError::Locked { path: self.path.clone(), pid: exclusive_holder(file) })
+    }
+
     fn open_again(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-    ) -> io::Result<Option<Arc<Durable>>> {
-        let path = &self.path;
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        // Retired, or about to be recycled.
-        if !try_hold(&file)? || !leads_to(path, &file)? {
-            return Ok(None);
-        }
+        file: File,
+        segment: SegmentFile,
+    ) -> io::Result<Again> {
         let map = WriteMap::new(&file, platform.witness(&file))?;
-        let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(None) };
-        if self.is_of_dead_run {
-            let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
-            store_again(&**platform, &file, from, header.write_offset)?;
-        }
         let parts = DurableParts {
             platform: Arc::clone(platform),
             map: map.handle(),
             file,
-            path: path.clone(),
+            path: self.path.clone(),
             temporary: None,
             poisoned: Arc::clone(poisoned),
         };
-        Ok(Some(Durable::new(parts, &header)))
+        Ok(Again { durable: Durable::new(parts, &segment.info.header), segment })
     }
 }
 
-/// Stores the bytes between these offsets as they are.
+impl Damage {
+    /// Nothing of the segment can be used.
+    fn at_start(error: OpenError) -> Self {
+        Self { error: ReadError::Segment(Box::new(error)), durable_position: None }
+    }
+}
+
+impl Again {
+    /// Stores again what was not synced, then reads all that the segment holds, and promises what is whole.
+    fn finish_checked(
+        self,
+        platform: &dyn Platform,
+        is_after_damage: bool,
+    ) -> Result<Option<Damage>, SyncError> {
+        let Self { durable, segment } = self;
+        let header = segment.info.header;
+        let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
+        let path = segment.info.path.clone();
+        // First: pages that are dirty do not change any more under the reading.
+        let stored = store_again(platform, &segment.file, from, header.write_offset).map_err(|source| {
+            durable.poison();
+            SyncError::Failed { path: path.clone(), from, to: header.write_offset, source }
+        })?;
+        let mut scan = FileScan::of(segment);
+        let error = match (read_through(&mut scan), stored.unreadable) {
+            (Ok(()), None) => return durable.finish(!is_after_damage).map(|_| None),
+            (Ok(()), Some(source)) => ReadError::Io { path, offset: stored.to, source },
+            (Err(error), _) => error,
+        };
+        // A wrong count leaves no record that is known to be the last good one.
+        let is_record = !matches!(error, ReadError::EventCount { .. });
+        let whole_below = if is_record { scan.offset().min(stored.to) } else { from };
+        if whole_below > from {
+            durable.sync_below(whole_below)?;
+        }
+        Ok(Some(Damage { error, durable_position: Some(scan.position_at(whole_below)) }))
+    }
+}
+
+/// Reads and checks every record.
+fn read_through(scan: &mut FileScan) -> Result<(), ReadError> {
+    loop {
+        scan.pass_valid(|_| ());
+        if !scan.advance()? {
+            return Ok(());
+        }
+    }
+}
+
+/// How far bytes were stored again.
+#[derive(Debug)]
+pub(super) struct StoredAgain {
+    pub(super) to: u64,
+    /// Why no further.
+    pub(super) unreadable: Option<io::Error>,
+}
+
+/// Stores the bytes between these offsets as they are, as far as they can be read.
 ///
 /// After a sync that failed the kernel takes the pages for clean although the disk does not have them
 /// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
-pub(super) fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(super) fn store_again(
+    platform: &dyn Platform,
+    file: &File,
+    from: u64,
+    to: u64,
+) -> io::Result<StoredAgain> {
     let mut bytes = Vec::new();
     let mut at = from;
     while at < to {
         let left = usize::try_from(to - at).unwrap_or(CHUNK_BYTES);
         bytes.resize(left.min(CHUNK_BYTES), 0);
-        file.read_exact_at(&mut bytes, at)?;
+        let read = match read_up_to(file, &mut bytes, at) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other,
+        };
+        match read {
+            Ok(read) => bytes.truncate(read),
+            Err(error) => return Ok(StoredAgain { to: at, unreadable: Some(error) }),
+        }
         platform.write_at(file, &bytes, at)?;
         at += bytes.len() as u64;
     }
-    Ok(())
+    Ok(StoredAgain { to, unreadable: None })
 }
 
 #[cfg(test)]
@@ -110,6 +220,7 @@ mod tests {
     use crate::storage::power_loss::trace::{Op, Recorder};
     use ringlog_nostd::{field, file_flags};
     use std::fs;
+    use std::os::unix::fs::FileExt;
 
     #[test]
     fn what_is_stored_again_is_all_of_it_and_as_it_was() {
@@ -120,7 +231,8 @@ mod tests {
         file.write_all_at(&bytes, 0).unwrap();
         for (from, to) in [(0, 64), (64, 65), (100, 100), (100, bytes.len() as u64)] {
             disk.trace.take();
-            store_again(&disk, &file, from, to).unwrap();
+            let stored = store_again(&disk, &file, from, to).unwrap();
+            assert!(stored.to == to && stored.unreadable.is_none());
             let mut at = from;
             for op in disk.trace.take() {
                 let Op::Store { offset, bytes: stored, .. } = op else { panic!("{op:?}") };
@@ -133,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_segment_that_nobody_retires_is_finished() {
+    fn only_a_segment_that_nobody_retires_or_locks_is_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         MmapWriter::options().create_new(&path, 4096).unwrap().close().unwrap();
@@ -141,17 +253,18 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default());
+        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false);
+        let is_finished = || finish().unwrap().is_none();
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
-        let retiring = File::open(&path).unwrap();
-        retiring.lock().unwrap();
-        finish().unwrap();
+        let other = File::open(&path).unwrap();
+        other.lock().unwrap();
+        let damage = finish().unwrap().unwrap();
+        assert!(damage.error.to_string().contains("locked by another"), "{}", damage.error);
         assert!(!is_clean());
-        drop(retiring);
-        finish().unwrap();
-        assert!(is_clean());
+        drop(other);
+        assert!(is_finished() && is_clean());
         fs::remove_file(&path).unwrap();
-        finish().unwrap();
+        assert!(is_finished());
         fs::create_dir(&path).unwrap();
         assert!(matches!(finish(), Err(SyncError::Folder { .. })));
     }

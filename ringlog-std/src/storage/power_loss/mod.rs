@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod damage;
 pub(super) mod disk;
 mod refusals;
 mod restart;
