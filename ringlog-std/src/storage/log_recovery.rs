@@ -8,7 +8,7 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
@@ -21,7 +21,7 @@ use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use super::segment_file::{SegmentFile, is_unused, read_up_to};
+use super::segment_file::{SegmentFile, cannot_read, is_unused, read_up_to};
 use super::unfinished::store_again;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
@@ -151,8 +151,20 @@ impl<'a> LogRecovery<'a> {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
+        self.check_unused(&chain)?;
         self.drop_twins(&mut chain);
         Ok(chain)
+    }
+
+    /// A file that was never used is the last one. Before others, it had a header and the disk has lost it.
+    fn check_unused(&self, chain: &[Link]) -> Result<(), OpenError> {
+        let Some(last) = chain.last() else { return Ok(()) };
+        let last = self.folder.join(segment_name(last.info.header.base_sequence));
+        let lost = self.strays.iter().find_map(|stray| match stray {
+            Stray::MoveAside { from, .. } if !is_temporary(from) && *from < last => Some(from),
+            _ => None,
+        });
+        lost.map_or(Ok(()), |path| SegmentFile::open(path).map(drop))
     }
 
     /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
@@ -185,7 +197,7 @@ impl<'a> LogRecovery<'a> {
                 Ok(Some(Link { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
-                if is_unused(path).map_err(|error| io_error(path, "read", error))? =>
+                if is_unused(path).map_err(|error| cannot_read(path, error))? =>
             {
                 self.strays.push(Stray::MoveAside { from: path.into(), to: path.into() });
                 Ok(None)
@@ -223,7 +235,8 @@ impl<'a> LogRecovery<'a> {
             let end = SegmentEnd::find(&link.path, self.writer, next)?;
             at += 1;
             if let Some(next) = next
-                && next.base_sequence != end.sequence
+                && (next.base_sequence != end.sequence
+                    || next.base_sequence == link.info.header.base_sequence)
             {
                 self.check_cut(&chain[at..], &end)?;
                 self.cut = chain.split_off(at);
@@ -465,25 +478,4 @@ fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
     read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
     Ok(bytes != [0; HEADER_LEN])
-}
-
-/// Creates the folder of a log if it is missing, and has its name on stable storage.
-pub(super) fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error(folder, "open", error)),
-    }
-    let parent = folder_of(folder);
-    if !parent.exists() {
-        create_folder(platform, &parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(io_error(folder, "create the folder", error));
-        }
-        _ => {}
-    }
-    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
 }

@@ -217,8 +217,8 @@ fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-fn cannot_read(path: &Path, source: io::Error) -> OpenError {
-    io_error(path, "read", source)
+pub(super) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
+    io_error(path, "read the header at offset 0", source)
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
@@ -244,7 +244,8 @@ pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
     let mut read = 0;
     while read < buffer.len() {
         kernel_call();
-        match file.read_at(buffer.get_mut(read..).unwrap_or_default(), offset + read as u64) {
+        let (at, left) = (offset + read as u64, buffer.get_mut(read..).unwrap_or_default());
+        match read_at(file, left, at) {
             Ok(0) => break,
             Ok(bytes) => read += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -252,6 +253,15 @@ pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
         }
     }
     Ok(read)
+}
+
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(test)]
+    let buffer = {
+        let readable = super::power_loss::faults::readable_bytes(file, offset, buffer.len())?;
+        &mut buffer[..readable]
+    };
+    file.read_at(buffer, offset)
 }
 
 /// The header of a file whose writer may be at work.

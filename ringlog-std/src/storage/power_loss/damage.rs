@@ -8,14 +8,15 @@ use std::sync::Arc;
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field, file_flags};
 
 use super::check::{Found, event, is_in_doubt, read};
+use super::faults::unreadable;
 use super::run::scratch;
 use super::trace::Recorder;
 use crate::storage::prepared::is_temporary;
 use crate::storage::segment::segment_name;
 use crate::storage::upkeep::alone::{kill, prepare_late};
 use crate::storage::{
-    LastEnd, LogPositions, LogWriter, LogWriterOptions, OpenError, ReadError, RecoveryAction, Retention,
-    SyncError, SyncPolicy,
+    LastEnd, LogPositions, LogWriter, LogWriterOptions, OpenError, ReadError, RecoveredSegment,
+    RecoveryAction, Retention, SyncError, SyncPolicy,
 };
 
 const EVENTS: u64 = 60;
@@ -278,9 +279,7 @@ fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening(
 fn check_gap(folder: &Path, options: &LogWriterOptions, kept: u64, lost: u32) {
     let writer = try_open(folder, options, "next boot").unwrap_or_else(|error| panic!("{lost:04b}: {error}"));
     let report = writer.recovery();
-    let aside = |told: &&_| {
-        matches!(told, crate::storage::RecoveredSegment { action: RecoveryAction::SetAside(_), .. })
-    };
+    let aside = |told: &&_| matches!(told, RecoveredSegment { action: RecoveryAction::SetAside(_), .. });
     let behind = (lost.trailing_zeros()..4).filter(|at| lost & 1 << at == 0).count();
     assert_eq!(report.segments.iter().filter(aside).count(), behind, "{lost:04b}: {report}");
     assert!(report.has_loss, "{report}");
@@ -319,4 +318,125 @@ fn what_was_promised_after_a_missing_segment_is_an_error() {
     assert!(error.to_string().contains("a segment is missing"), "{error}");
     assert!(error.to_string().contains(&files[1].display().to_string()), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is touched");
+}
+
+#[test]
+fn what_a_sync_cannot_read_of_a_dead_writers_segment_is_damage() {
+    let folder = scratch();
+    let options = options(SyncPolicy::Never);
+    let files = killed(folder.path(), &options);
+    let mut writer = open(folder.path(), &options);
+    put(&mut writer, EVENTS..EVENTS + 3);
+    let sector = unreadable(&files[1], 2048);
+    let error = writer.sync().unwrap_err();
+    let SyncError::Damaged(damage) = &error else { panic!("{error}") };
+    assert!(
+        matches!(&**damage, ReadError::Io { path, offset, .. } if *path == files[1] && *offset < 2048),
+        "{error}"
+    );
+    let (durable, base) = (writer.durable_position(), place(&files[1], header(&files[1]).base_sequence).1);
+    assert!((base..base + 2048).contains(&durable), "{durable}");
+    drop(sector);
+    put(&mut writer, EVENTS + 3..EVENTS + 6);
+    writer.close().unwrap();
+
+    // The next one can read it, and promises all.
+    let mut writer = open(folder.path(), &options);
+    writer.sync().unwrap();
+    assert_eq!(writer.durable_position(), writer.position());
+}
+
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = all.filter(|path| !path.ends_with("writer")).collect();
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// A file that was being prepared is deleted, but not before all is read.
+#[test]
+fn a_read_error_in_any_file_leaves_the_folder_as_it_was() {
+    let options = options(SyncPolicy::Never);
+    let folder = scratch();
+    let mut writer = open(folder.path(), &options);
+    put(&mut writer, 0..EVENTS);
+    prepare_late(&writer).unwrap();
+    kill(writer);
+    let writer_file = fs::read(folder.path().join("writer")).unwrap();
+    let mut refused = 0;
+    for (path, bytes) in contents(folder.path()) {
+        for offset in (0..bytes.len() as u64).step_by(512) {
+            let copy = scratch();
+            fs::write(copy.path().join("writer"), &writer_file).unwrap();
+            for (path, bytes) in contents(folder.path()) {
+                fs::write(copy.path().join(path.file_name().unwrap()), bytes).unwrap();
+            }
+            let before = contents(copy.path());
+            let path = copy.path().join(path.file_name().unwrap());
+            let sector = unreadable(&path, offset);
+            let opened = try_open(copy.path(), &options, "next boot");
+            drop(sector);
+            let Err(error) = opened else {
+                // Nothing but its header is read of a file that was never begun.
+                assert!(offset > 0 && bytes[..4] == [0; 4], "{} at {offset}", path.display());
+                continue;
+            };
+            let said = error.to_string();
+            assert!(said.contains(path.to_str().unwrap()) && said.contains("offset "), "{said}");
+            assert!(contents(copy.path()) == before, "{said}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 20, "{refused}");
+}
+
+#[test]
+fn a_named_segment_without_its_header_before_others_is_damage() {
+    for which in [0, 1] {
+        let folder = scratch();
+        let options = options(SyncPolicy::Never);
+        let files = killed(folder.path(), &options);
+        patch(&files[which], 0, &[0; FILE_HEADER_LEN]);
+        for boot in ["boot", "next boot"] {
+            let before = contents(folder.path());
+            let said = try_open(folder.path(), &options, boot).unwrap_err().to_string();
+            assert!(said.contains(&format!("{}: offset 0", files[which].display())), "{said}");
+            assert!(contents(folder.path()) == before);
+        }
+    }
+}
+
+#[test]
+fn a_last_segment_without_its_header_is_set_aside_and_that_is_reported() {
+    let folder = scratch();
+    let options = options(SyncPolicy::Never);
+    let last = killed(folder.path(), &options).pop().unwrap();
+    patch(&last, 0, &[0; FILE_HEADER_LEN]);
+    let writer = try_open(folder.path(), &options, "next boot").unwrap();
+    let report = writer.recovery();
+    let is_reported =
+        |told: &RecoveredSegment| told.path == last && matches!(told.action, RecoveryAction::SetAside(_));
+    assert!(report.has_loss && report.segments.iter().any(is_reported), "{report}");
+}
+
+/// A disk that writes a header into another file makes two files that begin with the same record.
+#[test]
+fn of_two_files_that_begin_with_the_same_record_the_one_without_a_name_is_set_aside() {
+    let folder = scratch();
+    let options = options(SyncPolicy::EveryBytes(u64::MAX));
+    let mut writer = open(folder.path(), &options);
+    put(&mut writer, 0..10);
+    prepare_late(&writer).unwrap();
+    kill(writer);
+    let all = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let temporary = all.into_iter().find(|path| is_temporary(path)).unwrap();
+    let named = segments(folder.path()).pop().unwrap();
+    let bytes = fs::read(&named).unwrap();
+    patch(&temporary, 0, &bytes[..FILE_HEADER_LEN]);
+    // None of its records is whole, so that both end where they begin.
+    patch(&named, FILE_HEADER_LEN as u64, &[0; 512]);
+    let writer = try_open(folder.path(), &options, "next boot").unwrap();
+    let told = &writer.recovery().segments;
+    let aside = told.iter().filter(|told| matches!(told.action, RecoveryAction::SetAside(_))).count();
+    assert_eq!(aside, 2, "{}", writer.recovery());
 }
