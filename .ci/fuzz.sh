@@ -7,11 +7,11 @@ fuzz_seconds=60
 about_fuzz="a minute of each fuzz target, where a nightly toolchain and cargo-fuzz are there"
 step_fuzz() {
     if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
-        echo "skipped: no nightly toolchain is installed here, and the sanitizers that cargo-fuzz uses need one"
+        skip fuzz "no nightly toolchain is installed here, and the sanitizers that cargo-fuzz uses need one"
         return
     fi
     if ! cargo fuzz --version >/dev/null 2>&1 && ! run cargo install --locked cargo-fuzz; then
-        echo "skipped: cargo-fuzz is not installed here and cannot be"
+        skip fuzz "cargo-fuzz is not installed here and cannot be"
         return
     fi
     need c++ g++

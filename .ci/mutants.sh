@@ -26,7 +26,7 @@ about_logic_mutants="cargo-mutants on the core and on the recovery code; what su
 step_logic_mutants() {
     need python3 python3
     if ! command -v cargo-mutants >/dev/null && ! run cargo install --locked cargo-mutants@27.1.0; then
-        echo "skipped: cargo-mutants is not installed here and cannot be"
+        skip logic-mutants "cargo-mutants is not installed here and cannot be"
         return
     fi
     # Not among them: `model.rs` is built for the models only, and of `sync.rs` nothing can be seen outside of them.

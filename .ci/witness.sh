@@ -61,7 +61,7 @@ witness_begin() {
             tail -n 1 "$scratch/setup"
             ;;
         *)
-            echo "skipped: the sanitizers; there is neither Debian's compiler with their runtimes nor a nightly toolchain"
+            skip sanitizers "there is neither Debian's compiler with their runtimes nor a nightly toolchain"
             return 1
             ;;
     esac
@@ -82,7 +82,7 @@ witness_threads_std() {
 
 witness_valgrind() {
     if ! command -v valgrind >/dev/null && ! need valgrind valgrind; then
-        echo "skipped: memcheck; valgrind is not installed here and cannot be"
+        skip memcheck "valgrind is not installed here and cannot be"
         return
     fi
     local program filter tests=(--error-exitcode=9 -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite)
@@ -123,7 +123,7 @@ about_msan="the core under MemorySanitizer"
 step_msan() {
     witness_begin || return 0
     if [[ $witness_with != debian ]]; then
-        echo "skipped: MemorySanitizer; without an instrumented std it reports what std has written as uninitialised"
+        skip msan "without an instrumented std it reports what std has written as uninitialised"
         return
     fi
     witness_planted memory uninitialised 'use-of-uninitialized-value'
@@ -141,11 +141,11 @@ about_careful="the core with std's own debug assertions (cargo-careful)"
 step_careful() {
     witness_begin || return 0
     if [[ $witness_with != debian ]]; then
-        echo "skipped: cargo-careful; it needs the sources of std beside their compiler, as Debian has them"
+        skip careful "it needs the sources of std beside their compiler, as Debian has them"
         return
     fi
     if ! command -v cargo-careful >/dev/null && ! run cargo install --locked cargo-careful@0.4.10; then
-        echo "skipped: cargo-careful is not installed here and cannot be"
+        skip careful "cargo-careful is not installed here and cannot be"
         return
     fi
     RUSTC_BOOTSTRAP=1 run cargo +firmware careful test -q -p ringlog-nostd --lib --tests \
@@ -156,7 +156,7 @@ step_careful() {
 about_misuse="programs that must not compile, and why they do not"
 step_misuse() {
     if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
-        echo "skipped: the error codes of programs that must not compile; there is no nightly toolchain"
+        skip misuse "the error codes of programs that must not compile need a nightly toolchain"
         return
     fi
     run cargo +nightly test -q --doc -p ringlog-nostd -p ringlog-std --target-dir "$witness_out/nightly"
@@ -177,7 +177,7 @@ about_hot_path="the core's whole API links without a panic; its hot path instruc
 step_hot_path() {
     need python3 python3
     need objdump binutils
-    [[ $(uname -m) == x86_64 ]] || { echo "skipped: it knows the instructions of x86-64 only"; return; }
+    [[ $(uname -m) == x86_64 ]] || { skip hot-path "it knows the instructions of x86-64 only"; return; }
     local images=$witness_out/hot-path/$witness_host/release
     CARGO_PROFILE_RELEASE_OPT_LEVEL=3 run cargo build -q --locked --release --manifest-path "$firmware/Cargo.toml" \
         -p ringlog-cost --target "$witness_host" --target-dir "$witness_out/hot-path"

@@ -9,7 +9,8 @@ import json, os, re, struct, sys
 
 CHECKSUMS, STREAM, SEALED, KNOWN = 2, 4, 8, 0xFF0F
 COMMITTED, CHECKSUMMED, GAP, RESERVED = 0x80, 0x40, 0x20, 0x10
-REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun"}
+REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun", 5: "too long", 6: "receiver full",
+           7: "not readable", 8: "recorder ended"}
 
 
 class Damage(Exception):

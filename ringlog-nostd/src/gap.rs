@@ -29,6 +29,14 @@ pub enum GapReason {
     RecoveryCut,
     /// The reader of a ring that overwrites its oldest events was too slow.
     ReaderOverrun,
+    /// The input was longer than a payload can be.
+    TooLong,
+    /// The kernel dropped what was sent here: the receiver's buffer was full.
+    ReceiverFull,
+    /// A piece of the input could not be read as an event.
+    NotReadable,
+    /// The recorder ended before its ring was drained.
+    RecorderEnded,
     /// A value that this version does not know, as stored (without bit 31).
     Other(u32),
 }
@@ -42,6 +50,10 @@ impl GapReason {
             Self::DiskFull => 2,
             Self::RecoveryCut => 3,
             Self::ReaderOverrun => 4,
+            Self::TooLong => 5,
+            Self::ReceiverFull => 6,
+            Self::NotReadable => 7,
+            Self::RecorderEnded => 8,
             Self::Other(code) => code & !LOG_SIDE,
         }
     }
@@ -54,6 +66,10 @@ impl GapReason {
             2 => Self::DiskFull,
             3 => Self::RecoveryCut,
             4 => Self::ReaderOverrun,
+            5 => Self::TooLong,
+            6 => Self::ReceiverFull,
+            7 => Self::NotReadable,
+            8 => Self::RecorderEnded,
             other => Self::Other(other),
         }
     }
@@ -66,6 +82,10 @@ impl core::fmt::Display for GapReason {
             Self::DiskFull => f.write_str("disk full"),
             Self::RecoveryCut => f.write_str("recovery cut"),
             Self::ReaderOverrun => f.write_str("reader overrun"),
+            Self::TooLong => f.write_str("too long"),
+            Self::ReceiverFull => f.write_str("receiver full"),
+            Self::NotReadable => f.write_str("not readable"),
+            Self::RecorderEnded => f.write_str("recorder ended"),
             Self::Other(code) => write!(f, "reason {code}"),
         }
     }
@@ -163,14 +183,25 @@ mod tests {
         assert_eq!(Gap::from_event(&EventHeader::new(0, 0, 16), &[0; 16]), None);
         assert!(Gap::from_event(&Gap::header(5), &[0; 16]).is_some());
     }
+
     #[test]
-    fn each_reason_has_a_name() {
+    fn each_reason_has_a_name_and_a_code() {
         extern crate std;
         use std::string::ToString;
-        let named =
-            [(1, "ring full"), (2, "disk full"), (3, "recovery cut"), (4, "reader overrun"), (9, "reason 9")];
-        for (code, name) in named {
-            assert_eq!(GapReason::from_code(code).to_string(), name);
+        let names = [
+            "ring full",
+            "disk full",
+            "recovery cut",
+            "reader overrun",
+            "too long",
+            "receiver full",
+            "not readable",
+            "recorder ended",
+            "reason 9",
+        ];
+        for (code, name) in (1..).zip(names) {
+            let reason = GapReason::from_code(code);
+            assert_eq!((reason.to_string().as_str(), reason.code()), (name, code));
         }
     }
 }

@@ -86,6 +86,36 @@ impl<'r, K> Producer<'r, K> {
         Ok(())
     }
 
+    /// Writes a GAP record for events that never reached the ring, and publishes it. `timestamp` is that of the first
+    /// of them.
+    ///
+    /// The record takes its place in the ring as an event does, so [`log_side`](Gap::log_side) is stored as `false`.
+    /// What a [`LossyProducer`] has counted is another loss and stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Full`]: it fits once the consumer has released some space. [`WriteError::Fault`]: the ring is
+    /// corrupt.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Gap, GapReason, Ring};
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let gap = Gap::new(GapReason::ReceiverFull, 3);
+    /// producer.write_gap(7, gap).unwrap();
+    /// let (header, payload) = consumer.read_event().unwrap();
+    /// assert_eq!((header.timestamp, Gap::from_event(&header, payload)), (7, Some(gap)));
+    /// ```
+    #[cold]
+    pub fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError> {
+        let at = self.inner.end.head();
+        let payload = Gap { log_side: false, ..gap }.to_payload();
+        let stride = self.inner.write(at, &Gap::header(timestamp), &payload)?;
+        self.inner.publish(at.wrapping_add(stride));
+        Ok(())
+    }
+
     /// Reserves room for a payload of up to `len` bytes, to be filled in place.
     ///
     /// The claim borrows the producer; dropping it, or forgetting it, publishes nothing.

@@ -130,6 +130,13 @@ impl Recorder {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
+    /// Events that the producer has lost and that no GAP record counts yet, as the idle recorder saw it last.
+    #[must_use]
+    pub fn pending_loss(&self) -> u64 {
+        // ORDERING: Relaxed. A figure for a display.
+        self.shared.pending_loss.load(Ordering::Relaxed)
+    }
+
     /// Whether the recorder has ended, because of an error or because the producer closed.
     #[must_use]
     pub fn has_stopped(&self) -> bool {

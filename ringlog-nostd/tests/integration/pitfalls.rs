@@ -1,8 +1,8 @@
 //! One test, or a few, for each defect that shipped in somebody's ring and could live in this one.
 
 use ringlog_nostd::{
-    AlignedBytes, Consumer, Delivery, EventHeader, Gap, Producer, Ring, RingError, RingFault, RingOptions,
-    StaticRing, WriteError, required_len,
+    AlignedBytes, Consumer, Delivery, EventHeader, Gap, GapReason, Producer, Ring, RingError, RingFault,
+    RingOptions, StaticRing, WriteError, required_len,
 };
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -693,6 +693,25 @@ fn pitfall_15_a_lossy_producer_neither_waits_nor_overwrites() {
     assert_eq!(producer.flush(), Ok(false));
     assert_eq!(timestamps(&mut consumer), [0, 1, 2, 3, 4]);
     assert_eq!(consumer.pending_loss().map(|loss| (loss.count, loss.first_timestamp)), Some((995, 5)));
+}
+
+#[test]
+fn pitfall_15_a_loss_outside_the_ring_takes_its_place_and_leaves_the_ring_s_own_count_alone() {
+    let mut memory = AlignedBytes::<1024>::new();
+    let mut ring = Ring::format_with(memory.as_mut(), &options(CAPACITY, 0)).unwrap();
+    let (producer, mut consumer) = ring.split();
+    let mut producer = producer.lossy();
+    while producer.write_event(&header_of(5, 0), b"") == Ok(Delivery::Written) {}
+    let (loss, mut producer) = (producer.pending_loss(), producer.into_inner());
+    let outside = Gap { extent: 9, ..Gap::new(GapReason::TooLong, 2) };
+    assert_eq!(producer.write_gap(7, outside), Err(WriteError::Full));
+    while consumer.read_event().is_some() {}
+    assert_eq!(producer.write_gap(7, Gap { log_side: true, ..outside }), Ok(()));
+    assert_eq!(write_small(&mut producer, 8), Ok(()));
+    let (header, payload) = consumer.read_event().unwrap();
+    assert_eq!((header.timestamp, Gap::from_event(&header, payload)), (7, Some(outside)));
+    assert_eq!(consumer.read_event().unwrap().0.timestamp, 8);
+    assert_eq!((loss.map(|loss| loss.count), producer.pending_loss()), (Some(1), loss));
 }
 
 #[test]

@@ -26,6 +26,7 @@ enum Step {
     TooLarge(usize),
     Lossy(Vec<usize>),
     Flush,
+    Gap(u64),
     Read,
     Release,
     Drain(usize),
@@ -67,6 +68,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => any_len().prop_map(Step::TooLarge),
         2 => lens().prop_map(Step::Lossy),
         1 => Just(Step::Flush),
+        1 => any::<u64>().prop_map(Step::Gap),
         3 => Just(Step::Read),
         1 => Just(Step::Release),
         2 => (0..6_usize).prop_map(Step::Drain),
@@ -129,6 +131,7 @@ impl<'r> Pair<'r> {
             Step::TooLarge(extra) => self.too_large(*extra),
             Step::Lossy(lens) => self.lossy(lens),
             Step::Flush => self.with_lossy(|pair, producer| assert_eq!(producer.flush(), Ok(pair.tell()))),
+            Step::Gap(count) => self.gap(*count),
             Step::Read => self.read(),
             Step::Release => {
                 self.consumer.release();
@@ -269,6 +272,17 @@ impl<'r> Pair<'r> {
         self.oracle.push(Gap::header(first).as_user(), gap.to_payload().to_vec());
         self.pending = None;
         true
+    }
+
+    /// A loss outside the ring, which the ring's own count knows nothing of.
+    fn gap(&mut self, count: u64) {
+        let gap = Gap::new(GapReason::TooLong, count);
+        let fits = self.oracle.fits(16);
+        let written = self.producer().write_gap(count, Gap { log_side: true, ..gap });
+        assert_eq!(written, if fits { Ok(()) } else { Err(WriteError::Full) });
+        if fits {
+            self.oracle.push(Gap::header(count).as_user(), gap.to_payload().to_vec());
+        }
     }
 
     fn read(&mut self) {

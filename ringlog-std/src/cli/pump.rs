@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
-use super::feed::{Feed, Next, Skip};
+use super::feed::{Feed, Loss, Next, Skip};
 use super::pace::Pace;
 use super::signals::Stop;
-use crate::event::EventHeader;
+use crate::event::{EventHeader, Gap};
 
 /// Looks at clock, signals and status happen once in so many steps, and whenever there is a pause.
 const STEPS_PER_LOOK: u32 = 256;
@@ -16,10 +16,11 @@ const SKIPS_SHOWN: u64 = 10;
 
 /// Where the pump puts events.
 pub(crate) trait Sink {
-    /// Writes an event, and waits for room where there is none.
-    ///
-    /// `false`: it was not written, because somebody asked to stop before there was room.
-    fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError>;
+    /// Writes an event, and waits for room where there is none: what a feed has given is not there a second time.
+    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError>;
+
+    /// Writes a GAP record, and waits for room where there is none.
+    fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError>;
 
     /// Called every now and then: shows how things stand.
     fn look(&mut self, progress: &Progress);
@@ -38,7 +39,9 @@ pub(crate) struct Progress {
     pub(crate) events: u64,
     /// Bytes that their records take.
     pub(crate) bytes: u64,
-    /// Pieces of the input that could not become events.
+    /// Events that the feed should have given and did not.
+    pub(crate) lost: u64,
+    /// Pieces of the input that could not become events; `lost` counts them too.
     pub(crate) skipped: u64,
     /// Bytes of the input that were read.
     pub(crate) read_bytes: u64,
@@ -93,14 +96,23 @@ pub(crate) fn pump(
     progress: &mut Progress,
 ) -> Result<Ended, CliError> {
     let started = Instant::now();
-    let mut pump =
-        Pump { feed, pace, limits, sink, progress, started, payload: Vec::new(), steps_to_look: 0 };
-    loop {
-        if let Some(ended) = pump.step()? {
-            pump.progress.read_bytes = pump.feed.read_bytes();
-            return Ok(ended);
-        }
-    }
+    let (payload, steps_to_look) = (Vec::new(), 0);
+    let (last_timestamp, unwritten) = (0, None);
+    let mut pump = Pump {
+        feed,
+        pace,
+        limits,
+        sink,
+        progress,
+        started,
+        payload,
+        steps_to_look,
+        last_timestamp,
+        unwritten,
+    };
+    let ended = pump.run();
+    pump.progress.read_bytes = pump.feed.read_bytes();
+    ended
 }
 
 struct Pump<'a, S> {
@@ -112,17 +124,40 @@ struct Pump<'a, S> {
     started: Instant,
     payload: Vec<u8>,
     steps_to_look: u32,
+    last_timestamp: u64,
+    /// Losses of one reason in a row, and the time of the first: they become one GAP record.
+    unwritten: Option<(u64, Gap)>,
 }
 
 impl<S: Sink> Pump<'_, S> {
+    fn run(&mut self) -> Result<Ended, CliError> {
+        loop {
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(Ended::Sink)) => return Ok(Ended::Sink),
+                Ok(Some(ended)) => return self.write_last_losses().map(|()| ended),
+                Err(CliError::Feed(error)) => {
+                    self.lose(Loss::rest())?;
+                    self.write_last_losses()?;
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     fn step(&mut self) -> Result<Option<Ended>, CliError> {
         let wait = self.pace.wait();
         if wait.is_some() || self.steps_to_look == 0 {
             self.steps_to_look = STEPS_PER_LOOK;
+            self.write_losses()?;
             self.progress.read_bytes = self.feed.read_bytes();
             self.sink.look(self.progress);
             if let Some(ended) = self.limits.ended(self.started, self.sink.has_failed()) {
                 return Ok(Some(ended));
+            }
+            if self.progress.bytes > self.limits.max_bytes {
+                return Ok(Some(Ended::Bytes));
             }
         }
         if let Some(wait) = wait {
@@ -137,26 +172,63 @@ impl<S: Sink> Pump<'_, S> {
         match self.feed.next_event(&mut self.payload)? {
             Next::Event { timestamp, event_type } => return self.write(timestamp, event_type),
             Next::Idle => self.steps_to_look = 0,
-            Next::Skipped(skip) => self.tell(&skip),
+            Next::Lost(loss) => self.lose(loss)?,
             Next::End => return Ok(Some(Ended::Feed)),
         }
         Ok(None)
     }
 
     fn write(&mut self, timestamp: u64, event_type: u8) -> Result<Option<Ended>, CliError> {
+        if self.unwritten.is_some() {
+            self.write_losses()?;
+        }
         let payload_len = u16::try_from(self.payload.len()).unwrap_or(u16::MAX);
         let header = EventHeader::new(timestamp, event_type, payload_len);
         let bytes = self.progress.bytes + header.stride() as u64;
         if bytes > self.limits.max_bytes {
             return Ok(Some(Ended::Bytes));
         }
-        if !self.sink.write(&header, &self.payload, &self.limits.stop)? {
-            return Ok(Some(Ended::Signal));
-        }
+        self.sink.write(&header, &self.payload)?;
+        self.last_timestamp = timestamp;
         self.pace.sent();
         self.progress.bytes = bytes;
         self.progress.events += 1;
         Ok(None)
+    }
+
+    #[cold]
+    fn lose(&mut self, loss: Loss) -> Result<(), CliError> {
+        let Loss { gap, timestamp, skip } = loss;
+        if let Some(skip) = skip {
+            self.tell(&skip);
+        }
+        self.progress.lost = self.progress.lost.saturating_add(gap.count);
+        match &mut self.unwritten {
+            Some((_, before)) if before.reason == gap.reason && before.count > 0 && gap.count > 0 => {
+                before.count = before.count.saturating_add(gap.count);
+            }
+            _ => {
+                self.write_losses()?;
+                self.unwritten = Some((timestamp.unwrap_or(self.last_timestamp), gap));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was lost so far where it is missing. No limit keeps it out.
+    fn write_losses(&mut self) -> Result<(), CliError> {
+        let Some((timestamp, gap)) = self.unwritten.take() else { return Ok(()) };
+        self.sink.write_gap(timestamp, gap)?;
+        self.progress.bytes += Gap::header(timestamp).stride() as u64;
+        Ok(())
+    }
+
+    /// The same at the end, when the feed may know more.
+    fn write_last_losses(&mut self) -> Result<(), CliError> {
+        if let Some(loss) = self.feed.look_for_loss() {
+            self.lose(loss)?;
+        }
+        self.write_losses()
     }
 
     fn tell(&mut self, skip: &Skip) {
@@ -188,6 +260,7 @@ mod tests {
     use super::*;
     use crate::cli::feed::FeedError;
     use crate::cli::values::Rate;
+    use crate::event::GapReason;
 
     /// Gives what it was given, with a payload of 8 bytes for each event.
     struct Script(Vec<Next>);
@@ -203,20 +276,21 @@ mod tests {
     #[derive(Default)]
     struct Memory {
         headers: Vec<EventHeader>,
+        /// How many events were there before each, and what it says.
+        gaps: Vec<(usize, u64, Gap)>,
         said: Vec<String>,
         fails_after: Option<usize>,
-        is_full: bool,
     }
 
     impl Sink for Memory {
-        fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError> {
+        fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
             assert_eq!(payload, [5; 8]);
-            if self.is_full {
-                stop.set();
-                return Ok(false);
-            }
             self.headers.push(*header);
-            Ok(true)
+            Ok(())
+        }
+        fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError> {
+            self.gaps.push((self.headers.len(), timestamp, gap));
+            Ok(())
         }
         fn look(&mut self, _: &Progress) {}
         fn has_failed(&self) -> bool {
@@ -262,10 +336,11 @@ mod tests {
 
     #[test]
     fn skips_are_told_and_counted() {
-        let skip = |offset| Next::Skipped(Skip { offset, what: "odd".into() });
+        let skip = |offset| Next::Lost(Loss::skipped(GapReason::TooLong, None, offset, "odd".into()));
         let mut memory = Memory::default();
         let (_, progress) = run((0..50).map(skip).collect(), &no_limits(), &mut memory);
-        assert_eq!(progress.skipped, 50);
+        assert_eq!((progress.skipped, progress.lost), (50, 50));
+        assert_eq!(memory.gaps, [(0, 0, Gap::new(GapReason::TooLong, 50))]);
         assert_eq!(memory.said.len() as u64, SKIPS_SHOWN + 1);
         assert!(memory.said[3].contains("byte 3") && memory.said[3].contains("odd"));
     }
@@ -287,10 +362,99 @@ mod tests {
         assert_eq!((ended, progress.events), (Ended::Feed, 2));
     }
 
+    fn lost(reason: GapReason, count: u64, timestamp: Option<u64>) -> Next {
+        Next::Lost(Loss { gap: Gap::new(reason, count), timestamp, skip: None })
+    }
+
     #[test]
-    fn a_sink_that_was_told_to_stop_while_full_ends_it_as_the_signal_does() {
-        let mut memory = Memory { is_full: true, ..Memory::default() };
-        let (ended, progress) = run(events(10), &no_limits(), &mut memory);
-        assert_eq!((ended, progress.events), (Ended::Signal, 0), "what was not written does not count");
+    fn losses_stand_where_they_happened_and_equal_ones_in_a_row_are_one_gap() {
+        use GapReason::{NotReadable, ReceiverFull};
+        let mut script = events(3);
+        script.extend([lost(ReceiverFull, 2, Some(50)), lost(ReceiverFull, 3, Some(51))]);
+        script.extend([lost(NotReadable, 1, None), lost(NotReadable, 0, None)]);
+        script.extend(events(1));
+        script.push(lost(ReceiverFull, 4, Some(60)));
+        let mut memory = Memory::default();
+        let (_, progress) = run(script, &no_limits(), &mut memory);
+        let gap = |at, timestamp, reason, count| (at, timestamp, Gap::new(reason, count));
+        let expected = [
+            gap(3, 50, ReceiverFull, 5),
+            gap(3, 2, NotReadable, 1),
+            // What is not known makes no sum.
+            gap(3, 2, NotReadable, 0),
+            gap(4, 60, ReceiverFull, 4),
+        ];
+        assert_eq!((memory.gaps, progress.lost, progress.skipped), (expected.into(), 10, 0));
+        assert_eq!(progress.bytes, 4 * 24 + 4 * 32);
+    }
+
+    #[test]
+    fn a_loss_is_written_before_the_feed_is_silent_for_long() {
+        let mut memory = Memory::default();
+        let limits = Limits { duration: Some(Duration::ZERO), ..no_limits() };
+        let mut progress = Progress::default();
+        let mut feed = Script(vec![lost(GapReason::ReceiverFull, 1, Some(7)), Next::Idle]);
+        let mut pump = Pump {
+            feed: &mut feed,
+            pace: Pace::new(Rate::Max),
+            limits: &limits,
+            sink: &mut memory,
+            progress: &mut progress,
+            started: Instant::now(),
+            payload: Vec::new(),
+            steps_to_look: 9,
+            last_timestamp: 0,
+            unwritten: None,
+        };
+        assert_eq!((pump.step().unwrap(), pump.step().unwrap()), (None, None));
+        assert_eq!((pump.step().unwrap(), memory.gaps.len()), (Some(Ended::Time), 1));
+    }
+
+    #[test]
+    fn at_the_end_the_feed_is_asked_for_losses_once_more() {
+        struct Silent;
+        impl Feed for Silent {
+            fn next_event(&mut self, _: &mut Vec<u8>) -> Result<Next, FeedError> {
+                Ok(Next::Idle)
+            }
+            fn look_for_loss(&mut self) -> Option<Loss> {
+                Some(Loss { gap: Gap::new(GapReason::ReceiverFull, 3), timestamp: Some(8), skip: None })
+            }
+        }
+        let (mut memory, mut progress, limits) = (Memory::default(), Progress::default(), no_limits());
+        limits.stop.set();
+        let ended = pump(&mut Silent, Pace::new(Rate::Max), &limits, &mut memory, &mut progress);
+        assert_eq!((ended.unwrap(), progress.lost), (Ended::Signal, 3));
+        assert_eq!(memory.gaps, [(0, 8, Gap::new(GapReason::ReceiverFull, 3))]);
+    }
+
+    #[test]
+    fn losses_pass_the_size_limit_once_and_end_the_run() {
+        let script = (0..2000).map(|at| lost(GapReason::TooLong, u64::from(at % 2 == 0), None)).collect();
+        let limits = Limits { max_bytes: 100, ..no_limits() };
+        let (ended, progress) = run(script, &limits, &mut Memory::default());
+        assert_eq!((ended, progress.events), (Ended::Bytes, 0));
+        assert!(progress.bytes < 100 + 32 * u64::from(STEPS_PER_LOOK), "{progress:?}");
+    }
+
+    #[test]
+    fn the_rest_of_an_input_that_cannot_be_read_is_a_loss_of_unknown_count() {
+        struct Damaged(u64);
+        impl Feed for Damaged {
+            fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+                self.0 += 1;
+                payload.clear();
+                payload.extend([5; 8]);
+                match self.0 {
+                    1..=3 => Ok(Next::Event { timestamp: self.0, event_type: 1 }),
+                    offset => Err(FeedError::Damaged { path: "x".into(), offset, problem: "odd".into() }),
+                }
+            }
+        }
+        let (mut memory, mut progress) = (Memory::default(), Progress::default());
+        let limits = no_limits();
+        let ended = pump(&mut Damaged(0), Pace::new(Rate::Max), &limits, &mut memory, &mut progress);
+        assert!(matches!(ended, Err(CliError::Feed(_))));
+        assert_eq!(memory.gaps, [(3, 3, Gap::new(GapReason::NotReadable, 0))]);
     }
 }

@@ -11,14 +11,13 @@ use super::output::{CatFormat, Printer};
 use super::print::tell;
 use super::pump::{Progress, Sink};
 use super::retention_watch::RetentionWatch;
-use super::signals::Stop;
 use super::source::LogSource;
 use super::status::{Gauges, Status};
 use super::tally::Tally;
-use crate::event::EventHeader;
+use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
-use crate::storage::LogSummary;
+use crate::storage::{LogSummary, SyncError};
 
 const SAMPLE_EVENTS: u64 = 3;
 /// Of a longer run only the last file is read back.
@@ -32,6 +31,8 @@ pub(crate) struct Recording {
     recorder: Recorder,
     retention: RetentionWatch,
     status: Option<Status>,
+    /// What the log reports as lost by earlier runs.
+    lost_before: u64,
 }
 
 impl Recording {
@@ -46,39 +47,35 @@ impl Recording {
         let (producer, recorder) = builder.start(&log.path)?;
         tell_recovery(&recorder);
         let retention = RetentionWatch::new(recorder.watch());
-        Ok(Self { log: log.clone(), producer, recorder, retention, status: None })
+        let lost_before = recorder.watch().lost();
+        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, lost_before })
     }
 
     /// Has everything written, synced and sealed.
     ///
     /// Where the log failed before, what it had taken is there, with the error that says why it is not more.
-    pub(crate) fn finish(self) -> Result<Recorded, CliError> {
-        if let Some(status) = &self.status {
-            status.finish();
-        }
+    pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
         let ended = self.recorder.shutdown(self.producer);
-        Recorded::of(&self.log, ended, self.retention)
+        let mut recorded = Recorded::of(&self.log, ended, self.retention)?;
+        recorded.lost_before = self.lost_before;
+        if let Some(mut status) = self.status {
+            status.finish(progress, recorded.summary.lost);
+        }
+        Ok(recorded)
     }
 
-    /// Waits for room, until there is some, never will be, or somebody asks to stop.
-    fn write_when_room(
+    /// Writes once there is room; fails if there never will be.
+    #[cold]
+    fn when_room(
         &mut self,
-        header: &EventHeader,
-        payload: &[u8],
-        stop: &Stop,
-    ) -> Result<bool, CliError> {
+        mut write: impl FnMut(&mut Producer) -> Result<(), WriteError>,
+    ) -> Result<(), CliError> {
         let mut waiter = Waiter::new(Idle::default());
         loop {
-            if self.recorder.has_stopped() {
-                return Err(CliError::Stopped);
-            }
-            if stop.is_set() {
-                return Ok(false);
-            }
-            waiter.wait();
-            match self.producer.write_event(header, payload) {
-                Err(WriteError::Full) => {}
-                other => return Ok(other.map(|()| true)?),
+            match write(&mut self.producer) {
+                Err(WriteError::Full) if self.recorder.has_stopped() => return Err(CliError::Stopped),
+                Err(WriteError::Full) => waiter.wait(),
+                other => return Ok(other?),
             }
         }
     }
@@ -86,18 +83,21 @@ impl Recording {
 
 impl Sink for Recording {
     #[inline]
-    fn write(&mut self, header: &EventHeader, payload: &[u8], stop: &Stop) -> Result<bool, CliError> {
+    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
         match self.producer.write_event(header, payload) {
-            Err(WriteError::Full) => self.write_when_room(header, payload, stop),
-            other => Ok(other.map(|()| true)?),
+            Err(WriteError::Full) => self.when_room(|producer| producer.write_event(header, payload)),
+            other => Ok(other?),
         }
+    }
+
+    fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError> {
+        self.when_room(|producer| producer.write_gap(timestamp, gap))
     }
 
     fn look(&mut self, progress: &Progress) {
         let ring = Some((self.producer.used() as u64, self.producer.capacity() as u64));
         if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
-            // This producer waits where there is no room: nothing is lost on the way into the ring.
-            status.show(progress, Gauges { ring, lost: 0 });
+            status.show(progress, Gauges { ring, lost: self.recorder.watch().lost() });
             self.retention.look(|line| status.say(line));
         }
     }
@@ -122,6 +122,8 @@ pub(crate) struct Recorded {
     /// Whether all of the run is to be read back.
     keeps_all: bool,
     summary: LogSummary,
+    /// Of the losses in the log, those of earlier runs.
+    lost_before: u64,
     /// Why the log did not take the rest.
     failure: Option<CliError>,
     has_failed: bool,
@@ -149,6 +151,11 @@ impl Recorded {
         let retention_errors = retention.into_told();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
+            // The log is whole and says what it lost, if not with a GAP record.
+            Err(RecorderError::Close { source: source @ SyncError::UntoldLoss { .. }, written }) => {
+                tell(&format!("ringlog: {source}"));
+                (*written, None)
+            }
             Err(error) => match error.written() {
                 Some(written) => (written, Some(error.into())),
                 None => return Err(error.into()),
@@ -157,12 +164,18 @@ impl Recorded {
         let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
         let has_failed = failure.is_some();
         let (events, log) = (summary.events, log.path.clone());
-        Ok(Self { events, log, keeps_all, summary, failure, has_failed, retention_errors })
+        let lost_before = 0;
+        Ok(Self { events, log, keeps_all, summary, lost_before, failure, has_failed, retention_errors })
     }
 
-    /// Events that came out of the ring, in the log or told of as lost.
-    pub(crate) const fn taken(&self) -> u64 {
-        self.summary.events + self.summary.lost
+    /// Events that are missing, as the log reports them.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.summary.lost
+    }
+
+    /// Of these, the events that earlier runs have lost.
+    pub(crate) const fn lost_before(&self) -> u64 {
+        self.lost_before
     }
 
     /// Why old segments could not go, each reason once.
@@ -179,15 +192,28 @@ impl Recorded {
     ///
     /// Where that is not all of them, the counts are the writer's.
     pub(crate) fn read_back(&self) -> Result<ReadBack, CliError> {
-        let LogSummary { first_sequence, next_sequence, .. } = self.summary;
-        if self.keeps_all {
-            return self.read_from(first_sequence);
+        let LogSummary { first_sequence, unreported, .. } = self.summary;
+        let mut found = if self.keeps_all { self.read_from(first_sequence) } else { self.read_last_file() }?;
+        if let Some(count) = unreported {
+            found.tally.add_unreported(&Gap::new(GapReason::DiskFull, count));
         }
+        Ok(found)
+    }
+
+    fn read_last_file(&self) -> Result<ReadBack, CliError> {
+        let LogSummary { first_sequence, next_sequence, .. } = self.summary;
         let last =
             LogSource::open_or_empty(&self.log)?.segments().last().map_or(0, |last| last.base_sequence);
         let mut found = self.read_from(first_sequence.max(last.min(next_sequence)))?;
-        let LogSummary { events, gaps, lost, bytes, .. } = self.summary;
+        let LogSummary { events, gaps, lost, unreported, bytes, .. } = self.summary;
+        let lost = lost - unreported.unwrap_or(0);
         found.tally = Tally { events, gaps, lost, bytes, ..found.tally };
+        for reason in (1..).map(GapReason::from_code).take_while(|it| !matches!(it, GapReason::Other(_))) {
+            let count = self.summary.lost_because(reason);
+            if count > 0 {
+                found.tally.lost_by_reason.insert(reason.to_string(), count);
+            }
+        }
         found.is_partial = true;
         Ok(found)
     }
@@ -239,21 +265,18 @@ mod tests {
     use crate::cli::log_args::LogArgs;
 
     #[test]
-    fn who_is_asked_to_stop_does_not_wait_for_room() {
+    fn events_and_gaps_wait_for_room() {
         let folder = tempfile::tempdir().unwrap();
         let mut recording =
             Recording::start_silent(&LogPlan::new(folder.path().into(), &LogArgs::default()), 128 * 1024)
                 .unwrap();
-        let stop = Stop::default();
-        stop.set();
-        let payload = vec![1; 60_000];
-        let mut written = 0;
         // Two of them fill the ring, and the recorder sleeps between its looks.
-        while recording.write(&EventHeader::new(written, 0, 60_000), &payload, &stop).unwrap() {
-            written += 1;
-            assert!(written < 10_000, "the ring is never full");
+        for number in 0..20 {
+            recording.write(&EventHeader::new(number, 0, 60_000), &[1; 60_000]).unwrap();
+            recording.write_gap(number, Gap::new(GapReason::TooLong, 3)).unwrap();
         }
-        let recorded = recording.finish().unwrap();
-        assert_eq!(recorded.events, written, "what was taken before is recorded");
+        let recorded = recording.finish(&Progress::default()).unwrap();
+        let tally = recorded.read_back().unwrap().tally;
+        assert_eq!((recorded.events, recorded.lost(), tally.gaps, tally.lost), (20, 60, 20, 60));
     }
 }

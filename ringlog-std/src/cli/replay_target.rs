@@ -9,7 +9,7 @@ use super::print::{is_output_gone, tell};
 use super::signals::Stop;
 use super::text::grouped;
 use super::values::ReplayTo;
-use crate::event::{ClockKind, Event, EventHeader};
+use crate::event::{ClockKind, Event, EventHeader, Gap};
 use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
 use crate::storage::{LogScan, LogWriter, OpenError};
 
@@ -124,11 +124,18 @@ impl ReplayTarget for LogTarget {
 pub(crate) trait RingWriter {
     /// Writes an event, or fails with [`WriteError::Full`] where there is no room.
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError>;
+
+    /// Writes a GAP record, or fails with [`WriteError::Full`] where there is no room.
+    fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError>;
 }
 
 impl<K> RingWriter for ringlog_nostd::Producer<'_, K> {
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         Self::write_event(self, header, payload)
+    }
+
+    fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError> {
+        Self::write_gap(self, timestamp, gap)
     }
 }
 
@@ -137,7 +144,7 @@ fn open_ring(path: &Path) -> Result<SharedProducer, CliError> {
     Ok(SharedRing::open(path)?.claim_producer()?)
 }
 
-/// Waits for room where there is none. GAP records are the producer's own to write: others' are left out.
+/// Waits for room where there is none.
 struct RingTarget<W> {
     ring: W,
     stop: Stop,
@@ -153,18 +160,20 @@ impl<W: RingWriter> RingTarget<W> {
 
 impl<W: RingWriter> ReplayTarget for RingTarget<W> {
     fn put(&mut self, event: &Event<'_>) -> Result<bool, CliError> {
-        if event.header.is_gap() {
-            self.gaps += 1;
-            return Ok(true);
-        }
         let mut waiter = Waiter::new(Idle::default());
         loop {
-            match self.ring.write_event(&event.header.as_user(), event.payload) {
+            let written = match event.gap() {
+                Some(gap) => self.ring.write_gap(event.header.timestamp, gap),
+                None => self.ring.write_event(&event.header.as_user(), event.payload),
+            };
+            match written {
                 Err(WriteError::Full) if self.stop.is_set() => return Ok(false),
                 Err(WriteError::Full) => waiter.wait(),
                 other => {
                     other?;
-                    self.events += 1;
+                    let is_gap = event.header.is_gap();
+                    self.gaps += u64::from(is_gap);
+                    self.events += u64::from(!is_gap);
                     return Ok(true);
                 }
             }
@@ -178,32 +187,33 @@ impl<W: RingWriter> ReplayTarget for RingTarget<W> {
 
     fn finish(self: Box<Self>) -> Result<Outcome, CliError> {
         let (events, gaps) = (grouped(self.events), grouped(self.gaps));
-        tell(&format!("wrote {events} events to the ring"));
-        if self.gaps == 0 {
-            return Ok(Outcome::Clean);
-        }
-        tell(&format!("left out {gaps} GAP records: a ring's producer writes its own only"));
-        Ok(Outcome::Loss)
+        tell(&format!("wrote {events} events and {gaps} gaps to the ring"));
+        Ok(Outcome::Clean)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Gap;
+    use crate::event::GapReason;
     use crate::ring::SpscRingBuffer;
 
     #[test]
-    fn a_ring_gets_the_events_and_not_the_gaps() {
+    fn a_ring_gets_the_events_and_the_gaps() {
         let (producer, mut consumer) = SpscRingBuffer::new(4096).split();
         let mut target = Box::new(RingTarget::new(producer, Stop::default()));
         let header = EventHeader::new(1, 2, 3).with_flags(0xC5);
         assert!(target.put(&Event { header, payload: b"abc", sequence: 0, offset: 64 }).unwrap());
-        let gap = Event { header: Gap::header(3), payload: &[0; 16], sequence: 1, offset: 96 };
-        assert!(target.put(&gap).unwrap());
-        assert_eq!(target.finish().unwrap(), Outcome::Loss);
+        let gap = Gap::new(GapReason::DiskFull, 7);
+        // What a log's side has added takes its place in the ring like any other.
+        let payload = Gap { log_side: true, ..gap }.to_payload();
+        let record = Event { header: Gap::header(3), payload: &payload, sequence: 1, offset: 96 };
+        assert!(target.put(&record).unwrap());
+        assert_eq!(target.finish().unwrap(), Outcome::Clean);
         let (read, payload) = consumer.read_event().unwrap();
         assert_eq!((read.as_user(), payload), (header.as_user(), &b"abc"[..]));
+        let (read, payload) = consumer.read_event().unwrap();
+        assert_eq!((read.timestamp, Gap::from_event(&read, payload)), (3, Some(gap)));
         assert!(consumer.read_event().is_none());
     }
 }

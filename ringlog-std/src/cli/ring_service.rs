@@ -13,7 +13,7 @@ use super::retention_watch::RetentionWatch;
 use super::session::Session;
 use super::status::{Gauges, Status};
 use crate::consumer::EventConsumer;
-use crate::event::{EventHeader, Gap};
+use crate::event::EventHeader;
 use crate::recorder::Recorder;
 
 /// Between two looks at clock, signals and status.
@@ -23,26 +23,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct RingService {
     log: LogPlan,
     recorder: Recorder,
-    counts: Arc<Counts>,
+    events: Arc<AtomicU64>,
 }
 
-/// What went by, for the status line.
-#[derive(Debug, Default)]
-struct Counts {
-    events: AtomicU64,
-    lost: AtomicU64,
-}
-
-/// Counts what the recorder hands out, beside the log.
-struct Counter(Arc<Counts>);
+/// Counts the events that the recorder hands out, beside the log, for the status line.
+struct Counter(Arc<AtomicU64>);
 
 impl EventConsumer for Counter {
-    fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
-        // ORDERING: Relaxed, both. Figures for a display.
-        match Gap::from_event(header, payload) {
-            Some(gap) => self.0.lost.fetch_add(gap.count, Ordering::Relaxed),
-            None => self.0.events.fetch_add(1, Ordering::Relaxed),
-        };
+    fn consume(&mut self, header: &EventHeader, _: &[u8]) -> bool {
+        // ORDERING: Relaxed. A figure for a display.
+        self.0.fetch_add(u64::from(!header.is_gap()), Ordering::Relaxed);
         true
     }
 
@@ -54,14 +44,14 @@ impl EventConsumer for Counter {
 impl RingService {
     /// Starts to drain `ring` into `log`; a ring that is missing is made with `ring_bytes`.
     pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
-        let counts = Arc::new(Counts::default());
+        let events = Arc::default();
         let recorder = Recorder::builder()
             .ring_bytes(ring_bytes)
             .log(log.options.clone())
-            .consumer(Counter(Arc::clone(&counts)))
+            .consumer(Counter(Arc::clone(&events)))
             .start_shared(ring, &log.path)?;
         tell_recovery(&recorder);
-        Ok(Self { log: log.clone(), recorder, counts })
+        Ok(Self { log: log.clone(), recorder, events })
     }
 
     /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
@@ -71,8 +61,8 @@ impl RingService {
         let ended = loop {
             let progress = self.progress();
             if status.is_due() {
-                // ORDERING: Relaxed. A figure for a display.
-                let lost = self.counts.lost.load(Ordering::Relaxed);
+                // What the producer has lost and not reported yet is in the ring alone.
+                let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
                 status.show(&progress, Gauges { ring: None, lost });
                 retention.look(|line| status.say(line));
             }
@@ -82,15 +72,16 @@ impl RingService {
                 None => std::thread::sleep(PAUSE),
             }
         };
-        status.finish();
+        let bytes = self.recorder.recorded_bytes();
         let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?;
-        let taken = Progress { events: recorded.taken(), ..Progress::default() };
+        let taken = Progress { events: recorded.events, lost: recorded.lost(), bytes, ..Progress::default() };
+        status.finish(&taken, recorded.lost());
         Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))
     }
 
     fn progress(&self) -> Progress {
         // ORDERING: Relaxed. A figure for a display.
-        let events = self.counts.events.load(Ordering::Relaxed);
+        let events = self.events.load(Ordering::Relaxed);
         Progress { events, bytes: self.recorder.recorded_bytes(), ..Progress::default() }
     }
 }

@@ -30,16 +30,17 @@ pub(crate) struct Plan<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
     log: String,
-    /// Events that the feed gave to the ring; of a shared ring, those that the log took from it.
+    /// Events of the feed, those included that it lost; of a shared ring, those that the log took from it.
     produced: u64,
     /// What of them stands in the log, counted by reading it back.
     #[serde(flatten)]
     tally: Tally,
     /// Events of these that the log did not take, because it failed: they are gone.
     unrecorded: u64,
-    /// Pieces of the input that could not become events.
+    /// Pieces of the input that could not become events; `lost` counts them too.
     skipped: u64,
     /// Datagrams that the kernel had no room for, so that they never arrived here; none where nobody can know.
+    /// `lost` counts them too.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<u64>,
     seconds: f64,
@@ -76,7 +77,7 @@ pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
-    let recorded = recording.finish()?;
+    let recorded = recording.finish(&progress)?;
     let mut session = Session::checked(&plan.log.path, progress, recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
     session.dropped = plan.feed.dropped();
@@ -101,13 +102,14 @@ impl Session {
             (read_back, _) => read_back?,
         };
         let mut session = Self::new(log, progress, read_back, elapsed);
+        let lost_before = recorded.lost_before();
         session.retention_errors = recorded.take_retention_errors();
         match failure {
             // The pump only knows that the log takes no more, the recorder knows why.
-            Some(failure) => session.log_failed(failure),
+            Some(failure) => session.log_failed(failure, lost_before),
             None => {
                 session.ended_by(ended);
-                session.check()?;
+                session.check(lost_before)?;
             }
         }
         Ok(session)
@@ -119,7 +121,7 @@ impl Session {
         tally.name_times(crate::event::ClockKind::UnixNanos);
         Self {
             log: log.display().to_string(),
-            produced: progress.events,
+            produced: progress.events.saturating_add(progress.lost),
             unrecorded: 0,
             skipped: progress.skipped,
             dropped: None,
@@ -153,9 +155,10 @@ impl Session {
         }
     }
 
-    fn log_failed(&mut self, failure: CliError) {
+    fn log_failed(&mut self, failure: CliError, lost_before: u64) {
         let Tally { events, lost, .. } = self.tally;
-        self.unrecorded = self.produced.saturating_sub(events).saturating_sub(lost);
+        let told = events.saturating_add(lost.saturating_sub(lost_before));
+        self.unrecorded = self.produced.saturating_sub(told);
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
         self.failure = Some(failure);
@@ -166,9 +169,11 @@ impl Session {
         self.was_interrupted
     }
 
-    fn check(&self) -> Result<(), CliError> {
-        let Tally { events, lost, gaps_of_unknown_count, .. } = self.tally;
-        if self.produced == events + lost || gaps_of_unknown_count > 0 {
+    fn check(&self, lost_before: u64) -> Result<(), CliError> {
+        let Tally { events, lost, .. } = self.tally;
+        if self.produced.saturating_add(lost_before) == events.saturating_add(lost)
+            || self.tally.has_unknown_loss()
+        {
             return Ok(());
         }
         Err(CliError::Mismatch(format!(

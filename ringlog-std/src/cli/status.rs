@@ -66,10 +66,11 @@ impl Status {
         }
     }
 
-    /// Takes the changing line away.
-    pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    /// Takes the changing line away; off a terminal, prints a last one.
+    pub(crate) fn finish(&mut self, progress: &Progress, lost: u64) {
+        match &self.bar {
+            Some(bar) => bar.finish_and_clear(),
+            None => self.show(progress, Gauges { ring: None, lost }),
         }
     }
 }
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_line_names_rate_fill_bytes_and_loss() {
-        let progress = Progress { events: 1_201_000, bytes: 3 << 20, skipped: 0, read_bytes: 0 };
+        let progress = Progress { events: 1_201_000, bytes: 3 << 20, ..Progress::default() };
         let gauges = Gauges { ring: Some((2, 8)), lost: 4 };
         let text = line(&progress, gauges, 1_001_000, Duration::from_secs(2));
         assert_eq!(text, "1,201,000 events  100,000/s  3.0 MiB  ring 25%  lost 4");
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_was_skipped_shows_only_where_there_is_some() {
-        let progress = Progress { events: 1, bytes: 24, skipped: 7, read_bytes: 0 };
+        let progress = Progress { events: 1, bytes: 24, skipped: 7, ..Progress::default() };
         let text = line(&progress, Gauges::default(), 0, Duration::ZERO);
         assert!(text.ends_with("lost 0  skipped 7"), "{text}");
     }

@@ -6,6 +6,7 @@ use super::error::CliError;
 use super::source::{LogSource, SegmentLine};
 use super::tally::Tally;
 use super::text::{clock_name, grouped, size};
+use crate::storage::unreported_loss;
 
 /// What a log holds, up to its end or to the first record that cannot be read.
 #[derive(Debug)]
@@ -20,7 +21,11 @@ pub(crate) struct Survey {
 impl Survey {
     /// Reads and checks every record, also of a log into which nothing was written yet.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        Ok(Self::read(LogSource::open_or_empty(path)?))
+        let mut survey = Self::read(LogSource::open_or_empty(path)?);
+        if let Some((_, gap)) = unreported_loss(path) {
+            survey.tally.add_unreported(&gap);
+        }
+        Ok(survey)
     }
 
     fn read(mut source: LogSource) -> Self {

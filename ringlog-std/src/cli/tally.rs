@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::text::rfc3339;
-use crate::event::{ClockKind, Event};
+use super::text::{grouped, rfc3339};
+use crate::event::{ClockKind, Event, Gap};
 
 /// What the records of a log, or of a part of it, add up to.
 ///
-/// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts.
+/// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts and of `unreported`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub(crate) struct Tally {
     pub(crate) events: u64,
@@ -17,6 +17,9 @@ pub(crate) struct Tally {
     pub(crate) gaps: u64,
     /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
     pub(crate) gaps_of_unknown_count: u64,
+    /// Events that a full disk took at the end of the log, where no GAP record counts them yet; 0 is an unknown number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unreported: Option<u64>,
     /// Bytes of all records, with headers and padding.
     pub(crate) bytes: u64,
     pub(crate) payload_bytes: u64,
@@ -43,8 +46,7 @@ impl Tally {
         if let Some(gap) = event.gap() {
             self.gaps += 1;
             self.gaps_of_unknown_count += u64::from(gap.count == 0);
-            self.lost = self.lost.saturating_add(gap.count);
-            *self.lost_by_reason.entry(gap.reason.to_string()).or_default() += gap.count;
+            self.add_lost(&gap);
             return;
         }
         self.events += 1;
@@ -52,6 +54,18 @@ impl Tally {
         self.first_timestamp.get_or_insert(event.header.timestamp);
         self.last_timestamp = Some(event.header.timestamp);
         *self.types.entry(event.header.event_type).or_default() += 1;
+    }
+
+    /// Counts a loss at the end that no record reports yet.
+    pub(crate) fn add_unreported(&mut self, gap: &Gap) {
+        self.unreported = Some(gap.count);
+        self.add_lost(gap);
+    }
+
+    fn add_lost(&mut self, gap: &Gap) {
+        self.lost = self.lost.saturating_add(gap.count);
+        let by_reason = self.lost_by_reason.entry(gap.reason.to_string()).or_default();
+        *by_reason = by_reason.saturating_add(gap.count);
     }
 
     /// Adds dates to the timestamps where the clock has dates.
@@ -66,12 +80,29 @@ impl Tally {
 
     /// Whether events are missing.
     pub(crate) fn has_loss(&self) -> bool {
-        self.gaps > 0
+        self.gaps > 0 || self.unreported.is_some()
+    }
+
+    /// Whether `lost` is only a lower bound.
+    pub(crate) fn has_unknown_loss(&self) -> bool {
+        self.gaps_of_unknown_count > 0 || self.unreported == Some(0)
     }
 
     /// The loss in words.
     pub(crate) fn lost_words(&self) -> String {
-        use super::text::grouped;
+        match self.unreported {
+            None => self.gap_words(),
+            Some(0) => {
+                format!("{}, and more that a full disk took: no gap counts them yet", self.gap_words())
+            }
+            Some(count) => {
+                let (lost, count) = (grouped(self.lost), grouped(count));
+                format!("{lost}, of which {count} are in no gap yet: the disk is full")
+            }
+        }
+    }
+
+    fn gap_words(&self) -> String {
         let gaps = if self.gaps == 1 { "gap" } else { "gaps" };
         match (self.gaps, self.gaps_of_unknown_count) {
             (0, _) => "0".into(),
@@ -89,7 +120,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventHeader, Gap, GapReason};
+    use crate::event::{EventHeader, GapReason};
 
     fn tally(records: &[(EventHeader, Vec<u8>)]) -> Tally {
         let mut tally = Tally::default();
@@ -121,5 +152,18 @@ mod tests {
         assert!(sum.has_loss());
         assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, of which 1 tell no count");
         assert_eq!(tally(&[]).lost_words(), "0");
+    }
+
+    #[test]
+    fn what_no_gap_counts_yet_is_lost_too() {
+        let mut sum = tally(&[gap(4)]);
+        sum.add_unreported(&Gap::new(GapReason::DiskFull, 3));
+        assert_eq!((sum.lost, sum.gaps, sum.lost_by_reason["disk full"]), (7, 1, 3));
+        assert_eq!(sum.lost_words(), "7, of which 3 are in no gap yet: the disk is full");
+        assert!(!sum.has_unknown_loss());
+        let mut sum = tally(&[]);
+        sum.add_unreported(&Gap::new(GapReason::DiskFull, 0));
+        assert!(sum.has_loss() && sum.has_unknown_loss());
+        assert_eq!(sum.lost_words(), "0, and more that a full disk took: no gap counts them yet");
     }
 }

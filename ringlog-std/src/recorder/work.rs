@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) struct Shared {
     /// Given back to the ring.
     pub(super) bytes: AtomicU64,
+    /// Losses that the ring counts and no GAP record reports.
+    pub(super) pending_loss: AtomicU64,
     /// The thread has ended.
     pub(super) stopped: AtomicBool,
     /// The thread is to end.
@@ -83,6 +85,7 @@ impl<K> Work<K> {
                 _ if drained.stalled || stop => return Ok(()),
                 0 if closed => return Ok(()),
                 0 => {
+                    self.note_pending_loss();
                     dispatcher.idle();
                     waiter.wait();
                 }
@@ -96,7 +99,18 @@ impl<K> Work<K> {
         let drained = dispatcher.drain(&mut self.source)?;
         // ORDERING: Relaxed. For a display.
         self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
+        if drained.released_bytes > 0 {
+            // A GAP record may have been among them. Looking takes the producer's line away from it.
+            // ORDERING: Relaxed. For a display.
+            self.shared.pending_loss.store(0, Ordering::Relaxed);
+        }
         Ok(drained)
+    }
+
+    fn note_pending_loss(&self) {
+        let pending = self.source.pending_loss().map_or(0, |loss| loss.count);
+        // ORDERING: Relaxed. For a display.
+        self.shared.pending_loss.store(pending, Ordering::Relaxed);
     }
 
     /// Has the ring tell losses that the producer of a shared one left untold when it went.

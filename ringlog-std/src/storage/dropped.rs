@@ -1,6 +1,10 @@
 //! Events that a full disk took, until a GAP record tells of them.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
+use super::lock::peek;
+use super::log_scan::LogScan;
 use super::writer_record::Untold;
 use crate::event::{EventHeader, Gap, GapReason};
 
@@ -57,6 +61,28 @@ impl Untold {
 fn gap_of(count: u64, bytes: u64) -> Gap {
     let extent = u32::try_from(bytes / 8).unwrap_or(0);
     Gap { log_side: true, extent, ..Gap::new(GapReason::DiskFull, count) }
+}
+
+/// Returns what a full disk has taken from the end of the log in `folder` if no GAP record counts it yet.
+///
+/// The first of the two is the time of the first of those events. The writer notes such a loss beside the log, and the next
+/// run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping events, or was
+/// killed while it did.
+#[must_use]
+pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
+    let folder = folder.as_ref();
+    let untold = peek(folder)?.record.untold?;
+    // A log that was continued since has counted it.
+    (end_position(folder) == Some(untold.position)).then(|| (untold.first_timestamp, untold.gap()))
+}
+
+/// The position at which a log ends; `None` if it cannot be read to its end.
+fn end_position(folder: &Path) -> Option<u64> {
+    let mut scan = LogScan::open(folder).ok()?;
+    let last = scan.segments().last()?.header.base_sequence;
+    scan.seek(last).ok()?;
+    while scan.next_event().ok()?.is_some() {}
+    Some(scan.current().position())
 }
 
 #[cfg(test)]

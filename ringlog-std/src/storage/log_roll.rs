@@ -76,7 +76,20 @@ impl LogWriter {
             self.note_first_loss(header.timestamp)?;
         }
         self.dropped.get_or_insert(Dropped::starting_at(header.timestamp)).add(header, payload);
+        self.publish_losses();
         Ok(())
+    }
+
+    /// Events that this run has lost so far, whether a GAP record counts them already or a full disk still takes them.
+    pub(super) fn lost(&self) -> u64 {
+        let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
+        self.tally.lost.saturating_add(dropped)
+    }
+
+    /// Has [`LogWatch::lost`](super::LogWatch::lost) say what is lost by now.
+    #[cold]
+    pub(super) fn publish_losses(&self) {
+        self.upkeep.set_lost(self.lost());
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {

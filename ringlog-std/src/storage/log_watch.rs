@@ -41,6 +41,13 @@ impl LogWatch {
         self.upkeep.durable_position()
     }
 
+    /// Events that this run of the writer has lost so far: the counts of its GAP records, and what a full disk is taking
+    /// at this moment although the GAP record can only follow later. A loss of unknown count adds nothing.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.upkeep.lost()
+    }
+
     /// Why retired segments could not be deleted or recycled, once: see
     /// [`LogWriter::take_retention_error`](super::LogWriter::take_retention_error).
     #[must_use]

@@ -154,6 +154,7 @@ impl LogWriter {
             current.append_gap(timestamp, gap)?
         }
         self.note(&header, &gap.to_payload(), offset);
+        self.publish_losses();
         self.sync_if_every_event()
     }
 
@@ -180,10 +181,13 @@ impl LogWriter {
             }
             let left_bytes = self.left_bytes();
             let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-            let had_bytes = run.accepted_bytes();
+            let (had_bytes, had_lost) = (run.accepted_bytes(), self.tally.lost);
             let (tally, positions) = (&mut self.tally, &mut self.positions);
             let appended = append_within(current, run, left_bytes, tally, positions);
             let taken = run.accepted_bytes() - had_bytes;
+            if self.tally.lost != had_lost {
+                self.publish_losses();
+            }
             match appended {
                 // The next segment takes the rest.
                 Err(AppendError::Full { .. }) if taken > 0 => {}
@@ -344,7 +348,9 @@ impl LogWriter {
     pub fn summary(&self) -> LogSummary {
         let current = u64::from(self.current.as_ref().is_some_and(|current| !current.is_empty()));
         let (first, next) = (self.first_sequence, self.next_sequence());
-        LogSummary { stalls: self.stalls, ..self.tally.summary(self.full_segments + current, first, next) }
+        let written = self.tally.summary(self.full_segments + current, first, next);
+        let unreported = self.dropped.map(|dropped| dropped.gap().count);
+        LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
     }
 
     /// The error that made this writer refuse an event as an [`EventConsumer`], once.

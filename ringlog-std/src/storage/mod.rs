@@ -75,6 +75,7 @@ pub use boot::boot_id;
 pub use crc::crc32c_hardware;
 pub use cursor::{Cursor, CursorInfo, cursors_of};
 pub use cursor_error::CursorError;
+pub use dropped::unreported_loss;
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::dropped::unreported_loss;
 use super::log_writer::LogWriter;
 use super::salvage_copy::{Copier, Plan};
 use super::salvage_report::{SalvageError, SalvageReport};
@@ -68,6 +69,9 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
     let mut copier = Copier::new(begin(&sources, out)?, report);
     for (plan, source) in plans.iter().zip(sources) {
         copier.copy(plan, source)?;
+    }
+    if let Some((timestamp, gap)) = unreported_loss(log) {
+        copier.add_unreported(timestamp, gap)?;
     }
     copier.finish()
 }

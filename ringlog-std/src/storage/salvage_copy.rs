@@ -282,9 +282,18 @@ impl Copier {
     fn add_gap(&mut self, count: u64, bytes: u64) -> Result<(), SalvageError> {
         let extent = u32::try_from(bytes / 8).unwrap_or(0);
         let gap = Gap { extent, ..Gap::new(GapReason::RecoveryCut, count) };
-        self.writer.append_gap(self.last_timestamp, gap)?;
+        self.add(self.last_timestamp, gap)
+    }
+
+    /// Adds what a full disk took at the end of the log, where no GAP record counts it yet.
+    pub(super) fn add_unreported(&mut self, timestamp: u64, gap: Gap) -> Result<(), SalvageError> {
+        self.add(timestamp, Gap { log_side: false, ..gap })
+    }
+
+    fn add(&mut self, timestamp: u64, gap: Gap) -> Result<(), SalvageError> {
+        self.writer.append_gap(timestamp, gap)?;
         self.report.gaps_added += 1;
-        self.report.missing = self.report.missing.saturating_add(count);
+        self.report.missing = self.report.missing.saturating_add(gap.count);
         Ok(())
     }
 

@@ -72,6 +72,8 @@ pub(super) struct Upkeep {
     poisoned: Arc<AtomicBool>,
     roll_due: AtomicBool,
     durable_position: AtomicU64,
+    /// Events that this run has lost.
+    lost: AtomicU64,
     /// Why retention could not do its work.
     trouble: Mutex<Option<CreateError>>,
     /// Why a helper's sync failed: what poisoned the log.
@@ -161,6 +163,7 @@ impl Upkeep {
             poisoned: Arc::default(),
             roll_due: AtomicBool::new(false),
             durable_position: AtomicU64::new(durable_position),
+            lost: AtomicU64::new(0),
             trouble: Mutex::default(),
             failure: Mutex::default(),
         })
@@ -187,6 +190,18 @@ impl Upkeep {
     pub(super) fn durable_position(&self) -> u64 {
         // ORDERING: Relaxed: a number on its own.
         self.durable_position.load(Ordering::Relaxed)
+    }
+
+    /// Events that this run has lost.
+    pub(super) fn lost(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own, for a display.
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Only by the writer.
+    pub(super) fn set_lost(&self, lost: u64) {
+        // ORDERING: Relaxed: see `lost`.
+        self.lost.store(lost, Ordering::Relaxed);
     }
 
     /// Whether the segment that is being written can go although the log then ends with the one before it, or

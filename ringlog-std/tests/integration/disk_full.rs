@@ -16,9 +16,10 @@ use ringlog::storage::{CreateError, LogReader, LogWriter, MmapReader, MmapWriter
 const FOLDER: &str = "RINGLOG_TEST_DISK";
 const MIB: u64 = 1 << 20;
 
-/// Runs the test `child` of this program by itself, after `setup`, a line of shell that may use `$FOLDER`.
+/// Runs the test `child` of this program, named with its module, by itself, after `setup`, a line of shell that may use
+/// `$FOLDER`.
 fn run_child(wrapper: &[&str], setup: &str, child: &str, folder: &Path) -> Output {
-    let script = format!("{setup} && exec \"$0\" --exact disk_full::{child} --nocapture");
+    let script = format!("{setup} && exec \"$0\" --exact {child} --nocapture");
     let mut words = wrapper.to_vec();
     let program = std::env::current_exe().unwrap();
     words.extend(["sh", "-c", &script, program.to_str().unwrap()]);
@@ -41,7 +42,7 @@ fn assert_child_passed(output: &Output) {
 const NAMESPACE: [&str; 4] = ["unshare", "--map-root-user", "--mount", "--"];
 
 /// Runs a child on a file system of its own, or says why not.
-fn on_mounted(kind: &str, limits: &str, child: &str) {
+pub(crate) fn on_mounted(kind: &str, limits: &str, child: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mount = format!("mount -t {kind} none \"$FOLDER\"");
     let script = [NAMESPACE.as_slice(), &["sh", "-c", &mount]].concat();
@@ -57,7 +58,7 @@ fn on_mounted(kind: &str, limits: &str, child: &str) {
 }
 
 /// The folder that this process is to work in; `None` in the test run proper.
-fn child_folder() -> Option<std::path::PathBuf> {
+pub(crate) fn child_folder() -> Option<std::path::PathBuf> {
     std::env::var_os(FOLDER).map(Into::into)
 }
 
@@ -123,7 +124,7 @@ fn child_that_records_until_the_disk_is_full() {
 #[test]
 fn a_recorder_whose_disk_fills_ends_with_an_error_and_a_whole_log() {
     let ballast = "head -c 2097152 /dev/zero >\"$FOLDER/ballast\"";
-    on_mounted("tmpfs -o size=6m", ballast, "child_that_records_until_the_disk_is_full");
+    on_mounted("tmpfs -o size=6m", ballast, "disk_full::child_that_records_until_the_disk_is_full");
 }
 
 #[test]
@@ -153,7 +154,11 @@ fn child_on_a_file_system_that_cannot_allocate() {
 
 #[test]
 fn without_allocation_zeros_are_written_and_a_full_disk_is_an_error() {
-    on_mounted("ramfs", "trap '' XFSZ && ulimit -f 8192", "child_on_a_file_system_that_cannot_allocate");
+    on_mounted(
+        "ramfs",
+        "trap '' XFSZ && ulimit -f 8192",
+        "disk_full::child_on_a_file_system_that_cannot_allocate",
+    );
 }
 
 #[test]
@@ -182,6 +187,7 @@ fn child_with_a_limit_on_the_size_of_files() {
 fn a_segment_that_finds_no_room_is_an_error_and_leaves_the_log_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let limits = "trap '' XFSZ && ulimit -f 8192";
-    let output = run_child(&["env"], limits, "child_with_a_limit_on_the_size_of_files", folder.path());
+    let output =
+        run_child(&["env"], limits, "disk_full::child_with_a_limit_on_the_size_of_files", folder.path());
     assert_child_passed(&output);
 }

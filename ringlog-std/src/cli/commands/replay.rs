@@ -1,5 +1,6 @@
 //! `ringlog replay`: lets the events of logs happen again.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::cli::args::ReplayArgs;
@@ -10,8 +11,8 @@ use crate::cli::replay_target::{self, ReplayTarget};
 use crate::cli::signals::Stop;
 use crate::cli::text::clock_name;
 use crate::cli::values::Speed;
-use crate::event::ClockKind;
-use crate::storage::ReplayPace;
+use crate::event::{ClockKind, Event, Gap};
+use crate::storage::{ReplayPace, unreported_loss};
 
 /// A signal is noticed within this time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
@@ -27,7 +28,10 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
         Speed::Times(speed) => ReplayPace::new(speed),
         Speed::Max => None,
     };
-    let replayed = replay(&mut source, pace, &mut *target, &stop);
+    let replayed = replay(&mut source, pace, &mut *target, &stop).and_then(|was_whole| {
+        let is_copy = args.to.is_some() && args.filter.to_seq.is_none() && args.filter.until.is_none();
+        if was_whole && is_copy { put_unreported(&args.logs, &mut *target) } else { Ok(was_whole) }
+    });
     // What was replayed before an error is worth having.
     let outcome = target.finish();
     let was_whole = replayed?;
@@ -45,6 +49,17 @@ fn check_clock(clock: ClockKind, speed: Speed) -> Result<(), CliError> {
         "the clock of this log is \"{}\", so nobody knows how fast it went: give --speed max",
         clock_name(clock)
     )))
+}
+
+/// Puts the losses at the ends of the logs that no GAP record counts yet, so that a copy has them too.
+fn put_unreported(logs: &[PathBuf], target: &mut dyn ReplayTarget) -> Result<bool, CliError> {
+    for (timestamp, gap) in logs.iter().filter_map(unreported_loss) {
+        let (header, payload) = (Gap::header(timestamp), gap.to_payload());
+        if !target.put(&Event { header, payload: &payload, sequence: 0, offset: 0 })? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether it came to the end.

@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::limit::{StressEvents, plain_copy};
 use crate::cli::log_args::{LogArgs, LogPlan};
 use crate::cli::print::{print, print_json, tell};
-use crate::cli::pump::Sink;
+use crate::cli::pump::{Progress, Sink};
 use crate::cli::recording::Recording;
 use crate::cli::scratch::Scratch;
 use crate::cli::signals::Stop;
@@ -82,7 +82,7 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
     // First the end of the recording: it knows why the ring took no more.
-    let mut recorded = recording.finish()?;
+    let mut recorded = recording.finish(&Progress::default())?;
     if let Some(failure) = recorded.take_failure() {
         return Err(failure);
     }
@@ -133,9 +133,7 @@ fn produce(
         let end = most.min(produced + BATCH);
         while produced < end {
             let (header, payload) = events.next_event();
-            if !recording.write(&header, payload, stop)? {
-                return Ok((produced, "asked to stop"));
-            }
+            recording.write(&header, payload)?;
             produced += 1;
         }
         let is_over = started.elapsed() >= config.duration;

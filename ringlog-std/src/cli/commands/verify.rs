@@ -8,7 +8,9 @@ use crate::cli::print::{print, print_json, tell};
 use crate::cli::tally::Tally;
 use crate::cli::text::{grouped, size};
 use crate::event::{ClockKind, file_flags};
-use crate::storage::{Fault, LogCheck, LogVerdict, MissingRecords, SegmentCheck, verify_log_with};
+use crate::storage::{
+    Fault, LogCheck, LogVerdict, MissingRecords, SegmentCheck, unreported_loss, verify_log_with,
+};
 
 #[derive(Serialize)]
 struct VerifyReport<'a> {
@@ -99,6 +101,9 @@ impl From<&MissingRecords> for MissingReport {
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     let mut tally = Tally::default();
     let check = verify_log_with(&args.log, |event| tally.add(event))?;
+    if let Some((_, gap)) = unreported_loss(&args.log) {
+        tally.add_unreported(&gap);
+    }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
     tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
     let problem = problem_of(&check);

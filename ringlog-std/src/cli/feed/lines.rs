@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::bytes::{ByteSource, Fill};
-use super::{Feed, FeedError, Next, Skip};
+use super::{Feed, FeedError, Loss, Next};
 use crate::cli::text::unix_now;
-use crate::event::MAX_PAYLOAD;
+use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// Gives each line without its `\n` as an event, stamped with the time at which it was read.
 ///
 /// A carriage return in front of the `\n` stays in the payload: lines come back byte for byte. A line
-/// that is longer than a payload can be is skipped and reported, and takes no more memory than others.
+/// that is longer than a payload can be is a loss, and takes no more memory than others.
 #[derive(Debug)]
 pub(crate) struct LineFeed {
     name: String,
@@ -77,7 +77,7 @@ impl LineFeed {
             return Next::Event { timestamp: unix_now(), event_type: self.event_type };
         }
         let what = format!("line of {bytes} bytes, at most {MAX_PAYLOAD} fit into an event");
-        Next::Skipped(Skip { offset, what })
+        Next::Lost(Loss::skipped(GapReason::TooLong, Some(unix_now()), offset, what))
     }
 }
 
@@ -110,24 +110,24 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    fn all(input: &[u8]) -> (Vec<Vec<u8>>, Vec<Skip>) {
+    fn all(input: &[u8]) -> (Vec<Vec<u8>>, Vec<Loss>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(input).unwrap();
         let mut feed = LineFeed::open(file.path(), 9).unwrap();
-        let (mut events, mut skips, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut events, mut losses, mut payload) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             match feed.next_event(&mut payload).unwrap() {
                 Next::Event { event_type, .. } => {
                     assert_eq!(event_type, 9);
                     events.push(payload.clone());
                 }
-                Next::Skipped(skip) => skips.push(skip),
+                Next::Lost(loss) => losses.push(loss),
                 Next::Idle => panic!("a file is never idle"),
                 Next::End => break,
             }
         }
         assert_eq!(feed.read_bytes(), input.len() as u64);
-        (events, skips)
+        (events, losses)
     }
 
     #[test]
@@ -150,9 +150,11 @@ mod tests {
         input.push(b'\n');
         input.extend(vec![b'z'; MAX_PAYLOAD + 1]);
         input.extend(b"\nafter");
-        let (events, skips) = all(&input);
+        let (events, losses) = all(&input);
         assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [2, MAX_PAYLOAD, 5]);
-        assert_eq!(skips.iter().map(|skip| skip.offset).collect::<Vec<_>>(), [3 + MAX_PAYLOAD as u64 + 1]);
+        let [loss] = &losses[..] else { panic!("{losses:?}") };
+        assert_eq!((loss.gap.reason, loss.gap.count), (GapReason::TooLong, 1));
+        assert_eq!(loss.skip.as_ref().unwrap().offset, 3 + MAX_PAYLOAD as u64 + 1);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) use udp::UdpFeed;
 use std::io;
 use std::path::PathBuf;
 
+use crate::event::{Gap, GapReason};
+
 /// What a feed has to give.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Next {
@@ -25,10 +27,38 @@ pub(crate) enum Next {
     },
     /// Nothing at the moment: look for signals, then ask again.
     Idle,
-    /// Something that cannot be an event. The feed goes on behind it.
-    Skipped(Skip),
+    /// Events that are missing here. The feed continues after them.
+    Lost(Loss),
     /// There will be no more.
     End,
+}
+
+/// Events that the input should have given and did not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Loss {
+    /// How many, and why.
+    pub(crate) gap: Gap,
+    /// The time of the first one, as far as it is known.
+    pub(crate) timestamp: Option<u64>,
+    /// The piece of the input that was skipped, if it is one.
+    pub(crate) skip: Option<Skip>,
+}
+
+impl Loss {
+    /// The piece of the input at `offset`, which would have been one event.
+    pub(crate) const fn skipped(
+        reason: GapReason,
+        timestamp: Option<u64>,
+        offset: u64,
+        what: String,
+    ) -> Self {
+        Self { gap: Gap::new(reason, 1), timestamp, skip: Some(Skip { offset, what }) }
+    }
+
+    /// The rest of an input that cannot be read any further.
+    pub(crate) const fn rest() -> Self {
+        Self { gap: Gap::new(GapReason::NotReadable, 0), timestamp: None, skip: None }
+    }
 }
 
 /// Something in the input that did not become an event.
@@ -50,7 +80,12 @@ pub(crate) trait Feed {
         0
     }
 
-    /// What was sent here and could not be had, because the kernel had no room for it; `None` where such a
+    /// Looks for events that were lost since the last look, at the end of a run too.
+    fn look_for_loss(&mut self) -> Option<Loss> {
+        None
+    }
+
+    /// What the kernel had no room for, as [`look_for_loss`](Self::look_for_loss) has reported it; `None` where such a
     /// thing cannot be, or nobody can know.
     fn dropped(&self) -> Option<u64> {
         None

@@ -3,25 +3,33 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::fstat;
 
-use super::{Feed, FeedError, Next};
+use super::{Feed, FeedError, Loss, Next};
 use crate::cli::text::unix_now;
-use crate::event::MAX_PAYLOAD;
+use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Between two looks at the kernel's count while datagrams arrive.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// Of the time, looking takes at most one part in so many: with many sockets the kernel's table is long.
+const LOOK_SHARE: u32 = 20;
 
 /// Gives each datagram that arrives at an address as an event, stamped with the time of its arrival here.
 ///
 /// No datagram is longer than a payload can be. What the kernel drops because its socket buffer is full
-/// never arrives; the kernel counts it.
+/// never arrives; the kernel counts it, and each rise of the count is a loss.
 #[derive(Debug)]
 pub(crate) struct UdpFeed {
     socket: UdpSocket,
     address: SocketAddr,
     datagram: Vec<u8>,
+    /// The kernel's count at the last look.
+    kernel_count: u32,
+    dropped: u64,
+    next_look: Instant,
 }
 
 impl UdpFeed {
@@ -31,7 +39,8 @@ impl UdpFeed {
             let socket = UdpSocket::bind(address)?;
             socket.set_read_timeout(Some(PATIENCE))?;
             let address = socket.local_addr()?;
-            Ok(Self { socket, address, datagram: vec![0; MAX_PAYLOAD] })
+            let (datagram, next_look) = (vec![0; MAX_PAYLOAD], Instant::now());
+            Ok(Self { socket, address, datagram, kernel_count: 0, dropped: 0, next_look })
         };
         bind().map_err(|source| FeedError::Io {
             action: "listen at",
@@ -44,32 +53,61 @@ impl UdpFeed {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Feed for UdpFeed {
-    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
-        match self.socket.recv(&mut self.datagram) {
-            Ok(bytes) => {
-                payload.clear();
-                payload.extend_from_slice(self.datagram.get(..bytes).unwrap_or_default());
-                Ok(Next::Event { timestamp: unix_now(), event_type: 0 })
-            }
-            Err(error) if is_no_more_than_a_wait(&error) => Ok(Next::Idle),
-            Err(source) => {
-                Err(FeedError::Io { action: "receive at", what: format!("udp://{}", self.address), source })
-            }
-        }
-    }
-
-    fn dropped(&self) -> Option<u64> {
+    fn read_kernel_count(&self) -> Option<u32> {
         let table = if self.address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
         let inode = fstat(&self.socket).ok()?.st_ino;
         drops_in(&fs::read_to_string(table).ok()?, inode)
     }
 }
 
+impl Feed for UdpFeed {
+    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+        if Instant::now() >= self.next_look
+            && let Some(loss) = self.look_for_loss()
+        {
+            return Ok(Next::Lost(loss));
+        }
+        match self.socket.recv(&mut self.datagram) {
+            Ok(bytes) => {
+                payload.clear();
+                payload.extend_from_slice(self.datagram.get(..bytes).unwrap_or_default());
+                Ok(Next::Event { timestamp: unix_now(), event_type: 0 })
+            }
+            Err(error) if is_no_more_than_a_wait(&error) => {
+                Ok(self.look_for_loss().map_or(Next::Idle, Next::Lost))
+            }
+            Err(source) => {
+                Err(FeedError::Io { action: "receive at", what: format!("udp://{}", self.address), source })
+            }
+        }
+    }
+
+    fn look_for_loss(&mut self) -> Option<Loss> {
+        let started = Instant::now();
+        let now = self.read_kernel_count();
+        self.next_look = started + LOOK_PAUSE.max(started.elapsed() * LOOK_SHARE);
+        let before = std::mem::replace(&mut self.kernel_count, now?);
+        // The kernel's count begins again at 0 after the largest number.
+        let count = u64::from(self.kernel_count.wrapping_sub(before));
+        self.dropped += count;
+        let gap = Gap::new(GapReason::ReceiverFull, count);
+        (count > 0).then(|| Loss { gap, timestamp: Some(unix_now()), skip: None })
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        self.read_kernel_count().map(|_| self.dropped)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let unknown =
+            "datagrams that the kernel dropped are not counted: it does not show this socket in /proc";
+        if self.read_kernel_count().is_none() { vec![unknown.into()] } else { Vec::new() }
+    }
+}
+
 /// What stands in the column `drops` of the socket's line.
-fn drops_in(table: &str, inode: u64) -> Option<u64> {
+fn drops_in(table: &str, inode: u64) -> Option<u32> {
     let inode = inode.to_string();
     // sl, local, remote, state, queues, timer, retransmits, uid, timeout, inode, references, pointer, drops
     table
@@ -117,13 +155,16 @@ mod tests {
         for _ in 0..sent {
             sender.send_to(&[7; 8000], feed.address()).unwrap();
         }
-        let (mut payload, mut received) = (Vec::new(), 0);
-        while feed.next_event(&mut payload).unwrap() != Next::Idle {
-            received += 1;
+        let (mut payload, mut received, mut lost) = (Vec::new(), 0, 0);
+        loop {
+            match feed.next_event(&mut payload).unwrap() {
+                Next::Event { .. } => received += 1,
+                Next::Lost(Loss { gap, .. }) => lost += gap.count,
+                _ => break,
+            }
         }
-        let dropped = feed.dropped().unwrap();
-        assert_eq!(received + dropped, sent);
-        assert!(dropped > 0);
+        assert_eq!((received + lost, feed.dropped()), (sent, Some(lost)));
+        assert!(lost > 0 && feed.look_for_loss().is_none());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use pcap_parser::{PcapHeader, parse_pcap_header};
 
 use super::pcap_time::TimeUnit;
 use super::pcapng::{Section, first_block_is_big_endian};
-use crate::cli::feed::{Feed, FeedError, Next, Skip};
-use crate::event::MAX_PAYLOAD;
+use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// No packet and no block is that long: a length beyond it is damage.
 pub(super) const BLOCK_BYTES_MAX: u32 = 64 << 20;
@@ -166,10 +166,12 @@ impl Feed for PcapFeed {
             self.pass_block();
             match found {
                 Found::Nothing => {}
-                Found::Unusable(what) => return Ok(Next::Skipped(Skip { offset, what })),
-                Found::Packet { .. } if payload.len() > MAX_PAYLOAD => {
+                Found::Unusable(what) => {
+                    return Ok(Next::Lost(Loss::skipped(GapReason::NotReadable, None, offset, what)));
+                }
+                Found::Packet { timestamp, .. } if payload.len() > MAX_PAYLOAD => {
                     let what = format!("packet of {} bytes, an event holds {MAX_PAYLOAD}", payload.len());
-                    return Ok(Next::Skipped(Skip { offset, what }));
+                    return Ok(Next::Lost(Loss::skipped(GapReason::TooLong, Some(timestamp), offset, what)));
                 }
                 Found::Packet { timestamp, original_bytes } => {
                     self.cut_packets += u64::from(payload.len() < original_bytes as usize);
@@ -296,7 +298,9 @@ mod tests {
         packet(&mut file, 2, 0, &vec![8; MAX_PAYLOAD]);
         let mut feed = open(&file).unwrap();
         let mut payload = Vec::new();
-        assert!(matches!(feed.next_event(&mut payload).unwrap(), Next::Skipped(Skip { offset: 24, .. })));
+        let Next::Lost(loss) = feed.next_event(&mut payload).unwrap() else { panic!("it is too long") };
+        assert_eq!((loss.gap.reason, loss.timestamp), (GapReason::TooLong, Some(1_000_000_000)));
+        assert_eq!(loss.skip.unwrap().offset, 24);
         assert!(matches!(feed.next_event(&mut payload).unwrap(), Next::Event { .. }));
         assert_eq!(payload, vec![8; MAX_PAYLOAD]);
     }

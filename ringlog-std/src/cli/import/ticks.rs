@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::time_column::{Shape, TimeOptions, find_shape};
 use crate::cli::error::csv_io_error;
-use crate::cli::feed::{Feed, FeedError, Next, Skip};
-use crate::event::MAX_PAYLOAD;
+use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::event::{GapReason, MAX_PAYLOAD};
 
 const PROBE_BYTES: u64 = 64 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -83,14 +83,14 @@ impl Feed for TickFeed {
             if std::mem::take(&mut self.header_pending) {
                 continue;
             }
-            let what = match self.timestamp() {
-                Ok(_) if payload.len() > MAX_PAYLOAD => {
-                    format!("row of {} bytes, an event holds {MAX_PAYLOAD}", payload.len())
+            return Ok(match self.timestamp() {
+                Ok(timestamp) if payload.len() > MAX_PAYLOAD => {
+                    let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", payload.len());
+                    Next::Lost(Loss::skipped(GapReason::TooLong, Some(timestamp), offset, what))
                 }
-                Ok(timestamp) => return Ok(Next::Event { timestamp, event_type: self.event_type }),
-                Err(what) => what,
-            };
-            return Ok(Next::Skipped(Skip { offset, what }));
+                Ok(timestamp) => Next::Event { timestamp, event_type: self.event_type },
+                Err(what) => Next::Lost(Loss::skipped(GapReason::NotReadable, None, offset, what)),
+            });
         }
     }
 
@@ -164,17 +164,17 @@ mod tests {
 
     type Rows = Vec<(u64, Vec<u8>)>;
 
-    fn all(table: &[u8]) -> (Rows, Vec<Skip>) {
+    fn all(table: &[u8]) -> (Rows, Vec<Loss>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(table).unwrap();
         let mut feed = TickFeed::open(file.path(), 0, &TimeOptions::default()).unwrap();
-        let (mut rows, mut skips, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut losses, mut payload) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             match feed.next_event(&mut payload).unwrap() {
                 Next::Event { timestamp, .. } => rows.push((timestamp, payload.clone())),
-                Next::Skipped(skip) => skips.push(skip),
+                Next::Lost(loss) => losses.push(loss),
                 Next::Idle => panic!("a file is never idle"),
-                Next::End => return (rows, skips),
+                Next::End => return (rows, losses),
             }
         }
     }
@@ -214,19 +214,21 @@ mod tests {
 
     #[test]
     fn rows_without_a_time_are_reported_with_their_offset() {
-        let (rows, skips) = all(b"1378054800,a\n\nno time,b\n1378054801,c\n");
+        let (rows, losses) = all(b"1378054800,a\n\nno time,b\n1378054801,c\n");
         assert_eq!(rows, [row(1_378_054_800, "1378054800,a"), row(1_378_054_801, "1378054801,c")]);
-        assert_eq!(skips.len(), 1);
-        assert_eq!(skips[0].offset, 14);
-        assert!(skips[0].what.contains("no time"), "{}", skips[0].what);
+        assert_eq!(losses.len(), 1);
+        let skip = losses[0].skip.as_ref().unwrap();
+        assert_eq!((losses[0].gap.reason, skip.offset), (GapReason::NotReadable, 14));
+        assert!(skip.what.contains("no time"), "{}", skip.what);
     }
 
     #[test]
     fn a_row_that_is_too_long_is_reported() {
         let table = format!("1378054800,a\n1378054801,{}\n1378054802,b\n", "x".repeat(MAX_PAYLOAD));
-        let (rows, skips) = all(table.as_bytes());
-        assert_eq!((rows.len(), skips.len()), (2, 1));
-        assert_eq!(skips[0].offset, 13);
+        let (rows, losses) = all(table.as_bytes());
+        assert_eq!((rows.len(), losses.len()), (2, 1));
+        assert_eq!(losses[0].gap.reason, GapReason::TooLong);
+        assert_eq!(losses[0].skip.as_ref().unwrap().offset, 13);
     }
 
     #[test]
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_does_not_hide_the_header() {
-        let (rows, skips) = all("\u{FEFF}time,price\n1378054800,5\n".as_bytes());
-        assert_eq!((rows, skips), (vec![row(1_378_054_800, "1378054800,5")], vec![]));
+        let (rows, losses) = all("\u{FEFF}time,price\n1378054800,5\n".as_bytes());
+        assert_eq!((rows, losses), (vec![row(1_378_054_800, "1378054800,5")], vec![]));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ringlog::event::{Gap, GapReason};
 use serde_json::Value;
 
 use super::support::{
@@ -142,7 +143,11 @@ fn a_capture_that_is_cut_short_gives_its_packets_and_an_error_with_the_offset() 
     let packets = packets_of_pcapng(&whole);
     let records = records_of(&log);
     assert!(records.len() > 1000, "{}", records.len());
+    let (gap, records) = records.split_last().unwrap();
     assert!(records.iter().zip(&packets).all(|(record, packet)| record.payload == packet.1));
+    // Nobody knows how many packets the rest of the file had.
+    let gap = Gap::from_payload(&gap.payload).unwrap();
+    assert_eq!((gap.reason, gap.count), (GapReason::NotReadable, 0));
 }
 
 #[test]

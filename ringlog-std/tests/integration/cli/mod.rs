@@ -3,6 +3,7 @@
 mod bad_input;
 mod damage;
 mod import;
+mod loss;
 mod output;
 mod recover_image;
 mod replay;

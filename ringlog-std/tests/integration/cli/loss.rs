@@ -1,0 +1,431 @@
+//! One account of loss: however events are lost, the live line, the summary, `info` and the log's GAP records give one
+//! number and one reason.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ringlog::event::EventHeader;
+use ringlog::ring::SharedRing;
+use serde_json::Value;
+
+use super::serve::info;
+use super::support::{RINGLOG, assert_code, json_of, number, ringlog, stdout_of, word};
+use crate::disk_full::{child_folder, on_mounted};
+
+/// How many events were lost for each reason.
+type Losses = BTreeMap<String, u64>;
+
+const TOO_LONG: usize = 65_536;
+
+fn losses<const N: usize>(expected: [(&str, u64); N]) -> Losses {
+    expected.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+}
+
+fn losses_in(report: &Value) -> Losses {
+    serde_json::from_value(report["lost_by_reason"].clone()).unwrap()
+}
+
+/// What the GAP records of a log say, as `cat` prints them.
+fn gaps_of(log: &Path) -> Losses {
+    let mut found = Losses::new();
+    let cat = ringlog(&["cat", word(log), "--format", "json"]);
+    for line in String::from_utf8(stdout_of(&cat).to_vec()).unwrap().lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        if let Some(reason) = record["gap"]["reason"].as_str() {
+            *found.entry(reason.to_owned()).or_default() += record["gap"]["count"].as_u64().unwrap_or(0);
+        }
+    }
+    found
+}
+
+/// What a live line says is lost.
+fn lost_in(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once("  lost ")?;
+    let digits = rest.split(' ').next()?.replace(',', "");
+    digits.parse().ok()
+}
+
+/// A run that has ended.
+struct Run {
+    code: i32,
+    summary: Value,
+    /// The last live line.
+    live: Option<u64>,
+    log: PathBuf,
+}
+
+impl Run {
+    fn of(output: &Output, log: PathBuf) -> Self {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let summary =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+        let live = said.lines().filter_map(lost_in).next_back();
+        Self { code: output.status.code().unwrap(), summary, live, log }
+    }
+
+    /// All that was said before the log was read agrees.
+    #[track_caller]
+    fn assert_said(&self, name: &str, code: i32, expected: &Losses) {
+        let sum: u64 = expected.values().sum();
+        let summary = &self.summary;
+        assert_eq!((self.code, &losses_in(summary)), (code, expected), "{name}: {summary}");
+        assert_eq!((number(summary, "lost"), self.live), (sum, Some(sum)), "{name}: {summary}");
+    }
+
+    /// So do the log, what `info` says of it, and a copy.
+    #[track_caller]
+    fn assert_logged(&self, name: &str, expected: &Losses) {
+        assert_eq!(&gaps_of(&self.log), expected, "{name}");
+        assert_info(name, &self.log, expected);
+        self.assert_copied(name, expected);
+    }
+
+    #[track_caller]
+    fn assert_copied(&self, name: &str, expected: &Losses) {
+        // The log's own disk may have no room for it.
+        let folder = tempfile::tempdir().unwrap();
+        let (copy, salvaged) = (folder.path().join("copy"), folder.path().join("salvaged"));
+        assert_code(&ringlog(&["replay", word(&self.log), "--speed", "max", "--to", word(&copy)]), 0);
+        assert_code(&ringlog(&["salvage", word(&self.log), word(&salvaged)]), 3);
+        for log in [copy, salvaged] {
+            assert_eq!(&gaps_of(&log), expected, "{name}: {}", log.display());
+            assert_info(name, &log, expected);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_info(name: &str, log: &Path, expected: &Losses) {
+    let info = info(log);
+    assert_eq!((number(&info, "lost"), &losses_in(&info)), (expected.values().sum(), expected), "{name}");
+}
+
+/// A program whose live lines are read while it runs.
+struct Live {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Live {
+    fn start(words: &[&str]) -> Self {
+        let mut command = Command::new(RINGLOG);
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("ringlog starts");
+        let (stderr, lines) = (child.stderr.take().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+        let all = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            BufReader::new(stderr)
+                .lines()
+                .map_while(Result::ok)
+                .for_each(|line| all.lock().unwrap().push(line));
+        });
+        Self { child, lines }
+    }
+
+    /// Waits for a line of which `found` makes something.
+    #[track_caller]
+    fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let lines = self.lines.lock().unwrap();
+            if let Some(wanted) = lines.iter().rev().find_map(|line| found(line)) {
+                return wanted;
+            }
+            assert!(Instant::now() < deadline, "it never says so: {lines:?}");
+            drop(lines);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    fn end(mut self, log: PathBuf) -> Run {
+        let mut stdout = Vec::new();
+        self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+        let status = self.child.wait().unwrap();
+        // The last line may be on its way to the thread that reads.
+        std::thread::sleep(Duration::from_millis(100));
+        let stderr = self.lines.lock().unwrap().join("\n").into_bytes();
+        Run::of(&Output { status, stdout, stderr }, log)
+    }
+}
+
+/// Sends more than the kernel has room for to a program that does not receive for a while.
+fn flood(program: &Live, datagrams: u64) {
+    let address = program.wait_for(|line| Some(line.split_once("listening at udp://")?.1.to_owned()));
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    program.signal("-STOP");
+    for _ in 0..datagrams {
+        sender.send_to(&[7; 8000], &address).unwrap();
+    }
+    program.signal("-CONT");
+}
+
+fn datagrams_that_the_kernel_drops(folder: &Path) -> (Run, Losses) {
+    let log = folder.join("log");
+    let program = Live::start(&["serve", "--feed", "udp://127.0.0.1:0", "--log", word(&log), "--json"]);
+    flood(&program, 2000);
+    let live = program.wait_for(|line| lost_in(line).filter(|&lost| lost > 0));
+    program.signal("-TERM");
+    let run = program.end(log);
+    assert_eq!(number(&run.summary, "events") + live, 2000, "{}", run.summary);
+    assert_eq!(run.summary["dropped"], live);
+    (run, losses([("receiver full", live)]))
+}
+
+fn lines_that_are_too_long(folder: &Path) -> (Run, Losses) {
+    let log = folder.join("log");
+    let mut program = Live::start(&["serve", "--feed", "-", "--log", word(&log), "--json"]);
+    let mut stdin = program.stdin();
+    for length in [3, TOO_LONG, TOO_LONG + 9, 5, TOO_LONG] {
+        stdin.write_all(&[&vec![b'x'; length][..], b"\n"].concat()).unwrap();
+    }
+    stdin.flush().unwrap();
+    // While it runs.
+    program.wait_for(|line| lost_in(line).filter(|&lost| lost == 3));
+    drop(stdin);
+    let run = program.end(log);
+    assert_eq!((number(&run.summary, "events"), number(&run.summary, "skipped")), (2, 3));
+    (run, losses([("too long", 3)]))
+}
+
+fn import(folder: &Path, name: &str, content: &[u8]) -> Run {
+    let (file, log) = (folder.join(name), folder.join("log"));
+    std::fs::write(&file, content).unwrap();
+    Run::of(&ringlog(&["import", word(&file), "--log", word(&log), "--json"]), log)
+}
+
+fn rows_that_cannot_be_read(folder: &Path) -> (Run, Losses) {
+    let long = "x".repeat(TOO_LONG);
+    let rows = format!(
+        "time,price\n1378054800,1\nno time,2\n,3\n1378054801,4\n1378054802,{long}\nno time\n1378054803,5\n"
+    );
+    (import(folder, "ticks.csv", rows.as_bytes()), losses([("not readable", 3), ("too long", 1)]))
+}
+
+#[test]
+fn losses_in_files_that_are_gone_by_the_end_are_in_the_summary_with_their_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("lines"), folder.path().join("log"));
+    let lines = format!("{}\n{}", "x".repeat(TOO_LONG), "a line of some length\n".repeat(20_000));
+    std::fs::write(&file, lines).unwrap();
+    let how = ["--segment-size", "64KiB", "--keep-files", "2", "--json"];
+    let run = Run::of(&ringlog(&[&["import", word(&file), "--log", word(&log)], &how[..]].concat()), log);
+    assert_eq!(run.summary["read_back"], "the last file");
+    run.assert_said("retired", 3, &losses([("too long", 1)]));
+}
+
+fn words(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// A pcap file with a packet of each of these lengths.
+fn capture(lengths: &[usize]) -> Vec<u8> {
+    let mut file = words(&[0xA1B2_C3D4, 0x0004_0002, 0, 0, 1 << 18, 1]);
+    for (&length, seconds) in lengths.iter().zip(1..) {
+        file.extend(words(&[seconds, 0, length as u32, length as u32]));
+        file.resize(file.len() + length, 9);
+    }
+    file
+}
+
+fn packets_that_are_too_long(folder: &Path) -> (Run, Losses) {
+    (import(folder, "a.pcap", &capture(&[10, TOO_LONG, 20, TOO_LONG])), losses([("too long", 2)]))
+}
+
+/// pcapng: a section, and packets of an interface that it does not describe.
+fn packets_that_cannot_be_read(folder: &Path) -> (Run, Losses) {
+    let mut file = words(&[0x0A0D_0D0A, 28, 0x1A2B_3C4D, 1, u32::MAX, u32::MAX, 28]);
+    for _ in 0..4 {
+        file.extend(words(&[6, 36, 7, 0, 1, 4, 4, 0x0403_0201, 36]));
+    }
+    (import(folder, "a.pcapng", &file), losses([("not readable", 4)]))
+}
+
+/// Nobody knows how many events the rest had.
+fn the_rest_of_an_input_that_is_cut_short(folder: &Path) -> (Run, Losses) {
+    let whole = capture(&[10, 20, 30]);
+    let run = import(folder, "a.pcap", &whole[..whole.len() - 1]);
+    assert_eq!((number(&run.summary, "events"), number(&run.summary, "gaps_of_unknown_count")), (2, 1));
+    (run, losses([("not readable", 0)]))
+}
+
+fn events_that_a_ring_has_no_room_for(folder: &Path) -> (Run, Losses) {
+    let (ring, log) = (folder.join("ring"), folder.join("log"));
+    let place = ["serve", "--ring", word(&ring), "--log", word(&log)];
+    let program = Live::start(&[&place[..], &["--ring-size", "128KiB", "--json"]].concat());
+    program.wait_for(|line| line.contains("recording ring").then_some(()));
+    let mut producer = SharedRing::open(&ring).unwrap().claim_producer().unwrap().lossy();
+    program.signal("-STOP");
+    for number in 0..20_000_u64 {
+        producer.write_event(&EventHeader::new(number, 1, 8), &number.to_le_bytes()).unwrap();
+    }
+    program.signal("-CONT");
+    let lost = producer.pending_loss().unwrap().count;
+    // It is shown while the ring alone counts it.
+    program.wait_for(|line| lost_in(line).filter(|&shown| shown == lost));
+    while !producer.flush().unwrap() {
+        std::thread::yield_now();
+    }
+    drop(producer);
+    program.signal("-TERM");
+    let run = program.end(log);
+    assert_eq!(number(&run.summary, "events") + lost, 20_000);
+    (run, losses([("ring full", lost)]))
+}
+
+/// What loses events in a folder; what was said of the run, and what was lost.
+type Case = fn(&Path) -> (Run, Losses);
+
+#[test]
+fn every_loss_has_one_count_and_one_reason_everywhere() {
+    let cases: [(&str, i32, Case); 7] = [
+        ("udp", 3, datagrams_that_the_kernel_drops),
+        ("lines", 3, lines_that_are_too_long),
+        ("rows", 3, rows_that_cannot_be_read),
+        ("long packets", 3, packets_that_are_too_long),
+        ("odd packets", 3, packets_that_cannot_be_read),
+        ("cut capture", 1, the_rest_of_an_input_that_is_cut_short),
+        ("ring", 3, events_that_a_ring_has_no_room_for),
+    ];
+    for (name, code, case) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, expected) = case(folder.path());
+        run.assert_said(name, code, &expected);
+        run.assert_logged(name, &expected);
+    }
+}
+
+#[test]
+fn dropped_datagrams_are_in_the_log_of_a_program_that_is_killed_soon_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut program = Live::start(&["serve", "--feed", "udp://127.0.0.1:0", "--log", word(&log), "--json"]);
+    flood(&program, 2000);
+    std::thread::sleep(Duration::from_millis(500));
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    let info = info(&log);
+    assert!(number(&info, "lost") > 0, "{info}");
+    assert_eq!(number(&info, "events") + number(&info, "lost"), 2000);
+    assert_eq!(gaps_of(&log), losses([("receiver full", number(&info, "lost"))]));
+}
+
+const LINES: u64 = 20_000;
+
+/// A program that was given more than the small disk of `folder` takes; what its live line then says is lost.
+fn on_full_disk(folder: &Path) -> (Live, ChildStdin, PathBuf, u64) {
+    let log = folder.join("log");
+    let how = ["--full-disk", "drop", "--segment-size", "64KiB", "--log", word(&log), "--json"];
+    let mut program = Live::start(&[&["serve", "--feed", "-"], &how[..]].concat());
+    let mut stdin = program.stdin();
+    for number in 0..LINES {
+        writeln!(stdin, "{number:0100}").unwrap();
+    }
+    // The one line may be printed while the recorder still works; the next one is printed two seconds later.
+    let all_in = format!("{},000 events", LINES / 1000);
+    let seen = || program.lines.lock().unwrap().iter().filter(|line| line.starts_with(&all_in)).count();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while seen() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", program.lines);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let live = program.wait_for(lost_in);
+    assert!(live > 0, "{:?}", program.lines);
+    (program, stdin, log, live)
+}
+
+#[test]
+fn child_whose_disk_has_room_again_before_the_end() {
+    let Some(folder) = child_folder() else { return };
+    let (program, stdin, log, live) = on_full_disk(&folder);
+    std::fs::remove_file(folder.join("ballast")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while number(&info(&log), "gaps") == 0 {
+        assert!(Instant::now() < deadline, "the loss is not reported");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(stdin);
+    let run = program.end(log);
+    assert_eq!(number(&run.summary, "events") + live, LINES);
+    run.assert_said("full disk", 3, &losses([("disk full", live)]));
+    run.assert_logged("full disk", &losses([("disk full", live)]));
+}
+
+#[test]
+fn child_whose_disk_is_full_to_the_end() {
+    let Some(folder) = child_folder() else { return };
+    let (program, stdin, log, live) = on_full_disk(&folder);
+    drop(stdin);
+    let run = program.end(log);
+    let expected = losses([("disk full", live)]);
+    assert_eq!(number(&run.summary, "events") + live, LINES);
+    run.assert_said("full to the end", 3, &expected);
+    // No record counts it yet, and still everyone is told.
+    assert_eq!(gaps_of(&run.log), Losses::new());
+    assert_info("full to the end", &run.log, &expected);
+    assert_eq!(number(&json_of(&ringlog(&["verify", word(&run.log), "--json"])), "lost"), live);
+    run.assert_copied("full to the end", &expected);
+    std::fs::remove_file(folder.join("ballast")).unwrap();
+    // The next run has it in its log and takes it for no loss of its own input.
+    let file = folder.join("lines");
+    std::fs::write(&file, "one\ntwo\n").unwrap();
+    let how = ["--segment-size", "64KiB", "--log", word(&run.log), "--json"];
+    let next = Run::of(&ringlog(&[&["import", word(&file)], &how[..]].concat()), run.log);
+    assert_eq!(number(&next.summary, "produced"), 2);
+    next.assert_said("the next run", 3, &expected);
+    assert_eq!(gaps_of(&next.log), expected);
+    assert_info("the next run", &next.log, &expected);
+}
+
+#[test]
+fn child_that_is_killed_while_its_disk_is_full() {
+    let Some(folder) = child_folder() else { return };
+    let (mut program, _stdin, log, live) = on_full_disk(&folder);
+    let info_before = info(&log);
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    for info in [info_before, info(&log)] {
+        assert_eq!((number(&info, "events") + live, number(&info, "unreported")), (LINES, 0), "{info}");
+    }
+}
+
+/// Leaves 512 KiB of 4 MiB.
+fn on_a_small_disk(child: &str) {
+    let ballast = "head -c 3670016 /dev/zero >\"$FOLDER/ballast\"";
+    on_mounted("tmpfs -o size=4m", ballast, &format!("cli::loss::{child}"));
+}
+
+#[test]
+fn what_a_full_disk_takes_is_counted_while_it_does_and_once_there_is_room() {
+    on_a_small_disk("child_whose_disk_has_room_again_before_the_end");
+}
+
+#[test]
+fn what_a_full_disk_takes_is_counted_where_no_room_comes_until_the_next_run() {
+    on_a_small_disk("child_whose_disk_is_full_to_the_end");
+}
+
+#[test]
+fn what_a_full_disk_takes_is_reported_where_the_program_is_killed() {
+    on_a_small_disk("child_that_is_killed_while_its_disk_is_full");
+}
