@@ -256,7 +256,7 @@ fn a_loss_of_power_after_known_damage_takes_nothing_that_was_synced() {
 #[test]
 fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening() {
     let options = options(SyncPolicy::EveryBytes(u64::MAX));
-    for lost in 0_u32..16 {
+    for (lost, is_clean_before) in (0_u32..32).map(|case| (case % 16, case < 16)) {
         let folder = scratch();
         let mut writer = open(folder.path(), &options);
         let mut kept = 0;
@@ -264,6 +264,10 @@ fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening(
             prepare_late(&writer).unwrap();
             put(&mut writer, kept..kept + 1);
             kept += 1;
+            if is_clean_before && unnamed(folder.path()).len() == 1 {
+                // Finishes the segment that is full, and names none.
+                writer.upkeep.sync_step().unwrap();
+            }
         }
         kill(writer);
         let is_lost = |(at, _): &(usize, &PathBuf)| lost & 1 << at != 0;
