@@ -75,9 +75,9 @@ CHANGES = [
         "`finish`: the watermark is raised, then the segment is synced",
         [
             (
-                "open.durable.finish()?;",
+                "open.durable.finish(!self",
                 "if MUTANT { self.durable_position.fetch_max(open.durable.published_position(), Ordering::Relaxed); } "
-                "open.durable.finish()?;",
+                "open.durable.finish(!self",
             )
         ],
     ),
@@ -112,7 +112,7 @@ CHANGES = [
             (
                 "let mut any = false;",
                 "let mut any = false; if MUTANT { let mut full: Vec<_> = lock(&self.open).iter().cloned().collect(); "
-                "full.pop(); for open in full.iter().rev() { open.durable.finish()?; self.note_durable(&open.durable); } }",
+                "full.pop(); for open in full.iter().rev() { open.durable.finish(true)?; self.note_durable(&open.durable); } }",
             )
         ],
     ),

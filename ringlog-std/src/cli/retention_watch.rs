@@ -1,4 +1,4 @@
-//! What retention could not do, or did in another way, told once each.
+//! What retention could not do, or did in another way, and what an earlier run has left damaged, reported once each.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,11 @@ impl RetentionWatch {
         Self { log: log.clone(), told: BTreeSet::new() }
     }
 
-    /// Has a new error told. Recording goes on in any case.
-    pub(crate) fn look(&mut self, say: impl FnOnce(&str)) {
+    /// Has a new error or damage told. Recording goes on in any case.
+    pub(crate) fn look(&mut self, mut say: impl FnMut(&str)) {
+        while let Some(damage) = self.log.take_damage() {
+            say(&format!("ringlog: damaged before this run: {damage}"));
+        }
         let Some(error) = self.log.take_retention_error() else { return };
         let error = error.to_string();
         if self.told.len() < TOLD_MOST && self.told.insert(error.clone()) {

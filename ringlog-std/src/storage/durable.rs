@@ -178,13 +178,18 @@ impl Durable {
 
     /// Writes all that is published to stable storage, then raises the watermark, and returns it.
     pub(crate) fn sync(&self) -> Result<u64, SyncError> {
+        self.sync_below(self.map.write_offset())
+    }
+
+    /// The same for what is below `to`, which is published.
+    pub(crate) fn sync_below(&self, to: u64) -> Result<u64, SyncError> {
         if !self.is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.path.clone() });
         }
         let _syncing = lock(&self.syncing);
         self.refuse_if_poisoned()?;
         self.give_name()?;
-        let (from, to) = (self.synced_offset(), self.map.write_offset());
+        let from = self.synced_offset();
         if from < to {
             self.sync_range(from, to)?;
             self.map.store_synced_offset(to);
@@ -205,11 +210,15 @@ impl Durable {
         self.map.set_flags(file_flags::SEALED);
     }
 
-    /// Syncs, seals, marks as clean, and gives the blocks of the unused tail back.
-    pub(crate) fn finish(&self) -> Result<u64, SyncError> {
+    /// Syncs, seals, marks as clean where that is a promise that can be kept, and gives the blocks of the unused tail back.
+    ///
+    /// CLEAN says that all before it in its log is on stable storage, too.
+    pub(crate) fn finish(&self, is_clean: bool) -> Result<u64, SyncError> {
         let end = self.sync()?;
         self.seal();
-        self.map.set_flags(file_flags::CLEAN);
+        if is_clean {
+            self.map.set_flags(file_flags::CLEAN);
+        }
         self.sync_range(0, FILE_HEADER_LEN as u64)?;
         self.punch_tail();
         Ok(end)

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
@@ -11,11 +12,11 @@ use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
 use super::helpers::Helpers;
 use super::lock::WriterLock;
-use super::log_recovery::{LogRecovery, Recovered, Unfinished, create_folder};
+use super::log_recovery::{LogRecovery, Recovered, Unfinished};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
-use super::platform::Platform;
+use super::platform::{Platform, folder_of};
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::retention::Kept;
@@ -96,7 +97,8 @@ impl LogWriter {
         let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.
         current.durable().sync_header().map_err(failed)?;
-        found.clear_away(&**upkeep.platform())?;
+        // Dropped as a file that was closed in order, the new one would promise all before it.
+        found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
         current.make_first_pages_ready(options.rules().first_ready_bytes());
         let mut log = Self {
@@ -186,6 +188,27 @@ impl Found {
 fn new_log_identity() -> u128 {
     let half = || u128::from(RandomState::new().hash_one(std::process::id()));
     half() << 64 | half()
+}
+
+/// Creates the folder of a log if it is missing, and has its name on stable storage.
+fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error(folder, "open", error)),
+    }
+    let parent = folder_of(folder);
+    if !parent.exists() {
+        create_folder(platform, &parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(io_error(folder, "create the folder", error));
+        }
+        _ => {}
+    }
+    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {

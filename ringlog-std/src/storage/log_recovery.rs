@@ -30,7 +30,7 @@ use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
 use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::sleep;
 use super::unfinished::store_again;
-use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
+use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
 /// Where the next segment begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,6 +51,18 @@ pub(super) struct LogRecovery<'a> {
     empties: Vec<Empty>,
     /// Milliseconds for which other programs' locks may still be waited for.
     waits_left: u32,
+    /// Files that are no part of the log.
+    strays: Vec<Stray>,
+    /// Files after the end of what is whole.
+    cut: Vec<Link>,
+}
+
+/// What becomes of a file that is no part of the log.
+enum Stray {
+    /// There is nothing in it.
+    Delete(PathBuf),
+    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
+    MoveAside { from: PathBuf, to: PathBuf },
 }
 
 /// What recovery has found.
@@ -101,24 +113,31 @@ impl<'a> LogRecovery<'a> {
             report: RecoveryReport::default(),
             empties: Vec::new(),
             waits_left: WRITER_WAITS,
+            strays: Vec::new(),
+            cut: Vec::new(),
         }
     }
 
     /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
     /// [empty segments](Recovered::clear_away) at the end.
+    ///
+    /// No file changes before all that has to be read was read: an error leaves the folder as it was.
     pub(super) fn run(mut self) -> Result<Recovered, OpenError> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
         let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
         // Of the others, the end is looked for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
-        let mut ends = self.ends(&mut chain, from)?;
+        let ends = self.ends(&mut chain, from)?;
         self.check_recorded_end(&ends)?;
         self.note_missing(chain.get(..=from).unwrap_or_default());
         let lost_below = self.lost_below(&chain[from..], &ends)?;
+        let end = self.end_of(ends.clone(), lost_below)?;
+        ends.iter().try_for_each(SegmentEnd::check_writable)?;
+        self.clear_strays()?;
+        self.set_aside()?;
         self.settle(&mut chain[from..], &ends)?;
         let unfinished = self.unfinished(&chain[from..], &ends);
-        let end = self.end_of(&mut ends, lost_below)?;
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
         self.report.has_loss = end.lost_after.is_some();
@@ -157,13 +176,13 @@ impl<'a> LogRecovery<'a> {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
-        self.drop_twins(&mut chain)?;
+        self.drop_twins(&mut chain);
         Ok(chain)
     }
 
     /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
     /// make room for the other.
-    fn drop_twins(&self, chain: &mut Vec<Link>) -> Result<(), OpenError> {
+    fn drop_twins(&mut self, chain: &mut Vec<Link>) {
         let is_empty = |link: &Link| link.info.header.write_offset == FILE_HEADER_LEN as u64;
         let mut at = 0;
         while let (Some(first), Some(second)) = (chain.get(at), chain.get(at + 1)) {
@@ -174,9 +193,8 @@ impl<'a> LogRecovery<'a> {
                 continue;
             }
             let dropped = chain.remove(if drops_second { at + 1 } else { at });
-            self.delete(&dropped.path)?;
+            self.strays.push(Stray::Delete(dropped.path));
         }
-        Ok(())
     }
 
     /// A file with the name of a segment; `None` if it is no part of the log.
@@ -194,9 +212,7 @@ impl<'a> LogRecovery<'a> {
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
                 if self.is_stranger(named_sequence, path)? =>
             {
-                let aside = move_aside(self.platform, path)?;
-                self.sync_folder()?;
-                self.note_stranger(named_sequence, path, &aside);
+                self.strays.push(Stray::MoveAside { from: path.into(), to: path.into() });
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -204,16 +220,17 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// A file that was being prepared, in use, or about to be recycled, when its writer died.
-    fn temporary(&self, path: PathBuf, first_sequence: Option<u64>) -> Result<Option<Link>, OpenError> {
+    fn temporary(&mut self, path: PathBuf, first_sequence: Option<u64>) -> Result<Option<Link>, OpenError> {
         match SegmentFile::open(&path) {
             // Retired: the name was changed, the header not erased yet.
-            Ok(segment) if is_retired(&segment.info, first_sequence) => self.delete(&path)?,
+            Ok(segment) if is_retired(&segment.info, first_sequence) => {
+                self.strays.push(Stray::Delete(path));
+            }
             Ok(segment) => return Ok(Some(Link { path, info: segment.info })),
-            Err(error) if never_began(&error) => self.delete(&path)?,
+            Err(error) if never_began(&error) => self.strays.push(Stray::Delete(path)),
             Err(OpenError::Header { .. }) => {
                 // Nothing in it was ever promised, but a person may want to look at it.
-                move_to_numbered(self.platform, &path, &self.folder.join("unreadable"))?;
-                self.sync_folder()?;
+                self.strays.push(Stray::MoveAside { from: path, to: self.folder.join("unreadable") });
             }
             Err(error) => return Err(error),
         }
@@ -230,26 +247,27 @@ impl<'a> LogRecovery<'a> {
             let next = chain.get(at + 1).map(|next| &next.info.header);
             let segment = SegmentFile::open(&link.path)?;
             self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
-            let end = SegmentEnd::find(segment, self.writer, next.map(|next| next.base_position))?;
+            drop(segment);
+            let end = SegmentEnd::find(&link.path, self.writer, next)?;
             at += 1;
             if let Some(next) = next
-                && next.base_sequence != end.sequence
+                && (next.base_sequence != end.sequence
+                    || next.base_sequence == link.info.header.base_sequence)
             {
                 self.check_cut(&chain[at..], &end)?;
-                self.set_aside(chain.split_off(at))?;
+                self.cut = chain.split_off(at);
             }
             ends.push(end);
         }
         Ok(ends)
     }
 
-    /// Files behind a torn one may be put aside if the power went and nothing in them was promised.
+    /// Files after a torn one, or after one that is missing, may be set aside if the power went and nothing in them was
+    /// promised. None is missing before one that has its name: files are named in the order of the log.
     fn check_cut(&self, behind: &[Link], end: &SegmentEnd) -> Result<(), OpenError> {
-        let is_durable = |link: &Link| {
-            let header = &link.info.header;
-            header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
-        };
-        if end.is_doubtful && !behind.iter().any(is_durable) {
+        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(Link::is_named);
+        let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
+        if (end.is_doubtful || may_be_missing) && !is_promised {
             return Ok(());
         }
         let Some(next) = behind.first() else { return Ok(()) };
@@ -257,21 +275,33 @@ impl<'a> LogRecovery<'a> {
         Err(recovery(ReadError::Discontinuity { path, expected, found }))
     }
 
+    /// Deletes or moves away what is no part of the log.
+    fn clear_strays(&mut self) -> Result<(), OpenError> {
+        for stray in std::mem::take(&mut self.strays) {
+            match stray {
+                Stray::Delete(path) => self.delete(&path)?,
+                Stray::MoveAside { from, to } => {
+                    let aside = move_to_numbered(self.platform, &from, &to)?;
+                    self.sync_folder()?;
+                    self.report.segments.push(RecoveredSegment::set_aside(from, aside));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// From the last one to the first, so that what is left is a log at any time.
-    fn set_aside(&mut self, behind: Vec<Link>) -> Result<(), OpenError> {
-        for link in behind.into_iter().rev() {
+    fn set_aside(&mut self) -> Result<(), OpenError> {
+        for link in std::mem::take(&mut self.cut).into_iter().rev() {
             let name = self.folder.join(segment_name(link.info.header.base_sequence));
             let aside = move_to_numbered(self.platform, &link.path, &name)?;
             self.sync_folder()?;
-            let action = RecoveryAction::SetAside(aside);
             let header = &link.info.header;
             self.report.segments.push(RecoveredSegment {
-                path: name,
-                action,
                 first_sequence: header.base_sequence,
                 next_sequence: header.base_sequence,
-                end_offset: FILE_HEADER_LEN as u64,
                 cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
+                ..RecoveredSegment::set_aside(name, aside)
             });
         }
         Ok(())
@@ -279,18 +309,19 @@ impl<'a> LogRecovery<'a> {
 
     /// Where something may be missing at the end of the log: the position behind all that may have been lost.
     fn lost_below(&self, links: &[Link], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
-        let is_doubtful = self.writer.is_lost() || ends.iter().any(|end| end.is_doubtful);
+        let is_doubtful =
+            self.writer.is_lost() || !self.cut.is_empty() || ends.iter().any(|end| end.is_doubtful);
         if is_doubtful { self.highest_position(links).map(Some) } else { Ok(None) }
     }
 
-    /// The position behind everything that these files, and those that were put aside, have room for.
+    /// The position behind everything that these files, and those that are or will be set aside, have room for.
     fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
         let foreign =
             Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?.foreign;
         let aside =
             foreign.iter().filter(|path| is_aside(path)).filter_map(|path| SegmentFile::open(path).ok());
         let aside: Vec<_> = aside.map(|segment| segment.info).collect();
-        let all = links.iter().map(|link| &link.info).chain(&aside);
+        let all = links.iter().chain(&self.cut).map(|link| &link.info).chain(&aside);
         Ok(all.map(room_end).max().unwrap_or(0))
     }
 
@@ -315,6 +346,7 @@ impl<'a> LogRecovery<'a> {
                 next_sequence: end.sequence,
                 end_offset: end.offset,
                 cut_bytes: end.cut_bytes(),
+                damage: end.damage,
             });
         }
         found.append(&mut self.report.segments);
@@ -322,13 +354,12 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
-    /// Which of the files somebody still has to sync. After a loss of the machine there are none: what was read came from
-    /// the disk.
+    /// Which of the files somebody still has to sync. After a loss of the machine what was read came from the disk: only
+    /// those from the first damage on are not to be promised.
     fn unfinished(&self, links: &[Link], ends: &[SegmentEnd]) -> Unfinished {
-        if self.writer.is_lost() {
-            return Unfinished::default();
-        }
-        let all = links.iter().zip(ends).filter(|(_, end)| end.is_unfinished());
+        let damaged = ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len());
+        let from = if self.writer.is_lost() { damaged } else { 0 };
+        let all = links.iter().zip(ends).skip(from).filter(|(_, end)| end.is_unfinished());
         let durable_position = all.clone().next().map(|(_, end)| end.durable_position());
         Unfinished { paths: all.map(|(link, _)| link.info.path.clone()).collect(), durable_position }
     }
@@ -341,7 +372,8 @@ impl<'a> LogRecovery<'a> {
         let rename = || {
             let file = open_to_write(&link.path)?;
             // A named file always has its header. A sync of it may have failed before.
-            store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
+            let stored = store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
+            stored.unreadable.map_or(Ok(()), Err)?;
             self.platform.sync_file(&file)?;
             self.platform.rename_new(&link.path, &path)?;
             self.platform.sync_folder(self.folder)
@@ -351,7 +383,7 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// The log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
-    fn end_of(&mut self, ends: &mut Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
+    fn end_of(&mut self, mut ends: Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
         let mut empty: Option<LogEnd> = None;
         while let Some(last) = ends.pop() {
             let mut end = LogEnd { sequence: last.sequence, position: last.position, lost_after: None };
@@ -383,7 +415,7 @@ impl<'a> LogRecovery<'a> {
         let path = self.folder.join(segment_name(empty.info.header.base_sequence));
         let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
         // After a loss of power the header may be older than the bytes behind it.
-        let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&path)?;
+        let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&empty.info.path)?;
         self.empties.push(Empty { path, has_bytes });
         Ok(())
     }
@@ -440,6 +472,11 @@ impl LogEnd {
     }
 }
 
+/// Whether anything in the file may have been promised to survive a loss of power.
+pub(super) fn is_promised(header: &FileHeader) -> bool {
+    header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
+}
+
 /// The position behind all that a segment has room for.
 fn room_end(info: &SegmentInfo) -> u64 {
     info.header.base_position + info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64)
@@ -491,25 +528,4 @@ fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
     read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
     Ok(bytes != [0; HEADER_LEN])
-}
-
-/// Creates the folder of a log if it is missing, and has its name on stable storage.
-pub(super) fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error(folder, "open", error)),
-    }
-    let parent = folder_of(folder);
-    if !parent.exists() {
-        create_folder(platform, &parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(io_error(folder, "create the folder", error));
-        }
-        _ => {}
-    }
-    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::error::CreateError;
+use super::error::{CreateError, ReadError};
 use super::upkeep::Upkeep;
 
 /// Tells how far the log of a [`LogWriter`](super::LogWriter) has come: see [`LogWriter::watch`](super::LogWriter::watch).
@@ -53,5 +53,12 @@ impl LogWatch {
     #[must_use]
     pub fn take_retention_error(&self) -> Option<CreateError> {
         self.upkeep.take_trouble()
+    }
+
+    /// What is damaged in a segment that a dead writer had not synced: see
+    /// [`LogWriter::take_damage`](super::LogWriter::take_damage).
+    #[must_use]
+    pub fn take_damage(&self) -> Option<ReadError> {
+        self.upkeep.take_damage()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
 
 use super::dropped::Dropped;
-use super::error::{AppendError, CreateError, OpenError, SyncError};
+use super::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 use super::helpers::Helpers;
 use super::lock::WriterLock;
 use super::log_policies::SyncPolicy;
@@ -219,11 +219,23 @@ impl LogWriter {
     /// # Errors
     ///
     /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
+    /// [`SyncError::Damaged`] if a segment that a dead writer has left is damaged, once for each such segment: all that this
+    /// writer wrote is durable then, and it takes more.
     pub fn sync(&mut self) -> Result<(), SyncError> {
+        self.sync_own()?;
+        self.report_damage()
+    }
+
+    /// Makes all that was written durable, and leaves what is damaged from before to be reported.
+    fn sync_own(&self) -> Result<(), SyncError> {
         if !self.lock.ownership().is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.folder.clone() });
         }
         self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
+    }
+
+    fn report_damage(&self) -> Result<(), SyncError> {
+        self.take_damage().map_or(Ok(()), |error| Err(SyncError::Damaged(Box::new(error))))
     }
 
     /// Begins a new segment if the current one holds a record and has reached the age of
@@ -246,11 +258,13 @@ impl LogWriter {
     ///
     /// # Errors
     ///
-    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::UntoldLoss`] if the disk is still so full
+    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::Damaged`] if that was not reported yet: the log is
+    /// closed all the same. [`SyncError::UntoldLoss`] if the disk is still so full
     /// that there is no room for the GAP record of what was dropped; the next run begins with it then. The
     /// log is readable all the same.
     pub fn close(mut self) -> Result<LogSummary, SyncError> {
         self.end().map_err(|error| self.upkeep.explain(error))?;
+        self.report_damage()?;
         Ok(self.summary())
     }
 
@@ -271,10 +285,20 @@ impl LogWriter {
 
     /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
     /// the [`SyncPolicy`] has it. Behind a writer that was killed it begins where that one's files say, and passes what it
-    /// had not synced with this one's first sync.
+    /// had not synced with this one's first sync, unless that is [damaged](Self::take_damage).
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.upkeep.durable_position()
+    }
+
+    /// What is damaged in a segment that a dead writer had not synced, once for each such segment.
+    ///
+    /// Such a segment is read before it is promised, by the first sync. As long as it is part of the log,
+    /// [`durable_position`](Self::durable_position) stays below the damage; recording continues, and what is written is
+    /// synced as before.
+    #[must_use]
+    pub fn take_damage(&self) -> Option<ReadError> {
+        self.upkeep.take_damage()
     }
 
     /// A handle that tells other threads how far the log has come, also after this writer has ended.
@@ -393,7 +417,7 @@ impl LogWriter {
     #[inline]
     fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
         match self.options.sync {
-            SyncPolicy::EveryEvent => Ok(self.sync()?),
+            SyncPolicy::EveryEvent => Ok(self.sync_own()?),
             _ => Ok(()),
         }
     }

@@ -168,10 +168,6 @@ impl WriteMap {
         self.write_offset as u64
     }
 
-    pub(crate) fn header_bytes(&self) -> [u8; FILE_HEADER_LEN] {
-        publication::read_header(&*self.mapping)
-    }
-
     pub(crate) fn remaining_bytes(&self) -> usize {
         self.mapping.raw.len() - self.write_offset
     }

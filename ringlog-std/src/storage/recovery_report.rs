@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
+
 use super::cursor::CursorInfo;
 use super::ending::{WriterFile, WriterFileState};
 use super::verdict::MissingRecords;
@@ -57,6 +59,9 @@ pub struct RecoveredSegment {
     pub end_offset: u64,
     /// Bytes from there to where its header said that they end; they are not part of the log. 0 where all are.
     pub cut_bytes: u64,
+    /// A record before that end that cannot be read. The seal and the next segment agree on where the segment ends, so the log
+    /// goes on after it as it was; `salvage` reads what follows the damage.
+    pub damage: Option<RecordError>,
 }
 
 /// What opening a log for writing has found: see [`LogWriter::recovery`](crate::storage::LogWriter::recovery).
@@ -155,8 +160,21 @@ impl fmt::Display for RecoveryReport {
 }
 
 impl RecoveredSegment {
+    /// A file that has another name now.
+    pub(super) fn set_aside(path: PathBuf, aside: PathBuf) -> Self {
+        Self {
+            path,
+            action: RecoveryAction::SetAside(aside),
+            first_sequence: 0,
+            next_sequence: 0,
+            end_offset: FILE_HEADER_LEN as u64,
+            cut_bytes: 0,
+            damage: None,
+        }
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, action, first_sequence, next_sequence, end_offset, cut_bytes } = self;
+        let Self { path, action, first_sequence, next_sequence, end_offset, cut_bytes, damage } = self;
         write!(f, "\n  {}: ", path.display())?;
         match action {
             RecoveryAction::Kept => f.write_str("sealed already")?,
@@ -168,6 +186,9 @@ impl RecoveredSegment {
         write!(f, " at offset {end_offset}, records {first_sequence} to {next_sequence}")?;
         if *cut_bytes > 0 {
             write!(f, ", {cut_bytes} bytes behind it cannot be read")?;
+        }
+        if let Some(damage) = damage {
+            write!(f, ", damaged: {damage}; salvage what follows it")?;
         }
         Ok(())
     }

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, field};
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, RecordError, field};
 
 use super::error::{OpenError, ReadError};
 use super::files::open_to_write;
+use super::log_recovery::is_promised;
 use super::platform::Platform;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
@@ -29,7 +30,7 @@ pub(super) struct LastWriter {
 
 impl LastWriter {
     /// Whether what its files say of themselves holds, also where it was not synced.
-    const fn is_trusted(self) -> bool {
+    pub(super) const fn is_trusted(self) -> bool {
         self.is_same_boot || self.end.is_some()
     }
 
@@ -51,6 +52,8 @@ pub(super) struct SegmentEnd {
     pub(super) offset: u64,
     /// Timestamp of the last record, 0 where it was not read.
     pub(super) last_timestamp: u64,
+    /// What is damaged before it, where all the same it is known.
+    pub(super) damage: Option<RecordError>,
     /// Whether anything may be missing behind it: it was not closed, and the machine went down.
     pub(super) is_doubtful: bool,
     /// Whether the file does not say yet that it ends here.
@@ -58,9 +61,26 @@ pub(super) struct SegmentEnd {
 }
 
 impl SegmentEnd {
-    /// Finds the end. Records at `end_position` of the log, where the next segment begins, or behind it are
-    /// no part of it.
+    /// Finds the end. Records at the position of the log where the next segment begins, or behind it are no part of it.
+    ///
+    /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
+    /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.
     pub(super) fn find(
+        path: &Path,
+        writer: LastWriter,
+        next: Option<&FileHeader>,
+    ) -> Result<Self, OpenError> {
+        let segment = SegmentFile::open(path)?;
+        let header = segment.info.header;
+        let found = Self::find_whole(segment, writer, next.map(|next| next.base_position));
+        let next = next.filter(|next| is_sealed_before(&header, next));
+        match next.and_then(|next| damage_before(&found, next)) {
+            None => found.map(|end| Self { damage: None, ..end }),
+            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(path)?)? }),
+        }
+    }
+
+    fn find_whole(
         segment: SegmentFile,
         writer: LastWriter,
         end_position: Option<u64>,
@@ -124,7 +144,7 @@ impl SegmentEnd {
         if let Some(end_position) = end_position {
             scan.end_at_position(end_position);
         }
-        let mut last_timestamp = 0;
+        let (mut last_timestamp, mut damage) = (0, None);
         loop {
             scan.pass_valid(|event| last_timestamp = event.header.timestamp);
             match scan.advance() {
@@ -132,7 +152,10 @@ impl SegmentEnd {
                     last_timestamp = scan.found_event().map_or(0, |event| event.header.timestamp);
                 }
                 Ok(false) => break,
-                Err(ReadError::Record { source, .. }) if source.offset >= whole_below => break,
+                Err(ReadError::Record { source, .. }) if source.offset >= whole_below => {
+                    damage = Some(source);
+                    break;
+                }
                 // How many records a header counts means nothing where the bytes decide.
                 Err(ReadError::EventCount { .. }) if whole_below < end => break,
                 Err(error) => return Err(recovery(error)),
@@ -144,6 +167,7 @@ impl SegmentEnd {
             position: scan.position(),
             offset: scan.offset(),
             last_timestamp,
+            damage,
             is_doubtful: false,
             needs_sealing: true,
         })
@@ -163,9 +187,19 @@ impl SegmentEnd {
             position,
             offset,
             last_timestamp: 0,
+            damage: None,
             is_doubtful: false,
             needs_sealing: false,
         })
+    }
+
+    /// Checks that the file can be written to, if [`seal`](Self::seal) has something to store.
+    pub(super) fn check_writable(&self) -> Result<(), OpenError> {
+        if !self.needs_sealing {
+            return Ok(());
+        }
+        let path = &self.info.path;
+        open_to_write(path).map(drop).map_err(|error| io_error(path, "seal the file", error))
     }
 
     /// Stores into the file where its records end, in an order in which every state that a crash can leave
@@ -192,6 +226,31 @@ impl SegmentEnd {
         };
         store().map_err(|error| io_error(path, "seal the file", error))?;
         Ok(true)
+    }
+}
+
+impl SegmentInfo {
+    /// Whether it says that its end is on stable storage.
+    pub(super) const fn is_synced(&self) -> bool {
+        self.header.synced_offset >= self.header.write_offset
+    }
+}
+
+/// Whether a file is sealed and the next one begins where its seal says that it ends.
+fn is_sealed_before(header: &FileHeader, next: &FileHeader) -> bool {
+    let end = header.base_sequence.wrapping_add(header.event_count);
+    header.has(file_flags::SEALED) && !header.has(file_flags::STREAM) && end == next.base_sequence
+}
+
+/// The damage in a file whose end the next one knows, if it must not end the log.
+fn damage_before(found: &Result<SegmentEnd, OpenError>, next: &FileHeader) -> Option<RecordError> {
+    match found {
+        Ok(end) if end.sequence != next.base_sequence && is_promised(next) => end.damage,
+        Err(OpenError::Recovery(error)) => match **error {
+            ReadError::Record { source, .. } => Some(source),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

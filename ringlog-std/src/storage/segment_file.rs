@@ -41,7 +41,8 @@ impl SegmentFile {
         Self::of(path, open_regular(path)?)
     }
 
-    fn of(path: &Path, file: File) -> Result<Self, OpenError> {
+    /// Checks the header of a file that is open.
+    pub(super) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
         let looked_up = file.metadata();
         let file_bytes = looked_up.map_err(|source| io_error(path, "look up", source))?.len();
@@ -223,8 +224,8 @@ pub(super) fn is_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn cannot_read(path: &Path, source: io::Error) -> OpenError {
-    io_error(path, "read", source)
+pub(super) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
+    io_error(path, "read the header at offset 0", source)
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
@@ -260,7 +261,8 @@ pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
     let mut read = 0;
     while read < buffer.len() {
         kernel_call();
-        match file.read_at(buffer.get_mut(read..).unwrap_or_default(), offset + read as u64) {
+        let (at, left) = (offset + read as u64, buffer.get_mut(read..).unwrap_or_default());
+        match read_at(file, left, at) {
             Ok(0) => break,
             Ok(bytes) => read += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -268,6 +270,15 @@ pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
         }
     }
     Ok(read)
+}
+
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(test)]
+    let buffer = {
+        let readable = super::power_loss::faults::readable_bytes(file, offset, buffer.len())?;
+        &mut buffer[..readable]
+    };
+    file.read_at(buffer, offset)
 }
 
 /// The header of a file whose writer may be at work.

@@ -1,31 +1,37 @@
 //! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
+//!
+//! What a dead writer left is read and checked before it is promised: a page of it may be damaged, and after a sync that
+//! failed the kernel may have read it again from a disk that never got it.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader};
+use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::durable::{Durable, DurableParts};
-use super::error::SyncError;
+use super::error::{OpenError, ReadError, SyncError};
 use super::files::open_to_write;
 use super::held::{Hold, WRITER_WAITS, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::scan::FileScan;
+use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::AtomicBool;
 
 /// How much is stored again at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What came of opening it again.
-enum Again {
-    Open(Arc<Durable>),
-    /// Another file has the name by now, or none.
-    Gone,
-    /// Another program has locked it.
+/// What came of finishing a segment.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// It is synced, or gone.
+    Done,
+    /// It is damaged. What is whole before the damage is synced.
+    Damaged(Damage),
+    /// Another program keeps it locked. Nothing was done.
     Locked,
 }
 
@@ -37,6 +43,21 @@ pub(super) struct Unsynced {
     is_of_dead_run: bool,
 }
 
+/// Why a segment of a dead writer cannot be promised to its end.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) error: ReadError,
+    /// The log's position below which all of it is whole and on stable storage, if that is known.
+    pub(super) durable_position: Option<u64>,
+}
+
+/// A segment that is open again.
+struct Again {
+    durable: Arc<Durable>,
+    /// The file for reading, and its header.
+    segment: SegmentFile,
+}
+
 impl Unsynced {
     pub(super) fn of_this_run(path: &Path) -> Self {
         Self { path: path.into(), is_of_dead_run: false }
@@ -46,27 +67,47 @@ impl Unsynced {
         Self { path, is_of_dead_run: true }
     }
 
-    /// Syncs the segment and marks it as clean; does nothing if it was retired meanwhile.
+    /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
+    /// meanwhile, or if another program keeps it locked.
     ///
-    /// Returns `false`, and has done nothing, if another program keeps the segment locked. With `is_alone` the caller sees
-    /// to it that nothing is retired, and the lock is not needed.
+    /// Of a segment that is damaged, only what is whole before the damage is synced. With `is_alone` the caller sees to it
+    /// that nothing is retired, and the lock is not needed.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
+        is_after_damage: bool,
         is_alone: bool,
-    ) -> Result<bool, SyncError> {
+    ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
             action: "open the segment to sync it",
             source,
         };
-        match self.open_again(platform, poisoned, is_alone) {
-            Ok(Again::Open(durable)) => durable.finish().map(|_| true),
-            Ok(Again::Gone) => Ok(true),
-            Ok(Again::Locked) => Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(source) => Err(failed(source)),
+        let file = match open_to_write(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
+            other => other.map_err(failed)?,
+        };
+        match hold_within(&self.path, &file, if is_alone { 0 } else { WRITER_WAITS }).map_err(failed)? {
+            Hold::Gone => return Ok(Finished::Done),
+            Hold::Locked if !is_alone => return Ok(Finished::Locked),
+            Hold::Held | Hold::Locked => {}
+        }
+        let segment = match SegmentFile::of(&self.path, file.try_clone().map_err(failed)?) {
+            Ok(segment) => segment,
+            Err(error) => return Ok(Finished::Damaged(Damage::at_start(error))),
+        };
+        if self.is_of_dead_run && is_after_damage && segment.info.is_synced() {
+            return Ok(Finished::Done);
+        }
+        if let Err(error) = segment.info.check_length() {
+            return Ok(Finished::Damaged(Damage::at_start(error)));
+        }
+        let again = self.open_again(platform, poisoned, file, segment).map_err(failed)?;
+        if self.is_of_dead_run {
+            again.finish_checked(&**platform, is_after_damage)
+        } else {
+            again.durable.finish(!is_after_damage).map(|_| Finished::Done)
         }
     }
 
@@ -74,48 +115,102 @@ impl Unsynced {
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-        is_alone: bool,
+        file: File,
+        segment: SegmentFile,
     ) -> io::Result<Again> {
-        let path = &self.path;
-        let file = open_to_write(path)?;
-        match hold_within(path, &file, if is_alone { 0 } else { WRITER_WAITS })? {
-            Hold::Gone => return Ok(Again::Gone),
-            Hold::Locked if !is_alone => return Ok(Again::Locked),
-            Hold::Held | Hold::Locked => {}
-        }
         let map = WriteMap::new(&file, platform.witness(&file))?;
-        let Ok(header) = FileHeader::from_bytes(&map.header_bytes()) else { return Ok(Again::Gone) };
-        if self.is_of_dead_run {
-            let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
-            store_again(&**platform, &file, from, header.write_offset)?;
-        }
         let parts = DurableParts {
             platform: Arc::clone(platform),
             map: map.handle(),
             file,
-            path: path.clone(),
+            path: self.path.clone(),
             temporary: None,
             poisoned: Arc::clone(poisoned),
         };
-        Ok(Again::Open(Durable::new(parts, &header)))
+        Ok(Again { durable: Durable::new(parts, &segment.info.header), segment })
     }
 }
 
-/// Stores the bytes between these offsets as they are.
+impl Damage {
+    /// Nothing of the segment can be used.
+    fn at_start(error: OpenError) -> Self {
+        Self { error: ReadError::Segment(Box::new(error)), durable_position: None }
+    }
+}
+
+impl Again {
+    /// Stores again what was not synced, then reads all that the segment holds, and promises what is whole.
+    fn finish_checked(self, platform: &dyn Platform, is_after_damage: bool) -> Result<Finished, SyncError> {
+        let Self { durable, segment } = self;
+        let header = segment.info.header;
+        let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
+        let path = segment.info.path.clone();
+        // First: pages that are dirty do not change any more under the reading.
+        let stored = store_again(platform, &segment.file, from, header.write_offset).map_err(|source| {
+            durable.poison();
+            SyncError::Failed { path: path.clone(), from, to: header.write_offset, source }
+        })?;
+        let mut scan = FileScan::of(segment);
+        let error = match (read_through(&mut scan), stored.unreadable) {
+            (Ok(()), None) => return durable.finish(!is_after_damage).map(|_| Finished::Done),
+            (Ok(()), Some(source)) => ReadError::Io { path, offset: stored.to, source },
+            (Err(error), _) => error,
+        };
+        // A wrong count leaves no record that is known to be the last good one.
+        let is_record = !matches!(error, ReadError::EventCount { .. });
+        let whole_below = if is_record { scan.offset().min(stored.to) } else { from };
+        if whole_below > from {
+            durable.sync_below(whole_below)?;
+        }
+        Ok(Finished::Damaged(Damage { error, durable_position: Some(scan.position_at(whole_below)) }))
+    }
+}
+
+/// Reads and checks every record.
+fn read_through(scan: &mut FileScan) -> Result<(), ReadError> {
+    loop {
+        scan.pass_valid(|_| ());
+        if !scan.advance()? {
+            return Ok(());
+        }
+    }
+}
+
+/// How far bytes were stored again.
+#[derive(Debug)]
+pub(super) struct StoredAgain {
+    pub(super) to: u64,
+    /// Why no further.
+    pub(super) unreadable: Option<io::Error>,
+}
+
+/// Stores the bytes between these offsets as they are, as far as they can be read.
 ///
 /// After a sync that failed the kernel takes the pages for clean although the disk does not have them
 /// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
-pub(super) fn store_again(platform: &dyn Platform, file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(super) fn store_again(
+    platform: &dyn Platform,
+    file: &File,
+    from: u64,
+    to: u64,
+) -> io::Result<StoredAgain> {
     let mut bytes = Vec::new();
     let mut at = from;
     while at < to {
         let left = usize::try_from(to - at).unwrap_or(CHUNK_BYTES);
         bytes.resize(left.min(CHUNK_BYTES), 0);
-        file.read_exact_at(&mut bytes, at)?;
+        let read = match read_up_to(file, &mut bytes, at) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other,
+        };
+        match read {
+            Ok(read) => bytes.truncate(read),
+            Err(error) => return Ok(StoredAgain { to: at, unreadable: Some(error) }),
+        }
         platform.write_at(file, &bytes, at)?;
         at += bytes.len() as u64;
     }
-    Ok(())
+    Ok(StoredAgain { to, unreadable: None })
 }
 
 #[cfg(test)]
@@ -126,6 +221,7 @@ mod tests {
     use crate::storage::power_loss::trace::{Op, Recorder};
     use ringlog_nostd::{field, file_flags};
     use std::fs;
+    use std::os::unix::fs::FileExt;
 
     #[test]
     fn what_is_stored_again_is_all_of_it_and_as_it_was() {
@@ -136,7 +232,8 @@ mod tests {
         file.write_all_at(&bytes, 0).unwrap();
         for (from, to) in [(0, 64), (64, 65), (100, 100), (100, bytes.len() as u64)] {
             disk.trace.take();
-            store_again(&disk, &file, from, to).unwrap();
+            let stored = store_again(&disk, &file, from, to).unwrap();
+            assert!(stored.to == to && stored.unreadable.is_none());
             let mut at = from;
             for op in disk.trace.take() {
                 let Op::Store { offset, bytes: stored, .. } = op else { panic!("{op:?}") };
@@ -149,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_segment_that_nobody_retires_is_finished() {
+    fn only_a_segment_that_nobody_retires_or_locks_is_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         MmapWriter::options().create_new(&path, 4096).unwrap().close().unwrap();
@@ -157,19 +254,20 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false);
+        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false, false);
+        let is_finished = || matches!(finish().unwrap(), Finished::Done);
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
         let elsewhere = folder.path().join("elsewhere");
         fs::rename(&path, &elsewhere).unwrap();
-        assert!(finish().unwrap());
+        assert!(is_finished());
         fs::rename(&elsewhere, &path).unwrap();
         let foreign = File::open(&path).unwrap();
         foreign.lock().unwrap();
-        assert!(!finish().unwrap() && !is_clean(), "locked, and not retired");
+        assert!(matches!(finish().unwrap(), Finished::Locked) && !is_clean(), "locked, and not retired");
         drop(foreign);
-        assert!(finish().unwrap() && is_clean());
+        assert!(is_finished() && is_clean());
         fs::remove_file(&path).unwrap();
-        assert!(finish().unwrap());
+        assert!(is_finished());
         fs::create_dir(&path).unwrap();
         assert!(matches!(finish(), Err(SyncError::Folder { .. })));
     }

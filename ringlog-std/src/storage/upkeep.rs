@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use super::durable::{Durable, lock};
-use super::error::{AppendError, CreateError, SyncError};
+use super::error::{AppendError, CreateError, ReadError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
 use super::ownership::Ownership;
 use super::platform::Platform;
@@ -68,6 +68,7 @@ pub(super) struct Upkeep {
     is_next_wanted: AtomicBool,
     /// Sealed and not synced, oldest first, all of them before the open ones.
     unsynced: Mutex<VecDeque<Unsynced>>,
+    damaged: Mutex<Damaged>,
     /// Held for a whole sync, so that watermarks rise in the order of the log.
     syncing: Mutex<LastSync>,
     poisoned: Arc<AtomicBool>,
@@ -117,6 +118,15 @@ enum Next {
     Failed { error: CreateError, try_at: Instant },
 }
 
+/// What could not be promised of dead writers' segments.
+#[derive(Default)]
+struct Damaged {
+    /// Those that are still there.
+    segments: Vec<PathBuf>,
+    /// What is wrong with them, as long as nobody has asked.
+    unreported: VecDeque<ReadError>,
+}
+
 struct LastSync {
     at: Instant,
 }
@@ -158,6 +168,7 @@ impl Upkeep {
             next: Mutex::new(Next::Missing { try_at: None }),
             is_next_wanted: AtomicBool::new(false),
             unsynced: Mutex::new(unsynced),
+            damaged: Mutex::default(),
             syncing: Mutex::new(LastSync { at: Instant::now() }),
             poisoned: Arc::default(),
             roll_due: AtomicBool::new(false),

@@ -245,7 +245,7 @@ impl MmapWriter {
     pub fn close(self) -> Result<Closed, SyncError> {
         let event_count = self.event_count;
         let durable = self.into_durable();
-        let write_offset = durable.finish()?;
+        let write_offset = durable.finish(true)?;
         Ok(Closed { path: durable.path().into(), event_count, write_offset })
     }
 
@@ -364,7 +364,7 @@ impl Drop for MmapWriter {
     fn drop(&mut self) {
         if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
             // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
-            let _ = self.durable.finish();
+            let _ = self.durable.finish(true);
         }
     }
 }

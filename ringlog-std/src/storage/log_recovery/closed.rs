@@ -3,15 +3,12 @@
 
 use std::path::Path;
 
-use ringlog_nostd::FILE_HEADER_LEN;
-
 use super::{Link, LogRecovery};
 use crate::event::file_flags;
 use crate::storage::ending::MissingEnd;
 use crate::storage::error::OpenError;
-use crate::storage::recovery_report::{RecoveredSegment, RecoveryAction};
-use crate::storage::segment_end::{SegmentEnd, io_error};
-use crate::storage::segment_file::is_unused;
+use crate::storage::segment_end::SegmentEnd;
+use crate::storage::segment_file::{cannot_read, is_unused};
 use crate::storage::verdict::MissingRecords;
 
 impl LogRecovery<'_> {
@@ -42,19 +39,7 @@ impl LogRecovery<'_> {
     /// Any other such file was damaged: a file gets its name once its header is on the disk.
     pub(super) fn is_stranger(&self, named_sequence: u64, path: &Path) -> Result<bool, OpenError> {
         let is_after_end = self.writer.end.is_some_and(|end| end.sequence <= named_sequence);
-        Ok(is_after_end && is_unused(path).map_err(|error| io_error(path, "read", error))?)
-    }
-
-    /// Reports a file that was moved aside because it is no part of the log.
-    pub(super) fn note_stranger(&mut self, named_sequence: u64, path: &Path, aside: &Path) {
-        self.report.segments.push(RecoveredSegment {
-            path: path.into(),
-            action: RecoveryAction::SetAside(aside.into()),
-            first_sequence: named_sequence,
-            next_sequence: named_sequence,
-            end_offset: FILE_HEADER_LEN as u64,
-            cut_bytes: 0,
-        });
+        Ok(is_after_end && is_unused(path).map_err(|error| cannot_read(path, error))?)
     }
 
     /// Reports records that are missing between segments that recovery does not read.

@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
-use crate::event::{EventHeader, Gap};
-use crate::storage::{LogReader, OpenError};
+use crate::event::{Event, EventHeader, Gap};
+use crate::storage::scan::FileScan;
+use crate::storage::segment_file::SegmentFile;
+use crate::storage::{LogReader, OpenError, ReadError};
 
 /// A record of a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Found {
     Event(u64),
     Gap(Gap),
+    /// Something that cannot be read. The error named the file and the offset.
+    Damage,
 }
 
 /// Header and payload of the event with this number.
@@ -21,23 +25,64 @@ pub(super) fn event(number: u64) -> (EventHeader, Vec<u8>) {
 
 /// All records of the log, each of which has to be one that was written.
 pub(super) fn read(folder: &Path) -> Vec<Found> {
+    let (found, damage) = read_to_damage(folder);
+    assert!(damage.is_none(), "{}", damage.unwrap());
+    found
+}
+
+/// All records, and one [`Found::Damage`] for each segment that cannot be read to its end.
+pub(super) fn read_on(folder: &Path) -> Vec<Found> {
+    let (found, damage) = read_to_damage(folder);
+    if damage.is_none() { found } else { read_segments(folder) }
+}
+
+fn read_to_damage(folder: &Path) -> (Vec<Found>, Option<ReadError>) {
     let reader = match LogReader::open(folder) {
-        Err(OpenError::NoSegments { .. }) => return Vec::new(),
+        Err(OpenError::NoSegments { .. }) => return (Vec::new(), None),
         other => other.unwrap(),
     };
     let mut found = Vec::new();
-    let replayed = reader.replay(|record| {
-        found.push(match record.gap() {
-            Some(gap) => Found::Gap(gap),
-            None => {
-                let (header, payload) = event(record.header.timestamp);
-                assert_eq!((record.header.as_user(), record.payload), (header, &payload[..]), "invented");
-                Found::Event(record.header.timestamp)
+    let replayed = reader.replay(|record| found.push(Found::of(&record)));
+    (found, replayed.err())
+}
+
+fn read_segments(folder: &Path) -> Vec<Found> {
+    let reader = LogReader::open(folder).unwrap();
+    let segments = reader.segments();
+    let mut found = Vec::new();
+    for (at, segment) in segments.iter().enumerate() {
+        let mut scan = FileScan::of(SegmentFile::open(&segment.path).unwrap());
+        if let Some(next) = segments.get(at + 1) {
+            scan.end_at_position(next.header.base_position);
+        }
+        loop {
+            match scan.next_event() {
+                Ok(Some(record)) => found.push(Found::of(&record)),
+                Ok(None) => break,
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(
+                        said.contains(segment.path.to_str().unwrap()) && said.contains("offset"),
+                        "{said}"
+                    );
+                    found.push(Found::Damage);
+                    break;
+                }
             }
-        });
-    });
-    replayed.unwrap();
+        }
+    }
     found
+}
+
+impl Found {
+    fn of(record: &Event<'_>) -> Self {
+        if let Some(gap) = record.gap() {
+            return Self::Gap(gap);
+        }
+        let (header, payload) = event(record.header.timestamp);
+        assert_eq!((record.header.as_user(), record.payload), (header, &payload[..]), "invented");
+        Self::Event(record.header.timestamp)
+    }
 }
 
 /// The events rise, and every one that is missing between two of them is told of by GAP records there.
@@ -48,7 +93,7 @@ pub(super) fn check_told(found: &[Found]) -> u64 {
     let mut lost = Some(0);
     for record in found {
         match record {
-            Found::Gap(Gap { count: 0, .. }) => lost = None,
+            Found::Damage | Found::Gap(Gap { count: 0, .. }) => lost = None,
             Found::Gap(gap) => lost = lost.map(|lost: u64| lost + gap.count),
             Found::Event(number) => {
                 if let Some(next) = next {
@@ -67,17 +112,19 @@ pub(super) fn check_told(found: &[Found]) -> u64 {
 
 /// The events that GAP records before the next event tell of.
 pub(super) fn counted(found: &[Found]) -> u64 {
-    gaps_ahead(found).map(|gap| gap.count).sum()
+    ahead(found).map(|found| if let Found::Gap(gap) = found { gap.count } else { 0 }).sum()
 }
 
 /// Whether a GAP record of unknown count stands before the next event.
 pub(super) fn is_in_doubt(found: &[Found]) -> bool {
-    gaps_ahead(found).any(|gap| gap.count == 0)
+    ahead(found).any(|found| matches!(found, Found::Damage | Found::Gap(Gap { count: 0, .. })))
 }
 
-fn gaps_ahead(found: &[Found]) -> impl Iterator<Item = &Gap> {
-    found.iter().map_while(|record| match record {
-        Found::Gap(gap) => Some(gap),
-        Found::Event(_) => None,
-    })
+/// Whether damage stands before the next event.
+pub(super) fn is_damaged(found: &[Found]) -> bool {
+    ahead(found).any(|found| *found == Found::Damage)
+}
+
+fn ahead(found: &[Found]) -> impl Iterator<Item = &Found> {
+    found.iter().take_while(|record| !matches!(record, Found::Event(_)))
 }

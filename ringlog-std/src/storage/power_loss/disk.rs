@@ -6,7 +6,7 @@ use std::path::Path;
 use super::run::Random;
 use super::trace::{FileId, Op};
 
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 const PAGE: u64 = 4096;
 
 /// A disk between two moments: what is on stable storage, and what may or may not be.
@@ -37,6 +37,7 @@ struct Content {
 
 /// A file that a crash left.
 pub(in crate::storage) struct Remains {
+    pub(super) id: FileId,
     pub(in crate::storage) name: String,
     pub(in crate::storage) bytes: Vec<u8>,
 }
@@ -45,7 +46,7 @@ impl Disk {
     /// A disk on which these files are safe.
     pub(in crate::storage) fn holding(files: Vec<(FileId, Remains)>) -> Self {
         let mut disk = Self::default();
-        for (id, Remains { name, bytes }) in files {
+        for (id, Remains { name, bytes, .. }) in files {
             disk.names.insert(name, id);
             disk.files.insert(id, Content { lengths: vec![bytes.len()], bytes, ..Content::default() });
         }
@@ -89,8 +90,47 @@ impl Disk {
         let luck = Luck::draw(random);
         names
             .into_iter()
-            .map(|(name, id)| Remains { name, bytes: self.files[&id].crash(random, luck) })
+            .map(|(name, id)| Remains { id, name, bytes: self.files[&id].crash(random, luck) })
             .collect()
+    }
+
+    /// What was stored into the file, whether or not the disk has it.
+    pub(super) fn newest(&self, file: FileId) -> &[u8] {
+        &self.files[&file].bytes
+    }
+
+    /// Whether a sector was stored into since it was last synced.
+    pub(super) fn has_versions(&self, file: FileId, sector: usize) -> bool {
+        self.files[&file].versions.contains_key(&sector)
+    }
+
+    /// The sectors that were stored into since they were last synced.
+    pub(super) fn sectors_with_versions(&self, file: FileId) -> impl Iterator<Item = usize> + '_ {
+        self.files[&file].versions.keys().copied()
+    }
+
+    /// Two versions of such a sector, an older and a newer one.
+    pub(super) fn two_versions(
+        &self,
+        file: FileId,
+        sector: usize,
+        random: &mut Random,
+    ) -> ([u8; SECTOR], [u8; SECTOR]) {
+        let versions = &self.files[&file].versions[&sector];
+        let new = 1 + random.below(versions.len() as u64 - 1) as usize;
+        (versions[random.below(new as u64) as usize], versions[new])
+    }
+}
+
+impl Remains {
+    /// Stores a sector as far as the file goes; whether that changes anything.
+    pub(super) fn store_sector(&mut self, sector: usize, bytes: &[u8; SECTOR]) -> bool {
+        let start = (sector * SECTOR).min(self.bytes.len());
+        let end = self.bytes.len().min(start + SECTOR);
+        let there = &mut self.bytes[start..end];
+        let is_change = there != &bytes[..there.len()];
+        there.copy_from_slice(&bytes[..there.len()]);
+        is_change
     }
 }
 
@@ -101,6 +141,7 @@ impl Disk {
     pub(in crate::storage) fn oldest(&self) -> Vec<Remains> {
         let mut random = Random::new(0);
         let file = |(name, id): (&String, &FileId)| Remains {
+            id: *id,
             name: name.clone(),
             bytes: self.files[id].crash(&mut random, Luck::Old),
         };
@@ -259,7 +300,7 @@ const fn page_of(sector: usize) -> u64 {
 
 /// Writes the files into an empty folder.
 pub(in crate::storage) fn lay_out(folder: &Path, files: &[Remains]) {
-    for Remains { name, bytes } in files {
+    for Remains { name, bytes, .. } in files {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
 }

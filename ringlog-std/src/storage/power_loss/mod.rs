@@ -11,12 +11,15 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod damage;
 pub(super) mod disk;
+pub(super) mod faults;
 mod refusals;
 mod restart;
 pub(super) mod run;
 pub(super) mod trace;
 
+use faults::Fault;
 use run::{Setting, an_undeletable_segment, power_losses};
 
 /// Images of this share of the whole.
@@ -27,17 +30,17 @@ fn images(share: u64) -> u64 {
 
 #[test]
 fn nothing_below_the_watermark_is_lost_and_nothing_is_invented() {
-    power_losses(images(20), Setting::plain());
+    power_losses(images(15), Setting::plain());
 }
 
 #[test]
 fn the_same_where_old_segments_are_recycled() {
-    power_losses(images(15), Setting { retention: true, ..Setting::plain() });
+    power_losses(images(10), Setting { retention: true, ..Setting::plain() });
 }
 
 #[test]
 fn the_same_where_the_power_goes_again_during_recovery() {
-    power_losses(images(15), Setting { again: true, ..Setting::plain() });
+    power_losses(images(10), Setting { again: true, ..Setting::plain() });
 }
 
 #[test]
@@ -72,7 +75,32 @@ fn the_same_where_processes_were_killed_before_and_old_segments_are_recycled() {
 
 #[test]
 fn the_same_where_a_process_went_on_behind_a_sync_that_had_failed() {
-    power_losses(images(10), Setting { killed: true, failing_sync: true, ..Setting::plain() });
+    power_losses(images(5), Setting { killed: true, failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_several_segments_have_no_name_yet() {
+    power_losses(images(5), Setting { late: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_headers_that_were_not_synced_read_as_zeros() {
+    power_losses(images(5), Setting { late: true, fault: Some(Fault::ZeroedHeaders), ..Setting::plain() });
+}
+
+#[test]
+fn what_a_sector_that_lands_elsewhere_has_damaged_is_reported() {
+    power_losses(images(5), Setting { fault: Some(Fault::Misdirected), ..Setting::plain() });
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_leaves_the_folder_as_it_was() {
+    power_losses(images(5), Setting { fault: Some(Fault::Unreadable), ..Setting::plain() });
+}
+
+#[test]
+fn nothing_is_stored_through_links() {
+    power_losses(images(5), Setting { fault: Some(Fault::Linked), ..Setting::plain() });
 }
 
 #[test]

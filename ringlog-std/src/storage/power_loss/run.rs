@@ -1,17 +1,19 @@
 //! Runs of a writer, cut off again and again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::check::{Found, check_told, counted, event, is_in_doubt, read};
+use super::check::{Found, check_told, counted, event, is_damaged, is_in_doubt, read, read_on};
 use super::disk::{Disk, lay_out};
+use super::faults::{Fault, Happened, Image};
 use super::trace::{Op, Recorder};
-use crate::storage::upkeep::alone::kill;
+use crate::storage::segment::WRITER_FILE;
+use crate::storage::upkeep::alone::{kill, prepare_late};
 use crate::storage::{
-    AppendError, CreateError, FullDisk, LogWriter, LogWriterOptions, OpenError, Retention, SalvageError,
-    SyncPolicy, salvage_log,
+    AppendError, CreateError, FullDisk, LogScan, LogVerdict, LogWriter, LogWriterOptions, OpenError,
+    Retention, SalvageError, SyncError, SyncPolicy, salvage_log, verify_log,
 };
 
 /// Events that are written after a crash have numbers from here on.
@@ -48,16 +50,22 @@ pub(super) struct Setting {
     pub(super) failing_sync: bool,
     /// A run is several processes under one kernel, each of which is killed.
     pub(super) killed: bool,
+    /// Segments get their names late: several are begun before the first of them has its own.
+    pub(super) late: bool,
+    /// What else the disk does wrong.
+    pub(super) fault: Option<Fault>,
 }
 
 impl Setting {
     pub(super) const fn plain() -> Self {
-        let (retention, again, full_disk) = (false, false, false);
-        Self { retention, again, full_disk, checksums: true, failing_sync: false, killed: false }
+        let (retention, again, full_disk, failing_sync, killed) = (false, false, false, false, false);
+        let (checksums, late, fault) = (true, false, None);
+        Self { retention, again, full_disk, checksums, failing_sync, killed, late, fault }
     }
 
     fn options(self, random: &mut Random) -> LogWriterOptions {
         let sync = match random.below(4) {
+            _ if self.late => SyncPolicy::EveryBytes(3000),
             0 => SyncPolicy::Never,
             1 => SyncPolicy::EveryEvent,
             _ => SyncPolicy::EveryBytes(random.below(3000)),
@@ -83,6 +91,8 @@ pub(super) fn power_losses(images: u64, setting: Setting) {
     println!("{seen:?}");
     // A test that never meets a torn log shows nothing.
     assert!(seen.images >= images && seen.cut > images / 20, "{seen:?}");
+    assert!(!setting.late || seen.happened.lost_before_begun > 0, "{seen:?}");
+    seen.happened.check(setting.fault);
 }
 
 /// What was met.
@@ -93,6 +103,7 @@ pub(super) struct Tally {
     cut: u64,
     /// Images of a recovery.
     again: u64,
+    happened: Happened,
 }
 
 impl Tally {
@@ -100,6 +111,7 @@ impl Tally {
         self.images += other.images;
         self.cut += other.cut;
         self.again += other.again;
+        self.happened.add(other.happened);
     }
 }
 
@@ -171,7 +183,8 @@ fn write(
     promise(&writer, recorder);
     // No event was lost before this life, so their numbers are the records' sequences.
     let mut next = writer.next_sequence();
-    for _ in 0..60 + random.below(100) {
+    let most = if setting.late { 300 } else { 100 };
+    for _ in 0..60 + random.below(most) {
         let done = step(&mut writer, recorder, setting, random, &mut next);
         promise(&writer, recorder);
         match done {
@@ -196,7 +209,10 @@ fn step(
     random: &mut Random,
     next: &mut u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    match random.below(12) {
+    if setting.late {
+        prepare_late(writer)?;
+    }
+    match random.below(if setting.late { 500 } else { 12 }) {
         0 => drop(writer.upkeep.prepare_step(false)?),
         1 => drop(writer.upkeep.sync_step()?),
         2 => writer.sync()?,
@@ -253,26 +269,36 @@ pub(super) fn lose_power(
     random: &mut Random,
 ) -> Tally {
     let folder = scratch();
-    let remains = disk.crash(random);
+    let mut remains = disk.crash(random);
+    let mut image = Image::plan(setting.fault, disk, &mut remains, random);
     lay_out(folder.path(), &remains);
+    let outside = scratch();
+    image.lay_over(folder.path(), outside.path(), random);
     let recorder = Arc::new(Recorder::new("second boot"));
     let known = remains.into_iter().map(|file| (recorder.adopt(&folder.path().join(&file.name)), file));
     let before = Disk::holding(known.collect());
-    let salvaged = (random.below(SALVAGE_EVERY) == 0).then(|| salvage(folder.path()));
-    let kept = recover(folder.path(), options, &recorder, disk);
+    let is_salvaged = setting.fault.is_none() && random.below(SALVAGE_EVERY) == 0;
+    let salvaged = is_salvaged.then(|| salvage(folder.path()));
+    let kept = recover(folder.path(), options, &recorder, disk, &mut image);
     if let Some(salvaged) = salvaged {
         // Whatever recovery keeps is whole, so salvage has found it too, and more behind holes.
         let (from, to) = span(&read(folder.path()));
         assert!((from..to).all(|number| salvaged.contains(&number)), "{from} to {to}: {salvaged:?}");
     }
-    let mut tally = Tally { images: 1, cut: u64::from(kept < disk.written), again: 0 };
+    if setting.fault == Some(Fault::Linked) {
+        roll_on(folder.path(), options, &recorder);
+    }
+    image.check_outside();
+    let cut = u64::from(kept < disk.written);
+    let mut tally = Tally { images: 1, cut, again: 0, happened: image.happened };
     if setting.again {
         let trace = recorder.trace.take();
         cut_off(&trace, before, random, 1, |half_way, random| {
             let folder = scratch();
             lay_out(folder.path(), &half_way.crash(random));
             let again = Arc::new(Recorder::new("third boot"));
-            assert_eq!(recover(folder.path(), options, &again, disk), kept, "recovered twice");
+            let kept_again = recover(folder.path(), options, &again, disk, &mut Image::default());
+            assert_eq!(kept_again, kept, "recovered twice");
             tally.again += 1;
         });
     }
@@ -316,7 +342,7 @@ fn salvage(folder: &Path) -> BTreeSet<u64> {
     }
     let events = read(out.path()).into_iter().filter_map(|found| match found {
         Found::Event(number) => Some(number),
-        Found::Gap(_) => None,
+        Found::Gap(_) | Found::Damage => None,
     });
     events.collect()
 }
@@ -332,14 +358,35 @@ fn span(found: &[Found]) -> (u64, u64) {
 }
 
 /// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.
-fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, run: &Disk) -> u64 {
-    let shown = || list(folder);
-    let before = shown();
-    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
-    let mut writer = opened.unwrap_or_else(|error| panic!("{error}\n{before:#?}"));
+fn recover(
+    folder: &Path,
+    options: &LogWriterOptions,
+    recorder: &Arc<Recorder>,
+    run: &Disk,
+    image: &mut Image,
+) -> u64 {
+    let before = list(folder);
+    let contents = image.fault.is_some().then(|| contents(folder));
+    let open = || LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut opened = open();
+    if let (Err(error), Some(contents)) = (&opened, contents) {
+        check_refusal(folder, error, image, &contents);
+        if image.fault == Some(Fault::Unreadable) {
+            // What could not be read for a while is no reason to come to another end.
+            image.make_readable();
+            opened = open();
+        } else {
+            return 0;
+        }
+    }
+    let mut writer = opened.unwrap_or_else(|error| panic!("{error}\n{image:?}\n{before:#?}"));
+    image.happened.opened += 1;
+    check_tools(folder, image);
+    image.make_readable();
     assert!(recorder.trace.names_are_synced_at_once(), "{before:#?}");
     let report = writer.recovery().clone();
-    let found = read(folder);
+    let look = || if image.damaged.is_empty() { read(folder) } else { read_on(folder) };
+    let found = look();
     // Without what was written after an earlier crash.
     let old = |record: &Found| matches!(record, Found::Event(number) if *number < AFTERWARDS);
     let old_end = found.iter().rposition(old).map_or(0, |at| at + 1);
@@ -350,21 +397,85 @@ fn recover(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>, 
     let told_end = kept + counted(&found[old_end..]);
     let is_all_retired = run.is_retired && old_end == 0;
     let told_end = if is_all_retired { told_end.max(report.next_sequence) } else { told_end };
-    assert!(told_end >= run.promised, "{kept} of {} promised\n{report}\n{before:#?}", run.promised);
+    let is_reported = is_damaged(&found[old_end..]) || image.is_set_aside(&report);
+    let state = format!("{kept} of {} promised\n{report}\n{image:?}\n{before:#?}", run.promised);
+    assert!(told_end >= run.promised || is_reported, "{state}");
     assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
     // Whatever is missing is told of: the run had not closed the log, so nobody can know.
     let is_told = told_end >= run.written || is_in_doubt(&found[old_end..]);
     assert!(is_told, "{kept} of {}: {report}", run.written);
+    image.happened.reported += u64::from(is_reported || found.contains(&Found::Damage));
     let next = found.len() as u64 + AFTERWARDS;
     for number in next..next + 3 {
         let (header, payload) = event(number);
         writer.write_event(&header, &payload).unwrap();
     }
-    writer.close().unwrap();
-    let after = read(folder);
-    assert_eq!(&after[..found.len()], found, "{report}\n{:#?}", shown());
+    match writer.close() {
+        Err(SyncError::Damaged(_)) if !image.damaged.is_empty() => {}
+        other => drop(other.unwrap()),
+    }
+    let after = look();
+    assert_eq!(&after[..found.len()], found, "{report}\n{:#?}", list(folder));
     assert_eq!(after.len(), found.len() + 3);
     kept
+}
+
+/// The tools read all of a log, or say what cannot be read, file and offset.
+fn check_tools(folder: &Path, image: &mut Image) {
+    if image.fault != Some(Fault::Unreadable) {
+        return;
+    }
+    let mut scanned = LogScan::open(folder);
+    let end = scanned.as_mut().map(|scan| {
+        loop {
+            match scan.next_event() {
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.to_string()),
+            }
+        }
+    });
+    let error = match end {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(error) => error.to_string(),
+    };
+    assert!(image.damaged.iter().any(|name| error.contains(name)) && error.contains("offset "), "{error}");
+    let check = verify_log(folder).unwrap();
+    assert!(matches!(check.verdict(), LogVerdict::Loss | LogVerdict::Unreadable), "{error}\n{check:?}");
+    image.happened.reported += 1;
+}
+
+/// Writes so much that old segments are used again, if they may be, unless a link keeps the log from opening.
+fn roll_on(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>) {
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    if opened.as_ref().is_err_and(|error| error.to_string().contains("symbolic link")) {
+        return;
+    }
+    let mut writer = opened.unwrap();
+    for number in 2 * AFTERWARDS..2 * AFTERWARDS + 100 {
+        let (header, payload) = event(number);
+        writer.write_event(&header, &payload).unwrap();
+        writer.upkeep.sync_step().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+/// Only what the disk has damaged keeps a log from opening, the error says where, and the folder stays as it was.
+fn check_refusal(folder: &Path, error: &OpenError, image: &mut Image, contents: &BTreeMap<PathBuf, Vec<u8>>) {
+    let said = error.to_string();
+    assert!(!image.damaged.is_empty() || image.fault == Some(Fault::Linked), "{said}\n{image:?}");
+    let is_link = image.fault == Some(Fault::Linked) && said.contains("symbolic link");
+    let is_place = said.contains("offset ") || said.contains("starts with record ") || is_link;
+    assert!(said.contains(folder.to_str().unwrap()) && is_place, "{said}\n{image:?}");
+    assert!(self::contents(folder) == *contents, "{said}\n{image:?}: the folder has changed");
+    image.happened.refused += 1;
+}
+
+/// The files of a folder, but for the one that says who writes there.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let all = list(folder).into_iter().filter(|(path, _)| path.file_name() != Some(WRITER_FILE.as_ref()));
+    all.map(|(path, _)| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
 fn list(folder: &Path) -> Vec<(PathBuf, u64)> {

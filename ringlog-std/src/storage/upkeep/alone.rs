@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Next;
 use crate::event::EventHeader;
+use crate::storage::durable::lock;
 use crate::storage::platform::Linux;
-use crate::storage::{AppendError, LogWriter, LogWriterOptions};
+use crate::storage::{AppendError, CreateError, LogWriter, LogWriterOptions};
 
 /// Bytes that each event of [`write`] takes.
 pub(in crate::storage) const STRIDE: u64 = 24;
@@ -25,6 +27,15 @@ pub(in crate::storage) fn kill(mut writer: LogWriter) {
     if let Some(current) = writer.current.take() {
         drop(current.into_durable());
     }
+}
+
+/// The next segment is ready, and those that are open still have no name: a helper that is late.
+pub(in crate::storage) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
+    let mut next = lock(&writer.upkeep.next);
+    if !matches!(*next, Next::Ready(_)) {
+        *next = Next::Ready(writer.upkeep.prepare()?);
+    }
+    Ok(())
 }
 
 /// So many segments of one event each, finished, before an empty one.

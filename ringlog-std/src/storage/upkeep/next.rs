@@ -106,7 +106,7 @@ impl Upkeep {
         }
     }
 
-    fn prepare(&self) -> Result<Prepared, CreateError> {
+    pub(super) fn prepare(&self) -> Result<Prepared, CreateError> {
         if let Some(recycled) = self.retire(true) {
             return Ok(recycled);
         }
@@ -174,6 +174,7 @@ impl Upkeep {
         match self.retire_one(&oldest, recycle) {
             Ok(retired) => {
                 self.forget_unsynced(&oldest.path);
+                self.forget_damage(&oldest.path);
                 index_file::forget(&oldest.path);
                 Some(retired)
             }

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use super::{Open, Upkeep, bytes_on_disk};
 use crate::storage::durable::{Durable, lock};
-use crate::storage::error::{CreateError, SyncError};
+use crate::storage::error::{CreateError, ReadError, SyncError};
 use crate::storage::lock_holder::exclusive_holder;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
-use crate::storage::unfinished::Unsynced;
+use crate::storage::unfinished::{Damage, Finished, Unsynced};
 
 impl Upkeep {
     /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
@@ -87,7 +87,11 @@ impl Upkeep {
         Ok(())
     }
 
+    /// After damage the watermark stays where it is: it promises all that is below it.
     fn note_durable(&self, durable: &Durable) {
+        if self.is_after_damage() {
+            return;
+        }
         // ORDERING: Relaxed: see `durable_position`.
         self.durable_position.fetch_max(durable.durable_position(), Ordering::Relaxed);
     }
@@ -108,7 +112,7 @@ impl Upkeep {
     }
 
     fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
-        open.durable.finish()?;
+        open.durable.finish(!self.is_after_damage())?;
         self.note_durable(&open.durable);
         match next {
             Some(next) => self.keep(open, next),
@@ -156,8 +160,10 @@ impl Upkeep {
         let mut were_there = false;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
-            self.finish_one(&oldest)?;
-            self.forget_unsynced(&oldest.path);
+            match self.finish_one(&oldest)? {
+                Some(damage) => self.note_damage(&oldest.path, damage),
+                None => self.forget_unsynced(&oldest.path),
+            }
             were_there = true;
         }
         // Everything before the oldest open segment is finished now.
@@ -168,15 +174,52 @@ impl Upkeep {
     }
 
     /// Where another program keeps the segment locked, nothing is retired meanwhile.
-    fn finish_one(&self, unsynced: &Unsynced) -> Result<(), SyncError> {
-        if !unsynced.finish(&self.platform, &self.poisoned, false)? {
+    fn finish_one(&self, unsynced: &Unsynced) -> Result<Option<Damage>, SyncError> {
+        let finish =
+            |is_alone| unsynced.finish(&self.platform, &self.poisoned, self.is_after_damage(), is_alone);
+        let mut finished = finish(false)?;
+        if matches!(finished, Finished::Locked) {
             let path = unsynced.path.clone();
             let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
             self.note(CreateError::LockedSegment { path, pid });
             let _turn = lock(&self.preparing);
-            unsynced.finish(&self.platform, &self.poisoned, true)?;
+            finished = finish(true)?;
         }
-        Ok(())
+        Ok(if let Finished::Damaged(damage) = finished { Some(damage) } else { None })
+    }
+
+    /// The oldest of those that were put down is damaged, and nothing after it is promised.
+    fn note_damage(&self, path: &Path, damage: Damage) {
+        let mut unsynced = lock(&self.unsynced);
+        if unsynced.front().is_none_or(|oldest| oldest.path != path) {
+            // Retired meanwhile.
+            return;
+        }
+        if let Some(position) = damage.durable_position
+            && !self.is_after_damage()
+        {
+            // ORDERING: Relaxed: see `durable_position`.
+            self.durable_position.fetch_max(position, Ordering::Relaxed);
+        }
+        unsynced.pop_front();
+        let mut damaged = lock(&self.damaged);
+        damaged.segments.push(path.into());
+        damaged.unreported.push_back(damage.error);
+    }
+
+    /// Whether a segment of a dead writer is damaged, so that nothing after it can be promised.
+    fn is_after_damage(&self) -> bool {
+        !lock(&self.damaged).segments.is_empty()
+    }
+
+    /// The segment is gone. Without its damage the watermark rises again.
+    pub(super) fn forget_damage(&self, path: &Path) {
+        lock(&self.damaged).segments.retain(|damaged| damaged != path);
+    }
+
+    /// What is damaged of a dead writer's segments, each once.
+    pub(in crate::storage) fn take_damage(&self) -> Option<ReadError> {
+        lock(&self.damaged).unreported.pop_front()
     }
 
     /// The oldest of those that were put down is finished, or gone.
