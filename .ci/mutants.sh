@@ -34,7 +34,7 @@ step_logic_mutants() {
         'ringlog-nostd/src/{batch,checksum,claim,clock,consumer,consumer_list,control,control/*,ends,ends/*,error,event_consumer,file_header,flight_recorder,gap,geometry,header,lossy,memory,once,owned,park_flag,producer,publication,record,retention,ring,run,static_ring,stream_sink}.rs' \
         --skip properties:: --skip threads:: --skip torture::
     RINGLOG_IMAGES=2000 mutants_of ringlog-std 120 \
-        'ringlog-std/src/storage/{dropped,lock,log_opening,log_recovery,log_roll,prepared,retention,segment_end,unfinished,upkeep,upkeep/*}.rs' \
+        'ringlog-std/src/storage/{dropped,lock,log_opening,log_recovery,log_recovery/*,log_roll,prepared,retention,segment_end,unfinished,upkeep,upkeep/*}.rs' \
         --skip storage_read:: --skip storage_file:: --skip storage_damage:: --skip shared_ring:: --skip cli:: \
         --skip disk_full:: --skip notify:: --skip ring_refusals::
     run python3 .ci/mutants.py docs/mutants.md ${RINGLOG_MUTANTS_SHARD:+--sample} \

@@ -3,11 +3,13 @@
 
 Written from docs/format.md alone, as a check of that document and a start for readers in other languages.
 Exit code: 0 all read, every checksum right; 3 an unsealed file ends, beyond its synced_offset, in a record
-that is not whole; 1 damage, or no log, with the file and the offset on stderr; 2 usage.
+that is not whole; 1 damage, records missing at the end of a closed log, or no log, with the file and the
+offset on stderr; 2 usage.
 """
 import json, os, re, struct, sys
 
 CHECKSUMS, STREAM, SEALED, KNOWN = 2, 4, 8, 0xFF0F
+MAX_POSITION = 2 ** 62  # of positions and of sequences
 COMMITTED, CHECKSUMMED, GAP, RESERVED = 0x80, 0x40, 0x20, 0x10
 REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun", 5: "too long", 6: "receiver full",
            7: "not readable", 8: "recorder ended"}
@@ -52,6 +54,9 @@ class Segment:
         self.salt = crc32c(head[0:16] + head[40:56] + struct.pack("<I", self.flags & 0xFF06))
         if stored != self.salt:
             raise Damage(self.path, 60, f"header checksum {stored:#010x} stored, {self.salt:#010x} computed")
+        for value, at in (self.base_sequence, 40), (self.base_position, 48):
+            if value > MAX_POSITION:
+                raise Damage(self.path, at, f"{value} is more than 2^62, which no log reaches")
         if self.flags & ~KNOWN:
             raise Damage(self.path, 56, f"unknown flag bits in {self.flags:#x}")
         for value, at in (self.write_offset, 24), (self.synced_offset, 32):
@@ -117,11 +122,33 @@ class Segment:
         return index
 
 
+def recorded_end(log):
+    """The sequence at which a folder's log was closed; None where that is not recorded."""
+    try:
+        with open(os.path.join(log, "writer"), "rb") as file:
+            text = file.read(4096)
+    except OSError:
+        return None
+    lines, line, rest = text.partition(b"\nchecksum: ")
+    if not line or rest[:9] != b"%08x\n" % crc32c(lines + b"\n"):
+        print(f"{log}/writer: damaged, so the end of the log is not recorded", file=sys.stderr)
+        return None
+    end = re.search(rb"^end: (\d+) \d+$", lines, re.MULTILINE)
+    return int(end[1]) if end else None
+
+
 def print_log(log):
-    paths, expected = [log], None
+    paths, expected, end = [log], None, None
     if os.path.isdir(log):
+        end = recorded_end(log)
         names = sorted(name for name in os.listdir(log) if re.fullmatch(r"[0-9]{20}\.evtl", name))
         paths = [os.path.join(log, name) for name in names]
+        if paths and end is not None and int(os.path.basename(paths[-1])[:20]) >= end:
+            with open(paths[-1], "rb") as file:
+                if not any(file.read(64)):
+                    paths.pop()  # the log was closed before it
+    if not paths and end:
+        raise Damage(log, 0, f"the log was closed at record {end}, and has no segment")
     if not paths:
         raise Damage(log, 0, "no segments (files named by 20 digits and .evtl)")
     for path, successor in zip(paths, paths[1:] + [None]):
@@ -130,6 +157,9 @@ def print_log(log):
         if {named, expected, segment.base_sequence} - {None, segment.base_sequence}:
             raise Damage(path, 40, f"base_sequence {segment.base_sequence}, not {named if expected is None else expected}")
         expected = segment.base_sequence + segment.print_events(successor and Segment(successor).base_position)
+    if end is not None and expected < end:
+        path = os.path.join(log, f"{expected:020}.evtl")
+        raise Damage(path, 0, f"the log was closed at record {end}, and ends at record {expected}: this file is missing")
 
 
 def main():

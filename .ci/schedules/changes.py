@@ -234,9 +234,9 @@ CHANGES = [
         "`recycled`: the exclusive lock is tried first, then the name is taken away",
         [
             (
-                "let temporary = unused_name(&folder_of(segment));\n",
+                "let name = temporary_name(OsStr::new(TEMPORARY_START), TEMPORARY_END);\n",
                 "if MUTANT && file.try_lock().is_err() { return Ok(None); }\n"
-                "let temporary = unused_name(&folder_of(segment));\n",
+                "let name = temporary_name(OsStr::new(TEMPORARY_START), TEMPORARY_END);\n",
             ),
             ("if file.try_lock().is_err() {\n", "if !(MUTANT) && file.try_lock().is_err() {\n"),
         ],

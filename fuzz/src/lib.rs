@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringlog::event::{EventHeader, FileHeader, FileHeaderError, file_flags};
+use ringlog::event::{EventHeader, FileHeader, FileHeaderError, MAX_POSITION, file_flags};
 use ringlog::storage::crc32c_hardware;
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field, flags, place_word, seal};
 use tempfile::TempDir;
@@ -45,6 +45,10 @@ fn header_of(bytes: &mut [u8], end: u64) -> FileHeader {
         let word = u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let offset = 64 + word % (end - 63) / 8 * 8;
         put(bytes, at, &offset.to_le_bytes());
+    }
+    for at in [field::BASE_SEQUENCE, field::BASE_POSITION] {
+        let word = u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+        put(bytes, at, &(word % (MAX_POSITION + 1)).to_le_bytes());
     }
     loop {
         let head: [u8; FILE_HEADER_LEN] = bytes[..FILE_HEADER_LEN].try_into().expect("64 bytes");

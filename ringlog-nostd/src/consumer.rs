@@ -1,6 +1,7 @@
 //! The consumer's handle.
 #![forbid(unsafe_code)]
 
+use crate::closer::Closer;
 use crate::control::Loss;
 use crate::ends::{Parts, ReadEnd};
 use crate::error::{RingFault, SkipError};
@@ -27,6 +28,7 @@ struct ConsumerInner<'r> {
     end: ReadEnd<'r>,
     /// Behind the record at the tail that is lent by `read_event`; the tail if none is.
     next: usize,
+    closer: Closer,
 }
 
 impl ConsumerInner<'_> {
@@ -39,7 +41,9 @@ impl ConsumerInner<'_> {
 
 impl Drop for ConsumerInner<'_> {
     fn drop(&mut self) {
-        self.end.parts().control().close_consumer();
+        if self.closer.closes() {
+            self.end.parts().control().close_consumer();
+        }
     }
 }
 
@@ -47,7 +51,17 @@ impl<'r> Consumer<'r> {
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let end = ReadEnd::new(parts);
         let next = end.tail();
-        Self { inner: ConsumerInner { end, next }, _keeper: () }
+        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, _keeper: () }
+    }
+
+    /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
+    ///
+    /// `is_here` tells whether the present process is this one.
+    #[cfg(feature = "processes")]
+    #[must_use]
+    pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
+        self.inner.closer.process = Some(crate::closer::Process { id: process, is_here });
+        self
     }
 
     /// The same consumer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
@@ -143,7 +157,7 @@ impl<K> Consumer<'_, K> {
             return Ok(None);
         }
         let run = self.inner.end.run(tail.wrapping_add(skip_bytes & !7))?;
-        Ok(run.map(|(bytes, contents)| Run::trusted(bytes, contents)))
+        Ok(run.map(Run::trusted))
     }
 
     /// Gives the next `bytes` bytes back to the producer: whole records that [`peek_run`](Self::peek_run)
@@ -191,6 +205,32 @@ impl<K> Consumer<'_, K> {
             self.inner.release(position);
         }
         Ok(events)
+    }
+
+    /// Position up to which the producer has published, as its control word says now: in a corrupt ring any number.
+    #[must_use]
+    pub fn published_position(&self) -> usize {
+        self.inner.end.published()
+    }
+
+    /// Releases everything up to `position`, whether it can be read or not, and starts there without a
+    /// [`fault`](Self::fault). All events before it that were not read are lost.
+    ///
+    /// For a consumer that takes over a ring whose records are damaged: `position` is what
+    /// [`published_position`](Self::published_position) says.
+    ///
+    /// # Errors
+    ///
+    /// [`SkipError::Outside`] if the position is neither among the published ones nor at their end, or no multiple
+    /// of 8; then nothing is released.
+    pub fn skip_damage(&mut self, position: usize) -> Result<(), SkipError> {
+        self.release();
+        if !self.inner.end.restart(position) {
+            let (tail, head) = (self.inner.end.tail(), self.inner.end.published());
+            return Err(SkipError::Outside { position, tail, head });
+        }
+        self.inner.next = position;
+        Ok(())
     }
 
     /// Whether nothing is left to read. An event may be published the next moment; `false` stays true until

@@ -24,6 +24,24 @@ pub const FILE_HEADER_LEN: usize = 64;
 pub const FILE_MAGIC: [u8; 4] = *b"EVTL";
 /// The version that this crate reads and writes.
 pub const FILE_VERSION: u32 = 1;
+/// The largest position and the largest sequence at which a file of a log may begin.
+///
+/// No file has 2^63 bytes, so within a file neither positions nor sequences come near 2^64: what a header has passed
+/// needs no further checks.
+pub const MAX_POSITION: u64 = 1 << 62;
+
+/// Returns a position or a sequence that a log may reach; `None` if it is above [`MAX_POSITION`].
+///
+/// ```
+/// use ringlog_nostd::{MAX_POSITION, check_position};
+///
+/// assert_eq!(check_position(MAX_POSITION), Some(MAX_POSITION));
+/// assert_eq!(check_position(MAX_POSITION + 1), None);
+/// ```
+#[must_use]
+pub const fn check_position(value: u64) -> Option<u64> {
+    if value <= MAX_POSITION { Some(value) } else { None }
+}
 
 /// Byte offsets of the fields of a [`FileHeader`].
 pub mod field {
@@ -222,7 +240,7 @@ impl FileHeader {
         if stored != computed {
             return Err(FileHeaderError::Checksum { stored, computed });
         }
-        header.check_mutable()
+        header.check_base()?.check_mutable()
     }
 
     fn from_bytes_unchecked(bytes: &[u8; FILE_HEADER_LEN]) -> Self {
@@ -235,6 +253,20 @@ impl FileHeader {
             base_position: u64::from_le_bytes(get(bytes, field::BASE_POSITION)),
             flags: u32::from_le_bytes(get(bytes, field::FLAGS)),
         }
+    }
+
+    /// A checksum is right for any number: whoever writes a file can compute it.
+    fn check_base(self) -> Result<Self, FileHeaderError> {
+        let bases = [
+            ("base_sequence", field::BASE_SEQUENCE, self.base_sequence),
+            ("base_position", field::BASE_POSITION, self.base_position),
+        ];
+        for (name, offset, found) in bases {
+            if check_position(found).is_none() {
+                return Err(FileHeaderError::Limit { name, offset, found });
+            }
+        }
+        Ok(self)
     }
 
     /// What the checksum does not cover still has to make sense.
@@ -289,6 +321,15 @@ pub enum FileHeaderError {
         /// What stands there.
         found: u32,
     },
+    /// The file begins at a sequence or a position above [`MAX_POSITION`], which no log reaches.
+    Limit {
+        /// Which one.
+        name: &'static str,
+        /// Where in the header it is.
+        offset: usize,
+        /// What is there.
+        found: u64,
+    },
     /// An offset that lies inside the header or off the 8-byte grid.
     Offset {
         /// Which one.
@@ -311,6 +352,12 @@ impl core::fmt::Display for FileHeaderError {
                 write!(f, "damaged file header: checksum {stored:#010x} stored, {computed:#010x} computed")
             }
             Self::Flags { found } => write!(f, "damaged file header: unknown flag bits in {found:#x}"),
+            Self::Limit { name, offset, found } => {
+                write!(
+                    f,
+                    "bad file header: at offset {offset} {name} is {found}, more than 2^62, which no log reaches"
+                )
+            }
             Self::Offset { name, found } => write!(f, "damaged file header: {name} is {found}"),
         }
     }
@@ -373,6 +420,21 @@ mod tests {
             header.write_offset = bad;
             let found = FileHeader::from_bytes(&header.to_bytes());
             assert_eq!(found, Err(FileHeaderError::Offset { name: "write_offset", found: bad }));
+        }
+    }
+
+    #[test]
+    fn a_file_begins_at_2_to_the_62_at_most() {
+        for (name, offset) in [("base_sequence", 40), ("base_position", 48)] {
+            for found in [MAX_POSITION, MAX_POSITION + 1, u64::MAX] {
+                let mut header = sample();
+                *(if offset == 40 { &mut header.base_sequence } else { &mut header.base_position }) = found;
+                let expected = match found {
+                    MAX_POSITION => Ok(header),
+                    _ => Err(FileHeaderError::Limit { name, offset, found }),
+                };
+                assert_eq!(FileHeader::from_bytes(&header.to_bytes()), expected);
+            }
         }
     }
 

@@ -66,6 +66,7 @@ mod batch;
 mod checksum;
 mod claim;
 mod clock;
+mod closer;
 mod consumer;
 mod consumer_list;
 mod control;
@@ -111,7 +112,8 @@ pub use control::Loss;
 pub use error::{RingError, RingFault, SkipError, WriteError};
 pub use event_consumer::EventConsumer;
 pub use file_header::{
-    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, field, file_flags,
+    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION,
+    check_position, field, file_flags,
 };
 pub use flight_recorder::FlightRecorder;
 pub use gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
@@ -129,7 +131,7 @@ pub use record::{
 };
 pub use retention::WriteBack;
 pub use ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
-pub use run::{Run, RunContents};
+pub use run::Run;
 #[cfg(not(ringlog_loom))]
 pub use static_ring::StaticRing;
 #[cfg(feature = "embedded-io")]

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::claim::Claim;
+use crate::closer::Closer;
 use crate::control::Loss;
 use crate::ends::{Parts, WriteEnd};
 use crate::error::{RingFault, WriteError};
@@ -35,11 +36,14 @@ pub struct Producer<'r, K = ()> {
 pub(crate) struct ProducerInner<'r> {
     pub(crate) end: WriteEnd<'r>,
     retention: Option<Retention>,
+    closer: Closer,
 }
 
 impl Drop for ProducerInner<'_> {
     fn drop(&mut self) {
-        self.end.parts().control().close_producer();
+        if self.closer.closes() {
+            self.end.parts().control().close_producer();
+        }
     }
 }
 
@@ -47,7 +51,17 @@ impl<'r> Producer<'r> {
     pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
         parts.control().settle_gap();
         let end = WriteEnd::new(parts, retention.and_then(|retention| retention.write_back));
-        Self { inner: ProducerInner { end, retention }, _keeper: () }
+        Self { inner: ProducerInner { end, retention, closer: Closer::default() }, _keeper: () }
+    }
+
+    /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
+    ///
+    /// `is_here` tells whether the present process is this one.
+    #[cfg(feature = "processes")]
+    #[must_use]
+    pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
+        self.inner.closer.process = Some(crate::closer::Process { id: process, is_here });
+        self
     }
 
     /// The same producer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.

@@ -1,7 +1,7 @@
 //! A run of whole records that lie one behind the other, as a ring or a log hands them to consumers.
 #![forbid(unsafe_code)]
 
-use crate::header::{EventHeader, flags};
+use crate::header::EventHeader;
 use crate::record::{Checksums, RecordError, Records, decode};
 
 /// A contiguous run of valid records, with a cursor at the first one that was not accepted yet.
@@ -25,35 +25,8 @@ use crate::record::{Checksums, RecordError, Records, decode};
 #[derive(Clone, Debug)]
 pub struct Run<'a> {
     bytes: &'a [u8],
-    contents: RunContents,
     accepted_bytes: usize,
     accepted_events: u64,
-}
-
-/// What a whole run holds, known since its records were checked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RunContents {
-    /// How many records, GAP records included.
-    pub events: u64,
-    /// All flag bits that any of the records has set.
-    pub flags: u8,
-}
-
-impl RunContents {
-    /// Counts one more record.
-    #[inline]
-    pub(crate) const fn add(&mut self, header: &EventHeader) {
-        self.events += 1;
-        self.flags |= header.flags;
-    }
-
-    /// Whether all records are events, without checksums: nothing that a copy would have to look at.
-    #[must_use]
-    #[inline]
-    pub const fn is_plain(&self) -> bool {
-        self.flags & (flags::GAP | flags::CHECKSUMMED) == 0
-    }
 }
 
 impl<'a> Run<'a> {
@@ -63,23 +36,15 @@ impl<'a> Run<'a> {
     ///
     /// The first record that is not whole, with its offset in `bytes`.
     pub fn new(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let mut contents = RunContents::default();
         for record in Records::new(bytes, Checksums::Ignore) {
-            contents.add(&record?.header);
+            record?;
         }
-        Ok(Self::trusted(bytes, contents))
+        Ok(Self::trusted(bytes))
     }
 
     /// A run of records that somebody has checked already.
-    pub(crate) const fn trusted(bytes: &'a [u8], contents: RunContents) -> Self {
-        Self { bytes, contents, accepted_bytes: 0, accepted_events: 0 }
-    }
-
-    /// What the run holds, as long as nothing of it was accepted. What remains later, only a look can tell.
-    #[must_use]
-    #[inline]
-    pub const fn contents(&self) -> Option<RunContents> {
-        if self.accepted_bytes == 0 { Some(self.contents) } else { None }
+    pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
+        Self { bytes, accepted_bytes: 0, accepted_events: 0 }
     }
 
     /// The bytes of the records that were not accepted yet.
@@ -150,24 +115,6 @@ mod tests {
         assert_eq!(Run::new(&bytes).unwrap_err().offset, 24);
         assert!(Run::new(&bytes[..24]).is_ok());
         assert!(Run::new(&bytes[..23]).is_err());
-    }
-
-    #[test]
-    fn contents_are_known_until_something_is_accepted() {
-        let mut bytes = [0; 64];
-        let _ = encode(&mut bytes, &EventHeader::new(1, 0, 8).with_flags(1), &[7; 8]);
-        let _ = encode(&mut bytes[24..], &EventHeader::new(1, 0, 8).with_flags(2), &[7; 8]);
-        let _ = encode(&mut bytes[48..], &EventHeader::new(1, 0, 0), b"");
-        let mut run = Run::new(&bytes).unwrap();
-        let contents = run.contents().unwrap();
-        assert_eq!((contents.events, contents.flags, contents.is_plain()), (3, flags::COMMITTED | 3, true));
-        run.accept_bytes(0, 0);
-        assert!(run.contents().is_some());
-        run.accept();
-        assert_eq!(run.contents(), None);
-        for special in [flags::GAP, flags::CHECKSUMMED] {
-            assert!(!RunContents { events: 1, flags: flags::COMMITTED | special }.is_plain());
-        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Five lines that record, and three that read back.
+//! A few lines that record, and three that read back.
 
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
+use ringlog::ring::WriteError;
 use ringlog::storage::LogReader;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -10,7 +11,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ringlog::clock::Clock::new();
     let (mut producer, recorder) = Recorder::start(&folder)?;
     for price in [10_125_u32, 10_126, 10_124] {
-        producer.write_event(&EventHeader::new(clock.now(), 1, 4), &price.to_le_bytes())?;
+        let header = EventHeader::new(clock.now(), 1, 4);
+        // This one waits for room. `producer.lossy()` never does: it counts what did not fit.
+        while let Err(error) = producer.write_event(&header, &price.to_le_bytes()) {
+            if error != WriteError::Full || recorder.has_stopped() {
+                return Err(error.into());
+            }
+            std::thread::yield_now();
+        }
     }
     let summary = recorder.shutdown(producer)?;
     println!("recorded {} events", summary.events);

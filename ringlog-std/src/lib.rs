@@ -14,9 +14,10 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("log");
 //!
-//! let (mut producer, recorder) = Recorder::start(&path)?;
+//! let (producer, recorder) = Recorder::start(&path)?;
+//! let mut producer = producer.lossy(); // a full ring loses the event, and a GAP record counts it
 //! producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-//! recorder.shutdown(producer)?;
+//! recorder.shutdown(producer.into_inner())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -2,16 +2,19 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod late;
 mod resume;
+mod skipped;
 mod work;
 
 pub use builder::RecorderBuilder;
 pub use resume::ResumeError;
+pub use skipped::SkippedRing;
 
 use crate::consumer::DrainError;
-use crate::ring::{NewRingError, Producer};
+use crate::ring::{NewRingError, Producer, RingFault};
 use crate::storage::{AppendError, LogSummary, LogWatch, OpenError, RecoveryReport, SyncError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -25,19 +28,30 @@ use work::Shared;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("log");
 ///
-/// let (mut producer, recorder) = Recorder::start(&path)?;
+/// let (producer, recorder) = Recorder::start(&path)?;
+/// let mut producer = producer.lossy(); // a full ring loses the event, and a GAP record counts it
 /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// let summary = recorder.shutdown(producer)?;
-/// assert_eq!(summary.events, 1);
+/// let summary = recorder.shutdown(producer.into_inner())?;
+/// assert_eq!((summary.events, summary.lost), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// Or the producer is another process, and the ring a file: see [`RecorderBuilder::start_shared`].
+///
+/// Dropping a recorder does as [`stop`](Self::stop), without reporting errors: every event that `write_event` had
+/// accepted before is in the log. A producer in this process that continues afterwards soon finds the ring full, for ever.
+/// What the ring has taken until then is lost: when that producer is dropped, the log gets a GAP record of unknown count.
+/// So it does when it is opened next, where the process ended before the ring was drained.
+#[must_use = "dropping it ends the recording"]
 #[derive(Debug)]
 pub struct Recorder {
-    thread: JoinHandle<Result<LogSummary, RecorderError>>,
+    /// `None` once it was joined.
+    thread: Option<JoinHandle<Result<LogSummary, RecorderError>>>,
+    /// The process that has the thread.
+    pid: u32,
     shared: Arc<Shared>,
     recovery: RecoveryReport,
+    skipped: Option<SkippedRing>,
     watch: LogWatch,
 }
 
@@ -76,8 +90,23 @@ pub enum RecorderError {
         /// What the log had taken.
         written: Box<LogSummary>,
     },
+    /// The ring is damaged. What the log had taken is there. The next recorder of a ring in a file skips what cannot be read.
+    #[error(
+        "{}{source}; start the recorder again: it skips what cannot be read, and the log gets a GAP record for it",
+        ring.as_ref().map(|ring| format!("{}: ", ring.display())).unwrap_or_default()
+    )]
+    Damaged {
+        /// The ring, if it is in a file.
+        ring: Option<PathBuf>,
+        /// What is wrong with it.
+        source: RingFault,
+        /// What the log had taken.
+        written: Box<LogSummary>,
+    },
     /// The producer did not close within the limit. The log was closed without waiting for it.
-    #[error("the producer did not close within {0:?}; what it wrote later is not in the log")]
+    #[error(
+        "the producer did not close within {0:?}; what it writes later is not in the log, which gets a GAP record for it"
+    )]
     ProducerOpen(Duration),
     /// The recorder's thread panicked.
     #[error("the recorder's thread panicked")]
@@ -89,7 +118,9 @@ impl RecorderError {
     #[must_use]
     pub const fn written(&self) -> Option<LogSummary> {
         match self {
-            Self::Append { written, .. } | Self::Close { written, .. } => Some(**written),
+            Self::Append { written, .. } | Self::Close { written, .. } | Self::Damaged { written, .. } => {
+                Some(**written)
+            }
             _ => None,
         }
     }
@@ -115,6 +146,12 @@ impl Recorder {
     #[must_use]
     pub const fn recovery(&self) -> &RecoveryReport {
         &self.recovery
+    }
+
+    /// What could not be read of a ring in a file, and was skipped at the start.
+    #[must_use]
+    pub const fn skipped(&self) -> Option<&SkippedRing> {
+        self.skipped.as_ref()
     }
 
     /// How far the log has come: what is published, and what is durable.
@@ -185,8 +222,24 @@ impl Recorder {
         self.join()
     }
 
-    fn join(self) -> Result<LogSummary, RecorderError> {
-        self.thread.join().unwrap_or(Err(RecorderError::Panicked))
+    fn join(mut self) -> Result<LogSummary, RecorderError> {
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended.and_then(Result::ok).unwrap_or(Err(RecorderError::Panicked))
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        if self.pid != std::process::id() {
+            // After a fork the thread is the parent's, and there is none to wait for.
+            std::mem::forget(thread);
+            return;
+        }
+        // ORDERING: Relaxed. Nothing is handed over with it.
+        self.shared.stop.store(true, Ordering::Relaxed);
+        // Nobody is left to tell; what is missing from the log, it says itself.
+        let _ = thread.join();
     }
 }
 

@@ -4,6 +4,7 @@
 //! The algorithm and the handles are those of `ringlog-nostd`; here is only where the memory comes from,
 //! and how to wait.
 
+mod after_close;
 mod heap;
 mod idle;
 mod notify;
@@ -15,7 +16,9 @@ mod shared_error;
 mod shared_memory;
 mod spsc;
 
-pub use heap::{HeapMemory, NewRingError};
+pub(crate) use after_close::AfterClose;
+pub use after_close::HeapKeeper;
+pub use heap::NewRingError;
 pub use idle::Idle;
 pub(crate) use idle::Waiter;
 pub use notify::{NotifyConsumer, NotifyProducer, notify_pair};
@@ -25,7 +28,8 @@ pub use ringlog_nostd::{
 };
 pub use role::{Role, RoleLock};
 pub use shared::SharedRing;
-pub(crate) use shared::new_identity;
+pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::SharedRingError;
 pub use shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
+pub(crate) use spsc::watched_ends;
 pub use spsc::{Consumer, LossyProducer, Producer, SpscRingBuffer};

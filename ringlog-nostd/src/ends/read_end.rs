@@ -4,7 +4,6 @@ use super::Parts;
 use crate::error::RingFault;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN};
 use crate::record::is_stored_header;
-use crate::run::RunContents;
 
 /// A run ends behind the record that reaches this length, in bytes: what is walked, copied and given back together
 /// is still in the processor's nearest caches, and the producer gets its room back in time.
@@ -107,10 +106,19 @@ impl<'r> ReadEnd<'r> {
     /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
+        match self.valid_header(at, available) {
+            Some(header) => Ok(header),
+            None => Err(self.set_fault(RingFault::Record { position: at }, rest)),
+        }
+    }
+
+    /// The same, and `None` if it is none.
+    #[inline]
+    fn valid_header(&self, at: usize, available: usize) -> Option<EventHeader> {
         debug_assert!(available > 0);
         if available < HEADER_LEN {
             // A caller has given back, or asks for, what is no whole record; or a foreign head stands inside of one.
-            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+            return None;
         }
         self.parts.touch_read(at, HEADER_LEN);
         // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
@@ -119,10 +127,7 @@ impl<'r> ReadEnd<'r> {
         let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
         let stride = header.stride();
         let bound = self.parts.geometry.overrun;
-        if stride > available || stride > bound || !is_stored_header(&header) {
-            return Err(self.set_fault(RingFault::Record { position: at }, rest));
-        }
-        Ok(header)
+        (stride <= available && stride <= bound && is_stored_header(&header)).then_some(header)
     }
 
     /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
@@ -168,21 +173,22 @@ impl<'r> ReadEnd<'r> {
         Ok((header, payload))
     }
 
-    /// The whole records from `at` to the end of the lap or of what is published, as one slice, and what they are.
-    pub(crate) fn run(&mut self, at: usize) -> Result<Option<(&[u8], RunContents)>, RingFault> {
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice. It ends before bytes that
+    /// are no record, and if it would begin with them, the ring is at fault.
+    pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
         let available = self.available(at)?;
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let end = available.min(to_lap_end).min(RUN_BYTES);
-        let (mut len, mut contents) = (0, RunContents::default());
+        let mut len = 0;
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
-            let header = self.header(record, available - len, self.tail)?;
-            if !self.is_padded_with_zeros(record, &header) {
-                return Err(self.set_fault(RingFault::Record { position: record }, self.tail));
+            let header = self.valid_header(record, available - len);
+            match header.filter(|header| self.is_padded_with_zeros(record, header)) {
+                Some(header) => len += header.stride(),
+                None if len > 0 => break,
+                None => return Err(self.set_fault(RingFault::Record { position: at }, self.tail)),
             }
-            contents.add(&header);
-            len += header.stride();
         }
         if len == 0 {
             return Ok(None);
@@ -191,7 +197,7 @@ impl<'r> ReadEnd<'r> {
         // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
         // and that by less than the overrun; they stay until `release`, as in `event`.
         let records = unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) };
-        Ok(Some((records, contents)))
+        Ok(Some(records))
     }
 
     /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or
@@ -212,6 +218,26 @@ impl<'r> ReadEnd<'r> {
         debug_assert!(to.wrapping_sub(self.tail) <= self.cached_head.wrapping_sub(self.tail));
         self.tail = to;
         self.parts.control.release_tail(to);
+    }
+
+    /// Position up to which the producer says that it has published, whether that can be or not.
+    pub(crate) fn published(&self) -> usize {
+        self.parts.control.foreign_head()
+    }
+
+    /// Releases everything below `to`, whether it can be read or not, and starts there without a fault. `false`, and
+    /// nothing is done, where `to` is neither among the published positions nor at their end.
+    pub(crate) fn restart(&mut self, to: usize) -> bool {
+        let (tail, head) = (self.tail, self.published());
+        let is_published =
+            self.parts.geometry.fits(tail, head) && to.wrapping_sub(tail) <= head.wrapping_sub(tail);
+        if !to.is_multiple_of(RECORD_ALIGN) || !(is_published || to == head) {
+            return false;
+        }
+        self.parts.control.release_tail(to);
+        (self.tail, self.cached_head, self.fault) = (to, to, None);
+        self.most_news = self.parts.geometry.capacity() / RECORD_ALIGN;
+        true
     }
 
     /// Tells the model that lent records were being read until now: those in the lap of `at`.

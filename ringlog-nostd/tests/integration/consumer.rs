@@ -1,6 +1,6 @@
 //! What a consumer does at the edges of what is published.
 
-use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingFault, RingOptions};
+use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingFault, RingOptions, SkipError};
 use std::ptr::NonNull;
 
 const RECORD_BYTES: usize = 24;
@@ -72,7 +72,25 @@ fn a_later_record_of_a_run_is_bounded_by_what_is_published_too() {
     // The second one says that it is 8 bytes longer: as long as a record may be, and longer than what is there.
     // SAFETY: the low byte of its `payload_len`, inside the bytes.
     unsafe { start.as_ptr().wrapping_add(DATA + RECORD_BYTES + 10).write(16) };
+    // What is whole before it is still given out.
+    let run = consumer.peek_run(0).unwrap().unwrap();
+    assert_eq!((run.remaining().len(), consumer.fault()), (RECORD_BYTES, None));
     let expected = RingFault::Record { position: RECORD_BYTES };
-    assert_eq!(consumer.peek_run(0).map(|run| run.is_some()), Err(expected));
+    assert_eq!(consumer.peek_run(RECORD_BYTES).map(|run| run.is_some()), Err(expected));
     assert_eq!(consumer.fault(), Some(expected));
+
+    // The next consumer gives up what cannot be read, and continues.
+    let outside = |position| SkipError::Outside { position, tail: 0, head: 2 * RECORD_BYTES };
+    for position in [2 * RECORD_BYTES + 8, RECORD_BYTES + 4, 0_usize.wrapping_sub(8)] {
+        assert_eq!(consumer.skip_damage(position), Err(outside(position)));
+    }
+    assert_eq!((consumer.fault(), consumer.position()), (Some(expected), 0));
+    let head = consumer.published_position();
+    assert_eq!(consumer.skip_damage(head), Ok(()));
+    assert_eq!((consumer.fault(), consumer.position()), (None, 2 * RECORD_BYTES));
+    assert_eq!(consumer.try_read_event(), Ok(None));
+    (2..10).for_each(|number| write(&mut producer, number));
+    for number in 2..10 {
+        assert_eq!(consumer.try_read_event().unwrap().unwrap().0.timestamp, number);
+    }
 }

@@ -39,7 +39,7 @@ use error::{CliError, Outcome};
 /// The program `ringlog`.
 #[must_use]
 pub fn ringlog() -> ExitCode {
-    match RinglogArgs::try_parse().map_err(CliError::from).and_then(run) {
+    match started(RinglogArgs::try_parse()).and_then(run) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("ringlog"),
     }
@@ -48,10 +48,15 @@ pub fn ringlog() -> ExitCode {
 /// The program `stress`.
 #[must_use]
 pub fn stress() -> ExitCode {
-    match StressArgs::try_parse().map_err(CliError::from).and_then(commands::stress::run) {
+    match started(StressArgs::try_parse()).and_then(commands::stress::run) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("stress"),
     }
+}
+
+fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
+    signals::survive_file_size_limit().map_err(CliError::Signals)?;
+    args.map_err(CliError::from)
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {

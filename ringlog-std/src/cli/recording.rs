@@ -255,7 +255,10 @@ impl Recorded {
 /// Says what became of the log's last writer, where that is news.
 pub(crate) fn tell_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
-        tell(&format!("the log was not closed: {}", recorder.recovery()));
+        tell(&format!("recovery: {}", recorder.recovery()));
+    }
+    if let Some(skipped) = recorder.skipped() {
+        tell(&format!("ringlog: {skipped}"));
     }
 }
 

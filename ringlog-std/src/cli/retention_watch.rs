@@ -1,4 +1,4 @@
-//! What retention could not do, and what an earlier run has left damaged, told once each.
+//! What retention could not do, or did in another way, and what an earlier run has left damaged, told once each.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ impl RetentionWatch {
         let Some(error) = self.log.take_retention_error() else { return };
         let error = error.to_string();
         if self.told.len() < TOLD_MOST && self.told.insert(error.clone()) {
-            say(&format!("ringlog: old segments stay: {error}"));
+            say(&format!("ringlog: retention: {error}"));
         }
     }
 

@@ -218,7 +218,7 @@ impl Session {
             text += &format!("not recorded: {} events that the log did not take\n", grouped(self.unrecorded));
         }
         for error in &self.retention_errors {
-            text += &format!("old segments stay: {error}\n");
+            text += &format!("retention: {error}\n");
         }
         for note in &self.notes {
             text += &format!("note: {note}\n");

@@ -1,11 +1,19 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once. SIGXFSZ: none at all.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+
+/// Has a file that grows beyond the limit on file sizes be an error (EFBIG), as on a full disk, and not the end of the program.
+///
+/// A signal that is caught is enough: what the handler sets, nobody looks at.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(Signal::XFSZ.as_raw(), Arc::default()).map(drop)
+}
 
 /// Set once somebody asks the program to end.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,9 @@ use serde::Serialize;
 use super::error::CliError;
 use super::text::{grouped, size};
 use crate::event::{ClockKind, Event, file_flags};
-use crate::storage::{Filter, LogIndex, LogScan, OpenError, SegmentInfo};
+use crate::storage::{
+    Filter, LogIndex, LogScan, OpenError, RecordedEnd, SegmentInfo, WriterFile, WriterFileState,
+};
 
 /// What is told of a log file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -53,6 +55,63 @@ impl From<&SegmentInfo> for SegmentLine {
     }
 }
 
+/// What is told of a log's `writer` file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct WriterLine {
+    /// The log's identity, 32 hexadecimal digits.
+    pub(crate) identity: Option<String>,
+    /// Where the log was closed; none where that is not recorded.
+    pub(crate) end: Option<EndLine>,
+    /// "good", "missing", "damaged" or "unreadable".
+    pub(crate) writer_file: &'static str,
+}
+
+/// Where a log was closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct EndLine {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+}
+
+impl From<&WriterFile> for WriterLine {
+    fn from(file: &WriterFile) -> Self {
+        Self {
+            identity: file.identity.map(|identity| format!("{identity:032x}")),
+            end: file.end.map(|RecordedEnd { sequence, position, .. }| EndLine { sequence, position }),
+            writer_file: match file.state {
+                WriterFileState::Missing => "missing",
+                WriterFileState::Good => "good",
+                WriterFileState::Damaged => "damaged",
+                WriterFileState::Unreadable => "unreadable",
+            },
+        }
+    }
+}
+
+impl WriterLine {
+    /// Where the log of this folder ends, in words; a single file has no recorded end.
+    pub(crate) fn end_words(&self, log: &Path) -> String {
+        if let Some(EndLine { sequence, position }) = self.end {
+            return format!("closed at record {sequence}, position {position}");
+        }
+        match self.writer_file {
+            "damaged" => format!("not recorded: {}", damaged_words(log)),
+            "missing" => "not recorded: no `writer` file".into(),
+            "unreadable" => format!("not recorded: {} cannot be read", log.join(WRITER_FILE).display()),
+            _ => "not recorded: the log is being written, or its writer died".into(),
+        }
+    }
+}
+
+/// What is wrong with the `writer` file of a log, and what to do.
+pub(crate) fn damaged_words(log: &Path) -> String {
+    format!(
+        "{}: damaged: restore it from a copy, or record into the log again, which draws a new identity and adds a GAP \
+         record of unknown count",
+        log.join(WRITER_FILE).display()
+    )
+}
+
 /// What a writer leaves in a log's folder even where it had nothing to write.
 const WRITER_FILE: &str = "writer";
 
@@ -71,7 +130,9 @@ impl LogSource {
     /// Not for verifying: a log that has lost all its files looks the same.
     pub(crate) fn open_or_empty(path: &Path) -> Result<Self, CliError> {
         match LogScan::open(path) {
-            Err(OpenError::NoSegments { .. }) if path.join(WRITER_FILE).is_file() => Ok(Self(None)),
+            Err(OpenError::NoSegments { .. }) if WriterFile::of(path).state == WriterFileState::Good => {
+                Ok(Self(None))
+            }
             other => Ok(Self(Some(other?))),
         }
     }
@@ -123,6 +184,12 @@ impl LogSource {
     /// The record that [`advance`](Self::advance) found.
     pub(crate) fn found_event(&self) -> Option<Event<'_>> {
         self.0.as_ref().and_then(LogScan::found_event)
+    }
+
+    /// What the `writer` file says of the log at `path`.
+    pub(crate) fn writer_file(&self, path: &Path) -> WriterLine {
+        let file = self.0.as_ref().map_or_else(|| WriterFile::of(path), |scan| *scan.writer_file());
+        WriterLine::from(&file)
     }
 
     /// The files of the log.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::CliError;
-use super::source::{LogSource, SegmentLine};
+use super::source::{LogSource, SegmentLine, WriterLine};
 use super::tally::Tally;
 use super::text::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
@@ -13,6 +13,8 @@ use crate::storage::unreported_loss;
 pub(crate) struct Survey {
     pub(crate) tally: Tally,
     pub(crate) segments: Vec<SegmentLine>,
+    /// None of a single file.
+    pub(crate) writer: Option<WriterLine>,
     pub(crate) clock: String,
     /// Why reading ended before the log did.
     pub(crate) problem: Option<CliError>,
@@ -21,14 +23,14 @@ pub(crate) struct Survey {
 impl Survey {
     /// Reads and checks every record, also of a log into which nothing was written yet.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        let mut survey = Self::read(LogSource::open_or_empty(path)?);
+        let mut survey = Self::read(LogSource::open_or_empty(path)?, path);
         if let Some((_, gap)) = unreported_loss(path) {
             survey.tally.add_unreported(&gap);
         }
         Ok(survey)
     }
 
-    fn read(mut source: LogSource) -> Self {
+    fn read(mut source: LogSource, path: &Path) -> Self {
         let mut tally = Tally::default();
         let problem = loop {
             match source.next_event() {
@@ -38,7 +40,8 @@ impl Survey {
             }
         };
         tally.name_times(source.clock());
-        Self { tally, segments: source.segments(), clock: clock_name(source.clock()), problem }
+        let writer = path.is_dir().then(|| source.writer_file(path));
+        Self { tally, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
     }
 
     /// The contents in words, one line each.
@@ -61,6 +64,10 @@ impl Survey {
         text += &format!("last     {}\n", moment(tally.last_timestamp, &tally.last_time));
         text += &format!("clock    {}\n", self.clock);
         text += &format!("types    {}\n", types_words(tally));
+        if let Some(writer) = &self.writer {
+            text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
+            text += &format!("end      {}\n", writer.end_words(log));
+        }
         for (segment, at) in self.segments.iter().zip(0..) {
             text += &format!("{}{segment}\n", if at == 0 { "files    " } else { "         " });
         }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::text::{grouped, rfc3339};
-use crate::event::{ClockKind, Event, Gap};
+use crate::event::{ClockKind, Event, Gap, GapReason};
+
+/// So many reasons are listed; all others that are unknown count as one. A file may hold any number as a reason.
+const REASONS_LISTED: usize = 32;
 
 /// What the records of a log, or of a part of it, add up to.
 ///
@@ -13,6 +16,7 @@ use crate::event::{ClockKind, Event, Gap};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub(crate) struct Tally {
     pub(crate) events: u64,
+    /// As all sums of counts out of GAP records, it stays at the largest number once it has come there.
     pub(crate) lost: u64,
     pub(crate) gaps: u64,
     /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
@@ -64,7 +68,13 @@ impl Tally {
 
     fn add_lost(&mut self, gap: &Gap) {
         self.lost = self.lost.saturating_add(gap.count);
-        let by_reason = self.lost_by_reason.entry(gap.reason.to_string()).or_default();
+        let mut reason = gap.reason.to_string();
+        let is_known =
+            !matches!(gap.reason, GapReason::Other(_)) || self.lost_by_reason.contains_key(&reason);
+        if !is_known && self.lost_by_reason.len() >= REASONS_LISTED {
+            reason = "other reasons".into();
+        }
+        let by_reason = self.lost_by_reason.entry(reason).or_default();
         *by_reason = by_reason.saturating_add(gap.count);
     }
 
@@ -120,7 +130,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventHeader, GapReason};
+    use crate::event::EventHeader;
 
     fn tally(records: &[(EventHeader, Vec<u8>)]) -> Tally {
         let mut tally = Tally::default();
@@ -144,6 +154,14 @@ mod tests {
         assert_eq!((sum.first_sequence, sum.last_sequence), (Some(5), Some(9)));
         assert_eq!(sum.types, BTreeMap::from([(1, 2), (9, 1)]));
         assert_eq!(sum.lost_words(), "6 in 2 gaps");
+    }
+
+    #[test]
+    fn more_reasons_than_anyone_knows_count_as_one() {
+        let gap = |code| Gap::new(GapReason::from_code(code), 1).to_payload().to_vec();
+        let sum = tally(&(1..1000).map(|code| (Gap::header(1), gap(code))).collect::<Vec<_>>());
+        assert_eq!((sum.lost, sum.lost_by_reason.len()), (999, REASONS_LISTED + 1));
+        assert_eq!(sum.lost_by_reason["other reasons"], 999 - REASONS_LISTED as u64);
     }
 
     #[test]

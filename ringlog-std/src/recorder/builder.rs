@@ -1,14 +1,24 @@
 //! How a recorder is to be, and starting it.
 #![forbid(unsafe_code)]
 
+use super::late::LateEvents;
+use super::resume::{Resumed, resume};
 use super::work::{Shared, Work};
-use super::{Recorder, RecorderError, resume};
+use super::{Recorder, RecorderError, SkippedRing};
 use crate::consumer::EventConsumer;
-use crate::ring::{Idle, Producer, SharedRing, SpscRingBuffer};
+use crate::ring::{Idle, Producer, SharedRing, watched_ends};
 use crate::storage::{LogWriter, LogWriterOptions};
 use ringlog_nostd::{Consumer, RingOptions};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What feeds a log.
+struct Feed<K> {
+    source: Consumer<'static, K>,
+    ring: Option<SharedRing>,
+    late: Option<LateEvents>,
+    skipped: Option<SkippedRing>,
+}
 
 /// How a [`Recorder`] is to be.
 pub struct RecorderBuilder {
@@ -106,16 +116,16 @@ impl RecorderBuilder {
     ///
     /// As [`Recorder::start`].
     pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
-        let mut writer = self.log.open(log)?;
-        if writer.ring_identity() != 0 {
-            // No shared ring can go on behind what this one adds.
-            writer.set_ring_identity(0)?;
-        }
+        // No shared ring can continue after what this one adds.
+        let mut writer = self.log.clone().own_ring().open(log)?;
         // The log's position is a ring's, too: a multiple of 8, and as wide.
         self.ring.start = writer.position() as usize;
-        let (producer, source) = SpscRingBuffer::with_options(&self.ring)?.split();
+        let (producer, source, after_close) =
+            watched_ends(&self.ring).inspect_err(|_| writer.note_drained_ring())?;
         self.ends_with_producer = true;
-        Ok((producer, self.spawn(source, None, writer)?))
+        let (log, options) = (writer.path().to_path_buf(), self.log.clone());
+        let late = Some(LateEvents { log, options, after_close });
+        Ok((producer, self.spawn(Feed { source, ring: None, late, skipped: None }, writer)?))
     }
 
     /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it,
@@ -128,7 +138,8 @@ impl RecorderBuilder {
     /// such events at least once.
     ///
     /// One ring feeds one log. If the machine was started anew, or the ring of a log is missing, the recorder
-    /// begins with a new ring, and a GAP record of unknown count.
+    /// begins with a new ring, and a GAP record of unknown count. What cannot be read of a damaged ring is skipped, and
+    /// such a record says so: see [`Recorder::skipped`].
     ///
     /// ```
     /// use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
@@ -147,7 +158,7 @@ impl RecorderBuilder {
     ///
     /// # Errors
     ///
-    /// [`RecorderError::Resume`] if the ring cannot be had, is another log's, or is not where the log ends;
+    /// [`RecorderError::Resume`] if the ring cannot be had, or is another log's;
     /// else as [`Recorder::start`].
     pub fn start_shared(
         self,
@@ -155,8 +166,10 @@ impl RecorderBuilder {
         log: impl AsRef<Path>,
     ) -> Result<Recorder, RecorderError> {
         let mut writer = self.log.open(log)?;
-        match resume::resume(ring.as_ref(), &self.ring, &mut writer) {
-            Ok((ring, source)) => self.spawn(source, Some(ring), writer),
+        match resume(ring.as_ref(), &self.ring, &mut writer) {
+            Ok(Resumed { ring, source, skipped }) => {
+                self.spawn(Feed { source, ring: Some(ring), late: None, skipped }, writer)
+            }
             Err(error) => {
                 // The log is as it was; why the ring cannot feed it is the error to tell.
                 let _ = writer.close();
@@ -165,23 +178,28 @@ impl RecorderBuilder {
         }
     }
 
-    fn spawn<K: Send + 'static>(
-        self,
-        source: Consumer<'static, K>,
-        ring: Option<SharedRing>,
-        writer: LogWriter,
-    ) -> Result<Recorder, RecorderError> {
+    fn spawn<K: Send + 'static>(self, feed: Feed<K>, writer: LogWriter) -> Result<Recorder, RecorderError> {
+        let Feed { source, ring, late, skipped } = feed;
         let shared = Arc::new(Shared::default());
         let (recovery, watch) = (writer.recovery().clone(), writer.watch());
         let Self { idle, ends_with_producer, consumers, on_thread_start, .. } = self;
         let shared_too = Arc::clone(&shared);
-        let work =
-            Work { source, ring, idle, ends_with_producer, consumers, on_thread_start, shared: shared_too };
+        let work = Work {
+            source,
+            ring,
+            late,
+            idle,
+            ends_with_producer,
+            consumers,
+            on_thread_start,
+            shared: shared_too,
+        };
         let thread = std::thread::Builder::new()
             .name("ringlog-recorder".to_owned())
             .spawn(move || work.run(writer))
             .map_err(RecorderError::Thread)?;
-        Ok(Recorder { thread, shared, recovery, watch })
+        let pid = std::process::id();
+        Ok(Recorder { thread: Some(thread), pid, shared, recovery, skipped, watch })
     }
 }
 

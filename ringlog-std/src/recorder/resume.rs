@@ -2,9 +2,16 @@
 //!
 //! Both count the same positions. The log's end says how far the ring has been recorded, whoever was killed
 //! between publishing to the log and releasing the ring: so each event gets into the log exactly once.
+//!
+//! The ring of another log is refused. Damage is not: what cannot be read is skipped and reported, and the log gets a GAP
+//! record for it, so that a recorder can always start.
 #![forbid(unsafe_code)]
 
-use crate::ring::{RingOptions, SharedConsumer, SharedRing, SharedRingError, SkipError, new_identity};
+use super::SkippedRing;
+use crate::ring::{
+    RingError, RingOptions, RoleLock, SharedConsumer, SharedRing, SharedRingError, SkipError, identity_after,
+    new_identity,
+};
 use crate::storage::{AppendError, LogWriter, OpenError};
 use ringlog_nostd::{Gap, GapReason};
 use std::path::{Path, PathBuf};
@@ -52,21 +59,15 @@ pub enum ResumeError {
         /// The position at which it ends.
         log_end: u64,
     },
-    /// The log does not end where the ring, which has fed it, can go on.
-    #[error(
-        "{}: ring {identity:016x} cannot go on where {} ends: {source}; something else wrote to the log or the ring",
-        ring.display(),
-        log.display()
-    )]
-    Position {
+    /// The ring, which has fed the log, is damaged, and cannot be replaced while it is in use.
+    #[error("{}: {damage}; a new ring has to take its place: {source}", ring.display())]
+    Damaged {
         /// The ring.
         ring: PathBuf,
-        /// Its identity, which the log has, too.
-        identity: u64,
-        /// The log's folder.
-        log: PathBuf,
-        /// What is wrong with the log's end.
-        source: SkipError,
+        /// What is wrong with it.
+        damage: String,
+        /// Who uses it.
+        source: SharedRingError,
     },
     /// The log could not store which ring feeds it.
     #[error(transparent)]
@@ -76,76 +77,199 @@ pub enum ResumeError {
     Gap(#[source] Box<AppendError>),
 }
 
+/// A ring that continues where its log ends.
+pub(super) struct Resumed {
+    pub(super) ring: SharedRing,
+    pub(super) source: SharedConsumer,
+    pub(super) skipped: Option<SkippedRing>,
+}
+
+/// How a ring and the end of its log fit together.
+enum Fit {
+    /// The consumer is where the log ends, once what could not be read was skipped.
+    At(SharedConsumer, Option<SkippedRing>),
+    /// The ring's positions contradict each other or the log, for this reason.
+    Nowhere(String),
+}
+
 /// Finds or makes the ring `path`, and takes the consumer's role where `log` ends.
 pub(super) fn resume(
     path: &Path,
     options: &RingOptions,
     log: &mut LogWriter,
-) -> Result<(SharedRing, SharedConsumer), ResumeError> {
+) -> Result<Resumed, ResumeError> {
+    let (ring, renewed) = find(path, options, log)?;
+    match fit(&ring, log)? {
+        Fit::At(source, skipped) => Ok(Resumed { ring, source, skipped: renewed.or(skipped) }),
+        Fit::Nowhere(damage) => {
+            let (ring, skipped) = replace(ring, damage, log)?;
+            let source = ring.claim_consumer()?;
+            Ok(Resumed { ring, source, skipped: Some(skipped) })
+        }
+    }
+}
+
+type Found = (SharedRing, Option<SkippedRing>);
+
+fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
     let ring = match SharedRing::open(path) {
-        Err(error) if error.is_missing() => make(path, options, log)?,
-        Ok(ring) if !ring.is_of_this_boot()? => renew(ring, log)?,
+        Err(error) if error.is_missing() => return make(path, options, log),
         other => other?,
     };
-    let mut consumer = ring.claim_consumer()?;
-    go_on(&ring, &mut consumer, log)?;
-    Ok((ring, consumer))
+    if !ring.is_of_this_boot()? {
+        // Nobody knows which of the ring's pages had reached its file.
+        let roles = ring.claim_both()?;
+        let skipped = report(&ring, "it is of an earlier boot".to_owned(), log, None);
+        return Ok((renew(ring, roles, new_identity(), log)?, Some(skipped)));
+    }
+    if log.ring_identity() == identity_after(ring.identity()) {
+        // Killed in `replace`, between log and ring.
+        let (ring, skipped) = replace(ring, "it is damaged".to_owned(), log)?;
+        return Ok((ring, Some(skipped)));
+    }
+    Ok((ring, None))
 }
 
 /// No ring is there: the first start, or it is gone with all that was in it.
-fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<SharedRing, ResumeError> {
+fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
     let options = RingOptions { identity: new_identity(), start: end_of(log), ..*options };
-    if log.ring_identity() != 0 {
+    let skipped = match log.ring_identity() {
+        0 => None,
+        identity => {
+            let (ring, reason) = (path.to_path_buf(), "its file is missing".to_owned());
+            Some(SkippedRing { ring, identity, reason, position: log.position(), bytes: None })
+        }
+    };
+    if skipped.is_some() {
         tell_unknown_loss(log)?;
         // First the log: killed in between, the next start is here again and tells one gap too many.
         log.set_ring_identity(options.identity)?;
     }
-    // Killed behind this, the next start finds a ring that begins where the log ends.
-    Ok(SharedRing::create(path, &options)?)
+    // Killed after this, the next start finds a ring that begins where the log ends.
+    Ok((SharedRing::create(path, &options)?, skipped))
 }
 
-/// The machine was started anew: nobody knows which of the ring's pages had reached its file.
-fn renew(ring: SharedRing, log: &mut LogWriter) -> Result<SharedRing, ResumeError> {
+/// The ring's positions contradict each other or the log: a new one takes its place.
+fn replace(
+    ring: SharedRing,
+    damage: String,
+    log: &mut LogWriter,
+) -> Result<(SharedRing, SkippedRing), ResumeError> {
+    let skipped = report(&ring, damage, log, None);
+    let roles = ring.claim_both().map_err(|source| {
+        let SkippedRing { ring, reason: damage, .. } = skipped.clone();
+        ResumeError::Damaged { ring, damage, source }
+    })?;
+    let identity = identity_after(ring.identity());
+    Ok((renew(ring, roles, identity, log)?, skipped))
+}
+
+fn renew(
+    ring: SharedRing,
+    roles: [RoleLock; 2],
+    identity: u64,
+    log: &mut LogWriter,
+) -> Result<SharedRing, ResumeError> {
     tell_unknown_loss(log)?;
-    let options = RingOptions { identity: new_identity(), start: end_of(log), ..RingOptions::default() };
+    let options = RingOptions { identity, start: end_of(log), ..RingOptions::default() };
     // First the log: killed in between, the next start finds the old ring and is here again.
-    log.set_ring_identity(options.identity)?;
-    Ok(ring.renew(&options)?)
+    log.set_ring_identity(identity)?;
+    Ok(ring.renew(roles, &options)?)
 }
 
 fn tell_unknown_loss(log: &mut LogWriter) -> Result<(), ResumeError> {
     let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
-    log.append_gap(0, gap).map_err(|error| ResumeError::Gap(Box::new(error)))
+    log.append_gap(0, gap).map_err(gap_error)
 }
 
-fn go_on(ring: &SharedRing, consumer: &mut SharedConsumer, log: &mut LogWriter) -> Result<(), ResumeError> {
+fn gap_error(error: AppendError) -> ResumeError {
+    ResumeError::Gap(Box::new(error))
+}
+
+fn report(ring: &SharedRing, reason: String, log: &LogWriter, bytes: Option<u64>) -> SkippedRing {
+    let (identity, position) = (ring.identity(), log.position());
+    SkippedRing { ring: ring.path().to_path_buf(), identity, reason, position, bytes }
+}
+
+fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
     let (identity, log_identity) = (ring.identity(), log.ring_identity());
-    let (ring, log_path) = (ring.path().to_path_buf(), log.path().to_path_buf());
-    match log_identity {
-        known if known == identity => {
-            let tail = consumer.position() as u64;
-            if tail > log.position() && log.recovery().has_untold_loss {
-                // The ring had let go of what the full disk did not take.
-                log.skip_to(tail).map_err(|error| ResumeError::Gap(Box::new(error)))?;
-            }
-            let skipped = consumer.skip_to(end_of(log));
-            skipped.map(drop).map_err(|source| ResumeError::Position {
-                ring,
-                identity,
-                log: log_path,
-                source,
-            })
+    let source = match ring.claim_consumer() {
+        // Its constants were read when it was opened, so it is the positions.
+        Err(SharedRingError::Contents { source: damage @ RingError::Damaged, .. })
+            if log_identity == identity =>
+        {
+            return Ok(Fit::Nowhere(damage.to_string()));
         }
-        0 if consumer.position() == end_of(log) => Ok(log.set_ring_identity(identity)?),
+        claimed => claimed?,
+    };
+    match log_identity {
+        known if known == identity => fit_known(ring, source, log),
+        0 if source.position() == end_of(log) => {
+            log.set_ring_identity(identity)?;
+            Ok(Fit::At(source, None))
+        }
         0 => Err(ResumeError::NewToLog {
-            ring,
+            ring: ring.path().to_path_buf(),
             ring_identity: identity,
-            tail: consumer.position() as u64,
-            log: log_path,
+            tail: source.position() as u64,
+            log: log.path().to_path_buf(),
             log_end: log.position(),
         }),
-        _ => Err(ResumeError::OtherRing { ring, ring_identity: identity, log: log_path, log_identity }),
+        _ => Err(ResumeError::OtherRing {
+            ring: ring.path().to_path_buf(),
+            ring_identity: identity,
+            log: log.path().to_path_buf(),
+            log_identity,
+        }),
     }
+}
+
+/// The ring has fed the log: what the log has is released, and what cannot be read is skipped.
+fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter) -> Result<Fit, ResumeError> {
+    let skipped = skip_released(ring, &source, log)?;
+    let Err(damage) = release_recorded(&mut source, end_of(log)) else {
+        return Ok(Fit::At(source, skipped));
+    };
+    let head = source.published_position();
+    let bytes = head.wrapping_sub(end_of(log));
+    if bytes > ring.capacity() {
+        return Ok(Fit::Nowhere(damage.to_string()));
+    }
+    let unreadable = report(ring, damage.to_string(), log, Some(bytes as u64));
+    if bytes > 0 {
+        // First the log: killed in between, the next start finds that it ends where the ring does.
+        log.skip_to(head as u64, GapReason::RecoveryCut).map_err(gap_error)?;
+    }
+    match source.skip_damage(head) {
+        Ok(()) => Ok(Fit::At(source, skipped.or(Some(unreadable)))),
+        Err(_) => Ok(Fit::Nowhere(damage.to_string())),
+    }
+}
+
+/// The ring may have let go of what the log does not have: what a full disk did not take, or what the log has lost.
+fn skip_released(
+    ring: &SharedRing,
+    source: &SharedConsumer,
+    log: &mut LogWriter,
+) -> Result<Option<SkippedRing>, ResumeError> {
+    let tail = source.position() as u64;
+    let bytes = tail.saturating_sub(log.position());
+    let is_told = log.recovery().has_untold_loss;
+    if bytes == 0 || !is_told && bytes > ring.capacity() as u64 {
+        return Ok(None);
+    }
+    let damage = "its consumer has released events that the log does not have".to_owned();
+    let skipped = report(ring, damage, log, Some(bytes));
+    let reason = if is_told { GapReason::DiskFull } else { GapReason::RecoveryCut };
+    log.skip_to(tail, reason).map_err(gap_error)?;
+    Ok(Some(skipped))
+}
+
+/// Releases what the log has, up to its `end`, if what follows is a record or nothing.
+fn release_recorded(source: &mut SharedConsumer, end: usize) -> Result<(), SkipError> {
+    source.skip_to(end)?;
+    source.peek_run(0)?;
+    Ok(())
 }
 
 /// The log's end as a position in a ring, which is as wide on the 64-bit hosts that have logs.

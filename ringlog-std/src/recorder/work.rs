@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::RecorderError;
-use crate::consumer::{Drained, EventConsumer, EventDispatcher};
-use crate::ring::{Idle, SharedRing, Waiter};
+use super::late::LateEvents;
+use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
+use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
-use ringlog_nostd::{Consumer, Gap, GapReason};
+use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// What the recorder's thread and its handle have in common.
 #[derive(Debug, Default)]
@@ -25,11 +28,16 @@ pub(super) struct Shared {
 /// As many bytes are worth a drain of their own.
 const GATHERED_BYTES: usize = 16 << 10;
 
+/// How often the file of a shared ring and that of the consumer's role are looked at.
+const CHECK_PERIOD: Duration = Duration::from_secs(1);
+
 /// What the recorder's thread owns besides the log.
 pub(super) struct Work<K> {
     pub(super) source: Consumer<'static, K>,
     /// The ring that `source` belongs to, if it is in a file.
     pub(super) ring: Option<SharedRing>,
+    /// Where the ring is in this process: what becomes of events that come too late.
+    pub(super) late: Option<LateEvents>,
     pub(super) idle: Idle,
     pub(super) ends_with_producer: bool,
     pub(super) consumers: Vec<Box<dyn EventConsumer + Send>>,
@@ -37,53 +45,136 @@ pub(super) struct Work<K> {
     pub(super) shared: Arc<Shared>,
 }
 
-impl<K> Work<K> {
+/// Why a drain ended early.
+#[derive(Debug)]
+enum Interrupted {
+    Drain(DrainError),
+    /// The ring's files are no longer this process's alone.
+    Ring(SharedRingError),
+}
+
+impl From<DrainError> for Interrupted {
+    fn from(error: DrainError) -> Self {
+        Self::Drain(error)
+    }
+}
+
+impl From<SharedRingError> for Interrupted {
+    fn from(error: SharedRingError) -> Self {
+        Self::Ring(error)
+    }
+}
+
+/// How a drain ended, unless with an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ended {
+    /// The producer has closed, and the log has all that it wrote.
+    Drained,
+    /// There may be more.
+    Early,
+}
+
+impl<K: Send + 'static> Work<K> {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
-        if let Some(start) = self.on_thread_start.take() {
-            start();
-        }
+        let has_panicked = self.start_thread().is_err();
         let drained = self.drain(&mut log);
-        if let Some(source) = log.take_error() {
-            return Err(failed(log, source));
+        let recorded = self.record_pending_loss(&mut log);
+        if matches!((&drained, &recorded), (Ok(Ended::Drained), Ok(_))) {
+            log.note_drained_ring();
+            self.late = None;
         }
-        if let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_tell()) };
-            if let Err(source) = log.append_gap(loss.first_timestamp, gap) {
-                return Err(failed(log, source));
-            }
-        }
+        let told = *recorded.as_ref().unwrap_or(&None);
         let written = Box::new(log.summary());
-        let summary = log.close().map_err(|source| RecorderError::Close { source, written })?;
-        drained.map(|()| summary)
+        let closed = log.close();
+        let has_closed = closed.is_ok();
+        let result = match (recorded, closed) {
+            (Err(source), _) => Err(self.refused(source, written)),
+            (Ok(_), Err(source)) => Err(RecorderError::Close { source, written }),
+            (Ok(_), Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
+        };
+        // A log that could not be closed stays marked: the next writer takes it that events are missing.
+        if let Some(late) = self.late.filter(|_| has_closed) {
+            late.watch(self.source, told);
+        }
+        if has_panicked { Err(RecorderError::Panicked) } else { result }
     }
 
-    fn drain(&mut self, log: &mut LogWriter) -> Result<(), RecorderError> {
+    /// Where what is to run at the start panics, what is published by now is recorded all the same.
+    fn start_thread(&mut self) -> std::thread::Result<()> {
+        let Some(start) = self.on_thread_start.take() else { return Ok(()) };
+        let started = catch_unwind(AssertUnwindSafe(start));
+        if started.is_err() {
+            // ORDERING: Relaxed. This thread reads it.
+            self.shared.stop.store(true, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// Records the losses of a ring in this process that no GAP record reports, and returns them. The error is the first
+    /// that the log has met.
+    fn record_pending_loss(&self, log: &mut LogWriter) -> Result<Option<Loss>, AppendError> {
+        if let Some(error) = log.take_error() {
+            return Err(error);
+        }
+        let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) else { return Ok(None) };
+        let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_tell()) };
+        log.append_gap(loss.first_timestamp, gap)?;
+        Ok(Some(loss))
+    }
+
+    /// Why the log took no more. Bytes that are no record are the ring's fault.
+    fn refused(&self, source: AppendError, written: Box<LogSummary>) -> RecorderError {
+        match source {
+            AppendError::Run(_) => {
+                self.damaged(RingFault::Record { position: self.source.position() }, written)
+            }
+            source => RecorderError::Append { source, written },
+        }
+    }
+
+    fn failed(&self, why: Interrupted, written: Box<LogSummary>) -> RecorderError {
+        match why {
+            Interrupted::Drain(DrainError::Source(SourceError::Ring(fault))) => self.damaged(fault, written),
+            Interrupted::Drain(error) => error.into(),
+            Interrupted::Ring(error) => RecorderError::Resume(error.into()),
+        }
+    }
+
+    fn damaged(&self, source: RingFault, written: Box<LogSummary>) -> RecorderError {
+        let ring = self.ring.as_ref().map(|ring| ring.path().to_path_buf());
+        RecorderError::Damaged { ring, source, written }
+    }
+
+    fn drain(&mut self, log: &mut LogWriter) -> Result<Ended, Interrupted> {
         let mut consumers = std::mem::take(&mut self.consumers);
         let mut dispatcher = EventDispatcher::new();
         dispatcher.add_required(log);
         for consumer in &mut consumers {
             dispatcher.add_consumer(consumer.as_mut());
         }
-        self.drain_until_finished(&mut dispatcher)?;
+        let ended = self.drain_until_finished(&mut dispatcher)?;
         if self.publish_losses() {
             self.drain_once(&mut dispatcher)?;
         }
-        Ok(())
+        Ok(ended)
     }
 
-    fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<(), RecorderError> {
+    fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Ended, Interrupted> {
         let mut waiter = Waiter::new(self.idle);
+        let mut checked = Instant::now();
         loop {
+            self.check_ring(&mut checked)?;
             // Looked at before the drain: what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
             // ORDERING: Relaxed. Nothing is handed over with it.
             let stop = self.shared.stop.load(Ordering::Relaxed);
             let drained = self.drain_once(dispatcher)?;
             match drained.released_bytes {
+                _ if drained.stalled => return Ok(Ended::Early),
                 // One drain takes all that a ring can hold, so all that was there before the stop.
-                _ if drained.stalled || stop => return Ok(()),
-                0 if closed => return Ok(()),
+                _ if stop => return Ok(if closed { Ended::Drained } else { Ended::Early }),
+                0 if closed => return Ok(Ended::Drained),
                 0 => {
                     self.note_pending_loss();
                     dispatcher.idle();
@@ -95,7 +186,16 @@ impl<K> Work<K> {
         }
     }
 
-    fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, RecorderError> {
+    /// Looks now and then whether the consumer's role in a shared ring is still this process's alone.
+    fn check_ring(&self, checked: &mut Instant) -> Result<(), Interrupted> {
+        let Some(ring) = self.ring.as_ref().filter(|_| checked.elapsed() >= CHECK_PERIOD) else {
+            return Ok(());
+        };
+        *checked = Instant::now();
+        Ok(ring.check()?)
+    }
+
+    fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, DrainError> {
         let drained = dispatcher.drain(&mut self.source)?;
         // ORDERING: Relaxed. For a display.
         self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
@@ -122,13 +222,6 @@ impl<K> Work<K> {
         let producer = self.ring.as_ref().map(SharedRing::claim_producer);
         producer.is_some_and(|claimed| claimed.is_ok_and(|producer| producer.lossy().flush() == Ok(true)))
     }
-}
-
-/// What is in the log is sealed all the same; the first error is the one to tell.
-fn failed(log: LogWriter, source: AppendError) -> RecorderError {
-    let written = Box::new(log.summary());
-    let _ = log.close();
-    RecorderError::Append { source, written }
 }
 
 struct SetOnDrop(Arc<Shared>);

@@ -3,6 +3,7 @@
 //! Unsafe because the ends of a ring are to own their memory: they borrow it for ever and keep it alive
 //! themselves.
 
+use super::after_close::{AfterClose, HeapKeeper};
 use super::spsc::{Consumer, Producer};
 use ringlog_nostd::{Ring, RingError, RingOptions};
 use std::cell::UnsafeCell;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 /// The memory of a ring; freed when both of its ends are gone.
 #[derive(Debug)]
-pub struct HeapMemory(Box<[Lines]>);
+pub(super) struct HeapMemory(Box<[Lines]>);
 
 /// As many bytes as the control words of either side have to themselves, and a multiple of them starts here.
 #[derive(Debug)]
@@ -39,8 +40,12 @@ pub enum NewRingError {
     },
 }
 
-/// Makes a ring on the heap, its pages touched so that the first lap meets no page fault.
-pub(super) fn ends(options: &RingOptions) -> Result<(Producer, Consumer), NewRingError> {
+/// Makes a ring on the heap, its pages touched so that the first lap meets no page fault. The producer runs what
+/// `after_close` holds.
+pub(super) fn ends(
+    options: &RingOptions,
+    after_close: Option<AfterClose>,
+) -> Result<(Producer, Consumer), NewRingError> {
     let bytes = options.required_len()?;
     let memory = Arc::new(HeapMemory::zeroed(bytes)?);
     let options = RingOptions { identity: identity(), ..*options };
@@ -50,7 +55,8 @@ pub(super) fn ends(options: &RingOptions) -> Result<(Producer, Consumer), NewRin
     // lifetime 'static never shows; (3) this ring is the only user and its ends are given out once.
     let ring = unsafe { Ring::<'static>::format_raw(start, bytes, &options) }?;
     let (producer, consumer) = ring.into_ends();
-    Ok((producer.keep(Arc::clone(&memory)), consumer.keep(memory)))
+    let keeper = HeapKeeper::new(Arc::clone(&memory), after_close);
+    Ok((producer.keep(keeper), consumer.keep(HeapKeeper::new(memory, None))))
 }
 
 impl HeapMemory {

@@ -44,7 +44,7 @@ impl RingBuffer {
     /// [`NewRingError`] says what is wrong with the capacity, or that there is no memory.
     pub fn try_new(capacity_bytes: usize) -> Result<Self, NewRingError> {
         let options = RingOptions { capacity: Some(capacity_bytes), ..RingOptions::default() };
-        let (producer, consumer) = ends(&options)?;
+        let (producer, consumer) = ends(&options, None)?;
         Ok(Self { producer, consumer })
     }
 

@@ -5,16 +5,19 @@
 #![forbid(unsafe_code)]
 
 use super::shared_error::SharedRingError;
-use crate::storage::open_regular;
+use crate::storage::{Ownership, is_at, open_or_create};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longer than any text that is stored, and all of a strange file that is looked at.
 const TEXT_BYTES: usize = 64;
 const PREFIX: &str = "pid: ";
+/// How often the file is opened that others delete and make again.
+const OPENINGS: usize = 100;
 /// How long an owner may take from the lock to its process id.
 const NAME_PATIENCE: Duration = Duration::from_millis(20);
 
@@ -42,13 +45,16 @@ pub struct RoleLock {
     /// Its lock is the role.
     file: File,
     role: Role,
+    ownership: Arc<Ownership>,
 }
 
 impl Drop for RoleLock {
     fn drop(&mut self) {
         // Closing would do, but for a child that another thread is starting at this moment: until that has
-        // become its own program, it has a copy of the open file.
-        let _ = self.file.unlock();
+        // become its own program, it has a copy of the open file. A forked child unlocks nothing.
+        if self.ownership.is_of_this_process() {
+            let _ = self.file.unlock();
+        }
     }
 }
 
@@ -56,27 +62,38 @@ impl RoleLock {
     /// Takes the role in the ring `path`, without waiting.
     pub(super) fn claim(ring: &Path, role: Role) -> Result<Self, SharedRingError> {
         let path = file_of(ring, role);
-        let file = match open_regular(&path) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Err(SharedRingError::ForeignRoleFile { path }),
-            Err(error) => return Err(SharedRingError::io(&path, "open", error)),
-        };
-        if !is_ours(&file).map_err(|error| SharedRingError::io(&path, "read", error))? {
-            return Err(SharedRingError::ForeignRoleFile { path });
-        }
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(SharedRingError::Claimed { path: ring.into(), role, pid: owner(&file) });
+        let failed = |action| move |error| SharedRingError::io(&file_of(ring, role), action, error);
+        for _ in 0..OPENINGS {
+            let file = open_or_create(&path).map_err(failed("open"))?;
+            let Some(mut file) = file else { return Err(SharedRingError::ForeignRoleFile { path }) };
+            if !is_ours(&file).map_err(failed("read"))? {
+                return Err(SharedRingError::ForeignRoleFile { path });
             }
-            Err(TryLockError::Error(error)) => return Err(SharedRingError::io(&path, "lock", error)),
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    return Err(SharedRingError::Claimed { path: ring.into(), role, pid: owner(&file) });
+                }
+                other => other.map_err(|error| failed("lock")(error.into()))?,
+            }
+            // Between the two somebody may have deleted it: then it keeps nobody out.
+            if !is_at(&path, &file).map_err(failed("look up"))? {
+                continue;
+            }
+            let ownership = Arc::new(Ownership::of(&path, &file).map_err(failed("look at"))?);
+            ownership.separate(&mut file).map_err(failed("separate"))?;
+            store_pid(&file).map_err(failed("store into"))?;
+            return Ok(Self { file, role, ownership });
         }
-        store_pid(&file).map_err(|error| SharedRingError::io(&path, "store into", error))?;
-        Ok(Self { file, role })
+        Err(failed("find twice under its name")(io::ErrorKind::NotFound.into()))
     }
 
     pub(super) const fn role(&self) -> Role {
         self.role
+    }
+
+    /// Whose the role is, and whether its file still keeps others out.
+    pub(super) const fn ownership(&self) -> &Arc<Ownership> {
+        &self.ownership
     }
 }
 

@@ -6,14 +6,14 @@ use super::role::{Role, RoleLock};
 use super::shared_draft::RingDraft;
 use super::shared_error::SharedRingError;
 use super::shared_memory::{SharedConsumer, SharedMemory, SharedProducer};
-use crate::storage::boot_id;
+use crate::storage::{Ownership, boot_id};
 use ringlog_nostd::{RingOptions, RingStamp};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Capacity where the options name none, in bytes.
 const DEFAULT_CAPACITY: usize = 4 << 20;
@@ -26,7 +26,11 @@ const DEFAULT_CAPACITY: usize = 4 << 20;
 ///
 /// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
 /// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
-/// delete those of roles that are taken. Do not `fork` with a handle: the copy would hold the role, too.
+/// delete those of roles that are taken: [`check`](Self::check) notices that. Whoever cuts the file short while it is
+/// mapped ends both sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
+///
+/// A process that is forked has a copy of each handle. Dropped there it changes nothing; using it is not allowed, and the
+/// role stays taken until the copy is gone, too.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -51,6 +55,8 @@ pub struct SharedRing {
     stamp: RingStamp,
     /// Device and number of the file that is mapped.
     inode: (u64, u64),
+    /// The roles that were claimed here, as long as they are held.
+    claims: Mutex<Vec<Weak<Ownership>>>,
 }
 
 impl SharedRing {
@@ -91,8 +97,9 @@ impl SharedRing {
         let memory = SharedMemory::map(&file).map_err(|error| SharedRingError::io(&path, "map", error))?;
         let stamp =
             memory.stamp().map_err(|source| SharedRingError::Contents { path: path.clone(), source })?;
-        check_length(&path, &memory, &stamp)?;
-        Ok(Self { path, memory: Arc::new(memory), stamp, inode: (metadata.dev(), metadata.ino()) })
+        check_length(&path, memory.len_bytes(), &stamp)?;
+        let inode = (metadata.dev(), metadata.ino());
+        Ok(Self { path, memory: Arc::new(memory), stamp, inode, claims: Mutex::default() })
     }
 
     /// Takes the producer's role, over from a dead owner if need be.
@@ -129,24 +136,52 @@ impl SharedRing {
             return Err(SharedRingError::OtherBoot { path: self.path.clone() });
         }
         self.memory.populate();
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.retain(|claim| claim.strong_count() > 0);
+        claims.push(Arc::downgrade(lock.ownership()));
         Ok(lock)
     }
 
-    /// Puts a new and empty ring of the same sizes in the place of this one, which is of another boot.
-    pub(crate) fn renew(self, options: &RingOptions) -> Result<Self, SharedRingError> {
-        let _consumer = RoleLock::claim(&self.path, Role::Consumer)?;
-        let _producer = RoleLock::claim(&self.path, Role::Producer)?;
+    /// Checks that this ring is still the one that its name leads to, has its length, and that the files of the roles
+    /// claimed with this handle still keep others out. Call it now and then, off the hot path.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::RoleFile`] if the file of such a role was deleted or replaced: another process may have the
+    /// role, too. [`SharedRingError::Replaced`], [`SharedRingError::Length`], or what the system refuses. Stop using the
+    /// ring then.
+    pub fn check(&self) -> Result<(), SharedRingError> {
         self.check_place()?;
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.iter().filter_map(Weak::upgrade).find(|claim| claim.is_lost()) {
+            Some(lost) => Err(SharedRingError::RoleFile { path: lost.path().into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes both roles, of whatever boot the ring is, so that nobody uses it while it is replaced.
+    pub(crate) fn claim_both(&self) -> Result<[RoleLock; 2], SharedRingError> {
+        let consumer = RoleLock::claim(&self.path, Role::Consumer)?;
+        let producer = RoleLock::claim(&self.path, Role::Producer)?;
+        self.check_place()?;
+        Ok([consumer, producer])
+    }
+
+    /// Puts a new and empty ring of the same sizes in the place of this one, whose `roles` the caller has.
+    pub(crate) fn renew(self, roles: [RoleLock; 2], options: &RingOptions) -> Result<Self, SharedRingError> {
         let RingStamp { capacity, max_payload, .. } = self.stamp;
         let sizes = RingOptions { capacity: Some(capacity), max_payload: Some(max_payload), ..*options };
         RingDraft::make(&self.path, &filled_in(&self.path, &sizes)?)?.publish_over()?;
+        drop(roles);
         Self::open(&self.path)
     }
 
-    /// Fails if the file was replaced since it was mapped.
+    /// Fails if the file was replaced, or got another length, since it was mapped.
     fn check_place(&self) -> Result<(), SharedRingError> {
-        match fs::metadata(&self.path) {
-            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.inode => Ok(()),
+        match fs::symlink_metadata(&self.path) {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.inode => {
+                check_length(&self.path, metadata.len(), &self.stamp)
+            }
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(SharedRingError::io(&self.path, "look at", error))
             }
@@ -201,6 +236,12 @@ pub(crate) fn new_identity() -> u64 {
     }
 }
 
+/// The identity of the ring that takes the place of a damaged one: whoever has it and finds the damaged ring knows that the
+/// replacement was interrupted.
+pub(crate) fn identity_after(identity: u64) -> u64 {
+    fnv1a(&identity.to_le_bytes()).max(1)
+}
+
 fn filled_in(path: &Path, options: &RingOptions) -> Result<RingOptions, SharedRingError> {
     let identity = if options.identity == 0 { new_identity() } else { options.identity };
     let capacity = Some(options.capacity.unwrap_or(DEFAULT_CAPACITY));
@@ -214,7 +255,11 @@ fn this_boot(path: &Path) -> Result<u64, SharedRingError> {
 
 /// The boot id as the word that stands in a ring: FNV-1a of its text.
 fn boot_word(boot_id: &str) -> u64 {
-    boot_id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+    fnv1a(boot_id.as_bytes())
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
 }
@@ -242,8 +287,8 @@ fn open_file(path: &Path) -> Result<File, SharedRingError> {
     })
 }
 
-fn check_length(path: &Path, memory: &SharedMemory, stamp: &RingStamp) -> Result<(), SharedRingError> {
-    let (len_bytes, needed_bytes) = (memory.len_bytes(), RingDraft::file_bytes(stamp));
+fn check_length(path: &Path, len_bytes: u64, stamp: &RingStamp) -> Result<(), SharedRingError> {
+    let needed_bytes = RingDraft::file_bytes(stamp);
     if len_bytes == needed_bytes {
         return Ok(());
     }
@@ -263,6 +308,17 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_that_follows_is_another_one_each_time() {
+        let mut identity = new_identity();
+        let mut seen = vec![identity];
+        for _ in 0..100 {
+            identity = identity_after(identity);
+            assert!(identity != 0 && !seen.contains(&identity));
+            seen.push(identity);
+        }
+    }
+
+    #[test]
     fn a_ring_of_another_boot_is_renewed_under_another_identity() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
@@ -271,10 +327,12 @@ mod tests {
         let kept = SharedRing::open(&path).unwrap();
         let held = kept.claim_producer().unwrap();
         let start = RingOptions { start: 800, ..RingOptions::default() };
-        let refused = SharedRing::open(&path).unwrap().renew(&start).unwrap_err();
+        let refused = SharedRing::open(&path).unwrap().claim_both().unwrap_err();
         assert!(matches!(refused, SharedRingError::Claimed { role: Role::Producer, .. }));
         drop(held);
-        let new = SharedRing::open(&path).unwrap().renew(&start).unwrap();
+        let found = SharedRing::open(&path).unwrap();
+        let roles = found.claim_both().unwrap();
+        let new = found.renew(roles, &start).unwrap();
         assert_ne!(new.identity(), old.identity());
         assert_eq!((new.capacity(), new.claim_consumer().unwrap().position()), (4096, 800));
         assert!(matches!(kept.claim_producer(), Err(SharedRingError::Replaced { .. })));

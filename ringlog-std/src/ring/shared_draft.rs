@@ -3,24 +3,24 @@
 
 use super::shared_error::SharedRingError;
 use super::shared_memory::SharedMemory;
-use crate::storage::{Linux, Platform, open_regular};
+use crate::storage::{Linux, Platform, create_temporary, is_at, remove_abandoned, temporary_start};
 use ringlog_nostd::{RingOptions, RingStamp, required_len};
-use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Lengths of ring files are multiples of it.
 const PAGE_BYTES: u64 = 4096;
 /// How often somebody else may take the temporary file away before it is theirs.
 const ATTEMPTS: u32 = 100;
+/// What the names of drafts end with.
+const TEMPORARY_END: &str = ".ringlog-new";
 
 /// A finished ring that does not have its name yet.
 pub(super) struct RingDraft<'p> {
     path: &'p Path,
     temporary: PathBuf,
-    /// Whoever makes a ring of this name holds its lock.
+    /// Its maker holds its lock.
     file: File,
     is_published: bool,
 }
@@ -45,8 +45,7 @@ impl<'p> RingDraft<'p> {
         let bytes =
             options.required_len().map_err(|source| SharedRingError::Sizes { path: path.into(), source })?;
         let bytes = (bytes as u64).next_multiple_of(PAGE_BYTES);
-        let temporary = temporary_name(path);
-        let file = lock_temporary(path, &temporary)?;
+        let (file, temporary) = lock_temporary(path)?;
         let draft = Self { path, temporary, file, is_published: false };
         draft.fill(bytes, options)?;
         Ok(draft)
@@ -54,8 +53,6 @@ impl<'p> RingDraft<'p> {
 
     fn fill(&self, bytes: u64, options: &RingOptions) -> Result<(), SharedRingError> {
         let failed = |action| move |error| SharedRingError::io(self.path, action, error);
-        // A maker that was killed may have left something.
-        self.file.set_len(0).map_err(failed("empty the draft of"))?;
         Linux.allocate(&self.file, bytes).map_err(|source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 SharedRingError::DiskFull { path: self.path.into(), bytes, source }
@@ -95,30 +92,20 @@ impl<'p> RingDraft<'p> {
     }
 }
 
-/// Opens and locks the temporary file of a ring's name; the lock tells a killed maker from one at work.
-fn lock_temporary(path: &Path, temporary: &Path) -> Result<File, SharedRingError> {
-    let failed = |action| move |error| SharedRingError::io(temporary, action, error);
+/// Makes and locks a temporary file for a ring's name; the lock tells a killed maker from one at work.
+fn lock_temporary(path: &Path) -> Result<(File, PathBuf), SharedRingError> {
+    let failed = |action| move |error| SharedRingError::io(path, action, error);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let start = temporary_start(path.file_name().unwrap_or_default());
+    // A draft is a ring only under its own name.
+    remove_abandoned(folder, &start, TEMPORARY_END, |_| true);
     for _ in 0..ATTEMPTS {
-        let Some(file) = open_regular(temporary).map_err(failed("open"))? else {
-            return Err(SharedRingError::NotAFile { path: temporary.into() });
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SharedRingError::Busy { path: path.into() }),
-            Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
-        }
-        // Between the two its maker may have named it or removed it.
-        let own = file.metadata().map_err(failed("look at"))?;
-        if fs::symlink_metadata(temporary).is_ok_and(|at| (at.dev(), at.ino()) == (own.dev(), own.ino())) {
-            return Ok(file);
+        let (file, temporary) =
+            create_temporary(&Linux, folder, &start, TEMPORARY_END).map_err(failed("make a draft of"))?;
+        // Another maker may have taken it for one of a maker that was killed.
+        if file.try_lock().is_ok() && is_at(&temporary, &file).map_err(failed("look at the draft of"))? {
+            return Ok((file, temporary));
         }
     }
     Err(SharedRingError::Busy { path: path.into() })
-}
-
-fn temporary_name(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".ringlog-new");
-    path.with_file_name(name)
 }

@@ -30,7 +30,7 @@ pub enum SharedRingError {
         /// What is wrong with them.
         source: RingError,
     },
-    /// The file system has no room.
+    /// The file system has no room, or the process must not make a file so large (`ulimit -f`).
     #[error("{}: no room for a ring of {bytes} bytes; free some space or ask for a smaller one", path.display())]
     DiskFull {
         /// The ring that was to be made.
@@ -109,6 +109,16 @@ pub enum SharedRingError {
     #[error("{}: was replaced or deleted since it was opened; open it again", path.display())]
     Replaced {
         /// The ring.
+        path: PathBuf,
+    },
+    /// The file of a role was deleted or replaced while the role was held.
+    #[error(
+        "{}: this role file was deleted or replaced while the role was held, so another process may have the role, too; \
+         end both, leave that file alone, and start one again",
+        path.display()
+    )]
+    RoleFile {
+        /// The role's file.
         path: PathBuf,
     },
     /// The system refused.

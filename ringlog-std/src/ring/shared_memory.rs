@@ -82,14 +82,16 @@ impl SharedMemory {
     pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedProducer, RingError> {
         debug_assert_eq!(lock.role(), Role::Producer);
         let ring = self.attach()?;
-        Ok(ring.into_producer().keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        let producer = ring.into_producer().closes_in(std::process::id(), is_this_process);
+        Ok(producer.keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
     }
 
     /// The consumer's end, for the holder of its role in this very file.
     pub(super) fn consumer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedConsumer, RingError> {
         debug_assert_eq!(lock.role(), Role::Consumer);
         let ring = self.attach()?;
-        Ok(ring.into_consumer().keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        let consumer = ring.into_consumer().closes_in(std::process::id(), is_this_process);
+        Ok(consumer.keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
     }
 
     /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping.
@@ -101,4 +103,8 @@ impl SharedMemory {
         // lock by value and keep it with the end (ring file contract).
         unsafe { Ring::attach(start, self.raw.len()) }
     }
+}
+
+fn is_this_process(process: u32) -> bool {
+    process == std::process::id()
 }

@@ -1,16 +1,16 @@
 //! The ring that is split between two threads.
 #![forbid(unsafe_code)]
 
-use super::heap::{HeapMemory, NewRingError, ends};
+use super::after_close::{AfterClose, HeapKeeper};
+use super::heap::{NewRingError, ends};
 use ringlog_nostd::RingOptions;
-use std::sync::Arc;
 
 /// The producer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
-pub type Producer = ringlog_nostd::Producer<'static, Arc<HeapMemory>>;
+pub type Producer = ringlog_nostd::Producer<'static, HeapKeeper>;
 /// The consumer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
-pub type Consumer = ringlog_nostd::Consumer<'static, Arc<HeapMemory>>;
+pub type Consumer = ringlog_nostd::Consumer<'static, HeapKeeper>;
 /// A producer that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
-pub type LossyProducer = ringlog_nostd::LossyProducer<'static, Arc<HeapMemory>>;
+pub type LossyProducer = ringlog_nostd::LossyProducer<'static, HeapKeeper>;
 
 /// A single-producer single-consumer ring on the heap, to be [split](Self::split) between two threads.
 ///
@@ -60,7 +60,7 @@ impl SpscRingBuffer {
     ///
     /// As [`try_new`](Self::try_new).
     pub fn with_options(options: &RingOptions) -> Result<Self, NewRingError> {
-        let (producer, consumer) = ends(options)?;
+        let (producer, consumer) = ends(options, None)?;
         Ok(Self { producer, consumer })
     }
 
@@ -69,4 +69,11 @@ impl SpscRingBuffer {
     pub fn split(self) -> (Producer, Consumer) {
         (self.producer, self.consumer)
     }
+}
+
+/// The two ends of a ring, and where the consumer's side leaves what is to be done once the producer has closed.
+pub(crate) fn watched_ends(options: &RingOptions) -> Result<(Producer, Consumer, AfterClose), NewRingError> {
+    let after_close = AfterClose::default();
+    let (producer, consumer) = ends(options, Some(after_close.clone()))?;
+    Ok((producer, consumer, after_close))
 }

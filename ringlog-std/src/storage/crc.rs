@@ -23,6 +23,8 @@ use super::stretch::{Demand, Passed, Stretch};
 #[must_use]
 #[inline]
 pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
+    #[cfg(test)]
+    super::crc_linear::work::count_bytes(bytes.len());
     #[cfg(target_arch = "x86_64")]
     if bytes.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
@@ -36,6 +38,8 @@ pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
 pub(super) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if payload.len() <= SHORT_BYTES && is_x86_feature_detected!("sse4.2") {
+        #[cfg(test)]
+        super::crc_linear::work::count_bytes(HEADER_LEN + payload.len());
         // SAFETY: the processor has SSE 4.2.
         return unsafe { append_both(header, payload) };
     }
@@ -74,40 +78,49 @@ fn pass_by_instruction<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(Event<
     stretch.pass_decoded(read, f)
 }
 
-/// A record whose checksum is asked for: the words of its header, which hold the place word, and its payload.
-pub(super) type Placed<'a> = ([u64; 2], &'a [u8]);
+/// A record whose checksum is asked for.
+pub(super) struct Placed<'a> {
+    /// The words of its header, which hold the place word.
+    pub(super) words: [u64; 2],
+    pub(super) payload: &'a [u8],
+    /// Where the header goes, with the checksum.
+    pub(super) head: &'a mut [u8; HEADER_LEN],
+}
 
-/// Passes each record's header, with its checksum, to `f`, in their order.
+impl Placed<'_> {
+    #[inline]
+    fn store(self, crc: u32) {
+        let header = EventHeader { checksum: crc, ..EventHeader::from_words(self.words) };
+        *self.head = header.to_bytes();
+    }
+}
+
+/// Stores each record's header with its checksum.
 #[inline]
-pub(super) fn each_sealed<'a>(records: impl Iterator<Item = Placed<'a>>, mut f: impl FnMut([u64; 2])) {
+pub(super) fn each_sealed<'a>(records: impl Iterator<Item = Placed<'a>>) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
-        return unsafe { each_by_instruction(records, f) };
+        return unsafe { each_by_instruction(records) };
     }
-    records.for_each(|(words, payload)| {
-        let crc = record_crc(&EventHeader::from_words(words).to_bytes(), payload);
-        f(with_checksum(words, crc));
+    records.for_each(|record| {
+        let crc = record_crc(&EventHeader::from_words(record.words).to_bytes(), record.payload);
+        record.store(crc);
     });
-}
-
-/// The header's words with this checksum.
-#[inline]
-const fn with_checksum([first, second]: [u64; 2], crc: u32) -> [u64; 2] {
-    [first, second & u32::MAX as u64 | (crc as u64) << 32]
 }
 
 /// One function for many records. A checksum is a chain of instructions of which each waits for the one before; three
 /// records next to each other fill the time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-fn each_by_instruction<'a>(mut records: impl Iterator<Item = Placed<'a>>, mut f: impl FnMut([u64; 2])) {
+fn each_by_instruction<'a>(mut records: impl Iterator<Item = Placed<'a>>) {
     while let Some(first) = records.next() {
         match (records.next(), records.next()) {
-            (Some(second), Some(third)) => three_crcs(first, second, third, &mut f),
+            (Some(second), Some(third)) => three_crcs(first, second, third),
             (second, _) => {
-                for (words, payload) in [Some(first), second].into_iter().flatten() {
-                    f(with_checksum(words, append_payload(header_state(words), payload)));
+                for record in [Some(first), second].into_iter().flatten() {
+                    let crc = append_payload(header_state(record.words), record.payload);
+                    record.store(crc);
                 }
             }
         }
@@ -117,13 +130,9 @@ fn each_by_instruction<'a>(mut records: impl Iterator<Item = Placed<'a>>, mut f:
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 #[inline]
-fn three_crcs(
-    (a_words, a): Placed<'_>,
-    (b_words, b): Placed<'_>,
-    (c_words, c): Placed<'_>,
-    f: &mut impl FnMut([u64; 2]),
-) {
+fn three_crcs(first: Placed<'_>, second: Placed<'_>, third: Placed<'_>) {
     use std::arch::x86_64::_mm_crc32_u64;
+    let (a, b, c) = (first.payload, second.payload, third.payload);
     let shared = if a.len().max(b.len()).max(c.len()) <= SHORT_BYTES {
         a.len().min(b.len()).min(c.len()) / 8 * 8
     } else {
@@ -131,15 +140,16 @@ fn three_crcs(
     };
     let ((a, a_rest), (b, b_rest), (c, c_rest)) =
         (a.split_at(shared), b.split_at(shared), c.split_at(shared));
-    let (mut x, mut y, mut z) = (header_state(a_words), header_state(b_words), header_state(c_words));
+    let (mut x, mut y, mut z) =
+        (header_state(first.words), header_state(second.words), header_state(third.words));
     for ((a, b), c) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).zip(c.as_chunks::<8>().0) {
         x = _mm_crc32_u64(x, u64::from_le_bytes(*a));
         y = _mm_crc32_u64(y, u64::from_le_bytes(*b));
         z = _mm_crc32_u64(z, u64::from_le_bytes(*c));
     }
-    f(with_checksum(a_words, append_payload(x, a_rest)));
-    f(with_checksum(b_words, append_payload(y, b_rest)));
-    f(with_checksum(c_words, append_payload(z, c_rest)));
+    first.store(append_payload(x, a_rest));
+    second.store(append_payload(y, b_rest));
+    third.store(append_payload(z, c_rest));
 }
 
 /// The state of a record's checksum behind its header, which holds the place word.
@@ -157,6 +167,8 @@ fn header_state([first, second]: [u64; 2]) -> u64 {
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the instruction leaves its result in the low 32 bits")]
 fn append_payload(state: u64, payload: &[u8]) -> u32 {
+    #[cfg(test)]
+    super::crc_linear::work::count_bytes(HEADER_LEN + payload.len());
     let crc = !(state as u32);
     if payload.is_empty() {
         return crc;
@@ -228,18 +240,21 @@ mod tests {
             199,
         ];
         for count in 0..lens.len() {
-            let records = lens[..count].iter().enumerate().map(|(number, &len)| {
-                let header = EventHeader { checksum: number as u32, ..EventHeader::new(7, 8, len as u16) };
-                (header.to_words(), &bytes[number..][..len])
-            });
-            let mut expected = records.clone();
-            each_sealed(records, |sealed| {
-                let (words, payload) = expected.next().unwrap();
-                let header = EventHeader::from_words(words);
-                let checksum = record_crc(&header.to_bytes(), payload);
-                assert_eq!(EventHeader::from_words(sealed), EventHeader { checksum, ..header });
-            });
-            assert!(expected.next().is_none());
+            let header = |number: usize| EventHeader {
+                checksum: number as u32,
+                ..EventHeader::new(7, 8, lens[number] as u16)
+            };
+            let payload = |number: usize| &bytes[number..][..lens[number]];
+            let mut heads = vec![[0; HEADER_LEN]; count];
+            each_sealed(heads.iter_mut().enumerate().map(|(number, head)| Placed {
+                words: header(number).to_words(),
+                payload: payload(number),
+                head,
+            }));
+            for (number, head) in heads.iter().enumerate() {
+                let checksum = record_crc(&header(number).to_bytes(), payload(number));
+                assert_eq!(EventHeader::from_bytes(head), EventHeader { checksum, ..header(number) });
+            }
         }
     }
 

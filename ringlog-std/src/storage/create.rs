@@ -1,7 +1,7 @@
 //! Bringing a log file into being: allocated and locked under a temporary name, then renamed.
 #![forbid(unsafe_code)]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 
 use super::CreateError;
-use super::lock_holder::exclusive_holder;
+use super::files::{create_temporary, remove_abandoned, temporary_start};
+use super::lock_holder::{exclusive_holder, may_be_writer};
 use super::mmap::{PAGE_BYTES, WriteMap};
 use super::platform::{Linux, Platform, folder_of, is_disk_full};
 use super::segment::{TEMPORARY_END, WRITER_FILE};
@@ -33,21 +34,25 @@ pub(crate) enum Hold {
 }
 
 impl Draft {
-    /// Makes the file `path`, which must not exist, with `capacity_bytes` (rounded up to pages) on disk.
+    /// Makes a temporary file in `folder` with `capacity_bytes` (rounded up to pages) on disk, and returns its name, which
+    /// begins with `start`.
     ///
     /// On an error the file is gone again. `wanted` is the name that the user knows it by.
     pub(crate) fn allocate(
         platform: &dyn Platform,
-        path: &Path,
+        folder: &Path,
+        start: &OsStr,
         wanted: &Path,
         capacity_bytes: u64,
         hold: Hold,
-    ) -> Result<Self, CreateError> {
+    ) -> Result<(Self, PathBuf), CreateError> {
         let capacity_bytes = rounded_capacity(wanted, capacity_bytes)?;
-        let file = platform.create_new(path).map_err(|source| create_error(path, capacity_bytes, source))?;
+        let (file, temporary) = create_temporary(platform, folder, start, TEMPORARY_END)
+            .map_err(|source| create_error(wanted, capacity_bytes, source))?;
         // The error that led here is the one to report.
-        let remove = |_: &CreateError| drop(platform.remove(path));
-        Self::fill(platform, wanted, file, capacity_bytes, hold).inspect_err(remove)
+        let remove = |_: &CreateError| drop(platform.remove(&temporary));
+        let draft = Self::fill(platform, wanted, file, capacity_bytes, hold).inspect_err(remove)?;
+        Ok((draft, temporary))
     }
 
     /// Locks, allocates and maps a file whose first 64 bytes are zero.
@@ -99,16 +104,15 @@ pub(crate) struct Place {
     path: PathBuf,
     folder_path: PathBuf,
     folder: File,
-    temporary: PathBuf,
-    /// Whether the temporary file is ours.
-    allocated: bool,
+    /// The file that was made here, until it has its name.
+    temporary: Option<PathBuf>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.allocated {
+        if let Some(temporary) = &self.temporary {
             // Made here and never given its name.
-            remove_quietly(&self.temporary);
+            remove_quietly(temporary);
         }
     }
 }
@@ -122,17 +126,20 @@ impl Place {
         };
         let folder = File::open(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
         lock_patiently(&folder).map_err(|e| io_error(&folder_path, "lock the folder", e))?;
-        let temporary = folder_path.join(temporary_name(name));
-        remove_abandoned(&temporary);
-        let place = Self { path: path.into(), folder_path, folder, temporary, allocated: false };
+        // A creator that was killed leaves a temporary file without its lock, and without any event.
+        remove_abandoned(&folder_path, &temporary_start(name), TEMPORARY_END, holds_no_event);
+        let place = Self { path: path.into(), folder_path, folder, temporary: None };
         place.check(existing)?;
         Ok(place)
     }
 
     /// Allocates the file under its temporary name.
     pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<Draft, CreateError> {
-        let draft = Draft::allocate(&Linux, &self.temporary, &self.path, capacity_bytes, Hold::Exclusive)?;
-        self.allocated = true;
+        let start = temporary_start(self.path.file_name().unwrap_or_default());
+        let (folder, path) = (&self.folder_path, &self.path);
+        let (draft, temporary) =
+            Draft::allocate(&Linux, folder, &start, path, capacity_bytes, Hold::Exclusive)?;
+        self.temporary = Some(temporary);
         Ok(draft)
     }
 
@@ -148,20 +155,21 @@ impl Place {
 
     /// Gives the file its name: the old one, if any, is moved aside, and the folder is synced.
     pub(crate) fn publish(mut self, existing: Existing) -> Result<(), CreateError> {
-        self.rename(existing)?;
-        self.allocated = false;
+        if let Some(temporary) = &self.temporary {
+            self.rename(temporary, existing)?;
+        }
+        self.temporary = None;
         self.folder.sync_all().map_err(|source| io_error(&self.folder_path, "sync the folder", source))
     }
 
-    fn rename(&self, existing: Existing) -> Result<(), CreateError> {
-        match rename_new(&self.temporary, &self.path) {
+    fn rename(&self, temporary: &Path, existing: Existing) -> Result<(), CreateError> {
+        match rename_new(temporary, &self.path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => return other.map_err(|source| io_error(&self.path, "name the file", source)),
         }
         self.check(existing)?;
         move_aside(&Linux, &self.path)?;
-        rename_new(&self.temporary, &self.path)
-            .map_err(|source| io_error(&self.path, "name the file", source))
+        rename_new(temporary, &self.path).map_err(|source| io_error(&self.path, "name the file", source))
     }
 }
 
@@ -196,6 +204,7 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
     }
     match file.try_lock_shared() {
         Ok(()) => check_folder(path),
+        Err(TryLockError::WouldBlock) if !may_be_writer(&file) => check_folder(path),
         Err(TryLockError::WouldBlock) => {
             Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&file) })
         }
@@ -243,14 +252,6 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     Linux.rename_new(from, to)
 }
 
-/// A creator that was killed leaves a temporary file without its lock, and without any event.
-fn remove_abandoned(temporary: &Path) {
-    let is_file = fs::symlink_metadata(temporary).is_ok_and(|metadata| metadata.is_file());
-    if is_file && File::open(temporary).is_ok_and(|file| file.try_lock().is_ok() && holds_no_event(&file)) {
-        remove_quietly(temporary);
-    }
-}
-
 fn holds_no_event(mut file: &File) -> bool {
     let mut head = [0; FILE_HEADER_LEN];
     match file.read_exact(&mut head) {
@@ -266,13 +267,6 @@ fn holds_no_event(mut file: &File) -> bool {
 fn remove_quietly(path: &Path) {
     // The error that led here is the one to report.
     let _ = fs::remove_file(path);
-}
-
-fn temporary_name(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(TEMPORARY_END);
-    temporary
 }
 
 pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> CreateError {

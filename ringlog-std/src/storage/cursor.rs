@@ -1,18 +1,18 @@
 //! Named cursors: how far a reader has come, kept in a log's folder.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
+use ringlog_nostd::check_position;
 
 use super::cursor_error::CursorError;
 use super::cursor_slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
-use super::held::leads_to;
+use super::files::{create_temporary, is_at, open_to_read, open_to_write, separate};
 use super::platform::{Linux, Platform};
 use super::segment::{CURSOR_FOLDER, Folder};
 
@@ -89,14 +89,19 @@ impl Cursor {
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
         check_name(name)?;
-        let path = folder.join(CURSOR_FOLDER).join(name);
+        let cursors = folder.join(CURSOR_FOLDER);
+        // Where the folder is a link, what is in it is another's.
+        if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
+        }
+        let path = cursors.join(name);
         for _ in 0..OPENINGS {
             let Some(file) = open_regular(&path, true)? else {
                 create(folder, &path)?;
                 continue;
             };
             lock(&path, &file)?;
-            if leads_to(&path, &file).map_err(failed(&path, "look up the file"))? {
+            if is_at(&path, &file).map_err(failed(&path, "look up the file"))? {
                 return Self::of(folder, path, file);
             }
         }
@@ -163,6 +168,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    /// [`CursorError::Limit`] for a position that no log reaches.
     pub fn commit(&mut self) -> Result<(), CursorError> {
         if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
     }
@@ -171,13 +177,23 @@ impl Cursor {
     ///
     /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
     fn write(&mut self) -> Result<(), CursorError> {
+        if check_position(self.next_sequence).is_none() {
+            return Err(CursorError::Limit { path: self.path.clone(), asked: self.next_sequence });
+        }
+        let damaged = || CursorError::Damaged { path: self.path.clone() };
+        let generation = check_position(self.stored.generation + 1).ok_or_else(damaged)?;
         let slot = Slot {
-            generation: self.stored.generation.wrapping_add(1),
+            generation,
             next_sequence: self.next_sequence,
             updated_at: unix_now(),
             pid: std::process::id(),
         };
         let at = 1 - self.at;
+        // A copy of the log made with hard links keeps its cursor where it is.
+        let separated = separate(&self.path, &self.file).map_err(failed(&self.path, "separate the file"))?;
+        if let Some(file) = separated {
+            self.file = file;
+        }
         self.file
             .write_all_at(&slot.to_bytes(), at as u64 * SLOT_DISTANCE)
             .and_then(|()| self.file.sync_data())
@@ -259,13 +275,13 @@ fn check_name(name: &str) -> Result<(), CursorError> {
 
 /// `None` if there is no such file. No link is followed and no pipe waited for.
 fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
-    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = match OpenOptions::new().read(true).write(write).custom_flags(careful).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(failed(path, "open the file"))?,
-    };
-    let is_file = file.metadata().map_err(failed(path, "look at the file"))?.is_file();
-    if is_file { Ok(Some(file)) } else { Err(CursorError::Damaged { path: path.into() }) }
+    match if write { open_to_write(path) } else { open_to_read(path) } {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(CursorError::Damaged { path: path.into() })
+        }
+        other => Ok(Some(other.map_err(failed(path, "open the file"))?)),
+    }
 }
 
 fn lock(path: &Path, file: &File) -> Result<(), CursorError> {
@@ -290,8 +306,9 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
     let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
     let slot = Slot { generation: 1, next_sequence, updated_at: unix_now(), pid: std::process::id() };
-    let temporary = cursors.join(temporary_name());
-    let made = write_new(&temporary, &slot).and_then(|()| Linux.rename_new(&temporary, path));
+    let (file, temporary) = create_temporary(&Linux, &cursors, OsStr::new("."), ".new")
+        .map_err(failed(&cursors, "create a file in"))?;
+    let made = write_new(&file, &slot).and_then(|()| Linux.rename_new(&temporary, path));
     match made {
         Ok(()) => Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
         Err(error) => {
@@ -303,19 +320,7 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     }
 }
 
-/// A name that no other process or thread uses now; one that died may have left such a file.
-fn temporary_name() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // ORDERING: Relaxed. Only that no two get the same number matters.
-    format!(".{}-{}.new", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn write_new(path: &Path, slot: &Slot) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+fn write_new(file: &File, slot: &Slot) -> io::Result<()> {
     file.set_len(FILE_BYTES)?;
     file.write_all_at(&slot.to_bytes(), 0)?;
     file.sync_all()

@@ -69,6 +69,14 @@ pub enum CursorError {
         /// Where it was to go.
         asked: u64,
     },
+    /// No log has such a record.
+    #[error("{}: record {asked} is beyond 2^62, where no log comes; use `rewind`", path.display())]
+    Limit {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it was to be.
+        asked: u64,
+    },
     /// The system refused.
     #[error("{}: cannot {action}: {source}; check the folder, its permissions and the disk", path.display())]
     Io {

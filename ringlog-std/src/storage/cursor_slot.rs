@@ -19,6 +19,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use ringlog_nostd::check_position;
+
 use super::crc::crc32c_hardware;
 
 const MAGIC: &[u8; 4] = b"EVTC";
@@ -59,9 +61,10 @@ impl Slot {
         if !is_ours || word(60)? != crc32c_hardware(0, &bytes[..60]) {
             return None;
         }
+        // No cursor was written so often, and no log comes so far.
         Some(Self {
-            generation: long(8)?,
-            next_sequence: long(16)?,
+            generation: check_position(long(8)?)?,
+            next_sequence: check_position(long(16)?)?,
             updated_at: long(24)?.cast_signed(),
             pid: word(32)?,
         })

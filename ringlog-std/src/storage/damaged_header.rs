@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field};
 
 use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::{SegmentFile, read_up_to};
+use super::writer_record::RecordedEnd;
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 
 type HeaderBytes = [u8; FILE_HEADER_LEN];
@@ -26,6 +27,32 @@ pub(super) enum HeaderState {
     Repaired(FileHeaderError),
     /// Damaged; nothing of it is known but the salt, which the records confirm.
     Guessed(FileHeaderError),
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The base sequence that its name says; a single file has any name.
+    pub(super) named_sequence: Option<u64>,
+    /// Whether the next segment's name, or where the log was closed, says that it holds a record.
+    holds_records: bool,
+    /// Whether its blocks may be those of an older segment, with that one's records in them.
+    may_be_recycled: bool,
+}
+
+impl Known {
+    /// Of each segment of a folder, by their names and where the log was closed.
+    pub(super) fn of_all(named: &[u64], end: Option<RecordedEnd>) -> Vec<Self> {
+        // Retention takes the oldest segments first: while record 0 is there, no blocks were used again.
+        let may_be_recycled = named.first().is_some_and(|&first| first > 0);
+        let ends = named.iter().skip(1).copied().map(Some).chain([end.map(|end| end.sequence)]);
+        let known = named.iter().zip(ends).map(|(&sequence, end)| Self {
+            named_sequence: Some(sequence),
+            holds_records: end.is_some_and(|end| end > sequence),
+            may_be_recycled,
+        });
+        known.collect()
+    }
 }
 
 /// A file of a log whose header was looked at. It is not kept open: a log may have more files than a process
@@ -50,12 +77,12 @@ impl Opened {
         Ok(Self { info, state: HeaderState::Good, salt, run })
     }
 
-    /// Looks at a file with any header; `named_sequence` is the base sequence that its name says.
+    /// Looks at a file with any header.
     ///
     /// Where nothing can be made of the header, the error is what is wrong with it.
-    pub(super) fn any(path: &Path, named_sequence: Option<u64>, run: LastRun) -> Result<Self, OpenError> {
+    pub(super) fn any(path: &Path, known: Known, run: LastRun) -> Result<Self, OpenError> {
         match Self::good(path, run) {
-            Err(OpenError::Header { source, .. }) => Self::damaged(path, named_sequence, run, source),
+            Err(OpenError::Header { source, .. }) => Self::damaged(path, known, run, source),
             other => other,
         }
     }
@@ -86,12 +113,8 @@ impl Opened {
     }
 
     /// Tries what the header may have been, from what is most certain to what takes longest.
-    fn damaged(
-        path: &Path,
-        named: Option<u64>,
-        run: LastRun,
-        fault: FileHeaderError,
-    ) -> Result<Self, OpenError> {
+    fn damaged(path: &Path, known: Known, run: LastRun, fault: FileHeaderError) -> Result<Self, OpenError> {
+        let named = known.named_sequence;
         let file = DamagedFile::read(path, run)?;
         let plain = with_plain_fields(file.header, file.file_bytes);
         let (repaired, guess) = (HeaderState::Repaired(fault), HeaderState::Guessed(fault));
@@ -110,9 +133,25 @@ impl Opened {
         let attempt = file.opened(guessed, guess, stored);
         let found = attempt.scan(file.file_bytes, None)?.search_salt();
         match found.map_err(|error| hopeless(error, fault))? {
-            Some(salt) => Ok(Self { salt, ..attempt }),
+            Some(salt) => Self { salt, ..attempt }.certain(known, fault),
             None => Err(OpenError::Header { path: path.into(), source: fault }),
         }
+    }
+
+    /// Refuses records that may be those of an older segment which had the same blocks.
+    ///
+    /// The first record is always written over what stood there before: if this segment holds a record, one at the very
+    /// start is its own, and with it all others of the same salt.
+    fn certain(self, known: Known, fault: FileHeaderError) -> Result<Self, OpenError> {
+        if !known.may_be_recycled {
+            return Ok(self);
+        }
+        let begins =
+            || self.scan(self.info.file_bytes, None)?.begins_records().map_err(|it| hopeless(it, fault));
+        if known.holds_records && begins()? {
+            return Ok(self);
+        }
+        Err(OpenError::Uncertain { path: self.info.path, source: fault })
     }
 
     /// Whether its records say that the salt is right.
@@ -216,7 +255,8 @@ fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeade
         event_count: 0,
         write_offset: whole_file(file_bytes),
         synced_offset: FILE_HEADER_LEN as u64,
-        base_sequence: named.unwrap_or(stands.base_sequence),
+        // A name may hold any number.
+        base_sequence: named.and_then(check_position).unwrap_or(stands.base_sequence),
         flags: clock | file_flags::CHECKSUMS,
         ..stands
     }

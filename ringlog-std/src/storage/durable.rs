@@ -11,6 +11,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
 
 use super::SyncError;
 use super::mmap::{MapHandle, PAGE_BYTES};
+use super::ownership::OwnerProcess;
 use super::platform::{Platform, folder_of};
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
@@ -32,6 +33,7 @@ pub(crate) struct Durable {
     is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
     poisoned: Arc<AtomicBool>,
+    process: OwnerProcess,
 }
 
 /// What is so of a file that has not got its own name yet.
@@ -69,6 +71,7 @@ impl Durable {
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
             is_tail_gone: Mutex::new(false),
             poisoned,
+            process: OwnerProcess::this(),
         })
     }
 
@@ -109,8 +112,8 @@ impl Durable {
     fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
         let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
-        let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(lead_bytes);
-        self.base_position.saturating_add(bytes)
+        // As in `Positions::at`. An offset in the lead is at the lead's end.
+        self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + lead_bytes)
     }
 
     #[inline]
@@ -118,6 +121,11 @@ impl Durable {
         // ORDERING: Relaxed: it guards no other memory, and a writer that sees it late has only published
         // what was never promised to be durable.
         self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is the process that writes the file, and not a child that it forked.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_here()
     }
 
     /// Whether the file has its own name, so that a reader finds it.
@@ -175,6 +183,9 @@ impl Durable {
 
     /// The same for what is below `to`, which is published.
     pub(crate) fn sync_below(&self, to: u64) -> Result<u64, SyncError> {
+        if !self.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.path.clone() });
+        }
         let _syncing = lock(&self.syncing);
         self.refuse_if_poisoned()?;
         self.give_name()?;

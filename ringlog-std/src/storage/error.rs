@@ -7,66 +7,9 @@ use std::path::PathBuf;
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
-/// Why a log file was not created. Nothing that was there before is lost then.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CreateError {
-    /// The capacity is out of range.
-    #[error("{}: capacity of {asked_bytes} bytes; ask for at least 4096 and at most 2^46", path.display())]
-    Capacity {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// What was asked for, in bytes.
-        asked_bytes: u64,
-    },
-    /// Something of that name exists and was not to be moved aside.
-    #[error("{}: exists already; choose another name, or move it away", path.display())]
-    Exists {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// A writer that is alive holds the file.
-    #[error(
-        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
-        path.display(),
-        pid_words(*pid)
-    )]
-    Busy {
-        /// The file that is being written.
-        path: PathBuf,
-        /// The process that writes it, as far as the kernel tells.
-        pid: Option<u32>,
-    },
-    /// Something of that name exists, and it is no log file.
-    #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
-    NotALog {
-        /// The name that is taken.
-        path: PathBuf,
-    },
-    /// The file system has no room for the file.
-    #[error(
-        "{}: no room for a file of {capacity_bytes} bytes; free some space or ask for a smaller capacity",
-        path.display()
-    )]
-    DiskFull {
-        /// The file that was to be created.
-        path: PathBuf,
-        /// Its capacity in bytes.
-        capacity_bytes: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system refused something else.
-    #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
-    Io {
-        /// The file or folder concerned.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+pub use super::create_error::CreateError;
+use super::ending::MissingEnd;
+use super::segment::segment_name;
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]
@@ -96,7 +39,11 @@ pub enum OpenError {
         len_bytes: u64,
     },
     /// The header at offset 0 cannot be used.
-    #[error("{}: offset 0: {source}; check that this is the right file, or restore it from a copy", path.display())]
+    #[error(
+        "{}: offset 0: {source}; check that this is the right file, restore it from a copy, or copy what is whole with \
+         `ringlog salvage`",
+        path.display()
+    )]
     Header {
         /// What was to be opened.
         path: PathBuf,
@@ -117,6 +64,36 @@ pub enum OpenError {
         /// The length of the file in bytes.
         len_bytes: u64,
     },
+    /// A segment's name is a link that leads to no file.
+    #[error(
+        "{}: a symbolic link to {}, where there is no file; make that file available again, or restore it from a copy",
+        path.display(),
+        target.display()
+    )]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A segment without a usable header, whose records may be those of an older segment that had the same blocks.
+    #[error(
+        "{}: offset 0: {source}; it holds records, but they may be those of an older segment whose blocks it has; \
+         restore it from a copy, or copy them with `ringlog salvage` of this file alone and look at them",
+        path.display()
+    )]
+    Uncertain {
+        /// The segment.
+        path: PathBuf,
+        /// What is wrong with the header.
+        source: FileHeaderError,
+    },
+    /// A closed log whose last records are not there.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss: a GAP record of unknown count then reports it"
+    )]
+    MissingEnd(MissingEnd),
     /// The system refused.
     #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
     Io {
@@ -126,6 +103,20 @@ pub enum OpenError {
         action: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Another program has an exclusive lock on a segment. While it has, nobody can keep the segment from being deleted
+    /// and used again, so it is not read.
+    #[error(
+        "{}: another program (process {}) has an exclusive lock on this segment, so it cannot be held for reading; \
+         end that program (`flock`, a backup) and read again",
+        path.display(),
+        pid_words(*pid)
+    )]
+    LockedSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The process that holds the lock, as far as the kernel tells.
+        pid: Option<u32>,
     },
     /// A writer that is alive holds the folder.
     #[error(
@@ -173,6 +164,34 @@ pub enum OpenError {
         path: PathBuf,
         /// What its header says.
         base_sequence: u64,
+    },
+    /// The log ends so far on that no other file can follow.
+    #[error(
+        "{}: this log ends at sequence {sequence} and position {position}, and none goes on beyond 2^62; \
+         one of its headers holds a number that cannot be true: record into another folder, and salvage this log",
+        path.display()
+    )]
+    AtLimit {
+        /// The folder.
+        path: PathBuf,
+        /// The sequence behind its last record.
+        sequence: u64,
+        /// The position behind its last record.
+        position: u64,
+    },
+    /// The `writer` file reports a loss that is larger than any log.
+    #[error(
+        "{}: untold_loss says that {bytes} bytes are missing from position {position} on, which ends beyond 2^62; \
+         the file is damaged: delete that line, and take it that events are missing there",
+        path.display()
+    )]
+    UntoldLoss {
+        /// The file.
+        path: PathBuf,
+        /// Where in the log it says that the loss begins.
+        position: u64,
+        /// How many bytes it says are missing.
+        bytes: u64,
     },
     /// The last segment's writer died, and what has to be whole in it is not.
     #[error("cannot go on after a writer that died: {0}; or record into another folder meanwhile")]
@@ -264,8 +283,9 @@ pub enum ReadError {
     /// A segment does not begin where the one before it ends.
     #[error(
         "{}: starts with record {found}, the segment before it ends before record {expected}; \
-         a segment is missing or does not belong here",
-        path.display()
+         {} is missing, or this one does not belong here",
+        path.display(),
+        segment_name(*expected)
     )]
     Discontinuity {
         /// The segment.
@@ -291,6 +311,12 @@ pub enum ReadError {
         /// The next sequence that can be read: the missed ones are `from..to`.
         to: u64,
     },
+    /// A closed log ends before its recorded end. All before it is good.
+    #[error(
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
+         to accept the loss"
+    )]
+    MissingEnd(MissingEnd),
     /// The next segment could not be opened.
     #[error(transparent)]
     Segment(#[from] Box<OpenError>),
@@ -367,6 +393,14 @@ pub enum AppendError {
         /// The limit.
         max_bytes: u64,
     },
+    /// The log has come so far that no other segment can follow.
+    #[error("{}: at position {position}, and no log goes on beyond 2^62; record into another folder", path.display())]
+    AtLimit {
+        /// The log's folder.
+        path: PathBuf,
+        /// Where the next segment would have begun.
+        position: u64,
+    },
     /// The next segment could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -407,6 +441,23 @@ pub enum SyncError {
          as long as the file is there, later events are synced all the same"
     )]
     Damaged(#[source] Box<ReadError>),
+    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
+    /// events, and leaves the files as they are.
+    #[error(
+        "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
+         end all writers of the log, leave that file alone, and open the log again",
+        path.display()
+    )]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The writer belongs to the process that this one was forked from.
+    #[error("{}: opened before this process was forked; only the process that opened it may sync or close it", path.display())]
+    OtherProcess {
+        /// The log's file or folder.
+        path: PathBuf,
+    },
     /// All is on stable storage, but the folder could not be put in order.
     #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
     Folder {
@@ -432,6 +483,6 @@ pub enum SyncError {
     },
 }
 
-fn pid_words(pid: Option<u32>) -> String {
+pub(super) fn pid_words(pid: Option<u32>) -> String {
     pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }

@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
 use super::follow_step::{Successor, successor};
 use super::index_file::{IndexFile, IndexKey};
@@ -58,6 +59,8 @@ pub struct LogFollower {
     wanted: Option<u64>,
     look: Look,
     overtaken: Option<Overtaken>,
+    /// The segments as they were listed last. A log of many would otherwise be listed for each of them.
+    listed: Vec<(u64, PathBuf)>,
 }
 
 /// The segment that is read.
@@ -134,6 +137,7 @@ impl LogFollower {
             wanted,
             look: Look::at_once(),
             overtaken: None,
+            listed: Vec::new(),
         };
         if !is_folder {
             follower.current = match FileScan::open_held(path)? {
@@ -150,8 +154,9 @@ impl LogFollower {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; any other [`ReadError`] for damage,
-    /// a file that was cut short, and what the system refuses. Calling again looks again.
+    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the last record
+    /// of a closed log that had more; any other [`ReadError`] for damage, a file that was cut short, and what the
+    /// system refuses. Calling again looks again.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -275,9 +280,9 @@ impl LogFollower {
                 Ok(false) => return Ok(false),
                 Err(error) => return Err(self.explained(error)),
             }
-            let sequence = current.scan.next_sequence().wrapping_sub(1);
+            let sequence = current.scan.next_sequence() - 1;
             if self.wanted.is_none_or(|wanted| sequence >= wanted) {
-                self.wanted = Some(sequence.wrapping_add(1));
+                self.wanted = Some(sequence + 1);
                 return Ok(true);
             }
         }
@@ -302,9 +307,14 @@ impl LogFollower {
 
     /// Looks for the segment to read next; `true` if there is one.
     fn look_into_folder(&mut self) -> Result<bool, ReadError> {
+        if self.enter_known()? {
+            return Ok(true);
+        }
         let mut listings = 0;
         loop {
             listings += 1;
+            // Before the listing: all files of a closed log have their names.
+            let writer = WriterFile::read_once(&self.path);
             let folder = Folder::list(&self.path).map_err(|source| self.cannot_list(source))?;
             let is_named = match &self.current {
                 // Asked after the listing: what is missing there was then deleted before this segment was.
@@ -314,12 +324,20 @@ impl LogFollower {
             let place =
                 self.current.as_ref().map(|it| (it.scan.header().base_sequence, it.scan.next_sequence()));
             match successor(&folder.segments, place, is_named, self.wanted) {
-                Successor::None => return Ok(false),
+                Successor::None => match self.check_end(&writer) {
+                    Ok(()) => return Ok(false),
+                    Err(_) if self.refresh()? => return Ok(true),
+                    Err(missing) if listings >= LISTINGS => return Err(ReadError::MissingEnd(missing)),
+                    Err(_) => {}
+                },
                 Successor::Waiting => {
                     self.current = None;
                     return Ok(false);
                 }
-                Successor::Segment(at) if self.enter(&folder, at)? => return Ok(true),
+                Successor::Segment(at) if self.enter(&folder.segments, at)? => {
+                    self.listed = folder.segments;
+                    return Ok(true);
+                }
                 // A segment is missing, or vanished meanwhile: names that are listed while others are made
                 // and deleted prove nothing the first time.
                 Successor::Segment(_) if listings >= LISTINGS => return Ok(false),
@@ -341,15 +359,42 @@ impl LogFollower {
         }
     }
 
+    /// Enters the successor of a sealed segment if that was listed already, with another one after it: so it was not the last one
+    /// even then. `false` if not, or if it was retired meanwhile.
+    fn enter_known(&mut self) -> Result<bool, ReadError> {
+        let Some(Followed { scan, .. }) = self.current.as_ref().filter(|it| it.scan.is_final()) else {
+            return Ok(false);
+        };
+        let (begin, expected) = (scan.header().base_sequence, scan.next_sequence());
+        let found = self.listed.binary_search_by_key(&expected, |(base, _)| *base);
+        let Some(at) = found.ok().filter(|at| expected > begin && at + 1 < self.listed.len()) else {
+            return Ok(false);
+        };
+        let listed = std::mem::take(&mut self.listed);
+        let is_entered = self.enter(&listed, at)?;
+        self.listed = listed;
+        Ok(is_entered)
+    }
+
+    /// Compares the end of what was read with where the log was closed.
+    fn check_end(&self, writer: &WriterFile) -> Result<(), MissingEnd> {
+        let next_sequence = self.current.as_ref().map_or(0, |current| current.scan.next_sequence());
+        writer.check_end(&self.path, next_sequence)
+    }
+
     /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.
-    fn enter(&mut self, folder: &Folder, at: usize) -> Result<bool, ReadError> {
-        let (named_sequence, path) = &folder.segments[at];
-        let next = folder.segments.get(at + 1);
-        let (mut scan, is_held) = match FileScan::open_held(path).map_err(Box::new)? {
+    fn enter(&mut self, segments: &[(u64, PathBuf)], at: usize) -> Result<bool, ReadError> {
+        let (named_sequence, path) = &segments[at];
+        let next = segments.get(at + 1);
+        let opened = match next {
+            Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(Opened::Gone, Opened::Held)),
+            None => FileScan::open_held(path),
+        };
+        let (mut scan, is_held) = match opened.map_err(Box::new)? {
             Opened::Held(scan) => (scan, true),
-            // Its writer has the lock. Any but the last one is held by retention: it is as good as gone.
-            Opened::Unheld(scan) if next.is_none() => (scan, false),
-            Opened::Unheld(_) | Opened::Gone => return Ok(false),
+            // The last one: its writer may have the lock.
+            Opened::Unheld(scan) => (scan, false),
+            Opened::Gone => return Ok(false),
         };
         scan.check_name(*named_sequence).map_err(Box::new)?;
         if let Some(next) = next.and_then(|(_, path)| FileScan::open(path).ok()) {
@@ -404,6 +449,26 @@ impl LogFollower {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_of_many_segments_is_listed_a_few_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let (segments, event) = (100, crate::event::EventHeader::new(1, 0, 3000));
+        let mut writer =
+            crate::storage::LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+        for _ in 0..segments {
+            writer.write_event(&event, &[7; 3000]).unwrap();
+        }
+        writer.close().unwrap();
+        let mut follower = LogFollower::open(folder.path()).unwrap();
+        crate::storage::segment::listings::take();
+        let mut records = 0;
+        while records < segments {
+            records += u64::from(follower.next_event().unwrap().is_some());
+        }
+        let listings = crate::storage::segment::listings::take();
+        assert!(listings < 10, "{listings} listings for {segments} segments");
+    }
 
     /// How often it is due within a second, asked at every millisecond as a waiting follower does.
     fn looks_in_a_second(mut look: Look) -> usize {

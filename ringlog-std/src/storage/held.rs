@@ -2,14 +2,18 @@
 //!
 //! Retention recycles a segment only under an exclusive lock, after which the name leads elsewhere. So a
 //! reader that has the shared lock *and then* sees its file under the name keeps what it has mapped or opened.
+//!
+//! Retention renames before it locks. So an exclusive lock on a file that has its name is a writer's of a single file, or
+//! another program's: a reader waits a little for that one, and then says whose it is.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
-use super::sync::kernel_call;
+use super::sync::{kernel_call, sleep};
 
 /// Takes the shared lock without waiting; `false` if somebody has an exclusive one.
 pub(super) fn try_hold(file: &File) -> io::Result<bool> {
@@ -19,6 +23,41 @@ pub(super) fn try_hold(file: &File) -> io::Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// How long a reader waits for another program's lock, a millisecond at a time.
+const READER_WAITS: u32 = 200;
+/// The same for a log's writer.
+pub(super) const WRITER_WAITS: u32 = 1000;
+
+/// What came of waiting for the shared lock of a file that has no writer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hold {
+    /// It is held.
+    Held,
+    /// The name leads elsewhere: the file was retired.
+    Gone,
+    /// Another program has an exclusive lock.
+    Locked,
+}
+
+/// Takes the shared lock of a file that has no writer, as a reader does.
+pub(super) fn hold_finished(path: &Path, file: &File) -> io::Result<Hold> {
+    hold_within(path, file, READER_WAITS)
+}
+
+/// The same for this many milliseconds at most.
+pub(super) fn hold_within(path: &Path, file: &File, waits: u32) -> io::Result<Hold> {
+    for wait in 0..=waits {
+        let is_held = try_hold(file)?;
+        match (leads_to(path, file)?, is_held) {
+            (false, _) => return Ok(Hold::Gone),
+            (true, true) => return Ok(Hold::Held),
+            (true, false) if wait < waits => sleep(Duration::from_millis(1)),
+            (true, false) => {}
+        }
+    }
+    Ok(Hold::Locked)
 }
 
 /// Whether the name leads to this open file, and not to another one or none.

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use super::error::SyncError;
 use super::log_policies::SyncPolicy;
+use super::ownership::OwnerProcess;
 use super::sync::{AtomicBool, Builder, JoinHandle, Thread, now, park_timeout};
 use super::upkeep::{Upkeep, WriterAt};
 
 /// The shortest and the longest pause between two looks.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
-/// How often limits of age are looked at where nothing else happens.
+/// How often limits of age, and the log's lock, are looked at where nothing else happens.
 const RETENTION_PERIOD: Duration = Duration::from_secs(1);
 
 /// The running threads. Dropping it ends them, after the step that they are at.
@@ -25,11 +26,12 @@ const RETENTION_PERIOD: Duration = Duration::from_secs(1);
 pub(super) struct Helpers {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    process: OwnerProcess,
 }
 
 impl Helpers {
     pub(super) fn start(upkeep: &Arc<Upkeep>) -> io::Result<Self> {
-        let mut helpers = Self { stop: Arc::default(), threads: Vec::new() };
+        let mut helpers = Self { stop: Arc::default(), threads: Vec::new(), process: OwnerProcess::this() };
         helpers.spawn("ringlog-segments", upkeep, segments())?;
         if !matches!(upkeep.rules().sync, SyncPolicy::Never) {
             helpers.spawn("ringlog-sync", upkeep, Upkeep::sync_step)?;
@@ -64,6 +66,10 @@ impl Helpers {
 
 impl Drop for Helpers {
     fn drop(&mut self) {
+        if !self.process.is_here() {
+            // A forked child has none of the threads, and nothing to end or to detach.
+            return self.threads.drain(..).for_each(std::mem::forget);
+        }
         // ORDERING: Relaxed: joining the threads hands everything over.
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
@@ -104,7 +110,7 @@ fn segments() -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static
     let mut retained = now();
     move |upkeep| {
         if now() - retained >= RETENTION_PERIOD {
-            upkeep.retention_step();
+            upkeep.retention_step()?;
             retained = now();
         }
         upkeep.prepare_step(false)

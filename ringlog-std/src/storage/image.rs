@@ -134,7 +134,7 @@ impl<'i> RingImage<'i> {
         let w = form.bytes;
         let (capacity, overrun) = (word(2 * w), word(3 * w));
         let data_len = checked_sizes(capacity, overrun, form)?;
-        let needed = places.data.saturating_add(data_len);
+        let needed = places.data + data_len;
         let data = bytes
             .get(places.data..needed)
             .ok_or_else(|| RingImageErrorKind::Truncated { missing: needed.saturating_sub(bytes.len()) })?;

@@ -19,12 +19,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
+
 use super::crc::crc32c_hardware;
+use super::files::{create_folder, create_temporary};
 use super::index::{Entry, Index, Place, SPACING_BYTES};
-use super::platform::folder_of;
+use super::platform::{Linux, folder_of};
 use super::segment::{INDEX_FOLDER, base_sequence_of, segment_name};
 
 const MAGIC: &[u8; 4] = b"EVTX";
@@ -95,14 +97,11 @@ impl IndexFile {
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Ok(());
         }
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let temporary = self.temporary();
-        let written = File::create_new(&temporary)
-            .and_then(|mut file| file.write_all(&bytes))
-            .and_then(|()| fs::rename(&temporary, &self.path));
+        create_folder(folder)?;
+        let mut start = self.path.file_name().unwrap_or_default().to_owned();
+        start.push(".");
+        let (mut file, temporary) = create_temporary(&Linux, folder, &start, TEMPORARY_END)?;
+        let written = file.write_all(&bytes).and_then(|()| fs::rename(&temporary, &self.path));
         written.inspect_err(|_| {
             // The error that led here is the one to report.
             let _ = fs::remove_file(&temporary);
@@ -117,16 +116,6 @@ impl IndexFile {
             // Somebody else may have been faster; nothing depends on it.
             let _ = fs::remove_file(entry.path());
         }
-    }
-
-    /// A name that no other process or thread uses now.
-    fn temporary(&self) -> PathBuf {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        // ORDERING: Relaxed. Only that no two get the same number matters.
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}-{number}{TEMPORARY_END}", std::process::id()));
-        self.path.with_file_name(name)
     }
 }
 
@@ -184,6 +173,11 @@ impl Header {
         Summary { record_count: self.record_count, max_timestamp }
     }
 
+    /// Whether the segment has room for so many records. Its end was checked against the length of its file.
+    fn has_room(&self) -> bool {
+        self.record_count <= (self.key.end_offset - FILE_HEADER_LEN as u64) / EVENT_HEADER_LEN as u64
+    }
+
     fn file_bytes(&self) -> Option<u64> {
         self.entry_count.checked_mul(ENTRY_LEN as u64)?.checked_add(HEADER_LEN as u64)
     }
@@ -233,7 +227,7 @@ fn to_bytes(index: &Index, key: IndexKey) -> Vec<u8> {
 fn read_header(file: &File, key: IndexKey) -> Option<Header> {
     let mut bytes = [0; HEADER_LEN];
     file.read_exact_at(&mut bytes, 0).ok()?;
-    Header::from_bytes(&bytes).filter(|header| header.key == key)
+    Header::from_bytes(&bytes).filter(|header| header.key == key && header.has_room())
 }
 
 fn entry_of(bytes: &[u8]) -> Option<Entry> {

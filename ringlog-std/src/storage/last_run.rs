@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::boot::boot_id;
 use super::lock::peek;
+use super::lock_holder::may_be_writer;
 
 /// What is known of the run that wrote a log's last file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,7 +37,9 @@ impl LastRun {
     /// Of a file in it: a writer of single files holds the file itself.
     pub(super) fn for_file(self, file: &File) -> Self {
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => Self::AtWork,
+            Err(TryLockError::WouldBlock) if may_be_writer(file) => Self::AtWork,
+            // Another program's lock.
+            Err(TryLockError::WouldBlock) => self,
             Err(TryLockError::Error(_)) => self,
             Ok(()) => {
                 // Closing the file would give the lock back as well.
@@ -50,8 +53,9 @@ impl LastRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::LogWriter;
+    use crate::storage::lock_holder::exclusive_holder;
     use crate::storage::writer_record::WriterRecord;
+    use crate::storage::{LogWriter, MmapWriter};
 
     #[test]
     fn a_folder_tells_of_its_writer() {
@@ -70,15 +74,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_locked_has_a_writer_at_work() {
+    fn a_file_that_is_locked_and_mapped_has_a_writer_at_work() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let held = File::create(&path).unwrap();
-        held.lock().unwrap();
+        let writer = MmapWriter::create(&path, 4096).unwrap();
         let seen = File::open(&path).unwrap();
         assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::AtWork);
-        held.unlock().unwrap();
+        writer.close().unwrap();
         assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::Unknown);
-        held.try_lock().unwrap();
+        let foreign = File::open(&path).unwrap();
+        foreign.try_lock().unwrap();
+        // Some file systems hide who holds a lock; then it may be a writer.
+        let hidden = exclusive_holder(&seen).is_none();
+        let expected = if hidden { LastRun::AtWork } else { LastRun::SameBoot };
+        assert_eq!(LastRun::SameBoot.for_file(&seen), expected, "another program's lock says nothing");
     }
 }

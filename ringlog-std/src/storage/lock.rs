@@ -5,32 +5,36 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::error::OpenError;
+use super::files::{is_at, open_or_create, open_to_read};
 use super::lock_holder::exclusive_holder;
-use super::platform::Platform;
+use super::ownership::Ownership;
+use super::platform::{Linux, Platform};
 use super::segment::WRITER_FILE;
 use super::writer_record::WriterRecord;
+
+/// How often the file is opened that others delete and make again.
+const OPENINGS: usize = 100;
 
 /// The right to write into a folder, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: File,
-    path: PathBuf,
+    ownership: Arc<Ownership>,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // Closing would do, but for a child that another thread is starting at this moment: until that has
-        // become its own program, it has a copy of the open file.
-        let _ = self.file.unlock();
+        // become its own program, it has a copy of the open file. A forked child unlocks nothing.
+        if self.ownership.is_of_this_process() {
+            let _ = self.file.unlock();
+        }
     }
 }
 
@@ -38,31 +42,37 @@ impl WriterLock {
     /// Takes the lock, without waiting, and reads who wrote before.
     pub(super) fn acquire(folder: &Path) -> Result<(Self, WriterRecord), OpenError> {
         let path = folder.join(WRITER_FILE);
-        let file = match open_regular(&path) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Err(OpenError::ForeignWriterFile { path }),
-            Err(source) => return Err(OpenError::Io { path, action: "open", source }),
-        };
-        let locked = file.try_lock();
-        let previous = match WriterRecord::read(&file) {
-            Ok(previous) => previous,
-            Err(source) => return Err(OpenError::Io { path, action: "read", source }),
-        };
-        let Some(previous) = previous else {
-            return Err(OpenError::ForeignWriterFile { path });
-        };
-        match locked {
-            Ok(()) => Ok((Self { file, path }, previous)),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path, pid: previous.pid }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Io { path, action: "lock", source }),
+        let failed = |action| move |source| OpenError::Io { path: folder.join(WRITER_FILE), action, source };
+        for _ in 0..OPENINGS {
+            let Some(file) = open_or_create(&path).map_err(failed("open"))? else {
+                return Err(OpenError::ForeignWriterFile { path });
+            };
+            let locked = file.try_lock();
+            let previous = WriterRecord::read(&file).map_err(failed("read"))?;
+            let Some(previous) = previous else { return Err(OpenError::ForeignWriterFile { path }) };
+            match locked {
+                Err(TryLockError::WouldBlock) => {
+                    let pid = exclusive_holder(&file).or(previous.pid);
+                    return Err(OpenError::Locked { path, pid });
+                }
+                other => other.map_err(|error| failed("lock")(error.into()))?,
+            }
+            // Between the two somebody may have deleted it: then it keeps nobody out.
+            if is_at(&path, &file).map_err(failed("look up"))? {
+                let ownership = Arc::new(Ownership::of(&path, &file).map_err(failed("look at"))?);
+                return Ok((Self { file, ownership }, previous));
+            }
         }
+        Err(failed("find twice under its name")(io::ErrorKind::NotFound.into()))
     }
 
     /// Stores who writes now.
     ///
     /// The new text goes over the old one in one call and the rest is cut off after it. A process killed between the two
-    /// leaves the new text and a rest of the old one, which readers ignore.
-    pub(super) fn store(&self, platform: &dyn Platform, record: &WriterRecord) -> io::Result<()> {
+    /// leaves the new text and a rest of the old one, which readers ignore. A copy of the log made with hard links keeps
+    /// its text.
+    pub(super) fn store(&mut self, platform: &dyn Platform, record: &WriterRecord) -> io::Result<()> {
+        self.ownership.separate(&mut self.file)?;
         let text = record.to_text();
         platform.write_at(&self.file, text.as_bytes(), 0)?;
         platform.set_len(&self.file, text.len() as u64)?;
@@ -70,7 +80,24 @@ impl WriterLock {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.ownership.path()
+    }
+
+    /// Whose the lock is, and whether it still keeps others out.
+    pub(super) const fn ownership(&self) -> &Arc<Ownership> {
+        &self.ownership
+    }
+}
+
+/// Notes that nothing is missing from a log that this process has closed at `end_position`: the ring that fed it was empty
+/// when its producer closed. Does nothing if somebody has written to the log since.
+pub(crate) fn note_drained_ring(folder: &Path, end_position: u64) {
+    // Whoever has the lock has seen that the ring was not drained.
+    let Ok((mut lock, record)) = WriterLock::acquire(folder) else { return };
+    let is_own = record.pid == Some(std::process::id());
+    if is_own && record.end.is_some_and(|end| end.position == end_position) {
+        // Where it cannot be stored, the next writer takes it that events are missing.
+        let _ = lock.store(&Linux, &WriterRecord { has_undrained_ring: false, ..record });
     }
 }
 
@@ -87,27 +114,9 @@ pub(super) struct Peeked {
 ///
 /// The lock is not tried: a writer that starts at this moment would find it taken.
 pub(super) fn peek(folder: &Path) -> Option<Peeked> {
-    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(careful).open(folder.join(WRITER_FILE)).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = open_to_read(&folder.join(WRITER_FILE)).ok()?;
     let record = WriterRecord::read(&file).ok()??;
     Some(Peeked { record, is_held: exclusive_holder(&file).is_some() })
-}
-
-/// Opens or creates the file; `None` if something else than a regular file has its name.
-///
-/// No link is followed and no pipe waited for: what is stored here must not land anywhere else.
-pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
-    let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(careful);
-    match options.open(path) {
-        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn a_shorter_record_leaves_nothing_of_a_longer_one() {
         let folder = tempfile::tempdir().unwrap();
-        let (lock, none) = WriterLock::acquire(folder.path()).unwrap();
+        let (mut lock, none) = WriterLock::acquire(folder.path()).unwrap();
         assert_eq!(none, WriterRecord::default());
         let long = WriterRecord { pid: Some(u32::MAX), boot_id: Some("x".repeat(99)), ..none.clone() };
         lock.store(&Linux, &long).unwrap();
@@ -148,7 +157,7 @@ mod tests {
     #[test]
     fn what_cannot_be_opened_is_an_error_and_nobodys_file() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = open_regular(&folder.path().join("missing").join(WRITER_FILE));
+        let missing = open_or_create(&folder.path().join("missing").join(WRITER_FILE));
         assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 

@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{major, minor};
 
 /// Every lock on this machine, a line each.
 const LOCKS: &str = "/proc/locks";
+/// How often they are read before nobody counts as a holder. The kernel gives them out piece by piece, and where locks come
+/// and go between two pieces, one that stays may be left out.
+const READINGS: usize = 5;
 
 /// The process that holds the exclusive lock of `file` at this moment.
 ///
@@ -17,7 +21,24 @@ pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();
     let name = format!("{:02x}:{:02x}:{}", major(device), minor(device), metadata.ino());
-    fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name))
+    (0..READINGS)
+        .find_map(|_| fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name)))
+}
+
+/// Whether the process that holds the exclusive lock of `file` may be a writer, which maps what it writes. Another
+/// program's lock, that of `flock` say, means nothing for the bytes.
+///
+/// `true` where that cannot be found out.
+pub(crate) fn may_be_writer(file: &File) -> bool {
+    let (Some(pid), Ok(metadata)) = (exclusive_holder(file), file.metadata()) else { return true };
+    let device = metadata.dev();
+    let name = format!(" {:02x}:{:02x} {} ", major(device), minor(device), metadata.ino());
+    match fs::read_to_string(format!("/proc/{pid}/maps")) {
+        // It has ended, and its lock is on in a copy of the open file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(_) => true,
+        Ok(maps) => maps.lines().any(|line| line.contains(" rw-s ") && format!("{line} ").contains(&name)),
+    }
 }
 
 /// Reads `1: FLOCK  ADVISORY  WRITE 9557 fe:00:10010802 0 EOF`.

@@ -86,7 +86,7 @@ impl<'a> Iterator for LogEvents<'a> {
         loop {
             match self.current.as_mut().and_then(Current::next) {
                 Some(Ok(event)) => {
-                    self.next_sequence = Some(event.sequence.wrapping_add(1));
+                    self.next_sequence = Some(event.sequence + 1);
                     return Some(Ok(event));
                 }
                 Some(Err(error)) => return Some(Err(self.end_with(error))),
@@ -112,9 +112,12 @@ impl<'a> LogEvents<'a> {
     fn enter(&mut self) -> Result<bool, ReadError> {
         let log = self.log;
         self.current = None;
+        if self.is_done {
+            return Ok(false);
+        }
         let Some(reader) = self.next_reader()? else {
             self.is_done = true;
-            return Ok(false);
+            return log.check_end().map(|()| false);
         };
         let base_sequence = reader.header().base_sequence;
         let place = match self.next_sequence {
@@ -125,7 +128,7 @@ impl<'a> LogEvents<'a> {
             }
             Some(_) => Place::FIRST,
         };
-        self.next_sequence = Some(base_sequence.wrapping_add(place.number));
+        self.next_sequence = Some(base_sequence + place.number);
         self.at += 1;
         let end_position = log.segments().get(self.at).map(|next| next.header.base_position);
         self.current = Some(Current::of(reader, place, end_position));
@@ -134,9 +137,6 @@ impl<'a> LogEvents<'a> {
 
     /// The segment to enter, `None` at the end of the log.
     fn next_reader(&mut self) -> Result<Option<&'a MmapReader>, ReadError> {
-        if self.is_done {
-            return Ok(None);
-        }
         if self.next_sequence.is_none() && self.start.since > 0 {
             match self.log.segment_since(self.at, self.start.since)? {
                 Some(at) => self.at = at,
@@ -168,13 +168,14 @@ pub(super) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
         let mut next_sequence = found;
         while let Some(event) = current.next() {
             let event = event?;
-            next_sequence = event.sequence.wrapping_add(1);
+            next_sequence = event.sequence + 1;
             f(event);
             let passed = current.pass_valid(&mut f);
-            next_sequence = next_sequence.wrapping_add(passed);
+            next_sequence += passed;
             count += 1 + passed;
         }
         expected = Some(next_sequence);
     }
+    log.check_end()?;
     Ok(count)
 }

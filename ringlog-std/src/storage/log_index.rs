@@ -10,7 +10,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use super::error::{OpenError, ReadError};
 use super::index::{Index, Place};
 use super::index_file::{IndexFile, IndexKey};
-use super::scan::{FileScan, Opened};
+use super::scan::FileScan;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_file::LogFiles;
 use crate::event::{HEADER_LEN, file_flags};
@@ -141,7 +141,7 @@ impl LogIndex {
         // No checksum covers the count: one for which there is no room is not believed.
         let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
         let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
-        Ok(header.base_sequence.saturating_add(count))
+        Ok(header.base_sequence + count)
     }
 
     /// The sequence of the first record that there was when the log was opened.
@@ -259,12 +259,9 @@ impl LogIndex {
     /// Opens a segment up to where the next one goes on.
     pub(super) fn open_scan(&self, at: usize) -> Result<FileScan, ReadError> {
         let (segment, is_last) = (&self.files.segments[at], at + 1 == self.files.segments.len());
-        let mut scan = match FileScan::open_held(&segment.path).map_err(Box::new)? {
-            Opened::Held(scan) => scan,
-            // Any but the last one has no writer: retention holds it.
-            Opened::Unheld(scan) if is_last => scan,
-            Opened::Unheld(_) | Opened::Gone => return Err(self.retired(at)),
-        };
+        let path = &segment.path;
+        let opened = if is_last { FileScan::open_last(path) } else { FileScan::open_finished(path) };
+        let Some(mut scan) = opened.map_err(Box::new)? else { return Err(self.retired(at)) };
         if scan.header().salt() != segment.header.salt() {
             return Err(self.retired(at));
         }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
 use super::helpers::Helpers;
 use super::lock::WriterLock;
@@ -19,13 +20,14 @@ use super::platform::{Platform, folder_of};
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::retention::Kept;
-use super::segment::{Folder, SegmentInfo};
+use super::segment::{Folder, SegmentInfo, WRITER_FILE};
 use super::segment_end::{LastWriter, io_error};
 use super::unfinished::Unsynced;
 use super::upkeep::{Past, Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
 use super::writer_record::{Untold, WriterRecord};
 use crate::event::{Gap, GapReason};
+use ringlog_nostd::check_position;
 
 /// What is known before the first segment of a run is begun.
 struct Found {
@@ -33,6 +35,8 @@ struct Found {
     record: WriterRecord,
     log: Recovered,
     untold: Option<Untold>,
+    /// A ring in the last writer's process held events, or may have held some, that the log does not have.
+    has_undrained_ring: bool,
 }
 
 impl LogWriter {
@@ -43,10 +47,14 @@ impl LogWriter {
         has_helpers: bool,
     ) -> Result<Self, OpenError> {
         let found = Found::of(folder, &options, &*platform)?;
-        let (end, untold) = (found.log.end, found.untold);
+        let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
-        if let Some(timestamp) = end.lost_after {
-            let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
+        let lost = match end.lost_after {
+            Some(timestamp) => Some((timestamp, GapReason::RecoveryCut)),
+            None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
+        };
+        if let Some((timestamp, reason)) = lost {
+            let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
             log.append_gap_unlimited(timestamp, gap).map_err(Box::new)?;
         }
         if let Some(untold) = untold {
@@ -55,7 +63,7 @@ impl LogWriter {
         // The log has gone on: from now on the boot id is this one.
         log.lock
             .store(&**log.upkeep.platform(), &log.record)
-            .map_err(|error| io_error(log.lock.path(), "store into the file", error))?;
+            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         if has_helpers {
             let helpers = Helpers::start(&log.upkeep);
             log.helpers =
@@ -81,7 +89,7 @@ impl LogWriter {
             position: base.position,
             durable_position: durable_position.unwrap_or(base.position),
         };
-        let upkeep = Upkeep::new(platform, folder, options.rules(), past);
+        let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
         let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());
@@ -120,31 +128,59 @@ impl LogWriter {
 impl Found {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
         create_folder(platform, folder)?;
-        let (lock, previous) = WriterLock::acquire(folder)?;
+        let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
+        let (mut lock, previous) = WriterLock::acquire(folder)?;
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let (has_closed, is_known) = (previous.is_closed(), previous.boot_id.is_some());
-        let writer = LastWriter { is_same_boot, has_closed, is_known };
+        let is_known = previous.boot_id.is_some();
+        let writer = LastWriter { is_same_boot, end: previous.end, is_known };
         let pid = Some(std::process::id());
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
         // written, nothing can be missing, even if this one dies before it has written either.
-        let is_new = previous.boot_id.is_none() && !has_segments(folder)?;
+        let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-            .map_err(|error| io_error(lock.path(), "store into the file", error))?;
+            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
+        log.end.check(folder)?;
+        log.report.writer_file = if was_missing || previous.is_blank() && log.segments.is_empty() {
+            WriterFile::default()
+        } else {
+            (&previous).into()
+        };
+        if !is_known && (previous.is_damaged || !log.segments.is_empty()) {
+            // Nothing says where the log ended, or which loss no GAP record reports yet.
+            log.end.lost_after.get_or_insert(0);
+            log.report.has_loss = true;
+        }
         let untold = previous.untold.filter(|untold| untold.position == log.end.position);
         if let Some(untold) = untold {
-            log.end.position = log.end.position.saturating_add(untold.bytes);
+            let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
+            let Untold { position: from, bytes, .. } = untold;
+            log.end.position = position.ok_or_else(|| OpenError::UntoldLoss {
+                path: lock.path().into(),
+                position: from,
+                bytes,
+            })?;
             log.report.has_loss = true;
             log.report.has_untold_loss = true;
             log.report.next_position = log.end.position;
         }
+        let has_undrained_ring = previous.has_undrained_ring;
+        log.report.has_loss |= has_undrained_ring;
+        log.report.has_undrained_ring = has_undrained_ring;
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
         let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
         let boot_id = Some(boot_id);
-        let record = WriterRecord { pid, boot_id, log_identity, ring_identity, ..WriterRecord::default() };
-        Ok(Self { lock, record, log, untold })
+        let record = WriterRecord {
+            pid,
+            boot_id,
+            log_identity,
+            ring_identity,
+            has_undrained_ring: options.has_own_ring,
+            ..WriterRecord::default()
+        };
+        Ok(Self { lock, record, log, untold, has_undrained_ring })
     }
 }
 

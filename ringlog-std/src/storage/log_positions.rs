@@ -55,7 +55,7 @@ impl LogPositions {
         let durable = first_not_durable(&segments);
         let durable = match segments.get(durable) {
             None => published,
-            Some(segment) => position_in(segment, segment.header.synced_offset)?,
+            Some(segment) => position_in(segment, durable_offset(segment))?,
         };
         Ok(Self { published, durable: durable.min(published) })
     }
@@ -72,6 +72,11 @@ fn first_not_durable(segments: &[SegmentInfo]) -> usize {
 /// A last segment that is not sealed may have more by now, so it is never counted as a whole.
 fn is_durable_to_its_end(header: &FileHeader) -> bool {
     header.has(file_flags::SEALED) && header.synced_offset >= header.write_offset
+}
+
+/// Nothing is durable that is not published, whatever the header says.
+fn durable_offset(segment: &SegmentInfo) -> u64 {
+    segment.header.synced_offset.min(end_offset(&segment.header, segment.file_bytes))
 }
 
 fn end_offset(header: &FileHeader, file_bytes: u64) -> u64 {
@@ -92,7 +97,7 @@ fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
             Ok(scan.position_at(offset))
         }
         // Retired since its header was read: then the log went on, and it took no less than this.
-        _ => Ok(base_position.saturating_add(offset - FILE_HEADER_LEN as u64)),
+        _ => Ok(base_position + (offset - FILE_HEADER_LEN as u64)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::ending::WriterFile;
 use super::error::{OpenError, ReadError};
 use super::filter::{Filter, Filtered};
 use super::follow::LogFollower;
@@ -119,12 +120,14 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
+    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`, and
+    /// [`ReadError::MissingEnd`] after the last record of a closed log that had more.
     pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
         replay(self, f)
     }
 
-    /// All events, in order. After an error the iterator ends.
+    /// All events, in order. After an error the iterator ends; [`ReadError::MissingEnd`] comes after the last event of a
+    /// closed log that had more.
     ///
     /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
     /// log of more segments than a process may have files, use [`replay`](Self::replay), or
@@ -229,7 +232,7 @@ impl LogReader {
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         let last = self.readers.last().and_then(OnceLock::get);
-        last.map_or(0, |last| last.header().base_sequence.saturating_add(last.len()))
+        last.map_or(0, |last| last.header().base_sequence + last.len())
     }
 
     /// What is published and what is durable now, as the headers say.
@@ -277,6 +280,17 @@ impl LogReader {
         &self.index.files.foreign
     }
 
+    /// What the log's `writer` file said of the log when it was opened: the identity, and where the log was closed.
+    #[must_use]
+    pub const fn writer_file(&self) -> &WriterFile {
+        &self.index.files.writer
+    }
+
+    /// Checks that a closed log has all its records up to the recorded end.
+    pub(super) fn check_end(&self) -> Result<(), ReadError> {
+        self.writer_file().check_end(&self.path, self.next_sequence()).map_err(ReadError::MissingEnd)
+    }
+
     /// The reader of one of the segments, mapped now if it was not yet.
     pub(super) fn reader(&self, at: usize) -> Result<Option<&MmapReader>, ReadError> {
         let Some(slot) = self.readers.get(at) else { return Ok(None) };
@@ -295,15 +309,17 @@ impl LogReader {
     /// Maps a segment.
     pub(super) fn map(&self, at: usize) -> Result<MmapReader, ReadError> {
         let Some(segment) = self.segments().get(at) else { return Err(self.index.retired(at)) };
-        let reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
+        let mut reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Err(self.index.retired(at));
             }
             other => other.map_err(Box::new)?,
         };
-        // Another file of that name, or one that retention holds: only the last one may have a writer.
+        // Only the last one may have a writer, which holds it.
         let is_last = at + 1 == self.readers.len();
-        if reader.header().salt() != segment.header.salt() || !(reader.is_held() || is_last) {
+        let is_there = is_last || reader.hold_finished().map_err(Box::new)?;
+        // Another file may have that name by now.
+        if !is_there || reader.header().salt() != segment.header.salt() {
             return Err(self.index.retired(at));
         }
         Ok(reader)

@@ -8,20 +8,27 @@
 //! of this recovery itself.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+mod closed;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
 use super::create::{move_aside, move_to_numbered};
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
+use super::files::open_to_write;
+use super::held::{WRITER_WAITS, try_hold};
+use super::lock_holder::{exclusive_holder, may_be_writer};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
-use super::recovery_report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
+use super::recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use super::segment_file::{SegmentFile, cannot_read, is_unused, read_up_to};
+use super::segment_file::{SegmentFile, read_up_to};
+use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 
@@ -46,6 +53,8 @@ pub(super) struct LogRecovery<'a> {
     strays: Vec<Stray>,
     /// Files after the end of what is whole.
     cut: Vec<Link>,
+    /// Milliseconds for which other programs' locks may still be waited for.
+    waits_left: u32,
 }
 
 /// What becomes of a file that is no part of the log.
@@ -97,14 +106,23 @@ impl Link {
 
 impl<'a> LogRecovery<'a> {
     pub(super) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
-        let report = RecoveryReport::default();
-        Self { folder, platform, writer, report, empties: Vec::new(), strays: Vec::new(), cut: Vec::new() }
+        Self {
+            folder,
+            platform,
+            writer,
+            report: RecoveryReport::default(),
+            empties: Vec::new(),
+            strays: Vec::new(),
+            cut: Vec::new(),
+            waits_left: WRITER_WAITS,
+        }
     }
 
     /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
     /// [empty segments](Recovered::clear_away) at the end.
     ///
-    /// No file changes before all that has to be read was read: an error leaves the folder as it was.
+    /// No file changes before all that has to be read was read, and what has to be stored into was opened: an error
+    /// until then leaves the folder as it was.
     pub(super) fn run(mut self) -> Result<Recovered, OpenError> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
@@ -112,8 +130,11 @@ impl<'a> LogRecovery<'a> {
         // Of the others, the end is looked for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let ends = self.ends(&mut chain, from)?;
+        self.check_recorded_end(&ends)?;
+        self.note_missing(chain.get(..=from).unwrap_or_default());
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         let end = self.end_of(ends.clone(), lost_below)?;
+        ends.iter().try_for_each(SegmentEnd::check_can_seal)?;
         self.clear_strays()?;
         self.set_aside()?;
         self.settle(&mut chain[from..], &ends)?;
@@ -129,9 +150,10 @@ impl<'a> LogRecovery<'a> {
     fn last_end(&self, chain: &[Link]) -> LastEnd {
         match self.writer {
             _ if chain.is_empty() => LastEnd::New,
-            LastWriter { has_closed: true, .. } => LastEnd::Closed,
+            LastWriter { end: Some(_), .. } => LastEnd::Closed,
             LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
-            LastWriter { .. } => LastEnd::MachineLost,
+            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
+            LastWriter { .. } => LastEnd::Unknown,
         }
     }
 
@@ -143,28 +165,20 @@ impl<'a> LogRecovery<'a> {
             Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
+        let last = segments.last().map(|(_, path)| path);
         for ((named_sequence, path), opened) in segments.iter().zip(looked_at) {
-            chain.extend(self.named(*named_sequence, path, opened)?);
+            let named = self.named(*named_sequence, path, opened);
+            let is_last = last == Some(path);
+            chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
-        for path in foreign.into_iter().filter(|path| is_temporary(path)) {
+        // A link of such a name is none of a writer's files.
+        for path in foreign.into_iter().filter(|path| is_temporary(path) && is_regular(path)) {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
-        self.check_unused(&chain)?;
         self.drop_twins(&mut chain);
         Ok(chain)
-    }
-
-    /// A file that was never used is the last one. Before others, it had a header and the disk has lost it.
-    fn check_unused(&self, chain: &[Link]) -> Result<(), OpenError> {
-        let Some(last) = chain.last() else { return Ok(()) };
-        let last = self.folder.join(segment_name(last.info.header.base_sequence));
-        let lost = self.strays.iter().find_map(|stray| match stray {
-            Stray::MoveAside { from, .. } if !is_temporary(from) && *from < last => Some(from),
-            _ => None,
-        });
-        lost.map_or(Ok(()), |path| SegmentFile::open(path).map(drop))
     }
 
     /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
@@ -184,7 +198,7 @@ impl<'a> LogRecovery<'a> {
         }
     }
 
-    /// A file with the name of a segment; `None` if it was never used.
+    /// A file with the name of a segment; `None` if it is no part of the log.
     fn named(
         &mut self,
         named_sequence: u64,
@@ -197,7 +211,7 @@ impl<'a> LogRecovery<'a> {
                 Ok(Some(Link { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
-                if is_unused(path).map_err(|error| cannot_read(path, error))? =>
+                if self.is_stranger(named_sequence, path)? =>
             {
                 self.strays.push(Stray::MoveAside { from: path.into(), to: path.into() });
                 Ok(None)
@@ -232,7 +246,9 @@ impl<'a> LogRecovery<'a> {
         let mut at = from;
         while let Some(link) = chain.get(at) {
             let next = chain.get(at + 1).map(|next| &next.info.header);
-            let end = SegmentEnd::find(&link.path, self.writer, next)?;
+            let segment = SegmentFile::open(&link.path)?;
+            self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
+            let end = SegmentEnd::find(segment, self.writer, next)?;
             at += 1;
             if let Some(next) = next
                 && (next.base_sequence != end.sequence
@@ -282,9 +298,7 @@ impl<'a> LogRecovery<'a> {
             self.sync_folder()?;
             let header = &link.info.header;
             self.report.segments.push(RecoveredSegment {
-                first_sequence: header.base_sequence,
-                next_sequence: header.base_sequence,
-                cut_bytes: header.write_offset.saturating_sub(FILE_HEADER_LEN as u64),
+                cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
                 ..RecoveredSegment::set_aside(name, aside)
             });
         }
@@ -354,7 +368,7 @@ impl<'a> LogRecovery<'a> {
         }
         let path = self.folder.join(segment_name(link.info.header.base_sequence));
         let rename = || {
-            let file = OpenOptions::new().read(true).write(true).open(&link.path)?;
+            let file = open_to_write(&link.path)?;
             // A named file always has its header. A sync of it may have failed before.
             let stored = store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
             stored.unreadable.map_or(Ok(()), Err)?;
@@ -435,6 +449,15 @@ impl Recovered {
 }
 
 impl LogEnd {
+    /// Checks that another segment can begin here.
+    pub(super) fn check(self, folder: &Path) -> Result<(), OpenError> {
+        let Self { sequence, position, .. } = self;
+        match check_position(sequence).and(check_position(position)) {
+            Some(_) => Ok(()),
+            None => Err(OpenError::AtLimit { path: folder.into(), sequence, position }),
+        }
+    }
+
     /// This end of a segment, seen together with an empty one behind it.
     fn followed_by(self, empty: Self, last_timestamp: u64) -> Self {
         // A jump that no GAP record tells of: its writer died before it could store one.
@@ -454,7 +477,7 @@ pub(super) fn is_promised(header: &FileHeader) -> bool {
 
 /// The position behind all that a segment has room for.
 fn room_end(info: &SegmentInfo) -> u64 {
-    info.header.base_position.saturating_add(info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64))
+    info.header.base_position + info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64)
 }
 
 /// A temporary file that had a name before, which is to be recycled.
@@ -470,6 +493,31 @@ fn never_began(error: &OpenError) -> bool {
         OpenError::Header { source: FileHeaderError::Magic { found }, .. } => *found == [0; FILE_MAGIC.len()],
         _ => false,
     }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
+///
+/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked so, too: that is refused.
+fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+    let (path, file) = (&segment.info.path, &segment.file);
+    let failed = |error| io_error(path, "lock", error);
+    let pid = exclusive_holder(file);
+    while !try_hold(file).map_err(failed)? {
+        if may_be_writer(file) {
+            return Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(file) });
+        }
+        if *waits_left == 0 {
+            return Ok(Some(LockedSegment { path: path.clone(), pid }));
+        }
+        *waits_left -= 1;
+        sleep(Duration::from_millis(1));
+    }
+    file.unlock().map_err(failed)?;
+    Ok(None)
 }
 
 /// Whether anything stands where the first record would.

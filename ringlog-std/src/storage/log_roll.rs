@@ -13,7 +13,8 @@ use super::prepared::Prepared;
 use super::sync::sleep;
 use super::writer::{Birth, MmapWriter};
 use super::writer_record::{RecordedEnd, WriterRecord};
-use crate::event::EventHeader;
+use crate::event::{EventHeader, Gap, GapReason};
+use ringlog_nostd::check_position;
 
 /// How long to wait for the helpers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
@@ -83,7 +84,7 @@ impl LogWriter {
     /// Events that this run has lost so far, whether a GAP record counts them already or a full disk still takes them.
     pub(super) fn lost(&self) -> u64 {
         let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
-        self.tally.lost.saturating_add(dropped)
+        self.tally.lost().saturating_add(dropped)
     }
 
     /// Has [`LogWatch::lost`](super::LogWatch::lost) say what is lost by now.
@@ -105,6 +106,7 @@ impl LogWriter {
 
     /// Begins the next segment with what was dropped, if there is one by now.
     pub(super) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+        self.check_position(self.position())?;
         let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
         self.upkeep.skip(dropped.bytes);
@@ -114,19 +116,26 @@ impl LogWriter {
         Ok(true)
     }
 
-    /// Goes on at a later position, behind events that were dropped by a writer that died before it could count them.
+    /// Continues at a later position. A GAP record of unknown count says that what belongs before it is missing.
     ///
     /// # Errors
     ///
     /// As [`write_event`](Self::write_event).
-    pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), AppendError> {
+    pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
+        self.check_position(position)?;
         let bytes = position.saturating_sub(self.position());
+        let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
+        if self.current.as_ref().is_some_and(MmapWriter::is_empty) {
+            // The next segment is named by its first sequence: it has to be another one.
+            self.append_gap_unlimited(0, gap)?;
+        }
         let next = self.next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
         self.upkeep.skip(bytes);
         self.begin(next);
-        let told = self.dropped.take().map(|dropped| dropped.gap());
-        told.map_or(Ok(()), |gap| self.append_gap_unlimited(0, gap))
+        self.dropped = None;
+        let extent = u32::try_from(bytes / 8).unwrap_or(0);
+        self.append_gap_unlimited(0, Gap { extent, ..gap })
     }
 
     /// Seals the current segment and goes on in the next one.
@@ -136,10 +145,19 @@ impl LogWriter {
         if self.upkeep.is_poisoned() {
             return Err(self.poisoned());
         }
+        self.check_position(self.position())?;
         self.wait_for_syncs()?;
         let next = self.next_segment()?;
         self.begin(next);
         Ok(())
+    }
+
+    /// Checks that a segment may begin at this position: no reader would open it beyond the limit.
+    fn check_position(&self, position: u64) -> Result<(), AppendError> {
+        match check_position(position) {
+            Some(_) => Ok(()),
+            None => Err(AppendError::AtLimit { path: self.folder.clone(), position }),
+        }
     }
 
     /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files
@@ -214,6 +232,10 @@ impl LogWriter {
     pub(super) fn end(&mut self) -> Result<(), SyncError> {
         self.helpers = None;
         self.is_closed = true;
+        if let Err(error) = self.upkeep.check_owner() {
+            self.abandon();
+            return Err(error);
+        }
         let untold = self.tell_dropped();
         let end = self.recorded_end();
         let finished = self.finish();
@@ -227,6 +249,14 @@ impl LogWriter {
             SyncError::Folder { path, action, source }
         })?;
         untold
+    }
+
+    /// Ends without touching any file: they are another process's.
+    fn abandon(&mut self) {
+        self.keep_sequence();
+        if let Some(current) = self.current.take() {
+            current.into_durable();
+        }
     }
 
     /// The last chance to tell of dropped events in the log itself.

@@ -7,8 +7,9 @@ mod seek;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ending::WriterFile;
 use super::error::{OpenError, ReadError};
-use super::scan::{FileScan, Opened};
+use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::{Listed, LogList};
 use crate::event::{Event, FileHeader};
@@ -36,6 +37,8 @@ const OPENINGS: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct LogScan {
+    path: PathBuf,
+    writer: WriterFile,
     files: Vec<Listed>,
     foreign: Vec<PathBuf>,
     /// Those of the files that could be opened.
@@ -69,7 +72,7 @@ impl LogScan {
     }
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
-        let LogList { segments: files, foreign } = LogList::of(path)?;
+        let LogList { segments: files, foreign, writer } = LogList::of(path)?;
         let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for file in &files {
             match file.open() {
@@ -88,7 +91,17 @@ impl LogScan {
         let Some(current) = open_at(&files, &base_positions, 0)? else {
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         };
-        Ok(Self { files, foreign, segments, base_positions, unusable, at: 0, current })
+        Ok(Self {
+            path: path.into(),
+            writer,
+            files,
+            foreign,
+            segments,
+            base_positions,
+            unusable,
+            at: 0,
+            current,
+        })
     }
 
     /// The segments as they were when the log was opened, in order, without those that cannot be used. At
@@ -108,6 +121,12 @@ impl LogScan {
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.foreign
+    }
+
+    /// What the log's `writer` file says of the log, as it was when the log was opened.
+    #[must_use]
+    pub const fn writer_file(&self) -> &WriterFile {
+        &self.writer
     }
 
     /// The header of the segment that is being read.
@@ -149,8 +168,8 @@ impl LogScan {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] as [`FileScan::next_event`], and for a segment that does not continue its
-    /// predecessor. Calling again gives the same error.
+    /// [`ReadError`] as [`FileScan::next_event`], for a segment that does not continue its
+    /// predecessor, and [`ReadError::MissingEnd`]. Calling again gives the same error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -158,7 +177,10 @@ impl LogScan {
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
         let opened = open_at(&self.files, &self.base_positions, self.at + 1);
-        let Some(next) = opened.map_err(|error| self.explained(error))? else { return Ok(false) };
+        let Some(next) = opened.map_err(|error| self.explained(error))? else {
+            self.writer.check_end(&self.path, expected).map_err(ReadError::MissingEnd)?;
+            return Ok(false);
+        };
         let found = next.header().base_sequence;
         if found != expected {
             return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
@@ -180,14 +202,13 @@ fn open_at(
     at: usize,
 ) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
-    let mut scan = match FileScan::open_held(&file.path)? {
-        Opened::Held(scan) => scan,
-        // Any but the last one has no writer: retention holds it.
-        Opened::Unheld(scan) if at + 1 == files.len() => scan,
-        Opened::Unheld(_) | Opened::Gone => {
-            let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
-            return Err(OpenError::Io { path, action: "open", source });
-        }
+    // The last one may have a writer that holds it.
+    let is_last = at + 1 == files.len();
+    let opened =
+        if is_last { FileScan::open_last(&file.path)? } else { FileScan::open_finished(&file.path)? };
+    let Some(mut scan) = opened else {
+        let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
+        return Err(OpenError::Io { path, action: "open", source });
     };
     file.named_sequence.map_or(Ok(()), |named_sequence| scan.check_name(named_sequence))?;
     if let Some(&Some(base_position)) = base_positions.get(at + 1) {

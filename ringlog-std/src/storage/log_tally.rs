@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::event::{Event, EventHeader, Gap, GapReason, HEADER_LEN};
+use super::loss_counts::LossCounts;
+use super::sealing::Taken;
+use crate::event::{Event, GapReason};
 
 /// What a run of a [`LogWriter`](super::LogWriter) has written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,26 +28,14 @@ pub struct LogSummary {
     pub next_sequence: u64,
     /// How often appending had to wait at a roll: the next segment was not ready, or too much was not synced.
     pub stalls: u64,
-    pub(super) lost_by_reason: LostByReason,
+    pub(super) losses: LossCounts,
 }
 
 impl LogSummary {
     /// Events that were lost for this reason, as the GAP records count them.
     #[must_use]
     pub fn lost_because(&self, reason: GapReason) -> u64 {
-        self.lost_by_reason.0.get(reason.code() as usize).copied().unwrap_or(0)
-    }
-}
-
-/// Lost events, each count at the code of its reason; those of unknown codes are not in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct LostByReason([u64; GapReason::RecorderEnded.code() as usize + 1]);
-
-impl LostByReason {
-    fn add(&mut self, gap: &Gap) {
-        if let Some(count) = self.0.get_mut(gap.reason.code() as usize) {
-            *count = count.saturating_add(gap.count);
-        }
+        self.losses.because(reason)
     }
 }
 
@@ -54,9 +44,7 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     events: u64,
     gaps: u64,
-    /// As the GAP records count them.
-    pub(super) lost: u64,
-    lost_by_reason: LostByReason,
+    losses: LossCounts,
 }
 
 impl Tally {
@@ -66,43 +54,39 @@ impl Tally {
         match event.gap() {
             Some(gap) => {
                 self.gaps += 1;
-                self.lost = self.lost.saturating_add(gap.count);
-                self.lost_by_reason.add(&gap);
+                self.losses.add(&gap);
             }
             None => self.events += 1,
         }
     }
 
-    /// Adds events, none of which is a GAP record, and the bytes of their records.
+    /// Adds the records of a run.
     #[inline]
-    pub(super) const fn add_events(&mut self, events: u64, bytes: u64) {
-        self.bytes += bytes;
-        self.events += events;
+    pub(super) fn add_run(&mut self, taken: &Taken) {
+        self.bytes += taken.bytes as u64;
+        self.events += taken.records - taken.gaps;
+        self.gaps += taken.gaps;
+        self.losses.add_all(&taken.losses);
+    }
+
+    /// Lost events, as the GAP records count them.
+    pub(super) const fn lost(&self) -> u64 {
+        self.losses.total
     }
 
     pub(super) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
-        let Self { bytes, events, gaps, lost, lost_by_reason } = *self;
+        let Self { bytes, events, gaps, losses } = *self;
         LogSummary {
             events,
             gaps,
-            lost,
+            lost: losses.total,
             unreported: None,
             bytes,
             segments,
             first_sequence,
             next_sequence,
             stalls: 0,
-            lost_by_reason,
+            losses,
         }
     }
-}
-
-/// The headers and payloads of records that somebody has checked already.
-pub(super) fn whole_records(mut records: &[u8]) -> impl Iterator<Item = (EventHeader, &[u8])> {
-    std::iter::from_fn(move || {
-        let header = EventHeader::from_bytes(records.first_chunk()?);
-        let (record, rest) = records.split_at_checked(header.stride())?;
-        records = rest;
-        Some((header, record.get(HEADER_LEN..HEADER_LEN + usize::from(header.payload_len))?))
-    })
 }

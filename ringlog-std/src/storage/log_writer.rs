@@ -19,9 +19,9 @@ use super::position::Positions;
 use super::recovery_report::RecoveryReport;
 use super::segment_end::io_error;
 use super::upkeep::Upkeep;
-use super::writer::{MmapWriter, fitting_bytes};
+use super::writer::MmapWriter;
 use super::writer_record::WriterRecord;
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, flags, record_len};
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
@@ -31,6 +31,13 @@ use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, f
 ///
 /// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
 /// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
+///
+/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds it with SIGXFSZ,
+/// unless it handles or ignores that signal, as the programs `ringlog` and `stress` do. Then it is an error, as a full disk is.
+///
+/// A process that is forked has a copy of the writer. Dropped there, it changes nothing; using it otherwise is not allowed. The
+/// lock is the folder's `writer` file: if that is deleted or replaced, the writer notices within a second or so and takes
+/// no more events ([`SyncError::LockFile`]).
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -84,13 +91,15 @@ impl LogWriter {
     /// Opens the log in `folder` to add to it, and creates the folder if it is missing.
     ///
     /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
-    /// where nobody knows, the new segment then starts with a GAP record of unknown count.
+    /// where nobody knows, because the `writer` file is missing or damaged, the new segment then starts with a GAP
+    /// record of unknown count.
     /// [`recovery`](Self::recovery) says what was found.
     ///
     /// # Errors
     ///
     /// [`OpenError::Locked`] while another writer is at work, [`OpenError::NotAFolder`],
-    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::Name`],
+    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
+    /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
     /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(folder)
@@ -170,35 +179,39 @@ impl LogWriter {
         while let Some((header, payload)) = run.peek() {
             if let Some(gap) = log_side_gap(&header, payload) {
                 self.append_gap(header.timestamp, gap)?;
-                run.accept();
+                run.accept_bytes(header.stride(), 1);
                 continue;
             }
             self.check_limit(header.stride())?;
             if self.drops(header.stride())? {
                 self.drop_record(&header, payload)?;
-                run.accept();
+                run.accept_bytes(header.stride(), 1);
                 continue;
             }
-            let left_bytes = self.left_bytes();
-            let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-            let (had_bytes, had_lost) = (run.accepted_bytes(), self.tally.lost);
-            let (tally, positions) = (&mut self.tally, &mut self.positions);
-            let appended = append_within(current, run, left_bytes, tally, positions);
-            let taken = run.accepted_bytes() - had_bytes;
-            if self.tally.lost != had_lost {
-                self.publish_losses();
-            }
-            match appended {
-                // The next segment takes the rest.
-                Err(AppendError::Full { .. }) if taken > 0 => {}
-                other => other.map_err(|error| self.upkeep.explain_append(error))?,
-            }
+            self.append_part(run)?;
         }
         if !run.is_done() {
             // What `peek` cannot read, appending refuses with the reason.
-            return self.current.as_mut().map_or(Ok(()), |current| current.append_run(run));
+            self.append_part(run)?;
         }
         self.sync_if_every_event()
+    }
+
+    /// Appends what fits into the current segment, up to a GAP record of the log's side. If a record has grown since it
+    /// was looked at, that may be nothing: the next look finds it as it is.
+    fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
+        let appended = current.append_part(run, most_bytes, |gap| gap.log_side);
+        let taken = appended.map_err(|error| self.upkeep.explain_append(error))?;
+        if taken.records > 0 {
+            self.tally.add_run(&taken);
+            self.positions.pass_run();
+        }
+        if taken.gaps > 0 {
+            self.publish_losses();
+        }
+        taken.check()
     }
 
     /// Makes all that was written durable.
@@ -215,6 +228,9 @@ impl LogWriter {
 
     /// Makes all that was written durable, and leaves what is damaged from before to be reported.
     fn sync_own(&self) -> Result<(), SyncError> {
+        if !self.lock.ownership().is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.folder.clone() });
+        }
         self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
     }
 
@@ -264,7 +280,7 @@ impl LogWriter {
     pub fn position(&self) -> u64 {
         let current = self.current.as_ref().map(MmapWriter::write_offset);
         let written = current.map_or(self.base.position, |offset| self.positions.at(offset));
-        written.saturating_add(self.dropped.as_ref().map_or(0, |dropped| dropped.bytes))
+        written + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
     }
 
     /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
@@ -294,7 +310,7 @@ impl LogWriter {
     /// The sequence of the next record.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.base.sequence.saturating_add(self.current.as_ref().map_or(0, MmapWriter::len))
+        self.base.sequence + self.current.as_ref().map_or(0, MmapWriter::len)
     }
 
     /// What opening the log has found: how the last writer ended, and what was kept and cut.
@@ -313,6 +329,12 @@ impl LogWriter {
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    #[must_use]
+    pub fn identity(&self) -> u128 {
+        self.record.log_identity.unwrap_or_default()
     }
 
     /// The identity of the ring that feeds the log, 0 if none does.
@@ -335,6 +357,11 @@ impl LogWriter {
         stored.map_err(|error| io_error(self.lock.path(), "store into the file", error))?;
         self.record = record;
         Ok(())
+    }
+
+    /// Every event that the ring in this process had taken is in the log: closing it says so.
+    pub(crate) const fn note_drained_ring(&mut self) {
+        self.record.has_undrained_ring = false;
     }
 
     /// Bytes of records that this run has written.
@@ -398,7 +425,9 @@ impl LogWriter {
     /// Counts a record that was written at `offset`.
     #[inline]
     fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
-        note(&mut self.tally, &mut self.positions, header, payload, offset);
+        let event = Event { header: *header, payload, sequence: 0, offset };
+        self.tally.add(&event);
+        self.positions.next(&event);
     }
 
     /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.
@@ -442,56 +471,8 @@ impl EventConsumer for LogWriter {
     }
 }
 
-/// Counts a record that was written at `offset`.
-#[inline]
-fn note(tally: &mut Tally, positions: &mut Positions, header: &EventHeader, payload: &[u8], offset: u64) {
-    let event = Event { header: *header, payload, sequence: 0, offset };
-    tally.add(&event);
-    positions.next(&event);
-}
-
 /// What may stand at the start of a segment only.
 #[inline]
 fn log_side_gap(header: &EventHeader, payload: &[u8]) -> Option<Gap> {
     Gap::from_event(header, payload).filter(|gap| gap.log_side)
-}
-
-/// Bytes of the run before its first GAP record of the log's side.
-fn before_log_side_gap(run: &Run<'_>) -> usize {
-    if run.contents().is_some_and(|contents| contents.flags & flags::GAP == 0) {
-        return run.remaining().len();
-    }
-    let mut ahead = run.clone();
-    while ahead.peek().is_some_and(|(header, payload)| log_side_gap(&header, payload).is_none()) {
-        ahead.accept();
-    }
-    run.remaining().len() - ahead.remaining().len()
-}
-
-/// Appends as much of the run as fits into the segment and into `left_bytes`, and counts it. It begins with a record that
-/// is no GAP record of the log's side, and ends before one.
-fn append_within(
-    writer: &mut MmapWriter,
-    run: &mut Run<'_>,
-    left_bytes: u64,
-    tally: &mut Tally,
-    positions: &mut Positions,
-) -> Result<(), AppendError> {
-    let records = run.remaining();
-    let most = usize::try_from(left_bytes).unwrap_or(usize::MAX);
-    let fitting = fitting_bytes(&records[..before_log_side_gap(run)], most);
-    let fits = fitting == records.len();
-    if fits && let Some(contents) = writer.append_plain_run(run)? {
-        tally.add_events(contents.events, records.len() as u64);
-        positions.pass_events();
-        return Ok(());
-    }
-    let note = |header: &EventHeader, payload: &[u8], offset| note(tally, positions, header, payload, offset);
-    if fits {
-        return writer.append_run_noting(run, note);
-    }
-    let mut part = Run::new(&records[..fitting]).map_err(AppendError::Run)?;
-    let appended = writer.append_run_noting(&mut part, note);
-    run.accept_bytes(part.accepted_bytes(), part.accepted_events());
-    appended
 }

@@ -32,6 +32,8 @@ pub struct LogWriterOptions {
     clock: ClockKind,
     pub(super) max_bytes: Option<u64>,
     pub(super) ring_identity: Option<u64>,
+    /// A ring in this process feeds the log.
+    pub(super) has_own_ring: bool,
 }
 
 impl LogWriterOptions {
@@ -46,6 +48,7 @@ impl LogWriterOptions {
         clock: ClockKind::UnixNanos,
         max_bytes: None,
         ring_identity: None,
+        has_own_ring: false,
     };
 
     /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
@@ -126,6 +129,13 @@ impl LogWriterOptions {
     pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
         self.ring_identity = Some(ring_identity);
         self
+    }
+
+    /// A ring in this process feeds the log, and no shared one. Until the writer says that it was
+    /// [drained](LogWriter::note_drained_ring), the next writer takes it that events are missing.
+    pub(crate) const fn own_ring(mut self) -> Self {
+        self.has_own_ring = true;
+        self.ring_identity(0)
     }
 
     /// Opens the log in `folder`: see [`LogWriter::open`].

@@ -191,12 +191,6 @@ impl WriteMap {
         unsafe { slice::from_raw_parts_mut(start, self.remaining_bytes()) }
     }
 
-    /// Whether a test watches what is stored.
-    #[inline]
-    pub(crate) fn is_witnessed(&self) -> bool {
-        self.mapping.witness.is_some()
-    }
-
     /// Tells a test's witness that the first `bytes` of [`unpublished`](Self::unpublished) were stored.
     #[inline]
     pub(crate) fn tell_unpublished(&mut self, bytes: usize) {

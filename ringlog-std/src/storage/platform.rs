@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) trait Platform: fmt::Debug + Send + Sync {
     /// The identity of the machine's current run.
     fn boot_id(&self) -> io::Result<String>;
 
-    /// Makes a file that must not exist, for reading and writing.
+    /// Makes a file that must not exist, for reading and writing; a link of that name is not followed.
     fn create_new(&self, path: &Path) -> io::Result<File>;
 
     /// Reserves blocks up to `len_bytes` and makes the file at least that long.
@@ -85,7 +85,7 @@ impl Platform for Linux {
     }
 
     fn create_new(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+        super::files::create_new(path)
     }
 
     fn allocate(&self, file: &File, len_bytes: u64) -> io::Result<()> {

@@ -28,30 +28,33 @@ impl Positions {
     /// Once the lead was passed, records may be asked for in any order.
     pub(super) fn next(&mut self, event: &Event<'_>) -> Option<u64> {
         if self.is_in_lead && event.gap().is_some_and(|gap| gap.log_side) {
-            self.lead_bytes = self.lead_bytes.saturating_add(event.header.stride() as u64);
+            self.lead_bytes += event.header.stride() as u64;
             return None;
         }
         self.is_in_lead = false;
-        let is_behind_lead = event.offset >= (FILE_HEADER_LEN as u64).saturating_add(self.lead_bytes);
+        let is_behind_lead = event.offset >= FILE_HEADER_LEN as u64 + self.lead_bytes;
         is_behind_lead.then(|| self.at(event.offset))
     }
 
-    /// Takes records that are events, in one go.
+    /// Takes records that are not of the lead, in one go.
     #[inline]
-    pub(super) const fn pass_events(&mut self) {
+    pub(super) const fn pass_run(&mut self) {
         self.is_in_lead = false;
     }
 
-    /// The position that belongs to an offset behind the lead.
+    /// The position that belongs to an offset in the file; that of the lead's end for one in the lead.
+    ///
+    /// A header was checked: with the length of a file added its base position stays below 2^64.
     pub(super) const fn at(&self, offset: u64) -> u64 {
-        let bytes = offset.saturating_sub(FILE_HEADER_LEN as u64).saturating_sub(self.lead_bytes);
-        self.base_position.saturating_add(bytes)
+        let lead_end = FILE_HEADER_LEN as u64 + self.lead_bytes;
+        self.base_position + offset.saturating_sub(lead_end)
     }
 
     /// The inverse of [`at`](Self::at): where in the file the record of this position starts, behind the lead at the least.
+    ///
+    /// The position is that of another header, so it was checked, too.
     pub(super) const fn offset_of(&self, position: u64) -> u64 {
-        let bytes = position.saturating_sub(self.base_position);
-        bytes.saturating_add(FILE_HEADER_LEN as u64).saturating_add(self.lead_bytes)
+        position.saturating_sub(self.base_position) + FILE_HEADER_LEN as u64 + self.lead_bytes
     }
 
     /// Takes it that the records from `offset` on are not of the lead, whatever stood before.
@@ -73,7 +76,7 @@ impl Positions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ClockKind, Gap, GapReason};
+    use crate::event::{ClockKind, Gap, GapReason, MAX_POSITION};
 
     #[test]
     fn only_log_side_gaps_at_the_start_take_no_position() {
@@ -89,7 +92,7 @@ mod tests {
         for offset in [128, 136, 160, 1 << 40] {
             assert_eq!(positions.offset_of(positions.at(offset)), offset);
         }
-        assert_eq!((positions.offset_of(999), positions.offset_of(u64::MAX)), (96, u64::MAX - 904));
+        assert_eq!((positions.offset_of(999), positions.offset_of(MAX_POSITION)), (96, MAX_POSITION - 904));
         assert_eq!((positions.at(160), positions.is_in_lead()), (1064, false));
         assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
     }

@@ -1,15 +1,17 @@
 //! Segments made ready before they are needed: fresh ones, and recycled ones.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::CreateError;
 use super::create::{Draft, Hold, io_error};
+use super::files::{is_at, names_of, open_to_write, temporary_name};
+use super::lock_holder::exclusive_holder;
 use super::platform::{Platform, folder_of};
 use super::segment::TEMPORARY_END;
 use super::segment_file::SegmentFile;
@@ -34,8 +36,9 @@ impl Prepared {
         capacity_bytes: u64,
         ready_bytes: usize,
     ) -> Result<Self, CreateError> {
-        let temporary = unused_name(folder);
-        let draft = Draft::allocate(platform, &temporary, &temporary, capacity_bytes, Hold::Shared)?;
+        let start = OsStr::new(TEMPORARY_START);
+        let (draft, temporary) =
+            Draft::allocate(platform, folder, start, folder, capacity_bytes, Hold::Shared)?;
         let ready = Self { draft, temporary, former_salt: None };
         ready.sync(platform).inspect_err(|_| drop(platform.remove(&ready.temporary)))?;
         Ok(ready.with_ready_pages(ready_bytes))
@@ -44,6 +47,10 @@ impl Prepared {
     /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
     ///
     /// Old records stay in it. Their place words have the old salt, so they never pass for new ones.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Linked`] if others may have the file, too: in a copy made with hard links, or moved to an archive.
     pub(super) fn recycled(
         platform: &dyn Platform,
         segment: &Path,
@@ -51,20 +58,25 @@ impl Prepared {
         ready_bytes: usize,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| io_error(segment, action, source);
-        let opened = OpenOptions::new().read(true).write(true).open(segment);
-        let file = match opened {
+        let file = match open_to_write(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(_) if is_link(segment) => return Err(CreateError::Linked { path: segment.into(), names: 0 }),
             other => other.map_err(failed("open the segment"))?,
         };
+        refuse_shared(segment, segment, &file)?;
         let len_bytes = file.metadata().map_err(failed("look at the segment"))?.len();
         let Ok(SegmentFile { info, .. }) = SegmentFile::open(segment) else { return Ok(None) };
         if len_bytes != capacity_bytes {
             return Ok(None);
         }
-        let temporary = unused_name(&folder_of(segment));
+        let name = temporary_name(OsStr::new(TEMPORARY_START), TEMPORARY_END);
+        let temporary = folder_of(segment).join(name);
         platform.rename_new(segment, &temporary).map_err(failed("set aside for recycling"))?;
         let former_salt = info.header.salt();
-        let made = Self::of_retired(platform, &temporary, file, capacity_bytes, former_salt);
+        // Somebody may have made a link to it since.
+        let made = refuse_shared(segment, &temporary, &file).and_then(|()| {
+            Self::of_retired(platform, segment, &temporary, file, capacity_bytes, former_salt)
+        });
         if !matches!(made, Ok(Some(_))) {
             // It stood for nothing but what it held, and that is retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
@@ -75,6 +87,7 @@ impl Prepared {
     /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
     fn of_retired(
         platform: &dyn Platform,
+        segment: &Path,
         temporary: &Path,
         file: File,
         capacity_bytes: u64,
@@ -86,7 +99,10 @@ impl Prepared {
         // Readers hold a shared lock on what they map. One that comes between the name and this lock finds
         // that the name leads elsewhere: see `held`.
         if file.try_lock().is_err() {
-            return Ok(None);
+            return match exclusive_holder(&file) {
+                None => Ok(None),
+                pid => Err(CreateError::LockedSegment { path: segment.into(), pid }),
+            };
         }
         file.unlock().map_err(failed("unlock"))?;
         let mut draft = Draft::fill(platform, temporary, file, capacity_bytes, Hold::Shared)?;
@@ -128,11 +144,18 @@ pub(super) fn is_temporary(path: &Path) -> bool {
     name.is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))
 }
 
-fn unused_name(folder: &Path) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // ORDERING: Relaxed. Only that no two get the same number matters.
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    folder.join(format!("{TEMPORARY_START}{}-{number}{TEMPORARY_END}", std::process::id()))
+/// Fails unless `path`, which the log knows as `segment`, is the only name of the open file.
+fn refuse_shared(segment: &Path, path: &Path, file: &File) -> Result<(), CreateError> {
+    let failed = |source| io_error(segment, "look at the segment", source);
+    let names = names_of(file).map_err(failed)?;
+    if names == 1 && is_at(path, file).map_err(failed)? {
+        return Ok(());
+    }
+    Err(CreateError::Linked { path: segment.into(), names })
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 #[cfg(test)]
@@ -153,13 +176,13 @@ mod tests {
     #[test]
     fn a_segment_that_somebody_reads_is_not_recycled() {
         let folder = tempfile::tempdir().unwrap();
-        let path = segment(folder.path());
+        let path = segment(&folder.path().join("first"));
         let reader = MmapReader::open(&path).unwrap();
         assert!(Prepared::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
         assert!(!path.exists(), "it is retired all the same");
         drop(reader);
-        let path = segment(folder.path());
+        let path = segment(&folder.path().join("second"));
         assert!(Prepared::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
         let recycled = Prepared::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
@@ -177,8 +200,8 @@ mod tests {
 
     #[test]
     fn names_of_prepared_segments_are_no_segments_names() {
-        let name = unused_name(Path::new("folder"));
-        assert!(is_temporary(&name) && name != unused_name(Path::new("folder")));
+        let name = || temporary_name(OsStr::new(TEMPORARY_START), TEMPORARY_END);
+        assert!(is_temporary(Path::new(&name())) && name() != name());
         for other in ["00000000000000000000.evtl", "writer", ".hidden", "x.ringlog-new", ".x.ringlog-new"] {
             assert!(!is_temporary(Path::new(other)), "{other}");
         }

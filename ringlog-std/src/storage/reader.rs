@@ -12,7 +12,7 @@ use ringlog_nostd::{
     Records, file_flags,
 };
 
-use super::held::{leads_to, try_hold};
+use super::held::{Hold, hold_finished, leads_to, try_hold};
 use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
 use super::prepared::is_temporary;
@@ -280,7 +280,7 @@ impl MmapReader {
     pub(super) fn events_at(&self, place: Place) -> Events<'_> {
         let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
         let bytes = self.map.records().get(start..).unwrap_or_default();
-        let sequence = self.header.base_sequence.wrapping_add(place.number);
+        let sequence = self.header.base_sequence + place.number;
         let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
         Events { reader: self, records: Some(records) }
     }
@@ -298,9 +298,17 @@ impl MmapReader {
         Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
     }
 
-    /// Whether the shared lock is held, so that the file cannot be recycled.
-    pub(super) const fn is_held(&self) -> bool {
-        self.is_held
+    /// Holds a segment that has no writer any more; `false` if it was retired meanwhile.
+    pub(super) fn hold_finished(&mut self) -> Result<bool, OpenError> {
+        if !self.is_held {
+            let held = hold_finished(&self.path, &self.file);
+            match held.map_err(|source| io_error(&self.path, "lock the file", source))? {
+                Hold::Held => self.is_held = true,
+                Hold::Gone => return Ok(false),
+                Hold::Locked => return Err(OpenError::locked_segment(&self.path, &self.file)),
+            }
+        }
+        Ok(true)
     }
 
     /// What never changes must be what the file was opened with.
@@ -363,7 +371,7 @@ impl<'a> Events<'a> {
             bytes.get(passed.bytes..).unwrap_or_default(),
             self.reader.form(),
             offset + passed.bytes as u64,
-            sequence.wrapping_add(passed.events),
+            sequence + passed.events,
         );
         passed.events
     }
@@ -378,7 +386,7 @@ impl<'a> Events<'a> {
     fn end(&mut self) -> Option<ReadError> {
         let records = self.records.take()?;
         let header = &self.reader.header;
-        let found = records.sequence().wrapping_sub(header.base_sequence);
+        let found = records.sequence() - header.base_sequence;
         let wrong = self.reader.is_sealed() && !self.reader.is_stream() && found != header.event_count;
         wrong.then(|| ReadError::EventCount {
             path: self.reader.path.clone(),

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
 use super::cursor::CursorInfo;
+use super::ending::{WriterFile, WriterFileState};
+use super::segment::base_sequence_of;
+use super::verdict::MissingRecords;
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -19,8 +22,10 @@ pub enum LastEnd {
     Closed,
     /// Its process ended without closing, on a machine that still runs: all that it published is there.
     Killed,
-    /// The machine went down before the log was closed, or nobody knows: the bytes decided what is whole.
+    /// The machine went down before the log was closed: the bytes decided what is whole.
     MachineLost,
+    /// Nothing says: the `writer` file was missing or damaged. The bytes decided what is whole.
+    Unknown,
 }
 
 /// What was done about one file.
@@ -66,8 +71,13 @@ pub struct RecoveredSegment {
 pub struct RecoveryReport {
     /// What became of the last writer.
     pub last_end: LastEnd,
+    /// What the `writer` file said: whether it was damaged, the log's identity until then, and where the log was closed. If it
+    /// could not be used, the log has a new identity now.
+    pub writer_file: WriterFile,
     /// The files that had to be looked at, in the order of the log: those since the last clean one.
     pub segments: Vec<RecoveredSegment>,
+    /// Records that are missing between older segments, which do not continue each other. The log continues all the same.
+    pub missing: Vec<MissingRecords>,
     /// Sequence of the first record of this run, a GAP record if anything is missing.
     pub next_sequence: u64,
     /// The log's position at the start of this run.
@@ -76,16 +86,32 @@ pub struct RecoveryReport {
     pub has_loss: bool,
     /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
     pub has_untold_loss: bool,
+    /// Whether a ring in the last writer's process was not drained to its end: what it held is lost.
+    pub has_undrained_ring: bool,
     /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
     /// now. [`Cursor::follow`](crate::storage::Cursor::follow) notices it only until the log has grown beyond them.
     pub cursors_ahead: Vec<CursorInfo>,
+    /// Segments that other programs keep locked exclusively. They were sealed all the same; nobody can read them meanwhile.
+    pub locked_segments: Vec<LockedSegment>,
+}
+
+/// A segment that another program keeps locked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LockedSegment {
+    /// The segment.
+    pub path: PathBuf,
+    /// The process that holds the lock, as far as the kernel tells.
+    pub pid: Option<u32>,
 }
 
 impl RecoveryReport {
     /// Whether there is anything that an operator should hear of.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        self.has_loss || matches!(self.last_end, LastEnd::Killed | LastEnd::MachineLost)
+        let is_locked = !self.locked_segments.is_empty();
+        let has_ended = matches!(self.last_end, LastEnd::New | LastEnd::Closed);
+        self.has_loss || is_locked || !self.missing.is_empty() || !has_ended
     }
 }
 
@@ -96,14 +122,32 @@ impl fmt::Display for RecoveryReport {
             LastEnd::Closed => "the last writer closed the log",
             LastEnd::Killed => "the last writer was killed: all that it had published is there",
             LastEnd::MachineLost => "the machine went down under the last writer",
+            LastEnd::Unknown => "nothing says how the last writer ended",
+        })?;
+        f.write_str(match self.writer_file.state {
+            WriterFileState::Damaged => ": the `writer` file was damaged, so the log has a new identity",
+            WriterFileState::Missing if self.last_end == LastEnd::Unknown => {
+                ": the `writer` file was missing, so the log has a new identity"
+            }
+            _ => "",
         })?;
         let RecoveryReport { next_sequence, next_position, .. } = self;
         write!(f, "; goes on with record {next_sequence} at position {next_position}")?;
         if self.has_loss {
             f.write_str(", where a GAP record says that events may be missing")?;
         }
+        if self.has_undrained_ring {
+            f.write_str("; its recorder ended before it had drained its ring")?;
+        }
         for segment in &self.segments {
             segment.describe(f)?;
+        }
+        for missing in &self.missing {
+            write!(f, "\n  {missing}")?;
+        }
+        for LockedSegment { path, pid } in &self.locked_segments {
+            let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+            write!(f, "\n  {}: locked exclusively by another program, process {pid}", path.display())?;
         }
         for CursorInfo { name, next_sequence: read, .. } in &self.cursors_ahead {
             let last = read.saturating_sub(1);
@@ -119,11 +163,12 @@ impl fmt::Display for RecoveryReport {
 impl RecoveredSegment {
     /// A file that has another name now.
     pub(super) fn set_aside(path: PathBuf, aside: PathBuf) -> Self {
+        let sequence = path.file_name().and_then(base_sequence_of).unwrap_or(0);
         Self {
             path,
             action: RecoveryAction::SetAside(aside),
-            first_sequence: 0,
-            next_sequence: 0,
+            first_sequence: sequence,
+            next_sequence: sequence,
             end_offset: FILE_HEADER_LEN as u64,
             cut_bytes: 0,
             damage: None,

@@ -10,7 +10,7 @@ use super::dropped::unreported_loss;
 use super::log_writer::LogWriter;
 use super::salvage_copy::{Copier, Plan};
 use super::salvage_report::{SalvageError, SalvageReport};
-use super::salvage_source::{Source, find_sources};
+use super::salvage_source::{Source, Sources, find_sources};
 
 /// Segments of the new log have a size between these, so that each can take any record.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
@@ -19,8 +19,10 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 /// `out`, in order, with a GAP record wherever something is missing.
 ///
 /// Records behind damage are found by searching: one counts if the next one is valid too, or if it ends where
-/// one must. Where a file's header is damaged, its salt is found from its records. Files that a recovery has
-/// moved aside are read too. A GAP record tells how many records are missing where the sequences around it
+/// one must. Where a file's header is damaged, its salt is found from its records; records that may be those of an
+/// older segment, whose blocks the file has, are left out, and reported as [`OpenError::Uncertain`](super::OpenError).
+/// Files that a recovery has moved aside are read too. What is missing before the end that the `writer` file of a
+/// closed log records is counted. A GAP record tells how many records are missing where the sequences around it
 /// do; if a segment has several holes, the last one tells for all of them and the others count none, which
 /// stands for unknown. Sequences of the new log start at 0.
 ///
@@ -55,9 +57,9 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 /// [`SalvageError`]: no log, no valid record in it, `out` is taken, or the new log cannot be written.
 pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
     let (log, out) = (log.as_ref(), out.as_ref());
-    let (sources, skipped) = find_sources(log)?;
+    let Sources { files: sources, skipped, end } = find_sources(log)?;
     check_out(log, out)?;
-    let plans: Vec<Plan> = (0..sources.len()).map(|at| Plan::of(&sources, at)).collect();
+    let plans: Vec<Plan> = (0..sources.len()).map(|at| Plan::of(&sources, at, end)).collect();
     let mut report = SalvageReport::default();
     skipped.into_iter().for_each(|skipped| report.skip(skipped));
     if plans.iter().all(|plan| plan.found == 0) {

@@ -11,6 +11,8 @@ use super::log_writer::LogWriter;
 use super::salvage_report::{SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped};
 use super::salvage_source::Source;
 use super::scan::{FileScan, Hole, Piece};
+use super::segment::segment_name;
+use super::writer_record::RecordedEnd;
 use crate::event::{Event, FileHeader, Gap, GapReason, HEADER_LEN, file_flags};
 use ringlog_nostd::FILE_HEADER_LEN;
 
@@ -33,20 +35,21 @@ pub(super) struct Plan {
     holes: u64,
     /// Records in the file as its own header tells.
     counted: Option<u64>,
-    /// Records from its first to the first of the next file, by their names.
+    /// Records from its first to the first of the next file, by their names, or to where the log was closed.
     span: Option<u64>,
 }
 
 impl Plan {
-    /// Reads the file `at` of `sources`.
-    pub(super) fn of(sources: &[Source], at: usize) -> Self {
+    /// Reads the file `at` of `sources`, of a log that was closed at `end`.
+    pub(super) fn of(sources: &[Source], at: usize, end: Option<RecordedEnd>) -> Self {
         let Some(source) = sources.get(at) else { return Self::default() };
         let behind = sources.get(at + 1..).unwrap_or_default();
         let next_base = behind.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
+        let end = end.filter(|_| behind.is_empty()).map(|end| end.sequence);
         let end_position = behind.first().and_then(Source::header).map(|header| header.base_position);
         let mut plan = Self { end_position, ..Self::default() };
-        if !source.is_aside {
-            plan.span = source.base_sequence.and_then(|base| next_base?.checked_sub(base));
+        if !source.is_aside || behind.is_empty() {
+            plan.span = source.base_sequence.and_then(|base| next_base.or(end)?.checked_sub(base));
         }
         if let Ok(opened) = &source.opened {
             plan.bound(opened);
@@ -204,12 +207,22 @@ impl Copier {
             }
         };
         if plan.missing_behind() > 0 {
+            self.skip_absent(plan, &path, base_sequence);
             self.add_gap(plan.missing_behind(), 0)?;
         }
         let file =
             SalvagedFile { path, records: copied, base_sequence, header_was_good, was_set_aside: is_aside };
         self.report.files.push(file);
         Ok(())
+    }
+
+    /// Names the file that should be there.
+    fn skip_absent(&mut self, plan: &Plan, path: &Path, base_sequence: Option<u64>) {
+        let (Some(base), Some(span)) = (base_sequence, plan.span) else { return };
+        let count = plan.missing_behind();
+        let first = base.saturating_add(span - count);
+        self.report
+            .skip(Skipped::file(&path.with_file_name(segment_name(first)), SkipReason::Absent { count }));
     }
 
     /// Returns how many records were copied.

@@ -90,8 +90,15 @@ pub enum SkipReason {
     Read(ReadError),
     /// The file was set aside, and other files hold what belongs in its place.
     Overlap,
-    /// The last segment has a header of zeros: it was prepared and not begun, or its header is gone.
+    /// The file was set aside, as many others were, after the same segment.
+    Crowded,
+    /// It has no header, and the log was closed before it or went on without it.
     Unused,
+    /// There is no such file, and records are missing that it should hold.
+    Absent {
+        /// How many.
+        count: u64,
+    },
 }
 
 impl Skipped {
@@ -120,7 +127,13 @@ impl fmt::Display for SkipReason {
             Self::Invalid(kind) => kind.fmt(f),
             Self::File(error) => error.fmt(f),
             Self::Read(error) => error.fmt(f),
-            Self::Unused => f.write_str("its header is all zeros: it was prepared and not begun"),
+            Self::Crowded => {
+                f.write_str("set aside after the same segment as too many others; salvage it alone")
+            }
+            Self::Unused => f.write_str(
+                "it has no header, and the log was closed before it or went on without it; salvage it alone to look at it",
+            ),
+            Self::Absent { count } => write!(f, "there is no such file, it should begin {count} missing records"),
             Self::Overlap => f.write_str("set aside, and other files hold what belongs in its place"),
         }
     }

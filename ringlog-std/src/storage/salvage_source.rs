@@ -2,17 +2,23 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::damaged_header::{HeaderState, Opened};
+use super::damaged_header::{HeaderState, Known, Opened};
+use super::ending::WriterFile;
 use super::error::OpenError;
 use super::last_run::LastRun;
 use super::salvage_report::{SkipReason, Skipped};
 use super::segment::{Folder, TEMPORARY_END, is_aside};
 use super::segment_file::is_unused;
+use super::writer_record::RecordedEnd;
 use crate::event::{FileHeader, file_flags};
+
+/// A file is read at most so often to see whether others go after it: each reading may be one of the whole file.
+const MOST_READINGS: u32 = 64;
 
 /// A file with records of the log.
 #[derive(Debug)]
@@ -23,18 +29,20 @@ pub(super) struct Source {
     pub(super) base_sequence: Option<u64>,
     /// It was moved aside, or never got its name: no reader takes it for a part of the log.
     pub(super) is_aside: bool,
+    /// How often it was read for its end.
+    readings: Cell<u32>,
 }
 
 impl Source {
-    fn new(path: PathBuf, named_sequence: Option<u64>, run: LastRun) -> Self {
-        let opened = Opened::any(&path, named_sequence, run);
-        Self::of(path, opened, named_sequence)
+    fn new(path: PathBuf, known: Known, run: LastRun) -> Self {
+        let opened = Opened::any(&path, known, run);
+        Self::of(path, opened, known.named_sequence)
     }
 
     fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
         let header = opened.as_ref().ok().map(|opened| opened.info.header);
         let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
-        Self { path, opened, base_sequence, is_aside: false }
+        Self { path, opened, base_sequence, is_aside: false, readings: Cell::new(0) }
     }
 
     /// Its header, unless that could only be guessed.
@@ -49,6 +57,7 @@ impl Source {
     ///
     /// A file that nobody came to seal has to be read for that.
     fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
+        self.readings.set(self.readings.get() + 1);
         let header = *self.header()?;
         let Opened { info, run, .. } = self.opened.as_ref().ok()?;
         let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
@@ -60,29 +69,49 @@ impl Source {
         }
         let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
         let count = if is_counted { header.event_count } else { 0 };
-        Some((scan.position_at(header.write_offset), header.base_sequence.checked_add(count)?))
+        // Nobody has compared these with the length of the file.
+        let end = header.write_offset.min(i64::MAX as u64);
+        Some((scan.position_at(end), header.base_sequence.checked_add(count)?))
     }
 }
 
+/// The files of a log.
+pub(super) struct Sources {
+    /// In the order of their records.
+    pub(super) files: Vec<Source>,
+    /// Files that cannot be read.
+    pub(super) skipped: Vec<Skipped>,
+    /// Where the log was closed.
+    pub(super) end: Option<RecordedEnd>,
+}
+
 /// Finds the files of the log at `path`.
-pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), OpenError> {
+pub(super) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     let failed = |action| move |source: io::Error| OpenError::Io { path: path.into(), action, source };
     if !std::fs::metadata(path).map_err(failed("open"))?.is_dir() {
-        return Ok((vec![Source::new(path.into(), None, LastRun::Unknown)], Vec::new()));
+        let files = vec![Source::new(path.into(), Known::default(), LastRun::Unknown)];
+        return Ok(Sources { files, skipped: Vec::new(), end: None });
     }
+    let writer = WriterFile::of(path);
     let run = LastRun::of_folder(path);
     let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
     let is_begun = |path: &Path| !is_unused(path).unwrap_or(false);
     let mut skipped = Vec::new();
-    // A header of zeros is that of a segment not yet begun, whose bytes may be of another life. Where another
-    // segment follows, it was begun.
-    if let Some((_, last)) = named.pop_if(|(_, path)| !is_begun(path)) {
+    // The log was closed before it.
+    if let Some((_, last)) = named.pop_if(|(sequence, path)| writer.ends_by(*sequence) && !is_begun(path)) {
         skipped.push(Skipped::file(&last, SkipReason::Unused));
     }
-    let mut sources: Vec<_> =
-        named.into_iter().map(|(sequence, path)| Source::new(path, Some(sequence), run)).collect();
-    let aside = foreign.iter().filter(|path| is_set_aside(path) && is_begun(path));
-    for path in aside {
+    let sequences: Vec<_> = named.iter().map(|(sequence, _)| *sequence).collect();
+    let known = Known::of_all(&sequences, writer.end);
+    let files = named.into_iter().zip(known);
+    let mut sources: Vec<_> = files.map(|((_, path), known)| Source::new(path, known, run)).collect();
+    for path in foreign.iter().filter(|path| is_set_aside(path)) {
+        if !is_begun(path) {
+            if is_aside(path) {
+                skipped.push(Skipped::file(path, SkipReason::Unused));
+            }
+            continue;
+        }
         match Opened::good(path, run) {
             Ok(opened) => {
                 let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None) };
@@ -92,9 +121,10 @@ pub(super) fn find_sources(path: &Path) -> Result<(Vec<Source>, Vec<Skipped>), O
         }
     }
     if sources.is_empty() {
+        writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
         return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
     }
-    Ok((sources, skipped))
+    Ok(Sources { files: sources, skipped, end: writer.end })
 }
 
 /// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.
@@ -114,14 +144,19 @@ fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) 
     };
     let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
     let before = at.checked_sub(1).and_then(|before| sources.get(before));
-    let fits_behind = before.is_none_or(|before| {
-        let end = before.end_below(base_position);
-        end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
-    });
     let behind = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
     let fits_before =
         behind.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
-    if fits_behind && fits_before {
+    if fits_before && before.is_some_and(|before| before.readings.get() >= MOST_READINGS) {
+        return skipped.push(Skipped::file(&aside.path, SkipReason::Crowded));
+    }
+    let fits_behind = || {
+        before.is_none_or(|before| {
+            let end = before.end_below(base_position);
+            end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
+        })
+    };
+    if fits_before && fits_behind() {
         sources.insert(at, aside);
     } else {
         skipped.push(Skipped::file(&aside.path, SkipReason::Overlap));

@@ -4,20 +4,25 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod cost;
 mod grow;
 mod hole;
 mod salt;
 
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, record_len};
+use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
 
+use super::crc_linear::PrefixCrcs;
 use super::error::{OpenError, ReadError};
 use super::position::Positions;
 use super::segment::SegmentInfo;
 use super::segment_file::{SegmentFile, read_up_to};
 use super::stretch::{Demand, Stretch};
-use crate::event::{Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, file_flags};
+use crate::event::{
+    Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
+};
 
 pub(super) use grow::Opened;
 pub(super) use hole::{Hole, Piece};
@@ -61,6 +66,11 @@ pub struct FileScan {
     buffer: Vec<u8>,
     /// Where in the file the buffer starts: at most `offset`.
     buffer_offset: u64,
+    /// Of the buffer.
+    prefix_crcs: PrefixCrcs,
+    /// Something in the buffer is no record: checksums come from `prefix_crcs` as long as it is there, so that records which
+    /// are none cost no more than their header.
+    is_suspect: bool,
 }
 
 /// A valid record whose bytes are in the buffer.
@@ -103,6 +113,8 @@ impl FileScan {
             found: None,
             buffer: Vec::new(),
             buffer_offset: 0,
+            prefix_crcs: PrefixCrcs::new(),
+            is_suspect: false,
             segment,
         }
     }
@@ -178,12 +190,13 @@ impl FileScan {
     }
 
     /// Passes what comes next to `f` as long as it is whole and valid, and stops before anything else, which
-    /// [`advance`](Self::advance) then looks at: the lead, an end, bytes that are no record, the end of the buffer.
+    /// [`advance`](Self::advance) then looks at: the lead, an end, bytes that are no record and what is near them, the end
+    /// of the buffer.
     ///
     /// Returns how many there were.
     pub(super) fn pass_valid(&mut self, mut f: impl FnMut(&Event<'_>)) -> u64 {
         self.found = None;
-        if self.positions.is_in_lead() {
+        if self.positions.is_in_lead() || self.is_suspect {
             return 0;
         }
         let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
@@ -195,13 +208,17 @@ impl FileScan {
         };
         let passed = stretch.pass(self.demand, |event| f(&event));
         self.offset += passed.bytes as u64;
-        self.sequence = self.sequence.wrapping_add(passed.events);
+        self.sequence += passed.events;
         passed.events
     }
 
     /// The record that [`advance`](Self::advance) found.
     pub(super) fn found_event(&self) -> Option<Event<'_>> {
-        let Found { header, sequence, offset } = self.found?;
+        self.event_of(self.found?)
+    }
+
+    fn event_of(&self, found: Found) -> Option<Event<'_>> {
+        let Found { header, sequence, offset } = found;
         let from = usize::try_from(offset - self.buffer_offset).ok()? + HEADER_LEN;
         let payload = self.buffer.get(from..from + usize::from(header.payload_len))?;
         Some(Event { header, payload, sequence, offset })
@@ -215,13 +232,12 @@ impl FileScan {
     /// Checks the record at `offset`, which is in the buffer as far as it is in the file.
     fn take(&mut self) -> Result<bool, ReadError> {
         let (offset, sequence) = (self.offset, self.sequence);
-        let decoded = self.demand.decode(self.ahead(), offset);
-        let (header, payload, stride) = decoded.map_err(|kind| ReadError::Record {
+        let (header, stride) = self.decode_next().map_err(|kind| ReadError::Record {
             path: self.segment.info.path.clone(),
             source: RecordError { offset, sequence, kind },
         })?;
-        let mut positions = self.positions;
-        let position = positions.next(&Event { header, payload, sequence, offset });
+        let (mut positions, found) = (self.positions, Found { header, sequence, offset });
+        let position = self.event_of(found).and_then(|event| positions.next(&event));
         if let (Some(position), Some(end_position)) = (position, self.end_position)
             && position >= end_position
         {
@@ -230,16 +246,47 @@ impl FileScan {
             return Ok(false);
         }
         self.positions = positions;
-        self.found = Some(Found { header, sequence, offset });
+        self.found = Some(found);
         self.offset += stride as u64;
-        self.sequence = sequence.wrapping_add(1);
+        self.sequence = sequence + 1;
         Ok(true)
+    }
+
+    /// The header and the length of the record at `offset`, if it is valid.
+    fn decode_next(&mut self) -> Result<(EventHeader, usize), RecordErrorKind> {
+        if self.is_suspect {
+            return self.decode_at(0, self.demand);
+        }
+        self.demand.decode(self.ahead(), self.offset).map(|(header, _, stride)| (header, stride))
+    }
+
+    /// The same of the record `distance` bytes behind `offset`, at a cost that does not grow with the record.
+    fn decode_at(
+        &mut self,
+        distance: usize,
+        demand: Demand,
+    ) -> Result<(EventHeader, usize), RecordErrorKind> {
+        let offset = self.offset + distance as u64;
+        let from = usize::try_from(offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let bytes = self.buffer.get(from..).unwrap_or_default();
+        let Demand::Verify { salt } = demand else {
+            return demand.decode(bytes, offset).map(|(header, _, stride)| (header, stride));
+        };
+        let (header, _, stride) = Demand::Present.decode(bytes, offset)?;
+        let place = place_word(salt, offset);
+        let (stored, computed) =
+            (header.checksum, self.prefix_crcs.record_crc(&self.buffer, from, &header, place));
+        if stored == computed {
+            Ok((header, stride))
+        } else {
+            Err(RecordErrorKind::Checksum { stored, computed })
+        }
     }
 
     /// At the end of a sealed file the header knows how many records there are.
     fn check_count(&self) -> Result<bool, ReadError> {
         let SegmentInfo { header, path, .. } = &self.segment.info;
-        let found = self.sequence.wrapping_sub(header.base_sequence);
+        let found = self.sequence - header.base_sequence;
         let is_whole = self.offset == header.write_offset && !header.has(file_flags::STREAM);
         if !is_whole || !header.has(file_flags::SEALED) || found == header.event_count {
             return Ok(false);
@@ -278,10 +325,11 @@ impl FileScan {
         }
         let is_first = self.offset == FILE_HEADER_LEN as u64;
         let window = if is_first { FIRST_BYTES.max(needed) } else { BUFFER_BYTES };
+        let kept = self.keep_ahead();
         self.buffer.resize(window.min(left), 0);
-        self.buffer_offset = self.offset;
         let SegmentFile { file, info: SegmentInfo { path, .. } } = &self.segment;
-        let read = read_up_to(file, &mut self.buffer, self.offset);
+        let rest = self.buffer.get_mut(kept..).unwrap_or_default();
+        let read = read_up_to(file, rest, self.offset + kept as u64).map(|read| kept + read);
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         let (path, offset) = (path.clone(), self.offset);
         match read {
@@ -289,6 +337,19 @@ impl FileScan {
             Ok(read) => Err(ReadError::Shrunk { path, offset: offset + read as u64, end: self.end }),
             Err(source) => Err(ReadError::Io { path, offset, source }),
         }
+    }
+
+    /// Has the buffer begin with what is ahead, and returns how much that is.
+    fn keep_ahead(&mut self) -> usize {
+        let passed = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let kept = self.ahead().len();
+        if kept > 0 {
+            self.buffer.copy_within(passed.., 0);
+        }
+        self.prefix_crcs.skip(passed);
+        self.buffer_offset = self.offset;
+        self.is_suspect = false;
+        kept
     }
 }
 

@@ -1,13 +1,19 @@
 //! Records on their way from a ring into a file: the same bytes but for the checksum.
 //!
-//! Everything is read from where the records come from, which is in the processor's caches, and only stored to
-//! the file: a load of bytes that were stored a moment ago to a page of a file waits for the memory.
+//! The ring's bytes are read once, by the copy. Its producer may be another process, and a faulty one may store into
+//! bytes that it has published. So what was copied, into bytes that nobody else sees yet, is what is checked, counted
+//! and given checksums.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{Checksums, EventHeader, HEADER_LEN, RecordError, decode, flags, place_word};
+use std::mem::take;
 
-use super::crc::{each_sealed, record_crc};
-use super::log_tally::whole_records;
+use ringlog_nostd::{
+    Checksums, EventHeader, Gap, HEADER_LEN, RecordError, RecordErrorKind, decode, flags, place_word,
+};
+
+use super::crc::{Placed, each_sealed, record_crc};
+use super::error::AppendError;
+use super::loss_counts::LossCounts;
 
 /// Where a run of records is going to stand.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +23,27 @@ pub(super) struct Place {
     pub(super) offset: u64,
 }
 
-/// What was copied: whole records, up to the first bytes that are none.
-#[derive(Clone, Copy, Debug)]
+/// What was taken of the bytes that were copied: whole records, up to the first bytes that are none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Taken {
     pub(super) bytes: usize,
-    pub(super) events: u64,
-    pub(super) damage: Option<RecordError>,
+    pub(super) records: u64,
+    /// How many of the records are GAP records.
+    pub(super) gaps: u64,
+    /// Lost events, as the GAP records count them.
+    pub(super) losses: LossCounts,
+    /// What is wrong with the bytes after them.
+    pub(super) damage: Option<RecordErrorKind>,
+}
+
+impl Taken {
+    /// # Errors
+    ///
+    /// [`AppendError::Run`] if bytes that are no record follow.
+    pub(super) fn check(&self) -> Result<(), AppendError> {
+        let (offset, sequence) = (self.bytes as u64, self.records);
+        self.damage.map_or(Ok(()), |kind| Err(AppendError::Run(RecordError { offset, sequence, kind })))
+    }
 }
 
 /// The header with the checksum of this record at its place.
@@ -38,112 +59,81 @@ const fn placed(header: EventHeader, place: u32) -> EventHeader {
     EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header }
 }
 
-/// Gives records that were copied their checksums. They are whole, they are `from`, and none of them has one yet.
-pub(super) fn seal_copied(to: &mut [u8], from: &[u8], place: Place) {
-    let (mut offset, mut at) = (place.offset, 0);
-    let records = whole_records(from).map(|(header, payload)| {
-        let placed = placed(header, place_word(place.salt, offset));
-        offset += header.stride() as u64;
-        (placed.to_words(), payload)
-    });
-    each_sealed(records, |[first, second]| {
-        to[at + 8..at + HEADER_LEN].copy_from_slice(&second.to_le_bytes());
-        at += EventHeader::from_words([first, second]).stride();
-    });
-}
-
-/// Copies records and gives them their checksums. Every one goes to `note`, with its offset.
+/// Checks records that were copied, and gives them their checksums.
 ///
-/// `to` is as long as `from`.
-pub(super) fn seal_into(
-    to: &mut [u8],
-    from: &[u8],
-    place: Place,
-    note: impl FnMut(&EventHeader, &[u8], u64),
-) -> Taken {
-    copy_with(to, from, place, note, |header, payload, offset| {
-        Some(sealed(*header, payload, place_word(place.salt, offset)))
-    })
+/// `ends_before` says of a GAP record whether the run ends there.
+pub(super) fn seal_copied(copied: &mut [u8], place: Place, ends_before: impl Fn(&Gap) -> bool) -> Taken {
+    let mut walk = Walk::new(copied, ends_before);
+    let records = std::iter::from_fn(|| {
+        let (header, head, payload, at) = walk.next()?;
+        let place = place_word(place.salt, place.offset + at as u64);
+        Some(Placed { words: placed(header, place).to_words(), payload, head })
+    });
+    each_sealed(records);
+    walk.taken
 }
 
-/// Copies records, without checksums even where they had one in their ring. Every one goes to `note`.
-///
-/// `to` is as long as `from`.
-pub(super) fn copy_into(
-    to: &mut [u8],
-    from: &[u8],
-    place: Place,
-    note: impl FnMut(&EventHeader, &[u8], u64),
-) -> Taken {
-    copy_with(to, from, place, note, |header, _, _| {
-        let bare = EventHeader { flags: header.flags & !flags::CHECKSUMMED, checksum: 0, ..*header };
-        header.is_checksummed().then_some(bare)
-    })
-}
-
-/// Copies records; those for which `changed` has another header get that one.
-#[inline]
-fn copy_with(
-    to: &mut [u8],
-    from: &[u8],
-    place: Place,
-    mut note: impl FnMut(&EventHeader, &[u8], u64),
-    changed: impl Fn(&EventHeader, &[u8], u64) -> Option<EventHeader>,
-) -> Taken {
-    // All at once, and first: many loads together, which bring the records near.
-    to.copy_from_slice(from);
-    let mut walk = Walk::new(from, place);
-    let mut start = 0;
-    while let Some((header, payload, offset)) = walk.next() {
-        note(&header, payload, offset);
-        if let Some(header) = changed(&header, payload, offset) {
-            to[start..start + HEADER_LEN].copy_from_slice(&header.to_bytes());
+/// Checks records that were copied, and takes away the checksums that they had in their ring.
+pub(super) fn unseal_copied(copied: &mut [u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
+    let mut walk = Walk::new(copied, ends_before);
+    while let Some((header, head, ..)) = walk.next() {
+        if header.is_checksummed() {
+            let bare = EventHeader { flags: header.flags & !flags::CHECKSUMMED, checksum: 0, ..header };
+            *head = bare.to_bytes();
         }
-        start = walk.at;
     }
-    walk.taken()
+    walk.taken
 }
 
 /// The records of a run, one after the other.
-struct Walk<'a> {
-    from: &'a [u8],
-    place: Place,
-    at: usize,
-    events: u64,
-    damage: Option<RecordError>,
+struct Walk<'a, F> {
+    rest: &'a mut [u8],
+    ends_before: F,
+    taken: Taken,
 }
 
-impl<'a> Walk<'a> {
-    const fn new(from: &'a [u8], place: Place) -> Self {
-        Self { from, place, at: 0, events: 0, damage: None }
+/// A record: its header, where that is stored, its payload, and where it begins in the run.
+type Copied<'a> = (EventHeader, &'a mut [u8; HEADER_LEN], &'a [u8], usize);
+
+impl<'a, F: Fn(&Gap) -> bool> Walk<'a, F> {
+    fn new(copied: &'a mut [u8], ends_before: F) -> Self {
+        Self { rest: copied, ends_before, taken: Taken::default() }
     }
 
     #[inline]
-    fn next(&mut self) -> Option<(EventHeader, &'a [u8], u64)> {
-        let rest = self.from.get(self.at..).filter(|rest| !rest.is_empty())?;
-        match decode(rest, self.at as u64, Checksums::Ignore) {
-            Ok((header, payload, stride)) => {
-                let offset = self.place.offset + self.at as u64;
-                self.at += stride;
-                self.events += 1;
-                Some((header, payload, offset))
-            }
-            Err(kind) => {
-                self.damage = Some(RecordError { offset: self.at as u64, sequence: self.events, kind });
-                None
-            }
+    fn next(&mut self) -> Option<Copied<'a>> {
+        if self.rest.is_empty() {
+            return None;
         }
-    }
-
-    const fn taken(&self) -> Taken {
-        Taken { bytes: self.at, events: self.events, damage: self.damage }
+        let (header, gap, stride) = match decode(self.rest, 0, Checksums::Ignore) {
+            Ok((header, payload, stride)) => (header, Gap::from_event(&header, payload), stride),
+            Err(kind) => {
+                self.taken.damage = Some(kind);
+                return None;
+            }
+        };
+        if let Some(gap) = gap {
+            if (self.ends_before)(&gap) {
+                return None;
+            }
+            self.taken.gaps += 1;
+            self.taken.losses.add(&gap);
+        }
+        let (record, rest) = take(&mut self.rest).split_at_mut_checked(stride)?;
+        self.rest = rest;
+        let (head, body) = record.split_first_chunk_mut()?;
+        let payload = body.get(..usize::from(header.payload_len))?;
+        let at = self.taken.bytes;
+        self.taken.bytes += stride;
+        self.taken.records += 1;
+        Some((header, head, payload, at))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{crc32c_append, encode, seal};
+    use ringlog_nostd::{GapReason, crc32c_append, encode, seal};
 
     /// Records of every small length, some with a checksum of their ring, then bytes that are no record.
     fn run() -> (Vec<u8>, usize) {
@@ -163,6 +153,10 @@ mod tests {
     }
 
     const PLACE: Place = Place { salt: 0xABCD, offset: 64 };
+
+    const fn never(_: &Gap) -> bool {
+        false
+    }
 
     /// What the core's own functions make of each record.
     fn expected(bytes: &[u8], len: usize, checksums: bool) -> Vec<u8> {
@@ -188,29 +182,51 @@ mod tests {
     fn a_run_becomes_what_its_records_become_one_by_one() {
         let (bytes, len) = run();
         for checksums in [true, false] {
-            let mut to = vec![0xEE; bytes.len()];
-            let mut offsets = Vec::new();
-            let note = |_: &EventHeader, _: &[u8], offset| offsets.push(offset);
-            let taken = if checksums {
-                seal_into(&mut to, &bytes, PLACE, note)
-            } else {
-                copy_into(&mut to, &bytes, PLACE, note)
-            };
-            assert_eq!((taken.bytes, taken.events, offsets.len()), (len, 700, 700));
-            assert_eq!(taken.damage.unwrap().offset, len as u64);
+            let mut to = bytes.clone();
+            let taken =
+                if checksums { seal_copied(&mut to, PLACE, never) } else { unseal_copied(&mut to, never) };
+            assert_eq!((taken.bytes, taken.records, taken.gaps, taken.losses.total), (len, 700, 0, 0));
+            assert_eq!(taken.damage, Some(RecordErrorKind::NotCommitted));
             assert!(to[..len] == expected(&bytes, len, checksums), "checksums: {checksums}");
-            assert_eq!((offsets[0], offsets[1]), (64, 80));
+        }
+    }
+
+    /// Whatever byte of a run changed before it was copied: what is taken is whole, or it is not taken.
+    #[test]
+    fn what_is_taken_of_a_changed_run_is_whole() {
+        let (bytes, _) = run();
+        for at in 0..2000 {
+            for changed in [0, 0x7F, 0x80, 0xB0, 0xFF] {
+                let mut to = bytes[..2000].to_vec();
+                to[at] = changed;
+                let taken = seal_copied(&mut to, PLACE, never);
+                let check = Checksums::Verify { salt: PLACE.salt, crc: crc32c_append };
+                let (mut offset, mut records) = (0, 0);
+                while offset < taken.bytes {
+                    let record = decode(&to[offset..taken.bytes], PLACE.offset + offset as u64, check);
+                    offset += record.unwrap_or_else(|kind| panic!("byte {at}: {kind}")).2;
+                    records += 1;
+                }
+                assert_eq!(records, taken.records);
+                assert!(taken.damage.is_some() || taken.bytes == 2000);
+            }
         }
     }
 
     #[test]
-    fn copied_records_are_sealed_as_one_by_one() {
-        let (bytes, len) = run();
-        let mut plain = vec![0; len];
-        copy_into(&mut plain, &bytes[..len], PLACE, |_, _, _| ());
-        let mut to = plain.clone();
-        seal_copied(&mut to, &plain, PLACE);
-        assert!(to == expected(&bytes, len, true));
+    fn gaps_are_counted_and_a_run_may_end_before_one() {
+        let mut bytes = vec![0; 96];
+        for (number, log_side) in [false, true, false].into_iter().enumerate() {
+            let gap = Gap { log_side, ..Gap::new(GapReason::RingFull, 5) };
+            let _ = encode(&mut bytes[32 * number..], &Gap::header(0), &gap.to_payload()).unwrap();
+        }
+        let taken = seal_copied(&mut bytes.clone(), PLACE, |gap| gap.log_side);
+        let counts =
+            |taken: &Taken| (taken.bytes, taken.records, taken.gaps, taken.losses.total, taken.damage);
+        assert_eq!(counts(&taken), (32, 1, 1, 5, None));
+        let taken = unseal_copied(&mut bytes, never);
+        assert_eq!(counts(&taken), (96, 3, 3, 15, None));
+        assert_eq!(taken.losses.because(GapReason::RingFull), 15);
     }
 
     #[test]

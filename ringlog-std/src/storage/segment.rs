@@ -47,6 +47,8 @@ pub(super) struct Folder {
 impl Folder {
     /// Lists `folder` without opening any file in it.
     pub(super) fn list(folder: &Path) -> io::Result<Self> {
+        #[cfg(test)]
+        listings::count();
         let mut found = Self::default();
         for entry in folder.read_dir()? {
             let entry = entry?;
@@ -59,6 +61,23 @@ impl Folder {
         found.segments.sort();
         found.foreign.sort();
         Ok(found)
+    }
+}
+
+/// How often folders were listed, for tests.
+#[cfg(test)]
+pub(super) mod listings {
+    thread_local! {
+        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        COUNT.with(|count| count.set(count.get() + 1));
+    }
+
+    /// On this thread, since it was asked last.
+    pub(in crate::storage) fn take() -> u64 {
+        COUNT.take()
     }
 }
 

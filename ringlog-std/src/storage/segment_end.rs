@@ -1,19 +1,20 @@
 //! Where the records of one segment end, whatever became of its writer.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, RecordError, field};
 
 use super::error::{OpenError, ReadError};
-use super::lock_holder::exclusive_holder;
+use super::files::open_to_write;
 use super::log_recovery::is_promised;
 use super::platform::Platform;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
 use super::segment_file::SegmentFile;
+use super::writer_record::RecordedEnd;
 use crate::event::{HEADER_LEN, file_flags};
 
 /// What is known of the log's last writer.
@@ -21,8 +22,8 @@ use crate::event::{HEADER_LEN, file_flags};
 pub(super) struct LastWriter {
     /// The kernel that it ran under still runs, so all that it stored is there.
     pub(super) is_same_boot: bool,
-    /// It closed the log.
-    pub(super) has_closed: bool,
+    /// Where the log ends, if it closed it.
+    pub(super) end: Option<RecordedEnd>,
     /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
     pub(super) is_known: bool,
 }
@@ -30,7 +31,7 @@ pub(super) struct LastWriter {
 impl LastWriter {
     /// Whether what its files say of themselves holds, also where it was not synced.
     pub(super) const fn is_trusted(self) -> bool {
-        self.is_same_boot || self.has_closed
+        self.is_same_boot || self.end.is_some()
     }
 
     /// Whether the machine went down under it, so that even whole files may not be all that there was.
@@ -65,17 +66,16 @@ impl SegmentEnd {
     /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
     /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.
     pub(super) fn find(
-        path: &Path,
+        segment: SegmentFile,
         writer: LastWriter,
         next: Option<&FileHeader>,
     ) -> Result<Self, OpenError> {
-        let segment = SegmentFile::open(path)?;
-        let header = segment.info.header;
+        let (header, path) = (segment.info.header, segment.info.path.clone());
         let found = Self::find_whole(segment, writer, next.map(|next| next.base_position));
         let next = next.filter(|next| is_sealed_before(&header, next));
         match next.and_then(|next| damage_before(&found, next)) {
             None => found.map(|end| Self { damage: None, ..end }),
-            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(path)?)? }),
+            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(&path)?)? }),
         }
     }
 
@@ -84,7 +84,6 @@ impl SegmentEnd {
         writer: LastWriter,
         end_position: Option<u64>,
     ) -> Result<Self, OpenError> {
-        refuse_live_writer(&segment)?;
         let header = segment.info.header;
         let (is_sealed, is_clean) = (header.has(file_flags::SEALED), header.has(file_flags::CLEAN));
         if header.has(file_flags::STREAM) {
@@ -100,7 +99,7 @@ impl SegmentEnd {
         }
         let end = scan_end(&segment.info, is_sealed);
         let found = Self::walk(segment, end, header.synced_offset, end_position)?;
-        let event_count = found.sequence.wrapping_sub(header.base_sequence);
+        let event_count = found.sequence - header.base_sequence;
         let is_said = (found.offset, event_count) == (header.write_offset, header.event_count);
         let needs_sealing = !is_sealed || !is_said;
         Ok(Self { is_doubtful: true, needs_sealing, ..found })
@@ -193,6 +192,13 @@ impl SegmentEnd {
         })
     }
 
+    /// Whether [`seal`](Self::seal) can store into the file, as far as opening it tells.
+    pub(super) fn check_can_seal(&self) -> Result<(), OpenError> {
+        let path = &self.info.path;
+        let opened = if self.needs_sealing { open_to_write(path).map(drop) } else { Ok(()) };
+        opened.map_err(|error| io_error(path, "seal the file", error))
+    }
+
     /// Stores into the file where its records end, in an order in which every state that a crash can leave
     /// is true. Returns whether there was anything to store.
     pub(super) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
@@ -204,10 +210,10 @@ impl SegmentEnd {
         if !self.needs_sealing {
             return Ok(false);
         }
-        let event_count = self.sequence.wrapping_sub(self.info.header.base_sequence);
+        let event_count = self.sequence - self.info.header.base_sequence;
         let flags = self.info.header.flags | file_flags::SEALED;
         let store = || -> io::Result<()> {
-            let file: File = OpenOptions::new().write(true).open(path)?;
+            let file = open_to_write(path)?;
             platform.sync_file(&file)?;
             platform.write_at(&file, &event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
             platform.write_at(&file, &self.offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;
@@ -254,18 +260,6 @@ fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
     }
     let most = if is_sealed { header.write_offset.min(info.file_bytes) } else { info.file_bytes };
     most.max(header.synced_offset)
-}
-
-/// A segment that somebody writes outside of a [`LogWriter`](super::LogWriter) is locked as a file.
-fn refuse_live_writer(segment: &SegmentFile) -> Result<(), OpenError> {
-    let path = &segment.info.path;
-    match segment.file.try_lock_shared() {
-        Ok(()) => segment.file.unlock().map_err(|error| io_error(path, "unlock", error)),
-        Err(TryLockError::WouldBlock) => {
-            Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(&segment.file) })
-        }
-        Err(TryLockError::Error(error)) => Err(io_error(path, "lock", error)),
-    }
 }
 
 /// The sequence behind a sealed segment, unless its header contradicts itself.

@@ -12,11 +12,12 @@ use std::{io, iter};
 use ringlog_nostd::FILE_HEADER_LEN;
 use rustix::fs::{Advice, fadvise};
 
+use super::ending::WriterFile;
 use super::error::OpenError;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_end::io_error;
 use super::sync::kernel_call;
-use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
+use crate::event::{FileHeader, file_flags};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
@@ -84,15 +85,11 @@ impl SegmentInfo {
         Err(OpenError::WriteOffset { path, write_offset, len_bytes: *len_bytes })
     }
 
-    /// Checks that the file has the name that belongs to its header, and that its sequences come to an end.
+    /// Checks that the file has the name that belongs to its header.
     pub(super) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
-        let Self { path, header: FileHeader { base_sequence, .. }, file_bytes } = self;
+        let Self { path, header: FileHeader { base_sequence, .. }, .. } = self;
         if *base_sequence != named_sequence {
             return Err(OpenError::Name { path: path.clone(), base_sequence: *base_sequence });
-        }
-        if base_sequence.checked_add(*file_bytes / HEADER_LEN as u64).is_none() {
-            let source = FileHeaderError::Offset { name: "base_sequence", found: *base_sequence };
-            return Err(OpenError::Header { path: path.clone(), source });
         }
         Ok(())
     }
@@ -121,9 +118,11 @@ impl Listed {
             self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
             Ok(segment)
         });
-        checked.map_err(|error| match fs::metadata(&self.path) {
-            Err(source) if source.kind() == io::ErrorKind::NotFound => io_error(&self.path, "open", source),
-            _ => error,
+        checked.map_err(|error| {
+            if is_gone(&self.path) {
+                return io_error(&self.path, "open", io::ErrorKind::NotFound.into());
+            }
+            error
         })
     }
 }
@@ -135,6 +134,8 @@ pub(super) struct LogList {
     pub(super) segments: Vec<Listed>,
     /// What else is in the folder.
     pub(super) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(super) writer: WriterFile,
 }
 
 impl LogList {
@@ -142,34 +143,41 @@ impl LogList {
         let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
         if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
             let segments = vec![Listed { path: path.into(), named_sequence: None }];
-            return Ok(Self { segments, foreign: Vec::new() });
+            return Ok(Self { segments, foreign: Vec::new(), writer: WriterFile::default() });
         }
-        let mut folder = used_segments(path)?;
+        let writer = WriterFile::of(path);
+        let mut folder = used_segments(path, &writer)?;
         // Names that are listed while others are made and deleted prove nothing the first time.
         for _ in 1..EMPTY_LISTINGS {
             if folder.segments.is_empty() {
-                folder = used_segments(path)?;
+                folder = used_segments(path, &writer)?;
             }
         }
         let Folder { segments: named, foreign } = folder;
         if named.is_empty() {
+            writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         }
         let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
-        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign })
+        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign, writer })
     }
 }
 
-/// What is in a folder, without a last segment that was never begun.
-fn used_segments(folder: &Path) -> Result<Folder, OpenError> {
+/// What is in a folder, without a last segment that was deleted just now because it stayed empty.
+///
+/// A file without a header is no segment if the log was closed before it. Any other one has lost its header.
+fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
     let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
         path: folder.into(),
         action: "list",
         source,
     })?;
-    if let Some((_, last)) = found.segments.last()
-        && is_unused_or_gone(last)?
+    found.segments.pop_if(|(_, last)| is_gone(last));
+    if let Some((sequence, last)) = found.segments.last()
+        && writer.ends_by(*sequence)
+        && is_unused(last).map_err(|error| cannot_read(last, error))?
     {
+        found.foreign.push(last.clone());
         found.segments.pop();
     }
     Ok(found)
@@ -182,6 +190,8 @@ pub(super) struct LogFiles {
     pub(super) segments: Vec<SegmentInfo>,
     /// What else is in the folder.
     pub(super) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(super) writer: WriterFile,
 }
 
 impl LogFiles {
@@ -201,20 +211,17 @@ impl LogFiles {
     }
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
-        let LogList { segments, foreign } = LogList::of(path)?;
+        let LogList { segments, foreign, writer } = LogList::of(path)?;
         let paths = segments.iter().map(|it| &*it.path);
         let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
         let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
-        Ok(Self { segments: opened?, foreign })
+        Ok(Self { segments: opened?, foreign, writer })
     }
 }
 
-/// Whether the last segment is one that its writer never began, or deleted just now because it stayed empty.
-fn is_unused_or_gone(path: &Path) -> Result<bool, OpenError> {
-    match is_unused(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        other => other.map_err(|error| cannot_read(path, error)),
-    }
+/// Whether nothing has this name any more. A link that leads nowhere is still there.
+pub(super) fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 pub(super) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
@@ -223,15 +230,25 @@ pub(super) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Asked before the file is opened: opening a pipe would wait for its other end.
-    if !fs::metadata(path).map_err(|source| io_error(path, "open", source))?.is_file() {
+    if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
     File::open(path).map_err(|source| io_error(path, "open", source))
 }
 
+/// The error for a file that cannot be opened: a link that leads nowhere is not the same as no file.
+fn explained(path: &Path, source: io::Error) -> OpenError {
+    match fs::read_link(path) {
+        Ok(target) if source.kind() == io::ErrorKind::NotFound => {
+            OpenError::BrokenLink { path: path.into(), target }
+        }
+        _ => io_error(path, "open", source),
+    }
+}
+
 /// Whether a file was prepared and never used: it is empty, or all of its header is zero.
 pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
-    if !fs::metadata(path)?.is_file() {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Ok(false);
     }
     let mut bytes = [0; FILE_HEADER_LEN];

@@ -105,7 +105,7 @@ impl<'a> Stretch<'a> {
         while offset < starts_below
             && let Some((header, payload, stride)) = decode(rest, offset)
         {
-            f(Event { header, payload, sequence: sequence.wrapping_add(events), offset });
+            f(Event { header, payload, sequence: sequence + events, offset });
             rest = rest.get(stride..).unwrap_or_default();
             offset += stride as u64;
             events += 1;

@@ -4,7 +4,7 @@
 //! failed the kernel may have read it again from a disk that never got it.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::durable::{Durable, DurableParts};
 use super::error::{OpenError, ReadError, SyncError};
-use super::held::{leads_to, try_hold};
-use super::lock_holder::exclusive_holder;
+use super::files::open_to_write;
+use super::held::{Hold, WRITER_WAITS, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::scan::FileScan;
+use super::segment_end::io_error;
 use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::AtomicBool;
 
@@ -40,6 +41,26 @@ pub(super) struct Damage {
     pub(super) durable_position: Option<u64>,
 }
 
+/// What came of finishing a segment.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// It is synced, or gone.
+    Done,
+    /// Another program keeps it locked.
+    Locked,
+    /// It cannot be promised to its end.
+    Damaged(Damage),
+}
+
+/// Under what circumstances a segment is finished.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// The caller sees to it that nothing is retired, so that the segment's lock is not needed.
+    pub(super) is_alone: bool,
+    /// A segment before it is damaged.
+    pub(super) is_after_damage: bool,
+}
+
 /// A segment that is open again.
 struct Again {
     durable: Arc<Durable>,
@@ -57,53 +78,54 @@ impl Unsynced {
     }
 
     /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
-    /// meanwhile.
+    /// meanwhile, or if another program keeps it locked.
     ///
     /// Of a segment that is damaged, only what is whole before the damage is synced.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-        is_after_damage: bool,
-    ) -> Result<Option<Damage>, SyncError> {
+        circumstances: Circumstances,
+    ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
             action: "open the segment to sync it",
             source,
         };
-        let file = match OpenOptions::new().read(true).write(true).open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        let Circumstances { is_alone, is_after_damage } = circumstances;
+        let file = match open_to_write(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
+            // Whoever put a link or a folder in its place is no reason to end the recording.
+            Err(source) if self.is_of_dead_run => {
+                return Ok(Finished::damaged_at_start(io_error(
+                    &self.path,
+                    "open the segment to sync it",
+                    source,
+                )));
+            }
             other => other.map_err(failed)?,
         };
-        // Retired, or about to be recycled.
-        let is_held = try_hold(&file).map_err(failed)?;
-        if !leads_to(&self.path, &file).map_err(failed)? {
-            return Ok(None);
-        }
-        if !is_held {
-            return Ok(Some(self.locked(&file)));
+        match hold_within(&self.path, &file, if is_alone { 0 } else { WRITER_WAITS }).map_err(failed)? {
+            Hold::Gone => return Ok(Finished::Done),
+            Hold::Locked if !is_alone => return Ok(Finished::Locked),
+            Hold::Held | Hold::Locked => {}
         }
         let segment = match SegmentFile::of(&self.path, file.try_clone().map_err(failed)?) {
             Ok(segment) => segment,
-            Err(error) => return Ok(Some(Damage::at_start(error))),
+            Err(error) => return Ok(Finished::damaged_at_start(error)),
         };
         if self.is_of_dead_run && is_after_damage && segment.info.is_synced() {
-            return Ok(None);
+            return Ok(Finished::Done);
         }
         if let Err(error) = segment.info.check_length() {
-            return Ok(Some(Damage::at_start(error)));
+            return Ok(Finished::damaged_at_start(error));
         }
         let again = self.open_again(platform, poisoned, file, segment).map_err(failed)?;
         if self.is_of_dead_run {
             again.finish_checked(&**platform, is_after_damage)
         } else {
-            again.durable.finish(!is_after_damage).map(|_| None)
+            again.durable.finish(!is_after_damage).map(|_| Finished::Done)
         }
-    }
-
-    /// Retention takes its exclusive lock after the name has gone, so this one is another program's.
-    fn locked(&self, file: &File) -> Damage {
-        Damage::at_start(OpenError::Locked { path: self.path.clone(), pid: exclusive_holder(file) })
     }
 
     fn open_again(
@@ -126,20 +148,16 @@ impl Unsynced {
     }
 }
 
-impl Damage {
+impl Finished {
     /// Nothing of the segment can be used.
-    fn at_start(error: OpenError) -> Self {
-        Self { error: ReadError::Segment(Box::new(error)), durable_position: None }
+    fn damaged_at_start(error: OpenError) -> Self {
+        Self::Damaged(Damage { error: ReadError::Segment(Box::new(error)), durable_position: None })
     }
 }
 
 impl Again {
     /// Stores again what was not synced, then reads all that the segment holds, and promises what is whole.
-    fn finish_checked(
-        self,
-        platform: &dyn Platform,
-        is_after_damage: bool,
-    ) -> Result<Option<Damage>, SyncError> {
+    fn finish_checked(self, platform: &dyn Platform, is_after_damage: bool) -> Result<Finished, SyncError> {
         let Self { durable, segment } = self;
         let header = segment.info.header;
         let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
@@ -151,7 +169,7 @@ impl Again {
         })?;
         let mut scan = FileScan::of(segment);
         let error = match (read_through(&mut scan), stored.unreadable) {
-            (Ok(()), None) => return durable.finish(!is_after_damage).map(|_| None),
+            (Ok(()), None) => return durable.finish(!is_after_damage).map(|_| Finished::Done),
             (Ok(()), Some(source)) => ReadError::Io { path, offset: stored.to, source },
             (Err(error), _) => error,
         };
@@ -161,7 +179,7 @@ impl Again {
         if whole_below > from {
             durable.sync_below(whole_below)?;
         }
-        Ok(Some(Damage { error, durable_position: Some(scan.position_at(whole_below)) }))
+        Ok(Finished::Damaged(Damage { error, durable_position: Some(scan.position_at(whole_below)) }))
     }
 }
 
@@ -245,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_segment_that_nobody_retires_or_locks_is_finished() {
+    fn only_a_segment_that_nobody_retires_is_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         MmapWriter::options().create_new(&path, 4096).unwrap().close().unwrap();
@@ -253,18 +271,24 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false);
-        let is_finished = || finish().unwrap().is_none();
+        let finish_in = |is_alone| {
+            let circumstances = Circumstances { is_alone, is_after_damage: false };
+            Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), circumstances)
+        };
+        let finish = || finish_in(false);
+        let is_done = |finished| matches!(finished, Ok(Finished::Done));
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
-        let other = File::open(&path).unwrap();
-        other.lock().unwrap();
-        let damage = finish().unwrap().unwrap();
-        assert!(damage.error.to_string().contains("locked by another"), "{}", damage.error);
-        assert!(!is_clean());
-        drop(other);
-        assert!(is_finished() && is_clean());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        assert!(is_done(finish()));
+        fs::rename(&elsewhere, &path).unwrap();
+        let foreign = File::open(&path).unwrap();
+        foreign.lock().unwrap();
+        assert!(matches!(finish(), Ok(Finished::Locked)) && !is_clean(), "locked, and not retired");
+        drop(foreign);
+        assert!(is_done(finish()) && is_clean());
         fs::remove_file(&path).unwrap();
-        assert!(is_finished());
+        assert!(is_done(finish()));
         fs::create_dir(&path).unwrap();
         assert!(matches!(finish(), Err(SyncError::Folder { .. })));
     }

@@ -25,6 +25,7 @@ use std::{fs, io};
 use super::durable::{Durable, lock};
 use super::error::{AppendError, CreateError, ReadError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
+use super::ownership::Ownership;
 use super::platform::Platform;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
@@ -53,6 +54,7 @@ pub(super) struct Rules {
 pub(super) struct Upkeep {
     platform: Arc<dyn Platform>,
     folder: PathBuf,
+    owner: Arc<Ownership>,
     rules: Rules,
     /// The log's position at which this run reaches its limit.
     limit_position: AtomicU64,
@@ -144,12 +146,20 @@ impl Rules {
 }
 
 impl Upkeep {
-    pub(super) fn new(platform: Arc<dyn Platform>, folder: &Path, rules: Rules, past: Past) -> Arc<Self> {
+    pub(super) fn new(
+        platform: Arc<dyn Platform>,
+        folder: &Path,
+        owner: &Arc<Ownership>,
+        rules: Rules,
+        past: Past,
+    ) -> Arc<Self> {
         let Past { kept, unsynced, position, durable_position } = past;
+        // What the caller allows may be no limit at all.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,
             folder: folder.into(),
+            owner: Arc::clone(owner),
             rules,
             limit_position: AtomicU64::new(limit_position),
             open: Mutex::default(),
@@ -184,6 +194,20 @@ impl Upkeep {
     pub(super) fn is_poisoned(&self) -> bool {
         // ORDERING: Relaxed: see `Durable::is_poisoned`.
         self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Fails, and keeps the log from taking more, once its lock keeps nobody out any more.
+    pub(super) fn check_owner(&self) -> Result<(), SyncError> {
+        let path = || self.owner.path().to_owned();
+        if !self.owner.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: path() });
+        }
+        if self.owner.is_lost() {
+            // ORDERING: Relaxed: see `Durable::is_poisoned`.
+            self.poisoned.store(true, Ordering::Relaxed);
+            return Err(SyncError::LockFile { path: path() });
+        }
+        Ok(())
     }
 
     /// The log's position below which everything is on stable storage.

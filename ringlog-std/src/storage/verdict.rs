@@ -5,7 +5,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
+use super::segment::segment_name;
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 
 /// So many faults of a segment are listed; the others are only counted.
@@ -240,6 +242,8 @@ impl RecordCounts {
 pub struct SegmentCheck {
     /// The file.
     pub path: PathBuf,
+    /// Whether that is a symbolic link: the bytes are elsewhere.
+    pub is_link: bool,
     /// Its length in bytes.
     pub file_bytes: u64,
     /// Its header, put right as far as that was possible.
@@ -261,6 +265,7 @@ pub struct SegmentCheck {
 impl SegmentCheck {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
+            is_link: path.is_symlink(),
             path,
             file_bytes: 0,
             header: None,
@@ -328,7 +333,11 @@ impl fmt::Display for MissingRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { before, first_sequence, next_sequence } = self;
         let last = next_sequence.saturating_sub(1);
-        write!(f, "{}: records {first_sequence} to {last} are missing before this segment", before.display())
+        let (before, absent) = (before.display(), segment_name(*first_sequence));
+        write!(
+            f,
+            "{before}: records {first_sequence} to {last} are missing before this segment: {absent} is not there or not whole"
+        )
     }
 }
 
@@ -340,6 +349,10 @@ pub struct LogCheck {
     pub segments: Vec<SegmentCheck>,
     /// What is missing between them.
     pub missing: Vec<MissingRecords>,
+    /// What is missing at its end, if it was closed.
+    pub missing_end: Option<MissingEnd>,
+    /// What its `writer` file says of it.
+    pub writer_file: WriterFile,
     /// What else is in its folder, apart from the writers' file.
     pub foreign: Vec<PathBuf>,
     /// Whether a writer is at work. Its newest segment may not have its name yet.
@@ -358,7 +371,10 @@ impl LogCheck {
     pub fn verdict(&self) -> LogVerdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);
         let counts = self.counts();
-        let is_whole = self.missing.is_empty() && self.segments.iter().all(|it| it.verdict.is_whole());
+        let is_complete = self.missing.is_empty() && self.missing_end.is_none();
+        // A damaged `writer` file may have noted a loss that no GAP record reports.
+        let is_told = is_complete && !self.writer_file.is_damaged();
+        let is_whole = is_told && self.segments.iter().all(|it| it.verdict.is_whole());
         match (is_whole, counts.gaps) {
             _ if has(Verdict::Unreadable) => LogVerdict::Unreadable,
             (false, _) if counts.events == 0 => LogVerdict::Unreadable,

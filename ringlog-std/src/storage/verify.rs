@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use super::damaged_header::{HeaderState, Opened};
+use super::damaged_header::{HeaderState, Known, Opened};
+use super::ending::{MissingEnd, WriterFile};
 use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
 use super::scan::{FileScan, Hole, Piece};
@@ -50,10 +51,13 @@ pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
 /// As [`verify_log`].
 pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
     let path = path.as_ref();
-    let LogList { segments: files, foreign } = LogList::of(path)?;
+    let LogList { segments: files, foreign, writer } = LogList::of(path)?;
+    let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
+    let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
     let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
     // The last one first: a segment that has a successor has come to its end.
-    let mut segments: Vec<_> = files.into_iter().rev().map(|file| Segment::look_at(file, last_run)).collect();
+    let look_at = |(file, known)| Segment::look_at(file, known, last_run);
+    let mut segments: Vec<_> = files.into_iter().zip(known).rev().map(look_at).collect();
     segments.reverse();
     if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
         // A single file that is no log.
@@ -74,7 +78,8 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
         checks.push(check);
     }
     let is_being_written = last_run == LastRun::AtWork;
-    Ok(LogCheck { segments: checks, missing, foreign, is_being_written })
+    let missing_end = find_missing_end(path, &writer, &checks);
+    Ok(LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written })
 }
 
 /// A file of the log, looked at if that was possible.
@@ -84,8 +89,8 @@ struct Segment {
 }
 
 impl Segment {
-    fn look_at(file: Listed, last_run: LastRun) -> Self {
-        let opened = match Opened::any(&file.path, file.named_sequence, last_run) {
+    fn look_at(file: Listed, known: Known, last_run: LastRun) -> Self {
+        let opened = match Opened::any(&file.path, known, last_run) {
             // A single file that is something else entirely is not searched for records.
             Ok(Opened { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
                 if file.named_sequence.is_none()
@@ -261,6 +266,14 @@ impl Extent {
             LastRun::OtherBoot => Verdict::TornTail,
         });
     }
+}
+
+/// Compares where the last segment ends, as far as that is known, with where the log was closed.
+fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck]) -> Option<MissingEnd> {
+    let last = checks.last()?;
+    // Without a header it has no records.
+    let without_header = last.base_sequence.filter(|_| last.header.is_none());
+    writer.check_end(folder, last.next_sequence().or(without_header)?).err()
 }
 
 /// Compares where a segment starts with where the one before it ends, as far as that is known.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringlog_nostd::{
-    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, Run, RunContents, WriteError,
+    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordErrorKind, Run, WriteError,
     check_event, encode, file_flags, flags, place_word,
 };
 
@@ -15,7 +15,7 @@ use super::create::Draft;
 use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
-use super::sealing::{Place, Taken, copy_into, seal_copied, seal_into, sealed};
+use super::sealing::{Place, Taken, seal_copied, sealed, unseal_copied};
 use super::sync::AtomicBool;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError};
@@ -174,75 +174,56 @@ impl MmapWriter {
 
     /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
     ///
+    /// The run's bytes are read once: what was copied is what is checked, and what the checksums are of.
+    ///
     /// # Errors
     ///
     /// [`AppendError::Full`] if not all of them fit, [`AppendError::TooLarge`] for one that never does,
     /// [`AppendError::Run`] at bytes that are no record:
     /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
-        match self.append_plain_run(run)? {
-            Some(_) => Ok(()),
-            None => self.append_run_noting(run, |_, _, _| ()),
-        }
+        self.append_part(run, usize::MAX, |_| false)?.check()?;
+        if run.is_done() { Ok(()) } else { Err(self.full(first_stride(run.remaining()))) }
     }
 
-    /// Appends the whole run if it fits and holds nothing but events without checksums, and says what it held. Its
-    /// records are not looked at, but for their checksums here.
-    pub(crate) fn append_plain_run(&mut self, run: &mut Run<'_>) -> Result<Option<RunContents>, AppendError> {
-        self.refuse_if_poisoned()?;
-        let bytes = run.remaining().len();
-        let fits = bytes <= self.map.remaining_bytes();
-        let Some(contents) = run.contents().filter(|contents| fits && contents.is_plain()) else {
-            return Ok(None);
-        };
-        let checksums = self.checksums;
-        self.append_with(run, bytes, |to, from, place| {
-            to.copy_from_slice(from);
-            if checksums {
-                seal_copied(to, from, place);
-            }
-            Taken { bytes, events: contents.events, damage: None }
-        });
-        Ok(Some(contents))
-    }
-
-    /// As [`append_run`](Self::append_run), record by record: passes every one that was appended to `note`, with its
-    /// offset.
-    pub(crate) fn append_run_noting(
+    /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record that it
+    /// `ends_before`, and accepts them from the run.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Poisoned`] after a failed sync.
+    pub(super) fn append_part(
         &mut self,
         run: &mut Run<'_>,
-        note: impl FnMut(&EventHeader, &[u8], u64),
-    ) -> Result<(), AppendError> {
+        most_bytes: usize,
+        ends_before: impl Fn(&Gap) -> bool,
+    ) -> Result<Taken, AppendError> {
         self.refuse_if_poisoned()?;
-        let take_bytes = fitting_bytes(run.remaining(), self.map.remaining_bytes());
-        let checksums = self.checksums;
-        let taken = self.append_with(run, take_bytes, |to, from, place| {
-            if checksums { seal_into(to, from, place, note) } else { copy_into(to, from, place, note) }
-        });
-        match taken.damage {
-            Some(error) => Err(AppendError::Run(error)),
-            None if run.is_done() => Ok(()),
-            None => Err(self.full(first_stride(run.remaining()))),
+        let from = run.remaining();
+        let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes);
+        let mut taken = self.copy(&from[..bytes], ends_before);
+        if bytes < from.len() && matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) {
+            // Only what fits was copied.
+            taken.damage = None;
         }
+        if taken.records > 0 {
+            self.publish(taken.bytes, taken.records);
+            run.accept_bytes(taken.bytes, taken.records);
+        }
+        Ok(taken)
     }
 
-    /// Appends what `copy` takes of the next `bytes` bytes of the run, publishes it and accepts it from the run.
-    fn append_with(
-        &mut self,
-        run: &mut Run<'_>,
-        bytes: usize,
-        copy: impl FnOnce(&mut [u8], &[u8], Place) -> Taken,
-    ) -> Taken {
-        let from = &run.remaining()[..bytes];
-        self.map.populate_ahead(bytes);
-        self.tell_half_done(from);
+    /// Copies `from`, and seals what of it are records, without publishing them.
+    fn copy(&mut self, from: &[u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
+        self.map.populate_ahead(from.len());
         let place = Place { salt: self.salt, offset: self.map.write_offset() };
-        let taken = copy(&mut self.map.unpublished()[..bytes], from, place);
+        let to = &mut self.map.unpublished()[..from.len()];
+        to.copy_from_slice(from);
+        self.map.tell_unpublished(from.len());
+        let to = &mut self.map.unpublished()[..from.len()];
+        let taken =
+            if self.checksums { seal_copied(to, place, ends_before) } else { unseal_copied(to, ends_before) };
         self.map.tell_unpublished(taken.bytes);
-        if taken.events > 0 {
-            self.publish(taken.bytes, taken.events);
-            run.accept_bytes(taken.bytes, taken.events);
-        }
         taken
     }
 
@@ -353,15 +334,6 @@ impl MmapWriter {
         Ok(())
     }
 
-    /// Has a test's witness see what a page may hold half-way: records that are copied and not yet sealed.
-    #[inline]
-    fn tell_half_done(&mut self, records: &[u8]) {
-        if self.map.is_witnessed() {
-            self.map.unpublished()[..records.len()].copy_from_slice(records);
-            self.map.tell_unpublished(records.len());
-        }
-    }
-
     fn publish(&mut self, bytes: usize, events: u64) {
         self.event_count += events;
         self.map.publish(bytes, self.event_count);
@@ -390,7 +362,7 @@ impl MmapWriter {
 
 impl Drop for MmapWriter {
     fn drop(&mut self) {
-        if !self.finished && !self.durable.is_poisoned() {
+        if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
             // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
             let _ = self.durable.finish(true);
         }
@@ -406,21 +378,6 @@ impl fmt::Debug for MmapWriter {
             .field("capacity_bytes", &self.capacity_bytes())
             .finish_non_exhaustive()
     }
-}
-
-/// Bytes of the whole records at the start of `bytes` that fit into `room_bytes`.
-pub(super) fn fitting_bytes(bytes: &[u8], room_bytes: usize) -> usize {
-    if bytes.len() <= room_bytes {
-        return bytes.len();
-    }
-    let mut end = 0;
-    while let Some(next) = bytes.get(end..).map(first_stride).filter(|&stride| stride <= room_bytes - end) {
-        if next == 0 {
-            break;
-        }
-        end += next;
-    }
-    end
 }
 
 /// Length of the record at the start of `bytes`, 0 if there is none.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ringlog_nostd::{ClockKind, FileHeader};
+use ringlog_nostd::{ClockKind, FileHeader, check_position};
 
 use super::create::{Existing, Place, io_error, rounded_capacity};
 use super::platform::Linux;
@@ -57,7 +57,8 @@ impl MmapWriterOptions {
         self
     }
 
-    /// Sequence and position of the file's first record in a larger log. The default is the start.
+    /// Sequence and position of the file's first record in a larger log, each at most
+    /// [`MAX_POSITION`](crate::event::MAX_POSITION). The default is the start.
     #[must_use]
     pub const fn base(mut self, sequence: u64, position: u64) -> Self {
         self.base_sequence = sequence;
@@ -89,6 +90,10 @@ impl MmapWriterOptions {
         capacity_bytes: u64,
         existing: Existing,
     ) -> Result<MmapWriter, CreateError> {
+        let Self { base_sequence: sequence, base_position: position, .. } = *self;
+        if check_position(sequence).and(check_position(position)).is_none() {
+            return Err(CreateError::Base { path: path.into(), sequence, position });
+        }
         rounded_capacity(path, capacity_bytes)?;
         let mut place = Place::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;

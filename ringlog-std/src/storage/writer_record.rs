@@ -35,13 +35,14 @@ pub(super) struct WriterRecord {
     pub(super) is_damaged: bool,
 }
 
-/// Where a closed log ends.
+/// Where a closed log ends: see [`WriterFile`](super::WriterFile).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct RecordedEnd {
+#[non_exhaustive]
+pub struct RecordedEnd {
     /// The sequence after that of the last record.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// The position after the last record.
-    pub(super) position: u64,
+    pub position: u64,
 }
 
 /// Dropped events that no GAP record reports yet.
@@ -61,6 +62,11 @@ impl WriterRecord {
     /// Whether the last writer closed the log.
     pub(super) const fn is_closed(&self) -> bool {
         self.end.is_some()
+    }
+
+    /// Whether nothing was ever stored. A writer stores into the file before the log has a segment.
+    pub(super) fn is_blank(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Reads the file from its start; `None` if another program wrote it.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::skips::note_skip;
-use ringlog::event::EventHeader;
+use ringlog::event::{EventHeader, Gap, GapReason};
 use ringlog::recorder::{Recorder, RecorderError};
 use ringlog::ring::WriteError;
 use ringlog::storage::{CreateError, LogReader, LogWriter, MmapReader, MmapWriter, OpenError};
@@ -112,13 +112,15 @@ fn child_that_records_until_the_disk_is_full() {
     let written = error.written().unwrap();
     assert!(written.events > 2000 && written.events <= produced, "{written:?} of {produced}");
     assert_holds(&log, written.events);
-    // Somebody makes room, and the log goes on.
+    // Somebody makes room, and the log continues, after a GAP record for what the ring still held.
     std::fs::remove_file(folder.join("ballast")).unwrap();
     let mut writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
-    assert_eq!(writer.next_sequence(), written.events);
+    assert_eq!(writer.next_sequence(), written.events + 1);
     writer.write_event(&header(written.events), &payload(written.events)).unwrap();
     writer.close().unwrap();
-    assert_holds(&log, written.events + 1);
+    let mut gaps = Vec::new();
+    LogReader::open(&log).unwrap().replay(|event| gaps.extend(event.gap())).unwrap();
+    assert!(matches!(gaps[..], [Gap { count: 0, reason: GapReason::RecorderEnded, .. }]), "{gaps:?}");
 }
 
 #[test]

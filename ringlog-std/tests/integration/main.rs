@@ -6,10 +6,14 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod disk_full;
+mod links;
+mod locks;
 mod notify;
+mod recorder;
 mod ring_refusals;
 mod shared_ring;
 mod skips;
+mod storage_bounds;
 mod storage_damage;
 mod storage_file;
 mod storage_log;

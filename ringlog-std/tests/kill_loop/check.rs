@@ -1,15 +1,23 @@
 //! Reads a log that several producers, one after the other, have filled.
 
 use crate::operations::event;
-use ringlog::event::Event;
+use ringlog::event::{Event, Gap, GapReason};
 use ringlog::storage::{LogReader, OpenError};
 use std::path::Path;
 
+/// What the log has of one producer.
+pub(crate) struct Owner {
+    pub(crate) number: usize,
+    pub(crate) events: u64,
+    /// A GAP record between its last event and the next producer's first says that events are missing.
+    pub(crate) is_followed_by_gap: bool,
+}
+
 /// Reads the whole log: of every owner `0..owners` the events from its first one on, each once and in order.
 ///
-/// `check_count` is told of each owner how many there were. Returns the events of all.
-pub(crate) fn check_log(log: &Path, owners: usize, check_count: impl Fn(usize, u64)) -> u64 {
-    let mut ledger = Ledger { check_count, owner: 0, next_index: 0, sequence: 0 };
+/// `check` is told of each owner what there was. Returns the events of all.
+pub(crate) fn check_log(log: &Path, owners: usize, check: impl Fn(Owner)) -> u64 {
+    let mut ledger = Ledger { check, owner: 0, next_index: 0, sequence: 0, events: 0, has_gap: false };
     match LogReader::open(log) {
         Ok(reader) => reader.events().for_each(|found| ledger.take(&found.unwrap())),
         // All were killed before their first event: then the counts say so, too.
@@ -17,36 +25,50 @@ pub(crate) fn check_log(log: &Path, owners: usize, check_count: impl Fn(usize, u
         Err(error) => panic!("{error}"),
     }
     ledger.finish_before(owners);
-    ledger.sequence
+    ledger.events
 }
 
 struct Ledger<F> {
-    check_count: F,
+    check: F,
     owner: usize,
     next_index: u64,
     sequence: u64,
+    events: u64,
+    /// Since the last event.
+    has_gap: bool,
 }
 
-impl<F: Fn(usize, u64)> Ledger<F> {
+impl<F: Fn(Owner)> Ledger<F> {
     fn take(&mut self, found: &Event<'_>) {
-        assert_eq!(found.gap(), None, "nothing may be missing");
         assert_eq!(found.sequence, self.sequence, "a hole in the sequences");
         self.sequence += 1;
+        if let Some(gap) = found.gap() {
+            let ended = Gap { log_side: true, ..Gap::new(GapReason::RecorderEnded, 0) };
+            assert_eq!(gap, ended, "nothing else may be missing");
+            self.has_gap = true;
+            return;
+        }
         let (owner, index) = ((found.header.timestamp >> 32) as usize, found.header.timestamp & 0xFFFF_FFFF);
         assert!(owner >= self.owner, "event {index} of producer {owner} after those of {}", self.owner);
+        assert!(owner > self.owner || !self.has_gap, "a gap among the events of producer {owner}");
         self.finish_before(owner);
         assert_eq!(index, self.next_index, "lost or told twice, of producer {owner}");
         let (header, payload) = event(owner as u64, index);
         assert_eq!((found.header.as_user(), found.payload), (header, &payload[..]), "invented");
         self.next_index += 1;
+        self.events += 1;
     }
 
     /// No more comes of the producers before this one.
     fn finish_before(&mut self, owner: usize) {
         while self.owner < owner {
-            (self.check_count)(self.owner, self.next_index);
+            let (number, events, is_followed_by_gap) = (self.owner, self.next_index, self.has_gap);
+            (self.check)(Owner { number, events, is_followed_by_gap });
             self.owner += 1;
             self.next_index = 0;
+            if self.owner == owner {
+                self.has_gap = false;
+            }
         }
     }
 }

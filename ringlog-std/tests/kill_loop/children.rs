@@ -1,7 +1,7 @@
 //! Child processes of these tests: the test program itself, started again to be killed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ringlog::ring::{SharedProducer, SharedRing};
@@ -56,6 +56,11 @@ impl Running {
 
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        patiently("the end of a child", || self.0.try_wait().unwrap())
     }
 
     /// Kills it as nothing can be prepared for, and waits until it is gone.

@@ -1,7 +1,7 @@
-//! A ring within the process: the whole process is killed, and what was in the ring is gone. What the log had
-//! published is not.
+//! A ring within the process: the whole process is killed, and what was in the ring is gone, which a GAP record says. What
+//! the log had published is not.
 
-use crate::check::check_log;
+use crate::check::{Owner, check_log};
 use crate::children::{Random, Running, Task, kills_wanted, patiently, scratch};
 use crate::count_page::CountPage;
 use crate::operations::Step;
@@ -74,12 +74,13 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     }
     // The next writer finds where the log ends, as a next run would.
     LogWriter::open(folder.join("log")).unwrap().close().unwrap();
-    check_log(&folder.join("log"), kills, |owner, found| {
+    check_log(&folder.join("log"), kills, |Owner { number: owner, events: found, is_followed_by_gap }| {
         let (published, produced) = slots(owner);
         let (published, produced) = (counts.load(published), counts.load(produced));
         assert!(found >= published, "run {owner} had {published} events in the log, it has {found}");
         let most = produced + Step::at(produced).events();
         assert!(found <= most, "run {owner} wrote {most} events at most, the log has {found}");
+        assert!(found >= produced || is_followed_by_gap, "run {owner} lost events silently");
     })
 }
 

@@ -6,6 +6,7 @@
 mod check;
 mod children;
 mod count_page;
+mod endings;
 mod in_process;
 mod lossy;
 mod operations;

@@ -1,6 +1,6 @@
 //! A shared ring: producer, recorder or both are killed.
 
-use crate::check::check_log;
+use crate::check::{Owner, check_log};
 use crate::children::{Random, Running, Task, claim_producer, kills_wanted, scratch};
 use crate::count_page::CountPage;
 use crate::operations::Step;
@@ -91,7 +91,8 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     pair.kill_often(random, kills, &counts);
     let owners = pair.end();
     record(folder, RING_BYTES).stop().unwrap();
-    check_log(&folder.join("log"), owners, |owner, found| {
+    check_log(&folder.join("log"), owners, |Owner { number: owner, events: found, is_followed_by_gap }| {
+        assert!(!is_followed_by_gap, "nothing may be missing");
         let count = counts.load(owner);
         // The count was stored after the step had returned, so it may be one step behind.
         assert!(

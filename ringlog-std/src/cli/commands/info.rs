@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::args::InspectArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::{print, print_json};
-use crate::cli::source::SegmentLine;
+use crate::cli::source::{SegmentLine, WriterLine};
 use crate::cli::survey::Survey;
 use crate::cli::tally::Tally;
 
@@ -15,6 +15,9 @@ struct InfoReport<'a> {
     #[serde(flatten)]
     tally: &'a Tally,
     clock: &'a str,
+    /// Of a folder.
+    #[serde(flatten)]
+    writer: &'a Option<WriterLine>,
     segments: &'a [SegmentLine],
 }
 
@@ -26,6 +29,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
             log: args.log.display().to_string(),
             tally: &survey.tally,
             clock: &survey.clock,
+            writer: &survey.writer,
             segments: &survey.segments,
         })?;
     } else {

@@ -1,6 +1,6 @@
 //! `ringlog recover-image`: the rings in a raw dump of memory.
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::args::RecoverImageArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::Printer;
-use crate::cli::print::{print_json, tell};
+use crate::cli::print::tell;
 use crate::cli::tally::Tally;
 use crate::cli::text::grouped;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
@@ -16,14 +16,12 @@ use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
 
 /// The smallest log file.
 const SMALLEST_FILE_BYTES: u64 = 4096;
-
-#[derive(Serialize)]
-struct ImageReport {
-    image: String,
-    rings: Vec<RingReport>,
-    /// Places with a ring's magic that are none which can be read.
-    problems: Vec<String>,
-}
+/// So many problems are listed; the others are only counted.
+const PROBLEMS_LISTED: usize = 100;
+/// No machine has more rings in its memory.
+const MOST_RINGS: usize = 1000;
+/// The rings of one memory do not overlap. Some that were given up may: so many times the dump's length is read at most.
+const MOST_OVERLAPS: usize = 8;
 
 #[derive(Serialize)]
 struct RingReport {
@@ -45,56 +43,116 @@ struct RingReport {
     file: Option<String>,
 }
 
-/// The unread records of a ring, with GAP records for what is missing.
-struct Found {
-    records: Vec<(EventHeader, Vec<u8>)>,
-    damage: Option<RecordError>,
+/// What was found so far; each ring is printed as it is found.
+#[derive(Default)]
+struct Findings {
+    rings: usize,
+    /// Bytes of unread records in them.
+    bytes: usize,
+    has_loss: bool,
+    /// Places with a ring's magic that are none which can be read: the first ones.
+    problems: Vec<String>,
+    problem_count: u64,
 }
 
 /// Exit 0: all there. Exit 3: events are missing or damaged. Exit 1: no ring.
 pub(crate) fn run(args: &RecoverImageArgs) -> Result<Outcome, CliError> {
     let image = std::fs::read(&args.image).map_err(CliError::io("read", &args.image))?;
-    let (rings, problems) = find(&image);
-    problems.iter().for_each(|problem| tell(&format!("ringlog: {}: {problem}", args.image.display())));
-    if rings.is_empty() {
-        return Err(CliError::NoRing { path: args.image.clone() });
-    }
-    let mut report = ImageReport {
-        image: args.image.display().to_string(),
-        rings: Vec::new(),
-        problems: problems.iter().map(ToString::to_string).collect(),
-    };
-    for ring in rings {
-        report.rings.push(recover(args, &ring)?);
-    }
-    if args.json {
-        print_json(&report)?;
-    }
-    let is_missing = |ring: &RingReport| ring.damage.is_some() || ring.tally.has_loss();
-    // Constants of a program's code may look like the beginning of a ring; nothing is missing for that.
-    let is_ring = |error: &RingImageError| !matches!(error.kind, RingImageErrorKind::Sizes { .. });
-    let loss = report.rings.iter().any(is_missing) || problems.iter().any(is_ring);
-    Ok(if loss { Outcome::Loss } else { Outcome::Clean })
-}
-
-fn find(image: &[u8]) -> (Vec<RingImage<'_>>, Vec<RingImageError>) {
-    let (mut rings, mut problems) = (Vec::new(), Vec::new());
-    for found in RingImage::find_all(image) {
+    let mut findings = Findings::default();
+    for found in RingImage::find_all(&image) {
         match found {
-            Ok(ring) => rings.push(ring),
-            Err(error) => problems.push(error),
+            Ok(ring) if findings.has_room(&ring, image.len()) => findings.take(args, &ring)?,
+            Ok(ring) => findings.pass_over(args, &ring),
+            // Constants of a program's code may look like the beginning of a ring; nothing is missing for that.
+            Err(error @ RingImageError { kind: RingImageErrorKind::Sizes { .. }, .. }) => {
+                findings.note(args, error.to_string());
+            }
+            Err(error) => {
+                findings.has_loss = true;
+                findings.note(args, error.to_string());
+            }
         }
     }
-    (rings, problems)
+    findings.end(args)
+}
+
+impl Findings {
+    fn has_room(&self, ring: &RingImage<'_>, image_bytes: usize) -> bool {
+        let left = (MOST_OVERLAPS * image_bytes).saturating_sub(self.bytes);
+        self.rings < MOST_RINGS && ring.unread_bytes() <= left
+    }
+
+    fn take(&mut self, args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<(), CliError> {
+        let report = recover(args, ring)?;
+        if args.json {
+            let before = if self.rings == 0 { self.json_start(args)? } else { ",".into() };
+            let ring = serde_json::to_string(&report).map_err(|error| CliError::Output(error.into()))?;
+            write_out(&format!("{before}\n    {ring}"))?;
+        }
+        self.rings += 1;
+        self.bytes += ring.unread_bytes();
+        self.has_loss |= report.damage.is_some() || report.tally.has_loss();
+        Ok(())
+    }
+
+    fn pass_over(&mut self, args: &RecoverImageArgs, ring: &RingImage<'_>) {
+        self.has_loss = true;
+        let (offset, unread) = (ring.offset(), ring.unread_bytes());
+        self.note(
+            args,
+            format!(
+                "offset {offset:#x}: a ring with {unread} unread bytes was passed over, because there are too many that \
+                 overlap; cut the dump off before this offset and recover the rest"
+            ),
+        );
+    }
+
+    fn note(&mut self, args: &RecoverImageArgs, problem: String) {
+        self.problem_count += 1;
+        if self.problems.len() < PROBLEMS_LISTED {
+            tell(&format!("ringlog: {}: {problem}", args.image.display()));
+            self.problems.push(problem);
+        }
+    }
+
+    fn json_start(&self, args: &RecoverImageArgs) -> Result<String, CliError> {
+        let image = json_text(&args.image.display().to_string())?;
+        Ok(format!("{{\n  \"image\": {image},\n  \"rings\": ["))
+    }
+
+    fn end(self, args: &RecoverImageArgs) -> Result<Outcome, CliError> {
+        let unlisted = self.problem_count - self.problems.len() as u64;
+        if unlisted > 0 {
+            tell(&format!("ringlog: {}: {unlisted} more such places", args.image.display()));
+        }
+        if self.rings == 0 {
+            return Err(CliError::NoRing { path: args.image.clone() });
+        }
+        if args.json {
+            let (problems, count) = (json_text(&self.problems)?, self.problem_count);
+            write_out(&format!("\n  ],\n  \"problems\": {problems},\n  \"problem_count\": {count}\n}}\n"))?;
+        }
+        Ok(if self.has_loss { Outcome::Loss } else { Outcome::Clean })
+    }
+}
+
+fn json_text(value: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))
+}
+
+fn write_out(text: &str) -> Result<(), CliError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Output)
 }
 
 /// Prints the events of a ring or puts them into a file, and says what they are.
 fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, CliError> {
-    let found = Found::of(ring);
     let mut tally = Tally::default();
-    found.events().for_each(|event| tally.add(&event));
+    let damage = each_record(ring, |event| {
+        tally.add(event);
+        Ok(())
+    })?;
     let file = match &args.to {
-        Some(folder) => Some(write_file(folder, ring, &found)?),
+        Some(folder) => Some(write_file(folder, ring, tally.bytes)?),
         None => None,
     };
     let form = ring.word_form();
@@ -108,79 +166,90 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
         retained: ring.is_retained(),
         overwrites_oldest: ring.overwrites_oldest(),
         tally,
-        damage: found.damage.map(|error| error.to_string()),
+        damage: damage.map(|error| error.to_string()),
         file,
     };
     tell(&report.words());
     if args.to.is_none() && !args.json {
-        print_events(args, &found)?;
+        print_events(args, ring)?;
     }
     Ok(report)
 }
 
-fn print_events(args: &RecoverImageArgs, found: &Found) -> Result<(), CliError> {
+fn print_events(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<(), CliError> {
     let out = BufWriter::new(std::io::stdout().lock());
     let mut printer = Printer::new(args.format, out).map_err(CliError::Output)?;
-    for event in found.events() {
-        printer.print(&event, ClockKind::Unspecified).map_err(CliError::Output)?;
-    }
+    each_record(ring, |event| printer.print(event, ClockKind::Unspecified).map_err(CliError::Output))?;
     printer.flush().map_err(CliError::Output)
 }
 
 /// Makes `FOLDER/ring-OFFSET.evtl`; a file of that name is never overwritten.
-fn write_file(folder: &Path, ring: &RingImage<'_>, found: &Found) -> Result<String, CliError> {
+fn write_file(folder: &Path, ring: &RingImage<'_>, bytes: u64) -> Result<String, CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::io("make the folder", folder))?;
     let path = folder.join(format!("ring-{:#010x}.evtl", ring.offset()));
-    let bytes: usize = found.records.iter().map(|(header, _)| header.stride()).sum();
-    let capacity = SMALLEST_FILE_BYTES + bytes as u64;
+    let capacity = SMALLEST_FILE_BYTES + bytes;
     let mut writer = MmapWriter::options().clock(ClockKind::Unspecified).create_new(&path, capacity)?;
-    for (header, payload) in &found.records {
-        let mut record = vec![0; header.stride()];
-        let _ = ringlog_nostd::encode(&mut record, header, payload);
+    let mut record = Vec::new();
+    each_record(ring, |event| {
+        record.resize(event.header.stride(), 0);
+        let _ = ringlog_nostd::encode(&mut record, &event.header, event.payload);
         let mut run = Run::new(&record).map_err(|error| CliError::Mismatch(error.to_string()))?;
-        writer.append_run(&mut run)?;
-    }
+        Ok(writer.append_run(&mut run)?)
+    })?;
     writer.close()?;
     Ok(path.display().to_string())
 }
 
-impl Found {
-    fn of(ring: &RingImage<'_>) -> Self {
-        let mut found = Self { records: Vec::new(), damage: None };
-        let pending = ring.pending_gap();
-        if ring.overwrites_oldest() {
-            found.push_gap(pending);
-        }
-        let mut read_bytes = 0;
-        for event in ring.events() {
-            match event {
-                Ok(event) => {
-                    read_bytes += event.header.stride();
-                    found.records.push((event.header, event.payload.to_vec()));
-                }
-                Err(error) => found.damage = Some(error),
+/// Passes the unread records of a ring to `f`, with GAP records for what is missing; returns the record at which they end
+/// because it is not whole.
+fn each_record(
+    ring: &RingImage<'_>,
+    f: impl FnMut(&Event<'_>) -> Result<(), CliError>,
+) -> Result<Option<RecordError>, CliError> {
+    let mut records = Numbered { f, sequence: 0, last_timestamp: 0 };
+    let pending = ring.pending_gap();
+    if ring.overwrites_oldest() {
+        records.pass_gap(pending)?;
+    }
+    let (mut read_bytes, mut damage) = (0, None);
+    for event in ring.events() {
+        match event {
+            Ok(event) => {
+                read_bytes += event.header.stride();
+                records.pass(event.header, event.payload)?;
             }
-        }
-        if found.damage.is_some() {
-            let extent = u32::try_from((ring.unread_bytes() - read_bytes) / 8).unwrap_or(u32::MAX);
-            let last = found.records.last().map_or(0, |(header, _)| header.timestamp);
-            found.push_gap(Some((last, Gap { extent, ..Gap::new(GapReason::RecoveryCut, 0) })));
-        }
-        if !ring.overwrites_oldest() {
-            found.push_gap(pending);
-        }
-        found
-    }
-
-    fn push_gap(&mut self, gap: Option<(u64, Gap)>) {
-        if let Some((first_timestamp, gap)) = gap {
-            self.records.push((Gap::header(first_timestamp), gap.to_payload().to_vec()));
+            Err(error) => damage = Some(error),
         }
     }
+    if damage.is_some() {
+        let extent = u32::try_from((ring.unread_bytes() - read_bytes) / 8).unwrap_or(u32::MAX);
+        let gap = Gap { extent, ..Gap::new(GapReason::RecoveryCut, 0) };
+        records.pass_gap(Some((records.last_timestamp, gap)))?;
+    }
+    if !ring.overwrites_oldest() {
+        records.pass_gap(pending)?;
+    }
+    Ok(damage)
+}
 
-    fn events(&self) -> impl Iterator<Item = Event<'_>> {
-        let numbered = (0..).zip(&self.records);
-        numbered.map(|(sequence, (header, payload))| Event { header: *header, payload, sequence, offset: 0 })
+/// Numbers records on their way to `f`.
+struct Numbered<F> {
+    f: F,
+    sequence: u64,
+    last_timestamp: u64,
+}
+
+impl<F: FnMut(&Event<'_>) -> Result<(), CliError>> Numbered<F> {
+    fn pass(&mut self, header: EventHeader, payload: &[u8]) -> Result<(), CliError> {
+        (self.f)(&Event { header, payload, sequence: self.sequence, offset: 0 })?;
+        self.sequence += 1;
+        self.last_timestamp = header.timestamp;
+        Ok(())
+    }
+
+    fn pass_gap(&mut self, gap: Option<(u64, Gap)>) -> Result<(), CliError> {
+        let Some((first_timestamp, gap)) = gap else { return Ok(()) };
+        self.pass(Gap::header(first_timestamp), &gap.to_payload())
     }
 }
 

@@ -139,7 +139,7 @@ impl Tail {
             self.printer.print(&event, clock).map_err(CliError::Output)?;
         }
         if let Some(cursor) = &mut self.cursor {
-            cursor.advance(event.sequence.saturating_add(1))?;
+            cursor.advance(event.sequence + 1)?;
         }
         Ok(true)
     }

@@ -1,15 +1,18 @@
 //! `ringlog verify`: reads and checks every record of a log, and tells the kinds of damage apart.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::cli::args::InspectArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::{print, print_json, tell};
+use crate::cli::source::{WriterLine, damaged_words};
 use crate::cli::tally::Tally;
 use crate::cli::text::{grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
-    Fault, LogCheck, LogVerdict, MissingRecords, SegmentCheck, unreported_loss, verify_log_with,
+    Fault, LogCheck, LogVerdict, MissingEnd, MissingRecords, SegmentCheck, unreported_loss, verify_log_with,
 };
 
 #[derive(Serialize)]
@@ -21,6 +24,9 @@ struct VerifyReport<'a> {
     tally: &'a Tally,
     /// The first thing that is wrong, in words.
     problem: Option<String>,
+    /// Of a folder.
+    #[serde(flatten)]
+    writer: Option<WriterLine>,
     segments: Vec<SegmentReport>,
     missing: Vec<MissingReport>,
 }
@@ -29,6 +35,8 @@ struct VerifyReport<'a> {
 #[derive(Serialize)]
 struct SegmentReport {
     file: String,
+    /// Whether this is a symbolic link.
+    is_link: bool,
     /// See [`crate::storage::Verdict`].
     verdict: &'static str,
     base_sequence: Option<u64>,
@@ -56,7 +64,8 @@ struct FaultReport {
 
 #[derive(Serialize)]
 struct MissingReport {
-    before: String,
+    /// The file after them; none at the end of the log.
+    before: Option<String>,
     first_sequence: u64,
     next_sequence: u64,
 }
@@ -66,6 +75,7 @@ impl From<&SegmentCheck> for SegmentReport {
         let header = segment.header.as_ref();
         Self {
             file: segment.path.display().to_string(),
+            is_link: segment.is_link,
             verdict: segment.verdict.name(),
             base_sequence: segment.base_sequence,
             next_sequence: segment.next_sequence(),
@@ -92,8 +102,15 @@ impl From<&Fault> for FaultReport {
 impl From<&MissingRecords> for MissingReport {
     fn from(missing: &MissingRecords) -> Self {
         let MissingRecords { before, first_sequence, next_sequence, .. } = missing;
-        let before = before.display().to_string();
+        let before = Some(before.display().to_string());
         Self { before, first_sequence: *first_sequence, next_sequence: *next_sequence }
+    }
+}
+
+impl From<&MissingEnd> for MissingReport {
+    fn from(missing: &MissingEnd) -> Self {
+        let MissingEnd { next_sequence: first_sequence, end, .. } = missing;
+        Self { before: None, first_sequence: *first_sequence, next_sequence: end.sequence }
     }
 }
 
@@ -106,7 +123,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
     tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
-    let problem = problem_of(&check);
+    let problem = problem_of(&check, &args.log);
+    let writer = args.log.is_dir().then(|| WriterLine::from(&check.writer_file));
     if args.json {
         print_json(&VerifyReport {
             log: args.log.display().to_string(),
@@ -114,10 +132,14 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
             tally: &tally,
             problem: problem.clone(),
             segments: check.segments.iter().map(SegmentReport::from).collect(),
-            missing: check.missing.iter().map(MissingReport::from).collect(),
+            missing: (check.missing.iter().map(MissingReport::from))
+                .chain(check.missing_end.iter().map(MissingReport::from))
+                .collect(),
+            writer,
         })?;
     } else {
-        print(&words(&check, &tally))?;
+        let end = writer.map(|writer| format!("end {}\n", writer.end_words(&args.log)));
+        print(&(words(&check, &tally) + &end.unwrap_or_default()))?;
     }
     outcome(&check, problem)
 }
@@ -145,12 +167,18 @@ const fn name_of(verdict: LogVerdict) -> &'static str {
 }
 
 /// The first thing that is wrong, and how much else.
-fn problem_of(check: &LogCheck) -> Option<String> {
+fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
     let mut faults =
         check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
-    let first =
-        faults.next().or_else(|| torn_words(check)).or_else(|| Some(check.missing.first()?.to_string()))?;
-    let all = check.segments.iter().map(|it| it.fault_count).sum::<u64>() + check.missing.len() as u64;
+    let is_writer_damaged = check.writer_file.is_damaged();
+    let first = (faults.next())
+        .or_else(|| torn_words(check))
+        .or_else(|| Some(check.missing.first()?.to_string()))
+        .or_else(|| Some(check.missing_end.as_ref()?.to_string()))
+        .or_else(|| is_writer_damaged.then(|| damaged_words(log)))?;
+    let faults = check.segments.iter().map(|it| it.fault_count).sum::<u64>();
+    let missing = check.missing.len() as u64 + u64::from(check.missing_end.is_some());
+    let all = faults + missing + u64::from(is_writer_damaged);
     Some(if all > 1 { format!("{first}; and {} more, see above", grouped(all - 1)) } else { first })
 }
 
@@ -193,16 +221,20 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
     for missing in &check.missing {
         text += &format!("{missing}\n");
     }
+    if let Some(missing) = &check.missing_end {
+        text += &format!("{missing}\n");
+    }
     text
 }
 
 fn segment_words(segment: &SegmentCheck) -> String {
-    let SegmentCheck { path, verdict, counts, end_offset, .. } = segment;
+    let SegmentCheck { path, is_link, verdict, counts, end_offset, .. } = segment;
     let from = segment.base_sequence.map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let to = segment.next_sequence().map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let mut text = format!(
-        "{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
+        "{}{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
         path.display(),
+        if *is_link { " (a symbolic link)" } else { "" },
         verdict.name(),
         grouped(counts.records()),
         size(counts.bytes),

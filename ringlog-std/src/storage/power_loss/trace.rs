@@ -1,7 +1,7 @@
 //! A platform that does everything for real, but for syncs, and remembers it.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -189,7 +189,7 @@ impl Platform for Recorder {
     }
 
     fn create_new(&self, path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        let file = Linux.create_new(path)?;
         let id = self.next_file.fetch_add(1, Ordering::Relaxed);
         self.files.lock().unwrap().insert(inode(&file), id);
         self.trace.add(Op::Create { file: id, name: name(path) });

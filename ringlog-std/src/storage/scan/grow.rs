@@ -8,10 +8,10 @@ use std::sync::atomic::{Ordering, fence};
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::super::error::{OpenError, ReadError};
-use super::super::held::{leads_to, try_hold};
+use super::super::held::{Hold, hold_finished, leads_to, try_hold};
 use super::super::index::{Index, Place};
 use super::super::segment::SegmentInfo;
-use super::super::segment_file::{is_unused, read_header, read_stable_header};
+use super::super::segment_file::{is_gone, read_header, read_stable_header};
 use super::FileScan;
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 
@@ -20,9 +20,9 @@ use crate::event::{FileHeader, FileHeaderError, file_flags};
 pub(in crate::storage) enum Opened {
     /// It is open and cannot be recycled any more.
     Held(FileScan),
-    /// It is open, and somebody has an exclusive lock on it: its writer, or retention.
+    /// It is open, and somebody has an exclusive lock on it: the writer of a single file, or another program.
     Unheld(FileScan),
-    /// It was retired meanwhile, or it was prepared and never begun.
+    /// It was retired meanwhile.
     Gone,
 }
 
@@ -34,7 +34,8 @@ impl FileScan {
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Ok(Opened::Gone);
             }
-            Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_unused(path).unwrap_or(true) => {
+            // Retired after it was opened, and its header erased.
+            Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_gone(path) => {
                 return Ok(Opened::Gone);
             }
             Err(error) => return Err(error),
@@ -52,6 +53,38 @@ impl FileScan {
             (true, true) => Opened::Held(scan),
             (true, false) => Opened::Unheld(scan),
         })
+    }
+
+    /// Opens a segment that has no writer any more, and takes the shared lock; `None` if it was retired meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::LockedSegment`] if another program has an exclusive lock on it.
+    pub(in crate::storage) fn open_finished(path: &Path) -> Result<Option<Self>, OpenError> {
+        let scan = match Self::open_held(path)? {
+            Opened::Held(scan) => return Ok(Some(scan)),
+            Opened::Gone => return Ok(None),
+            Opened::Unheld(scan) => scan,
+        };
+        let file = &scan.segment.file;
+        let held = hold_finished(path, file).map_err(|source| OpenError::Io {
+            path: path.into(),
+            action: "lock",
+            source,
+        })?;
+        match held {
+            Hold::Held => Ok(Some(scan)),
+            Hold::Gone => Ok(None),
+            Hold::Locked => Err(OpenError::locked_segment(path, file)),
+        }
+    }
+
+    /// Opens the last segment, which its writer may hold; `None` if it was retired meanwhile.
+    pub(in crate::storage) fn open_last(path: &Path) -> Result<Option<Self>, OpenError> {
+        match Self::open_held(path)? {
+            Opened::Held(scan) | Opened::Unheld(scan) => Ok(Some(scan)),
+            Opened::Gone => Ok(None),
+        }
     }
 
     /// Takes the shared lock; `false` while somebody has an exclusive one.
@@ -127,9 +160,10 @@ impl FileScan {
         self.read_lead()?;
         self.found = None;
         self.offset = place.offset.clamp(FILE_HEADER_LEN as u64, self.end);
-        self.sequence = self.header().base_sequence.wrapping_add(place.number);
+        self.sequence = self.header().base_sequence + place.number;
         if self.offset < self.buffer_offset {
             self.buffer.clear();
+            self.prefix_crcs.clear();
             self.buffer_offset = self.offset;
         }
         Ok(())

@@ -62,6 +62,7 @@ impl FileScan {
         let from = self.offset;
         let is_unwritten = is_zero(self.ahead());
         let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
+        self.is_suspect = true;
         self.offset += RECORD_ALIGN as u64;
         while matches!(self.demand, Demand::Verify { .. }) && self.may_begin_at(self.offset) {
             if self.begins_records()? {
@@ -96,9 +97,9 @@ impl FileScan {
     }
 
     /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
-    pub(super) fn begins_records(&mut self) -> Result<bool, ReadError> {
+    pub(in crate::storage) fn begins_records(&mut self) -> Result<bool, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(false) };
-        if self.demand.decode(self.ahead(), self.offset).is_err() {
+        if self.decode_at(0, self.demand).is_err() {
             return Ok(false);
         }
         let next = self.offset + stride as u64;
@@ -133,8 +134,7 @@ impl FileScan {
         let behind = self.ahead().get(distance..).unwrap_or_default();
         let stride = behind.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
         self.fetch(distance + stride)?;
-        let behind = self.ahead().get(distance..).unwrap_or_default();
-        Ok(demand.decode(behind, self.offset + distance as u64).is_ok())
+        Ok(self.decode_at(distance, demand).is_ok())
     }
 }
 

@@ -40,11 +40,11 @@ impl FileScan {
     /// The salt under which records begin at `offset`.
     fn salt_here(&mut self) -> Result<Option<u32>, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(None) };
-        let Ok((header, payload, _)) = Demand::Present.decode(self.ahead(), self.offset) else {
-            return Ok(None);
-        };
+        let Ok((header, _)) = self.decode_at(0, Demand::Present) else { return Ok(None) };
+        let at = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let unplaced = self.prefix_crcs.record_crc(&self.buffer, at, &header, 0);
         // The place word of a salt of zero is the offset's part alone.
-        let salt = place_of(&header, payload) ^ place_word(0, self.offset);
+        let salt = place_of(&header, unplaced) ^ place_word(0, self.offset);
         let demand = Demand::Verify { salt };
         if !self.is_record_behind(stride, demand)? {
             return Ok(None);

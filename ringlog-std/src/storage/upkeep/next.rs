@@ -66,6 +66,7 @@ impl Upkeep {
         let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
         let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
         if wanted {
+            self.check_owner()?;
             let made = self.prepare();
             *lock(&self.next) = match made {
                 Ok(prepared) => Next::Ready(prepared),
@@ -112,7 +113,9 @@ impl Upkeep {
         loop {
             let Rules { segment_bytes, ready_bytes, .. } = self.rules;
             let made = Prepared::fresh(&*self.platform, &self.folder, segment_bytes, ready_bytes);
-            let is_full = matches!(&made, Err(CreateError::DiskFull { .. }));
+            // Beyond the limit on the size of a file, freed space is of no use.
+            let is_full = matches!(&made, Err(CreateError::DiskFull { source, .. })
+                if source.kind() != io::ErrorKind::FileTooLarge);
             if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
                 return made;
             }
@@ -128,9 +131,11 @@ impl Upkeep {
     // Retention.
 
     /// Retires what is over the limits also where nothing is being written: by age.
-    pub(in crate::storage) fn retention_step(&self) {
+    pub(in crate::storage) fn retention_step(&self) -> Result<(), SyncError> {
         let _turn = lock(&self.preparing);
+        self.check_owner()?;
         let _ = self.retire(false);
+        Ok(())
     }
 
     /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
@@ -214,7 +219,7 @@ impl Upkeep {
         self.platform.sync_folder(&self.folder).map(|()| Retired::Gone)
     }
 
-    fn note(&self, error: CreateError) {
+    pub(super) fn note(&self, error: CreateError) {
         *lock(&self.trouble) = Some(error);
     }
 

@@ -1,6 +1,7 @@
 //! Syncing and finishing segments, in the order of the log.
 #![forbid(unsafe_code)]
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,10 +9,11 @@ use std::time::Instant;
 
 use super::{Open, Upkeep, bytes_on_disk};
 use crate::storage::durable::{Durable, lock};
-use crate::storage::error::{ReadError, SyncError};
+use crate::storage::error::{CreateError, ReadError, SyncError};
+use crate::storage::lock_holder::exclusive_holder;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
-use crate::storage::unfinished::{Damage, Unsynced};
+use crate::storage::unfinished::{Circumstances, Damage, Finished, Unsynced};
 
 impl Upkeep {
     /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
@@ -158,9 +160,9 @@ impl Upkeep {
         let mut were_there = false;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
-            match oldest.finish(&self.platform, &self.poisoned, self.is_after_damage())? {
-                Some(damage) => self.note_damage(&oldest.path, damage),
-                None => self.forget_unsynced(&oldest.path),
+            match self.finish_one(&oldest)? {
+                Finished::Damaged(damage) => self.note_damage(&oldest.path, damage),
+                Finished::Done | Finished::Locked => self.forget_unsynced(&oldest.path),
             }
             were_there = true;
         }
@@ -169,6 +171,23 @@ impl Upkeep {
             self.note_durable(&current);
         }
         Ok(were_there)
+    }
+
+    /// Where another program keeps the segment locked, nothing is retired meanwhile.
+    fn finish_one(&self, unsynced: &Unsynced) -> Result<Finished, SyncError> {
+        let is_after_damage = self.is_after_damage();
+        let finish = |is_alone| {
+            unsynced.finish(&self.platform, &self.poisoned, Circumstances { is_alone, is_after_damage })
+        };
+        match finish(false)? {
+            Finished::Locked => {}
+            other => return Ok(other),
+        }
+        let path = unsynced.path.clone();
+        let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
+        self.note(CreateError::LockedSegment { path, pid });
+        let _turn = lock(&self.preparing);
+        finish(true)
     }
 
     /// The oldest of those that were put down is damaged, and nothing after it is promised.

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod damage;
+mod ending;
 mod import;
+mod limits;
 mod loss;
 mod output;
 mod recover_image;
@@ -10,5 +12,5 @@ mod replay;
 mod serve;
 mod serve_ring;
 mod stress;
-mod support;
+pub(crate) mod support;
 mod tail;

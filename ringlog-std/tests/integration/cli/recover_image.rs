@@ -3,7 +3,7 @@
 
 use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingOptions};
 
-use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, word};
+use super::support::{RINGLOG, assert_code, json_of, number, records_of, ringlog, stderr_of, word};
 
 /// A dump with a retained ring of five events at offset 96, of which two were read.
 fn dump(changed: impl FnOnce(&mut [u8])) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -74,6 +74,64 @@ fn damage_is_loss_and_told() {
     let verified = ringlog(&["verify", word(&file), "--json"]);
     assert_code(&verified, 3);
     assert!(String::from_utf8_lossy(&verified.stdout).contains("recovery cut"));
+}
+
+/// A 32-bit ring, little-endian, with room for `capacity` bytes, all of them unread.
+fn control_words(capacity: u32) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    // Magic, layout, capacity, overrun; identity, boot; head, closed, lost, gap, first loss; tail, closed.
+    words(&[0x524C_4731, 1 | 2 << 8, capacity, 32, 0, 0, 0, 0, capacity, 0, 0, 1, 0, 0, 0, 0])
+}
+
+/// Runs `ringlog recover-image --json` with no more memory than the dump and this many MiB take.
+fn recover_within(image: &[u8], mebibytes: usize) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ram.bin");
+    std::fs::write(&path, image).unwrap();
+    let kibibytes = image.len() / 1024 + mebibytes * 1024;
+    let limited = format!("ulimit -v {kibibytes}; exec \"$0\" recover-image --json \"$1\"");
+    std::process::Command::new("sh").args(["-c", &limited, RINGLOG, word(&path)]).output().unwrap()
+}
+
+#[test]
+fn memory_does_not_grow_with_the_events_of_a_ring() {
+    let capacity = 16 << 20;
+    let mut image = control_words(capacity);
+    let event = EventHeader::new(5, 1, 0).with_flags(0x80).to_bytes();
+    image.extend(event.repeat(capacity as usize / event.len()));
+    image.extend([0; 32]);
+    let output = recover_within(&image, 32);
+    let ring = &json_of(&output)["rings"][0];
+    assert_eq!(number(ring, "events"), u64::from(capacity) / 16);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_places_that_are_no_ring() {
+    let places = 1_000_000;
+    let mut image = control_words(0)[..8].repeat(places);
+    image.extend(control_words(32));
+    image.extend([0; 64]);
+    let output = recover_within(&image, 32);
+    // The one ring has no events where it says so.
+    assert_code(&output, 3);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = report["problems"].as_array().unwrap().len() as u64;
+    assert_eq!((problems, number(&report, "problem_count")), (100, places as u64));
+}
+
+#[test]
+fn rings_that_overlap_are_read_only_so_often_and_told() {
+    let capacity = 1 << 20;
+    let mut image = control_words(capacity).repeat(3000);
+    let event = EventHeader::new(5, 1, 0).with_flags(0x80).to_bytes();
+    image.extend(event.repeat((2 << 20) / event.len()));
+    let output = recover_within(&image, 32);
+    assert_code(&output, 3);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rings = report["rings"].as_array().unwrap().len();
+    let read: u64 = report["rings"].as_array().unwrap().iter().map(|ring| number(ring, "bytes")).sum();
+    assert!(rings <= 1000 && read <= 8 * image.len() as u64 && number(&report, "problem_count") >= 2000);
+    assert!(stderr_of(&output).contains("too many that overlap; cut the dump off before this offset"));
 }
 
 #[test]

@@ -3,4 +3,5 @@
 mod damage;
 mod resume;
 mod roles;
+mod scribble;
 mod support;

@@ -4,7 +4,7 @@ use super::roles::options;
 use super::support::scratch;
 use ringlog::event::{Event, EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
-use ringlog::ring::{Delivery, RingOptions, SharedLossyProducer, SharedRing, SharedRingError, SkipError};
+use ringlog::ring::{Delivery, RingOptions, SharedLossyProducer, SharedRing, SharedRingError};
 use ringlog::storage::{LogReader, LogSummary, LogWriter};
 use std::fs::OpenOptions;
 use std::mem::ManuallyDrop;
@@ -17,14 +17,14 @@ const MAX_PAYLOAD: usize = 64;
 /// Offset of the boot word in a ring's file.
 const BOOT: u64 = 40;
 
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    ring: PathBuf,
-    log: PathBuf,
+    pub(crate) ring: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = scratch();
         Self { ring: folder.path().join("ring"), log: folder.path().join("log"), _folder: folder }
     }
@@ -34,22 +34,22 @@ impl Place {
         Recorder::builder().ring_bytes(4096).max_payload(MAX_PAYLOAD).log(log)
     }
 
-    fn start(&self) -> Result<Recorder, RecorderError> {
+    pub(crate) fn start(&self) -> Result<Recorder, RecorderError> {
         Self::builder().start_shared(&self.ring, &self.log)
     }
 
-    fn record(&self) -> LogSummary {
+    pub(crate) fn record(&self) -> LogSummary {
         self.start().unwrap().stop().unwrap()
     }
 
-    fn refusal(&self) -> ResumeError {
+    pub(crate) fn refusal(&self) -> ResumeError {
         match self.start() {
             Err(RecorderError::Resume(error)) => error,
             other => panic!("{other:?}"),
         }
     }
 
-    fn write(&self, numbers: std::ops::Range<u64>) {
+    pub(crate) fn write(&self, numbers: std::ops::Range<u64>) {
         let mut producer = SharedRing::open(&self.ring).unwrap().claim_producer().unwrap();
         for number in numbers {
             let payload = vec![number as u8; number as usize * 7 % 60];
@@ -58,11 +58,11 @@ impl Place {
         }
     }
 
-    fn times(&self) -> Vec<u64> {
+    pub(crate) fn times(&self) -> Vec<u64> {
         times(&self.log)
     }
 
-    fn gaps(&self) -> Vec<(u64, GapReason)> {
+    pub(crate) fn gaps(&self) -> Vec<(u64, GapReason)> {
         let mut gaps = Vec::new();
         let each = |event: Event<'_>| gaps.extend(event.gap().map(|gap| (gap.count, gap.reason)));
         LogReader::open(&self.log).unwrap().replay(each).unwrap();
@@ -192,7 +192,7 @@ fn a_ring_that_fed_another_log_is_refused_with_both_identities() {
 }
 
 #[test]
-fn a_log_that_something_else_wrote_to_is_refused_with_the_positions() {
+fn a_ring_goes_on_with_a_log_that_something_else_wrote_to_after_a_gap() {
     let place = Place::new();
     place.record();
     place.write(0..2);
@@ -200,11 +200,16 @@ fn a_log_that_something_else_wrote_to_is_refused_with_the_positions() {
     let mut log = LogWriter::open(&place.log).unwrap();
     log.write_event(&EventHeader::new(5, 0, 4), b"four").unwrap();
     log.close().unwrap();
-    let refusal = place.refusal();
-    assert!(matches!(refusal, ResumeError::Position { source: SkipError::Outside { .. }, .. }), "{refusal}");
-    assert!(refusal.to_string().contains("is not among the ring's unread ones"));
+    let recorder = place.start().unwrap();
+    let text = recorder.skipped().unwrap().to_string();
+    assert!(text.contains("is not among the ring's unread ones"), "{text}");
+    place.write(7..8);
+    recorder.stop().unwrap();
+    assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5, 7], vec![(0, GapReason::RecoveryCut)]));
+}
 
-    // A recorder with a ring of its own says that it did.
+#[test]
+fn a_ring_is_refused_once_a_recorder_with_a_ring_of_its_own_wrote_to_the_log() {
     let place = Place::new();
     place.record();
     place.write(0..2);
@@ -256,6 +261,42 @@ fn a_recorder_that_was_killed_while_it_made_a_ring_anew_does_it_again() {
     place.write(5..6);
     place.record();
     assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5], vec![(0, GapReason::RecoveryCut)]));
+}
+
+/// Killed when a damaged ring was to be replaced: the log has the identity that follows, the old ring is there.
+#[test]
+fn a_recorder_that_was_killed_while_it_replaced_a_damaged_ring_does_it_again() {
+    let place = Place::new();
+    place.record();
+    place.write(0..2);
+    place.record();
+    let identity = SharedRing::open(&place.ring).unwrap().identity();
+    let next = identity.to_le_bytes().iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    LogWriter::open(&place.log).unwrap().set_ring_identity(next).unwrap();
+    place.record();
+    assert_eq!(SharedRing::open(&place.ring).unwrap().identity(), next);
+    place.write(5..6);
+    place.record();
+    assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5], vec![(0, GapReason::RecoveryCut)]));
+}
+
+/// The ring let go of what the log does not have, an older copy of it say: the rest is recorded.
+#[test]
+fn what_a_ring_still_has_is_recorded_where_the_log_has_lost_its_end() {
+    let place = Place::new();
+    place.record();
+    place.write(0..2);
+    place.record();
+    place.write(2..4);
+    SharedRing::open(&place.ring).unwrap().claim_consumer().unwrap().drain(1, |_, _| ()).unwrap();
+    let recorder = place.start().unwrap();
+    assert_eq!(recorder.skipped().unwrap().bytes, Some(32));
+    recorder.stop().unwrap();
+    place.record();
+    assert_eq!(place.times(), [0, 1, 3]);
+    assert!(!place.gaps().is_empty());
 }
 
 #[test]

@@ -6,5 +6,5 @@ mod headers;
 mod oracle;
 mod random;
 mod salvage;
-mod support;
+pub(crate) mod support;
 mod verdicts;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{Gap, GapReason};
+use ringlog::event::{FileHeader, Gap, GapReason};
 use ringlog::storage::{
     LogVerdict, LogWriter, MmapWriter, SalvageError, SkipReason, salvage_log, verify_log,
 };
@@ -59,7 +59,9 @@ fn missing_and_hopeless_files_become_gaps_with_their_counts() {
     let report = salvage_log(log.path(), &out).unwrap();
     assert_eq!(contents(&out).gaps, [cut(records[1], 0), cut(records[2], 0)]);
     assert_eq!(report.missing, records[1] + records[2]);
-    assert!(matches!(report.skipped[0].reason, SkipReason::File(_)));
+    assert!(matches!(report.skipped[0].reason, SkipReason::Absent { count } if count == records[1]));
+    assert_eq!(report.skipped[0].path, log.segments[1]);
+    assert!(matches!(report.skipped[1].reason, SkipReason::File(_)));
 }
 
 #[test]
@@ -150,6 +152,22 @@ fn a_copy_that_was_set_aside_is_not_read_twice() {
 }
 
 #[test]
+fn a_segment_is_not_read_again_for_each_of_many_files_that_were_set_aside() {
+    let log = Log::of(40, 1 << 16);
+    log.unseal(0, 64);
+    log.pretend_other_boot();
+    for base_sequence in 1..=100 {
+        // Each begins within the first record, so that no place is found for it.
+        let header = FileHeader { base_sequence, base_position: 1, ..log.header(0) };
+        let name = format!("{base_sequence:020}.evtl.1");
+        fs::write(log.path().join(name), header.to_bytes()).unwrap();
+    }
+    let report = salvage_log(log.path(), log.out()).unwrap();
+    let of = |wanted: &str| report.skipped.iter().filter(|it| it.reason.to_string().contains(wanted)).count();
+    assert_eq!((of("other files hold"), of("too many others"), report.records), (64, 36, 40));
+}
+
+#[test]
 fn records_that_the_log_has_gone_on_without_are_not_copied() {
     let log = Log::of(0, 8192);
     let write = |name: u64, position: u64, numbers: std::ops::Range<u64>| {
@@ -174,6 +192,7 @@ fn what_a_killed_writer_had_not_published_is_not_copied() {
     let log = Log::of(40, 1 << 16);
     let offsets = offsets(&log.segments[0]);
     log.unseal(0, 64);
+    crate::writer_file::set_open(&log.path());
     log.change(0, |bytes| bytes[24..32].copy_from_slice(&offsets[30].to_le_bytes()));
     let out = log.out();
     let report = salvage_log(log.path(), &out).unwrap();

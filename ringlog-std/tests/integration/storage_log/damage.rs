@@ -150,15 +150,17 @@ fn a_log_goes_on_behind_a_stream_file_that_was_put_into_its_folder() {
     let put_there = stream(30, &[0; 100]);
     std::fs::write(&path, &put_there).unwrap();
     let mut writer = LogWriter::open(folder.path()).unwrap();
-    assert_eq!(writer.next_sequence(), 30);
+    // No `writer` file says where the log ended.
+    assert_eq!((writer.first_sequence(), writer.next_sequence(), writer.recovery().has_loss), (30, 31, true));
     write(&mut writer, 30..33);
     writer.close().unwrap();
     assert!(
         std::fs::read(&path).unwrap() == put_there,
         "what its sender wrote is not changed, its header neither"
     );
-    let found = read(folder.path());
-    assert_eq!(found.len(), 33);
+    let mut found = read(folder.path());
+    assert_eq!(found.len(), 34);
+    assert_eq!(found.remove(30).gap().map(|gap| (gap.count, gap.log_side)), Some((0, true)));
     found.iter().zip(0..).for_each(|(stored, number)| assert_is(stored, number));
 }
 

@@ -279,7 +279,10 @@ fn a_closed_segment_without_records_says_where_the_log_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("{:020}.evtl", 7));
     MmapWriter::options().base(7, 1000).create_new(&path, 4096).unwrap().close().unwrap();
-    // Nothing else says it, so whoever writes nothing leaves one, too.
+    let boot_id = ringlog::storage::boot_id().unwrap();
+    let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: closed\nend: 7 1000\n");
+    crate::writer_file::store(folder.path(), &lines);
+    // No other file says it, so a writer that writes nothing leaves one, too.
     for _ in 0..3 {
         let writer = LogWriter::open(folder.path()).unwrap();
         assert_eq!((writer.next_sequence(), writer.position()), (7, 1000));

@@ -1,6 +1,7 @@
 //! Logs as folders of segments: writing, rolling, recovery, and both ways of reading.
 
 mod damage;
+mod ending;
 mod files;
 mod recovery;
 mod refusals;

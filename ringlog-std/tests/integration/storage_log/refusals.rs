@@ -182,28 +182,3 @@ fn a_single_file_of_a_log_is_readable_alone() {
     damage(path, 64 + 8);
     assert!(matches!(LogReader::open(path).unwrap().events().next(), Some(Err(ReadError::Record { .. }))));
 }
-
-#[test]
-fn sequences_that_would_pass_their_last_number_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(format!("{:020}.evtl", u64::MAX));
-    let mut writer = ringlog::storage::MmapWriter::options().base(u64::MAX, 0).create(&path, 4096).unwrap();
-    for number in 0..3 {
-        let (header, payload) = super::support::event(number);
-        writer.write_event(&header, &payload).unwrap();
-    }
-    writer.close().unwrap();
-    let before = std::fs::read(&path).unwrap();
-    for text in [refusal(folder.path()).1, unreadable_file(folder.path())] {
-        assert!(text.contains("base_sequence is 18446744073709551615"), "{text}");
-    }
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-}
-
-/// What the readers say of a log with one file that they refuse.
-fn unreadable_file(path: &Path) -> String {
-    let errors =
-        [LogReader::open(path).unwrap_err().to_string(), LogScan::open(path).unwrap_err().to_string()];
-    assert_eq!(errors[0], errors[1]);
-    errors[0].clone()
-}

@@ -135,14 +135,26 @@ fn a_segment_that_is_being_recycled_counts_as_retired() {
     log_of(folder.path(), 0..1000);
     let all = segments(folder.path());
     let reader = LogReader::open(folder.path()).unwrap();
-    // Locked, and not renamed yet.
-    let recycler = File::open(&all[0].1).unwrap();
-    recycler.try_lock().unwrap();
-    assert_eq!(overtaken(&reader.events().next().unwrap().unwrap_err()), (0, all[1].0));
-    let mut follower = LogFollower::open(folder.path()).unwrap();
-    assert!(follower.next_event().unwrap().is_none(), "it will be gone or free in a moment");
-    fs::remove_file(&all[0].1).unwrap();
-    assert_follows(&mut follower, all[1].0..1000);
+    let mut scan = LogScan::open(folder.path()).unwrap();
+    assert_is(&scan.next_event().unwrap().unwrap(), 0);
+    // A recycler renames first, and locks then.
+    let recyclers: Vec<File> = all[1..3].iter().map(|(_, path)| rename_and_lock(path)).collect();
+    let mut events = reader.events_from(1);
+    assert_is(&events.next().unwrap().unwrap(), 1);
+    assert_eq!(overtaken(&events.find_map(Result::err).unwrap()), (all[1].0, all[3].0));
+    for number in 1..all[1].0 {
+        assert_is(&scan.next_event().unwrap().unwrap(), number);
+    }
+    assert_eq!(overtaken(&scan.next_event().unwrap_err()), (all[1].0, all[3].0));
+    drop(recyclers);
+}
+
+fn rename_and_lock(path: &Path) -> File {
+    let renamed = path.with_extension("retired");
+    fs::rename(path, &renamed).unwrap();
+    let file = File::open(&renamed).unwrap();
+    file.try_lock().unwrap();
+    file
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn where_no_next_segment_is_wanted_those_that_go_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let two = Retention { max_segments: Some(2), ..NO_LIMIT };
     let writer = five(folder.path(), small().retention(two));
-    writer.upkeep.retention_step();
+    writer.upkeep.retention_step().unwrap();
     assert_eq!((temporaries(folder.path()), lock(&writer.upkeep.kept).len()), (0, 1));
     writer.close().unwrap();
 }

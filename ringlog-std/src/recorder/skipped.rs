@@ -1,0 +1,43 @@
+//! What a recorder reports of a ring that it could not read.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What a recorder could not read of its ring when it started, and skipped. The log has a GAP record of unknown count
+/// for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SkippedRing {
+    /// The ring.
+    pub ring: PathBuf,
+    /// The identity that it had.
+    pub identity: u64,
+    /// Why it could not be read.
+    pub reason: String,
+    /// The first position that was skipped: the log ended there.
+    pub position: u64,
+    /// How many bytes were skipped; `None` if a new ring took the place of this one.
+    pub bytes: Option<u64>,
+}
+
+impl fmt::Display for SkippedRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ring, identity, reason, position, bytes } = self;
+        write!(f, "{}: ring {identity:016x}: {reason}; ", ring.display())?;
+        match bytes {
+            Some(0) => f.write_str("the log has all that it held"),
+            Some(bytes) => {
+                write!(
+                    f,
+                    "skipped {bytes} bytes from position {position} on, for which the log has a GAP record"
+                )
+            }
+            None => write!(
+                f,
+                "skipped all that it held from position {position} on, for which the log has a GAP record; a new ring \
+                 took its place"
+            ),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What the ends of a heap ring keep, and what the producer does when it is gone.
+#![forbid(unsafe_code)]
+
+use super::heap::HeapMemory;
+use ringlog_nostd::Consumer;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What an end of a heap ring keeps until it is gone: the ring's memory.
+#[derive(Debug)]
+pub struct HeapKeeper {
+    _memory: Arc<HeapMemory>,
+    /// For a producer.
+    after_close: Option<AfterClose>,
+}
+
+impl HeapKeeper {
+    pub(super) const fn new(memory: Arc<HeapMemory>, after_close: Option<AfterClose>) -> Self {
+        Self { _memory: memory, after_close }
+    }
+}
+
+impl Drop for HeapKeeper {
+    /// The end has closed: it drops what it keeps last.
+    fn drop(&mut self) {
+        let left = self.after_close.as_ref().and_then(|after_close| after_close.lock().take());
+        if let Some(run) = left {
+            run();
+        }
+    }
+}
+
+/// Work that a consumer leaves to be done once the producer has closed.
+#[derive(Clone, Default)]
+pub(crate) struct AfterClose(Arc<Mutex<Option<LeftWork>>>);
+
+type LeftWork = Box<dyn FnOnce() + Send>;
+
+impl AfterClose {
+    /// Runs `f` with the ring's consumer once the producer has closed: now, or on the producer's thread.
+    pub(crate) fn run<K: Send + 'static>(
+        &self,
+        source: Consumer<'static, K>,
+        f: impl FnOnce(Consumer<'static, K>) + Send + 'static,
+    ) {
+        let mut left = self.lock();
+        // The producer closes before it asks for the lock: one of the two sides sees what the other did.
+        if source.is_closed() {
+            drop(left);
+            f(source);
+        } else {
+            *left = Some(Box::new(move || f(source)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LeftWork>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for AfterClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AfterClose")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spsc::watched_ends;
+    use ringlog_nostd::{EventHeader, RingOptions};
+    use std::sync::mpsc;
+
+    #[test]
+    fn it_runs_once_and_with_all_that_the_producer_published() {
+        let options = RingOptions { capacity: Some(1024), ..RingOptions::default() };
+        for closes_first in [false, true] {
+            let (mut producer, consumer, after_close) = watched_ends(&options).unwrap();
+            let (tell, told) = mpsc::channel();
+            let _ = producer.write_event(&EventHeader::new(1, 0, 0), b"");
+            let mut producer = Some(producer).filter(|_| !closes_first);
+            after_close.run(consumer, move |consumer| {
+                tell.send({ consumer }.drain(usize::MAX, |_, _| ()).unwrap()).unwrap();
+            });
+            assert_eq!(told.try_recv().ok(), closes_first.then_some(1));
+            if let Some(mut producer) = producer.take() {
+                let _ = producer.write_event(&EventHeader::new(2, 0, 0), b"");
+                drop(producer);
+                assert_eq!(told.try_recv(), Ok(2));
+            }
+        }
+    }
+}

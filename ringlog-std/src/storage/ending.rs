@@ -1,0 +1,166 @@
+//! What a log's `writer` file says to readers: the log's identity, and where a closed log ends.
+//!
+//! A log whose last files are missing looks whole to anyone who reads the files that are left. The recorded end tells.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::error::OpenError;
+use super::files::open_to_read;
+use super::segment::{WRITER_FILE, segment_name};
+use super::writer_record::{RecordedEnd, WriterRecord};
+
+/// A writer may be storing into the file: so often it is read before it counts as damaged.
+const READINGS: usize = 5;
+/// Between two readings.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What a log's `writer` file says of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct WriterFile {
+    /// Whether the file could be used.
+    pub state: WriterFileState,
+    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    pub identity: Option<u128>,
+    /// Where the log ends, if its last writer closed it.
+    pub end: Option<RecordedEnd>,
+}
+
+/// Whether a log's `writer` file can be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum WriterFileState {
+    /// There is none. A single file has none either.
+    #[default]
+    Missing,
+    /// Its checksum is right.
+    Good,
+    /// Its checksum is wrong, it is empty, or something else has its name: it says nothing.
+    Damaged,
+    /// The system refuses to read it.
+    Unreadable,
+}
+
+impl WriterFile {
+    /// Reads the `writer` file of a log's folder. Takes no lock.
+    ///
+    /// ```
+    /// use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, WriterFile, WriterFileState};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// let identity = writer.identity();
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(WriterFile::of(folder.path()).end, None);
+    ///
+    /// writer.close()?;
+    /// let file = WriterFile::of(folder.path());
+    /// assert_eq!((file.state, file.identity), (WriterFileState::Good, Some(identity)));
+    /// let end = file.end.expect("the log is closed");
+    /// assert_eq!((end.sequence, end.position), (1, 24));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        for _ in 1..READINGS {
+            match Self::read_once(folder) {
+                Self { state: WriterFileState::Damaged, .. } => thread::sleep(PAUSE),
+                other => return other,
+            }
+        }
+        Self::read_once(folder)
+    }
+
+    /// Reads the file without a second look: one that is being stored may be taken for damaged.
+    pub(super) fn read_once(folder: &Path) -> Self {
+        match open_to_read(&folder.join(WRITER_FILE)).and_then(|file| WriterRecord::read(&file)) {
+            Ok(Some(record)) => Self::from(&record),
+            Ok(None) => WriterFileState::Damaged.into(),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => WriterFileState::Missing.into(),
+                // Something else than a file has its name.
+                io::ErrorKind::InvalidInput => WriterFileState::Damaged.into(),
+                _ => WriterFileState::Unreadable.into(),
+            },
+        }
+    }
+
+    /// Whether the file is damaged: a loss that only it had noted is then unknown.
+    #[must_use]
+    pub const fn is_damaged(&self) -> bool {
+        matches!(self.state, WriterFileState::Damaged)
+    }
+
+    /// Compares the recorded end with `next_sequence`, where the files of the log end.
+    ///
+    /// The folder has to be listed after this file was read: a log only grows.
+    pub(super) fn check_end(&self, folder: &Path, next_sequence: u64) -> Result<(), MissingEnd> {
+        match self.end {
+            Some(end) if end.sequence > next_sequence => Err(MissingEnd::new(folder, next_sequence, end)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the log was closed before the record `sequence`, so that no file of it begins there.
+    pub(super) fn ends_by(&self, sequence: u64) -> bool {
+        self.end.is_some_and(|end| end.sequence <= sequence)
+    }
+}
+
+impl From<WriterFileState> for WriterFile {
+    fn from(state: WriterFileState) -> Self {
+        Self { state, ..Self::default() }
+    }
+}
+
+impl From<&WriterRecord> for WriterFile {
+    fn from(record: &WriterRecord) -> Self {
+        if record.is_damaged || record.is_blank() {
+            return WriterFileState::Damaged.into();
+        }
+        Self { state: WriterFileState::Good, identity: record.log_identity, end: record.end }
+    }
+}
+
+/// A closed log whose files end before the end that its `writer` file records.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct MissingEnd {
+    /// The segment that begins where the log ends now: it is missing, or cannot be read.
+    pub file: PathBuf,
+    /// The sequence after the last record that is there.
+    pub next_sequence: u64,
+    /// Where the log was closed.
+    pub end: RecordedEnd,
+    /// What is wrong with the file, if there is one.
+    pub fault: Option<Box<OpenError>>,
+}
+
+impl MissingEnd {
+    pub(super) fn new(folder: &Path, next_sequence: u64, end: RecordedEnd) -> Self {
+        let file = folder.join(segment_name(next_sequence));
+        Self { file, next_sequence, end, fault: None }
+    }
+}
+
+impl fmt::Display for MissingEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, next_sequence, end: RecordedEnd { sequence, position, .. }, fault } = self;
+        let file = file.display();
+        write!(
+            f,
+            "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
+        )?;
+        match fault {
+            Some(fault) => write!(f, "this file cannot be used ({fault})"),
+            None => f.write_str("this file is missing, or the one before it is an older copy"),
+        }
+    }
+}

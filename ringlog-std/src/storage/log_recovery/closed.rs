@@ -1,0 +1,59 @@
+//! Holding what recovery finds against what the `writer` file and the files themselves say should be there.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use super::{Link, LogRecovery};
+use crate::event::file_flags;
+use crate::storage::ending::MissingEnd;
+use crate::storage::error::OpenError;
+use crate::storage::segment_end::SegmentEnd;
+use crate::storage::segment_file::{cannot_read, is_unused};
+use crate::storage::verdict::MissingRecords;
+
+impl LogRecovery<'_> {
+    /// Refuses a closed log whose last records are not there: their sequences must not be given out again.
+    pub(super) fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
+        let next_sequence = ends.last().map_or(0, |end| end.sequence);
+        match self.writer.end {
+            Some(end) if end.sequence > next_sequence => {
+                Err(OpenError::MissingEnd(MissingEnd::new(self.folder, next_sequence, end)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says of the last file of a closed log that cannot be used what is missing with it.
+    pub(super) fn explained(&self, named_sequence: u64, is_last: bool, error: OpenError) -> OpenError {
+        match self.writer.end {
+            Some(end) if is_last && end.sequence > named_sequence => {
+                let missing = MissingEnd::new(self.folder, named_sequence, end);
+                OpenError::MissingEnd(MissingEnd { fault: Some(Box::new(error)), ..missing })
+            }
+            _ => error,
+        }
+    }
+
+    /// Whether a file without a header is no part of the log, because the log was closed before it.
+    ///
+    /// Any other such file was damaged: a file gets its name once its header is on the disk.
+    pub(super) fn is_stranger(&self, named_sequence: u64, path: &Path) -> Result<bool, OpenError> {
+        let is_after_end = self.writer.end.is_some_and(|end| end.sequence <= named_sequence);
+        Ok(is_after_end && is_unused(path).map_err(|error| cannot_read(path, error))?)
+    }
+
+    /// Reports records that are missing between segments that recovery does not read.
+    ///
+    /// Readers report them as well. The log continues: their sequences are below its end.
+    pub(super) fn note_missing(&mut self, chain: &[Link]) {
+        for (link, next) in chain.iter().zip(chain.iter().skip(1)) {
+            let (header, next_base) = (&link.info.header, next.info.header.base_sequence);
+            let next_sequence = header.base_sequence.saturating_add(header.event_count);
+            let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+            if is_counted && next_sequence < next_base {
+                let (before, first_sequence) = (next.path.clone(), next_sequence);
+                self.report.missing.push(MissingRecords { before, first_sequence, next_sequence: next_base });
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A forked child has a copy of everything, and leaves the parent's files and locks alone when it drops it.
+//!
+//! A program of its own: its process is forked. The child runs with one thread, drops one value and leaves.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use ringlog::event::EventHeader;
+use ringlog::recorder::Recorder;
+use ringlog::ring::{RingOptions, SharedRing, SharedRingError};
+use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, OpenError, SyncError, SyncPolicy};
+
+/// Runs `act` in a forked child, and says how that ended.
+fn in_child(act: impl FnOnce()) -> ExitStatus {
+    // SAFETY: the child has this thread only, and whatever the other threads held at that moment. It drops one value and
+    // leaves without running anything else; glibc sees to it that it can allocate meanwhile.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork");
+    if child == 0 {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+        // SAFETY: it ends the child at once: no destructor of the test, no handler of the test's program.
+        unsafe { libc::_exit(i32::from(ended.is_err())) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is this thread's own, and `status` lives as long as the call.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(waited, child);
+    ExitStatus::from_raw(status)
+}
+
+#[track_caller]
+fn drop_in_child<T>(value: &mut Option<T>) {
+    let status = in_child(|| drop(value.take()));
+    assert!(status.success(), "{status}");
+}
+
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.map(|path| (path.clone(), fs::read(&path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+fn write(writer: &mut LogWriter, number: u64) {
+    writer.write_event(&EventHeader::new(number, 1, 8), &number.to_le_bytes()).unwrap();
+}
+
+#[test]
+fn a_child_that_drops_a_log_writer_leaves_log_and_lock_to_the_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    for number in 0..3 {
+        // Nothing is synced by itself, so that only a drop in the child could change the files.
+        let options = LogWriter::options().sync(SyncPolicy::EveryBytes(1 << 30));
+        let mut writer = Some(options.open(&log).unwrap());
+        write(writer.as_mut().unwrap(), number);
+        let before = files(&log);
+        drop_in_child(&mut writer);
+        assert!(files(&log) == before, "the child stored something");
+        assert!(matches!(LogWriter::open(&log), Err(OpenError::Locked { .. })), "the parent holds the log");
+        let status = in_child(|| {
+            let error = writer.take().unwrap().close().unwrap_err();
+            assert!(matches!(error, SyncError::OtherProcess { .. }), "{error}");
+        });
+        assert!(status.success(), "{status}");
+        assert!(matches!(LogWriter::open(&log), Err(OpenError::Locked { .. })));
+        let mut writer = writer.unwrap();
+        writer.sync().unwrap();
+        writer.close().unwrap();
+    }
+    let mut next = 0;
+    LogReader::open(&log).unwrap().replay(|event| next = event.header.timestamp + 1).unwrap();
+    assert_eq!(next, 3);
+}
+
+#[test]
+fn a_child_that_drops_a_writer_of_a_file_does_not_seal_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.evtl");
+    let mut writer = Some(MmapWriter::create(&path, 8192).unwrap());
+    let write = |writer: &mut Option<MmapWriter>| {
+        writer.as_mut().unwrap().write_event(&EventHeader::new(1, 1, 1), b"x").unwrap();
+    };
+    write(&mut writer);
+    let before = files(folder.path());
+    drop_in_child(&mut writer);
+    assert!(files(folder.path()) == before);
+    write(&mut writer);
+    writer.unwrap().close().unwrap();
+    assert_eq!(MmapReader::open(&path).unwrap().replay(|_| ()).unwrap(), 2);
+}
+
+#[test]
+fn a_child_that_drops_the_ends_of_a_shared_ring_neither_closes_it_nor_frees_its_roles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ring");
+    let options = RingOptions { capacity: Some(4096), ..RingOptions::default() };
+    let ring = SharedRing::create(&path, &options).unwrap();
+    let mut ends = Some((ring.claim_producer().unwrap(), ring.claim_consumer().unwrap()));
+    drop_in_child(&mut ends);
+    let claimed = |error| matches!(error, Err(SharedRingError::Claimed { .. }));
+    let other = SharedRing::open(&path).unwrap();
+    assert!(claimed(other.claim_producer().map(drop)) && claimed(other.claim_consumer().map(drop)));
+    let (mut producer, mut consumer) = ends.unwrap();
+    assert!(!consumer.is_closed() && !producer.is_closed());
+    producer.write_event(&EventHeader::new(1, 1, 1), b"x").unwrap();
+    assert_eq!(consumer.read_event().unwrap().1, b"x");
+    drop(producer);
+    assert!(consumer.is_closed());
+}
+
+#[test]
+fn a_child_that_drops_a_recorder_leaves_the_recording_to_the_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Some(Recorder::start(folder.path()).unwrap());
+    drop_in_child(&mut recording);
+    let (mut producer, recorder) = recording.unwrap();
+    for number in 0..100 {
+        producer.write_event(&EventHeader::new(number, 1, 0), b"").unwrap();
+    }
+    assert_eq!(recorder.shutdown(producer).unwrap().events, 100);
+}

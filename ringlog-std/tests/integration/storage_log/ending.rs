@@ -1,0 +1,290 @@
+//! Where a closed log ends, as its `writer` file says, against the files that are there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ringlog::storage::{
+    LogFollower, LogReader, LogScan, LogWriter, OpenError, ReadError, Retention, SkipReason, WriterFile,
+    WriterFileState, salvage_log, verify_log,
+};
+
+use super::support::{assert_holds, read, refusal, segments, write};
+use crate::writer_file::{edit, set_open};
+
+/// A closed log in segments of 4096 bytes; its files.
+fn closed_log(folder: &Path, count: u64) -> Vec<PathBuf> {
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
+    let first = writer.next_sequence();
+    write(&mut writer, first..first + count);
+    writer.close().unwrap();
+    segments(folder)
+}
+
+fn sequence_of(segment: &Path) -> u64 {
+    segment.file_stem().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+fn zero_header(segment: &Path) {
+    let mut bytes = fs::read(segment).unwrap();
+    bytes[..64].fill(0);
+    fs::write(segment, bytes).unwrap();
+}
+
+/// All that is in a folder.
+fn image(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut image: Vec<_> = entries.map(|path| (path.clone(), fs::read(path).ok())).collect();
+    image.sort();
+    image
+}
+
+#[test]
+fn readers_end_with_an_error_that_names_both_ends_and_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = closed_log(folder.path(), 200);
+    let last = all.last().unwrap();
+    let end = sequence_of(last);
+    fs::remove_file(last).unwrap();
+    let check = |error: &ReadError| {
+        assert!(matches!(error, ReadError::MissingEnd(missing)
+            if missing.next_sequence == end && missing.end.sequence == 200 && missing.file == *last));
+        let text = error.to_string();
+        assert!(text.contains("record 200") && text.contains(&format!("record {end}")), "{text}");
+    };
+    let reader = LogReader::open(folder.path()).unwrap();
+    let mut count = 0;
+    check(&reader.replay(|_| count += 1).unwrap_err());
+    assert_eq!(count, end);
+    for from in [0, end - 1, end, 500] {
+        let mut events = reader.events_from(from);
+        check(&events.find_map(Result::err).unwrap());
+        assert!(events.next().is_none(), "after an error it ends");
+    }
+    check(&reader.events_since(u64::MAX).next().unwrap().unwrap_err());
+    let mut scan = LogScan::open(folder.path()).unwrap();
+    for sequence in 0..end {
+        assert_eq!(scan.next_event().unwrap().unwrap().sequence, sequence);
+    }
+    (0..2).for_each(|_| check(&scan.next_event().unwrap_err()));
+    let mut follower = LogFollower::open(folder.path()).unwrap();
+    for sequence in 0..end {
+        assert_eq!(follower.next_event().unwrap().unwrap().sequence, sequence);
+    }
+    check(&follower.next_within(std::time::Duration::from_secs(5)).unwrap_err());
+    // As soon as the file is back, all is well.
+    let missing = verify_log(folder.path()).unwrap().missing_end.unwrap();
+    assert_eq!((missing.next_sequence, missing.end.sequence), (end, 200));
+}
+
+#[test]
+fn a_closed_log_that_lost_its_end_is_refused_to_writers_and_nothing_changes() {
+    for damage in ["zeros", "empty", "link", "missing"] {
+        let folder = tempfile::tempdir().unwrap();
+        let all = closed_log(folder.path(), 200);
+        let last = all.last().unwrap();
+        match damage {
+            "zeros" => zero_header(last),
+            "empty" => fs::write(last, "").unwrap(),
+            _ => fs::remove_file(last).unwrap(),
+        }
+        if damage == "link" {
+            std::os::unix::fs::symlink("nowhere", last).unwrap();
+        }
+        let before = image(folder.path());
+        let (error, text) = refusal(folder.path());
+        assert!(
+            matches!(&error, OpenError::MissingEnd(missing) if missing.file == *last),
+            "{damage}: {text}"
+        );
+        for wanted in ["record 200", &format!("record {}", sequence_of(last)), "salvage", "delete the log's"]
+        {
+            assert!(text.contains(wanted), "{damage}: {wanted}: {text}");
+        }
+        let writer = |image: &[(PathBuf, Option<Vec<u8>>)]| {
+            image.iter().filter(|(path, _)| !path.ends_with("writer")).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(writer(&image(folder.path())), writer(&before), "{damage}");
+        assert_eq!(WriterFile::of(folder.path()).end.unwrap().sequence, 200, "it stays closed");
+    }
+}
+
+#[test]
+fn without_its_writer_file_a_log_goes_on_under_another_identity_with_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = closed_log(folder.path(), 200);
+    let identity = WriterFile::of(folder.path()).identity.unwrap();
+    let end = sequence_of(all.last().unwrap());
+    fs::remove_file(all.last().unwrap()).unwrap();
+    fs::remove_file(folder.path().join("writer")).unwrap();
+    let mut writer = LogWriter::open(folder.path()).unwrap();
+    assert_ne!(writer.identity(), identity);
+    assert!(writer.recovery().has_loss && writer.recovery().is_notable());
+    assert_eq!(writer.recovery().writer_file.state, WriterFileState::Missing);
+    assert!(writer.recovery().to_string().contains("`writer` file was missing"), "{}", writer.recovery());
+    write(&mut writer, 200..201);
+    writer.close().unwrap();
+    let found = read(folder.path());
+    assert_eq!(found[end as usize].gap().map(|gap| gap.count), Some(0));
+    assert_eq!(found.len() as u64, end + 2);
+    // Once only, and under this identity from now on.
+    let next = WriterFile::of(folder.path()).identity;
+    let writer = LogWriter::open(folder.path()).unwrap();
+    assert_eq!((Some(writer.identity()), writer.recovery().has_loss), (next, false));
+}
+
+#[test]
+fn a_file_without_a_header_that_begins_where_the_log_was_closed_is_moved_aside_and_reported() {
+    for contents in [&[][..], &[0; 4096][..]] {
+        let folder = tempfile::tempdir().unwrap();
+        closed_log(folder.path(), 10);
+        let stranger = folder.path().join(format!("{:020}.evtl", 10));
+        fs::write(&stranger, contents).unwrap();
+        assert_holds(folder.path(), 0..10);
+        assert_eq!(LogReader::open(folder.path()).unwrap().foreign(), std::slice::from_ref(&stranger));
+        let writer = LogWriter::open(folder.path()).unwrap();
+        let report = writer.recovery();
+        assert!(report.segments.iter().any(|it| it.path == stranger), "{report}");
+        drop(writer);
+        assert!(folder.path().join(format!("{:020}.evtl.1", 10)).exists());
+    }
+}
+
+#[test]
+fn a_segment_without_a_header_is_damage_after_a_kill_too() {
+    for contents in [&[][..], &[0; 4096][..]] {
+        let folder = tempfile::tempdir().unwrap();
+        closed_log(folder.path(), 10);
+        set_open(folder.path());
+        let path = folder.path().join(format!("{:020}.evtl", 10));
+        fs::write(&path, contents).unwrap();
+        let before = image(folder.path());
+        for text in [refusal(folder.path()).1, LogReader::open(folder.path()).unwrap_err().to_string()] {
+            assert!(text.contains(path.to_str().unwrap()), "{text}");
+        }
+        assert_eq!(image(folder.path()).len(), before.len());
+    }
+}
+
+#[test]
+fn what_retention_deletes_and_an_idle_run_leave_the_end_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Retention { max_segments: Some(2), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(keep);
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 0..500);
+    writer.close().unwrap();
+    for _ in 0..2 {
+        options.open(folder.path()).unwrap().close().unwrap();
+        assert_eq!(WriterFile::of(folder.path()).end.unwrap().sequence, 500);
+        let first = LogReader::open(folder.path()).unwrap().first_sequence();
+        assert!(first > 0);
+        assert_holds(folder.path(), first..500);
+    }
+}
+
+/// Events of 40 bytes, all of one type.
+fn log_of_type(folder: &Path, event_type: u8, count: u64) -> Vec<PathBuf> {
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
+    for number in 0..count {
+        let header = ringlog::event::EventHeader::new(number, event_type, 24);
+        writer.write_event(&header, &[event_type; 24]).unwrap();
+    }
+    writer.close().unwrap();
+    segments(folder)
+}
+
+/// A log of three segments whose first one was retired, and whose last one got the blocks of a segment with 80 events of
+/// type 1; its first `erased` bytes are gone. It has 150 events of type 2.
+fn recycled_and_erased(folder: &Path, erased: usize) -> PathBuf {
+    let old = log_of_type(&folder.join("old"), 1, 80);
+    let all = log_of_type(&folder.join("log"), 2, 250);
+    let last = all[2].clone();
+    fs::remove_file(&all[0]).unwrap();
+    let mut bytes = fs::read(&old[0]).unwrap();
+    let end = 64 + 50 * 40;
+    bytes[64..end].copy_from_slice(&fs::read(&last).unwrap()[64..end]);
+    bytes[..erased].fill(0);
+    fs::write(&last, bytes).unwrap();
+    last
+}
+
+/// How many events of each of the two types a log has.
+fn types(log: &Path) -> [u64; 2] {
+    let mut counts = [0; 2];
+    let reader = LogReader::open(log).unwrap();
+    let count = |it: ringlog::event::Event<'_>| {
+        if it.gap().is_none() {
+            counts[usize::from(it.header.event_type) - 1] += 1;
+        }
+    };
+    reader.replay(count).unwrap();
+    counts
+}
+
+#[test]
+fn records_of_a_blocks_former_life_are_never_given_out() {
+    // The log was closed behind it, and its first record is there: so all are its own.
+    for (erased, has_end, found, missing) in [
+        (64, true, 150, 0),
+        (64, false, 100, 0),
+        (1000, true, 100, 50),
+        (2100, true, 100, 50),
+        (2100, false, 100, 0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let last = recycled_and_erased(folder.path(), erased);
+        let (log, out) = (last.parent().unwrap(), folder.path().join("out"));
+        if !has_end {
+            set_open(log);
+        }
+        let report = salvage_log(log, &out).unwrap();
+        assert_eq!((types(&out), report.missing), ([0, found], missing), "{erased} {has_end}: {report:?}");
+        assert_eq!(report.gaps_added, u64::from(found == 100), "{erased} {has_end}");
+        let is_uncertain = |reason: &SkipReason| matches!(reason, SkipReason::File(OpenError::Uncertain { path, .. }) if *path == last);
+        assert_eq!(report.skipped.iter().any(|it| is_uncertain(&it.reason)), found == 100);
+        assert_eq!(verify_log(log).unwrap().counts().events, found, "{erased} {has_end}");
+    }
+}
+
+/// Five events were dropped on a full disk, and only the `writer` file says so.
+fn log_with_untold_loss(folder: &Path) {
+    closed_log(folder, 10);
+    let position = WriterFile::of(folder).end.unwrap().position;
+    edit(folder, |lines| format!("{lines}untold_loss: {position} 5 120 7\n"));
+}
+
+#[test]
+fn whatever_bit_of_the_writer_file_flips_a_loss_that_it_notes_is_reported() {
+    // In memory where there is such a place: it opens some two thousand logs.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let template = folder.path().join("template");
+    log_with_untold_loss(&template);
+    let good = fs::read(template.join("writer")).unwrap();
+    let segment = segments(&template).pop().unwrap();
+    let (mut unknown, mut counted) = (0, 0);
+    for bit in 0..=good.len() * 8 {
+        let log = folder.path().join(bit.to_string());
+        fs::create_dir(&log).unwrap();
+        fs::copy(&segment, log.join(segment.file_name().unwrap())).unwrap();
+        let mut bytes = good.clone();
+        if let Some(byte) = bytes.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+        fs::write(log.join("writer"), bytes).unwrap();
+        let writer = LogWriter::options().segment_bytes(4096).open(&log);
+        match writer {
+            Err(error) => assert!(error.to_string().contains("writer"), "bit {bit}: {error}"),
+            Ok(writer) => {
+                drop(writer);
+                let gap = read(&log).get(10).and_then(super::support::Stored::gap);
+                match gap.map(|gap| gap.count) {
+                    Some(0) => unknown += 1,
+                    Some(5) => counted += 1,
+                    other => panic!("bit {bit}: {other:?}"),
+                }
+            }
+        }
+        fs::remove_dir_all(&log).unwrap();
+    }
+    assert_eq!((unknown, counted), (good.len() * 8, 1));
+}
