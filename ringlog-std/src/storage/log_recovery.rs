@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod closed;
+mod strays;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
-use super::create::{move_aside, move_to_numbered};
+use super::create::move_aside;
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
 use super::files::open_to_write;
@@ -31,6 +32,7 @@ use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
+use strays::Stray;
 
 /// Where the next segment begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,14 +57,6 @@ pub(super) struct LogRecovery<'a> {
     cut: Vec<Link>,
     /// Milliseconds for which other programs' locks may still be waited for.
     waits_left: u32,
-}
-
-/// What becomes of a file that is no part of the log.
-enum Stray {
-    /// There is nothing in it.
-    Delete(PathBuf),
-    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
-    MoveAside { from: PathBuf, to: PathBuf },
 }
 
 /// What recovery has found.
@@ -273,36 +267,6 @@ impl<'a> LogRecovery<'a> {
         let Some(next) = behind.first() else { return Ok(()) };
         let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
         Err(recovery(ReadError::Discontinuity { path, expected, found }))
-    }
-
-    /// Deletes or moves away what is no part of the log.
-    fn clear_strays(&mut self) -> Result<(), OpenError> {
-        for stray in std::mem::take(&mut self.strays) {
-            match stray {
-                Stray::Delete(path) => self.delete(&path)?,
-                Stray::MoveAside { from, to } => {
-                    let aside = move_to_numbered(self.platform, &from, &to)?;
-                    self.sync_folder()?;
-                    self.report.segments.push(RecoveredSegment::set_aside(from, aside));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// From the last one to the first, so that what is left is a log at any time.
-    fn set_aside(&mut self) -> Result<(), OpenError> {
-        for link in std::mem::take(&mut self.cut).into_iter().rev() {
-            let name = self.folder.join(segment_name(link.info.header.base_sequence));
-            let aside = move_to_numbered(self.platform, &link.path, &name)?;
-            self.sync_folder()?;
-            let header = &link.info.header;
-            self.report.segments.push(RecoveredSegment {
-                cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
-                ..RecoveredSegment::set_aside(name, aside)
-            });
-        }
-        Ok(())
     }
 
     /// Where something may be missing at the end of the log: the position behind all that may have been lost.
