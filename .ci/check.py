@@ -83,6 +83,7 @@ def guarantees(document):
         assert any(re.search(rf"fn {name}\b", source.read_text()) for source in sources), f"no test {name} in {module}"
     for path, name in re.findall(r"`((?:[a-z_]+::)+)([a-z0-9_]+)`", text):
         folder = Path("ringlog-std/src", *path.split("::")[:-1])
+        folder = folder.parent if folder.name == "tests" else folder
         sources = [folder.with_suffix(".rs"), *sorted(folder.glob("*.rs"))]
         assert any(f"fn {name}" in source.read_text() for source in sources if source.exists()), f"no test {path}{name}"
     for path in re.findall(r"`(ringlog-[a-z]+/[a-z0-9_/]+\.rs)`", text):

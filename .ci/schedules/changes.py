@@ -261,6 +261,6 @@ CHANGES = [
     Change(
         "segment_file.rs",
         "`Listed::checked`: a file whose name has gone counts as damaged",
-        [("Err(source) if source.kind() == io::ErrorKind::NotFound => io_error", "Err(source) if !(MUTANT) && source.kind() == io::ErrorKind::NotFound => io_error")],
+        [("if is_gone(&self.path) {", "if !(MUTANT) && is_gone(&self.path) {")],
     ),
 ]

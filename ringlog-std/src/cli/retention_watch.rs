@@ -1,4 +1,4 @@
-//! What retention could not do, or did in another way, and what an earlier run has left damaged, reported once each.
+//! What retention could not do, or did in another way, and what an earlier run has left damaged, told once each.
 
 use std::collections::BTreeSet;
 

@@ -434,6 +434,13 @@ pub enum SyncError {
         /// The file.
         path: PathBuf,
     },
+    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
+    /// below the damage.
+    #[error(
+        "{0}; an earlier writer was killed before it had synced this file: the log's watermark stays below the damage \
+         as long as the file is there, later events are synced all the same"
+    )]
+    Damaged(#[source] Box<ReadError>),
     /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
     /// events, and leaves the files as they are.
     #[error(
@@ -451,13 +458,6 @@ pub enum SyncError {
         /// The log's file or folder.
         path: PathBuf,
     },
-    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
-    /// below the damage.
-    #[error(
-        "{0}; an earlier writer was killed before it had synced this file: the log's watermark stays below the damage \
-         as long as the file is there, later events are synced all the same"
-    )]
-    Damaged(#[source] Box<ReadError>),
     /// All is on stable storage, but the folder could not be put in order.
     #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
     Folder {

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod closed;
+mod strays;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
-use super::create::{move_aside, move_to_numbered};
+use super::create::move_aside;
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
 use super::files::open_to_write;
@@ -31,6 +32,7 @@ use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
+use strays::Stray;
 
 /// Where the next segment begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,20 +51,12 @@ pub(super) struct LogRecovery<'a> {
     report: RecoveryReport,
     /// Empty files at the end, which have the name that the next one needs.
     empties: Vec<Empty>,
-    /// Milliseconds for which other programs' locks may still be waited for.
-    waits_left: u32,
     /// Files that are no part of the log.
     strays: Vec<Stray>,
     /// Files after the end of what is whole.
     cut: Vec<Link>,
-}
-
-/// What becomes of a file that is no part of the log.
-enum Stray {
-    /// There is nothing in it.
-    Delete(PathBuf),
-    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
-    MoveAside { from: PathBuf, to: PathBuf },
+    /// Milliseconds for which other programs' locks may still be waited for.
+    waits_left: u32,
 }
 
 /// What recovery has found.
@@ -112,16 +106,17 @@ impl<'a> LogRecovery<'a> {
             writer,
             report: RecoveryReport::default(),
             empties: Vec::new(),
-            waits_left: WRITER_WAITS,
             strays: Vec::new(),
             cut: Vec::new(),
+            waits_left: WRITER_WAITS,
         }
     }
 
     /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
     /// [empty segments](Recovered::clear_away) at the end.
     ///
-    /// No file changes before all that has to be read was read: an error leaves the folder as it was.
+    /// No file changes before all that has to be read was read, and what has to be stored into was opened: an error
+    /// until then leaves the folder as it was.
     pub(super) fn run(mut self) -> Result<Recovered, OpenError> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
@@ -133,7 +128,7 @@ impl<'a> LogRecovery<'a> {
         self.note_missing(chain.get(..=from).unwrap_or_default());
         let lost_below = self.lost_below(&chain[from..], &ends)?;
         let end = self.end_of(ends.clone(), lost_below)?;
-        ends.iter().try_for_each(SegmentEnd::check_writable)?;
+        ends.iter().try_for_each(SegmentEnd::check_can_seal)?;
         self.clear_strays()?;
         self.set_aside()?;
         self.settle(&mut chain[from..], &ends)?;
@@ -247,8 +242,7 @@ impl<'a> LogRecovery<'a> {
             let next = chain.get(at + 1).map(|next| &next.info.header);
             let segment = SegmentFile::open(&link.path)?;
             self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
-            drop(segment);
-            let end = SegmentEnd::find(&link.path, self.writer, next)?;
+            let end = SegmentEnd::find(segment, self.writer, next)?;
             at += 1;
             if let Some(next) = next
                 && (next.base_sequence != end.sequence
@@ -273,38 +267,6 @@ impl<'a> LogRecovery<'a> {
         let Some(next) = behind.first() else { return Ok(()) };
         let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
         Err(recovery(ReadError::Discontinuity { path, expected, found }))
-    }
-
-    /// Deletes or moves away what is no part of the log.
-    fn clear_strays(&mut self) -> Result<(), OpenError> {
-        for stray in std::mem::take(&mut self.strays) {
-            match stray {
-                Stray::Delete(path) => self.delete(&path)?,
-                Stray::MoveAside { from, to } => {
-                    let aside = move_to_numbered(self.platform, &from, &to)?;
-                    self.sync_folder()?;
-                    self.report.segments.push(RecoveredSegment::set_aside(from, aside));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// From the last one to the first, so that what is left is a log at any time.
-    fn set_aside(&mut self) -> Result<(), OpenError> {
-        for link in std::mem::take(&mut self.cut).into_iter().rev() {
-            let name = self.folder.join(segment_name(link.info.header.base_sequence));
-            let aside = move_to_numbered(self.platform, &link.path, &name)?;
-            self.sync_folder()?;
-            let header = &link.info.header;
-            self.report.segments.push(RecoveredSegment {
-                first_sequence: header.base_sequence,
-                next_sequence: header.base_sequence,
-                cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
-                ..RecoveredSegment::set_aside(name, aside)
-            });
-        }
-        Ok(())
     }
 
     /// Where something may be missing at the end of the log: the position behind all that may have been lost.

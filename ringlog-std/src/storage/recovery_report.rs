@@ -8,6 +8,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
 use super::cursor::CursorInfo;
 use super::ending::{WriterFile, WriterFileState};
+use super::segment::base_sequence_of;
 use super::verdict::MissingRecords;
 
 /// What became of the log's last writer.
@@ -162,11 +163,12 @@ impl fmt::Display for RecoveryReport {
 impl RecoveredSegment {
     /// A file that has another name now.
     pub(super) fn set_aside(path: PathBuf, aside: PathBuf) -> Self {
+        let sequence = path.file_name().and_then(base_sequence_of).unwrap_or(0);
         Self {
             path,
             action: RecoveryAction::SetAside(aside),
-            first_sequence: 0,
-            next_sequence: 0,
+            first_sequence: sequence,
+            next_sequence: sequence,
             end_offset: FILE_HEADER_LEN as u64,
             cut_bytes: 0,
             damage: None,

@@ -66,17 +66,16 @@ impl SegmentEnd {
     /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
     /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.
     pub(super) fn find(
-        path: &Path,
+        segment: SegmentFile,
         writer: LastWriter,
         next: Option<&FileHeader>,
     ) -> Result<Self, OpenError> {
-        let segment = SegmentFile::open(path)?;
-        let header = segment.info.header;
+        let (header, path) = (segment.info.header, segment.info.path.clone());
         let found = Self::find_whole(segment, writer, next.map(|next| next.base_position));
         let next = next.filter(|next| is_sealed_before(&header, next));
         match next.and_then(|next| damage_before(&found, next)) {
             None => found.map(|end| Self { damage: None, ..end }),
-            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(path)?)? }),
+            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(&path)?)? }),
         }
     }
 
@@ -193,13 +192,11 @@ impl SegmentEnd {
         })
     }
 
-    /// Checks that the file can be written to, if [`seal`](Self::seal) has something to store.
-    pub(super) fn check_writable(&self) -> Result<(), OpenError> {
-        if !self.needs_sealing {
-            return Ok(());
-        }
+    /// Whether [`seal`](Self::seal) can store into the file, as far as opening it tells.
+    pub(super) fn check_can_seal(&self) -> Result<(), OpenError> {
         let path = &self.info.path;
-        open_to_write(path).map(drop).map_err(|error| io_error(path, "seal the file", error))
+        let opened = if self.needs_sealing { open_to_write(path).map(drop) } else { Ok(()) };
+        opened.map_err(|error| io_error(path, "seal the file", error))
     }
 
     /// Stores into the file where its records end, in an order in which every state that a crash can leave

@@ -18,22 +18,12 @@ use super::held::{Hold, WRITER_WAITS, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::scan::FileScan;
+use super::segment_end::io_error;
 use super::segment_file::{SegmentFile, read_up_to};
 use super::sync::AtomicBool;
 
 /// How much is stored again at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// What came of finishing a segment.
-#[derive(Debug)]
-pub(super) enum Finished {
-    /// It is synced, or gone.
-    Done,
-    /// It is damaged. What is whole before the damage is synced.
-    Damaged(Damage),
-    /// Another program keeps it locked. Nothing was done.
-    Locked,
-}
 
 /// A sealed segment that nobody has synced.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +39,26 @@ pub(super) struct Damage {
     pub(super) error: ReadError,
     /// The log's position below which all of it is whole and on stable storage, if that is known.
     pub(super) durable_position: Option<u64>,
+}
+
+/// What came of finishing a segment.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// It is synced, or gone.
+    Done,
+    /// Another program keeps it locked.
+    Locked,
+    /// It cannot be promised to its end.
+    Damaged(Damage),
+}
+
+/// Under what circumstances a segment is finished.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// The caller sees to it that nothing is retired, so that the segment's lock is not needed.
+    pub(super) is_alone: bool,
+    /// A segment before it is damaged.
+    pub(super) is_after_damage: bool,
 }
 
 /// A segment that is open again.
@@ -70,22 +80,29 @@ impl Unsynced {
     /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
     /// meanwhile, or if another program keeps it locked.
     ///
-    /// Of a segment that is damaged, only what is whole before the damage is synced. With `is_alone` the caller sees to it
-    /// that nothing is retired, and the lock is not needed.
+    /// Of a segment that is damaged, only what is whole before the damage is synced.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poisoned: &Arc<AtomicBool>,
-        is_after_damage: bool,
-        is_alone: bool,
+        circumstances: Circumstances,
     ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
             action: "open the segment to sync it",
             source,
         };
+        let Circumstances { is_alone, is_after_damage } = circumstances;
         let file = match open_to_write(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
+            // Whoever put a link or a folder in its place is no reason to end the recording.
+            Err(source) if self.is_of_dead_run => {
+                return Ok(Finished::damaged_at_start(io_error(
+                    &self.path,
+                    "open the segment to sync it",
+                    source,
+                )));
+            }
             other => other.map_err(failed)?,
         };
         match hold_within(&self.path, &file, if is_alone { 0 } else { WRITER_WAITS }).map_err(failed)? {
@@ -95,13 +112,13 @@ impl Unsynced {
         }
         let segment = match SegmentFile::of(&self.path, file.try_clone().map_err(failed)?) {
             Ok(segment) => segment,
-            Err(error) => return Ok(Finished::Damaged(Damage::at_start(error))),
+            Err(error) => return Ok(Finished::damaged_at_start(error)),
         };
         if self.is_of_dead_run && is_after_damage && segment.info.is_synced() {
             return Ok(Finished::Done);
         }
         if let Err(error) = segment.info.check_length() {
-            return Ok(Finished::Damaged(Damage::at_start(error)));
+            return Ok(Finished::damaged_at_start(error));
         }
         let again = self.open_again(platform, poisoned, file, segment).map_err(failed)?;
         if self.is_of_dead_run {
@@ -131,10 +148,10 @@ impl Unsynced {
     }
 }
 
-impl Damage {
+impl Finished {
     /// Nothing of the segment can be used.
-    fn at_start(error: OpenError) -> Self {
-        Self { error: ReadError::Segment(Box::new(error)), durable_position: None }
+    fn damaged_at_start(error: OpenError) -> Self {
+        Self::Damaged(Damage { error: ReadError::Segment(Box::new(error)), durable_position: None })
     }
 }
 
@@ -246,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_segment_that_nobody_retires_or_locks_is_finished() {
+    fn only_a_segment_that_nobody_retires_is_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         MmapWriter::options().create_new(&path, 4096).unwrap().close().unwrap();
@@ -254,20 +271,24 @@ mod tests {
         bytes[field::FLAGS] &= !(file_flags::CLEAN as u8);
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
-        let finish = || Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), false, false);
-        let is_finished = || matches!(finish().unwrap(), Finished::Done);
+        let finish_in = |is_alone| {
+            let circumstances = Circumstances { is_alone, is_after_damage: false };
+            Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), circumstances)
+        };
+        let finish = || finish_in(false);
+        let is_done = |finished| matches!(finished, Ok(Finished::Done));
         let is_clean = || fs::read(&path).unwrap()[field::FLAGS] & file_flags::CLEAN as u8 != 0;
         let elsewhere = folder.path().join("elsewhere");
         fs::rename(&path, &elsewhere).unwrap();
-        assert!(is_finished());
+        assert!(is_done(finish()));
         fs::rename(&elsewhere, &path).unwrap();
         let foreign = File::open(&path).unwrap();
         foreign.lock().unwrap();
-        assert!(matches!(finish().unwrap(), Finished::Locked) && !is_clean(), "locked, and not retired");
+        assert!(matches!(finish(), Ok(Finished::Locked)) && !is_clean(), "locked, and not retired");
         drop(foreign);
-        assert!(is_finished() && is_clean());
+        assert!(is_done(finish()) && is_clean());
         fs::remove_file(&path).unwrap();
-        assert!(is_finished());
+        assert!(is_done(finish()));
         fs::create_dir(&path).unwrap();
         assert!(matches!(finish(), Err(SyncError::Folder { .. })));
     }

@@ -154,23 +154,23 @@ fn a_damaged_segment_of_a_killed_writer_is_reported_and_the_watermark_stays_belo
 #[test]
 fn a_wrong_count_and_a_lost_header_are_no_reason_to_promise() {
     let options = options(SyncPolicy::Never);
-    for has_lost_header in [false, true] {
+    for is_header_lost in [false, true] {
         let folder = scratch();
         let last = killed(folder.path(), &options).pop().unwrap();
         let (_, base_position) = place(&last, header(&last).base_sequence);
-        if !has_lost_header {
+        if !is_header_lost {
             let count = header(&last).event_count - 1;
             patch(&last, field::EVENT_COUNT as u64, &count.to_le_bytes());
         }
         let mut writer = open(folder.path(), &options);
-        if has_lost_header {
+        if is_header_lost {
             patch(&last, 0, &[0; FILE_HEADER_LEN]);
         }
         let said = writer.sync().unwrap_err().to_string();
         assert!(said.contains(&last.display().to_string()), "{said}");
         writer.sync().unwrap();
-        assert!(writer.durable_position() <= base_position, "{has_lost_header}");
-        assert!(has_lost_header || !is_clean(&last));
+        assert!(writer.durable_position() <= base_position);
+        assert!(is_header_lost || !is_clean(&last));
         kill(writer);
     }
 }
@@ -316,7 +316,7 @@ fn what_was_promised_after_a_missing_segment_is_an_error() {
     patch(&files[1], field::SYNCED_OFFSET as u64, &header(&files[1]).write_offset.to_le_bytes());
     let before = fs::read_dir(folder.path()).unwrap().count();
     let error = try_open(folder.path(), &options, "next boot").unwrap_err();
-    assert!(error.to_string().contains(" is missing"), "{error}");
+    assert!(error.to_string().contains("is missing, or this one does not belong here"), "{error}");
     assert!(error.to_string().contains(&files[1].display().to_string()), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is touched");
 }
@@ -393,16 +393,16 @@ fn a_read_error_in_any_file_leaves_the_folder_as_it_was() {
 
 #[test]
 fn a_named_segment_without_its_header_is_damage() {
-    for which in 0..3 {
+    for which in [0, 1, usize::MAX] {
         let folder = scratch();
         let options = options(SyncPolicy::Never);
         let files = killed(folder.path(), &options);
-        let which = which.min(files.len() - 1);
-        patch(&files[which], 0, &[0; FILE_HEADER_LEN]);
+        let lost = &files[which.min(files.len() - 1)];
+        patch(lost, 0, &[0; FILE_HEADER_LEN]);
         for boot in ["boot", "next boot"] {
             let before = contents(folder.path());
             let said = try_open(folder.path(), &options, boot).unwrap_err().to_string();
-            assert!(said.contains(&format!("{}: offset 0", files[which].display())), "{said}");
+            assert!(said.contains(&format!("{}: offset 0", lost.display())), "{said}");
             assert!(contents(folder.path()) == before);
         }
     }
@@ -428,4 +428,23 @@ fn of_two_files_that_begin_with_the_same_record_the_one_without_a_name_is_set_as
     let told = &writer.recovery().segments;
     let aside = told.iter().filter(|told| matches!(told.action, RecoveryAction::SetAside(_))).count();
     assert_eq!(aside, 2, "{}", writer.recovery());
+}
+
+#[test]
+fn a_link_in_the_place_of_a_dead_writers_segment_ends_no_recording() {
+    let folder = scratch();
+    let options = options(SyncPolicy::Never);
+    let files = killed(folder.path(), &options);
+    let mut writer = open(folder.path(), &options);
+    let elsewhere = folder.path().join("elsewhere");
+    fs::rename(&files[1], &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &files[1]).unwrap();
+    let before = fs::read(&elsewhere).unwrap();
+    let error = writer.sync().unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, SyncError::Damaged(_)) && said.contains(files[1].to_str().unwrap()), "{said}");
+    put(&mut writer, EVENTS..EVENTS + 3);
+    writer.close().unwrap();
+    assert_eq!(fs::read(&elsewhere).unwrap(), before);
+    assert!(is_clean(&files[0]) && !is_clean(&files[2]));
 }

@@ -100,7 +100,7 @@ fn what_cannot_be_read_is_an_error_that_leaves_the_folder_as_it_was() {
 
 #[test]
 fn nothing_is_stored_through_links() {
-    power_losses(images(5), Setting { fault: Some(Fault::Linked), ..Setting::plain() });
+    power_losses(images(5), Setting { retention: true, fault: Some(Fault::Linked), ..Setting::plain() });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::storage::error::{CreateError, ReadError, SyncError};
 use crate::storage::lock_holder::exclusive_holder;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
-use crate::storage::unfinished::{Damage, Finished, Unsynced};
+use crate::storage::unfinished::{Circumstances, Damage, Finished, Unsynced};
 
 impl Upkeep {
     /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
@@ -161,8 +161,8 @@ impl Upkeep {
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
             match self.finish_one(&oldest)? {
-                Some(damage) => self.note_damage(&oldest.path, damage),
-                None => self.forget_unsynced(&oldest.path),
+                Finished::Damaged(damage) => self.note_damage(&oldest.path, damage),
+                Finished::Done | Finished::Locked => self.forget_unsynced(&oldest.path),
             }
             were_there = true;
         }
@@ -174,18 +174,20 @@ impl Upkeep {
     }
 
     /// Where another program keeps the segment locked, nothing is retired meanwhile.
-    fn finish_one(&self, unsynced: &Unsynced) -> Result<Option<Damage>, SyncError> {
-        let finish =
-            |is_alone| unsynced.finish(&self.platform, &self.poisoned, self.is_after_damage(), is_alone);
-        let mut finished = finish(false)?;
-        if matches!(finished, Finished::Locked) {
-            let path = unsynced.path.clone();
-            let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
-            self.note(CreateError::LockedSegment { path, pid });
-            let _turn = lock(&self.preparing);
-            finished = finish(true)?;
+    fn finish_one(&self, unsynced: &Unsynced) -> Result<Finished, SyncError> {
+        let is_after_damage = self.is_after_damage();
+        let finish = |is_alone| {
+            unsynced.finish(&self.platform, &self.poisoned, Circumstances { is_alone, is_after_damage })
+        };
+        match finish(false)? {
+            Finished::Locked => {}
+            other => return Ok(other),
         }
-        Ok(if let Finished::Damaged(damage) = finished { Some(damage) } else { None })
+        let path = unsynced.path.clone();
+        let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
+        self.note(CreateError::LockedSegment { path, pid });
+        let _turn = lock(&self.preparing);
+        finish(true)
     }
 
     /// The oldest of those that were put down is damaged, and nothing after it is promised.
