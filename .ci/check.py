@@ -84,7 +84,8 @@ def guarantees(document):
     for path, name in re.findall(r"`((?:[a-z_]+::)+)([a-z0-9_]+)`", text):
         folder = Path("ringlog-std/src", *path.split("::")[:-1])
         folder = folder.parent if folder.name == "tests" else folder
-        sources = [folder.with_suffix(".rs"), *sorted(folder.glob("*.rs"))]
+        module = tests.joinpath("integration", *path.split("::")[:-1])
+        sources = [source for at in (folder, module) for source in (at.with_suffix(".rs"), *sorted(at.glob("*.rs")))]
         assert any(f"fn {name}" in source.read_text() for source in sources if source.exists()), f"no test {path}{name}"
     for path in re.findall(r"`(ringlog-[a-z]+/[a-z0-9_/]+\.rs)`", text):
         assert Path(path).exists(), f"no file {path}"

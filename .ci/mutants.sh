@@ -35,8 +35,7 @@ step_logic_mutants() {
         --skip properties:: --skip threads:: --skip torture::
     RINGLOG_IMAGES=2000 mutants_of ringlog-std 120 \
         'ringlog-std/src/storage/{dropped,lock,log_opening,log_recovery,log_recovery/*,log_roll,prepared,retention,segment_end,unfinished,upkeep,upkeep/*}.rs' \
-        --skip storage_read:: --skip storage_file:: --skip storage_damage:: --skip shared_ring:: --skip cli:: \
-        --skip disk_full:: --skip notify:: --skip ring_refusals::
+        storage:: storage_log:: recorder::
     run python3 .ci/mutants.py docs/mutants.md ${RINGLOG_MUTANTS_SHARD:+--sample} \
         "$mutants_out"/ringlog-{nostd,std}/mutants.out
 }

@@ -49,7 +49,8 @@ witness_planted() {
 }
 
 # What of the library runs under a sanitizer: not what kills, fills a disk, or counts system calls.
-witness_std_tests=(--lib --test integration -- --skip disk_full::)
+witness_std_tests=(--lib --test integration -- --skip disk_full:: --skip kill_loop:: --skip hot_path:: --skip soak::
+    --skip fork:: --skip storage_allocation::)
 
 # Chooses the compiler; fails if there is none.
 witness_begin() {

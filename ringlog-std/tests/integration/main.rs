@@ -1,11 +1,16 @@
 //! The library and its programs, used as a user uses them: one module for each question.
 //!
 //! One program, because each program is linked with link-time optimisation: `cargo test --test integration storage_log::`
-//! runs one module. What counts allocations, measures its process or kills others is a program of its own.
+//! runs one module. A test that needs a process of its own starts this program again: see `alone`.
 
+mod allocations;
+mod alone;
 #[cfg(feature = "cli")]
 mod cli;
 mod disk_full;
+mod fork;
+mod hot_path;
+mod kill_loop;
 mod links;
 mod locks;
 mod notify;
@@ -13,6 +18,8 @@ mod recorder;
 mod ring_refusals;
 mod shared_ring;
 mod skips;
+mod soak;
+mod storage_allocation;
 mod storage_bounds;
 mod storage_damage;
 mod storage_file;

@@ -1,11 +1,11 @@
 //! A ring within the process: the whole process is killed, and what was in the ring is gone, which a GAP record says. What
 //! the log had published is not.
 
-use crate::check::{Owner, check_log};
-use crate::children::{Random, Running, Task, kills_wanted, patiently, scratch};
-use crate::count_page::CountPage;
-use crate::operations::Step;
-use crate::recording::{builder, started};
+use super::check::{Owner, check_log};
+use super::children::{Random, Running, Task, kills_wanted, patiently, scratch};
+use super::count_page::CountPage;
+use super::operations::Step;
+use super::recording::{builder, started};
 use ringlog::consumer::EventConsumer;
 use ringlog::event::EventHeader;
 use ringlog::ring::WriteError;

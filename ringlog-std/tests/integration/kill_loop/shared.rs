@@ -1,10 +1,10 @@
 //! A shared ring: producer, recorder or both are killed.
 
-use crate::check::{Owner, check_log};
-use crate::children::{Random, Running, Task, claim_producer, kills_wanted, scratch};
-use crate::count_page::CountPage;
-use crate::operations::Step;
-use crate::recording::{record, serve};
+use super::check::{Owner, check_log};
+use super::children::{Random, Running, Task, claim_producer, kills_wanted, scratch};
+use super::count_page::CountPage;
+use super::operations::Step;
+use super::recording::{record, serve};
 use ringlog::ring::WriteError;
 use std::path::Path;
 

@@ -1,11 +1,11 @@
 //! A ring within the process, which ends in any way there is: by an early return that drops recorder and producer, by
 //! `exit`, by `abort`, by a kill. What was accepted before a drop is in the log. Otherwise a GAP record says what is missing.
 
-use crate::check::{Owner, check_log};
-use crate::children::{Random, Running, Task, kills_wanted, patiently, scratch};
-use crate::count_page::CountPage;
-use crate::operations::Step;
-use crate::recording::{builder, started};
+use super::check::{Owner, check_log};
+use super::children::{Random, Running, Task, kills_wanted, patiently, scratch};
+use super::count_page::CountPage;
+use super::operations::Step;
+use super::recording::{builder, started};
 use ringlog::ring::WriteError;
 use ringlog::storage::LogWriter;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Two processes want the same role.
 
-use crate::children::{Running, Task, claim_producer, patiently, scratch};
-use crate::operations::Step;
+use super::children::{Running, Task, claim_producer, patiently, scratch};
+use super::operations::Step;
 use ringlog::ring::{RingOptions, Role, SharedRing, SharedRingError};
 use std::path::Path;
 

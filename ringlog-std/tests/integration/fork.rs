@@ -1,12 +1,13 @@
 //! A forked child has a copy of everything, and leaves the parent's files and locks alone when it drops it.
 //!
-//! A program of its own: its process is forked. The child runs with one thread, drops one value and leaves.
+//! Each test has a process of its own, which it forks. The child runs with one thread, drops one value and leaves.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use crate::alone::is_alone;
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{RingOptions, SharedRing, SharedRingError};
@@ -49,6 +50,9 @@ fn write(writer: &mut LogWriter, number: u64) {
 
 #[test]
 fn a_child_that_drops_a_log_writer_leaves_log_and_lock_to_the_parent() {
+    if !is_alone("fork::a_child_that_drops_a_log_writer_leaves_log_and_lock_to_the_parent") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     for number in 0..3 {
@@ -77,6 +81,9 @@ fn a_child_that_drops_a_log_writer_leaves_log_and_lock_to_the_parent() {
 
 #[test]
 fn a_child_that_drops_a_writer_of_a_file_does_not_seal_it() {
+    if !is_alone("fork::a_child_that_drops_a_writer_of_a_file_does_not_seal_it") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file.evtl");
     let mut writer = Some(MmapWriter::create(&path, 8192).unwrap());
@@ -94,6 +101,9 @@ fn a_child_that_drops_a_writer_of_a_file_does_not_seal_it() {
 
 #[test]
 fn a_child_that_drops_the_ends_of_a_shared_ring_neither_closes_it_nor_frees_its_roles() {
+    if !is_alone("fork::a_child_that_drops_the_ends_of_a_shared_ring_neither_closes_it_nor_frees_its_roles") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ring");
     let options = RingOptions { capacity: Some(4096), ..RingOptions::default() };
@@ -113,6 +123,9 @@ fn a_child_that_drops_the_ends_of_a_shared_ring_neither_closes_it_nor_frees_its_
 
 #[test]
 fn a_child_that_drops_a_recorder_leaves_the_recording_to_the_parent() {
+    if !is_alone("fork::a_child_that_drops_a_recorder_leaves_the_recording_to_the_parent") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Some(Recorder::start(folder.path()).unwrap());
     drop_in_child(&mut recording);

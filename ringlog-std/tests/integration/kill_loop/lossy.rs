@@ -1,11 +1,11 @@
 //! A shared ring whose producers lose events rather than wait: each event is in the log or counted by a GAP
 //! record, once, whoever is killed.
 
-use crate::children::{Random, Task, claim_producer, kills_wanted, scratch};
-use crate::count_page::CountPage;
-use crate::operations::event;
-use crate::recording::{record, serve};
-use crate::shared::Pair;
+use super::children::{Random, Task, claim_producer, kills_wanted, scratch};
+use super::count_page::CountPage;
+use super::operations::event;
+use super::recording::{record, serve};
+use super::shared::Pair;
 use ringlog::event::{Event, GapReason};
 use ringlog::storage::LogReader;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Processes that write, record, or do both, killed at random moments and started again: nothing is lost,
 //! nothing told twice, nothing invented.
 //!
-//! 200 kills for each test; `RINGLOG_KILLS=10000 cargo test --release --test kill_loop` does more.
+//! 200 kills for each test; `RINGLOG_KILLS=10000 cargo test --release --test integration kill_loop::` does more.
 
 mod check;
 mod children;

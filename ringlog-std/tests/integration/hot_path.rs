@@ -1,37 +1,12 @@
 //! The producer's hot path: no allocation, no system call.
 
+use crate::allocations;
 use ringlog::event::EventHeader;
 use ringlog::ring::{RingOptions, SharedConsumer, SharedProducer, SharedRing, SpscRingBuffer, WriteError};
 use ringlog_nostd::{Consumer, Producer};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// Counts what the current thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: passes everything on to the system's allocator; the count allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const EVENTS: u64 = 1_000_000;
 
@@ -55,7 +30,7 @@ fn shared_ends(folder: &Path) -> (SharedProducer, SharedConsumer) {
 }
 
 fn assert_no_allocation<K>(mut producer: Producer<'_, K>, mut consumer: Consumer<'_, K>) {
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations::count();
     let mut read = 0_u64;
     for time in 0..EVENTS / 10 {
         let len = (time % 100) as usize;
@@ -69,15 +44,15 @@ fn assert_no_allocation<K>(mut producer: Producer<'_, K>, mut consumer: Consumer
         read += u64::from(consumer.read_event().is_some());
         read += consumer.drain(usize::MAX, |_, _| ()).unwrap() as u64;
     }
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert_eq!(allocations::count() - before, 0);
     assert_eq!(read, EVENTS / 10 * 3);
 }
 
 #[test]
 fn the_counting_allocator_counts() {
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations::count();
     drop(std::hint::black_box(Box::new(1)));
-    assert!(ALLOCATIONS.with(Cell::get) > before);
+    assert!(allocations::count() > before);
 }
 
 /// Under seccomp's strict mode any system call but read, write, exit and sigreturn kills the process, so this
@@ -108,11 +83,11 @@ fn the_producer_of_a_shared_ring_makes_no_system_call() {
 #[cfg(target_arch = "x86_64")]
 const RESTRICTED: &str = "RINGLOG_TEST_SECCOMP";
 
-/// Runs a test of this file in a process of its own.
+/// Runs a test of this module in a process of its own.
 #[cfg(target_arch = "x86_64")]
 fn run_restricted(test: &str) {
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", &format!("hot_path::{test}"), "--nocapture"])
         .env(RESTRICTED, "1")
         .stdout(std::process::Stdio::null())
         .status()

@@ -1,7 +1,7 @@
 //! The recorders of these tests, and starting them while somebody may still have to die.
 
-use crate::children::{Task, patiently};
-use crate::operations::MAX_PAYLOAD;
+use super::children::{Task, patiently};
+use super::operations::MAX_PAYLOAD;
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
 use ringlog::ring::Idle;
 use ringlog::storage::{LogWriter, OpenError};

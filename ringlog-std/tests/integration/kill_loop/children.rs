@@ -44,7 +44,7 @@ impl Running {
     /// Starts this test program once more, to run `test` as a child.
     pub(crate) fn start(test: &str, role: &str, folder: &Path, number: usize) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .args(["--exact", &format!("kill_loop::{test}"), "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(FOLDER, folder)
             .env(NUMBER, number.to_string())

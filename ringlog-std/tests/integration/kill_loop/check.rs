@@ -1,6 +1,6 @@
 //! Reads a log that several producers, one after the other, have filled.
 
-use crate::operations::event;
+use super::operations::event;
 use ringlog::event::{Event, Gap, GapReason};
 use ringlog::storage::{LogReader, OpenError};
 use std::path::Path;

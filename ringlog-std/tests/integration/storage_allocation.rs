@@ -1,45 +1,13 @@
 //! No number in a file makes a reader, `verify`, `salvage` or a recovery allocate by it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::path::Path;
 
+use crate::allocations::largest_of;
 use ringlog::event::{ClockKind, EventHeader, FileHeader};
 use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, salvage_log, verify_log};
 
-/// Keeps the largest allocation of the current thread.
-struct Watching;
-
-thread_local! {
-    static LARGEST_BYTES: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: passes everything on to the system's allocator; keeping a number allocates nothing. A reallocation
-// and a zeroed allocation come through `alloc`.
-unsafe impl GlobalAlloc for Watching {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = LARGEST_BYTES.try_with(|largest| largest.set(largest.get().max(layout.size())));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watching = Watching;
-
 /// The buffer of a scan has 256 KiB, and lists grow by doubling.
 const MOST_BYTES: usize = 1 << 20;
-
-fn largest_of(work: impl FnOnce()) -> usize {
-    LARGEST_BYTES.with(|largest| largest.set(0));
-    work();
-    LARGEST_BYTES.with(Cell::get)
-}
 
 /// Headers whose checksum is right and whose numbers are not.
 fn hostile_headers() -> Vec<FileHeader> {

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::alone::is_alone;
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogWriter, Retention, SyncPolicy};
 
@@ -45,6 +46,9 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn memory_files_and_pages_stay_as_they_are_and_nothing_is_lost() {
+    if !is_alone("soak::memory_files_and_pages_stay_as_they_are_and_nothing_is_lost") {
+        return;
+    }
     let total_bytes = number("RINGLOG_SOAK_BYTES", 512 << 20);
     let keep_bytes = (total_bytes / 4).clamp(32 << 20, 1 << 30);
     let segment_bytes = (keep_bytes / 8).min(64 << 20);

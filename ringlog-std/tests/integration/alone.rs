@@ -1,0 +1,24 @@
+//! Tests that need a process of their own: what they measure or fork is the process.
+
+use std::process::Command;
+
+/// Set in the environment of such a process.
+const ALONE: &str = "RINGLOG_TEST_ALONE";
+
+/// Whether this process runs the test `name` alone. If not, a new one does, and has to pass.
+#[track_caller]
+pub(crate) fn is_alone(name: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "no test {name}");
+    false
+}
