@@ -13,7 +13,8 @@ use super::SyncError;
 use super::mmap::{MapHandle, PAGE_BYTES};
 use super::ownership::OwnerProcess;
 use super::platform::{Platform, folder_of};
-use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
+use super::poison::Poison;
+use super::sync::{AtomicU64, Mutex, MutexGuard};
 
 /// The part of a log file that its writer and its helpers share. Holds the file's lock.
 pub(crate) struct Durable {
@@ -32,7 +33,7 @@ pub(crate) struct Durable {
     /// Whether the blocks of the unused tail were given back. Held while they are, and while pages are made ready.
     is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
-    poisoned: Arc<AtomicBool>,
+    poison: Arc<Poison>,
     process: OwnerProcess,
 }
 
@@ -53,12 +54,12 @@ pub(crate) struct DurableParts {
     pub(crate) path: PathBuf,
     /// The name that it has meanwhile: see [`Durable::give_name`].
     pub(crate) temporary: Option<PathBuf>,
-    pub(crate) poisoned: Arc<AtomicBool>,
+    pub(crate) poison: Arc<Poison>,
 }
 
 impl Durable {
     pub(crate) fn new(parts: DurableParts, header: &FileHeader) -> Arc<Self> {
-        let DurableParts { platform, map, file, path, temporary, poisoned } = parts;
+        let DurableParts { platform, map, file, path, temporary, poison } = parts;
         Arc::new(Self {
             platform,
             map,
@@ -70,7 +71,7 @@ impl Durable {
             syncing: Mutex::new(()),
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
             is_tail_gone: Mutex::new(false),
-            poisoned,
+            poison,
             process: OwnerProcess::this(),
         })
     }
@@ -118,9 +119,7 @@ impl Durable {
 
     #[inline]
     pub(crate) fn is_poisoned(&self) -> bool {
-        // ORDERING: Relaxed: it guards no other memory, and a writer that sees it late has only published
-        // what was never promised to be durable.
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Whether this is the process that writes the file, and not a child that it forked.
@@ -155,8 +154,11 @@ impl Durable {
         // A named file always has its header, whatever the power does.
         self.sync_header_of(unnamed)?;
         let failed = |source| {
-            self.poison();
-            SyncError::Folder { path: self.path.clone(), action: "name the segment", source }
+            self.poison_because(SyncError::Folder {
+                path: self.path.clone(),
+                action: "name the segment",
+                source,
+            })
         };
         self.platform.rename_new(&unnamed.temporary, &self.path).map_err(failed)?;
         // Where the folder's sync fails, this is the one to delete.
@@ -245,15 +247,18 @@ impl Durable {
 
     fn sync_range(&self, from: u64, to: u64) -> Result<(), SyncError> {
         self.platform.sync_map(&self.map, from, to).map_err(|source| {
-            self.poison();
-            SyncError::Failed { path: self.path.clone(), from, to, source }
+            self.poison_because(SyncError::Failed { path: self.path.clone(), from, to, source })
         })
     }
 
-    /// Remembers that a sync failed, for good.
+    /// Remembers, for good, that a sync failed. Nobody asks why.
     pub(crate) fn poison(&self) {
-        // ORDERING: Relaxed: see `is_poisoned`.
-        self.poisoned.store(true, Ordering::Relaxed);
+        self.poison.set();
+    }
+
+    /// The same with the reason, which is returned.
+    pub(crate) fn poison_because(&self, reason: SyncError) -> SyncError {
+        self.poison.because(reason)
     }
 
     fn refuse_if_poisoned(&self) -> Result<(), SyncError> {

@@ -330,8 +330,8 @@ impl super::log_writer_options::LogWriterOptions {
         let Prepared { draft, temporary, former_salt } = next;
         let header = self.file_options().base(base.sequence, base.position).header(former_salt);
         let path = folder.join(super::segment::segment_name(base.sequence));
-        let (platform, poisoned) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poisoned()));
-        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poisoned })
+        let (platform, poison) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poison()));
+        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poison })
     }
 }
 

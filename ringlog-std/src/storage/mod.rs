@@ -48,6 +48,7 @@ mod ownership;
 #[cfg(feature = "cli")]
 mod plain_file;
 mod platform;
+mod poison;
 mod position;
 #[cfg(test)]
 mod power_loss;

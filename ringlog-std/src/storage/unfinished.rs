@@ -17,10 +17,10 @@ use super::files::open_to_write;
 use super::held::{Hold, WRITER_WAITS, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::poison::Poison;
 use super::scan::FileScan;
 use super::segment_end::io_error;
 use super::segment_file::{SegmentFile, read_up_to};
-use super::sync::AtomicBool;
 
 /// How much is stored again at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -84,7 +84,7 @@ impl Unsynced {
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
-        poisoned: &Arc<AtomicBool>,
+        poison: &Arc<Poison>,
         circumstances: Circumstances,
     ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
@@ -120,7 +120,7 @@ impl Unsynced {
         if let Err(error) = segment.info.check_length() {
             return Ok(Finished::damaged_at_start(error));
         }
-        let again = self.open_again(platform, poisoned, file, segment).map_err(failed)?;
+        let again = self.open_again(platform, poison, file, segment).map_err(failed)?;
         if self.is_of_dead_run {
             again.finish_checked(&**platform, is_after_damage)
         } else {
@@ -131,7 +131,7 @@ impl Unsynced {
     fn open_again(
         &self,
         platform: &Arc<dyn Platform>,
-        poisoned: &Arc<AtomicBool>,
+        poison: &Arc<Poison>,
         file: File,
         segment: SegmentFile,
     ) -> io::Result<Again> {
@@ -142,7 +142,7 @@ impl Unsynced {
             file,
             path: self.path.clone(),
             temporary: None,
-            poisoned: Arc::clone(poisoned),
+            poison: Arc::clone(poison),
         };
         Ok(Again { durable: Durable::new(parts, &segment.info.header), segment })
     }
@@ -164,8 +164,8 @@ impl Again {
         let path = segment.info.path.clone();
         // First: pages that are dirty do not change any more under the reading.
         let stored = store_again(platform, &segment.file, from, header.write_offset).map_err(|source| {
-            durable.poison();
-            SyncError::Failed { path: path.clone(), from, to: header.write_offset, source }
+            let to = header.write_offset;
+            durable.poison_because(SyncError::Failed { path: path.clone(), from, to, source })
         })?;
         let mut scan = FileScan::of(segment);
         let error = match (read_through(&mut scan), stored.unreadable) {

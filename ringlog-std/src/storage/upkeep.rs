@@ -27,6 +27,7 @@ use super::error::{AppendError, CreateError, ReadError, SyncError};
 use super::log_policies::{FullDisk, SyncPolicy};
 use super::ownership::Ownership;
 use super::platform::Platform;
+use super::poison::Poison;
 use super::prepared::Prepared;
 use super::retention::{Kept, Retention};
 use super::sync::{AtomicBool, AtomicU64, Mutex};
@@ -71,15 +72,14 @@ pub(super) struct Upkeep {
     damaged: Mutex<Damaged>,
     /// Held for a whole sync, so that watermarks rise in the order of the log.
     syncing: Mutex<LastSync>,
-    poisoned: Arc<AtomicBool>,
+    /// Set once a sync of any of the log's files failed.
+    poison: Arc<Poison>,
     roll_due: AtomicBool,
     durable_position: AtomicU64,
     /// Events that this run has lost.
     lost: AtomicU64,
     /// Why retention could not do its work.
     trouble: Mutex<Option<CreateError>>,
-    /// Why a helper's sync failed: what poisoned the log.
-    failure: Mutex<Option<SyncError>>,
 }
 
 /// What there is of the log when its writer begins.
@@ -170,12 +170,11 @@ impl Upkeep {
             unsynced: Mutex::new(unsynced),
             damaged: Mutex::default(),
             syncing: Mutex::new(LastSync { at: Instant::now() }),
-            poisoned: Arc::default(),
+            poison: Arc::default(),
             roll_due: AtomicBool::new(false),
             durable_position: AtomicU64::new(durable_position),
             lost: AtomicU64::new(0),
             trouble: Mutex::default(),
-            failure: Mutex::default(),
         })
     }
 
@@ -187,13 +186,12 @@ impl Upkeep {
         &self.platform
     }
 
-    pub(super) const fn poisoned(&self) -> &Arc<AtomicBool> {
-        &self.poisoned
+    pub(super) const fn poison(&self) -> &Arc<Poison> {
+        &self.poison
     }
 
     pub(super) fn is_poisoned(&self) -> bool {
-        // ORDERING: Relaxed: see `Durable::is_poisoned`.
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Fails, and keeps the log from taking more, once its lock keeps nobody out any more.
@@ -203,9 +201,7 @@ impl Upkeep {
             return Err(SyncError::OtherProcess { path: path() });
         }
         if self.owner.is_lost() {
-            // ORDERING: Relaxed: see `Durable::is_poisoned`.
-            self.poisoned.store(true, Ordering::Relaxed);
-            return Err(SyncError::LockFile { path: path() });
+            return Err(self.poison.because(SyncError::LockFile { path: path() }));
         }
         Ok(())
     }
@@ -251,26 +247,27 @@ impl Upkeep {
 
     /// Keeps what a helper's step failed with, for the writer's next sync; the first one says the most.
     pub(super) fn note_failure(&self, error: SyncError) {
-        // ORDERING: Relaxed: see `Durable::is_poisoned`.
-        self.poisoned.store(true, Ordering::Relaxed);
-        // Another helper's failure that has not been noted yet.
         if !matches!(error, SyncError::Poisoned { .. }) {
-            lock(&self.failure).get_or_insert(error);
+            self.poison.keep_reason(error);
         }
+        self.poison.set();
     }
 
     /// The error itself, or, where it is that an earlier sync failed, that one's.
     pub(super) fn explain(&self, error: SyncError) -> SyncError {
         match error {
-            SyncError::Poisoned { .. } => lock(&self.failure).take().unwrap_or(error),
-            other => other,
+            SyncError::Poisoned { .. } => self.poison.take_reason().unwrap_or(error),
+            other => {
+                self.poison.note_told(&other);
+                other
+            }
         }
     }
 
     /// The same for an append.
     pub(super) fn explain_append(&self, error: AppendError) -> AppendError {
         match error {
-            AppendError::Poisoned { .. } => lock(&self.failure).take().map_or(error, AppendError::Close),
+            AppendError::Poisoned { .. } => self.poison.take_reason().map_or(error, AppendError::Close),
             other => other,
         }
     }

@@ -15,8 +15,8 @@ use super::create::Draft;
 use super::durable::{Durable, DurableParts};
 use super::mmap::WriteMap;
 use super::platform::Platform;
+use super::poison::Poison;
 use super::sealing::{Place, Taken, seal_copied, sealed, unseal_copied};
-use super::sync::AtomicBool;
 use super::writer_options::MmapWriterOptions;
 use super::{AppendError, CreateError, SyncError};
 
@@ -60,7 +60,7 @@ pub(crate) struct Birth {
     /// The name that it has until [`Durable::give_name`], if another one.
     pub(crate) temporary: Option<PathBuf>,
     /// Set by a failed sync of this file, or of any other of its log.
-    pub(crate) poisoned: Arc<AtomicBool>,
+    pub(crate) poison: Arc<Poison>,
 }
 
 /// What [`MmapWriter::close`] leaves behind.
@@ -108,8 +108,8 @@ impl MmapWriter {
     pub(crate) fn start(draft: Draft, header: &FileHeader, birth: Birth) -> Self {
         let Draft { file, mut map } = draft;
         map.store_header(header);
-        let Birth { platform, path, temporary, poisoned } = birth;
-        let parts = DurableParts { platform, map: map.handle(), file, path, temporary, poisoned };
+        let Birth { platform, path, temporary, poison } = birth;
+        let parts = DurableParts { platform, map: map.handle(), file, path, temporary, poison };
         let durable = Durable::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {

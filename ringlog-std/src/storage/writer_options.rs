@@ -97,8 +97,8 @@ impl MmapWriterOptions {
         rounded_capacity(path, capacity_bytes)?;
         let mut place = Place::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;
-        let (platform, poisoned) = (Linux::shared(), Arc::default());
-        let birth = Birth { platform, path: path.into(), temporary: None, poisoned };
+        let (platform, poison) = (Linux::shared(), Arc::default());
+        let birth = Birth { platform, path: path.into(), temporary: None, poison };
         let mut writer = MmapWriter::start(draft, &self.header(None), birth);
         writer.sync_new().map_err(|source| io_error(path, "sync the new file", source))?;
         // Behind the sync, which takes pages away again.

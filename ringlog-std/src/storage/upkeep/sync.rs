@@ -177,7 +177,7 @@ impl Upkeep {
     fn finish_one(&self, unsynced: &Unsynced) -> Result<Finished, SyncError> {
         let is_after_damage = self.is_after_damage();
         let finish = |is_alone| {
-            unsynced.finish(&self.platform, &self.poisoned, Circumstances { is_alone, is_after_damage })
+            unsynced.finish(&self.platform, &self.poison, Circumstances { is_alone, is_after_damage })
         };
         match finish(false)? {
             Finished::Locked => {}
@@ -352,7 +352,7 @@ mod tests {
         writer.close().unwrap();
         assert_eq!(upkeep.open_segments(), 0);
         upkeep.finish_all().unwrap();
-        upkeep.poisoned.store(true, Ordering::Relaxed);
+        upkeep.poison.set();
         assert!(matches!(upkeep.finish_all(), Err(SyncError::Poisoned { .. })));
     }
 }
