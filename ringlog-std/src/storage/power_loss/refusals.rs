@@ -166,6 +166,18 @@ fn why_a_log_was_poisoned_is_told_whoever_notes_it_first() {
     assert!(matches!(writer.sync(), Err(SyncError::Folder { .. })));
 }
 
+/// A helper whose sync has failed has yet to note it when the writer comes.
+#[test]
+fn a_writer_that_meets_a_failed_sync_says_why_before_a_helper_has_noted_it() {
+    let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
+    let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
+    put(&mut writer, 0).unwrap();
+    recorder.sync_fails_in.store(1, Ordering::Relaxed);
+    assert!(matches!(writer.upkeep.finish_all(), Err(SyncError::Failed { .. })));
+    assert!(matches!(put(&mut writer, 1), Err(AppendError::Close(SyncError::Failed { .. }))));
+    assert!(matches!(put(&mut writer, 1), Err(AppendError::Poisoned { .. })), "it was said once");
+}
+
 /// Found by `schedules`.
 #[test]
 fn a_poisoned_log_does_not_close_as_if_nothing_had_been() {
