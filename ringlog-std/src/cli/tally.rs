@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) gaps: u64,
     /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
     pub(crate) gaps_of_unknown_count: u64,
-    /// Events that a full disk took at the end of the log, where no GAP record counts them yet; 0 is an unknown number.
+    /// Events that were lost at the end of the log, where no GAP record counts them yet; 0 is an unknown number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unreported: Option<u64>,
     /// Bytes of all records, with headers and padding.
@@ -103,11 +103,11 @@ impl Tally {
         match self.unreported {
             None => self.gap_words(),
             Some(0) => {
-                format!("{}, and more that a full disk took: no gap counts them yet", self.gap_words())
+                format!("{}, and more that no gap counts yet", self.gap_words())
             }
             Some(count) => {
                 let (lost, count) = (grouped(self.lost), grouped(count));
-                format!("{lost}, of which {count} are in no gap yet: the disk is full")
+                format!("{lost}, of which {count} are in no gap yet")
             }
         }
     }
@@ -177,11 +177,11 @@ mod tests {
         let mut sum = tally(&[gap(4)]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 3));
         assert_eq!((sum.lost, sum.gaps, sum.lost_by_reason["disk full"]), (7, 1, 3));
-        assert_eq!(sum.lost_words(), "7, of which 3 are in no gap yet: the disk is full");
+        assert_eq!(sum.lost_words(), "7, of which 3 are in no gap yet");
         assert!(!sum.has_unknown_loss());
         let mut sum = tally(&[]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 0));
         assert!(sum.has_loss() && sum.has_unknown_loss());
-        assert_eq!(sum.lost_words(), "0, and more that a full disk took: no gap counts them yet");
+        assert_eq!(sum.lost_words(), "0, and more that no gap counts yet");
     }
 }

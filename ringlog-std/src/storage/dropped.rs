@@ -63,17 +63,23 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
     Gap { log_side: true, extent, ..Gap::new(GapReason::DiskFull, count) }
 }
 
-/// Returns what a full disk has taken from the end of the log in `folder` if no GAP record counts it yet.
+/// Returns what is missing at the end of the log in `folder` if no GAP record counts it yet: what a full disk has taken, or
+/// what a ring still held when its process ended.
 ///
-/// The first of the two is the time of the first of those events. The writer notes such a loss beside the log, and the next
-/// run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping events, or was
-/// killed while it did.
+/// The first of the two is the time of the first of those events, 0 if nobody knows. The writer notes such a loss beside the
+/// log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping
+/// events, was killed while it did, or died with a ring that was not drained.
 #[must_use]
 pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
-    let untold = peek(folder)?.record.untold?;
+    let peeked = peek(folder)?;
     // A log that was continued since has counted it.
-    (end_position(folder) == Some(untold.position)).then(|| (untold.first_timestamp, untold.gap()))
+    let untold = peeked.record.untold.filter(|untold| end_position(folder) == Some(untold.position));
+    let is_undrained = peeked.record.has_undrained_ring && !peeked.is_held;
+    untold.map(|untold| (untold.first_timestamp, untold.gap())).or_else(|| {
+        let gap = Gap { log_side: true, ..Gap::new(GapReason::RecorderEnded, 0) };
+        is_undrained.then_some((0, gap))
+    })
 }
 
 /// The position at which a log ends; `None` if it cannot be read to its end.

@@ -104,6 +104,10 @@ impl WriterFile {
     pub(super) fn check_end(&self, folder: &Path, next_sequence: u64) -> Result<(), MissingEnd> {
         match self.end {
             Some(end) if end.sequence > next_sequence => Err(MissingEnd::new(folder, next_sequence, end)),
+            // A writer may have opened the log since.
+            Some(end) if end.is_passed_by(next_sequence) && Self::of(folder).end == Some(end) => {
+                Err(MissingEnd::new(folder, next_sequence, end))
+            }
             _ => Ok(()),
         }
     }
@@ -129,11 +133,12 @@ impl From<&WriterRecord> for WriterFile {
     }
 }
 
-/// A closed log whose files end before the end that its `writer` file records.
+/// A closed log whose files do not end where its `writer` file records.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MissingEnd {
-    /// The segment that begins where the log ends now: it is missing, or cannot be read.
+    /// The segment that begins where the log ends now: it is missing, or cannot be read. Where the log has more records than
+    /// recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an older copy.
     pub file: PathBuf,
     /// The sequence after the last record that is there.
     pub next_sequence: u64,
@@ -145,8 +150,9 @@ pub struct MissingEnd {
 
 impl MissingEnd {
     pub(super) fn new(folder: &Path, next_sequence: u64, end: RecordedEnd) -> Self {
-        let file = folder.join(segment_name(next_sequence));
-        Self { file, next_sequence, end, fault: None }
+        let is_short = next_sequence < end.sequence;
+        let file = if is_short { segment_name(next_sequence) } else { WRITER_FILE.into() };
+        Self { file: folder.join(file), next_sequence, end, fault: None }
     }
 }
 
@@ -160,7 +166,10 @@ impl fmt::Display for MissingEnd {
         )?;
         match fault {
             Some(fault) => write!(f, "this file cannot be used ({fault})"),
-            None => f.write_str("this file is missing, or the one before it is an older copy"),
+            None if *next_sequence < *sequence => {
+                f.write_str("this file is missing, or the one before it is an older copy")
+            }
+            None => f.write_str("this file, or the last segment, is an older copy or belongs to another log"),
         }
     }
 }

@@ -90,8 +90,9 @@ pub enum OpenError {
     },
     /// A closed log whose last records are not there.
     #[error(
-        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
-         to accept the loss: a GAP record of unknown count then reports it"
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or, to accept \
+         the loss, end all writers, move this file away if it is there, and delete the log's `writer` file: a GAP record of \
+         unknown count then reports it"
     )]
     MissingEnd(MissingEnd),
     /// The system refused.
@@ -313,8 +314,8 @@ pub enum ReadError {
     },
     /// A closed log ends before its recorded end. All before it is good.
     #[error(
-        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or delete the log's `writer` file \
-         to accept the loss"
+        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or, to accept \
+         the loss, end all writers, move this file away if it is there, and delete the log's `writer` file"
     )]
     MissingEnd(MissingEnd),
     /// The next segment could not be opened.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::error::ReadError;
-use crate::event::Event;
+use crate::event::{Event, EventHeader};
 
 /// Which events of a log are wanted: by type, by time, by sequence. A new filter wants all.
 ///
@@ -74,7 +74,7 @@ impl Filter {
     pub fn matches(&self, event: &Event<'_>) -> bool {
         let header = &event.header;
         self.sequences.contains(&event.sequence)
-            && header.timestamp >= self.since
+            && (header.timestamp >= self.since || is_gap_without_time(header))
             && self.until.is_none_or(|until| header.timestamp < until)
             && (header.is_gap() || self.has_type(header.event_type))
     }
@@ -101,6 +101,11 @@ impl Filter {
     fn has_type(&self, event_type: u8) -> bool {
         self.types.is_none_or(|types| types[usize::from(event_type >> 6)] >> (event_type & 63) & 1 == 1)
     }
+}
+
+/// Where nobody knows when events were lost, the loss is wanted with those around it.
+const fn is_gap_without_time(header: &EventHeader) -> bool {
+    header.is_gap() && header.timestamp == 0
 }
 
 impl Default for Filter {
@@ -173,5 +178,7 @@ mod tests {
         let gap = Event { header: Gap::header(3), payload: &[0; 16], sequence: 0, offset: 64 };
         assert!(Filter::new().event_type(9).matches(&gap));
         assert!(!Filter::new().event_type(9).since(4).matches(&gap));
+        let without_time = Event { header: Gap::header(0), ..gap };
+        assert!(Filter::new().since(4).matches(&without_time));
     }
 }

@@ -152,7 +152,15 @@ fn numbers<const N: usize>(text: &str) -> Result<[u64; N], NotNumbers> {
 
 struct NotNumbers;
 
+/// GAP records that a run may begin with before it has stored that the log is open again.
+const MOST_FIRST_GAPS: u64 = 4;
+
 impl RecordedEnd {
+    /// Whether a log that ends at this sequence has records that were not there when it was closed.
+    pub(super) const fn is_passed_by(self, next_sequence: u64) -> bool {
+        next_sequence.saturating_sub(self.sequence) > MOST_FIRST_GAPS
+    }
+
     fn parse(text: &str) -> Result<Self, NotNumbers> {
         numbers(text).map(|[sequence, position]| Self { sequence, position })
     }

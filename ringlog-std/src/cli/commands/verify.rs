@@ -123,12 +123,12 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
     tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
-    let problem = problem_of(&check, &args.log);
+    let (problem, verdict) = (problem_of(&check, &args.log), verdict_of(&check, &tally));
     let writer = args.log.is_dir().then(|| WriterLine::from(&check.writer_file));
     if args.json {
         print_json(&VerifyReport {
             log: args.log.display().to_string(),
-            result: name_of(check.verdict()),
+            result: name_of(verdict),
             tally: &tally,
             problem: problem.clone(),
             segments: check.segments.iter().map(SegmentReport::from).collect(),
@@ -141,11 +141,19 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
         let end = writer.map(|writer| format!("end {}\n", writer.end_words(&args.log)));
         print(&(words(&check, &tally) + &end.unwrap_or_default()))?;
     }
-    outcome(&check, problem)
+    outcome(verdict, problem)
 }
 
-fn outcome(check: &LogCheck, problem: Option<String>) -> Result<Outcome, CliError> {
-    match (check.verdict(), problem) {
+/// The verdict, where a loss counts that the `writer` file alone knows of.
+fn verdict_of(check: &LogCheck, tally: &Tally) -> LogVerdict {
+    match check.verdict() {
+        LogVerdict::Clean if tally.unreported.is_some() => LogVerdict::Loss,
+        verdict => verdict,
+    }
+}
+
+fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliError> {
+    match (verdict, problem) {
         (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
         (LogVerdict::Loss, problem) => {
             if let Some(problem) = problem {
@@ -205,7 +213,7 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
     let files = check.segments.len();
     let mut text = format!(
         "{}: {} events in {files} {}, lost {}\n",
-        name_of(check.verdict()),
+        name_of(verdict_of(check, tally)),
         grouped(tally.events),
         if files == 1 { "file" } else { "files" },
         tally.lost_words(),
@@ -250,5 +258,5 @@ fn segment_words(segment: &SegmentCheck) -> String {
 }
 
 fn has_checksums(segment: &SegmentCheck) -> bool {
-    segment.header.is_some_and(|header| header.has(file_flags::CHECKSUMS))
+    segment.header.is_none_or(|header| header.has(file_flags::CHECKSUMS))
 }

@@ -10,13 +10,20 @@ use crate::storage::error::OpenError;
 use crate::storage::segment_end::SegmentEnd;
 use crate::storage::segment_file::{cannot_read, is_unused};
 use crate::storage::verdict::MissingRecords;
+use crate::storage::writer_record::RecordedEnd;
 
 impl LogRecovery<'_> {
-    /// Refuses a closed log whose last records are not there: their sequences must not be given out again.
+    /// Refuses a closed log that does not end where it was closed: sequences must not be given out again.
     pub(super) fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let next_sequence = ends.last().map_or(0, |end| end.sequence);
+        let last = ends.iter().rfind(|end| !end.is_empty());
+        let is_elsewhere = |end: RecordedEnd| {
+            last.is_some_and(|last| last.sequence == end.sequence && last.position != end.position)
+        };
         match self.writer.end {
-            Some(end) if end.sequence > next_sequence => {
+            Some(end)
+                if end.sequence > next_sequence || end.is_passed_by(next_sequence) || is_elsewhere(end) =>
+            {
                 Err(OpenError::MissingEnd(MissingEnd::new(self.folder, next_sequence, end)))
             }
             _ => Ok(()),

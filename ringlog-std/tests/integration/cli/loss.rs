@@ -383,7 +383,10 @@ fn child_whose_disk_is_full_to_the_end() {
     // No record counts it yet, and still everyone is told.
     assert_eq!(gaps_of(&run.log), Losses::new());
     assert_info("full to the end", &run.log, &expected);
-    assert_eq!(number(&json_of(&ringlog(&["verify", word(&run.log), "--json"])), "lost"), live);
+    let verified = ringlog(&["verify", word(&run.log), "--json"]);
+    assert_code(&verified, 3);
+    let report: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((number(&report, "lost"), report["result"].as_str()), (live, Some("loss")));
     run.assert_copied("full to the end", &expected);
     std::fs::remove_file(folder.join("ballast")).unwrap();
     // The next run has it in its log and takes it for no loss of its own input.
@@ -428,4 +431,30 @@ fn what_a_full_disk_takes_is_counted_where_no_room_comes_until_the_next_run() {
 #[test]
 fn what_a_full_disk_takes_is_reported_where_the_program_is_killed() {
     on_a_small_disk("child_that_is_killed_while_its_disk_is_full");
+}
+
+#[test]
+fn a_killed_recording_is_reported_before_the_next_one_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut child = std::process::Command::new(RINGLOG)
+        .args(["serve", "--feed", "demo", "--rate", "1000", "--log", word(&log)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let first = log.join("00000000000000000000.evtl");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !first.exists() {
+        assert!(Instant::now() < deadline, "no segment appears");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let info = json_of(&ringlog(&["info", word(&log), "--json"]));
+    assert_eq!((number(&info, "lost"), number(&info, "unreported")), (0, 0), "an unknown number");
+    let verified = ringlog(&["verify", word(&log)]);
+    assert_code(&verified, 3);
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("more that no gap counts yet"));
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringlog::storage::{
-    LogFollower, LogReader, LogScan, LogWriter, OpenError, ReadError, Retention, SkipReason, WriterFile,
-    WriterFileState, salvage_log, verify_log,
+    LogFollower, LogReader, LogScan, LogVerdict, LogWriter, OpenError, ReadError, Retention, SkipReason,
+    WriterFile, WriterFileState, salvage_log, verify_log,
 };
 
 use super::support::{assert_holds, read, refusal, segments, write};
@@ -305,4 +305,44 @@ fn a_damaged_writer_file_stays_damaged_until_the_log_has_gone_on() {
     LogWriter::options().segment_bytes(1 << 60).open(log).map(drop).unwrap_err();
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "an opening that failed has stored something");
     assert!(LogWriter::open(log).unwrap().recovery().has_loss);
+}
+
+/// Its own from before the last run, another log's, and ends that never were: the log is longer, or ends elsewhere.
+#[test]
+fn a_writer_file_that_contradicts_the_log_is_reported_and_no_sequence_is_given_out_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path();
+    closed_log(log, 100);
+    let older = fs::read(log.join("writer")).unwrap();
+    let all = closed_log(log, 200);
+    let newer = fs::read(log.join("writer")).unwrap();
+    let with_end = |end: &str| {
+        fs::write(log.join("writer"), &newer).unwrap();
+        let replaced =
+            |line: &str| if line.starts_with("end: ") { format!("end: {end}") } else { line.into() };
+        edit(log, |lines| lines.lines().map(|line| replaced(line) + "\n").collect());
+    };
+    for (end, readers_notice) in [("older", true), ("0 0", true), ("300 0", false), ("300 8", false)] {
+        match end {
+            "older" => fs::write(log.join("writer"), &older).unwrap(),
+            end => with_end(end),
+        }
+        for damages_last in [false, true] {
+            let whole = fs::read(all.last().unwrap()).unwrap();
+            if damages_last {
+                zero_header(all.last().unwrap());
+            }
+            let before = image(log);
+            let (error, said) = refusal(log);
+            assert!(matches!(&error, OpenError::MissingEnd(_)), "{end}: {said}");
+            assert!(said.contains("closed at record"), "{said}");
+            assert!(image(log) == before, "{end}: the opening changed something");
+            let check = verify_log(log).unwrap();
+            assert!(check.missing_end.is_some() || !readers_notice, "{end} {damages_last}");
+            assert!(check.verdict() != LogVerdict::Clean || !readers_notice && !damages_last);
+            fs::write(all.last().unwrap(), whole).unwrap();
+        }
+    }
+    fs::write(log.join("writer"), newer).unwrap();
+    assert!(!LogWriter::open(log).unwrap().recovery().has_loss);
 }
