@@ -99,7 +99,8 @@ impl LogWriter {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Locked`] while another writer is at work (after half a second if that is in this process), [`OpenError::NotAFolder`],
+    /// [`OpenError::Locked`] while another writer is at work, after half a second if that is in this process,
+    /// [`OpenError::NotAFolder`],
     /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
     /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
     /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
