@@ -170,9 +170,8 @@ impl LogWriter {
         self.sync_if_every_event()
     }
 
-    /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already.
-    ///
-    /// A writer that starts again and again, and gets no further, adds one of them, and no segment with each start.
+    /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already, so that
+    /// a writer that starts again and again adds no segment each time.
     pub(crate) fn tell_unknown_loss(&mut self, timestamp: u64, reason: GapReason) -> Result<(), AppendError> {
         if self.doubted_at == Some(self.next_sequence()) {
             return Ok(());
