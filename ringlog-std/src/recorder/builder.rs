@@ -123,8 +123,8 @@ impl RecorderBuilder {
         let (producer, source, after_close) =
             watched_ends(&self.ring).inspect_err(|_| writer.note_drained_ring())?;
         self.ends_with_producer = true;
-        let (log, options) = (writer.path().to_path_buf(), self.log.clone());
-        let late = Some(LateEvents { log, options, after_close });
+        let (log, log_identity) = (writer.path().to_path_buf(), writer.identity());
+        let late = Some(LateEvents { log, log_identity, options: self.log.clone(), after_close });
         Ok((producer, self.spawn(Feed { source, ring: None, late, skipped: None }, writer)?))
     }
 

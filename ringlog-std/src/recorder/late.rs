@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use crate::ring::AfterClose;
-use crate::storage::{LogWriterOptions, note_drained_ring};
+use crate::storage::{LogWriterOptions, note_drained_ring, tell_undrained_ring};
 use ringlog_nostd::{Consumer, Loss};
 use std::path::PathBuf;
 
 /// Finds out, when the producer closes, whether it published anything that no recorder drained.
 pub(super) struct LateEvents {
     pub(super) log: PathBuf,
+    pub(super) log_identity: u128,
     /// To open the log with.
     pub(super) options: LogWriterOptions,
     pub(super) after_close: AfterClose,
@@ -18,13 +19,12 @@ impl LateEvents {
     /// The recorder has ended and closed the log, which is marked as one whose ring was not drained, and has a GAP record
     /// for the losses `told`.
     pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, told: Option<Loss>) {
-        let Self { log, options, after_close } = self;
+        let Self { log, log_identity, options, after_close } = self;
         after_close.run(source, move |mut source| {
             if source.fault().is_none() && source.is_empty() && source.pending_loss() == told {
-                note_drained_ring(&log, source.position() as u64);
-            } else if let Ok(writer) = options.open(&log) {
-                // Opening it has written the GAP record. Where that failed, the next opening does.
-                let _ = writer.close();
+                note_drained_ring(&log, log_identity, source.position() as u64);
+            } else {
+                tell_undrained_ring(&log, log_identity, &options);
             }
         });
     }

@@ -13,7 +13,7 @@ use crate::ring::{
     new_identity,
 };
 use crate::storage::{AppendError, LogWriter, OpenError};
-use ringlog_nostd::{Gap, GapReason};
+use ringlog_nostd::GapReason;
 use std::path::{Path, PathBuf};
 
 /// Why a shared ring cannot feed a log.
@@ -140,13 +140,10 @@ fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
             Some(SkippedRing { ring, identity, reason, position: log.position(), bytes: None })
         }
     };
-    if skipped.is_some() {
-        tell_unknown_loss(log)?;
-        // First the log: killed in between, the next start is here again and tells one gap too many.
-        log.set_ring_identity(options.identity)?;
-    }
-    // Killed after this, the next start finds a ring that begins where the log ends.
-    Ok((SharedRing::create(path, &options)?, skipped))
+    // First the log: killed in between, the next start is here again. Killed after it, the next start finds a ring that
+    // begins where the log ends.
+    let first = || if skipped.is_some() { tell_unknown_loss(log, options.identity) } else { Ok(()) };
+    Ok((SharedRing::create_after(path, &options, first)?, skipped))
 }
 
 /// The ring's positions contradict each other or the log: a new one takes its place.
@@ -170,16 +167,15 @@ fn renew(
     identity: u64,
     log: &mut LogWriter,
 ) -> Result<SharedRing, ResumeError> {
-    tell_unknown_loss(log)?;
     let options = RingOptions { identity, start: end_of(log), ..RingOptions::default() };
     // First the log: killed in between, the next start finds the old ring and is here again.
-    log.set_ring_identity(identity)?;
-    Ok(ring.renew(roles, &options)?)
+    ring.renew_after(roles, &options, || tell_unknown_loss(log, identity))
 }
 
-fn tell_unknown_loss(log: &mut LogWriter) -> Result<(), ResumeError> {
-    let gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
-    log.append_gap(0, gap).map_err(gap_error)
+/// Has the log say that something is missing, and then that the ring `identity` feeds it.
+fn tell_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), ResumeError> {
+    log.tell_unknown_loss(0, GapReason::RecoveryCut).map_err(gap_error)?;
+    Ok(log.set_ring_identity(identity)?)
 }
 
 fn gap_error(error: AppendError) -> ResumeError {

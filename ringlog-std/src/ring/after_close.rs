@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::heap::HeapMemory;
+use crate::storage::OwnerProcess;
 use ringlog_nostd::Consumer;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,9 @@ impl HeapKeeper {
 impl Drop for HeapKeeper {
     /// The end has closed: it drops what it keeps last.
     fn drop(&mut self) {
-        let left = self.after_close.as_ref().and_then(|after_close| after_close.lock().take());
+        // A forked child has a copy of the ring, and the work is the parent's.
+        let after_close = self.after_close.as_ref().filter(|after_close| after_close.process.is_here());
+        let left = after_close.and_then(|after_close| after_close.lock().take());
         if let Some(run) = left {
             run();
         }
@@ -31,12 +34,19 @@ impl Drop for HeapKeeper {
 }
 
 /// Work that a consumer leaves to be done once the producer has closed.
-#[derive(Clone, Default)]
-pub(crate) struct AfterClose(Arc<Mutex<Option<LeftWork>>>);
+#[derive(Clone)]
+pub(crate) struct AfterClose {
+    left: Arc<Mutex<Option<LeftWork>>>,
+    process: OwnerProcess,
+}
 
 type LeftWork = Box<dyn FnOnce() + Send>;
 
 impl AfterClose {
+    pub(super) fn new() -> Self {
+        Self { left: Arc::default(), process: OwnerProcess::this() }
+    }
+
     /// Runs `f` with the ring's consumer once the producer has closed: now, or on the producer's thread.
     pub(crate) fn run<K: Send + 'static>(
         &self,
@@ -54,7 +64,7 @@ impl AfterClose {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<LeftWork>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -70,10 +70,20 @@ impl SharedRing {
     /// [`SharedRingError::Exists`], [`SharedRingError::Sizes`], [`SharedRingError::DiskFull`],
     /// [`SharedRingError::Busy`], or what the system refuses.
     pub fn create(path: impl AsRef<Path>, options: &RingOptions) -> Result<Self, SharedRingError> {
-        let path = absolute(path.as_ref())?;
-        let options = filled_in(&path, options)?;
-        RingDraft::make(&path, &options)?.publish_new()?;
-        Self::open(&path)
+        Self::create_after(path.as_ref(), options, || Ok(()))
+    }
+
+    /// As [`create`](Self::create), and calls `first` before the ring gets its name, when all else is done that may fail.
+    pub(crate) fn create_after<E: From<SharedRingError>>(
+        path: &Path,
+        options: &RingOptions,
+        first: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let path = absolute(path)?;
+        let draft = RingDraft::make(&path, &filled_in(&path, options)?)?;
+        first()?;
+        draft.publish_new()?;
+        Ok(Self::open(&path)?)
     }
 
     /// Opens the ring that somebody has made.
@@ -167,13 +177,21 @@ impl SharedRing {
         Ok([consumer, producer])
     }
 
-    /// Puts a new and empty ring of the same sizes in the place of this one, whose `roles` the caller has.
-    pub(crate) fn renew(self, roles: [RoleLock; 2], options: &RingOptions) -> Result<Self, SharedRingError> {
+    /// Puts a new and empty ring of the same sizes in the place of this one, whose `roles` the caller has. Calls `first`
+    /// before the ring gets its name, when all else is done that may fail.
+    pub(crate) fn renew_after<E: From<SharedRingError>>(
+        self,
+        roles: [RoleLock; 2],
+        options: &RingOptions,
+        first: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Self, E> {
         let RingStamp { capacity, max_payload, .. } = self.stamp;
         let sizes = RingOptions { capacity: Some(capacity), max_payload: Some(max_payload), ..*options };
-        RingDraft::make(&self.path, &filled_in(&self.path, &sizes)?)?.publish_over()?;
+        let draft = RingDraft::make(&self.path, &filled_in(&self.path, &sizes)?)?;
+        first()?;
+        draft.publish_over()?;
         drop(roles);
-        Self::open(&self.path)
+        Ok(Self::open(&self.path)?)
     }
 
     /// Fails if the file was replaced, or got another length, since it was mapped.
@@ -332,7 +350,7 @@ mod tests {
         drop(held);
         let found = SharedRing::open(&path).unwrap();
         let roles = found.claim_both().unwrap();
-        let new = found.renew(roles, &start).unwrap();
+        let new = found.renew_after(roles, &start, || Ok::<_, SharedRingError>(())).unwrap();
         assert_ne!(new.identity(), old.identity());
         assert_eq!((new.capacity(), new.claim_consumer().unwrap().position()), (4096, 800));
         assert!(matches!(kept.claim_producer(), Err(SharedRingError::Replaced { .. })));

@@ -73,7 +73,7 @@ impl SpscRingBuffer {
 
 /// The two ends of a ring, and where the consumer's side leaves what is to be done once the producer has closed.
 pub(crate) fn watched_ends(options: &RingOptions) -> Result<(Producer, Consumer, AfterClose), NewRingError> {
-    let after_close = AfterClose::default();
+    let after_close = AfterClose::new();
     let (producer, consumer) = ends(options, Some(after_close.clone()))?;
     Ok((producer, consumer, after_close))
 }

@@ -9,17 +9,21 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::OpenError;
 use super::files::{is_at, open_or_create, open_to_read};
 use super::lock_holder::exclusive_holder;
 use super::ownership::Ownership;
-use super::platform::{Linux, Platform};
+use super::platform::Platform;
 use super::segment::WRITER_FILE;
+use super::sync::sleep;
 use super::writer_record::WriterRecord;
 
 /// How often the file is opened that others delete and make again.
 const OPENINGS: usize = 100;
+/// How long a writer waits for another one in its process.
+pub(super) const OWN_WAITS: Duration = Duration::from_millis(500);
 
 /// The right to write into a folder, held until it is dropped.
 #[derive(Debug)]
@@ -39,6 +43,25 @@ impl Drop for WriterLock {
 }
 
 impl WriterLock {
+    /// Takes the lock and reads who wrote before. Waits as long as `patience` says for a holder in this process, and for no
+    /// other one: what a producer does when it closes after its recorder takes a moment, on any thread.
+    pub(super) fn acquire_within(
+        folder: &Path,
+        patience: Duration,
+    ) -> Result<(Self, WriterRecord), OpenError> {
+        let started = Instant::now();
+        loop {
+            match Self::acquire(folder) {
+                Err(OpenError::Locked { pid, .. })
+                    if pid == Some(std::process::id()) && started.elapsed() < patience =>
+                {
+                    sleep(Duration::from_millis(1));
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Takes the lock, without waiting, and reads who wrote before.
     pub(super) fn acquire(folder: &Path) -> Result<(Self, WriterRecord), OpenError> {
         let path = folder.join(WRITER_FILE);
@@ -86,18 +109,6 @@ impl WriterLock {
     /// Whose the lock is, and whether it still keeps others out.
     pub(super) const fn ownership(&self) -> &Arc<Ownership> {
         &self.ownership
-    }
-}
-
-/// Notes that nothing is missing from a log that this process has closed at `end_position`: the ring that fed it was empty
-/// when its producer closed. Does nothing if somebody has written to the log since.
-pub(crate) fn note_drained_ring(folder: &Path, end_position: u64) {
-    // Whoever has the lock has seen that the ring was not drained.
-    let Ok((mut lock, record)) = WriterLock::acquire(folder) else { return };
-    let is_own = record.pid == Some(std::process::id());
-    if is_own && record.end.is_some_and(|end| end.position == end_position) {
-        // Where it cannot be stored, the next writer takes it that events are missing.
-        let _ = lock.store(&Linux, &WriterRecord { has_undrained_ring: false, ..record });
     }
 }
 

@@ -7,12 +7,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
 use super::helpers::Helpers;
-use super::lock::WriterLock;
-use super::log_recovery::{LogRecovery, Recovered, Unfinished};
+use super::lock::{OWN_WAITS, WriterLock};
+use super::log_recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
@@ -20,13 +21,14 @@ use super::platform::{Platform, folder_of};
 use super::position::Positions;
 use super::prepared::Prepared;
 use super::retention::Kept;
+use super::scan::FileScan;
 use super::segment::{Folder, SegmentInfo, WRITER_FILE};
 use super::segment_end::{LastWriter, io_error};
 use super::unfinished::Unsynced;
 use super::upkeep::{Past, Upkeep, bytes_on_disk};
 use super::writer_options::unix_nanos;
 use super::writer_record::{Untold, WriterRecord};
-use crate::event::{Gap, GapReason};
+use crate::event::GapReason;
 use ringlog_nostd::check_position;
 
 /// What is known before the first segment of a run is begun.
@@ -54,8 +56,7 @@ impl LogWriter {
             None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
         };
         if let Some((timestamp, reason)) = lost {
-            let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
-            log.append_gap_unlimited(timestamp, gap).map_err(Box::new)?;
+            log.tell_unknown_loss(timestamp, reason).map_err(Box::new)?;
         }
         if let Some(untold) = untold {
             log.append_gap_unlimited(untold.first_timestamp, untold.gap()).map_err(Box::new)?;
@@ -82,6 +83,7 @@ impl LogWriter {
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
+        let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
         let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
         let past = Past {
             kept,
@@ -111,6 +113,7 @@ impl LogWriter {
             tally: Tally::default(),
             full_segments: 0,
             first_sequence: base.sequence,
+            doubted_at,
             stalls: 0,
             dropped: None,
             report: found.report,
@@ -127,9 +130,12 @@ impl LogWriter {
 
 impl Found {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
-        create_folder(platform, folder)?;
+        if !options.is_late {
+            create_folder(platform, folder)?;
+        }
         let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
-        let (mut lock, previous) = WriterLock::acquire(folder)?;
+        let patience = if options.is_late { Duration::ZERO } else { OWN_WAITS };
+        let (mut lock, previous) = WriterLock::acquire_within(folder, patience)?;
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
@@ -217,6 +223,21 @@ fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
     let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
     Ok(!listed.segments.is_empty())
+}
+
+/// Whether the log ends in a segment that only says that something is missing, and not how much: what is in doubt at this
+/// end needs no other GAP record. A segment that cannot be read says nothing.
+fn ends_in_doubt(segments: &[SegmentInfo], end: LogEnd) -> bool {
+    let last = segments.iter().rfind(|segment| segment.header.base_sequence < end.sequence);
+    // What takes no position is of the log's side: GAP records only, and few of them.
+    let last = last.filter(|segment| segment.header.base_position == end.position);
+    let Some(mut scan) = last.and_then(|segment| FileScan::open(&segment.path).ok()) else { return false };
+    while let Ok(Some(event)) = scan.next_event() {
+        if event.gap().is_some_and(|gap| gap.count == 0) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The finished segments of the log, before one that begins now with `next_sequence`. What they take on the disk is looked

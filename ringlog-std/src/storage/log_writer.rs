@@ -21,7 +21,7 @@ use super::segment_end::io_error;
 use super::upkeep::Upkeep;
 use super::writer::MmapWriter;
 use super::writer_record::WriterRecord;
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, MAX_PAYLOAD, Run, record_len};
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
@@ -66,6 +66,8 @@ pub struct LogWriter {
     /// Segments of this run that are full.
     pub(super) full_segments: u64,
     pub(super) first_sequence: u64,
+    /// Where the log ended when a GAP record of unknown count was its last record.
+    pub(super) doubted_at: Option<u64>,
     /// Rolls that had to wait for the next segment.
     pub(super) stalls: u64,
     /// What a full disk has taken since the current segment was full.
@@ -92,12 +94,13 @@ impl LogWriter {
     ///
     /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
     /// where nobody knows, because the `writer` file is missing or damaged, the new segment then starts with a GAP
-    /// record of unknown count.
+    /// record of unknown count, unless the log ends in one.
     /// [`recovery`](Self::recovery) says what was found.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Locked`] while another writer is at work, [`OpenError::NotAFolder`],
+    /// [`OpenError::Locked`] while another writer is at work, after half a second if that is in this process,
+    /// [`OpenError::NotAFolder`],
     /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
     /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
     /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
@@ -165,6 +168,17 @@ impl LogWriter {
         self.note(&header, &gap.to_payload(), offset);
         self.publish_losses();
         self.sync_if_every_event()
+    }
+
+    /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already, so that
+    /// a writer that starts again and again adds no segment each time.
+    pub(crate) fn tell_unknown_loss(&mut self, timestamp: u64, reason: GapReason) -> Result<(), AppendError> {
+        if self.doubted_at == Some(self.next_sequence()) {
+            return Ok(());
+        }
+        self.append_gap_unlimited(timestamp, Gap { log_side: true, ..Gap::new(reason, 0) })?;
+        self.doubted_at = Some(self.next_sequence());
+        Ok(())
     }
 
     /// Appends all records of the run, over as many segments as it takes, and accepts them from it.

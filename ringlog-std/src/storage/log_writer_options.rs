@@ -34,6 +34,8 @@ pub struct LogWriterOptions {
     pub(super) ring_identity: Option<u64>,
     /// A ring in this process feeds the log.
     pub(super) has_own_ring: bool,
+    /// Neither makes the folder nor waits for its lock.
+    pub(super) is_late: bool,
 }
 
 impl LogWriterOptions {
@@ -49,6 +51,7 @@ impl LogWriterOptions {
         max_bytes: None,
         ring_identity: None,
         has_own_ring: false,
+        is_late: false,
     };
 
     /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
@@ -136,6 +139,12 @@ impl LogWriterOptions {
     pub(crate) const fn own_ring(mut self) -> Self {
         self.has_own_ring = true;
         self.ring_identity(0)
+    }
+
+    /// For a log that is there: its folder is not made, and its lock not waited for.
+    pub(super) const fn late(mut self) -> Self {
+        self.is_late = true;
+        self
     }
 
     /// Opens the log in `folder`: see [`LogWriter::open`].

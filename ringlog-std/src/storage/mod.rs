@@ -26,6 +26,7 @@ mod image_words;
 mod index;
 mod index_file;
 mod last_run;
+mod late;
 mod lock;
 mod lock_holder;
 mod log_events;
@@ -90,7 +91,7 @@ pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
 pub use image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
 pub use image_words::WordForm;
-pub(crate) use lock::note_drained_ring;
+pub(crate) use late::{note_drained_ring, tell_undrained_ring};
 pub use log_events::LogEvents;
 pub use log_index::{LogIndex, SeekStatistics};
 pub use log_policies::{FullDisk, SyncPolicy};
@@ -104,7 +105,7 @@ pub use log_writer_options::LogWriterOptions;
 #[cfg(feature = "cli")]
 pub(crate) use merge::HeadOrder;
 pub use merge::{Merge, Merged, merge};
-pub(crate) use ownership::Ownership;
+pub(crate) use ownership::{OwnerProcess, Ownership};
 #[cfg(feature = "cli")]
 pub(crate) use plain_file::PlainFile;
 pub(crate) use platform::{Linux, Platform};

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use crate::alone::is_alone;
-use ringlog::event::EventHeader;
+use ringlog::event::{Event, EventHeader};
 use ringlog::recorder::Recorder;
 use ringlog::ring::{RingOptions, SharedRing, SharedRingError};
-use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, OpenError, SyncError, SyncPolicy};
+use ringlog::storage::{
+    LogReader, LogWriter, MmapReader, MmapWriter, OpenError, Retention, SyncError, SyncPolicy,
+};
 
 /// Runs `act` in a forked child, and says how that ended.
 fn in_child(act: impl FnOnce()) -> ExitStatus {
@@ -134,4 +136,61 @@ fn a_child_that_drops_a_recorder_leaves_the_recording_to_the_parent() {
         producer.write_event(&EventHeader::new(number, 1, 0), b"").unwrap();
     }
     assert_eq!(recorder.shutdown(producer).unwrap().events, 100);
+}
+
+/// Events, and GAP records.
+fn counts(log: &Path) -> (u64, u64) {
+    let (mut events, mut gaps) = (0, 0);
+    let each = |event: Event<'_>| *(if event.gap().is_some() { &mut gaps } else { &mut events }) += 1;
+    LogReader::open(log).unwrap().replay(each).unwrap();
+    (events, gaps)
+}
+
+#[test]
+fn a_child_that_drops_a_producer_leaves_what_is_late_to_the_parent() {
+    if !is_alone("fork::a_child_that_drops_a_producer_leaves_what_is_late_to_the_parent") {
+        return;
+    }
+    for late in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut producer, recorder) = Recorder::start(folder.path()).unwrap();
+        producer.write_event(&EventHeader::new(1, 1, 0), b"").unwrap();
+        drop(recorder);
+        for time in 0..late {
+            producer.write_event(&EventHeader::new(time, 1, 0), b"").unwrap();
+        }
+        let before = files(folder.path());
+        let mut producer = Some(producer);
+        drop_in_child(&mut producer);
+        assert!(files(folder.path()) == before, "the child changed the parent's log");
+        producer.as_mut().unwrap().write_event(&EventHeader::new(3, 1, 0), b"").unwrap();
+        drop(producer);
+        assert_eq!(counts(folder.path()), (1, 1));
+    }
+}
+
+/// A program that dies soon after each start, before its first event.
+#[test]
+fn starts_that_die_push_no_event_out_of_the_log() {
+    if !is_alone("fork::starts_that_die_push_no_event_out_of_the_log") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path();
+    let retention = Retention { max_segments: Some(8), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(retention);
+    let start = || Recorder::builder().log(options.clone()).start(log).unwrap();
+    let (mut producer, recorder) = start();
+    for time in 0..100 {
+        producer.write_event(&EventHeader::new(time, 1, 0), b"").unwrap();
+    }
+    recorder.shutdown(producer).unwrap();
+    for _ in 0..20 {
+        let status = in_child(|| std::mem::forget(start()));
+        assert!(status.success(), "{status}");
+    }
+    let (producer, recorder) = start();
+    assert!(recorder.recovery().has_undrained_ring && recorder.recovery().has_loss);
+    recorder.shutdown(producer).unwrap();
+    assert_eq!(counts(log), (100, 1));
 }

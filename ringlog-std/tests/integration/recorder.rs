@@ -2,10 +2,14 @@
 
 use ringlog::event::{Event, EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
-use ringlog::ring::{Idle, Producer, WriteError};
-use ringlog::storage::{LogReader, LogVerdict, LogWriter, OpenError, verify_log};
+use ringlog::ring::{Idle, Producer, SharedRing, WriteError};
+use ringlog::storage::{
+    LogReader, LogVerdict, LogWriter, LogWriterOptions, OpenError, Retention, verify_log,
+};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const RING_BYTES: usize = 4096;
 
@@ -202,4 +206,128 @@ fn what_was_published_is_recorded_although_the_threads_start_panicked() {
     tell.send(()).unwrap();
     assert!(matches!(recorder.shutdown(producer), Err(RecorderError::Panicked)));
     assert_eq!(place.found_later(), (accepted, vec![]));
+}
+
+/// Small segments, of which few are kept.
+fn keep(segments: u64) -> LogWriterOptions {
+    let retention = Retention { max_segments: Some(segments), ..Retention::default() };
+    LogWriter::options().segment_bytes(4096).retention(retention)
+}
+
+/// The log's GAP records, and whether it has events.
+fn gaps_and_events(log: &Path) -> (Vec<(GapReason, u64)>, bool) {
+    let (mut gaps, mut has_events) = (Vec::new(), false);
+    let each = |event: Event<'_>| match event.gap() {
+        Some(gap) => gaps.push((gap.reason, gap.count)),
+        None => has_events = true,
+    };
+    LogReader::open(log).unwrap().replay(each).unwrap();
+    (gaps, has_events)
+}
+
+fn segments(log: &Path) -> usize {
+    let names = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+    names.filter(|path| path.extension().is_some_and(|end| end == "evtl")).count()
+}
+
+#[test]
+fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
+    let place = Place::new();
+    let shm = place.log.with_file_name("shm");
+    let ring = shm.join("ring");
+    let start = || builder().max_payload(64).log(keep(8)).start_shared(&ring, &place.log);
+    fs::create_dir(&shm).unwrap();
+    start().unwrap().stop().unwrap();
+    let mut producer = SharedRing::open(&ring).unwrap().claim_producer().unwrap();
+    for number in 0..100_u64 {
+        producer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes()).unwrap();
+    }
+    drop(producer);
+    start().unwrap().stop().unwrap();
+    fs::remove_dir_all(&shm).unwrap();
+    for _ in 0..20 {
+        assert!(matches!(start(), Err(RecorderError::Resume(_))));
+    }
+    assert_eq!(gaps_and_events(&place.log), (vec![], true), "the ring is still to be told of");
+    for _ in 0..20 {
+        let _ = fs::remove_dir_all(&shm);
+        fs::create_dir(&shm).unwrap();
+        let recorder = start().unwrap();
+        assert!(recorder.skipped().is_some());
+        recorder.stop().unwrap();
+    }
+    assert_eq!(gaps_and_events(&place.log), (vec![(GapReason::RecoveryCut, 0)], true));
+    assert_eq!(segments(&place.log), 2);
+}
+
+/// Where it is opened by the late producer, the log's end is after what another recorder has added.
+#[test]
+fn what_is_late_is_told_after_what_another_recorder_added() {
+    let place = Place::new();
+    let start = || builder().ring_bytes(1 << 16).log(keep(2)).start(&place.log).unwrap();
+    let (mut first, recorder) = start();
+    write(&mut first, 0).unwrap();
+    drop(recorder);
+    let (mut second, recorder) = start();
+    (1..1000).for_each(|number| write(&mut second, number).unwrap());
+    recorder.shutdown(second).unwrap();
+    (2..12).for_each(|number| write(&mut first, number).unwrap());
+    drop(first);
+    let (gaps, _) = gaps_and_events(&place.log);
+    assert_eq!(gaps.last(), Some(&(GapReason::RecorderEnded, 0)), "10 accepted events, and no GAP record");
+}
+
+#[test]
+fn a_log_that_was_moved_is_not_made_again_for_what_is_late() {
+    for (is_replaced, is_late) in [(false, false), (false, true), (true, false), (true, true)] {
+        let place = Place::new();
+        let archive = place.log.with_file_name("archive");
+        let (mut producer, recorder) = builder().start(&place.log).unwrap();
+        write(&mut producer, 0).unwrap();
+        drop(recorder);
+        if is_late {
+            write(&mut producer, 1).unwrap();
+        }
+        fs::rename(&place.log, &archive).unwrap();
+        if is_replaced {
+            LogWriter::open(&place.log).unwrap().close().unwrap();
+        }
+        let writer_file = fs::read(place.log.join("writer")).ok();
+        drop(producer);
+        assert_eq!(place.log.exists(), is_replaced);
+        assert_eq!(fs::read(place.log.join("writer")).ok(), writer_file, "another log's");
+        assert!(LogWriter::open(&archive).unwrap().recovery().has_undrained_ring, "the moved log knows");
+    }
+}
+
+#[test]
+fn a_producer_that_closes_on_another_thread_keeps_no_recorder_from_starting() {
+    let place = Place::new();
+    for round in 0..100 {
+        let (mut producer, recorder) = builder().log(keep(8)).start(&place.log).unwrap();
+        drop(recorder);
+        if round % 2 == 0 {
+            write(&mut producer, 0).unwrap();
+        }
+        let dropping = thread::spawn(move || drop(producer));
+        thread::sleep(Duration::from_micros(round * 3 % 300));
+        let (producer, recorder) = builder().log(keep(8)).start(&place.log).unwrap();
+        dropping.join().unwrap();
+        recorder.shutdown(producer).unwrap();
+    }
+}
+
+#[test]
+fn a_second_recorder_of_a_log_is_refused_and_holds_no_late_producer_up() {
+    let place = Place::new();
+    let (mut late, recorder) = builder().start(&place.log).unwrap();
+    drop(recorder);
+    let (producer, recorder) = builder().start(&place.log).unwrap();
+    write(&mut late, 0).unwrap();
+    let refused = LogWriter::open(&place.log).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked { pid, .. } if pid == Some(std::process::id())), "{refused}");
+    let started = Instant::now();
+    drop(late);
+    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    recorder.shutdown(producer).unwrap();
 }
