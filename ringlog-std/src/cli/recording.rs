@@ -151,8 +151,11 @@ impl Recorded {
         let retention_errors = retention.into_told();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
-            // The log is whole and says what it lost, if not with a GAP record.
-            Err(RecorderError::Close { source: source @ SyncError::UntoldLoss { .. }, written }) => {
+            // The log is whole: it says what it lost, if not with a GAP record, or what an earlier run has left damaged.
+            Err(RecorderError::Close {
+                source: source @ (SyncError::UntoldLoss { .. } | SyncError::Damaged(_)),
+                written,
+            }) => {
                 tell(&format!("ringlog: {source}"));
                 (*written, None)
             }

@@ -70,8 +70,10 @@ impl From<SharedRingError> for Interrupted {
 enum Ended {
     /// The producer has closed, and the log has all that it wrote.
     Drained,
-    /// There may be more.
+    /// It was told to. There may be more.
     Early,
+    /// The log takes no more.
+    Stalled,
 }
 
 impl<K: Send + 'static> Work<K> {
@@ -91,6 +93,8 @@ impl<K: Send + 'static> Work<K> {
         let result = match (recorded, closed) {
             (Err(source), _) => Err(self.refused(source, written)),
             (Ok(_), Err(source)) => Err(RecorderError::Close { source, written }),
+            // The log had no reason of its own to stop, so it is the ring's bytes that keep it from going on.
+            (Ok(_), Ok(_)) if matches!(drained, Ok(Ended::Stalled)) => Err(self.damaged_here(written)),
             (Ok(_), Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
         };
         // A log that could not be closed stays marked: the next writer takes it that events are missing.
@@ -126,9 +130,7 @@ impl<K: Send + 'static> Work<K> {
     /// Why the log took no more. Bytes that are no record are the ring's fault.
     fn refused(&self, source: AppendError, written: Box<LogSummary>) -> RecorderError {
         match source {
-            AppendError::Run(_) => {
-                self.damaged(RingFault::Record { position: self.source.position() }, written)
-            }
+            AppendError::Run(_) => self.damaged_here(written),
             source => RecorderError::Append { source, written },
         }
     }
@@ -139,6 +141,10 @@ impl<K: Send + 'static> Work<K> {
             Interrupted::Drain(error) => error.into(),
             Interrupted::Ring(error) => RecorderError::Resume(error.into()),
         }
+    }
+
+    fn damaged_here(&self, written: Box<LogSummary>) -> RecorderError {
+        self.damaged(RingFault::Record { position: self.source.position() }, written)
     }
 
     fn damaged(&self, source: RingFault, written: Box<LogSummary>) -> RecorderError {
@@ -171,7 +177,7 @@ impl<K: Send + 'static> Work<K> {
             let stop = self.shared.stop.load(Ordering::Relaxed);
             let drained = self.drain_once(dispatcher)?;
             match drained.released_bytes {
-                _ if drained.stalled => return Ok(Ended::Early),
+                _ if drained.stalled => return Ok(Ended::Stalled),
                 // One drain takes all that a ring can hold, so all that was there before the stop.
                 _ if stop => return Ok(if closed { Ended::Drained } else { Ended::Early }),
                 0 if closed => return Ok(Ended::Drained),

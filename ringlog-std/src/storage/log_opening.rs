@@ -139,8 +139,11 @@ impl Found {
         // written, nothing can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
-        lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+        if !previous.is_damaged {
+            // What is damaged says so until the log has gone on.
+            lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
+                .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+        }
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.end.check(folder)?;
         log.report.writer_file = if was_missing || previous.is_blank() && log.segments.is_empty() {

@@ -176,6 +176,17 @@ impl LogWriter {
     /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What
     /// was accepted before is in the log.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        self.append_records(run)?;
+        while !run.is_done() {
+            // Whatever room there is, bytes that are no record are an error. They may have become one meanwhile.
+            Run::new(run.remaining()).map_err(AppendError::Run)?;
+            self.append_records(run)?;
+        }
+        self.sync_if_every_event()
+    }
+
+    /// Appends the records of the run up to bytes that are none.
+    fn append_records(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         while let Some((header, payload)) = run.peek() {
             if let Some(gap) = log_side_gap(&header, payload) {
                 self.append_gap(header.timestamp, gap)?;
@@ -190,11 +201,7 @@ impl LogWriter {
             }
             self.append_part(run)?;
         }
-        if !run.is_done() {
-            // What `peek` cannot read, appending refuses with the reason.
-            self.append_part(run)?;
-        }
-        self.sync_if_every_event()
+        Ok(())
     }
 
     /// Appends what fits into the current segment, up to a GAP record of the log's side. If a record has grown since it

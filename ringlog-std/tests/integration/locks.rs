@@ -86,6 +86,17 @@ fn a_writer_whose_lock_file_is_deleted_or_replaced_stops_and_leaves_the_log_alon
 }
 
 #[test]
+fn a_writer_without_its_lock_promises_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = options().open(folder.path()).unwrap();
+    write_one(&mut writer).unwrap();
+    let durable = writer.durable_position();
+    meddle(&folder.path().join("writer"), true);
+    assert!(matches!(writer.sync(), Err(SyncError::LockFile { .. })));
+    assert_eq!(writer.durable_position(), durable);
+}
+
+#[test]
 fn a_writer_that_closes_without_its_lock_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = options().open(folder.path()).unwrap();

@@ -34,6 +34,7 @@ impl Upkeep {
 
     /// Makes everything durable that was written before the call.
     pub(in crate::storage) fn sync_now(&self) -> Result<(), SyncError> {
+        self.check_owner()?;
         let mut last = lock(&self.syncing);
         self.finish_unsynced()?;
         self.finish_full()?;

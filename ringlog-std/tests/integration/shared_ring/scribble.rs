@@ -1,4 +1,6 @@
 //! A faulty producer stores into what it has published: the log stays sound, and a recorder can always start.
+//!
+//! `RINGLOG_SCRIBBLES=20` does 20 times as many rounds.
 
 use super::resume::Place;
 use super::support::Random;
@@ -72,9 +74,9 @@ struct Shape {
 }
 
 /// Many headers: most of what is stored hits one.
-const SMALL: Shape = Shape { ring_bytes: 4096, payload: 24, rounds: 100 };
+const SMALL: Shape = Shape { ring_bytes: 4096, payload: 24, rounds: 25 };
 /// Long runs: most of what is stored hits a payload, some of it while the recorder copies or computes a checksum.
-const LARGE: Shape = Shape { ring_bytes: 1 << 17, payload: 4000, rounds: 30 };
+const LARGE: Shape = Shape { ring_bytes: 1 << 17, payload: 4000, rounds: 8 };
 
 impl Shape {
     fn builder(self) -> RecorderBuilder {
@@ -100,12 +102,17 @@ struct Rounds {
     skipped: u32,
 }
 
+fn times() -> u32 {
+    std::env::var("RINGLOG_SCRIBBLES")
+        .map_or(1, |times| times.parse().expect("RINGLOG_SCRIBBLES is a number"))
+}
+
 fn scribbled_rounds(shape: Shape) -> Rounds {
     let place = Place::new();
     let start = || shape.builder().start_shared(&place.ring, &place.log).unwrap();
     start().stop().unwrap();
     let (mut random, mut rounds, mut number) = (Random(8), Rounds::default(), 0);
-    for round in 0..shape.rounds {
+    for round in 0..shape.rounds * times() {
         // With a producer that is there all the time, and with one that comes and goes.
         let mut held = (round % 2 == 0).then(|| place.producer());
         let recorder = start();
@@ -142,7 +149,7 @@ fn scribbled_rounds(shape: Shape) -> Rounds {
 #[test]
 fn a_scribbled_ring_never_damages_its_log_and_the_next_recorder_always_starts() {
     let rounds = scribbled_rounds(SMALL);
-    assert!(rounds.damaged > 10 && rounds.skipped > 10, "{rounds:?}");
+    assert!(rounds.damaged > 2 && rounds.skipped > 2, "{rounds:?}");
 }
 
 #[test]

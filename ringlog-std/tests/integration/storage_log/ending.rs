@@ -288,3 +288,21 @@ fn whatever_bit_of_the_writer_file_flips_a_loss_that_it_notes_is_reported() {
     }
     assert_eq!((unknown, counted), (good.len() * 8, 1));
 }
+
+#[test]
+fn a_damaged_writer_file_stays_damaged_until_the_log_has_gone_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path();
+    let mut writer = LogWriter::options().segment_bytes(4096).open(log).unwrap();
+    writer.write_event(&ringlog::event::EventHeader::new(1, 1, 0), b"").unwrap();
+    writer.close().unwrap();
+    let path = log.join("writer");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.len() - 30;
+    bytes[at] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    std::fs::remove_file(log.join("00000000000000000000.evtl")).unwrap();
+    LogWriter::options().segment_bytes(1 << 60).open(log).map(drop).unwrap_err();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "an opening that failed has stored something");
+    assert!(LogWriter::open(log).unwrap().recovery().has_loss);
+}

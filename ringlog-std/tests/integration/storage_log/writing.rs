@@ -234,3 +234,21 @@ fn writers_move_between_threads_and_readers_are_shared() {
     assert_send::<LogReader>();
     assert_sync::<LogReader>();
 }
+
+#[test]
+fn bytes_that_are_no_record_are_refused_at_a_full_segment_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+    // Exactly full.
+    for time in 0..168 {
+        writer.write_event(&EventHeader::new(time, 1, 8), &[7; 8]).unwrap();
+    }
+    let mut bytes = [0; 48];
+    for at in [0, 24] {
+        ringlog_nostd::encode(&mut bytes[at..], &EventHeader::new(1, 1, 8), &[0; 8]).unwrap();
+    }
+    let mut run = ringlog::consumer::Run::new(&bytes).unwrap();
+    run.accept_bytes(16, 0);
+    assert!(matches!(writer.append_run(&mut run), Err(AppendError::Run(_))));
+    assert!(!run.is_done());
+}
