@@ -57,6 +57,8 @@ class Segment:
         for value, at in (self.base_sequence, 40), (self.base_position, 48):
             if value > MAX_POSITION:
                 raise Damage(self.path, at, f"{value} is more than 2^62, which no log reaches")
+        if self.base_position % 8:
+            raise Damage(self.path, 48, f"no record is at position {self.base_position}")
         if self.flags & ~KNOWN:
             raise Damage(self.path, 56, f"unknown flag bits in {self.flags:#x}")
         for value, at in (self.write_offset, 24), (self.synced_offset, 32):

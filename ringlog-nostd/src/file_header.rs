@@ -255,7 +255,8 @@ impl FileHeader {
         }
     }
 
-    /// A checksum is right for any number: whoever writes a file can compute it.
+    /// A checksum is right for any number: whoever writes a file can compute it. Sequences are any number up to the limit,
+    /// positions have steps of 8, as records have.
     fn check_base(self) -> Result<Self, FileHeaderError> {
         let bases = [
             ("base_sequence", field::BASE_SEQUENCE, self.base_sequence),
@@ -266,7 +267,10 @@ impl FileHeader {
                 return Err(FileHeaderError::Limit { name, offset, found });
             }
         }
-        Ok(self)
+        match self.base_position {
+            found if found % 8 != 0 => Err(FileHeaderError::Offset { name: "base_position", found }),
+            _ => Ok(self),
+        }
     }
 
     /// What the checksum does not cover still has to make sense.
@@ -330,7 +334,7 @@ pub enum FileHeaderError {
         /// What is there.
         found: u64,
     },
-    /// An offset that lies inside the header or off the 8-byte grid.
+    /// An offset that lies inside the header, or an offset or a position that is no multiple of 8.
     Offset {
         /// Which one.
         name: &'static str,
@@ -374,7 +378,7 @@ mod tests {
         header.event_count = 3;
         header.write_offset = 128;
         header.base_sequence = 0x1122;
-        header.base_position = 0x3344_5566;
+        header.base_position = 0x3344_5568;
         header.flags |= file_flags::SEALED;
         header
     }

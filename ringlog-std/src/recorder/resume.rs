@@ -228,7 +228,8 @@ fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter)
     };
     let head = source.published_position();
     let bytes = head.wrapping_sub(end_of(log));
-    if bytes > ring.capacity() {
+    // The word is read anew each time, and anything may be stored there meanwhile.
+    if bytes > ring.capacity() || !head.is_multiple_of(8) {
         return Ok(Fit::Nowhere(damage.to_string()));
     }
     let unreadable = report(ring, damage.to_string(), log, Some(bytes as u64));
@@ -271,4 +272,36 @@ fn release_recorded(source: &mut SharedConsumer, end: usize) -> Result<(), SkipE
 /// The log's end as a position in a ring, which is as wide on the 64-bit hosts that have logs.
 fn end_of(log: &LogWriter) -> usize {
     log.position() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventHeader;
+    use std::os::unix::fs::FileExt;
+
+    /// Where the head is in a ring's file.
+    const HEAD: u64 = 128;
+
+    /// The head may change after the consumer has looked at it and found it right.
+    #[test]
+    fn a_head_that_is_no_position_gets_into_no_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = RingOptions { capacity: Some(4096), identity: 7, ..RingOptions::default() };
+        let ring = SharedRing::create(folder.path().join("ring"), &options).unwrap();
+        let mut log = LogWriter::open(folder.path().join("log")).unwrap();
+        log.set_ring_identity(7).unwrap();
+        let mut producer = ring.claim_producer().unwrap();
+        for time in 0..5 {
+            producer.write_event(&EventHeader::new(time, 1, 8), &[7; 8]).unwrap();
+        }
+        let source = ring.claim_consumer().unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(ring.path()).unwrap();
+        let head = source.published_position() as u64 - 4;
+        file.write_all_at(&head.to_ne_bytes(), HEAD).unwrap();
+        assert_eq!(source.published_position() as u64, head);
+        let fit = fit_known(&ring, source, &mut log).unwrap();
+        assert!(matches!(fit, Fit::Nowhere(_)), "the ring is replaced");
+        assert_eq!(log.position(), 0);
+    }
 }

@@ -3,7 +3,9 @@
 
 use super::shared_error::SharedRingError;
 use super::shared_memory::SharedMemory;
-use crate::storage::{Linux, Platform, create_temporary, is_at, remove_abandoned, temporary_start};
+use crate::storage::{
+    Linux, Platform, create_temporary, is_at, open_folder, remove_abandoned, temporary_start,
+};
 use ringlog_nostd::{RingOptions, RingStamp, required_len};
 use std::fs::{self, File};
 use std::io;
@@ -87,7 +89,7 @@ impl<'p> RingDraft<'p> {
 
     fn sync_folder(&self) -> Result<(), SharedRingError> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        let synced = open_folder(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| SharedRingError::io(folder, "sync the folder", error))
     }
 }

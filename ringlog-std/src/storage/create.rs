@@ -7,14 +7,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, file_flags};
 
 use super::CreateError;
-use super::files::{create_temporary, remove_abandoned, temporary_start};
-use super::lock_holder::{exclusive_holder, may_be_writer};
+use super::files::{create_temporary, open_folder, open_to_read, remove_abandoned, temporary_start};
+use super::held::READER_WAITS;
+use super::lock_holder::{Locker, exclusive_holder, wait_for_locker};
 use super::mmap::{PAGE_BYTES, WriteMap};
 use super::platform::{Linux, Platform, folder_of, is_disk_full};
 use super::segment::{TEMPORARY_END, WRITER_FILE};
+use super::segment_file::read_up_to;
 
 const MAX_CAPACITY_BYTES: u64 = 1 << 46;
 
@@ -124,7 +126,7 @@ impl Place {
         let Some(name) = path.file_name() else {
             return Err(io_error(path, "name a file", io::ErrorKind::InvalidInput.into()));
         };
-        let folder = File::open(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
+        let folder = open_folder(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
         lock_patiently(&folder).map_err(|e| io_error(&folder_path, "lock the folder", e))?;
         // A creator that was killed leaves a temporary file without its lock, and without any event.
         remove_abandoned(&folder_path, &temporary_start(name), TEMPORARY_END, holds_no_event);
@@ -193,28 +195,23 @@ fn lock_patiently(folder: &File) -> io::Result<()> {
 
 /// Fails unless `path` is a ringlog file that no writer holds.
 fn check_dead_log(path: &Path) -> Result<(), CreateError> {
-    let mut file = File::open(path).map_err(|source| io_error(path, "open the file", source))?;
-    let mut magic = [0; FILE_MAGIC.len()];
-    match file.read_exact(&mut magic) {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            return Err(io_error(path, "read the file", error));
-        }
-        Ok(()) if magic == FILE_MAGIC => {}
-        _ => return Err(CreateError::NotALog { path: path.into() }),
+    let file = open_to_read(path).map_err(|source| io_error(path, "open the file", source))?;
+    let mut head = [0; FILE_HEADER_LEN];
+    read_up_to(&file, &mut head, 0).map_err(|source| io_error(path, "read the file", source))?;
+    if !head.starts_with(&FILE_MAGIC) {
+        return Err(CreateError::NotALog { path: path.into() });
     }
-    match file.try_lock_shared() {
-        Ok(()) => check_folder(path),
-        Err(TryLockError::WouldBlock) if !may_be_writer(&file) => check_folder(path),
-        Err(TryLockError::WouldBlock) => {
-            Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&file) })
-        }
-        Err(TryLockError::Error(source)) => Err(io_error(path, "lock the file", source)),
+    let is_sealed = FileHeader::from_bytes(&head).is_ok_and(|header| header.has(file_flags::SEALED));
+    let locker = wait_for_locker(&file, is_sealed, &mut { READER_WAITS });
+    match locker.map_err(|source| io_error(path, "lock the file", source))? {
+        Locker::Writer(pid) => Err(CreateError::Busy { path: path.into(), pid }),
+        Locker::Nobody | Locker::OtherProgram(_) => check_folder(path),
     }
 }
 
 /// Fails if the file is in the folder of a log that somebody writes: the lock for all of them is there.
 fn check_folder(path: &Path) -> Result<(), CreateError> {
-    let Ok(writer) = File::open(folder_of(path).join(WRITER_FILE)) else { return Ok(()) };
+    let Ok(writer) = open_to_read(&folder_of(path).join(WRITER_FILE)) else { return Ok(()) };
     match writer.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
             Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&writer) })

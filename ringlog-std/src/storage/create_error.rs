@@ -21,9 +21,10 @@ pub enum CreateError {
         /// What was asked for, in bytes.
         asked_bytes: u64,
     },
-    /// The file would begin beyond what any log reaches.
+    /// The file would begin where no log does.
     #[error(
-        "{}: a file of a log begins at sequence and position 2^62 at most, not at {sequence} and {position}",
+        "{}: a file of a log begins at sequence and position 2^62 at most, the position a multiple of 8, \
+         not at {sequence} and {position}",
         path.display()
     )]
     Base {

@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field};
 
 use super::error::{OpenError, ReadError};
+use super::files::open_linked;
 use super::last_run::LastRun;
 use super::scan::FileScan;
 use super::segment::SegmentInfo;
@@ -90,7 +90,7 @@ impl Opened {
     /// A scan of its records up to `end`, and of those below the position `end_position`.
     pub(super) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
         let info = self.info.clone();
-        let file = File::open(&info.path).map_err(|error| io_error(&info.path, "open", error))?;
+        let file = open_linked(&info.path).map_err(|error| io_error(&info.path, "open", error))?;
         // The base position of a guessed header is as good as none.
         let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
         let has_checksums = info.header.has(file_flags::CHECKSUMS);
@@ -183,7 +183,7 @@ struct DamagedFile<'a> {
 
 impl<'a> DamagedFile<'a> {
     fn read(path: &'a Path, run: LastRun) -> Result<Self, OpenError> {
-        let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
+        let file = open_linked(path).map_err(|error| io_error(path, "open", error))?;
         let file_bytes = file.metadata().map_err(|error| io_error(path, "look up", error))?.len();
         let mut header = [0; FILE_HEADER_LEN];
         read_up_to(&file, &mut header, 0).map_err(|error| io_error(path, "read", error))?;

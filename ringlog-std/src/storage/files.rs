@@ -78,6 +78,18 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     regular(careful(&mut OpenOptions::new()).open(path))
 }
 
+/// Opens a regular file for reading, also where a link leads to it: a segment may be in an archive.
+pub(crate) fn open_linked(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    regular(OpenOptions::new().read(true).custom_flags(flags).open(path))
+}
+
+/// Opens a folder, to lock or sync it.
+pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::DIRECTORY | OFlags::NONBLOCK).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// Opens or creates a file; `None` if something else than a regular file has its name.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Option<File>> {
     match regular(careful(OpenOptions::new().write(true).create(true).truncate(false)).open(path)) {

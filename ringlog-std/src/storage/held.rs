@@ -26,8 +26,8 @@ pub(super) fn try_hold(file: &File) -> io::Result<bool> {
 }
 
 /// How long a reader waits for another program's lock, a millisecond at a time.
-const READER_WAITS: u32 = 200;
-/// The same for a log's writer.
+pub(super) const READER_WAITS: u32 = 200;
+/// The same for a log's writer, for all segments of a recovery or of a sync together.
 pub(super) const WRITER_WAITS: u32 = 1000;
 
 /// What came of waiting for the shared lock of a file that has no writer.
@@ -43,21 +43,21 @@ pub(super) enum Hold {
 
 /// Takes the shared lock of a file that has no writer, as a reader does.
 pub(super) fn hold_finished(path: &Path, file: &File) -> io::Result<Hold> {
-    hold_within(path, file, READER_WAITS)
+    hold_within(path, file, &mut { READER_WAITS })
 }
 
-/// The same for this many milliseconds at most.
-pub(super) fn hold_within(path: &Path, file: &File, waits: u32) -> io::Result<Hold> {
-    for wait in 0..=waits {
+/// The same for as many milliseconds as are left at most.
+pub(super) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io::Result<Hold> {
+    loop {
         let is_held = try_hold(file)?;
         match (leads_to(path, file)?, is_held) {
             (false, _) => return Ok(Hold::Gone),
             (true, true) => return Ok(Hold::Held),
-            (true, false) if wait < waits => sleep(Duration::from_millis(1)),
-            (true, false) => {}
+            (true, false) if *waits_left == 0 => return Ok(Hold::Locked),
+            (true, false) => *waits_left -= 1,
         }
+        sleep(Duration::from_millis(1));
     }
-    Ok(Hold::Locked)
 }
 
 /// Whether the name leads to this open file, and not to another one or none.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
 
 use super::crc::crc32c_hardware;
-use super::files::{create_folder, create_temporary};
+use super::files::{create_folder, create_temporary, open_to_read};
 use super::index::{Entry, Index, Place, SPACING_BYTES};
 use super::platform::{Linux, folder_of};
 use super::segment::{INDEX_FOLDER, base_sequence_of, segment_name};
@@ -73,13 +73,13 @@ impl IndexFile {
 
     /// Reads the first 64 bytes only.
     pub(super) fn read_summary(&self) -> Option<Summary> {
-        let header = read_header(&File::open(&self.path).ok()?, self.key)?;
+        let header = read_header(&open_to_read(&self.path).ok()?, self.key)?;
         Some(header.summary())
     }
 
     /// Reads the whole index. Whatever is wrong with it, it is as good as missing.
     pub(super) fn read(&self) -> Option<Index> {
-        let file = File::open(&self.path).ok()?;
+        let file = open_to_read(&self.path).ok()?;
         let header = read_header(&file, self.key)?;
         let file_bytes = file.metadata().ok()?.len();
         if file_bytes > MAX_FILE_BYTES || header.file_bytes()? != file_bytes {

@@ -2,12 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 
 use super::boot::boot_id;
 use super::lock::peek;
-use super::lock_holder::may_be_writer;
+use super::lock_holder::{Locker, wait_for_locker};
+
+/// For how many milliseconds a lock is looked at again whose holder cannot be.
+const LOOKS: u32 = 20;
 
 /// What is known of the run that wrote a log's last file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,16 +39,9 @@ impl LastRun {
 
     /// Of a file in it: a writer of single files holds the file itself.
     pub(super) fn for_file(self, file: &File) -> Self {
-        match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) if may_be_writer(file) => Self::AtWork,
-            // Another program's lock.
-            Err(TryLockError::WouldBlock) => self,
-            Err(TryLockError::Error(_)) => self,
-            Ok(()) => {
-                // Closing the file would give the lock back as well.
-                let _ = file.unlock();
-                self
-            }
+        match wait_for_locker(file, false, &mut { LOOKS }) {
+            Ok(Locker::Writer(_)) => Self::AtWork,
+            _ => self,
         }
     }
 }

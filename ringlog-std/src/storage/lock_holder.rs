@@ -4,8 +4,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use rustix::fs::{major, minor};
+
+use super::held::try_hold;
+use super::sync::sleep;
 
 /// Every lock on this machine, a line each.
 const LOCKS: &str = "/proc/locks";
@@ -25,19 +29,54 @@ pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
         .find_map(|_| fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name)))
 }
 
-/// Whether the process that holds the exclusive lock of `file` may be a writer, which maps what it writes. Another
-/// program's lock, that of `flock` say, means nothing for the bytes.
+/// Who has the exclusive lock of a file that may have a writer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Locker {
+    /// Nobody, now.
+    Nobody,
+    /// Another program, that of `flock` say. Its lock means nothing for the bytes.
+    OtherProgram(Option<u32>),
+    /// A writer of a single file, as far as can be found out.
+    Writer(Option<u32>),
+}
+
+/// Waits until nobody has the exclusive lock of `file`, a millisecond at a time, unless a writer has it.
 ///
-/// `true` where that cannot be found out.
-pub(crate) fn may_be_writer(file: &File) -> bool {
-    let (Some(pid), Ok(metadata)) = (exclusive_holder(file), file.metadata()) else { return true };
+/// A sealed file has no writer. Nor has one whose locker does not map it for writing. A locker that cannot be looked at is
+/// waited for: it may be gone the next time, as one that lets go between the look at the lock and that at its process.
+pub(crate) fn wait_for_locker(file: &File, is_sealed: bool, waits_left: &mut u32) -> io::Result<Locker> {
+    let mut last_pid = None;
+    loop {
+        if try_hold(file)? {
+            file.unlock()?;
+            return Ok(Locker::Nobody);
+        }
+        let pid = exclusive_holder(file);
+        let maps_it = pid.and_then(|pid| maps_for_writing(pid, file));
+        last_pid = pid.or(last_pid);
+        match maps_it {
+            Some(true) if !is_sealed => return Ok(Locker::Writer(pid)),
+            _ if *waits_left > 0 => {}
+            None if !is_sealed => return Ok(Locker::Writer(last_pid)),
+            _ => return Ok(Locker::OtherProgram(last_pid)),
+        }
+        *waits_left -= 1;
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether the process has mapped the file for writing, as a writer has; `None` if that cannot be found out.
+fn maps_for_writing(pid: u32, file: &File) -> Option<bool> {
+    let metadata = file.metadata().ok()?;
     let device = metadata.dev();
     let name = format!(" {:02x}:{:02x} {} ", major(device), minor(device), metadata.ino());
     match fs::read_to_string(format!("/proc/{pid}/maps")) {
         // It has ended, and its lock is on in a copy of the open file.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(_) => true,
-        Ok(maps) => maps.lines().any(|line| line.contains(" rw-s ") && format!("{line} ").contains(&name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+        Ok(maps) => {
+            Some(maps.lines().any(|line| line.contains(" rw-s ") && format!("{line} ").contains(&name)))
+        }
     }
 }
 

@@ -11,25 +11,23 @@
 mod closed;
 mod strays;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
 use super::create::move_aside;
 use super::cursor::cursors_ahead;
 use super::error::{OpenError, ReadError};
-use super::files::open_to_write;
-use super::held::{WRITER_WAITS, try_hold};
-use super::lock_holder::{exclusive_holder, may_be_writer};
+use super::files::{open_linked, open_to_write};
+use super::held::WRITER_WAITS;
+use super::lock_holder::{Locker, wait_for_locker};
 use super::platform::{Platform, folder_of};
 use super::prepared::is_temporary;
 use super::recovery_report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 use super::segment::{Folder, SegmentInfo, is_aside, segment_name};
 use super::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
 use super::segment_file::{SegmentFile, read_up_to};
-use super::sync::sleep;
 use super::unfinished::store_again;
 use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
 use strays::Stray;
@@ -439,9 +437,10 @@ pub(super) fn is_promised(header: &FileHeader) -> bool {
     header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
 }
 
-/// The position behind all that a segment has room for.
+/// The position behind all that a segment has room for. A file may have any length, a position is a multiple of 8.
 fn room_end(info: &SegmentInfo) -> u64 {
-    info.header.base_position + info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64)
+    let room = info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64);
+    info.header.base_position + room.next_multiple_of(8)
 }
 
 /// A temporary file that had a name before, which is to be recycled.
@@ -469,25 +468,18 @@ fn is_regular(path: &Path) -> bool {
 fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
     let (path, file) = (&segment.info.path, &segment.file);
     let failed = |error| io_error(path, "lock", error);
-    let pid = exclusive_holder(file);
-    while !try_hold(file).map_err(failed)? {
-        if may_be_writer(file) {
-            return Err(OpenError::Locked { path: path.clone(), pid: exclusive_holder(file) });
-        }
-        if *waits_left == 0 {
-            return Ok(Some(LockedSegment { path: path.clone(), pid }));
-        }
-        *waits_left -= 1;
-        sleep(Duration::from_millis(1));
+    let is_sealed = segment.info.header.has(file_flags::SEALED);
+    match wait_for_locker(file, is_sealed, waits_left).map_err(failed)? {
+        Locker::Nobody => Ok(None),
+        Locker::OtherProgram(pid) => Ok(Some(LockedSegment { path: path.clone(), pid })),
+        Locker::Writer(pid) => Err(OpenError::Locked { path: path.clone(), pid }),
     }
-    file.unlock().map_err(failed)?;
-    Ok(None)
 }
 
 /// Whether anything stands where the first record would.
 fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     let mut bytes = [0; HEADER_LEN];
-    let file = File::open(path).map_err(|error| io_error(path, "open", error))?;
+    let file = open_linked(path).map_err(|error| io_error(path, "open", error))?;
     read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
     Ok(bytes != [0; HEADER_LEN])
 }

@@ -86,7 +86,9 @@ pub use cursor_error::CursorError;
 pub use dropped::unreported_loss;
 pub use ending::{MissingEnd, WriterFile, WriterFileState};
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
-pub(crate) use files::{create_temporary, is_at, open_or_create, remove_abandoned, temporary_start};
+pub(crate) use files::{
+    create_temporary, is_at, open_folder, open_or_create, remove_abandoned, temporary_start,
+};
 pub use filter::{Filter, Filtered};
 pub use follow::LogFollower;
 pub use image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};

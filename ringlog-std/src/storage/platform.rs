@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
+use super::files::open_folder;
 use super::mmap::MapHandle;
 
 const ZEROS_BYTES: usize = 1 << 20;
@@ -123,7 +124,7 @@ impl Platform for Linux {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+        open_folder(folder)?.sync_all()
     }
 
     fn punch(&self, file: &File, from: u64, len_bytes: u64) {

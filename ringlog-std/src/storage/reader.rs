@@ -12,6 +12,7 @@ use ringlog_nostd::{
     Records, file_flags,
 };
 
+use super::files::open_linked;
 use super::held::{Hold, hold_finished, leads_to, try_hold};
 use super::index::{Index, Place, walk};
 use super::mmap::ReadMap;
@@ -446,7 +447,7 @@ fn open_regular(path: &Path) -> Result<File, OpenError> {
     if !metadata.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    File::open(path).map_err(|source| io_error(path, "open the file", source))
+    open_linked(path).map_err(|source| io_error(path, "open the file", source))
 }
 
 fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {

@@ -1,14 +1,13 @@
 //! Where the records of one segment end, whatever became of its writer.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, RecordError, field};
 
 use super::error::{OpenError, ReadError};
-use super::files::open_to_write;
+use super::files::{open_linked, open_to_write};
 use super::log_recovery::is_promised;
 use super::platform::Platform;
 use super::scan::FileScan;
@@ -204,7 +203,7 @@ impl SegmentEnd {
     pub(super) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
         if self.info.header.has(file_flags::STREAM) {
             // Somebody put it here, perhaps a moment ago. The log goes on behind it.
-            let sync = || platform.sync_file(&File::open(path)?);
+            let sync = || platform.sync_file(&open_linked(path)?);
             sync().map_err(|error| io_error(path, "sync", error))?;
         }
         if !self.needs_sealing {

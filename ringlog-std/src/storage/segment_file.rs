@@ -14,6 +14,7 @@ use rustix::fs::{Advice, fadvise};
 
 use super::ending::WriterFile;
 use super::error::OpenError;
+use super::files::open_linked;
 use super::segment::{Folder, SegmentInfo};
 use super::segment_end::io_error;
 use super::sync::kernel_call;
@@ -233,7 +234,7 @@ fn open_regular(path: &Path) -> Result<File, OpenError> {
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    File::open(path).map_err(|source| io_error(path, "open", source))
+    open_linked(path).map_err(|source| io_error(path, "open", source))
 }
 
 /// The error for a file that cannot be opened: a link that leads nowhere is not the same as no file.
@@ -252,7 +253,7 @@ pub(super) fn is_unused(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     let mut bytes = [0; FILE_HEADER_LEN];
-    let read = read_up_to(&File::open(path)?, &mut bytes, 0)?;
+    let read = read_up_to(&open_linked(path)?, &mut bytes, 0)?;
     Ok((read == 0 || read == FILE_HEADER_LEN) && bytes == [0; FILE_HEADER_LEN])
 }
 

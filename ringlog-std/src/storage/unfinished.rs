@@ -14,7 +14,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use super::durable::{Durable, DurableParts};
 use super::error::{OpenError, ReadError, SyncError};
 use super::files::open_to_write;
-use super::held::{Hold, WRITER_WAITS, hold_within};
+use super::held::{Hold, hold_within};
 use super::mmap::WriteMap;
 use super::platform::Platform;
 use super::poison::Poison;
@@ -80,12 +80,14 @@ impl Unsynced {
     /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
     /// meanwhile, or if another program keeps it locked.
     ///
-    /// Of a segment that is damaged, only what is whole before the damage is synced.
+    /// Of a segment that is damaged, only what is whole before the damage is synced. Locks are waited for as long as
+    /// `waits_left` says, in milliseconds.
     pub(super) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
         poison: &Arc<Poison>,
         circumstances: Circumstances,
+        waits_left: &mut u32,
     ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
             path: self.path.clone(),
@@ -105,7 +107,7 @@ impl Unsynced {
             }
             other => other.map_err(failed)?,
         };
-        match hold_within(&self.path, &file, if is_alone { 0 } else { WRITER_WAITS }).map_err(failed)? {
+        match hold_within(&self.path, &file, waits_left).map_err(failed)? {
             Hold::Gone => return Ok(Finished::Done),
             Hold::Locked if !is_alone => return Ok(Finished::Locked),
             Hold::Held | Hold::Locked => {}
@@ -273,7 +275,7 @@ mod tests {
         let platform: Arc<dyn Platform> = Arc::new(Linux);
         let finish_in = |is_alone| {
             let circumstances = Circumstances { is_alone, is_after_damage: false };
-            Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), circumstances)
+            Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), circumstances, &mut 3)
         };
         let finish = || finish_in(false);
         let is_done = |finished| matches!(finished, Ok(Finished::Done));

@@ -58,7 +58,7 @@ impl MmapWriterOptions {
     }
 
     /// Sequence and position of the file's first record in a larger log, each at most
-    /// [`MAX_POSITION`](crate::event::MAX_POSITION). The default is the start.
+    /// [`MAX_POSITION`](crate::event::MAX_POSITION), the position a multiple of 8. The default is the start.
     #[must_use]
     pub const fn base(mut self, sequence: u64, position: u64) -> Self {
         self.base_sequence = sequence;
@@ -91,7 +91,8 @@ impl MmapWriterOptions {
         existing: Existing,
     ) -> Result<MmapWriter, CreateError> {
         let Self { base_sequence: sequence, base_position: position, .. } = *self;
-        if check_position(sequence).and(check_position(position)).is_none() {
+        let is_possible = check_position(sequence).and(check_position(position)).is_some();
+        if !(is_possible && position.is_multiple_of(8)) {
             return Err(CreateError::Base { path: path.into(), sequence, position });
         }
         rounded_capacity(path, capacity_bytes)?;

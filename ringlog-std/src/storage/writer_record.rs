@@ -150,6 +150,12 @@ fn numbers<const N: usize>(text: &str) -> Result<[u64; N], NotNumbers> {
     numbers.collect::<Result<Vec<u64>, _>>()?.try_into().map_err(|_| NotNumbers)
 }
 
+/// A position, or a distance between two of them.
+fn position_of(number: u64) -> Result<u64, NotNumbers> {
+    if number.is_multiple_of(8) { Ok(number) } else { Err(NotNumbers) }
+}
+
+/// The text is not the numbers that were expected.
 struct NotNumbers;
 
 /// GAP records that a run may begin with before it has stored that the log is open again.
@@ -162,14 +168,15 @@ impl RecordedEnd {
     }
 
     fn parse(text: &str) -> Result<Self, NotNumbers> {
-        numbers(text).map(|[sequence, position]| Self { sequence, position })
+        let [sequence, position] = numbers(text)?;
+        Ok(Self { sequence, position: position_of(position)? })
     }
 }
 
 impl Untold {
     fn parse(text: &str) -> Result<Self, NotNumbers> {
         let [position, count, bytes, first_timestamp] = numbers(text)?;
-        Ok(Self { position, count, bytes, first_timestamp })
+        Ok(Self { position: position_of(position)?, count, bytes: position_of(bytes)?, first_timestamp })
     }
 }
 
@@ -184,8 +191,8 @@ mod tests {
             log_identity: Some(u128::MAX - 1),
             ring_identity: u64::MAX,
             has_undrained_ring: true,
-            end: Some(RecordedEnd { sequence: 3, position: u64::MAX }),
-            untold: Some(Untold { position: 1, count: 2, bytes: 3, first_timestamp: u64::MAX }),
+            end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),
+            untold: Some(Untold { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
             is_damaged: false,
         }
     }
@@ -220,6 +227,19 @@ mod tests {
         }
         let followed = [text.as_bytes(), b"end: 1 1\n\xFF\0"].concat();
         assert_eq!(read(&followed), Some(full()));
+    }
+
+    #[test]
+    fn a_position_that_is_no_multiple_of_8_is_damage() {
+        let (end, untold) = (full().end.unwrap(), full().untold.unwrap());
+        for off in 1..8 {
+            let bad = [
+                WriterRecord { end: Some(RecordedEnd { position: off, ..end }), ..full() },
+                WriterRecord { untold: Some(Untold { position: off, ..untold }), ..full() },
+                WriterRecord { untold: Some(Untold { bytes: off, ..untold }), ..full() },
+            ];
+            assert!(bad.iter().all(|it| read(it.to_text().as_bytes()).unwrap().is_damaged), "{off}");
+        }
     }
 
     #[test]

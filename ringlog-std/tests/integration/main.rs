@@ -8,6 +8,7 @@ mod alone;
 #[cfg(feature = "cli")]
 mod cli;
 mod disk_full;
+mod foreign_locks;
 mod fork;
 mod hot_path;
 mod kill_loop;

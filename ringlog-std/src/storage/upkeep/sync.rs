@@ -1,7 +1,6 @@
 //! Syncing and finishing segments, in the order of the log.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +9,8 @@ use std::time::Instant;
 use super::{Open, Upkeep, bytes_on_disk};
 use crate::storage::durable::{Durable, lock};
 use crate::storage::error::{CreateError, ReadError, SyncError};
+use crate::storage::files::open_to_read;
+use crate::storage::held::WRITER_WAITS;
 use crate::storage::lock_holder::exclusive_holder;
 use crate::storage::log_policies::SyncPolicy;
 use crate::storage::retention::Kept;
@@ -159,9 +160,11 @@ impl Upkeep {
     /// Finishes what was set down without a sync, by this run or by one that died. Whether there was any.
     fn finish_unsynced(&self) -> Result<bool, SyncError> {
         let mut were_there = false;
+        // For all of them together: the caller may be the thread that appends.
+        let mut waits_left = WRITER_WAITS;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
-            match self.finish_one(&oldest)? {
+            match self.finish_one(&oldest, &mut waits_left)? {
                 Finished::Damaged(damage) => self.note_damage(&oldest.path, damage),
                 Finished::Done | Finished::Locked => self.forget_unsynced(&oldest.path),
             }
@@ -175,20 +178,21 @@ impl Upkeep {
     }
 
     /// Where another program keeps the segment locked, nothing is retired meanwhile.
-    fn finish_one(&self, unsynced: &Unsynced) -> Result<Finished, SyncError> {
+    fn finish_one(&self, unsynced: &Unsynced, waits_left: &mut u32) -> Result<Finished, SyncError> {
         let is_after_damage = self.is_after_damage();
-        let finish = |is_alone| {
-            unsynced.finish(&self.platform, &self.poison, Circumstances { is_alone, is_after_damage })
+        let finish = |is_alone, waits_left: &mut u32| {
+            let circumstances = Circumstances { is_alone, is_after_damage };
+            unsynced.finish(&self.platform, &self.poison, circumstances, waits_left)
         };
-        match finish(false)? {
+        match finish(false, waits_left)? {
             Finished::Locked => {}
             other => return Ok(other),
         }
         let path = unsynced.path.clone();
-        let pid = File::open(&path).ok().as_ref().and_then(exclusive_holder);
+        let pid = open_to_read(&path).ok().as_ref().and_then(exclusive_holder);
         self.note(CreateError::LockedSegment { path, pid });
         let _turn = lock(&self.preparing);
-        finish(true)
+        finish(true, &mut 0)
     }
 
     /// The oldest of those that were put down is damaged, and nothing after it is promised.

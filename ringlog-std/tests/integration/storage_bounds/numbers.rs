@@ -148,7 +148,8 @@ fn a_writer_that_comes_to_the_limit_begins_no_other_segment() {
 fn no_file_is_made_that_readers_refuse() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file.evtl");
-    for (sequence, position) in [(MAX_POSITION + 1, 0), (0, MAX_POSITION + 1), (u64::MAX, u64::MAX)] {
+    let bases = [(MAX_POSITION + 1, 0), (0, MAX_POSITION + 8), (u64::MAX, u64::MAX), (0, 1), (3, 804)];
+    for (sequence, position) in bases {
         let error = MmapWriter::options().base(sequence, position).create_new(&path, 4096).unwrap_err();
         assert!(matches!(error, CreateError::Base { .. }), "{error}");
         assert!(error.to_string().contains(&format!("not at {sequence} and {position}")), "{error}");
@@ -165,7 +166,7 @@ fn a_loss_in_the_writer_file_that_passes_the_limit_is_refused() {
     LogWriter::open(&log).unwrap().close().unwrap();
     let text = fs::read_to_string(log.join("writer")).unwrap();
     let (lines, _) = text.split_once("checksum").unwrap();
-    for bytes in [MAX_POSITION + 1, u64::MAX] {
+    for bytes in [MAX_POSITION + 8, u64::MAX - 7] {
         put_writer_file(&log, &format!("{lines}untold_loss: 0 1 {bytes} 5\n"));
         let error = LogWriter::open(&log).unwrap_err();
         assert!(matches!(error, OpenError::UntoldLoss { .. }), "{error}");

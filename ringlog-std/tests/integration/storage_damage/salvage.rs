@@ -158,7 +158,7 @@ fn a_segment_is_not_read_again_for_each_of_many_files_that_were_set_aside() {
     log.pretend_other_boot();
     for base_sequence in 1..=100 {
         // Each begins within the first record, so that no place is found for it.
-        let header = FileHeader { base_sequence, base_position: 1, ..log.header(0) };
+        let header = FileHeader { base_sequence, base_position: 8, ..log.header(0) };
         let name = format!("{base_sequence:020}.evtl.1");
         fs::write(log.path().join(name), header.to_bytes()).unwrap();
     }

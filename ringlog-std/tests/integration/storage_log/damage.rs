@@ -226,3 +226,39 @@ fn hostile_numbers_in_a_header_never_panic_and_never_lose_records() {
         }
     }
 }
+
+/// Positions are multiples of 8, and the files of other writers may have any length.
+#[test]
+fn a_log_goes_on_at_a_multiple_of_8_whatever_length_its_last_file_has() {
+    for len_bytes in 2040..=2048 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = one_segment(folder.path(), 1);
+        patch(&path, 32, &64_u64.to_le_bytes());
+        super::support::unseal(&path, 64);
+        cut(&path, len_bytes);
+        std::fs::remove_file(folder.path().join("writer")).unwrap();
+        let writer = LogWriter::open(folder.path()).unwrap();
+        assert!(writer.position() >= len_bytes - 64 && writer.position().is_multiple_of(8), "{len_bytes}");
+        writer.close().unwrap();
+    }
+}
+
+#[test]
+fn a_file_at_a_position_that_is_no_multiple_of_8_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{:020}.evtl", 0));
+    for off in 1..8 {
+        let header =
+            FileHeader { base_position: 800 + off, ..FileHeader::new(1, ClockKind::UnixNanos, true) };
+        std::fs::write(&path, header.to_bytes()).unwrap();
+        let refused = [FileScan::open(&path).map(drop), LogReader::open(folder.path()).map(drop)];
+        for error in refused.map(Result::unwrap_err).into_iter().chain(LogWriter::open(folder.path()).err()) {
+            let text = format!("base_position is {}", 800 + off);
+            assert!(
+                matches!(error, OpenError::Header { .. }) && error.to_string().contains(&text),
+                "{error}"
+            );
+        }
+        let _ = std::fs::remove_file(folder.path().join("writer"));
+    }
+}
