@@ -22,11 +22,25 @@ const READINGS: usize = 5;
 /// `None` if nobody does any more, if the holder lives where this process cannot see it, or if the kernel
 /// does not name files by the numbers that `stat` gives (btrfs, overlays).
 pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
+    let name = name_in_locks(file)?;
+    let exclusive = |line: &str| holder_in(line, &name).filter(|(_, kind)| *kind == Kind::Exclusive);
+    (0..READINGS).find_map(|_| Some(fs::read_to_string(LOCKS).ok()?.lines().find_map(exclusive)?.0))
+}
+
+/// A process that writes the file of a log: it has a lock on it, of either kind, and maps it for writing.
+///
+/// `None` if there is none, or if it cannot be seen.
+pub(crate) fn live_writer(file: &File) -> Option<u32> {
+    let name = name_in_locks(file)?;
+    let writes = |pid: &u32| maps_for_writing(*pid, file) == Some(true);
+    let all = |locks: String| locks.lines().filter_map(|line| Some(holder_in(line, &name)?.0)).find(writes);
+    (0..READINGS).find_map(|_| all(fs::read_to_string(LOCKS).ok()?))
+}
+
+fn name_in_locks(file: &File) -> Option<String> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();
-    let name = format!("{:02x}:{:02x}:{}", major(device), minor(device), metadata.ino());
-    (0..READINGS)
-        .find_map(|_| fs::read_to_string(LOCKS).ok()?.lines().find_map(|line| holder_in(line, &name)))
+    Some(format!("{:02x}:{:02x}:{}", major(device), minor(device), metadata.ino()))
 }
 
 /// Who has the exclusive lock of a file that may have a writer.
@@ -81,12 +95,23 @@ fn maps_for_writing(pid: u32, file: &File) -> Option<bool> {
 }
 
 /// Reads `1: FLOCK  ADVISORY  WRITE 9557 fe:00:10010802 0 EOF`.
-fn holder_in(line: &str, name: &str) -> Option<u32> {
+fn holder_in(line: &str, name: &str) -> Option<(u32, Kind)> {
     let mut words = line.split_whitespace().skip(1);
     // A process that waits for a lock has `->` in front of the kind.
-    let is_exclusive_flock = words.next()? == "FLOCK" && words.nth(1)? == "WRITE";
-    let pid = words.next()?.parse().ok().filter(|&pid| pid > 0);
-    if is_exclusive_flock && words.next()? == name { pid } else { None }
+    let is_flock = words.next()? == "FLOCK";
+    let kind = match words.nth(1)? {
+        "WRITE" => Kind::Exclusive,
+        "READ" => Kind::Shared,
+        _ => return None,
+    };
+    let pid = words.next()?.parse().ok().filter(|&pid| pid > 0)?;
+    (is_flock && words.next()? == name).then_some((pid, kind))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Shared,
+    Exclusive,
 }
 
 #[cfg(test)]
@@ -97,9 +122,10 @@ mod tests {
     fn only_the_exclusive_lock_of_the_file_itself_counts() {
         let name = "fe:00:17";
         let holder = |line| holder_in(line, name);
-        assert_eq!(holder("1: FLOCK  ADVISORY  WRITE 9557 fe:00:17 0 EOF"), Some(9557));
+        assert_eq!(holder("1: FLOCK  ADVISORY  WRITE 9557 fe:00:17 0 EOF"), Some((9557, Kind::Exclusive)));
+        let shared = "1: FLOCK  ADVISORY  READ 9557 fe:00:17 0 EOF";
+        assert_eq!(holder(shared), Some((9557, Kind::Shared)));
         for other in [
-            "1: FLOCK  ADVISORY  READ 9557 fe:00:17 0 EOF",
             "1: POSIX  ADVISORY  WRITE 9557 fe:00:17 0 EOF",
             "1: FLOCK  ADVISORY  WRITE 9557 fe:00:171 0 EOF",
             "1: FLOCK  ADVISORY  WRITE -1 fe:00:17 0 EOF",

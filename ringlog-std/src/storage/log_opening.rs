@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
+use super::files::open_to_read;
 use super::helpers::Helpers;
 use super::lock::{OWN_WAITS, WriterLock};
+use super::lock_holder::live_writer;
 use super::log_recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
@@ -139,6 +141,9 @@ impl Found {
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
+        if !is_known {
+            refuse_live_writer(folder)?;
+        }
         let writer = LastWriter { is_same_boot, end: previous.end, is_known };
         let pid = Some(std::process::id());
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
@@ -218,6 +223,16 @@ fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError
         _ => {}
     }
     platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
+}
+
+/// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.
+fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
+    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    let last = listed.segments.last().and_then(|(_, path)| open_to_read(path).ok());
+    match last.as_ref().and_then(live_writer) {
+        Some(pid) => Err(OpenError::Locked { path: folder.join(WRITER_FILE), pid: Some(pid) }),
+        None => Ok(()),
+    }
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
