@@ -268,7 +268,7 @@ impl FileHeader {
             }
         }
         match self.base_position {
-            found if found % 8 != 0 => Err(FileHeaderError::Offset { name: "base_position", found }),
+            found if found % 8 != 0 => Err(FileHeaderError::Position { found }),
             _ => Ok(self),
         }
     }
@@ -334,7 +334,12 @@ pub enum FileHeaderError {
         /// What is there.
         found: u64,
     },
-    /// An offset that lies inside the header, or an offset or a position that is no multiple of 8.
+    /// The file begins at a position that is no multiple of 8, as that of no record is.
+    Position {
+        /// What is there.
+        found: u64,
+    },
+    /// An offset that lies inside the header or off the 8-byte grid.
     Offset {
         /// Which one.
         name: &'static str,
@@ -361,6 +366,10 @@ impl core::fmt::Display for FileHeaderError {
                     f,
                     "bad file header: at offset {offset} {name} is {found}, more than 2^62, which no log reaches"
                 )
+            }
+            Self::Position { found } => {
+                let offset = field::BASE_POSITION;
+                write!(f, "bad file header: at offset {offset} base_position is {found}, no multiple of 8")
             }
             Self::Offset { name, found } => write!(f, "damaged file header: {name} is {found}"),
         }

@@ -242,7 +242,8 @@ fn no_base_at_an_edge_makes_anything_panic_or_lose_a_record() {
             let bytes = sealed_file(header, 3);
             let log = log_of(folder.path(), base_sequence, &bytes);
             let file = log.join(format!("{base_sequence:020}.evtl"));
-            let is_refused = base_sequence.max(base_position) > MAX_POSITION;
+            let is_refused =
+                base_sequence.max(base_position) > MAX_POSITION || !base_position.is_multiple_of(8);
             let refusals = read_everywhere(&log, &file);
             assert_eq!(refusals.len(), if is_refused { 7 } else { 0 }, "{header:?}: {refusals:?}");
             assert_eq!(fs::read(&file).unwrap(), bytes);
@@ -309,7 +310,7 @@ fn the_tools_refuse_such_files_or_read_them() {
     for base_position in EDGES {
         let header = FileHeader { base_position, ..plain_header() };
         let log = log_of(folder.path(), 0, &sealed_file(header, 3));
-        let is_refused = base_position > MAX_POSITION;
+        let is_refused = base_position > MAX_POSITION || !base_position.is_multiple_of(8);
         for words in [["info"].as_slice(), &["cat"], &["tail", "-n", "2"], &["tail", "--cursor", "a"]] {
             let output = ringlog(&[&[words[0], word(&log)], &words[1..]].concat());
             assert_eq!(
