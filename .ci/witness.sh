@@ -16,20 +16,24 @@ witness_compiler() {
     fi
 }
 
-# Runs cargo for a sanitizer: `witness_cargo thread test ...`.
+# Runs cargo for a sanitizer: `witness_cargo thread test ... [-- ...]`.
 witness_cargo() {
-    local sanitizer=$1 flags=-Zsanitizer=$1
+    local sanitizer=$1 flags=-Zsanitizer=$1 words=()
     shift
+    while (($# > 0)) && [[ $1 != -- ]]; do
+        words+=("$1")
+        shift
+    done
     [[ $sanitizer != memory ]] || flags+=" -Zsanitizer-memory-track-origins"
     export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     case $witness_with in
         debian)
-            RUSTC_BOOTSTRAP=1 RUSTFLAGS=$flags firmware_cargo "$@" --release -Zbuild-std --target "$witness_host" \
-                --target-dir "$witness_out/$sanitizer"
+            RUSTC_BOOTSTRAP=1 RUSTFLAGS=$flags firmware_cargo "${words[@]}" --release -Zbuild-std --target "$witness_host" \
+                --target-dir "$witness_out/$sanitizer" "$@"
             ;;
         nightly)
-            RUSTFLAGS="$flags -Cunsafe-allow-abi-mismatch=sanitizer" run cargo +nightly "$@" --release \
-                --target "$witness_host" --target-dir "$witness_out/$sanitizer-nightly"
+            RUSTFLAGS="$flags -Cunsafe-allow-abi-mismatch=sanitizer" run cargo +nightly "${words[@]}" --release \
+                --target "$witness_host" --target-dir "$witness_out/$sanitizer-nightly" "$@"
             ;;
     esac
 }

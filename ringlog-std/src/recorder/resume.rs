@@ -286,7 +286,6 @@ mod tests {
     /// The head may change after the consumer has looked at it and found it right.
     #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
     #[test]
-    #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
     fn a_head_that_is_no_position_gets_into_no_log() {
         let folder = tempfile::tempdir().unwrap();
         let options = RingOptions { capacity: Some(4096), identity: 7, ..RingOptions::default() };

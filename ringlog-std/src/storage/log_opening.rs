@@ -21,7 +21,7 @@ use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
 use super::platform::{Platform, folder_of};
 use super::position::Positions;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, is_temporary};
 use super::retention::Kept;
 use super::scan::FileScan;
 use super::segment::{Folder, SegmentInfo, WRITER_FILE};
@@ -141,7 +141,7 @@ impl Found {
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
-        if !is_known {
+        if previous.pid != Some(std::process::id()) {
             refuse_live_writer(folder)?;
         }
         let writer = LastWriter { is_same_boot, end: previous.end, is_known };
@@ -228,8 +228,10 @@ fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
     let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
-    let last = listed.segments.last().and_then(|(_, path)| open_to_read(path).ok());
-    match last.as_ref().and_then(live_writer) {
+    // The segment that it writes may have no name yet.
+    let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
+    let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
+    match files.find_map(|path| live_writer(&open_to_read(path).ok()?)) {
         Some(pid) => Err(OpenError::Locked { path: folder.join(WRITER_FILE), pid: Some(pid) }),
         None => Ok(()),
     }
