@@ -97,7 +97,7 @@ SWAPS = [
         if count == 0 {""",
     ),
     (
-        "`ReadEnd::valid_header`: reads a header of which a part is published",
+        "`ReadEnd::header`: reads a header of which a part is published",
         "ends/read_end.rs",
         "if available < HEADER_LEN {",
         "if available < HEADER_LEN && !(MUTANT) {",

@@ -106,28 +106,33 @@ impl<'r> ReadEnd<'r> {
     /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
-        match self.valid_header(at, available) {
-            Some(header) => Ok(header),
-            None => Err(self.set_fault(RingFault::Record { position: at }, rest)),
-        }
-    }
-
-    /// The same, and `None` if it is none.
-    #[inline]
-    fn valid_header(&self, at: usize, available: usize) -> Option<EventHeader> {
         debug_assert!(available > 0);
         if available < HEADER_LEN {
-            // A caller has given back, or asks for, what is no whole record; or a foreign head stands inside of one.
-            return None;
+            // A caller has given back, or asks for, what is no whole record; or a foreign head is inside of one.
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
         }
+        let header = self.read_header(at);
+        if !self.is_whole(&header, available) {
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+        }
+        Ok(header)
+    }
+
+    /// Whether a record with this header ends within `available` bytes, and the header is one that a ring stores.
+    #[inline]
+    fn is_whole(&self, header: &EventHeader, available: usize) -> bool {
+        let stride = header.stride();
+        stride <= available && stride <= self.parts.geometry.overrun && is_stored_header(header)
+    }
+
+    /// The 16 bytes at `at`, which the caller knows to be published.
+    #[inline]
+    fn read_header(&self, at: usize) -> EventHeader {
         self.parts.touch_read(at, HEADER_LEN);
         // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
         // 8-aligned. They are published, and nobody writes them while the tail is below.
         let words = unsafe { self.parts.at(at).cast::<[u64; 2]>().read() };
-        let header = EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])]);
-        let stride = header.stride();
-        let bound = self.parts.geometry.overrun;
-        (stride <= available && stride <= bound && is_stored_header(&header)).then_some(header)
+        EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])])
     }
 
     /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
@@ -183,8 +188,12 @@ impl<'r> ReadEnd<'r> {
         // Ends at the end of the record that straddles, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
-            let header = self.valid_header(record, available - len);
-            match header.filter(|header| self.is_padded_with_zeros(record, header)) {
+            let left = available - len;
+            let header = (left >= HEADER_LEN).then(|| self.read_header(record));
+            let is_valid = |header: &EventHeader| {
+                self.is_whole(header, left) && self.is_padded_with_zeros(record, header)
+            };
+            match header.filter(is_valid) {
                 Some(header) => len += header.stride(),
                 None if len > 0 => break,
                 None => return Err(self.set_fault(RingFault::Record { position: at }, self.tail)),
