@@ -255,7 +255,7 @@ impl FileHeader {
         }
     }
 
-    /// A checksum is right for any number: whoever writes a file can compute it. Sequences are any number up to the limit,
+    /// A checksum is right for any number: anyone who writes a file can compute it. Sequences are any number up to the limit,
     /// positions have steps of 8, as records have.
     fn check_base(self) -> Result<Self, FileHeaderError> {
         let bases = [

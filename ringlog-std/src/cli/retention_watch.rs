@@ -19,7 +19,7 @@ impl RetentionWatch {
         Self { log: log.clone(), told: BTreeSet::new() }
     }
 
-    /// Has a new error or damage told. Recording goes on in any case.
+    /// Reports a new error or damage. Recording continues in any case.
     pub(crate) fn look(&mut self, mut say: impl FnMut(&str)) {
         while let Some(damage) = self.log.take_damage() {
             say(&format!("ringlog: damaged before this run: {damage}"));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{grouped, rfc3339};
 use crate::event::{ClockKind, Event, Gap, GapReason};
 
-/// So many reasons are listed; all others that are unknown count as one. A file may hold any number as a reason.
+/// Reasons that are listed; all others that are unknown count as one. A file may hold any number as a reason.
 const REASONS_LISTED: usize = 32;
 
 /// What the records of a log, or of a part of it, add up to.

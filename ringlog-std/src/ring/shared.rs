@@ -26,7 +26,7 @@ const DEFAULT_CAPACITY: usize = 4 << 20;
 ///
 /// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
 /// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
-/// delete those of roles that are taken: [`check`](Self::check) notices that. Whoever cuts the file short while it is
+/// delete those of roles that are taken: [`check`](Self::check) notices that. Anyone who cuts the file short while it is
 /// mapped ends both sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
 ///
 /// A process that is forked has a copy of each handle. Dropped there it changes nothing; using it is not allowed, and the
@@ -173,7 +173,7 @@ impl SharedRing {
         }
     }
 
-    /// Takes both roles, of whatever boot the ring is, so that nobody uses it while it is replaced.
+    /// Takes both roles of a ring of any boot, so that nobody uses it while it is replaced.
     pub(crate) fn claim_both(&self) -> Result<[RoleLock; 2], SharedRingError> {
         let consumer = RoleLock::claim(&self.path, Role::Consumer)?;
         let producer = RoleLock::claim(&self.path, Role::Producer)?;
@@ -258,7 +258,7 @@ pub(crate) fn new_identity() -> u64 {
     }
 }
 
-/// The identity of the ring that takes the place of a damaged one: whoever has it and finds the damaged ring knows that the
+/// The identity of the ring that takes the place of a damaged one: a recorder that has it and finds the damaged ring knows that the
 /// replacement was interrupted.
 pub(crate) fn identity_after(identity: u64) -> u64 {
     fnv1a(&identity.to_le_bytes()).max(1)

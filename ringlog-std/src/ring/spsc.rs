@@ -71,7 +71,7 @@ impl SpscRingBuffer {
     }
 }
 
-/// The two ends of a ring, and where the consumer's side leaves what is to be done once the producer has closed.
+/// The two ends of a ring, and where the consumer's side leaves the work that remains once the producer has closed.
 pub(crate) fn watched_ends(options: &RingOptions) -> Result<(Producer, Consumer, AfterClose), NewRingError> {
     let after_close = AfterClose::new();
     let (producer, consumer) = ends(options, Some(after_close.clone()))?;

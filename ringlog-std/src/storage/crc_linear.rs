@@ -103,7 +103,7 @@ impl PrefixCrcs {
         self.registers.clear();
     }
 
-    /// For a buffer that begins so many bytes later, a multiple of 8. What the first register is does not matter.
+    /// For a buffer that begins this many bytes later, a multiple of 8. What the first register is does not matter.
     pub(super) fn skip(&mut self, bytes: usize) {
         self.registers.drain(..self.registers.len().min(bytes / RECORD_ALIGN));
     }
@@ -120,7 +120,7 @@ impl PrefixCrcs {
         !(after_zeros(before ^ !head, len) ^ after)
     }
 
-    /// Goes on up to so many words.
+    /// Continues up to this many words.
     fn extend(&mut self, buffer: &[u8], words: usize) {
         if self.registers.is_empty() {
             self.registers.push(0);

@@ -149,7 +149,7 @@ pub(crate) fn names_of(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.nlink())
 }
 
-/// Gives a file that has other names as well, in a copy made with hard links, a copy of its own: `None` if this is its
+/// Copies a file that has other names as well, in a copy made with hard links: `None` if this is its
 /// only name. The copy is locked exclusively before it has the name.
 pub(crate) fn separate(path: &Path, file: &File) -> io::Result<Option<File>> {
     if names_of(file)? <= 1 || !is_at(path, file)? {

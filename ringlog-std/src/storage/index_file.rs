@@ -173,7 +173,7 @@ impl Header {
         Summary { record_count: self.record_count, max_timestamp }
     }
 
-    /// Whether the segment has room for so many records. Its end was checked against the length of its file.
+    /// Whether the segment has room for this many records. Its end was checked against the length of its file.
     fn has_room(&self) -> bool {
         self.record_count <= (self.key.end_offset - FILE_HEADER_LEN as u64) / EVENT_HEADER_LEN as u64
     }

@@ -23,7 +23,7 @@ pub(crate) fn note_drained_ring(folder: &Path, identity: u128, end_position: u64
     if !peek(folder).is_some_and(|peeked| is_own(&peeked.record)) {
         return;
     }
-    // Whoever has the lock has seen that the ring was not drained.
+    // The owner of the lock has seen that the ring was not drained.
     let Ok((mut lock, record)) = WriterLock::acquire(folder) else { return };
     if is_own(&record) {
         // Where it cannot be stored, the next writer takes it that events are missing.
@@ -33,7 +33,7 @@ pub(crate) fn note_drained_ring(folder: &Path, identity: u128, end_position: u64
 
 /// Appends a GAP record to the log with this `identity`, if it is still there: a ring that fed it was not drained.
 ///
-/// Whoever has the lock has told it, and where the record cannot be stored, the next opening does.
+/// The owner of the lock has reported it, and where the record cannot be stored, the next opening does.
 pub(crate) fn tell_undrained_ring(folder: &Path, identity: u128, options: &LogWriterOptions) {
     let found = peek(folder).and_then(|peeked| peeked.record.log_identity);
     if found != Some(identity) {

@@ -74,7 +74,7 @@ fn is_durable_to_its_end(header: &FileHeader) -> bool {
     header.has(file_flags::SEALED) && header.synced_offset >= header.write_offset
 }
 
-/// Nothing is durable that is not published, whatever the header says.
+/// Nothing is durable that is not published, also if the header says so.
 fn durable_offset(segment: &SegmentInfo) -> u64 {
     segment.header.synced_offset.min(end_offset(&segment.header, segment.file_bytes))
 }

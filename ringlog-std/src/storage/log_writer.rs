@@ -192,7 +192,7 @@ impl LogWriter {
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         self.append_records(run)?;
         while !run.is_done() {
-            // Whatever room there is, bytes that are no record are an error. They may have become one meanwhile.
+            // Bytes that are no record are an error, also where no room is left. They may have become one meanwhile.
             Run::new(run.remaining()).map_err(AppendError::Run)?;
             self.append_records(run)?;
         }

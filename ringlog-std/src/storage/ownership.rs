@@ -44,7 +44,7 @@ impl Ownership {
         Ok(Self { path: path.into(), process: OwnerProcess::this(), inode })
     }
 
-    /// Gives a locked file that has other names as well a copy of its own, and goes on with the lock of that one.
+    /// Copies a locked file that has other names as well, and continues with the lock of the copy.
     pub(crate) fn separate(&self, locked: &mut File) -> io::Result<()> {
         let mut inode = self.inode.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = separate(&self.path, locked)? {

@@ -39,7 +39,7 @@ impl Poison {
         self.is_set.store(true, Ordering::Relaxed);
     }
 
-    /// The same with the reason, which is stored first: whoever meets the flag can tell why. Returns the reason.
+    /// The same with the reason, which is stored first: a thread that meets the flag can tell why. Returns the reason.
     pub(crate) fn because(&self, reason: SyncError) -> SyncError {
         if let Some(copy) = copy_of(&reason) {
             self.keep_reason(copy);

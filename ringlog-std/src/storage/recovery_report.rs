@@ -61,7 +61,7 @@ pub struct RecoveredSegment {
     /// Bytes from there to where its header said that they end; they are not part of the log. 0 where all are.
     pub cut_bytes: u64,
     /// A record before that end that cannot be read. The seal and the next segment agree on where the segment ends, so the log
-    /// goes on after it as it was; `salvage` reads what follows the damage.
+    /// continues after it as it was; `salvage` reads what follows the damage.
     pub damage: Option<RecordError>,
 }
 

@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    /// Whatever byte of a run changed before it was copied: what is taken is whole, or it is not taken.
+    /// If any byte of a run changes before it is copied, the record is taken whole or not at all.
     #[test]
     fn what_is_taken_of_a_changed_run_is_whole() {
         let (bytes, _) = run();

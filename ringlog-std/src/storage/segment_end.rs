@@ -60,7 +60,7 @@ pub(super) struct SegmentEnd {
 }
 
 impl SegmentEnd {
-    /// Finds the end. Records at the position of the log where the next segment begins, or behind it are no part of it.
+    /// Finds the end. Records at the position of the log where the next segment begins, or after it, are no part of it.
     ///
     /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
     /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.

@@ -97,7 +97,7 @@ impl Unsynced {
         let Circumstances { is_alone, is_after_damage } = circumstances;
         let file = match open_to_write(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
-            // Whoever put a link or a folder in its place is no reason to end the recording.
+            // A link or a folder in its place is no reason to end the recording.
             Err(source) if self.is_of_dead_run => {
                 return Ok(Finished::damaged_at_start(io_error(
                     &self.path,

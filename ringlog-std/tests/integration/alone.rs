@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: what they measure or fork is the process.
+//! Tests that have to be alone in their process, because they measure or fork it.
 
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! A forked child has a copy of everything, and leaves the parent's files and locks alone when it drops it.
 //!
-//! Each test has a process of its own, which it forks. The child runs with one thread, drops one value and leaves.
+//! Each test runs alone in a process, which it forks. The child runs with one thread, drops one value and leaves.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -17,7 +17,7 @@ use ringlog::storage::{
 
 /// Runs `act` in a forked child, and says how that ended.
 fn in_child(act: impl FnOnce()) -> ExitStatus {
-    // SAFETY: the child has this thread only, and whatever the other threads held at that moment. It drops one value and
+    // SAFETY: the child has this thread only, and what the other threads held at that moment. It drops one value and
     // leaves without running anything else; glibc sees to it that it can allocate meanwhile.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork");

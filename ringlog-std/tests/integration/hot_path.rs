@@ -83,7 +83,7 @@ fn the_producer_of_a_shared_ring_makes_no_system_call() {
 #[cfg(target_arch = "x86_64")]
 const RESTRICTED: &str = "RINGLOG_TEST_SECCOMP";
 
-/// Runs a test of this module in a process of its own.
+/// Runs a test of this module alone in a process.
 #[cfg(target_arch = "x86_64")]
 fn run_restricted(test: &str) {
     let status = std::process::Command::new(std::env::current_exe().unwrap())

@@ -16,11 +16,11 @@ use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
 
 /// The smallest log file.
 const SMALLEST_FILE_BYTES: u64 = 4096;
-/// So many problems are listed; the others are only counted.
+/// Problems that are listed; the others are only counted.
 const PROBLEMS_LISTED: usize = 100;
 /// No machine has more rings in its memory.
 const MOST_RINGS: usize = 1000;
-/// The rings of one memory do not overlap. Some that were given up may: so many times the dump's length is read at most.
+/// The rings of one memory do not overlap. Some that were given up may: this many times the dump's length is read at most.
 const MOST_OVERLAPS: usize = 8;
 
 #[derive(Serialize)]

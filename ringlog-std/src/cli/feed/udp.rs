@@ -14,7 +14,7 @@ use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Between two looks at the kernel's count while datagrams arrive.
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
-/// Of the time, looking takes at most one part in so many: with many sockets the kernel's table is long.
+/// Looking takes at most one part of the time in this many: with many sockets the kernel's table is long.
 const LOOK_SHARE: u32 = 20;
 
 /// Gives each datagram that arrives at an address as an event, stamped with the time of its arrival here.

@@ -95,7 +95,7 @@ fn damage_of(result: Result<(), SyncError>) -> (PathBuf, u64, u64) {
     (path.clone(), source.offset, source.sequence)
 }
 
-/// Reads each segment alone: which events are there, whatever else is damaged.
+/// Reads each segment alone: which events are there, also if others are damaged.
 fn whole_events(folder: &Path) -> Vec<u64> {
     let mut found = Vec::new();
     for path in segments(folder) {
@@ -269,7 +269,7 @@ fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening(
         kill(writer);
         let is_lost = |(at, _): &(usize, &PathBuf)| lost & 1 << at != 0;
         for (_, path) in unnamed(folder.path()).iter().enumerate().filter(is_lost) {
-            // Whatever is after it, the log ends before the first one that is missing.
+            // The log ends before the first one that is missing.
             kept = kept.min(header(path).base_sequence);
             patch(path, 0, &[0; FILE_HEADER_LEN]);
         }

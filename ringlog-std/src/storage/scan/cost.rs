@@ -103,7 +103,7 @@ fn without_header(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a log are read `bytes` times as often as those of a sound one, and for each word there are at most so many
+/// The bytes of a log are read `bytes` times as often as those of a sound one, and for each word there are at most this many
 /// multiplications.
 fn assert_costs_at_most(crafted: &[u8], bytes: u64, multiplications: u64) {
     for ((crafted, sound), of) in

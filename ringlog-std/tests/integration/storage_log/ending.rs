@@ -223,7 +223,7 @@ fn types(log: &Path) -> [u64; 2] {
 
 #[test]
 fn records_of_a_blocks_former_life_are_never_given_out() {
-    // The log was closed behind it, and its first record is there: so all are its own.
+    // The log was closed after it, and its first record is there: so all are its own.
     for (erased, has_end, found, missing) in [
         (64, true, 150, 0),
         (64, false, 100, 0),
