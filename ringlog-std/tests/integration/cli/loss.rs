@@ -149,6 +149,20 @@ impl Live {
         }
     }
 
+    /// Stops all its threads.
+    fn stop(&self) {
+        self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_stopped = |task: std::fs::DirEntry| {
+            std::fs::read_to_string(task.path().join("stat")).is_ok_and(|stat| stat.contains(") T "))
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !std::fs::read_dir(&tasks).unwrap().all(|task| is_stopped(task.unwrap())) {
+            assert!(Instant::now() < deadline, "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
@@ -173,7 +187,7 @@ impl Live {
 fn flood(program: &Live, datagrams: u64) {
     let address = program.wait_for(|line| Some(line.split_once("listening at udp://")?.1.to_owned()));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    program.signal("-STOP");
+    program.stop();
     for _ in 0..datagrams {
         sender.send_to(&[7; 8000], &address).unwrap();
     }
@@ -275,7 +289,7 @@ fn events_that_a_ring_has_no_room_for(folder: &Path) -> (Run, Losses) {
     let program = Live::start(&[&place[..], &["--ring-size", "128KiB", "--json"]].concat());
     program.wait_for(|line| line.contains("recording ring").then_some(()));
     let mut producer = SharedRing::open(&ring).unwrap().claim_producer().unwrap().lossy();
-    program.signal("-STOP");
+    program.stop();
     for number in 0..20_000_u64 {
         producer.write_event(&EventHeader::new(number, 1, 8), &number.to_le_bytes()).unwrap();
     }
