@@ -136,7 +136,12 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
 /// Whether the name is this open file's, and not a link to it.
 pub(crate) fn is_at(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
-    let named = match fs::symlink_metadata(path) {
+    is_file_of(fs::symlink_metadata(path), file)
+}
+
+/// Whether what was found under a name is this open file.
+pub(crate) fn is_file_of(named: io::Result<fs::Metadata>, file: &File) -> io::Result<bool> {
+    let named = match named {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other?,
     };

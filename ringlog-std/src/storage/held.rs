@@ -9,10 +9,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::files::is_file_of;
 use super::sync::{kernel_call, sleep};
 
 /// Takes the shared lock without waiting; `false` if somebody has an exclusive one.
@@ -63,12 +63,7 @@ pub(super) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io:
 /// Whether the name leads to this open file, and not to another one or none.
 pub(super) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
-    let named = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
-    };
-    let open = file.metadata()?;
-    Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
+    is_file_of(fs::metadata(path), file)
 }
 
 #[cfg(test)]

@@ -141,11 +141,11 @@ impl Found {
         let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
-        if previous.pid != Some(std::process::id()) {
+        let pid = Some(std::process::id());
+        if previous.pid != pid {
             refuse_live_writer(folder)?;
         }
         let writer = LastWriter { is_same_boot, end: previous.end, is_known };
-        let pid = Some(std::process::id());
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
         // written, nothing can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
