@@ -93,7 +93,7 @@ impl<K: Send + 'static> Work<K> {
         let result = match (recorded, closed) {
             (Err(source), _) => Err(self.refused(source, written)),
             (Ok(_), Err(source)) => Err(RecorderError::Close { source, written }),
-            // The log had no reason of its own to stop, so the ring's bytes stopped it.
+            // The log reported no error, so the ring's bytes stopped it.
             (Ok(_), Ok(_)) if matches!(drained, Ok(Ended::Stalled)) => Err(self.damaged_here(written)),
             (Ok(_), Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
         };

@@ -403,7 +403,7 @@ fn child_whose_disk_is_full_to_the_end() {
     assert_eq!((number(&report, "lost"), report["result"].as_str()), (live, Some("loss")));
     run.assert_copied("full to the end", &expected);
     std::fs::remove_file(folder.join("ballast")).unwrap();
-    // The next run has it in its log and takes it for no loss of its own input.
+    // The next run records it, and does not count it as lost input.
     let file = folder.join("lines");
     std::fs::write(&file, "one\ntwo\n").unwrap();
     let how = ["--segment-size", "64KiB", "--log", word(&run.log), "--json"];
