@@ -34,7 +34,8 @@ fuzz_all() {
         if wait "${pids[$at]}"; then
             echo "$name: $(grep -aE '^Done ' "$scratch/fuzz-$name")"
         else
-            tail -n 40 "$scratch/fuzz-$name"
+            grep -a -A2 'panicked at' "$scratch/fuzz-$name" || tail -n 40 "$scratch/fuzz-$name"
+            grep -a '^Base64:' "$scratch/fuzz-$name" || true
             echo "$name: found something; run it with: cargo +nightly fuzz run $name fuzz/artifacts/$name/FILE"
             failed=1
         fi

@@ -48,7 +48,8 @@ fn header_of(bytes: &mut [u8], end: u64) -> FileHeader {
     }
     for at in [field::BASE_SEQUENCE, field::BASE_POSITION] {
         let word = u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-        put(bytes, at, &(word % (MAX_POSITION + 1)).to_le_bytes());
+        let step = if at == field::BASE_POSITION { 8 } else { 1 };
+        put(bytes, at, &(word % (MAX_POSITION + 1) / step * step).to_le_bytes());
     }
     loop {
         let head: [u8; FILE_HEADER_LEN] = bytes[..FILE_HEADER_LEN].try_into().expect("64 bytes");
