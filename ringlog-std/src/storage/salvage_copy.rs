@@ -46,7 +46,9 @@ impl Plan {
         let behind = sources.get(at + 1..).unwrap_or_default();
         let next_base = behind.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
         let end = end.filter(|_| behind.is_empty()).map(|end| end.sequence);
-        let end_position = behind.first().and_then(Source::header).map(|header| header.base_position);
+        let next_position = behind.first().and_then(Source::header).map(|header| header.base_position);
+        // All of a file that was closed belongs to the log: a next one that begins within it is damaged, or foreign.
+        let end_position = next_position.filter(|_| !source.header().is_some_and(is_closed));
         let mut plan = Self { end_position, ..Self::default() };
         if !source.is_aside || behind.is_empty() {
             plan.span = source.base_sequence.and_then(|base| next_base.or(end)?.checked_sub(base));
@@ -84,7 +86,7 @@ impl Plan {
         };
         self.end = end.min(file_bytes);
         let is_lost = !is_sealed && run == LastRun::OtherBoot && self.end_position.is_none();
-        self.is_end_unknown = is_lost || self.is_end_guessed && self.span.is_none();
+        self.is_end_unknown = self.span.is_none() && (is_lost || self.is_end_guessed);
     }
 
     fn count(&mut self, opened: &Opened) {
@@ -166,6 +168,11 @@ impl Plan {
             },
         }
     }
+}
+
+/// Whether its writer closed the file, so that all of it is on the disk and nothing in it was cut off.
+fn is_closed(header: &FileHeader) -> bool {
+    header.has(file_flags::SEALED) && header.has(file_flags::CLEAN)
 }
 
 /// The number of records that a sealed file's header tells, if there can be so many.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{FileHeader, Gap, GapReason};
+use ringlog::event::{FileHeader, Gap, GapReason, file_flags};
 use ringlog::storage::{
     LogVerdict, LogWriter, MmapWriter, SalvageError, SkipReason, salvage_log, verify_log,
 };
@@ -169,7 +169,8 @@ fn a_segment_is_not_read_again_for_each_of_many_files_that_were_set_aside() {
 
 #[test]
 fn records_that_the_log_has_gone_on_without_are_not_copied() {
-    let log = Log::of(0, 8192);
+    let mut log = Log::of(0, 8192);
+    log.segments.push(log.path().join("00000000000000000000.evtl"));
     let write = |name: u64, position: u64, numbers: std::ops::Range<u64>| {
         let path = log.path().join(format!("{name:020}.evtl"));
         let mut writer = MmapWriter::options().base(name, position).create(path, 8192).unwrap();
@@ -181,10 +182,45 @@ fn records_that_the_log_has_gone_on_without_are_not_copied() {
     };
     write(0, 0, 0..30);
     write(20, (0..20).map(|number| event(number).0.stride() as u64).sum(), 20..40);
+    // A recovery sealed it: the log went on where that one cut it off.
+    log.change(0, |bytes| bytes[56] &= !(file_flags::CLEAN as u8));
     let out = log.out();
     let report = salvage_log(log.path(), &out).unwrap();
     assert_eq!(contents(&out).numbers, (0..40).collect::<Vec<_>>());
     assert!(report.is_complete(), "{report:?}");
+}
+
+#[test]
+fn a_foreign_file_takes_no_records_from_the_closed_segment_before_it() {
+    let log = Log::of(300, 8192);
+    let base = log.header(1).base_sequence;
+    // Its positions begin within the segment before it.
+    let mut foreign = MmapWriter::options().base(base, 4096).create(&log.segments[1], 8192).unwrap();
+    for number in 0..50 {
+        let (header, payload) = event(number);
+        foreign.write_event(&header, &payload).unwrap();
+    }
+    foreign.close().unwrap();
+    let report = salvage_log(log.path(), log.out()).unwrap();
+    let copied: Vec<u64> = report.files.iter().map(|file| file.records).collect();
+    assert_eq!(copied[..2], [base, 50], "{report:?}");
+}
+
+#[test]
+fn room_that_was_never_used_is_no_gap_where_the_recorded_end_is_reached() {
+    for is_other_boot in [false, true] {
+        let log = Log::of(40, 1 << 16);
+        log.change(0, |bytes| {
+            bytes[..64].fill(0);
+            bytes.resize(1 << 16, 0);
+        });
+        if is_other_boot {
+            crate::writer_file::pretend_other_boot(&log.path());
+        }
+        let out = log.out();
+        let report = salvage_log(log.path(), &out).unwrap();
+        assert_eq!((report.records, contents(&out).gaps), (40, vec![]), "{is_other_boot}: {report:?}");
+    }
 }
 
 #[test]
