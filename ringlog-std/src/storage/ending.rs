@@ -98,18 +98,22 @@ impl WriterFile {
         matches!(self.state, WriterFileState::Damaged)
     }
 
-    /// Compares the recorded end with `next_sequence`, where the files of the log end.
+    /// Compares the recorded end with where the files of the log end: the next sequence, and the position where it is known.
     ///
     /// The folder has to be listed after this file was read: a log only grows.
-    pub(super) fn check_end(&self, folder: &Path, next_sequence: u64) -> Result<(), MissingEnd> {
-        match self.end {
-            Some(end) if end.sequence > next_sequence => Err(MissingEnd::new(folder, next_sequence, end)),
-            // A writer may have opened the log since.
-            Some(end) if end.is_passed_by(next_sequence) && Self::of(folder).end == Some(end) => {
-                Err(MissingEnd::new(folder, next_sequence, end))
-            }
-            _ => Ok(()),
+    pub(super) fn check_end(
+        &self,
+        folder: &Path,
+        next_sequence: u64,
+        position: Option<u64>,
+    ) -> Result<(), MissingEnd> {
+        let Some(end) = self.end else { return Ok(()) };
+        let is_longer = end.is_passed_by(next_sequence) || end.is_elsewhere(next_sequence, position);
+        // A writer may have opened the log since.
+        if end.sequence > next_sequence || is_longer && Self::of(folder).end == Some(end) {
+            return Err(MissingEnd::new(folder, next_sequence, end));
         }
+        Ok(())
     }
 
     /// Whether the log was closed before the record `sequence`, so that no file of it begins there.

@@ -378,8 +378,10 @@ impl LogFollower {
 
     /// Compares the end of what was read with where the log was closed.
     fn check_end(&self, writer: &WriterFile) -> Result<(), MissingEnd> {
-        let next_sequence = self.current.as_ref().map_or(0, |current| current.scan.next_sequence());
-        writer.check_end(&self.path, next_sequence)
+        let scan = self.current.as_ref().map(|current| &current.scan);
+        let (next_sequence, position) =
+            scan.map_or((0, None), |scan| (scan.next_sequence(), scan.end_position()));
+        writer.check_end(&self.path, next_sequence, position)
     }
 
     /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.

@@ -83,6 +83,12 @@ fn end_offset(header: &FileHeader, file_bytes: u64) -> u64 {
     if header.has(file_flags::STREAM) { file_bytes } else { header.write_offset }
 }
 
+/// The position after a segment's last record; `None` if it has none.
+pub(super) fn end_position(segment: &SegmentInfo) -> Result<Option<u64>, ReadError> {
+    let end = end_offset(&segment.header, segment.file_bytes);
+    if end > FILE_HEADER_LEN as u64 { position_in(segment, end).map(Some) } else { Ok(None) }
+}
+
 /// The position of an offset in a segment, for which the records of the log's side at its start are read.
 fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
     let base_position = segment.header.base_position;

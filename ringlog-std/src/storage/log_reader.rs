@@ -14,7 +14,7 @@ use super::index::{Index, Place};
 use super::log_events::replay;
 use super::log_events::{LogEvents, Start};
 use super::log_index::{LogIndex, SeekStatistics};
-use super::log_positions::LogPositions;
+use super::log_positions::{LogPositions, end_position};
 use super::reader::MmapReader;
 use super::segment::SegmentInfo;
 use super::segment_file::LogFiles;
@@ -288,7 +288,12 @@ impl LogReader {
 
     /// Checks that a closed log has all its records up to the recorded end.
     pub(super) fn check_end(&self) -> Result<(), ReadError> {
-        self.writer_file().check_end(&self.path, self.next_sequence()).map_err(ReadError::MissingEnd)
+        let (writer, next_sequence) = (self.writer_file(), self.next_sequence());
+        let position = match self.index.segments().last() {
+            Some(last) if writer.end.is_some_and(|end| end.sequence == next_sequence) => end_position(last)?,
+            _ => None,
+        };
+        writer.check_end(&self.path, next_sequence, position).map_err(ReadError::MissingEnd)
     }
 
     /// The reader of one of the segments, mapped now if it was not yet.

@@ -178,7 +178,8 @@ impl LogScan {
         let expected = self.current.next_sequence();
         let opened = open_at(&self.files, &self.base_positions, self.at + 1);
         let Some(next) = opened.map_err(|error| self.explained(error))? else {
-            self.writer.check_end(&self.path, expected).map_err(ReadError::MissingEnd)?;
+            let position = self.current.end_position();
+            self.writer.check_end(&self.path, expected, position).map_err(ReadError::MissingEnd)?;
             return Ok(false);
         };
         let found = next.header().base_sequence;

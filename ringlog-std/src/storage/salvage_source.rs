@@ -121,7 +121,7 @@ pub(super) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
         }
     }
     if sources.is_empty() {
-        writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
+        writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
         return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
     }
     Ok(Sources { files: sources, skipped, end: writer.end })

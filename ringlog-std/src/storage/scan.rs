@@ -154,6 +154,11 @@ impl FileScan {
         self.positions.at(self.offset)
     }
 
+    /// The position after its last record, once all were read; `None` if it has none.
+    pub(super) fn end_position(&self) -> Option<u64> {
+        (self.offset > FILE_HEADER_LEN as u64).then(|| self.position())
+    }
+
     /// The position that the log has at an offset of this file, once the lead was read.
     pub(super) fn position_at(&self, offset: u64) -> u64 {
         self.positions.at(offset)

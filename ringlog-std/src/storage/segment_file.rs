@@ -156,7 +156,7 @@ impl LogList {
         }
         let Folder { segments: named, foreign } = folder;
         if named.is_empty() {
-            writer.check_end(path, 0).map_err(OpenError::MissingEnd)?;
+            writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
             return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
         }
         let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };

@@ -256,6 +256,8 @@ pub struct SegmentCheck {
     pub counts: RecordCounts,
     /// Where the last valid record ends.
     pub end_offset: u64,
+    /// The log's position there, if it has records and all were read.
+    pub(super) position: Option<u64>,
     /// What is wrong, in the order in which it was found; the first hundred.
     pub faults: Vec<Fault>,
     /// How many faults there are.
@@ -273,6 +275,7 @@ impl SegmentCheck {
             verdict: Verdict::Clean,
             counts: RecordCounts::default(),
             end_offset: ringlog_nostd::FILE_HEADER_LEN as u64,
+            position: None,
             faults: Vec::new(),
             fault_count: 0,
         }

@@ -110,6 +110,7 @@ impl Segment {
     }
 
     fn check(self, end_position: Option<u64>, f: &mut impl FnMut(&Event<'_>)) -> SegmentCheck {
+        let is_base_known = self.base_position().is_some();
         let mut check = SegmentCheck::new(self.file.path.clone());
         check.base_sequence = self.file.named_sequence;
         match self.opened {
@@ -120,7 +121,8 @@ impl Segment {
             Ok(opened) => {
                 let extent = Extent::of(&opened);
                 check.take_header(&opened, self.file.named_sequence);
-                extent.check(&opened, end_position, check, f)
+                let checked = extent.check(&opened, end_position, check, f);
+                SegmentCheck { position: checked.position.filter(|_| is_base_known), ..checked }
             }
         }
     }
@@ -230,7 +232,10 @@ impl Extent {
                     }
                 }
                 Piece::Hole(hole) => self.fault_of(hole).into_iter().for_each(|fault| check.add(fault)),
-                Piece::End => return Ok(scan.offset()),
+                Piece::End => {
+                    check.position = scan.end_position();
+                    return Ok(scan.offset());
+                }
             }
         }
     }
@@ -273,7 +278,7 @@ fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck])
     let last = checks.last()?;
     // Without a header it has no records.
     let without_header = last.base_sequence.filter(|_| last.header.is_none());
-    writer.check_end(folder, last.next_sequence().or(without_header)?).err()
+    writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()
 }
 
 /// Compares where a segment starts with where the one before it ends, as far as that is known.

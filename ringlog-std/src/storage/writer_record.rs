@@ -167,6 +167,11 @@ impl RecordedEnd {
         next_sequence.saturating_sub(self.sequence) > MOST_FIRST_GAPS
     }
 
+    /// Whether a log has as many records as when it was closed and ends at another position, so that one of them is another.
+    pub(super) fn is_elsewhere(self, next_sequence: u64, position: Option<u64>) -> bool {
+        next_sequence == self.sequence && position.is_some_and(|position| position != self.position)
+    }
+
     fn parse(text: &str) -> Result<Self, NotNumbers> {
         let [sequence, position] = numbers(text)?;
         Ok(Self { sequence, position: position_of(position)? })

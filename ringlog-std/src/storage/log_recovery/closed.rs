@@ -17,9 +17,7 @@ impl LogRecovery<'_> {
     pub(super) fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let next_sequence = ends.last().map_or(0, |end| end.sequence);
         let last = ends.iter().rfind(|end| !end.is_empty());
-        let is_elsewhere = |end: RecordedEnd| {
-            last.is_some_and(|last| last.sequence == end.sequence && last.position != end.position)
-        };
+        let is_elsewhere = |end: RecordedEnd| end.is_elsewhere(next_sequence, last.map(|last| last.position));
         match self.writer.end {
             Some(end)
                 if end.sequence > next_sequence || end.is_passed_by(next_sequence) || is_elsewhere(end) =>
