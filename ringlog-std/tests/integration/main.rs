@@ -14,6 +14,7 @@ mod hot_path;
 mod kill_loop;
 mod links;
 mod locks;
+mod messages;
 mod notify;
 mod recorder;
 mod ring_refusals;
