@@ -16,6 +16,7 @@ mod links;
 mod locks;
 mod messages;
 mod notify;
+mod readme;
 mod recorder;
 mod ring_refusals;
 mod shared_ring;
