@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///
 /// What the kernel drops because the socket's buffer is full never arrives. The kernel counts it, and says with each
 /// datagram how many it had dropped until then: a rise is a loss in front of that datagram. What it drops after the last one is
-/// in its table of sockets, which is read when there is nothing to receive.
+/// in its table of sockets, which is read when there is nothing to receive. Then the socket is asked once more, without
+/// waiting: what had arrived before those drops comes before them.
 #[derive(Debug)]
 pub(crate) struct DatagramFeed {
     socket: Socket,
@@ -42,6 +43,8 @@ pub(crate) struct DatagramFeed {
     received_bytes: u64,
     /// The kernel's count as it was seen last.
     kernel_count: u32,
+    /// A larger count that the table had; it holds once all that had arrived by then is received.
+    table_count: Option<u32>,
     dropped: u64,
     _file: Option<SocketFile>,
 }
@@ -92,6 +95,7 @@ impl DatagramFeed {
             received: 0,
             received_bytes: 0,
             kernel_count: 0,
+            table_count: None,
             dropped: 0,
             _file: file,
         })
@@ -100,7 +104,8 @@ impl DatagramFeed {
     fn receive(&mut self) -> io::Result<Received> {
         let mut pieces = [IoSliceMut::new(&mut self.datagram)];
         // With this flag it says how long the datagram was, although the buffer may be shorter.
-        let flags = MsgFlags::MSG_TRUNC;
+        let mut flags = MsgFlags::MSG_TRUNC;
+        flags.set(MsgFlags::MSG_DONTWAIT, self.table_count.is_some());
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut pieces, Some(&mut self.control), flags)?;
         let (mut timestamp, mut kernel_count) = (None, None);
         for said in message.cmsgs().into_iter().flatten() {
@@ -166,7 +171,11 @@ impl Feed for DatagramFeed {
                 })
             }
             Err(error) if is_no_more_than_a_wait(&error) => {
-                Ok(self.look_for_loss().map_or(Next::Idle, Next::Lost))
+                let settled = self.table_count.take().and_then(|count| self.note_drops(count, unix_now()));
+                if settled.is_none() {
+                    self.table_count = self.read_kernel_count().filter(|&count| count != self.kernel_count);
+                }
+                Ok(settled.map_or(Next::Idle, Next::Lost))
             }
             Err(source) => Err(failed("receive at", &self.name)(source)),
         }
