@@ -133,14 +133,16 @@ impl DatagramFeed {
         Next::Event { timestamp, event_type: 0 }
     }
 
+    /// How much this count of the kernel is above the one that was seen last; nothing if it is older: it came with a datagram
+    /// that had been waiting.
+    fn rise(&self, now: u32) -> Option<u32> {
+        // The kernel's count begins again at 0 after the largest number.
+        Some(now.wrapping_sub(self.kernel_count)).filter(|count| count.cast_signed() > 0)
+    }
+
     /// What was dropped since the last look, up to this count of the kernel.
     fn note_drops(&mut self, now: u32, timestamp: u64) -> Option<Loss> {
-        // The kernel's count begins again at 0 after the largest number. What says less than was seen is an older count: it
-        // came with a datagram that had been waiting.
-        let count = now.wrapping_sub(self.kernel_count);
-        if count == 0 || count.cast_signed() < 0 {
-            return None;
-        }
+        let count = self.rise(now)?;
         self.kernel_count = now;
         self.dropped += u64::from(count);
         let gap = Gap::new(GapReason::ReceiverFull, count.into());
@@ -172,10 +174,11 @@ impl Feed for DatagramFeed {
             }
             Err(error) if is_no_more_than_a_wait(&error) => {
                 let settled = self.table_count.take().and_then(|count| self.note_drops(count, unix_now()));
-                if settled.is_none() {
-                    self.table_count = self.read_kernel_count().filter(|&count| count != self.kernel_count);
+                if let Some(loss) = settled {
+                    return Ok(Next::Lost(loss));
                 }
-                Ok(settled.map_or(Next::Idle, Next::Lost))
+                self.table_count = self.read_kernel_count().filter(|&count| self.rise(count).is_some());
+                if self.table_count.is_some() { self.next_event(payload) } else { Ok(Next::Idle) }
             }
             Err(source) => Err(failed("receive at", &self.name)(source)),
         }

@@ -53,14 +53,21 @@ impl Served {
         found.unwrap_or_else(|| panic!("{words}: {:?}", self.introduction))
     }
 
-    fn wait_for(&self, events: u64) {
+    /// Waits until `count` makes so much of the log's events and losses.
+    fn wait_until(&self, wanted: u64, count: impl Fn(u64, u64) -> u64) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.log.join("00000000000000000000.evtl").exists()
-            || number(&info(&self.log), "events") < events
-        {
-            assert!(Instant::now() < deadline, "{events} events do not come");
+        // The log is made after the feed.
+        while !self.log.join("00000000000000000000.evtl").exists() || {
+            let info = info(&self.log);
+            count(number(&info, "events"), number(&info, "lost")) < wanted
+        } {
+            assert!(Instant::now() < deadline, "{wanted} do not come");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    fn wait_for(&self, events: u64) {
+        self.wait_until(events, |events, _| events);
     }
 
     /// Stops it once there are so many events; the exit code, the summary, the events, and what it has said meanwhile.
@@ -282,11 +289,7 @@ fn a_gap_is_in_front_of_the_datagram_before_which_the_kernel_dropped_some() {
         }
         sent += 500;
         served.program.signal("-CONT");
-        let deadline = Instant::now() + PATIENCE;
-        while number(&info(&served.log), "events") + number(&info(&served.log), "lost") < sent {
-            assert!(Instant::now() < deadline, "{}", info(&served.log));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        served.wait_until(sent, |events, lost| events + lost);
     }
     let ended = served.end(0);
     let mut next = 0_u64;
