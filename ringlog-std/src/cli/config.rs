@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
+use super::feed::spec::FeedSpec;
 use super::import::{Format, Guess, TimeOptions, guess};
 use super::log_args::LogPlan;
 use super::status::Show;
 use super::text::size;
-use super::values::{FeedSpec, Rate};
+use super::values::Rate;
 
 const DEFAULT_RATE: u64 = 100_000;
 /// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.
@@ -40,7 +41,7 @@ impl ServeConfig {
         // What arrives by itself cannot be held back: a pipe would stall, datagrams would be dropped.
         let default_rate = match args.feed {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
-            FeedSpec::Stdin | FeedSpec::Udp(_) => Rate::Max,
+            _ => Rate::Max,
         };
         let is_bounded = args.ring.is_some() || args.how.retires();
         let default_max_bytes =
