@@ -3,6 +3,15 @@
 
 use core::fmt;
 
+/// A number of bytes, in words.
+pub(crate) struct Bytes(pub(crate) usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 /// Why an event was not written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -41,10 +50,10 @@ impl fmt::Display for WriteError {
         match self {
             Self::Full => f.write_str("ring is full"),
             Self::PayloadTooLarge { len, max } => {
-                write!(f, "payload of {len} bytes, at most {max} are taken")
+                write!(f, "payload of {} is longer than {max}, the most that is taken", Bytes(*len))
             }
             Self::LengthMismatch { header, payload } => {
-                write!(f, "header says {header} payload bytes, there are {payload}")
+                write!(f, "payload_len in the header is {header}, but the payload has {}", Bytes(*payload))
             }
             Self::Flags { found } => write!(f, "flags {found:#04x} use bits beyond 0 to 3"),
             Self::Fault(fault) => fault.fmt(f),
@@ -137,7 +146,9 @@ impl fmt::Display for RingError {
                 usize::BITS - 2
             ),
             Self::MaxPayload { asked } => write!(f, "payloads of {asked} bytes: 65535 is the most"),
-            Self::TooSmall { len, needed } => write!(f, "{len} bytes of memory, {needed} are needed"),
+            Self::TooSmall { len, needed } => {
+                write!(f, "only {} of memory, and a ring needs {needed}", Bytes(*len))
+            }
             Self::Misaligned => f.write_str("memory does not start at a multiple of 8"),
             Self::NotARing => f.write_str("no ring of this layout here"),
             Self::Damaged => f.write_str("the ring's control words contradict each other"),
@@ -206,7 +217,7 @@ mod tests {
         let said = [
             (WriteError::Fault(fault).to_string(), "24"),
             (WriteError::PayloadTooLarge { len: 70, max: 64 }.to_string(), "70"),
-            (WriteError::LengthMismatch { header: 5, payload: 4 }.to_string(), "5"),
+            (WriteError::LengthMismatch { header: 5, payload: 1 }.to_string(), "has 1 byte"),
             (WriteError::Flags { found: 0x80 }.to_string(), "80"),
             (RingFault::Record { position: 4096 }.to_string(), "4096"),
             (RingError::Capacity { asked: 100, min: 128 }.to_string(), "128"),

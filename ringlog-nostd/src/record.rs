@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::checksum::{Crc32cAppend, place_word, record_checksum};
+use crate::error::Bytes;
 use crate::error::WriteError;
 use crate::gap::GAP_PAYLOAD_LEN;
 use crate::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
@@ -87,12 +88,14 @@ impl core::fmt::Display for RecordErrorKind {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Truncated { needed, available } => {
-                write!(f, "record of {needed} bytes cut short, {available} bytes left")
+                write!(f, "record of {needed} bytes cut short, {} left", Bytes(*available))
             }
             Self::NotCommitted => f.write_str("no committed record here"),
             Self::ReservedFlag => f.write_str("reserved flag bit set"),
             Self::Padding => f.write_str("padding is not zero"),
-            Self::GapLength { found } => write!(f, "GAP record with a payload of {found} bytes"),
+            Self::GapLength { found } => {
+                write!(f, "GAP record with a payload of {}", Bytes(usize::from(*found)))
+            }
             Self::ChecksumMissing => f.write_str("record without a checksum in a file with checksums"),
             Self::ChecksumUnexpected => f.write_str("record with a checksum in a file without"),
             Self::Checksum { stored, computed } => {

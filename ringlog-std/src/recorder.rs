@@ -69,7 +69,7 @@ pub enum RecorderError {
     #[error(transparent)]
     Resume(#[from] ResumeError),
     /// The thread could not be started.
-    #[error("cannot start the recorder's thread: {0}")]
+    #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
     Thread(#[source] std::io::Error),
     /// The log refused events. What it had taken is there; what was still in the ring is not.
     #[error("recording ended: {source}")]
@@ -92,8 +92,9 @@ pub enum RecorderError {
     },
     /// The ring is damaged. What the log had taken is there. The next recorder of a ring in a file skips what cannot be read.
     #[error(
-        "{}{source}; start the recorder again: it skips what cannot be read, and the log gets a GAP record for it",
-        ring.as_ref().map(|ring| format!("{}: ", ring.display())).unwrap_or_default()
+        "{}: {source}; {}",
+        ring.as_ref().map_or("the ring in memory".into(), |ring| ring.display().to_string()),
+        damage_advice(ring.is_some())
     )]
     Damaged {
         /// The ring, if it is in a file.
@@ -105,11 +106,13 @@ pub enum RecorderError {
     },
     /// The producer did not close within the limit. The log was closed without waiting for it.
     #[error(
-        "the producer did not close within {0:?}; what it writes later is not in the log, which gets a GAP record for it"
+        "the producer did not close within {0:?}: what it writes later is not in the log; the log gets a GAP record for it"
     )]
     ProducerOpen(Duration),
     /// The recorder's thread panicked.
-    #[error("the recorder's thread panicked")]
+    #[error(
+        "the recorder's thread panicked; its message is on standard error, and what it had recorded is in the log"
+    )]
     Panicked,
 }
 
@@ -123,6 +126,14 @@ impl RecorderError {
             }
             _ => None,
         }
+    }
+}
+
+const fn damage_advice(is_in_file: bool) -> &'static str {
+    if is_in_file {
+        "start the recorder again: it skips what cannot be read, and the log gets a GAP record for it"
+    } else {
+        "find what stores into this process's memory, then start a new recorder: the log gets a GAP record for what was in the ring"
     }
 }
 

@@ -12,11 +12,19 @@ use super::output::CatFormat;
 use super::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
 
+/// What the exit codes mean, after the help of each command that has more than two.
+const EXIT_CODES: &str = "Exit codes:
+  0  done, and nothing is missing; so also after --for, --max-bytes and Ctrl-C of serve
+  1  not done: standard error says why, and what to do; of verify: not all of the log can be read
+  2  the command line cannot be done
+  3  done, but events are missing, and it was said which; an interrupted import
+  4  serve stopped at its default limit of 4 GiB, which nobody asked for";
+
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
 ///
 /// Without a command it records: see `ringlog serve --help`.
 #[derive(Parser, Debug)]
-#[command(name = "ringlog", version, args_conflicts_with_subcommands = true)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct RinglogArgs {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -28,20 +36,25 @@ pub(crate) struct RinglogArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Record events from a feed into a log, until the feed ends, a limit is reached or Ctrl-C
+    #[command(after_help = EXIT_CODES)]
     Serve(ServeArgs),
     /// Record a packet capture, a table of ticks or a text file into a log
+    #[command(after_help = EXIT_CODES)]
     Import(ImportArgs),
     /// Print the events of a log
     Cat(CatArgs),
     /// Print the last events of a log, and those that are written from now on
+    #[command(after_help = EXIT_CODES)]
     Tail(TailArgs),
     /// Print the events of logs, or write them elsewhere, at the pace at which they happened
     Replay(ReplayArgs),
     /// Say what is in a log
     Info(InspectArgs),
     /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
+    #[command(after_help = EXIT_CODES)]
     Verify(InspectArgs),
     /// Copy every valid record of a damaged log into a new one, with a GAP record where something is missing
+    #[command(after_help = EXIT_CODES)]
     Salvage(SalvageArgs),
     /// Find the rings in a raw dump of memory, of any machine, and print their unread events
     RecoverImage(RecoverImageArgs),
@@ -63,11 +76,11 @@ pub(crate) struct ServeArgs {
     /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for the others]
     #[arg(long, value_name = "N|max", value_parser = values::rate)]
     pub(crate) rate: Option<Rate>,
-    /// Stop after this time, such as 5s or 1m30s
+    /// Stop after this time, such as 5s, 1m30s or 2d
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     pub(crate) duration: Option<Duration>,
-    /// Stop when this run has written so much [default: 4GiB; with --ring no limit, and a limit may be passed by
-    /// what the ring holds]
+    /// Stop when this run has written this much. With --ring, what the ring holds then may exceed it
+    /// [default: none with --ring, --keep-bytes, --keep-for or --keep-files; else 4GiB, and exit code 4]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
     /// The folder of the log; a run adds to what is there
@@ -79,11 +92,14 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) how: LogArgs,
     /// Which demo stream: the same number gives the same events
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count)]
     pub(crate) seed: u64,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a line of counts every two seconds although standard error is no terminal
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 /// Arguments of `ringlog import`.
@@ -104,7 +120,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum, value_name = "UNIT")]
     pub(crate) time_unit: Option<TimeUnit>,
     /// The event type to give to all events
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::event_type)]
     pub(crate) event_type: u8,
     /// Size of the ring between file and log, rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
@@ -114,6 +130,9 @@ pub(crate) struct ImportArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a line of counts every two seconds although standard error is no terminal
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 /// Arguments of `ringlog cat`.
@@ -127,7 +146,7 @@ pub(crate) struct CatArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Stop after so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) limit: Option<u64>,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -138,13 +157,13 @@ pub(crate) struct CatArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FilterArgs {
     /// Only events of this type (and gaps, which may stand for such events); may be given several times
-    #[arg(long = "type", value_name = "N")]
+    #[arg(long = "type", value_name = "N", value_parser = values::event_type)]
     pub(crate) event_types: Vec<u8>,
     /// Start with the record that has this sequence number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) from_seq: Option<u64>,
     /// Stop before the record that has this sequence number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) to_seq: Option<u64>,
     /// Only events at or after this time: RFC 3339 or nanoseconds
     #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
@@ -177,7 +196,7 @@ pub(crate) struct TailArgs {
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// How many of the last events to print first [default: 10]
-    #[arg(short = 'n', long = "lines", value_name = "N", conflicts_with = "cursor")]
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = values::count, conflicts_with = "cursor")]
     pub(crate) lines: Option<u64>,
     /// Print what this cursor has not seen yet, and have it remember; a new one starts with the oldest event
     #[arg(long, value_name = "NAME")]
@@ -259,10 +278,10 @@ pub(crate) struct RecoverImageArgs {
 #[command(name = "stress", version)]
 pub(crate) struct StressArgs {
     /// How long to write
-    #[arg(long, value_name = "N", default_value_t = 5.0)]
-    pub(crate) seconds: f64,
+    #[arg(long, value_name = "N", default_value = "5", value_parser = values::seconds)]
+    pub(crate) seconds: Duration,
     /// Length of every payload in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = values::payload_len)]
     pub(crate) payload: u16,
     /// Keep the log in this folder [default: a temporary one, deleted at the end]
     #[arg(long, value_name = "PATH")]

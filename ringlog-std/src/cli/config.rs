@@ -1,6 +1,5 @@
 //! What the arguments come to: defaults filled in, sizes rounded, formats guessed.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,11 +8,13 @@ use super::error::CliError;
 use super::feed::spec::FeedSpec;
 use super::import::{Format, Guess, TimeOptions, guess};
 use super::log_args::LogPlan;
+use super::status::Show;
+use super::text::size;
 use super::values::Rate;
 
 const DEFAULT_RATE: u64 = 100_000;
-/// What a run writes at most unless told otherwise: a demo left alone fills no disk.
-const DEFAULT_MAX_BYTES: u64 = 4 << 30;
+/// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.
+pub(crate) const DEFAULT_MAX_BYTES: u64 = 4 << 30;
 /// Room for the largest event, and a ring that a machine may really have.
 const RING_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=16 << 30;
 const STRESS_BYTES: u64 = 16 << 30;
@@ -27,11 +28,11 @@ pub(crate) struct ServeConfig {
     pub(crate) seed: u64,
     pub(crate) rate: Rate,
     pub(crate) duration: Option<Duration>,
-    pub(crate) max_bytes: u64,
+    pub(crate) max_bytes: MaxBytes,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
-    pub(crate) is_terminal: bool,
+    pub(crate) show: Show,
 }
 
 impl ServeConfig {
@@ -42,19 +43,42 @@ impl ServeConfig {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
             _ => Rate::Max,
         };
-        let default_max_bytes = if args.ring.is_some() { u64::MAX } else { DEFAULT_MAX_BYTES };
+        let is_bounded = args.ring.is_some() || args.how.retires();
+        let default_max_bytes =
+            if is_bounded { MaxBytes::Unlimited } else { MaxBytes::Default(DEFAULT_MAX_BYTES) };
         Ok(Self {
             rate: args.rate.unwrap_or(default_rate),
             feed: args.feed,
             ring: args.ring,
             seed: args.seed,
             duration: args.duration,
-            max_bytes: args.max_bytes.unwrap_or(default_max_bytes),
-            log: LogPlan::new(args.log, &args.how),
+            max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),
+            log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
-            is_terminal: std::io::stderr().is_terminal(),
+            show: Show::on_stderr(args.progress),
         })
+    }
+}
+
+/// How much a run may write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MaxBytes {
+    /// Retention bounds the log, or the program that fills a shared ring.
+    Unlimited,
+    /// Because nothing was given: reaching it is not what the user asked for.
+    Default(u64),
+    /// By `--max-bytes`.
+    Asked(u64),
+}
+
+impl MaxBytes {
+    /// The limit as a number; none is the largest one.
+    pub(crate) const fn get(self) -> u64 {
+        match self {
+            Self::Unlimited => u64::MAX,
+            Self::Default(bytes) | Self::Asked(bytes) => bytes,
+        }
     }
 }
 
@@ -69,7 +93,7 @@ pub(crate) struct ImportConfig {
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
-    pub(crate) is_terminal: bool,
+    pub(crate) show: Show,
 }
 
 impl ImportConfig {
@@ -93,10 +117,10 @@ impl ImportConfig {
             format,
             time,
             event_type: args.event_type,
-            log: LogPlan::new(args.log, &args.how),
+            log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
-            is_terminal: std::io::stderr().is_terminal(),
+            show: Show::on_stderr(args.progress),
         })
     }
 }
@@ -118,12 +142,8 @@ impl StressConfig {
 
     /// Checks what was given.
     pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
-        let duration = Duration::try_from_secs_f64(args.seconds).ok().filter(|duration| !duration.is_zero());
-        let Some(duration) = duration else {
-            return Err(CliError::Usage(format!("--seconds {}: more than 0 is needed", args.seconds)));
-        };
         Ok(Self {
-            duration,
+            duration: args.seconds,
             payload_len: args.payload,
             log: args.log,
             max_bytes: args.max_bytes,
@@ -135,9 +155,12 @@ impl StressConfig {
 
 fn ring_bytes(asked: u64) -> Result<usize, CliError> {
     let rounded = asked.checked_next_power_of_two().filter(|bytes| RING_BYTES.contains(bytes));
-    rounded
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .ok_or_else(|| CliError::Usage(format!("--ring-size {asked}: a ring has between 128KiB and 16GiB")))
+    rounded.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| {
+        CliError::Usage(format!(
+            "--ring-size {}: a ring has 128 KiB to 16 GiB; give a size between",
+            size(asked)
+        ))
+    })
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
@@ -185,6 +208,17 @@ mod tests {
         assert_eq!(serve("--feed -").unwrap().rate, Rate::Max);
         assert_eq!(serve("--feed udp://127.0.0.1:0").unwrap().rate, Rate::Max);
         assert!(matches!(serve("--feed - --rate 5").unwrap().rate, Rate::PerSecond(n) if n.get() == 5));
+    }
+
+    #[test]
+    fn the_default_limit_holds_only_where_nothing_else_bounds_the_log() {
+        let limit = |line: &str| serve(line).unwrap().max_bytes;
+        assert_eq!(limit(""), MaxBytes::Default(4 << 30));
+        assert_eq!(limit("--full-disk recycle --cursor-bytes 1GiB --keep-for 2d"), MaxBytes::Unlimited);
+        for bounded in ["--keep-bytes 1GiB", "--keep-for 30d", "--keep-files 9", "--ring r"] {
+            assert_eq!(limit(bounded), MaxBytes::Unlimited, "{bounded}");
+            assert_eq!(limit(&format!("{bounded} --max-bytes 1MiB")), MaxBytes::Asked(1 << 20));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::feed::FeedError;
 use super::print::tell;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
+use crate::storage::error_words::io_advice;
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 
 /// A command that did what it was asked to.
@@ -17,6 +18,8 @@ pub(crate) enum Outcome {
     Clean,
     /// Done, but events are missing from the input or the log, and it was said which.
     Loss,
+    /// Stopped by a limit that nobody asked for.
+    DefaultLimit,
 }
 
 impl From<Outcome> for ExitCode {
@@ -24,6 +27,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Clean => Self::SUCCESS,
             Outcome::Loss => Self::from(3),
+            Outcome::DefaultLimit => Self::from(4),
         }
     }
 }
@@ -47,13 +51,13 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
     /// Standard output or error is gone or full.
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write the output: {0}; check where it goes")]
     Output(io::Error),
     /// Signals cannot be handled, so that nothing could end the program cleanly.
     #[error("cannot handle signals: {0}")]
     Signals(io::Error),
     /// A file or folder could not be used.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -86,6 +90,16 @@ pub(crate) enum CliError {
     /// The ring does not take an event, and never will.
     #[error("the ring refused an event: {0}")]
     Event(#[from] WriteError),
+    /// The same of a ring in a file.
+    #[error("{}: record {sequence} refused: {source}; {}", ring.display(), refused_advice(source))]
+    RingEvent {
+        /// The ring.
+        ring: PathBuf,
+        /// The record's sequence in its log.
+        sequence: u64,
+        /// Why.
+        source: WriteError,
+    },
     /// The log takes no more; the recorder knows why.
     #[error("the recorder stopped before the end")]
     Stopped,
@@ -99,7 +113,7 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Unreadable(String),
     /// A dump of memory holds no ring.
-    #[error("no ring in {}: it is found by its magic, so dump the memory that holds its first bytes", path.display())]
+    #[error("{}: no ring found; dump the memory that holds its first bytes: a ring is found by the magic there", path.display())]
     NoRing {
         /// The dump.
         path: PathBuf,
@@ -110,6 +124,15 @@ pub(crate) enum CliError {
     /// What arrived is not what was sent.
     #[error("{0}")]
     Mismatch(String),
+}
+
+const fn refused_advice(error: &WriteError) -> &'static str {
+    match error {
+        WriteError::Fault(_) => {
+            "end the ring's consumer and start it again: it skips what cannot be read, and the log gets a GAP record for it"
+        }
+        _ => "make a ring that takes it",
+    }
 }
 
 impl CliError {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::error::CliError;
+use super::text::size;
 use super::values;
 use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
 
@@ -21,14 +23,14 @@ pub(crate) struct LogArgs {
     /// [default: 1s]
     #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
     pub(crate) sync: Option<SyncPolicy>,
-    /// Delete or recycle the oldest files when the log takes more than this
+    /// Delete or recycle the oldest files when the log takes more than this; two files are the least
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) keep_bytes: Option<u64>,
-    /// Delete or recycle files whose newest event was written so long ago
+    /// Delete or recycle files whose newest event was written so long ago, such as 12h or 30d
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) keep_for: Option<Duration>,
     /// Delete or recycle the oldest files when there are more than this
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) keep_files: Option<u64>,
     /// How much the log may take for the sake of cursors that still need it [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
@@ -39,6 +41,41 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
+    /// Whether old files go, so that the log does not grow for ever.
+    pub(crate) const fn retires(&self) -> bool {
+        self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
+    }
+
+    /// Refuses numbers that the log could not keep to.
+    fn check(&self) -> Result<(), CliError> {
+        let segment_bytes = self.segment_size.unwrap_or(LogWriterOptions::DEFAULT_SEGMENT_BYTES);
+        let refused = |words: String| Err(CliError::Usage(words));
+        if !LogWriterOptions::SEGMENT_BYTES.contains(&segment_bytes) {
+            return refused(format!(
+                "--segment-size {}: a log's file has 4 KiB to 64 TiB; give a size between",
+                size(segment_bytes)
+            ));
+        }
+        // The file that is written, and the next one, which is made before it is needed.
+        let least = segment_bytes.next_multiple_of(*LogWriterOptions::SEGMENT_BYTES.start()) * 2;
+        match (self.keep_bytes, self.keep_files, self.cursor_bytes) {
+            (Some(bytes), _, _) if bytes < least => refused(format!(
+                "--keep-bytes {}: the log always takes two files of {}; give {} or more, or a smaller --segment-size",
+                size(bytes),
+                size(least / 2),
+                size(least)
+            )),
+            (_, Some(0), _) => {
+                refused("--keep-files 0: the file that is being written always stays; give 1 or more".into())
+            }
+            (_, _, Some(bytes)) if !self.retires() => refused(format!(
+                "--cursor-bytes {}: without --keep-bytes, --keep-for or --keep-files every file stays anyway; give one of these",
+                size(bytes)
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The options of the writer.
     pub(crate) fn options(&self) -> LogWriterOptions {
         let retention = Retention {
@@ -65,10 +102,10 @@ pub(crate) struct LogPlan {
 }
 
 impl LogPlan {
-    pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Self {
-        let retires = how.keep_bytes.is_some() || how.keep_for.is_some() || how.keep_files.is_some();
-        let keeps_all = !retires && how.full_disk != Some(FullDisk::RecycleOldest);
-        Self { path, options: how.options(), keeps_all }
+    pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Result<Self, CliError> {
+        how.check()?;
+        let keeps_all = !how.retires() && how.full_disk != Some(FullDisk::RecycleOldest);
+        Ok(Self { path, options: how.options(), keeps_all })
     }
 }
 

@@ -56,7 +56,7 @@ impl MergedSource {
         }
         if source.clock() != self.clock {
             return Err(CliError::Usage(format!(
-                "log {} counts {}, the first one {}: their times cannot be compared, replay them one by one",
+                "log {} counts {}, the first one {}, so their times cannot be compared; replay them one by one",
                 log + 1,
                 clock_name(source.clock()),
                 clock_name(self.clock)

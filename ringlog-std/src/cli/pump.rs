@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::config::MaxBytes;
 use super::error::CliError;
 use super::feed::{Feed, Loss, Next, Skip};
 use super::pace::Pace;
@@ -56,6 +57,8 @@ pub(crate) enum Ended {
     Time,
     /// The next event would take more bytes than allowed.
     Bytes,
+    /// The same, by a limit that nobody asked for.
+    DefaultBytes,
     /// Somebody asked for it.
     Signal,
     /// The sink takes no more.
@@ -68,6 +71,7 @@ impl std::fmt::Display for Ended {
             Self::Feed => "the feed ended",
             Self::Time => "the time given by --for is over",
             Self::Bytes => "the size given by --max-bytes is reached",
+            Self::DefaultBytes => "the default limit of 4 GiB is reached",
             Self::Signal => "asked to stop",
             Self::Sink => "the log failed",
         })
@@ -79,8 +83,8 @@ impl std::fmt::Display for Ended {
 pub(crate) struct Limits {
     /// For so long.
     pub(crate) duration: Option<Duration>,
-    /// For so many bytes of records.
-    pub(crate) max_bytes: u64,
+    /// Until there are this many bytes of records.
+    pub(crate) max_bytes: MaxBytes,
     /// Until this is set.
     pub(crate) stop: Stop,
 }
@@ -156,8 +160,8 @@ impl<S: Sink> Pump<'_, S> {
             if let Some(ended) = self.limits.ended(self.started, self.sink.has_failed()) {
                 return Ok(Some(ended));
             }
-            if self.progress.bytes > self.limits.max_bytes {
-                return Ok(Some(Ended::Bytes));
+            if let Some(ended) = self.limits.ended_by_size(self.progress.bytes) {
+                return Ok(Some(ended));
             }
         }
         if let Some(wait) = wait {
@@ -185,8 +189,8 @@ impl<S: Sink> Pump<'_, S> {
         let payload_len = u16::try_from(self.payload.len()).unwrap_or(u16::MAX);
         let header = EventHeader::new(timestamp, event_type, payload_len);
         let bytes = self.progress.bytes + header.stride() as u64;
-        if bytes > self.limits.max_bytes {
-            return Ok(Some(Ended::Bytes));
+        if let Some(ended) = self.limits.ended_by_size(bytes) {
+            return Ok(Some(ended));
         }
         self.sink.write(&header, &self.payload)?;
         self.last_timestamp = timestamp;
@@ -253,6 +257,13 @@ impl Limits {
         }
         self.duration.filter(|&duration| started.elapsed() >= duration).map(|_| Ended::Time)
     }
+
+    /// Whether this many bytes are more than the run may write.
+    pub(crate) fn ended_by_size(&self, bytes: u64) -> Option<Ended> {
+        let is_default = matches!(self.max_bytes, MaxBytes::Default(_));
+        let ended = if is_default { Ended::DefaultBytes } else { Ended::Bytes };
+        (bytes > self.max_bytes.get()).then_some(ended)
+    }
 }
 
 #[cfg(test)]
@@ -312,7 +323,7 @@ mod tests {
     }
 
     fn no_limits() -> Limits {
-        Limits { duration: None, max_bytes: u64::MAX, stop: Stop::default() }
+        Limits { duration: None, max_bytes: MaxBytes::Unlimited, stop: Stop::default() }
     }
 
     #[test]
@@ -327,11 +338,20 @@ mod tests {
     fn the_size_limit_is_never_passed() {
         for max_bytes in 0..100 {
             let mut memory = Memory::default();
-            let limits = Limits { max_bytes, ..no_limits() };
+            let limits = Limits { max_bytes: MaxBytes::Asked(max_bytes), ..no_limits() };
             let (ended, progress) = run(events(10), &limits, &mut memory);
             assert_eq!((ended, progress.events), (Ended::Bytes, max_bytes / 24));
             assert!(progress.bytes <= max_bytes);
         }
+    }
+
+    #[test]
+    fn the_default_limit_ends_a_run_in_a_way_of_its_own() {
+        let ended = |max_bytes, bytes| Limits { max_bytes, ..no_limits() }.ended_by_size(bytes);
+        assert_eq!(ended(MaxBytes::Default(9), 9), None);
+        assert_eq!(ended(MaxBytes::Default(9), 10), Some(Ended::DefaultBytes));
+        assert_eq!(ended(MaxBytes::Asked(9), 10), Some(Ended::Bytes));
+        assert_eq!(ended(MaxBytes::Unlimited, u64::MAX), None);
     }
 
     #[test]
@@ -431,7 +451,7 @@ mod tests {
     #[test]
     fn losses_pass_the_size_limit_once_and_end_the_run() {
         let script = (0..2000).map(|at| lost(GapReason::TooLong, u64::from(at % 2 == 0), None)).collect();
-        let limits = Limits { max_bytes: 100, ..no_limits() };
+        let limits = Limits { max_bytes: MaxBytes::Asked(100), ..no_limits() };
         let (ended, progress) = run(script, &limits, &mut Memory::default());
         assert_eq!((ended, progress.events), (Ended::Bytes, 0));
         assert!(progress.bytes < 100 + 32 * u64::from(STEPS_PER_LOOK), "{progress:?}");

@@ -31,8 +31,23 @@ pub(crate) struct Recording {
     recorder: Recorder,
     retention: RetentionWatch,
     status: Option<Status>,
-    /// What the log reports as lost by earlier runs.
-    lost_before: u64,
+    before: Before,
+}
+
+/// What the first GAP records of a run report: losses of earlier runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Before {
+    /// How many events.
+    pub(crate) lost: u64,
+    /// How many GAP records.
+    pub(crate) gaps: u64,
+}
+
+impl Before {
+    /// Of a recorder that has taken nothing yet.
+    pub(crate) fn of(recorder: &Recorder) -> Self {
+        Self { lost: recorder.watch().lost(), gaps: recorder.recovery().gap_records }
+    }
 }
 
 impl Recording {
@@ -47,8 +62,8 @@ impl Recording {
         let (producer, recorder) = builder.start(&log.path)?;
         tell_recovery(&recorder);
         let retention = RetentionWatch::new(recorder.watch());
-        let lost_before = recorder.watch().lost();
-        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, lost_before })
+        let before = Before::of(&recorder);
+        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
     }
 
     /// Has everything written, synced and sealed.
@@ -57,9 +72,10 @@ impl Recording {
     pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
         let ended = self.recorder.shutdown(self.producer);
         let mut recorded = Recorded::of(&self.log, ended, self.retention)?;
-        recorded.lost_before = self.lost_before;
+        recorded.before = self.before;
         if let Some(mut status) = self.status {
-            status.finish(progress, recorded.summary.lost);
+            let progress = Progress { events: recorded.events, ..*progress };
+            status.finish(&progress, recorded.summary.lost);
         }
         Ok(recorded)
     }
@@ -97,7 +113,11 @@ impl Sink for Recording {
     fn look(&mut self, progress: &Progress) {
         let ring = Some((self.producer.used() as u64, self.producer.capacity() as u64));
         if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
-            status.show(progress, Gauges { ring, lost: self.recorder.watch().lost() });
+            let lost = self.recorder.watch().lost();
+            // What the log reports and the feed has not lost, a full disk has taken from the events that were written.
+            let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
+            let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
+            status.show(&progress, Gauges { ring, lost });
             self.retention.look(|line| status.say(line));
         }
     }
@@ -122,12 +142,23 @@ pub(crate) struct Recorded {
     /// Whether all of the run is to be read back.
     keeps_all: bool,
     summary: LogSummary,
-    /// Of the losses in the log, those of earlier runs.
-    lost_before: u64,
+    before: Before,
     /// Why the log did not take the rest.
     failure: Option<CliError>,
     has_failed: bool,
     retention_errors: Vec<String>,
+}
+
+/// How much of a run was read back. Where it is not all, the counts are the writer's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub(crate) enum Part {
+    #[default]
+    #[serde(rename = "all")]
+    All,
+    #[serde(rename = "the last file")]
+    LastFile,
+    #[serde(rename = "nothing")]
+    Nothing,
 }
 
 /// What was found of a run by reading its log.
@@ -136,8 +167,8 @@ pub(crate) struct ReadBack {
     pub(crate) tally: Tally,
     /// The first events, a line each.
     pub(crate) sample: String,
-    /// Whether only the end of the run was read.
-    pub(crate) is_partial: bool,
+    /// How much of the run was read.
+    pub(crate) part: Part,
 }
 
 impl Recorded {
@@ -167,8 +198,8 @@ impl Recorded {
         let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
         let has_failed = failure.is_some();
         let (events, log) = (summary.events, log.path.clone());
-        let lost_before = 0;
-        Ok(Self { events, log, keeps_all, summary, lost_before, failure, has_failed, retention_errors })
+        let before = Before::default();
+        Ok(Self { events, log, keeps_all, summary, before, failure, has_failed, retention_errors })
     }
 
     /// Events that are missing, as the log reports them.
@@ -176,9 +207,15 @@ impl Recorded {
         self.summary.lost
     }
 
-    /// Of these, the events that earlier runs have lost.
-    pub(crate) const fn lost_before(&self) -> u64 {
-        self.lost_before
+    /// Of the losses in the log, those of earlier runs.
+    pub(crate) const fn before(&self) -> Before {
+        self.before
+    }
+
+    /// The same of a run whose events come from a shared ring, which counts no losses of its own.
+    pub(crate) const fn after_gaps(mut self, gaps: u64) -> Self {
+        self.before.gaps = gaps;
+        self
     }
 
     /// Why old segments could not go, each reason once.
@@ -208,17 +245,31 @@ impl Recorded {
         let last =
             LogSource::open_or_empty(&self.log)?.segments().last().map_or(0, |last| last.base_sequence);
         let mut found = self.read_from(first_sequence.max(last.min(next_sequence)))?;
+        found.tally = self.counted_by_writer(found.tally);
+        found.part = Part::LastFile;
+        Ok(found)
+    }
+
+    /// What the writer says of a run that cannot be read back.
+    pub(crate) fn unread(&self) -> ReadBack {
+        ReadBack {
+            tally: self.counted_by_writer(Tally::default()),
+            part: Part::Nothing,
+            ..ReadBack::default()
+        }
+    }
+
+    fn counted_by_writer(&self, found: Tally) -> Tally {
         let LogSummary { events, gaps, lost, unreported, bytes, .. } = self.summary;
         let lost = lost - unreported.unwrap_or(0);
-        found.tally = Tally { events, gaps, lost, bytes, ..found.tally };
+        let mut tally = Tally { events, gaps, lost, bytes, ..found };
         for reason in (1..).map(GapReason::from_code).take_while(|it| !matches!(it, GapReason::Other(_))) {
             let count = self.summary.lost_because(reason);
             if count > 0 {
-                found.tally.lost_by_reason.insert(reason.to_string(), count);
+                tally.lost_by_reason.insert(reason.to_string(), count);
             }
         }
-        found.is_partial = true;
-        Ok(found)
+        tally
     }
 
     fn read_from(&self, first_sequence: u64) -> Result<ReadBack, CliError> {
@@ -227,7 +278,7 @@ impl Recorded {
         let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
         if first_sequence == next_sequence {
             // Then the log need not have any file.
-            return Ok(ReadBack { tally, sample: sample.into_text(), is_partial: false });
+            return Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All });
         }
         let mut source = LogSource::open(&self.log)?;
         source.seek(first_sequence)?;
@@ -251,7 +302,7 @@ impl Recorded {
             }
             tally.add(&event);
         }
-        Ok(ReadBack { tally, sample: sample.into_text(), is_partial: false })
+        Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All })
     }
 }
 
@@ -273,9 +324,11 @@ mod tests {
     #[test]
     fn events_and_gaps_wait_for_room() {
         let folder = tempfile::tempdir().unwrap();
-        let mut recording =
-            Recording::start_silent(&LogPlan::new(folder.path().into(), &LogArgs::default()), 128 * 1024)
-                .unwrap();
+        let mut recording = Recording::start_silent(
+            &LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+            128 * 1024,
+        )
+        .unwrap();
         // Two of them fill the ring, and the recorder sleeps between its looks.
         for number in 0..20 {
             recording.write(&EventHeader::new(number, 0, 60_000), &[1; 60_000]).unwrap();

@@ -1,13 +1,13 @@
 //! Where replayed events go: to the output, into a new log, into a shared ring.
 
 use std::io::{BufWriter, ErrorKind, StdoutLock};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{CliError, Outcome};
 use super::output::{CatFormat, Printer};
 use super::print::{is_output_gone, tell};
 use super::signals::Stop;
-use super::text::grouped;
+use super::text::counted;
 use super::values::ReplayTo;
 use crate::event::{ClockKind, Event, EventHeader, Gap};
 use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
@@ -40,7 +40,7 @@ pub(crate) fn open(
     Ok(match to {
         None => Box::new(PrintTarget::new(format, clock)?),
         Some(ReplayTo::Log(path)) => Box::new(LogTarget::create(path, clock)?),
-        Some(ReplayTo::Ring(path)) => Box::new(RingTarget::new(open_ring(path)?, stop.clone())),
+        Some(ReplayTo::Ring(path)) => Box::new(RingTarget::new(open_ring(path)?, path, stop.clone())),
     })
 }
 
@@ -86,7 +86,7 @@ impl LogTarget {
             Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
             Ok(_) => {
-                let problem = format!("{} holds a log already: choose another name", path.display());
+                let problem = format!("{}: holds a log already; choose another name", path.display());
                 return Err(CliError::Usage(problem));
             }
         }
@@ -112,9 +112,9 @@ impl ReplayTarget for LogTarget {
         let path = self.0.path().display().to_string();
         let summary = self.0.close()?;
         tell(&format!(
-            "wrote {} events and {} gaps to {path}",
-            grouped(summary.events),
-            grouped(summary.gaps)
+            "wrote {} and {} to {path}",
+            counted(summary.events, "event"),
+            counted(summary.gaps, "gap")
         ));
         Ok(Outcome::Clean)
     }
@@ -147,14 +147,15 @@ fn open_ring(path: &Path) -> Result<SharedProducer, CliError> {
 /// Waits for room where there is none.
 struct RingTarget<W> {
     ring: W,
+    path: PathBuf,
     stop: Stop,
     events: u64,
     gaps: u64,
 }
 
 impl<W: RingWriter> RingTarget<W> {
-    fn new(ring: W, stop: Stop) -> Self {
-        Self { ring, stop, events: 0, gaps: 0 }
+    fn new(ring: W, path: &Path, stop: Stop) -> Self {
+        Self { ring, path: path.into(), stop, events: 0, gaps: 0 }
     }
 }
 
@@ -170,7 +171,11 @@ impl<W: RingWriter> ReplayTarget for RingTarget<W> {
                 Err(WriteError::Full) if self.stop.is_set() => return Ok(false),
                 Err(WriteError::Full) => waiter.wait(),
                 other => {
-                    other?;
+                    other.map_err(|source| CliError::RingEvent {
+                        ring: self.path.clone(),
+                        sequence: event.sequence,
+                        source,
+                    })?;
                     let is_gap = event.header.is_gap();
                     self.gaps += u64::from(is_gap);
                     self.events += u64::from(!is_gap);
@@ -186,8 +191,8 @@ impl<W: RingWriter> ReplayTarget for RingTarget<W> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, CliError> {
-        let (events, gaps) = (grouped(self.events), grouped(self.gaps));
-        tell(&format!("wrote {events} events and {gaps} gaps to the ring"));
+        let (events, gaps) = (counted(self.events, "event"), counted(self.gaps, "gap"));
+        tell(&format!("wrote {events} and {gaps} to {}", self.path.display()));
         Ok(Outcome::Clean)
     }
 }
@@ -201,7 +206,7 @@ mod tests {
     #[test]
     fn a_ring_gets_the_events_and_the_gaps() {
         let (producer, mut consumer) = SpscRingBuffer::new(4096).split();
-        let mut target = Box::new(RingTarget::new(producer, Stop::default()));
+        let mut target = Box::new(RingTarget::new(producer, Path::new("ring"), Stop::default()));
         let header = EventHeader::new(1, 2, 3).with_flags(0xC5);
         assert!(target.put(&Event { header, payload: b"abc", sequence: 0, offset: 64 }).unwrap());
         let gap = Gap::new(GapReason::DiskFull, 7);

@@ -13,7 +13,7 @@ use super::retention_watch::RetentionWatch;
 use super::session::Session;
 use super::status::{Gauges, Status};
 use crate::consumer::EventConsumer;
-use crate::event::EventHeader;
+use crate::event::{EventHeader, Gap};
 use crate::recorder::Recorder;
 
 /// Between two looks at clock, signals and status.
@@ -23,16 +23,28 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct RingService {
     log: LogPlan,
     recorder: Recorder,
-    events: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+    lost_before: u64,
 }
 
-/// Counts the events that the recorder hands out, beside the log, for the status line.
-struct Counter(Arc<AtomicU64>);
+/// What the recorder has handed out, beside the log, for the status line.
+#[derive(Default)]
+struct Counts {
+    events: AtomicU64,
+    /// Events that are missing, as GAP records of the ring count them.
+    lost: AtomicU64,
+}
+
+struct Counter(Arc<Counts>);
 
 impl EventConsumer for Counter {
-    fn consume(&mut self, header: &EventHeader, _: &[u8]) -> bool {
-        // ORDERING: Relaxed. A figure for a display.
-        self.0.fetch_add(u64::from(!header.is_gap()), Ordering::Relaxed);
+    fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+        match Gap::from_event(header, payload) {
+            // ORDERING: Relaxed. A figure for a display.
+            Some(gap) => self.0.lost.fetch_add(gap.count, Ordering::Relaxed),
+            // ORDERING: Relaxed. A figure for a display.
+            None => self.0.events.fetch_add(1, Ordering::Relaxed),
+        };
         true
     }
 
@@ -44,14 +56,15 @@ impl EventConsumer for Counter {
 impl RingService {
     /// Starts to drain `ring` into `log`; a ring that is missing is made with `ring_bytes`.
     pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
-        let events = Arc::default();
+        let counts = Arc::default();
         let recorder = Recorder::builder()
             .ring_bytes(ring_bytes)
             .log(log.options.clone())
-            .consumer(Counter(Arc::clone(&events)))
+            .consumer(Counter(Arc::clone(&counts)))
             .start_shared(ring, &log.path)?;
         tell_recovery(&recorder);
-        Ok(Self { log: log.clone(), recorder, events })
+        let lost_before = recorder.watch().lost();
+        Ok(Self { log: log.clone(), recorder, counts, lost_before })
     }
 
     /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
@@ -68,20 +81,29 @@ impl RingService {
             }
             match limits.ended(started, self.recorder.has_stopped()) {
                 Some(ended) => break ended,
-                None if progress.bytes >= limits.max_bytes => break Ended::Bytes,
+                None if progress.bytes >= limits.max_bytes.get() => break Ended::Bytes,
                 None => std::thread::sleep(PAUSE),
             }
         };
         let bytes = self.recorder.recorded_bytes();
-        let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?;
+        let gaps_before = self.recorder.recovery().gap_records;
+        let was_ring_damaged = self.recorder.skipped().is_some_and(|skipped| skipped.bytes != Some(0));
+        let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?.after_gaps(gaps_before);
         let taken = Progress { events: recorded.events, lost: recorded.lost(), bytes, ..Progress::default() };
         status.finish(&taken, recorded.lost());
-        Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))
+        let session = Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))?;
+        Ok(session.with_damaged_ring(was_ring_damaged))
     }
 
+    /// What is in the log. Of the events that the ring gave, a full disk may have taken some.
     fn progress(&self) -> Progress {
         // ORDERING: Relaxed. A figure for a display.
-        let events = self.events.load(Ordering::Relaxed);
+        let given = self.counts.events.load(Ordering::Relaxed);
+        // ORDERING: Relaxed. A figure for a display.
+        let lost_by_ring = self.counts.lost.load(Ordering::Relaxed);
+        let lost = self.recorder.watch().lost();
+        let dropped = lost.saturating_sub(self.lost_before).saturating_sub(lost_by_ring);
+        let events = given.saturating_sub(dropped);
         Progress { events, bytes: self.recorder.recorded_bytes(), ..Progress::default() }
     }
 }

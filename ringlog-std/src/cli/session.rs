@@ -11,14 +11,17 @@ use super::log_args::LogPlan;
 use super::pace::Pace;
 use super::print::tell;
 use super::pump::{Ended, Limits, Progress, pump};
-use super::recording::{ReadBack, Recorded, Recording};
+use super::recording::{Before, Part, ReadBack, Recorded, Recording};
 use super::status::Status;
 use super::tally::Tally;
-use super::text::{command_line, grouped, path_word, size};
+use super::text::{command_line, counted, grouped, path_word, size};
+use crate::storage::error_words::cause;
 
 /// What is to be recorded, and where to.
 pub(crate) struct Plan<'a> {
     pub(crate) feed: &'a mut dyn Feed,
+    /// What is told once the log is open.
+    pub(crate) introduction: &'a str,
     pub(crate) pace: Pace,
     pub(crate) limits: Limits,
     pub(crate) log: LogPlan,
@@ -52,9 +55,9 @@ pub(crate) struct Session {
     /// Why old segments could not be deleted or used again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retention_errors: Vec<String>,
-    /// What of the run was read back: "all", or "the last file" where files are retired; the counts are the
-    /// writer's then.
-    read_back: &'static str,
+    /// What of the run was read back: "all", "the last file" where files are retired, or "nothing" where the log failed and
+    /// cannot be read; the counts are the writer's then.
+    read_back: Part,
     /// What to type next.
     next: String,
     #[serde(skip)]
@@ -63,7 +66,12 @@ pub(crate) struct Session {
     #[serde(skip)]
     sample: String,
     #[serde(skip)]
-    was_interrupted: bool,
+    ending: Option<Ended>,
+    #[serde(skip)]
+    before: Before,
+    /// Whether a shared ring held what could not be read, when the run began.
+    #[serde(skip)]
+    was_ring_damaged: bool,
     #[serde(skip)]
     failure: Option<CliError>,
 }
@@ -74,6 +82,7 @@ pub(crate) struct Session {
 /// before: that is in the session, and so is the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
+    tell(plan.introduction);
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
@@ -96,27 +105,27 @@ impl Session {
         let failure = recorded.take_failure();
         let read_back = match (recorded.read_back(), &failure) {
             (Err(error), Some(_)) => {
-                tell(&format!("ringlog: what was written before cannot be read back: {error}"));
-                ReadBack::default()
+                tell(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
+                recorded.unread()
             }
             (read_back, _) => read_back?,
         };
         let mut session = Self::new(log, progress, read_back, elapsed);
-        let lost_before = recorded.lost_before();
+        session.before = recorded.before();
         session.retention_errors = recorded.take_retention_errors();
         match failure {
             // The pump only knows that the log takes no more, the recorder knows why.
-            Some(failure) => session.log_failed(failure, lost_before),
+            Some(failure) => session.log_failed(failure),
             None => {
                 session.ended_by(ended);
-                session.check(lost_before)?;
+                session.check()?;
             }
         }
         Ok(session)
     }
 
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
-        let ReadBack { mut tally, sample, is_partial } = read_back;
+        let ReadBack { mut tally, sample, part } = read_back;
         let seconds = elapsed.as_secs_f64();
         tally.name_times(crate::event::ClockKind::UnixNanos);
         Self {
@@ -135,8 +144,10 @@ impl Session {
             tally,
             notes: Vec::new(),
             sample,
-            was_interrupted: false,
-            read_back: if is_partial { "the last file" } else { "all" },
+            ending: None,
+            before: Before::default(),
+            was_ring_damaged: false,
+            read_back: part,
             failure: None,
         }
     }
@@ -145,7 +156,7 @@ impl Session {
         match ended {
             Ok(ended) => {
                 self.ended = ended.to_string();
-                self.was_interrupted = ended == Ended::Signal;
+                self.ending = Some(ended);
             }
             Err(error) => {
                 self.ended = "an error".into();
@@ -155,9 +166,9 @@ impl Session {
         }
     }
 
-    fn log_failed(&mut self, failure: CliError, lost_before: u64) {
+    fn log_failed(&mut self, failure: CliError) {
         let Tally { events, lost, .. } = self.tally;
-        let told = events.saturating_add(lost.saturating_sub(lost_before));
+        let told = events.saturating_add(lost.saturating_sub(self.before.lost));
         self.unrecorded = self.produced.saturating_sub(told);
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
@@ -166,56 +177,82 @@ impl Session {
 
     /// Whether somebody stopped it before its feed ended.
     pub(crate) fn was_interrupted(&self) -> bool {
-        self.was_interrupted
+        self.ending == Some(Ended::Signal)
     }
 
-    fn check(&self, lost_before: u64) -> Result<(), CliError> {
+    fn check(&self) -> Result<(), CliError> {
         let Tally { events, lost, .. } = self.tally;
-        if self.produced.saturating_add(lost_before) == events.saturating_add(lost)
+        if self.produced.saturating_add(self.before.lost) == events.saturating_add(lost)
             || self.tally.has_unknown_loss()
         {
             return Ok(());
         }
         Err(CliError::Mismatch(format!(
-            "{} events were produced, but {} holds {events} of them and says that {lost} are lost; \
-             keep the log and report this",
-            self.produced, self.log
+            "{}: holds {}, and reports {lost} as lost, but {} produced; keep the log and report this",
+            self.log,
+            counted(events, "event"),
+            self.produced
         )))
+    }
+
+    /// The run began with a shared ring of which not all could be read.
+    pub(crate) fn with_damaged_ring(mut self, was_ring_damaged: bool) -> Self {
+        self.was_ring_damaged = was_ring_damaged;
+        self
+    }
+
+    /// Whether this run has lost events: the GAP records with which it began report what was lost before it.
+    fn has_lost(&self) -> bool {
+        self.tally.gaps > self.before.gaps || self.tally.unreported.is_some() || self.was_ring_damaged
     }
 
     /// Gives the failure of the input, if there was one, or else how complete the recording is.
     pub(crate) fn outcome(self) -> Result<Outcome, CliError> {
         match self.failure {
             Some(failure) => Err(failure),
-            None if self.skipped > 0 || self.dropped > Some(0) || self.tally.has_loss() => Ok(Outcome::Loss),
+            None if self.ending == Some(Ended::DefaultBytes) => Ok(Outcome::DefaultLimit),
+            None if self.skipped > 0 || self.dropped > Some(0) || self.has_lost() => Ok(Outcome::Loss),
             None => Ok(Outcome::Clean),
+        }
+    }
+
+    /// What is lost, in words; what an earlier run lost is none of this one's.
+    fn lost_words(&self) -> String {
+        match self.before.gaps {
+            0 => self.tally.lost_words(),
+            _ if self.has_lost() => format!("{}, what an earlier run lost included", self.tally.lost_words()),
+            gaps => format!("0, after {} that reports what an earlier run lost", counted(gaps, "gap")),
         }
     }
 
     /// The run in words.
     pub(crate) fn words(&self, what: &str) -> String {
         let mut text = format!(
-            "{what} {} events in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
-            grouped(self.tally.events),
+            "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
+            counted(self.tally.events, "event"),
             self.seconds,
             grouped(self.events_per_second as u64),
             size(self.tally.bytes),
-            self.tally.lost_words(),
+            self.lost_words(),
             self.ended,
         );
         text += &match self.read_back {
-            "all" => format!("checked: all of them were read back from {}\n{}", self.log, self.sample),
-            part => format!("checked: {part} of {} was read back\n{}", self.log, self.sample),
+            Part::All => format!("checked: all of them were read back from {}\n", self.log),
+            Part::LastFile => format!("checked: the last file of {} was read back\n", self.log),
+            Part::Nothing => format!("not checked: {} cannot be read\n", self.log),
         };
+        text += &self.sample;
         if self.skipped > 0 {
-            text +=
-                &format!("skipped: {} pieces of the input that cannot be events\n", grouped(self.skipped));
+            let pieces = counted(self.skipped, "piece");
+            text += &format!("skipped: {pieces} of the input that cannot be events\n");
         }
         if let Some(dropped) = self.dropped.filter(|&dropped| dropped > 0) {
-            text += &format!("dropped: {} datagrams, by the kernel: its buffer was full\n", grouped(dropped));
+            let datagrams = counted(dropped, "datagram");
+            text += &format!("dropped: {datagrams}, by the kernel: its buffer was full\n");
         }
         if self.unrecorded > 0 {
-            text += &format!("not recorded: {} events that the log did not take\n", grouped(self.unrecorded));
+            let events = counted(self.unrecorded, "event");
+            text += &format!("not recorded: {events} that the log did not take\n");
         }
         for error in &self.retention_errors {
             text += &format!("retention: {error}\n");
@@ -241,4 +278,35 @@ fn next_command(log: &Path, tally: &Tally) -> String {
 /// The program as it was started.
 fn program() -> String {
     std::env::args_os().next().map_or_else(|| "ringlog".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::config::MaxBytes;
+    use crate::cli::feed::DemoFeed;
+    use crate::cli::log_args::LogArgs;
+    use crate::cli::signals::Stop;
+    use crate::cli::status::Show;
+    use crate::cli::values::Rate;
+    use std::process::ExitCode;
+
+    #[test]
+    fn the_default_limit_has_an_exit_code_of_its_own_and_an_asked_one_has_none() {
+        for (max_bytes, code) in [(MaxBytes::Default(1000), 4), (MaxBytes::Asked(1000), 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let session = record(Plan {
+                feed: &mut DemoFeed::new(1, || 1),
+                introduction: "",
+                pace: Pace::new(Rate::Max),
+                limits: Limits { duration: None, max_bytes, stop: Stop::default() },
+                log: LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+                ring_bytes: 128 * 1024,
+                status: Status::new(Show::Nothing, None),
+            });
+            let code_of = |outcome: Outcome| format!("{:?}", ExitCode::from(outcome));
+            let outcome = session.unwrap().outcome().unwrap();
+            assert_eq!(code_of(outcome), format!("{:?}", ExitCode::from(code)), "{max_bytes:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use serde::Serialize;
 
 use super::error::CliError;
-use super::text::{grouped, size};
+use super::text::{counted, size};
 use crate::event::{ClockKind, Event, file_flags};
 use crate::storage::{
     Filter, LogIndex, LogScan, MissingRecords, OpenError, RecordedEnd, SegmentInfo, WriterFile,
@@ -33,7 +33,7 @@ pub(crate) struct SegmentLine {
 impl std::fmt::Display for SegmentLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { file, state, .. } = self;
-        write!(f, "{file}  {} records  {}  {state}", grouped(self.records), size(self.bytes))
+        write!(f, "{file}  {}  {}  {state}", counted(self.records, "record"), size(self.bytes))
     }
 }
 
@@ -106,11 +106,18 @@ impl WriterLine {
 
 /// What is wrong with the `writer` file of a log, and what to do.
 pub(crate) fn damaged_words(log: &Path) -> String {
-    format!(
-        "{}: damaged: restore it from a copy, or record into the log again, which draws a new identity and adds a GAP \
-         record of unknown count",
-        log.join(WRITER_FILE).display()
-    )
+    let path = log.join(WRITER_FILE);
+    let words = match path.symlink_metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            "a link or a folder, where the file with the log's lock belongs; move it away, and put the log's own file back \
+             if there is one"
+        }
+        _ => {
+            "damaged; restore it from a copy, or record into the log again, which draws a new identity and adds a GAP \
+             record of unknown count"
+        }
+    };
+    format!("{}: {words}", path.display())
 }
 
 /// What a writer leaves in a log's folder even where it had nothing to write.

@@ -1,15 +1,38 @@
 //! The live line: one that changes on a terminal, one every few seconds elsewhere.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::print::tell;
 use super::pump::Progress;
-use super::text::{grouped, size};
+use super::text::{counted, grouped, size};
 
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Where progress is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Show {
+    /// On a terminal: one line that changes.
+    Bar,
+    /// Elsewhere, where asked for: a line every few seconds.
+    Lines,
+    /// Elsewhere: not at all, so that a service's journal does not fill.
+    Nothing,
+}
+
+impl Show {
+    /// As fits standard error, and what the user asked for.
+    pub(crate) fn on_stderr(wants_lines: bool) -> Self {
+        match std::io::stderr().is_terminal() {
+            true => Self::Bar,
+            false if wants_lines => Self::Lines,
+            false => Self::Nothing,
+        }
+    }
+}
 
 /// How things stand besides the progress of the feed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,6 +46,7 @@ pub(crate) struct Gauges {
 /// Shows progress on standard error.
 #[derive(Debug)]
 pub(crate) struct Status {
+    show: Show,
     bar: Option<ProgressBar>,
     interval: Duration,
     shown_at: Instant,
@@ -31,10 +55,11 @@ pub(crate) struct Status {
 
 impl Status {
     /// Begins to show; `input_bytes`, where known, makes it a bar.
-    pub(crate) fn new(is_terminal: bool, input_bytes: Option<u64>) -> Self {
+    pub(crate) fn new(show: Show, input_bytes: Option<u64>) -> Self {
+        let is_terminal = show == Show::Bar;
         let interval = if is_terminal { TERMINAL_INTERVAL } else { PLAIN_INTERVAL };
         let bar = is_terminal.then(|| bar(input_bytes));
-        Self { bar, interval, shown_at: Instant::now(), shown_events: 0 }
+        Self { show, bar, interval, shown_at: Instant::now(), shown_events: 0 }
     }
 
     /// Whether it is time to show something again.
@@ -54,7 +79,8 @@ impl Status {
                 }
                 bar.set_message(line);
             }
-            None => tell(&line),
+            None if self.show == Show::Lines => tell(&line),
+            None => {}
         }
     }
 
@@ -66,7 +92,7 @@ impl Status {
         }
     }
 
-    /// Takes the changing line away; off a terminal, prints a last one.
+    /// Takes the changing line away; where lines are printed, prints a last one.
     pub(crate) fn finish(&mut self, progress: &Progress, lost: u64) {
         match &self.bar {
             Some(bar) => bar.finish_and_clear(),
@@ -91,7 +117,7 @@ fn line(progress: &Progress, gauges: Gauges, events_before: u64, since: Duration
     let events = progress.events.saturating_sub(events_before) as f64;
     let rate = (events / since.as_secs_f64().max(1e-9)) as u64;
     let mut line =
-        format!("{} events  {}/s  {}", grouped(progress.events), grouped(rate), size(progress.bytes),);
+        format!("{}  {}/s  {}", counted(progress.events, "event"), grouped(rate), size(progress.bytes));
     if let Some((used, capacity)) = gauges.ring {
         line += &format!("  ring {}%", used.saturating_mul(100) / capacity.max(1));
     }

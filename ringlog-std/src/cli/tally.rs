@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::text::{grouped, rfc3339};
+use super::text::{counted, grouped, rfc3339};
 use crate::event::{ClockKind, Event, Gap, GapReason};
 
 /// Reasons that are listed; all others that are unknown count as one. A file may hold any number as a reason.
@@ -102,27 +102,26 @@ impl Tally {
     pub(crate) fn lost_words(&self) -> String {
         match self.unreported {
             None => self.gap_words(),
-            Some(0) => {
-                format!("{}, and more that no gap counts yet", self.gap_words())
-            }
+            Some(0) => match self.gaps {
+                0 => "an unknown number that no gap counts yet".into(),
+                _ => format!("{}, and an unknown number that no gap counts yet", self.gap_words()),
+            },
             Some(count) => {
                 let (lost, count) = (grouped(self.lost), grouped(count));
-                format!("{lost}, of which {count} are in no gap yet")
+                format!("{lost}, {count} of them in no gap yet")
             }
         }
     }
 
     fn gap_words(&self) -> String {
-        let gaps = if self.gaps == 1 { "gap" } else { "gaps" };
+        let (lost, gaps) = (grouped(self.lost), counted(self.gaps, "gap"));
         match (self.gaps, self.gaps_of_unknown_count) {
             (0, _) => "0".into(),
-            (all, 0) => format!("{} in {} {gaps}", grouped(self.lost), grouped(all)),
-            (all, unknown) => format!(
-                "at least {} in {} {gaps}, of which {} tell no count",
-                grouped(self.lost),
-                grouped(all),
-                grouped(unknown)
-            ),
+            (_, 0) => format!("{lost} in {gaps}"),
+            (all, unknown) if all == unknown => format!("an unknown number in {gaps}"),
+            (_, unknown) => {
+                format!("at least {lost} in {gaps}, {} of them without a count", grouped(unknown))
+            }
         }
     }
 }
@@ -168,7 +167,8 @@ mod tests {
     fn a_gap_of_unknown_count_makes_the_loss_a_lower_bound() {
         let sum = tally(&[gap(4), gap(0)]);
         assert!(sum.has_loss());
-        assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, of which 1 tell no count");
+        assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, 1 of them without a count");
+        assert_eq!(tally(&[gap(0)]).lost_words(), "an unknown number in 1 gap");
         assert_eq!(tally(&[]).lost_words(), "0");
     }
 
@@ -177,11 +177,11 @@ mod tests {
         let mut sum = tally(&[gap(4)]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 3));
         assert_eq!((sum.lost, sum.gaps, sum.lost_by_reason["disk full"]), (7, 1, 3));
-        assert_eq!(sum.lost_words(), "7, of which 3 are in no gap yet");
+        assert_eq!(sum.lost_words(), "7, 3 of them in no gap yet");
         assert!(!sum.has_unknown_loss());
         let mut sum = tally(&[]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 0));
         assert!(sum.has_loss() && sum.has_unknown_loss());
-        assert_eq!(sum.lost_words(), "0, and more that no gap counts yet");
+        assert_eq!(sum.lost_words(), "an unknown number that no gap counts yet");
     }
 }

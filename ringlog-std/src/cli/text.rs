@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::event::ClockKind;
+use crate::event::{ClockKind, Event};
 
 /// Nanoseconds since 1970 by the system's clock.
 pub(crate) fn unix_now() -> u64 {
@@ -25,6 +25,11 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// So many things, the number grouped: `1 event`, `2,000 events`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// A size in binary units: `1.5 GiB`.
 pub(crate) fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
@@ -39,6 +44,18 @@ pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
         }
         _ => timestamp.to_string(),
     }
+}
+
+/// The time of a GAP record, which is 0 where nobody knows it.
+pub(crate) fn gap_moment(timestamp: u64, clock: ClockKind) -> String {
+    if timestamp == 0 { format!("{:30}", "time not known") } else { moment(timestamp, clock) }
+}
+
+/// The date of a record by a unix clock; `None` by any other, and of a GAP record whose time nobody knows.
+pub(crate) fn date_of(event: &Event<'_>, clock: ClockKind) -> Option<String> {
+    let timestamp = event.header.timestamp;
+    let is_known = timestamp > 0 || !event.header.is_gap();
+    if clock == ClockKind::UnixNanos && is_known { rfc3339(timestamp) } else { None }
 }
 
 /// Date and time in UTC, with all nine digits; `None` past the year 9999.
@@ -94,6 +111,7 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
+        assert_eq!([0, 1, 2000].map(|it| counted(it, "event")), ["0 events", "1 event", "2,000 events"]);
     }
 
     #[test]

@@ -73,17 +73,70 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Reads a duration such as `5s`, `1m30s` or `250ms`.
+/// Names of units of time, as a user may write them, and their length in nanoseconds.
+const UNITS: [(&[&str], f64); 8] = [
+    (&["ns"], 1.0),
+    (&["us", "µs"], 1e3),
+    (&["ms"], 1e6),
+    (&["", "s", "sec", "second", "seconds"], 1e9),
+    (&["m", "min", "minute", "minutes"], 60e9),
+    (&["h", "hour", "hours"], 3_600e9),
+    (&["d", "day", "days"], 86_400e9),
+    (&["w", "week", "weeks"], 604_800e9),
+];
+
+/// Reads a duration such as `5s`, `1m30s`, `250ms` or `30d`; a plain number counts seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let expected = "expected a duration such as 5s, 1m30s or 250ms";
-    let signed = match text.parse::<u32>() {
-        Ok(seconds) => jiff::SignedDuration::from_secs(seconds.into()),
-        Err(_) => text.parse().map_err(|error| format!("{expected} ({error})"))?,
-    };
-    match Duration::try_from(signed) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("expected a duration longer than zero".into()),
+    match nanos(text) {
+        Some(nanos) if (1.0..=MAX_NANOS).contains(&nanos) => Ok(Duration::from_nanos(nanos.round() as u64)),
+        Some(_) => Err("expected a duration longer than zero, and of 500 years at most".into()),
+        None => Err("expected a duration such as 5s, 1m30s, 250ms, 12h, 30d or 2w".into()),
     }
+}
+
+/// 500 years.
+const MAX_NANOS: f64 = 500.0 * 365.0 * 86_400e9;
+
+/// The sum of the parts, each a number and a unit.
+fn nanos(text: &str) -> Option<f64> {
+    let mut rest = text.trim();
+    let is_plain = rest.bytes().all(|byte| byte.is_ascii_digit());
+    let mut sum = 0.0;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(number_end);
+        let after = after.trim_start();
+        let unit_end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        let (_, length) = UNITS.iter().find(|(names, _)| names.contains(&unit))?;
+        sum += number.parse::<f64>().ok()? * length;
+        rest = after.trim_start();
+        if unit.is_empty() && !is_plain {
+            return None;
+        }
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
+/// Reads a whole number, in words of our own where it is none.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number such as 10".into())
+}
+
+/// Reads the type of an event.
+pub(crate) fn event_type(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "expected an event type from 0 to 255".into())
+}
+
+/// Reads the length of a payload.
+pub(crate) fn payload_len(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "expected a number of bytes from 0 to 65535".into())
+}
+
+/// Reads a number of seconds, more than none.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.filter(|it| !it.is_zero()).ok_or_else(|| "expected a number of seconds such as 5 or 0.5".into())
 }
 
 /// Reads a moment: a number of nanoseconds, or a date and time as in RFC 3339.
@@ -91,9 +144,9 @@ pub(crate) fn timestamp(text: &str) -> Result<u64, String> {
     if let Ok(nanos) = text.parse::<u64>() {
         return Ok(nanos);
     }
-    let moment: jiff::Timestamp = text
-        .parse()
-        .map_err(|error| format!("expected 2026-01-31T09:30:00Z or a number of nanoseconds ({error})"))?;
+    let moment: jiff::Timestamp = text.parse().map_err(
+        |_| "expected 2026-01-31T09:30:00Z, with a Z or an offset such as +01:00, or a number of nanoseconds",
+    )?;
     u64::try_from(moment.as_nanosecond()).map_err(|_| "times before 1970 cannot be in a log".into())
 }
 
@@ -135,8 +188,16 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
-        for bad in ["", "0s", "-5s", "soon"] {
-            assert!(duration(bad).is_err(), "{bad}");
+        assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5_400)));
+        for days in ["5d", "5days", "5 days", "120h", "4d 24h"] {
+            assert_eq!(duration(days), Ok(Duration::from_secs(5 * 86_400)), "{days}");
+        }
+        assert_eq!(duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
+        for bad in
+            ["", " ", "0s", "-5s", "soon", "5 fortnights", "1.2.3s", "d", "1m30", "9999999w", "inf", "1e3s"]
+        {
+            let said = duration(bad).unwrap_err();
+            assert!(said.starts_with("expected a duration"), "{bad}: {said}");
         }
     }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::late::LateEvents;
-use super::resume::{Resumed, resume};
+use super::resume::{ResumeError, Resumed, resume};
 use super::work::{Shared, Work};
 use super::{Recorder, RecorderError, SkippedRing};
 use crate::consumer::EventConsumer;
@@ -165,6 +165,12 @@ impl RecorderBuilder {
         ring: impl AsRef<Path>,
         log: impl AsRef<Path>,
     ) -> Result<Recorder, RecorderError> {
+        // Before the log is made: what is no ring leaves no log without events.
+        if let Err(error) = SharedRing::open(&ring)
+            && !error.is_transient()
+        {
+            return Err(ResumeError::from(error).into());
+        }
         let mut writer = self.log.open(log)?;
         match resume(ring.as_ref(), &self.ring, &mut writer) {
             Ok(Resumed { ring, source, skipped }) => {

@@ -60,7 +60,7 @@ pub enum ResumeError {
         log_end: u64,
     },
     /// The ring, which has fed the log, is damaged, and cannot be replaced while it is in use.
-    #[error("{}: {damage}; a new ring has to take its place: {source}", ring.display())]
+    #[error("{damage}, so a new ring has to take its place: {source}")]
     Damaged {
         /// The ring.
         ring: PathBuf,
@@ -73,7 +73,7 @@ pub enum ResumeError {
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The log took no record of what is missing.
-    #[error("cannot record what is missing: {0}")]
+    #[error("cannot record what is missing from the ring: {0}")]
     Gap(#[source] Box<AppendError>),
 }
 

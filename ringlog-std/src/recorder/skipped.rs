@@ -24,19 +24,19 @@ pub struct SkippedRing {
 impl fmt::Display for SkippedRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ring, identity, reason, position, bytes } = self;
-        write!(f, "{}: ring {identity:016x}: {reason}; ", ring.display())?;
+        write!(f, "{}: ring {identity:016x}: {reason}", ring.display())?;
         match bytes {
-            Some(0) => f.write_str("the log has all that it held"),
+            Some(0) => f.write_str("; nothing is lost, the log has all that it held"),
             Some(bytes) => {
                 write!(
                     f,
-                    "skipped {bytes} bytes from position {position} on, for which the log has a GAP record"
+                    ": skipped {bytes} bytes from position {position} on; the log has a GAP record for them"
                 )
             }
             None => write!(
                 f,
-                "skipped all that it held from position {position} on, for which the log has a GAP record; a new ring \
-                 took its place"
+                ": skipped all that it held from position {position} on, and a new ring took its place; the log has a GAP \
+                 record for it"
             ),
         }
     }

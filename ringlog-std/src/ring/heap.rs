@@ -33,7 +33,7 @@ pub enum NewRingError {
     #[error(transparent)]
     Sizes(#[from] RingError),
     /// The allocator has not that much.
-    #[error("no memory for a ring of {bytes} bytes: choose a smaller capacity")]
+    #[error("no memory for a ring of {bytes} bytes; ask for a smaller capacity")]
     OutOfMemory {
         /// What was asked for.
         bytes: usize,

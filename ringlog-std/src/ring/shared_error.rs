@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::role::Role;
+use crate::storage::error_words::{Counted, io_advice};
 use ringlog_nostd::RingError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub enum SharedRingError {
         source: RingError,
     },
     /// The file system has no room, or the process must not make a file so large (`ulimit -f`).
-    #[error("{}: no room for a ring of {bytes} bytes; free some space or ask for a smaller one", path.display())]
+    #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source))]
     DiskFull {
         /// The ring that was to be made.
         path: PathBuf,
@@ -41,7 +42,7 @@ pub enum SharedRingError {
         source: io::Error,
     },
     /// A folder, a pipe, a device.
-    #[error("{}: not a regular file; give the path of a ring", path.display())]
+    #[error("{}: not a regular file, as a ring is; check the path, or move it away", path.display())]
     NotAFile {
         /// What was to be opened.
         path: PathBuf,
@@ -55,7 +56,7 @@ pub enum SharedRingError {
         names: u64,
     },
     /// There is no ring in the file, or a damaged one.
-    #[error("{}: offset 0: {source}; check that this is the right file, or move it away", path.display())]
+    #[error("{}: {}; check the path, or move this file away", path.display(), contents_words(source))]
     Contents {
         /// The file.
         path: PathBuf,
@@ -64,8 +65,9 @@ pub enum SharedRingError {
     },
     /// The file is shorter or longer than its ring.
     #[error(
-        "{}: {len_bytes} bytes, a ring of these sizes has {needed_bytes}; it was cut short or damaged, move it away",
-        path.display()
+        "{}: {}, but a ring of these sizes has {needed_bytes}: it was cut short or damaged; move it away",
+        path.display(),
+        Counted(*len_bytes, "byte")
     )]
     Length {
         /// The file.
@@ -97,7 +99,7 @@ pub enum SharedRingError {
     },
     /// The ring was made before the machine was started anew.
     #[error(
-        "{}: of an earlier boot, what is in it cannot be trusted; start its consumer first (`ringlog serve --ring`), \
+        "{}: of an earlier boot, so what is in it cannot be trusted; start its consumer first (`ringlog serve --ring`), \
          which replaces it",
         path.display()
     )]
@@ -122,7 +124,7 @@ pub enum SharedRingError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// The file concerned.
         path: PathBuf,
@@ -131,6 +133,26 @@ pub enum SharedRingError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What is wrong with the content of a ring's file.
+fn contents_words(error: &RingError) -> String {
+    match error {
+        RingError::TooSmall { len, needed } => {
+            format!("only {}, and a ring has {needed} or more", Counted(*len as u64, "byte"))
+        }
+        _ => format!("offset 0: {error}"),
+    }
+}
+
+/// What to do where there is no room for a ring.
+fn room_words(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            "raise the limit (`ulimit -f`), or ask for a smaller ring (`--ring-size`)"
+        }
+        _ => "free some space, or ask for a smaller ring (`--ring-size`)",
+    }
 }
 
 impl SharedRingError {

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ use super::platform::{Linux, Platform, folder_of, is_disk_full};
 use super::segment::{TEMPORARY_END, WRITER_FILE};
 use super::segment_file::read_up_to;
 
-const MAX_CAPACITY_BYTES: u64 = 1 << 46;
+/// How large a log's file may be.
+pub(crate) const CAPACITY_BYTES: RangeInclusive<u64> = PAGE_BYTES..=1 << 46;
 
 /// An allocated, locked and mapped file that is no log yet: the first 64 bytes are zero.
 pub(crate) struct Draft {
@@ -88,7 +90,7 @@ fn create_error(path: &Path, capacity_bytes: u64, source: io::Error) -> CreateEr
 }
 
 pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, CreateError> {
-    if !(PAGE_BYTES..=MAX_CAPACITY_BYTES).contains(&asked_bytes) {
+    if !CAPACITY_BYTES.contains(&asked_bytes) {
         return Err(CreateError::Capacity { path: path.into(), asked_bytes });
     }
     Ok(asked_bytes.next_multiple_of(PAGE_BYTES))

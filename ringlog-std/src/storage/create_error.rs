@@ -7,14 +7,18 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::error::pid_words;
-use super::error_words::{link_words, room_words};
+use super::error_words::{Counted, io_advice, link_words, room_words};
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// The capacity is out of range.
-    #[error("{}: capacity of {asked_bytes} bytes; ask for at least 4096 and at most 2^46", path.display())]
+    #[error(
+        "{}: a log's file cannot have {}; ask for at least 4096 and at most 2^46",
+        path.display(),
+        Counted(*asked_bytes, "byte")
+    )]
     Capacity {
         /// The file that was to be created.
         path: PathBuf,
@@ -24,7 +28,7 @@ pub enum CreateError {
     /// The file would begin where no log does.
     #[error(
         "{}: a file of a log begins at sequence and position 2^62 at most, the position a multiple of 8, \
-         not at {sequence} and {position}",
+         not at {sequence} and {position}; begin it where a log may",
         path.display()
     )]
     Base {
@@ -54,7 +58,7 @@ pub enum CreateError {
         pid: Option<u32>,
     },
     /// Something of that name exists, and it is no log file.
-    #[error("{}: exists and is not a ringlog file; it stays as it is, choose another name", path.display())]
+    #[error("{}: exists, and is no log file; choose another name", path.display())]
     NotALog {
         /// The name that is taken.
         path: PathBuf,
@@ -84,7 +88,7 @@ pub enum CreateError {
     },
     /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
     #[error(
-        "{}: the retired segment {}; its bytes were left alone and only this name was deleted; \
+        "{}: this retired segment {}, so its bytes were left alone and only this name was deleted; \
          copy a log without links to keep both apart",
         path.display(),
         link_words(*names)
@@ -96,7 +100,7 @@ pub enum CreateError {
         names: u64,
     },
     /// The system refused something else.
-    #[error("{}: cannot {action}: {source}; check the folder, its permissions and its file system", path.display())]
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// The file or folder concerned.
         path: PathBuf,

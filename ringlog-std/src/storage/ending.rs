@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::OpenError;
+use super::error_words::{Counted, cause};
 use super::files::open_to_read;
 use super::platform::folder_of;
 use super::segment::{WRITER_FILE, segment_name};
@@ -169,11 +170,11 @@ pub struct MissingRecords {
 impl fmt::Display for MissingRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { before, first_sequence, next_sequence } = self;
-        let last = next_sequence.saturating_sub(1);
         let (before, absent) = (before.display(), segment_name(*first_sequence));
+        let records = Counted(next_sequence.saturating_sub(*first_sequence), "record");
         write!(
             f,
-            "{before}: records {first_sequence} to {last} are missing before this segment: {absent} is not there or not whole"
+            "{before}: before this segment {records} from {first_sequence} on cannot be found: {absent} is not there or not whole"
         )
     }
 }
@@ -210,7 +211,7 @@ impl fmt::Display for MissingEnd {
             "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
         )?;
         match fault {
-            Some(fault) => write!(f, "this file cannot be used ({fault})"),
+            Some(fault) => write!(f, "this file cannot be used ({})", cause(fault)),
             None if *next_sequence < *sequence => {
                 f.write_str("this file is missing, or the one before it is an older copy")
             }

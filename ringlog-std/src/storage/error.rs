@@ -9,6 +9,10 @@ use thiserror::Error;
 
 pub use super::create_error::CreateError;
 use super::ending::MissingEnd;
+use super::error_words::{
+    Counted, END_ADVICE, RESTORE_OR_SALVAGE, cause, dropped_words, header_advice, io_advice,
+    no_segments_words,
+};
 use super::segment::segment_name;
 
 /// Why a log file was not opened for reading.
@@ -16,7 +20,7 @@ use super::segment::segment_name;
 #[non_exhaustive]
 pub enum OpenError {
     /// Not a regular file: a folder, a pipe, a device.
-    #[error("{}: not a regular file; give the path of a log file", path.display())]
+    #[error("{}: not a regular file, as a log's files are; check the path, or move it away", path.display())]
     NotAFile {
         /// What was to be opened.
         path: PathBuf,
@@ -29,8 +33,9 @@ pub enum OpenError {
     },
     /// The file ends before its header does.
     #[error(
-        "{}: only {len_bytes} bytes, a log file starts with a header of 64; it was cut short or is something else",
-        path.display()
+        "{}: only {}, and a log file begins with a header of 64 bytes; check the path, or, if this was a log's file, {RESTORE_OR_SALVAGE}",
+        path.display(),
+        Counted(*len_bytes, "byte")
     )]
     TooShort {
         /// What was to be opened.
@@ -40,9 +45,9 @@ pub enum OpenError {
     },
     /// The header at offset 0 cannot be used.
     #[error(
-        "{}: offset 0: {source}; check that this is the right file, restore it from a copy, or copy what is whole with \
-         `ringlog salvage`",
-        path.display()
+        "{}: offset 0: {source}; {}",
+        path.display(),
+        header_advice(source)
     )]
     Header {
         /// What was to be opened.
@@ -52,9 +57,9 @@ pub enum OpenError {
     },
     /// The header says that there is more than the file holds.
     #[error(
-        "{}: offset 24: write_offset is {write_offset}, the file has {len_bytes} bytes; \
-         it was cut short, restore it from a copy",
-        path.display()
+        "{}: offset 24: write_offset is {write_offset}, but the file was cut short and has {}; {RESTORE_OR_SALVAGE}",
+        path.display(),
+        Counted(*len_bytes, "byte")
     )]
     WriteOffset {
         /// What was to be opened.
@@ -78,7 +83,7 @@ pub enum OpenError {
     },
     /// A segment without a usable header, whose records may be those of an older segment that had the same blocks.
     #[error(
-        "{}: offset 0: {source}; it holds records, but they may be those of an older segment whose blocks it has; \
+        "{}: offset 0: {source}: it holds records, but they may be those of an older segment whose blocks it has; \
          restore it from a copy, or copy them with `ringlog salvage` of this file alone and look at them",
         path.display()
     )]
@@ -89,14 +94,10 @@ pub enum OpenError {
         source: FileHeaderError,
     },
     /// A closed log whose last records are not there.
-    #[error(
-        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or, to accept \
-         the loss, end all writers, move this file away if it is there, and delete the log's `writer` file: a GAP record of \
-         unknown count then reports it"
-    )]
+    #[error("{0}; {END_ADVICE}")]
     MissingEnd(MissingEnd),
     /// The system refused.
-    #[error("{}: cannot {action}: {source}; check the path and its permissions", path.display())]
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// The file concerned.
         path: PathBuf,
@@ -132,21 +133,26 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// The name of the folder's lock file is taken by something that no ringlog writer made.
-    #[error("{}: not a ringlog writer's file; move it away or choose another folder", path.display())]
+    #[error(
+        "{}: a link, a folder or another program's file has the name of the file with a log's lock; move it away, put the \
+         log's own file back if there is one, or record into another folder",
+        path.display()
+    )]
     ForeignWriterFile {
         /// The file.
         path: PathBuf,
     },
     /// A log is written into a folder, and this is something else.
-    #[error("{}: not a folder; a log is a folder of files, give it a name of its own", path.display())]
+    #[error("{}: not a folder, and a log is a folder of files; give another name", path.display())]
     NotAFolder {
         /// What was to be opened.
         path: PathBuf,
     },
     /// A folder without any segment.
     #[error(
-        "{}: holds no log file (20 digits and .evtl), {foreign_files} others; check the path, or record into it first",
-        path.display()
+        "{}: {}; check the path, or record into it first",
+        path.display(),
+        no_segments_words(*foreign_files)
     )]
     NoSegments {
         /// The folder.
@@ -156,9 +162,10 @@ pub enum OpenError {
     },
     /// A segment whose name is not its base sequence.
     #[error(
-        "{}: offset 40: base_sequence is {base_sequence}, which is not the file's name; \
-         it was renamed or does not belong here, move it away or give it its name back",
-        path.display()
+        "{}: offset 40: base_sequence is {base_sequence}, which is not the file's name; give it the name {} back, or \
+         move it away if it belongs to another log",
+        path.display(),
+        segment_name(*base_sequence)
     )]
     Name {
         /// The segment.
@@ -168,8 +175,8 @@ pub enum OpenError {
     },
     /// The log ends so far on that no other file can follow.
     #[error(
-        "{}: this log ends at sequence {sequence} and position {position}, and none goes on beyond 2^62; \
-         one of its headers holds a number that cannot be true: record into another folder, and salvage this log",
+        "{}: this log ends at sequence {sequence} and position {position}, but none has more than 2^62, so one of its \
+         headers holds a wrong number; record into another folder, and copy what is whole with `ringlog salvage`",
         path.display()
     )]
     AtLimit {
@@ -182,8 +189,8 @@ pub enum OpenError {
     },
     /// The `writer` file reports a loss that is larger than any log.
     #[error(
-        "{}: untold_loss says that {bytes} bytes are missing from position {position} on, which ends beyond 2^62; \
-         the file is damaged: delete that line, and take it that events are missing there",
+        "{}: untold_loss says that {bytes} bytes are missing from position {position} on, which ends beyond 2^62, so \
+         the file is damaged; delete that line, and take it that events are missing there",
         path.display()
     )]
     UntoldLoss {
@@ -195,7 +202,7 @@ pub enum OpenError {
         bytes: u64,
     },
     /// The last segment's writer died, and what has to be whole in it is not.
-    #[error("cannot go on after a writer that died: {0}; or record into another folder meanwhile")]
+    #[error("cannot continue after a writer that died: {}; {RESTORE_OR_SALVAGE}", cause(.0))]
     Recovery(#[source] Box<ReadError>),
     /// The next segment could not be created.
     #[error(transparent)]
@@ -210,7 +217,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum ReadError {
     /// The record is damaged. All events before it are good.
-    #[error("{}: {source}; all before it is good, restore the rest from a copy or salvage it", path.display())]
+    #[error("{}: {source}, all before it is good; {RESTORE_OR_SALVAGE}", path.display())]
     Record {
         /// The file that was read.
         path: PathBuf,
@@ -219,9 +226,9 @@ pub enum ReadError {
     },
     /// A sealed file holds another number of records than its header says.
     #[error(
-        "{}: {found} records up to offset {offset}, the header of this sealed file says {stored}; \
-         the header was damaged, restore the file from a copy",
-        path.display()
+        "{}: offset 16: the header of this sealed file counts {}, but there are {found} up to offset {offset}; {RESTORE_OR_SALVAGE}",
+        path.display(),
+        Counted(*stored, "record")
     )]
     EventCount {
         /// The file that was read.
@@ -234,7 +241,7 @@ pub enum ReadError {
         found: u64,
     },
     /// The header was good when the file was opened and is no longer.
-    #[error("{}: offset 0: {source}; something else writes into this file", path.display())]
+    #[error("{}: offset 0: {source}, since something else wrote into this file while it was read; end that, and {RESTORE_OR_SALVAGE}", path.display())]
     Header {
         /// The file that was read.
         path: PathBuf,
@@ -243,8 +250,8 @@ pub enum ReadError {
     },
     /// `write_offset` left the range that it can grow in.
     #[error(
-        "{}: offset 24: write_offset is {write_offset}, expected {published_bytes} to {len_bytes}; \
-         something else writes into this file",
+        "{}: offset 24: write_offset is {write_offset}, expected {published_bytes} to {len_bytes}, since something else \
+         wrote into this file while it was read; end that, and {RESTORE_OR_SALVAGE}",
         path.display()
     )]
     WriteOffset {
@@ -269,8 +276,7 @@ pub enum ReadError {
     },
     /// The file became shorter after it was opened.
     #[error(
-        "{}: offset {offset}: the file ends here, its records go on to {end}; something cut it short while it was \
-         read, restore it from a copy",
+        "{}: offset {offset}: the file was cut short here while it was read, its records end at {end}; {RESTORE_OR_SALVAGE}",
         path.display()
     )]
     Shrunk {
@@ -283,8 +289,8 @@ pub enum ReadError {
     },
     /// A segment does not begin where the one before it ends.
     #[error(
-        "{}: starts with record {found}, the segment before it ends before record {expected}; \
-         {} is missing, or this one does not belong here",
+        "{}: starts with record {found}, the segment before it ends before record {expected}: \
+         {} is missing, or this one does not belong here; {RESTORE_OR_SALVAGE}",
         path.display(),
         segment_name(*expected)
     )]
@@ -298,11 +304,10 @@ pub enum ReadError {
     },
     /// What would have been read next was retired before it was read.
     #[error(
-        "{}: records {from} to {} were retired before they were read: {} are missed; go on with record {to}, \
-         and read faster, keep more, or read with a cursor, which retention spares",
+        "{}: {} from {from} on, up to record {to}, went by retention before being read; continue with record {to}, and \
+         read faster, keep more, or read with a cursor, which retention spares",
         path.display(),
-        to.saturating_sub(1),
-        to.saturating_sub(*from)
+        Counted(to.saturating_sub(*from), "record")
     )]
     Overtaken {
         /// The log's folder.
@@ -313,10 +318,7 @@ pub enum ReadError {
         to: u64,
     },
     /// A closed log ends before its recorded end. All before it is good.
-    #[error(
-        "{0}; restore it from a copy, or copy what is whole with `ringlog salvage`, or, to accept \
-         the loss, end all writers, move this file away if it is there, and delete the log's `writer` file"
-    )]
+    #[error("{0}; {END_ADVICE}")]
     MissingEnd(MissingEnd),
     /// The next segment could not be opened.
     #[error(transparent)]
@@ -330,7 +332,7 @@ pub enum AppendError {
     /// The rest of the file is too small for the next record.
     #[error(
         "{}: full: the next record takes {needed_bytes} bytes, {remaining_bytes} are left at offset {offset}; \
-         close this log and go on in another",
+         close this log and continue in another",
         path.display()
     )]
     Full {
@@ -350,13 +352,13 @@ pub enum AppendError {
     #[error("run refused: {0}; hand over whole records only")]
     Run(RecordError),
     /// A sync failed before, so nobody knows what is on the disk beyond the watermark.
-    #[error("{}: a sync of this log failed earlier; check the disk and go on in a new log", path.display())]
+    #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
     Poisoned {
         /// The file.
         path: PathBuf,
     },
     /// The system refused.
-    #[error("{}: offset {offset}: cannot {action}: {source}; check the disk and go on in a new log", path.display())]
+    #[error("{}: offset {offset}: cannot {action}: {source}; check the disk and continue in a new log", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -369,7 +371,8 @@ pub enum AppendError {
     },
     /// The record is larger than a segment without any other.
     #[error(
-        "{}: a record of {needed_bytes} bytes, an empty file of this size takes {capacity_bytes}; ask for a larger one",
+        "{}: a record of {needed_bytes} bytes, but an empty file of this log has room for {capacity_bytes}; ask for larger \
+         files (`--segment-size`)",
         path.display()
     )]
     TooLarge {
@@ -395,7 +398,7 @@ pub enum AppendError {
         max_bytes: u64,
     },
     /// The log has come so far that no other segment can follow.
-    #[error("{}: at position {position}, and no log goes on beyond 2^62; record into another folder", path.display())]
+    #[error("{}: at position {position}, and no log has more than 2^62; record into another folder", path.display())]
     AtLimit {
         /// The log's folder.
         path: PathBuf,
@@ -416,7 +419,7 @@ pub enum AppendError {
 pub enum SyncError {
     /// The sync failed. The watermark stays where it was and the writer takes no more events.
     #[error(
-        "{}: sync of offsets {from} to {to} failed: {source}; check the disk and go on in a new log",
+        "{}: sync of offsets {from} to {to} failed: {source}; check the disk and continue in a new log",
         path.display()
     )]
     Failed {
@@ -430,7 +433,7 @@ pub enum SyncError {
         source: io::Error,
     },
     /// A sync failed before.
-    #[error("{}: a sync of this log failed earlier; check the disk and go on in a new log", path.display())]
+    #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
     Poisoned {
         /// The file.
         path: PathBuf,
@@ -438,8 +441,9 @@ pub enum SyncError {
     /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
     /// below the damage.
     #[error(
-        "{0}; an earlier writer was killed before it had synced this file: the log's watermark stays below the damage \
-         as long as the file is there, later events are synced all the same"
+        "{}, in a file that an earlier writer was killed before it had synced: the log's watermark stays below the damage \
+         as long as the file is there, and later events are synced all the same; {RESTORE_OR_SALVAGE}",
+        cause(.0)
     )]
     Damaged(#[source] Box<ReadError>),
     /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
@@ -460,7 +464,7 @@ pub enum SyncError {
         path: PathBuf,
     },
     /// All is on stable storage, but the folder could not be put in order.
-    #[error("{}: cannot {action}: {source}; check the folder and its permissions", path.display())]
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Folder {
         /// The file or folder concerned.
         path: PathBuf,
@@ -472,9 +476,10 @@ pub enum SyncError {
     /// The disk is so full that there is no room for the record that tells of dropped events. The `writer` file
     /// tells of them, and the next run begins with that record.
     #[error(
-        "{}: {count} events were dropped because the disk is full, and there is no room to say so in the log; \
-         free some space and record again",
-        path.display()
+        "{}: {} because the disk is full, and there is no room to say so in the log; free some space and record again: \
+         the next run begins with a GAP record",
+        path.display(),
+        dropped_words(*count)
     )]
     UntoldLoss {
         /// The log's folder.

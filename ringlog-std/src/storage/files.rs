@@ -93,7 +93,9 @@ pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
 /// Opens or creates a file; `None` if something else than a regular file has its name.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Option<File>> {
     match regular(careful(OpenOptions::new().write(true).create(true).truncate(false)).open(path)) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) => {
+            Ok(None)
+        }
         other => other.map(Some),
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::create::rounded_capacity;
 use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
 use super::files::open_to_read;
@@ -52,6 +53,8 @@ impl LogWriter {
         platform: Arc<dyn Platform>,
         has_helpers: bool,
     ) -> Result<Self, OpenError> {
+        // Before anything is made, so that nothing is left of a log that cannot be.
+        rounded_capacity(folder, options.rules().segment_bytes)?;
         let found = Found::of(folder, &options, &*platform)?;
         let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
@@ -65,6 +68,7 @@ impl LogWriter {
         if let Some(untold) = untold {
             log.append_gap_unlimited(untold.first_timestamp, untold.gap()).map_err(Box::new)?;
         }
+        log.report.gap_records = log.summary().gaps;
         // The log has gone on: from now on the boot id is this one.
         log.lock
             .store(&**log.upkeep.platform(), &log.record)

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use super::create::CAPACITY_BYTES;
 use super::error::OpenError;
 use super::log_policies::{FullDisk, SyncPolicy};
 use super::log_writer::LogWriter;
@@ -16,7 +18,6 @@ use super::writer::MmapWriter;
 use super::writer_options::MmapWriterOptions;
 use crate::event::ClockKind;
 
-const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
 const DEFAULT_READY_BYTES: usize = 16 << 20;
 
 /// How a [`LogWriter`] is to write: see [`LogWriter::options`].
@@ -39,8 +40,13 @@ pub struct LogWriterOptions {
 }
 
 impl LogWriterOptions {
+    /// Size of a segment's file unless told otherwise.
+    pub(crate) const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+    /// The sizes that a segment's file may have.
+    pub(crate) const SEGMENT_BYTES: RangeInclusive<u64> = CAPACITY_BYTES;
+
     pub(super) const DEFAULT: Self = Self {
-        segment_bytes: DEFAULT_SEGMENT_BYTES,
+        segment_bytes: Self::DEFAULT_SEGMENT_BYTES,
         ready_bytes: DEFAULT_READY_BYTES,
         roll_after: None,
         sync: SyncPolicy::Interval(Duration::from_secs(1)),

@@ -14,7 +14,7 @@ mod dropped;
 mod durable;
 mod ending;
 mod error;
-mod error_words;
+pub(crate) mod error_words;
 mod files;
 mod filter;
 mod follow;

@@ -8,6 +8,7 @@ use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
 use super::cursor::CursorInfo;
 use super::ending::{MissingRecords, WriterFile, WriterFileState};
+use super::error_words::Counted;
 use super::segment::base_sequence_of;
 
 /// What became of the log's last writer.
@@ -83,6 +84,8 @@ pub struct RecoveryReport {
     pub next_position: u64,
     /// Whether events may be missing, so that this run began with a GAP record.
     pub has_loss: bool,
+    /// GAP records with which this run began: what they report was lost before it.
+    pub gap_records: u64,
     /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
     pub has_untold_loss: bool,
     /// Whether a ring in the last writer's process was not drained to its end: what it held is lost.
@@ -131,7 +134,7 @@ impl fmt::Display for RecoveryReport {
             _ => "",
         })?;
         let RecoveryReport { next_sequence, next_position, .. } = self;
-        write!(f, "; goes on with record {next_sequence} at position {next_position}")?;
+        write!(f, "; continues with record {next_sequence} at position {next_position}")?;
         if self.has_loss {
             f.write_str(", where a GAP record says that events may be missing")?;
         }
@@ -186,7 +189,7 @@ impl RecoveredSegment {
         }
         write!(f, " at offset {end_offset}, records {first_sequence} to {next_sequence}")?;
         if *cut_bytes > 0 {
-            write!(f, ", {cut_bytes} bytes behind it cannot be read")?;
+            write!(f, ", {} after it cannot be read", Counted(*cut_bytes, "byte"))?;
         }
         if let Some(damage) = damage {
             write!(f, ", damaged: {damage}; salvage what follows it")?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::error::{AppendError, OpenError, ReadError, SyncError};
+use super::error_words::{Counted, cause, io_advice};
 use super::log_tally::LogSummary;
 use crate::event::RecordErrorKind;
 
@@ -111,8 +112,8 @@ impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.reason, self.range) {
             // These name the file by themselves.
-            (SkipReason::File(error), _) => error.fmt(f),
-            (SkipReason::Read(error), _) => error.fmt(f),
+            (SkipReason::File(error), _) => f.write_str(&cause(error)),
+            (SkipReason::Read(error), _) => f.write_str(&cause(error)),
             (reason, Some((from, to))) => {
                 write!(f, "{}: offsets {from} to {to}: {reason}", self.path.display())
             }
@@ -125,15 +126,15 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(kind) => kind.fmt(f),
-            Self::File(error) => error.fmt(f),
-            Self::Read(error) => error.fmt(f),
+            Self::File(error) => f.write_str(&cause(error)),
+            Self::Read(error) => f.write_str(&cause(error)),
             Self::Crowded => {
                 f.write_str("set aside after the same segment as too many others; salvage it alone")
             }
             Self::Unused => f.write_str(
                 "it has no header, and the log was closed before it or went on without it; salvage it alone to look at it",
             ),
-            Self::Absent { count } => write!(f, "there is no such file, it should begin {count} missing records"),
+            Self::Absent { count } => write!(f, "there is no such file, and it should hold {}", Counted(*count, "missing record")),
             Self::Overlap => f.write_str("set aside, and other files hold what belongs in its place"),
         }
     }
@@ -153,13 +154,13 @@ pub enum SalvageError {
         path: PathBuf,
     },
     /// The new log would be inside the damaged one, of which nothing may be changed.
-    #[error("{}: is inside the log that is to be salvaged; give a place outside", path.display())]
+    #[error("{}: is inside the damaged log, which stays as it is; give a place outside", path.display())]
     Inside {
         /// Where the new log was to be.
         path: PathBuf,
     },
     /// There is no valid record.
-    #[error("{}: not one valid record was found; nothing was written", path.display())]
+    #[error("{}: not one valid record was found, and nothing was written; check the path, or restore the log from a copy", path.display())]
     Nothing {
         /// The damaged log.
         path: PathBuf,
@@ -167,7 +168,7 @@ pub enum SalvageError {
         skipped: Vec<Skipped>,
     },
     /// The place for the new log could not be looked at.
-    #[error("{}: cannot look it up: {source}; check the path and its permissions", path.display())]
+    #[error("{}: cannot look it up: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// Where the new log was to be.
         path: PathBuf,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::ending::{MissingEnd, MissingRecords, WriterFile};
 use super::error::{OpenError, ReadError};
+use super::error_words::{Counted, cause};
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 
 /// So many faults of a segment are listed; the others are only counted.
@@ -161,26 +162,31 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open(error) => error.fmt(f),
-            Self::Read(error) => error.fmt(f),
-            Self::Header(error) => write!(f, "offset 0: {error}; its records were found all the same"),
+            // What to do is said once for the whole log.
+            Self::Open(error) => f.write_str(&cause(error)),
+            Self::Read(error) => f.write_str(&cause(error)),
+            Self::Header(error) => write!(f, "offset 0: {error}, but its records were found"),
             Self::Damage { from, to, kind, is_last: false } => {
-                write!(f, "offset {from}: {kind}; damage up to offset {to}, valid records behind it")
+                write!(f, "offset {from}: {kind}: damage up to offset {to}, valid records after it")
             }
             Self::Damage { from, to, kind, is_last: true } => {
-                write!(f, "offset {from}: {kind}; damage up to the end at offset {to}")
+                write!(f, "offset {from}: {kind}: damage up to the end at offset {to}")
             }
             Self::TornTail { from, to, kind } => {
-                write!(f, "offset {from}: {kind}; torn tail, published up to offset {to}")
+                write!(f, "offset {from}: {kind}: torn tail, published up to offset {to}")
             }
             Self::Hole { from, to, kind } => {
-                write!(f, "offset {from}: {kind}; hole up to offset {to}, valid records behind it")
+                write!(f, "offset {from}: {kind}: hole up to offset {to}, valid records after it")
             }
             Self::EventCount { stored, found } => {
-                write!(f, "offset 16: event_count is {stored}, {found} records are there")
+                write!(
+                    f,
+                    "offset 16: event_count is {stored}, but the file holds {}",
+                    Counted(*found, "record")
+                )
             }
             Self::CutShort { write_offset, len_bytes } => {
-                write!(f, "offset {len_bytes}: the file ends here, its records go on to {write_offset}")
+                write!(f, "offset {len_bytes}: the file ends here, its records end at {write_offset}")
             }
             Self::Overlap { expected, found } => {
                 write!(f, "starts with record {found}, the segment before it ends before record {expected}")

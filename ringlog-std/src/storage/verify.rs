@@ -10,7 +10,7 @@ use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
 use super::scan::{FileScan, Hole, Piece};
 use super::segment::SegmentInfo;
-use super::segment_file::{Listed, LogList};
+use super::segment_file::{Listed, LogList, SegmentFile};
 use super::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
 
@@ -280,7 +280,10 @@ fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck])
     let last = checks.last()?;
     // Without a header it has no records.
     let without_header = last.base_sequence.filter(|_| last.header.is_none());
-    writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()
+    let missing = writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()?;
+    // Something may be there that cannot be opened.
+    let fault = SegmentFile::open(&missing.file).err().filter(|_| missing.file.exists());
+    Some(MissingEnd { fault: fault.map(Box::new), ..missing })
 }
 
 /// Compares where a segment starts with where the one before it ends, as far as that is known.

@@ -7,6 +7,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::print::tell;
 use crate::cli::source::LogSource;
+use crate::cli::text::counted;
 use crate::storage::Filter;
 
 /// Prints what the filters let through, up to the limit or the first record that cannot be read.
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     printer.flush().map_err(CliError::Output)?;
     let hidden_gaps = printed?;
     if hidden_gaps > 0 && format == CatFormat::Raw {
-        tell(&format!("ringlog: {hidden_gaps} gaps are not shown: see --format text"));
+        tell(&format!("ringlog: not shown: {}; see --format text", counted(hidden_gaps, "gap")));
     }
     Ok(Outcome::Clean)
 }

@@ -1,12 +1,12 @@
 //! `ringlog import`: records a file.
 
 use crate::cli::args::ImportArgs;
-use crate::cli::config::ImportConfig;
+use crate::cli::config::{ImportConfig, MaxBytes};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::{Feed, LineFeed};
 use crate::cli::import::{Format, PcapFeed, TickFeed};
 use crate::cli::pace::Pace;
-use crate::cli::print::{print, print_json, tell};
+use crate::cli::print::{print, print_json};
 use crate::cli::pump::Limits;
 use crate::cli::session::{Plan, record};
 use crate::cli::signals::Stop;
@@ -18,19 +18,16 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut feed = open_feed(&config)?;
-    tell(&format!(
-        "importing {} as {} to {}",
-        config.file.display(),
-        config.format,
-        config.log.path.display()
-    ));
+    let introduction =
+        format!("importing {} as {} to {}", config.file.display(), config.format, config.log.path.display());
     let session = record(Plan {
         feed: &mut *feed,
+        introduction: &introduction,
         pace: Pace::new(Rate::Max),
-        limits: Limits { duration: None, max_bytes: u64::MAX, stop },
+        limits: Limits { duration: None, max_bytes: MaxBytes::Unlimited, stop },
         log: config.log,
         ring_bytes: config.ring_bytes,
-        status: Status::new(config.is_terminal, Some(config.file_bytes)),
+        status: Status::new(config.show, Some(config.file_bytes)),
     })?;
     if config.json {
         print_json(&session)?;

@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::Printer;
 use crate::cli::print::tell;
 use crate::cli::tally::Tally;
-use crate::cli::text::grouped;
+use crate::cli::text::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
 use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
 
@@ -101,8 +101,9 @@ impl Findings {
         self.note(
             args,
             format!(
-                "offset {offset:#x}: a ring with {unread} unread bytes was passed over, because there are too many that \
-                 overlap; cut the dump off before this offset and recover the rest"
+                "offset {offset:#x}: a ring with {} was passed over, because there are too many that \
+                 overlap; cut the dump off before this offset and recover the rest",
+                counted(unread as u64, "unread byte")
             ),
         );
     }
@@ -123,7 +124,7 @@ impl Findings {
     fn end(self, args: &RecoverImageArgs) -> Result<Outcome, CliError> {
         let unlisted = self.problem_count - self.problems.len() as u64;
         if unlisted > 0 {
-            tell(&format!("ringlog: {}: {unlisted} more such places", args.image.display()));
+            tell(&format!("ringlog: {}: {} more", args.image.display(), counted(unlisted, "such place")));
         }
         if self.rings == 0 {
             return Err(CliError::NoRing { path: args.image.clone() });
@@ -267,8 +268,8 @@ impl RingReport {
             self.damage.as_ref().map(|damage| format!("; ends at damage: {damage}")).unwrap_or_default();
         format!(
             "ring at offset {offset:#x}: {word_bits}-bit {byte_order}-endian, capacity {capacity}{kind}: \
-             {} unread events{file}, lost {}{damage}",
-            grouped(tally.events),
+             {}{file}, lost {}{damage}",
+            counted(tally.events, "unread event"),
             tally.lost_words(),
         )
     }

@@ -46,7 +46,7 @@ fn check_clock(clock: ClockKind, speed: Speed) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::Usage(format!(
-        "the clock of this log is \"{}\", so nobody knows how fast it went: give --speed max",
+        "the clock of this log is \"{}\", so nobody knows how fast it went; give --speed max",
         clock_name(clock)
     )))
 }

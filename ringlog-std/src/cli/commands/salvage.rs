@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::args::SalvageArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::{print, print_json, tell};
-use crate::cli::text::{grouped, size};
+use crate::cli::text::{counted, size};
 use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log};
 
 #[derive(Serialize)]
@@ -106,18 +106,19 @@ fn json(args: &SalvageArgs, report: &SalvageReport) -> Report {
 
 fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
     let mut text = format!(
-        "copied {} records, {}, from {} files to {}\n",
-        grouped(report.records),
+        "copied {}, {}, from {} to {}\n",
+        counted(report.records, "record"),
         size(report.written.bytes),
-        report.files.iter().filter(|file| file.records > 0).count(),
+        counted(report.files.iter().filter(|file| file.records > 0).count() as u64, "file"),
         args.out.display(),
     );
     if report.gaps_added > 0 {
-        text += &format!(
-            "missing: at least {} records, told by {} added GAP records\n",
-            grouped(report.missing),
-            grouped(report.gaps_added)
-        );
+        let missing = match report.missing {
+            0 => "an unknown number of records".to_owned(),
+            missing => format!("at least {}", counted(missing, "record")),
+        };
+        let gaps = counted(report.gaps_added, "GAP record");
+        text += &format!("missing: {missing}, reported by {gaps} that salvage has added\n");
     }
     for file in &report.files {
         text += &file_words(file);
@@ -127,7 +128,7 @@ fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
     }
     let unlisted = report.skipped_count - report.skipped.len() as u64;
     if unlisted > 0 {
-        text += &format!("skipped: {} places more\n", grouped(unlisted));
+        text += &format!("skipped: {} more\n", counted(unlisted, "place"));
     }
     text
 }
@@ -136,5 +137,5 @@ fn file_words(file: &SalvagedFile) -> String {
     let SalvagedFile { path, records, header_was_good, was_set_aside, .. } = file;
     let aside = if *was_set_aside { ", was set aside" } else { "" };
     let header = if *header_was_good { "" } else { ", its header is damaged" };
-    format!("{}: {} records{aside}{header}\n", path.display(), grouped(*records))
+    format!("{}: {}{aside}{header}\n", path.display(), counted(*records, "record"))
 }

@@ -1,7 +1,7 @@
 //! `ringlog serve`: records events from a feed or a shared ring.
 
 use crate::cli::args::ServeArgs;
-use crate::cli::config::ServeConfig;
+use crate::cli::config::{DEFAULT_MAX_BYTES, MaxBytes, ServeConfig};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::spec::FeedSpec;
 use crate::cli::feed::{ConnectionFeed, DatagramFeed, DemoFeed, Feed, LineFeed};
@@ -29,27 +29,35 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     } else {
         print(&session.words("recorded"))?;
     }
-    session.outcome()
+    let outcome = session.outcome()?;
+    if outcome == Outcome::DefaultLimit {
+        tell(&format!(
+            "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to keep recording and hold \
+             the newest events, or --max-bytes for another limit",
+            size(DEFAULT_MAX_BYTES)
+        ));
+    }
+    Ok(outcome)
 }
 
 fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
     let mut feed = open_feed(config)?;
-    introduce(config);
     record(Plan {
         feed: &mut *feed,
+        introduction: &introduction(config),
         pace: Pace::new(config.rate),
         limits,
         log: config.log.clone(),
         ring_bytes: config.ring_bytes,
-        status: Status::new(config.is_terminal, None),
+        status: Status::new(config.show, None),
     })
 }
 
 fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
     let service = RingService::start(ring, &config.log, config.ring_bytes)?;
     tell(&format!("recording ring {} to {}", ring.display(), config.log.path.display()));
-    tell("stops at Ctrl-C; what is published later stays in the ring for the next run");
-    service.run(limits, Status::new(config.is_terminal, None))
+    tell(&format!("{}; what is published later stays in the ring for the next run", end_words(config)));
+    service.run(limits, Status::new(config.show, None))
 }
 
 fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
@@ -65,15 +73,32 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
     Ok(feed)
 }
 
-fn introduce(config: &ServeConfig) {
+fn introduction(config: &ServeConfig) -> String {
     let ServeConfig { feed, log, rate, .. } = config;
-    tell(&format!("recording {feed} to {}, {rate}", log.path.display()));
+    let mut text = format!("recording {feed} to {}, {rate}\n", log.path.display());
     if *feed == FeedSpec::Demo {
-        tell("it is generated: bursts that look like an exchange's order flow, no market data");
+        text += "it is generated: bursts that look like an exchange's order flow, no market data\n";
     }
-    let until = match config.duration {
-        Some(duration) => format!("after {duration:?}, "),
-        None => String::new(),
+    text + &end_words(config)
+}
+
+/// What ends the run.
+fn end_words(config: &ServeConfig) -> String {
+    let mut text = String::from("stops ");
+    if let Some(duration) = config.duration {
+        text += &format!("after {duration:?}, ");
+    }
+    text += &match config.max_bytes {
+        MaxBytes::Unlimited => String::new(),
+        MaxBytes::Asked(bytes) => format!("when {} are written (--max-bytes), ", size(bytes)),
+        MaxBytes::Default(bytes) => format!(
+            "when {} are written (exit code 4: the default limit without --max-bytes, --keep-bytes, --keep-for or \
+             --keep-files), ",
+            size(bytes)
+        ),
     };
-    tell(&format!("stops {until}when {} are written (--max-bytes) or at Ctrl-C", size(config.max_bytes)));
+    match text.strip_suffix(", ") {
+        Some(limits) => format!("{limits}, or at Ctrl-C"),
+        None => text + "at Ctrl-C",
+    }
 }

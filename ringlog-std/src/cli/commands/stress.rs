@@ -77,7 +77,7 @@ pub(crate) fn run(args: StressArgs) -> Result<Outcome, CliError> {
 
 fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Result<StressReport, CliError> {
     let mut recording =
-        Recording::start_silent(&LogPlan::new(log.into(), &LogArgs::default()), config.ring_bytes)?;
+        Recording::start_silent(&LogPlan::new(log.into(), &LogArgs::default())?, config.ring_bytes)?;
     let started = Instant::now();
     let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
@@ -96,7 +96,7 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     Ok(StressReport {
         produced,
         persisted: recorded.events,
-        lost: tally.lost,
+        lost: tally.lost.saturating_sub(recorded.before().lost),
         events_in_log: tally.events,
         events_per_second,
         bytes_per_second: tally.bytes as f64 / seconds,

@@ -10,7 +10,7 @@ use crate::cli::output::{CatFormat, Printer};
 use crate::cli::print::{is_output_gone, tell};
 use crate::cli::signals::Stop;
 use crate::cli::source::LogSource;
-use crate::cli::text::grouped;
+use crate::cli::text::counted;
 use crate::ring::{Idle, Waiter};
 use crate::storage::{Cursor, Filter, LogFollower, LogIndex, OpenError, ReadError};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let filter = args.filter.to_filter();
     if args.cursor.is_some() && !args.log.is_dir() {
         return Err(CliError::Usage(format!(
-            "--cursor is kept in a log's folder, {} is none",
+            "{}: no folder, and --cursor is kept in a log's folder; give the folder of the log",
             args.log.display()
         )));
     }
@@ -78,9 +78,9 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
 fn back_to_the_end(cursor: &mut Cursor, end: u64) -> u64 {
     let lost = cursor.position().saturating_sub(end);
     if lost > 0 {
-        let (at, lost) = (cursor.position(), grouped(lost));
+        let (at, lost) = (cursor.position(), counted(lost, "record"));
         tell(&format!(
-            "ringlog: the cursor is at record {at}, the log ends before {end}: it lost {lost} records; going on with {end}"
+            "ringlog: the cursor is at record {at}, the log ends before {end}: it lost {lost}; continuing with {end}"
         ));
         cursor.rewind(end);
     }
@@ -168,10 +168,9 @@ impl Tail {
     /// Goes on behind records that retention was faster to delete.
     fn skip(&mut self, from: u64, to: u64) {
         self.missed = self.missed.saturating_add(to.saturating_sub(from));
-        let missed = grouped(to.saturating_sub(from));
+        let missed = counted(to.saturating_sub(from), "record");
         tell(&format!(
-            "ringlog: {missed} records ({from} to {}) were retired before they were read; going on with {to}",
-            to.saturating_sub(1)
+            "ringlog: {missed} from {from} on went by retention before being read; continuing with {to}"
         ));
         self.follower.resume();
     }

@@ -9,10 +9,11 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::{print, print_json, tell};
 use crate::cli::source::{WriterLine, damaged_words};
 use crate::cli::tally::Tally;
-use crate::cli::text::{grouped, size};
+use crate::cli::text::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
-    Fault, LogCheck, LogVerdict, MissingEnd, MissingRecords, SegmentCheck, unreported_loss, verify_log_with,
+    Fault, LogCheck, LogVerdict, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss,
+    verify_log_with,
 };
 
 #[derive(Serialize)]
@@ -157,11 +158,13 @@ fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliE
         (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
         (LogVerdict::Loss, problem) => {
             if let Some(problem) = problem {
-                tell(&format!("ringlog: {problem}; `ringlog salvage` copies what is whole into another log"));
+                tell(&format!("ringlog: {problem}"));
             }
             Ok(Outcome::Loss)
         }
-        (_, problem) => Err(CliError::Unreadable(problem.unwrap_or_else(|| "no event can be read".into()))),
+        (_, problem) => Err(CliError::Unreadable(
+            problem.unwrap_or_else(|| "no event can be read; check the path".into()),
+        )),
     }
 }
 
@@ -174,27 +177,60 @@ const fn name_of(verdict: LogVerdict) -> &'static str {
     }
 }
 
-/// The first thing that is wrong, and how much else.
+/// The first thing that is wrong, how much else, and what to do.
 fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
-    let mut faults =
-        check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
     let is_writer_damaged = check.writer_file.is_damaged();
-    let first = (faults.next())
+    let of_writer = is_writer_damaged.then(|| damaged_words(log));
+    let first = match (first_problem(check), &of_writer) {
+        (None, None) => return None,
+        (None, Some(words)) => return Some(words.clone()),
+        (Some(first), _) => first,
+    };
+    let faults = check.segments.iter().map(|it| it.fault_count).sum::<u64>();
+    let missing = check.missing.len() as u64 + u64::from(check.missing_end.is_some());
+    let more = match faults + missing + u64::from(is_writer_damaged) {
+        all @ 2.. => format!(" (and {} more, see above)", grouped(all - 1)),
+        _ => String::new(),
+    };
+    Some(format!("{first}{more}; {}", advice(check)))
+}
+
+/// What is worst comes first: a file that cannot be read may hold anything.
+fn first_problem(check: &LogCheck) -> Option<String> {
+    let faults = |of: fn(&SegmentCheck) -> bool| {
+        let segments = check.segments.iter().filter(move |segment| of(segment));
+        segments.flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault))).next()
+    };
+    faults(is_unreadable)
+        .or_else(|| faults(|_| true))
         .or_else(|| torn_words(check))
         .or_else(|| Some(check.missing.first()?.to_string()))
         .or_else(|| Some(check.missing_end.as_ref()?.to_string()))
-        .or_else(|| is_writer_damaged.then(|| damaged_words(log)))?;
-    let faults = check.segments.iter().map(|it| it.fault_count).sum::<u64>();
-    let missing = check.missing.len() as u64 + u64::from(check.missing_end.is_some());
-    let all = faults + missing + u64::from(is_writer_damaged);
-    Some(if all > 1 { format!("{first}; and {} more, see above", grouped(all - 1)) } else { first })
+}
+
+fn is_unreadable(segment: &SegmentCheck) -> bool {
+    segment.verdict == Verdict::Unreadable
+}
+
+fn advice(check: &LogCheck) -> String {
+    let events = check.counts().events;
+    if !check.segments.iter().any(is_unreadable) {
+        return match events {
+            0 => "restore it from a copy: no event of this log can be read".into(),
+            _ => "`ringlog salvage` copies what is whole into another log".into(),
+        };
+    }
+    format!(
+        "put the log's own file there and verify again, since nobody knows what is missing (exit code 1), or copy the {} \
+         of the other files with `ringlog salvage`",
+        counted(events, "event")
+    )
 }
 
 fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
     match fault {
         // These name the file by themselves.
-        Fault::Open(error) => error.to_string(),
-        Fault::Read(error) => error.to_string(),
+        Fault::Open(_) | Fault::Read(_) => fault.to_string(),
         _ => format!("{}: {fault}", segment.path.display()),
     }
 }
@@ -203,20 +239,19 @@ fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
 fn torn_words(check: &LogCheck) -> Option<String> {
     let torn = check.segments.iter().find(|segment| !segment.verdict.is_whole())?;
     Some(format!(
-        "{}: offset {}: its writer's machine stopped; whether more was written is not known",
+        "{}: offset {}: its writer's machine stopped, and nobody knows whether more was written",
         torn.path.display(),
         torn.end_offset
     ))
 }
 
 fn words(check: &LogCheck, tally: &Tally) -> String {
-    let files = check.segments.len();
     let mut text = format!(
-        "{}: {} events in {files} {}, lost {}\n",
+        "{}: {} in {}, lost {}\n",
         name_of(verdict_of(check, tally)),
-        grouped(tally.events),
-        if files == 1 { "file" } else { "files" },
-        tally.lost_words(),
+        counted(tally.events, "event"),
+        counted(check.segments.len() as u64, "file"),
+        lost_words(check, tally),
     );
     text += if check.segments.iter().all(has_checksums) {
         "every record checked against its checksum\n"
@@ -235,16 +270,33 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
     text
 }
 
+/// What is lost, in words: what is damaged or missing is counted by nobody.
+fn lost_words(check: &LogCheck, tally: &Tally) -> String {
+    // A damaged header takes no record away, but hides how many there were after a writer that died.
+    let is_found = |fault: &Fault| matches!(fault, Fault::Header(_));
+    let are_all = |segment: &SegmentCheck| {
+        segment.next_sequence().is_some()
+            && segment.verdict != Verdict::TornTail
+            && segment.faults.iter().all(is_found)
+    };
+    let is_complete = check.missing.is_empty() && check.missing_end.is_none();
+    match (is_complete && check.segments.iter().all(are_all), tally.has_loss()) {
+        (true, _) => tally.lost_words(),
+        (false, false) => "what is damaged or missing below".into(),
+        (false, true) => format!("{}, and what is damaged or missing below", tally.lost_words()),
+    }
+}
+
 fn segment_words(segment: &SegmentCheck) -> String {
     let SegmentCheck { path, is_link, verdict, counts, end_offset, .. } = segment;
     let from = segment.base_sequence.map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let to = segment.next_sequence().map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let mut text = format!(
-        "{}{}  {}  sequences {from} to before {to}  {} records, {}, end at offset {end_offset}\n",
+        "{}{}  {}  sequences {from} to before {to}  {}, {}, end at offset {end_offset}\n",
         path.display(),
         if *is_link { " (a symbolic link)" } else { "" },
         verdict.name(),
-        grouped(counts.records()),
+        counted(counts.records(), "record"),
         size(counts.bytes),
     );
     for fault in &segment.faults {

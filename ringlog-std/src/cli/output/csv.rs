@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{gap_words, hexadecimal};
 use crate::cli::error::csv_io_error;
-use crate::cli::text::rfc3339;
+use crate::cli::text::date_of;
 use crate::event::{ClockKind, Event};
 
 /// Starts a table with its header.
@@ -22,7 +22,7 @@ pub(super) fn write(
     clock: ClockKind,
 ) -> io::Result<()> {
     let header = &event.header;
-    let time = if clock == ClockKind::UnixNanos { rfc3339(header.timestamp) } else { None };
+    let time = date_of(event, clock);
     let (kind, encoding, payload) = match (event.gap(), std::str::from_utf8(event.payload)) {
         (Some(gap), _) => ("gap", "text", gap_words(&gap)),
         (None, Ok(text)) => ("event", "text", text.to_owned()),

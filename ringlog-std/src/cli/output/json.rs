@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::hexadecimal;
-use crate::cli::text::rfc3339;
+use crate::cli::text::date_of;
 use crate::event::{ClockKind, Event, Gap};
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct GapWords {
 /// Writes one object.
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
     let timestamp = event.header.timestamp;
-    let time = if clock == ClockKind::UnixNanos { rfc3339(timestamp) } else { None };
+    let time = date_of(event, clock);
     match event.gap() {
         Some(gap) => {
             let line = GapLine { sequence: event.sequence, timestamp, time, gap: gap_object(&gap) };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{gap_words, hexadecimal, printable};
-use crate::cli::text::moment;
+use crate::cli::text::{gap_moment, moment};
 use crate::event::{ClockKind, Event};
 
 const SHOWN_BYTES: usize = 32;
@@ -11,10 +11,11 @@ const SHOWN_BYTES: usize = 32;
 /// Writes one line.
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
     let header = &event.header;
-    let time = moment(header.timestamp, clock);
     if let Some(gap) = event.gap() {
+        let time = gap_moment(header.timestamp, clock);
         return writeln!(out, "{:>10}  {time}  GAP  {}", event.sequence, gap_words(&gap));
     }
+    let time = moment(header.timestamp, clock);
     write!(
         out,
         "{:>10}  {time}  type {:>3}  {:>5} B  ",

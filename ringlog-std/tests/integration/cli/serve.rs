@@ -103,6 +103,33 @@ fn no_command_means_serve_and_a_second_run_adds() {
 }
 
 #[test]
+fn off_a_terminal_counts_are_printed_only_where_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let said = |more: &[&str]| {
+        stderr_of(&ringlog(&[&["serve", "--for", "100ms", "--log", word(&log)], more].concat()))
+    };
+    assert!(!said(&[]).contains("/s  "), "{}", said(&[]));
+    assert!(
+        said(&["--progress"]).lines().any(|line| line.contains(" events  ") && line.contains("  lost 0"))
+    );
+}
+
+#[test]
+fn with_retention_only_an_asked_limit_is_announced_and_without_it_the_default_with_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let said = |more: &[&str]| {
+        stderr_of(&ringlog(&[&["serve", "--for", "100ms", "--log", word(&log)], more].concat()))
+    };
+    assert!(said(&[]).contains("4.0 GiB are written (exit code 4"), "{}", said(&[]));
+    let kept = said(&["--keep-bytes", "1GiB", "--keep-for", "30d"]);
+    assert!(kept.contains("stops after 100ms, or at Ctrl-C") && !kept.contains("are written"), "{kept}");
+    let asked = said(&["--keep-bytes", "1GiB", "--max-bytes", "2GiB"]);
+    assert!(asked.contains("when 2.0 GiB are written (--max-bytes), or at Ctrl-C"), "{asked}");
+}
+
+#[test]
 fn the_size_limit_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

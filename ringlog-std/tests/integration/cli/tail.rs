@@ -306,7 +306,7 @@ fn what_was_retired_before_it_was_read_is_told_and_the_exit_code_says_so() {
     assert_code(&output, 3);
     assert_eq!(numbers(&output.stdout), (next..500).collect::<Vec<_>>());
     let said = stderr_of(&output);
-    assert!(said.contains(&format!("{} records (10 to {})", next - 10, next - 1)), "{said}");
+    assert!(said.contains(&format!("{} records from 10 on", next - 10)), "{said}");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn a_log_at_the_limit_is_read_and_not_written_any_more() {
         let error = LogWriter::open(&log).unwrap_err();
         assert!(matches!(error, OpenError::AtLimit { .. }), "{error}");
         let end = (base_sequence + 3, base_position + 72);
-        let expected = format!("sequence {} and position {}, and none goes on beyond 2^62", end.0, end.1);
+        let expected = format!("sequence {} and position {}, but none has more than 2^62", end.0, end.1);
         assert!(error.to_string().contains(&expected), "{error}");
     }
 }

@@ -1,0 +1,80 @@
+//! Command lines that cannot be done, run as a user runs them, and the table of all programs' errors.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use super::{Row, assert_table, logs, rings, with_placeholders};
+use crate::cli::support::{RINGLOG, STRESS, ringlog, word};
+
+/// The exit code, and what the program said of errors, a line each.
+pub(crate) fn row(name: &'static str, folder: &Path, output: &Output) -> Row {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_message = |line: &&str| {
+        ["ringlog: ", "stress: ", "error: ", "recovery: ", "  "].iter().any(|it| line.starts_with(it))
+    };
+    let lines: Vec<_> = said.lines().filter(is_message).collect();
+    // What is recorded to where is said once it is.
+    assert!(output.status.code() < Some(1) || !said.contains("recording the synthetic"), "{name}: {said}");
+    let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
+    Row { name, said: format!("exit {code}\n{}", with_placeholders(&lines.join("\n"), folder)) }
+}
+
+/// Runs a command line in which DIR is the folder.
+pub(crate) fn run(name: &'static str, folder: &Path, line: &str) -> Row {
+    let words: Vec<_> = line.split(' ').map(|it| it.replace("DIR", word(folder))).collect();
+    row(name, folder, &ringlog(&words))
+}
+
+fn usage(folder: &Path) -> Vec<Row> {
+    let run = |name, line| run(name, folder, line);
+    let stress = Command::new(STRESS).args(["--seconds", "0"]).output().unwrap();
+    vec![
+        run("a duration in no unit", "serve --keep-for 5fortnights"),
+        run("a duration of nothing", "serve --for 0s"),
+        run("a size that is none", "serve --max-bytes many"),
+        run("a rate that is none", "serve --rate 0"),
+        run("a moment that is none", "cat DIR/log --since soon"),
+        run("a number that is none", "cat DIR/log --limit ten"),
+        run("a type that is none", "cat DIR/log --type 300"),
+        run("a feed of no kind", "serve --feed quic://host:1"),
+        run("a policy that is none", "serve --sync 5"),
+        run("a segment size that is too small", "serve --segment-size 100 --log DIR/never"),
+        run("files that do not fit into what is kept", "serve --keep-bytes 1KiB --log DIR/never"),
+        run("no file kept", "import DIR/lines --keep-files 0 --log DIR/never"),
+        run("a limit for cursors where all is kept", "serve --cursor-bytes 1GiB --log DIR/never"),
+        run("a ring that is too small", "serve --ring-size 1KiB --log DIR/never"),
+        run("a cursor of a file", "tail DIR/lines --cursor x"),
+        row("stress for no time", folder, &stress),
+    ]
+}
+
+/// What cannot be read from, or written to.
+fn places(folder: &Path) -> Vec<Row> {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let log = folder.join("whole");
+    let shown = Command::new(RINGLOG).args(["cat", word(&log)]).stdout(Stdio::from(full)).output().unwrap();
+    let run = |name, line| run(name, folder, line);
+    vec![
+        row("an output that is full", folder, &shown),
+        run("a log that is not there", "cat DIR/missing"),
+        run("a log where a file is", "serve --log DIR/lines"),
+        run("a replay into a log", "replay DIR/whole --speed max --to DIR/whole"),
+        run("a file that is not there", "import DIR/missing --log DIR/never"),
+        run("a dump without a ring", "recover-image DIR/lines"),
+    ]
+}
+
+#[test]
+fn the_programs_errors_say_what_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("lines"), "one\ntwo\n").unwrap();
+    let mut rows = usage(folder);
+    assert!(!folder.join("never").exists(), "a log was begun that cannot be");
+    rows.extend(logs::rows(folder));
+    rows.extend(places(folder));
+    assert!(!folder.join("never").exists(), "a log was begun for an input that is not there");
+    rows.extend(rings::rows(folder));
+    assert_table("programs.txt", &rows);
+}

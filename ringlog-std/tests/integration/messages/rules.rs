@@ -1,0 +1,81 @@
+//! What every text of the table obeys.
+
+use std::fs;
+
+use super::table;
+
+/// Words that a user does not look up, or that another library has chosen.
+const FOREIGN: [&str; 12] = [
+    "jiff",
+    "clap",
+    "friendly",
+    "invalid digit",
+    "Os {",
+    "Custom {",
+    "InvalidInput",
+    "goes on",
+    " behind ",
+    "tells of",
+    "is to be",
+    "panicked at",
+];
+
+/// The lines of the tables that are messages, each with the row that it is in.
+fn messages() -> Vec<(String, String)> {
+    let texts = ["programs.txt", "library.txt"].map(|name| fs::read_to_string(table(name)).unwrap());
+    let rows = texts.iter().flat_map(|text| text.split("\n\n")).filter(|row| !row.trim().is_empty());
+    rows.flat_map(|row| {
+        let (name, said) = row.trim().split_once('\n').unwrap_or((row, ""));
+        let lines = said.lines().filter(|line| !line.starts_with("exit "));
+        lines.map(|line| (name.to_owned(), line.to_owned())).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// `1 pieces`: a one that is no part of a larger number, before a plural.
+fn has_plural_of_one(line: &str) -> bool {
+    let words: Vec<_> = line.split(' ').collect();
+    words.windows(2).any(|pair| {
+        let noun = pair[1].trim_end_matches([',', ';', '.', ')', ':']);
+        let is_verb = ["is", "was", "has", "others"].contains(&noun);
+        pair[0].trim_start_matches('(') == "1" && noun.ends_with('s') && !is_verb
+    })
+}
+
+#[test]
+fn a_one_has_no_plural() {
+    assert!(has_plural_of_one("lost 1 pieces") && !has_plural_of_one("lost 1 piece of 11 pieces"));
+    for (row, line) in messages() {
+        assert!(!has_plural_of_one(&line), "{row}: {line}");
+    }
+}
+
+#[test]
+fn no_text_of_another_library_is_shown_and_no_unclear_word() {
+    for (row, line) in messages() {
+        for word in FOREIGN {
+            assert!(!line.contains(word), "{row}: {word:?} in {line}");
+        }
+    }
+}
+
+#[test]
+fn a_cause_comes_once_and_so_does_what_to_do() {
+    for (row, line) in messages() {
+        assert!(line.matches("; ").count() <= 1, "{row}: {line}");
+        for advice in ["restore it from a copy", "`ringlog salvage`", "check the path"] {
+            assert!(line.matches(advice).count() <= 1, "{row}: {advice:?} twice in {line}");
+        }
+    }
+}
+
+/// An error that ends a program says what to do next, except where the program has said so in another line.
+#[test]
+fn an_error_says_what_to_do() {
+    for (row, line) in messages() {
+        // What a header's error leads to is said by the error of the file.
+        let is_error =
+            line.starts_with("ringlog: ") || row.contains("Error::") && !row.contains("FileHeaderError");
+        assert!(!is_error || line.contains("; "), "{row}: no advice in {line}");
+    }
+}
