@@ -18,8 +18,12 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut feed = open_feed(&config)?;
+    let decompressed = match config.compression {
+        Some(compression) => format!(" ({compression}; byte offsets count what is decompressed)"),
+        None => String::new(),
+    };
     tell(&format!(
-        "importing {} as {} to {}",
+        "importing {}{decompressed} as {} to {}",
         config.file.display(),
         config.format,
         config.log.path.display()
@@ -30,7 +34,7 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
         limits: Limits { duration: None, max_bytes: u64::MAX, stop },
         log: config.log,
         ring_bytes: config.ring_bytes,
-        status: Status::new(config.is_terminal, Some(config.file_bytes)),
+        status: Status::new(config.is_terminal, config.content_bytes),
     })?;
     if config.json {
         print_json(&session)?;

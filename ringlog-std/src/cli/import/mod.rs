@@ -7,7 +7,7 @@ mod pcapng;
 mod ticks;
 mod time_column;
 
-pub(crate) use guess::{Format, Guess, guess};
+pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;
 pub(crate) use ticks::TickFeed;
 pub(crate) use time_column::{TimeOptions, TimeUnit};

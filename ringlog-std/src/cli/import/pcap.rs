@@ -3,7 +3,6 @@
 //! Blocks are framed here, so that every message can name an offset, nothing is allocated by a length that
 //! a file claims, and an I/O error stays one; `pcap-parser` takes the whole block apart.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use pcap_parser::{PcapHeader, parse_pcap_header};
 use super::pcap_time::TimeUnit;
 use super::pcapng::{Section, first_block_is_big_endian};
 use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::cli::input::Input;
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// No packet and no block is that long: a length beyond it is damage.
@@ -50,7 +50,7 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct PcapFeed {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: BufReader<Input>,
     offset: u64,
     block: Vec<u8>,
     kind: Kind,
@@ -63,7 +63,7 @@ impl PcapFeed {
     pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
         let what = || path.display().to_string();
         let file =
-            File::open(path).map_err(|source| FeedError::Io { action: "open", what: what(), source })?;
+            Input::open(path).map_err(|source| FeedError::Io { action: "open", what: what(), source })?;
         let kind = Kind::PcapNg { section: Section::new(false) };
         let reader = BufReader::with_capacity(256 * 1024, file);
         let (path, block) = (path.into(), Vec::new());
