@@ -1,7 +1,10 @@
 //! Recorded files as feeds.
 
+#[cfg(test)]
+mod capture_table;
 mod guess;
 mod pcap;
+mod pcap_header;
 mod pcap_time;
 mod pcapng;
 mod ticks;
