@@ -133,7 +133,7 @@ fn assert_read(file: &[u8], packets: &[Packet], what: &str) {
     let cut = packets.iter().filter(|(_, bytes, original)| bytes.len() < *original as usize).count();
     let notes = feed.notes();
     assert!(
-        notes.iter().any(|note| note.starts_with(&format!("{cut} packets were cut"))),
+        notes.iter().any(|note| note.ends_with(&format!("imported as captured: {cut}"))),
         "{what}: {notes:?}"
     );
 }
@@ -250,11 +250,8 @@ fn packets_before_the_first_time_take_that_one_and_later_ones_that_of_the_one_be
             let (found, feed) = read(&file.bytes).unwrap();
             assert!(found == expected, "{untimed}: {found:?}");
             let notes = feed.notes().join("\n");
-            assert!(
-                notes.contains("2 packets came without a time and took that of the packet before"),
-                "{notes}"
-            );
-            let first = format!("{untimed} packets came without a time and took that of the first packet");
+            assert!(notes.contains("took that of the packet before: 2"), "{notes}");
+            let first = format!("took that of the first one with: {untimed}");
             assert_eq!(notes.contains(&first), untimed > 0, "{notes}");
         }
     }
@@ -268,7 +265,7 @@ fn a_capture_without_any_time_takes_that_of_its_import() {
     let (found, feed) = read(&file.bytes).unwrap();
     assert_eq!((found.len(), found[0].0), (2, found[1].0));
     assert!((before..=crate::cli::text::unix_now()).contains(&found[0].0));
-    assert!(feed.notes()[0].contains("all 2 took that of the import"), "{:?}", feed.notes());
+    assert!(feed.notes()[0].contains("took that of the import: 2"), "{:?}", feed.notes());
 }
 
 #[test]

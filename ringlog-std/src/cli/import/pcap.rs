@@ -257,10 +257,12 @@ impl PcapFeed {
         let (count, first) = self.untimed?;
         Some(match first {
             FirstTime::OfPacket(_) => {
-                format!("{count} packets came without a time and took that of the first packet with one")
+                format!(
+                    "packets without a time, before any with one, that took that of the first one with: {count}"
+                )
             }
             FirstTime::OfImport(_) => {
-                format!("no packet of the file has a time: all {count} took that of the import")
+                format!("no packet of the file has a time; packets that took that of the import: {count}")
             }
         })
     }
@@ -306,7 +308,7 @@ impl Feed for PcapFeed {
         let mut notes = Vec::new();
         if self.cut_packets > 0 {
             notes.push(format!(
-                "{} packets were cut by the capture's snap length and imported as captured",
+                "packets that the snap length had cut when they were captured, imported as captured: {}",
                 self.cut_packets
             ));
         }

@@ -58,7 +58,7 @@ impl Section {
     pub(super) fn note(&self) -> Option<String> {
         (self.packets_with_time_before > 0).then(|| {
             format!(
-                "{} packets came without a time and took that of the packet before",
+                "packets without a time that took that of the packet before: {}",
                 self.packets_with_time_before
             )
         })
