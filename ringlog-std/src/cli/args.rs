@@ -143,6 +143,9 @@ pub(crate) struct CatArgs {
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
+    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    #[arg(long)]
+    pub(crate) csv_safe: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Stop after so many
@@ -204,6 +207,9 @@ pub(crate) struct TailArgs {
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
+    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    #[arg(long)]
+    pub(crate) csv_safe: bool,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
@@ -220,12 +226,18 @@ pub(crate) struct ReplayArgs {
     /// 1 is the pace at which the events happened, 10 is ten times as fast, max is without any wait
     #[arg(long, value_name = "N|max", default_value = "1", value_parser = values::speed)]
     pub(crate) speed: Speed,
+    /// Wait no longer than this for any event, such as 10s: shortens silences and steps of the clock
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) max_wait: Option<Duration>,
     /// Write the events into a new log in this folder, or into a shared ring (ring:FILE), instead of printing them
     #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target)]
     pub(crate) to: Option<ReplayTo>,
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text, conflicts_with = "to")]
     pub(crate) format: CatFormat,
+    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) csv_safe: bool,
     /// The same as --format json
     #[arg(long, conflicts_with_all = ["format", "to"])]
     pub(crate) json: bool,
@@ -266,6 +278,9 @@ pub(crate) struct RecoverImageArgs {
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
+    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    #[arg(long, conflicts_with_all = ["json", "to"])]
+    pub(crate) csv_safe: bool,
     /// Print what was found as JSON, instead of the events
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,

@@ -1,12 +1,14 @@
 //! What the arguments come to: defaults filled in, sizes rounded, formats guessed.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
 use super::feed::spec::FeedSpec;
-use super::import::{Format, Guess, TimeOptions, guess};
+use super::import::{Format, TimeOptions, guess};
+use super::input::{Compression, Input};
 use super::log_args::LogPlan;
 use super::status::Show;
 use super::text::size;
@@ -86,7 +88,9 @@ impl MaxBytes {
 #[derive(Clone, Debug)]
 pub(crate) struct ImportConfig {
     pub(crate) file: PathBuf,
-    pub(crate) file_bytes: u64,
+    pub(crate) compression: Option<Compression>,
+    /// `None` if the file is compressed: nobody knows how long what is in it is.
+    pub(crate) content_bytes: Option<u64>,
     pub(crate) format: Format,
     pub(crate) time: TimeOptions,
     pub(crate) event_type: u8,
@@ -100,9 +104,10 @@ impl ImportConfig {
     /// Looks at the file and fills in what was not given.
     pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
         let file_bytes = regular_file_bytes(&args.file)?;
+        let compression = look(&args.file)?;
         let format = match args.format {
             Some(format) => format,
-            None => guessed_format(&args.file)?,
+            None => guess(&args.file).map_err(CliError::io("read", &args.file))?,
         };
         let time = TimeOptions { column: args.time_column, unit: args.time_unit };
         if format != Format::Csv && time != TimeOptions::default() {
@@ -113,7 +118,8 @@ impl ImportConfig {
         }
         Ok(Self {
             file: args.file,
-            file_bytes,
+            compression,
+            content_bytes: compression.is_none().then_some(file_bytes),
             format,
             time,
             event_type: args.event_type,
@@ -173,14 +179,24 @@ fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
     Ok(metadata.len())
 }
 
-fn guessed_format(path: &Path) -> Result<Format, CliError> {
-    match guess(path).map_err(CliError::io("read", path))? {
-        Guess::Format(format) => Ok(format),
-        Guess::Compressed(by) => Err(CliError::Usage(format!(
-            "{} is compressed ({by}): decompress it first, or give --format lines to import it as it is",
-            path.display()
-        ))),
+/// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
+fn look(path: &Path) -> Result<Option<Compression>, CliError> {
+    let input = match Input::open(path) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            return Err(CliError::Usage(format!("cannot import {}: {error}", path.display())));
+        }
+        other => other.map_err(CliError::io("read", path))?,
+    };
+    if !input.is_empty() {
+        return Ok(input.compression());
     }
+    let what = match input.compression() {
+        None => "is empty (0 bytes)".into(),
+        Some(compression) => format!("is empty: its {compression} data decompresses to 0 bytes"),
+    };
+    let problem =
+        format!("{} {what}: there is nothing to import, was it written to its end?", path.display());
+    Err(CliError::Unreadable(problem))
 }
 
 #[cfg(test)]
@@ -239,9 +255,13 @@ mod tests {
         assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
         assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
         assert!(import(&format!("{} --log x", folder.path().display())).is_err());
-        let squeezed = folder.path().join("ticks.csv.gz");
-        std::fs::write(&squeezed, [0x1F, 0x8B, 8, 0]).unwrap();
-        let error = import(&format!("{} --log x", squeezed.display())).unwrap_err();
-        assert!(error.to_string().contains("gzip"), "{error}");
+        for (name, bytes, named) in [("a.zip", &b"PK\x03\x04\0"[..], "zip"), ("b.csv", b"", "empty")] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            for more in ["", "--format lines", "--format csv", "--format pcap"] {
+                let error = import(&format!("{} --log x {more}", file.display())).unwrap_err();
+                assert!(error.to_string().contains(named), "{error}");
+            }
+        }
     }
 }

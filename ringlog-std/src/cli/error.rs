@@ -1,11 +1,13 @@
 //! How a command ends.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::feed::FeedError;
 use super::print::tell;
+use super::text::printable_lines;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
 use crate::storage::error_words::io_advice;
@@ -147,7 +149,10 @@ impl CliError {
         match self {
             Self::Arguments(error) => {
                 // Help and version are no errors, and go to standard output.
-                let _ = error.print();
+                match printable_lines(&error.render().to_string()) {
+                    Cow::Borrowed(_) => drop(error.print()),
+                    Cow::Owned(text) => tell(text.trim_end()),
+                }
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
             }
             // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.

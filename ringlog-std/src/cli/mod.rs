@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod feed;
 mod import;
+mod input;
 mod last;
 mod limit;
 mod log_args;

@@ -35,6 +35,15 @@ pub(crate) fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
 }
 
+/// A duration in the largest unit of which it has one: `53.2 years`.
+pub(crate) fn span(duration: Duration) -> String {
+    const UNITS: [(f64, &str); 4] =
+        [(31_557_600.0, "years"), (86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")];
+    let seconds = duration.as_secs_f64();
+    let (unit, name) = UNITS.into_iter().find(|&(unit, _)| seconds >= unit).unwrap_or((1.0, "s"));
+    format!("{:.1} {name}", seconds / unit)
+}
+
 /// A timestamp as its clock means it: date and time for a unix clock, seconds or ticks for others.
 pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
     match clock {
@@ -102,6 +111,43 @@ pub(crate) fn path_word(path: &Path) -> Cow<'_, str> {
     path.to_string_lossy()
 }
 
+/// Whether a terminal or a reader of text takes this as a command instead of a sign: control characters, line and
+/// paragraph separators, and what turns the direction of writing.
+pub(crate) fn is_risky(sign: char) -> bool {
+    let turns = matches!(sign, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}');
+    sign.is_control() || turns || matches!(sign, '\u{2028}' | '\u{2029}')
+}
+
+/// Replaces risky characters, except some, as JSON does: ESC becomes `\u001b`.
+pub(crate) fn escaped<'a>(text: &'a str, except: &[char]) -> Cow<'a, str> {
+    let is_escaped = |sign: char| is_risky(sign) && !except.contains(&sign);
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 5);
+    for sign in text.chars() {
+        match sign {
+            '\n' if is_escaped(sign) => escaped.push_str("\\n"),
+            '\r' if is_escaped(sign) => escaped.push_str("\\r"),
+            '\t' if is_escaped(sign) => escaped.push_str("\\t"),
+            // All of them are in the first plane.
+            _ if is_escaped(sign) => escaped.push_str(&format!("\\u{:04x}", u32::from(sign))),
+            _ => escaped.push(sign),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Lines of words: their ends and tabs are meant, the rest may come from a payload or a file's name.
+pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, &['\n', '\t'])
+}
+
+/// JSON with no risky character in it. Those between tokens are line ends; those in strings below U+0020 are escaped already.
+pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
+    escaped(json, &['\n'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +166,24 @@ mod tests {
         assert_eq!(moment(1_500_000_001, ClockKind::MonotonicNanos), "1.500000001s");
         assert_eq!(moment(7, ClockKind::Ticks), "7");
         assert_eq!(moment(u64::MAX, ClockKind::UnixNanos), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn risky_characters_are_escaped_and_no_others() {
+        let text = "\u{1b}[2J \u{9b}1m \u{202E}abc\u{2069} \u{7f}\0 \u{2028}\r";
+        let shown = r"\u001b[2J \u009b1m \u202eabc\u2069 \u007f\u0000 \u2028\r";
+        assert_eq!(escaped(text, &[]), shown);
+        assert_eq!(escaped("a\tb\nc", &['\t']), "a\tb\\nc");
+        for plain in ["", "price 5 \\n", "é ü 日本 👩\u{200D}🚀 עברית العربية"] {
+            assert!(matches!(escaped(plain, &[]), Cow::Borrowed(text) if text == plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn spans_have_one_unit() {
+        let words =
+            [5.25, 61.0, 5400.0, 100_000.0, 1_700_000_000.0].map(|it| span(Duration::from_secs_f64(it)));
+        assert_eq!(words, ["5.2 s", "1.0 minutes", "1.5 hours", "1.2 days", "53.9 years"]);
     }
 
     #[test]

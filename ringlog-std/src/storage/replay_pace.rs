@@ -47,6 +47,27 @@ impl ReplayPace {
         self.due(timestamp, elapsed).saturating_sub(elapsed)
     }
 
+    /// Has an event with this timestamp due after `wait`, and later ones as long after it as they happened.
+    ///
+    /// For a wait that is longer than anybody wants to wait, over a silence or a step of the clock.
+    ///
+    /// ```
+    /// use ringlog::storage::ReplayPace;
+    /// use std::time::Duration;
+    ///
+    /// let mut pace = ReplayPace::new(1.0).unwrap();
+    /// let (second, most) = (1_000_000_000, Duration::from_secs(5));
+    /// assert_eq!(pace.wait(0), Duration::ZERO);
+    /// assert!(pace.wait(3600 * second) > most);
+    /// pace.wait_only(3600 * second, most);
+    /// assert!(pace.wait(3601 * second) <= most + Duration::from_secs(1));
+    /// ```
+    pub fn wait_only(&mut self, timestamp: u64, wait: Duration) {
+        self.origin = Some(timestamp);
+        self.origin_due = self.started.elapsed().saturating_add(wait);
+        self.latest = timestamp;
+    }
+
     fn due(&mut self, timestamp: u64, elapsed: Duration) -> Duration {
         let origin = match self.origin {
             Some(origin) if timestamp.saturating_add(CLOCK_WAS_SET_NANOS) >= self.latest => origin,

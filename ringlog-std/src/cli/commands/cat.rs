@@ -15,7 +15,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     let filter = args.filter.to_filter();
     let mut source = LogSource::open_or_empty(&args.log)?;
     source.seek_first(&args.log, &filter)?;
-    let format = if args.json { CatFormat::Json } else { args.format };
+    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut printer = Printer::new(format, out).map_err(CliError::Output)?;
     let printed = print_all(&mut source, &filter, args.limit, &mut printer);

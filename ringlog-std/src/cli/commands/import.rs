@@ -18,8 +18,12 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut feed = open_feed(&config)?;
-    let introduction =
-        format!("importing {} as {} to {}", config.file.display(), config.format, config.log.path.display());
+    let decompressed = match config.compression {
+        Some(compression) => format!(" ({compression}; byte offsets count what is decompressed)"),
+        None => String::new(),
+    };
+    let (file, log) = (config.file.display(), config.log.path.display());
+    let introduction = format!("importing {file}{decompressed} as {} to {log}", config.format);
     let session = record(Plan {
         feed: &mut *feed,
         introduction: &introduction,
@@ -27,7 +31,7 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
         limits: Limits { duration: None, max_bytes: MaxBytes::Unlimited, stop },
         log: config.log,
         ring_bytes: config.ring_bytes,
-        status: Status::new(config.show, Some(config.file_bytes)),
+        status: Status::new(config.show, config.content_bytes),
     })?;
     if config.json {
         print_json(&session)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::args::RecoverImageArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::Printer;
-use crate::cli::print::tell;
+use crate::cli::print::{json_line, tell};
 use crate::cli::tally::Tally;
 use crate::cli::text::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
@@ -86,7 +86,7 @@ impl Findings {
         let report = recover(args, ring)?;
         if args.json {
             let before = if self.rings == 0 { self.json_start(args)? } else { ",".into() };
-            let ring = serde_json::to_string(&report).map_err(|error| CliError::Output(error.into()))?;
+            let ring = json_line(&report).map_err(CliError::Output)?;
             write_out(&format!("{before}\n    {ring}"))?;
         }
         self.rings += 1;
@@ -117,7 +117,7 @@ impl Findings {
     }
 
     fn json_start(&self, args: &RecoverImageArgs) -> Result<String, CliError> {
-        let image = json_text(&args.image.display().to_string())?;
+        let image = json_line(&args.image.display().to_string()).map_err(CliError::Output)?;
         Ok(format!("{{\n  \"image\": {image},\n  \"rings\": ["))
     }
 
@@ -130,15 +130,12 @@ impl Findings {
             return Err(CliError::NoRing { path: args.image.clone() });
         }
         if args.json {
-            let (problems, count) = (json_text(&self.problems)?, self.problem_count);
+            let problems = json_line(&self.problems).map_err(CliError::Output)?;
+            let count = self.problem_count;
             write_out(&format!("\n  ],\n  \"problems\": {problems},\n  \"problem_count\": {count}\n}}\n"))?;
         }
         Ok(if self.has_loss { Outcome::Loss } else { Outcome::Clean })
     }
-}
-
-fn json_text(value: &impl Serialize) -> Result<String, CliError> {
-    serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))
 }
 
 fn write_out(text: &str) -> Result<(), CliError> {
@@ -179,7 +176,7 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
 
 fn print_events(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<(), CliError> {
     let out = BufWriter::new(std::io::stdout().lock());
-    let mut printer = Printer::new(args.format, out).map_err(CliError::Output)?;
+    let mut printer = Printer::new(args.format.csv_safe(args.csv_safe)?, out).map_err(CliError::Output)?;
     each_record(ring, |event| printer.print(event, ClockKind::Unspecified).map_err(CliError::Output))?;
     printer.flush().map_err(CliError::Output)
 }

@@ -7,13 +7,16 @@ use crate::cli::args::ReplayArgs;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::merged::MergedSource;
 use crate::cli::output::CatFormat;
+use crate::cli::print::tell;
 use crate::cli::replay_target::{self, ReplayTarget};
 use crate::cli::signals::Stop;
-use crate::cli::text::clock_name;
+use crate::cli::text::{clock_name, grouped, moment, span};
 use crate::cli::values::Speed;
 use crate::event::{ClockKind, Event, Gap};
 use crate::storage::{ReplayPace, unreported_loss};
 
+/// A wait that is longer is announced: a user who sees nothing happen should know why.
+const LONG_WAIT: Duration = Duration::from_secs(5);
 /// A signal is noticed within this time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
@@ -22,18 +25,16 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut source = MergedSource::open(&args.logs, args.filter.to_filter())?;
     check_clock(source.clock(), args.speed)?;
-    let format = if args.json { CatFormat::Json } else { args.format };
+    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
     let mut target = replay_target::open(args.to.as_ref(), format, source.clock(), &stop)?;
-    let pace = match args.speed {
-        Speed::Times(speed) => ReplayPace::new(speed),
-        Speed::Max => None,
-    };
-    let replayed = replay(&mut source, pace, &mut *target, &stop).and_then(|was_whole| {
+    let mut waits = Waits::new(args, source.clock());
+    let replayed = replay(&mut source, &mut waits, &mut *target, &stop).and_then(|was_whole| {
         let is_copy = args.to.is_some() && args.filter.to_seq.is_none() && args.filter.until.is_none();
         if was_whole && is_copy { put_unreported(&args.logs, &mut *target) } else { Ok(was_whole) }
     });
     // What was replayed before an error is worth having.
     let outcome = target.finish();
+    waits.tell_shortened();
     let was_whole = replayed?;
     let outcome = outcome?;
     Ok(if was_whole { outcome } else { Outcome::Loss })
@@ -62,22 +63,69 @@ fn put_unreported(logs: &[PathBuf], target: &mut dyn ReplayTarget) -> Result<boo
     Ok(true)
 }
 
+/// How long each event waits, and what the user hears about it.
+struct Waits {
+    pace: Option<ReplayPace>,
+    max: Option<Duration>,
+    clock: ClockKind,
+    shortened: u64,
+    saved: Duration,
+}
+
+impl Waits {
+    fn new(args: &ReplayArgs, clock: ClockKind) -> Self {
+        let pace = match args.speed {
+            Speed::Times(speed) => ReplayPace::new(speed),
+            Speed::Max => None,
+        };
+        Self { pace, max: args.max_wait, clock, shortened: 0, saved: Duration::ZERO }
+    }
+
+    /// The time of a GAP record may not be known: it never waits.
+    fn next(&mut self, event: &Event<'_>) -> Duration {
+        let Some(pace) = self.pace.as_mut().filter(|_| !event.header.is_gap()) else { return Duration::ZERO };
+        let timestamp = event.header.timestamp;
+        let wait = pace.wait(timestamp);
+        match self.max {
+            Some(max) if wait > max => {
+                pace.wait_only(timestamp, max);
+                self.shortened += 1;
+                self.saved = self.saved.saturating_add(wait - max);
+                max
+            }
+            _ => wait,
+        }
+    }
+
+    fn announce(&self, wait: Duration, event: &Event<'_>) {
+        let next = moment(event.header.timestamp, self.clock);
+        let remedy = if self.max.is_some() { "" } else { "; --max-wait 10s shortens such waits" };
+        tell(&format!("waiting {} for the next event, of {next}{remedy}", span(wait)));
+    }
+
+    fn tell_shortened(&self) {
+        if self.shortened > 0 {
+            let waits = if self.shortened == 1 { "wait was" } else { "waits were" };
+            tell(&format!("{} {waits} shortened, by {} in all", grouped(self.shortened), span(self.saved)));
+        }
+    }
+}
+
 /// Whether it came to the end.
 fn replay(
     source: &mut MergedSource,
-    mut pace: Option<ReplayPace>,
+    waits: &mut Waits,
     target: &mut dyn ReplayTarget,
     stop: &Stop,
 ) -> Result<bool, CliError> {
     while let Some(log) = source.advance()? {
         let Some(event) = source.event(log) else { continue };
-        // The time of a GAP record may not be known.
-        let wait = match &mut pace {
-            Some(pace) if !event.header.is_gap() => pace.wait(event.header.timestamp),
-            _ => Duration::ZERO,
-        };
+        let wait = waits.next(&event);
         if wait > Duration::ZERO {
             target.flush()?;
+        }
+        if wait > LONG_WAIT {
+            waits.announce(wait, &event);
         }
         if !sleep(wait, target, stop)? || !target.put(&event)? {
             return Ok(false);

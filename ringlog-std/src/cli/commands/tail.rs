@@ -41,7 +41,7 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let Some((start, end)) = range_of(args, &filter)? else { return Ok(Outcome::Clean) };
     let lost = cursor.as_mut().map_or(0, |cursor| back_to_the_end(cursor, end));
     let start = cursor.as_ref().map_or(start, Cursor::position);
-    let format = if args.json { CatFormat::Json } else { args.format };
+    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut tail = Tail {
         follower: LogFollower::open_at(&args.log, start)?,

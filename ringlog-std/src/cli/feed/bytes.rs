@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::cli::input::Input;
+
 const CHUNK_BYTES: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -24,8 +26,8 @@ pub(crate) enum Fill {
 /// Bytes, a chunk at a time, without ever waiting for long.
 #[derive(Debug)]
 pub(crate) enum ByteSource {
-    /// A regular file, read where it is needed.
-    File(File),
+    /// A regular file, read where it is needed, and decompressed.
+    File(Box<Input>),
     /// Standard input, a pipe or a device. Reading those may block for ever, so that another thread does.
     Thread(Receiver<io::Result<Vec<u8>>>),
 }
@@ -38,7 +40,7 @@ impl ByteSource {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         if metadata.is_file() {
-            return File::open(path).map(Self::File);
+            return Input::open(path).map(|input| Self::File(Box::new(input)));
         }
         let path = PathBuf::from(path);
         Self::read_by_thread(move || File::open(path))

@@ -1,17 +1,15 @@
 //! Packet captures: pcap and pcapng. A packet is an event.
 //!
-//! Blocks are framed here, so that every message can name an offset, nothing is allocated by a length that
-//! a file claims, and an I/O error stays one; `pcap-parser` takes the whole block apart.
+//! Every message names an offset, nothing is allocated by a length that a file claims, and an I/O error stays one.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use pcap_parser::{PcapHeader, parse_pcap_header};
-
-use super::pcap_time::TimeUnit;
+use super::pcap_header::PcapHeader;
 use super::pcapng::{Section, first_block_is_big_endian};
-use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
+use crate::cli::input::Input;
+use crate::cli::text::unix_now;
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// No packet and no block is that long: a length beyond it is damage.
@@ -20,8 +18,7 @@ const PCAPNG_MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 
 /// Whether a file that starts with these bytes is a packet capture.
 pub(super) fn is_capture(magic: [u8; 4]) -> bool {
-    let known = |word| matches!(word, 0xA1B2_C3D4_u32 | 0xA1B2_3C4D | 0xA1B2_CD34);
-    magic == PCAPNG_MAGIC || known(u32::from_le_bytes(magic)) || known(u32::from_be_bytes(magic))
+    magic == PCAPNG_MAGIC || PcapHeader::has_magic(magic)
 }
 
 /// What a block was found to be.
@@ -29,8 +26,8 @@ pub(super) fn is_capture(magic: [u8; 4]) -> bool {
 pub(super) enum Found {
     /// A packet; its bytes are in the payload buffer.
     Packet {
-        /// Nanoseconds since 1970.
-        timestamp: u64,
+        /// Nanoseconds since 1970; `None` if neither this packet nor one before it has a time.
+        timestamp: Option<u64>,
         /// Length of the packet before the capture cut it.
         original_bytes: u32,
     },
@@ -46,28 +43,58 @@ enum Kind {
     PcapNg { section: Section },
 }
 
+/// What comes next in a capture.
+enum Block {
+    /// A packet or a block, as a whole in the buffer.
+    Whole,
+    /// So many zero bytes in the place of packets.
+    Zeros { bytes: u64, is_end: bool },
+    /// The end of the file.
+    End,
+}
+
 /// Gives each packet as an event, with its captured bytes and the time at which it was captured.
+///
+/// A packet without a time takes that of the packet before. Those before the first time take that one; where no packet of
+/// the file has a time, they take the time of the import, as lines do.
 #[derive(Debug)]
 pub(crate) struct PcapFeed {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: BufReader<Input>,
     offset: u64,
     block: Vec<u8>,
+    /// Zero bytes that were read already and begin the next record.
+    zeros_ahead: usize,
     kind: Kind,
     event_type: u8,
     cut_packets: u64,
+    /// How many packets came before the first time, and the time that they take.
+    untimed: Option<(u64, FirstTime)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum FirstTime {
+    OfPacket(u64),
+    OfImport(u64),
 }
 
 impl PcapFeed {
     /// Opens a capture and reads what it starts with.
     pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
         let what = || path.display().to_string();
-        let file =
-            File::open(path).map_err(|source| FeedError::Io { action: "open", what: what(), source })?;
-        let kind = Kind::PcapNg { section: Section::new(false) };
-        let reader = BufReader::with_capacity(256 * 1024, file);
-        let (path, block) = (path.into(), Vec::new());
-        let mut feed = Self { path, reader, offset: 0, block, kind, event_type, cut_packets: 0 };
+        let input =
+            Input::open(path).map_err(|source| FeedError::Io { action: "open", what: what(), source })?;
+        let mut feed = Self {
+            path: path.into(),
+            reader: BufReader::with_capacity(256 * 1024, input),
+            offset: 0,
+            block: Vec::new(),
+            zeros_ahead: 0,
+            kind: Kind::PcapNg { section: Section::new(false) },
+            event_type,
+            cut_packets: 0,
+            untimed: None,
+        };
         feed.read_magic()?;
         Ok(feed)
     }
@@ -78,10 +105,10 @@ impl PcapFeed {
         if self.block == PCAPNG_MAGIC {
             return Ok(());
         }
-        self.read_into_block(24)?;
-        match parse_pcap_header(&self.block) {
-            Ok((_, header)) => self.kind = Kind::Pcap { header },
-            Err(_) => return Err(self.damaged("no packet capture starts like this; give --format")),
+        self.read_into_block(PcapHeader::BYTES)?;
+        match PcapHeader::parse(&self.block) {
+            Ok(header) => self.kind = Kind::Pcap { header },
+            Err(problem) => return Err(self.damaged(problem)),
         }
         self.pass_block();
         Ok(())
@@ -91,17 +118,21 @@ impl PcapFeed {
     fn read_into_block(&mut self, bytes: usize) -> Result<bool, FeedError> {
         let missing = bytes.saturating_sub(self.block.len());
         let read = self.reader.by_ref().take(missing as u64).read_to_end(&mut self.block);
-        match read {
-            Ok(read) => Ok(read == missing),
-            Err(source) => {
-                Err(FeedError::Io { action: "read", what: self.path.display().to_string(), source })
-            }
-        }
+        read.map(|read| read == missing).map_err(|source| self.read_error(source))
+    }
+
+    fn read_error(&self, source: std::io::Error) -> FeedError {
+        FeedError::Io { action: "read", what: self.path.display().to_string(), source }
     }
 
     fn pass_block(&mut self) {
-        self.offset += self.block.len() as u64;
+        self.pass_bytes(self.block.len() as u64);
+    }
+
+    fn pass_bytes(&mut self, bytes: u64) {
+        self.offset += bytes;
         self.block.clear();
+        self.block.resize(std::mem::take(&mut self.zeros_ahead), 0);
     }
 
     fn damaged(&self, problem: impl Into<String>) -> FeedError {
@@ -115,25 +146,64 @@ impl PcapFeed {
         ))
     }
 
-    /// Reads the next block or packet as a whole; `false` at the end of the file.
-    fn read_block(&mut self) -> Result<bool, FeedError> {
+    /// Reads the next block or packet as a whole.
+    fn read_block(&mut self) -> Result<Block, FeedError> {
         let head_bytes = match &self.kind {
-            Kind::Pcap { header } if header.is_modified_format() => 24,
-            Kind::Pcap { .. } => 16,
+            Kind::Pcap { header } => header.record_head_bytes(),
             Kind::PcapNg { .. } => 12,
         };
-        if !self.read_into_block(head_bytes)? {
-            return if self.block.is_empty() { Ok(false) } else { Err(self.truncated(head_bytes)) };
+        let is_whole = self.read_into_block(head_bytes)?;
+        if self.block.is_empty() {
+            return Ok(Block::End);
+        }
+        if self.block.iter().all(|&byte| byte == 0) {
+            return self.read_zeros(head_bytes as u64);
+        }
+        if !is_whole {
+            return Err(self.truncated(head_bytes));
         }
         let bytes = self.block_bytes(head_bytes)?;
-        if self.read_into_block(bytes)? { Ok(true) } else { Err(self.truncated(bytes)) }
+        if self.read_into_block(bytes)? { Ok(Block::Whole) } else { Err(self.truncated(bytes)) }
+    }
+
+    /// After a head of zeros: counts those that follow.
+    ///
+    /// A crash and a file that was allocated in advance leave such ends. Taken as pcap records, they would be empty packets
+    /// of 1970.
+    fn read_zeros(&mut self, head_bytes: u64) -> Result<Block, FeedError> {
+        let mut bytes = self.block.len() as u64;
+        loop {
+            let buffer = match self.reader.fill_buf() {
+                Ok([]) => return Ok(Block::Zeros { bytes, is_end: true }),
+                Ok(buffer) => buffer,
+                Err(source) => return Err(self.read_error(source)),
+            };
+            let here = buffer.iter().take_while(|&&byte| byte == 0).count();
+            let is_last = here < buffer.len();
+            self.reader.consume(here);
+            bytes += here as u64;
+            if is_last {
+                break;
+            }
+        }
+        match &self.kind {
+            // The next time may begin with zeros.
+            Kind::Pcap { .. } => {
+                self.zeros_ahead = (bytes % head_bytes) as usize;
+                Ok(Block::Zeros { bytes: bytes - bytes % head_bytes, is_end: false })
+            }
+            Kind::PcapNg { .. } => {
+                let what = "where a block should begin; what is before was imported";
+                Err(self.damaged(format!("damaged capture: {bytes} zero bytes {what}")))
+            }
+        }
     }
 
     /// The length of the block whose head was read, bounded.
     fn block_bytes(&mut self, head_bytes: usize) -> Result<usize, FeedError> {
         let head = &self.block;
         let (claimed, least, more) = match &mut self.kind {
-            Kind::Pcap { header } => (word_at(head, 8, header.is_bigendian()), 0, head_bytes),
+            Kind::Pcap { header } => (header.lengths(head).0, 0, head_bytes),
             Kind::PcapNg { section } => {
                 if head.starts_with(&PCAPNG_MAGIC) {
                     match first_block_is_big_endian(head) {
@@ -152,17 +222,65 @@ impl PcapFeed {
 
     fn take_apart(&mut self, payload: &mut Vec<u8>) -> Found {
         match &mut self.kind {
-            Kind::Pcap { header } => take_packet(header, &self.block, payload),
+            Kind::Pcap { header } => header.take_packet(&self.block, payload),
             Kind::PcapNg { section } => section.take_block(&self.block, payload),
         }
+    }
+
+    /// The time of a packet before the first time of the file.
+    fn first_time(&mut self) -> u64 {
+        let (count, first) = match self.untimed {
+            Some((count, first)) => (count, first),
+            None => (0, self.find_first_time().map_or(FirstTime::OfImport(unix_now()), FirstTime::OfPacket)),
+        };
+        self.untimed = Some((count + 1, first));
+        match first {
+            FirstTime::OfPacket(time) | FirstTime::OfImport(time) => time,
+        }
+    }
+
+    /// Looks through the file once more: the packets until then may be more than memory holds.
+    fn find_first_time(&self) -> Option<u64> {
+        let mut ahead = Self::open(&self.path, 0).ok()?;
+        let mut payload = Vec::new();
+        // Only blocks of pcapng may lack a time, and after an error there is nothing to read.
+        while matches!(ahead.read_block(), Ok(Block::Whole)) {
+            if let Found::Packet { timestamp: Some(time), .. } = ahead.take_apart(&mut payload) {
+                return Some(time);
+            }
+            ahead.pass_block();
+        }
+        None
+    }
+
+    fn untimed_note(&self) -> Option<String> {
+        let (count, first) = self.untimed?;
+        Some(match first {
+            FirstTime::OfPacket(_) => {
+                format!(
+                    "packets without a time, before any with one, that took that of the first one with: {count}"
+                )
+            }
+            FirstTime::OfImport(_) => {
+                format!("no packet of the file has a time; packets that took that of the import: {count}")
+            }
+        })
     }
 }
 
 impl Feed for PcapFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
-        while self.read_block()? {
-            let found = self.take_apart(payload);
+        loop {
             let offset = self.offset;
+            match self.read_block()? {
+                Block::Whole => {}
+                Block::Zeros { bytes, is_end } => {
+                    self.pass_bytes(bytes);
+                    return Ok(Next::Lost(zeros_loss(offset, bytes, is_end)));
+                }
+                Block::End => return Ok(Next::End),
+            }
+            let found = self.take_apart(payload);
             self.pass_block();
             match found {
                 Found::Nothing => {}
@@ -171,15 +289,15 @@ impl Feed for PcapFeed {
                 }
                 Found::Packet { timestamp, .. } if payload.len() > MAX_PAYLOAD => {
                     let what = format!("packet of {} bytes, an event holds {MAX_PAYLOAD}", payload.len());
-                    return Ok(Next::Lost(Loss::skipped(GapReason::TooLong, Some(timestamp), offset, what)));
+                    return Ok(Next::Lost(Loss::skipped(GapReason::TooLong, timestamp, offset, what)));
                 }
                 Found::Packet { timestamp, original_bytes } => {
                     self.cut_packets += u64::from(payload.len() < original_bytes as usize);
+                    let timestamp = timestamp.unwrap_or_else(|| self.first_time());
                     return Ok(Next::Event { timestamp, event_type: self.event_type });
                 }
             }
         }
-        Ok(Next::End)
     }
 
     fn read_bytes(&self) -> u64 {
@@ -190,10 +308,11 @@ impl Feed for PcapFeed {
         let mut notes = Vec::new();
         if self.cut_packets > 0 {
             notes.push(format!(
-                "{} packets were cut by the capture's snap length and imported as captured",
+                "packets that the snap length had cut when they were captured, imported as captured: {}",
                 self.cut_packets
             ));
         }
+        notes.extend(self.untimed_note());
         if let Kind::PcapNg { section } = &self.kind {
             notes.extend(section.note());
         }
@@ -201,25 +320,11 @@ impl Feed for PcapFeed {
     }
 }
 
-fn take_packet(header: &PcapHeader, block: &[u8], payload: &mut Vec<u8>) -> Found {
-    use pcap_parser::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified};
-    let parsed = match (header.is_modified_format(), header.is_bigendian()) {
-        (true, _) => parse_pcap_frame_modified(block),
-        (false, true) => parse_pcap_frame_be(block),
-        (false, false) => parse_pcap_frame(block),
-    };
-    let Ok((_, packet)) = parsed else {
-        return Found::Unusable("packet that cannot be read".into());
-    };
-    payload.clear();
-    payload.extend_from_slice(packet.data);
-    let unit = if header.is_nanosecond_precision() { TimeUnit::NANOS } else { TimeUnit::MICROS };
-    let per_second = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
-    let units = u64::from(packet.ts_sec) * per_second + u64::from(packet.ts_usec);
-    match unit.to_nanos(units) {
-        Some(timestamp) => Found::Packet { timestamp, original_bytes: packet.origlen },
-        None => Found::Unusable(format!("packet with an impossible time of {units} units")),
-    }
+/// Nobody knows how many packets should have been there.
+fn zeros_loss(offset: u64, bytes: u64, is_end: bool) -> Loss {
+    let place = if is_end { "up to the end of the capture" } else { "where a packet should begin" };
+    let what = format!("{bytes} zero bytes {place}: packets that were not written there are missing");
+    Loss { skip: Some(Skip { offset, what }), ..Loss::rest() }
 }
 
 /// The 32-bit word at `at`, 0 where there is none.
@@ -227,6 +332,15 @@ pub(super) fn word_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u32 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(word) if is_big_endian => u32::from_be_bytes(*word),
         Some(word) => u32::from_le_bytes(*word),
+        None => 0,
+    }
+}
+
+/// The 16-bit word at `at`, 0 where there is none.
+pub(super) fn half_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u16 {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(half) if is_big_endian => u16::from_be_bytes(*half),
+        Some(half) => u16::from_le_bytes(*half),
         None => 0,
     }
 }

@@ -1,17 +1,19 @@
 //! The blocks of a pcapng section.
 
-use pcap_parser::pcapng::{
-    Block, EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, SimplePacketBlock, parse_block_be,
-    parse_block_le,
-};
-use pcap_parser::traits::PcapNGPacketBlock;
-
-use super::pcap::{Found, word_at};
+use super::pcap::{Found, half_at, word_at};
 use super::pcap_time::TimeUnit;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
+const INTERFACE_DESCRIPTION: u32 = 1;
 /// The packet block of the format's first drafts.
-const OBSOLETE_PACKET_BLOCK: u32 = 2;
+const OBSOLETE_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+
+const OPTION_END: u16 = 0;
+const OPTION_TSRESOL: u16 = 9;
+const OPTION_TSOFFSET: u16 = 14;
+const MICROSECONDS: u8 = 6;
 
 /// The byte order of the section that a block begins; `None` if it begins none.
 pub(super) fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
@@ -30,14 +32,15 @@ struct Interface {
 pub(super) struct Section {
     is_big_endian: bool,
     interfaces: Vec<Interface>,
-    timestamp: u64,
-    packets_without_time: u64,
+    /// Of the packet before, also if that was in another section.
+    timestamp: Option<u64>,
+    packets_with_time_before: u64,
 }
 
 impl Section {
     /// A section of which nothing is known yet.
     pub(super) fn new(is_big_endian: bool) -> Self {
-        Self { is_big_endian, interfaces: Vec::new(), timestamp: 0, packets_without_time: 0 }
+        Self { is_big_endian, interfaces: Vec::new(), timestamp: None, packets_with_time_before: 0 }
     }
 
     /// Begins the next section, whose interfaces are its own.
@@ -53,78 +56,109 @@ impl Section {
 
     /// What to tell at the end.
     pub(super) fn note(&self) -> Option<String> {
-        (self.packets_without_time > 0).then(|| {
+        (self.packets_with_time_before > 0).then(|| {
             format!(
-                "{} packets came without a time and took that of the packet before",
-                self.packets_without_time
+                "packets without a time that took that of the packet before: {}",
+                self.packets_with_time_before
             )
         })
     }
 
     /// Takes one whole block apart.
     pub(super) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
-        let parse = if self.is_big_endian { parse_block_be } else { parse_block_le };
-        match parse(block) {
-            Ok((_, Block::InterfaceDescription(interface))) => {
-                self.interfaces.push(self.read_interface(&interface));
-                Found::Nothing
+        let block_type = word_at(block, 0, self.is_big_endian);
+        let found = self.body(block).and_then(|body| match block_type {
+            INTERFACE_DESCRIPTION => self.add_interface(body),
+            ENHANCED_PACKET => {
+                let interface = word_at(body, 0, self.is_big_endian);
+                self.take_packet(interface, body, payload)
             }
-            Ok((_, Block::EnhancedPacket(packet))) => self.take_packet(&packet, payload),
-            Ok((_, Block::SimplePacket(packet))) => self.take_simple_packet(&packet, payload),
-            Ok((_, other)) if other.magic() == OBSOLETE_PACKET_BLOCK => {
-                Found::Unusable("packet in an obsolete block; rewrite the file with editcap".into())
+            OBSOLETE_PACKET => {
+                let interface = half_at(body, 0, self.is_big_endian);
+                self.take_packet(interface.into(), body, payload)
             }
-            Ok(_) => Found::Nothing,
-            Err(_) => {
-                let block_type = word_at(block, 0, self.is_big_endian);
-                Found::Unusable(format!("damaged block of type {block_type:#x}, {} bytes", block.len()))
-            }
-        }
+            SIMPLE_PACKET => self.take_simple_packet(body, payload),
+            _ => Some(Found::Nothing),
+        });
+        found.unwrap_or_else(|| {
+            Found::Unusable(format!("damaged block of type {block_type:#x}, {} bytes", block.len()))
+        })
     }
 
-    fn read_interface(&self, block: &InterfaceDescriptionBlock<'_>) -> Interface {
-        // The parser reads this option as little-endian in any section.
-        let offset = block.options.iter().find(|option| option.code == OptionCode::IfTsoffset);
-        let offset_seconds = match offset.and_then(|option| option.value().first_chunk()) {
-            Some(bytes) if self.is_big_endian => i64::from_be_bytes(*bytes),
-            Some(bytes) => i64::from_le_bytes(*bytes),
-            None => 0,
-        };
-        Interface {
-            unit: TimeUnit::from_options(block.if_tsresol, offset_seconds),
-            snap_bytes: block.snaplen,
-        }
+    /// What is between the two lengths of a block, if these are the same.
+    fn body<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
+        let body_and_length = block.get(8..)?;
+        let (body, length) = body_and_length.split_at_checked(body_and_length.len().checked_sub(4)?)?;
+        (word_at(length, 0, self.is_big_endian) as usize == block.len()).then_some(body)
     }
 
-    fn take_packet(&mut self, packet: &EnhancedPacketBlock<'_>, payload: &mut Vec<u8>) -> Found {
-        let Some(interface) = self.interfaces.get(packet.if_id as usize) else {
-            return Found::Unusable(format!("packet of an interface {} that is not described", packet.if_id));
+    /// Interfaces are numbered: a damaged one keeps its place, and no packet of it gets a wrong time.
+    fn add_interface(&mut self, body: &[u8]) -> Option<Found> {
+        let interface = self.read_interface(body);
+        self.interfaces.push(interface.unwrap_or(Interface { unit: None, snap_bytes: 0 }));
+        interface.map(|_| Found::Nothing)
+    }
+
+    fn read_interface(&self, body: &[u8]) -> Option<Interface> {
+        let (mut tsresol, mut offset_seconds) = (MICROSECONDS, 0);
+        let mut options = body.get(8..)?;
+        while options.len() >= 4 {
+            let length = usize::from(half_at(options, 2, self.is_big_endian));
+            let value = options.get(4..4 + length)?;
+            match half_at(options, 0, self.is_big_endian) {
+                OPTION_END => break,
+                OPTION_TSRESOL => tsresol = *value.first()?,
+                OPTION_TSOFFSET if self.is_big_endian => {
+                    offset_seconds = i64::from_be_bytes(*value.first_chunk()?);
+                }
+                OPTION_TSOFFSET => offset_seconds = i64::from_le_bytes(*value.first_chunk()?),
+                _ => {}
+            }
+            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        Some(Interface {
+            unit: TimeUnit::from_options(tsresol, offset_seconds),
+            snap_bytes: word_at(body, 4, self.is_big_endian),
+        })
+    }
+
+    /// The obsolete block differs from the enhanced one only in its first four bytes: a shorter number of the
+    /// interface, and a count of drops.
+    fn take_packet(&mut self, interface_id: u32, body: &[u8], payload: &mut Vec<u8>) -> Option<Found> {
+        let word = |at| word_at(body, at, self.is_big_endian);
+        let data = body.get(20..)?.get(..word(12) as usize)?;
+        let Some(interface) = self.interfaces.get(interface_id as usize) else {
+            let what = format!("packet of an interface {interface_id} that is not described");
+            return Some(Found::Unusable(what));
         };
-        let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
+        let units = u64::from(word(4)) << 32 | u64::from(word(8));
         let Some(timestamp) = interface.unit.and_then(|unit| unit.to_nanos(units)) else {
-            return Found::Unusable(format!("packet with an impossible time of {units} units"));
+            return Some(Found::Unusable(format!("packet with an impossible time of {units} units")));
         };
-        self.timestamp = timestamp;
+        let original_bytes = word(16);
+        self.timestamp = Some(timestamp);
         payload.clear();
-        payload.extend_from_slice(packet.packet_data());
-        Found::Packet { timestamp, original_bytes: packet.origlen }
+        payload.extend_from_slice(data);
+        Some(Found::Packet { timestamp: Some(timestamp), original_bytes })
     }
 
-    fn take_simple_packet(&mut self, packet: &SimplePacketBlock<'_>, payload: &mut Vec<u8>) -> Found {
+    fn take_simple_packet(&mut self, body: &[u8], payload: &mut Vec<u8>) -> Option<Found> {
+        let original_bytes = word_at(body, 0, self.is_big_endian);
+        let room = body.get(4..)?;
         let Some(interface) = self.interfaces.first() else {
-            return Found::Unusable("packet of an interface that is not described".into());
+            return Some(Found::Unusable("packet of an interface that is not described".into()));
         };
         let captured = match interface.snap_bytes {
-            0 => packet.origlen,
-            snap_bytes => packet.origlen.min(snap_bytes),
+            0 => original_bytes,
+            snap_bytes => original_bytes.min(snap_bytes),
         };
-        let Some(data) = packet.raw_packet_data().get(..captured as usize) else {
-            return Found::Unusable(format!("packet of {captured} bytes in a shorter block"));
+        let Some(data) = room.get(..captured as usize) else {
+            return Some(Found::Unusable(format!("packet of {captured} bytes in a shorter block")));
         };
         payload.clear();
         payload.extend_from_slice(data);
-        self.packets_without_time += 1;
-        Found::Packet { timestamp: self.timestamp, original_bytes: packet.origlen }
+        self.packets_with_time_before += u64::from(self.timestamp.is_some());
+        Some(Found::Packet { timestamp: self.timestamp, original_bytes })
     }
 }
 
@@ -173,7 +207,7 @@ mod tests {
             let mut payload = Vec::new();
             assert_eq!(section.take_block(&interface(0, big), &mut payload), Found::Nothing);
             let found = section.take_block(&enhanced(0, 5_000_000_001, b"packet", big), &mut payload);
-            assert_eq!(found, Found::Packet { timestamp: 105_000_000_001, original_bytes: 11 });
+            assert_eq!(found, Found::Packet { timestamp: Some(105_000_000_001), original_bytes: 11 });
             assert_eq!(payload, b"packet");
         }
     }
@@ -187,7 +221,7 @@ mod tests {
         let mut body = words(&[1500], false);
         body.extend(b"sixsix\0\0");
         let found = section.take_block(&block(3, &body, false), &mut payload);
-        assert_eq!(found, Found::Packet { timestamp: 100_000_000_001, original_bytes: 1500 });
+        assert_eq!(found, Found::Packet { timestamp: Some(100_000_000_001), original_bytes: 1500 });
         assert_eq!(payload, b"sixsix");
         assert!(section.note().is_some());
     }
@@ -200,7 +234,6 @@ mod tests {
         assert!(unusable(section.take_block(&enhanced(0, 1, b"x", false), &mut payload)));
         section.take_block(&interface(0, false), &mut payload);
         assert!(unusable(section.take_block(&enhanced(1, 1, b"x", false), &mut payload)));
-        assert!(unusable(section.take_block(&block(OBSOLETE_PACKET_BLOCK, &[0; 20], false), &mut payload)));
         let mut damaged = enhanced(0, 1, b"x", false);
         damaged[20] = 200;
         assert!(unusable(section.take_block(&damaged, &mut payload)));

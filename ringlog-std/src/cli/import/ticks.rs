@@ -1,12 +1,12 @@
 //! Tables of rows with a time, such as recorded trades. A row is an event.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::time_column::{Shape, TimeOptions, find_shape};
 use crate::cli::error::csv_io_error;
 use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::cli::input::Input;
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 const PROBE_BYTES: u64 = 64 * 1024;
@@ -33,14 +33,14 @@ impl TickFeed {
         let io_error =
             |action| move |source| FeedError::Io { action, what: path.display().to_string(), source };
         let mut first = Vec::new();
-        let file = File::open(path).map_err(io_error("open"))?;
+        let file = Input::open(path).map_err(io_error("open"))?;
         file.take(PROBE_BYTES).read_to_end(&mut first).map_err(io_error("read"))?;
         let shape = find_shape(&first, options).map_err(|problem| FeedError::Damaged {
             path: path.into(),
             offset: 0,
             problem,
         })?;
-        let tee = Tee::new(File::open(path).map_err(io_error("open"))?);
+        let tee = Tee::new(Input::open(path).map_err(io_error("open"))?);
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -102,14 +102,14 @@ impl Feed for TickFeed {
 /// Keeps the bytes that the parser has read, so that a row can be had as it stands in the file.
 #[derive(Debug)]
 struct Tee {
-    file: File,
+    file: Input,
     kept: Vec<u8>,
     kept_offset: u64,
     row_at: usize,
 }
 
 impl Tee {
-    fn new(file: File) -> Self {
+    fn new(file: Input) -> Self {
         Self { file, kept: Vec::new(), kept_offset: 0, row_at: 0 }
     }
 

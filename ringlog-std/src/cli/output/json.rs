@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::hexadecimal;
+use crate::cli::print::json_line;
 use crate::cli::text::date_of;
 use crate::event::{ClockKind, Event, Gap};
 
@@ -45,14 +46,13 @@ struct GapWords {
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
     let timestamp = event.header.timestamp;
     let time = date_of(event, clock);
-    match event.gap() {
+    let line = match event.gap() {
         Some(gap) => {
-            let line = GapLine { sequence: event.sequence, timestamp, time, gap: gap_object(&gap) };
-            serde_json::to_writer(&mut *out, &line)?;
+            json_line(&GapLine { sequence: event.sequence, timestamp, time, gap: gap_object(&gap) })?
         }
-        None => serde_json::to_writer(&mut *out, &event_object(event, time))?,
-    }
-    out.write_all(b"\n")
+        None => json_line(&event_object(event, time))?,
+    };
+    writeln!(out, "{line}")
 }
 
 fn event_object<'a>(event: &Event<'a>, time: Option<String>) -> EventLine<'a> {

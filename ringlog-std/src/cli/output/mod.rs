@@ -8,21 +8,38 @@ mod text;
 
 use std::io::{self, Write};
 
+use super::error::CliError;
 use crate::event::{ClockKind, Event};
 
 /// How `cat` prints an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum CatFormat {
-    /// For people: sequence, time, type, length, payload (text as it is, other bytes as the first 32)
+    /// For people: sequence, time, type, length, payload (text with control characters escaped, other bytes as the
+    /// first 32)
     Text,
     /// One JSON object a line; payload under "text" if it is UTF-8, else under "hex"
     Json,
-    /// With a header; payload as text if it is UTF-8, else in hexadecimal
+    /// With a header; payload as text if it is UTF-8 ("escaped" as in JSON if there are control characters in it), else
+    /// in hexadecimal
     Csv,
+    /// The same with `--csv-safe`.
+    #[value(skip)]
+    SafeCsv,
     /// One line each: sequence, timestamp, type, stored flags, whole payload in hexadecimal
     Hex,
     /// The payloads alone, each followed by a newline: imported lines and rows as they were
     Raw,
+}
+
+impl CatFormat {
+    /// What `--format` and `--csv-safe` come to.
+    pub(crate) fn csv_safe(self, is_safe: bool) -> Result<Self, CliError> {
+        match (self, is_safe) {
+            (format, false) => Ok(format),
+            (Self::Csv, true) => Ok(Self::SafeCsv),
+            (_, true) => Err(CliError::Usage("--csv-safe is for CSV: give --format csv".into())),
+        }
+    }
 }
 
 /// Prints events in one of the formats.
@@ -30,7 +47,7 @@ pub(crate) enum CatFormat {
 pub(crate) enum Printer<W: Write> {
     Text(W),
     Json(W),
-    Csv(Box<::csv::Writer<W>>),
+    Csv { table: Box<::csv::Writer<W>>, is_safe: bool },
     Hex(W),
     Raw(W),
 }
@@ -41,7 +58,9 @@ impl<W: Write> Printer<W> {
         Ok(match format {
             CatFormat::Text => Self::Text(out),
             CatFormat::Json => Self::Json(out),
-            CatFormat::Csv => Self::Csv(Box::new(csv::begin(out)?)),
+            CatFormat::Csv | CatFormat::SafeCsv => {
+                Self::Csv { table: Box::new(csv::begin(out)?), is_safe: format == CatFormat::SafeCsv }
+            }
             CatFormat::Hex => Self::Hex(out),
             CatFormat::Raw => Self::Raw(out),
         })
@@ -52,7 +71,7 @@ impl<W: Write> Printer<W> {
         match self {
             Self::Text(out) => text::write(out, event, clock),
             Self::Json(out) => json::write(out, event, clock),
-            Self::Csv(out) => csv::write(out, event, clock),
+            Self::Csv { table, is_safe } => csv::write(table, event, clock, *is_safe),
             Self::Hex(out) => hex::write(out, event),
             Self::Raw(out) => raw::write(out, event),
         }
@@ -62,7 +81,7 @@ impl<W: Write> Printer<W> {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Text(out) | Self::Json(out) | Self::Hex(out) | Self::Raw(out) => out.flush(),
-            Self::Csv(out) => out.flush(),
+            Self::Csv { table, .. } => table.flush(),
         }
     }
 }
@@ -75,12 +94,6 @@ impl Printer<Vec<u8>> {
             _ => String::new(),
         }
     }
-}
-
-/// A payload as text, if it is text that a terminal takes as such.
-fn printable(payload: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(payload).ok()?;
-    (!text.chars().any(|c| c.is_control() && c != '\t')).then_some(text)
 }
 
 /// Bytes in hexadecimal.
@@ -103,6 +116,7 @@ fn gap_words(gap: &crate::event::Gap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::text::is_risky;
     use crate::event::{EventHeader, Gap, GapReason};
 
     const NANOS: u64 = 1_378_054_800_083_000_007;
@@ -129,7 +143,7 @@ mod tests {
     fn text_shows_text_as_it_is_and_other_bytes_in_hexadecimal() {
         let line = print(CatFormat::Text, event(b"price 5"), b"price 5");
         assert_eq!(line, "        12  2013-09-01T17:00:00.083000007Z  type   7      7 B  flags 3  price 5\n");
-        assert!(print(CatFormat::Text, event(b"\x1b[2J"), b"\x1b[2J").ends_with("  0x1b5b324a\n"));
+        assert!(print(CatFormat::Text, event(b"\x1b[2J\t"), b"\x1b[2J\t").ends_with("  \\u001b[2J\t\n"));
         let long = print(CatFormat::Text, event(&[0xAB; 40]), &[0xAB; 40]);
         assert!(long.ends_with(&format!("  0x{}...\n", "ab".repeat(32))), "{long}");
     }
@@ -157,6 +171,56 @@ mod tests {
         let time = "2013-09-01T17:00:00.083000007Z";
         let stamp = NANOS.to_string();
         assert_eq!(cells, ["12", &stamp, time, "7", "3", "event", "text", "a,\"b\""]);
+    }
+
+    /// The payload of the only row, and how it is encoded.
+    fn csv_payload(format: CatFormat, payload: &[u8]) -> (String, String) {
+        let table = print(format, event(payload), payload);
+        let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+        let row = reader.records().next().unwrap().unwrap();
+        (row[6].to_owned(), row[7].to_owned())
+    }
+
+    #[test]
+    fn no_format_for_people_or_tables_lets_a_risky_character_through_and_none_is_lost() {
+        for sign in ('\0'..=char::MAX).filter(|&sign| is_risky(sign)) {
+            let payload = format!("a \\ \"{sign}\" b");
+            for format in [CatFormat::Text, CatFormat::Json, CatFormat::Csv, CatFormat::SafeCsv] {
+                let printed = print(format, event(payload.as_bytes()), payload.as_bytes());
+                let is_kept = match sign {
+                    '\t' => format != CatFormat::Json,
+                    '\n' => true,
+                    _ => false,
+                };
+                assert!(is_kept || !printed.contains(sign), "{format:?} {sign:?}: {printed:?}");
+            }
+            let line = print(CatFormat::Text, event(payload.as_bytes()), payload.as_bytes());
+            assert_eq!(line.lines().count(), 1, "{sign:?}");
+            let json = print(CatFormat::Json, event(payload.as_bytes()), payload.as_bytes());
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(json["text"], payload);
+            let (encoding, cell) = csv_payload(CatFormat::Csv, payload.as_bytes());
+            if matches!(sign, '\t' | '\n') {
+                assert_eq!((&*encoding, cell), ("text", payload));
+            } else {
+                let read: String = serde_json::from_str(&format!("\"{cell}\"")).unwrap();
+                assert_eq!((&*encoding, read), ("escaped", payload));
+            }
+        }
+    }
+
+    #[test]
+    fn safe_csv_begins_no_cell_like_a_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "-1\u{1b}"] {
+            let (_, cell) = csv_payload(CatFormat::SafeCsv, formula.as_bytes());
+            assert!(cell.starts_with(['\'', '\\']), "{formula:?}: {cell:?}");
+            let (_, cell) = csv_payload(CatFormat::Csv, formula.as_bytes());
+            assert!(!cell.starts_with('\''), "{formula:?}: {cell:?}");
+        }
+        for plain in ["", "a=1", "5", "'x", "{\"a\":-1}"] {
+            assert_eq!(csv_payload(CatFormat::SafeCsv, plain.as_bytes()).1, plain);
+        }
+        assert!(CatFormat::Json.csv_safe(true).is_err() && CatFormat::Text.csv_safe(false).is_ok());
     }
 
     #[test]

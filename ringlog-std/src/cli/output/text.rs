@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{gap_words, hexadecimal, printable};
-use crate::cli::text::{gap_moment, moment};
+use super::{gap_words, hexadecimal};
+use crate::cli::text::{escaped, gap_moment, moment};
 use crate::event::{ClockKind, Event};
 
 const SHOWN_BYTES: usize = 32;
@@ -27,10 +27,11 @@ pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -
     write_payload(out, event.payload)
 }
 
+/// Text as it is, but for what would command a terminal; other bytes in hexadecimal.
 fn write_payload(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
-    match (printable(payload), payload.split_at_checked(SHOWN_BYTES)) {
-        (Some(text), _) => writeln!(out, "{text}"),
-        (None, Some((shown, rest))) if !rest.is_empty() => writeln!(out, "0x{}...", hexadecimal(shown)),
-        (None, _) => writeln!(out, "0x{}", hexadecimal(payload)),
+    match (std::str::from_utf8(payload), payload.split_at_checked(SHOWN_BYTES)) {
+        (Ok(text), _) => writeln!(out, "{}", escaped(text, &['\t'])),
+        (Err(_), Some((shown, rest))) if !rest.is_empty() => writeln!(out, "0x{}...", hexadecimal(shown)),
+        (Err(_), _) => writeln!(out, "0x{}", hexadecimal(payload)),
     }
 }

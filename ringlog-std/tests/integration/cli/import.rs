@@ -163,3 +163,21 @@ fn what_cannot_be_an_event_is_reported_and_told_by_the_exit_code() {
     assert_eq!((number(&summary, "events"), number(&summary, "skipped")), (2, 1));
     assert_eq!(raw(&log), b"short\nlast\n");
 }
+
+#[test]
+fn zeros_after_the_last_packet_are_told_and_a_gap_is_in_the_log() {
+    let mut capture = std::fs::read(test_data("capture.pcapng")).unwrap();
+    let end = capture.len();
+    capture.resize(end + 5000, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("zeros.pcapng"), folder.path().join("log"));
+    std::fs::write(&file, capture).unwrap();
+    let output = ringlog(&["import", word(&file), "--log", word(&log)]);
+    assert_code(&output, 3);
+    let told = format!("skipped at byte {end}: 5000 zero bytes up to the end of the capture");
+    assert!(stderr_of(&output).contains(&told), "{}", stderr_of(&output));
+    let records = records_of(&log);
+    assert_eq!(records.len(), 5898 + 1);
+    let gap = Gap::from_payload(&records[5898].payload).unwrap();
+    assert_eq!((gap.reason, gap.count), (GapReason::NotReadable, 0));
+}

@@ -81,3 +81,60 @@ fn info_and_verify_speak_to_people_too() {
     let verify = String::from_utf8(stdout_of(&ringlog(&["verify", &log])).to_vec()).unwrap();
     assert!(verify.contains("clean"), "{verify}");
 }
+
+/// Whether a terminal could take something in it as a command, or show it in another order.
+fn is_risky(sign: char) -> bool {
+    let turns =
+        "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}";
+    (sign.is_control() && !matches!(sign, '\n' | '\t')) || turns.contains(sign)
+}
+
+#[track_caller]
+fn assert_no_risk(output: &std::process::Output) -> String {
+    let shown = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+    assert!(!shown.contains(is_risky), "{shown:?}");
+    shown
+}
+
+#[test]
+fn payloads_names_and_messages_command_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "\u{1b}]0;title\u{7}\u{1b}[2J\r\u{9b}31m\u{202E}txt\u{2066}";
+    let named = folder.path().join(format!("named {evil}"));
+    std::fs::create_dir(&named).unwrap();
+    let (lines, table) = (named.join("lines.txt"), named.join("table.csv"));
+    std::fs::write(&lines, format!("{evil}\nplain\n=1+1 {evil}\n")).unwrap();
+    std::fs::write(&table, format!("time,word\n1378054800,a\n{evil},b\n")).unwrap();
+    let (log, other) = (named.join("log"), named.join("other"));
+    let run = |words: &[&str]| assert_no_risk(&ringlog(words));
+    let said = run(&["import", word(&lines), "--log", word(&log)]);
+    assert!(said.contains(r"\u001b]0;title\u0007\u001b[2J\r\u009b31m\u202etxt\u2066"), "{said}");
+    run(&["import", word(&table), "--log", word(&other), "--json"]);
+    for command in [&["cat"][..], &["tail"], &["replay"], &["replay", "--speed", "max"]] {
+        for format in ["text", "json", "csv"] {
+            let said = run(&[command, &[word(&log), "--format", format]].concat());
+            assert!(said.contains(r"\u001b]0;title"), "{command:?} {format}: {said}");
+        }
+        let said = run(&[command, &[word(&log), "--format", "csv", "--csv-safe"]].concat());
+        assert!(said.contains(",'=1+1"), "{said}");
+    }
+    for command in ["info", "verify"] {
+        run(&[command, word(&log)]);
+        run(&[command, word(&log), "--json"]);
+    }
+    let missing = named.join("missing");
+    for command in ["cat", "tail", "replay", "info", "verify", "recover-image"] {
+        run(&[command, word(&missing)]);
+        run(&[command, evil, evil, evil]);
+        run(&[command, word(&lines)]);
+    }
+    run(&["salvage", word(&missing), word(&other)]);
+    run(&["import", word(&missing), "--log", word(&log)]);
+    run(&["import", word(&lines), "--log", word(&log), "--format", evil]);
+    run(&["serve", "--feed", word(&missing), "--log", word(&log)]);
+    run(&["serve", "--feed", &format!("{evil}://x"), "--log", word(&log)]);
+    // As it is, where that is asked for.
+    assert!(stdout_of(&ringlog(&["cat", word(&log), "--format", "raw"])).starts_with(evil.as_bytes()));
+    assert_code(&ringlog(&["cat", word(&log), "--csv-safe"]), 2);
+    assert_code(&ringlog(&["cat", word(&log), "--json", "--csv-safe"]), 2);
+}

@@ -161,7 +161,62 @@ fn a_reader_that_leaves_early_is_no_error() {
     // An hour before the next event.
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 0);
-    assert_eq!(stderr_of(&output), "");
+    let said = stderr_of(&output);
+    assert!(
+        said.starts_with("waiting ") && said.contains(" for the next event, of 1970-01-01T01:00:00"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn no_wait_is_longer_than_it_may_be_and_the_pace_after_it_is_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    // An hour of silence, a step of the clock by 53 years, and one back.
+    let (hour, years) = (3_600_000, 1_700_000_000_000);
+    let times = [0, 100, hour, hour + 150, years, years + 150, hour + 200, hour + 250];
+    let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &times);
+    for (most, least) in [("300ms", 1050), ("10ms", 10 * 6)] {
+        let started = Instant::now();
+        let output = ringlog(&["replay", word(&log), "--format", "raw", "--max-wait", most]);
+        let elapsed = started.elapsed();
+        assert_eq!(stdout_of(&output).iter().filter(|&&byte| byte == b'\n').count(), times.len());
+        assert!((Duration::from_millis(least)..Duration::from_secs(20)).contains(&elapsed), "{elapsed:?}");
+        let said = stderr_of(&output);
+        assert!(said.contains("shortened, by 53.9 years in all"), "{said}");
+        assert!(!said.contains("waiting"), "{said}");
+        let count = if most == "300ms" { "2 waits" } else { "6 waits" };
+        assert!(said.starts_with(count), "{said}");
+    }
+    for words in [&["--max-wait", "0"][..], &["--max-wait", "soon"]] {
+        assert_code(&ringlog(&[&["replay", word(&log)], words].concat()), 2);
+    }
+}
+
+#[test]
+fn a_capture_that_begins_without_a_time_is_replayed_at_once() {
+    let word_of = |value: u32| value.to_le_bytes();
+    let block = |block_type: u32, body: &[u8]| {
+        let length = word_of(body.len() as u32 + 12);
+        [&word_of(block_type)[..], &length, body, &length].concat()
+    };
+    let micros = 1_700_000_000_000_000_u64;
+    let timed = [0, (micros >> 32) as u32, micros as u32, 4, 4].map(word_of).concat();
+    let capture = [
+        block(0x0A0D_0D0A, &[&word_of(0x1A2B_3C4D)[..], &[1, 0, 0, 0], &[0xFF; 8]].concat()),
+        block(1, &[1, 0, 0, 0, 0, 0, 0, 0]),
+        block(3, &[&word_of(4)[..], b"none"].concat()),
+        block(6, &[&timed[..], b"time"].concat()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("a.pcapng"), folder.path().join("log"));
+    std::fs::write(&file, capture.concat()).unwrap();
+    let imported = ringlog(&["import", word(&file), "--log", word(&log)]);
+    let said = String::from_utf8_lossy(stdout_of(&imported)).into_owned();
+    assert!(said.contains("took that of the first one with: 1"), "{said}");
+    let output = ringlog(&["replay", word(&log), "--format", "raw"]);
+    assert_eq!((stdout_of(&output), stderr_of(&output).as_str()), (&b"none\ntime\n"[..], ""));
+    assert!(records_of(&log).iter().all(|record| record.timestamp == micros * 1000));
 }
 
 #[test]

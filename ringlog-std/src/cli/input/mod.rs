@@ -1,0 +1,314 @@
+//! The bytes of a file, decompressed where they are compressed.
+
+mod foreign;
+mod zstd;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Seek};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use zstd::ZstdReader;
+
+/// Enough for every magic: that of tar is at byte 257.
+const HEAD_BYTES: u64 = 512;
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compression {
+    /// gzip, of one or several members.
+    Gzip,
+    /// Zstandard, of one or several frames.
+    Zstd,
+}
+
+impl Compression {
+    fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x1F, 0x8B, ..] => Some(Self::Gzip),
+            // The second is a frame that a reader skips: pzstd begins with one.
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+/// Reads a regular file; of one that is compressed by gzip or zstd, the decompressed bytes, with bounded memory.
+///
+/// Archives and other formats of which no reader makes events are refused by their first bytes, also inside gzip and zstd:
+/// their lines would mean nothing.
+#[derive(Debug)]
+pub(crate) struct Input {
+    compression: Option<Compression>,
+    decoder: Decoder,
+    head: Vec<u8>,
+    head_at: usize,
+    /// What reading the head ended with; told once the head was read.
+    head_error: Option<io::Error>,
+}
+
+impl Input {
+    /// Opens a file and looks at what it starts with.
+    ///
+    /// # Errors
+    ///
+    /// One of the kind `Unsupported` for a format that is not read; its text names the format and what to do.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut magic = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut magic)?;
+        file.rewind()?;
+        let compression = Compression::of(&magic);
+        let decoder = Decoder::new(compression, file);
+        let mut input = Self { compression, decoder, head: Vec::new(), head_at: 0, head_error: None };
+        input.head_error = input.decoder.by_ref().take(HEAD_BYTES).read_to_end(&mut input.head).err();
+        foreign::refuse(&input.head, compression)?;
+        match input.head_error.take_if(|_| input.head.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(input),
+        }
+    }
+
+    /// How the file is compressed, if it is.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// Whether there is nothing to read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_empty()
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut head = self.head.get(self.head_at..).unwrap_or_default();
+        if !head.is_empty() {
+            let read = head.read(buffer)?;
+            self.head_at += read;
+            return Ok(read);
+        }
+        match self.head_error.take() {
+            Some(error) => Err(error),
+            None => self.decoder.read(buffer),
+        }
+    }
+}
+
+type Source = BufReader<Watched>;
+
+enum Decoder {
+    Plain(File),
+    Gzip(Box<MultiGzDecoder<Source>>),
+    Zstd(Box<ZstdReader<Source>>),
+}
+
+impl Decoder {
+    fn new(compression: Option<Compression>, file: File) -> Self {
+        let source = |file| {
+            BufReader::with_capacity(BUFFER_BYTES, Watched { file, bytes: 0, is_at_end: false, failed: None })
+        };
+        match compression {
+            None => Self::Plain(file),
+            Some(Compression::Gzip) => Self::Gzip(Box::new(MultiGzDecoder::new(source(file)))),
+            Some(Compression::Zstd) => Self::Zstd(Box::new(ZstdReader::new(source(file)))),
+        }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decoder")
+    }
+}
+
+impl Read for Decoder {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buffer),
+            Self::Gzip(gzip) => {
+                let read = gzip.read(buffer);
+                read.map_err(|error| gzip.get_ref().get_ref().explain(Compression::Gzip, error))
+            }
+            Self::Zstd(zstd) => {
+                let read = zstd.read(buffer);
+                read.map_err(|error| zstd.source().get_ref().explain(Compression::Zstd, error))
+            }
+        }
+    }
+}
+
+/// A compressed file, and what reading it came to.
+struct Watched {
+    file: File,
+    bytes: u64,
+    is_at_end: bool,
+    failed: Option<i32>,
+}
+
+impl Watched {
+    /// Says what happened in words of ours: the decoders tell an early end, damage and a bad disk alike.
+    fn explain(&self, compression: Compression, error: io::Error) -> io::Error {
+        let bytes = self.bytes;
+        if let Some(code) = self.failed {
+            return io::Error::from_raw_os_error(code);
+        }
+        if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Interrupted) {
+            return error;
+        }
+        let (kind, text) = if self.is_at_end {
+            let text = format!(
+                "its {compression} data is cut short: it ends with byte {bytes} of the file, in the middle; what is before was \
+                 read, copy the file again for the rest"
+            );
+            (ErrorKind::UnexpectedEof, text)
+        } else {
+            let text = format!(
+                "its {compression} data is damaged, before byte {bytes} of the file; what is before was read, but do not rely \
+                 on the last of it: copy the file again"
+            );
+            (ErrorKind::InvalidData, text)
+        };
+        io::Error::new(kind, text)
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        match &read {
+            Ok(bytes) => {
+                self.bytes += *bytes as u64;
+                self.is_at_end |= *bytes == 0;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => self.failed = error.raw_os_error(),
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    /// Different enough to be compressed in blocks of every kind.
+    fn content(bytes: usize) -> Vec<u8> {
+        (0..bytes as u32)
+            .map(|at| if at % 300 < 200 { b'a' } else { (at.wrapping_mul(at) >> 5) as u8 | 32 })
+            .collect()
+    }
+
+    fn read(file_bytes: &[u8]) -> (Vec<u8>, Option<io::Error>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(file_bytes).unwrap();
+        let mut content = Vec::new();
+        let error = Input::open(file.path()).and_then(|mut input| input.read_to_end(&mut content)).err();
+        (content, error)
+    }
+
+    #[test]
+    fn files_are_read_as_they_are_or_decompressed() {
+        let skippable = [&[0x5F, 0x2A, 0x4D, 0x18, 3, 0, 0, 0][..], b"any"].concat();
+        for bytes in [0, 1, 511, 512, 513, 300_000] {
+            let content = content(bytes);
+            let files = [
+                content.clone(),
+                gzip(&content),
+                zstd(&content),
+                [gzip(&content[..bytes / 2]), gzip(b""), gzip(&content[bytes / 2..])].concat(),
+                [
+                    skippable.clone(),
+                    zstd(&content[..bytes / 2]),
+                    skippable.clone(),
+                    zstd(&content[bytes / 2..]),
+                ]
+                .concat(),
+            ];
+            for file in files {
+                let (found, error) = read(&file);
+                assert!(error.is_none() && found == content, "{bytes}: {error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_is_an_error_that_comes_after_what_is_before() {
+        let content = content(3000);
+        for whole in [gzip(&content), zstd(&content)] {
+            for end in 4..whole.len() {
+                let (found, error) = read(&whole[..end]);
+                let error = error.expect("the end is missing");
+                assert!(content.starts_with(&found), "cut at {end}");
+                assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "cut at {end}: {error}");
+                assert!(error.to_string().contains(&format!("ends with byte {end} of the file")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_changed_bit_changes_the_content_in_silence() {
+        let content = content(600);
+        for whole in [gzip(&content), zstd(&content)] {
+            for bit in 32..whole.len() * 8 {
+                let mut file = whole.clone();
+                file[bit / 8] ^= 1 << (bit % 8);
+                let (found, error) = read(&file);
+                assert!(error.is_some() || found == content, "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_compressed_data_is_told() {
+        for whole in [gzip(b"text"), zstd(b"text")] {
+            let (found, error) = read(&[&whole[..], b"and more that is not compressed"].concat());
+            assert_eq!(
+                (&found[..], error.map(|error| error.kind())),
+                (&b"text"[..], Some(ErrorKind::InvalidData))
+            );
+        }
+    }
+
+    #[test]
+    fn archives_inside_are_refused() {
+        let mut tar = vec![b'n'; 257];
+        tar.extend(b"ustar\x0000");
+        for inside in [&tar[..], b"PK\x03\x04", &gzip(b"text")] {
+            for file in [gzip(inside), zstd(inside)] {
+                assert_eq!(read(&file).1.unwrap().kind(), ErrorKind::Unsupported);
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_a_file_may_not_claim_is_refused_with_a_remedy() {
+        // No single segment, a window of 2 GiB.
+        let (_, error) = read(&[0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0, 0, 0]);
+        let error = error.unwrap();
+        assert!(error.to_string().contains("2048 MiB") && error.to_string().contains("--long=31"), "{error}");
+    }
+}
