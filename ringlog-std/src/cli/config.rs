@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
-use super::import::{Format, Guess, TimeOptions, guess};
+use super::import::{Format, Guess, TableOptions, guess};
 use super::log_args::LogPlan;
 use super::values::{FeedSpec, Rate};
 
@@ -63,7 +63,7 @@ pub(crate) struct ImportConfig {
     pub(crate) file: PathBuf,
     pub(crate) file_bytes: u64,
     pub(crate) format: Format,
-    pub(crate) time: TimeOptions,
+    pub(crate) table: TableOptions,
     pub(crate) event_type: u8,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
@@ -79,18 +79,12 @@ impl ImportConfig {
             Some(format) => format,
             None => guessed_format(&args.file)?,
         };
-        let time = TimeOptions { column: args.time_column, unit: args.time_unit };
-        if format != Format::Csv && time != TimeOptions::default() {
-            return Err(CliError::Usage(format!(
-                "--time-column and --time-unit are for CSV, but {} is read as {format}: give --format csv",
-                args.file.display()
-            )));
-        }
+        check_table_options(&args.table, format, &args.file)?;
         Ok(Self {
             file: args.file,
             file_bytes,
             format,
-            time,
+            table: args.table,
             event_type: args.event_type,
             log: LogPlan::new(args.log, &args.how),
             ring_bytes: ring_bytes(args.ring_size)?,
@@ -137,6 +131,24 @@ fn ring_bytes(asked: u64) -> Result<usize, CliError> {
     rounded
         .and_then(|bytes| usize::try_from(bytes).ok())
         .ok_or_else(|| CliError::Usage(format!("--ring-size {asked}: a ring has between 128KiB and 16GiB")))
+}
+
+/// Refuses options that say nothing about such a file.
+fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> Result<(), CliError> {
+    let usage = |problem: String| Err(CliError::Usage(problem));
+    let is_odd = match format {
+        Format::Csv => options.time_field.is_some(),
+        Format::Json => options.has_csv_options(),
+        Format::Pcap | Format::Lines => *options != TableOptions::default(),
+    };
+    if is_odd {
+        let file = file.display();
+        return usage(format!(
+            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}: \
+             give --format csv or --format json"
+        ));
+    }
+    options.check().map_or(Ok(()), |problem| usage(problem.into()))
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
