@@ -176,7 +176,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         width: Some(width).filter(|_| rows_of_width == sample.rows.len()),
         first_time: chosen.times.iter().flatten().next().copied(),
     };
-    let header_fits = has_header && first.len() == width;
+    let header_fits = names.is_some_and(|names| names.len() == width);
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
 }
 

@@ -183,13 +183,20 @@ impl Table<'_> {
     /// Dates without a time of day: they are the time only where each row has another one.
     fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_enough = chosen.is_distinct() && chosen.is_ordered();
-        if is_enough && (chosen.name.is_time() || numbers.is_empty()) && self.unknown_moments().is_none() {
+        let is_alone = chosen.name.is_time() || (numbers.is_empty() && !self.may_have_clock(chosen.place.time));
+        if is_enough && is_alone && self.unknown_moments().is_none() {
             return Ok(chosen);
         }
         let why = "there are dates, and no column is known to hold the time of day";
         let all = [vec![chosen], numbers.to_vec()].concat();
         let Refusal::Ambiguous(words) = self.ambiguous(&all, why) else { unreachable!("it is ambiguous") };
         Err(Refusal::Ambiguous(format!("{words}, and --date-column if the time of day is in another column")))
+    }
+
+    /// Whether digits in another column may be the time of day.
+    fn may_have_clock(&self, date: usize) -> bool {
+        let places = (0..self.width()).map(|time| Place { date: Some(date), time });
+        places.filter(|place| place.time != date).any(|place| self.candidate(place).is_some())
     }
 
     /// A number in a column that nothing names: only where nothing else may be the time.

@@ -76,7 +76,10 @@ fn what_may_be_meant_in_several_ways_is_refused() {
     refused("n,time\n1,1735689600000123\n2,1735689599999\n", "--time-unit us or --time-unit ms");
     refused("time,id\n34200.004,1715206948\n34200.025,1715206949\n", "--time-format");
     refused("time,id\n41518.7083,1715206948\n", "--time-unit");
-    refused("1378054800,083;1640,25;8\n1378054800,090;1640,25;2\n", "--delimiter");
+    let table = "1378054800,083;1640,25;8\n1378054800,090;1640,25;2\n";
+    refused(table, "--time-column");
+    let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
+    assert!(find(table, &first).unwrap_err().contains("--delimiter"));
     refused("2013-09-01 17:00:00,083\n2013-09-01 17:00:00,090\n", "--delimiter");
     refused("n/a,buy\n2013-09-01T17:00:00Z,sell\n", "--header");
     refused("id,price\n1715206948,5\n1715206949,6\n", "--time-column");
@@ -100,6 +103,7 @@ fn date_and_time_are_one_moment() {
     assert_eq!(pair("Price,<TIME>,<DATE>\n5,170000,20130901\n5,170001,20130901\n"), Ok((Some(2), 1)));
     refused("date,ms\n2013-09-01,61200083\n2013-09-01,61200090\n", "--date-column");
     refused("date,open,close\n2013-09-01,09:00,17:00\n2013-09-02,09:00,17:00\n", "--time-column");
+    refused("20130901,170000\n20130902,170100\n", "--date-column");
     // Days.
     is("date,close\n2013-09-01,5\n2013-09-02,6\n", 0, "YYYY-MM-DD");
     let options = TableOptions { date_column: Some(Column::Name("day".into())), ..TableOptions::default() };
