@@ -65,10 +65,13 @@ fn open_feed(config: &ImportConfig) -> Result<(Box<dyn Feed>, Option<String>), C
     })
 }
 
-/// Refuses a file of which everything would be skipped, before a log is begun for it.
+/// Refuses a table of which every row would be skipped, before a log is begun for it.
 ///
 /// The file is read until its first event. What cannot be read at all is reported by the import.
 fn check_any_event(config: &ImportConfig, stop: &Stop) -> Result<(), CliError> {
+    if !matches!(config.format, Format::Csv | Format::Json) {
+        return Ok(());
+    }
     let (mut feed, _) = open_feed(config)?;
     let (mut payload, mut first, mut skipped) = (Vec::new(), None, 0_u64);
     while !stop.is_set() {

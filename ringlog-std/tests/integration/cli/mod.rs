@@ -13,4 +13,5 @@ mod serve;
 mod serve_ring;
 mod stress;
 pub(crate) mod support;
+mod tables;
 mod tail;

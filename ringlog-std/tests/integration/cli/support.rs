@@ -75,7 +75,15 @@ pub(crate) struct HexRecord {
     pub(crate) sequence: u64,
     pub(crate) timestamp: u64,
     pub(crate) event_type: u8,
+    pub(crate) flags: u8,
     pub(crate) payload: Vec<u8>,
+}
+
+impl HexRecord {
+    /// Whether it says that events are missing.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.flags & ringlog::event::flags::GAP != 0
+    }
 }
 
 /// All records of a log.
@@ -87,12 +95,13 @@ pub(crate) fn records_of(log: &Path) -> Vec<HexRecord> {
 
 fn parse_hex_line(line: &str) -> HexRecord {
     let words: Vec<&str> = line.splitn(5, ' ').collect();
-    let [sequence, timestamp, event_type, _flags, payload] = words[..] else { panic!("{line}") };
+    let [sequence, timestamp, event_type, flags, payload] = words[..] else { panic!("{line}") };
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     HexRecord {
         sequence: sequence.parse().unwrap(),
         timestamp: timestamp.parse().unwrap(),
         event_type: event_type.parse().unwrap(),
+        flags: byte(flags.as_bytes()),
         payload: payload.as_bytes().chunks(2).map(byte).collect(),
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Choice {
     names: Option<Row>,
     place: Place,
     format: TimeFormat,
-    /// How many cells each row has, where all rows seen have as many.
+    /// How many cells a row must have, where most rows seen have as many.
     width: Option<usize>,
     first_time: Option<u64>,
 }
@@ -166,6 +166,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
     let width = sample.width();
     let rows_of_width = sample.rows_of_width(width);
+    let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
     let choice = Choice {
         layout: sample.layout,
         lines_to_pass: 0,
@@ -173,7 +174,8 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         names: names.cloned(),
         place: chosen.place,
         format: chosen.format().clone(),
-        width: Some(width).filter(|_| rows_of_width == sample.rows.len()),
+        // An odd row has its cells elsewhere, but the first one.
+        width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
         first_time: chosen.times.iter().flatten().next().copied(),
     };
     let header_fits = names.is_some_and(|names| names.len() == width);

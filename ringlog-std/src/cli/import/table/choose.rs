@@ -183,7 +183,9 @@ impl Table<'_> {
     /// Dates without a time of day: they are the time only where each row has another one.
     fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_enough = chosen.is_distinct() && chosen.is_ordered();
-        let is_alone = chosen.name.is_time() || (numbers.is_empty() && !self.may_have_clock(chosen.place.time));
+        let date = chosen.place.time;
+        let is_sole = numbers.is_empty() && !self.may_have_clock(date) && !self.others_rise(date);
+        let is_alone = chosen.name.is_time() || is_sole;
         if is_enough && is_alone && self.unknown_moments().is_none() {
             return Ok(chosen);
         }
@@ -209,7 +211,10 @@ impl Table<'_> {
         }
         let is_sole = numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
         let column = chosen.place.time;
-        let is_sure = chosen.is_ordered() && !is_counter(chosen) && !self.others_rise(column);
+        // Seconds may be counted one by one, if there is no other number that makes rows of ids of them.
+        let may_count =
+            !is_precise(chosen) && (0..self.width()).all(|at| at == column || !self.has_numbers(at));
+        let is_sure = chosen.is_ordered() && (may_count || !is_counter(chosen)) && !self.others_rise(column);
         if is_sole && is_sure && self.unknown_moments().is_none() {
             return Ok(chosen.clone());
         }
@@ -270,6 +275,10 @@ impl Table<'_> {
         let (hits, all) =
             self.cells(column).fold((0, 0), |(hits, all), cell| (hits + usize::from(is_it(cell)), all + 1));
         class != NameClass::OtherTime && hits * 2 > all
+    }
+
+    fn has_numbers(&self, column: usize) -> bool {
+        self.cells(column).any(number::is_number)
     }
 
     /// Columns of numbers that are as large as times.

@@ -18,6 +18,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Whether it is the first column alone, which nothing before it can shift.
+    pub(super) fn is_first(self) -> bool {
+        self.time == 0 && self.date.is_none()
+    }
+
     /// What is to be read as a time.
     pub(super) fn text(self, cell: impl Fn(usize) -> Option<String>) -> Option<String> {
         let time = cell(self.time)?;

@@ -79,12 +79,13 @@ impl TimeFormat {
         Some(signs.iter().map(|&sign| Self::Number { unit, sign, range: None }).collect())
     }
 
-    /// Has each row's number checked against the unit, where the numbers seen so far are times since 1970.
+    /// Has each row's number checked against the unit, where half of the numbers seen so far are times since 1970.
     pub(super) fn check_unit(&mut self, times: &[Option<u64>]) {
-        if let Self::Number { range: range @ None, .. } = self
-            && times.iter().flatten().all(|time| POSSIBLE.contains(time))
-        {
-            *range = Some(POSSIBLE);
+        if let Self::Number { range: range @ None, .. } = self {
+            let possible = times.iter().flatten().filter(|time| POSSIBLE.contains(time)).count();
+            if possible > 0 && possible * 2 >= times.iter().flatten().count() {
+                *range = Some(POSSIBLE);
+            }
         }
     }
 

@@ -225,6 +225,19 @@ impl Dialect {
         cells.join(&char::from(self.delimiter).to_string())
     }
 
+    fn data_row(&self, number: u64, time: u64, trouble: Trouble, dice: &mut Dice) -> String {
+        let mut cells: Vec<String> = self.others.iter().map(|it| it.cell(number, time, dice, self)).collect();
+        let mut times = self.style.cells(time, self.offset_hours, self.sign);
+        match (trouble, cells.last_mut()) {
+            (Trouble::Quote(quoted), Some(last)) => *last = quoted.into(),
+            (Trouble::Quote(quoted), None) => times[0] = quoted.into(),
+            (Trouble::Unit, _) => times[0] += "000",
+            (Trouble::Shift | Trouble::None, _) => {}
+        }
+        let row = self.row(cells, times);
+        if trouble == Trouble::Shift { format!("5{}{row}", char::from(self.delimiter)) } else { row }
+    }
+
     fn header(&self, dice: &mut Dice) -> String {
         let time = match self.style {
             Style::Split { .. } => {
@@ -267,39 +280,67 @@ impl Dialect {
     }
 }
 
+/// What is wrong with one row of a table.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Trouble {
+    None,
+    /// A cell with a quote too many.
+    Quote(&'static str),
+    /// A time in the next finer unit.
+    Unit,
+    /// A cell too many at the start.
+    Shift,
+}
+
+impl Trouble {
+    fn roll(style: Style, dice: &mut Dice) -> Self {
+        let has_unit = matches!(style, Style::Number { fraction: 0, .. });
+        match dice.below(16) {
+            0 => Self::Quote("\"abc"),
+            1 => Self::Quote("\"abc\"\""),
+            2 if has_unit => Self::Unit,
+            3 => Self::Shift,
+            _ => Self::None,
+        }
+    }
+}
+
 /// A table, what is in it, and how it is asked for.
 struct Case {
     text: String,
     rows: Vec<(u64, Vec<u8>)>,
     options: TableOptions,
     dialect: Dialect,
+    trouble: Trouble,
 }
 
 fn case(seed: u64) -> Case {
     let mut dice = Dice(seed.wrapping_mul(0xA24B_AED4_963E_E407));
     let dialect = Dialect::roll(&mut dice);
-    let mut time = 1_000_000_000 * SECOND + dice.below(800_000_000) * SECOND + dice.below(SECOND);
+    let first = dice.pick(&[1_000_000_000, 1_000_000_000, 1_000_000_000, 650_000_000, 20_000_000]);
+    let mut time = first * SECOND + dice.below(800_000_000) * SECOND + dice.below(SECOND);
     let (mut text, mut rows) = (String::new(), Vec::new());
     if dialect.header {
         write!(text, "{}{}", dialect.header(&mut dice), dialect.line_end).unwrap();
     }
     let pace = dice.pick(&[SECOND / 1000, SECOND, 60 * SECOND, 86_400 * SECOND]);
-    for number in 0..1 + dice.below(dice.pick_rows()) {
+    let most = dice.pick(&[3, 12, 40]);
+    let count = 1 + dice.below(most);
+    let trouble = if count > 1 { Trouble::roll(dialect.style, &mut dice) } else { Trouble::None };
+    let troubled = 1 + dice.below(count);
+    for number in 0..count {
         time += if dice.one_in(3) { 0 } else { dice.below(pace) };
         let time = time / dialect.style.grid() * dialect.style.grid();
-        let cells = dialect.others.iter().map(|it| it.cell(number, time, &mut dice, &dialect)).collect();
-        let row = dialect.row(cells, dialect.style.cells(time, dialect.offset_hours, dialect.sign));
+        let trouble = if number == troubled { trouble } else { Trouble::None };
+        let row = dialect.data_row(number, time, trouble, &mut dice);
         write!(text, "{row}{}", dialect.line_end).unwrap();
-        rows.push((time, row.into_bytes()));
+        if trouble == Trouble::None {
+            rows.push((time, row.into_bytes()));
+        }
     }
+    let trouble = if troubled < count { trouble } else { Trouble::None };
     let options = dialect.options(&mut dice);
-    Case { text, rows, options, dialect }
-}
-
-impl Dice {
-    fn pick_rows(&self) -> u64 {
-        [3, 12, 40][usize::try_from(self.0 % 3).unwrap()]
-    }
+    Case { text, rows, options, dialect, trouble }
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -314,7 +355,7 @@ fn import(case: &Case, path: &Path) -> Verdict {
     let Ok(mut feed) = TableFeed::open(path, 0, &case.options) else { return Verdict::Refused };
     let (rows, losses) = drain(&mut feed);
     if losses.is_empty() {
-        let is_right = rows == case.rows;
+        let is_right = rows == case.rows && case.trouble == Trouble::None;
         assert!(
             is_right,
             "{}\n{:?}\n{:?}\n{}",

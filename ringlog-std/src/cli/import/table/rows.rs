@@ -154,7 +154,6 @@ impl<R: BufRead> RowReader<R> {
         ahead: &mut VecDeque<Line>,
         is_row: impl Fn(&[u8]) -> bool,
     ) -> io::Result<Result<(), &'static str>> {
-        let mut swallows_row = false;
         loop {
             if ahead.len() == QUOTED_LINES_MAX || first.bytes.len() > ROW_BYTES_MAX {
                 return Ok(Err("a quote that is not closed within 100 lines and 1 MiB"));
@@ -165,16 +164,13 @@ impl<R: BufRead> RowReader<R> {
             let line = std::mem::take(&mut self.row);
             let text = trimmed(&line.bytes);
             let state = Quotes::Open.pass(text, self.layout.delimiter);
-            swallows_row |= is_row(text);
-            let is_stray = line.is_cut || (swallows_row && !text.contains(&QUOTE));
+            let is_stray = line.is_cut || (!text.contains(&QUOTE) && is_row(text));
             first.bytes.extend_from_slice(&line.bytes);
             ahead.push_back(line);
             match state {
                 None => return Ok(Err(AFTER_QUOTE)),
                 Some(_) if is_stray => return Ok(Err(BEFORE_NEXT_ROW)),
                 Some(Quotes::Open) => {}
-                // A line that is a row alone, in what is none together.
-                Some(_) if swallows_row && !is_row(trimmed(&first.bytes)) => return Ok(Err(BEFORE_NEXT_ROW)),
                 Some(_) => return Ok(Ok(())),
             }
         }

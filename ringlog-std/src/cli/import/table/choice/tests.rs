@@ -51,6 +51,7 @@ fn names_and_values_choose_together() {
 fn without_names_only_a_sure_column_is_chosen() {
     is("503123456,29223.01,2023-05-01T00:00:00.101Z,buy\n", 2, DATES);
     is("1378054800083;b;1640.25\n1378054800090;b;1639.5\n1378054800099;b;1641.5\n", 0, MILLIS);
+    is("1378054800,a\n1378054801,b\n", 0, SECONDS);
     for table in [
         // Ids beside times, ids alone, a counter, a kind of time that is not known.
         "1715206948,29223.0,1682899200101\n1715206949,29223.2,1682899200129\n",
@@ -150,16 +151,19 @@ fn heads_are_passed() {
 
 #[test]
 fn each_row_is_checked_against_the_choice() {
-    let rows: String = (0..30).map(|at| format!("13780548{at:02}083,a,5\n")).collect();
-    let choice = find(&format!("time,note,price\n{rows}"), &TableOptions::default()).unwrap();
-    assert_eq!(choice.time_of(b"1378054800083,b,6"), Ok(1_378_054_800_083_000_000));
-    for bad in ["1378054800083000,b,6", "1378054800,b,6", "1378054800083,b,6,7", "x,b,6", ",b,6", ""] {
+    let rows: String = (0..30).map(|at| format!("a,13780548{at:02}083,5\n")).collect();
+    let choice = find(&format!("note,time,price\n{rows}"), &TableOptions::default()).unwrap();
+    assert_eq!(choice.time_of(b"b,1378054800083,6"), Ok(1_378_054_800_083_000_000));
+    for bad in ["b,1378054800083000,6", "b,1378054800,6", "b,1378054800083,6,7", "b,x,6", "b,,6", ""] {
         assert!(choice.time_of(bad.as_bytes()).is_err(), "{bad}");
     }
-    let long = choice.time_of(format!("{},b,6", "x".repeat(5000)).as_bytes()).unwrap_err();
+    let long = choice.time_of(format!("b,{},6", "x".repeat(5000)).as_bytes()).unwrap_err();
     assert!(long.len() < 200, "{long}");
     // A unit that was given holds for all rows too.
     let options = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
-    let choice = find(&format!("time,note,price\n{rows}"), &options).unwrap();
-    assert!(choice.time_of(b"1378054800083000,b,6").is_err());
+    let choice = find(&format!("note,time,price\n{rows}"), &options).unwrap();
+    assert!(choice.time_of(b"b,1378054800083000,6").is_err());
+    // What follows the time may have any number of cells where the time comes first.
+    let choice = find("time,note\n1378054800083,a\n1378054800083,b\n", &TableOptions::default()).unwrap();
+    assert!(choice.time_of(b"1378054800083,a, b, c").is_ok());
 }
