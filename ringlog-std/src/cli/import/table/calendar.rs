@@ -6,9 +6,9 @@ use jiff::tz::Offset;
 /// In which order day, month and year are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DateOrder {
-    YearFirst,
-    DayFirst,
-    MonthFirst,
+    YearMonthDay,
+    DayMonthYear,
+    MonthDayYear,
 }
 
 /// How the time of day is written.
@@ -44,16 +44,16 @@ impl Style {
 
     /// Whether RFC 3339 has it, with the liberties that people take.
     pub(super) fn is_rfc3339(self) -> bool {
-        self.order == DateOrder::YearFirst && self.separator == Some(b'-')
+        self.order == DateOrder::YearMonthDay && self.separator == Some(b'-')
     }
 }
 
 impl std::fmt::Display for Style {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [first, second, third] = match self.order {
-            DateOrder::YearFirst => ["YYYY", "MM", "DD"],
-            DateOrder::DayFirst => ["DD", "MM", "YYYY"],
-            DateOrder::MonthFirst => ["MM", "DD", "YYYY"],
+            DateOrder::YearMonthDay => ["YYYY", "MM", "DD"],
+            DateOrder::DayMonthYear => ["DD", "MM", "YYYY"],
+            DateOrder::MonthDayYear => ["MM", "DD", "YYYY"],
         };
         let separator = self.separator.map_or(String::new(), |byte| char::from(byte).to_string());
         write!(f, "{first}{separator}{second}{separator}{third}")?;
@@ -156,10 +156,10 @@ impl Reader<'_> {
         match self.digits_ahead() {
             8 | 10 | 12 | 14 | 17 | 20 | 23 => {
                 let (year, month, day) = (self.number(4)?, self.two()?, self.two()?);
-                Some((DateOrder::YearFirst, None, Date::new(year, month, day).ok()?))
+                Some((DateOrder::YearMonthDay, None, Date::new(year, month, day).ok()?))
             }
             4 => self.year_first(),
-            1 | 2 if order != DateOrder::YearFirst => self.year_last(order),
+            1 | 2 if order != DateOrder::YearMonthDay => self.year_last(order),
             _ => None,
         }
     }
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let month = self.short()?;
         self.separator(Some(separator))?;
         let day = self.short()?;
-        Some((DateOrder::YearFirst, Some(separator), Date::new(year, month, day).ok()?))
+        Some((DateOrder::YearMonthDay, Some(separator), Date::new(year, month, day).ok()?))
     }
 
     fn year_last(&mut self, order: DateOrder) -> Option<(DateOrder, Option<u8>, Date)> {
@@ -184,11 +184,11 @@ impl Reader<'_> {
         let separator = self.separator(None)?;
         let second = self.short()?;
         self.separator(Some(separator))?;
-        if self.digits_ahead() != 4 || (separator == b'.' && order == DateOrder::MonthFirst) {
+        if self.digits_ahead() != 4 || (separator == b'.' && order == DateOrder::MonthDayYear) {
             return None;
         }
         let year = self.number(4)?;
-        let (day, month) = if order == DateOrder::DayFirst { (first, second) } else { (second, first) };
+        let (day, month) = if order == DateOrder::DayMonthYear { (first, second) } else { (second, first) };
         Some((order, Some(separator), Date::new(year, month, day).ok()?))
     }
 
@@ -314,7 +314,7 @@ mod tests {
     const MOMENT: u64 = 1_378_054_800_083_000_000;
 
     fn nanos(text: &str) -> Option<u64> {
-        let orders = [DateOrder::YearFirst, DateOrder::DayFirst];
+        let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear];
         orders.into_iter().find_map(|order| read(text, order)).map(|(_, nanos)| nanos)
     }
 
@@ -374,14 +374,14 @@ mod tests {
     #[test]
     fn the_order_of_day_and_month_is_the_readers_choice() {
         let (day, month) =
-            (read("05/06/2013", DateOrder::DayFirst), read("05/06/2013", DateOrder::MonthFirst));
+            (read("05/06/2013", DateOrder::DayMonthYear), read("05/06/2013", DateOrder::MonthDayYear));
         assert!(day.unwrap().1 > month.unwrap().1);
-        assert!(read("13/06/2013", DateOrder::MonthFirst).is_none());
+        assert!(read("13/06/2013", DateOrder::MonthDayYear).is_none());
     }
 
     #[test]
     fn styles_tell_zones_and_clocks_apart() {
-        let style = |text| read(text, DateOrder::YearFirst).unwrap().0;
+        let style = |text| read(text, DateOrder::YearMonthDay).unwrap().0;
         assert_ne!(style("2013-09-01"), style("2013-09-01 17:00"));
         assert_ne!(style("2013-09-01 17:00:00"), style("2013-09-01 17:00:00Z"));
         assert_ne!(style("2013-09-01 05:00 PM"), style("2013-09-01 05:00"));

@@ -47,7 +47,7 @@ impl TimeFormat {
         let found = if text.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
         let sign = sign.unwrap_or(found);
         let numbers = Unit::ALL.map(|unit| Self::Number { unit, sign, range: Some(LIKELY) });
-        let orders = [DateOrder::YearFirst, DateOrder::DayFirst, DateOrder::MonthFirst];
+        let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear];
         let styles =
             orders.into_iter().filter_map(|order| calendar::read(text, order)).map(|(style, _)| style);
         let mut readings: Vec<Self> = numbers.into_iter().filter(|it| it.parse(text).is_some()).collect();

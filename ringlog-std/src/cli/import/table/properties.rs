@@ -312,6 +312,8 @@ struct Case {
     options: TableOptions,
     dialect: Dialect,
     trouble: Trouble,
+    /// The row with the trouble, whose time may be understood nevertheless.
+    odd: Option<(u64, Vec<u8>)>,
 }
 
 fn case(seed: u64) -> Case {
@@ -319,7 +321,7 @@ fn case(seed: u64) -> Case {
     let dialect = Dialect::roll(&mut dice);
     let first = dice.pick(&[1_000_000_000, 1_000_000_000, 1_000_000_000, 650_000_000, 20_000_000]);
     let mut time = first * SECOND + dice.below(800_000_000) * SECOND + dice.below(SECOND);
-    let (mut text, mut rows) = (String::new(), Vec::new());
+    let (mut text, mut rows, mut odd) = (String::new(), Vec::new(), None);
     if dialect.header {
         write!(text, "{}{}", dialect.header(&mut dice), dialect.line_end).unwrap();
     }
@@ -336,11 +338,13 @@ fn case(seed: u64) -> Case {
         write!(text, "{row}{}", dialect.line_end).unwrap();
         if trouble == Trouble::None {
             rows.push((time, row.into_bytes()));
+        } else {
+            odd = Some((time, row.into_bytes()));
         }
     }
     let trouble = if troubled < count { trouble } else { Trouble::None };
     let options = dialect.options(&mut dice);
-    Case { text, rows, options, dialect, trouble }
+    Case { text, rows, options, dialect, trouble, odd }
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -366,7 +370,7 @@ fn import(case: &Case, path: &Path) -> Verdict {
         );
         return Verdict::Exact;
     }
-    let is_right = rows.iter().all(|row| case.rows.contains(row));
+    let is_right = rows.iter().all(|row| case.rows.contains(row) || case.odd.as_ref() == Some(row));
     assert!(is_right, "told, but wrong: {}\n{:?}\n{}", feed.words(), case.dialect, cut_table(&case.text));
     Verdict::Told
 }
