@@ -8,6 +8,9 @@ use super::number::{self, DecimalSign, Unit};
 use super::options::{Column, TableOptions};
 use super::sample::{Row, is_missing};
 
+/// Seconds from here on, of April 1970, are as large as a time: so are larger numbers in any unit.
+const LARGE: u64 = 10_000_000_000_000_000;
+
 /// Why no column was chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Refusal {
@@ -206,10 +209,10 @@ impl Table<'_> {
         let Some(chosen) = numbers.first().filter(|_| self.names.is_none()) else {
             return Err(self.no_time(&numbers));
         };
-        if numbers.len() == 1 && TimeFormat::given(self.options).is_some() {
+        let is_sole = numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
+        if is_sole && TimeFormat::given(self.options).is_some() {
             return Ok(chosen.clone());
         }
-        let is_sole = numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
         let column = chosen.place.time;
         // Seconds may be counted one by one, if there is no other number that makes rows of ids of them.
         let may_count =
@@ -286,7 +289,7 @@ impl Table<'_> {
         let is_large = |cell: &str| {
             let sign = if cell.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
             let value = Unit::Seconds.to_nanos(cell.trim_start_matches('-'), sign);
-            value.is_none_or(|nanos| nanos >= 100_000_000_000_000_000) && number::is_number(cell)
+            value.is_none_or(|nanos| nanos >= LARGE) && number::is_number(cell)
         };
         (0..self.width()).filter(|&at| self.cells(at).any(is_large)).collect()
     }
