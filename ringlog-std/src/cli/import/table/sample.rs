@@ -101,12 +101,12 @@ fn last_comment(text: &[u8], layout: Layout) -> Option<Row> {
     Some(split(last.strip_prefix(b"#").unwrap_or(last).trim_ascii_start(), layout.delimiter))
 }
 
-/// Whether most cells of a column are values.
+/// Whether half of the cells of a column are values.
 fn holds_values(rows: &[Row], column: usize) -> bool {
     let cells = rows.iter().filter_map(|row| row.get(column)).filter(|cell| !is_missing(cell));
     let (values, all) =
         cells.fold((0, 0), |(values, all), cell| (values + usize::from(is_value(cell)), all + 1));
-    values * 2 > all
+    values > 0 && values * 2 >= all
 }
 
 /// Whether this stands for a value that is not there.
