@@ -209,7 +209,8 @@ impl Table<'_> {
         let Some(chosen) = numbers.first().filter(|_| self.names.is_none()) else {
             return Err(self.no_time(&numbers));
         };
-        let is_sole = numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
+        let is_steady = chosen.times.iter().flatten().count() * 10 >= self.rows.len() * 9;
+        let is_sole = is_steady && numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
         if is_sole && TimeFormat::given(self.options).is_some() {
             return Ok(chosen.clone());
         }
