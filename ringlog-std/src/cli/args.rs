@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::feed::spec::{self, FeedSpec};
 use super::import::{Format, TableOptions};
 use super::log_args::LogArgs;
 use super::output::CatFormat;
-use super::values::{self, FeedSpec, Rate, ReplayTo, Speed};
+use super::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
 
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
@@ -49,15 +50,17 @@ pub(crate) enum Command {
 /// Arguments of `ringlog serve`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArgs {
-    /// demo (a generated order-flow-like stream, synthetic), - (lines of stdin), a FILE (its lines), or
-    /// udp://ADDR:PORT (a datagram is an event)
-    #[arg(long, value_name = "FEED", default_value = "demo", value_parser = values::feed)]
+    /// demo (a generated order-flow-like stream, synthetic), - (lines of stdin), a FILE (its lines),
+    /// udp://ADDR:PORT[?interface=NAME&buffer=64MiB] (a datagram is an event; a multicast group is joined),
+    /// tcp://ADDR:PORT or unix:PATH[?framing=lines|length32be] (connections; a line is an event, or what follows its
+    /// length: length16be, length16le, length32be, length32le), or unix:PATH?type=datagram
+    #[arg(long, value_name = "FEED", default_value = "demo", value_parser = spec::feed)]
     pub(crate) feed: FeedSpec,
     /// Instead of a feed: drain the shared ring in this file, which another program writes into, until Ctrl-C;
     /// made if it is missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["feed", "rate", "seed"])]
     pub(crate) ring: Option<PathBuf>,
-    /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for - and udp]
+    /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for the others]
     #[arg(long, value_name = "N|max", value_parser = values::rate)]
     pub(crate) rate: Option<Rate>,
     /// Stop after this time, such as 5s or 1m30s

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
+use super::feed::spec::FeedSpec;
 use super::import::{Format, Guess, TableOptions, guess};
 use super::log_args::LogPlan;
-use super::values::{FeedSpec, Rate};
+use super::values::Rate;
 
 const DEFAULT_RATE: u64 = 100_000;
 /// What a run writes at most unless told otherwise: a demo left alone fills no disk.
@@ -39,7 +40,7 @@ impl ServeConfig {
         // What arrives by itself cannot be held back: a pipe would stall, datagrams would be dropped.
         let default_rate = match args.feed {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
-            FeedSpec::Stdin | FeedSpec::Udp(_) => Rate::Max,
+            _ => Rate::Max,
         };
         let default_max_bytes = if args.ring.is_some() { u64::MAX } else { DEFAULT_MAX_BYTES };
         Ok(Self {

@@ -12,7 +12,8 @@ use super::error::CliError;
 use super::text::{grouped, size};
 use crate::event::{ClockKind, Event, file_flags};
 use crate::storage::{
-    Filter, LogIndex, LogScan, OpenError, RecordedEnd, SegmentInfo, WriterFile, WriterFileState,
+    Filter, LogIndex, LogScan, MissingRecords, OpenError, RecordedEnd, SegmentInfo, WriterFile,
+    WriterFileState,
 };
 
 /// What is told of a log file.
@@ -190,6 +191,13 @@ impl LogSource {
     pub(crate) fn writer_file(&self, path: &Path) -> WriterLine {
         let file = self.0.as_ref().map_or_else(|| WriterFile::of(path), |scan| *scan.writer_file());
         WriterLine::from(&file)
+    }
+
+    /// What is missing before the first file.
+    pub(crate) fn missing_start(&self) -> Option<MissingRecords> {
+        let scan = self.0.as_ref()?;
+        let first = scan.segments().first()?;
+        scan.writer_file().missing_start(&first.path, first.header.base_sequence)
     }
 
     /// The files of the log.

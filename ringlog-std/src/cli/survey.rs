@@ -39,6 +39,8 @@ impl Survey {
                 Err(error) => break Some(error),
             }
         };
+        let missing = || source.missing_start().map(|missing| CliError::Unreadable(missing.to_string()));
+        let problem = problem.or_else(missing);
         tally.name_times(source.clock());
         let writer = path.is_dir().then(|| source.writer_file(path));
         Self { tally, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }

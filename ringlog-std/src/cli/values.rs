@@ -1,4 +1,4 @@
-//! Values as they are typed: sizes, durations, times, rates, feeds.
+//! Values as they are typed: sizes, durations, times, rates. Feeds are in `feed::spec`.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -19,45 +19,6 @@ impl std::fmt::Display for Rate {
             Self::PerSecond(events) => write!(f, "{} events/s", super::text::grouped(events.get())),
             Self::Max => f.write_str("as fast as the log takes them"),
         }
-    }
-}
-
-/// Where events come from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum FeedSpec {
-    /// The generated stream.
-    Demo,
-    /// Lines of the standard input.
-    Stdin,
-    /// Lines of a file.
-    File(PathBuf),
-    /// Datagrams that arrive at an address.
-    Udp(String),
-}
-
-impl std::fmt::Display for FeedSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Demo => f.write_str("the synthetic demo stream"),
-            Self::Stdin => f.write_str("lines of standard input"),
-            Self::File(path) => write!(f, "lines of {}", path.display()),
-            Self::Udp(address) => write!(f, "datagrams at udp://{address}"),
-        }
-    }
-}
-
-/// Reads `demo`, `-`, `udp://ADDR:PORT` or a path.
-pub(crate) fn feed(text: &str) -> Result<FeedSpec, String> {
-    match text {
-        "demo" => Ok(FeedSpec::Demo),
-        "-" => Ok(FeedSpec::Stdin),
-        "" => Err("expected demo, -, udp://ADDR:PORT or a file".into()),
-        _ => match text.split_once("://") {
-            Some(("udp", address)) if address.contains(':') => Ok(FeedSpec::Udp(address.into())),
-            Some(("udp", _)) => Err("expected a port, as in udp://127.0.0.1:9000".into()),
-            Some((scheme, _)) => Err(format!("no feed of kind {scheme}:// (there is udp://ADDR:PORT)")),
-            None => Ok(FeedSpec::File(text.into())),
-        },
     }
 }
 
@@ -198,17 +159,6 @@ mod tests {
         assert_eq!(rate("2M"), per_second(2_000_000));
         for bad in ["", "0", "k", "-5", "1000000001", "99999999999999999999M"] {
             assert!(rate(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn feeds_by_shape() {
-        assert_eq!(feed("demo"), Ok(FeedSpec::Demo));
-        assert_eq!(feed("-"), Ok(FeedSpec::Stdin));
-        assert_eq!(feed("./demo"), Ok(FeedSpec::File("./demo".into())));
-        assert_eq!(feed("udp://[::1]:9000"), Ok(FeedSpec::Udp("[::1]:9000".into())));
-        for bad in ["", "udp://host", "tcp://host:1"] {
-            assert!(feed(bad).is_err(), "{bad}");
         }
     }
 

@@ -12,6 +12,7 @@ use ringlog_nostd::check_position;
 
 use super::cursor_error::CursorError;
 use super::cursor_slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
+use super::ending::WriterFile;
 use super::files::{create_temporary, is_at, open_to_read, open_to_write, separate};
 use super::platform::{Linux, Platform};
 use super::segment::{CURSOR_FOLDER, Folder};
@@ -30,6 +31,9 @@ const OPENINGS: usize = 100;
 /// With the power, a log may lose records that it had not synced and that were read already. Their sequences
 /// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
 /// is durable ([`LogPositions`](super::LogPositions)).
+///
+/// A cursor remembers the identity of its log ([`WriterFile::identity`]), and is refused where another log has taken
+/// that one's place. A log without an identity is taken for the one that it was made for.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -77,6 +81,8 @@ pub struct CursorInfo {
     pub updated_at: i64,
     /// Whether the file cannot be read.
     pub is_damaged: bool,
+    /// The identity of the log that it was made for, if that is known.
+    pub log_identity: Option<u128>,
 }
 
 impl Cursor {
@@ -85,7 +91,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::Name`], [`CursorError::InUse`] while somebody else has it, [`CursorError::Damaged`],
-    /// and whatever the system refuses.
+    /// [`CursorError::OtherLog`] where the log was deleted and another one begun, and whatever the system refuses.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
         check_name(name)?;
@@ -113,6 +119,7 @@ impl Cursor {
         let Some((at, stored)) = newest else { return Err(CursorError::Damaged { path }) };
         let (folder, next_sequence) = (folder.into(), stored.next_sequence);
         let mut cursor = Self { folder, path, file, stored, at, next_sequence };
+        cursor.check_log()?;
         // So that the next one who tries knows who has it. The lock is the kernel's, so this need not last.
         cursor.write()?;
         Ok(cursor)
@@ -128,6 +135,19 @@ impl Cursor {
     #[must_use]
     pub const fn committed_position(&self) -> u64 {
         self.stored.next_sequence
+    }
+
+    /// Refuses a log that has another identity than the cursor's.
+    pub(super) fn check_log(&self) -> Result<(), CursorError> {
+        match (self.stored.log_identity, WriterFile::of(&self.folder).identity) {
+            (Some(expected), Some(found)) if expected != found => Err(CursorError::OtherLog {
+                path: self.path.clone(),
+                next_sequence: self.next_sequence,
+                expected,
+                found,
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn log_folder(&self) -> &Path {
@@ -187,6 +207,8 @@ impl Cursor {
             next_sequence: self.next_sequence,
             updated_at: unix_now(),
             pid: std::process::id(),
+            // The log may have been begun after the cursor.
+            log_identity: self.stored.log_identity.or_else(|| WriterFile::of(&self.folder).identity),
         };
         let at = 1 - self.at;
         // A copy of the log made with hard links keeps its cursor where it is.
@@ -244,10 +266,15 @@ pub(super) fn needed_from(folder: &Path) -> Option<u64> {
     }
 }
 
-/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed.
+/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed. Those of another
+/// log are left out.
 pub(super) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
+    let identity = WriterFile::read_once(folder).identity;
+    let is_here = |cursor: &CursorInfo| {
+        identity.is_none() || cursor.log_identity.is_none() || cursor.log_identity == identity
+    };
     let mut cursors = cursors_of(folder).unwrap_or_default();
-    cursors.retain(|cursor| cursor.next_sequence > end);
+    cursors.retain(|cursor| cursor.next_sequence > end && is_here(cursor));
     cursors
 }
 
@@ -258,9 +285,17 @@ fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
         Ok(Some(file)) => read_newest(&file).ok().flatten(),
         Err(_) => None,
     };
-    let (next_sequence, updated_at) =
-        newest.map_or((0, 0), |(_, slot)| (slot.next_sequence, slot.updated_at));
-    Some(CursorInfo { name: name.into(), next_sequence, updated_at, is_damaged: newest.is_none() })
+    let name = name.into();
+    let Some((_, Slot { next_sequence, updated_at, log_identity, .. })) = newest else {
+        return Some(CursorInfo {
+            name,
+            next_sequence: 0,
+            updated_at: 0,
+            is_damaged: true,
+            log_identity: None,
+        });
+    };
+    Some(CursorInfo { name, next_sequence, updated_at, is_damaged: false, log_identity })
 }
 
 /// No path separators and nothing hidden, so that a name is one file of the cursors' folder.
@@ -305,7 +340,13 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     }
     let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
     let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
-    let slot = Slot { generation: 1, next_sequence, updated_at: unix_now(), pid: std::process::id() };
+    let slot = Slot {
+        generation: 1,
+        next_sequence,
+        updated_at: unix_now(),
+        pid: std::process::id(),
+        log_identity: WriterFile::of(folder).identity,
+    };
     let (file, temporary) = create_temporary(&Linux, &cursors, OsStr::new("."), ".new")
         .map_err(failed(&cursors, "create a file in"))?;
     let made = write_new(&file, &slot).and_then(|()| Linux.rename_new(&temporary, path));

@@ -40,6 +40,24 @@ pub enum CursorError {
         /// The cursor's file.
         path: PathBuf,
     },
+    /// The cursor was made for another log than the one that is in the folder now.
+    #[error(
+        "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
+         {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
+         and got a new identity because its `writer` file was lost or damaged, then go on from record {next_sequence} \
+         (`--from-seq {next_sequence}`, or `rewind`)",
+        path.display()
+    )]
+    OtherLog {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is in its own log.
+        next_sequence: u64,
+        /// The identity of the log that it was made for.
+        expected: u128,
+        /// The identity of the log that is there.
+        found: u128,
+    },
     /// The log ends before the cursor: it lost records that were read already.
     #[error(
         "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \

@@ -20,6 +20,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
+    /// [`CursorError::OtherLog`] where another log has taken the place of the cursor's.
     /// [`CursorError::Ahead`], which says where the log ends; [`rewind`](Self::rewind) goes back there.
     /// [`CursorError::Log`] if the log's end cannot be read.
     ///
@@ -48,6 +49,7 @@ impl Cursor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn follow(&self) -> Result<LogFollower, CursorError> {
+        self.check_log()?;
         let (folder, next_sequence) = (self.log_folder(), self.position());
         let end = end_of(folder)?;
         if next_sequence > end {

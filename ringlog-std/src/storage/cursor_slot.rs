@@ -8,7 +8,8 @@
 //!  16  | next_sequence, u64                                            |
 //!  24  | updated_at, i64: unix nanoseconds                             |
 //!  32  | pid, u32                      | zero                          |
-//!  40  | zero, 20 bytes                | checksum, u32, at 60          |
+//!  40  | log_identity, u128: 0 if it is not known                      |
+//!  56  | zero                          | checksum, u32                 |
 //! ```
 //!
 //! All little-endian; `checksum` is the CRC-32C of the 60 bytes before it. The valid slot with the higher
@@ -38,6 +39,8 @@ pub(super) struct Slot {
     pub(super) updated_at: i64,
     /// Who wrote it.
     pub(super) pid: u32,
+    /// Which log the sequence is of, as far as it is known.
+    pub(super) log_identity: Option<u128>,
 }
 
 impl Slot {
@@ -49,6 +52,7 @@ impl Slot {
         bytes[16..24].copy_from_slice(&self.next_sequence.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.updated_at.to_le_bytes());
         bytes[32..36].copy_from_slice(&self.pid.to_le_bytes());
+        bytes[40..56].copy_from_slice(&self.log_identity.unwrap_or_default().to_le_bytes());
         let checksum = crc32c_hardware(0, &bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -67,6 +71,8 @@ impl Slot {
             next_sequence: check_position(long(16)?)?,
             updated_at: long(24)?.cast_signed(),
             pid: word(32)?,
+            // Cursors that were written before there was this field have zeros here.
+            log_identity: Some(u128::from_le_bytes(*bytes.get(40..)?.first_chunk()?)).filter(|&it| it != 0),
         })
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::error::OpenError;
 use super::files::open_to_read;
+use super::platform::folder_of;
 use super::segment::{WRITER_FILE, segment_name};
 use super::writer_record::{RecordedEnd, WriterRecord};
 
@@ -27,6 +28,9 @@ pub struct WriterFile {
     pub state: WriterFileState,
     /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
     pub identity: Option<u128>,
+    /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` where that is not
+    /// recorded, as while a writer with a retention is at work.
+    pub first_sequence: Option<u64>,
     /// Where the log ends, if its last writer closed it.
     pub end: Option<RecordedEnd>,
 }
@@ -116,6 +120,18 @@ impl WriterFile {
         Ok(())
     }
 
+    /// The records that are missing before the log's first file, which begins at `base_sequence`, and which no writer retired.
+    ///
+    /// The folder has to be listed after this file was read.
+    pub(crate) fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
+        let first_sequence = self.first_sequence.filter(|&first| first < base_sequence)?;
+        // A writer with a retention may have opened the log since.
+        let is_unchanged = Self::of(folder_of(first_file)).first_sequence == self.first_sequence;
+        let missing =
+            MissingRecords { before: first_file.into(), first_sequence, next_sequence: base_sequence };
+        is_unchanged.then_some(missing)
+    }
+
     /// Whether the log was closed before the record `sequence`, so that no file of it begins there.
     pub(super) fn ends_by(&self, sequence: u64) -> bool {
         self.end.is_some_and(|end| end.sequence <= sequence)
@@ -133,7 +149,32 @@ impl From<&WriterRecord> for WriterFile {
         if record.is_damaged || record.is_blank() {
             return WriterFileState::Damaged.into();
         }
-        Self { state: WriterFileState::Good, identity: record.log_identity, end: record.end }
+        let WriterRecord { log_identity: identity, first_sequence, end, .. } = *record;
+        Self { state: WriterFileState::Good, identity, first_sequence, end }
+    }
+}
+
+/// Records that should be before a segment and are not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MissingRecords {
+    /// The segment after them.
+    pub before: PathBuf,
+    /// The first of them.
+    pub first_sequence: u64,
+    /// The first that is there again.
+    pub next_sequence: u64,
+}
+
+impl fmt::Display for MissingRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { before, first_sequence, next_sequence } = self;
+        let last = next_sequence.saturating_sub(1);
+        let (before, absent) = (before.display(), segment_name(*first_sequence));
+        write!(
+            f,
+            "{before}: records {first_sequence} to {last} are missing before this segment: {absent} is not there or not whole"
+        )
     }
 }
 

@@ -38,6 +38,8 @@ struct Found {
     lock: WriterLock,
     record: WriterRecord,
     log: Recovered,
+    /// The sequence at which the log begins.
+    begins_at: u64,
     untold: Option<Untold>,
     /// A ring in the last writer's process held events, or may have held some, that the log does not have.
     has_undrained_ring: bool,
@@ -81,13 +83,14 @@ impl LogWriter {
         platform: Arc<dyn Platform>,
         found: Found,
     ) -> Result<Self, OpenError> {
-        let Found { lock, record, log: mut found, .. } = found;
+        let Found { lock, record, log: mut found, begins_at, .. } = found;
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
         let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
         let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
         let past = Past {
+            begins_at,
             kept,
             unsynced: paths.into_iter().map(Unsynced::of_dead_run).collect(),
             position: base.position,
@@ -145,7 +148,8 @@ impl Found {
         if previous.pid != pid {
             refuse_live_writer(folder)?;
         }
-        let writer = LastWriter { is_same_boot, end: previous.end, is_known };
+        let WriterRecord { first_sequence, end, .. } = previous;
+        let writer = LastWriter { is_same_boot, first_sequence, end, is_known };
         // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
         // written, nothing can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
@@ -183,6 +187,8 @@ impl Found {
         let has_undrained_ring = previous.has_undrained_ring;
         log.report.has_loss |= has_undrained_ring;
         log.report.has_undrained_ring = has_undrained_ring;
+        let begins_at = log.segments.first().map_or(log.end.sequence, |first| first.header.base_sequence);
+        let begins_at = first_sequence.unwrap_or(begins_at).min(begins_at);
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
         let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
         let boot_id = Some(boot_id);
@@ -190,11 +196,12 @@ impl Found {
             pid,
             boot_id,
             log_identity,
+            first_sequence: (!options.rules().may_retire()).then_some(begins_at),
             ring_identity,
             has_undrained_ring: options.has_own_ring,
             ..WriterRecord::default()
         };
-        Ok(Self { lock, record, log, untold, has_undrained_ring })
+        Ok(Self { lock, record, log, begins_at, untold, has_undrained_ring })
     }
 }
 

@@ -241,6 +241,7 @@ impl LogWriter {
         let finished = self.finish();
         self.upkeep.discard_next();
         finished?;
+        self.record.first_sequence = Some(self.upkeep.begins_at());
         self.record.end = Some(end);
         self.record.untold = untold.as_ref().err().and(self.record.untold);
         let stored = self.lock.store(&**self.upkeep.platform(), &self.record);

@@ -84,7 +84,7 @@ pub use crc::crc32c_hardware;
 pub use cursor::{Cursor, CursorInfo, cursors_of};
 pub use cursor_error::CursorError;
 pub use dropped::unreported_loss;
-pub use ending::{MissingEnd, WriterFile, WriterFileState};
+pub use ending::{MissingEnd, MissingRecords, WriterFile, WriterFileState};
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 pub(crate) use files::{
     create_temporary, is_at, open_folder, open_or_create, remove_abandoned, temporary_start,
@@ -119,7 +119,7 @@ pub use salvage::salvage_log;
 pub use salvage_report::{SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped};
 pub use scan::FileScan;
 pub use segment::SegmentInfo;
-pub use verdict::{Fault, LogCheck, LogVerdict, MissingRecords, RecordCounts, SegmentCheck, Verdict};
+pub use verdict::{Fault, LogCheck, LogVerdict, RecordCounts, SegmentCheck, Verdict};
 pub use verify::{verify_log, verify_log_with};
 pub use writer::{Closed, MmapWriter};
 pub use writer_options::MmapWriterOptions;

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
 use super::cursor::CursorInfo;
-use super::ending::{WriterFile, WriterFileState};
+use super::ending::{MissingRecords, WriterFile, WriterFileState};
 use super::segment::base_sequence_of;
-use super::verdict::MissingRecords;
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dropped::unreported_loss;
+use super::ending::MissingRecords;
 use super::log_writer::LogWriter;
 use super::salvage_copy::{Copier, Plan};
 use super::salvage_report::{SalvageError, SalvageReport};
@@ -57,7 +58,7 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 /// [`SalvageError`]: no log, no valid record in it, `out` is taken, or the new log cannot be written.
 pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
     let (log, out) = (log.as_ref(), out.as_ref());
-    let Sources { files: sources, skipped, end } = find_sources(log)?;
+    let Sources { files: sources, skipped, missing_start, end } = find_sources(log)?;
     check_out(log, out)?;
     let plans: Vec<Plan> = (0..sources.len()).map(|at| Plan::of(&sources, at, end)).collect();
     let mut report = SalvageReport::default();
@@ -69,6 +70,9 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
         return Err(SalvageError::Nothing { path: log.into(), skipped: report.skipped });
     }
     let mut copier = Copier::new(begin(&sources, out)?, report);
+    if let Some(MissingRecords { first_sequence, next_sequence, .. }) = missing_start {
+        copier.add_absent(log, first_sequence, next_sequence - first_sequence)?;
+    }
     for (plan, source) in plans.iter().zip(sources) {
         copier.copy(plan, source)?;
     }

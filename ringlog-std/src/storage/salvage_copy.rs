@@ -8,6 +8,7 @@ use super::damaged_header::{HeaderState, Opened};
 use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
 use super::log_writer::LogWriter;
+use super::platform::folder_of;
 use super::salvage_report::{SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped};
 use super::salvage_source::Source;
 use super::scan::{FileScan, Hole, Piece};
@@ -213,9 +214,8 @@ impl Copier {
                 0
             }
         };
-        if plan.missing_behind() > 0 {
-            self.skip_absent(plan, &path, base_sequence);
-            self.add_gap(plan.missing_behind(), 0)?;
+        if let (Some(base), Some(span), count @ 1..) = (base_sequence, plan.span, plan.missing_behind()) {
+            self.add_absent(&folder_of(&path), base.saturating_add(span - count), count)?;
         }
         let file =
             SalvagedFile { path, records: copied, base_sequence, header_was_good, was_set_aside: is_aside };
@@ -223,13 +223,11 @@ impl Copier {
         Ok(())
     }
 
-    /// Names the file that should be there.
-    fn skip_absent(&mut self, plan: &Plan, path: &Path, base_sequence: Option<u64>) {
-        let (Some(base), Some(span)) = (base_sequence, plan.span) else { return };
-        let count = plan.missing_behind();
-        let first = base.saturating_add(span - count);
-        self.report
-            .skip(Skipped::file(&path.with_file_name(segment_name(first)), SkipReason::Absent { count }));
+    /// Reports a file that should be there, with `count` records from `first` on.
+    pub(super) fn add_absent(&mut self, folder: &Path, first: u64, count: u64) -> Result<(), SalvageError> {
+        let path = folder.join(segment_name(first));
+        self.report.skip(Skipped::file(&path, SkipReason::Absent { count }));
+        self.add_gap(count, 0)
     }
 
     /// Returns how many records were copied.

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::damaged_header::{HeaderState, Known, Opened};
-use super::ending::WriterFile;
+use super::ending::{MissingRecords, WriterFile};
 use super::error::OpenError;
 use super::last_run::LastRun;
 use super::salvage_report::{SkipReason, Skipped};
@@ -81,6 +81,8 @@ pub(super) struct Sources {
     pub(super) files: Vec<Source>,
     /// Files that cannot be read.
     pub(super) skipped: Vec<Skipped>,
+    /// What is missing before the first file.
+    pub(super) missing_start: Option<MissingRecords>,
     /// Where the log was closed.
     pub(super) end: Option<RecordedEnd>,
 }
@@ -90,7 +92,7 @@ pub(super) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     let failed = |action| move |source: io::Error| OpenError::Io { path: path.into(), action, source };
     if !std::fs::metadata(path).map_err(failed("open"))?.is_dir() {
         let files = vec![Source::new(path.into(), Known::default(), LastRun::Unknown)];
-        return Ok(Sources { files, skipped: Vec::new(), end: None });
+        return Ok(Sources { files, skipped: Vec::new(), missing_start: None, end: None });
     }
     let writer = WriterFile::of(path);
     let run = LastRun::of_folder(path);
@@ -124,7 +126,9 @@ pub(super) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
         writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
         return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
     }
-    Ok(Sources { files: sources, skipped, end: writer.end })
+    let mut bases = sources.iter().filter_map(|source| Some((&source.path, source.base_sequence?)));
+    let missing_start = bases.next().and_then(|(file, base)| writer.missing_start(file, base));
+    Ok(Sources { files: sources, skipped, missing_start, end: writer.end })
 }
 
 /// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.

@@ -21,6 +21,8 @@ use crate::event::{HEADER_LEN, file_flags};
 pub(super) struct LastWriter {
     /// The kernel that it ran under still runs, so all that it stored is there.
     pub(super) is_same_boot: bool,
+    /// Where the log begins, unless it may have retired segments since it said so.
+    pub(super) first_sequence: Option<u64>,
     /// Where the log ends, if it closed it.
     pub(super) end: Option<RecordedEnd>,
     /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.

@@ -76,6 +76,8 @@ pub(super) struct Upkeep {
     poison: Arc<Poison>,
     roll_due: AtomicBool,
     durable_position: AtomicU64,
+    /// The sequence at which the log begins.
+    begins_at: AtomicU64,
     /// Events that this run has lost.
     lost: AtomicU64,
     /// Why retention could not do its work.
@@ -85,6 +87,8 @@ pub(super) struct Upkeep {
 /// What there is of the log when its writer begins.
 #[derive(Debug, Default)]
 pub(super) struct Past {
+    /// The sequence at which the log begins.
+    pub(super) begins_at: u64,
     pub(super) kept: VecDeque<Kept>,
     /// Of the kept ones, those that nobody has synced.
     pub(super) unsynced: VecDeque<Unsynced>,
@@ -138,6 +142,11 @@ impl Rules {
         self.ready_bytes as u64 >= self.segment_bytes
     }
 
+    /// Whether the oldest segments may be deleted or used again.
+    pub(super) fn may_retire(&self) -> bool {
+        self.retention.is_limited() || self.full_disk == FullDisk::RecycleOldest
+    }
+
     /// How many bytes of the first segment are made ready before its log is open. A helper goes on from there.
     pub(super) const fn first_ready_bytes(&self) -> usize {
         let is_much = self.ready_bytes > FIRST_READY_BYTES && !self.wants_all_ready();
@@ -153,7 +162,7 @@ impl Upkeep {
         rules: Rules,
         past: Past,
     ) -> Arc<Self> {
-        let Past { kept, unsynced, position, durable_position } = past;
+        let Past { begins_at, kept, unsynced, position, durable_position } = past;
         // What the caller allows may be no limit at all.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
@@ -173,6 +182,7 @@ impl Upkeep {
             poison: Arc::default(),
             roll_due: AtomicBool::new(false),
             durable_position: AtomicU64::new(durable_position),
+            begins_at: AtomicU64::new(begins_at),
             lost: AtomicU64::new(0),
             trouble: Mutex::default(),
         })
@@ -210,6 +220,12 @@ impl Upkeep {
     pub(super) fn durable_position(&self) -> u64 {
         // ORDERING: Relaxed: a number on its own.
         self.durable_position.load(Ordering::Relaxed)
+    }
+
+    /// The sequence at which the log begins. Exact once the helpers have ended.
+    pub(super) fn begins_at(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own; whoever ends the helpers joins them.
+        self.begins_at.load(Ordering::Relaxed)
     }
 
     /// Events that this run has lost.

@@ -5,9 +5,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::ending::{MissingEnd, WriterFile};
+use super::ending::{MissingEnd, MissingRecords, WriterFile};
 use super::error::{OpenError, ReadError};
-use super::segment::segment_name;
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 
 /// So many faults of a segment are listed; the others are only counted.
@@ -317,30 +316,6 @@ impl SegmentCheck {
             (false, true) => base.checked_add(header.event_count),
             (false, false) => None,
         }
-    }
-}
-
-/// Records that should be between two segments and are not.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct MissingRecords {
-    /// The segment behind them.
-    pub before: PathBuf,
-    /// The first of them.
-    pub first_sequence: u64,
-    /// The first that is there again.
-    pub next_sequence: u64,
-}
-
-impl fmt::Display for MissingRecords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { before, first_sequence, next_sequence } = self;
-        let last = next_sequence.saturating_sub(1);
-        let (before, absent) = (before.display(), segment_name(*first_sequence));
-        write!(
-            f,
-            "{before}: records {first_sequence} to {last} are missing before this segment: {absent} is not there or not whole"
-        )
     }
 }
 

@@ -5,13 +5,13 @@
 use std::path::Path;
 
 use super::damaged_header::{HeaderState, Known, Opened};
-use super::ending::{MissingEnd, WriterFile};
+use super::ending::{MissingEnd, MissingRecords, WriterFile};
 use super::error::{OpenError, ReadError};
 use super::last_run::LastRun;
 use super::scan::{FileScan, Hole, Piece};
 use super::segment::SegmentInfo;
 use super::segment_file::{Listed, LogList};
-use super::verdict::{Fault, LogCheck, MissingRecords, SegmentCheck, Verdict};
+use super::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
 
 /// Reads and checks every record of a log, a folder or a single file, behind damage too.
@@ -52,6 +52,8 @@ pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
 pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
     let path = path.as_ref();
     let LogList { segments: files, foreign, writer } = LogList::of(path)?;
+    let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
+    let mut missing: Vec<_> = first.into_iter().collect();
     let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
     let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
     let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
@@ -64,7 +66,7 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
         segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
     }
     let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
-    let (mut checks, mut missing, mut expected) = (Vec::new(), Vec::new(), None);
+    let (mut checks, mut expected) = (Vec::new(), None);
     for (segment, at) in segments.into_iter().zip(1..) {
         let end_position = base_positions.get(at).copied().flatten();
         let mut check = segment.check(end_position, &mut f);

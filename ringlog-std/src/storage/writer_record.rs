@@ -23,6 +23,8 @@ pub(super) struct WriterRecord {
     pub(super) boot_id: Option<String>,
     /// A random number drawn when the log was made. A copy of the log has the same one.
     pub(super) log_identity: Option<u128>,
+    /// The sequence at which the log begins; `None` while its writer may retire its oldest segments.
+    pub(super) first_sequence: Option<u64>,
     /// The identity of the ring that feeds the log.
     pub(super) ring_identity: u64,
     /// Whether a ring in the writer's own process feeds the log and was not drained to its end.
@@ -109,6 +111,7 @@ impl WriterRecord {
             pid: value("pid").and_then(|pid| pid.parse().ok()),
             boot_id: value("boot_id").filter(|id| !id.is_empty()).map(str::to_owned),
             log_identity: value("log_identity").and_then(|id| u128::from_str_radix(id, 16).ok()),
+            first_sequence: value("first").map(str::parse).transpose().ok()?,
             ring_identity: value("ring_identity")?.parse().ok()?,
             has_undrained_ring: value("ring") == Some("not drained"),
             end: value("end").map(RecordedEnd::parse).transpose().ok()?,
@@ -123,6 +126,9 @@ impl WriterRecord {
         let mut text = format!("pid: {pid}\nboot_id: {boot_id}\n");
         if let Some(identity) = self.log_identity {
             text.push_str(&format!("log_identity: {identity:032x}\n"));
+        }
+        if let Some(first) = self.first_sequence {
+            text.push_str(&format!("first: {first}\n"));
         }
         text.push_str(&format!("ring_identity: {}\n", self.ring_identity));
         if self.has_undrained_ring {
@@ -194,6 +200,7 @@ mod tests {
             pid: Some(7),
             boot_id: Some("a-b".into()),
             log_identity: Some(u128::MAX - 1),
+            first_sequence: Some(u64::MAX),
             ring_identity: u64::MAX,
             has_undrained_ring: true,
             end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),

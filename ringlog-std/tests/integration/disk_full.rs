@@ -41,19 +41,31 @@ fn assert_child_passed(output: &Output) {
 
 const NAMESPACE: [&str; 4] = ["unshare", "--map-root-user", "--mount", "--"];
 
+const NETWORK: [&str; 4] = ["unshare", "--map-root-user", "--net", "--"];
+
 /// Runs a child on a file system of its own, or says why not.
 pub(crate) fn on_mounted(kind: &str, limits: &str, child: &str) {
-    let folder = tempfile::tempdir().unwrap();
     let mount = format!("mount -t {kind} none \"$FOLDER\"");
-    let script = [NAMESPACE.as_slice(), &["sh", "-c", &mount]].concat();
+    in_namespace(&NAMESPACE, "mount", &mount, limits, child);
+}
+
+/// Runs a child on a network that `setup` makes, or says why not.
+pub(crate) fn on_own_network(setup: &str, child: &str) {
+    in_namespace(&NETWORK, "make a network", setup, "true", child);
+}
+
+/// Runs a child where `setup` was done, in a namespace, or says what cannot be done.
+fn in_namespace(namespace: &[&str], what: &str, setup: &str, limits: &str, child: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = [namespace, &["sh", "-c", setup]].concat();
     let probe = Command::new(script[0]).args(&script[1..]).env("FOLDER", folder.path()).output();
     match probe {
         Ok(probe) if probe.status.success() => {
-            let output = run_child(&NAMESPACE, &format!("{mount} && {limits}"), child, folder.path());
+            let output = run_child(namespace, &format!("{setup} && {limits}"), child, folder.path());
             assert_child_passed(&output);
         }
-        Ok(probe) => note_skip(format_args!("cannot mount: {}", String::from_utf8_lossy(&probe.stderr))),
-        Err(error) => note_skip(format_args!("cannot mount: {error}")),
+        Ok(probe) => note_skip(format_args!("cannot {what}: {}", String::from_utf8_lossy(&probe.stderr))),
+        Err(error) => note_skip(format_args!("cannot {what}: {error}")),
     }
 }
 

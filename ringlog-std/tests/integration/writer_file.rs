@@ -26,6 +26,11 @@ pub(crate) fn set_open(folder: &Path) {
     });
 }
 
+/// Has the file say that the log begins with this sequence, as after a retention.
+pub(crate) fn set_first(folder: &Path, sequence: u64) {
+    edit(folder, |lines| lines.replace("first: 0\n", &format!("first: {sequence}\n")));
+}
+
 /// Has the log look as if its last writer had run before the machine's last start.
 pub(crate) fn pretend_other_boot(folder: &Path) {
     let boot_id = ringlog::storage::boot_id().unwrap();

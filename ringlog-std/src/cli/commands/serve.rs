@@ -3,7 +3,8 @@
 use crate::cli::args::ServeArgs;
 use crate::cli::config::ServeConfig;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::feed::{DemoFeed, Feed, LineFeed, UdpFeed};
+use crate::cli::feed::spec::FeedSpec;
+use crate::cli::feed::{ConnectionFeed, DatagramFeed, DemoFeed, Feed, LineFeed};
 use crate::cli::pace::Pace;
 use crate::cli::print::{print, print_json, tell};
 use crate::cli::pump::Limits;
@@ -12,7 +13,6 @@ use crate::cli::session::{Plan, Session, record};
 use crate::cli::signals::Stop;
 use crate::cli::status::Status;
 use crate::cli::text::{size, unix_now};
-use crate::cli::values::FeedSpec;
 use std::path::Path;
 
 /// Records until the feed ends, a limit is reached or somebody asks it to stop.
@@ -53,16 +53,16 @@ fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, 
 }
 
 fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
-    Ok(match &config.feed {
+    let feed: Box<dyn Feed> = match &config.feed {
         FeedSpec::Demo => Box::new(DemoFeed::new(config.seed, unix_now)),
         FeedSpec::Stdin => Box::new(LineFeed::stdin()?),
         FeedSpec::File(path) => Box::new(LineFeed::open(path, 0)?),
-        FeedSpec::Udp(address) => {
-            let feed = UdpFeed::bind(address)?;
-            tell(&format!("listening at udp://{}", feed.address()));
-            Box::new(feed)
-        }
-    })
+        FeedSpec::Udp(udp) => Box::new(DatagramFeed::udp(udp)?),
+        FeedSpec::UnixDatagrams(path) => Box::new(DatagramFeed::unix(path)?),
+        FeedSpec::Stream(listen, framing) => Box::new(ConnectionFeed::listen(listen, *framing)?),
+    };
+    feed.introduction().iter().for_each(|line| tell(line));
+    Ok(feed)
 }
 
 fn introduce(config: &ServeConfig) {

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::bytes::{ByteSource, Fill};
-use super::{Feed, FeedError, Loss, Next};
-use crate::cli::text::unix_now;
-use crate::event::{GapReason, MAX_PAYLOAD};
+use super::framing::{Framing, Records};
+use super::{Feed, FeedError, Next};
 
 /// Gives each line without its `\n` as an event, stamped with the time at which it was read.
 ///
@@ -18,9 +17,7 @@ pub(crate) struct LineFeed {
     event_type: u8,
     chunk: Vec<u8>,
     chunk_at: usize,
-    line: Vec<u8>,
-    line_offset: u64,
-    line_bytes: u64,
+    records: Records,
 }
 
 impl LineFeed {
@@ -43,41 +40,16 @@ impl LineFeed {
     }
 
     fn new(name: String, source: ByteSource, event_type: u8) -> Self {
-        Self {
-            name,
-            source,
-            event_type,
-            chunk: Vec::new(),
-            chunk_at: 0,
-            line: Vec::new(),
-            line_offset: 0,
-            line_bytes: 0,
-        }
+        let records = Records::new(Framing::Lines);
+        Self { name, source, event_type, chunk: Vec::new(), chunk_at: 0, records }
     }
 
     /// Takes bytes up to the end of the line or of the chunk; whether the line ended.
     fn take_from_chunk(&mut self) -> bool {
-        let rest = self.chunk.get(self.chunk_at..).unwrap_or_default();
-        let newline = rest.iter().position(|&byte| byte == b'\n');
-        let part = newline.map_or(rest, |at| rest.split_at(at).0);
-        let room = MAX_PAYLOAD.saturating_sub(self.line.len());
-        self.line.extend_from_slice(part.get(..room).unwrap_or(part));
-        self.line_bytes += part.len() as u64;
-        self.chunk_at += part.len() + usize::from(newline.is_some());
-        newline.is_some()
-    }
-
-    fn finish_line(&mut self, payload: &mut Vec<u8>, newline_bytes: u64) -> Next {
-        let (offset, bytes) = (self.line_offset, self.line_bytes);
-        self.line_offset += bytes + newline_bytes;
-        self.line_bytes = 0;
-        payload.clear();
-        std::mem::swap(payload, &mut self.line);
-        if bytes <= MAX_PAYLOAD as u64 {
-            return Next::Event { timestamp: unix_now(), event_type: self.event_type };
-        }
-        let what = format!("line of {bytes} bytes, at most {MAX_PAYLOAD} fit into an event");
-        Next::Lost(Loss::skipped(GapReason::TooLong, Some(unix_now()), offset, what))
+        let mut rest = self.chunk.get(self.chunk_at..).unwrap_or_default();
+        let has_ended = self.records.take(&mut rest);
+        self.chunk_at = self.chunk.len() - rest.len();
+        has_ended
     }
 }
 
@@ -85,7 +57,7 @@ impl Feed for LineFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         loop {
             if self.take_from_chunk() {
-                return Ok(self.finish_line(payload, 1));
+                return Ok(self.records.finish(payload, self.event_type));
             }
             self.chunk_at = 0;
             self.chunk.clear();
@@ -93,7 +65,9 @@ impl Feed for LineFeed {
                 Ok(Fill::Bytes) => {}
                 Ok(Fill::Idle) => return Ok(Next::Idle),
                 // The last line may lack its newline.
-                Ok(Fill::End) if self.line_bytes > 0 => return Ok(self.finish_line(payload, 0)),
+                Ok(Fill::End) if self.records.pending_bytes() > 0 => {
+                    return Ok(self.records.finish(payload, self.event_type));
+                }
                 Ok(Fill::End) => return Ok(Next::End),
                 Err(source) => return Err(FeedError::Io { action: "read", what: self.name.clone(), source }),
             }
@@ -101,13 +75,15 @@ impl Feed for LineFeed {
     }
 
     fn read_bytes(&self) -> u64 {
-        self.line_offset
+        self.records.start()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Loss;
     use super::*;
+    use crate::event::{GapReason, MAX_PAYLOAD};
     use std::io::Write;
 
     fn all(input: &[u8]) -> (Vec<Vec<u8>>, Vec<Loss>) {

@@ -1,14 +1,21 @@
 //! Where events come from.
 
 mod bytes;
+mod connections;
+mod datagrams;
 mod demo;
 mod demo_payload;
+mod framing;
+mod interface;
 mod lines;
+mod socket_file;
+pub(crate) mod spec;
 mod udp;
 
+pub(crate) use connections::ConnectionFeed;
+pub(crate) use datagrams::DatagramFeed;
 pub(crate) use demo::DemoFeed;
 pub(crate) use lines::LineFeed;
-pub(crate) use udp::UdpFeed;
 
 use std::io;
 use std::path::PathBuf;
@@ -89,6 +96,11 @@ pub(crate) trait Feed {
     /// thing cannot be, or nobody can know.
     fn dropped(&self) -> Option<u64> {
         None
+    }
+
+    /// What is worth telling at the start: where it listens, and how.
+    fn introduction(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What is worth telling at the end, besides the counts.

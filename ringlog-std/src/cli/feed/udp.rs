@@ -1,181 +1,109 @@
-//! A datagram is an event.
+//! UDP sockets: multicast groups, and receive buffers.
 
-use std::fs;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, ToSocketAddrs};
 
-use rustix::fs::fstat;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
-use super::{Feed, FeedError, Loss, Next};
-use crate::cli::text::unix_now;
-use crate::event::{Gap, GapReason, MAX_PAYLOAD};
+use super::datagrams::ask_for_times_and_drops;
+use super::spec::UdpSpec;
+use super::{FeedError, interface};
+use crate::cli::text::size;
 
-const PATIENCE: Duration = Duration::from_millis(50);
-/// Between two looks at the kernel's count while datagrams arrive.
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
-/// Looking takes at most one part of the time in this many: with many sockets the kernel's table is long.
-const LOOK_SHARE: u32 = 20;
+/// A socket at which datagrams arrive.
+pub(super) struct Bound {
+    pub(super) socket: Socket,
+    pub(super) address: SocketAddr,
+    /// What a user should know of it.
+    pub(super) introduction: Vec<String>,
+}
 
-/// Gives each datagram that arrives at an address as an event, stamped with the time of its arrival here.
+/// Binds to the address, or to the first of those that its name has.
+pub(super) fn bind(spec: &UdpSpec) -> Result<Bound, FeedError> {
+    let addresses = spec.address.to_socket_addrs().map(|found| found.collect::<Vec<_>>());
+    let bound = addresses.and_then(|addresses| {
+        let none = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        addresses.into_iter().fold(none, |bound, address| bound.or_else(|_| bind_to(address, spec)))
+    });
+    let what = format!("udp://{}", spec.address);
+    bound.map_err(|source| FeedError::Io { action: "listen at", what, source })
+}
+
+fn bind_to(mut address: SocketAddr, spec: &UdpSpec) -> io::Result<Bound> {
+    let index = spec.interface.as_deref().map(interface::index_of).transpose()?;
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    // All before it is bound: the first datagram may be there at once.
+    let mut introduction: Vec<String> =
+        spec.buffer.map(|asked| set_buffer(&socket, asked)).transpose()?.into_iter().collect();
+    ask_for_times_and_drops(&socket);
+    if address.ip().is_multicast() {
+        // Other programs of this machine may listen to the same group.
+        socket.set_reuse_address(true)?;
+        introduction.push(join(&socket, &mut address, index, spec)?);
+    } else if index.is_some() {
+        let problem = "interface= is for multicast groups; listen at the interface's address instead";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    socket.bind(&address.into())?;
+    let unknown = || io::Error::other("the socket has no address");
+    let address = socket.local_addr()?.as_socket().ok_or_else(unknown)?;
+    Ok(Bound { socket, address, introduction })
+}
+
+/// Joins the group, and says where.
 ///
-/// No datagram is longer than a payload can be. What the kernel drops because its socket buffer is full
-/// never arrives; the kernel counts it, and each rise of the count is a loss.
-#[derive(Debug)]
-pub(crate) struct UdpFeed {
-    socket: UdpSocket,
-    address: SocketAddr,
-    datagram: Vec<u8>,
-    /// The kernel's count at the last look.
-    kernel_count: u32,
-    dropped: u64,
-    next_look: Instant,
-}
-
-impl UdpFeed {
-    /// Binds to `address`; port 0 takes a free one.
-    pub(crate) fn bind(address: &str) -> Result<Self, FeedError> {
-        let bind = || {
-            let socket = UdpSocket::bind(address)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
-            let address = socket.local_addr()?;
-            let (datagram, next_look) = (vec![0; MAX_PAYLOAD], Instant::now());
-            Ok(Self { socket, address, datagram, kernel_count: 0, dropped: 0, next_look })
-        };
-        bind().map_err(|source| FeedError::Io {
-            action: "listen at",
-            what: format!("udp://{address}"),
-            source,
-        })
+/// Bound to the group's address, the socket gets no datagrams to others; without `MULTICAST_ALL` none of the same group that
+/// arrive at an interface where only another program has joined it.
+fn join(socket: &Socket, address: &mut SocketAddr, index: Option<u32>, spec: &UdpSpec) -> io::Result<String> {
+    if index.is_none() && is_ambiguous(*address) {
+        let problem = format!("each link has a group {}; give ?interface=NAME", address.ip());
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, problem));
     }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    fn read_kernel_count(&self) -> Option<u32> {
-        let table = if self.address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
-        let inode = fstat(&self.socket).ok()?.st_ino;
-        drops_in(&fs::read_to_string(table).ok()?, inode)
-    }
-}
-
-impl Feed for UdpFeed {
-    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
-        if Instant::now() >= self.next_look
-            && let Some(loss) = self.look_for_loss()
-        {
-            return Ok(Next::Lost(loss));
+    let joined = match address {
+        SocketAddr::V4(address) => {
+            let at = InterfaceIndexOrAddress::Index(index.unwrap_or(0));
+            socket.set_multicast_all_v4(false)?;
+            socket.join_multicast_v4_n(address.ip(), &at)
         }
-        match self.socket.recv(&mut self.datagram) {
-            Ok(bytes) => {
-                payload.clear();
-                payload.extend_from_slice(self.datagram.get(..bytes).unwrap_or_default());
-                Ok(Next::Event { timestamp: unix_now(), event_type: 0 })
+        SocketAddr::V6(address) => {
+            if let Some(index) = index {
+                address.set_scope_id(index);
             }
-            Err(error) if is_no_more_than_a_wait(&error) => {
-                Ok(self.look_for_loss().map_or(Next::Idle, Next::Lost))
-            }
-            Err(source) => {
-                Err(FeedError::Io { action: "receive at", what: format!("udp://{}", self.address), source })
-            }
+            socket.set_multicast_all_v6(false)?;
+            socket.join_multicast_v6(address.ip(), address.scope_id())
         }
-    }
-
-    fn look_for_loss(&mut self) -> Option<Loss> {
-        let started = Instant::now();
-        let now = self.read_kernel_count();
-        self.next_look = started + LOOK_PAUSE.max(started.elapsed() * LOOK_SHARE);
-        let before = std::mem::replace(&mut self.kernel_count, now?);
-        // The kernel's count begins again at 0 after the largest number.
-        let count = u64::from(self.kernel_count.wrapping_sub(before));
-        self.dropped += count;
-        let gap = Gap::new(GapReason::ReceiverFull, count);
-        (count > 0).then(|| Loss { gap, timestamp: Some(unix_now()), skip: None })
-    }
-
-    fn dropped(&self) -> Option<u64> {
-        self.read_kernel_count().map(|_| self.dropped)
-    }
-
-    fn notes(&self) -> Vec<String> {
-        let unknown =
-            "datagrams that the kernel dropped are not counted: it does not show this socket in /proc";
-        if self.read_kernel_count().is_none() { vec![unknown.into()] } else { Vec::new() }
-    }
+    };
+    let (group, at) = (address.ip(), spec.interface.as_deref());
+    let advice = if at.is_none() { "; give ?interface=NAME" } else { "" };
+    joined.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot join the multicast group {group}: {error}{advice}"))
+    })?;
+    let at = at.map_or_else(|| "the interface of the route to it".into(), |name| format!("interface {name}"));
+    Ok(format!("joined the multicast group {group} at {at}"))
 }
 
-/// What stands in the column `drops` of the socket's line.
-fn drops_in(table: &str, inode: u64) -> Option<u32> {
-    let inode = inode.to_string();
-    // sl, local, remote, state, queues, timer, retransmits, uid, timeout, inode, references, pointer, drops
-    table
-        .lines()
-        .skip(1)
-        .map(str::split_whitespace)
-        .find_map(|mut words| if words.nth(9)? == inode { words.nth(2)?.parse().ok() } else { None })
+/// Whether each link has such a group, and the address does not say which link.
+fn is_ambiguous(group: SocketAddr) -> bool {
+    let SocketAddr::V6(group) = group else { return false };
+    let is_of_a_link = matches!(group.ip().octets()[1] & 0xF, 1 | 2);
+    is_of_a_link && group.scope_id() == 0
 }
 
-fn is_no_more_than_a_wait(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn datagrams_are_events_and_silence_is_idle() {
-        let mut feed = UdpFeed::bind("127.0.0.1:0").unwrap();
-        let mut payload = Vec::new();
-        assert_eq!(feed.next_event(&mut payload).unwrap(), Next::Idle);
-        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for datagram in [&b"one"[..], b"", b"three"] {
-            sender.send_to(datagram, feed.address()).unwrap();
-            assert!(matches!(feed.next_event(&mut payload).unwrap(), Next::Event { .. }));
-            assert_eq!(payload, datagram);
-        }
+/// Sets the receive buffer, beyond the system's limit where the program may do that, and says what it got.
+fn set_buffer(socket: &Socket, asked: usize) -> io::Result<String> {
+    if setsockopt(socket, sockopt::RcvBufForce, &asked).is_err() {
+        socket.set_recv_buffer_size(asked)?;
     }
-
-    #[test]
-    fn an_address_that_cannot_be_had_is_named() {
-        let error = UdpFeed::bind("203.0.113.1:9").unwrap_err();
-        assert!(error.to_string().contains("udp://203.0.113.1:9"), "{error}");
-    }
-
-    #[test]
-    fn what_the_kernel_drops_is_counted() {
-        let mut feed = UdpFeed::bind("127.0.0.1:0").unwrap();
-        assert_eq!(feed.dropped(), Some(0));
-        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        // Far more than a socket's buffer takes; on the loopback a datagram is there or dropped at once.
-        let sent = 3000;
-        for _ in 0..sent {
-            sender.send_to(&[7; 8000], feed.address()).unwrap();
-        }
-        let (mut payload, mut received, mut lost) = (Vec::new(), 0, 0);
-        loop {
-            match feed.next_event(&mut payload).unwrap() {
-                Next::Event { .. } => received += 1,
-                Next::Lost(Loss { gap, .. }) => lost += gap.count,
-                _ => break,
-            }
-        }
-        assert_eq!((received + lost, feed.dropped()), (sent, Some(lost)));
-        assert!(lost > 0 && feed.look_for_loss().is_none());
-    }
-
-    #[test]
-    fn only_the_line_of_the_socket_itself_counts() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout \
-                     inode ref pointer drops\n \
-                     80: 0100007F:0277 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 \
-                     77 2 0000000000000000 5\n \
-                     81: 0100007F:0278 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 \
-                     7 2 0000000000000000 12\n 82: short";
-        assert_eq!((drops_in(table, 77), drops_in(table, 7)), (Some(5), Some(12)));
-        assert_eq!((drops_in(table, 1), drops_in("", 7)), (None, None));
-    }
+    // The kernel doubles it, for what it needs besides the datagrams.
+    let got = socket.recv_buffer_size()? / 2;
+    let (got_words, asked_words) = (size(got as u64), size(asked as u64));
+    Ok(if got < asked {
+        format!(
+            "receive buffer: {got_words} instead of {asked_words}; raise it with `sysctl -w net.core.rmem_max={asked}`, or \
+             give the program CAP_NET_ADMIN"
+        )
+    } else {
+        format!("receive buffer: {got_words}")
+    })
 }

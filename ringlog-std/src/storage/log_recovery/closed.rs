@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::{Link, LogRecovery};
 use crate::event::file_flags;
-use crate::storage::ending::MissingEnd;
+use crate::storage::ending::{MissingEnd, MissingRecords};
 use crate::storage::error::OpenError;
 use crate::storage::segment_end::SegmentEnd;
 use crate::storage::segment_file::{cannot_read, is_unused};
-use crate::storage::verdict::MissingRecords;
 use crate::storage::writer_record::RecordedEnd;
 
 impl LogRecovery<'_> {
@@ -47,10 +46,16 @@ impl LogRecovery<'_> {
         Ok(is_after_end && is_unused(path).map_err(|error| cannot_read(path, error))?)
     }
 
-    /// Reports records that are missing between segments that recovery does not read.
+    /// Reports records that are missing before the first segment, and between segments that recovery does not read.
     ///
     /// Readers report them as well. The log continues: their sequences are below its end.
     pub(super) fn note_missing(&mut self, chain: &[Link]) {
+        if let (Some(first_sequence), Some(first)) = (self.writer.first_sequence, chain.first())
+            && first_sequence < first.info.header.base_sequence
+        {
+            let (before, next_sequence) = (first.path.clone(), first.info.header.base_sequence);
+            self.report.missing.push(MissingRecords { before, first_sequence, next_sequence });
+        }
         for (link, next) in chain.iter().zip(chain.iter().skip(1)) {
             let (header, next_base) = (&link.info.header, next.info.header.base_sequence);
             let next_sequence = header.base_sequence.saturating_add(header.event_count);

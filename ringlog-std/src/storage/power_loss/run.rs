@@ -385,6 +385,8 @@ fn recover(
     image.make_readable();
     assert!(recorder.trace.names_are_synced_at_once(), "{before:#?}");
     let report = writer.recovery().clone();
+    // No writer's deletions are taken for a loss.
+    assert!(report.missing.is_empty() || !image.damaged.is_empty(), "{report}\n{image:?}\n{before:#?}");
     let look = || if image.damaged.is_empty() { read(folder) } else { read_on(folder) };
     let found = look();
     // Without what was written after an earlier crash.

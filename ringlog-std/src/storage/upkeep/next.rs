@@ -176,6 +176,8 @@ impl Upkeep {
                 self.forget_unsynced(&oldest.path);
                 self.forget_damage(&oldest.path);
                 index_file::forget(&oldest.path);
+                // ORDERING: Relaxed: see `begins_at`.
+                self.begins_at.fetch_max(oldest.next_sequence, Ordering::Relaxed);
                 Some(retired)
             }
             Err(source) => {

@@ -132,6 +132,19 @@ fn a_closed_log_whose_middle_file_is_damaged_or_gone_is_not_whole() {
     }
 }
 
+/// Readers read on, as after a retention; what says whether all is there says that it is not.
+#[test]
+fn a_log_without_its_first_file_is_not_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, segments) = closed_log(folder.path());
+    fs::remove_file(&segments[0]).unwrap();
+    for (command, code) in [("info", 1), ("verify", 3), ("salvage", 3)] {
+        check(command, MissingFile, &log, &segments[0], code);
+    }
+    assert_code(&run("cat", &log, folder.path()), 0);
+    check("serve", MissingFile, &log, &segments[0], 0);
+}
+
 #[test]
 fn a_closed_log_without_any_file_is_not_empty() {
     let folder = tempfile::tempdir().unwrap();

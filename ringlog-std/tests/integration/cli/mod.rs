@@ -3,6 +3,7 @@
 mod bad_input;
 mod damage;
 mod ending;
+mod feeds;
 mod import;
 mod limits;
 mod loss;

@@ -41,7 +41,7 @@ impl Running {
         self.signal("-TERM");
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
@@ -54,7 +54,7 @@ impl Running {
     }
 
     /// Waits for the end and gives exit code and summary.
-    fn end(&mut self) -> (Option<i32>, Value) {
+    pub(crate) fn end(&mut self) -> (Option<i32>, Value) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while self.0.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "ringlog does not end");

@@ -101,7 +101,7 @@ fn parse_hex_line(line: &str) -> HexRecord {
         sequence: sequence.parse().unwrap(),
         timestamp: timestamp.parse().unwrap(),
         event_type: event_type.parse().unwrap(),
-        flags: byte(flags.as_bytes()),
+        flags: u8::from_str_radix(flags, 16).unwrap(),
         payload: payload.as_bytes().chunks(2).map(byte).collect(),
     }
 }

@@ -247,6 +247,29 @@ fn a_cursor_that_is_ahead_of_its_log_goes_back_to_the_end_and_says_so() {
 }
 
 #[test]
+fn a_cursor_is_refused_by_a_log_that_was_begun_anew_and_goes_on_as_the_message_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    write(&log, 0..50);
+    assert_eq!(numbers(stdout_of(&tail(&log, &["--cursor", "a"]))).len(), 50);
+    for entry in fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_file() {
+            fs::remove_file(entry).unwrap();
+        }
+    }
+    write(&log, 0..80);
+    let output = tail(&log, &["--cursor", "a"]);
+    assert_code(&output, 1);
+    let (said, path) = (stderr_of(&output), log.join("cursors/a"));
+    assert!(output.stdout.is_empty() && said.contains(path.to_str().unwrap()), "{said}");
+    assert!(said.contains("delete this file") && said.contains("--from-seq 50"), "{said}");
+    fs::remove_file(&path).unwrap();
+    let from = tail(&log, &["--cursor", "a", "--from-seq", "50"]);
+    assert_eq!(numbers(stdout_of(&from)), (50..80).collect::<Vec<_>>());
+    assert_eq!(numbers(stdout_of(&tail(&log, &["--cursor", "a"]))), [0_u64; 0]);
+}
+
+#[test]
 fn a_cursor_in_use_names_its_process_and_a_damaged_one_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

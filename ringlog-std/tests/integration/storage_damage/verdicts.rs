@@ -184,8 +184,11 @@ fn a_missing_segment_is_told_with_its_sequences() {
     let missing = &check.missing[0];
     assert_eq!((missing.first_sequence, missing.next_sequence), (named(1), named(2)));
     assert_eq!(missing.before, log.segments[2]);
-    // The oldest ones may have been deleted on purpose.
     fs::remove_file(&log.segments[0]).unwrap();
+    let missing = &verified(&log).missing[0];
+    assert_eq!((missing.first_sequence, missing.next_sequence), (0, named(2)));
+    // As a writer leaves it that retired them.
+    crate::writer_file::set_first(&log.path(), named(2));
     assert_eq!(verified(&log).verdict(), LogVerdict::Clean);
 }
 

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringlog::storage::{
-    LogFollower, LogReader, LogScan, LogVerdict, LogWriter, OpenError, ReadError, Retention, SkipReason,
-    WriterFile, WriterFileState, salvage_log, verify_log,
+    LogFollower, LogReader, LogScan, LogVerdict, LogWriter, MissingRecords, OpenError, ReadError, Retention,
+    SkipReason, WriterFile, WriterFileState, salvage_log, verify_log,
 };
 
 use super::support::{assert_holds, read, refusal, segments, write};
-use crate::writer_file::{edit, set_open};
+use crate::writer_file::{edit, set_first, set_open};
 
 /// A closed log in segments of 4096 bytes; its files.
 fn closed_log(folder: &Path, count: u64) -> Vec<PathBuf> {
@@ -217,6 +217,7 @@ fn recycled_and_erased(folder: &Path, erased: usize) -> PathBuf {
     let all = log_of_type(&folder.join("log"), 2, 250);
     let last = all[2].clone();
     fs::remove_file(&all[0]).unwrap();
+    set_first(&folder.join("log"), sequence_of(&all[1]));
     let mut bytes = fs::read(&old[0]).unwrap();
     let end = 64 + 50 * 40;
     bytes[64..end].copy_from_slice(&fs::read(&last).unwrap()[64..end]);
@@ -322,6 +323,65 @@ fn a_damaged_writer_file_stays_damaged_until_the_log_has_gone_on() {
     LogWriter::options().segment_bytes(1 << 60).open(log).map(drop).unwrap_err();
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "an opening that failed has stored something");
     assert!(LogWriter::open(log).unwrap().recovery().has_loss);
+}
+
+/// Nobody but a writer with a retention deletes the first files of a log.
+#[test]
+fn missing_first_files_are_reported_unless_a_writer_retired_them() {
+    for is_killed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path();
+        let all = closed_log(log, 300);
+        if is_killed {
+            set_open(log);
+        }
+        (0..2).for_each(|at| fs::remove_file(&all[at]).unwrap());
+        let begin = sequence_of(&all[2]);
+        let is_named = |missing: &[MissingRecords]| {
+            let [first] = missing else { return false };
+            (&first.before, first.first_sequence, first.next_sequence) == (&all[2], 0, begin)
+        };
+        let check = verify_log(log).unwrap();
+        assert!(is_named(&check.missing), "{is_killed}: {:?}", check.missing);
+        assert_eq!(check.verdict(), LogVerdict::Loss);
+        let out = tempfile::tempdir().unwrap();
+        let salvaged = salvage_log(log, out.path()).unwrap();
+        assert_eq!((salvaged.records, salvaged.missing, salvaged.gaps_added), (300 - begin, begin, 1));
+        assert!(matches!(salvaged.skipped[0].reason, SkipReason::Absent { count } if count == begin));
+        assert_eq!(salvaged.skipped[0].path, all[0]);
+        // The next writer says it and goes on, and nothing forgets it.
+        let writer = LogWriter::open(log).unwrap();
+        assert!(is_named(&writer.recovery().missing));
+        writer.close().unwrap();
+        assert!(is_named(&verify_log(log).unwrap().missing));
+    }
+}
+
+#[test]
+fn files_that_a_writer_retired_are_not_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path();
+    closed_log(log, 300);
+    let retention = Retention { max_segments: Some(3), ..Retention::default() };
+    let options = || LogWriter::options().segment_bytes(4096).retention(retention);
+    let mut writer = options().open(log).unwrap();
+    write(&mut writer, 300..600);
+    assert_eq!(WriterFile::of(log).first_sequence, None, "it may rise at any time");
+    assert_eq!(verify_log(log).unwrap().missing, []);
+    writer.close().unwrap();
+    let begin = sequence_of(&segments(log)[0]);
+    assert!(begin > 0);
+    assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
+    assert_eq!(verify_log(log).unwrap().verdict(), LogVerdict::Clean);
+    // One that retires nothing leaves the beginning as it was, also where it dies.
+    let mut writer = LogWriter::open(log).unwrap();
+    write(&mut writer, 600..601);
+    assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
+    writer.close().unwrap();
+    assert_eq!(verify_log(log).unwrap().verdict(), LogVerdict::Clean);
+    fs::remove_file(&segments(log)[0]).unwrap();
+    let missing = verify_log(log).unwrap().missing;
+    assert_eq!((missing.len(), missing[0].first_sequence), (1, begin));
 }
 
 /// Its own from before the last run, another log's, and ends that never were: the log is longer, or ends elsewhere.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, cursors_of};
+use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile, cursors_of};
 
 use super::support::{Random, assert_follows, assert_is, log_of, segments, write, writer};
 
@@ -37,11 +37,165 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
     }
 }
 
-/// A log whose records from `end` on are gone, as after a loss of power.
-fn lose_from(folder: &Path, end: u64) {
+fn remove_segments(folder: &Path) {
     segments(folder).into_iter().for_each(|(_, path)| std::fs::remove_file(path).unwrap());
-    std::fs::remove_file(folder.join("writer")).unwrap();
+}
+
+/// A log whose records from `end` on are gone, as after a loss of power. Its identity stays.
+fn lose_from(folder: &Path, end: u64) {
+    remove_segments(folder);
+    let said = std::fs::read_to_string(folder.join("writer")).unwrap();
+    let identity = said.lines().find(|line| line.starts_with("log_identity: ")).unwrap();
+    // As a log that was never closed, and that the machine lost before it had a segment.
+    let text = format!("pid: 1\nboot_id: \n{identity}\nring_identity: 0\nstate: open\n");
+    let checksum = crc(text.as_bytes());
+    std::fs::write(folder.join("writer"), format!("{text}checksum: {checksum:08x}\n")).unwrap();
     log_of(folder, 0..end);
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82F6_3B78 & (crc & 1).wrapping_neg()))
+    }) ^ !0
+}
+
+/// The log is deleted, and another one begun in its folder; the cursors stay.
+fn begin_anew(folder: &Path, numbers: std::ops::Range<u64>) {
+    remove_segments(folder);
+    std::fs::remove_file(folder.join("writer")).unwrap();
+    log_of(folder, numbers);
+}
+
+fn committed(folder: &Path, next_sequence: u64) -> Cursor {
+    let mut cursor = Cursor::open(folder, "worker").unwrap();
+    cursor.advance(next_sequence).unwrap();
+    cursor.commit().unwrap();
+    cursor
+}
+
+#[track_caller]
+fn assert_is_of_another_log(error: CursorError, cursor: &Path, at: u64) {
+    let said = error.to_string();
+    assert!(
+        matches!(&error, CursorError::OtherLog { path, next_sequence, .. }
+            if path == cursor && *next_sequence == at),
+        "{error:?}"
+    );
+    assert!(said.contains("delete this file") && said.contains(&format!("--from-seq {at}")), "{said}");
+}
+
+#[test]
+fn a_cursor_is_refused_by_a_log_that_was_begun_anew_in_the_same_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let cursor = committed(folder.path(), 200);
+    let path = cursor.path().to_owned();
+    begin_anew(folder.path(), 0..500);
+    // For a cursor that was open meanwhile, too.
+    assert_is_of_another_log(cursor.follow().unwrap_err(), &path, 200);
+    drop(cursor);
+    let before = std::fs::read(&path).unwrap();
+    assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 200);
+    assert!(std::fs::read(&path).unwrap() == before, "a refused cursor is left as it was");
+    assert_eq!(writer(folder.path()).recovery().cursors_ahead, [], "it says nothing of this log");
+
+    std::fs::remove_file(&path).unwrap();
+    let cursor = Cursor::open(folder.path(), "worker").unwrap();
+    assert_follows(&mut cursor.follow().unwrap(), 0..500);
+}
+
+#[test]
+fn cursors_ahead_of_a_log_that_was_begun_anew_are_not_of_that_log() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    drop(committed(folder.path(), 200));
+    begin_anew(folder.path(), 0..50);
+    assert_eq!(writer(folder.path()).recovery().cursors_ahead, []);
+}
+
+#[test]
+fn a_copied_log_takes_its_cursors_along() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    log_of(folder.path(), 0..300);
+    drop(committed(folder.path(), 200));
+    let from = folder.path().join(".");
+    let copied = std::process::Command::new("cp").arg("-r").args([&from, copy.path()]).status().unwrap();
+    assert!(copied.success());
+    let mut writer = writer(copy.path());
+    write(&mut writer, 300..310);
+    let cursor = Cursor::open(copy.path(), "worker").unwrap();
+    assert_follows(&mut cursor.follow().unwrap(), 200..310);
+}
+
+/// Without an identity a log is taken for the cursor's; with a new one it is refused, and the way to go on is named.
+fn loses_its_identity(change: impl Fn(&Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let cursor = committed(folder.path(), 200);
+    let path = cursor.path().to_owned();
+    drop(cursor);
+    change(&folder.path().join("writer"));
+    let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
+    assert_follows(&mut cursor.follow().unwrap(), 200..300);
+    cursor.advance(250).unwrap();
+    cursor.commit().unwrap();
+    drop(cursor);
+    writer(folder.path()).close().unwrap();
+    assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 250);
+    std::fs::remove_file(&path).unwrap();
+    let cursor = committed(folder.path(), 250);
+    assert_follows(&mut cursor.follow().unwrap(), 250..300);
+}
+
+#[test]
+fn a_log_whose_writer_file_is_missing_is_taken_for_the_cursors_until_it_has_another_identity() {
+    loses_its_identity(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn a_log_whose_writer_file_is_damaged_is_taken_for_the_cursors_until_it_has_another_identity() {
+    loses_its_identity(|path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    });
+}
+
+#[test]
+fn a_cursor_that_is_older_than_its_log_learns_which_one_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
+    assert_eq!(cursors_of(folder.path()).unwrap()[0].log_identity, None);
+    log_of(folder.path(), 0..300);
+    cursor.advance(100).unwrap();
+    cursor.commit().unwrap();
+    let path = cursor.path().to_owned();
+    drop(cursor);
+    let identity = WriterFile::of(folder.path()).identity;
+    assert!(identity.is_some() && cursors_of(folder.path()).unwrap()[0].log_identity == identity);
+    begin_anew(folder.path(), 0..300);
+    assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 100);
+}
+
+#[test]
+fn a_cursor_file_without_an_identity_is_read_and_gets_one() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let cursor = committed(folder.path(), 200);
+    let path = cursor.path().to_owned();
+    drop(cursor);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for slot in [0, 4096] {
+        bytes[slot + 40..slot + 56].fill(0);
+        let checksum = crc(&bytes[slot..slot + 60]);
+        bytes[slot + 60..slot + 64].copy_from_slice(&checksum.to_le_bytes());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(cursors_of(folder.path()).unwrap()[0].log_identity, None);
+    assert_eq!(Cursor::open(folder.path(), "worker").unwrap().position(), 200);
+    begin_anew(folder.path(), 0..300);
+    assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 200);
 }
 
 #[test]

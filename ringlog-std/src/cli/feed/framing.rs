@@ -1,0 +1,237 @@
+//! Where a record ends in a stream of bytes.
+
+use super::{Loss, Next};
+use crate::cli::text::unix_now;
+use crate::event::{GapReason, MAX_PAYLOAD};
+
+/// How a stream of bytes is divided into records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Framing {
+    /// A `\n` after each.
+    Lines,
+    /// Its length in bytes before each, as an integer of this width.
+    Length {
+        /// Bytes of the integer.
+        width: usize,
+        /// Whether its largest byte is first.
+        is_big_endian: bool,
+        /// What a user calls it.
+        name: &'static str,
+    },
+}
+
+/// The framings with a length, by name.
+const LENGTHS: [Framing; 4] = [
+    Framing::Length { width: 2, is_big_endian: true, name: "length16be" },
+    Framing::Length { width: 2, is_big_endian: false, name: "length16le" },
+    Framing::Length { width: 4, is_big_endian: true, name: "length32be" },
+    Framing::Length { width: 4, is_big_endian: false, name: "length32le" },
+];
+
+impl Framing {
+    /// Reads the name of a framing.
+    pub(super) fn named(text: &str) -> Result<Self, String> {
+        let is_asked = |it: &Self| matches!(it, Self::Length { name, .. } if *name == text);
+        match LENGTHS.into_iter().find(is_asked) {
+            _ if text == "lines" => Ok(Self::Lines),
+            Some(framing) => Ok(framing),
+            None => Err(format!(
+                "framing={text}: expected lines, length16be, length16le, length32be or length32le"
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Framing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lines => f.write_str("lines"),
+            Self::Length { name, .. } => write!(f, "records ({name})"),
+        }
+    }
+}
+
+/// Puts records together out of the pieces of a stream.
+///
+/// A record that is longer than a payload can be is a loss, and takes no more memory than others.
+#[derive(Debug)]
+pub(super) struct Records {
+    framing: Framing,
+    /// What is known of the length in front of the record, and its bytes so far.
+    prefix: u64,
+    prefix_bytes: usize,
+    record: Vec<u8>,
+    record_bytes: u64,
+    /// Bytes of the stream that were taken, and how many of them before the record began.
+    taken: u64,
+    start: u64,
+}
+
+impl Records {
+    /// At the start of a stream.
+    pub(super) const fn new(framing: Framing) -> Self {
+        let record = Vec::new();
+        Self { framing, prefix: 0, prefix_bytes: 0, record, record_bytes: 0, taken: 0, start: 0 }
+    }
+
+    /// Where the record begins that is being put together.
+    pub(super) const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Bytes of it that were taken, those of its framing included.
+    pub(super) const fn pending_bytes(&self) -> u64 {
+        self.taken - self.start
+    }
+
+    /// Takes bytes from the front of `input` up to the end of the record; whether it ended.
+    pub(super) fn take(&mut self, input: &mut &[u8]) -> bool {
+        match self.framing {
+            Framing::Lines => self.take_line(input),
+            Framing::Length { width, is_big_endian, .. } => self.take_prefixed(input, width, is_big_endian),
+        }
+    }
+
+    fn take_line(&mut self, input: &mut &[u8]) -> bool {
+        let newline = input.iter().position(|&byte| byte == b'\n');
+        self.take_bytes(input, newline.unwrap_or(input.len()));
+        if newline.is_some() {
+            self.skip(input, 1);
+        }
+        newline.is_some()
+    }
+
+    fn take_prefixed(&mut self, input: &mut &[u8], width: usize, is_big_endian: bool) -> bool {
+        while self.prefix_bytes < width {
+            let Some(&byte) = input.first() else { return false };
+            let shift = if is_big_endian { width - 1 - self.prefix_bytes } else { self.prefix_bytes };
+            self.prefix |= u64::from(byte) << (8 * shift);
+            self.prefix_bytes += 1;
+            self.skip(input, 1);
+        }
+        let missing = usize::try_from(self.prefix - self.record_bytes).unwrap_or(usize::MAX);
+        self.take_bytes(input, missing.min(input.len()));
+        self.record_bytes == self.prefix
+    }
+
+    fn take_bytes(&mut self, input: &mut &[u8], count: usize) {
+        let part = input.get(..count).unwrap_or_default();
+        let room = MAX_PAYLOAD.saturating_sub(self.record.len());
+        self.record.extend_from_slice(part.get(..room).unwrap_or(part));
+        self.record_bytes += part.len() as u64;
+        self.skip(input, count);
+    }
+
+    fn skip(&mut self, input: &mut &[u8], count: usize) {
+        *input = input.get(count..).unwrap_or_default();
+        self.taken += count as u64;
+    }
+
+    /// Gives out the record that has ended, in `payload`, and begins the next one.
+    pub(super) fn finish(&mut self, payload: &mut Vec<u8>, event_type: u8) -> Next {
+        let (offset, bytes) = (self.start, self.record_bytes);
+        payload.clear();
+        std::mem::swap(payload, &mut self.record);
+        self.clear();
+        if bytes <= MAX_PAYLOAD as u64 {
+            return Next::Event { timestamp: unix_now(), event_type };
+        }
+        let kind = if self.framing == Framing::Lines { "line" } else { "record" };
+        let what = format!("{kind} of {bytes} bytes, at most {MAX_PAYLOAD} fit into an event");
+        Next::Lost(Loss::skipped(GapReason::TooLong, Some(unix_now()), offset, what))
+    }
+
+    /// Gives up the record that will not end, and tells what there was of it, if anything.
+    pub(super) fn give_up(&mut self) -> Option<Loss> {
+        let (offset, bytes) = (self.start, self.pending_bytes());
+        self.record.clear();
+        self.clear();
+        let missing = match self.framing {
+            Framing::Lines => "its newline is missing".to_owned(),
+            Framing::Length { .. } => "more were to come".to_owned(),
+        };
+        let what = format!("{bytes} bytes of a record that did not end: {missing}");
+        (bytes > 0).then(|| Loss::skipped(GapReason::NotReadable, Some(unix_now()), offset, what))
+    }
+
+    const fn clear(&mut self) {
+        (self.prefix, self.prefix_bytes, self.record_bytes, self.start) = (0, 0, 0, self.taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All records of a stream that arrives in pieces of `step` bytes, each loss as its offset; and what was left.
+    fn all(framing: &str, stream: &[u8], step: usize) -> (Vec<Result<Vec<u8>, u64>>, Option<Loss>) {
+        let (mut records, mut found, mut payload) =
+            (Records::new(Framing::named(framing).unwrap()), Vec::new(), Vec::new());
+        for mut piece in stream.chunks(step) {
+            while records.take(&mut piece) {
+                found.push(match records.finish(&mut payload, 3) {
+                    Next::Event { event_type: 3, .. } => Ok(payload.clone()),
+                    Next::Lost(loss) => Err(loss.skip.unwrap().offset),
+                    other => panic!("{other:?}"),
+                });
+            }
+            assert!(piece.is_empty());
+        }
+        let rest = records.give_up();
+        assert_eq!((records.start(), records.pending_bytes()), (stream.len() as u64, 0));
+        (found, rest)
+    }
+
+    fn prefixed(framing: &str, record: &[u8]) -> Vec<u8> {
+        let length = record.len() as u32;
+        let prefix = match framing {
+            "length16be" => (length as u16).to_be_bytes().to_vec(),
+            "length16le" => (length as u16).to_le_bytes().to_vec(),
+            "length32be" => length.to_be_bytes().to_vec(),
+            "length32le" => length.to_le_bytes().to_vec(),
+            _ => return [record, b"\n"].concat(),
+        };
+        [&prefix, record].concat()
+    }
+
+    #[test]
+    fn records_are_whole_in_whatever_pieces_they_arrive() {
+        let records = [&b"one"[..], b"", &[b'x'; 700], b"\xFF\0", b"last"];
+        for framing in ["lines", "length16be", "length16le", "length32be", "length32le"] {
+            let stream: Vec<u8> = records.iter().flat_map(|record| prefixed(framing, record)).collect();
+            for step in [1, 2, 3, 5, 64, 4096] {
+                let (found, rest) = all(framing, &stream, step);
+                assert!(found.iter().map(|it| &it.as_ref().unwrap()[..]).eq(records), "{framing} {step}");
+                assert_eq!(rest, None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_skipped_and_the_next_one_read() {
+        for framing in ["lines", "length32be", "length32le"] {
+            let long = prefixed(framing, &vec![b'y'; MAX_PAYLOAD + 1]);
+            let stream =
+                [prefixed(framing, &[b'z'; MAX_PAYLOAD]), long, prefixed(framing, b"after")].concat();
+            let (found, rest) = all(framing, &stream, 4099);
+            let offset = prefixed(framing, &[b'z'; MAX_PAYLOAD]).len() as u64;
+            assert_eq!(found, [Ok(vec![b'z'; MAX_PAYLOAD]), Err(offset), Ok(b"after".to_vec())]);
+            assert_eq!(rest, None);
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_record_is_told_wherever_the_stream_breaks_off() {
+        for framing in ["lines", "length16be", "length32le"] {
+            let (whole, next) = (prefixed(framing, b"whole"), prefixed(framing, b"broken"));
+            for length in 1..next.len() {
+                let (found, rest) = all(framing, &[&whole, &next[..length]].concat(), 3);
+                let rest = rest.unwrap();
+                assert_eq!((found.len(), rest.gap.reason, rest.gap.count), (1, GapReason::NotReadable, 1));
+                let skip = rest.skip.unwrap();
+                assert_eq!(skip.offset, whole.len() as u64);
+                assert!(skip.what.contains(&format!("{length} bytes")), "{}", skip.what);
+            }
+        }
+    }
+}
