@@ -67,6 +67,10 @@ impl Candidate {
         best.check_unit(&times);
         let best = best.clone();
         formats.retain(|format| *format == best || rivals(&texts, &times, format, filled));
+        // One of two rows is no rule.
+        if formats.len() == 1 && filled > 1 && read * 2 == filled && TimeFormat::given(options).is_none() {
+            return None;
+        }
         if formats.len() == 1 {
             times = texts.iter().map(|text| best.parse(text)).collect();
         }

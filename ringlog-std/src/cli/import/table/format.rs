@@ -13,8 +13,8 @@ const SECOND: u64 = 1_000_000_000;
 /// Numbers in this range are times where nobody said so: from the year 2000 to 2100. In no two units is a number in it.
 /// What other programs count from other years (.NET, Windows, GPS) is mostly outside.
 const LIKELY: Range<u64> = 946_684_800 * SECOND..4_102_444_800 * SECOND;
-/// The same for a unit that was given: from 1973 to 2100.
-const POSSIBLE: Range<u64> = 100_000_000 * SECOND..4_102_444_800 * SECOND;
+/// The same for a unit that was given: from April 1970 to 2100.
+const POSSIBLE: Range<u64> = 10_000_000 * SECOND..4_102_444_800 * SECOND;
 
 /// How a time is written. A row whose time is written in another way does not fit.
 #[derive(Clone, PartialEq, Eq, Debug)]

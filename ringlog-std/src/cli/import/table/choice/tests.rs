@@ -135,7 +135,7 @@ fn options_are_never_overruled() {
     assert_eq!((choice.place.date, choice.place.time), (None, 0));
     let header = |header| TableOptions { header: Some(header), ..number(1) };
     assert!(find("1378054800,a\n1378054801,b\n", &header(Header::Yes)).unwrap().has_header);
-    assert!(!find("time,a\n1378054801,b\n", &header(Header::No)).unwrap().has_header);
+    assert!(!find("time,a\n1378054801,b\n1378054802,c\n", &header(Header::No)).unwrap().has_header);
     let options = TableOptions { delimiter: Some(b':'), ..TableOptions::default() };
     assert_eq!(find("time:a,b;c\n1378054801:b,c;d\n", &options).unwrap().layout.delimiter, b':');
 }
