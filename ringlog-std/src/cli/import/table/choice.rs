@@ -53,7 +53,14 @@ impl Choice {
         let mut readings: Vec<_> = samples.iter().map(|sample| read(sample, options)).collect();
         if samples.len() > 1 {
             let lines = readings.pop();
+            let names_columns = |it: &Sample| {
+                let width = it.width();
+                width > 1
+                    && it.has_header() == Some(true)
+                    && it.rows.first().is_some_and(|row| row.len() == width)
+            };
             let is_sure = readings.iter().flatten().any(|reading| reading.header_fits);
+            let is_sure = is_sure || samples.iter().any(names_columns);
             readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
         }
         let mut choice = best(readings)?;
