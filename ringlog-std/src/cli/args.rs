@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::feed::spec::{self, FeedSpec};
-use super::import::{Format, TimeUnit};
+use super::import::{Format, TableOptions};
 use super::log_args::LogArgs;
 use super::output::CatFormat;
 use super::values::{self, Rate, ReplayTo, Speed};
@@ -113,12 +113,8 @@ pub(crate) struct ImportArgs {
     /// What the file is [default: by its first bytes and its name]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
-    /// CSV: the column with the time, by name or counted from 1 [default: found]
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) time_column: Option<String>,
-    /// CSV: how the time is written [default: found]
-    #[arg(long, value_enum, value_name = "UNIT")]
-    pub(crate) time_unit: Option<TimeUnit>,
+    #[command(flatten)]
+    pub(crate) table: TableOptions,
     /// The event type to give to all events
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::event_type)]
     pub(crate) event_type: u8,

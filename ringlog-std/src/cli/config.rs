@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{ImportArgs, ServeArgs, StressArgs};
 use super::error::CliError;
 use super::feed::spec::FeedSpec;
-use super::import::{Format, TimeOptions, guess};
+use super::import::{Format, TableOptions, guess};
 use super::input::{Compression, Input};
 use super::log_args::LogPlan;
 use super::status::Show;
@@ -92,7 +92,7 @@ pub(crate) struct ImportConfig {
     /// `None` if the file is compressed: nobody knows how long what is in it is.
     pub(crate) content_bytes: Option<u64>,
     pub(crate) format: Format,
-    pub(crate) time: TimeOptions,
+    pub(crate) table: TableOptions,
     pub(crate) event_type: u8,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
@@ -109,19 +109,13 @@ impl ImportConfig {
             Some(format) => format,
             None => guess(&args.file).map_err(CliError::io("read", &args.file))?,
         };
-        let time = TimeOptions { column: args.time_column, unit: args.time_unit };
-        if format != Format::Csv && time != TimeOptions::default() {
-            return Err(CliError::Usage(format!(
-                "--time-column and --time-unit are for CSV, but {} is read as {format}: give --format csv",
-                args.file.display()
-            )));
-        }
+        check_table_options(&args.table, format, &args.file)?;
         Ok(Self {
             file: args.file,
             compression,
             content_bytes: compression.is_none().then_some(file_bytes),
             format,
-            time,
+            table: args.table,
             event_type: args.event_type,
             log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
@@ -167,6 +161,24 @@ fn ring_bytes(asked: u64) -> Result<usize, CliError> {
             size(asked)
         ))
     })
+}
+
+/// Refuses options that say nothing about such a file.
+fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> Result<(), CliError> {
+    let usage = |problem: String| Err(CliError::Usage(problem));
+    let is_odd = match format {
+        Format::Csv => options.time_field.is_some(),
+        Format::Json => options.has_csv_options(),
+        Format::Pcap | Format::Lines => *options != TableOptions::default(),
+    };
+    if is_odd {
+        let file = file.display();
+        return usage(format!(
+            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}: \
+             give --format csv or --format json"
+        ));
+    }
+    options.check().map_or(Ok(()), |problem| usage(problem.into()))
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {

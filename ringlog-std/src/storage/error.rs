@@ -304,8 +304,8 @@ pub enum ReadError {
     },
     /// What would have been read next was retired before it was read.
     #[error(
-        "{}: {} from {from} on, up to record {to}, went by retention before being read; continue with record {to}, and \
-         read faster, keep more, or read with a cursor, which retention spares",
+        "{}: {} from {from} on went by retention before being read; continue with record {to}, and read faster, \
+         keep more, or read with a cursor, which retention spares",
         path.display(),
         Counted(to.saturating_sub(*from), "record")
     )]

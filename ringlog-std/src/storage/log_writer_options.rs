@@ -2,11 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use super::create::CAPACITY_BYTES;
 use super::error::OpenError;
 use super::log_policies::{FullDisk, SyncPolicy};
 use super::log_writer::LogWriter;
@@ -43,7 +41,8 @@ impl LogWriterOptions {
     /// Size of a segment's file unless told otherwise.
     pub(crate) const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
     /// The sizes that a segment's file may have.
-    pub(crate) const SEGMENT_BYTES: RangeInclusive<u64> = CAPACITY_BYTES;
+    #[cfg(feature = "cli")]
+    pub(crate) const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = super::create::CAPACITY_BYTES;
 
     pub(super) const DEFAULT: Self = Self {
         segment_bytes: Self::DEFAULT_SEGMENT_BYTES,

@@ -3,27 +3,24 @@
 use crate::cli::args::ImportArgs;
 use crate::cli::config::{ImportConfig, MaxBytes};
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::feed::{Feed, LineFeed};
-use crate::cli::import::{Format, PcapFeed, TickFeed};
+use crate::cli::feed::{Feed, LineFeed, Next};
+use crate::cli::import::{Format, JsonFeed, PcapFeed, TableFeed};
 use crate::cli::pace::Pace;
 use crate::cli::print::{print, print_json};
 use crate::cli::pump::Limits;
 use crate::cli::session::{Plan, record};
 use crate::cli::signals::Stop;
 use crate::cli::status::Status;
+use crate::cli::text::grouped;
 use crate::cli::values::Rate;
 
 /// Records every event of a file, as fast as the log takes them.
 pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let mut feed = open_feed(&config)?;
-    let decompressed = match config.compression {
-        Some(compression) => format!(" ({compression}; byte offsets count what is decompressed)"),
-        None => String::new(),
-    };
-    let (file, log) = (config.file.display(), config.log.path.display());
-    let introduction = format!("importing {file}{decompressed} as {} to {log}", config.format);
+    let (mut feed, how) = open_feed(&config)?;
+    check_any_event(&config, &stop)?;
+    let introduction = introduction(&config, how);
     let session = record(Plan {
         feed: &mut *feed,
         introduction: &introduction,
@@ -44,10 +41,62 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     Ok(if was_interrupted { Outcome::Loss } else { outcome })
 }
 
-fn open_feed(config: &ImportConfig) -> Result<Box<dyn Feed>, CliError> {
+/// What is read, how, and where it goes.
+fn introduction(config: &ImportConfig, how: Option<String>) -> String {
+    let decompressed = match config.compression {
+        Some(compression) => format!(" ({compression}; byte offsets count what is decompressed)"),
+        None => String::new(),
+    };
+    let (file, log) = (config.file.display(), config.log.path.display());
+    let how = how.map(|how| format!("\n{how}")).unwrap_or_default();
+    format!("importing {file}{decompressed} as {} to {log}{how}", config.format)
+}
+
+/// The file as a feed, and how it is read where that was chosen.
+fn open_feed(config: &ImportConfig) -> Result<(Box<dyn Feed>, Option<String>), CliError> {
+    let (file, event_type) = (&config.file, config.event_type);
     Ok(match config.format {
-        Format::Pcap => Box::new(PcapFeed::open(&config.file, config.event_type)?),
-        Format::Csv => Box::new(TickFeed::open(&config.file, config.event_type, &config.time)?),
-        Format::Lines => Box::new(LineFeed::open(&config.file, config.event_type)?),
+        Format::Pcap => (Box::new(PcapFeed::open(file, event_type)?), None),
+        Format::Csv => {
+            let feed = TableFeed::open(file, event_type, &config.table)?;
+            let how = feed.words();
+            (Box::new(feed), Some(how))
+        }
+        Format::Json => {
+            let feed = JsonFeed::open(file, event_type, &config.table)?;
+            let how = feed.words();
+            (Box::new(feed), Some(how))
+        }
+        Format::Lines => (Box::new(LineFeed::open(file, event_type)?), None),
     })
+}
+
+/// Refuses a table of which every row would be skipped, before a log is begun for it.
+///
+/// The file is read until its first event. What cannot be read at all is reported by the import.
+fn check_any_event(config: &ImportConfig, stop: &Stop) -> Result<(), CliError> {
+    if !matches!(config.format, Format::Csv | Format::Json) {
+        return Ok(());
+    }
+    let (mut feed, _) = open_feed(config)?;
+    let (mut payload, mut first, mut skipped) = (Vec::new(), None, 0_u64);
+    while !stop.is_set() {
+        match feed.next_event(&mut payload) {
+            Ok(Next::Lost(loss)) => {
+                skipped += loss.gap.count;
+                first = first.or(loss.skip);
+            }
+            Ok(Next::End) => break,
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+    let Some(first) = first.filter(|_| !stop.is_set()) else { return Ok(()) };
+    Err(CliError::Unreadable(format!(
+        "{}: nothing was imported: none of its rows ({}) can be an event; the first is at byte {}: {}; {} is as it was",
+        config.file.display(),
+        grouped(skipped),
+        first.offset,
+        first.what,
+        config.log.path.display(),
+    )))
 }

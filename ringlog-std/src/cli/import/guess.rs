@@ -13,6 +13,8 @@ pub(crate) enum Format {
     Pcap,
     /// Rows with a time column.
     Csv,
+    /// Lines of JSON objects with a time field.
+    Json,
     /// Lines of text.
     Lines,
 }
@@ -22,6 +24,7 @@ impl std::fmt::Display for Format {
         f.write_str(match self {
             Self::Pcap => "packet capture",
             Self::Csv => "CSV",
+            Self::Json => "lines of JSON",
             Self::Lines => "lines",
         })
     }

@@ -7,10 +7,8 @@ mod pcap;
 mod pcap_header;
 mod pcap_time;
 mod pcapng;
-mod ticks;
-mod time_column;
+mod table;
 
 pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;
-pub(crate) use ticks::TickFeed;
-pub(crate) use time_column::{TimeOptions, TimeUnit};
+pub(crate) use table::{JsonFeed, TableFeed, TableOptions};

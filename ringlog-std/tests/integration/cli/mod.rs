@@ -15,4 +15,5 @@ mod serve;
 mod serve_ring;
 mod stress;
 pub(crate) mod support;
+mod tables;
 mod tail;

@@ -79,6 +79,13 @@ pub(crate) struct HexRecord {
     pub(crate) payload: Vec<u8>,
 }
 
+impl HexRecord {
+    /// Whether it says that events are missing.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.flags & ringlog::event::flags::GAP != 0
+    }
+}
+
 /// All records of a log.
 pub(crate) fn records_of(log: &Path) -> Vec<HexRecord> {
     let output = ringlog(&["cat", word(log), "--format", "hex"]);

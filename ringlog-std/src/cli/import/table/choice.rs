@@ -1,0 +1,243 @@
+//! How a table is to be read.
+
+use super::cells::Cells;
+use super::choose::{Refusal, Table};
+use super::columns::{Candidate, Place, place_words};
+use super::format::TimeFormat;
+use super::options::{Column, Header, TableOptions};
+use super::rows::Layout;
+use super::sample::{Row, Sample, Start};
+
+/// What is tried where nobody says what separates the cells. The last one is in no text: a line is one cell.
+const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
+const NO_DELIMITER: u8 = 0x1F;
+
+/// How a table is to be read.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub(super) layout: Layout,
+    /// Lines to pass at the start.
+    pub(super) lines_to_pass: u64,
+    pub(super) has_header: bool,
+    names: Option<Row>,
+    place: Place,
+    format: TimeFormat,
+    /// How many cells a row must have, where most rows seen have as many.
+    width: Option<usize>,
+    first_time: Option<u64>,
+}
+
+/// A choice and what it says about the first rows.
+#[derive(Debug)]
+struct Reading {
+    choice: Choice,
+    times: Vec<Option<u64>>,
+    rows_of_width: usize,
+    /// Whether there are names for as many columns as the rows have: then the delimiter is sure.
+    header_fits: bool,
+}
+
+impl Choice {
+    /// Chooses by the start of a text; an error says what to give instead.
+    pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
+        let line_end = line_end(start.text);
+        let (start, delimiter, lines_to_pass) = pass_head(start, options, line_end);
+        let given = options.delimiter.or(delimiter);
+        let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
+        let samples: Vec<Sample> = match given {
+            Some(delimiter) => vec![Sample::new(&start, layout(delimiter))],
+            None => {
+                likely_samples(DELIMITERS.map(|delimiter| Sample::new(&start, layout(delimiter))), options)
+            }
+        };
+        let mut readings: Vec<_> = samples.iter().map(|sample| read(sample, options)).collect();
+        if samples.len() > 1 {
+            let lines = readings.pop();
+            let names_columns = |it: &Sample| {
+                let width = it.width();
+                width > 1
+                    && it.has_header() == Some(true)
+                    && it.rows.first().is_some_and(|row| row.len() == width)
+            };
+            let is_sure = readings.iter().flatten().any(|reading| reading.header_fits);
+            let is_sure = is_sure || samples.iter().any(names_columns);
+            readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
+        }
+        let mut choice = best(readings)?;
+        choice.lines_to_pass = lines_to_pass;
+        Ok(choice)
+    }
+
+    /// The time of a row, or why it has none.
+    pub(super) fn time_of(&self, row: &[u8]) -> Result<u64, String> {
+        let delimiter = self.layout.delimiter;
+        if let Some(width) = self.width {
+            let found = Cells::new(row, delimiter).count();
+            if found != width {
+                return Err(format!("row of {found} cells, the others have {width}"));
+            }
+        }
+        let cell = |at| {
+            let cell = Cells::new(row, delimiter).nth(at)?;
+            Some(String::from_utf8_lossy(&cell).into_owned())
+        };
+        let Some(text) = self.place.text(cell) else {
+            return Err(format!("row without {}", place_words(self.place, None)));
+        };
+        let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
+        self.format.parse(&text).ok_or_else(problem)
+    }
+
+    /// The choice in words.
+    pub(super) fn words(&self) -> String {
+        let first = self.first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
+        let header = match (self.has_header, &self.names) {
+            (true, _) => "the first row",
+            (false, Some(_)) => "the last comment",
+            (false, None) => "none",
+        };
+        format!(
+            "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
+            place_words(self.place, self.names.as_ref()),
+            self.format,
+            self.format.zone(),
+            delimiter_word(self.layout.delimiter),
+        )
+    }
+}
+
+fn delimiter_word(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "tab".into(),
+        b' ' => "space".into(),
+        NO_DELIMITER => "none".into(),
+        _ => format!("{:?}", char::from(delimiter)),
+    }
+}
+
+/// The byte that ends lines: carriage returns where there is nothing else.
+fn line_end(text: &[u8]) -> u8 {
+    if !text.contains(&b'\n') && text.contains(&b'\r') { b'\r' } else { b'\n' }
+}
+
+/// Passes the lines that are to be left out, and a line that names the delimiter.
+fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>, u64) {
+    let mut text = start.text;
+    let pass_line = |text: &mut &'a [u8]| {
+        let end = text.iter().position(|&byte| byte == line_end).map_or(text.len(), |at| at + 1);
+        let (line, rest) = text.split_at(end);
+        *text = rest;
+        line.trim_ascii_end()
+    };
+    for _ in 0..options.skip_rows {
+        pass_line(&mut text);
+    }
+    let mut rest = text;
+    let delimiter = match pass_line(&mut rest) {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
+        b"sep=" if text.get(4) == Some(&b'\t') => Some(b'\t'),
+        _ => None,
+    };
+    let text = if delimiter.is_some() { rest } else { text };
+    let lines = options.skip_rows + u64::from(delimiter.is_some());
+    (Start { text, is_all: start.is_all }, delimiter, lines)
+}
+
+/// The ways of splitting that give most rows as many cells.
+fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
+    let is_possible = |it: &Sample| !(options.decimal_comma && it.layout.delimiter == b',');
+    let (lines, mut split): (Vec<_>, Vec<_>) =
+        samples.into_iter().filter(is_possible).partition(|it| it.layout.delimiter == NO_DELIMITER);
+    let in_width = |it: &Sample| it.rows_of_width(it.width());
+    let has_columns = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
+    let is_even = |it: &Sample| it.width() > 1 && in_width(it) * 10 >= it.rows.len() * 9;
+    split.retain(has_columns);
+    if split.iter().any(is_even) {
+        split.retain(is_even);
+    }
+    split.into_iter().chain(lines).collect()
+}
+
+fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
+    if let Some(problem) = &sample.broken_first {
+        return Err(Refusal::Ambiguous(format!("{problem}; give --skip-rows to leave it out")));
+    }
+    let Some(first) = sample.rows.first() else {
+        return Err(Refusal::NoTime("no rows".into()));
+    };
+    let has_header = has_header(sample, options)?;
+    let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
+    let names = if has_header { Some(first) } else { comment };
+    let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
+    let table = Table { names, rows, options, option: "--time-column" };
+    let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    let width = sample.width();
+    let rows_of_width = sample.rows_of_width(width);
+    let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
+    let choice = Choice {
+        layout: sample.layout,
+        lines_to_pass: 0,
+        has_header,
+        names: names.cloned(),
+        place: chosen.place,
+        format: chosen.format().clone(),
+        // An odd row has its cells elsewhere, but the first one.
+        width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
+        first_time: chosen.times.iter().flatten().next().copied(),
+    };
+    let header_fits = names.is_some_and(|names| names.len() == width);
+    Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// A table with names and without rows: nothing can be read wrongly.
+fn no_rows(table: &Table<'_>) -> Result<Candidate, Refusal> {
+    let sample = [vec!["1500000000".to_owned(); table.names.map_or(0, Vec::len)]];
+    let options = TableOptions { time_unit: None, time_format: None, ..table.options.clone() };
+    Table { rows: &sample, options: &options, ..*table }
+        .choose()
+        .map(|it| Candidate { times: Vec::new(), ..it })
+}
+
+fn has_header(sample: &Sample, options: &TableOptions) -> Result<bool, Refusal> {
+    if let Some(said) = options.header {
+        return Ok(said == Header::Yes);
+    }
+    let columns = [&options.time_column, &options.date_column];
+    if columns.iter().any(|column| matches!(column, Some(Column::Name(_)))) {
+        return Ok(true);
+    }
+    sample.has_header().ok_or_else(|| {
+        let first = sample.rows.first().map_or(String::new(), |row| super::cut(&row.join(", ")));
+        Refusal::Ambiguous(format!(
+            "the first row may name the columns or be data: {first}; give --header yes or no"
+        ))
+    })
+}
+
+/// The reading that is left, or the most even one of those that find the same times.
+fn best(readings: Vec<Result<Reading, Refusal>>) -> Result<Choice, String> {
+    let (mut found, mut problem): (Vec<Reading>, Option<String>) = (Vec::new(), None);
+    for reading in readings {
+        match reading {
+            Ok(reading) => found.push(reading),
+            Err(Refusal::Ambiguous(problem)) => return Err(problem),
+            Err(Refusal::NoTime(why)) => problem = problem.or(Some(why)),
+        }
+    }
+    let Some(first) = found.first() else { return Err(problem.unwrap_or_default()) };
+    if found
+        .iter()
+        .any(|other| other.times != first.times || other.choice.has_header != first.choice.has_header)
+    {
+        let words: Vec<String> = found.iter().map(|it| it.choice.words()).collect();
+        return Err(format!(
+            "the cells can be split in several ways, ({}); give --delimiter",
+            words.join("), (")
+        ));
+    }
+    let best = found.into_iter().max_by_key(|it| it.rows_of_width);
+    best.map(|best| best.choice).ok_or_else(String::new)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use super::*;
+use crate::cli::import::table::options::TimeUnit;
+
+fn find(table: &str, options: &TableOptions) -> Result<Choice, String> {
+    Choice::find(&Start { text: table.as_bytes(), is_all: true }, options)
+}
+
+/// The columns of the time and its unit, by what the table looks like.
+fn found(table: &str) -> Result<(Option<usize>, usize, String), String> {
+    let choice = find(table, &TableOptions::default())?;
+    Ok((choice.place.date, choice.place.time, choice.format.to_string()))
+}
+
+#[track_caller]
+fn is(table: &str, time: usize, unit: &str) {
+    assert_eq!(found(table), Ok((None, time, unit.into())), "{table}");
+}
+
+#[track_caller]
+fn refused(table: &str, option: &str) {
+    let problem = found(table).expect_err(table);
+    assert!(problem.contains(option), "{table}: {problem}");
+}
+
+const MILLIS: &str = "milliseconds since 1970";
+const SECONDS: &str = "seconds since 1970";
+const DATES: &str = "YYYY-MM-DD HH:MM:SS";
+
+#[test]
+fn names_and_values_choose_together() {
+    is("DateTime,Price,Volume\n2013-09-01 17:00:00.083,1640.25,8\n", 0, DATES);
+    is("price\tts\n5\t1378054800\n", 1, SECONDS);
+    is("lifetime,ts,price\n1000000000,1682899200101,5\n", 1, MILLIS);
+    is("settlement_date,timestamp\n2013-10-01,1378054800083\n2013-10-01,1378054800090\n", 1, MILLIS);
+    is(
+        "expiry_date,timestamp\n2013-10-01 08:00:00,1378054800083\n2013-10-01 08:00:00,1378054800090\n",
+        1,
+        MILLIS,
+    );
+    is(
+        "id,volume,trade_time\n1715206948,1500000000,1378054800083\n1715206949,2000000000,1378054800090\n",
+        2,
+        MILLIS,
+    );
+    // The same moment twice: the finer one.
+    is("unix,date\n1378054800083,2013-09-01 17:00:00\n1378054801090,2013-09-01 17:00:01\n", 0, MILLIS);
+    is("# time,price\n1378054800083,5\n", 0, MILLIS);
+}
+
+#[test]
+fn without_names_only_a_sure_column_is_chosen() {
+    is("503123456,29223.01,2023-05-01T00:00:00.101Z,buy\n", 2, DATES);
+    is("1378054800083;b;1640.25\n1378054800090;b;1639.5\n1378054800099;b;1641.5\n", 0, MILLIS);
+    is("1378054800,a\n1378054801,b\n", 0, SECONDS);
+    for table in [
+        // Ids beside times, ids alone, a counter, a kind of time that is not known.
+        "1715206948,29223.0,1682899200101\n1715206949,29223.2,1682899200129\n",
+        "1715206948,3643221425,5\n1715206952,3643221428,6\n",
+        "1715206948,5\n1715206949,5\n1715206950,5\n",
+        "34200.004,1682899200101\n34200.025,1682899200129\n",
+        "01-Sep-2013 17:00:00,1682899200101\n01-Sep-2013 17:00:01,1682899200129\n",
+        "2023-06-30 08:00:00,1682899200101\n2023-06-30 08:00:00,1682899200129\n",
+        "2023-05-01 00:00:00,2023-05-01 00:00:01\n2023-05-01 00:00:01,2023-05-01 00:00:03\n",
+    ] {
+        refused(table, "--time-column");
+    }
+}
+
+#[test]
+fn what_may_be_meant_in_several_ways_is_refused() {
+    refused(
+        "open_time,close_time\n1378054800083,1378054800999\n1378054801000,1378054801999\n",
+        "--time-column",
+    );
+    refused("time,price\n05/06/2013 17:00:00,5\n", "--time-format");
+    refused("time,price\n2013090117,5\n", "--time-unit s");
+    refused("n,time\n1,1735689600000123\n2,1735689599999\n", "--time-unit us or --time-unit ms");
+    refused("time,id\n34200.004,1715206948\n34200.025,1715206949\n", "--time-format");
+    refused("time,id\n41518.7083,1715206948\n", "--time-unit");
+    let table = "1378054800,083;1640,25;8\n1378054800,090;1640,25;2\n";
+    refused(table, "--time-column");
+    let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
+    assert!(find(table, &first).unwrap_err().contains("--delimiter"));
+    refused("2013-09-01 17:00:00,083\n2013-09-01 17:00:00,090\n", "--delimiter");
+    refused("n/a,buy\n2013-09-01T17:00:00Z,sell\n", "--header");
+    refused("id,price\n1715206948,5\n1715206949,6\n", "--time-column");
+    refused("a,b\n1,2\n", "--time-column");
+    assert!(found("").is_err());
+}
+
+#[test]
+fn orders_of_day_and_month_that_the_rows_tell() {
+    is("time,price\n05/06/2013 17:00:00,5\n05/13/2013 17:00:00,5\n", 0, "MM/DD/YYYY HH:MM:SS");
+    is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM:SS AM/PM");
+    is("Gmt time,price\n01.09.2013 17:00:00.083,5\n", 0, "DD.MM.YYYY HH:MM:SS");
+    is("time,price\n201309011700,5\n", 0, "YYYYMMDD HHMMSS in digits");
+}
+
+#[test]
+fn date_and_time_are_one_moment() {
+    let pair = |table: &str| found(table).map(|(date, time, _)| (date, time));
+    assert_eq!(pair("Date,Time,Price\n2013-09-01,17:00:00.083,5\n"), Ok((Some(0), 1)));
+    assert_eq!(pair("2013.09.01,17:00,1.25\n2013.09.01,17:01,1.5\n"), Ok((Some(0), 1)));
+    assert_eq!(pair("Price,<TIME>,<DATE>\n5,170000,20130901\n5,170001,20130901\n"), Ok((Some(2), 1)));
+    refused("date,ms\n2013-09-01,61200083\n2013-09-01,61200090\n", "--date-column");
+    refused("date,open,close\n2013-09-01,09:00,17:00\n2013-09-02,09:00,17:00\n", "--time-column");
+    refused("20130901,170000\n20130902,170100\n", "--date-column");
+    // Days.
+    is("date,close\n2013-09-01,5\n2013-09-02,6\n", 0, "YYYY-MM-DD");
+    let options = TableOptions { date_column: Some(Column::Name("day".into())), ..TableOptions::default() };
+    let choice = find("day,at,until\n2013-09-01,17:00:00,18:00:00\n", &options);
+    assert!(choice.unwrap_err().contains("--time-column"));
+    let options = TableOptions { time_column: Some(Column::Name("at".into())), ..options };
+    let choice = find("day,at,until\n2013-09-01,17:00:00,18:00:00\n", &options).unwrap();
+    assert_eq!((choice.place.date, choice.first_time), (Some(0), Some(1_378_054_800_000_000_000)));
+}
+
+#[test]
+fn options_are_never_overruled() {
+    let number =
+        |number| TableOptions { time_column: Some(Column::Number(number)), ..TableOptions::default() };
+    let lobster = "34200.004241176,1,16113575\n34200.025552000,3,16120456\n";
+    let options = TableOptions { time_unit: Some(TimeUnit::S), ..number(1) };
+    let choice = find(lobster, &options).unwrap();
+    assert_eq!(
+        (choice.has_header, choice.place.time, choice.first_time),
+        (false, 0, Some(34_200_004_241_176))
+    );
+    assert!(find(lobster, &number(4)).unwrap_err().contains("no column 4"));
+    assert!(find(lobster, &number(1)).unwrap_err().contains("--time-unit"));
+    // A name that another column has more of; a date although there are times; a header although it looks like data.
+    let choice = find("time,2\n1378054800083,1378054801\n", &number(2)).unwrap();
+    assert_eq!((choice.place.time, choice.format.to_string()), (1, SECONDS.into()));
+    let choice = find("Date,Time\n2013-09-01,17:00:00\n", &number(1)).unwrap();
+    assert_eq!((choice.place.date, choice.place.time), (None, 0));
+    let header = |header| TableOptions { header: Some(header), ..number(1) };
+    assert!(find("1378054800,a\n1378054801,b\n", &header(Header::Yes)).unwrap().has_header);
+    assert!(!find("time,a\n1378054801,b\n1378054802,c\n", &header(Header::No)).unwrap().has_header);
+    let options = TableOptions { delimiter: Some(b':'), ..TableOptions::default() };
+    assert_eq!(find("time:a,b;c\n1378054801:b,c;d\n", &options).unwrap().layout.delimiter, b':');
+}
+
+#[test]
+fn heads_are_passed() {
+    let options = TableOptions { skip_rows: 2, ..TableOptions::default() };
+    let choice = find("made by, x\n\"\nsep=|\ntime|price\n1378054800|5\n", &options).unwrap();
+    assert_eq!((choice.lines_to_pass, choice.layout.delimiter, choice.has_header), (3, b'|', true));
+    let choice = find("time,price\n", &TableOptions::default()).unwrap();
+    assert_eq!((choice.has_header, choice.first_time), (true, None));
+}
+
+#[test]
+fn each_row_is_checked_against_the_choice() {
+    let rows: String = (0..30).map(|at| format!("a,13780548{at:02}083,5\n")).collect();
+    let choice = find(&format!("note,time,price\n{rows}"), &TableOptions::default()).unwrap();
+    assert_eq!(choice.time_of(b"b,1378054800083,6"), Ok(1_378_054_800_083_000_000));
+    for bad in ["b,1378054800083000,6", "b,1378054800,6", "b,1378054800083,6,7", "b,x,6", "b,,6", ""] {
+        assert!(choice.time_of(bad.as_bytes()).is_err(), "{bad}");
+    }
+    let long = choice.time_of(format!("b,{},6", "x".repeat(5000)).as_bytes()).unwrap_err();
+    assert!(long.len() < 200, "{long}");
+    // A unit that was given holds for all rows too.
+    let options = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
+    let choice = find(&format!("note,time,price\n{rows}"), &options).unwrap();
+    assert!(choice.time_of(b"b,1378054800083000,6").is_err());
+    // What follows the time may have any number of cells where the time comes first.
+    let choice = find("time,note\n1378054800083,a\n1378054800083,b\n", &TableOptions::default()).unwrap();
+    assert!(choice.time_of(b"1378054800083,a, b, c").is_ok());
+}

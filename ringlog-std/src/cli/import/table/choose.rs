@@ -1,0 +1,353 @@
+//! Which of the columns holds the time of the events.
+
+use super::calendar::{is_clock, may_be_moment};
+use super::columns::{Candidate, Place, column_words};
+use super::format::TimeFormat;
+use super::names::NameClass;
+use super::number::{self, DecimalSign, Unit};
+use super::options::{Column, TableOptions};
+use super::sample::{Row, is_missing};
+
+/// Seconds from here on, of April 1970, are as large as a time: so are larger numbers in any unit.
+const LARGE: u64 = 10_000_000_000_000_000;
+
+/// Why no column was chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Refusal {
+    /// There is none that may be it.
+    NoTime(String),
+    /// It cannot be known which, or how it is meant.
+    Ambiguous(String),
+}
+
+/// Rows with names for their columns, if there are names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table<'a> {
+    pub(super) names: Option<&'a Row>,
+    pub(super) rows: &'a [Row],
+    pub(super) options: &'a TableOptions,
+    /// What to give to name a column.
+    pub(super) option: &'static str,
+}
+
+impl Table<'_> {
+    /// Chooses the place of the time, as the options say or by what the rows look like.
+    pub(super) fn choose(&self) -> Result<Candidate, Refusal> {
+        let time = self.options.time_column.as_ref().map(|asked| self.find(asked)).transpose()?;
+        let date = self.options.date_column.as_ref().map(|asked| self.find(asked)).transpose()?;
+        let chosen = match (date, time) {
+            (date, Some(time)) => self.given(Place { date, time })?,
+            (Some(date), None) => self.with_date(date)?,
+            (None, None) => self.found()?,
+        };
+        if chosen.formats.len() == 1 { Ok(chosen) } else { Err(self.unclear_format(&chosen)) }
+    }
+
+    fn width(&self) -> usize {
+        self.rows.iter().chain(self.names).map(Vec::len).max().unwrap_or(0)
+    }
+
+    fn class(&self, column: usize) -> NameClass {
+        let name = self.names.and_then(|names| names.get(column));
+        name.map_or(NameClass::Neutral, |name| NameClass::of(name))
+    }
+
+    fn candidate(&self, place: Place) -> Option<Candidate> {
+        let name = place.date.map_or(NameClass::Time, |date| self.class(date)).max(self.class(place.time));
+        Candidate::at(place, name, self.rows, self.options)
+    }
+
+    fn find(&self, asked: &Column) -> Result<usize, Refusal> {
+        let found = match asked {
+            Column::Number(number) => number.checked_sub(1).filter(|&at| at < self.width()),
+            Column::Name(name) => self.named(name),
+        };
+        found.ok_or_else(|| {
+            let asked = match asked {
+                Column::Number(number) => number.to_string(),
+                Column::Name(name) => format!("{name:?}"),
+            };
+            let names = self.names.map_or("no names".into(), |names| super::cut(&names.join(", ")));
+            Refusal::NoTime(format!("no column {asked}: there are {} columns, with {names}", self.width()))
+        })
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        let names = self.names?;
+        let is_it = |other: &String| other.trim() == name.trim();
+        let is_like_it = |other: &String| other.trim().eq_ignore_ascii_case(name.trim());
+        names.iter().position(is_it).or_else(|| names.iter().position(is_like_it))
+    }
+
+    fn given(&self, place: Place) -> Result<Candidate, Refusal> {
+        self.candidate(place).ok_or_else(|| {
+            let cell = self.rows.iter().find_map(|row| place.text(|at| row.get(at).cloned()));
+            let cell = super::cut(&cell.unwrap_or_default());
+            let what = super::columns::place_words(place, self.names);
+            Refusal::NoTime(match TimeFormat::given(self.options) {
+                None => format!("{what} holds {cell:?}, which does not tell how it is meant: give --time-unit or --time-format"),
+                Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written"),
+            })
+        })
+    }
+
+    /// The column of the time of day, where the user has named that of the date.
+    fn with_date(&self, date: usize) -> Result<Candidate, Refusal> {
+        let places =
+            (0..self.width()).filter(|&time| time != date).map(|time| Place { date: Some(date), time });
+        let all: Vec<Candidate> =
+            places.filter_map(|place| self.candidate(place)).filter(Candidate::is_full).collect();
+        let named = all.iter().filter(|it| self.class(it.place.time).is_time()).cloned().collect();
+        self.one_of(named).or_else(|| self.one_of(all)).unwrap_or_else(|| {
+            Err(Refusal::NoTime(format!("no time of day for the dates: give {}", self.option)))
+        })
+    }
+
+    /// The one, or that there are several; `None` where there is none.
+    fn one_of(&self, mut candidates: Vec<Candidate>) -> Option<Result<Candidate, Refusal>> {
+        merge_agreeing(&mut candidates);
+        // Among columns that stay as they are, the one that rises is the time.
+        let is_rising = |it: &Candidate| it.is_ordered() && it.varies();
+        let mut varying = candidates.iter().filter(|it| it.varies());
+        if self.rows.len() > 2 && varying.next().is_some_and(is_rising) && varying.next().is_none() {
+            candidates.retain(is_rising);
+        }
+        match candidates.len() {
+            0 => None,
+            1 => candidates.pop().map(Ok),
+            _ => Some(Err(self.ambiguous(&candidates, "several columns may hold the time"))),
+        }
+    }
+
+    fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
+        let words: Vec<String> = candidates.iter().take(6).map(|it| it.words(self.names)).collect();
+        Refusal::Ambiguous(format!("{why}: {}; give {}", words.join(", "), self.option))
+    }
+
+    fn unclear_format(&self, candidate: &Candidate) -> Refusal {
+        let mut give: Vec<String> = candidate.formats.iter().map(TimeFormat::option).collect();
+        give.dedup();
+        let words = candidate.words(self.names);
+        Refusal::Ambiguous(format!(
+            "the times may be written in several ways: {words}; give {}",
+            give.join(" or ")
+        ))
+    }
+
+    /// Chooses by what the rows and the names look like.
+    fn found(&self) -> Result<Candidate, Refusal> {
+        let single: Vec<Candidate> =
+            (0..self.width()).filter_map(|time| self.candidate(Place { date: None, time })).collect();
+        let pairs = self.pairs(&single);
+        self.check_time_is_understood(&single, &pairs)?;
+        let is_in_pair = |it: &Candidate| pairs.iter().any(|pair| pair.place.date == Some(it.place.time));
+        let alone = single.into_iter().filter(|it| it.name != NameClass::OtherTime && !is_in_pair(it));
+        let (full, dates): (Vec<_>, Vec<_>) = alone.chain(pairs.clone()).partition(Candidate::is_full);
+        let of = |class| full.iter().filter(|it| it.name == class).cloned().collect::<Vec<_>>();
+        if let Some(chosen) = self.one_of(of(NameClass::Time)) {
+            return chosen;
+        }
+        let mut some_time = of(NameClass::SomeTime);
+        if !some_time.is_empty() {
+            some_time.extend(of(NameClass::Neutral).into_iter().filter(|it| !it.format().is_number()));
+        }
+        if let Some(chosen) = self.one_of(some_time) {
+            return chosen;
+        }
+        self.unnamed(of(NameClass::Neutral), dates)
+    }
+
+    fn unnamed(&self, neutral: Vec<Candidate>, dates: Vec<Candidate>) -> Result<Candidate, Refusal> {
+        let (numbers, texts): (Vec<_>, Vec<_>) = neutral.into_iter().partition(|it| it.format().is_number());
+        let numbers: Vec<_> = numbers.into_iter().filter(|it| !it.format().is_unlikely()).collect();
+        if let Some(chosen) = self.one_of(texts) {
+            return self.check_text(chosen?, &numbers);
+        }
+        let best = dates.iter().map(|it| it.name).min();
+        let dates = dates.into_iter().filter(|it| Some(it.name) == best).collect();
+        if let Some(chosen) = self.one_of(dates) {
+            return self.check_dates(chosen?, &numbers);
+        }
+        self.number(numbers)
+    }
+
+    /// Dates with a time of day, in a column that nothing names.
+    fn check_text(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
+        let is_still = self.rows.len() > 1 && !(chosen.varies() && chosen.is_ordered());
+        let is_rival = |it: &&Candidate| it.is_ordered() && (is_precise(it) || (is_still && it.varies()));
+        let rivals: Vec<Candidate> = numbers.iter().filter(is_rival).cloned().collect();
+        if rivals.is_empty() {
+            return Ok(chosen);
+        }
+        let all = [vec![chosen], rivals].concat();
+        Err(self.ambiguous(&all, "several columns may hold the time"))
+    }
+
+    /// Dates without a time of day: they are the time only where each row has another one.
+    fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
+        let is_enough = chosen.is_distinct() && chosen.is_ordered();
+        let date = chosen.place.time;
+        let is_sole = numbers.is_empty() && !self.may_have_clock(date) && !self.others_rise(date);
+        let is_alone = chosen.name.is_time() || is_sole;
+        if is_enough && is_alone && self.unknown_moments().is_none() {
+            return Ok(chosen);
+        }
+        let why = "there are dates, and no column is known to hold the time of day";
+        let all = [vec![chosen], numbers.to_vec()].concat();
+        let Refusal::Ambiguous(words) = self.ambiguous(&all, why) else { unreachable!("it is ambiguous") };
+        Err(Refusal::Ambiguous(format!("{words}, and --date-column if the time of day is in another column")))
+    }
+
+    /// Whether digits in another column may be the time of day.
+    fn may_have_clock(&self, date: usize) -> bool {
+        let places = (0..self.width()).map(|time| Place { date: Some(date), time });
+        places.filter(|place| place.time != date).any(|place| self.candidate(place).is_some())
+    }
+
+    /// A number in a column that nothing names: only where nothing else may be the time.
+    fn number(&self, numbers: Vec<Candidate>) -> Result<Candidate, Refusal> {
+        let Some(chosen) = numbers.first().filter(|_| self.names.is_none()) else {
+            return Err(self.no_time(&numbers));
+        };
+        let is_steady = chosen.times.iter().flatten().count() * 10 >= self.rows.len() * 9;
+        let is_sole = is_steady && numbers.len() == 1 && self.large_numbers() == [chosen.place.time];
+        if is_sole && TimeFormat::given(self.options).is_some() {
+            return Ok(chosen.clone());
+        }
+        let column = chosen.place.time;
+        // Seconds may be counted one by one, if there is no other number that makes rows of ids of them.
+        let may_count =
+            !is_precise(chosen) && (0..self.width()).all(|at| at == column || !self.has_numbers(at));
+        let is_sure = chosen.is_ordered() && (may_count || !is_counter(chosen)) && !self.others_rise(column);
+        if is_sole && is_sure && self.unknown_moments().is_none() {
+            return Ok(chosen.clone());
+        }
+        Err(self
+            .ambiguous(&numbers, "nothing names the column of the time, and numbers may be something else"))
+    }
+
+    fn no_time(&self, numbers: &[Candidate]) -> Refusal {
+        let seen: Vec<String> = numbers.iter().map(|it| it.words(self.names)).collect();
+        let seen = if seen.is_empty() { String::new() } else { format!(" ({} may be one)", seen.join(", ")) };
+        let row =
+            self.names.or_else(|| self.rows.first()).map_or(String::new(), |row| super::cut(&row.join(", ")));
+        let row = format!("the first row is: {row}");
+        Refusal::NoTime(format!(
+            "no time column found{seen}: give {}, with --time-unit or --time-format; {row}",
+            self.option
+        ))
+    }
+
+    /// A column that is named as the time and not understood is never passed over for another one.
+    fn check_time_is_understood(&self, single: &[Candidate], pairs: &[Candidate]) -> Result<(), Refusal> {
+        let known = |column: usize| {
+            let is_in = |it: &Candidate| it.place.time == column || it.place.date == Some(column);
+            single.iter().chain(pairs).any(is_in)
+        };
+        let has_cells = |column: usize| self.cells(column).next().is_some();
+        let is_odd =
+            |&column: &usize| self.class(column) == NameClass::Time && has_cells(column) && !known(column);
+        let Some(odd) = (0..self.width()).find(is_odd) else { return Ok(()) };
+        let cell = super::cut(self.cells(odd).next().unwrap_or_default());
+        let what = column_words(odd, self.names);
+        Err(Refusal::Ambiguous(format!(
+            "{what} is named as the time, but {cell:?} is not understood: give --time-format or --time-unit \
+             (or {} for another column)",
+            self.option
+        )))
+    }
+
+    fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+        let cells = self.rows.iter().filter_map(move |row| row.get(column));
+        cells.map(|cell| cell.trim()).filter(|cell| !is_missing(cell))
+    }
+
+    /// Columns of dates together with columns of times of day.
+    fn pairs(&self, single: &[Candidate]) -> Vec<Candidate> {
+        let is_date = |it: &&Candidate| !it.is_full() && it.name != NameClass::OtherTime;
+        let is_time = |&column: &usize| self.is_time_of_day(column);
+        let times: Vec<usize> = (0..self.width()).filter(is_time).collect();
+        let dates = single.iter().filter(is_date);
+        let places = dates.flat_map(|it| times.iter().map(|&time| Place { date: Some(it.place.time), time }));
+        places.filter_map(|place| self.candidate(place)).collect()
+    }
+
+    fn is_time_of_day(&self, column: usize) -> bool {
+        let class = self.class(column);
+        let is_compact = |cell: &str| matches!(cell.len(), 4 | 6 | 9 | 12 | 15) && number::is_number(cell);
+        let is_it = |cell: &str| is_clock(cell) || (class == NameClass::Time && is_compact(cell));
+        let (hits, all) =
+            self.cells(column).fold((0, 0), |(hits, all), cell| (hits + usize::from(is_it(cell)), all + 1));
+        class != NameClass::OtherTime && hits * 2 > all
+    }
+
+    fn has_numbers(&self, column: usize) -> bool {
+        self.cells(column).any(number::is_number)
+    }
+
+    /// Columns of numbers that are as large as times.
+    fn large_numbers(&self) -> Vec<usize> {
+        let is_large = |cell: &str| {
+            let sign = if cell.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
+            let value = Unit::Seconds.to_nanos(cell.trim_start_matches('-'), sign);
+            value.is_none_or(|nanos| nanos >= LARGE) && number::is_number(cell)
+        };
+        (0..self.width()).filter(|&at| self.cells(at).any(is_large)).collect()
+    }
+
+    /// Whether the numbers of another column are in order too: then they may be times of a kind that is not known here.
+    fn others_rise(&self, column: usize) -> bool {
+        let rises = |at: usize| {
+            let numbers: Option<Vec<f64>> =
+                self.cells(at).map(|cell| cell.replace(',', ".").parse().ok()).collect();
+            numbers.is_some_and(|numbers| {
+                let is_ordered = numbers.is_sorted() || numbers.is_sorted_by(|a, b| a >= b);
+                let varies = numbers.first() != numbers.last();
+                !numbers.is_empty() && is_ordered && (varies || self.rows.len() == 1)
+            })
+        };
+        (0..self.width()).any(|at| at != column && rises(at))
+    }
+
+    /// A column that looks like moments which are not understood.
+    fn unknown_moments(&self) -> Option<usize> {
+        let is_unknown = |&at: &usize| {
+            self.candidate(Place { date: None, time: at }).is_none() && self.cells(at).any(may_be_moment)
+        };
+        (0..self.width()).find(is_unknown)
+    }
+}
+
+/// Leaves one of those that say the same, the finest.
+fn merge_agreeing(candidates: &mut Vec<Candidate>) {
+    let mut at = 0;
+    while let Some(it) = candidates.get(at) {
+        let says_it = |(other_at, other): (usize, &Candidate)| {
+            let is_same = other.agrees_with_finer(it);
+            other_at != at && it.agrees_with_finer(other) && (!is_same || other_at < at)
+        };
+        if candidates.iter().enumerate().any(says_it) {
+            candidates.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// Whether the numbers are finer than seconds: whole seconds have as many digits as ids.
+fn is_precise(candidate: &Candidate) -> bool {
+    let is_seconds = matches!(candidate.format(), TimeFormat::Number { unit: Unit::Seconds, .. });
+    !is_seconds || candidate.times.iter().flatten().any(|time| !time.is_multiple_of(1_000_000_000))
+}
+
+/// Whether the numbers count rows: each is one more than the one before.
+fn is_counter(candidate: &Candidate) -> bool {
+    let step = match candidate.format() {
+        TimeFormat::Number { unit: Unit::Seconds, .. } => 1_000_000_000,
+        TimeFormat::Number { unit: Unit::Millis, .. } => 1_000_000,
+        TimeFormat::Number { unit: Unit::Micros, .. } => 1000,
+        _ => 1,
+    };
+    let times: Vec<u64> = candidate.times.iter().flatten().copied().collect();
+    times.len() > 1 && times.windows(2).all(|pair| pair[0].abs_diff(pair[1]) == step)
+}

@@ -1,0 +1,158 @@
+//! Text in UTF-8 or UTF-16, read as UTF-8.
+
+use std::io::{self, Chain, Cursor, Read};
+
+/// How the characters of a file are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Encoding {
+    /// UTF-8, or any other in which ASCII is ASCII.
+    Utf8,
+    Utf16 {
+        is_little: bool,
+    },
+}
+
+impl Encoding {
+    /// Finds the encoding and how many bytes are its mark.
+    fn of(first: &[u8]) -> (Self, u64) {
+        match first {
+            [0xEF, 0xBB, 0xBF, ..] => (Self::Utf8, 3),
+            [0xFF, 0xFE, ..] => (Self::Utf16 { is_little: true }, 2),
+            [0xFE, 0xFF, ..] => (Self::Utf16 { is_little: false }, 2),
+            [1..=255, 0, 1..=255, 0] => (Self::Utf16 { is_little: true }, 0),
+            [0, 1..=255, 0, 1..=255] => (Self::Utf16 { is_little: false }, 0),
+            _ => (Self::Utf8, 0),
+        }
+    }
+
+    /// How many bytes of the file this text was.
+    pub(super) fn file_bytes(self, text: &[u8]) -> u64 {
+        match self {
+            Self::Utf8 => text.len() as u64,
+            Self::Utf16 { .. } => {
+                // Bytes that go on a character are not counted; those of four bytes were two units.
+                let units = |byte: &u8| u64::from(byte & 0xC0 != 0x80) + u64::from(*byte >= 0xF0);
+                2 * text.iter().map(units).sum::<u64>()
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Utf8 => "UTF-8",
+            Self::Utf16 { .. } => "UTF-16, recorded as UTF-8",
+        })
+    }
+}
+
+/// Reads text as UTF-8, without the mark at its start.
+#[derive(Debug)]
+pub(super) struct TextReader<R> {
+    input: Chain<Cursor<Vec<u8>>, R>,
+    pub(super) encoding: Encoding,
+    /// Where the text starts in the file.
+    pub(super) start: u64,
+    decoded: Vec<u8>,
+    decoded_at: usize,
+    /// Half a unit or a unit of a pair whose rest is not read yet.
+    carried: Vec<u8>,
+}
+
+const UNIT_BYTES: usize = 32 * 1024;
+
+impl<R: Read> TextReader<R> {
+    /// Looks at the first bytes.
+    pub(super) fn new(mut input: R) -> io::Result<Self> {
+        let mut first = Vec::new();
+        input.by_ref().take(4).read_to_end(&mut first)?;
+        let (encoding, start) = Encoding::of(&first);
+        let mut first = Cursor::new(first);
+        first.set_position(start);
+        let input = first.chain(input);
+        Ok(Self { input, encoding, start, decoded: Vec::new(), decoded_at: 0, carried: Vec::new() })
+    }
+}
+
+impl<R: Read> TextReader<R> {
+    fn decode_more(&mut self, is_little: bool) -> io::Result<()> {
+        let mut bytes = std::mem::take(&mut self.carried);
+        let read = self.input.by_ref().take(UNIT_BYTES as u64).read_to_end(&mut bytes)?;
+        let whole = if read == 0 { bytes.len() } else { whole_characters(&bytes, is_little) };
+        let (whole, rest) = bytes.split_at(whole);
+        self.carried = rest.to_vec();
+        self.decoded_at = 0;
+        self.decoded = decode(whole, is_little)?.into_bytes();
+        Ok(())
+    }
+}
+
+/// How many bytes are whole characters: the first half of a pair at the end is not.
+fn whole_characters(bytes: &[u8], is_little: bool) -> usize {
+    let whole = bytes.len() - bytes.len() % 2;
+    let last_high_byte = if is_little { whole.checked_sub(1) } else { whole.checked_sub(2) };
+    let is_half = last_high_byte.and_then(|at| bytes.get(at)).is_some_and(|byte| (0xD8..0xDC).contains(byte));
+    if is_half { whole - 2 } else { whole }
+}
+
+fn decode(bytes: &[u8], is_little: bool) -> io::Result<String> {
+    let bad = || io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-16: half a character");
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(bad());
+    }
+    let unit = |pair: &[u8; 2]| if is_little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+    char::decode_utf16(pairs.iter().map(unit)).collect::<Result<_, _>>().map_err(|_| bad())
+}
+
+impl<R: Read> Read for TextReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Encoding::Utf16 { is_little } = self.encoding else { return self.input.read(buffer) };
+        if self.decoded_at == self.decoded.len() {
+            self.decode_more(is_little)?;
+        }
+        let read = self.decoded.get(self.decoded_at..).unwrap_or_default().read(buffer)?;
+        self.decoded_at += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, is_little: bool) -> Vec<u8> {
+        let bytes = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    fn read(file: Vec<u8>) -> io::Result<String> {
+        let mut text = String::new();
+        TextReader::new(Cursor::new(file))?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn text_is_the_same_in_every_encoding() {
+        // Pairs lie across the ends of what is read at once.
+        let text = "time,note\n".to_owned() + &"1,\u{1F980}\u{E9}x\n".repeat(20_000);
+        assert_eq!(read(format!("\u{FEFF}{text}").into_bytes()).unwrap(), text);
+        for is_little in [false, true] {
+            assert_eq!(read(utf16(&format!("\u{FEFF}{text}"), is_little)).unwrap(), text);
+            assert_eq!(read(utf16(&text, is_little)).unwrap(), text);
+            let encoding = Encoding::Utf16 { is_little };
+            assert_eq!(encoding.file_bytes(text.as_bytes()), utf16(&text, is_little).len() as u64);
+        }
+    }
+
+    #[test]
+    fn half_a_character_is_an_error() {
+        let mut cut = utf16("\u{FEFF}ab", true);
+        cut.pop();
+        assert!(read(cut).is_err());
+        let mut cut = utf16("\u{FEFF}a\u{1F980}", true);
+        cut.truncate(cut.len() - 2);
+        assert!(read(cut).is_err());
+    }
+}

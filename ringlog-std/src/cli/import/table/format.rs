@@ -1,0 +1,221 @@
+//! How a time is written in a table.
+
+use std::ops::Range;
+
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::Offset;
+
+use super::calendar::{self, ClockStyle, DateOrder, Style};
+use super::number::{DecimalSign, Unit};
+use super::options::{TableOptions, TimeUnit};
+
+const SECOND: u64 = 1_000_000_000;
+/// Numbers in this range are times where nobody said so: from the year 2000 to 2100. In no two units is a number in it.
+/// What other programs count from other years (.NET, Windows, GPS) is mostly outside.
+const LIKELY: Range<u64> = 946_684_800 * SECOND..4_102_444_800 * SECOND;
+/// The same for a unit that was given: from April 1970 to 2100.
+const POSSIBLE: Range<u64> = 10_000_000 * SECOND..4_102_444_800 * SECOND;
+
+/// How a time is written. A row whose time is written in another way does not fit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum TimeFormat {
+    /// A number since 1970, and the range that it must be in.
+    Number { unit: Unit, sign: DecimalSign, range: Option<Range<u64>> },
+    /// A date.
+    Calendar(Style),
+    /// As the user said it.
+    Strftime(String),
+}
+
+impl TimeFormat {
+    /// Returns nanoseconds since 1970; `None` for what is no such time, or before 1970.
+    pub(super) fn parse(&self, text: &str) -> Option<u64> {
+        let text = text.trim();
+        match self {
+            Self::Number { unit, sign, range } => {
+                let nanos = unit.to_nanos(text, *sign)?;
+                range.as_ref().is_none_or(|range| range.contains(&nanos)).then_some(nanos)
+            }
+            Self::Calendar(style) => style.to_nanos(text).or_else(|| parse_annotated(text, *style)),
+            Self::Strftime(format) => parse_strftime(format, text),
+        }
+    }
+
+    /// The formats in which this text is a time, as far as nobody said more.
+    pub(super) fn readings(text: &str, sign: Option<DecimalSign>) -> Vec<Self> {
+        let text = text.trim();
+        let found = if text.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
+        let sign = sign.unwrap_or(found);
+        let numbers = Unit::ALL.map(|unit| Self::Number { unit, sign, range: Some(LIKELY) });
+        let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear];
+        let styles =
+            orders.into_iter().filter_map(|order| calendar::read(text, order)).map(|(style, _)| style);
+        let mut readings: Vec<Self> = numbers.into_iter().filter(|it| it.parse(text).is_some()).collect();
+        for style in styles.map(Self::Calendar) {
+            if !readings.contains(&style) {
+                readings.push(style);
+            }
+        }
+        readings
+    }
+
+    /// The formats that the options leave, where they say how the time is written.
+    pub(super) fn given(options: &TableOptions) -> Option<Vec<Self>> {
+        if let Some(format) = &options.time_format {
+            return Some(vec![Self::Strftime(format.clone())]);
+        }
+        let unit = match options.time_unit? {
+            TimeUnit::S => Unit::Seconds,
+            TimeUnit::Ms => Unit::Millis,
+            TimeUnit::Us => Unit::Micros,
+            TimeUnit::Ns => Unit::Nanos,
+            TimeUnit::Rfc3339 => return None,
+        };
+        let signs: &[_] = if options.decimal_comma {
+            &[DecimalSign::Comma]
+        } else {
+            &[DecimalSign::Point, DecimalSign::Comma]
+        };
+        Some(signs.iter().map(|&sign| Self::Number { unit, sign, range: None }).collect())
+    }
+
+    /// Has each row's number checked against the unit, where half of the numbers seen so far are times since 1970.
+    pub(super) fn check_unit(&mut self, times: &[Option<u64>]) {
+        if let Self::Number { range: range @ None, .. } = self {
+            let possible = times.iter().flatten().filter(|time| POSSIBLE.contains(time)).count();
+            if possible > 0 && possible * 2 >= times.iter().flatten().count() {
+                *range = Some(POSSIBLE);
+            }
+        }
+    }
+
+    /// Whether it has the date and no time of day.
+    pub(super) fn is_date_only(&self) -> bool {
+        match self {
+            Self::Number { .. } => false,
+            Self::Calendar(style) => style.clock == ClockStyle::None,
+            Self::Strftime(format) => !["%H", "%I", "%k", "%l", "%T", "%R", "%s", "%c", "%r", "%X", "%P"]
+                .iter()
+                .any(|clock| format.contains(clock)),
+        }
+    }
+
+    /// Whether it is a number that was not found to be a time since 1970.
+    pub(super) fn is_unlikely(&self) -> bool {
+        matches!(self, Self::Number { range: None, .. })
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Number { .. })
+    }
+
+    /// Whether words like these are the date, the time of day and the zone of RFC 3339.
+    pub(super) fn is_rfc3339(&self) -> bool {
+        matches!(self, Self::Calendar(style) if style.is_rfc3339())
+    }
+
+    /// The zone, in words.
+    pub(super) fn zone(&self) -> &'static str {
+        match self {
+            Self::Number { .. } => "UTC",
+            Self::Calendar(style) if style.has_zone => "as each row says",
+            Self::Strftime(format) if ["z", "Q", "s"].iter().any(|zone| has_specifier(format, zone)) => {
+                "as each row says"
+            }
+            _ => "UTC, as the rows name none",
+        }
+    }
+
+    /// What to give to have a time read like this.
+    pub(super) fn option(&self) -> String {
+        let unit = |name| format!("--time-unit {name}");
+        match self {
+            Self::Number { unit: Unit::Seconds, .. } => unit("s"),
+            Self::Number { unit: Unit::Millis, .. } => unit("ms"),
+            Self::Number { unit: Unit::Micros, .. } => unit("us"),
+            Self::Number { unit: Unit::Nanos, .. } => unit("ns"),
+            Self::Calendar(_) => "--time-format".into(),
+            Self::Strftime(format) => format!("--time-format {format:?}"),
+        }
+    }
+}
+
+fn has_specifier(format: &str, letter: &str) -> bool {
+    format.split('%').skip(1).any(|after| after.trim_start_matches(':').starts_with(letter))
+}
+
+impl std::fmt::Display for TimeFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number { unit, sign: DecimalSign::Point, .. } => write!(f, "{unit} since 1970"),
+            Self::Number { unit, .. } => write!(f, "{unit} since 1970 with a decimal comma"),
+            Self::Calendar(style) => style.fmt(f),
+            Self::Strftime(format) => write!(f, "{format:?}"),
+        }
+    }
+}
+
+/// RFC 3339 with the name of a zone after it, in brackets.
+fn parse_annotated(text: &str, style: Style) -> Option<u64> {
+    let is_annotated = style.is_rfc3339() && style.has_zone && text.ends_with(']');
+    let moment: jiff::Timestamp = text.parse().ok().filter(|_| is_annotated)?;
+    u64::try_from(moment.as_nanosecond()).ok()
+}
+
+fn parse_strftime(format: &str, text: &str) -> Option<u64> {
+    let fields = BrokenDownTime::parse(format, text).ok()?;
+    let moment = match fields.to_timestamp() {
+        Ok(moment) => moment,
+        // A zone that makes no moment is not to be passed over.
+        Err(_) if fields.offset().is_some() || fields.iana_time_zone().is_some() => return None,
+        Err(_) => Offset::UTC.to_timestamp(fields.to_datetime().ok()?).ok()?,
+    };
+    u64::try_from(moment.as_nanosecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOMENT: u64 = 1_378_054_800_083_000_000;
+
+    #[test]
+    fn units_by_magnitude() {
+        let number = |unit| vec![TimeFormat::Number { unit, sign: DecimalSign::Point, range: Some(LIKELY) }];
+        for (text, formats) in [
+            ("1378054800", number(Unit::Seconds)),
+            ("1378054800.083", number(Unit::Seconds)),
+            ("1378054800083", number(Unit::Millis)),
+            ("1378054800083000", number(Unit::Micros)),
+            ("1378054800083000000", number(Unit::Nanos)),
+            // An id, ticks of .NET, of Windows, a price.
+            ("503123456", vec![]),
+            ("635136444000830000", vec![]),
+            ("130225284000830000", vec![]),
+            ("1640.25", vec![]),
+        ] {
+            assert_eq!(TimeFormat::readings(text, None), formats, "{text}");
+        }
+        // Seconds in 2033, or a date with an hour; day or month first.
+        assert_eq!(TimeFormat::readings("2013090117", None).len(), 2);
+        assert_eq!(TimeFormat::readings("05/06/2013", None).len(), 2);
+    }
+
+    #[test]
+    fn formats_of_strftime() {
+        for (format, text) in [
+            ("%d.%m.%Y %H:%M:%S%.f", "01.09.2013 17:00:00.083"),
+            ("%Y%m%d%H%M%S%3f", "20130901170000083"),
+            ("%Y%m%d %H%M%S%3f", "20130901 170000083"),
+            ("%Y-%m-%d %H:%M:%S%.f %z", "2013-09-01 19:00:00.083 +0200"),
+            ("%m/%d/%Y %I:%M:%S%.f %p", "09/01/2013 05:00:00.083 PM"),
+        ] {
+            let strftime = TimeFormat::Strftime(format.into());
+            assert_eq!(strftime.parse(text), Some(MOMENT), "{format}");
+            assert_eq!(strftime.parse(&format!("{text} x")), None, "{format}");
+            assert!(!strftime.is_date_only(), "{format}");
+        }
+        assert_eq!(TimeFormat::Strftime("%H:%M".into()).parse("17:00"), None);
+        assert!(TimeFormat::Strftime("%d.%m.%Y".into()).is_date_only());
+    }
+}

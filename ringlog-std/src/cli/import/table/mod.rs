@@ -1,0 +1,195 @@
+//! Tables of rows with a time, such as recorded trades, and lines of JSON. A row is an event.
+
+mod calendar;
+mod cells;
+mod choice;
+mod choose;
+mod columns;
+mod encoding;
+mod format;
+mod json;
+mod names;
+mod number;
+mod options;
+#[cfg(test)]
+mod properties;
+mod rows;
+mod sample;
+
+pub(crate) use json::JsonFeed;
+pub(crate) use options::TableOptions;
+
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use self::choice::Choice;
+use self::encoding::TextReader;
+use self::rows::{Found, Layout, RowReader};
+use self::sample::Start;
+use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::cli::input::Input;
+use crate::event::{GapReason, MAX_PAYLOAD};
+
+const PROBE_BYTES: u64 = 256 * 1024;
+const CELL_SHOWN: usize = 60;
+
+/// Gives each row as an event: its bytes as they are in the file, without the line end, and its time.
+///
+/// A header row is no event. Empty lines and comments are no rows. What was UTF-16 is UTF-8.
+#[derive(Debug)]
+pub(crate) struct TableFeed {
+    rows: Rows,
+    choice: Choice,
+}
+
+impl TableFeed {
+    /// Opens a table and finds out how to read it.
+    pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
+        let file = TableFile::new(path);
+        let (first, is_all) = file.probe()?;
+        let start = Start { text: &first, is_all };
+        let choice = Choice::find(&start, options).map_err(|problem| file.damaged(0, problem))?;
+        let mut feed = Self { rows: Rows::open(file, choice.layout, event_type)?, choice };
+        feed.pass_head()?;
+        Ok(feed)
+    }
+
+    fn pass_head(&mut self) -> Result<(), FeedError> {
+        for _ in 0..self.choice.lines_to_pass {
+            self.rows.pass_line()?;
+        }
+        if self.choice.has_header {
+            self.rows.find(|_| false)?;
+        }
+        Ok(())
+    }
+
+    /// How the table is read, in words.
+    pub(crate) fn words(&self) -> String {
+        format!("{}; encoding: {}", self.choice.words(), self.rows.encoding())
+    }
+}
+
+impl Feed for TableFeed {
+    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+        let choice = &self.choice;
+        self.rows.next(payload, |row| choice.time_of(row))
+    }
+
+    fn read_bytes(&self) -> u64 {
+        self.rows.reader.read_bytes()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self.rows.reader.comments() {
+            0 => Vec::new(),
+            1 => vec!["1 line that begins with # was left out".into()],
+            lines => vec![format!("{lines} lines that begin with # were left out")],
+        }
+    }
+}
+
+/// A file of text.
+#[derive(Debug)]
+struct TableFile {
+    path: PathBuf,
+}
+
+impl TableFile {
+    fn new(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn io(&self, action: &'static str, source: std::io::Error) -> FeedError {
+        FeedError::Io { action, what: self.path.display().to_string(), source }
+    }
+
+    fn damaged(&self, offset: u64, problem: String) -> FeedError {
+        FeedError::Damaged { path: self.path.clone(), offset, problem }
+    }
+
+    fn open(&self) -> Result<TextReader<Input>, FeedError> {
+        let file = Input::open(&self.path).map_err(|source| self.io("open", source))?;
+        TextReader::new(file).map_err(|source| self.io("read", source))
+    }
+
+    /// The first bytes of the text, and whether they are all.
+    fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
+        let mut text = Vec::new();
+        let read = self.open()?.take(PROBE_BYTES).read_to_end(&mut text);
+        read.map_err(|source| self.io("read", source))?;
+        let is_all = (text.len() as u64) < PROBE_BYTES;
+        Ok((text, is_all))
+    }
+}
+
+/// The rows of a file as events.
+#[derive(Debug)]
+struct Rows {
+    file: TableFile,
+    reader: RowReader<BufReader<TextReader<Input>>>,
+    event_type: u8,
+}
+
+impl Rows {
+    fn open(file: TableFile, layout: Layout, event_type: u8) -> Result<Self, FeedError> {
+        let text = file.open()?;
+        let (encoding, start) = (text.encoding, text.start);
+        let reader = RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start);
+        Ok(Self { file, reader, event_type })
+    }
+
+    fn encoding(&self) -> encoding::Encoding {
+        self.reader.encoding()
+    }
+
+    fn pass_line(&mut self) -> Result<bool, FeedError> {
+        self.reader.pass_line().map_err(|source| self.file.io("read", source))
+    }
+
+    fn find(&mut self, is_row: impl Fn(&[u8]) -> bool) -> Result<Found, FeedError> {
+        self.reader.next_row(is_row).map_err(|source| self.file.io("read", source))
+    }
+
+    /// The next row, with the time that `time_of` finds in it.
+    fn next(
+        &mut self,
+        payload: &mut Vec<u8>,
+        time_of: impl Fn(&[u8]) -> Result<u64, String>,
+    ) -> Result<Next, FeedError> {
+        let found = self.find(|row| time_of(row).is_ok())?;
+        let row = self.reader.row();
+        let time = match found {
+            Found::End => return Ok(Next::End),
+            Found::Broken(problem) => Err(problem),
+            Found::Row => time_of(row),
+        };
+        let lost = |reason, time, what| {
+            let what = format!("line {}: {what}", self.reader.row_number());
+            Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
+        };
+        Ok(match time {
+            Err(what) => lost(GapReason::NotReadable, None, what),
+            Ok(time) if row.len() > MAX_PAYLOAD => {
+                let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", row.len());
+                lost(GapReason::TooLong, Some(time), what)
+            }
+            Ok(timestamp) => {
+                payload.clear();
+                payload.extend_from_slice(row);
+                Next::Event { timestamp, event_type: self.event_type }
+            }
+        })
+    }
+}
+
+/// The start of a text, for a message.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(CELL_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

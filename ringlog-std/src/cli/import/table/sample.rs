@@ -1,0 +1,122 @@
+//! The first rows of a table, by which it is decided how to read it.
+
+use std::collections::BTreeMap;
+
+use super::cells::Cells;
+use super::encoding::Encoding;
+use super::names::NameClass;
+use super::rows::{Found, Layout, RowReader};
+use super::{calendar, number};
+
+const ROWS_MAX: usize = 2000;
+
+pub(super) type Row = Vec<String>;
+
+/// The start of a text, and whether it is all of it.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) is_all: bool,
+}
+
+/// Rows of a table, split at a delimiter.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) layout: Layout,
+    pub(super) rows: Vec<Row>,
+    /// The last comment before them, split like a row.
+    pub(super) comment: Option<Row>,
+    /// Why the first row cannot be read, if that is so.
+    pub(super) broken_first: Option<String>,
+}
+
+impl Sample {
+    /// Splits the start of a text.
+    pub(super) fn new(start: &Start<'_>, layout: Layout) -> Self {
+        let mut sample = Self { layout, rows: Vec::new(), comment: None, broken_first: None };
+        let mut reader = RowReader::new(start.text, layout, Encoding::Utf8, 0);
+        // Slices give no errors.
+        while let Ok(found) = reader.next_row(|_| false) {
+            // A row at the end may be half a row.
+            let is_cut = !start.is_all && reader.read_bytes() == start.text.len() as u64;
+            match found {
+                Found::End => break,
+                _ if is_cut || sample.rows.len() == ROWS_MAX => break,
+                Found::Row => sample.rows.push(split(reader.row(), layout.delimiter)),
+                Found::Broken(problem) if sample.rows.is_empty() => {
+                    sample.broken_first.get_or_insert(format!("line {}: {problem}", reader.row_number()));
+                }
+                Found::Broken(_) => {}
+            }
+        }
+        sample.comment = last_comment(start.text, layout);
+        sample
+    }
+
+    /// How many cells most rows have.
+    pub(super) fn width(&self) -> usize {
+        let mut rows_by_width = BTreeMap::new();
+        for row in &self.rows {
+            *rows_by_width.entry(row.len()).or_insert(0) += 1;
+        }
+        rows_by_width.into_iter().max_by_key(|&(_, rows)| rows).map_or(0, |(width, _)| width)
+    }
+
+    /// How many rows have so many cells.
+    pub(super) fn rows_of_width(&self, width: usize) -> usize {
+        self.rows.iter().filter(|row| row.len() == width).count()
+    }
+
+    /// Whether the first row names the columns; `None` where that cannot be known.
+    pub(super) fn has_header(&self) -> Option<bool> {
+        let (first, later) = self.rows.split_first()?;
+        let sounds = |class: fn(NameClass) -> bool| first.iter().any(|name| class(NameClass::of(name)));
+        if later.is_empty() {
+            let has_data = first.iter().any(|cell| is_value(cell));
+            return if has_data { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
+        }
+        let columns = (0..first.len()).filter(|&at| holds_values(later, at));
+        let cells: Vec<&str> = columns.filter_map(|at| first.get(at)).map(|cell| cell.trim()).collect();
+        let values = cells.iter().filter(|cell| is_value(cell)).count();
+        let names = cells.iter().filter(|cell| !is_value(cell) && !is_missing(cell)).count();
+        match (names, values) {
+            (0, 0) => sounds(NameClass::is_time).then_some(true),
+            (0, _) => Some(false),
+            (1, 0) => (sounds(NameClass::is_time)).then_some(true),
+            (_, 0) => Some(true),
+            // A row that is taken for data is told if it is none.
+            _ => Some(sounds(|class| class == NameClass::Time)),
+        }
+    }
+}
+
+fn split(row: &[u8], delimiter: u8) -> Row {
+    Cells::new(row, delimiter).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect()
+}
+
+fn last_comment(text: &[u8], layout: Layout) -> Option<Row> {
+    let lines = text.split(|&byte| byte == layout.line_end).map(|line| line.trim_ascii());
+    let head = lines.take_while(|line| line.is_empty() || line.starts_with(b"#"));
+    let last = head.filter(|line| !line.is_empty()).last()?;
+    Some(split(last.strip_prefix(b"#").unwrap_or(last).trim_ascii_start(), layout.delimiter))
+}
+
+/// Whether half of the cells of a column are values.
+fn holds_values(rows: &[Row], column: usize) -> bool {
+    let cells = rows.iter().filter_map(|row| row.get(column)).filter(|cell| !is_missing(cell));
+    let (values, all) =
+        cells.fold((0, 0), |(values, all), cell| (values + usize::from(is_value(cell)), all + 1));
+    values > 0 && values * 2 >= all
+}
+
+/// Whether this stands for a value that is not there.
+pub(super) fn is_missing(cell: &str) -> bool {
+    let known = ["", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "?", "\\n"];
+    known.contains(&cell.trim().to_ascii_lowercase().as_str())
+}
+
+/// Whether this is a number or a moment, not a name.
+fn is_value(cell: &str) -> bool {
+    let cell = cell.trim();
+    number::is_number(cell) || calendar::is_clock(cell) || calendar::may_be_moment(cell)
+}

@@ -1,0 +1,135 @@
+use super::*;
+use std::io::Write;
+
+type Events = Vec<(u64, Vec<u8>)>;
+
+pub(super) fn drain(feed: &mut impl Feed) -> (Events, Vec<Loss>) {
+    let (mut rows, mut losses, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        match feed.next_event(&mut payload).unwrap() {
+            Next::Event { timestamp, .. } => rows.push((timestamp, payload.clone())),
+            Next::Lost(loss) => losses.push(loss),
+            Next::Idle => panic!("a file is never idle"),
+            Next::End => return (rows, losses),
+        }
+    }
+}
+
+fn file(text: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text).unwrap();
+    file
+}
+
+fn all(table: &[u8]) -> (Events, Vec<Loss>) {
+    drain(&mut TableFeed::open(file(table).path(), 0, &TableOptions::default()).unwrap())
+}
+
+fn row(seconds: u64, text: &str) -> (u64, Vec<u8>) {
+    (seconds * 1_000_000_000, text.into())
+}
+
+#[test]
+fn rows_are_the_bytes_of_the_file() {
+    let rows = [
+        "1378054800, 1640.25,\"a \"\"quoted\"\" word\"",
+        "1378054801,,",
+        "1378054802,\"two\nlines\",x",
+        "\"1378054803\",last",
+    ];
+    let expected: Events = (1_378_054_800..).zip(rows).map(|(seconds, text)| row(seconds, text)).collect();
+    for line_end in ["\n", "\r\n"] {
+        let mut table = ["time,price,note", &rows.join(line_end)].join(line_end);
+        assert_eq!(all(table.as_bytes()), (expected.clone(), vec![]), "{table:?}");
+        table += line_end;
+        assert_eq!(all(table.as_bytes()), (expected.clone(), vec![]), "{table:?}");
+    }
+}
+
+#[test]
+fn rows_across_buffers_are_whole() {
+    let rows: Events =
+        (0..40_000).map(|i| row(1_378_054_800 + i / 6, &format!("{},{i}", 1_378_054_800 + i / 6))).collect();
+    let mut table = b"time,number\n".to_vec();
+    table.extend(rows.iter().flat_map(|(_, text)| [text, &b"\n"[..]].concat()));
+    assert_eq!(all(&table), (rows, vec![]));
+}
+
+#[test]
+fn rows_without_a_time_are_reported_with_line_and_offset() {
+    let (rows, losses) = all(b"time,a\n1378054800,a\n\nno time,b\n1378054801,c\n");
+    assert_eq!(rows, [row(1_378_054_800, "1378054800,a"), row(1_378_054_801, "1378054801,c")]);
+    assert_eq!(losses.len(), 1);
+    let skip = losses[0].skip.as_ref().unwrap();
+    assert_eq!((losses[0].gap.reason, skip.offset), (GapReason::NotReadable, 21));
+    assert!(skip.what.contains("line 4") && skip.what.contains("no time"), "{}", skip.what);
+}
+
+#[test]
+fn a_row_that_is_too_long_is_reported() {
+    let table = format!("time,a\n1378054800,a\n1378054801,{}\n1378054802,b\n", "x".repeat(MAX_PAYLOAD));
+    let (rows, losses) = all(table.as_bytes());
+    assert_eq!((rows.len(), losses.len()), (2, 1));
+    assert_eq!(losses[0].gap.reason, GapReason::TooLong);
+    assert_eq!(losses[0].skip.as_ref().unwrap().offset, 20);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_one_row_and_says_where() {
+    let (rows, losses) = all(b"time,note\n1378054800,\"abc\n1378054801,def\n1378054802,\"x\"\n");
+    assert_eq!(rows, [row(1_378_054_801, "1378054801,def"), row(1_378_054_802, "1378054802,\"x\"")]);
+    let skip = losses[0].skip.as_ref().unwrap();
+    assert!(
+        skip.what.contains("line 2") && skip.what.contains("quote") && skip.what.len() < 100,
+        "{}",
+        skip.what
+    );
+}
+
+#[test]
+fn marks_comments_and_encodings_change_nothing() {
+    let rows = vec![row(1_378_054_800, "1378054800,5 \u{20AC}"), row(1_378_054_801, "1378054801,6")];
+    let text = "time,price\n# note\n1378054800,5 \u{20AC}\n1378054801,6\n";
+    assert_eq!(all(format!("\u{FEFF}{text}").as_bytes()), (rows.clone(), vec![]));
+    let marked = format!("\u{FEFF}{text}");
+    let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let file = file(&utf16);
+    let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();
+    assert_eq!(drain(&mut feed), (rows, vec![]));
+    assert_eq!((feed.read_bytes(), feed.notes().len()), (utf16.len() as u64, 1));
+}
+
+#[test]
+fn lines_of_json_have_a_time_field() {
+    let text = concat!(
+        "{\"id\":1715206948,\"T\":{\"ms\":1378054800083},\"px\":\"5\"}\n",
+        "{\"id\":1715206949,\"T\":{\"ms\":1378054800090},\"px\":\"6\"}\n",
+        "{\"id\":1715206950,\"T\":{}}\nnot JSON\n[1]\n{\"T\":{\"ms\":1,\"ms\":2}}\n",
+    );
+    let file = file(text.as_bytes());
+    let open = |field: Option<&str>| {
+        let options = TableOptions { time_field: field.map(Into::into), ..TableOptions::default() };
+        JsonFeed::open(file.path(), 0, &options)
+    };
+    let (events, losses) = drain(&mut open(Some("T.ms")).unwrap());
+    let times: Vec<u64> = events.iter().map(|event| event.0 / 1_000_000).collect();
+    assert_eq!((times, losses.len()), (vec![1_378_054_800_083, 1_378_054_800_090], 4));
+    assert!(text.as_bytes().starts_with(&events[0].1));
+    assert!(losses.iter().all(|loss| loss.gap.reason == GapReason::NotReadable));
+    for (field, option) in [(None, "--time-field"), (Some("at"), "\"at\""), (Some("px"), "--time-unit")] {
+        let problem = open(field).unwrap_err().to_string();
+        assert!(problem.contains(option), "{problem}");
+    }
+}
+
+#[test]
+fn a_field_of_json_is_found_by_its_name() {
+    let text =
+        "{\"seq\":1715206948,\"ts\":\"2013-09-01T17:00:00.083Z\"}\n{\"ts\":\"2013-09-01T17:00:01Z\"}\n";
+    let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
+    assert!(feed.words().contains("\"ts\""), "{}", feed.words());
+    assert_eq!(drain(&mut feed).0.len(), 2);
+    let text = "{\"ts\":1378054800.123456789}\n";
+    let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
+    assert_eq!(drain(&mut feed).0[0].0, 1_378_054_800_123_456_789);
+}

@@ -1,0 +1,194 @@
+//! Tables in many dialects: read exactly, refused with the option that decides, or with a GAP for each row that is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use ringlog::event::{Gap, GapReason};
+
+use super::support::{HexRecord, assert_code, records_of, ringlog, stderr_of, word};
+
+const MOMENT: u64 = 1_378_054_800_083_000_000;
+
+struct Import {
+    folder: tempfile::TempDir,
+    output: Output,
+}
+
+impl Import {
+    fn of(name: &str, table: &[u8], options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(name);
+        std::fs::write(&file, table).unwrap();
+        let log = folder.path().join("log");
+        let output = ringlog(&[&["import", word(&file), "--log", word(&log)], options].concat());
+        Self { folder, output }
+    }
+
+    fn csv(table: &str, options: &[&str]) -> Self {
+        Self::of("table.csv", table.as_bytes(), options)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn said(&self) -> String {
+        stderr_of(&self.output)
+    }
+
+    /// Times of events, and what its GAP records say.
+    fn records(&self) -> (Vec<u64>, Vec<Gap>) {
+        let (gaps, events): (Vec<_>, Vec<_>) =
+            records_of(&self.log()).into_iter().partition(HexRecord::is_gap);
+        let gap = |record: HexRecord| Gap::from_payload(&record.payload).unwrap();
+        (events.iter().map(|event| event.timestamp).collect(), gaps.into_iter().map(gap).collect())
+    }
+
+    #[track_caller]
+    fn assert_exact(&self, times: &[u64]) {
+        assert_code(&self.output, 0);
+        assert_eq!(self.records(), (times.to_vec(), vec![]));
+    }
+
+    #[track_caller]
+    fn assert_refused(&self, code: i32, words: &[&str]) {
+        assert_code(&self.output, code);
+        let said = self.said();
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!self.log().exists(), "a log was begun");
+    }
+}
+
+#[test]
+fn dialects_are_read_as_the_options_say() {
+    for (table, options) in [
+        ("Gmt time,Ask\n01.09.2013 17:00:00.083,1.2\n", &["--time-format", "%d.%m.%Y %H:%M:%S%.f"][..]),
+        ("20130901 170000083,1.236130,1.236170,0\n", &["--time-format", "%Y%m%d %H%M%S%3f"]),
+        ("time;price\n1378054800,083;1640,25\n", &["--decimal-comma", "--time-unit", "s"]),
+        ("1378054800,083;1640,25\n", &["--delimiter", ";", "--decimal-comma", "--time-column", "1"]),
+        ("a\ttime\n1\t1378054800083\n", &["--delimiter", "tab", "--header", "yes"]),
+        ("title, x\nfrom y\ntime,price\n1378054800083,5\n", &["--skip-rows", "2"]),
+        ("5,1378054800083\n", &["--header", "no", "--time-column", "2", "--time-unit", "ms"]),
+        ("day,n,at\n2013-09-01,5,17:00:00.083\n", &["--date-column", "day", "--time-column", "at"]),
+        (
+            "d;t\n1/9/13;5.00.00,083 PM\n",
+            &["--date-column", "1", "--time-column", "2", "--time-format", "%d/%m/%y %I.%M.%S,%f %p"],
+        ),
+    ] {
+        Import::csv(table, options).assert_exact(&[MOMENT]);
+    }
+}
+
+#[test]
+fn the_choice_is_printed() {
+    let import = Import::csv("Date,Time,Price\n2013-09-01,17:00:00.083,5\n", &[]);
+    import.assert_exact(&[MOMENT]);
+    let said = import.said();
+    for word in
+        ["column 1 \"Date\" and column 2 \"Time\"", "YYYY-MM-DD HH:MM:SS", "zone: UTC", "delimiter: ','"]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(said.contains("header: the first row") && said.contains("2013-09-01T17:00:00.083"), "{said}");
+}
+
+#[test]
+fn ambiguous_tables_are_refused_with_what_decides() {
+    let ids = "1715206948,29223.0,1682899200101\n1715206949,29223.2,1682899200129\n";
+    Import::csv(ids, &[])
+        .assert_refused(1, &["--time-column", "column 1", "column 3", "2024-05-08", "2023-05-01"]);
+    Import::csv("time,x\n05/06/2013 17:00,5\n", &[])
+        .assert_refused(1, &["--time-format", "DD/MM/YYYY", "MM/DD/YYYY"]);
+    Import::csv("1,2\n", &["--time-column", "3"]).assert_refused(1, &["no column 3"]);
+    Import::csv("a,b\n1,2\n", &["--time-column", "b"]).assert_refused(1, &["--time-unit"]);
+    Import::csv("time,x\n1378054800083,5\n", &["--time-unit", "ms", "--time-format", "%s"])
+        .assert_refused(2, &[]);
+    Import::csv("time,x\n1,5\n", &["--delimiter", "::"]).assert_refused(2, &["one ASCII character"]);
+    Import::csv("time,x\n1,5\n", &["--header", "no", "--time-column", "time"])
+        .assert_refused(2, &["--header no"]);
+    Import::csv("time,x\n1,5\n", &["--time-field", "time"]).assert_refused(2, &["--format json"]);
+    Import::csv("", &[]).assert_refused(1, &["is empty (0 bytes)"]);
+}
+
+#[test]
+fn rows_that_do_not_fit_are_skipped_and_told_by_a_gap() {
+    let rows: String = (0..30).map(|at| format!("13780548{at:02}083,5\n")).collect();
+    let table = format!(
+        "time,price\n{rows}1378054830083000,6\n1378054831083,7\n\"1378054832083,8\n1378054833083,9\n"
+    );
+    let import = Import::csv(&table, &[]);
+    assert_code(&import.output, 3);
+    let (times, gaps) = import.records();
+    let last = times.last().map(|time| time / 1_000_000);
+    assert_eq!((times.len(), last), (32, Some(1_378_054_833_083)));
+    assert_eq!(gaps, [Gap::new(GapReason::NotReadable, 1), Gap::new(GapReason::NotReadable, 1)]);
+    let said = import.said();
+    assert!(
+        said.contains("line 32: row whose time is \"1378054830083000\"") && said.contains("line 34: a quote"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_import_that_skips_every_row_leaves_no_log() {
+    let given = ["--time-column", "1", "--time-format", "%Y-%m-%d"];
+    Import::csv("time,price\nsoon,5\nlater,6\n", &given)
+        .assert_refused(1, &["does not fit the option", "soon", "table.csv"]);
+    let many = ["--format", "json", "--time-field", "t"];
+    let lines = format!("{{\"t\":\"2013-09-01T17:00:00Z\"{}\n", " ".repeat(70_000) + "}");
+    Import::of("x.json", lines.as_bytes(), &many)
+        .assert_refused(1, &["nothing was imported", "(1)", "70028 bytes", "log"]);
+    // A log that is there already stays as it is.
+    let first = Import::csv("time,price\n1378054800083,5\n", &[]);
+    let file = first.folder.path().join("bad.json");
+    std::fs::write(&file, &lines).unwrap();
+    let log = first.log();
+    let words = [&["import", word(&file), "--log", word(&log)][..], &many].concat();
+    assert_code(&ringlog(&words), 1);
+    first.assert_exact(&[MOMENT]);
+}
+
+#[test]
+fn lines_of_json_are_imported_by_their_time_field() {
+    let text = "{\"id\":1715206948,\"data\":{\"T\":1378054800083}}\n{\"id\":1715206949}\n";
+    let import = Import::of("x.jsonl", text.as_bytes(), &["--format", "json", "--time-field", "data.T"]);
+    assert_code(&import.output, 3);
+    assert_eq!(import.records(), (vec![MOMENT], vec![Gap::new(GapReason::NotReadable, 1)]));
+    assert!(
+        import.said().contains("field \"data.T\"") && import.said().contains("line 2"),
+        "{}",
+        import.said()
+    );
+    let import = Import::of("x.jsonl", text.as_bytes(), &["--format", "json"]);
+    import.assert_refused(1, &["--time-field"]);
+    let import = Import::of("x.jsonl", text.as_bytes(), &["--format", "json", "--delimiter", ";"]);
+    import.assert_refused(2, &["--format csv"]);
+}
+
+#[test]
+fn utf_16_is_recorded_as_utf_8() {
+    let table: Vec<u8> = "\u{FEFF}time,note\r\n2013-09-01T17:00:00.083Z,\u{E9}\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let import = Import::of("table.csv", &table, &[]);
+    import.assert_exact(&[MOMENT]);
+    assert!(records_of(&import.log())[0].payload.ends_with("\u{E9}".as_bytes()));
+}
+
+#[test]
+fn a_file_in_any_state_is_read_or_refused() {
+    // Every prefix of a table, and one with noise in it.
+    let table = "time,note\n1378054800083,\"a \"\"b\"\"\"\n1378054800090,\"c\nd\"\n";
+    let known: [&[u8]; 2] = [b"1378054800083,\"a \"\"b\"\"\"", b"1378054800090,\"c\nd\""];
+    for end in 0..table.len() {
+        let import = Import::csv(table.get(..end).unwrap(), &[]);
+        let is_whole = import.output.status.code() == Some(0);
+        assert!(matches!(import.output.status.code(), Some(0 | 1 | 3)), "{end}: {}", import.said());
+        let records = if Path::new(&import.log()).exists() { records_of(&import.log()) } else { Vec::new() };
+        let events = records.iter().filter(|record| !record.is_gap());
+        for (event, known) in events.zip(known) {
+            assert!(!is_whole || known.starts_with(&event.payload) || event.payload == known, "{end}");
+        }
+    }
+}
