@@ -41,8 +41,6 @@ fn assert_child_passed(output: &Output) {
 
 const NAMESPACE: [&str; 4] = ["unshare", "--map-root-user", "--mount", "--"];
 
-const NETWORK: [&str; 4] = ["unshare", "--map-root-user", "--net", "--"];
-
 /// Runs a child on a file system of its own, or says why not.
 pub(crate) fn on_mounted(kind: &str, limits: &str, child: &str) {
     let mount = format!("mount -t {kind} none \"$FOLDER\"");
@@ -50,8 +48,10 @@ pub(crate) fn on_mounted(kind: &str, limits: &str, child: &str) {
 }
 
 /// Runs a child on a network that `setup` makes, or says why not.
+#[cfg(feature = "cli")]
 pub(crate) fn on_own_network(setup: &str, child: &str) {
-    in_namespace(&NETWORK, "make a network", setup, "true", child);
+    let network = ["unshare", "--map-root-user", "--net", "--"];
+    in_namespace(&network, "make a network", setup, "true", child);
 }
 
 /// Runs a child where `setup` was done, in a namespace, or says what cannot be done.
