@@ -244,7 +244,7 @@ impl Session {
         text += &self.sample;
         if self.skipped > 0 {
             let pieces = counted(self.skipped, "piece");
-            text += &format!("skipped: {pieces} of the input that cannot be events\n");
+            text += &format!("skipped: {pieces} of the input, of which no event can be made\n");
         }
         if let Some(dropped) = self.dropped.filter(|&dropped| dropped > 0) {
             let datagrams = counted(dropped, "datagram");

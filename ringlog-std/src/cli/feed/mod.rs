@@ -133,4 +133,12 @@ pub(crate) enum FeedError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Nothing says how the input is to be read, or several things do.
+    #[error("{}: {problem}", path.display())]
+    Unclear {
+        /// The file.
+        path: PathBuf,
+        /// Why, and which option decides.
+        problem: String,
+    },
 }

@@ -41,7 +41,7 @@ impl JsonFeed {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
         let lines = lines(&first, is_all);
-        let choice = Choice::find(&lines, options).map_err(|problem| file.damaged(0, problem))?;
+        let choice = Choice::find(&lines, options).map_err(|problem| file.unclear(problem))?;
         Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
     }
 

@@ -48,7 +48,7 @@ impl TableFeed {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
         let start = Start { text: &first, is_all };
-        let choice = Choice::find(&start, options).map_err(|problem| file.damaged(0, problem))?;
+        let choice = Choice::find(&start, options).map_err(|problem| file.unclear(problem))?;
         let mut feed = Self { rows: Rows::open(file, choice.layout, event_type)?, choice };
         feed.pass_head()?;
         Ok(feed)
@@ -104,8 +104,8 @@ impl TableFile {
         FeedError::Io { action, what: self.path.display().to_string(), source }
     }
 
-    fn damaged(&self, offset: u64, problem: String) -> FeedError {
-        FeedError::Damaged { path: self.path.clone(), offset, problem }
+    fn unclear(&self, problem: String) -> FeedError {
+        FeedError::Unclear { path: self.path.clone(), problem }
     }
 
     fn open(&self) -> Result<TextReader<Input>, FeedError> {
