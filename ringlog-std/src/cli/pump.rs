@@ -14,6 +14,8 @@ const STEPS_PER_LOOK: u32 = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 const SKIPS_SHOWN: u64 = 10;
+/// After a stop, what has arrived is recorded for at most this time, and then counted for at most the same time.
+const DRAIN_MOST: Duration = Duration::from_secs(1);
 
 /// Where the pump puts events.
 pub(crate) trait Sink {
@@ -101,7 +103,7 @@ pub(crate) fn pump(
 ) -> Result<Ended, CliError> {
     let started = Instant::now();
     let (payload, steps_to_look) = (Vec::new(), 0);
-    let (last_timestamp, unwritten) = (0, None);
+    let (last_timestamp, unwritten, refused) = (0, None, None);
     let mut pump = Pump {
         feed,
         pace,
@@ -113,6 +115,7 @@ pub(crate) fn pump(
         steps_to_look,
         last_timestamp,
         unwritten,
+        refused,
     };
     let ended = pump.run();
     pump.progress.read_bytes = pump.feed.read_bytes();
@@ -131,23 +134,62 @@ struct Pump<'a, S> {
     last_timestamp: u64,
     /// Losses of one reason in a row, and the time of the first: they become one GAP record.
     unwritten: Option<(u64, Gap)>,
+    /// The time of the event that the size limit has kept out.
+    refused: Option<u64>,
 }
 
 impl<S: Sink> Pump<'_, S> {
     fn run(&mut self) -> Result<Ended, CliError> {
-        loop {
-            match self.step() {
-                Ok(None) => {}
-                Ok(Some(Ended::Sink)) => return Ok(Ended::Sink),
-                Ok(Some(ended)) => return self.write_last_losses().map(|()| ended),
-                Err(CliError::Feed(error)) => {
-                    self.lose(Loss::rest())?;
-                    self.write_last_losses()?;
-                    return Err(error.into());
+        match self.take_all() {
+            Ok(Ended::Sink) => Ok(Ended::Sink),
+            Ok(ended) => self.write_last_losses().map(|()| ended),
+            Err(CliError::Feed(error)) => {
+                self.lose(Loss::rest())?;
+                self.write_last_losses()?;
+                Err(error.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_all(&mut self) -> Result<Ended, CliError> {
+        let ended = loop {
+            if let Some(ended) = self.step()? {
+                break ended;
+            }
+        };
+        match ended {
+            Ended::Feed | Ended::Sink => {}
+            Ended::Bytes | Ended::DefaultBytes => self.drain(false)?,
+            Ended::Time | Ended::Signal => self.drain(true)?,
+        }
+        Ok(ended)
+    }
+
+    /// Takes what had arrived at the feed when the run was stopped, at no rate. What the limits keep out is a loss.
+    fn drain(&mut self, mut has_room: bool) -> Result<(), CliError> {
+        if !self.feed.stop() {
+            return Ok(());
+        }
+        if let Some(timestamp) = self.refused {
+            self.lose(Loss::left(1, Some(timestamp)))?;
+        }
+        let stopped = Instant::now();
+        while stopped.elapsed() < 2 * DRAIN_MOST {
+            match self.feed.next_event(&mut self.payload)? {
+                Next::Event { timestamp, event_type } => {
+                    has_room = has_room && stopped.elapsed() < DRAIN_MOST;
+                    has_room = has_room && self.write(timestamp, event_type)?.is_none();
+                    if !has_room {
+                        self.lose(Loss::left(1, Some(timestamp)))?;
+                    }
                 }
-                Err(error) => return Err(error),
+                Next::Lost(loss) => self.lose(loss)?,
+                Next::Idle => {}
+                Next::End => return Ok(()),
             }
         }
+        self.lose(Loss::left(0, None))
     }
 
     fn step(&mut self) -> Result<Option<Ended>, CliError> {
@@ -190,6 +232,7 @@ impl<S: Sink> Pump<'_, S> {
         let header = EventHeader::new(timestamp, event_type, payload_len);
         let bytes = self.progress.bytes + header.stride() as u64;
         if let Some(ended) = self.limits.ended_by_size(bytes) {
+            self.refused = Some(timestamp);
             return Ok(Some(ended));
         }
         self.sink.write(&header, &self.payload)?;
@@ -425,6 +468,7 @@ mod tests {
             steps_to_look: 9,
             last_timestamp: 0,
             unwritten: None,
+            refused: None,
         };
         assert_eq!((pump.step().unwrap(), pump.step().unwrap()), (None, None));
         assert_eq!((pump.step().unwrap(), memory.gaps.len()), (Some(Ended::Time), 1));
@@ -446,6 +490,70 @@ mod tests {
         let ended = pump(&mut Silent, Pace::new(Rate::Max), &limits, &mut memory, &mut progress);
         assert_eq!((ended.unwrap(), progress.lost), (Ended::Signal, 3));
         assert_eq!(memory.gaps, [(0, 8, Gap::new(GapReason::ReceiverFull, 3))]);
+    }
+
+    /// Gives so many events before the stop, and others that had arrived by then.
+    struct Arriving {
+        before: u64,
+        waiting: u64,
+        pause: Duration,
+        has_stopped: bool,
+    }
+
+    impl Feed for Arriving {
+        fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+            payload.clear();
+            payload.extend([5; 8]);
+            let left = if self.has_stopped { &mut self.waiting } else { &mut self.before };
+            let Some(rest) = left.checked_sub(1) else {
+                return Ok(if self.has_stopped { Next::End } else { Next::Idle });
+            };
+            *left = rest;
+            std::thread::sleep(self.pause);
+            Ok(Next::Event { timestamp: 7, event_type: 1 })
+        }
+        fn stop(&mut self) -> bool {
+            self.has_stopped = true;
+            true
+        }
+    }
+
+    #[test]
+    fn what_has_arrived_by_a_stop_is_recorded_at_no_rate_or_lost_by_the_size_limit() {
+        let rate = Rate::PerSecond(std::num::NonZeroU64::new(1).unwrap());
+        let asked = Limits { stop: Stop::default(), ..no_limits() };
+        asked.stop.set();
+        let timed = Limits { duration: Some(Duration::ZERO), ..no_limits() };
+        let sized = |max_bytes| Limits { max_bytes: MaxBytes::Asked(max_bytes), ..asked.clone() };
+        let by_size = Limits { max_bytes: MaxBytes::Asked(2 * 24), ..no_limits() };
+        for (limits, rate, before, ended, events) in [
+            (asked.clone(), rate, 0, Ended::Signal, 1000),
+            (timed, rate, 0, Ended::Time, 1000),
+            (sized(10 * 24), Rate::Max, 0, Ended::Signal, 10),
+            (by_size, Rate::Max, 5, Ended::Bytes, 2),
+        ] {
+            let (mut memory, mut progress) = (Memory::default(), Progress::default());
+            let mut feed = Arriving { before, waiting: 1000, pause: Duration::ZERO, has_stopped: false };
+            let found = pump(&mut feed, Pace::new(rate), &limits, &mut memory, &mut progress).unwrap();
+            // Of the events before the stop, one was taken from the feed and refused.
+            let lost = if before > 0 { 1 + 1000 } else { 1000 - events };
+            assert_eq!((found, progress.events, progress.lost), (ended, events, lost));
+            let gaps: Vec<Gap> = memory.gaps.iter().map(|(.., gap)| *gap).collect();
+            assert_eq!(gaps, if lost > 0 { vec![Gap::new(GapReason::RecorderEnded, lost)] } else { vec![] });
+        }
+    }
+
+    #[test]
+    fn a_feed_that_is_never_empty_does_not_keep_a_stop_waiting() {
+        let (mut memory, mut progress, limits) = (Memory::default(), Progress::default(), no_limits());
+        limits.stop.set();
+        let pause = PAUSE_MIN;
+        let mut feed = Arriving { before: 0, waiting: u64::MAX, pause, has_stopped: false };
+        pump(&mut feed, Pace::new(Rate::Max), &limits, &mut memory, &mut progress).unwrap();
+        let gaps: Vec<Gap> = memory.gaps.iter().map(|(.., gap)| *gap).collect();
+        let left = |count| Gap::new(GapReason::RecorderEnded, count);
+        assert_eq!(gaps, [left(progress.lost), left(0)]);
+        assert!(progress.events > 0 && progress.lost > 0, "{progress:?}");
     }
 
     #[test]
