@@ -215,6 +215,10 @@ impl Feed for ConnectionFeed {
         self.read_bytes
     }
 
+    fn place(&self) -> &str {
+        &self.name
+    }
+
     fn introduction(&self) -> Vec<String> {
         vec![format!("listening at {}", self.name)]
     }

@@ -205,6 +205,10 @@ impl Feed for DatagramFeed {
         is_counted.then_some(self.dropped)
     }
 
+    fn place(&self) -> &str {
+        &self.name
+    }
+
     fn introduction(&self) -> Vec<String> {
         self.introduction.clone()
     }

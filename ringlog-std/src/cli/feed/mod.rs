@@ -110,6 +110,11 @@ pub(crate) trait Feed {
         None
     }
 
+    /// Where it listens: the address that it has got, if it is a socket.
+    fn place(&self) -> &str {
+        ""
+    }
+
     /// What is worth telling at the start: where it listens, and how.
     fn introduction(&self) -> Vec<String> {
         Vec::new()
