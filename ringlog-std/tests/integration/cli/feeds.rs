@@ -18,21 +18,21 @@ use crate::skips::note_skip;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program that records a feed.
-struct Served {
-    program: Running,
+pub(super) struct Served {
+    pub(super) program: Running,
     said: Receiver<String>,
     /// All that it has said until it listened.
     introduction: Vec<String>,
-    log: PathBuf,
+    pub(super) log: PathBuf,
 }
 
 impl Served {
     /// Starts it, and waits until it listens. What it says where it does not, and ends.
-    fn start(feed: &str, folder: &Path) -> Result<Self, String> {
+    pub(super) fn start(feed: &str, folder: &Path) -> Result<Self, String> {
         Self::start_with(feed, &[], folder)
     }
 
-    fn start_with(feed: &str, options: &[&str], folder: &Path) -> Result<Self, String> {
+    pub(super) fn start_with(feed: &str, options: &[&str], folder: &Path) -> Result<Self, String> {
         let log = folder.join("log");
         let place = ["serve", "--feed", feed, "--log", word(&log), "--json"];
         let mut child = spawn(&[&place[..], options].concat());
@@ -53,7 +53,7 @@ impl Served {
 
     /// What it says after these words.
     #[track_caller]
-    fn said(&self, words: &str) -> &str {
+    pub(super) fn said(&self, words: &str) -> &str {
         let found = self.introduction.iter().find_map(|line| line.strip_prefix(words));
         found.unwrap_or_else(|| panic!("{words}: {:?}", self.introduction))
     }
@@ -76,7 +76,7 @@ impl Served {
     }
 
     /// Stops it once there are so many events; the exit code, the summary, the events, and what it has said meanwhile.
-    fn end(mut self, events: u64) -> Ended {
+    pub(super) fn end(mut self, events: u64) -> Ended {
         self.wait_for(events);
         self.program.terminate();
         let (code, summary) = self.program.end();
@@ -85,11 +85,11 @@ impl Served {
     }
 }
 
-struct Ended {
+pub(super) struct Ended {
     code: i32,
-    summary: Value,
+    pub(super) summary: Value,
     records: Vec<HexRecord>,
-    said: String,
+    pub(super) said: String,
 }
 
 impl Ended {
@@ -104,7 +104,7 @@ impl Ended {
 
     /// So much was lost for each reason, in the summary and in the log.
     #[track_caller]
-    fn assert_lost(&self, expected: &[(&str, u64)]) {
+    pub(super) fn assert_lost(&self, expected: &[(&str, u64)]) {
         let sum = expected.iter().map(|(_, count)| count).sum();
         assert_eq!((self.code, number(&self.summary, "lost")), (3, sum), "{}", self.summary);
         for (reason, count) in expected {
@@ -210,6 +210,7 @@ fn a_receive_buffer_that_is_asked_for_takes_what_others_drop_and_its_size_is_sai
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start("udp://127.0.0.1:0?buffer=1MiB", folder.path()).unwrap();
     let address = served.said("listening at udp://").to_owned();
+    assert!(served.said("recording datagrams at udp://").starts_with(&format!("{address} to ")));
     let got = served.said("receive buffer: ").to_owned();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     served.program.signal("-STOP");
@@ -344,6 +345,7 @@ fn lines_of_tcp_connections_one_after_another_are_events() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start("tcp://127.0.0.1:0", folder.path()).unwrap();
     let address = served.said("listening at tcp://").to_owned();
+    assert!(served.said("recording lines of connections to tcp://").starts_with(&format!("{address} to ")));
     for lines in ["one\ntwo\n", "three\n"] {
         let events = if lines.len() > 6 { 2 } else { 3 };
         TcpStream::connect(&address).unwrap().write_all(lines.as_bytes()).unwrap();
@@ -402,98 +404,4 @@ fn a_unix_socket_takes_connections_or_datagrams_and_its_file_goes_with_it() {
     std::fs::write(&path, "letter").unwrap();
     let error = Served::start(&format!("unix:{}", word(&path)), folder.path()).err().unwrap();
     assert!(error.contains("is no socket"), "{error}");
-}
-
-/// Sends to a program that does not receive at the moment; how many events that makes, and what must stay open meanwhile.
-type Send = fn(&Served) -> (u64, Box<dyn std::any::Any>);
-
-fn send_datagrams(served: &Served) -> (u64, Box<dyn std::any::Any>) {
-    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for number in 0..2000_u32 {
-        sender.send_to(&number.to_le_bytes(), served.said("listening at udp://")).unwrap();
-    }
-    (2000, Box::new(()))
-}
-
-/// As many as the kernel takes.
-fn send_unix_datagrams(served: &Served) -> (u64, Box<dyn std::any::Any>) {
-    let sender = UnixDatagram::unbound().unwrap();
-    sender.set_nonblocking(true).unwrap();
-    let path = served.said("listening at unix:");
-    ((0..1000).take_while(|_| sender.send_to(b"datagram", path).is_ok()).count() as u64, Box::new(()))
-}
-
-fn send_lines(served: &Served) -> (u64, Box<dyn std::any::Any>) {
-    let mut sender = TcpStream::connect(served.said("listening at tcp://")).unwrap();
-    sender.write_all("a line\n".repeat(20_000).as_bytes()).unwrap();
-    (20_000, Box::new(sender))
-}
-
-fn send_unix_lines(served: &Served) -> (u64, Box<dyn std::any::Any>) {
-    let mut sender = UnixStream::connect(served.said("listening at unix:")).unwrap();
-    sender.write_all("a line\n".repeat(5_000).as_bytes()).unwrap();
-    (5_000, Box::new(sender))
-}
-
-/// From more connections than are read at the same time.
-fn send_by_many(served: &Served) -> (u64, Box<dyn std::any::Any>) {
-    let address = served.said("listening at tcp://");
-    let senders: Vec<_> = (0..66).map(|_| TcpStream::connect(address).unwrap()).collect();
-    senders.iter().for_each(|mut sender| sender.write_all(b"one\ntwo\n").unwrap());
-    (2 * 66, Box::new(senders))
-}
-
-#[test]
-fn what_had_arrived_at_a_stop_is_recorded_or_a_loss() {
-    let folder = tempfile::tempdir().unwrap();
-    let unix = |kind| format!("unix:{}?type={kind}", word(&folder.path().join("socket")));
-    let feeds: [(String, Send); 5] = [
-        ("udp://127.0.0.1:0?buffer=8MiB".into(), send_datagrams),
-        (unix("datagram"), send_unix_datagrams),
-        ("tcp://127.0.0.1:0".into(), send_lines),
-        (unix("stream"), send_unix_lines),
-        ("tcp://127.0.0.1:0".into(), send_by_many),
-    ];
-    for (feed, send) in feeds {
-        for options in
-            [&["--rate", "max"][..], &["--rate", "10"], &["--for", "500ms"], &["--max-bytes", "100"]]
-        {
-            assert_complete(&feed, send, options);
-        }
-    }
-}
-
-fn assert_complete(feed: &str, send: Send, options: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut served = Served::start_with(feed, options, folder.path()).unwrap();
-    served.program.signal("-STOP");
-    std::thread::sleep(Duration::from_millis(50));
-    let (sent, open) = send(&served);
-    if options[0] == "--for" {
-        std::thread::sleep(Duration::from_millis(500));
-    } else {
-        served.program.terminate();
-    }
-    served.program.signal("-CONT");
-    let (code, summary) = served.program.end();
-    drop(open);
-    let (events, lost, info) = (number(&summary, "events"), number(&summary, "lost"), info(&served.log));
-    assert_eq!(events + lost, sent, "{feed} {options:?}: {summary}");
-    assert_eq!((number(&info, "events"), number(&info, "lost")), (events, lost), "{feed} {options:?}");
-    assert_eq!(code, Some(if lost > 0 { 3 } else { 0 }), "{feed} {options:?}: {summary}");
-    let left = summary["lost_by_reason"]["recorder ended"].as_u64().unwrap_or(0);
-    assert_eq!(left > 0, options[0] == "--max-bytes", "{feed} {options:?}: {summary}");
-}
-
-#[test]
-fn a_record_that_has_not_ended_at_a_stop_is_a_loss() {
-    let folder = tempfile::tempdir().unwrap();
-    let served = Served::start("tcp://127.0.0.1:0", folder.path()).unwrap();
-    let mut sender = TcpStream::connect(served.said("listening at tcp://")).unwrap();
-    sender.write_all(b"one\ntwo\nthr").unwrap();
-    let ended = served.end(2);
-    ended.assert_lost(&[("not readable", 1)]);
-    assert_eq!(number(&ended.summary, "skipped"), 1);
-    let said = "it was open when the recording stopped: 3 bytes of a record that did not end";
-    assert!(ended.said.contains(said), "{}", ended.said);
 }
