@@ -14,8 +14,10 @@ const STEPS_PER_LOOK: u32 = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 const SKIPS_SHOWN: u64 = 10;
-/// After a stop, what has arrived is recorded for at most this time, and then counted for at most the same time.
+/// After a stop, what has arrived is recorded for at most this time.
 const DRAIN_MOST: Duration = Duration::from_secs(1);
+/// And what is left, counted for so long: enough to empty a socket's buffer, and little for a sender that continues.
+const COUNT_MOST: Duration = Duration::from_millis(200);
 
 /// Where the pump puts events.
 pub(crate) trait Sink {
@@ -175,7 +177,7 @@ impl<S: Sink> Pump<'_, S> {
             self.lose(Loss::left(1, Some(timestamp)))?;
         }
         let stopped = Instant::now();
-        while stopped.elapsed() < 2 * DRAIN_MOST {
+        while stopped.elapsed() < DRAIN_MOST + COUNT_MOST {
             match self.feed.next_event(&mut self.payload)? {
                 Next::Event { timestamp, event_type } => {
                     has_room = has_room && stopped.elapsed() < DRAIN_MOST;

@@ -63,8 +63,7 @@ fn what_had_arrived_at_a_stop_is_recorded_or_a_loss() {
         ("tcp://127.0.0.1:0".into(), send_by_many),
     ];
     for (feed, send) in feeds {
-        for options in
-            [&["--rate", "max"][..], &["--rate", "10"], &["--for", "500ms"], &["--max-bytes", "100"]]
+        for options in [&["--rate", "max"][..], &["--rate", "10"], &["--for", "1s"], &["--max-bytes", "100"]]
         {
             assert_complete(&feed, send, options);
         }
@@ -78,7 +77,7 @@ fn assert_complete(feed: &str, send: Send, options: &[&str]) {
     std::thread::sleep(Duration::from_millis(50));
     let (sent, open) = send(&served);
     if options[0] == "--for" {
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_secs(1));
     } else {
         served.program.terminate();
     }
