@@ -35,7 +35,7 @@ pub enum GapReason {
     ReceiverFull,
     /// A piece of the input could not be read as an event.
     NotReadable,
-    /// The recorder ended before its ring was drained.
+    /// The recorder ended before its ring, or the feed of the ring, was drained.
     RecorderEnded,
     /// A value that this version does not know, as stored (without bit 31).
     Other(u32),

@@ -183,12 +183,14 @@ fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> R
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
     let metadata = path.metadata().map_err(CliError::io("open", path))?;
-    if !metadata.is_file() {
-        let problem =
-            format!("{} is no regular file: `serve --feed` reads lines from others", path.display());
-        return Err(CliError::Usage(problem));
-    }
-    Ok(metadata.len())
+    let problem = match metadata.file_type() {
+        kind if kind.is_file() => return Ok(metadata.len()),
+        kind if kind.is_dir() => {
+            "is a folder: give a file; of a log's folder, `ringlog replay --to` makes a copy"
+        }
+        _ => "is no regular file: `serve --feed` reads lines from pipes and devices",
+    };
+    Err(CliError::Usage(format!("{} {problem}", path.display())))
 }
 
 /// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
@@ -266,7 +268,9 @@ mod tests {
         assert_eq!(import(&line).unwrap().format, Format::Csv);
         assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
         assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
-        assert!(import(&format!("{} --log x", folder.path().display())).is_err());
+        let error = import(&format!("{} --log x", folder.path().display())).unwrap_err().to_string();
+        assert!(error.contains("is a folder: give a file"), "{error}");
+        assert!(import("/dev/null --log x").unwrap_err().to_string().contains("`serve --feed` reads lines"));
         for (name, bytes, named) in [("a.zip", &b"PK\x03\x04\0"[..], "zip"), ("b.csv", b"", "empty")] {
             let file = folder.path().join(name);
             std::fs::write(&file, bytes).unwrap();

@@ -50,6 +50,9 @@ pub(crate) struct Session {
     events_per_second: f64,
     bytes_per_second: f64,
     ended: String,
+    /// Where in the file an import was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_at_byte: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// Why old segments could not be deleted or used again.
@@ -65,6 +68,8 @@ pub(crate) struct Session {
     /// The first events of this run, as `cat` shows them.
     #[serde(skip)]
     sample: String,
+    #[serde(skip)]
+    read_bytes: u64,
     #[serde(skip)]
     ending: Option<Ended>,
     #[serde(skip)]
@@ -138,12 +143,14 @@ impl Session {
             events_per_second: tally.events as f64 / seconds,
             bytes_per_second: tally.bytes as f64 / seconds,
             ended: String::new(),
+            stopped_at_byte: None,
             error: None,
             retention_errors: Vec::new(),
             next: next_command(log, &tally),
             tally,
             notes: Vec::new(),
             sample,
+            read_bytes: progress.read_bytes,
             ending: None,
             before: Before::default(),
             was_ring_damaged: false,
@@ -178,6 +185,16 @@ impl Session {
     /// Whether somebody stopped it before its feed ended.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.ending == Some(Ended::Signal)
+    }
+
+    /// Notes where in `file` it was stopped, if somebody stopped it.
+    pub(crate) fn note_position(&mut self, file: &Path) {
+        if self.was_interrupted() {
+            let at = self.read_bytes;
+            self.stopped_at_byte = Some(at);
+            self.notes
+                .push(format!("{}: stopped at byte {at}; what follows is not imported", file.display()));
+        }
     }
 
     fn check(&self) -> Result<(), CliError> {

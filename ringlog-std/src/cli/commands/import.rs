@@ -21,7 +21,7 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let (mut feed, how) = open_feed(&config)?;
     check_any_event(&config, &stop)?;
     let introduction = introduction(&config, how);
-    let session = record(Plan {
+    let mut session = record(Plan {
         feed: &mut *feed,
         introduction: &introduction,
         pace: Pace::new(Rate::Max),
@@ -30,6 +30,7 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, config.content_bytes),
     })?;
+    session.note_position(&config.file);
     if config.json {
         print_json(&session)?;
     } else {

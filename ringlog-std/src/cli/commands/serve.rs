@@ -42,9 +42,10 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
 
 fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
     let mut feed = open_feed(config)?;
+    let introduction = introduction(config, feed.place());
     record(Plan {
         feed: &mut *feed,
-        introduction: &introduction(config),
+        introduction: &introduction,
         pace: Pace::new(config.rate),
         limits,
         log: config.log.clone(),
@@ -73,9 +74,9 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
     Ok(feed)
 }
 
-fn introduction(config: &ServeConfig) -> String {
+fn introduction(config: &ServeConfig, place: &str) -> String {
     let ServeConfig { feed, log, rate, .. } = config;
-    let mut text = format!("recording {feed} to {}, {rate}\n", log.path.display());
+    let mut text = format!("recording {} to {}, {rate}\n", feed.words(place), log.path.display());
     if *feed == FeedSpec::Demo {
         text += "it is generated: bursts that look like an exchange's order flow, no market data\n";
     }

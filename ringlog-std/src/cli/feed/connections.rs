@@ -18,6 +18,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// How many may wait for that.
 const BACKLOG: i32 = 128;
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const NO_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// Gives the records of all connections, each in the order of its connection, stamped with the time at which it was read.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct ConnectionFeed {
     turn: usize,
     accepted: u64,
     read_bytes: u64,
+    /// Whether only what has arrived is still read, those connections included that were waiting.
+    is_stopping: bool,
     _file: Option<SocketFile>,
 }
 
@@ -63,6 +66,7 @@ impl ConnectionFeed {
             turn: 0,
             accepted: 0,
             read_bytes: 0,
+            is_stopping: false,
             _file: file,
         })
     }
@@ -88,12 +92,15 @@ impl ConnectionFeed {
 
     /// Waits for bytes and connections, and takes what is there; `false` if there was nothing.
     fn fill(&mut self) -> io::Result<bool> {
-        let has_room = self.connections.len() < MAX_CONNECTIONS;
+        let has_room = self.is_stopping || self.connections.len() < MAX_CONNECTIONS;
+        let patience = if self.is_stopping { NO_PATIENCE } else { PATIENCE };
         let mut sockets: Vec<PollFd<'_>> =
             self.connections.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)).collect();
         sockets.extend(has_room.then(|| PollFd::new(&self.listener, PollFlags::IN)));
-        match poll(&mut sockets, Some(&PATIENCE)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(false),
+        match poll(&mut sockets, Some(&patience)) {
+            Ok(0) => return Ok(false),
+            // A signal is no silence.
+            Err(rustix::io::Errno::INTR) => return Ok(true),
             other => other?,
         };
         let ready: Vec<bool> = sockets.iter().map(|it| !it.revents().is_empty()).collect();
@@ -185,6 +192,12 @@ impl Feed for ConnectionFeed {
         }
         match self.fill() {
             Ok(true) => Ok(self.take(payload).unwrap_or(Next::Idle)),
+            Ok(false) if self.is_stopping => {
+                for connection in &mut self.connections {
+                    connection.ended.get_or_insert_with(|| "it was open when the recording stopped".into());
+                }
+                Ok(self.take(payload).unwrap_or(Next::End))
+            }
             Ok(false) => Ok(Next::Idle),
             Err(source) => {
                 let what = self.name.clone();
@@ -193,8 +206,17 @@ impl Feed for ConnectionFeed {
         }
     }
 
+    fn stop(&mut self) -> bool {
+        self.is_stopping = true;
+        true
+    }
+
     fn read_bytes(&self) -> u64 {
         self.read_bytes
+    }
+
+    fn place(&self) -> &str {
+        &self.name
     }
 
     fn introduction(&self) -> Vec<String> {

@@ -46,6 +46,8 @@ pub(crate) struct DatagramFeed {
     /// A larger count that the table had; it holds once all that had arrived by then is received.
     table_count: Option<u32>,
     dropped: u64,
+    /// Whether only what has arrived is still received.
+    is_stopping: bool,
     _file: Option<SocketFile>,
 }
 
@@ -97,6 +99,7 @@ impl DatagramFeed {
             kernel_count: 0,
             table_count: None,
             dropped: 0,
+            is_stopping: false,
             _file: file,
         })
     }
@@ -105,7 +108,7 @@ impl DatagramFeed {
         let mut pieces = [IoSliceMut::new(&mut self.datagram)];
         // With this flag it says how long the datagram was, although the buffer may be shorter.
         let mut flags = MsgFlags::MSG_TRUNC;
-        flags.set(MsgFlags::MSG_DONTWAIT, self.table_count.is_some());
+        flags.set(MsgFlags::MSG_DONTWAIT, self.is_stopping || self.table_count.is_some());
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut pieces, Some(&mut self.control), flags)?;
         let (mut timestamp, mut kernel_count) = (None, None);
         for said in message.cmsgs().into_iter().flatten() {
@@ -178,10 +181,19 @@ impl Feed for DatagramFeed {
                     return Ok(Next::Lost(loss));
                 }
                 self.table_count = self.read_kernel_count().filter(|&count| self.rise(count).is_some());
-                if self.table_count.is_some() { self.next_event(payload) } else { Ok(Next::Idle) }
+                match self.table_count {
+                    Some(_) => self.next_event(payload),
+                    None if self.is_stopping && error.kind() != io::ErrorKind::Interrupted => Ok(Next::End),
+                    None => Ok(Next::Idle),
+                }
             }
             Err(source) => Err(failed("receive at", &self.name)(source)),
         }
+    }
+
+    fn stop(&mut self) -> bool {
+        self.is_stopping = true;
+        true
     }
 
     fn look_for_loss(&mut self) -> Option<Loss> {
@@ -191,6 +203,10 @@ impl Feed for DatagramFeed {
     fn dropped(&self) -> Option<u64> {
         let is_counted = self.dropped > 0 || self.read_kernel_count().is_some();
         is_counted.then_some(self.dropped)
+    }
+
+    fn place(&self) -> &str {
+        &self.name
     }
 
     fn introduction(&self) -> Vec<String> {

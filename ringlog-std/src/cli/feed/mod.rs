@@ -62,6 +62,11 @@ impl Loss {
         Self { gap: Gap::new(reason, 1), timestamp, skip: Some(Skip { offset, what }) }
     }
 
+    /// Events that had arrived when the run was stopped, and were not recorded; of unknown number if that is 0.
+    pub(crate) const fn left(count: u64, timestamp: Option<u64>) -> Self {
+        Self { gap: Gap::new(GapReason::RecorderEnded, count), timestamp, skip: None }
+    }
+
     /// The rest of an input that cannot be read any further.
     pub(crate) const fn rest() -> Self {
         Self { gap: Gap::new(GapReason::NotReadable, 0), timestamp: None, skip: None }
@@ -82,6 +87,13 @@ pub(crate) trait Feed {
     /// Gives the next event, its payload in `payload`, whose former content it replaces.
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError>;
 
+    /// Called once when a run is stopped: whether what has arrived here would be lost with the feed.
+    ///
+    /// Then [`next_event`](Self::next_event) gives what is there, waits for nothing, and ends.
+    fn stop(&mut self) -> bool {
+        false
+    }
+
     /// Bytes of the input that were read so far, for a progress bar.
     fn read_bytes(&self) -> u64 {
         0
@@ -96,6 +108,11 @@ pub(crate) trait Feed {
     /// thing cannot be, or nobody can know.
     fn dropped(&self) -> Option<u64> {
         None
+    }
+
+    /// Where it listens: the address that it has got, if it is a socket.
+    fn place(&self) -> &str {
+        ""
     }
 
     /// What is worth telling at the start: where it listens, and how.

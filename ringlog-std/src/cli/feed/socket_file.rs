@@ -11,6 +11,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::datagrams::ask_for_times_and_drops;
 
+/// `sun_path` has one byte more, for the zero at its end.
+const PATH_BYTES_MAX: usize = 107;
 /// How often the lock on the folder is tried for, and the pause between.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -25,6 +27,7 @@ pub(super) struct SocketFile {
 
 /// Makes a socket at `path`. A file that a socket of a dead program has left there is deleted; nothing else is.
 pub(super) fn bind(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
+    check_length(path)?;
     // Of two programs that find the same dead socket, the second one would delete the socket of the first.
     let _lock = lock_folder(path)?;
     remove_dead(path)?;
@@ -35,9 +38,25 @@ pub(super) fn bind(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> 
     Ok((socket, SocketFile { path: path.into(), identity }))
 }
 
+fn check_length(path: &Path) -> io::Result<()> {
+    let bytes = path.as_os_str().len();
+    if bytes <= PATH_BYTES_MAX {
+        return Ok(());
+    }
+    let problem =
+        format!("the path has {bytes} bytes, and a socket's may have {PATH_BYTES_MAX}; give a shorter one");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
+}
+
 fn lock_folder(path: &Path) -> io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = File::open(folder)?;
+    let file = match File::open(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let problem = format!("there is no folder {}; make it, or give another path", folder.display());
+            return Err(io::Error::new(error.kind(), problem));
+        }
+        other => other?,
+    };
     for _ in 0..TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -91,6 +110,20 @@ mod tests {
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
     const KINDS: [Type; 2] = [Type::STREAM, Type::DGRAM];
+
+    #[test]
+    fn a_path_that_cannot_be_had_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |bytes: usize| "x".repeat(bytes - folder.path().as_os_str().len() - 1);
+        assert!(bind(&folder.path().join(name(PATH_BYTES_MAX)), Type::DGRAM).is_ok());
+        for (path, said) in [
+            (folder.path().join(name(108)), "has 108 bytes, and a socket's may have 107"),
+            (folder.path().join("none/socket"), "none; make it, or give another path"),
+        ] {
+            let error = bind(&path, Type::DGRAM).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
 
     #[test]
     fn a_dead_socket_is_replaced_and_ones_own_deleted_at_the_end() {

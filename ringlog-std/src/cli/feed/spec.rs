@@ -47,15 +47,15 @@ pub(crate) enum Listen {
     Unix(PathBuf),
 }
 
-impl std::fmt::Display for FeedSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl FeedSpec {
+    /// What is recorded, in words. `place` is where a socket listens.
+    pub(crate) fn words(&self, place: &str) -> String {
         match self {
-            Self::Demo => f.write_str("the synthetic demo stream"),
-            Self::Stdin => f.write_str("lines of standard input"),
-            Self::File(path) => write!(f, "lines of {}", path.display()),
-            Self::Udp(udp) => write!(f, "datagrams at udp://{}", udp.address),
-            Self::UnixDatagrams(path) => write!(f, "datagrams at unix:{}", path.display()),
-            Self::Stream(listen, framing) => write!(f, "{framing} of connections to {listen}"),
+            Self::Demo => "the synthetic demo stream".into(),
+            Self::Stdin => "lines of standard input".into(),
+            Self::File(path) => format!("lines of {}", path.display()),
+            Self::Udp(_) | Self::UnixDatagrams(_) => format!("datagrams at {place}"),
+            Self::Stream(_, framing) => format!("{framing} of connections to {place}"),
         }
     }
 }
@@ -141,7 +141,7 @@ impl<'a> Options<'a> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             if !known.contains(&key) {
                 let known = known.join(" and ");
-                return Err(format!("no option {key:?} of {scheme} feeds: there are {known}"));
+                return Err(format!("{scheme} feeds have no option {key:?}, only {known}"));
             }
             if value.is_empty() || found.get(key).is_some() {
                 return Err(format!("expected {key}=VALUE, and that once"));
@@ -201,10 +201,10 @@ mod tests {
             ("tcp://host:66000", "tcp://127.0.0.1:9000"),
             ("unix:", "unix:/run/events.sock"),
             ("unix:?type=stream", "unix:/run/events.sock"),
-            ("udp://h:1?iface=lo", "there are interface and buffer"),
-            ("udp://h:1?", "there are interface and buffer"),
-            ("tcp://h:1?buffer=1MiB", "there are framing"),
-            ("unix:a?kind=stream", "there are type and framing"),
+            ("udp://h:1?iface=lo", "only interface and buffer"),
+            ("udp://h:1?", "only interface and buffer"),
+            ("tcp://h:1?buffer=1MiB", "only framing"),
+            ("unix:a?kind=stream", "only type and framing"),
             ("unix:a?type=seqpacket", "stream or datagram"),
             ("unix:a?type=datagram&framing=lines", "a datagram is a record"),
             ("udp://h:1?interface", "interface=VALUE"),

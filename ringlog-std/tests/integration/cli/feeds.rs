@@ -18,19 +18,24 @@ use crate::skips::note_skip;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program that records a feed.
-struct Served {
-    program: Running,
+pub(super) struct Served {
+    pub(super) program: Running,
     said: Receiver<String>,
     /// All that it has said until it listened.
     introduction: Vec<String>,
-    log: PathBuf,
+    pub(super) log: PathBuf,
 }
 
 impl Served {
     /// Starts it, and waits until it listens. What it says where it does not, and ends.
-    fn start(feed: &str, folder: &Path) -> Result<Self, String> {
+    pub(super) fn start(feed: &str, folder: &Path) -> Result<Self, String> {
+        Self::start_with(feed, &[], folder)
+    }
+
+    pub(super) fn start_with(feed: &str, options: &[&str], folder: &Path) -> Result<Self, String> {
         let log = folder.join("log");
-        let mut child = spawn(&["serve", "--feed", feed, "--log", word(&log), "--json"]);
+        let place = ["serve", "--feed", feed, "--log", word(&log), "--json"];
+        let mut child = spawn(&[&place[..], options].concat());
         let (stderr, (sender, said)) = (child.stderr.take().unwrap(), channel());
         std::thread::spawn(move || {
             BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
@@ -48,7 +53,7 @@ impl Served {
 
     /// What it says after these words.
     #[track_caller]
-    fn said(&self, words: &str) -> &str {
+    pub(super) fn said(&self, words: &str) -> &str {
         let found = self.introduction.iter().find_map(|line| line.strip_prefix(words));
         found.unwrap_or_else(|| panic!("{words}: {:?}", self.introduction))
     }
@@ -71,7 +76,7 @@ impl Served {
     }
 
     /// Stops it once there are so many events; the exit code, the summary, the events, and what it has said meanwhile.
-    fn end(mut self, events: u64) -> Ended {
+    pub(super) fn end(mut self, events: u64) -> Ended {
         self.wait_for(events);
         self.program.terminate();
         let (code, summary) = self.program.end();
@@ -80,11 +85,11 @@ impl Served {
     }
 }
 
-struct Ended {
+pub(super) struct Ended {
     code: i32,
-    summary: Value,
+    pub(super) summary: Value,
     records: Vec<HexRecord>,
-    said: String,
+    pub(super) said: String,
 }
 
 impl Ended {
@@ -99,7 +104,7 @@ impl Ended {
 
     /// So much was lost for each reason, in the summary and in the log.
     #[track_caller]
-    fn assert_lost(&self, expected: &[(&str, u64)]) {
+    pub(super) fn assert_lost(&self, expected: &[(&str, u64)]) {
         let sum = expected.iter().map(|(_, count)| count).sum();
         assert_eq!((self.code, number(&self.summary, "lost")), (3, sum), "{}", self.summary);
         for (reason, count) in expected {
@@ -205,6 +210,7 @@ fn a_receive_buffer_that_is_asked_for_takes_what_others_drop_and_its_size_is_sai
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start("udp://127.0.0.1:0?buffer=1MiB", folder.path()).unwrap();
     let address = served.said("listening at udp://").to_owned();
+    assert!(served.said("recording datagrams at udp://").starts_with(&format!("{address} to ")));
     let got = served.said("receive buffer: ").to_owned();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     served.program.signal("-STOP");
@@ -339,6 +345,7 @@ fn lines_of_tcp_connections_one_after_another_are_events() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start("tcp://127.0.0.1:0", folder.path()).unwrap();
     let address = served.said("listening at tcp://").to_owned();
+    assert!(served.said("recording lines of connections to tcp://").starts_with(&format!("{address} to ")));
     for lines in ["one\ntwo\n", "three\n"] {
         let events = if lines.len() > 6 { 2 } else { 3 };
         TcpStream::connect(&address).unwrap().write_all(lines.as_bytes()).unwrap();

@@ -13,6 +13,7 @@ mod recover_image;
 mod replay;
 mod serve;
 mod serve_ring;
+mod stops;
 mod stress;
 pub(crate) mod support;
 mod tables;
