@@ -171,6 +171,11 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
     let table = Table { names, rows, options, option: "--time-column" };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    let is_given =
+        options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
+    if !is_given && sample.layout.delimiter == b',' {
+        check_comma(&table, &chosen)?;
+    }
     let width = sample.width();
     let rows_of_width = sample.rows_of_width(width);
     let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
@@ -187,6 +192,22 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     };
     let header_fits = names.is_some_and(|names| names.len() == width);
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// A comma after whole seconds may begin their fraction, where nothing names the column after it.
+fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let after = chosen.place.time + 1;
+    let is_named = table.names.is_some_and(|names| names.len() == table.width());
+    let has_clock = !chosen.format().is_number() && chosen.is_full() && chosen.is_whole();
+    let is_fraction = |cell: &str| cell.len() == 3 && cell.bytes().all(|byte| byte.is_ascii_digit());
+    if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
+        return Ok(());
+    }
+    let time = chosen.words(table.names);
+    Err(Refusal::Ambiguous(format!(
+        "the time may be {time}, and the three digits after the comma its milliseconds: give --delimiter, or \
+         --time-column if they are a column"
+    )))
 }
 
 /// A table with names and without rows: nothing can be read wrongly.

@@ -43,16 +43,16 @@ impl Table<'_> {
         if chosen.formats.len() == 1 { Ok(chosen) } else { Err(self.unclear_format(&chosen)) }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.rows.iter().chain(self.names).map(Vec::len).max().unwrap_or(0)
     }
 
-    fn class(&self, column: usize) -> NameClass {
+    pub(super) fn class(&self, column: usize) -> NameClass {
         let name = self.names.and_then(|names| names.get(column));
         name.map_or(NameClass::Neutral, |name| NameClass::of(name))
     }
 
-    fn candidate(&self, place: Place) -> Option<Candidate> {
+    pub(super) fn candidate(&self, place: Place) -> Option<Candidate> {
         let name = place.date.map_or(NameClass::Time, |date| self.class(date)).max(self.class(place.time));
         Candidate::at(place, name, self.rows, self.options)
     }
@@ -119,7 +119,7 @@ impl Table<'_> {
         }
     }
 
-    fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
+    pub(super) fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
         let words: Vec<String> = candidates.iter().take(6).map(|it| it.words(self.names)).collect();
         Refusal::Ambiguous(format!("{why}: {}; give {}", words.join(", "), self.option))
     }
@@ -136,13 +136,23 @@ impl Table<'_> {
 
     /// Chooses by what the rows and the names look like.
     fn found(&self) -> Result<Candidate, Refusal> {
+        let places = (0..self.width()).map(|time| Place { date: None, time });
         let single: Vec<Candidate> =
-            (0..self.width()).filter_map(|time| self.candidate(Place { date: None, time })).collect();
+            places.filter_map(|place| self.candidate(place)).filter(|it| !self.is_far(it)).collect();
         let pairs = self.pairs(&single);
         self.check_time_is_understood(&single, &pairs)?;
+        let all = single.iter().chain(&pairs).filter(|it| it.name != NameClass::OtherTime);
+        let all: Vec<Candidate> = all.filter(|it| it.is_full() && it.formats.len() == 1).cloned().collect();
+        let chosen = self.finest(self.likeliest(single, &pairs)?, &all);
+        self.check_doubts(&chosen, &all)?;
+        Ok(chosen)
+    }
+
+    fn likeliest(&self, single: Vec<Candidate>, pairs: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_in_pair = |it: &Candidate| pairs.iter().any(|pair| pair.place.date == Some(it.place.time));
         let alone = single.into_iter().filter(|it| it.name != NameClass::OtherTime && !is_in_pair(it));
-        let (full, dates): (Vec<_>, Vec<_>) = alone.chain(pairs.clone()).partition(Candidate::is_full);
+        let (full, dates): (Vec<_>, Vec<_>) =
+            alone.chain(pairs.iter().cloned()).partition(Candidate::is_full);
         let of = |class| full.iter().filter(|it| it.name == class).cloned().collect::<Vec<_>>();
         if let Some(chosen) = self.one_of(of(NameClass::Time)) {
             return chosen;
@@ -187,9 +197,8 @@ impl Table<'_> {
     fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_enough = chosen.is_distinct() && chosen.is_ordered();
         let date = chosen.place.time;
-        let is_sole = numbers.is_empty() && !self.may_have_clock(date) && !self.others_rise(date);
-        let is_alone = chosen.name.is_time() || is_sole;
-        if is_enough && is_alone && self.unknown_moments().is_none() {
+        let is_sole = chosen.name.is_time() || (numbers.is_empty() && !self.others_rise(date));
+        if is_enough && is_sole && !self.may_have_clock(date) && self.unknown_moments().is_none() {
             return Ok(chosen);
         }
         let why = "there are dates, and no column is known to hold the time of day";
@@ -198,10 +207,9 @@ impl Table<'_> {
         Err(Refusal::Ambiguous(format!("{words}, and --date-column if the time of day is in another column")))
     }
 
-    /// Whether digits in another column may be the time of day.
+    /// Whether another column may be the time of day.
     fn may_have_clock(&self, date: usize) -> bool {
-        let places = (0..self.width()).map(|time| Place { date: Some(date), time });
-        places.filter(|place| place.time != date).any(|place| self.candidate(place).is_some())
+        (0..self.width()).any(|time| time != date && self.may_be_clock(date, time))
     }
 
     /// A number in a column that nothing names: only where nothing else may be the time.
@@ -215,10 +223,10 @@ impl Table<'_> {
             return Ok(chosen.clone());
         }
         let column = chosen.place.time;
-        // Seconds may be counted one by one, if there is no other number that makes rows of ids of them.
-        let may_count =
-            !is_precise(chosen) && (0..self.width()).all(|at| at == column || !self.has_numbers(at));
-        let is_sure = chosen.is_ordered() && (may_count || !is_counter(chosen)) && !self.others_rise(column);
+        // Whole seconds have as many digits as ids: another number makes rows of ids of them.
+        let is_only = (0..self.width()).all(|at| at == column || !self.has_numbers(at));
+        let is_time = if is_precise(chosen) { !is_counter(chosen) } else { is_only };
+        let is_sure = chosen.is_ordered() && is_time && !self.others_rise(column);
         if is_sole && is_sure && self.unknown_moments().is_none() {
             return Ok(chosen.clone());
         }
@@ -257,7 +265,7 @@ impl Table<'_> {
         )))
     }
 
-    fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+    pub(super) fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
         let cells = self.rows.iter().filter_map(move |row| row.get(column));
         cells.map(|cell| cell.trim()).filter(|cell| !is_missing(cell))
     }

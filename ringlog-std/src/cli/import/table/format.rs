@@ -114,6 +114,11 @@ impl TimeFormat {
         matches!(self, Self::Calendar(style) if style.is_rfc3339())
     }
 
+    /// Whether the times say themselves how far they are from UTC.
+    pub(super) fn has_zone(&self) -> bool {
+        self.is_number() || self.zone() == "as each row says"
+    }
+
     /// The zone, in words.
     pub(super) fn zone(&self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ mod cells;
 mod choice;
 mod choose;
 mod columns;
+mod doubts;
 mod encoding;
 mod format;
 mod json;
