@@ -24,6 +24,8 @@ pub(super) struct Choice {
     format: TimeFormat,
     /// How many cells a row must have, where most rows seen have as many.
     width: Option<usize>,
+    /// How many cells each row seen has at least.
+    fewest_cells: usize,
     first_time: Option<u64>,
 }
 
@@ -86,6 +88,13 @@ impl Choice {
         };
         let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
+    }
+
+    /// Why a row without the end of its line is only a part of one, if it is.
+    pub(super) fn cut_words(&self, row: &[u8]) -> Option<String> {
+        let found = Cells::new(row, self.layout.delimiter).count();
+        let fewest = self.fewest_cells;
+        (found < fewest).then(|| format!("row that is cut: {found} cells, the others have {fewest} at least"))
     }
 
     /// The choice in words.
@@ -188,10 +197,17 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         format: chosen.format().clone(),
         // An odd row has its cells elsewhere, but the first one.
         width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
+        fewest_cells: fewest_cells(rows),
         first_time: chosen.times.iter().flatten().next().copied(),
     };
     let header_fits = names.is_some_and(|names| names.len() == width);
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// How many cells all rows have at least, but the last one, which may be cut.
+fn fewest_cells(rows: &[Row]) -> usize {
+    let whole = rows.split_last().map_or(rows, |(_, whole)| whole);
+    whole.iter().map(Vec::len).min().unwrap_or(0)
 }
 
 /// A comma after whole seconds may begin their fraction, where nothing names the column after it.

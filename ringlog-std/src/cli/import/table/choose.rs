@@ -60,7 +60,7 @@ impl Table<'_> {
     fn find(&self, asked: &Column) -> Result<usize, Refusal> {
         let found = match asked {
             Column::Number(number) => number.checked_sub(1).filter(|&at| at < self.width()),
-            Column::Name(name) => self.named(name),
+            Column::Name(name) => self.named(name)?,
         };
         found.ok_or_else(|| {
             let asked = match asked {
@@ -72,11 +72,21 @@ impl Table<'_> {
         })
     }
 
-    fn named(&self, name: &str) -> Option<usize> {
-        let names = self.names?;
-        let is_it = |other: &String| other.trim() == name.trim();
-        let is_like_it = |other: &String| other.trim().eq_ignore_ascii_case(name.trim());
-        names.iter().position(is_it).or_else(|| names.iter().position(is_like_it))
+    fn named(&self, name: &str) -> Result<Option<usize>, Refusal> {
+        let Some(names) = self.names else { return Ok(None) };
+        let all = |is_it: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            (0..names.len()).filter(|&at| names.get(at).is_some_and(|other| is_it(other.trim()))).collect()
+        };
+        let mut found = all(&|other| other == name.trim());
+        if found.is_empty() {
+            found = all(&|other| other.eq_ignore_ascii_case(name.trim()));
+        }
+        if found.len() > 1 {
+            let numbers: Vec<String> = found.iter().map(|at| (at + 1).to_string()).collect();
+            let numbers = numbers.join(", ");
+            return Err(Refusal::Ambiguous(format!("columns {numbers} are named {name:?}: give a number")));
+        }
+        Ok(found.first().copied())
     }
 
     fn given(&self, place: Place) -> Result<Candidate, Refusal> {
@@ -127,9 +137,13 @@ impl Table<'_> {
     fn unclear_format(&self, candidate: &Candidate) -> Refusal {
         let mut give: Vec<String> = candidate.formats.iter().map(TimeFormat::option).collect();
         give.dedup();
+        let column = |option: &str, at: usize| format!("{option} {}, ", at + 1);
+        let columns = candidate.place.date.map_or(String::new(), |date| {
+            column("--date-column", date) + &column(self.option, candidate.place.time)
+        });
         let words = candidate.words(self.names);
         Refusal::Ambiguous(format!(
-            "the times may be written in several ways: {words}; give {}",
+            "the times may be written in several ways: {words}; give {columns}{}",
             give.join(" or ")
         ))
     }

@@ -28,7 +28,7 @@ impl Place {
         let time = cell(self.time)?;
         match self.date {
             None => Some(time),
-            Some(date) => Some(format!("{} {}", without_midnight(cell(date)?.trim()), time.trim())),
+            Some(date) => Some(joined(&cell(date)?, &time)),
         }
     }
 
@@ -149,6 +149,11 @@ pub(super) fn column_words(column: usize, names: Option<&Row>) -> String {
         Some(name) => format!("column {} {:?}", column + 1, super::cut(name.trim())),
         None => format!("column {}", column + 1),
     }
+}
+
+/// A date and a time of day as one text.
+pub(super) fn joined(date: &str, time: &str) -> String {
+    format!("{} {}", without_midnight(date.trim()), time.trim())
 }
 
 /// A date that is written as its midnight, without that.

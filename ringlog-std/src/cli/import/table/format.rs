@@ -139,7 +139,7 @@ impl TimeFormat {
             Self::Number { unit: Unit::Millis, .. } => unit("ms"),
             Self::Number { unit: Unit::Micros, .. } => unit("us"),
             Self::Number { unit: Unit::Nanos, .. } => unit("ns"),
-            Self::Calendar(_) => "--time-format".into(),
+            Self::Calendar(style) => format!("--time-format {:?}", style.strftime()),
             Self::Strftime(format) => format!("--time-format {format:?}"),
         }
     }

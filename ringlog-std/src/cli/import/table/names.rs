@@ -116,7 +116,8 @@ pub(super) fn is_fraction(name: &str) -> bool {
     let is_it = |word: &String| {
         FRACTIONS.contains(&word.as_str())
             || (is_part(word) && is_second(word))
-            || ["frac", "fraction", "fractional", "subsec", "subsecond", "subseconds"].contains(&word.as_str())
+            || ["frac", "fraction", "fractional", "subsec", "subsecond", "subseconds"]
+                .contains(&word.as_str())
     };
     words_of(name).iter().any(is_it)
 }

@@ -91,7 +91,7 @@ fn what_may_be_meant_in_several_ways_is_refused() {
 #[test]
 fn orders_of_day_and_month_that_the_rows_tell() {
     is("time,price\n05/06/2013 17:00:00,5\n05/13/2013 17:00:00,5\n", 0, "MM/DD/YYYY HH:MM:SS");
-    is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM:SS AM/PM");
+    is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM AM/PM");
     is("Gmt time,price\n01.09.2013 17:00:00.083,5\n", 0, "DD.MM.YYYY HH:MM:SS");
     is("time,price\n201309011700,5\n", 0, "YYYYMMDD HHMMSS in digits");
 }
@@ -253,4 +253,32 @@ fn nothing_of_the_time_is_left_out() {
     is("timestamp,close_time\n1684108800000,1684108859999\n1684108860000,1684108919999\n", 0, MILLIS);
     is("time,ms\n1684108800.5,123\n", 0, SECONDS);
     is("time,volume\n2023-05-15 09:30:00,123\n", 0, DATES);
+}
+
+#[test]
+fn columns_that_the_user_names_are_one() {
+    let options =
+        |name: &str| TableOptions { time_column: Some(Column::Name(name.into())), ..TableOptions::default() };
+    let table = "time,price,time\n1684108800,5,1684108900\n";
+    assert!(find(table, &options("time")).unwrap_err().contains("columns 1, 3"));
+    is(",price\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n", 0, DATES);
+    assert!(find(",price\n2023-05-15 09:30:00,5\n", &TableOptions::default()).unwrap().has_header);
+}
+
+#[test]
+fn advice_can_be_followed() {
+    let table = "Date;Heure\n05/06/2023;09:30:00\n";
+    let problem = found(&table.replace("Heure", "Time")).unwrap_err();
+    let format = "%d/%m/%Y %H:%M:%S%.f";
+    for words in ["--date-column 1", "--time-column 2", format] {
+        assert!(problem.contains(words), "{problem}");
+    }
+    let options = TableOptions {
+        date_column: Some(Column::Number(1)),
+        time_column: Some(Column::Number(2)),
+        time_format: Some(format.into()),
+        ..TableOptions::default()
+    };
+    assert_eq!(find(table, &options).unwrap().first_time, Some(1_685_957_400_000_000_000));
+    assert!(found(table).is_err());
 }
