@@ -129,6 +129,14 @@ pub(super) fn is_clock(text: &str) -> bool {
     is_colons && reader.zone().is_some() && reader.rest.is_empty()
 }
 
+/// Whether this begins with a year before 1970, or is a negative number.
+pub(super) fn is_before_1970(text: &str) -> bool {
+    let (year, after) = text.split_at_checked(4).unwrap_or_default();
+    let is_year =
+        year.parse::<u16>().is_ok_and(|year| year > 999 && year < 1970) && after.starts_with(['-', '/', '.']);
+    is_year && may_be_moment(text) || (text.starts_with('-') && super::number::is_number(text))
+}
+
 /// Whether this looks like a moment, in a format that is not known here.
 pub(super) fn may_be_moment(text: &str) -> bool {
     let text = text.trim();

@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use super::choose::{Refusal, Table};
-use super::columns::{Candidate, Place, place_words};
+use super::columns::{Candidate, Place, column_words, place_words};
 use super::format::TimeFormat;
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
@@ -26,6 +26,8 @@ pub(super) struct Choice {
     width: Option<usize>,
     /// How many cells each row seen has at least.
     fewest_cells: usize,
+    /// The column that names a zone, where the times are taken as UTC nevertheless.
+    named_zone: Option<usize>,
     first_time: Option<u64>,
 }
 
@@ -97,6 +99,13 @@ impl Choice {
         (found < fewest).then(|| format!("row that is cut: {found} cells, the others have {fewest} at least"))
     }
 
+    fn zone_words(&self) -> String {
+        match self.named_zone {
+            None => self.format.zone().into(),
+            Some(at) => format!("UTC, although {} names one", column_words(at, self.names.as_ref())),
+        }
+    }
+
     /// The choice in words.
     pub(super) fn words(&self) -> String {
         let first = self.first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
@@ -109,7 +118,7 @@ impl Choice {
             "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
             place_words(self.place, self.names.as_ref()),
             self.format,
-            self.format.zone(),
+            self.zone_words(),
             delimiter_word(self.layout.delimiter),
         )
     }
@@ -198,6 +207,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         // An odd row has its cells elsewhere, but the first one.
         width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
         fewest_cells: fewest_cells(rows),
+        named_zone: table.named_zone(&chosen),
         first_time: chosen.times.iter().flatten().next().copied(),
     };
     let header_fits = names.is_some_and(|names| names.len() == width);

@@ -1,6 +1,6 @@
 //! Which of the columns holds the time of the events.
 
-use super::calendar::{is_clock, may_be_moment};
+use super::calendar::{is_before_1970, is_clock, may_be_moment};
 use super::columns::{Candidate, Place, column_words};
 use super::format::TimeFormat;
 use super::names::NameClass;
@@ -270,10 +270,11 @@ impl Table<'_> {
         let is_odd =
             |&column: &usize| self.class(column) == NameClass::Time && has_cells(column) && !known(column);
         let Some(odd) = (0..self.width()).find(is_odd) else { return Ok(()) };
-        let cell = super::cut(self.cells(odd).next().unwrap_or_default());
-        let what = column_words(odd, self.names);
+        let cell = self.cells(odd).next().unwrap_or_default();
+        let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
+        let (cell, what) = (super::cut(cell), column_words(odd, self.names));
         Err(Refusal::Ambiguous(format!(
-            "{what} is named as the time, but {cell:?} is not understood: give --time-format or --time-unit \
+            "{what} is named as the time, but {cell:?} is {why}: give --time-format or --time-unit \
              (or {} for another column)",
             self.option
         )))

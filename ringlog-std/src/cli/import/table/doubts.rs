@@ -105,8 +105,22 @@ impl Table<'_> {
 
     /// A zone that is named, and not with each time, is never passed over.
     fn check_zone(&self, chosen: &Candidate) -> Result<(), Refusal> {
-        if chosen.format().has_zone() {
+        let Some(at) = self.named_zone(chosen).filter(|_| self.options.time_format.is_none()) else {
             return Ok(());
+        };
+        Err(Refusal::Ambiguous(format!(
+            "{} names a zone for the time in {}, and times without an offset are taken as UTC: give {} to have \
+             them taken as UTC, or convert them first",
+            column_words(at, self.names),
+            place_words(chosen.place, self.names),
+            self.option
+        )))
+    }
+
+    /// The column that names a zone for times that say none.
+    pub(super) fn named_zone(&self, chosen: &Candidate) -> Option<usize> {
+        if chosen.format().has_zone() {
+            return None;
         }
         let is_zone = |&at: &usize| {
             let is_named = if chosen.place.has(at) {
@@ -117,14 +131,7 @@ impl Table<'_> {
             let mut cells = self.cells(at);
             is_named && cells.next().is_some() && (chosen.place.has(at) || !self.cells(at).all(names::is_utc))
         };
-        let Some(at) = (0..self.width()).find(is_zone) else { return Ok(()) };
-        Err(Refusal::Ambiguous(format!(
-            "{} names a zone for the time in {}, and times without an offset are taken as UTC: give {} to have \
-             them taken as UTC, or convert them first",
-            column_words(at, self.names),
-            place_words(chosen.place, self.names),
-            self.option
-        )))
+        (0..self.width()).find(is_zone)
     }
 }
 

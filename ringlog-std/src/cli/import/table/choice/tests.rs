@@ -212,7 +212,8 @@ fn a_zone_that_is_named_is_never_passed_over() {
         let table = format!("{name},px\n2023-05-15 09:30:00,5\n");
         refused(&table, "zone");
         let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
-        assert!(find(&table, &first).is_ok(), "{name}");
+        let words = find(&table, &first).unwrap().words();
+        assert!(words.contains("UTC, although column 1"), "{words}");
     }
     refused("2023-05-15 09:30:00,EST,5\n", "zone");
     is("Time (UTC),px\n2023-05-15 09:30:00,5\n", 0, DATES);
@@ -281,4 +282,11 @@ fn advice_can_be_followed() {
     };
     assert_eq!(find(table, &options).unwrap().first_time, Some(1_685_957_400_000_000_000));
     assert!(found(table).is_err());
+}
+
+#[test]
+fn times_before_1970_are_called_so() {
+    for time in ["1969-12-31 10:00:00", "-5"] {
+        refused(&format!("time,px\n{time},5\n"), "before 1970");
+    }
 }
