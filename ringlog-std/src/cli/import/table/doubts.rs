@@ -42,7 +42,7 @@ impl Table<'_> {
         }
         let others = || (0..self.width()).filter(|&at| !chosen.place.has(at));
         let is_clock = |&at: &usize| self.cells(at).any(is_clock) && self.class(at) != NameClass::OtherTime;
-        if let Some(at) = others().find(is_clock).filter(|_| chosen.is_midnight()) {
+        if let Some(at) = others().find(is_clock).filter(|_| chosen.may_be_days()) {
             return Err(self.doubt(chosen, at, "may hold the time of day"));
         }
         let is_fraction = |&at: &usize| chosen.is_whole() && self.holds_fraction(at);
@@ -143,6 +143,13 @@ impl Candidate {
     /// Whether all times are the start of a day.
     pub(super) fn is_midnight(&self) -> bool {
         self.all_times(|time| time.is_multiple_of(86_400 * SECOND))
+    }
+
+    /// Whether all times are the same time of day, as the midnights of another zone are.
+    fn may_be_days(&self) -> bool {
+        let quarter = 900 * SECOND;
+        let first = self.times.iter().flatten().next().map_or(0, |time| time % (86_400 * SECOND));
+        first.is_multiple_of(quarter) && self.all_times(|time| time % (86_400 * SECOND) == first)
     }
 
     pub(super) fn is_whole(&self) -> bool {

@@ -180,6 +180,7 @@ fn a_date_at_midnight_is_no_time_of_day() {
         refused(&format!("d,t,px\n05/15/2023 0:00:00,{time},1\n"), "--time-column");
     }
     refused("date,trade_time\n1684108800,09:30:00\n", "--time-column");
+    refused("date,trade_time\n2023-05-15 00:00:00-04:00,09:30:00\n", "--time-column");
     is("time,close\n2013-09-01 00:00:00,5\n2013-09-02 00:00:00,6\n", 0, DATES);
 }
 
