@@ -32,6 +32,8 @@ pub(super) struct Style {
     separator: Option<u8>,
     pub(super) clock: ClockStyle,
     pub(super) has_zone: bool,
+    /// Whether a time of day with colons has its seconds.
+    has_seconds: bool,
     /// Digits of a date and time in a row, else 0.
     pub(super) digits: usize,
 }
@@ -40,6 +42,35 @@ impl Style {
     /// Returns nanoseconds since 1970 of a text in this style.
     pub(super) fn to_nanos(self, text: &str) -> Option<u64> {
         read(text, self.order).filter(|(style, _)| *style == self).map(|(_, nanos)| nanos)
+    }
+
+    /// The same for strftime.
+    pub(super) fn strftime(self) -> String {
+        let parts = match self.order {
+            DateOrder::YearMonthDay => ["%Y", "%m", "%d"],
+            DateOrder::DayMonthYear => ["%d", "%m", "%Y"],
+            DateOrder::MonthDayYear => ["%m", "%d", "%Y"],
+        };
+        let separator = self.separator.map_or(String::new(), |byte| char::from(byte).to_string());
+        let zone = if self.has_zone { "%z" } else { "" };
+        parts.join(&separator) + self.strftime_clock() + zone
+    }
+
+    const fn strftime_clock(self) -> &'static str {
+        match (self.clock, self.has_seconds) {
+            (ClockStyle::None, _) => "",
+            (ClockStyle::Colons, true) => " %H:%M:%S%.f",
+            (ClockStyle::Colons, false) => " %H:%M",
+            (ClockStyle::Halves, true) => " %I:%M:%S%.f %p",
+            (ClockStyle::Halves, false) => " %I:%M %p",
+            (ClockStyle::Digits, _) => match self.digits {
+                0 => " %H%M%S",
+                10 => "%H",
+                12 => "%H%M",
+                14 => "%H%M%S",
+                _ => "%H%M%S%f",
+            },
+        }
     }
 
     /// Whether RFC 3339 has it, with the liberties that people take.
@@ -59,8 +90,10 @@ impl std::fmt::Display for Style {
         write!(f, "{first}{separator}{second}{separator}{third}")?;
         f.write_str(match self.clock {
             ClockStyle::None => "",
-            ClockStyle::Colons => " HH:MM:SS",
-            ClockStyle::Halves => " HH:MM:SS AM/PM",
+            ClockStyle::Colons if self.has_seconds => " HH:MM:SS",
+            ClockStyle::Colons => " HH:MM",
+            ClockStyle::Halves if self.has_seconds => " HH:MM:SS AM/PM",
+            ClockStyle::Halves => " HH:MM AM/PM",
             ClockStyle::Digits => " HHMMSS in digits",
         })
     }
@@ -73,23 +106,35 @@ pub(super) fn read(text: &str, order: DateOrder) -> Option<(Style, u64)> {
     let (order, separator, date) = reader.date(order)?;
     let is_run = separator.is_none() && digits > 8;
     let has_clock = is_run || reader.passes_date_end();
-    let (clock, time) = if has_clock { reader.clock()? } else { (ClockStyle::None, Time::midnight()) };
+    let before = reader.rest;
+    let (clock, time) = if has_clock { reader.clock(is_run)? } else { (ClockStyle::None, Time::midnight()) };
+    let clock_bytes = before.get(..before.len() - reader.rest.len()).unwrap_or_default();
+    let has_seconds = clock_bytes.iter().filter(|byte| **byte == b':').count() > 1;
     let offset = reader.zone()?;
     if !reader.rest.is_empty() {
         return None;
     }
     let moment = offset.unwrap_or(Offset::UTC).to_timestamp(DateTime::from_parts(date, time)).ok()?;
     let digits = if is_run { digits } else { 0 };
-    let style = Style { order, separator, clock, has_zone: offset.is_some(), digits };
+    let has_zone = offset.is_some();
+    let style = Style { order, separator, clock, has_zone, has_seconds, digits };
     Some((style, u64::try_from(moment.as_nanosecond()).ok()?))
 }
 
 /// Whether this is a time of day with colons.
 pub(super) fn is_clock(text: &str) -> bool {
     let mut reader = Reader { rest: text.trim().as_bytes() };
-    let clock = reader.clock();
+    let clock = reader.clock(false);
     let is_colons = matches!(clock, Some((ClockStyle::Colons | ClockStyle::Halves, _)));
     is_colons && reader.zone().is_some() && reader.rest.is_empty()
+}
+
+/// Whether this begins with a year before 1970, or is a negative number.
+pub(super) fn is_before_1970(text: &str) -> bool {
+    let (year, after) = text.split_at_checked(4).unwrap_or_default();
+    let is_year =
+        year.parse::<u16>().is_ok_and(|year| year > 999 && year < 1970) && after.starts_with(['-', '/', '.']);
+    is_year && may_be_moment(text) || (text.starts_with('-') && super::number::is_number(text))
 }
 
 /// Whether this looks like a moment, in a format that is not known here.
@@ -202,9 +247,9 @@ impl Reader<'_> {
         before != self.rest.len()
     }
 
-    fn clock(&mut self) -> Option<(ClockStyle, Time)> {
+    fn clock(&mut self, is_run: bool) -> Option<(ClockStyle, Time)> {
         match self.digits_ahead() {
-            1 | 2 => self.colon_clock(),
+            1 | 2 => self.colon_clock(is_run),
             digits => self.digit_clock(digits),
         }
     }
@@ -222,11 +267,11 @@ impl Reader<'_> {
         Some((ClockStyle::Digits, Time::new(hour, minute, second, nanos).ok()?))
     }
 
-    fn colon_clock(&mut self) -> Option<(ClockStyle, Time)> {
+    fn colon_clock(&mut self, is_run: bool) -> Option<(ClockStyle, Time)> {
         let run = self.digits_ahead();
         // A run of digits that began with the date has its hour left alone.
         let hour = self.short()?;
-        if run == 2 && self.peek() != Some(b':') {
+        if is_run && run == 2 && self.peek() != Some(b':') {
             return Some((ClockStyle::Digits, Time::new(hour, 0, 0, 0).ok()?))
                 .filter(|_| self.rest.is_empty());
         }
@@ -278,9 +323,14 @@ impl Reader<'_> {
 
     /// The offset from UTC, if one is there.
     fn zone(&mut self) -> Option<Option<Offset>> {
+        let before = self.rest.len();
         self.pass_spaces();
         if self.rest.is_empty() {
             return Some(None);
+        }
+        // Hours alone are a zone only where the time ends: after a blank they may be any number.
+        if before != self.rest.len() && matches!(self.rest, [b'+' | b'-', ..]) && self.rest.len() < 5 {
+            return None;
         }
         if self.pass_word(b"Z") {
             return Some(Some(Offset::UTC));
@@ -366,6 +416,10 @@ mod tests {
             "1378054800083",
             "20130901170000.",
             "2013-09-01 17:00:00+02:0",
+            "2013-09-01 17",
+            "2013-09-01T17",
+            "2013-09-01 17:00 +10",
+            "2013-09-01 17:00:00 -5",
         ] {
             assert_eq!(nanos(text), None, "{text}");
         }
@@ -385,6 +439,8 @@ mod tests {
         assert_ne!(style("2013-09-01"), style("2013-09-01 17:00"));
         assert_ne!(style("2013-09-01 17:00:00"), style("2013-09-01 17:00:00Z"));
         assert_ne!(style("2013-09-01 05:00 PM"), style("2013-09-01 05:00"));
+        assert_ne!(style("2013-09-01 05:00:00"), style("2013-09-01 05:00"));
+        assert_eq!(style("2013-09-01 05:00+02:00"), style("2013-09-01 06:00+02"));
         assert_eq!(style("2013-09-01 17:00:00"), style("2013-09-01T17:00:00.5"));
         assert!(is_clock("17:00") && is_clock("5:00:00.1 pm") && !is_clock("170000") && !is_clock("5"));
     }

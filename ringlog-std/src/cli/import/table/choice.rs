@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use super::choose::{Refusal, Table};
-use super::columns::{Candidate, Place, place_words};
+use super::columns::{Candidate, Place, column_words, place_words};
 use super::format::TimeFormat;
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
@@ -24,6 +24,10 @@ pub(super) struct Choice {
     format: TimeFormat,
     /// How many cells a row must have, where most rows seen have as many.
     width: Option<usize>,
+    /// How many cells each row seen has at least.
+    fewest_cells: usize,
+    /// The column that names a zone, where the times are taken as UTC nevertheless.
+    named_zone: Option<usize>,
     first_time: Option<u64>,
 }
 
@@ -88,6 +92,20 @@ impl Choice {
         self.format.parse(&text).ok_or_else(problem)
     }
 
+    /// Why a row without the end of its line is only a part of one, if it is.
+    pub(super) fn cut_words(&self, row: &[u8]) -> Option<String> {
+        let found = Cells::new(row, self.layout.delimiter).count();
+        let fewest = self.fewest_cells;
+        (found < fewest).then(|| format!("row that is cut: {found} cells, the others have {fewest} at least"))
+    }
+
+    fn zone_words(&self) -> String {
+        match self.named_zone {
+            None => self.format.zone().into(),
+            Some(at) => format!("UTC, although {} names one", column_words(at, self.names.as_ref())),
+        }
+    }
+
     /// The choice in words.
     pub(super) fn words(&self) -> String {
         let first = self.first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
@@ -100,7 +118,7 @@ impl Choice {
             "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
             place_words(self.place, self.names.as_ref()),
             self.format,
-            self.format.zone(),
+            self.zone_words(),
             delimiter_word(self.layout.delimiter),
         )
     }
@@ -171,6 +189,11 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
     let table = Table { names, rows, options, option: "--time-column" };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    let is_given =
+        options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
+    if !is_given && sample.layout.delimiter == b',' {
+        check_comma(&table, &chosen)?;
+    }
     let width = sample.width();
     let rows_of_width = sample.rows_of_width(width);
     let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
@@ -183,10 +206,34 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         format: chosen.format().clone(),
         // An odd row has its cells elsewhere, but the first one.
         width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
+        fewest_cells: fewest_cells(rows),
+        named_zone: table.named_zone(&chosen),
         first_time: chosen.times.iter().flatten().next().copied(),
     };
     let header_fits = names.is_some_and(|names| names.len() == width);
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// How many cells all rows have at least, but the last one, which may be cut.
+fn fewest_cells(rows: &[Row]) -> usize {
+    let whole = rows.split_last().map_or(rows, |(_, whole)| whole);
+    whole.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// A comma after whole seconds may begin their fraction, where nothing names the column after it.
+fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let after = chosen.place.time + 1;
+    let is_named = table.names.is_some_and(|names| names.len() == table.width());
+    let has_clock = !chosen.format().is_number() && chosen.is_full() && chosen.is_whole();
+    let is_fraction = |cell: &str| cell.len() == 3 && cell.bytes().all(|byte| byte.is_ascii_digit());
+    if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
+        return Ok(());
+    }
+    let time = chosen.words(table.names);
+    Err(Refusal::Ambiguous(format!(
+        "the time may be {time}, and the three digits after the comma its milliseconds: give --delimiter, or \
+         --time-column if they are a column"
+    )))
 }
 
 /// A table with names and without rows: nothing can be read wrongly.

@@ -1,6 +1,6 @@
 //! Which of the columns holds the time of the events.
 
-use super::calendar::{is_clock, may_be_moment};
+use super::calendar::{is_before_1970, is_clock, may_be_moment};
 use super::columns::{Candidate, Place, column_words};
 use super::format::TimeFormat;
 use super::names::NameClass;
@@ -43,16 +43,16 @@ impl Table<'_> {
         if chosen.formats.len() == 1 { Ok(chosen) } else { Err(self.unclear_format(&chosen)) }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.rows.iter().chain(self.names).map(Vec::len).max().unwrap_or(0)
     }
 
-    fn class(&self, column: usize) -> NameClass {
+    pub(super) fn class(&self, column: usize) -> NameClass {
         let name = self.names.and_then(|names| names.get(column));
         name.map_or(NameClass::Neutral, |name| NameClass::of(name))
     }
 
-    fn candidate(&self, place: Place) -> Option<Candidate> {
+    pub(super) fn candidate(&self, place: Place) -> Option<Candidate> {
         let name = place.date.map_or(NameClass::Time, |date| self.class(date)).max(self.class(place.time));
         Candidate::at(place, name, self.rows, self.options)
     }
@@ -60,7 +60,7 @@ impl Table<'_> {
     fn find(&self, asked: &Column) -> Result<usize, Refusal> {
         let found = match asked {
             Column::Number(number) => number.checked_sub(1).filter(|&at| at < self.width()),
-            Column::Name(name) => self.named(name),
+            Column::Name(name) => self.named(name)?,
         };
         found.ok_or_else(|| {
             let asked = match asked {
@@ -72,11 +72,21 @@ impl Table<'_> {
         })
     }
 
-    fn named(&self, name: &str) -> Option<usize> {
-        let names = self.names?;
-        let is_it = |other: &String| other.trim() == name.trim();
-        let is_like_it = |other: &String| other.trim().eq_ignore_ascii_case(name.trim());
-        names.iter().position(is_it).or_else(|| names.iter().position(is_like_it))
+    fn named(&self, name: &str) -> Result<Option<usize>, Refusal> {
+        let Some(names) = self.names else { return Ok(None) };
+        let all = |is_it: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            (0..names.len()).filter(|&at| names.get(at).is_some_and(|other| is_it(other.trim()))).collect()
+        };
+        let mut found = all(&|other| other == name.trim());
+        if found.is_empty() {
+            found = all(&|other| other.eq_ignore_ascii_case(name.trim()));
+        }
+        if found.len() > 1 {
+            let numbers: Vec<String> = found.iter().map(|at| (at + 1).to_string()).collect();
+            let numbers = numbers.join(", ");
+            return Err(Refusal::Ambiguous(format!("columns {numbers} are named {name:?}: give a number")));
+        }
+        Ok(found.first().copied())
     }
 
     fn given(&self, place: Place) -> Result<Candidate, Refusal> {
@@ -119,7 +129,7 @@ impl Table<'_> {
         }
     }
 
-    fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
+    pub(super) fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
         let words: Vec<String> = candidates.iter().take(6).map(|it| it.words(self.names)).collect();
         Refusal::Ambiguous(format!("{why}: {}; give {}", words.join(", "), self.option))
     }
@@ -127,22 +137,36 @@ impl Table<'_> {
     fn unclear_format(&self, candidate: &Candidate) -> Refusal {
         let mut give: Vec<String> = candidate.formats.iter().map(TimeFormat::option).collect();
         give.dedup();
+        let column = |option: &str, at: usize| format!("{option} {}, ", at + 1);
+        let columns = candidate.place.date.map_or(String::new(), |date| {
+            column("--date-column", date) + &column(self.option, candidate.place.time)
+        });
         let words = candidate.words(self.names);
         Refusal::Ambiguous(format!(
-            "the times may be written in several ways: {words}; give {}",
+            "the times may be written in several ways: {words}; give {columns}{}",
             give.join(" or ")
         ))
     }
 
     /// Chooses by what the rows and the names look like.
     fn found(&self) -> Result<Candidate, Refusal> {
+        let places = (0..self.width()).map(|time| Place { date: None, time });
         let single: Vec<Candidate> =
-            (0..self.width()).filter_map(|time| self.candidate(Place { date: None, time })).collect();
+            places.filter_map(|place| self.candidate(place)).filter(|it| !self.is_far(it)).collect();
         let pairs = self.pairs(&single);
         self.check_time_is_understood(&single, &pairs)?;
+        let all = single.iter().chain(&pairs).filter(|it| it.name != NameClass::OtherTime);
+        let all: Vec<Candidate> = all.filter(|it| it.is_full() && it.formats.len() == 1).cloned().collect();
+        let chosen = self.finest(self.likeliest(single, &pairs)?, &all);
+        self.check_doubts(&chosen, &all)?;
+        Ok(chosen)
+    }
+
+    fn likeliest(&self, single: Vec<Candidate>, pairs: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_in_pair = |it: &Candidate| pairs.iter().any(|pair| pair.place.date == Some(it.place.time));
         let alone = single.into_iter().filter(|it| it.name != NameClass::OtherTime && !is_in_pair(it));
-        let (full, dates): (Vec<_>, Vec<_>) = alone.chain(pairs.clone()).partition(Candidate::is_full);
+        let (full, dates): (Vec<_>, Vec<_>) =
+            alone.chain(pairs.iter().cloned()).partition(Candidate::is_full);
         let of = |class| full.iter().filter(|it| it.name == class).cloned().collect::<Vec<_>>();
         if let Some(chosen) = self.one_of(of(NameClass::Time)) {
             return chosen;
@@ -187,9 +211,8 @@ impl Table<'_> {
     fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_enough = chosen.is_distinct() && chosen.is_ordered();
         let date = chosen.place.time;
-        let is_sole = numbers.is_empty() && !self.may_have_clock(date) && !self.others_rise(date);
-        let is_alone = chosen.name.is_time() || is_sole;
-        if is_enough && is_alone && self.unknown_moments().is_none() {
+        let is_sole = chosen.name.is_time() || (numbers.is_empty() && !self.others_rise(date));
+        if is_enough && is_sole && !self.may_have_clock(date) && self.unknown_moments().is_none() {
             return Ok(chosen);
         }
         let why = "there are dates, and no column is known to hold the time of day";
@@ -198,10 +221,9 @@ impl Table<'_> {
         Err(Refusal::Ambiguous(format!("{words}, and --date-column if the time of day is in another column")))
     }
 
-    /// Whether digits in another column may be the time of day.
+    /// Whether another column may be the time of day.
     fn may_have_clock(&self, date: usize) -> bool {
-        let places = (0..self.width()).map(|time| Place { date: Some(date), time });
-        places.filter(|place| place.time != date).any(|place| self.candidate(place).is_some())
+        (0..self.width()).any(|time| time != date && self.may_be_clock(date, time))
     }
 
     /// A number in a column that nothing names: only where nothing else may be the time.
@@ -215,10 +237,10 @@ impl Table<'_> {
             return Ok(chosen.clone());
         }
         let column = chosen.place.time;
-        // Seconds may be counted one by one, if there is no other number that makes rows of ids of them.
-        let may_count =
-            !is_precise(chosen) && (0..self.width()).all(|at| at == column || !self.has_numbers(at));
-        let is_sure = chosen.is_ordered() && (may_count || !is_counter(chosen)) && !self.others_rise(column);
+        // Whole seconds have as many digits as ids: another number makes rows of ids of them.
+        let is_only = (0..self.width()).all(|at| at == column || !self.has_numbers(at));
+        let is_time = if is_precise(chosen) { !is_counter(chosen) } else { is_only };
+        let is_sure = chosen.is_ordered() && is_time && !self.others_rise(column);
         if is_sole && is_sure && self.unknown_moments().is_none() {
             return Ok(chosen.clone());
         }
@@ -248,16 +270,17 @@ impl Table<'_> {
         let is_odd =
             |&column: &usize| self.class(column) == NameClass::Time && has_cells(column) && !known(column);
         let Some(odd) = (0..self.width()).find(is_odd) else { return Ok(()) };
-        let cell = super::cut(self.cells(odd).next().unwrap_or_default());
-        let what = column_words(odd, self.names);
+        let cell = self.cells(odd).next().unwrap_or_default();
+        let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
+        let (cell, what) = (super::cut(cell), column_words(odd, self.names));
         Err(Refusal::Ambiguous(format!(
-            "{what} is named as the time, but {cell:?} is not understood: give --time-format or --time-unit \
+            "{what} is named as the time, but {cell:?} is {why}: give --time-format or --time-unit \
              (or {} for another column)",
             self.option
         )))
     }
 
-    fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+    pub(super) fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
         let cells = self.rows.iter().filter_map(move |row| row.get(column));
         cells.map(|cell| cell.trim()).filter(|cell| !is_missing(cell))
     }

@@ -28,8 +28,12 @@ impl Place {
         let time = cell(self.time)?;
         match self.date {
             None => Some(time),
-            Some(date) => Some(format!("{} {}", cell(date)?.trim(), time.trim())),
+            Some(date) => Some(joined(&cell(date)?, &time)),
         }
+    }
+
+    pub(super) fn has(self, column: usize) -> bool {
+        self.time == column || self.date == Some(column)
     }
 
     fn texts(self, rows: &[Row]) -> Vec<String> {
@@ -83,8 +87,11 @@ impl Candidate {
     }
 
     /// Whether it has the time of day.
+    ///
+    /// Programs write a date as its midnight: where all times are one, they are dates.
     pub(super) fn is_full(&self) -> bool {
-        !self.format().is_date_only()
+        let has_clock = self.place.date.is_some() || self.format().is_number() || !self.is_midnight();
+        has_clock && !self.format().is_date_only()
     }
 
     /// Whether the times never go back, or never go on.
@@ -116,7 +123,7 @@ impl Candidate {
         let grid = grid.unwrap_or(1);
         let is_same_row = |(a, b): (&Option<u64>, &Option<u64>)| a.is_some() == b.is_some();
         self.times.iter().zip(&finer.times).all(is_same_row)
-            && pairs().all(|(coarse, fine)| fine / grid * grid == coarse)
+            && pairs().all(|(coarse, fine)| fine / grid * grid == coarse && fine - coarse < 1_000_000_000)
     }
 
     /// The candidate in words.
@@ -141,6 +148,21 @@ pub(super) fn column_words(column: usize, names: Option<&Row>) -> String {
     match names.and_then(|names| names.get(column)).filter(|name| !name.trim().is_empty()) {
         Some(name) => format!("column {} {:?}", column + 1, super::cut(name.trim())),
         None => format!("column {}", column + 1),
+    }
+}
+
+/// A date and a time of day as one text.
+pub(super) fn joined(date: &str, time: &str) -> String {
+    format!("{} {}", without_midnight(date.trim()), time.trim())
+}
+
+/// A date that is written as its midnight, without that.
+fn without_midnight(date: &str) -> &str {
+    let is_midnight =
+        |clock: &str| clock.contains(':') && clock.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
+    match date.split_once([' ', 'T']) {
+        Some((day, clock)) if is_midnight(clock) => day,
+        _ => date,
     }
 }
 

@@ -114,6 +114,11 @@ impl TimeFormat {
         matches!(self, Self::Calendar(style) if style.is_rfc3339())
     }
 
+    /// Whether the times say themselves how far they are from UTC.
+    pub(super) fn has_zone(&self) -> bool {
+        self.is_number() || self.zone() == "as each row says"
+    }
+
     /// The zone, in words.
     pub(super) fn zone(&self) -> &'static str {
         match self {
@@ -134,7 +139,7 @@ impl TimeFormat {
             Self::Number { unit: Unit::Millis, .. } => unit("ms"),
             Self::Number { unit: Unit::Micros, .. } => unit("us"),
             Self::Number { unit: Unit::Nanos, .. } => unit("ns"),
-            Self::Calendar(_) => "--time-format".into(),
+            Self::Calendar(style) => format!("--time-format {:?}", style.strftime()),
             Self::Strftime(format) => format!("--time-format {format:?}"),
         }
     }

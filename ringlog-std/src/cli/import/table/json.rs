@@ -31,6 +31,8 @@ pub(crate) struct JsonFeed {
 #[derive(Debug)]
 struct Choice {
     field: Vec<String>,
+    /// The field of the date, where it is another one.
+    date: Option<String>,
     format: TimeFormat,
     first_time: Option<u64>,
 }
@@ -47,10 +49,11 @@ impl JsonFeed {
 
     /// How the lines are read, in words.
     pub(crate) fn words(&self) -> String {
-        let Choice { field, format, first_time } = &self.choice;
+        let Choice { field, date, format, first_time } = &self.choice;
         let first = first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
         let (field, zone) = (field.join("."), format.zone());
-        format!("time: field {field:?}; unit: {format}; zone: {zone}; first time: {first}")
+        let date = date.as_ref().map_or(String::new(), |date| format!("field {date:?} and "));
+        format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")
     }
 }
 
@@ -79,13 +82,18 @@ impl Choice {
         };
         let chosen = chosen.map_err(|(Refusal::NoTime(why) | Refusal::Ambiguous(why))| why)?;
         let name = names.get(chosen.place.time).cloned().unwrap_or_default();
+        let date = chosen.place.date.and_then(|date| names.get(date).cloned());
         let field = if field.is_some() { name.split('.').map(Into::into).collect() } else { vec![name] };
         let first_time = chosen.times.iter().flatten().next().copied();
-        Ok(Self { field, format: chosen.format().clone(), first_time })
+        Ok(Self { field, date, format: chosen.format().clone(), first_time })
     }
 
     fn time_of(&self, line: &[u8]) -> Result<u64, String> {
-        let text = value_at(line, &self.field)?;
+        let time = value_at(line, &self.field)?;
+        let text = match &self.date {
+            None => time,
+            Some(date) => super::columns::joined(&value_at(line, std::slice::from_ref(date))?, &time),
+        };
         let problem = || format!("line whose time is {:?}, not {}", cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
     }

@@ -5,6 +5,7 @@ mod cells;
 mod choice;
 mod choose;
 mod columns;
+mod doubts;
 mod encoding;
 mod format;
 mod json;
@@ -73,7 +74,10 @@ impl TableFeed {
 impl Feed for TableFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         let choice = &self.choice;
-        self.rows.next(payload, |row| choice.time_of(row))
+        let next = self.rows.next(payload, |row| choice.time_of(row))?;
+        let is_whole = !matches!(next, Next::Event { .. }) || self.rows.reader.row_has_end();
+        let cut = if is_whole { None } else { choice.cut_words(payload) };
+        Ok(cut.map_or(next, |what| self.rows.lost(GapReason::NotReadable, None, &what)))
     }
 
     fn read_bytes(&self) -> u64 {
@@ -151,6 +155,11 @@ impl Rows {
         self.reader.next_row(is_row).map_err(|source| self.file.io("read", source))
     }
 
+    fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {
+        let what = format!("line {}: {what}", self.reader.row_number());
+        Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
+    }
+
     /// The next row, with the time that `time_of` finds in it.
     fn next(
         &mut self,
@@ -164,15 +173,11 @@ impl Rows {
             Found::Broken(problem) => Err(problem),
             Found::Row => time_of(row),
         };
-        let lost = |reason, time, what| {
-            let what = format!("line {}: {what}", self.reader.row_number());
-            Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
-        };
         Ok(match time {
-            Err(what) => lost(GapReason::NotReadable, None, what),
+            Err(what) => self.lost(GapReason::NotReadable, None, &what),
             Ok(time) if row.len() > MAX_PAYLOAD => {
                 let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", row.len());
-                lost(GapReason::TooLong, Some(time), what)
+                self.lost(GapReason::TooLong, Some(time), &what)
             }
             Ok(timestamp) => {
                 payload.clear();

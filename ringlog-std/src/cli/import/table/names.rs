@@ -94,6 +94,105 @@ impl NameClass {
     }
 }
 
+const FRACTIONS: [&str; 14] = [
+    "ms", "us", "ns", "msec", "usec", "nsec", "milli", "millis", "micro", "micros", "nano", "nanos", "msecs",
+    "usecs",
+];
+const TIMES_OF_DAY: [&str; 24] = [
+    "uhrzeit", "zeit", "heure", "heures", "hora", "ora", "orario", "tijd", "tid", "czas", "godzina", "hour",
+    "hours", "hr", "hrs", "hrmn", "hhmm", "hhmmss", "minute", "minutes", "tod", "second", "stunde", "clock",
+];
+/// Abbreviations of zones that are hardly the name of anything else.
+const ZONES: [&str; 26] = [
+    "est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt", "cet", "cest", "mez", "mesz", "bst", "eet",
+    "eest", "wet", "west", "msk", "jst", "kst", "hkt", "sgt", "aest", "aedt", "nzst", "nzdt",
+];
+const REGIONS: [&str; 8] = ["europe", "america", "asia", "australia", "africa", "pacific", "atlantic", "us"];
+
+/// Whether this names the digits after the second.
+pub(super) fn is_fraction(name: &str) -> bool {
+    let is_part = |word: &str| ["milli", "micro", "nano"].iter().any(|part| word.starts_with(part));
+    let is_second = |word: &str| word.contains("sec") || word.contains("sek");
+    let is_it = |word: &String| {
+        FRACTIONS.contains(&word.as_str())
+            || (is_part(word) && is_second(word))
+            || ["frac", "fraction", "fractional", "subsec", "subsecond", "subseconds"]
+                .contains(&word.as_str())
+    };
+    words_of(name).iter().any(is_it)
+}
+
+/// Whether this names a time of day.
+pub(super) fn is_time_of_day(name: &str) -> bool {
+    let words = words_of(name);
+    let is_unit = |word: &String| ["s", "sec", "secs", "seconds", "t"].contains(&word.as_str());
+    words.iter().any(|word| TIMES_OF_DAY.contains(&word.as_str()))
+        || words.iter().all(is_unit) && !words.is_empty()
+}
+
+/// Whether this names a count of time that does not begin in 1970.
+pub(super) fn counts_from_elsewhere(name: &str) -> bool {
+    let others = ["ntp", "gps", "tai", "labview", "filetime", "ticks"];
+    words_of(name)
+        .iter()
+        .any(|word| others.contains(&word.trim_end_matches("time")) || others.contains(&word.as_str()))
+}
+
+/// Whether the name of a time says in which zone it is, and that this is not UTC.
+pub(super) fn has_zone(name: &str) -> bool {
+    let words = words_of(name);
+    let is_it = |word: &String| {
+        ZONES.contains(&word.as_str())
+            || ["local", "lokal", "lokalzeit", "ortszeit", "localtime", "et", "ct", "pt", "ist"]
+                .contains(&word.as_str())
+    };
+    words.iter().any(is_it) || has_region(name) || has_offset(name)
+}
+
+fn has_region(name: &str) -> bool {
+    let small = name.to_ascii_lowercase();
+    REGIONS.iter().any(|region| {
+        small
+            .split(|c: char| !c.is_alphanumeric() && c != '/')
+            .any(|part| part.strip_prefix(region).is_some_and(|rest| rest.starts_with('/') && rest.len() > 3))
+    })
+}
+
+fn has_offset(name: &str) -> bool {
+    let small: String = name.to_ascii_lowercase().split_whitespace().collect();
+    let after = ["utc", "gmt", "(", "["].into_iter().flat_map(|word| small.split(word).skip(1));
+    let is_offset = |rest: &str| {
+        let digits = rest.strip_prefix(['+', '-', '\u{2212}']).unwrap_or_default();
+        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains(|c| matches!(c, '1'..='9'))
+    };
+    after.into_iter().any(is_offset)
+}
+
+/// Whether this names a column of zones or of offsets from UTC.
+pub(super) fn is_zone_column(name: &str) -> bool {
+    let words = words_of(name);
+    let all = words.concat();
+    ["timezone", "tz", "zone", "tzname", "tzoffset", "zeitzone"].contains(&all.as_str())
+        || words.iter().any(|word| ["timezone", "tz", "zeitzone"].contains(&word.as_str()))
+        || (all.contains("offset") && ["utc", "gmt", "time", "tz", "zone"].iter().any(|it| all.contains(it)))
+}
+
+/// Whether a cell is a zone that is not UTC.
+pub(super) fn is_zone(cell: &str) -> bool {
+    let is_abbreviation =
+        cell.chars().all(char::is_uppercase) && ZONES.contains(&cell.to_ascii_lowercase().as_str());
+    let is_offset =
+        |it: &str| it.len() == 6 && it.starts_with(['+', '-']) && it.as_bytes().get(3) == Some(&b':');
+    is_abbreviation || has_region(cell) || is_offset(cell)
+}
+
+/// Whether a cell says that there is no offset from UTC.
+pub(super) fn is_utc(cell: &str) -> bool {
+    let small = cell.to_ascii_lowercase();
+    ["utc", "gmt", "z", "etc/utc", "zulu"].contains(&small.as_str())
+        || (small.contains('0') && small.chars().all(|c| matches!(c, '+' | '-' | '0' | ':' | '.')))
+}
+
 /// The words of a name, in small letters: `tradeTime_ms` has three.
 fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];

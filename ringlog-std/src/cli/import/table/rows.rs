@@ -1,5 +1,6 @@
 //! The rows of a text, as they stand in the file.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
@@ -42,6 +43,8 @@ pub(super) struct RowReader<R> {
     next_offset: u64,
     next_number: u64,
     comments: u64,
+    /// Whether a row began with #: then no such line is a comment.
+    has_marked_rows: bool,
 }
 
 /// A line with its end.
@@ -57,12 +60,27 @@ impl<R: BufRead> RowReader<R> {
     /// Reads the text that is at `offset` in its file.
     pub(super) fn new(input: R, layout: Layout, encoding: Encoding, offset: u64) -> Self {
         let (pending, row) = (VecDeque::new(), Line::default());
-        Self { input, layout, encoding, pending, row, next_offset: offset, next_number: 1, comments: 0 }
+        Self {
+            input,
+            layout,
+            encoding,
+            pending,
+            row,
+            next_offset: offset,
+            next_number: 1,
+            comments: 0,
+            has_marked_rows: false,
+        }
     }
 
     /// The bytes of the row that was found, without the ends of lines around it.
     pub(super) fn row(&self) -> &[u8] {
         trimmed(&self.row.bytes)
+    }
+
+    /// Whether the row ends with its line: the last one of a file that was cut does not.
+    pub(super) fn row_has_end(&self) -> bool {
+        self.row.bytes.last() == Some(&self.layout.line_end)
     }
 
     /// Where that row starts in the file.
@@ -103,7 +121,11 @@ impl<R: BufRead> RowReader<R> {
             if self.row().is_empty() {
                 continue;
             }
-            if !self.is_comment() || is_row(self.row()) {
+            if !self.is_comment() {
+                return self.check_row(is_row);
+            }
+            self.has_marked_rows |= is_row(self.row());
+            if self.has_marked_rows {
                 return self.check_row(is_row);
             }
             self.comments += 1;
@@ -164,7 +186,7 @@ impl<R: BufRead> RowReader<R> {
             let line = std::mem::take(&mut self.row);
             let text = trimmed(&line.bytes);
             let state = Quotes::Open.pass(text, self.layout.delimiter);
-            let is_stray = line.is_cut || (!text.contains(&QUOTE) && is_row(text));
+            let is_stray = line.is_cut || is_row(&blanked_from_quote(text, self.layout.delimiter));
             first.bytes.extend_from_slice(&line.bytes);
             ahead.push_back(line);
             match state {
@@ -202,6 +224,13 @@ const AFTER_QUOTE: &str = "a closing quote with something after it in the same c
 
 fn broken(problem: &str) -> Found {
     Found::Broken(problem.into())
+}
+
+/// A line with the cells after its first quote made unreadable: its time must be before that.
+fn blanked_from_quote(line: &[u8], delimiter: u8) -> Cow<'_, [u8]> {
+    let Some(quote) = line.iter().position(|&byte| byte == QUOTE) else { return Cow::Borrowed(line) };
+    let blank = |(at, &byte): (usize, &u8)| if at < quote || byte == delimiter { byte } else { b'x' };
+    Cow::Owned(line.iter().enumerate().map(blank).collect())
 }
 
 /// Passes everything up to and with the end of the line, and says how much of the file that was.

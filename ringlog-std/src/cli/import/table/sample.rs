@@ -82,6 +82,8 @@ impl Sample {
         match (names, values) {
             (0, 0) => sounds(NameClass::is_time).then_some(true),
             (0, _) => Some(false),
+            // An index without a name, as pandas writes it.
+            (1, 0) if first.first().is_some_and(|name| name.is_empty()) => Some(true),
             (1, 0) => (sounds(NameClass::is_time)).then_some(true),
             (_, 0) => Some(true),
             // A row that is taken for data is told if it is none.

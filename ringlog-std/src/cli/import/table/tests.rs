@@ -35,7 +35,7 @@ fn rows_are_the_bytes_of_the_file() {
         "1378054800, 1640.25,\"a \"\"quoted\"\" word\"",
         "1378054801,,",
         "1378054802,\"two\nlines\",x",
-        "\"1378054803\",last",
+        "\"1378054803\",last,",
     ];
     let expected: Events = (1_378_054_800..).zip(rows).map(|(seconds, text)| row(seconds, text)).collect();
     for line_end in ["\n", "\r\n"] {
@@ -132,4 +132,49 @@ fn a_field_of_json_is_found_by_its_name() {
     let text = "{\"ts\":1378054800.123456789}\n";
     let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
     assert_eq!(drain(&mut feed).0[0].0, 1_378_054_800_123_456_789);
+}
+
+#[test]
+fn a_last_row_that_is_cut_is_no_event() {
+    for table in [
+        "time,a,b\n1378054800,1,2\n1378054801,1,2\n1378054802,1",
+        "time,a\n1378054800,1\n1378054801,1\n137805480",
+    ] {
+        let (rows, losses) = all(table.as_bytes());
+        assert_eq!((rows.len(), losses.len()), (2, 1), "{table}");
+        assert!(losses[0].skip.as_ref().unwrap().what.contains("line 4"));
+    }
+    assert_eq!(all(b"time,a\n1378054800,1\n1378054801,1\n1378054802").1.len(), 1);
+    assert_eq!(all(b"time,a\n1378054800,1\n1378054801,1\n1378054802\n").0.len(), 3);
+    let table = b"time\n2023-05-15 09:30:01\n2023-05-15 09:30:02\n2023-05-15 09:30:03\n2023-05-15 09:30:04\n2023-05-15 09:30:05\n2023-05-15 09:30:06\n2023-05-15 09:30:07\n2023-05-15 09:30:08\n2023-05-15 09:30:09\n2023-05-15 09:30:10\n2023-05-15 09:30:11\n2023-05-15 09:30";
+    let (rows, losses) = all(table);
+    assert_eq!((rows.len(), losses.len()), (11, 1));
+}
+
+#[test]
+fn a_stray_quote_swallows_no_row() {
+    for table in [
+        "time,px,by\n1378054800,\"12,tv\n1378054801,14\",tv\n1378054802,16,tv\n",
+        "by,time,px,at\nx,1378054800,\"12,tv\nx,1378054801,14\",tv\nx,1378054802,16,tv\n",
+    ] {
+        let (rows, losses) = all(table.as_bytes());
+        assert_eq!((rows.len(), losses.len(), rows[0].0), (2, 1, 1_378_054_801_000_000_000), "{table}");
+    }
+}
+
+#[test]
+fn a_damaged_row_among_rows_with_marks_is_lost() {
+    let table = b"id,time,x\n#1,2023-05-15 09:31:00,1\n#2,2023-05-15 09:31:0,1\n3,2023-05-15 09:31:02,1\n4,2023-05-15 09:31:03,1\n";
+    let (rows, losses) = all(table);
+    assert_eq!((rows.len(), losses.len()), (3, 1));
+}
+
+#[test]
+fn a_date_and_a_time_of_json_are_one_moment() {
+    let text =
+        "{\"date\":\"2013-09-01\",\"time\":\"17:00:00\"}\n{\"date\":\"2013-09-01\",\"time\":\"17:00:01\"}\n";
+    let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
+    assert!(feed.words().contains("\"date\" and field \"time\""), "{}", feed.words());
+    let (rows, losses) = drain(&mut feed);
+    assert_eq!((rows[0].0, rows.len(), losses.len()), (1_378_054_800_000_000_000, 2, 0));
 }

@@ -91,7 +91,7 @@ fn what_may_be_meant_in_several_ways_is_refused() {
 #[test]
 fn orders_of_day_and_month_that_the_rows_tell() {
     is("time,price\n05/06/2013 17:00:00,5\n05/13/2013 17:00:00,5\n", 0, "MM/DD/YYYY HH:MM:SS");
-    is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM:SS AM/PM");
+    is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM AM/PM");
     is("Gmt time,price\n01.09.2013 17:00:00.083,5\n", 0, "DD.MM.YYYY HH:MM:SS");
     is("time,price\n201309011700,5\n", 0, "YYYYMMDD HHMMSS in digits");
 }
@@ -166,4 +166,128 @@ fn each_row_is_checked_against_the_choice() {
     // What follows the time may have any number of cells where the time comes first.
     let choice = find("time,note\n1378054800083,a\n1378054800083,b\n", &TableOptions::default()).unwrap();
     assert!(choice.time_of(b"1378054800083,a, b, c").is_ok());
+}
+
+#[test]
+fn a_date_at_midnight_is_no_time_of_day() {
+    let pair = |table: &str| found(table).map(|(date, time, _)| (date, time));
+    is("date,event_time,px\n2023-05-15 00:00:00,2023-05-15 09:30:00.123,1\n", 1, DATES);
+    assert_eq!(pair("Datum;Uhrzeit;Menge\n15.05.2023 00:00:00;09:30:00;21,5\n"), Ok((Some(0), 1)));
+    assert_eq!(pair("trade_date,trade_time,price\n2023-05-15 00:00:00,09:30:00.123,5\n"), Ok((Some(0), 1)));
+    assert_eq!(pair("AAPL,2023-05-15 00:00:00,09:30:00.123,170\n"), Ok((Some(1), 2)));
+    for time in ["12/30/1899 9:30:00", "01.01.1900 09:30"] {
+        refused(&format!("TradeDate,TradeTime,px\n05/15/2023 0:00:00,{time},1\n"), "--time-column");
+        refused(&format!("d,t,px\n05/15/2023 0:00:00,{time},1\n"), "--time-column");
+    }
+    refused("date,trade_time\n1684108800,09:30:00\n", "--time-column");
+    refused("date,trade_time\n2023-05-15 00:00:00-04:00,09:30:00\n", "--time-column");
+    is("time,close\n2013-09-01 00:00:00,5\n2013-09-02 00:00:00,6\n", 0, DATES);
+}
+
+#[test]
+fn a_date_is_not_alone_beside_what_may_be_the_time_of_day() {
+    for table in [
+        "Date;Uhrzeit\n2023-05-15;0915\n",
+        "date,HRMN\n2023-05-15,1256\n",
+        "date,hour\n2023-05-15,18\n",
+        "date,seconds\n2023-05-15,34200.5\n",
+        "Trade Date,Trade Time\n2023-05-15,93000\n",
+    ] {
+        refused(table, "--time-column");
+    }
+    // It is the header that is asked for first.
+    refused("Datum;Zeit\n15.05.2023;9.30\n", "--header");
+    refused("Datum;Zeit;n\n15.05.2023;9.30;1\n", "--time-column");
+}
+
+#[test]
+fn a_zone_that_is_named_is_never_passed_over() {
+    for name in ["timezone", "utc_offset", "GMT Offset", "tz", "zone"] {
+        refused(&format!("time,{name}\n2023-05-15 09:30:00,-5\n"), "zone");
+        is(&format!("time,{name}\n2023-05-15 09:30:00,0\n"), 0, DATES);
+        is(&format!("time,{name}\n1684143000,-5\n"), 0, SECONDS);
+    }
+    for name in
+        ["Date-Time (EST)", "Time (Europe/Berlin)", "Datum/Uhrzeit (MESZ)", "Local time", "Time (UTC+2)"]
+    {
+        let table = format!("{name},px\n2023-05-15 09:30:00,5\n");
+        refused(&table, "zone");
+        let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
+        let words = find(&table, &first).unwrap().words();
+        assert!(words.contains("UTC, although column 1"), "{words}");
+    }
+    refused("2023-05-15 09:30:00,EST,5\n", "zone");
+    is("Time (UTC),px\n2023-05-15 09:30:00,5\n", 0, DATES);
+    is("time,tz\n2023-05-15 09:30:00Z,EST\n", 0, DATES);
+}
+
+#[test]
+fn numbers_that_are_no_unix_time() {
+    for table in [
+        "4032112345,27911.5,0.010,buy\n",
+        "1500000123,B,100\n",
+        "1500000123,B,100\n1500000127,B,90\n1500000130,B,100\n",
+        "time,x\n3766953600.125,5\n",
+        "ntp_time,x\n1684143000,5\n",
+        "gpsTime,x\n1684143000,5\n",
+        "gps time,x\n1684143000,5\n",
+    ] {
+        refused(table, "--time-");
+    }
+}
+
+#[test]
+fn nothing_of_the_time_is_left_out() {
+    is("time,exchange_ts\n1684108800,1684108800123456789\n", 1, "nanoseconds since 1970");
+    refused(
+        "timestamp,event_time\n1684108800000,1684108800123\n1684108800000,1684108805456\n1684108800000,1684108806456\n",
+        "--time-column",
+    );
+    for table in [
+        "Date,Time,Milliseconds\n2023-05-15,09:30:00,123\n",
+        "time,usec\n1684108800,123456\n",
+        "time,at\n2023-05-15 09:30,2023-05-15 09:30:07\n",
+        "2023-05-15 09:30:00,123,INFO\n2023-05-15 09:30:00,456,INFO\n",
+    ] {
+        refused(table, "--");
+    }
+    // The end of a candle is no finer start of it; with a fraction, the time is whole.
+    is("timestamp,close_time\n1684108800000,1684108859999\n1684108860000,1684108919999\n", 0, MILLIS);
+    is("time,ms\n1684108800.5,123\n", 0, SECONDS);
+    is("time,volume\n2023-05-15 09:30:00,123\n", 0, DATES);
+}
+
+#[test]
+fn columns_that_the_user_names_are_one() {
+    let options =
+        |name: &str| TableOptions { time_column: Some(Column::Name(name.into())), ..TableOptions::default() };
+    let table = "time,price,time\n1684108800,5,1684108900\n";
+    assert!(find(table, &options("time")).unwrap_err().contains("columns 1, 3"));
+    is(",price\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n", 0, DATES);
+    assert!(find(",price\n2023-05-15 09:30:00,5\n", &TableOptions::default()).unwrap().has_header);
+}
+
+#[test]
+fn advice_can_be_followed() {
+    let table = "Date;Heure\n05/06/2023;09:30:00\n";
+    let problem = found(&table.replace("Heure", "Time")).unwrap_err();
+    let format = "%d/%m/%Y %H:%M:%S%.f";
+    for words in ["--date-column 1", "--time-column 2", format] {
+        assert!(problem.contains(words), "{problem}");
+    }
+    let options = TableOptions {
+        date_column: Some(Column::Number(1)),
+        time_column: Some(Column::Number(2)),
+        time_format: Some(format.into()),
+        ..TableOptions::default()
+    };
+    assert_eq!(find(table, &options).unwrap().first_time, Some(1_685_957_400_000_000_000));
+    assert!(found(table).is_err());
+}
+
+#[test]
+fn times_before_1970_are_called_so() {
+    for time in ["1969-12-31 10:00:00", "-5"] {
+        refused(&format!("time,px\n{time},5\n"), "before 1970");
+    }
 }
