@@ -2,15 +2,22 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cli::input::Input;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long the thread waits for input before it looks whether it is to stop.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// What a source has to give.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +36,14 @@ pub(crate) enum ByteSource {
     /// A regular file, read where it is needed, and decompressed.
     File(Box<Input>),
     /// Standard input, a pipe or a device. Reading those may block for ever, so that another thread does.
-    Thread(Receiver<io::Result<Vec<u8>>>),
+    Thread(Reading),
+}
+
+/// What another thread reads.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl ByteSource {
@@ -51,14 +65,27 @@ impl ByteSource {
         Self::read_by_thread(|| Ok(io::stdin().lock()))
     }
 
-    fn read_by_thread<R: Read>(open: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(4);
+    fn read_by_thread<R: Read + AsFd>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, chunks) = sync_channel(4);
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let is_told = Arc::clone(&is_stopping);
         // Never joined: it may be blocked in `read` when the program ends, and holds nothing of value.
         thread::Builder::new().name("ringlog-input".into()).spawn(move || match open() {
-            Ok(reader) => send_chunks(reader, &sender),
+            Ok(reader) => send_chunks(reader, &sender, &is_told),
             Err(error) => drop(sender.send(Err(error))),
         })?;
-        Ok(Self::Thread(receiver))
+        Ok(Self::Thread(Reading { chunks, is_stopping }))
+    }
+
+    /// Reads no more, where another thread reads ahead: what that has read is then given, up to the end. Returns whether it may
+    /// have read something.
+    pub(crate) fn stop(&mut self) -> bool {
+        let Self::Thread(reading) = self else { return false };
+        // ORDERING: Relaxed: only asks the thread to end; what it has read comes through the channel.
+        reading.is_stopping.store(true, Ordering::Relaxed);
+        true
     }
 
     /// Replaces `chunk` by the next bytes.
@@ -70,7 +97,7 @@ impl ByteSource {
                 chunk.truncate(read);
                 Ok(if read == 0 { Fill::End } else { Fill::Bytes })
             }
-            Self::Thread(receiver) => match receiver.recv_timeout(PATIENCE) {
+            Self::Thread(Reading { chunks, .. }) => match chunks.recv_timeout(PATIENCE) {
                 Ok(bytes) => {
                     *chunk = bytes?;
                     Ok(Fill::Bytes)
@@ -82,8 +109,20 @@ impl ByteSource {
     }
 }
 
-fn send_chunks(mut reader: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
+fn send_chunks(
+    mut reader: impl Read + AsFd,
+    sender: &SyncSender<io::Result<Vec<u8>>>,
+    is_stopping: &AtomicBool,
+) {
     loop {
+        let is_ready = poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&LOOK));
+        // ORDERING: Relaxed: see `stop`.
+        if is_stopping.load(Ordering::Relaxed) {
+            return;
+        }
+        if is_ready == Ok(0) {
+            continue;
+        }
         let mut chunk = vec![0; CHUNK_BYTES];
         let read = read_some(&mut reader, &mut chunk);
         let is_last = !matches!(read, Ok(bytes) if bytes > 0);

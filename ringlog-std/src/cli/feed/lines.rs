@@ -18,6 +18,7 @@ pub(crate) struct LineFeed {
     chunk: Vec<u8>,
     chunk_at: usize,
     records: Records,
+    is_stopping: bool,
 }
 
 impl LineFeed {
@@ -41,7 +42,7 @@ impl LineFeed {
 
     fn new(name: String, source: ByteSource, event_type: u8) -> Self {
         let records = Records::new(Framing::Lines);
-        Self { name, source, event_type, chunk: Vec::new(), chunk_at: 0, records }
+        Self { name, source, event_type, chunk: Vec::new(), chunk_at: 0, records, is_stopping: false }
     }
 
     /// Takes bytes up to the end of the line or of the chunk; whether the line ended.
@@ -63,15 +64,24 @@ impl Feed for LineFeed {
             self.chunk.clear();
             match self.source.fill(&mut self.chunk) {
                 Ok(Fill::Bytes) => {}
-                Ok(Fill::Idle) => return Ok(Next::Idle),
+                // At a stop the thread may still wait for a pipe to be opened.
+                Ok(Fill::Idle) if !self.is_stopping => return Ok(Next::Idle),
+                Ok(Fill::Idle | Fill::End) if self.is_stopping => {
+                    return Ok(self.records.give_up().map_or(Next::End, Next::Lost));
+                }
                 // The last line may lack its newline.
                 Ok(Fill::End) if self.records.pending_bytes() > 0 => {
                     return Ok(self.records.finish(payload, self.event_type));
                 }
-                Ok(Fill::End) => return Ok(Next::End),
+                Ok(Fill::Idle | Fill::End) => return Ok(Next::End),
                 Err(source) => return Err(FeedError::Io { action: "read", what: self.name.clone(), source }),
             }
         }
+    }
+
+    fn stop(&mut self) -> bool {
+        self.is_stopping = self.source.stop();
+        self.is_stopping
     }
 
     fn read_bytes(&self) -> u64 {
@@ -104,6 +114,34 @@ mod tests {
         }
         assert_eq!(feed.read_bytes(), input.len() as u64);
         (events, losses)
+    }
+
+    /// What is in the pipe after the stop stays there.
+    #[test]
+    fn what_was_read_ahead_of_a_pipe_is_given_after_a_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let mut feed = LineFeed::open(&path, 0).unwrap();
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let (mut payload, mut events) = (Vec::new(), Vec::new());
+        for text in ["one\n", "two\n", "three\nfo"] {
+            pipe.write_all(text.as_bytes()).unwrap();
+            while rustix::io::ioctl_fionread(&pipe).unwrap() > 0 {
+                std::thread::yield_now();
+            }
+        }
+        assert!(feed.stop());
+        let loss = loop {
+            match feed.next_event(&mut payload).unwrap() {
+                Next::Event { .. } => events.push(payload.clone()),
+                Next::Lost(loss) => break loss,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(events, [&b"one"[..], b"two", b"three"]);
+        assert_eq!((loss.gap.reason, loss.gap.count), (GapReason::NotReadable, 1));
+        assert_eq!(feed.next_event(&mut payload).unwrap(), Next::End);
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn from_name(path: &Path) -> Format {
         "gz" | "gzip" | "zst" | "zstd" => from_name(Path::new(path.file_stem().unwrap_or_default())),
         "pcap" | "pcapng" | "cap" => Format::Pcap,
         "csv" | "tsv" => Format::Csv,
+        "jsonl" | "ndjson" | "json" => Format::Json,
         _ => Format::Lines,
     }
 }
@@ -70,6 +71,7 @@ mod tests {
         assert_eq!(from_name(Path::new("a.pcapng")), Format::Pcap);
         assert_eq!(from_name(Path::new("b/ticks.csv.GZ")), Format::Csv);
         assert_eq!(from_name(Path::new("ticks.tsv.zst")), Format::Csv);
+        assert_eq!(from_name(Path::new("app.jsonl.gz")), Format::Json);
         assert_eq!(from_name(Path::new("/var/log/messages")), Format::Lines);
     }
 }

@@ -21,6 +21,12 @@ pub(super) fn is_capture(magic: [u8; 4]) -> bool {
     magic == PCAPNG_MAGIC || PcapHeader::has_magic(magic)
 }
 
+/// Whether a capture of the usual version begins here, in either byte order.
+fn begins_pcap(head: &[u8]) -> bool {
+    let is_usual = matches!(head.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
+    is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
+}
+
 /// What a block was found to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Found {
@@ -202,6 +208,13 @@ impl PcapFeed {
     /// The length of the block whose head was read, bounded.
     fn block_bytes(&mut self, head_bytes: usize) -> Result<usize, FeedError> {
         let head = &self.block;
+        // As a packet it would be an empty one of the year 2055.
+        if matches!(self.kind, Kind::Pcap { .. }) && begins_pcap(head) {
+            return Err(self.damaged(
+                "another capture begins here; what is before was imported; cut the file here, and import the rest as a file \
+                 of its own",
+            ));
+        }
         let (claimed, least, more) = match &mut self.kind {
             Kind::Pcap { header } => (header.lengths(head).0, 0, head_bytes),
             Kind::PcapNg { section } => {
@@ -403,6 +416,22 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_second_capture_in_the_same_file_is_no_packet() {
+        let mut file = header(0xA1B2_C3D4);
+        packet(&mut file, 1, 0, b"first");
+        let second_offset = file.len() as u64;
+        file.extend(header(0xA1B2_C3D4));
+        let mut feed = open(&file).unwrap();
+        assert!(matches!(feed.next_event(&mut Vec::new()).unwrap(), Next::Event { .. }));
+        let error = feed.next_event(&mut Vec::new()).unwrap_err();
+        assert!(
+            matches!(&error, FeedError::Damaged { offset, problem, .. }
+            if *offset == second_offset && problem.contains("another capture")),
+            "{error}"
+        );
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn lines_of_json_are_imported_by_their_time_field() {
         "{}",
         import.said()
     );
-    let import = Import::of("x.jsonl", text.as_bytes(), &["--format", "json"]);
+    let import = Import::of("x.jsonl", text.as_bytes(), &[]);
     import.assert_refused(1, &["--time-field"]);
     let import = Import::of("x.jsonl", text.as_bytes(), &["--format", "json", "--delimiter", ";"]);
     import.assert_refused(2, &["--format csv"]);

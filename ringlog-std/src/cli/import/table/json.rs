@@ -43,7 +43,9 @@ impl JsonFeed {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
         let lines = lines(&first, is_all);
-        let choice = Choice::find(&lines, options).map_err(|problem| file.unclear(problem))?;
+        let choice = Choice::find(&lines, options).map_err(|problem| {
+            file.unclear(format!("{problem}; or give --format lines, which takes the time of the import"))
+        })?;
         Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
     }
 
