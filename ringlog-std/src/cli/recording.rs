@@ -212,7 +212,7 @@ impl Recorded {
         self.before
     }
 
-    /// The same of a run whose events come from a shared ring, which counts no losses of its own.
+    /// The same of a run whose events come from a shared ring, which counts no losses.
     pub(crate) const fn after_gaps(mut self, gaps: u64) -> Self {
         self.before.gaps = gaps;
         self

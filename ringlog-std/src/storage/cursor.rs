@@ -91,7 +91,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::Name`], [`CursorError::InUse`] while somebody else has it, [`CursorError::Damaged`],
-    /// [`CursorError::OtherLog`] where the log was deleted and another one begun, and whatever the system refuses.
+    /// [`CursorError::OtherLog`] where the log was deleted and another one begun, and what the system refuses.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
         check_name(name)?;

@@ -89,7 +89,7 @@ impl MmapReader {
     /// # Errors
     ///
     /// [`OpenError`]: not a regular file, too short, no header of a log file of this version, less in the
-    /// file than its header says, and whatever the system refuses.
+    /// file than its header says, and what the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(path)
     }

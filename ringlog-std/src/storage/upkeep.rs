@@ -224,7 +224,7 @@ impl Upkeep {
 
     /// The sequence at which the log begins. Exact once the helpers have ended.
     pub(super) fn begins_at(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own; whoever ends the helpers joins them.
+        // ORDERING: Relaxed: a number on its own; the writer joins the helpers before it counts on it.
         self.begins_at.load(Ordering::Relaxed)
     }
 

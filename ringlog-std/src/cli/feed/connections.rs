@@ -13,7 +13,7 @@ use super::spec::Listen;
 use super::{Feed, FeedError, Loss, Next};
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// So many connections are read at the same time. Others wait until one of these ends.
+/// Connections that are read at the same time. Others wait until one of these ends.
 const MAX_CONNECTIONS: usize = 64;
 /// How many may wait for that.
 const BACKLOG: i32 = 128;

@@ -37,7 +37,7 @@ pub(crate) struct DatagramFeed {
     datagram: Vec<u8>,
     /// Room for what the kernel says with a datagram.
     control: Vec<u8>,
-    /// A datagram that was received after a loss, which is to be told first.
+    /// A datagram that was received after a loss: the loss is given first.
     waiting: Option<Received>,
     received: u64,
     received_bytes: u64,
@@ -231,7 +231,7 @@ impl Feed for DatagramFeed {
 
 /// Has the kernel say with each datagram when it arrived, and how many were dropped before it.
 ///
-/// Where a kernel cannot, an event has the time at which it was read, and the table of sockets is all that tells of drops.
+/// Where a kernel cannot, an event has the time at which it was read, and drops are known from the table of sockets only.
 pub(super) fn ask_for_times_and_drops(socket: &Socket) {
     let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
     let _ = setsockopt(socket, sockopt::RxqOvfl, &1);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_whole_in_whatever_pieces_they_arrive() {
+    fn records_are_whole_in_any_pieces() {
         let records = [&b"one"[..], b"", &[b'x'; 700], b"\xFF\0", b"last"];
         for framing in ["lines", "length16be", "length16le", "length32be", "length32le"] {
             let stream: Vec<u8> = records.iter().flat_map(|record| prefixed(framing, record)).collect();

@@ -150,7 +150,7 @@ pub(crate) enum FeedError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Nothing says how the input is to be read, or several things do.
+    /// Nothing says how to read the input, or several things do.
     #[error("{}: {problem}", path.display())]
     Unclear {
         /// The file.

@@ -53,7 +53,7 @@ enum Kind {
 enum Block {
     /// A packet or a block, as a whole in the buffer.
     Whole,
-    /// So many zero bytes in the place of packets.
+    /// The number of zero bytes in the place of packets.
     Zeros { bytes: u64, is_end: bool },
     /// The end of the file.
     End,

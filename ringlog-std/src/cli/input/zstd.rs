@@ -95,7 +95,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
     }
 }
 
-/// What can be done about it is said here; the rest is damage, whatever the library calls it.
+/// What can be done about it is said here; the rest is damage.
 fn frame_error(error: FrameDecoderError) -> io::Error {
     let remedy = match error {
         FrameDecoderError::WindowSizeTooBig { requested, .. } => format!(

@@ -182,7 +182,7 @@ fn records_that_the_log_has_gone_on_without_are_not_copied() {
     };
     write(0, 0, 0..30);
     write(20, (0..20).map(|number| event(number).0.stride() as u64).sum(), 20..40);
-    // A recovery sealed it: the log went on where that one cut it off.
+    // A recovery sealed it, and the log continues where it was cut off.
     log.change(0, |bytes| bytes[56] &= !(file_flags::CLEAN as u8));
     let out = log.out();
     let report = salvage_log(log.path(), &out).unwrap();

@@ -349,7 +349,7 @@ fn missing_first_files_are_reported_unless_a_writer_retired_them() {
         assert_eq!((salvaged.records, salvaged.missing, salvaged.gaps_added), (300 - begin, begin, 1));
         assert!(matches!(salvaged.skipped[0].reason, SkipReason::Absent { count } if count == begin));
         assert_eq!(salvaged.skipped[0].path, all[0]);
-        // The next writer says it and goes on, and nothing forgets it.
+        // The next writer says it and continues, and nothing forgets it.
         let writer = LogWriter::open(log).unwrap();
         assert!(is_named(&writer.recovery().missing));
         writer.close().unwrap();

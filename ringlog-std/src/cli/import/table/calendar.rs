@@ -177,7 +177,7 @@ impl Reader<'_> {
         while self.pass_if(|byte| byte == b' ') {}
     }
 
-    /// Exactly so many digits.
+    /// Exactly this many digits.
     fn number(&mut self, digits: usize) -> Option<i16> {
         let (text, rest) = self.rest.split_at_checked(digits)?;
         let number =

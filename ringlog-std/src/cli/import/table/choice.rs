@@ -1,4 +1,4 @@
-//! How a table is to be read.
+//! How to read a table.
 
 use super::cells::Cells;
 use super::choose::{Refusal, Table};
@@ -12,7 +12,7 @@ use super::sample::{Row, Sample, Start};
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
 const NO_DELIMITER: u8 = 0x1F;
 
-/// How a table is to be read.
+/// How to read a table.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     pub(super) layout: Layout,

@@ -23,7 +23,7 @@ impl Place {
         self.time == 0 && self.date.is_none()
     }
 
-    /// What is to be read as a time.
+    /// What is read as a time.
     pub(super) fn text(self, cell: impl Fn(usize) -> Option<String>) -> Option<String> {
         let time = cell(self.time)?;
         match self.date {

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 use super::cells::{QUOTE, Quotes};
 use super::encoding::Encoding;
 
-/// A quoted cell that goes on for more lines was never closed.
+/// A quoted cell of more lines was never closed.
 const QUOTED_LINES_MAX: usize = 100;
 /// No row is longer; one of a tenth of that is no event any more.
 const ROW_BYTES_MAX: usize = 1 << 20;
@@ -107,7 +107,7 @@ impl<R: BufRead> RowReader<R> {
         self.comments
     }
 
-    /// Passes a line, whatever is in it; `false` at the end.
+    /// Passes any line; `false` at the end.
     pub(super) fn pass_line(&mut self) -> io::Result<bool> {
         self.read_line()
     }

@@ -62,7 +62,7 @@ impl Sample {
         rows_by_width.into_iter().max_by_key(|&(_, rows)| rows).map_or(0, |(width, _)| width)
     }
 
-    /// How many rows have so many cells.
+    /// How many rows have this number of cells.
     pub(super) fn rows_of_width(&self, width: usize) -> usize {
         self.rows.iter().filter(|row| row.len() == width).count()
     }
@@ -111,7 +111,7 @@ fn holds_values(rows: &[Row], column: usize) -> bool {
     values > 0 && values * 2 >= all
 }
 
-/// Whether this stands for a value that is not there.
+/// Whether this means that there is no value.
 pub(super) fn is_missing(cell: &str) -> bool {
     let known = ["", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "?", "\\n"];
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
