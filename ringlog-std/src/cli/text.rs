@@ -25,7 +25,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// So many things, the number grouped: `1 event`, `2,000 events`.
+/// Returns a number with its noun in the right form, digits grouped: `1 event`, `2,000 events`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }

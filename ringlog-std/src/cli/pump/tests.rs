@@ -181,7 +181,7 @@ fn at_the_end_the_feed_is_asked_for_losses_once_more() {
     assert_eq!(memory.gaps, [(0, 8, Gap::new(GapReason::ReceiverFull, 3))]);
 }
 
-/// Gives so many events before the stop, and others that had arrived by then.
+/// Gives a number of events before the stop, and others that had arrived by then.
 struct Arriving {
     before: u64,
     waiting: u64,

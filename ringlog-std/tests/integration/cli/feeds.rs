@@ -75,7 +75,7 @@ impl Served {
         self.wait_until(events, |events, _| events);
     }
 
-    /// Stops it once there are so many events; the exit code, the summary, the events, and what it has said meanwhile.
+    /// Stops it once it has this number of events. Returns the exit code, the summary, the events, and the text on stderr.
     pub(super) fn end(mut self, events: u64) -> Ended {
         self.wait_for(events);
         self.program.terminate();

@@ -6,7 +6,7 @@ use super::number::DecimalSign;
 use super::options::{TableOptions, TimeUnit};
 use super::sample::{Row, is_missing};
 
-/// Of the rows that do not fit the best format, so many may fit another one: one in ten.
+/// One in this many of the rows that do not fit the best format may fit another one.
 const OTHERS_MAX: usize = 10;
 
 /// Where the time is.

@@ -1,4 +1,4 @@
-//! The rows of a text, as they stand in the file.
+//! Reads the rows of a text byte for byte.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
