@@ -125,11 +125,9 @@ impl WriterFile {
     ///
     /// The folder has to be listed after this file was read.
     pub(crate) fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
-        let first_sequence = self.first_sequence.filter(|&first| first < base_sequence)?;
+        let missing = MissingRecords::between(self.first_sequence?, base_sequence, first_file)?;
         // A writer with a retention may have opened the log since.
         let is_unchanged = Self::of(folder_of(first_file)).first_sequence == self.first_sequence;
-        let missing =
-            MissingRecords { before: first_file.into(), first_sequence, next_sequence: base_sequence };
         is_unchanged.then_some(missing)
     }
 
@@ -165,6 +163,17 @@ pub struct MissingRecords {
     pub first_sequence: u64,
     /// The first that is there again.
     pub next_sequence: u64,
+}
+
+impl MissingRecords {
+    /// Those from `expected` on, if the segment `before` begins after it, with `found`.
+    pub(super) fn between(expected: u64, found: u64, before: &Path) -> Option<Self> {
+        (expected < found).then(|| Self {
+            before: before.into(),
+            first_sequence: expected,
+            next_sequence: found,
+        })
+    }
 }
 
 impl fmt::Display for MissingRecords {

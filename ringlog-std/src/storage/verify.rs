@@ -292,9 +292,5 @@ fn find_missing(segment: &mut SegmentCheck, expected: Option<u64>) -> Option<Mis
     if found < expected {
         segment.add(Fault::Overlap { expected, found });
     }
-    (found > expected).then(|| MissingRecords {
-        before: segment.path.clone(),
-        first_sequence: expected,
-        next_sequence: found,
-    })
+    MissingRecords::between(expected, found, &segment.path)
 }

@@ -50,20 +50,15 @@ impl LogRecovery<'_> {
     ///
     /// Readers report them as well. The log continues: their sequences are below its end.
     pub(super) fn note_missing(&mut self, chain: &[Link]) {
-        if let (Some(first_sequence), Some(first)) = (self.writer.first_sequence, chain.first())
-            && first_sequence < first.info.header.base_sequence
-        {
-            let (before, next_sequence) = (first.path.clone(), first.info.header.base_sequence);
-            self.report.missing.push(MissingRecords { before, first_sequence, next_sequence });
-        }
-        for (link, next) in chain.iter().zip(chain.iter().skip(1)) {
-            let (header, next_base) = (&link.info.header, next.info.header.base_sequence);
-            let next_sequence = header.base_sequence.saturating_add(header.event_count);
+        let end_of = |link: &Link| {
+            let header = &link.info.header;
             let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-            if is_counted && next_sequence < next_base {
-                let (before, first_sequence) = (next.path.clone(), next_sequence);
-                self.report.missing.push(MissingRecords { before, first_sequence, next_sequence: next_base });
-            }
-        }
+            is_counted.then_some(header.base_sequence.saturating_add(header.event_count))
+        };
+        let expected = std::iter::once(self.writer.first_sequence).chain(chain.iter().map(end_of));
+        let missing = expected.zip(chain).filter_map(|(expected, link)| {
+            MissingRecords::between(expected?, link.info.header.base_sequence, &link.path)
+        });
+        self.report.missing.extend(missing);
     }
 }
