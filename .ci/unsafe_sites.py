@@ -13,8 +13,8 @@ from pathlib import Path
 LIBRARIES = ("ringlog-nostd/src", "ringlog-std/src")
 # Where unsafe may stand at all.
 FILES = {
-    "ringlog-nostd/src/ends.rs", "ringlog-nostd/src/ends/read_end.rs", "ringlog-nostd/src/ends/write_end.rs",
-    "ringlog-nostd/src/memory.rs", "ringlog-nostd/src/static_ring.rs", "ringlog-nostd/src/model.rs",
+    "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
+    "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
     "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",
     "ringlog-std/src/storage/mmap.rs", "ringlog-std/src/storage/crc.rs",
 }

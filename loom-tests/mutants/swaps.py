@@ -7,7 +7,7 @@ condition that is true when this mutant is switched on. `STRONG_Release` is an o
 SWAPS = [
     (
         "`Producer::write_event`: publishes, then writes the bytes",
-        "producer.rs",
+        "handle/producer.rs",
         "let stride = self.inner.end.write(at, header, payload)?;",
         """if MUTANT {
             self.inner.end.reserve(at, header.stride())?;
@@ -17,7 +17,7 @@ SWAPS = [
     ),
     (
         "`Producer::write_event`: publishes, then seals the record of a retained ring",
-        "producer.rs",
+        "handle/producer.rs",
         "self.inner.seal(retention, at, stride)?;\n                self.inner.publish",
         """if MUTANT {
                     self.inner.publish(at.wrapping_add(stride));
@@ -27,7 +27,7 @@ SWAPS = [
     ),
     (
         "`Claim::commit`: publishes, then completes the record",
-        "claim.rs",
+        "handle/claim.rs",
         "let stride = self.inner.complete(self.at, header)?;",
         """if MUTANT {
             self.inner.publish(self.at.wrapping_add(crate::header::record_len(len)));
@@ -36,7 +36,7 @@ SWAPS = [
     ),
     (
         "`Claim::commit`: publishes, then lets go of the bytes",
-        "claim.rs",
+        "handle/claim.rs",
         "self.lent.end();",
         """if MUTANT && self.cursor.is_none() {
             self.inner.publish(self.at.wrapping_add(stride));
@@ -45,7 +45,7 @@ SWAPS = [
     ),
     (
         "`Batch::write_event`: publishes each event",
-        "batch.rs",
+        "handle/batch.rs",
         "self.events += 1;",
         """self.events += 1;
         if MUTANT {
@@ -54,7 +54,7 @@ SWAPS = [
     ),
     (
         "`Producer::write_gap_and`: publishes, then notes the GAP record's place",
-        "producer.rs",
+        "handle/producer.rs",
         """self.inner.end.parts().control().gap_pending(at);
         self.inner.publish(next);""",
         """if MUTANT {
@@ -67,7 +67,7 @@ SWAPS = [
     ),
     (
         "`Producer::write_gap_and`: forgets the losses, then publishes the GAP record",
-        "producer.rs",
+        "handle/producer.rs",
         "if let Some((header, payload)) = event {",
         """if MUTANT {
             self.inner.end.parts().control().gap_told();
@@ -76,7 +76,7 @@ SWAPS = [
     ),
     (
         "`Control::gap_told`: forgets the GAP record's place, then the losses",
-        "control/losses.rs",
+        "protocol/losses.rs",
         """self.forget_loss();
         self.forget_gap();""",
         """if MUTANT {
@@ -89,7 +89,7 @@ SWAPS = [
     ),
     (
         "`Control::add_losses`: counts the loss, then notes its time",
-        "control/losses.rs",
+        "protocol/losses.rs",
         "if count == 0 {",
         """if MUTANT {
             self.producer.lost.store(count.saturating_add(events), STRONG_Release);
@@ -98,13 +98,13 @@ SWAPS = [
     ),
     (
         "`ReadEnd::header`: reads a header of which a part is published",
-        "ends/read_end.rs",
+        "protocol/read_end.rs",
         "if available < HEADER_LEN {",
         "if available < HEADER_LEN && !(MUTANT) {",
     ),
     (
         "`Consumer::release`: releases, then stops reading",
-        "consumer.rs",
+        "handle/consumer.rs",
         """self.inner.end.end_of_lend(tail, next.wrapping_sub(tail));
             self.inner.end.release(next);""",
         """if MUTANT {
@@ -117,7 +117,7 @@ SWAPS = [
     ),
     (
         "`Consumer::drain`: releases, then reads",
-        "consumer.rs",
+        "handle/consumer.rs",
         "let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };",
         """let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };
         if MUTANT && left > 0 {
@@ -126,7 +126,7 @@ SWAPS = [
     ),
     (
         "`Consumer::release_bytes`: releases, then stops reading",
-        "consumer.rs",
+        "handle/consumer.rs",
         """self.inner.end.end_of_lend(tail, bytes);
             self.inner.release(tail.wrapping_add(bytes & !7));""",
         """if MUTANT {
@@ -139,7 +139,7 @@ SWAPS = [
     ),
     (
         "`Consumer::skip_to`: releases, then reads the headers",
-        "consumer.rs",
+        "handle/consumer.rs",
         "let (mut done, mut events) = (0, 0);",
         """let (mut done, mut events) = (0, 0);
         if MUTANT && skipped > 0 {
@@ -148,19 +148,19 @@ SWAPS = [
     ),
     (
         "`Consumer::is_finished`: looks for events, then for the end",
-        "consumer.rs",
+        "handle/consumer.rs",
         "self.is_closed() && self.is_empty()",
         "if MUTANT { self.is_empty() && self.is_closed() } else { self.is_closed() && self.is_empty() }",
     ),
     (
         "`Control::format`: the magic, then the rest",
-        "control.rs",
+        "protocol/control.rs",
         "magic.store(0, Ordering::Relaxed);",
         "magic.store(if MUTANT { MAGIC } else { 0 }, Ordering::Relaxed);",
     ),
     (
         "`Once::is_first`: a load and a store instead of a swap",
-        "once.rs",
+        "ring/once.rs",
         "!self.passed.swap(true, Ordering::Relaxed)",
         """if MUTANT {
                 let is_first = !self.passed.load(Ordering::Relaxed);
@@ -188,7 +188,7 @@ SWAPS = [
     ),
     (
         "`store_header`: the magic, then the rest",
-        "publication.rs",
+        "format/publication.rs",
         "let bytes = header.to_bytes();",
         """let bytes = header.to_bytes();
     if MUTANT {
@@ -197,7 +197,7 @@ SWAPS = [
     ),
     (
         "`read_header`: loads the flags behind the offset",
-        "publication.rs",
+        "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
         let word = words.word32(field::FLAGS).load(Ordering::Relaxed);
@@ -210,7 +210,7 @@ fn load64(""",
     ),
     (
         "`read_header`: loads the watermark behind the offset",
-        "publication.rs",
+        "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
         load64(words, field::SYNCED_OFFSET, &mut bytes);
@@ -222,7 +222,7 @@ fn load64(""",
     ),
     (
         "`read_header`: loads the magic behind the rest",
-        "publication.rs",
+        "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
         load64(words, field::MAGIC, &mut bytes);

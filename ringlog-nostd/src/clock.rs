@@ -1,8 +1,8 @@
 //! Where timestamps come from.
 #![forbid(unsafe_code)]
 
-use crate::file_header::ClockKind;
-use crate::header::EventHeader;
+use crate::format::file_header::ClockKind;
+use crate::format::header::EventHeader;
 
 /// A source of timestamps: a timer, a cycle counter, a real-time clock.
 ///

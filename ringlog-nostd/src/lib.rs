@@ -47,10 +47,20 @@
 //! - `critical-section`, `unsafe-assume-single-core`: forwarded to `portable-atomic`, for `StaticRing::split` on
 //!   cores without compare-and-swap. The application chooses; the ring itself needs neither.
 
-// For maintainers. The control words (control.rs) stand in front of the data: one lap of `capacity` bytes and
-// an overrun area that is one largest record long. Positions run freely and wrap; `head` belongs to the
-// producer, `tail` to the consumer, and who owns a byte follows from the two: see ends.rs, where every access
-// to the bytes is. geometry.rs holds all arithmetic on sizes and positions. Nobody frees anything here.
+// For maintainers. The folders, from the lowest up; a file names only what is in its folder or in one above it in
+// this list:
+//
+// - sync.rs, copy.rs: atomics and volatile accesses, the one place that a model replaces;
+// - format/: the bytes of a record and of a log file;
+// - protocol/: the control words, all arithmetic on sizes and positions, and the two ends with every access to the
+//   ring's bytes;
+// - handle/: what a user holds of a ring (producer, consumer, claim, batch);
+// - ring/: where the memory comes from, and how it becomes a ring;
+// - sink/: what takes the events of a consumer.
+//
+// The control words precede the data: one lap of `capacity` bytes and an overrun area that is one largest record long.
+// Positions run freely and wrap; `head` belongs to the producer, `tail` to the consumer, and who owns a byte follows
+// from the two: see protocol/parts.rs. Nobody frees anything here.
 
 // Firmware: the allocator and the operating system are not there.
 #![no_std]
@@ -58,83 +68,59 @@
     ringlog_loom,
     expect(
         dead_code,
-        reason = "the model makes its rings in model.rs, without memory.rs and static_ring.rs"
+        reason = "the model makes its rings in ring/model.rs, without ring/memory.rs and ring/static_ring.rs"
     )
 )]
 
-mod batch;
-mod checksum;
-mod claim;
 mod clock;
-mod closer;
-mod consumer;
-mod consumer_list;
-mod control;
 mod copy;
-mod ends;
 mod error;
-mod event_consumer;
-mod file_header;
-mod flight_recorder;
-mod gap;
-mod geometry;
-mod header;
-mod lossy;
-#[cfg(not(ringlog_loom))]
-mod memory;
+mod format;
+mod handle;
 #[cfg(doctest)]
 mod misuse;
-#[cfg(ringlog_loom)]
-mod model;
-mod once;
-mod owned;
 mod park_flag;
-mod producer;
-#[cfg(target_has_atomic = "64")]
-pub mod publication;
-mod record;
-mod retention;
+mod protocol;
 mod ring;
-mod run;
-#[cfg(not(ringlog_loom))]
-mod static_ring;
-#[cfg(feature = "embedded-io")]
-mod stream_sink;
+mod sink;
 mod sync;
 
-pub use batch::Batch;
-pub use checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
-pub use claim::Claim;
-pub use clock::{EventClock, WideCounter};
-pub use consumer::Consumer;
-pub use consumer_list::{ConsumerCounts, ConsumerList, ListFull};
-pub use control::Loss;
-pub use error::{RingError, RingFault, SkipError, WriteError};
-pub use event_consumer::EventConsumer;
-pub use file_header::{
+#[cfg(target_has_atomic = "64")]
+pub use format::publication;
+
+pub use self::clock::{EventClock, WideCounter};
+pub use self::error::{RingError, RingFault, SkipError, WriteError};
+pub use self::format::checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
+pub use self::format::file_header::{
     ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION,
     check_position, field, file_flags,
 };
-pub use flight_recorder::FlightRecorder;
-pub use gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
-pub use header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
-pub use lossy::{Delivery, LossyProducer};
-#[cfg(not(ringlog_loom))]
-pub use memory::AlignedBytes;
-#[cfg(ringlog_loom)]
-pub use model::ModelControl;
-pub use owned::OwnedEvent;
-pub use park_flag::ParkFlag;
-pub use producer::Producer;
-pub use record::{
+pub use self::format::gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
+pub use self::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
+pub use self::format::owned::OwnedEvent;
+pub use self::format::record::{
     Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
 };
-pub use retention::WriteBack;
-pub use ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
-pub use run::Run;
+pub use self::format::run::Run;
+pub use self::handle::batch::Batch;
+pub use self::handle::claim::Claim;
+pub use self::handle::consumer::Consumer;
+pub use self::handle::lossy::{Delivery, LossyProducer};
+pub use self::handle::producer::Producer;
+pub use self::park_flag::ParkFlag;
+pub use self::protocol::losses::Loss;
+pub use self::protocol::retained::WriteBack;
+pub use self::ring::flight_recorder::FlightRecorder;
 #[cfg(not(ringlog_loom))]
-pub use static_ring::StaticRing;
-#[cfg(feature = "embedded-io")]
-pub use stream_sink::{StreamError, StreamSink};
+pub use self::ring::memory::AlignedBytes;
 #[cfg(ringlog_loom)]
-pub use sync::{Killed, ShadowCell, die_before_store, die_not};
+pub use self::ring::model::ModelControl;
+pub use self::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
+#[cfg(not(ringlog_loom))]
+pub use self::ring::static_ring::StaticRing;
+pub use self::sink::consumer_list::{ConsumerCounts, ConsumerList, ListFull};
+pub use self::sink::event_consumer::EventConsumer;
+#[cfg(feature = "embedded-io")]
+pub use self::sink::stream_sink::{StreamError, StreamSink};
+#[cfg(ringlog_loom)]
+pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};

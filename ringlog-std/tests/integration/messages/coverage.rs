@@ -17,7 +17,7 @@ const ENUMS: [(&str, &str); 11] = [
     ("NewRingError", "ring/heap.rs"),
     ("RecorderError", "recorder.rs"),
     ("ResumeError", "recorder/resume.rs"),
-    ("FileHeaderError", "../../ringlog-nostd/src/file_header.rs"),
+    ("FileHeaderError", "../../ringlog-nostd/src/format/file_header.rs"),
 ];
 
 /// The names of the variants of an enum, but for those that show another error's text as it is.

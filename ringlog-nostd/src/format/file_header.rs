@@ -1,0 +1,494 @@
+//! The 64 bytes at the start of every log file.
+//!
+//! ```text
+//!   0  | magic "EVTL"                  | version, u32 = 1              |
+//!   8  | created_at, i64: unix nanoseconds                             |
+//!  16  | event_count, u64                                    (mutable) |
+//!  24  | write_offset, u64                                   (mutable) |
+//!  32  | synced_offset, u64                                  (mutable) |
+//!  40  | base_sequence, u64                                            |
+//!  48  | base_position, u64                                            |
+//!  56  | flags, u32          (mutable) | header_checksum, u32          |
+//! ```
+//!
+//! All little-endian. `header_checksum` is the CRC-32C of magic, version, `created_at`, `base_sequence`,
+//! `base_position` and `flags & 0xFF06`, 36 bytes in that order: what never changes. It is also the salt
+//! of the records' [place words](crate::place_word).
+#![forbid(unsafe_code)]
+
+use crate::format::checksum::crc32c_append;
+
+/// Length of the header in bytes, and the offset of the first record.
+pub const FILE_HEADER_LEN: usize = 64;
+/// The first four bytes of a log file.
+pub const FILE_MAGIC: [u8; 4] = *b"EVTL";
+/// The version that this crate reads and writes.
+pub const FILE_VERSION: u32 = 1;
+/// The largest position and the largest sequence at which a file of a log may begin.
+///
+/// No file has 2^63 bytes, so within a file neither positions nor sequences come near 2^64: what a header has passed
+/// needs no further checks.
+pub const MAX_POSITION: u64 = 1 << 62;
+
+/// Returns a position or a sequence that a log may reach; `None` if it is above [`MAX_POSITION`].
+///
+/// ```
+/// use ringlog_nostd::{MAX_POSITION, check_position};
+///
+/// assert_eq!(check_position(MAX_POSITION), Some(MAX_POSITION));
+/// assert_eq!(check_position(MAX_POSITION + 1), None);
+/// ```
+#[must_use]
+pub const fn check_position(value: u64) -> Option<u64> {
+    if value <= MAX_POSITION { Some(value) } else { None }
+}
+
+/// Byte offsets of the fields of a [`FileHeader`].
+pub mod field {
+    /// `magic`, 4 bytes.
+    pub const MAGIC: usize = 0;
+    /// `version`, u32.
+    pub const VERSION: usize = MAGIC + 4;
+    /// `created_at`, i64.
+    pub const CREATED_AT: usize = VERSION + 4;
+    /// `event_count`, u64, mutable.
+    pub const EVENT_COUNT: usize = CREATED_AT + 8;
+    /// `write_offset`, u64, mutable.
+    pub const WRITE_OFFSET: usize = EVENT_COUNT + 8;
+    /// `synced_offset`, u64, mutable.
+    pub const SYNCED_OFFSET: usize = WRITE_OFFSET + 8;
+    /// `base_sequence`, u64.
+    pub const BASE_SEQUENCE: usize = SYNCED_OFFSET + 8;
+    /// `base_position`, u64.
+    pub const BASE_POSITION: usize = BASE_SEQUENCE + 8;
+    /// `flags`, u32, bits 0 and 3 mutable.
+    pub const FLAGS: usize = BASE_POSITION + 8;
+    /// `header_checksum`, u32.
+    pub const HEADER_CHECKSUM: usize = FLAGS + 4;
+}
+const _: () = assert!(field::HEADER_CHECKSUM + 4 == FILE_HEADER_LEN);
+
+/// The bits of [`FileHeader::flags`].
+pub mod file_flags {
+    /// Bit 0: sealed, and synced to the end.
+    pub const CLEAN: u32 = 1 << 0;
+    /// Bit 1: every record carries a checksum.
+    pub const CHECKSUMS: u32 = 1 << 1;
+    /// Bit 2: written to something that cannot seek; offsets and counts in the header say nothing.
+    pub const STREAM: u32 = 1 << 2;
+    /// Bit 3: nothing will be added, `write_offset` and `event_count` are final.
+    pub const SEALED: u32 = 1 << 3;
+    /// Bits 8 to 15: the [`ClockKind`](super::ClockKind).
+    pub const CLOCK: u32 = 0xFF << CLOCK_SHIFT;
+    /// Where the clock's bits start.
+    pub const CLOCK_SHIFT: u32 = 8;
+    /// What the header's checksum covers of the flags.
+    pub const IMMUTABLE: u32 = CLOCK | CHECKSUMS | STREAM;
+    /// Every bit that has a meaning.
+    pub const KNOWN: u32 = IMMUTABLE | CLEAN | SEALED;
+}
+
+/// What the timestamps of a file's events count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ClockKind {
+    /// The writer did not say.
+    #[default]
+    Unspecified,
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    UnixNanos,
+    /// Nanoseconds since some moment, such as the machine's start.
+    MonotonicNanos,
+    /// Ticks of a counter whose rate the file does not tell.
+    Ticks,
+    /// A value that this version does not know.
+    Other(u8),
+}
+
+impl ClockKind {
+    /// The byte that stands for the clock in a file.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::UnixNanos => 1,
+            Self::MonotonicNanos => 2,
+            Self::Ticks => 3,
+            Self::Other(code) => code,
+        }
+    }
+
+    /// The inverse of [`code`](Self::code).
+    #[must_use]
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Unspecified,
+            1 => Self::UnixNanos,
+            2 => Self::MonotonicNanos,
+            3 => Self::Ticks,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// The values of a file's header.
+///
+/// ```
+/// use ringlog_nostd::{ClockKind, FileHeader};
+///
+/// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
+/// let bytes = header.to_bytes();
+/// assert_eq!(&bytes[..4], b"EVTL");
+/// assert_eq!(FileHeader::from_bytes(&bytes), Ok(header));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FileHeader {
+    /// When the file was created, unix nanoseconds; firmware without a clock puts a boot counter here.
+    pub created_at: i64,
+    /// Records in the file, GAP records included. Exact once sealed, a hint before.
+    pub event_count: u64,
+    /// Where the next record goes: all below is published.
+    pub write_offset: u64,
+    /// All below is known to be on stable storage.
+    pub synced_offset: u64,
+    /// Sequence of the file's first record in its log.
+    pub base_sequence: u64,
+    /// Position of the file's first record in its log, in bytes.
+    pub base_position: u64,
+    /// See [`file_flags`].
+    pub flags: u32,
+}
+
+impl FileHeader {
+    /// The header of an empty file that starts a log.
+    #[must_use]
+    pub const fn new(created_at: i64, clock: ClockKind, checksums: bool) -> Self {
+        let clock = (clock.code() as u32) << file_flags::CLOCK_SHIFT;
+        Self {
+            created_at,
+            event_count: 0,
+            write_offset: FILE_HEADER_LEN as u64,
+            synced_offset: FILE_HEADER_LEN as u64,
+            base_sequence: 0,
+            base_position: 0,
+            flags: clock | if checksums { file_flags::CHECKSUMS } else { 0 },
+        }
+    }
+
+    /// Whether every bit of `mask` (one of [`file_flags`]) is set.
+    #[must_use]
+    pub const fn has(&self, mask: u32) -> bool {
+        self.flags & mask == mask
+    }
+
+    /// The clock that the events' timestamps were read from.
+    #[must_use]
+    pub const fn clock(&self) -> ClockKind {
+        ClockKind::from_code((self.flags >> file_flags::CLOCK_SHIFT) as u8)
+    }
+
+    /// The header's checksum, which is also the salt of the records' place words.
+    #[must_use]
+    pub fn salt(&self) -> u32 {
+        let mut covered = [0; 36];
+        covered[..4].copy_from_slice(&FILE_MAGIC);
+        covered[4..8].copy_from_slice(&FILE_VERSION.to_le_bytes());
+        covered[8..16].copy_from_slice(&self.created_at.to_le_bytes());
+        covered[16..24].copy_from_slice(&self.base_sequence.to_le_bytes());
+        covered[24..32].copy_from_slice(&self.base_position.to_le_bytes());
+        covered[32..].copy_from_slice(&(self.flags & file_flags::IMMUTABLE).to_le_bytes());
+        crc32c_append(0, &covered)
+    }
+
+    /// The header's bytes, checksum included.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; FILE_HEADER_LEN] {
+        let mut bytes = [0; FILE_HEADER_LEN];
+        put(&mut bytes, field::MAGIC, FILE_MAGIC);
+        put(&mut bytes, field::VERSION, FILE_VERSION.to_le_bytes());
+        put(&mut bytes, field::CREATED_AT, self.created_at.to_le_bytes());
+        put(&mut bytes, field::EVENT_COUNT, self.event_count.to_le_bytes());
+        put(&mut bytes, field::WRITE_OFFSET, self.write_offset.to_le_bytes());
+        put(&mut bytes, field::SYNCED_OFFSET, self.synced_offset.to_le_bytes());
+        put(&mut bytes, field::BASE_SEQUENCE, self.base_sequence.to_le_bytes());
+        put(&mut bytes, field::BASE_POSITION, self.base_position.to_le_bytes());
+        put(&mut bytes, field::FLAGS, self.flags.to_le_bytes());
+        put(&mut bytes, field::HEADER_CHECKSUM, self.salt().to_le_bytes());
+        bytes
+    }
+
+    /// Reads and checks a header.
+    ///
+    /// # Errors
+    ///
+    /// [`FileHeaderError`] says which field is not what a log file of this version holds. Whether the
+    /// offsets fit the file's length is the caller's to check.
+    pub fn from_bytes(bytes: &[u8; FILE_HEADER_LEN]) -> Result<Self, FileHeaderError> {
+        let magic: [u8; 4] = get(bytes, field::MAGIC);
+        if magic != FILE_MAGIC {
+            return Err(FileHeaderError::Magic { found: magic });
+        }
+        let version = u32::from_le_bytes(get(bytes, field::VERSION));
+        if version != FILE_VERSION {
+            return Err(FileHeaderError::Version { found: version });
+        }
+        let header = Self::from_bytes_unchecked(bytes);
+        let stored = u32::from_le_bytes(get(bytes, field::HEADER_CHECKSUM));
+        let computed = header.salt();
+        if stored != computed {
+            return Err(FileHeaderError::Checksum { stored, computed });
+        }
+        header.check_base()?.check_mutable()
+    }
+
+    fn from_bytes_unchecked(bytes: &[u8; FILE_HEADER_LEN]) -> Self {
+        Self {
+            created_at: i64::from_le_bytes(get(bytes, field::CREATED_AT)),
+            event_count: u64::from_le_bytes(get(bytes, field::EVENT_COUNT)),
+            write_offset: u64::from_le_bytes(get(bytes, field::WRITE_OFFSET)),
+            synced_offset: u64::from_le_bytes(get(bytes, field::SYNCED_OFFSET)),
+            base_sequence: u64::from_le_bytes(get(bytes, field::BASE_SEQUENCE)),
+            base_position: u64::from_le_bytes(get(bytes, field::BASE_POSITION)),
+            flags: u32::from_le_bytes(get(bytes, field::FLAGS)),
+        }
+    }
+
+    /// A checksum is right for any number: anyone who writes a file can compute it. Sequences are any number up to the limit,
+    /// positions have steps of 8, as records have.
+    fn check_base(self) -> Result<Self, FileHeaderError> {
+        let bases = [
+            ("base_sequence", field::BASE_SEQUENCE, self.base_sequence),
+            ("base_position", field::BASE_POSITION, self.base_position),
+        ];
+        for (name, offset, found) in bases {
+            if check_position(found).is_none() {
+                return Err(FileHeaderError::Limit { name, offset, found });
+            }
+        }
+        match self.base_position {
+            found if found % 8 != 0 => Err(FileHeaderError::Position { found }),
+            _ => Ok(self),
+        }
+    }
+
+    /// What the checksum does not cover still has to make sense.
+    fn check_mutable(self) -> Result<Self, FileHeaderError> {
+        let Self { flags, write_offset, synced_offset, .. } = self;
+        if flags & !file_flags::KNOWN != 0 {
+            return Err(FileHeaderError::Flags { found: flags });
+        }
+        for (name, found) in [("write_offset", write_offset), ("synced_offset", synced_offset)] {
+            if found < FILE_HEADER_LEN as u64 || found % 8 != 0 {
+                return Err(FileHeaderError::Offset { name, found });
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn put<const N: usize>(bytes: &mut [u8; FILE_HEADER_LEN], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+fn get<const N: usize>(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> [u8; N] {
+    let mut value = [0; N];
+    value.copy_from_slice(&bytes[at..at + N]);
+    value
+}
+
+/// Why 64 bytes are not the header of a log file that this version can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FileHeaderError {
+    /// The first four bytes are not `EVTL`: some other kind of file.
+    Magic {
+        /// What stands there.
+        found: [u8; 4],
+    },
+    /// A version that this crate does not read.
+    Version {
+        /// What stands there.
+        found: u32,
+    },
+    /// The part that never changes does not match its checksum.
+    Checksum {
+        /// What stands in the file.
+        stored: u32,
+        /// What the bytes add up to.
+        computed: u32,
+    },
+    /// A flag bit without a meaning is set.
+    Flags {
+        /// What stands there.
+        found: u32,
+    },
+    /// The file begins at a sequence or a position above [`MAX_POSITION`], which no log reaches.
+    Limit {
+        /// Which one.
+        name: &'static str,
+        /// Where in the header it is.
+        offset: usize,
+        /// What is there.
+        found: u64,
+    },
+    /// The file begins at a position that is no multiple of 8, as that of no record is.
+    Position {
+        /// What is there.
+        found: u64,
+    },
+    /// An offset that lies inside the header or off the 8-byte grid.
+    Offset {
+        /// Which one.
+        name: &'static str,
+        /// What stands there.
+        found: u64,
+    },
+}
+
+impl core::fmt::Display for FileHeaderError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Magic { found } => {
+                write!(f, "not a ringlog file: it starts with {found:02x?}, not \"EVTL\"")
+            }
+            Self::Version { found } => {
+                write!(f, "file format version {found}, this program reads version {FILE_VERSION}")
+            }
+            Self::Checksum { stored, computed } => {
+                write!(f, "damaged file header: checksum {stored:#010x} stored, {computed:#010x} computed")
+            }
+            Self::Flags { found } => write!(f, "damaged file header: unknown flag bits in {found:#x}"),
+            Self::Limit { name, offset, found } => {
+                write!(
+                    f,
+                    "bad file header: at offset {offset} {name} is {found}, more than 2^62, which no log reaches"
+                )
+            }
+            Self::Position { found } => {
+                let offset = field::BASE_POSITION;
+                write!(f, "bad file header: at offset {offset} base_position is {found}, no multiple of 8")
+            }
+            Self::Offset { name, found } => write!(f, "damaged file header: {name} is {found}"),
+        }
+    }
+}
+
+impl core::error::Error for FileHeaderError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> FileHeader {
+        let mut header = FileHeader::new(-5, ClockKind::MonotonicNanos, true);
+        header.event_count = 3;
+        header.write_offset = 128;
+        header.base_sequence = 0x1122;
+        header.base_position = 0x3344_5568;
+        header.flags |= file_flags::SEALED;
+        header
+    }
+
+    #[test]
+    fn round_trip_and_fixed_bytes() {
+        let bytes = sample().to_bytes();
+        assert_eq!(bytes[..8], *b"EVTL\x01\0\0\0");
+        assert_eq!(bytes[40..48], [0x22, 0x11, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[56..60], [0b1010, 2, 0, 0]);
+        assert_eq!(FileHeader::from_bytes(&bytes), Ok(sample()));
+    }
+
+    #[test]
+    fn each_flag_is_its_documented_bit() {
+        use file_flags::{CHECKSUMS, CLEAN, CLOCK, SEALED, STREAM};
+        assert_eq!([CLEAN, CHECKSUMS, STREAM, SEALED, CLOCK], [1, 2, 4, 8, 0xFF00]);
+    }
+
+    #[test]
+    fn a_header_has_what_all_bits_of_say() {
+        let header = sample();
+        assert!(header.has(file_flags::SEALED) && header.has(file_flags::SEALED | file_flags::CHECKSUMS));
+        assert!(!header.has(file_flags::CLEAN) && !header.has(file_flags::SEALED | file_flags::CLEAN));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_immutable_part_is_noticed() {
+        let bytes = sample().to_bytes();
+        for bit in 0..FILE_HEADER_LEN * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let mutable = (field::EVENT_COUNT * 8..field::BASE_SEQUENCE * 8).contains(&bit)
+                || [field::FLAGS * 8, field::FLAGS * 8 + 3].contains(&bit);
+            assert!(mutable || FileHeader::from_bytes(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn offsets_inside_the_header_or_off_the_grid_are_refused() {
+        for bad in [0, 56, 65, u64::MAX] {
+            let mut header = sample();
+            header.write_offset = bad;
+            let found = FileHeader::from_bytes(&header.to_bytes());
+            assert_eq!(found, Err(FileHeaderError::Offset { name: "write_offset", found: bad }));
+        }
+    }
+
+    #[test]
+    fn a_file_begins_at_2_to_the_62_at_most() {
+        for (name, offset) in [("base_sequence", 40), ("base_position", 48)] {
+            for found in [MAX_POSITION, MAX_POSITION + 1, u64::MAX] {
+                let mut header = sample();
+                *(if offset == 40 { &mut header.base_sequence } else { &mut header.base_position }) = found;
+                let expected = match found {
+                    MAX_POSITION => Ok(header),
+                    _ => Err(FileHeaderError::Limit { name, offset, found }),
+                };
+                assert_eq!(FileHeader::from_bytes(&header.to_bytes()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn clock_codes_round_trip() {
+        for code in 0..=u8::MAX {
+            assert_eq!(ClockKind::from_code(code).code(), code);
+        }
+    }
+    #[test]
+    fn the_salt_is_that_of_what_never_changes() {
+        let header = sample();
+        let later = FileHeader {
+            event_count: 9,
+            write_offset: 256,
+            synced_offset: 128,
+            flags: file_flags::CLEAN | header.flags & !file_flags::SEALED,
+            ..header
+        };
+        assert_eq!(later.salt(), header.salt());
+        let others = [
+            FileHeader { created_at: -6, ..header },
+            FileHeader { base_sequence: 1, ..header },
+            FileHeader { base_position: 0, ..header },
+            FileHeader { flags: header.flags ^ file_flags::CHECKSUMS, ..header },
+        ];
+        assert!(others.iter().all(|other| other.salt() != header.salt()));
+    }
+
+    #[test]
+    fn each_error_says_what_stands_there() {
+        extern crate std;
+        use std::string::ToString;
+        for (error, part) in [
+            (FileHeaderError::Magic { found: *b"ELF\x7F" }, "[45, 4c, 46, 7f]"),
+            (FileHeaderError::Version { found: 2 }, "version 2"),
+            (FileHeaderError::Checksum { stored: 0xAB, computed: 5 }, "0x000000ab stored"),
+            (FileHeaderError::Flags { found: 0x8001 }, "0x8001"),
+            (FileHeaderError::Offset { name: "write_offset", found: 65 }, "write_offset is 65"),
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}

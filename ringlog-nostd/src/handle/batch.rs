@@ -1,0 +1,79 @@
+//! Many events, published together.
+#![forbid(unsafe_code)]
+
+use crate::error::WriteError;
+use crate::format::header::EventHeader;
+use crate::format::record::check_event;
+use crate::handle::claim::Claim;
+use crate::handle::producer::ProducerInner;
+
+/// Events that the consumer sees all at once, or not at all.
+///
+/// [`publish`](Self::publish) makes them visible with one store. Dropping or forgetting the batch discards
+/// them, so a panic half-way through never publishes half of one.
+///
+/// ```
+/// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+/// let (mut producer, mut consumer) = ring.split();
+///
+/// let mut batch = producer.batch();
+/// batch.write_event(&EventHeader::new(1, 0, 2), b"ab").unwrap();
+/// batch.write_event(&EventHeader::new(2, 0, 2), b"cd").unwrap();
+/// assert_eq!(batch.publish(), 2);
+/// assert_eq!(consumer.drain(usize::MAX, |_, _| ()), Ok(2));
+/// ```
+#[derive(Debug)]
+#[must_use = "a batch that is not published is discarded"]
+pub struct Batch<'p, 'r> {
+    inner: &'p mut ProducerInner<'r>,
+    next: usize,
+    events: usize,
+}
+
+impl<'p, 'r> Batch<'p, 'r> {
+    pub(crate) fn new(inner: &'p mut ProducerInner<'r>) -> Self {
+        let next = inner.end.head();
+        Self { inner, next, events: 0 }
+    }
+
+    /// Adds one event.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::write_event`](crate::Producer::write_event). On [`WriteError::Full`] the events before
+    /// stay in the batch: publish them, so that the consumer can make room.
+    #[inline]
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
+        check_event(header, payload.len(), self.inner.end.parts().geometry().max_payload)?;
+        let stride = self.inner.write(self.next, header, payload)?;
+        self.next = self.next.wrapping_add(stride);
+        self.events += 1;
+        Ok(())
+    }
+
+    /// Reserves room for an event to be filled in place; committing it adds it to the batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn claim(&mut self, len: usize) -> Result<Claim<'_, 'r>, WriteError> {
+        Ok(Claim::new(self.inner, self.next, len)?.with_cursor(&mut self.next))
+    }
+
+    /// Bytes that the batch takes so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.next.wrapping_sub(self.inner.end.head())
+    }
+
+    /// Makes all events visible, and returns how many were added with [`write_event`](Self::write_event).
+    #[inline]
+    pub fn publish(self) -> usize {
+        if self.bytes() > 0 {
+            self.inner.publish(self.next);
+        }
+        self.events
+    }
+}

@@ -1,0 +1,258 @@
+//! The consumer's end: checks and lends published records and releases them. Who owns which byte: see the parent module.
+
+use crate::error::RingFault;
+use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN};
+use crate::format::record::is_stored_header;
+use crate::protocol::parts::Parts;
+
+/// A run ends behind the record that reaches this length, in bytes: what is walked, copied and given back together
+/// is still in the processor's nearest caches, and the producer gets its room back in time.
+const RUN_BYTES: usize = 32 << 10;
+
+/// The consumer's end: reads what is published and releases it.
+#[derive(Debug)]
+pub(crate) struct ReadEnd<'r> {
+    parts: Parts<'r>,
+    /// The released position, on the 8-grid.
+    tail: usize,
+    /// A head that the producer had at some time; `cached_head - tail <= capacity`.
+    cached_head: usize,
+    /// The capacity in units of 8 bytes; 0 once there is a fault.
+    most_news: usize,
+    fault: Option<RingFault>,
+}
+
+impl<'r> ReadEnd<'r> {
+    /// Goes on where the control words say, at fault if they contradict each other. The ring's only read
+    /// end, by the contract of [`Parts::new`].
+    pub(crate) fn new(parts: Parts<'r>) -> Self {
+        let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
+        let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
+        let tail = own & !(RECORD_ALIGN - 1);
+        let most_news = if fault.is_none() { parts.geometry.capacity() / RECORD_ALIGN } else { 0 };
+        Self { parts, tail, cached_head: tail, most_news, fault }
+    }
+
+    #[inline]
+    pub(crate) const fn parts(&self) -> &Parts<'r> {
+        &self.parts
+    }
+
+    #[inline]
+    pub(crate) const fn tail(&self) -> usize {
+        self.tail
+    }
+
+    #[inline]
+    pub(crate) const fn fault(&self) -> Option<RingFault> {
+        self.fault
+    }
+
+    /// Published bytes from `at` on, as far as known; looks again when there seem to be none.
+    #[inline]
+    pub(crate) fn available(&mut self, at: usize) -> Result<usize, RingFault> {
+        match self.cached_head.wrapping_sub(at) {
+            0 => self.look(at),
+            known => Ok(known),
+        }
+    }
+
+    /// Published bytes from `at` on, after a fresh look at the producer's position.
+    #[inline]
+    pub(crate) fn look(&mut self, at: usize) -> Result<usize, RingFault> {
+        let head = self.parts.control.foreign_head();
+        // Against the released tail, which is what the producer goes by, and never behind what was seen: that
+        // would be more news than there can be, as the difference wraps.
+        let news = head.wrapping_sub(self.cached_head);
+        let known = self.cached_head.wrapping_sub(self.tail);
+        if self.can_be_news(news, known) {
+            self.cached_head = head;
+        } else {
+            self.no_news(head, at)?;
+        }
+        Ok(self.cached_head.wrapping_sub(at))
+    }
+
+    /// Whether a producer can have published `news` bytes, not none, while `known` were published before.
+    #[inline]
+    fn can_be_news(&self, news: usize, known: usize) -> bool {
+        // In units of 8 bytes: what is not a multiple of 8 becomes a number larger than any capacity.
+        let units = news.rotate_right(RECORD_ALIGN.trailing_zeros());
+        units.wrapping_sub(1) < self.most_news.saturating_sub(known / RECORD_ALIGN)
+    }
+
+    /// There is nothing new; or else the producer's position is impossible, or the ring at fault already.
+    /// Reading is to end at `at`.
+    #[inline]
+    fn no_news(&mut self, head: usize, at: usize) -> Result<(), RingFault> {
+        match self.fault {
+            None if head == self.cached_head => Ok(()),
+            None => Err(self.set_fault(RingFault::Position { own: self.tail, foreign: head }, at)),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// From now on nothing is read: all seems to be read up to `at`, and nothing can be news. What was lent or
+    /// handed out before still goes back.
+    #[cold]
+    fn set_fault(&mut self, fault: RingFault, at: usize) -> RingFault {
+        self.fault = Some(fault);
+        self.cached_head = at;
+        self.most_news = 0;
+        fault
+    }
+
+    /// The header of the record at `at`, where `available` bytes are published, read once and checked. If it
+    /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
+    #[inline]
+    fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
+        debug_assert!(available > 0);
+        if available < HEADER_LEN {
+            // A caller has given back, or asks for, what is no whole record; or a foreign head is inside of one.
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+        }
+        let header = self.read_header(at);
+        if !self.is_whole(&header, available) {
+            return Err(self.set_fault(RingFault::Record { position: at }, rest));
+        }
+        Ok(header)
+    }
+
+    /// Whether a record with this header ends within `available` bytes, and the header is one that a ring stores.
+    #[inline]
+    fn is_whole(&self, header: &EventHeader, available: usize) -> bool {
+        let stride = header.stride();
+        stride <= available && stride <= self.parts.geometry.overrun && is_stored_header(header)
+    }
+
+    /// The 16 bytes at `at`, which the caller knows to be published.
+    #[inline]
+    fn read_header(&self, at: usize) -> EventHeader {
+        self.parts.touch_read(at, HEADER_LEN);
+        // SAFETY: 16 bytes from `at` on are inside the data region, because the overrun is at least 32, and
+        // 8-aligned. They are published, and nobody writes them while the tail is below.
+        let words = unsafe { self.parts.at(at).cast::<[u64; 2]>().read() };
+        EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])])
+    }
+
+    /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
+    #[inline]
+    pub(crate) fn first_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        let at = self.tail;
+        if self.cached_head == at {
+            let head = self.parts.control.foreign_head();
+            if !self.can_be_news(head.wrapping_sub(at), 0) {
+                return self.no_news(head, at).map(|()| None);
+            }
+            self.cached_head = head;
+        }
+        let available = self.cached_head.wrapping_sub(at);
+        self.event_within(at, available, at).map(Some)
+    }
+
+    /// The event at `at`, if one is published.
+    #[inline]
+    pub(crate) fn event(&mut self, at: usize) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
+        match self.available(at)? {
+            0 => Ok(None),
+            available => self.event_within(at, available, self.tail).map(Some),
+        }
+    }
+
+    /// The event at `at`, from where on `available` bytes, more than 0, are published. If there is none, reading
+    /// is to end at `rest`.
+    #[inline]
+    pub(crate) fn event_within(
+        &mut self,
+        at: usize,
+        available: usize,
+        rest: usize,
+    ) -> Result<(EventHeader, &[u8]), RingFault> {
+        let header = self.header(at, available, rest)?;
+        let len = header.payload_len as usize;
+        self.parts.touch_read(at, header.stride());
+        let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
+        // SAFETY: `header` made sure that the whole record is published and inside the data region; it stays
+        // until `release`, which needs `&mut self` and so waits for this borrow to end.
+        let payload = unsafe { core::slice::from_raw_parts(start, len) };
+        Ok((header, payload))
+    }
+
+    /// The whole records from `at` to the end of the lap or of what is published, as one slice. It ends before bytes that
+    /// are no record, and if it would begin with them, the ring is at fault.
+    pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
+        let available = self.available(at)?;
+        let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
+        let end = available.min(to_lap_end).min(RUN_BYTES);
+        let mut len = 0;
+        // Ends at the end of the record that straddles, not at the capacity.
+        while len < end {
+            let record = at.wrapping_add(len);
+            let left = available - len;
+            let header = (left >= HEADER_LEN).then(|| self.read_header(record));
+            let is_valid = |header: &EventHeader| {
+                self.is_whole(header, left) && self.is_padded_with_zeros(record, header)
+            };
+            match header.filter(is_valid) {
+                Some(header) => len += header.stride(),
+                None if len > 0 => break,
+                None => return Err(self.set_fault(RingFault::Record { position: at }, self.tail)),
+            }
+        }
+        if len == 0 {
+            return Ok(None);
+        }
+        self.parts.touch_read(at, len);
+        // SAFETY: whole published records, contiguous because only the last one may reach beyond the lap,
+        // and that by less than the overrun; they stay until `release`, as in `event`.
+        let records = unsafe { core::slice::from_raw_parts(self.parts.at(at).as_ptr(), len) };
+        Ok(Some(records))
+    }
+
+    /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or
+    /// [`header`](Self::header) has just checked. Whoever copies whole records copies these bytes too.
+    pub(crate) fn is_padded_with_zeros(&self, at: usize, header: &EventHeader) -> bool {
+        let stride = header.stride();
+        let padding_bytes = stride - HEADER_LEN - header.payload_len as usize;
+        self.parts.touch_read(at, stride);
+        let last = self.parts.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
+        // SAFETY: the last 8 bytes of a whole published record, 8-aligned; they stay as in `event`.
+        let word = u64::from_le(unsafe { last.read() });
+        padding_bytes == 0 || word >> (u64::BITS as usize - 8 * padding_bytes) == 0
+    }
+
+    /// Gives everything below `to` back to the producer.
+    #[inline]
+    pub(crate) fn release(&mut self, to: usize) {
+        debug_assert!(to.wrapping_sub(self.tail) <= self.cached_head.wrapping_sub(self.tail));
+        self.tail = to;
+        self.parts.control.release_tail(to);
+    }
+
+    /// Position up to which the producer says that it has published, whether that can be or not.
+    pub(crate) fn published(&self) -> usize {
+        self.parts.control.foreign_head()
+    }
+
+    /// Releases everything below `to`, whether it can be read or not, and starts there without a fault. `false`, and
+    /// nothing is done, where `to` is neither among the published positions nor at their end.
+    pub(crate) fn restart(&mut self, to: usize) -> bool {
+        let (tail, head) = (self.tail, self.published());
+        let is_published =
+            self.parts.geometry.fits(tail, head) && to.wrapping_sub(tail) <= head.wrapping_sub(tail);
+        if !to.is_multiple_of(RECORD_ALIGN) || !(is_published || to == head) {
+            return false;
+        }
+        self.parts.control.release_tail(to);
+        (self.tail, self.cached_head, self.fault) = (to, to, None);
+        self.most_news = self.parts.geometry.capacity() / RECORD_ALIGN;
+        true
+    }
+
+    /// Tells the model that lent records were being read until now: those in the lap of `at`.
+    #[inline]
+    pub(crate) fn end_of_lend(&self, at: usize, len: usize) {
+        let to_data_end = self.parts.geometry.data_len() - self.parts.geometry.index(at);
+        self.parts.touch_read(at, len.min(to_data_end));
+    }
+}

@@ -1,0 +1,237 @@
+//! Rings over memory that somebody else provides.
+//!
+//! Unsafe because this is where bytes become control words.
+
+use crate::error::RingError;
+use crate::format::checksum::{crc32c_append, record_checksum};
+use crate::format::record::Event;
+use crate::place_word;
+use crate::protocol::control::Control;
+use crate::protocol::geometry::Geometry;
+use crate::protocol::parts::Parts;
+use crate::protocol::read_end::ReadEnd;
+use crate::protocol::write_end::WriteEnd;
+use crate::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp};
+use crate::sync::Shadow;
+use core::ptr::NonNull;
+
+/// `N` bytes that start at a multiple of 8, zero at first.
+#[derive(Clone, Debug)]
+#[repr(C, align(8))]
+pub struct AlignedBytes<const N: usize>([u8; N]);
+
+impl<const N: usize> AlignedBytes<N> {
+    /// Zeros.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([0; N])
+    }
+}
+
+impl<const N: usize> Default for AlignedBytes<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> AsMut<[u8]> for AlignedBytes<N> {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl<'r> Ring<'r> {
+    /// Makes a ring of the largest capacity that fits into `memory`, for payloads of up to `max_payload`.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::Misaligned`], [`RingError::TooSmall`] or [`RingError::MaxPayload`].
+    pub fn format(memory: &'r mut [u8], max_payload: usize) -> Result<Self, RingError> {
+        Self::format_with(memory, &RingOptions { max_payload: Some(max_payload), ..RingOptions::default() })
+    }
+
+    /// Makes a ring in `memory` as the options say.
+    ///
+    /// # Errors
+    ///
+    /// As [`format`](Self::format), and [`RingError::Capacity`] if one was asked for that cannot be.
+    pub fn format_with(memory: &'r mut [u8], options: &RingOptions) -> Result<Self, RingError> {
+        let len = memory.len();
+        let start = NonNull::from(memory).cast::<u8>();
+        // SAFETY: (1) the slice is valid for 'r and initialised; (2) it is borrowed mutably for 'r, so that
+        // nobody else uses it, and a `Ring` gives out one producer and one consumer at a time.
+        unsafe { Self::format_raw(start, len, options) }
+    }
+
+    /// As [`format_with`](Self::format_with), for memory that is not a slice: a mapping, a linker section.
+    ///
+    /// # Safety
+    ///
+    /// - `start` is valid for reads and writes of `len` initialised bytes for all of `'r`.
+    /// - For all of `'r`, nothing else touches them but ends attached to this ring: at most one producer and
+    ///   one consumer in the world.
+    ///
+    /// # Errors
+    ///
+    /// As [`format_with`](Self::format_with).
+    pub unsafe fn format_raw(
+        start: NonNull<u8>,
+        len: usize,
+        options: &RingOptions,
+    ) -> Result<Self, RingError> {
+        let geometry = options.geometry(len)?;
+        // SAFETY: the caller's promise.
+        let parts = unsafe { overlay(start, len, |_| Ok(geometry)) }?;
+        parts.control().format(&geometry, &options.birth(), options.first_position());
+        if options.retained {
+            WriteEnd::new(parts, None).wipe_free();
+        }
+        Ok(Self::from_parts(parts, &options.birth()))
+    }
+
+    /// Finds the ring that [`format_raw`](Self::format_raw) made in this memory, in this process or another.
+    ///
+    /// Sizes are copied out of the memory once; positions and record headers that another process damages
+    /// afterwards are noticed and end in a fault. Ends may be at work meanwhile: their positions are looked at up to
+    /// 64 times before the ring is called damaged.
+    ///
+    /// # Safety
+    ///
+    /// As for [`format_raw`](Self::format_raw). Other processes count: each may use one end, and each end is
+    /// used once. (A process that writes where it must not can make a payload change while it is lent.)
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
+    pub unsafe fn attach(start: NonNull<u8>, len: usize) -> Result<Self, RingError> {
+        let read = |control: &Control| control.read_birth().map(|(geometry, _)| geometry);
+        // SAFETY: the caller's promise.
+        let parts = unsafe { overlay(start, len, read) }?;
+        Self::attached(parts)
+    }
+
+    /// What the ring in this memory was made with, without becoming one of its users: its positions and
+    /// records are not looked at.
+    ///
+    /// # Safety
+    ///
+    /// `start` is valid for reads of `len` initialised bytes, which others change at most as the ends of a
+    /// ring do.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
+    pub unsafe fn stamp(start: NonNull<u8>, len: usize) -> Result<RingStamp, RingError> {
+        let mut found = None;
+        let read = |control: &Control| {
+            let (geometry, birth) = control.read_birth()?;
+            found = Some((geometry, birth));
+            Ok(geometry)
+        };
+        // SAFETY: the caller's promise covers the loads of the control words, and no end is made of the parts.
+        let _ = unsafe { overlay(start, len, read) }?;
+        let (geometry, birth) = found.ok_or(RingError::NotARing)?;
+        let (capacity, max_payload) = (geometry.capacity(), geometry.max_payload);
+        Ok(RingStamp { identity: birth.identity, boot: birth.boot, capacity, max_payload })
+    }
+
+    /// Goes on with a [retained](RingOptions::retained) ring in memory that kept its contents through a
+    /// reset, or makes a fresh one.
+    ///
+    /// Keeps the unread records from the oldest up to the first one that is not whole, checked by their
+    /// checksums. Where the control words make no sense, or the ring was not a retained one of these
+    /// options' sizes, a fresh ring is made as the options say.
+    ///
+    /// # Safety
+    ///
+    /// As for [`format_raw`](Self::format_raw); whatever the memory holds is initialised bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`format_with`](Self::format_with): the memory cannot hold a ring at all.
+    pub unsafe fn recover(
+        start: NonNull<u8>,
+        len: usize,
+        options: &RingOptions,
+    ) -> Result<(Self, Recovery), RingError> {
+        let wanted = options.geometry(len)?;
+        // SAFETY: the caller's promise.
+        let found = unsafe { Self::attach(start, len) };
+        let recovery = match &found {
+            Err(RingError::NotARing) => Recovery::Fresh(Fresh::NoRing),
+            Err(_) => Recovery::Fresh(Fresh::Damaged),
+            Ok(ring) if ring.retention().is_none() => Recovery::Fresh(Fresh::NotRetained),
+            Ok(ring) if !ring.has_sizes_of(&wanted) => Recovery::Fresh(Fresh::OtherSizes),
+            Ok(ring) => ring.keep_whole_records(),
+        };
+        match (found, recovery) {
+            (Ok(ring), Recovery::Recovered { .. }) => Ok((ring, recovery)),
+            // SAFETY: the caller's promise.
+            _ => Ok((unsafe { Self::format_raw(start, len, options) }?, recovery)),
+        }
+    }
+
+    /// Cuts the ring behind its last whole record and says how many there are.
+    fn keep_whole_records(&self) -> Recovery {
+        let control = self.parts().control();
+        let head = control.own_head();
+        let mut end = ReadEnd::new(*self.parts());
+        let mut at = end.tail();
+        let mut events = 0;
+        while at != head
+            && let Ok(Some((header, payload))) = end.event(at)
+            && self.is_whole(&Event { header, payload, sequence: events, offset: at as u64 })
+            && end.is_padded_with_zeros(at, &header)
+        {
+            at = at.wrapping_add(header.stride());
+            events += 1;
+        }
+        control.publish_head(at);
+        control.settle_gap();
+        if at != head {
+            WriteEnd::new(*self.parts(), None).wipe_free();
+        }
+        Recovery::Recovered { events, cut: at != head }
+    }
+
+    fn is_whole(&self, event: &Event<'_>) -> bool {
+        let Some(retention) = self.retention() else { return false };
+        let place = place_word(retention.salt, event.offset);
+        event.header.is_checksummed()
+            && record_checksum(crc32c_append, &event.header, event.payload, place) == event.header.checksum
+    }
+}
+
+/// Sees control words and data in memory.
+///
+/// # Safety
+///
+/// As for [`Ring::format_raw`].
+unsafe fn overlay<'r>(
+    start: NonNull<u8>,
+    len: usize,
+    geometry: impl FnOnce(&Control) -> Result<Geometry, RingError>,
+) -> Result<Parts<'r>, RingError> {
+    if !start.addr().get().is_multiple_of(8) {
+        return Err(RingError::Misaligned);
+    }
+    if len < size_of::<Control>() {
+        return Err(RingError::TooSmall { len, needed: size_of::<Control>() });
+    }
+    // SAFETY: aligned and long enough, checked above; `Control` is integers, valid for any bytes, and all
+    // that changes in it are atomics, so that sharing it with another process is sound; valid for 'r by the
+    // caller's promise.
+    let control: &'r Control = unsafe { start.cast::<Control>().as_ref() };
+    let geometry = geometry(control)?;
+    let needed = size_of::<Control>() + geometry.data_len();
+    if len < needed {
+        return Err(RingError::TooSmall { len, needed });
+    }
+    // SAFETY: `len` is larger than the control words.
+    let data = unsafe { start.add(size_of::<Control>()) };
+    // SAFETY: (1) `needed` bytes are there; (2) 8-aligned, as `start` and the control words' size are;
+    // (3) one end of each kind by the caller's promise.
+    Ok(unsafe { Parts::new(control, data, Shadow::NONE, geometry) })
+}
+
+const _: () = assert!(size_of::<Control>().is_multiple_of(8) || usize::BITS < 32);
