@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# A log's writer, helpers and readers, in any order: see ringlog-std/src/storage/schedules. Sourced by .ci/run.
+# A log's writer, helpers and readers, in any order: see ringlog-std/src/storage/tests/schedules. Sourced by .ci/run.
 
 # `schedules_run COUNT`: so many schedules for each question.
 schedules_run() {
     export RINGLOG_SCHEDULES=$1 CARGO_PROFILE_TEST_OPT_LEVEL=1
     RUSTFLAGS="--cfg ringlog_shuttle" run cargo test -p ringlog-std --lib --no-default-features \
-        --target-dir "$target/schedules" storage::schedules | tee "$scratch/schedules"
+        --target-dir "$target/schedules" storage::tests::schedules | tee "$scratch/schedules"
     # Without the cfg every question vanishes and nothing fails.
     grep -qE '^test result: ok\. [1-9]' "$scratch/schedules" || { echo "no schedule was run"; return 1; }
 }

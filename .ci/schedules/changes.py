@@ -19,12 +19,12 @@ class Change:
 CHANGES = [
     # What is promised.
     Change(
-        "durable.rs",
+        "segment/flusher.rs",
         "`sync`: the watermark is stored, then the bytes are synced",
         [("self.sync_range(from, to)?;", "if MUTANT { self.map.store_synced_offset(to); } self.sync_range(from, to)?;")],
     ),
     Change(
-        "durable.rs",
+        "segment/flusher.rs",
         "`sync`: the end of what was synced is loaded after the sync",
         [
             (
@@ -34,7 +34,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "durable.rs",
+        "segment/flusher.rs",
         "`sync`: does not ask whether a sync has failed",
         [
             (
@@ -44,12 +44,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "durable.rs",
+        "segment/flusher.rs",
         "`finish`: CLEAN is set before the sync",
         [("let end = self.sync()?;", "if MUTANT { self.map.set_flags(file_flags::CLEAN); } let end = self.sync()?;")],
     ),
     Change(
-        "durable.rs",
+        "segment/flusher.rs",
         "`give_name`: who gets the lock does not ask again whether a sync has failed",
         [
             (
@@ -60,7 +60,7 @@ CHANGES = [
         orders=5000,
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`sync_current`: the watermark is raised, then the segment is synced",
         [
             (
@@ -71,7 +71,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`finish`: the watermark is raised, then the segment is synced",
         [
             (
@@ -82,7 +82,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`current`: the newest open segment, also at a roll",
         [
             (
@@ -94,7 +94,7 @@ CHANGES = [
         orders=5000,
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`finish_full`: leaves a segment out where several are full",
         [
             (
@@ -106,7 +106,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`finish_full`: the newest of several full segments first",
         [
             (
@@ -117,7 +117,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`sync_now`: those that are full first, then those that were set down without a sync",
         [
             (
@@ -128,12 +128,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`sync_step`: leaves what a killed process had not synced to the next call for a sync",
         [("self.finish_unsynced()? | self.finish_full()?", "(!(MUTANT) && self.finish_unsynced()?) | self.finish_full()?")],
     ),
     Change(
-        "log_opening.rs",
+        "log/opening.rs",
         "`at_end`: the watermark begins at the log's end, also behind a process that was killed",
         [
             (
@@ -143,30 +143,30 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
         [("None if self.is_poisoned()", "None if !(MUTANT) && self.is_poisoned()")],
         orders=5000,
     ),
     Change(
-        "upkeep.rs",
+        "maintenance/maintenance.rs",
         "`note_failure`: keeps what says less than the failure that is to be noted yet",
         [("if !matches!(error, SyncError::Poisoned", "if MUTANT || !matches!(error, SyncError::Poisoned")],
         orders=5000,
     ),
     Change(
-        "helpers.rs",
+        "maintenance/workers.rs",
         "`repeat`: ends without a word about why",
         [("Err(error) => return upkeep", "Err(_) if MUTANT => return, Err(error) => return upkeep")],
     ),
     # Who waits.
     Change(
-        "helpers.rs",
+        "maintenance/workers.rs",
         "`Helpers::drop`: wakes nobody",
         [("thread.thread().unpark();", "if !(MUTANT) { thread.thread().unpark(); }")],
     ),
     Change(
-        "helpers.rs",
+        "maintenance/workers.rs",
         "`Helpers::drop`: wakes all of them, then says that they are to stop",
         [
             ("self.stop.store(true,", "if MUTANT { self.wake(); } self.stop.store(true,"),
@@ -174,7 +174,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "log_roll.rs",
+        "log/roll/mod.rs",
         "`have_next_prepared`: wakes nobody",
         [
             (
@@ -184,12 +184,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "log_roll.rs",
+        "log/roll/mod.rs",
         "`roll`: does not wait for syncs",
         [("self.wait_for_syncs()?;", "if !(MUTANT) { self.wait_for_syncs()?; }")],
     ),
     Change(
-        "log_roll.rs",
+        "log/roll/mod.rs",
         "`end`: ends the helpers behind the last segment",
         [
             ("self.helpers = None;", "if !(MUTANT) { self.helpers = None; }"),
@@ -197,7 +197,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/next.rs",
+        "maintenance/spare/mod.rs",
         "`pop_oldest`: holds the lists of open and of finished segments, in the other order than `keep`",
         [
             (
@@ -207,7 +207,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`set_down_unsynced`: waits for who syncs, and `sync_now` for who prepares",
         [
             (
@@ -224,13 +224,13 @@ CHANGES = [
     ),
     # Who has a segment.
     Change(
-        "upkeep/sync.rs",
+        "maintenance/flush.rs",
         "`set_down_unsynced`: does not ask whether somebody syncs",
         [("if tried.is_none() && ", "if tried.is_none() && !(MUTANT) && ")],
         orders=5000,
     ),
     Change(
-        "prepared.rs",
+        "segment/spare.rs",
         "`recycled`: the exclusive lock is tried first, then the name is taken away",
         [
             (
@@ -242,12 +242,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "prepared.rs",
+        "segment/spare.rs",
         "`of_retired`: the exclusive lock is not tried",
         [("&& file.try_lock().is_err() {\n", "&& !(MUTANT) && file.try_lock().is_err() {\n")],
     ),
     Change(
-        "reader.rs",
+        "read/mapped/segment_reader.rs",
         "`open_and_hold`: looks for the name, then takes the shared lock",
         [
             (
@@ -259,7 +259,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "segment_file.rs",
+        "segment/file.rs",
         "`Listed::checked`: a file whose name has gone counts as damaged",
         [("if is_gone(&self.path) {", "if !(MUTANT) && is_gone(&self.path) {")],
     ),

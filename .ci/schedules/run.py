@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The questions of storage/schedules notice what they ask for: each change in changes.py makes one of them fail.
+"""The questions of storage/tests/schedules notice what they ask for: each change in changes.py makes one of them fail.
 
     .ci/schedules/run.py            checks, and that the table in docs/orderings.md says what was found
     .ci/schedules/run.py --write    checks, and writes the table
@@ -32,7 +32,7 @@ SETTINGS = {
 }
 # Seconds. Questions take a few: one that takes longer has not noticed anything.
 TIME_LIMIT = 600
-PREFIX = "storage::schedules::"
+PREFIX = "storage::tests::schedules::"
 
 def changed_sources():
     """{path: text} of the two libraries' files, with all changes in them."""
@@ -53,7 +53,7 @@ def changed_sources():
             sources[path] = sources[path].replace(old, new)
     sources[storage / "switches.rs"] = SWITCHES.encode()
     modules = storage / "mod.rs"
-    sources[modules] = sources[modules].replace(b"mod sync;", b"mod switches;\nmod sync;", 1)
+    sources[modules] = sources[modules].replace(b"mod error;", b"mod error;\nmod switches;", 1)
     sources[Path("Cargo.toml")] = manifest(["ringlog-nostd", "ringlog-std"], "changed").encode()
     return sources
 

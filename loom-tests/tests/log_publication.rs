@@ -3,7 +3,7 @@
 //! Races: the writer's stores of bytes, `event_count`, `write_offset` and SEALED, and its helper's of
 //! `synced_offset` and CLEAN, with a reader's loads of the header and its reads of bytes.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/storage/mmap.rs` calls for
+//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/os/mmap.rs` calls for
 //! mapped memory. Who calls what in which order is mirrored from the lines that each test names.
 //!
 //! Readers are the spawned threads. The first execution then has all stores in front of their loads, and every load

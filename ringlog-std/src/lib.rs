@@ -74,14 +74,18 @@ compile_error!(
     "ringlog-std needs 64-bit atomics for the words of mapped files. Use ringlog-nostd on this target."
 );
 
+pub(crate) mod checksum;
 pub mod clock;
 pub mod consumer;
 pub mod event;
+pub(crate) mod image;
 #[cfg(doctest)]
 mod misuse;
+pub(crate) mod os;
 pub mod recorder;
 pub mod ring;
 pub mod storage;
+pub(crate) mod wait;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

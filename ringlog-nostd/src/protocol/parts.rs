@@ -47,7 +47,7 @@ impl<'r> Parts<'r> {
     ///
     /// - `data` is valid for reads and writes of `geometry.data_len()` initialised bytes for all of `'r`.
     /// - `data` is 8-aligned.
-    /// - For all of `'r`, at most one [`WriteEnd`] and one [`ReadEnd`] in the world use `control` and `data`,
+    /// - For all of `'r`, at most one `WriteEnd` and one `ReadEnd` in the world use `control` and `data`,
     ///   and nothing else touches the bytes.
     pub(crate) const unsafe fn new(
         control: &'r Control,

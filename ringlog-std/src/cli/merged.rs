@@ -8,7 +8,7 @@ use super::text::clock_name;
 use crate::event::{ClockKind, Event};
 use crate::storage::{Filter, HeadOrder};
 
-/// Lends the wanted records of some logs: see [`crate::storage::merge`].
+/// Lends the wanted records of some logs: see [`crate::storage::read::merge`].
 #[derive(Debug)]
 pub(crate) struct MergedSource {
     sources: Vec<LogSource>,

@@ -109,7 +109,7 @@ pub(super) fn resume(
     }
 }
 
-type Found = (SharedRing, Option<SkippedRing>);
+pub(crate) type Found = (SharedRing, Option<SkippedRing>);
 
 fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
     let ring = match SharedRing::open(path) {

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
-pub use super::create_error::CreateError;
-use super::ending::MissingEnd;
 use super::error_words::{
     Counted, END_ADVICE, RESTORE_OR_SALVAGE, cause, dropped_words, header_advice, io_advice,
     no_segments_words,
 };
-use super::segment::segment_name;
+use crate::storage::folder::ending::MissingEnd;
+pub(crate) use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::name::segment_name;
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]

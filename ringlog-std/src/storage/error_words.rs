@@ -12,7 +12,7 @@ use std::path::Path;
 use ringlog_nostd::FileHeaderError;
 
 use super::error::OpenError;
-use super::lock_holder::exclusive_holder;
+use crate::os::lock_holder::exclusive_holder;
 
 /// What to do about a damaged file of a log.
 pub(super) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `ringlog salvage` and continue there";

@@ -1,7 +1,7 @@
 //! Every way in which a run goes and ends, with feeds and a sink in memory.
 
-use super::*;
 use crate::cli::feed::FeedError;
+use crate::cli::pump::*;
 use crate::cli::values::Rate;
 use crate::event::GapReason;
 

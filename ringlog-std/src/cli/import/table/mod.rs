@@ -23,13 +23,13 @@ pub(crate) use options::TableOptions;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use self::choice::Choice;
-use self::encoding::TextReader;
-use self::rows::{Found, Layout, RowReader};
-use self::sample::Start;
 use crate::cli::feed::{Feed, FeedError, Loss, Next};
 use crate::cli::input::Input;
 use crate::event::{GapReason, MAX_PAYLOAD};
+use choice::Choice;
+use encoding::TextReader;
+use rows::{Found, Layout, RowReader};
+use sample::Start;
 
 const PROBE_BYTES: u64 = 256 * 1024;
 const CELL_SHOWN: usize = 60;

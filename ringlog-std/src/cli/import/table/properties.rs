@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::options::{Column, Header, TimeUnit};
 use super::tests::drain;
-use super::*;
+use crate::cli::import::table::*;
 
 const TABLES: u64 = 2000;
 

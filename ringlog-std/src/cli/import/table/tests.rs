@@ -1,4 +1,4 @@
-use super::*;
+use crate::cli::import::table::*;
 use std::io::Write;
 
 type Events = Vec<(u64, Vec<u8>)>;

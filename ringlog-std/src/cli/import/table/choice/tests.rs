@@ -1,4 +1,4 @@
-use super::*;
+use crate::cli::import::table::choice::*;
 use crate::cli::import::table::options::TimeUnit;
 
 fn find(table: &str, options: &TableOptions) -> Result<Choice, String> {

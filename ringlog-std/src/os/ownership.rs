@@ -1,0 +1,81 @@
+//! Whether a lock is still what it was when it was taken: of this process, on the file that has the name.
+//!
+//! A lock belongs to an open file, which a forked child has, too; and it keeps others out only as long as they come to the
+//! same file by its name.
+#![forbid(unsafe_code)]
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::os::files::separate;
+use crate::os::platform::folder_of;
+use crate::os::sync::kernel_call;
+
+/// The process that made something. A forked child has a copy of it and leaves it alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OwnerProcess(u32);
+
+impl OwnerProcess {
+    pub(crate) fn this() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Whether this is the process itself, and not a child that it forked.
+    pub(crate) fn is_here(self) -> bool {
+        self.0 == std::process::id()
+    }
+}
+
+/// A lock file that this process holds.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    path: PathBuf,
+    process: OwnerProcess,
+    /// Device and number of the locked file, which stays open meanwhile, so that no other gets them.
+    inode: Mutex<(u64, u64)>,
+}
+
+impl Ownership {
+    pub(crate) fn of(path: &Path, locked: &File) -> io::Result<Self> {
+        let inode = Mutex::new(inode_of(&locked.metadata()?));
+        Ok(Self { path: path.into(), process: OwnerProcess::this(), inode })
+    }
+
+    /// Copies a locked file that has other names as well, and continues with the lock of the copy.
+    pub(crate) fn separate(&self, locked: &mut File) -> io::Result<()> {
+        let mut inode = self.inode.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = separate(&self.path, locked)? {
+            *inode = inode_of(&own.metadata()?);
+            *locked = own;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_here()
+    }
+
+    /// Whether the file was deleted or replaced, so that another process can have the lock of the new one.
+    pub(crate) fn is_lost(&self) -> bool {
+        kernel_call();
+        // Taken while the lock moves to another file: the next look says.
+        let Ok(inode) = self.inode.try_lock() else { return false };
+        let named = match fs::symlink_metadata(&self.path) {
+            Ok(metadata) => inode_of(&metadata),
+            // A folder that was moved away as a whole has its lock still, and what else goes wrong says nothing.
+            Err(error) => return error.kind() == io::ErrorKind::NotFound && folder_of(&self.path).exists(),
+        };
+        named != *inode
+    }
+}
+
+fn inode_of(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}

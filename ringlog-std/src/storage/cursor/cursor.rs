@@ -1,0 +1,497 @@
+//! Named cursors: how far a reader has come, kept in a log's folder.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ringlog_nostd::check_position;
+
+use crate::os::files::{create_temporary, is_at, open_to_read, open_to_write, separate};
+use crate::os::platform::{Linux, Platform};
+use crate::storage::cursor::error::CursorError;
+use crate::storage::cursor::slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
+use crate::storage::folder::ending::WriterFile;
+use crate::storage::segment::name::{CURSOR_FOLDER, Folder};
+
+/// Longest name of a cursor, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+/// How often a cursor is opened that others delete and make again.
+const OPENINGS: usize = 100;
+
+/// A named place in a log that survives its reader, and that nobody else uses meanwhile.
+///
+/// A reader handles records, says so with [`advance`](Self::advance), and stores that with
+/// [`commit`](Self::commit). Killed in between, it gets those records again: each at least once. Retention
+/// spares what a cursor still needs, up to a limit that the operator sets.
+///
+/// With the power, a log may lose records that it had not synced and that were read already. Their sequences
+/// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
+/// is durable ([`LogPositions`](crate::storage::read::watermarks::LogPositions)).
+///
+/// A cursor remembers the identity of its log ([`WriterFile::identity`]), and is refused where another log has taken
+/// that one's place. A log without an identity is taken for the one that it was made for.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{Cursor, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let mut writer = LogWriter::open(folder)?;
+/// for number in 0..3 {
+///     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+/// }
+///
+/// let mut cursor = Cursor::open(folder, "billing")?;
+/// let mut follower = cursor.follow()?;
+/// while let Some(event) = follower.next_event()? {
+///     cursor.advance(event.sequence + 1)?;
+/// }
+/// cursor.commit()?;
+/// drop(cursor);
+/// assert_eq!(Cursor::open(folder, "billing")?.position(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Cursor {
+    folder: PathBuf,
+    path: PathBuf,
+    /// Holds the exclusive lock.
+    file: File,
+    /// What was stored last.
+    stored: Slot,
+    /// Which of the two slots holds it.
+    at: usize,
+    next_sequence: u64,
+}
+
+/// What is known of a cursor without using it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct CursorInfo {
+    /// Its name.
+    pub name: String,
+    /// The sequence of the next record that its reader needs; 0, the careful guess, if the file is damaged.
+    pub next_sequence: u64,
+    /// When that was stored, unix nanoseconds; 0 if the file is damaged.
+    pub updated_at: i64,
+    /// Whether the file cannot be read.
+    pub is_damaged: bool,
+    /// The identity of the log that it was made for, if that is known.
+    pub log_identity: Option<u128>,
+}
+
+impl Cursor {
+    /// Opens the cursor `name` of the log in `folder`. A new one is at the oldest record that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Name`], [`CursorError::InUse`] while somebody else has it, [`CursorError::Damaged`],
+    /// [`CursorError::OtherLog`] where the log was deleted and another one begun, and what the system refuses.
+    pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
+        let folder = folder.as_ref();
+        check_name(name)?;
+        let cursors = folder.join(CURSOR_FOLDER);
+        // Where the folder is a link, what is in it is another's.
+        if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
+        }
+        let path = cursors.join(name);
+        for _ in 0..OPENINGS {
+            let Some(file) = open_regular(&path, true)? else {
+                create(folder, &path)?;
+                continue;
+            };
+            lock(&path, &file)?;
+            if is_at(&path, &file).map_err(failed(&path, "look up the file"))? {
+                return Self::of(folder, path, file);
+            }
+        }
+        Err(failed(&path, "find the file twice under its name")(io::ErrorKind::NotFound.into()))
+    }
+
+    fn of(folder: &Path, path: PathBuf, file: File) -> Result<Self, CursorError> {
+        let newest = read_newest(&file).map_err(failed(&path, "read the file"))?;
+        let Some((at, stored)) = newest else { return Err(CursorError::Damaged { path }) };
+        let (folder, next_sequence) = (folder.into(), stored.next_sequence);
+        let mut cursor = Self { folder, path, file, stored, at, next_sequence };
+        cursor.check_log()?;
+        // So that the next one who tries knows who has it. The lock is the kernel's, so this need not last.
+        cursor.write()?;
+        Ok(cursor)
+    }
+
+    /// The sequence of the next record to read, as far as this reader has said.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// The sequence of the next record to read that was stored last: what a successor would start with.
+    #[must_use]
+    pub const fn committed_position(&self) -> u64 {
+        self.stored.next_sequence
+    }
+
+    /// Refuses a log that has another identity than the cursor's.
+    pub(crate) fn check_log(&self) -> Result<(), CursorError> {
+        match (self.stored.log_identity, WriterFile::of(&self.folder).identity) {
+            (Some(expected), Some(found)) if expected != found => Err(CursorError::OtherLog {
+                path: self.path.clone(),
+                next_sequence: self.next_sequence,
+                expected,
+                found,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn log_folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The cursor's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that all records before `next_sequence` were handled. Stored with the next [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Backwards`].
+    pub fn advance(&mut self, next_sequence: u64) -> Result<(), CursorError> {
+        if next_sequence < self.next_sequence {
+            let path = self.path.clone();
+            return Err(CursorError::Backwards {
+                path,
+                next_sequence: self.next_sequence,
+                asked: next_sequence,
+            });
+        }
+        self.next_sequence = next_sequence;
+        Ok(())
+    }
+
+    /// Goes anywhere, backwards too. Stored with the next [`commit`](Self::commit).
+    pub fn rewind(&mut self, next_sequence: u64) {
+        self.next_sequence = next_sequence;
+    }
+
+    /// Has the position on stable storage. Does nothing if it did not change.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    /// [`CursorError::Limit`] for a position that no log reaches.
+    pub fn commit(&mut self) -> Result<(), CursorError> {
+        if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
+    }
+
+    /// Writes into the slot that does not count, and has it count once it is on stable storage.
+    ///
+    /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
+    fn write(&mut self) -> Result<(), CursorError> {
+        if check_position(self.next_sequence).is_none() {
+            return Err(CursorError::Limit { path: self.path.clone(), asked: self.next_sequence });
+        }
+        let damaged = || CursorError::Damaged { path: self.path.clone() };
+        let generation = check_position(self.stored.generation + 1).ok_or_else(damaged)?;
+        let slot = Slot {
+            generation,
+            next_sequence: self.next_sequence,
+            updated_at: unix_now(),
+            pid: std::process::id(),
+            // The log may have been begun after the cursor.
+            log_identity: self.stored.log_identity.or_else(|| WriterFile::of(&self.folder).identity),
+        };
+        let at = 1 - self.at;
+        // A copy of the log made with hard links keeps its cursor where it is.
+        let separated = separate(&self.path, &self.file).map_err(failed(&self.path, "separate the file"))?;
+        if let Some(file) = separated {
+            self.file = file;
+        }
+        self.file
+            .write_all_at(&slot.to_bytes(), at as u64 * SLOT_DISTANCE)
+            .and_then(|()| self.file.sync_data())
+            .map_err(failed(&self.path, "store the position"))?;
+        (self.stored, self.at) = (slot, at);
+        Ok(())
+    }
+}
+
+/// All cursors of the log in `folder`, by name, in use or not.
+///
+/// # Errors
+///
+/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is in the list, as one that needs everything.
+///
+/// ```
+/// # use ringlog::storage::{Cursor, cursors_of};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Cursor::open(folder, "audit")?;
+/// let needed = cursors_of(folder)?.iter().map(|cursor| cursor.next_sequence).min();
+/// assert_eq!(needed, Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
+    let cursors = folder.as_ref().join(CURSOR_FOLDER);
+    let entries = match cursors.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed(&cursors, "list the cursors"))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed(&cursors, "list the cursors"))?;
+        let is_file = entry.file_type().is_ok_and(|it| it.is_file());
+        if let Some(name) = entry.file_name().to_str().filter(|name| is_file && check_name(name).is_ok()) {
+            found.extend(info_of(name, &entry.path()));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The smallest sequence that any cursor needs. Cursors that cannot be listed may need everything.
+pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
+    match cursors_of(folder) {
+        Ok(cursors) => cursors.iter().map(|cursor| cursor.next_sequence).min(),
+        Err(_) => Some(0),
+    }
+}
+
+/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed. Those of another
+/// log are left out.
+pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
+    let identity = WriterFile::read_once(folder).identity;
+    let is_here = |cursor: &CursorInfo| {
+        identity.is_none() || cursor.log_identity.is_none() || cursor.log_identity == identity
+    };
+    let mut cursors = cursors_of(folder).unwrap_or_default();
+    cursors.retain(|cursor| cursor.next_sequence > end && is_here(cursor));
+    cursors
+}
+
+/// `None` if it was deleted meanwhile.
+fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
+    let newest = match open_regular(path, false) {
+        Ok(None) => return None,
+        Ok(Some(file)) => read_newest(&file).ok().flatten(),
+        Err(_) => None,
+    };
+    let name = name.into();
+    let Some((_, Slot { next_sequence, updated_at, log_identity, .. })) = newest else {
+        return Some(CursorInfo {
+            name,
+            next_sequence: 0,
+            updated_at: 0,
+            is_damaged: true,
+            log_identity: None,
+        });
+    };
+    Some(CursorInfo { name, next_sequence, updated_at, is_damaged: false, log_identity })
+}
+
+/// No path separators and nothing hidden, so that a name is one file of the cursors' folder.
+fn check_name(name: &str) -> Result<(), CursorError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let has_length = (1..=MAX_NAME_BYTES).contains(&name.len());
+    if has_length && !name.starts_with('.') && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(CursorError::Name { name: name.chars().take(MAX_NAME_BYTES).collect() })
+}
+
+/// `None` if there is no such file. No link is followed and no pipe waited for.
+fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
+    match if write { open_to_write(path) } else { open_to_read(path) } {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(CursorError::Damaged { path: path.into() })
+        }
+        other => Ok(Some(other.map_err(failed(path, "open the file"))?)),
+    }
+}
+
+fn lock(path: &Path, file: &File) -> Result<(), CursorError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let pid = read_newest(file).ok().flatten().map(|(_, slot)| slot.pid);
+            Err(CursorError::InUse { path: path.into(), pid })
+        }
+        Err(TryLockError::Error(source)) => Err(failed(path, "lock the file")(source)),
+    }
+}
+
+/// Makes a cursor that is whole before it has its name. If somebody else was faster, that one stays.
+fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
+    let cursors = folder.join(CURSOR_FOLDER);
+    match fs::create_dir(&cursors) {
+        Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(&cursors, "create the folder")(error)),
+    }
+    let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
+    let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
+    let slot = Slot {
+        generation: 1,
+        next_sequence,
+        updated_at: unix_now(),
+        pid: std::process::id(),
+        log_identity: WriterFile::of(folder).identity,
+    };
+    let (file, temporary) = create_temporary(&Linux, &cursors, OsStr::new("."), ".new")
+        .map_err(failed(&cursors, "create a file in"))?;
+    let made = write_new(&file, &slot).and_then(|()| Linux.rename_new(&temporary, path));
+    match made {
+        Ok(()) => Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
+        Err(error) => {
+            // The error that led here is the one to report.
+            let _ = fs::remove_file(&temporary);
+            let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+            if is_there { Ok(()) } else { Err(failed(path, "create the file")(error)) }
+        }
+    }
+}
+
+fn write_new(file: &File, slot: &Slot) -> io::Result<()> {
+    file.set_len(FILE_BYTES)?;
+    file.write_all_at(&slot.to_bytes(), 0)?;
+    file.sync_all()
+}
+
+fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CursorError {
+    let path = path.into();
+    move |source| CursorError::Io { path, action, source }
+}
+
+fn unix_now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::cursor::slot::SLOT_LEN;
+
+    fn cursor(folder: &Path) -> Cursor {
+        Cursor::open(folder, "a").unwrap()
+    }
+
+    #[test]
+    fn a_write_cut_short_at_any_byte_leaves_the_old_position_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        for next_sequence in [10, 20] {
+            open.advance(next_sequence).unwrap();
+            open.commit().unwrap();
+        }
+        let before = fs::read(open.path()).unwrap();
+        open.advance(30).unwrap();
+        open.commit().unwrap();
+        let (path, after) = (open.path().to_owned(), fs::read(open.path()).unwrap());
+        drop(open);
+        let changed: Vec<usize> = (0..after.len()).filter(|&at| before[at] != after[at]).collect();
+        let (first, last) = (changed[0], changed[changed.len() - 1]);
+        assert!(last - first < SLOT_LEN, "one slot was written");
+        let slot = first / SLOT_DISTANCE as usize * SLOT_DISTANCE as usize;
+        for cut in 0..=SLOT_LEN {
+            let mut torn = before.clone();
+            torn[slot..slot + cut].copy_from_slice(&after[slot..slot + cut]);
+            fs::write(&path, &torn).unwrap();
+            let expected = if slot + cut > last { 30 } else { 20 };
+            assert_eq!(cursor(folder.path()).position(), expected, "cut at {cut}");
+            // And from the other end, as a disk may write it.
+            torn.copy_from_slice(&before);
+            torn[slot + cut..slot + SLOT_LEN].copy_from_slice(&after[slot + cut..slot + SLOT_LEN]);
+            fs::write(&path, &torn).unwrap();
+            let expected = if slot + cut <= first { 30 } else { 20 };
+            assert_eq!(cursor(folder.path()).position(), expected, "cut from {cut}");
+        }
+    }
+
+    #[test]
+    fn damage_to_one_slot_costs_one_position_and_to_both_is_an_error_that_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        open.advance(5).unwrap();
+        open.commit().unwrap();
+        let (path, good) = (open.path().to_owned(), fs::read(open.path()).unwrap());
+        drop(open);
+        for bit in 0..SLOT_LEN * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            bad[SLOT_DISTANCE as usize + bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bad).unwrap();
+            let error = Cursor::open(folder.path(), "a").unwrap_err();
+            assert!(matches!(error, CursorError::Damaged { .. }), "{error}");
+            assert!(error.to_string().contains("delete it"), "{error}");
+            let listed = cursors_of(folder.path()).unwrap();
+            assert_eq!((listed[0].next_sequence, listed[0].is_damaged), (0, true));
+        }
+        for len in 0..SLOT_LEN {
+            fs::write(&path, &good[..len]).unwrap();
+            assert!(matches!(Cursor::open(folder.path(), "a"), Err(CursorError::Damaged { .. })));
+        }
+    }
+
+    #[test]
+    fn names_are_one_plain_file_each() {
+        let long = "x".repeat(65);
+        for bad in ["", ".", "..", ".hidden", "a/b", "/etc/passwd", "a b", "ä", "a\0", long.as_str()] {
+            let error = Cursor::open("/nonexistent", bad).unwrap_err();
+            assert!(matches!(error, CursorError::Name { .. }), "{bad:?}: {error}");
+        }
+        for good in ["a", "A-b_c.9", &long[1..]] {
+            check_name(good).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_reader_at_a_time_and_the_second_hears_who_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = cursor(folder.path());
+        let error = Cursor::open(folder.path(), "a").unwrap_err();
+        assert!(matches!(error, CursorError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        Cursor::open(folder.path(), "b").unwrap();
+        drop(first);
+        cursor(folder.path());
+    }
+
+    #[test]
+    fn it_goes_forward_unless_it_is_rewound() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = cursor(folder.path());
+        open.advance(7).unwrap();
+        assert!(matches!(open.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
+        open.commit().unwrap();
+        open.rewind(3);
+        assert_eq!((open.position(), open.committed_position()), (3, 7));
+        open.commit().unwrap();
+        drop(open);
+        assert_eq!(cursor(folder.path()).position(), 3);
+    }
+
+    #[test]
+    fn strangers_in_the_cursors_folder_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(cursors_of(folder.path()).unwrap(), []);
+        drop(cursor(folder.path()));
+        let letter = folder.path().join("letter");
+        fs::write(&letter, "Dear reader").unwrap();
+        std::os::unix::fs::symlink(&letter, folder.path().join("cursors/link")).unwrap();
+        assert!(Cursor::open(folder.path(), "link").is_err());
+        assert_eq!(fs::read(&letter).unwrap(), b"Dear reader");
+        let names: Vec<String> = cursors_of(folder.path()).unwrap().into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["a"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! What can go wrong with a cursor.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::storage::error::ReadError;
+
+/// Why a cursor could not be opened or stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CursorError {
+    /// Not a name for a cursor.
+    #[error(
+        "{name:?}: not a name for a cursor: use 1 to 64 ASCII letters, digits, - _ and ., and no . at the start"
+    )]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// Somebody else reads with this cursor.
+    #[error(
+        "{}: in use by process {}; stop that one first, or take another name",
+        path.display(),
+        pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+    )]
+    InUse {
+        /// The cursor's file.
+        path: PathBuf,
+        /// The process that holds it, as far as the file says so.
+        pid: Option<u32>,
+    },
+    /// Neither slot of the file is valid.
+    #[error(
+        "{}: offsets 0 and 4096: no valid position in this cursor file; delete it to start again from the \
+         oldest record",
+        path.display()
+    )]
+    Damaged {
+        /// The cursor's file.
+        path: PathBuf,
+    },
+    /// The cursor was made for another log than the one that is in the folder now.
+    #[error(
+        "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
+         {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
+         and got a new identity because its `writer` file was lost or damaged, then go on from record {next_sequence} \
+         (`--from-seq {next_sequence}`, or `rewind`)",
+        path.display()
+    )]
+    OtherLog {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is in its own log.
+        next_sequence: u64,
+        /// The identity of the log that it was made for.
+        expected: u128,
+        /// The identity of the log that is there.
+        found: u128,
+    },
+    /// The log ends before the cursor: it lost records that were read already.
+    #[error(
+        "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \
+         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `rewind` \
+         to {end}, and commit no further than what is durable where this must not happen",
+        path.display(),
+        next_sequence.saturating_sub(1)
+    )]
+    Ahead {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is.
+        next_sequence: u64,
+        /// The sequence behind the log's last record.
+        end: u64,
+    },
+    /// The cursor's log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// A cursor goes forward only.
+    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
+    Backwards {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it is.
+        next_sequence: u64,
+        /// Where it was to go.
+        asked: u64,
+    },
+    /// No log has such a record.
+    #[error("{}: record {asked} is beyond 2^62, where no log comes; use `rewind`", path.display())]
+    Limit {
+        /// The cursor's file.
+        path: PathBuf,
+        /// Where it was to be.
+        asked: u64,
+    },
+    /// The system refused.
+    #[error("{}: cannot {action}: {source}; check the folder, its permissions and the disk", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,72 @@
+//! Reading a log from a cursor on.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use crate::storage::cursor::cursor::Cursor;
+use crate::storage::cursor::error::CursorError;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::follow::follower::LogFollower;
+use crate::storage::read::seek::log_index::LogIndex;
+
+impl Cursor {
+    /// Follows the cursor's log from [`position`](Self::position) on, if the log has come that far.
+    ///
+    /// A log that lost its unsynced end with the power ends before what was read already, and gives those sequences
+    /// to other records. That is noticed here as long as the log has not grown beyond the cursor again; the writer that
+    /// recovers the log always notices ([`RecoveryReport::cursors_ahead`](crate::storage::recovery::report::RecoveryReport::cursors_ahead)). A reader
+    /// that commits no further than what is durable ([`LogPositions`](crate::storage::read::watermarks::LogPositions)) never meets it.
+    /// [`LogFollower::open_at`] waits for the sequence instead.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::OtherLog`] where another log has taken the place of the cursor's.
+    /// [`CursorError::Ahead`], which says where the log ends; [`rewind`](Self::rewind) goes back there.
+    /// [`CursorError::Log`] if the log's end cannot be read.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{Cursor, CursorError, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// # cursor.advance(5)?;
+    /// let mut follower = match cursor.follow() {
+    ///     Err(CursorError::Ahead { end, .. }) => {
+    ///         // Here: undo what was done for the records from `end` on.
+    ///         cursor.rewind(end);
+    ///         cursor.follow()?
+    ///     }
+    ///     other => other?,
+    /// };
+    /// # assert_eq!(cursor.position(), 3);
+    /// # writer.write_event(&EventHeader::new(3, 0, 0), b"")?;
+    /// # assert_eq!(follower.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn follow(&self) -> Result<LogFollower, CursorError> {
+        self.check_log()?;
+        let (folder, next_sequence) = (self.log_folder(), self.position());
+        let end = end_of(folder)?;
+        if next_sequence > end {
+            return Err(CursorError::Ahead { path: self.path().into(), next_sequence, end });
+        }
+        LogFollower::open_at(folder, next_sequence).map_err(in_the_log)
+    }
+}
+
+/// The sequence behind the log's last record; 0 where the first segment is still to come.
+fn end_of(folder: &Path) -> Result<u64, CursorError> {
+    match LogIndex::open(folder) {
+        Err(OpenError::NoSegments { .. }) => Ok(0),
+        other => Ok(other.map_err(in_the_log)?.next_sequence()?),
+    }
+}
+
+fn in_the_log(error: OpenError) -> CursorError {
+    CursorError::Log(ReadError::Segment(Box::new(error)))
+}

@@ -1,0 +1,9 @@
+//! How far a consumer of a log has come, kept over restarts.
+//!
+//! A cursor is two slots of a small file beside the log: one is written while the other stays valid. `tail`, retention
+//! and programs call this folder. It reads the log by `read`, and never writes to it.
+
+pub(crate) mod cursor;
+pub(crate) mod error;
+pub(crate) mod follow;
+pub(crate) mod slot;

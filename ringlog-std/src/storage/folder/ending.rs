@@ -1,0 +1,230 @@
+//! What a log's `writer` file says to readers: the log's identity, and where a closed log ends.
+//!
+//! A log whose last files are missing looks whole to anyone who reads the files that are left. The recorded end tells.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::os::files::open_to_read;
+use crate::os::platform::folder_of;
+use crate::storage::error::OpenError;
+use crate::storage::error_words::{Counted, cause};
+use crate::storage::folder::writer_record::{RecordedEnd, WriterRecord};
+use crate::storage::segment::name::{WRITER_FILE, segment_name};
+
+/// A writer may be storing into the file: so often it is read before it counts as damaged.
+const READINGS: usize = 5;
+/// Between two readings.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What a log's `writer` file says of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct WriterFile {
+    /// Whether the file could be used.
+    pub state: WriterFileState,
+    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    pub identity: Option<u128>,
+    /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` where that is not
+    /// recorded, as while a writer with a retention is at work.
+    pub first_sequence: Option<u64>,
+    /// Where the log ends, if its last writer closed it.
+    pub end: Option<RecordedEnd>,
+}
+
+/// Whether a log's `writer` file can be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum WriterFileState {
+    /// There is none. A single file has none either.
+    #[default]
+    Missing,
+    /// Its checksum is right.
+    Good,
+    /// Its checksum is wrong, it is empty, or something else has its name: it says nothing.
+    Damaged,
+    /// The system refuses to read it.
+    Unreadable,
+}
+
+impl WriterFile {
+    /// Reads the `writer` file of a log's folder. Takes no lock.
+    ///
+    /// ```
+    /// use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, WriterFile, WriterFileState};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// let identity = writer.identity();
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(WriterFile::of(folder.path()).end, None);
+    ///
+    /// writer.close()?;
+    /// let file = WriterFile::of(folder.path());
+    /// assert_eq!((file.state, file.identity), (WriterFileState::Good, Some(identity)));
+    /// let end = file.end.expect("the log is closed");
+    /// assert_eq!((end.sequence, end.position), (1, 24));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        for _ in 1..READINGS {
+            match Self::read_once(folder) {
+                Self { state: WriterFileState::Damaged, .. } => thread::sleep(PAUSE),
+                other => return other,
+            }
+        }
+        Self::read_once(folder)
+    }
+
+    /// Reads the file without a second look: one that is being stored may be taken for damaged.
+    pub(crate) fn read_once(folder: &Path) -> Self {
+        match open_to_read(&folder.join(WRITER_FILE)).and_then(|file| WriterRecord::read(&file)) {
+            Ok(Some(record)) => Self::from(&record),
+            Ok(None) => WriterFileState::Damaged.into(),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => WriterFileState::Missing.into(),
+                // Something else than a file has its name.
+                io::ErrorKind::InvalidInput => WriterFileState::Damaged.into(),
+                _ => WriterFileState::Unreadable.into(),
+            },
+        }
+    }
+
+    /// Whether the file is damaged: a loss that only it had noted is then unknown.
+    #[must_use]
+    pub const fn is_damaged(&self) -> bool {
+        matches!(self.state, WriterFileState::Damaged)
+    }
+
+    /// Compares the recorded end with where the files of the log end: the next sequence, and the position where it is known.
+    ///
+    /// The folder has to be listed after this file was read: a log only grows.
+    pub(crate) fn check_end(
+        &self,
+        folder: &Path,
+        next_sequence: u64,
+        position: Option<u64>,
+    ) -> Result<(), MissingEnd> {
+        let Some(end) = self.end else { return Ok(()) };
+        let is_longer = end.is_passed_by(next_sequence) || end.is_elsewhere(next_sequence, position);
+        // A writer may have opened the log since.
+        if end.sequence > next_sequence || is_longer && Self::of(folder).end == Some(end) {
+            return Err(MissingEnd::new(folder, next_sequence, end));
+        }
+        Ok(())
+    }
+
+    /// The records that are missing before the log's first file, which begins at `base_sequence`, and which no writer retired.
+    ///
+    /// The folder has to be listed after this file was read.
+    pub(crate) fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
+        let missing = MissingRecords::between(self.first_sequence?, base_sequence, first_file)?;
+        // A writer with a retention may have opened the log since.
+        let is_unchanged = Self::of(folder_of(first_file)).first_sequence == self.first_sequence;
+        is_unchanged.then_some(missing)
+    }
+
+    /// Whether the log was closed before the record `sequence`, so that no file of it begins there.
+    pub(crate) fn ends_by(&self, sequence: u64) -> bool {
+        self.end.is_some_and(|end| end.sequence <= sequence)
+    }
+}
+
+impl From<WriterFileState> for WriterFile {
+    fn from(state: WriterFileState) -> Self {
+        Self { state, ..Self::default() }
+    }
+}
+
+impl From<&WriterRecord> for WriterFile {
+    fn from(record: &WriterRecord) -> Self {
+        if record.is_damaged || record.is_blank() {
+            return WriterFileState::Damaged.into();
+        }
+        let WriterRecord { log_identity: identity, first_sequence, end, .. } = *record;
+        Self { state: WriterFileState::Good, identity, first_sequence, end }
+    }
+}
+
+/// Records that should be before a segment and are not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MissingRecords {
+    /// The segment after them.
+    pub before: PathBuf,
+    /// The first of them.
+    pub first_sequence: u64,
+    /// The first that is there again.
+    pub next_sequence: u64,
+}
+
+impl MissingRecords {
+    /// Those from `expected` on, if the segment `before` begins after it, with `found`.
+    pub(crate) fn between(expected: u64, found: u64, before: &Path) -> Option<Self> {
+        (expected < found).then(|| Self {
+            before: before.into(),
+            first_sequence: expected,
+            next_sequence: found,
+        })
+    }
+}
+
+impl fmt::Display for MissingRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { before, first_sequence, next_sequence } = self;
+        let (before, absent) = (before.display(), segment_name(*first_sequence));
+        let records = Counted(next_sequence.saturating_sub(*first_sequence), "record");
+        write!(
+            f,
+            "{before}: before this segment {records} from {first_sequence} on cannot be found: {absent} is not there or not whole"
+        )
+    }
+}
+
+/// A closed log whose files do not end where its `writer` file records.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct MissingEnd {
+    /// The segment that begins where the log ends now: it is missing, or cannot be read. Where the log has more records than
+    /// recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an older copy.
+    pub file: PathBuf,
+    /// The sequence after the last record that is there.
+    pub next_sequence: u64,
+    /// Where the log was closed.
+    pub end: RecordedEnd,
+    /// What is wrong with the file, if there is one.
+    pub fault: Option<Box<OpenError>>,
+}
+
+impl MissingEnd {
+    pub(crate) fn new(folder: &Path, next_sequence: u64, end: RecordedEnd) -> Self {
+        let is_short = next_sequence < end.sequence;
+        let file = if is_short { segment_name(next_sequence) } else { WRITER_FILE.into() };
+        Self { file: folder.join(file), next_sequence, end, fault: None }
+    }
+}
+
+impl fmt::Display for MissingEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, next_sequence, end: RecordedEnd { sequence, position, .. }, fault } = self;
+        let file = file.display();
+        write!(
+            f,
+            "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
+        )?;
+        match fault {
+            Some(fault) => write!(f, "this file cannot be used ({})", cause(fault)),
+            None if *next_sequence < *sequence => {
+                f.write_str("this file is missing, or the one before it is an older copy")
+            }
+            None => f.write_str("this file, or the last segment, is an older copy or belongs to another log"),
+        }
+    }
+}

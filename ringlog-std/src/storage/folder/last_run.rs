@@ -1,0 +1,89 @@
+//! What became of the writer of a file that is not sealed.
+
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::os::boot::boot_id;
+use crate::os::lock_holder::{Locker, wait_for_locker};
+use crate::storage::folder::writer_lock::peek;
+
+/// For how many milliseconds a lock is looked at again whose holder cannot be.
+const LOOKS: u32 = 20;
+
+/// What is known of the run that wrote a log's last file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LastRun {
+    /// Its writer is at work.
+    AtWork,
+    /// Its writer has gone, and the kernel that it ran under is still there: so is all that it stored.
+    SameBoot,
+    /// Its kernel has gone: what was not synced may be there or not.
+    OtherBoot,
+    /// There is nothing that tells.
+    Unknown,
+}
+
+impl LastRun {
+    /// Of a log's folder.
+    pub(crate) fn of_folder(folder: &Path) -> Self {
+        let Some(peeked) = peek(folder) else { return Self::Unknown };
+        match (peeked.is_held, peeked.record.boot_id, boot_id()) {
+            (true, ..) => Self::AtWork,
+            (_, Some(then), Ok(now)) if then == now => Self::SameBoot,
+            (_, Some(_), Ok(_)) => Self::OtherBoot,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Of a file in it: a writer of single files holds the file itself.
+    pub(crate) fn for_file(self, file: &File) -> Self {
+        match wait_for_locker(file, false, &mut { LOOKS }) {
+            Ok(Locker::Writer(_)) => Self::AtWork,
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::lock_holder::exclusive_holder;
+    use crate::storage::folder::writer_record::WriterRecord;
+    use crate::storage::log::writer::LogWriter;
+    use crate::storage::segment::writer::MmapWriter;
+
+    #[test]
+    fn a_folder_tells_of_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
+        let writer = LogWriter::open(folder.path()).unwrap();
+        // Some file systems hide who holds a lock; then at least the boot is known.
+        assert!([LastRun::AtWork, LastRun::SameBoot].contains(&LastRun::of_folder(folder.path())));
+        writer.close().unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::SameBoot);
+        let other = WriterRecord { boot_id: Some("x".into()), ..WriterRecord::default() };
+        std::fs::write(folder.path().join("writer"), other.to_text()).unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::OtherBoot);
+        std::fs::write(folder.path().join("writer"), "Dear reader").unwrap();
+        assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
+    }
+
+    #[test]
+    fn a_file_that_is_locked_and_mapped_has_a_writer_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let writer = MmapWriter::create(&path, 4096).unwrap();
+        let seen = File::open(&path).unwrap();
+        assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::AtWork);
+        writer.close().unwrap();
+        assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::Unknown);
+        let foreign = File::open(&path).unwrap();
+        foreign.try_lock().unwrap();
+        // Some file systems hide who holds a lock; then it may be a writer.
+        let hidden = exclusive_holder(&seen).is_none();
+        let expected = if hidden { LastRun::AtWork } else { LastRun::SameBoot };
+        assert_eq!(LastRun::SameBoot.for_file(&seen), expected, "another program's lock says nothing");
+    }
+}

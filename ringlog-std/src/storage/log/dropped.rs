@@ -1,0 +1,110 @@
+//! Events that a full disk took, until a GAP record tells of them.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use crate::event::{EventHeader, Gap, GapReason};
+use crate::storage::folder::writer_lock::peek;
+use crate::storage::folder::writer_record::Untold;
+use crate::storage::read::log_scan::LogScan;
+
+/// Events that were dropped since the last segment was full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dropped {
+    /// How many, those that dropped GAP records tell of included; `None` once one of them is of unknown count.
+    count: Option<u64>,
+    /// Bytes of their records.
+    pub(crate) bytes: u64,
+    pub(crate) first_timestamp: u64,
+}
+
+impl Dropped {
+    pub(crate) const fn starting_at(first_timestamp: u64) -> Self {
+        Self { count: Some(0), bytes: 0, first_timestamp }
+    }
+
+    /// So many bytes of events that nobody has counted.
+    pub(crate) const fn uncounted(bytes: u64, first_timestamp: u64) -> Self {
+        Self { count: None, bytes, first_timestamp }
+    }
+
+    /// Drops one record more.
+    pub(crate) fn add(&mut self, header: &EventHeader, payload: &[u8]) {
+        let events = match Gap::from_event(header, payload) {
+            Some(Gap { count: 0, .. }) => None,
+            Some(gap) => Some(gap.count),
+            None => Some(1),
+        };
+        self.count = self.count.zip(events).map(|(count, events)| count.saturating_add(events));
+        self.bytes += header.stride() as u64;
+    }
+
+    /// What is to be told of them at the start of the next segment.
+    pub(crate) fn gap(&self) -> Gap {
+        gap_of(self.count.unwrap_or(0), self.bytes)
+    }
+
+    /// The same for the `writer` file, where the loss begins at `position`.
+    pub(crate) fn untold(&self, position: u64) -> Untold {
+        let Self { count, bytes, first_timestamp } = *self;
+        Untold { position, count: count.unwrap_or(0), bytes, first_timestamp }
+    }
+}
+
+impl Untold {
+    /// What is to be told, now that it was found.
+    pub(crate) fn gap(&self) -> Gap {
+        gap_of(self.count, self.bytes)
+    }
+}
+
+fn gap_of(count: u64, bytes: u64) -> Gap {
+    let extent = u32::try_from(bytes / 8).unwrap_or(0);
+    Gap { log_side: true, extent, ..Gap::new(GapReason::DiskFull, count) }
+}
+
+/// Returns what is missing at the end of the log in `folder` if no GAP record counts it yet: what a full disk has taken, or
+/// what a ring still held when its process ended.
+///
+/// The first of the two is the time of the first of those events, 0 if nobody knows. The writer notes such a loss beside the
+/// log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping
+/// events, was killed while it did, or died with a ring that was not drained.
+#[must_use]
+pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
+    let folder = folder.as_ref();
+    let peeked = peek(folder)?;
+    // A log that was continued since has counted it.
+    let untold = peeked.record.untold.filter(|untold| end_position(folder) == Some(untold.position));
+    let is_undrained = peeked.record.has_undrained_ring && !peeked.is_held;
+    untold.map(|untold| (untold.first_timestamp, untold.gap())).or_else(|| {
+        let gap = Gap { log_side: true, ..Gap::new(GapReason::RecorderEnded, 0) };
+        is_undrained.then_some((0, gap))
+    })
+}
+
+/// The position at which a log ends; `None` if it cannot be read to its end.
+fn end_position(folder: &Path) -> Option<u64> {
+    let mut scan = LogScan::open(folder).ok()?;
+    let last = scan.segments().last()?.header.base_sequence;
+    scan.seek(last).ok()?;
+    while scan.next_event().ok()?.is_some() {}
+    Some(scan.current().position())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dropped_gaps_tell_of_is_counted_too() {
+        let mut dropped = Dropped::starting_at(5);
+        dropped.add(&EventHeader::new(5, 0, 0), b"");
+        let gap = Gap::new(GapReason::RingFull, 10);
+        dropped.add(&Gap::header(6), &gap.to_payload());
+        assert_eq!((dropped.gap().count, dropped.gap().extent, dropped.bytes), (11, 6, 48));
+        dropped.add(&Gap::header(6), &Gap::new(GapReason::RecoveryCut, 0).to_payload());
+        dropped.add(&EventHeader::new(5, 0, 0), b"");
+        assert_eq!(dropped.gap().count, 0, "unknown");
+        assert_eq!(dropped.untold(8).position, 8);
+    }
+}

@@ -1,0 +1,288 @@
+//! Opening a log for writing: the lock, recovery, the first segment of this run.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::GapReason;
+use crate::os::files::open_to_read;
+use crate::os::lock_holder::live_writer;
+use crate::os::platform::{Platform, folder_of};
+use crate::storage::error::OpenError;
+use crate::storage::folder::ending::{WriterFile, WriterFileState};
+use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
+use crate::storage::folder::writer_record::{Untold, WriterRecord};
+use crate::storage::log::options::LogWriterOptions;
+use crate::storage::log::summary::Tally;
+use crate::storage::log::writer::{Base, LogWriter};
+use crate::storage::maintenance::maintenance::{Past, Upkeep, bytes_on_disk};
+use crate::storage::maintenance::retention::Kept;
+use crate::storage::maintenance::workers::Helpers;
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
+use crate::storage::recovery::segment_end::{LastWriter, io_error};
+use crate::storage::segment::create::rounded_capacity;
+use crate::storage::segment::name::{Folder, SegmentInfo, WRITER_FILE};
+use crate::storage::segment::options::unix_nanos;
+use crate::storage::segment::position::Positions;
+use crate::storage::segment::resync::Unsynced;
+use crate::storage::segment::spare::{Prepared, is_temporary};
+use ringlog_nostd::check_position;
+
+/// What is known before the first segment of a run is begun.
+pub(crate) struct Found {
+    lock: WriterLock,
+    record: WriterRecord,
+    log: Recovered,
+    /// The sequence at which the log begins.
+    begins_at: u64,
+    untold: Option<Untold>,
+    /// A ring in the last writer's process held events, or may have held some, that the log does not have.
+    has_undrained_ring: bool,
+}
+
+impl LogWriter {
+    pub(crate) fn open_at(
+        folder: &Path,
+        options: LogWriterOptions,
+        platform: Arc<dyn Platform>,
+        has_helpers: bool,
+    ) -> Result<Self, OpenError> {
+        // Before anything is made, so that nothing is left of a log that cannot be.
+        rounded_capacity(folder, options.rules().segment_bytes)?;
+        let found = Found::of(folder, &options, &*platform)?;
+        let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
+        let mut log = Self::at_end(folder, options, platform, found)?;
+        let lost = match end.lost_after {
+            Some(timestamp) => Some((timestamp, GapReason::RecoveryCut)),
+            None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
+        };
+        if let Some((timestamp, reason)) = lost {
+            log.tell_unknown_loss(timestamp, reason).map_err(Box::new)?;
+        }
+        if let Some(untold) = untold {
+            log.append_gap_unlimited(untold.first_timestamp, untold.gap()).map_err(Box::new)?;
+        }
+        log.report.gap_records = log.summary().gaps;
+        // The log has gone on: from now on the boot id is this one.
+        log.lock
+            .store(&**log.upkeep.platform(), &log.record)
+            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+        if has_helpers {
+            let helpers = Helpers::start(&log.upkeep);
+            log.helpers =
+                Some(helpers.map_err(|error| io_error(folder, "start the helper threads of", error))?);
+        }
+        Ok(log)
+    }
+
+    fn at_end(
+        folder: &Path,
+        options: LogWriterOptions,
+        platform: Arc<dyn Platform>,
+        found: Found,
+    ) -> Result<Self, OpenError> {
+        let Found { lock, record, log: mut found, begins_at, .. } = found;
+        let end = found.end;
+        let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
+        let base = Base { sequence: end.sequence, position: end.position };
+        let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
+        let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
+        let past = Past {
+            begins_at,
+            kept,
+            unsynced: paths.into_iter().map(Unsynced::of_dead_run).collect(),
+            position: base.position,
+            durable_position: durable_position.unwrap_or(base.position),
+        };
+        let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
+        // No page is made ready yet: the syncs would wait for what the disk then has to write.
+        let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
+        next.draft.map.bring_pages_around(options.rules().wants_all_ready());
+        let mut current = options.begin_segment(folder, next, base, &upkeep);
+        let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
+        // At each moment there is a file that says where the log goes on.
+        current.durable().sync_header().map_err(failed)?;
+        // Dropped as a file that was closed in order, the new one would promise all before it.
+        found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
+        current.durable().give_name().map_err(failed)?;
+        current.make_first_pages_ready(options.rules().first_ready_bytes());
+        let mut log = Self {
+            folder: folder.into(),
+            options,
+            record,
+            positions: Positions::of(&current.header()),
+            current: Some(current),
+            base,
+            tally: Tally::default(),
+            full_segments: 0,
+            first_sequence: base.sequence,
+            doubted_at,
+            stalls: 0,
+            dropped: None,
+            report: found.report,
+            consume_error: None,
+            upkeep,
+            helpers: None,
+            is_closed: false,
+            lock,
+        };
+        log.announce(base);
+        Ok(log)
+    }
+}
+
+impl Found {
+    fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
+        if !options.is_late {
+            create_folder(platform, folder)?;
+        }
+        let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
+        let patience = if options.is_late { Duration::ZERO } else { OWN_WAITS };
+        let (mut lock, previous) = WriterLock::acquire_within(folder, patience)?;
+        let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
+        let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
+        let is_known = previous.boot_id.is_some();
+        let pid = Some(std::process::id());
+        if previous.pid != pid {
+            refuse_live_writer(folder)?;
+        }
+        let WriterRecord { first_sequence, end, .. } = previous;
+        let writer = LastWriter { is_same_boot, first_sequence, end, is_known };
+        // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
+        // written, nothing can be missing, even if this one dies before it has written either.
+        let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
+        let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
+        if !previous.is_damaged {
+            // What is damaged says so until the log has gone on.
+            lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
+                .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+        }
+        let mut log = LogRecovery::new(folder, platform, writer).run()?;
+        log.end.check(folder)?;
+        log.report.writer_file = if was_missing || previous.is_blank() && log.segments.is_empty() {
+            WriterFile::default()
+        } else {
+            (&previous).into()
+        };
+        if !is_known && (previous.is_damaged || !log.segments.is_empty()) {
+            // Nothing says where the log ended, or which loss no GAP record reports yet.
+            log.end.lost_after.get_or_insert(0);
+            log.report.has_loss = true;
+        }
+        let untold = previous.untold.filter(|untold| untold.position == log.end.position);
+        if let Some(untold) = untold {
+            let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
+            let Untold { position: from, bytes, .. } = untold;
+            log.end.position = position.ok_or_else(|| OpenError::UntoldLoss {
+                path: lock.path().into(),
+                position: from,
+                bytes,
+            })?;
+            log.report.has_loss = true;
+            log.report.has_untold_loss = true;
+            log.report.next_position = log.end.position;
+        }
+        let has_undrained_ring = previous.has_undrained_ring;
+        log.report.has_loss |= has_undrained_ring;
+        log.report.has_undrained_ring = has_undrained_ring;
+        let begins_at = log.segments.first().map_or(log.end.sequence, |first| first.header.base_sequence);
+        let begins_at = first_sequence.unwrap_or(begins_at).min(begins_at);
+        let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
+        let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
+        let boot_id = Some(boot_id);
+        let record = WriterRecord {
+            pid,
+            boot_id,
+            log_identity,
+            first_sequence: (!options.rules().may_retire()).then_some(begins_at),
+            ring_identity,
+            has_undrained_ring: options.has_own_ring,
+            ..WriterRecord::default()
+        };
+        Ok(Self { lock, record, log, begins_at, untold, has_undrained_ring })
+    }
+}
+
+/// A random number that no other log has.
+fn new_log_identity() -> u128 {
+    let half = || u128::from(RandomState::new().hash_one(std::process::id()));
+    half() << 64 | half()
+}
+
+/// Creates the folder of a log if it is missing, and has its name on stable storage.
+fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error(folder, "open", error)),
+    }
+    let parent = folder_of(folder);
+    if !parent.exists() {
+        create_folder(platform, &parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(io_error(folder, "create the folder", error));
+        }
+        _ => {}
+    }
+    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
+}
+
+/// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.
+fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
+    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    // The segment that it writes may have no name yet.
+    let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
+    let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
+    match files.find_map(|path| live_writer(&open_to_read(path).ok()?)) {
+        Some(pid) => Err(OpenError::Locked { path: folder.join(WRITER_FILE), pid: Some(pid) }),
+        None => Ok(()),
+    }
+}
+
+fn has_segments(folder: &Path) -> Result<bool, OpenError> {
+    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    Ok(!listed.segments.is_empty())
+}
+
+/// Whether the log ends in a segment that only says that something is missing, and not how much: what is in doubt at this
+/// end needs no other GAP record. A segment that cannot be read says nothing.
+fn ends_in_doubt(segments: &[SegmentInfo], end: LogEnd) -> bool {
+    let last = segments.iter().rfind(|segment| segment.header.base_sequence < end.sequence);
+    // What takes no position is of the log's side: GAP records only, and few of them.
+    let last = last.filter(|segment| segment.header.base_position == end.position);
+    let Some(mut scan) = last.and_then(|segment| FileScan::open(&segment.path).ok()) else { return false };
+    while let Ok(Some(event)) = scan.next_event() {
+        if event.gap().is_some_and(|gap| gap.count == 0) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The finished segments of the log, before one that begins now with `next_sequence`. What they take on the disk is looked
+/// up if some may have to go.
+fn kept_segments(segments: &[SegmentInfo], next_sequence: u64, is_limited: bool) -> VecDeque<Kept> {
+    // One without records, which gives its name free, comes last.
+    let segments: Vec<_> =
+        segments.iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
+    let on_disk = |segment: &SegmentInfo| if is_limited { bytes_on_disk(&segment.path).ok() } else { None };
+    let ends = segments.iter().skip(1).map(|next| (next.header.created_at, next.header.base_sequence));
+    let ends = ends.chain([(unix_nanos(), next_sequence)]);
+    let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| Kept {
+        path: segment.path.clone(),
+        bytes: on_disk(segment).unwrap_or(segment.file_bytes),
+        ended_at,
+        ended: None,
+        next_sequence,
+    });
+    kept.collect()
+}

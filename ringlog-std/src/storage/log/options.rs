@@ -1,0 +1,191 @@
+//! How a log is to be written.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::event::ClockKind;
+use crate::os::mmap::PAGE_BYTES;
+use crate::os::platform::Linux;
+use crate::storage::error::OpenError;
+use crate::storage::log::writer::LogWriter;
+use crate::storage::maintenance::maintenance::Rules;
+use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::maintenance::retention::Retention;
+use crate::storage::segment::options::MmapWriterOptions;
+use crate::storage::segment::writer::MmapWriter;
+
+const DEFAULT_READY_BYTES: usize = 16 << 20;
+
+/// How a [`LogWriter`] is to write: see [`LogWriter::options`].
+#[derive(Clone, Debug)]
+pub struct LogWriterOptions {
+    pub(crate) segment_bytes: u64,
+    ready_bytes: usize,
+    roll_after: Option<Duration>,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) full_disk: FullDisk,
+    retention: Retention,
+    checksums: bool,
+    clock: ClockKind,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) ring_identity: Option<u64>,
+    /// A ring in this process feeds the log.
+    pub(crate) has_own_ring: bool,
+    /// Neither makes the folder nor waits for its lock.
+    pub(crate) is_late: bool,
+}
+
+impl LogWriterOptions {
+    /// Size of a segment's file unless told otherwise.
+    pub(crate) const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+    /// The sizes that a segment's file may have.
+    #[cfg(feature = "cli")]
+    pub(crate) const SEGMENT_BYTES: std::ops::RangeInclusive<u64> =
+        crate::storage::segment::create::CAPACITY_BYTES;
+
+    pub(crate) const DEFAULT: Self = Self {
+        segment_bytes: Self::DEFAULT_SEGMENT_BYTES,
+        ready_bytes: DEFAULT_READY_BYTES,
+        roll_after: None,
+        sync: SyncPolicy::Interval(Duration::from_secs(1)),
+        full_disk: FullDisk::Stop,
+        retention: Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None },
+        checksums: true,
+        clock: ClockKind::UnixNanos,
+        max_bytes: None,
+        ring_identity: None,
+        has_own_ring: false,
+        is_late: false,
+    };
+
+    /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
+    #[must_use]
+    pub const fn segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// How many bytes ahead of the writer a helper keeps pages ready for its stores, in this segment and at the
+    /// start of the next one. The default is 16 MiB.
+    ///
+    /// More takes longer bursts without a page fault; a whole segment, and no append ever meets one. Pages that
+    /// are ready take memory until the kernel has written them out. Opening the log waits for the first MiB of
+    /// them, or for the whole segment where that is wanted.
+    #[must_use]
+    pub const fn ready_bytes(mut self, ready_bytes: usize) -> Self {
+        self.ready_bytes = ready_bytes;
+        self
+    }
+
+    /// Age at which a segment with records is closed although it is not full. The default is none.
+    ///
+    /// See [`LogWriter::roll_if_due`] for logs that get no events for long.
+    #[must_use]
+    pub const fn roll_after(mut self, roll_after: Option<Duration>) -> Self {
+        self.roll_after = roll_after;
+        self
+    }
+
+    /// When what was written is made durable. The default is once a second.
+    #[must_use]
+    pub const fn sync(mut self, sync: SyncPolicy) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// What to do when there is no room for the next segment. The default is to stop.
+    #[must_use]
+    pub const fn full_disk(mut self, full_disk: FullDisk) -> Self {
+        self.full_disk = full_disk;
+        self
+    }
+
+    /// What is kept of the log. The default is everything.
+    #[must_use]
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Whether every record gets a CRC-32C. The default is yes.
+    ///
+    /// Without, what is not synced cannot be told from garbage after a loss of power, and is cut off.
+    #[must_use]
+    pub const fn checksums(mut self, checksums: bool) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// What the timestamps count. The default is [`ClockKind::UnixNanos`].
+    #[must_use]
+    pub const fn clock(mut self, clock: ClockKind) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many bytes of records this run may write. The default is no limit.
+    #[must_use]
+    pub const fn max_bytes(mut self, max_bytes: Option<u64>) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file. The default
+    /// is the one that is there.
+    #[must_use]
+    pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
+        self.ring_identity = Some(ring_identity);
+        self
+    }
+
+    /// A ring in this process feeds the log, and no shared one. Until the writer says that it was
+    /// [drained](LogWriter::note_drained_ring), the next writer takes it that events are missing.
+    pub(crate) const fn own_ring(mut self) -> Self {
+        self.has_own_ring = true;
+        self.ring_identity(0)
+    }
+
+    /// For a log that is there: its folder is not made, and its lock not waited for.
+    pub(crate) const fn late(mut self) -> Self {
+        self.is_late = true;
+        self
+    }
+
+    /// Opens the log in `folder`: see [`LogWriter::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogWriter::open`].
+    pub fn open(&self, folder: impl AsRef<Path>) -> Result<LogWriter, OpenError> {
+        LogWriter::open_at(folder.as_ref(), self.clone(), Linux::shared(), true)
+    }
+
+    /// How the files of the log are to be.
+    pub(crate) const fn file_options(&self) -> MmapWriterOptions {
+        MmapWriter::options().checksums(self.checksums).clock(self.clock)
+    }
+
+    /// In whole pages. An invalid size stays one, and is refused when the first file is made.
+    pub(crate) const fn rounded_segment_bytes(&self) -> u64 {
+        match self.segment_bytes.checked_next_multiple_of(PAGE_BYTES) {
+            Some(rounded) if self.segment_bytes >= PAGE_BYTES => rounded,
+            _ => self.segment_bytes,
+        }
+    }
+
+    /// What the upkeep goes by.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            segment_bytes: self.rounded_segment_bytes(),
+            ready_bytes: self.ready_bytes,
+            may_recycle: self.checksums,
+            retention: self.retention,
+            full_disk: self.full_disk,
+            sync: self.sync,
+            roll_after: self.roll_after,
+            max_bytes: self.max_bytes,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Counting what goes into a log.
+
+#![forbid(unsafe_code)]
+
+use crate::event::{Event, GapReason};
+use crate::storage::log::loss_counts::LossCounts;
+use crate::storage::segment::copy::Taken;
+
+/// What a run of a [`LogWriter`](crate::storage::log::writer::LogWriter) has written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct LogSummary {
+    /// Events, without GAP records.
+    pub events: u64,
+    /// GAP records.
+    pub gaps: u64,
+    /// Lost events, as the GAP records and [`unreported`](Self::unreported) count them.
+    pub lost: u64,
+    /// Events that a full disk has taken and that no GAP record counts yet; `Some(0)` is an unknown number.
+    pub unreported: Option<u64>,
+    /// Bytes of all records, padding included.
+    pub bytes: u64,
+    /// Segments with at least one record.
+    pub segments: u64,
+    /// Sequence of the first record.
+    pub first_sequence: u64,
+    /// Sequence behind the last record.
+    pub next_sequence: u64,
+    /// How often appending had to wait at a roll: the next segment was not ready, or too much was not synced.
+    pub stalls: u64,
+    pub(crate) losses: LossCounts,
+}
+
+impl LogSummary {
+    /// Events that were lost for this reason, as the GAP records count them.
+    #[must_use]
+    pub fn lost_because(&self, reason: GapReason) -> u64 {
+        self.losses.because(reason)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) bytes: u64,
+    events: u64,
+    gaps: u64,
+    losses: LossCounts,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn add(&mut self, event: &Event<'_>) {
+        self.bytes += event.header.stride() as u64;
+        match event.gap() {
+            Some(gap) => {
+                self.gaps += 1;
+                self.losses.add(&gap);
+            }
+            None => self.events += 1,
+        }
+    }
+
+    /// Adds the records of a run.
+    #[inline]
+    pub(crate) fn add_run(&mut self, taken: &Taken) {
+        self.bytes += taken.bytes as u64;
+        self.events += taken.records - taken.gaps;
+        self.gaps += taken.gaps;
+        self.losses.add_all(&taken.losses);
+    }
+
+    /// Lost events, as the GAP records count them.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.losses.total
+    }
+
+    pub(crate) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
+        let Self { bytes, events, gaps, losses } = *self;
+        LogSummary {
+            events,
+            gaps,
+            lost: losses.total,
+            unreported: None,
+            bytes,
+            segments,
+            first_sequence,
+            next_sequence,
+            stalls: 0,
+            losses,
+        }
+    }
+}

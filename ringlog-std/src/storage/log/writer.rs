@@ -1,0 +1,500 @@
+//! Writing a log: a folder of segments that one writer at a time adds to.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
+
+use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
+use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
+use crate::storage::folder::writer_lock::WriterLock;
+use crate::storage::folder::writer_record::WriterRecord;
+use crate::storage::log::dropped::Dropped;
+use crate::storage::log::options::LogWriterOptions;
+use crate::storage::log::summary::{LogSummary, Tally};
+use crate::storage::maintenance::maintenance::Upkeep;
+use crate::storage::maintenance::policies::SyncPolicy;
+use crate::storage::maintenance::watch::LogWatch;
+use crate::storage::maintenance::workers::Helpers;
+use crate::storage::recovery::report::RecoveryReport;
+use crate::storage::recovery::segment_end::io_error;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::position::Positions;
+use crate::storage::segment::writer::MmapWriter;
+
+/// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
+///
+/// What is written is published at once: readers see it, and it survives the death of the process. It
+/// survives the loss of power once [`sync`](Self::sync) has returned, or once
+/// [`durable_position`](Self::durable_position) has passed it: see [`SyncPolicy`].
+///
+/// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
+/// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
+///
+/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds it with SIGXFSZ,
+/// unless it handles or ignores that signal, as the programs `ringlog` and `stress` do. Then it is an error, as a full disk is.
+///
+/// A process that is forked has a copy of the writer. Dropped there, it changes nothing; using it otherwise is not allowed. The
+/// lock is the folder's `writer` file: if that is deleted or replaced, the writer notices within a second or so and takes
+/// no more events ([`SyncError::LockFile`]).
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogReader, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// let mut writer = LogWriter::options().segment_bytes(1 << 20).open(&folder)?;
+/// writer.write_event(&EventHeader::new(1_000, 7, 5), b"hello")?;
+/// let summary = writer.close()?;
+/// assert_eq!((summary.events, summary.next_sequence), (1, 1));
+/// assert_eq!(LogReader::open(&folder)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LogWriter {
+    pub(crate) folder: PathBuf,
+    pub(crate) options: LogWriterOptions,
+    pub(crate) record: WriterRecord,
+    /// `None` only while the writer ends.
+    pub(crate) current: Option<MmapWriter>,
+    /// Of the current segment.
+    pub(crate) base: Base,
+    pub(crate) positions: Positions,
+    pub(crate) tally: Tally,
+    /// Segments of this run that are full.
+    pub(crate) full_segments: u64,
+    pub(crate) first_sequence: u64,
+    /// Where the log ended when a GAP record of unknown count was its last record.
+    pub(crate) doubted_at: Option<u64>,
+    /// Rolls that had to wait for the next segment.
+    pub(crate) stalls: u64,
+    /// What a full disk has taken since the current segment was full.
+    pub(crate) dropped: Option<Dropped>,
+    pub(crate) report: RecoveryReport,
+    pub(crate) consume_error: Option<AppendError>,
+    pub(crate) upkeep: Arc<Upkeep>,
+    /// `None` in tests, which do the upkeep step by step, and while the writer ends.
+    pub(crate) helpers: Option<Helpers>,
+    pub(crate) is_closed: bool,
+    /// Declared last, so dropped last: nobody else may start before the last segment is closed.
+    pub(crate) lock: WriterLock,
+}
+
+/// Where a segment begins in its log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+}
+
+impl LogWriter {
+    /// Opens the log in `folder` to add to it, and creates the folder if it is missing.
+    ///
+    /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
+    /// where nobody knows, because the `writer` file is missing or damaged, the new segment then starts with a GAP
+    /// record of unknown count, unless the log ends in one.
+    /// [`recovery`](Self::recovery) says what was found.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Locked`] while another writer is at work, after half a second if that is in this process,
+    /// [`OpenError::NotAFolder`],
+    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
+    /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
+    /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(folder)
+    }
+
+    /// Options to choose before opening a log.
+    #[must_use]
+    pub const fn options() -> LogWriterOptions {
+        LogWriterOptions::DEFAULT
+    }
+
+    /// Appends one event and publishes it, in a new segment if the current one is full.
+    ///
+    /// On a full disk it does what [`FullDisk`](crate::storage::maintenance::policies::FullDisk) says. Under [`SyncPolicy::EveryEvent`] it returns once the event
+    /// is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Event`], [`AppendError::TooLarge`] for a segment of this size,
+    /// [`AppendError::LimitReached`], [`AppendError::Create`] if there is no next segment,
+    /// [`AppendError::Poisoned`] after a failed sync. The log is as before then. [`AppendError::Close`] if the
+    /// event was written and could not be synced.
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        check_event(header, payload.len(), MAX_PAYLOAD)?;
+        self.check_limit(header.stride())?;
+        if self.drops(header.stride())? {
+            return self.drop_record(header, payload);
+        }
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
+        let offset = current.write_offset();
+        current.write_event(header, payload).map_err(|error| self.upkeep.explain_append(error))?;
+        self.note(header, payload, offset);
+        self.sync_if_every_event()
+    }
+
+    /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
+    ///
+    /// One of the log's side stands at the start of a segment only, and begins a new one if need be.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn append_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        self.check_limit(record_len(GAP_PAYLOAD_LEN))?;
+        self.append_gap_unlimited(timestamp, gap)
+    }
+
+    pub(crate) fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        let header = Gap::header(timestamp);
+        if gap.log_side && !self.positions.is_in_lead() && self.dropped.is_none() {
+            self.roll()?;
+        }
+        if self.drops(header.stride())? {
+            return self.drop_record(&header, &gap.to_payload());
+        }
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
+        let offset = current.write_offset();
+        if gap.log_side {
+            current.append_lead(timestamp, gap)?
+        } else {
+            current.append_gap(timestamp, gap)?
+        }
+        self.note(&header, &gap.to_payload(), offset);
+        self.publish_losses();
+        self.sync_if_every_event()
+    }
+
+    /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already, so that
+    /// a writer that starts again and again adds no segment each time.
+    pub(crate) fn tell_unknown_loss(&mut self, timestamp: u64, reason: GapReason) -> Result<(), AppendError> {
+        if self.doubted_at == Some(self.next_sequence()) {
+            return Ok(());
+        }
+        self.append_gap_unlimited(timestamp, Gap { log_side: true, ..Gap::new(reason, 0) })?;
+        self.doubted_at = Some(self.next_sequence());
+        Ok(())
+    }
+
+    /// Appends all records of the run, over as many segments as it takes, and accepts them from it.
+    ///
+    /// A GAP record of the log's side among them begins a segment, as in [`append_gap`](Self::append_gap).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What
+    /// was accepted before is in the log.
+    pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        self.append_records(run)?;
+        while !run.is_done() {
+            // Bytes that are no record are an error, also where no room is left. They may have become one meanwhile.
+            Run::new(run.remaining()).map_err(AppendError::Run)?;
+            self.append_records(run)?;
+        }
+        self.sync_if_every_event()
+    }
+
+    /// Appends the records of the run up to bytes that are none.
+    fn append_records(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        while let Some((header, payload)) = run.peek() {
+            if let Some(gap) = log_side_gap(&header, payload) {
+                self.append_gap(header.timestamp, gap)?;
+                run.accept_bytes(header.stride(), 1);
+                continue;
+            }
+            self.check_limit(header.stride())?;
+            if self.drops(header.stride())? {
+                self.drop_record(&header, payload)?;
+                run.accept_bytes(header.stride(), 1);
+                continue;
+            }
+            self.append_part(run)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what fits into the current segment, up to a GAP record of the log's side. If a record has grown since it
+    /// was looked at, that may be nothing: the next look finds it as it is.
+    fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
+        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
+        let appended = current.append_part(run, most_bytes, |gap| gap.log_side);
+        let taken = appended.map_err(|error| self.upkeep.explain_append(error))?;
+        if taken.records > 0 {
+            self.tally.add_run(&taken);
+            self.positions.pass_run();
+        }
+        if taken.gaps > 0 {
+            self.publish_losses();
+        }
+        taken.check()
+    }
+
+    /// Makes all that was written durable.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
+    /// [`SyncError::Damaged`] if a segment that a dead writer has left is damaged, once for each such segment: all that this
+    /// writer wrote is durable then, and it takes more.
+    pub fn sync(&mut self) -> Result<(), SyncError> {
+        self.sync_own()?;
+        self.report_damage()
+    }
+
+    /// Makes all that was written durable, and leaves what is damaged from before to be reported.
+    fn sync_own(&self) -> Result<(), SyncError> {
+        if !self.lock.ownership().is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.folder.clone() });
+        }
+        self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
+    }
+
+    fn report_damage(&self) -> Result<(), SyncError> {
+        self.take_damage().map_or(Ok(()), |error| Err(SyncError::Damaged(Box::new(error))))
+    }
+
+    /// Begins a new segment if the current one holds a record and has reached the age of
+    /// [`roll_after`](LogWriterOptions::roll_after). An append does that by itself; where none comes, call this.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn roll_if_due(&mut self) -> Result<(), AppendError> {
+        if self.dropped.is_some() {
+            return self.go_on_after_loss().map(drop);
+        }
+        let has_record = self.current.as_ref().is_some_and(|current| !current.is_empty());
+        if has_record && self.upkeep.is_roll_due() { self.roll() } else { Ok(()) }
+    }
+
+    /// Syncs and seals all segments, and says what this run has written.
+    ///
+    /// A last segment without any record is deleted: an idle run leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::Damaged`] if that was not reported yet: the log is
+    /// closed all the same. [`SyncError::UntoldLoss`] if the disk is still so full
+    /// that there is no room for the GAP record of what was dropped; the next run begins with it then. The
+    /// log is readable all the same.
+    pub fn close(mut self) -> Result<LogSummary, SyncError> {
+        self.end().map_err(|error| self.upkeep.explain(error))?;
+        self.report_damage()?;
+        Ok(self.summary())
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The position of the next record: bytes of the whole log as they stood in its ring. All below is
+    /// published.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        let current = self.current.as_ref().map(MmapWriter::write_offset);
+        let written = current.map_or(self.base.position, |offset| self.positions.at(offset));
+        written + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
+    }
+
+    /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
+    /// the [`SyncPolicy`] has it. Behind a writer that was killed it begins where that one's files say, and passes what it
+    /// had not synced with this one's first sync, unless that is [damaged](Self::take_damage).
+    #[must_use]
+    pub fn durable_position(&self) -> u64 {
+        self.upkeep.durable_position()
+    }
+
+    /// What is damaged in a segment that a dead writer had not synced, once for each such segment.
+    ///
+    /// Such a segment is read before it is promised, by the first sync. As long as it is part of the log,
+    /// [`durable_position`](Self::durable_position) stays below the damage; recording continues, and what is written is
+    /// synced as before.
+    #[must_use]
+    pub fn take_damage(&self) -> Option<ReadError> {
+        self.upkeep.take_damage()
+    }
+
+    /// A handle that tells other threads how far the log has come, also after this writer has ended.
+    #[must_use]
+    pub fn watch(&self) -> LogWatch {
+        LogWatch::new(Arc::clone(&self.upkeep))
+    }
+
+    /// The sequence of the next record.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.base.sequence + self.current.as_ref().map_or(0, MmapWriter::len)
+    }
+
+    /// What opening the log has found: how the last writer ended, and what was kept and cut.
+    #[must_use]
+    pub const fn recovery(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// Why retired segments could not be deleted or recycled, once. Recording goes on meanwhile.
+    #[must_use]
+    pub fn take_retention_error(&mut self) -> Option<CreateError> {
+        self.upkeep.take_trouble()
+    }
+
+    /// The sequence of the first record of this run.
+    #[must_use]
+    pub const fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
+    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    #[must_use]
+    pub fn identity(&self) -> u128 {
+        self.record.log_identity.unwrap_or_default()
+    }
+
+    /// The identity of the ring that feeds the log, 0 if none does.
+    #[must_use]
+    pub const fn ring_identity(&self) -> u64 {
+        self.record.ring_identity
+    }
+
+    /// Remembers, durably, which ring feeds the log from now on; 0 for none.
+    ///
+    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events
+    /// to it: see [`Recorder`](crate::recorder::Recorder).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Io`] if it cannot be stored.
+    pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
+        let record = WriterRecord { ring_identity, ..self.record.clone() };
+        let stored = self.lock.store(&**self.upkeep.platform(), &record);
+        stored.map_err(|error| io_error(self.lock.path(), "store into the file", error))?;
+        self.record = record;
+        Ok(())
+    }
+
+    /// Every event that the ring in this process had taken is in the log: closing it says so.
+    pub(crate) const fn note_drained_ring(&mut self) {
+        self.record.has_undrained_ring = false;
+    }
+
+    /// Bytes of records that this run has written.
+    #[must_use]
+    pub const fn bytes_written(&self) -> u64 {
+        self.tally.bytes
+    }
+
+    /// What this run has written so far; the current segment counts once it holds a record.
+    #[must_use]
+    pub fn summary(&self) -> LogSummary {
+        let current = u64::from(self.current.as_ref().is_some_and(|current| !current.is_empty()));
+        let (first, next) = (self.first_sequence, self.next_sequence());
+        let written = self.tally.summary(self.full_segments + current, first, next);
+        let unreported = self.dropped.map(|dropped| dropped.gap().count);
+        LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
+    }
+
+    /// The error that made this writer refuse an event as an [`EventConsumer`], once.
+    pub fn take_error(&mut self) -> Option<AppendError> {
+        self.consume_error.take()
+    }
+
+    pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
+        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
+        if stride as u64 <= capacity_bytes {
+            return Ok(());
+        }
+        let path = self.folder.clone();
+        Err(AppendError::TooLarge { path, needed_bytes: stride as u64, capacity_bytes })
+    }
+
+    #[inline]
+    fn check_limit(&self, stride: usize) -> Result<(), AppendError> {
+        if stride as u64 <= self.left_bytes() {
+            return Ok(());
+        }
+        let (path, written_bytes) = (self.folder.clone(), self.tally.bytes);
+        let max_bytes = self.options.max_bytes.unwrap_or(u64::MAX);
+        Err(AppendError::LimitReached { path, written_bytes, max_bytes })
+    }
+
+    /// What this run may still write.
+    #[inline]
+    fn left_bytes(&self) -> u64 {
+        self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
+    }
+
+    pub(crate) fn poisoned(&self) -> AppendError {
+        self.upkeep.explain_append(AppendError::Poisoned { path: self.folder.clone() })
+    }
+
+    #[inline]
+    fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
+        match self.options.sync {
+            SyncPolicy::EveryEvent => Ok(self.sync_own()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a record that was written at `offset`.
+    #[inline]
+    fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
+        let event = Event { header: *header, payload, sequence: 0, offset };
+        self.tally.add(&event);
+        self.positions.next(&event);
+    }
+
+    /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.
+    fn keep(&mut self, result: Result<(), AppendError>) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                self.consume_error.get_or_insert(error);
+                false
+            }
+        }
+    }
+}
+
+/// Writes every event, GAP records as such. After a refusal, [`LogWriter::take_error`] tells why.
+impl EventConsumer for LogWriter {
+    fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+        let result = match Gap::from_event(header, payload) {
+            Some(gap) => self.append_gap(header.timestamp, gap),
+            None => self.write_event(&header.as_user(), payload),
+        };
+        self.keep(result)
+    }
+
+    fn name(&self) -> &str {
+        "log"
+    }
+
+    fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
+        let result = self.append_run(run);
+        self.keep(result)
+    }
+
+    /// Rolls by age, and tells of dropped events once there is room.
+    fn idle(&mut self) {
+        let result = self.roll_if_due();
+        // On a full disk nothing is lost by not rolling; an append that finds no room will say so.
+        if !matches!(result, Err(AppendError::Create(_))) {
+            self.keep(result);
+        }
+    }
+}
+
+/// What may stand at the start of a segment only.
+#[inline]
+fn log_side_gap(header: &EventHeader, payload: &[u8]) -> Option<Gap> {
+    Gap::from_event(header, payload).filter(|gap| gap.log_side)
+}

@@ -1,0 +1,364 @@
+//! Syncing and finishing segments, in the order of the log.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::os::files::open_to_read;
+use crate::os::lock_holder::exclusive_holder;
+use crate::storage::error::{ReadError, SyncError};
+use crate::storage::maintenance::maintenance::{Open, Upkeep, bytes_on_disk};
+use crate::storage::maintenance::policies::SyncPolicy;
+use crate::storage::maintenance::retention::Kept;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::flusher::{Durable, lock};
+use crate::storage::segment::resync::{Circumstances, Damage, Finished, Unsynced};
+use crate::storage::segment::share::WRITER_WAITS;
+
+impl Upkeep {
+    /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
+    ///
+    /// Returns whether there was anything to do.
+    pub(crate) fn sync_step(&self) -> Result<bool, SyncError> {
+        let mut last = lock(&self.syncing);
+        let finished = self.finish_unsynced()? | self.finish_full()?;
+        let Some(current) = self.current() else { return Ok(finished) };
+        if !self.is_sync_due(&current, last.at) {
+            return Ok(finished);
+        }
+        last.at = Instant::now();
+        self.sync_current(&current)?;
+        Ok(true)
+    }
+
+    /// Makes everything durable that was written before the call.
+    pub(crate) fn sync_now(&self) -> Result<(), SyncError> {
+        self.check_owner()?;
+        let mut last = lock(&self.syncing);
+        self.finish_unsynced()?;
+        self.finish_full()?;
+        last.at = Instant::now();
+        self.current().map_or(Ok(()), |current| self.sync_current(&current))
+    }
+
+    /// Finishes everything, the segment that was being written included. Its writer has ended.
+    pub(crate) fn finish_all(&self) -> Result<(), SyncError> {
+        let _last = lock(&self.syncing);
+        self.finish_unsynced()?;
+        self.finish_full()?;
+        let last = lock(&self.open).front().cloned();
+        match last {
+            Some(open) => self.finish(&open, None),
+            // Nothing is left that would say so.
+            None if self.is_poisoned() => Err(SyncError::Poisoned { path: self.folder.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// No sync goes on before this is dropped: a slow disk.
+    #[cfg(test)]
+    pub(crate) fn hold_syncs(&self) -> impl Drop + '_ {
+        lock(&self.syncing)
+    }
+
+    /// The segment that was being written has no record and goes.
+    pub(crate) fn remove_current(&self, durable: &Durable) -> Result<(), SyncError> {
+        lock(&self.open).pop_back();
+        durable.remove()
+    }
+
+    /// The oldest segment that is not finished: the one being written, unless the writer has just gone on. Then
+    /// that one is not synced before the older one is, so that the watermark never passes over a gap.
+    fn current(&self) -> Option<Arc<Durable>> {
+        lock(&self.open).front().map(|open| Arc::clone(&open.durable))
+    }
+
+    fn is_sync_due(&self, current: &Durable, last: Instant) -> bool {
+        let dirty_bytes = current.map().write_offset() - current.synced_offset();
+        match self.rules.sync {
+            SyncPolicy::Never | SyncPolicy::EveryEvent => false,
+            SyncPolicy::EveryBytes(most) => dirty_bytes >= most.max(1),
+            SyncPolicy::Interval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
+        }
+    }
+
+    fn sync_current(&self, current: &Durable) -> Result<(), SyncError> {
+        current.sync()?;
+        self.note_durable(current);
+        Ok(())
+    }
+
+    /// After damage the watermark stays where it is: it promises all that is below it.
+    fn note_durable(&self, durable: &Durable) {
+        if self.is_after_damage() {
+            return;
+        }
+        // ORDERING: Relaxed: see `durable_position`.
+        self.durable_position.fetch_max(durable.durable_position(), Ordering::Relaxed);
+    }
+
+    /// Finishes all segments but the one that is being written.
+    fn finish_full(&self) -> Result<bool, SyncError> {
+        let mut any = false;
+        while let Some((oldest, next)) = self.oldest_full() {
+            self.finish(&oldest, Some(&next))?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn oldest_full(&self) -> Option<(Open, Open)> {
+        let open = lock(&self.open);
+        Some((open.front()?.clone(), open.get(1)?.clone()))
+    }
+
+    fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
+        open.durable.finish(!self.is_after_damage())?;
+        self.note_durable(&open.durable);
+        match next {
+            Some(next) => self.keep(open, next),
+            None => self.close_oldest(open),
+        }
+        Ok(())
+    }
+
+    /// This one, and no other, is open no longer.
+    fn close_oldest(&self, open: &Open) {
+        let mut all = lock(&self.open);
+        if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.durable, &open.durable)) {
+            all.pop_front();
+        }
+    }
+
+    /// The segment is finished; from now on it may be retired.
+    ///
+    /// For whoever holds the lock of those that are kept, it is among them or open, and not both: retention counts them.
+    fn keep(&self, open: &Open, next: &Open) {
+        let path = open.durable.path().to_owned();
+        let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
+        let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
+        let mut kept = lock(&self.kept);
+        self.close_oldest(open);
+        kept.push_back(Kept { path, bytes, ended_at, ended, next_sequence });
+    }
+
+    /// Where nothing is synced: full segments are put down as they are.
+    pub(crate) fn set_down_unsynced(&self) -> Result<(), SyncError> {
+        // Somebody who syncs finishes them meanwhile.
+        let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
+        while let Some((oldest, next)) = self.oldest_full() {
+            // The writer may have begun it, and the next one, since names were given.
+            oldest.durable.give_name()?;
+            oldest.durable.punch_tail();
+            lock(&self.unsynced).push_back(Unsynced::of_this_run(oldest.durable.path()));
+            self.keep(&oldest, &next);
+        }
+        Ok(())
+    }
+
+    /// Finishes what was set down without a sync, by this run or by one that died. Whether there was any.
+    fn finish_unsynced(&self) -> Result<bool, SyncError> {
+        let mut were_there = false;
+        // For all of them together: the caller may be the thread that appends.
+        let mut waits_left = WRITER_WAITS;
+        loop {
+            let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
+            match self.finish_one(&oldest, &mut waits_left)? {
+                Finished::Damaged(damage) => self.note_damage(&oldest.path, damage),
+                Finished::Done | Finished::Locked => self.forget_unsynced(&oldest.path),
+            }
+            were_there = true;
+        }
+        // Everything before the oldest open segment is finished now.
+        if were_there && let Some(current) = self.current() {
+            self.note_durable(&current);
+        }
+        Ok(were_there)
+    }
+
+    /// Where another program keeps the segment locked, nothing is retired meanwhile.
+    fn finish_one(&self, unsynced: &Unsynced, waits_left: &mut u32) -> Result<Finished, SyncError> {
+        let is_after_damage = self.is_after_damage();
+        let finish = |is_alone, waits_left: &mut u32| {
+            let circumstances = Circumstances { is_alone, is_after_damage };
+            unsynced.finish(&self.platform, &self.poison, circumstances, waits_left)
+        };
+        match finish(false, waits_left)? {
+            Finished::Locked => {}
+            other => return Ok(other),
+        }
+        let path = unsynced.path.clone();
+        let pid = open_to_read(&path).ok().as_ref().and_then(exclusive_holder);
+        self.note(CreateError::LockedSegment { path, pid });
+        let _turn = lock(&self.preparing);
+        finish(true, &mut 0)
+    }
+
+    /// The oldest of those that were put down is damaged, and nothing after it is promised.
+    fn note_damage(&self, path: &Path, damage: Damage) {
+        let mut unsynced = lock(&self.unsynced);
+        if unsynced.front().is_none_or(|oldest| oldest.path != path) {
+            // Retired meanwhile.
+            return;
+        }
+        if let Some(position) = damage.durable_position
+            && !self.is_after_damage()
+        {
+            // ORDERING: Relaxed: see `durable_position`.
+            self.durable_position.fetch_max(position, Ordering::Relaxed);
+        }
+        unsynced.pop_front();
+        let mut damaged = lock(&self.damaged);
+        damaged.segments.push(path.into());
+        damaged.unreported.push_back(damage.error);
+    }
+
+    /// Whether a segment of a dead writer is damaged, so that nothing after it can be promised.
+    fn is_after_damage(&self) -> bool {
+        !lock(&self.damaged).segments.is_empty()
+    }
+
+    /// The segment is gone. Without its damage the watermark rises again.
+    pub(crate) fn forget_damage(&self, path: &Path) {
+        lock(&self.damaged).segments.retain(|damaged| damaged != path);
+    }
+
+    /// What is damaged of a dead writer's segments, each once.
+    pub(crate) fn take_damage(&self) -> Option<ReadError> {
+        lock(&self.damaged).unreported.pop_front()
+    }
+
+    /// The oldest of those that were put down is finished, or gone.
+    pub(crate) fn forget_unsynced(&self, path: &Path) {
+        let mut unsynced = lock(&self.unsynced);
+        if unsynced.front().is_some_and(|oldest| oldest.path == path) {
+            unsynced.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::log::writer::LogWriter;
+    use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+    use std::time::Duration;
+
+    fn open(folder: &Path, sync: SyncPolicy) -> LogWriter {
+        alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
+    }
+
+    /// What retention counts while segments are finished is never less than there is.
+    #[test]
+    fn a_segment_is_kept_or_open_at_each_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        let (upkeep, has_ended) = (Arc::clone(&writer.upkeep), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let counter = scope.spawn(|| {
+                let mut most = 0;
+                while !has_ended.load(Ordering::Relaxed) {
+                    let kept = lock(&upkeep.kept);
+                    let count = kept.len() + upkeep.open_segments();
+                    assert!(count >= most, "{count} segments of {most}");
+                    most = count;
+                }
+            });
+            fill(&mut writer, 100);
+            has_ended.store(true, Ordering::Relaxed);
+            counter.join().unwrap();
+        });
+        assert_eq!(lock(&upkeep.kept).len(), 100);
+        writer.close().unwrap();
+    }
+
+    /// Takes a step after each of `events` events, the first one before them all.
+    fn syncs(sync: SyncPolicy, events: u64) -> Vec<bool> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), sync);
+        let mut steps = vec![writer.upkeep.sync_step().unwrap()];
+        for number in 0..events {
+            write(&mut writer, number).unwrap();
+            steps.push(writer.upkeep.sync_step().unwrap());
+            let is_durable = writer.durable_position() == writer.position();
+            assert_eq!(is_durable, *steps.last().unwrap(), "{sync:?}");
+        }
+        writer.close().unwrap();
+        steps
+    }
+
+    #[test]
+    fn the_segment_that_is_written_is_synced_when_the_policy_says_so_and_only_then() {
+        assert_eq!(syncs(SyncPolicy::EveryBytes(0), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE + 1), 4), [false, false, true, false, true]);
+        assert_eq!(syncs(SyncPolicy::Interval(Duration::ZERO), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::Interval(Duration::from_secs(3600)), 2), [false; 3]);
+        assert_eq!(syncs(SyncPolicy::Never, 2), [false; 3]);
+    }
+
+    #[test]
+    fn a_step_tells_that_it_has_finished_a_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        assert!(writer.upkeep.sync_step().unwrap());
+        assert_eq!((writer.durable_position(), writer.upkeep.open_segments()), (STRIDE, 1));
+        assert!(!writer.upkeep.sync_step().unwrap());
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn an_empty_segment_may_go_where_another_says_where_the_log_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
+        let may_go = |writer: &LogWriter, position| writer.upkeep.has_other_segments_or_is_new(position);
+        assert!(may_go(&writer, 0) && !may_go(&writer, STRIDE));
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        assert!(may_go(&writer, STRIDE), "one that is not finished");
+        writer.upkeep.sync_step().unwrap();
+        assert!(may_go(&writer, STRIDE), "one that is");
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn of_those_that_were_put_down_only_the_oldest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path(), SyncPolicy::Never);
+        for number in 0..2 {
+            write(&mut writer, number).unwrap();
+            writer.roll().unwrap();
+            writer.upkeep.prepare_step(false).unwrap();
+        }
+        let upkeep = Arc::clone(&writer.upkeep);
+        let paths = || -> Vec<PathBuf> { lock(&upkeep.unsynced).iter().map(|it| it.path.clone()).collect() };
+        let all = paths();
+        assert_eq!(all.len(), 2);
+        writer.upkeep.forget_unsynced(&all[1]);
+        assert_eq!(paths(), all);
+        writer.upkeep.forget_unsynced(&all[0]);
+        assert_eq!(paths(), all[1..]);
+        writer.sync().unwrap();
+        assert!(paths().is_empty());
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn where_no_segment_is_left_only_a_failed_sync_keeps_a_log_from_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open(folder.path(), SyncPolicy::EveryEvent);
+        let upkeep = Arc::clone(&writer.upkeep);
+        writer.close().unwrap();
+        assert_eq!(upkeep.open_segments(), 0);
+        upkeep.finish_all().unwrap();
+        upkeep.poison.set();
+        assert!(matches!(upkeep.finish_all(), Err(SyncError::Poisoned { .. })));
+    }
+}

@@ -1,0 +1,336 @@
+//! What a log needs besides appending: segments ahead, syncs behind, retention.
+//!
+//! The writer and its helper threads (`helpers.rs`) share one [`Upkeep`]. Each of its steps may be called by any
+//! of them at any time; tests call them one by one. Files go through these states, each in the order of the
+//! log:
+//!
+//! ```text
+//!   prepared  ──roll──▶  open: written, named, synced  ──finish──▶  kept  ──retention──▶  prepared, or gone
+//! ```
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use crate::os::ownership::Ownership;
+use crate::os::platform::Platform;
+use crate::os::sync::{AtomicBool, AtomicU64, Mutex};
+use crate::storage::error::{AppendError, ReadError, SyncError};
+use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::maintenance::retention::{Kept, Retention};
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::flusher::{Durable, lock};
+use crate::storage::segment::poison::Poison;
+use crate::storage::segment::resync::Unsynced;
+use crate::storage::segment::spare::Prepared;
+
+/// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
+const FIRST_READY_BYTES: usize = 2 << 20;
+
+/// What an [`Upkeep`] goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) segment_bytes: u64,
+    /// How far ahead of the writer pages are made ready.
+    pub(crate) ready_bytes: usize,
+    /// Without checksums old records could pass for new ones.
+    pub(crate) may_recycle: bool,
+    pub(crate) retention: Retention,
+    pub(crate) full_disk: FullDisk,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) roll_after: Option<Duration>,
+    /// What this run may write, GAP records apart.
+    pub(crate) max_bytes: Option<u64>,
+}
+
+pub(crate) struct Upkeep {
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) folder: PathBuf,
+    owner: Arc<Ownership>,
+    pub(crate) rules: Rules,
+    /// The log's position at which this run reaches its limit.
+    pub(crate) limit_position: AtomicU64,
+    /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
+    pub(crate) open: Mutex<VecDeque<Open>>,
+    /// Held while a segment is prepared or retired.
+    pub(crate) preparing: Mutex<()>,
+    /// Finished segments, oldest first.
+    pub(crate) kept: Mutex<VecDeque<Kept>>,
+    pub(crate) next: Mutex<Next>,
+    pub(crate) is_next_wanted: AtomicBool,
+    /// Sealed and not synced, oldest first, all of them before the open ones.
+    pub(crate) unsynced: Mutex<VecDeque<Unsynced>>,
+    pub(crate) damaged: Mutex<Damaged>,
+    /// Held for a whole sync, so that watermarks rise in the order of the log.
+    pub(crate) syncing: Mutex<LastSync>,
+    /// Set once a sync of any of the log's files failed.
+    pub(crate) poison: Arc<Poison>,
+    roll_due: AtomicBool,
+    pub(crate) durable_position: AtomicU64,
+    /// The sequence at which the log begins.
+    pub(crate) begins_at: AtomicU64,
+    /// Events that this run has lost.
+    lost: AtomicU64,
+    /// Why retention could not do its work.
+    pub(crate) trouble: Mutex<Option<CreateError>>,
+}
+
+/// What there is of the log when its writer begins.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// The sequence at which the log begins.
+    pub(crate) begins_at: u64,
+    pub(crate) kept: VecDeque<Kept>,
+    /// Of the kept ones, those that nobody has synced.
+    pub(crate) unsynced: VecDeque<Unsynced>,
+    /// The log's position at its end.
+    pub(crate) position: u64,
+    /// The log's position below which everything is on stable storage.
+    pub(crate) durable_position: u64,
+}
+
+/// A segment that is not finished.
+#[derive(Clone)]
+pub(crate) struct Open {
+    pub(crate) durable: Arc<Durable>,
+    pub(crate) begun_at: i64,
+    pub(crate) begun: Instant,
+    /// Sequence of its first record.
+    pub(crate) base_sequence: u64,
+}
+
+/// Which segment is being written, and how far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WriterAt {
+    pub(crate) base_sequence: u64,
+    pub(crate) offset: u64,
+}
+
+/// The segment after the one that is being written.
+pub(crate) enum Next {
+    Missing { try_at: Option<Instant> },
+    Ready(Prepared),
+    Failed { error: CreateError, try_at: Instant },
+}
+
+/// What could not be promised of dead writers' segments.
+#[derive(Default)]
+pub(crate) struct Damaged {
+    /// Those that are still there.
+    pub(crate) segments: Vec<PathBuf>,
+    /// What is wrong with them, as long as nobody has asked.
+    pub(crate) unreported: VecDeque<ReadError>,
+}
+
+pub(crate) struct LastSync {
+    pub(crate) at: Instant,
+}
+
+impl Rules {
+    /// Whether all of a segment is to be ready before it is written: who wants that wants no page fault, whatever a
+    /// helper comes to.
+    pub(crate) const fn wants_all_ready(&self) -> bool {
+        self.ready_bytes as u64 >= self.segment_bytes
+    }
+
+    /// Whether the oldest segments may be deleted or used again.
+    pub(crate) fn may_retire(&self) -> bool {
+        self.retention.is_limited() || self.full_disk == FullDisk::RecycleOldest
+    }
+
+    /// How many bytes of the first segment are made ready before its log is open. A helper goes on from there.
+    pub(crate) const fn first_ready_bytes(&self) -> usize {
+        let is_much = self.ready_bytes > FIRST_READY_BYTES && !self.wants_all_ready();
+        if is_much { FIRST_READY_BYTES } else { self.ready_bytes }
+    }
+}
+
+impl Upkeep {
+    pub(crate) fn new(
+        platform: Arc<dyn Platform>,
+        folder: &Path,
+        owner: &Arc<Ownership>,
+        rules: Rules,
+        past: Past,
+    ) -> Arc<Self> {
+        let Past { begins_at, kept, unsynced, position, durable_position } = past;
+        // What the caller allows may be no limit at all.
+        let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
+        Arc::new(Self {
+            platform,
+            folder: folder.into(),
+            owner: Arc::clone(owner),
+            rules,
+            limit_position: AtomicU64::new(limit_position),
+            open: Mutex::default(),
+            preparing: Mutex::default(),
+            kept: Mutex::new(kept),
+            next: Mutex::new(Next::Missing { try_at: None }),
+            is_next_wanted: AtomicBool::new(false),
+            unsynced: Mutex::new(unsynced),
+            damaged: Mutex::default(),
+            syncing: Mutex::new(LastSync { at: Instant::now() }),
+            poison: Arc::default(),
+            roll_due: AtomicBool::new(false),
+            durable_position: AtomicU64::new(durable_position),
+            begins_at: AtomicU64::new(begins_at),
+            lost: AtomicU64::new(0),
+            trouble: Mutex::default(),
+        })
+    }
+
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) const fn platform(&self) -> &Arc<dyn Platform> {
+        &self.platform
+    }
+
+    pub(crate) const fn poison(&self) -> &Arc<Poison> {
+        &self.poison
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poison.is_set()
+    }
+
+    /// Fails, and keeps the log from taking more, once its lock keeps nobody out any more.
+    pub(crate) fn check_owner(&self) -> Result<(), SyncError> {
+        let path = || self.owner.path().to_owned();
+        if !self.owner.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: path() });
+        }
+        if self.owner.is_lost() {
+            return Err(self.poison.because(SyncError::LockFile { path: path() }));
+        }
+        Ok(())
+    }
+
+    /// The log's position below which everything is on stable storage.
+    pub(crate) fn durable_position(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own.
+        self.durable_position.load(Ordering::Relaxed)
+    }
+
+    /// The sequence at which the log begins. Exact once the helpers have ended.
+    pub(crate) fn begins_at(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own; the writer joins the helpers before it counts on it.
+        self.begins_at.load(Ordering::Relaxed)
+    }
+
+    /// Events that this run has lost.
+    pub(crate) fn lost(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own, for a display.
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Only by the writer.
+    pub(crate) fn set_lost(&self, lost: u64) {
+        // ORDERING: Relaxed: see `lost`.
+        self.lost.store(lost, Ordering::Relaxed);
+    }
+
+    /// Whether the segment that is being written can go although the log then ends with the one before it, or
+    /// begins anew.
+    pub(crate) fn has_other_segments_or_is_new(&self, position: u64) -> bool {
+        position == 0 || self.open_segments() > 1 || !lock(&self.kept).is_empty()
+    }
+
+    /// Segments that are not finished, the one being written included.
+    pub(crate) fn open_segments(&self) -> usize {
+        lock(&self.open).len()
+    }
+
+    /// The log's position below which everything is published.
+    pub(crate) fn published_position(&self) -> u64 {
+        let current = lock(&self.open).back().map(|open| open.durable.published_position());
+        current.unwrap_or(0).max(self.durable_position())
+    }
+
+    pub(crate) fn take_trouble(&self) -> Option<CreateError> {
+        lock(&self.trouble).take()
+    }
+
+    /// Keeps what a helper's step failed with, for the writer's next sync; the first one says the most.
+    pub(crate) fn note_failure(&self, error: SyncError) {
+        if !matches!(error, SyncError::Poisoned { .. }) {
+            self.poison.keep_reason(error);
+        }
+        self.poison.set();
+    }
+
+    /// The error itself, or, where it is that an earlier sync failed, that one's.
+    pub(crate) fn explain(&self, error: SyncError) -> SyncError {
+        match error {
+            SyncError::Poisoned { .. } => self.poison.take_reason().unwrap_or(error),
+            other => {
+                self.poison.note_told(&other);
+                other
+            }
+        }
+    }
+
+    /// The same for an append.
+    pub(crate) fn explain_append(&self, error: AppendError) -> AppendError {
+        match error {
+            AppendError::Poisoned { .. } => self.poison.take_reason().map_or(error, AppendError::Close),
+            other => other,
+        }
+    }
+
+    /// Whether the segment that is being written has reached its age.
+    #[inline]
+    pub(crate) fn is_roll_due(&self) -> bool {
+        // ORDERING: Relaxed: only asks for a roll, now or at the next append.
+        self.roll_due.load(Ordering::Relaxed)
+    }
+
+    /// The writer goes on in this segment.
+    pub(crate) fn begin(&self, durable: &Arc<Durable>, base_sequence: u64, begun_at: i64) {
+        let durable = Arc::clone(durable);
+        lock(&self.open).push_back(Open { durable, begun_at, begun: Instant::now(), base_sequence });
+        // ORDERING: Relaxed: see `is_roll_due`.
+        self.roll_due.store(false, Ordering::Relaxed);
+    }
+
+    /// Positions go on by so many bytes that are not written. Only by the writer.
+    pub(crate) fn skip(&self, bytes: u64) {
+        // ORDERING: Relaxed, both: only says when the next segment is prepared.
+        let limit_position = self.limit_position.load(Ordering::Relaxed);
+        self.limit_position.store(limit_position.saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// Makes pages ready ahead of the writer, and looks whether the segment has reached its age.
+    ///
+    /// Returns where the writer is.
+    pub(crate) fn pages_step(&self) -> WriterAt {
+        let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
+        current.durable.make_ready(self.rules.ready_bytes);
+        if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
+            // ORDERING: Relaxed: see `is_roll_due`.
+            self.roll_due.store(true, Ordering::Relaxed);
+        }
+        WriterAt { base_sequence: current.base_sequence, offset: current.durable.map().write_offset() }
+    }
+}
+
+/// Blocks that a file takes, in bytes.
+pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
+    // `blocks` counts units of 512 bytes, whatever the file system's own blocks are.
+    fs::metadata(path).map(|metadata| metadata.blocks() * 512)
+}
+
+impl std::fmt::Debug for Upkeep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upkeep")
+            .field("folder", &self.folder)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,12 @@
+//! What helper threads do for the writer of a log: prepare the next segment, sync, retire old ones.
+//!
+//! [`Upkeep`](maintenance::Upkeep) is what the writer and the helpers share. `log` calls this folder; the helpers of
+//! `workers` run its steps. It sees segments and their files, never the records of the writer.
+
+pub(crate) mod flush;
+pub(crate) mod maintenance;
+pub(crate) mod policies;
+pub(crate) mod retention;
+pub(crate) mod spare;
+pub(crate) mod watch;
+pub(crate) mod workers;

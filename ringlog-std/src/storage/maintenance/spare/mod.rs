@@ -1,0 +1,238 @@
+//! The next segment, and those that go so that there is room for it.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use crate::os::sync::now;
+use crate::storage::cursor::cursor::needed_from;
+use crate::storage::error::SyncError;
+use crate::storage::maintenance::maintenance::{Next, Rules, Upkeep};
+use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::maintenance::retention::{Circumstances, Kept};
+use crate::storage::read::seek::index_cache;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::flusher::{Durable, lock};
+use crate::storage::segment::options::unix_nanos;
+use crate::storage::segment::spare::Prepared;
+
+/// How soon after a failure the next segment is tried again.
+const RETRY: Duration = Duration::from_millis(50);
+/// The next segment is prepared once so much of the current one is written, or a sixteenth of it.
+const PREPARE_AFTER_BYTES: u64 = 1 << 20;
+
+/// What became of a retired segment.
+enum Retired {
+    Recycled(Prepared),
+    Gone,
+}
+
+impl Upkeep {
+    /// The next segment if it is ready, the error if it could not be made, `None` if that is not known yet.
+    pub(crate) fn take_next(&self) -> Option<Result<Prepared, CreateError>> {
+        let mut next = lock(&self.next);
+        match std::mem::replace(&mut *next, Next::Missing { try_at: None }) {
+            Next::Ready(prepared) => Some(Ok(prepared)),
+            Next::Failed { error, try_at } => {
+                *next = Next::Missing { try_at: Some(try_at) };
+                Some(Err(error))
+            }
+            missing @ Next::Missing { .. } => {
+                *next = missing;
+                None
+            }
+        }
+    }
+
+    /// The writer waits for the next segment.
+    pub(crate) fn want_next(&self) {
+        // ORDERING: Relaxed: only asks for a step; the segment is handed over by a lock.
+        self.is_next_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Names segments, prepares the next one if there is none and it may soon be needed, and retires others.
+    ///
+    /// Returns whether there was anything to do.
+    pub(crate) fn prepare_step(&self, is_wanted_now: bool) -> Result<bool, SyncError> {
+        let _turn = lock(&self.preparing);
+        self.give_names()?;
+        if self.rules.sync == SyncPolicy::Never {
+            self.set_down_unsynced()?;
+        }
+        // ORDERING: Relaxed: see `want_next`.
+        let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
+        let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
+        if wanted {
+            self.check_owner()?;
+            let made = self.prepare();
+            *lock(&self.next) = match made {
+                Ok(prepared) => Next::Ready(prepared),
+                Err(error) => Next::Failed { error, try_at: now() + RETRY },
+            };
+        }
+        Ok(wanted)
+    }
+
+    fn give_names(&self) -> Result<(), SyncError> {
+        let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.durable)).collect();
+        open.iter().try_for_each(|durable| durable.give_name())
+    }
+
+    fn is_far_enough(&self) -> bool {
+        let threshold = (self.rules.segment_bytes / 16).min(PREPARE_AFTER_BYTES);
+        lock(&self.open).back().is_some_and(|open| {
+            open.durable.map().write_offset() >= threshold && !self.may_be_last(&open.durable)
+        })
+    }
+
+    /// Whether the run reaches its limit before the end of this segment. Should it want another one all the same, for
+    /// a GAP record, it has to wait.
+    fn may_be_last(&self, current: &Durable) -> bool {
+        // ORDERING: Relaxed: see `skip`.
+        let limit_position = self.limit_position.load(Ordering::Relaxed);
+        self.rules.roll_after.is_none() && limit_position <= current.end_position()
+    }
+
+    fn is_next_missing(&self, is_wanted_now: bool) -> bool {
+        match &*lock(&self.next) {
+            Next::Ready(_) => false,
+            Next::Missing { try_at: None } => true,
+            Next::Missing { try_at: Some(at) } | Next::Failed { try_at: at, .. } => {
+                is_wanted_now || *at <= now()
+            }
+        }
+    }
+
+    pub(crate) fn prepare(&self) -> Result<Prepared, CreateError> {
+        if let Some(recycled) = self.retire(true) {
+            return Ok(recycled);
+        }
+        loop {
+            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
+            let made = Prepared::fresh(&*self.platform, &self.folder, segment_bytes, ready_bytes);
+            // Beyond the limit on the size of a file, freed space is of no use.
+            let is_full = matches!(&made, Err(CreateError::DiskFull { source, .. })
+                if source.kind() != io::ErrorKind::FileTooLarge);
+            if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
+                return made;
+            }
+            // With the blocks of the oldest segment, or where it once stood.
+            match self.retire_oldest(true) {
+                Some(Retired::Recycled(prepared)) => return Ok(prepared),
+                Some(Retired::Gone) => {}
+                None => return made,
+            }
+        }
+    }
+
+    // Retention.
+
+    /// Retires what is over the limits also where nothing is being written: by age.
+    pub(crate) fn retention_step(&self) -> Result<(), SyncError> {
+        let _turn = lock(&self.preparing);
+        self.check_owner()?;
+        let _ = self.retire(false);
+        Ok(())
+    }
+
+    /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
+    fn retire(&self, wanted: bool) -> Option<Prepared> {
+        if !self.rules.retention.is_limited() {
+            return None;
+        }
+        let mut recycled = None;
+        for _ in 0..self.count_to_retire(wanted) {
+            match self.retire_oldest(wanted && recycled.is_none()) {
+                Some(Retired::Recycled(prepared)) => recycled = Some(prepared),
+                Some(Retired::Gone) => {}
+                None => break,
+            }
+        }
+        recycled
+    }
+
+    fn count_to_retire(&self, is_next_wanted: bool) -> usize {
+        // Reads files, so before the lock that a roll takes, too.
+        let needed_from = needed_from(&self.folder);
+        // Under this lock a segment is kept or open: see `keep`.
+        let mut kept = lock(&self.kept);
+        let open = self.open_segments() as u64;
+        // After those that are open: the writer may go on in it at any time, and then it counts once.
+        let has_next = is_next_wanted || matches!(*lock(&self.next), Next::Ready(_));
+        let fixed_bytes = (u64::from(has_next) + open) * self.rules.segment_bytes;
+        let around = Circumstances { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from };
+        kept.iter_mut().for_each(|segment| segment.end_by(around.now));
+        self.rules.retention.count_to_retire(kept.iter(), &around)
+    }
+
+    /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `trouble`.
+    fn retire_oldest(&self, recycle: bool) -> Option<Retired> {
+        let oldest = self.pop_oldest()?;
+        match self.retire_one(&oldest, recycle) {
+            Ok(retired) => {
+                self.forget_unsynced(&oldest.path);
+                self.forget_damage(&oldest.path);
+                index_cache::forget(&oldest.path);
+                // ORDERING: Relaxed: see `begins_at`.
+                self.begins_at.fetch_max(oldest.next_sequence, Ordering::Relaxed);
+                Some(retired)
+            }
+            Err(source) => {
+                let (path, action) = (oldest.path.clone(), "delete the retired segment");
+                self.note(CreateError::Io { path, action, source });
+                // Those behind it stay, too: segments may be missing at the start of a log only.
+                lock(&self.kept).push_front(oldest);
+                None
+            }
+        }
+    }
+
+    /// The newest finished segment tells where the log goes on, as long as the next one holds nothing.
+    fn pop_oldest(&self) -> Option<Kept> {
+        // Asked without the lock, which a roll takes: the answer may have to wait for the disk.
+        let current = lock(&self.open).back().map(|open| Arc::clone(&open.durable));
+        let is_begun = current.is_some_and(|durable| {
+            durable.is_named() && durable.map().write_offset() > FILE_HEADER_LEN as u64
+        });
+        let mut kept = lock(&self.kept);
+        if kept.len() > 1 || is_begun { kept.pop_front() } else { None }
+    }
+
+    /// Deletes a segment, or recycles it if it can be.
+    fn retire_one(&self, segment: &Kept, recycle: bool) -> io::Result<Retired> {
+        if recycle && self.rules.may_recycle {
+            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
+            match Prepared::recycled(&*self.platform, &segment.path, segment_bytes, ready_bytes) {
+                Ok(None) => {}
+                Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
+                // It is deleted then: on a full disk that is what makes room.
+                Err(CreateError::DiskFull { .. }) => {}
+                Err(error) => self.note(error),
+            }
+        }
+        match self.platform.remove(&segment.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // One at a time, each made durable.
+        self.platform.sync_folder(&self.folder).map(|()| Retired::Gone)
+    }
+
+    pub(crate) fn note(&self, error: CreateError) {
+        *lock(&self.trouble) = Some(error);
+    }
+
+    /// Deletes what was prepared and not used.
+    pub(crate) fn discard_next(&self) {
+        if let Some(Ok(prepared)) = self.take_next() {
+            prepared.discard(&*self.platform);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

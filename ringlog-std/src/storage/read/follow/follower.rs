@@ -1,0 +1,490 @@
+//! Following a log that grows, across its segments, from any process.
+//!
+//! How far it has come is seen in the header of the segment that is read, which is one small `pread` for each
+//! look. The folder is looked into only where a successor may be: once the segment is sealed and read to its
+//! end, and after a silence, less and less often.
+//!
+//! Read with `pread`, not through a mapping: the tools follow files that somebody may cut short meanwhile, which
+//! is an error here and would be a signal there.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::event::{ClockKind, Event, file_flags};
+use crate::os::sync::now;
+use crate::ring::{Idle, Waiter};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::ending::{MissingEnd, WriterFile};
+use crate::storage::read::follow::successor::{Successor, successor};
+use crate::storage::read::scan::live::Opened;
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
+use crate::storage::read::watermarks::LogPositions;
+use crate::storage::segment::name::Folder;
+
+/// After so long without a new record the folder is looked into, and then again and again.
+const SILENCE: Duration = Duration::from_millis(100);
+/// The first wait for the successor of a sealed segment; each one is twice as long, up to [`SILENCE`].
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+/// How often the folder is listed before what is missing in it counts as missing.
+const LISTINGS: u32 = 3;
+
+/// Reads the records of a log as they are published, and goes on with the next segment when one is full.
+///
+/// It sees whole records only, outlives its writers, and waits for the first segment of an empty folder. A
+/// segment that it reads is not recycled meanwhile. One that retention deleted before it came there is
+/// [`ReadError::Overtaken`], which says what is missed; [`resume`](Self::resume) goes on behind it.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogFollower, LogWriter};
+/// use std::time::Duration;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut follower = LogFollower::open(folder.path())?;
+/// assert!(follower.next_event()?.is_none(), "nothing yet");
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// let event = follower.next_within(Duration::from_secs(5))?.expect("an event");
+/// assert_eq!((event.sequence, event.payload), (0, &b"abc"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LogFollower {
+    path: PathBuf,
+    is_folder: bool,
+    current: Option<Followed>,
+    /// The sequence of the next record to give out; `None` for the first there is.
+    wanted: Option<u64>,
+    look: Look,
+    overtaken: Option<Overtaken>,
+    /// The segments as they were listed last. A log of many would otherwise be listed for each of them.
+    listed: Vec<(u64, PathBuf)>,
+}
+
+/// The segment that is read.
+#[derive(Debug)]
+struct Followed {
+    scan: FileScan,
+    /// Whether the shared lock is held.
+    is_held: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Overtaken {
+    from: u64,
+    to: u64,
+}
+
+/// When to look into the folder next.
+#[derive(Debug)]
+struct Look {
+    next: Instant,
+    wait: Duration,
+}
+
+impl Look {
+    fn at_once() -> Self {
+        Self { next: now(), wait: FIRST_WAIT }
+    }
+
+    fn after_silence() -> Self {
+        Self { next: now() + SILENCE, wait: SILENCE }
+    }
+
+    /// Whether it is time; the next time is later each time.
+    fn is_due_at(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.next;
+        if is_due {
+            self.next = now + self.wait;
+            self.wait = (self.wait * 2).min(SILENCE);
+        }
+        is_due
+    }
+}
+
+impl LogFollower {
+    /// Follows a log, a folder or a single file, from the first record that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if there is no such folder or file. The folder may be empty.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_wanting(path.as_ref(), None)
+    }
+
+    /// Follows a log from the record `sequence` on, which need not be written yet.
+    ///
+    /// If the log starts behind it, the first look says so: [`ReadError::Overtaken`]. A sequence that was read before is
+    /// in a [`Cursor`](crate::storage::cursor::cursor::Cursor), whose [`follow`](crate::storage::cursor::cursor::Cursor::follow) also notices a log that lost it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_at(path: impl AsRef<Path>, sequence: u64) -> Result<Self, OpenError> {
+        Self::open_wanting(path.as_ref(), Some(sequence))
+    }
+
+    fn open_wanting(path: &Path, wanted: Option<u64>) -> Result<Self, OpenError> {
+        let metadata = std::fs::metadata(path);
+        let is_folder =
+            metadata.map_err(|source| OpenError::Io { path: path.into(), action: "open", source })?.is_dir();
+        let mut follower = Self {
+            path: path.into(),
+            is_folder,
+            current: None,
+            wanted,
+            look: Look::at_once(),
+            overtaken: None,
+            listed: Vec::new(),
+        };
+        if !is_folder {
+            follower.current = match FileScan::open_held(path)? {
+                Opened::Held(scan) => Some(Followed { scan, is_held: true }),
+                Opened::Unheld(scan) => Some(Followed { scan, is_held: false }),
+                // Opened again for the error that says what is wrong with it.
+                Opened::Gone => Some(Followed { scan: FileScan::open(path)?, is_held: false }),
+            };
+        }
+        Ok(follower)
+    }
+
+    /// The next record, if it is published by now. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the last record
+    /// of a closed log that had more; any other [`ReadError`] for damage, a file that was cut short, and what the
+    /// system refuses. Calling again looks again.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        Ok(if self.advance()? { self.found_event() } else { None })
+    }
+
+    /// The next record; waits for it, but no longer than `limit`.
+    ///
+    /// While it waits it looks about once a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn next_within(&mut self, limit: Duration) -> Result<Option<Event<'_>>, ReadError> {
+        // A limit beyond all time is none.
+        let end = Instant::now().checked_add(limit);
+        let mut waiter = Waiter::new(Idle::default());
+        while !self.advance()? {
+            if self.has_ended() || end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(None);
+            }
+            waiter.wait();
+        }
+        Ok(self.found_event())
+    }
+
+    /// After [`ReadError::Overtaken`]: goes on with the next record that there is, and returns its sequence.
+    ///
+    /// Does nothing if nothing was missed.
+    pub fn resume(&mut self) -> Option<u64> {
+        let Overtaken { to, .. } = self.overtaken.take()?;
+        self.current = None;
+        self.wanted = Some(to);
+        self.look = Look::at_once();
+        Some(to)
+    }
+
+    /// Whether nothing will ever come: a single file that is sealed and read to its end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let is_read = |current: &Followed| current.scan.is_final() && current.scan.is_at_end();
+        !self.is_folder && self.current.as_ref().is_none_or(is_read)
+    }
+
+    /// The sequence of the next record, once that is known: 0 before the first look at a log.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.wanted.or_else(|| self.current.as_ref().map(|it| it.scan.next_sequence())).unwrap_or(0)
+    }
+
+    /// What the timestamps of the record that was read last count.
+    #[must_use]
+    pub fn clock(&self) -> ClockKind {
+        self.current.as_ref().map_or(ClockKind::Unspecified, |it| it.scan.header().clock())
+    }
+
+    /// The log's folder or file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is published and what is durable now: see [`LogPositions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn positions(&self) -> Result<LogPositions, ReadError> {
+        LogPositions::of(&self.path)
+    }
+
+    /// The position behind the last record that is published now: see [`LogPositions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn published_position(&self) -> Result<u64, ReadError> {
+        Ok(self.positions()?.published)
+    }
+
+    /// The position below which all records are on stable storage now: see [`LogPositions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogPositions::of`].
+    pub fn durable_position(&self) -> Result<u64, ReadError> {
+        Ok(self.positions()?.durable)
+    }
+
+    /// The record that [`advance`](Self::advance) found, as often as it is asked for.
+    #[must_use]
+    pub fn found_event(&self) -> Option<Event<'_>> {
+        self.current.as_ref()?.scan.found_event()
+    }
+
+    /// Goes to the next record, which [`found_event`](Self::found_event) then lends; `false` if it is not
+    /// published yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        if let Some(Overtaken { from, to }) = self.overtaken {
+            return Err(ReadError::Overtaken { path: self.path.clone(), from, to });
+        }
+        loop {
+            if self.advance_in_segment()? {
+                return Ok(true);
+            }
+            if self.refresh()? {
+                continue;
+            }
+            if !self.is_folder || !self.look.is_due_at(now()) || !self.look_into_folder()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn advance_in_segment(&mut self) -> Result<bool, ReadError> {
+        while let Some(current) = &mut self.current {
+            match current.scan.advance() {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(self.explained(error)),
+            }
+            let sequence = current.scan.next_sequence() - 1;
+            if self.wanted.is_none_or(|wanted| sequence >= wanted) {
+                self.wanted = Some(sequence + 1);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at the header of the segment; `true` if there is more in it than was known.
+    fn refresh(&mut self) -> Result<bool, ReadError> {
+        let Some(current) = &mut self.current else { return Ok(false) };
+        // Without its name it may be recycled already.
+        let hold = |scan: &FileScan| scan.hold().unwrap_or(false) && scan.is_named().unwrap_or(false);
+        current.is_held = current.is_held || hold(&current.scan);
+        match current.scan.refresh() {
+            Ok(false) => Ok(false),
+            Ok(true) => {
+                self.look = if current.scan.is_final() { Look::at_once() } else { Look::after_silence() };
+                Ok(true)
+            }
+            Err(error) => Err(self.explained(error)),
+        }
+    }
+
+    /// Looks for the segment to read next; `true` if there is one.
+    fn look_into_folder(&mut self) -> Result<bool, ReadError> {
+        if self.enter_known()? {
+            return Ok(true);
+        }
+        let mut listings = 0;
+        loop {
+            listings += 1;
+            // Before the listing: all files of a closed log have their names.
+            let writer = WriterFile::read_once(&self.path);
+            let folder = Folder::list(&self.path).map_err(|source| self.cannot_list(source))?;
+            let is_named = match &self.current {
+                // Asked after the listing: what is missing there was then deleted before this segment was.
+                Some(current) => current.scan.is_named().map_err(|source| self.cannot_list(source))?,
+                None => false,
+            };
+            let place =
+                self.current.as_ref().map(|it| (it.scan.header().base_sequence, it.scan.next_sequence()));
+            match successor(&folder.segments, place, is_named, self.wanted) {
+                Successor::None => match self.check_end(&writer) {
+                    Ok(()) => return Ok(false),
+                    Err(_) if self.refresh()? => return Ok(true),
+                    Err(missing) if listings >= LISTINGS => return Err(ReadError::MissingEnd(missing)),
+                    Err(_) => {}
+                },
+                Successor::Waiting => {
+                    self.current = None;
+                    return Ok(false);
+                }
+                Successor::Segment(at) if self.enter(&folder.segments, at)? => {
+                    self.listed = folder.segments;
+                    return Ok(true);
+                }
+                // A segment is missing, or vanished meanwhile: names that are listed while others are made
+                // and deleted prove nothing the first time.
+                Successor::Segment(_) if listings >= LISTINGS => return Ok(false),
+                Successor::Missing { .. } if self.refresh()? => return Ok(true),
+                Successor::Segment(_) => {}
+                // Behind it starts what is wanted: nothing of that is missed.
+                Successor::Overtaken { to, .. } if self.wanted.is_some_and(|wanted| to <= wanted) => {
+                    self.current = None;
+                }
+                Successor::Overtaken { from, to } if listings >= LISTINGS => {
+                    return Err(self.overtaken(self.wanted.unwrap_or(0).max(from), to));
+                }
+                Successor::Missing { expected, at } if listings >= LISTINGS => {
+                    let (found, path) = folder.segments[at].clone();
+                    return Err(ReadError::Discontinuity { path, expected, found });
+                }
+                Successor::Overtaken { .. } | Successor::Missing { .. } => {}
+            }
+        }
+    }
+
+    /// Enters the successor of a sealed segment if that was listed already, with another one after it: so it was not the last one
+    /// even then. `false` if not, or if it was retired meanwhile.
+    fn enter_known(&mut self) -> Result<bool, ReadError> {
+        let Some(Followed { scan, .. }) = self.current.as_ref().filter(|it| it.scan.is_final()) else {
+            return Ok(false);
+        };
+        let (begin, expected) = (scan.header().base_sequence, scan.next_sequence());
+        let found = self.listed.binary_search_by_key(&expected, |(base, _)| *base);
+        let Some(at) = found.ok().filter(|at| expected > begin && at + 1 < self.listed.len()) else {
+            return Ok(false);
+        };
+        let listed = std::mem::take(&mut self.listed);
+        let is_entered = self.enter(&listed, at)?;
+        self.listed = listed;
+        Ok(is_entered)
+    }
+
+    /// Compares the end of what was read with where the log was closed.
+    fn check_end(&self, writer: &WriterFile) -> Result<(), MissingEnd> {
+        let scan = self.current.as_ref().map(|current| &current.scan);
+        let (next_sequence, position) =
+            scan.map_or((0, None), |scan| (scan.next_sequence(), scan.end_position()));
+        writer.check_end(&self.path, next_sequence, position)
+    }
+
+    /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.
+    fn enter(&mut self, segments: &[(u64, PathBuf)], at: usize) -> Result<bool, ReadError> {
+        let (named_sequence, path) = &segments[at];
+        let next = segments.get(at + 1);
+        let opened = match next {
+            Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(Opened::Gone, Opened::Held)),
+            None => FileScan::open_held(path),
+        };
+        let (mut scan, is_held) = match opened.map_err(Box::new)? {
+            Opened::Held(scan) => (scan, true),
+            // The last one: its writer may have the lock.
+            Opened::Unheld(scan) => (scan, false),
+            Opened::Gone => return Ok(false),
+        };
+        scan.check_name(*named_sequence).map_err(Box::new)?;
+        if let Some(next) = next.and_then(|(_, path)| FileScan::open(path).ok()) {
+            scan.end_at_position(next.header().base_position);
+        }
+        self.go_near(&mut scan)?;
+        self.look = if scan.is_final() { Look::at_once() } else { Look::after_silence() };
+        self.current = Some(Followed { scan, is_held });
+        Ok(true)
+    }
+
+    /// Goes close to the wanted record where an index is kept; else all before it is read and left out.
+    fn go_near(&self, scan: &mut FileScan) -> Result<(), ReadError> {
+        let header = *scan.header();
+        let number = self.wanted.unwrap_or(0).saturating_sub(header.base_sequence);
+        if number == 0 || !header.has(file_flags::SEALED) || header.has(file_flags::STREAM) {
+            return Ok(());
+        }
+        let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
+        match IndexFile::new(&self.path, header.base_sequence, key).read() {
+            Some(index) => scan.go_to(index.start_of_number(number)),
+            None => Ok(()),
+        }
+    }
+
+    /// An error in a segment that could be recycled while it was read is no damage.
+    fn explained(&mut self, error: ReadError) -> ReadError {
+        let Some(Followed { scan, is_held: false }) = &self.current else { return error };
+        if scan.is_named().unwrap_or(true) {
+            return error;
+        }
+        let from = self.wanted.unwrap_or_else(|| scan.next_sequence());
+        let next = Folder::list(&self.path).ok().and_then(|folder| {
+            folder.segments.iter().map(|(base_sequence, _)| *base_sequence).find(|base| *base > from)
+        });
+        match next {
+            Some(to) => self.overtaken(from, to),
+            None => error,
+        }
+    }
+
+    fn overtaken(&mut self, from: u64, to: u64) -> ReadError {
+        self.overtaken = Some(Overtaken { from, to });
+        ReadError::Overtaken { path: self.path.clone(), from, to }
+    }
+
+    fn cannot_list(&self, source: std::io::Error) -> ReadError {
+        ReadError::Segment(Box::new(OpenError::Io { path: self.path.clone(), action: "list", source }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_many_segments_is_listed_a_few_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let (segments, event) = (100, crate::event::EventHeader::new(1, 0, 3000));
+        let mut writer = crate::storage::log::writer::LogWriter::options()
+            .segment_bytes(4096)
+            .open(folder.path())
+            .unwrap();
+        for _ in 0..segments {
+            writer.write_event(&event, &[7; 3000]).unwrap();
+        }
+        writer.close().unwrap();
+        let mut follower = LogFollower::open(folder.path()).unwrap();
+        crate::storage::segment::name::listings::take();
+        let mut records = 0;
+        while records < segments {
+            records += u64::from(follower.next_event().unwrap().is_some());
+        }
+        let listings = crate::storage::segment::name::listings::take();
+        assert!(listings < 10, "{listings} listings for {segments} segments");
+    }
+
+    /// How often it is due within a second, asked at every millisecond as a waiting follower does.
+    fn looks_in_a_second(mut look: Look) -> usize {
+        let start = Instant::now();
+        (0..1000).filter(|milli| look.is_due_at(start + Duration::from_millis(*milli))).count()
+    }
+
+    #[test]
+    fn a_silent_log_is_looked_for_in_its_folder_about_ten_times_a_second() {
+        assert!((8..=11).contains(&looks_in_a_second(Look::after_silence())));
+        // 1, 2, 4, ... 64 milliseconds after each other at first.
+        assert!((14..=19).contains(&looks_in_a_second(Look::at_once())));
+    }
+}

@@ -1,0 +1,217 @@
+//! Reading a whole log, a folder or a file, that others may change.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::event::{Event, FileHeader};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::ending::WriterFile;
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::segment::file::{Listed, LogList};
+use crate::storage::segment::name::SegmentInfo;
+
+/// How often a log is opened whose first segment is retired at once.
+const OPENINGS: usize = 100;
+
+/// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogScan, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// let mut writer = LogWriter::open(&folder)?;
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// writer.close()?;
+///
+/// let mut scan = LogScan::open(&folder)?;
+/// let event = scan.next_event()?.unwrap();
+/// assert_eq!((event.sequence, event.payload), (0, &b"abc"[..]));
+/// assert!(scan.next_event()?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LogScan {
+    path: PathBuf,
+    writer: WriterFile,
+    files: Vec<Listed>,
+    foreign: Vec<PathBuf>,
+    /// Those of the files that could be opened.
+    segments: Vec<SegmentInfo>,
+    /// Where the log went on, for each file that could be opened.
+    base_positions: Vec<Option<u64>>,
+    unusable: Vec<OpenError>,
+    /// Which of the files is being read.
+    at: usize,
+    pub(crate) current: FileScan,
+}
+
+impl LogScan {
+    /// Opens a log: the folder with its segments, or a single file.
+    ///
+    /// Later segments that cannot be used are an error where the scan comes to them.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the first segment cannot be used, or a folder holds none.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        for _ in 1..OPENINGS {
+            match Self::open_once(path) {
+                Err(OpenError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
+                other => return other,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, OpenError> {
+        let LogList { segments: files, foreign, writer } = LogList::of(path)?;
+        let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        for file in &files {
+            match file.open() {
+                Ok(info) => {
+                    base_positions.push(Some(info.header.base_position));
+                    segments.push(info);
+                }
+                // Retired since the folder was listed, or the first one.
+                Err(error) if base_positions.is_empty() || is_gone(&error) => return Err(error),
+                Err(error) => {
+                    base_positions.push(None);
+                    unusable.push(error);
+                }
+            }
+        }
+        let Some(current) = open_at(&files, &base_positions, 0)? else {
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        };
+        Ok(Self {
+            path: path.into(),
+            writer,
+            files,
+            foreign,
+            segments,
+            base_positions,
+            unusable,
+            at: 0,
+            current,
+        })
+    }
+
+    /// The segments as they were when the log was opened, in order, without those that cannot be used. At
+    /// least one.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentInfo] {
+        &self.segments
+    }
+
+    /// What is wrong with the segments that cannot be used.
+    #[must_use]
+    pub fn unusable(&self) -> &[OpenError] {
+        &self.unusable
+    }
+
+    /// What else is in the folder, apart from the writers' file: it is no part of the log.
+    #[must_use]
+    pub fn foreign(&self) -> &[PathBuf] {
+        &self.foreign
+    }
+
+    /// What the log's `writer` file says of the log, as it was when the log was opened.
+    #[must_use]
+    pub const fn writer_file(&self) -> &WriterFile {
+        &self.writer
+    }
+
+    /// The header of the segment that is being read.
+    #[must_use]
+    pub fn header(&self) -> &FileHeader {
+        self.current.header()
+    }
+
+    /// The file that is being read.
+    #[must_use]
+    pub fn current(&self) -> &FileScan {
+        &self.current
+    }
+
+    /// The sequence of the next record.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.current.next_sequence()
+    }
+
+    /// Goes to the start of the segment that holds the record `sequence`, or would hold it.
+    ///
+    /// Records before it in that segment are still lent.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] for that segment; the scan stays where it was.
+    pub fn seek(&mut self, sequence: u64) -> Result<(), OpenError> {
+        let begins_by_then = |file: &Listed| file.named_sequence.is_none_or(|first| first <= sequence);
+        let at = self.files.iter().rposition(begins_by_then).unwrap_or(0);
+        if let Some(scan) = open_at(&self.files, &self.base_positions, at)? {
+            self.at = at;
+            self.current = scan;
+        }
+        Ok(())
+    }
+
+    /// The next record, checked; `None` at the end of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] as [`FileScan::next_event`], for a segment that does not continue its
+    /// predecessor, and [`ReadError::MissingEnd`]. Calling again gives the same error.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        Ok(if self.advance()? { self.found_event() } else { None })
+    }
+
+    pub(crate) fn enter_next(&mut self) -> Result<bool, ReadError> {
+        let expected = self.current.next_sequence();
+        let opened = open_at(&self.files, &self.base_positions, self.at + 1);
+        let Some(next) = opened.map_err(|error| self.explained(error))? else {
+            let position = self.current.end_position();
+            self.writer.check_end(&self.path, expected, position).map_err(ReadError::MissingEnd)?;
+            return Ok(false);
+        };
+        let found = next.header().base_sequence;
+        if found != expected {
+            return Err(ReadError::Discontinuity { path: next.info().path.clone(), expected, found });
+        }
+        self.at += 1;
+        self.current = next;
+        Ok(true)
+    }
+}
+
+fn is_gone(error: &OpenError) -> bool {
+    matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
+/// Opens one of the files, up to where the next one goes on.
+fn open_at(
+    files: &[Listed],
+    base_positions: &[Option<u64>],
+    at: usize,
+) -> Result<Option<FileScan>, OpenError> {
+    let Some(file) = files.get(at) else { return Ok(None) };
+    // The last one may have a writer that holds it.
+    let is_last = at + 1 == files.len();
+    let opened =
+        if is_last { FileScan::open_last(&file.path)? } else { FileScan::open_finished(&file.path)? };
+    let Some(mut scan) = opened else {
+        let (path, source) = (file.path.clone(), io::ErrorKind::NotFound.into());
+        return Err(OpenError::Io { path, action: "open", source });
+    };
+    file.named_sequence.map_or(Ok(()), |named_sequence| scan.check_name(named_sequence))?;
+    if let Some(&Some(base_position)) = base_positions.get(at + 1) {
+        scan.end_at_position(base_position);
+    }
+    Ok(Some(scan))
+}

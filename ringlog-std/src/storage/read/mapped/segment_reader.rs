@@ -1,0 +1,456 @@
+//! One log file, read through a mapping.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ringlog_nostd::{
+    Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError,
+    Records, file_flags,
+};
+
+use crate::os::files::open_linked;
+use crate::os::mmap::ReadMap;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::bulk::{Demand, Stretch};
+use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::segment_index::{Index, Place, walk};
+use crate::storage::segment::share::{Hold, hold_finished, leads_to, try_hold};
+use crate::storage::segment::spare::is_temporary;
+
+const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
+/// A stream ends where this many bytes are all 0x00 or all 0xFF.
+const STREAM_END_BYTES: usize = 16;
+/// How often a file is opened whose name leads to another one by the time that it is locked.
+const OPENINGS: usize = 100;
+
+/// Reads the events of one memory-mapped log file, finished or still being written.
+///
+/// It shows what was published when it was opened; [`refresh`](Self::refresh) shows what came since.
+///
+/// While it is open, nobody but a ringlog writer may change the file, and nobody may cut it short: as with
+/// every mapped file, the system ends a process that looks at bytes which are gone.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// # use ringlog::storage::{MmapReader, MmapWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+/// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+/// let mut reader = MmapReader::open(&path)?;
+/// assert!(reader.is_empty());
+///
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// reader.refresh()?;
+/// let first = reader.events().next().expect("one event")?;
+/// assert_eq!((first.sequence, first.payload), (0, &b"abc"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MmapReader {
+    map: ReadMap,
+    header: FileHeader,
+    demand: Demand,
+    index: OnceLock<Index>,
+    path: PathBuf,
+    /// Holds the shared lock, if no writer has the file: it must not be recycled while it is mapped.
+    file: File,
+    is_held: bool,
+}
+
+/// How an [`MmapReader`] is to read: see [`MmapReader::options`].
+#[derive(Clone, Debug)]
+pub struct MmapReaderOptions {
+    verify: bool,
+}
+
+impl MmapReaderOptions {
+    /// Whether checksums are verified as records are read. The default is yes.
+    #[must_use]
+    pub const fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Opens a log file: see [`MmapReader::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapReader::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<MmapReader, OpenError> {
+        MmapReader::open_at(path.as_ref(), self.verify)
+    }
+}
+
+impl MmapReader {
+    /// Opens a log file for reading. A writer may have it open, may have died, or may have closed it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: not a regular file, too short, no header of a log file of this version, less in the
+    /// file than its header says, and what the system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(path)
+    }
+
+    /// Options to choose before opening a file.
+    #[must_use]
+    pub const fn options() -> MmapReaderOptions {
+        MmapReaderOptions { verify: true }
+    }
+
+    fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
+        let (file, is_held) = open_and_hold(path)?;
+        let len_bytes = file.metadata().map_err(|e| io_error(path, "look at the file", e))?.len();
+        if len_bytes < HEADER_LEN_BYTES {
+            return Err(OpenError::TooShort { path: path.into(), len_bytes });
+        }
+        let mut map = ReadMap::new(&file).map_err(|source| io_error(path, "map the file", source))?;
+        let header = FileHeader::from_bytes(&map.header_bytes())
+            .map_err(|source| OpenError::Header { path: path.into(), source })?;
+        let write_offset = end_of(&header, &map);
+        if !map.set_published(write_offset) {
+            return Err(OpenError::WriteOffset { path: path.into(), write_offset, len_bytes });
+        }
+        let demand = Demand::of(&header, verify);
+        Ok(Self { map, header, demand, index: OnceLock::new(), path: path.into(), file, is_held })
+    }
+
+    /// Calls `f` with every event, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
+    pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
+        let mut events = self.events();
+        let mut count = events.pass_valid(u64::MAX, &mut f);
+        // The rest is where it ends, or damage.
+        for event in events {
+            f(event?);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// All events, in order. After an error the iterator ends.
+    #[must_use]
+    pub fn events(&self) -> Events<'_> {
+        self.events_at(Place::FIRST)
+    }
+
+    /// The events from `sequence` on, in order; all of them if the file starts later.
+    ///
+    /// The first call reads through the file once to index it.
+    #[must_use]
+    pub fn events_from(&self, sequence: u64) -> Events<'_> {
+        let number = sequence.saturating_sub(self.header.base_sequence);
+        let start = self.index().start_of_number(number);
+        let (place, _) = self.walk(start, |at, _| at >= number);
+        self.events_at(place)
+    }
+
+    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    ///
+    /// Timestamps may go backwards: events behind that one may be earlier again, see
+    /// [`Filter`](crate::storage::read::filter::Filter). The first call reads through the file once to index it; then this takes
+    /// the same time for every file.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{MmapReader, MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+    /// for timestamp in [10, 30, 20, 40] {
+    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+    /// }
+    /// let reader = MmapReader::open(&path)?;
+    /// let found: Vec<u64> = reader.events_since(15).map(|event| event.unwrap().header.timestamp).collect();
+    /// assert_eq!(found, [30, 20, 40]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_since(&self, since: u64) -> Events<'_> {
+        let index = self.index();
+        let start = index.start_of_time(since).unwrap_or(index.end);
+        let (place, _) = self.walk(start, |_, header| header.timestamp >= since);
+        self.events_at(place)
+    }
+
+    /// The events that a filter wants.
+    #[must_use]
+    pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
+        let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
+        let index = self.index();
+        let by_number = index.start_of_number(number);
+        let by_time = index.start_of_time(filter.earliest()).unwrap_or(index.end);
+        let start = if by_number.offset > by_time.offset { by_number } else { by_time };
+        Filtered::new(self.events_at(start), filter.clone())
+    }
+
+    /// Records in the file, GAP records included: counted, or as its header says once it is sealed.
+    ///
+    /// No checksum covers the header's count. One that the file has no room for is not believed, and the records
+    /// are counted instead; any other wrong one is an error at the end of [`events`](Self::events) and of
+    /// [`replay`](Self::replay). In a damaged file that is not sealed, the records before the damage.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let header = &self.header;
+        let most = (self.map.published_bytes() - HEADER_LEN_BYTES) / HEADER_LEN as u64;
+        let is_possible = header.event_count <= most && (header.event_count == 0) == (most == 0);
+        if self.is_sealed() && !self.is_stream() && is_possible {
+            header.event_count
+        } else {
+            self.index().record_count()
+        }
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let records = self.map.records();
+        records.is_empty() || self.is_stream() && stream_ended(records)
+    }
+
+    /// Shows what was published since, and returns whether that is anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Header`] or [`ReadError::WriteOffset`] if something else has written into the file.
+    /// The reader goes on with what it had.
+    pub fn refresh(&mut self) -> Result<bool, ReadError> {
+        let header = FileHeader::from_bytes(&self.map.header_bytes())
+            .and_then(|header| self.same_salt(header))
+            .map_err(|source| ReadError::Header { path: self.path.clone(), source })?;
+        let (before, write_offset) = (self.map.published_bytes(), end_of(&header, &self.map));
+        if !self.map.set_published(write_offset) {
+            return Err(ReadError::WriteOffset {
+                path: self.path.clone(),
+                write_offset,
+                published_bytes: before,
+                len_bytes: self.map.len_bytes(),
+            });
+        }
+        self.header = header;
+        // Its writer may have had the exclusive lock when the file was opened, and let it go since.
+        self.is_held = self.is_held || self.hold_now().unwrap_or(false);
+        if let Some(index) = self.index.get_mut() {
+            index.extend(self.map.records(), self.demand);
+        }
+        Ok(before < write_offset)
+    }
+
+    /// The file's header, as of the last [`refresh`](Self::refresh).
+    #[must_use]
+    pub const fn header(&self) -> &FileHeader {
+        &self.header
+    }
+
+    /// Whether nothing will be added to the file.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        self.header.has(file_flags::SEALED)
+    }
+
+    /// Whether the file was sealed and synced to its end.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.header.has(file_flags::CLEAN)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    const fn is_stream(&self) -> bool {
+        self.header.has(file_flags::STREAM)
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(self.map.records(), self.demand))
+    }
+
+    /// Walks from a place to the first record that is wanted, and says how many it looked at.
+    pub(crate) fn walk(&self, from: Place, is_wanted: impl Fn(u64, &EventHeader) -> bool) -> (Place, u64) {
+        walk(self.map.records(), from, self.demand, is_wanted)
+    }
+
+    pub(crate) fn events_at(&self, place: Place) -> Events<'_> {
+        let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
+        let bytes = self.map.records().get(start..).unwrap_or_default();
+        let sequence = self.header.base_sequence + place.number;
+        let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
+        Events { reader: self, records: Some(records) }
+    }
+
+    /// What records have to look like. That checksums are right is compared apart.
+    const fn form(&self) -> Checksums {
+        match self.demand {
+            Demand::Absent => Checksums::Absent,
+            Demand::Present | Demand::Verify { .. } => Checksums::Present,
+        }
+    }
+
+    /// Without its name the file may be recycled already.
+    fn hold_now(&self) -> io::Result<bool> {
+        Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
+    }
+
+    /// Holds a segment that has no writer any more; `false` if it was retired meanwhile.
+    pub(crate) fn hold_finished(&mut self) -> Result<bool, OpenError> {
+        if !self.is_held {
+            let held = hold_finished(&self.path, &self.file);
+            match held.map_err(|source| io_error(&self.path, "lock the file", source))? {
+                Hold::Held => self.is_held = true,
+                Hold::Gone => return Ok(false),
+                Hold::Locked => return Err(OpenError::locked_segment(&self.path, &self.file)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What never changes must be what the file was opened with.
+    fn same_salt(&self, header: FileHeader) -> Result<FileHeader, FileHeaderError> {
+        let (stored, computed) = (header.salt(), self.header.salt());
+        if stored == computed { Ok(header) } else { Err(FileHeaderError::Checksum { stored, computed }) }
+    }
+}
+
+impl fmt::Debug for MmapReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MmapReader")
+            .field("path", &self.path)
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The events of a log file: see [`MmapReader::events`].
+#[derive(Clone)]
+pub struct Events<'a> {
+    reader: &'a MmapReader,
+    /// `None` after the end or an error.
+    records: Option<Records<'a>>,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Result<Event<'a>, ReadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let records = self.records.as_mut()?;
+        if self.reader.is_stream() && stream_ended(records.remaining()) {
+            self.records = None;
+            return None;
+        }
+        match records.next() {
+            Some(Ok(event)) => {
+                let checked = self.reader.demand.check(&event.header, event.payload, event.offset);
+                Some(checked.map(|()| event).map_err(|kind| {
+                    let (offset, sequence) = (event.offset, event.sequence);
+                    self.damaged(RecordError { offset, sequence, kind })
+                }))
+            }
+            Some(Err(source)) => Some(Err(self.damaged(source))),
+            None => self.end().map(Err),
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Events<'_> {}
+
+impl<'a> Events<'a> {
+    /// Passes the next events that start below this offset to `f`, all that are whole and valid, and returns how many.
+    pub(crate) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
+        let Some(records) = &mut self.records else { return 0 };
+        let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
+        let passed = Stretch { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
+        *records = Records::starting_at(
+            bytes.get(passed.bytes..).unwrap_or_default(),
+            self.reader.form(),
+            offset + passed.bytes as u64,
+            sequence + passed.events,
+        );
+        passed.events
+    }
+
+    #[cold]
+    fn damaged(&mut self, source: RecordError) -> ReadError {
+        self.records = None;
+        ReadError::Record { path: self.reader.path.clone(), source }
+    }
+
+    /// A sealed file has to hold as many records as it says.
+    fn end(&mut self) -> Option<ReadError> {
+        let records = self.records.take()?;
+        let header = &self.reader.header;
+        let found = records.sequence() - header.base_sequence;
+        let wrong = self.reader.is_sealed() && !self.reader.is_stream() && found != header.event_count;
+        wrong.then(|| ReadError::EventCount {
+            path: self.reader.path.clone(),
+            offset: records.offset(),
+            stored: header.event_count,
+            found,
+        })
+    }
+}
+
+impl fmt::Debug for Events<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+impl<'a> IntoIterator for &'a MmapReader {
+    type Item = Result<Event<'a>, ReadError>;
+    type IntoIter = Events<'a>;
+
+    fn into_iter(self) -> Events<'a> {
+        self.events()
+    }
+}
+
+/// Whether a stream ends here: 16 erased bytes, or fewer where the file ends.
+pub(crate) fn stream_ended(rest: &[u8]) -> bool {
+    let head = rest.get(..STREAM_END_BYTES).unwrap_or(rest);
+    head.iter().all(|&byte| byte == 0) || head.iter().all(|&byte| byte == 0xFF)
+}
+
+/// Where to stop: at `write_offset`, which a stream does not know.
+fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
+    if header.has(file_flags::STREAM) { map.len_bytes() } else { header.write_offset }
+}
+
+/// Opens the file that has the name once it is locked, and says whether it is.
+///
+/// A file that was retired between its opening and its locking may be recycled: see `held`.
+fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
+    if is_temporary(path) {
+        return Err(OpenError::Unnamed { path: path.into() });
+    }
+    for _ in 0..OPENINGS {
+        let file = open_regular(path)?;
+        let is_held = try_hold(&file).map_err(|source| io_error(path, "lock the file", source))?;
+        if leads_to(path, &file).map_err(|source| io_error(path, "look at the file", source))? {
+            return Ok((file, is_held));
+        }
+    }
+    Err(io_error(path, "find the file twice under its name", io::ErrorKind::NotFound.into()))
+}
+
+fn open_regular(path: &Path) -> Result<File, OpenError> {
+    // Asked before opening, because opening a pipe waits for its other end.
+    let metadata = std::fs::metadata(path).map_err(|source| io_error(path, "find the file", source))?;
+    if !metadata.is_file() {
+        return Err(OpenError::NotAFile { path: path.into() });
+    }
+    open_linked(path).map_err(|source| io_error(path, "open the file", source))
+}
+
+fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action, source }
+}

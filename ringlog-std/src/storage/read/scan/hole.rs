@@ -1,0 +1,149 @@
+//! Finding the records behind bytes that are none.
+
+#![forbid(unsafe_code)]
+
+use crate::event::{EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
+use crate::storage::error::ReadError;
+use crate::storage::read::bulk::Demand;
+use crate::storage::read::scan::segment_scan::{FileScan, UNWRITTEN_BYTES};
+
+/// Where the flags stand in a record.
+const FLAGS_AT: usize = 9;
+
+/// What a scan that goes on behind damage finds next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piece {
+    /// A valid record.
+    Record,
+    /// Bytes that are no records.
+    Hole(Hole),
+    /// The end of the records.
+    End,
+}
+
+/// Bytes among a file's records that are none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hole {
+    /// Where the first record that is not valid starts.
+    pub(crate) from: u64,
+    /// Where records can be read again, or the end of what was searched.
+    pub(crate) to: u64,
+    /// What is wrong at `from`.
+    pub(crate) kind: RecordErrorKind,
+    /// Whether nothing was ever written at `from`.
+    pub(crate) is_unwritten: bool,
+    /// Whether there is no valid record behind it.
+    pub(crate) is_last: bool,
+}
+
+impl FileScan {
+    /// Goes to the next record, or behind bytes that are none.
+    ///
+    /// Behind a hole, sequences count what was found and are no longer those of the log.
+    ///
+    /// # Errors
+    ///
+    /// The file was cut short meanwhile, or I/O. The number of records is not compared with the header's.
+    pub(crate) fn next_piece(&mut self) -> Result<Piece, ReadError> {
+        match self.advance() {
+            Ok(true) => Ok(Piece::Record),
+            Ok(false) | Err(ReadError::EventCount { .. }) => Ok(Piece::End),
+            Err(ReadError::Record { source: RecordError { kind, .. }, .. }) => {
+                self.skip_hole(kind).map(Piece::Hole)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes from a record that is not valid to the next place where records begin.
+    ///
+    /// Every record starts at a multiple of 8. Without checksums, structure alone would prove nothing.
+    fn skip_hole(&mut self, kind: RecordErrorKind) -> Result<Hole, ReadError> {
+        let from = self.offset;
+        let is_unwritten = is_zero(self.ahead());
+        let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
+        self.is_suspect = true;
+        self.offset += RECORD_ALIGN as u64;
+        while matches!(self.demand, Demand::Verify { .. }) && self.may_begin_at(self.offset) {
+            if self.begins_records()? {
+                self.positions.go_on_behind_hole(self.offset);
+                return Ok(hole(self.offset, false));
+            }
+            self.pass_over();
+        }
+        self.offset = self.end;
+        Ok(hole(self.end, true))
+    }
+
+    /// Goes to the next place in the buffer that looks like a record's start, or else to the end of the buffer.
+    pub(crate) fn pass_over(&mut self) {
+        let ahead = self.ahead();
+        let places = (RECORD_ALIGN..ahead.len().saturating_sub(HEADER_LEN - 1)).step_by(RECORD_ALIGN);
+        let behind =
+            RECORD_ALIGN.max(ahead.len().saturating_sub(HEADER_LEN - 1).next_multiple_of(RECORD_ALIGN));
+        let looks_like_one =
+            |&at: &usize| ahead.get(at + FLAGS_AT).is_some_and(|&flags| is_checksummed(flags));
+        self.offset += places.into_iter().find(looks_like_one).unwrap_or(behind) as u64;
+    }
+
+    /// Whether there is room for a record that belongs to this log.
+    pub(crate) fn may_begin_at(&self, offset: u64) -> bool {
+        offset < self.end && self.end - offset >= HEADER_LEN as u64 && !self.is_past_end_position(offset)
+    }
+
+    fn is_past_end_position(&self, offset: u64) -> bool {
+        let position = self.positions.at(offset);
+        !self.positions.is_in_lead() && self.end_position.is_some_and(|end| position >= end)
+    }
+
+    /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
+    pub(crate) fn begins_records(&mut self) -> Result<bool, ReadError> {
+        let Some(stride) = self.plausible_stride()? else { return Ok(false) };
+        if self.decode_at(0, self.demand).is_err() {
+            return Ok(false);
+        }
+        let next = self.offset + stride as u64;
+        let is_end = next == self.end || next == self.header().write_offset;
+        if is_end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
+            return Ok(true);
+        }
+        self.is_record_behind(stride, self.demand)
+    }
+
+    /// The length of the record that may stand at `offset`, if its header looks like one; it is in the
+    /// buffer then.
+    pub(crate) fn plausible_stride(&mut self) -> Result<Option<usize>, ReadError> {
+        self.fetch(HEADER_LEN)?;
+        let Some(header) = self.ahead().first_chunk().map(EventHeader::from_bytes) else { return Ok(None) };
+        if !is_checksummed(header.flags) || header.stride() as u64 > self.end - self.offset {
+            return Ok(None);
+        }
+        self.fetch(header.stride())?;
+        Ok(Some(header.stride()))
+    }
+
+    /// Whether nothing was ever written `distance` bytes behind `offset`.
+    pub(crate) fn is_unwritten_behind(&mut self, distance: usize) -> Result<bool, ReadError> {
+        self.fetch(distance + UNWRITTEN_BYTES)?;
+        Ok(is_zero(self.ahead().get(distance..).unwrap_or_default()))
+    }
+
+    /// Whether a valid record stands `distance` bytes behind `offset`.
+    pub(crate) fn is_record_behind(&mut self, distance: usize, demand: Demand) -> Result<bool, ReadError> {
+        self.fetch(distance + HEADER_LEN)?;
+        let behind = self.ahead().get(distance..).unwrap_or_default();
+        let stride = behind.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
+        self.fetch(distance + stride)?;
+        Ok(self.decode_at(distance, demand).is_ok())
+    }
+}
+
+/// Whether a stored record with a checksum may have these flags.
+const fn is_checksummed(found: u8) -> bool {
+    let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
+    found & system == flags::COMMITTED | flags::CHECKSUMMED
+}
+
+fn is_zero(ahead: &[u8]) -> bool {
+    ahead.get(..UNWRITTEN_BYTES).unwrap_or(ahead).iter().all(|&byte| byte == 0)
+}

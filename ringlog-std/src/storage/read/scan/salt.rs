@@ -1,0 +1,60 @@
+//! Finding the salt of a file whose header is damaged, from its records.
+
+#![forbid(unsafe_code)]
+
+use crate::checksum::linear::place_of;
+use crate::event::EventHeader;
+use crate::storage::error::ReadError;
+use crate::storage::read::bulk::Demand;
+use crate::storage::read::scan::hole::Piece;
+use crate::storage::read::scan::segment_scan::FileScan;
+use ringlog_nostd::{FILE_HEADER_LEN, place_word};
+
+impl FileScan {
+    /// Whether records are found under the salt that this scan goes by. Ends the scan.
+    pub(crate) fn finds_records(&mut self) -> Result<bool, ReadError> {
+        if self.begins_records()? {
+            return Ok(true);
+        }
+        Ok(match self.next_piece()? {
+            // The first record is valid, and no neighbour of it is.
+            Piece::Record | Piece::End => false,
+            Piece::Hole(hole) => !hole.is_last,
+        })
+    }
+
+    /// Searches for records whatever their salt is, and gives it. Ends the scan.
+    ///
+    /// A checksum is a linear function of the place word in it: from one record the place word that makes
+    /// its checksum right follows, and with it the salt. The records behind it confirm that.
+    pub(crate) fn search_salt(&mut self) -> Result<Option<u32>, ReadError> {
+        self.offset = FILE_HEADER_LEN as u64;
+        while self.may_begin_at(self.offset) {
+            if let Some(salt) = self.salt_here()? {
+                return Ok(Some(salt));
+            }
+            self.pass_over();
+        }
+        Ok(None)
+    }
+
+    /// The salt under which records begin at `offset`.
+    fn salt_here(&mut self) -> Result<Option<u32>, ReadError> {
+        let Some(stride) = self.plausible_stride()? else { return Ok(None) };
+        let Ok((header, _)) = self.decode_at(0, Demand::Present) else { return Ok(None) };
+        let at = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let unplaced = self.prefix_crcs.record_crc(&self.buffer, at, &header, 0);
+        // The place word of a salt of zero is the offset's part alone.
+        let salt = place_of(&header, unplaced) ^ place_word(0, self.offset);
+        let demand = Demand::Verify { salt };
+        if !self.is_record_behind(stride, demand)? {
+            return Ok(None);
+        }
+        let second = self.ahead().get(stride..).and_then(<[u8]>::first_chunk);
+        let both = stride + second.map_or(0, |header| EventHeader::from_bytes(header).stride());
+        let is_confirmed = self.offset + both as u64 == self.end
+            || self.is_unwritten_behind(both)?
+            || self.is_record_behind(both, demand)?;
+        Ok(is_confirmed.then_some(salt))
+    }
+}

@@ -1,0 +1,356 @@
+//! Reading log files that others may change: with `pread` into a bounded buffer, never through a mapping.
+//!
+//! A file that is cut short meanwhile is an error here, where a mapping would end the process.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
+
+use crate::checksum::linear::PrefixCrcs;
+use crate::event::{
+    Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
+};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::bulk::{Demand, Stretch};
+use crate::storage::segment::file::{SegmentFile, read_up_to};
+use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::position::Positions;
+
+/// Room for at least three of the largest records, which a search looks at together.
+const BUFFER_BYTES: usize = 256 * 1024;
+const _: () = assert!(BUFFER_BYTES >= 3 * record_len(MAX_PAYLOAD));
+/// The first window: whoever wants no more than a sealed segment's end looks at the GAP records at its start, if it has any.
+const FIRST_BYTES: usize = 4096;
+/// So many equal bytes at a record boundary end a STREAM file.
+pub(crate) const UNWRITTEN_BYTES: usize = 16;
+
+/// Reads the records of one log file and verifies their checksums.
+///
+/// An unsealed file is read up to the `write_offset` that its header had when it was opened.
+///
+/// ```
+/// use ringlog::storage::FileScan;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let mut scan = FileScan::open(path)?;
+/// let first = scan.next_event()?.unwrap();
+/// assert_eq!((first.header.event_type, first.payload), (7, &b"hello"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileScan {
+    pub(crate) segment: SegmentFile,
+    pub(crate) demand: Demand,
+    /// Records end here at the latest: at most the length that the file had.
+    pub(crate) end: u64,
+    /// A record at this position or above is no part of the log.
+    pub(crate) end_position: Option<u64>,
+    pub(crate) positions: Positions,
+    /// Where the next record starts: 64 to `end`.
+    pub(crate) offset: u64,
+    /// The sequence of the next record.
+    pub(crate) sequence: u64,
+    /// The record that was found last.
+    pub(crate) found: Option<Found>,
+    pub(crate) buffer: Vec<u8>,
+    /// Where in the file the buffer starts: at most `offset`.
+    pub(crate) buffer_offset: u64,
+    /// Of the buffer.
+    pub(crate) prefix_crcs: PrefixCrcs,
+    /// Something in the buffer is no record: checksums come from `prefix_crcs` as long as it is there, so that records which
+    /// are none cost no more than their header.
+    pub(crate) is_suspect: bool,
+}
+
+/// A valid record whose bytes are in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) header: EventHeader,
+    sequence: u64,
+    offset: u64,
+}
+
+impl FileScan {
+    /// Opens a log file and checks its header.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: not a file, too short, a damaged header, a `write_offset` beyond the file's end, I/O.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let segment = SegmentFile::open(path.as_ref())?;
+        segment.info.check_length()?;
+        Ok(Self::of(segment))
+    }
+
+    /// Reads up to where the header says; the file's length was checked.
+    pub(crate) fn of(segment: SegmentFile) -> Self {
+        let SegmentInfo { header, file_bytes, .. } = &segment.info;
+        let end = if header.has(file_flags::STREAM) { *file_bytes } else { header.write_offset };
+        Self::up_to(segment, end)
+    }
+
+    /// Reads up to `end`, whatever the header says.
+    pub(crate) fn up_to(segment: SegmentFile, end: u64) -> Self {
+        let header = &segment.info.header;
+        Self {
+            demand: Demand::of(header, true),
+            end,
+            end_position: None,
+            positions: Positions::of(header),
+            offset: FILE_HEADER_LEN as u64,
+            sequence: header.base_sequence,
+            found: None,
+            buffer: Vec::new(),
+            buffer_offset: 0,
+            prefix_crcs: PrefixCrcs::new(),
+            is_suspect: false,
+            segment,
+        }
+    }
+
+    /// Reads up to `end` under a salt that need not be the header's.
+    pub(crate) fn with_salt(segment: SegmentFile, salt: u32, end: u64) -> Self {
+        Self { demand: Demand::Verify { salt }, ..Self::up_to(segment, end) }
+    }
+
+    /// The file's header, as it was when the file was opened.
+    #[must_use]
+    pub fn header(&self) -> &FileHeader {
+        &self.segment.info.header
+    }
+
+    /// The file's path, header and length.
+    #[must_use]
+    pub fn info(&self) -> &SegmentInfo {
+        &self.segment.info
+    }
+
+    /// Where the next record starts, or the last one that could be read ends.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The sequence of the next record.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The position of the next record in the log.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.positions.at(self.offset)
+    }
+
+    /// The position after its last record, once all were read; `None` if it has none.
+    pub(crate) fn end_position(&self) -> Option<u64> {
+        (self.offset > FILE_HEADER_LEN as u64).then(|| self.position())
+    }
+
+    /// The position that the log has at an offset of this file, once the lead was read.
+    pub(crate) fn position_at(&self, offset: u64) -> u64 {
+        self.positions.at(offset)
+    }
+
+    /// Whether only records were read that take no position.
+    pub(crate) fn is_in_lead(&self) -> bool {
+        self.positions.is_in_lead()
+    }
+
+    /// The next record, checked; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] names the file, the offset and what is wrong there: damage, a file that was cut short
+    /// meanwhile, a sealed file with another number of records than its header says, I/O. Calling again
+    /// gives the same error.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        Ok(if self.advance()? { self.found_event() } else { None })
+    }
+
+    /// Goes to the next record; `false` at the end.
+    pub(crate) fn advance(&mut self) -> Result<bool, ReadError> {
+        self.found = None;
+        if self.offset >= self.end {
+            return self.check_count();
+        }
+        self.fetch_record()?;
+        if self.header().has(file_flags::STREAM) && is_unwritten(self.ahead()) {
+            self.end = self.offset;
+            return Ok(false);
+        }
+        self.take()
+    }
+
+    /// Passes what comes next to `f` as long as it is whole and valid, and stops before anything else, which
+    /// [`advance`](Self::advance) then looks at: the lead, an end, bytes that are no record and what is near them, the end
+    /// of the buffer.
+    ///
+    /// Returns how many there were.
+    pub(crate) fn pass_valid(&mut self, mut f: impl FnMut(&Event<'_>)) -> u64 {
+        self.found = None;
+        if self.positions.is_in_lead() || self.is_suspect {
+            return 0;
+        }
+        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        let stretch = Stretch {
+            bytes: self.ahead(),
+            offset: self.offset,
+            sequence: self.sequence,
+            starts_below: behind.min(self.end),
+        };
+        let passed = stretch.pass(self.demand, |event| f(&event));
+        self.offset += passed.bytes as u64;
+        self.sequence += passed.events;
+        passed.events
+    }
+
+    /// The record that [`advance`](Self::advance) found.
+    pub(crate) fn found_event(&self) -> Option<Event<'_>> {
+        self.event_of(self.found?)
+    }
+
+    fn event_of(&self, found: Found) -> Option<Event<'_>> {
+        let Found { header, sequence, offset } = found;
+        let from = usize::try_from(offset - self.buffer_offset).ok()? + HEADER_LEN;
+        let payload = self.buffer.get(from..from + usize::from(header.payload_len))?;
+        Some(Event { header, payload, sequence, offset })
+    }
+
+    /// Leaves out what stands at this position or above.
+    pub(crate) fn end_at_position(&mut self, end_position: u64) {
+        self.end_position = Some(end_position);
+    }
+
+    /// Checks the record at `offset`, which is in the buffer as far as it is in the file.
+    fn take(&mut self) -> Result<bool, ReadError> {
+        let (offset, sequence) = (self.offset, self.sequence);
+        let (header, stride) = self.decode_next().map_err(|kind| ReadError::Record {
+            path: self.segment.info.path.clone(),
+            source: RecordError { offset, sequence, kind },
+        })?;
+        let (mut positions, found) = (self.positions, Found { header, sequence, offset });
+        let position = self.event_of(found).and_then(|event| positions.next(&event));
+        if let (Some(position), Some(end_position)) = (position, self.end_position)
+            && position >= end_position
+        {
+            // The log went on from here in its next segment; the count in the header is not its own.
+            self.end = offset;
+            return Ok(false);
+        }
+        self.positions = positions;
+        self.found = Some(found);
+        self.offset += stride as u64;
+        self.sequence = sequence + 1;
+        Ok(true)
+    }
+
+    /// The header and the length of the record at `offset`, if it is valid.
+    fn decode_next(&mut self) -> Result<(EventHeader, usize), RecordErrorKind> {
+        if self.is_suspect {
+            return self.decode_at(0, self.demand);
+        }
+        self.demand.decode(self.ahead(), self.offset).map(|(header, _, stride)| (header, stride))
+    }
+
+    /// The same of the record `distance` bytes behind `offset`, at a cost that does not grow with the record.
+    pub(crate) fn decode_at(
+        &mut self,
+        distance: usize,
+        demand: Demand,
+    ) -> Result<(EventHeader, usize), RecordErrorKind> {
+        let offset = self.offset + distance as u64;
+        let from = usize::try_from(offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let bytes = self.buffer.get(from..).unwrap_or_default();
+        let Demand::Verify { salt } = demand else {
+            return demand.decode(bytes, offset).map(|(header, _, stride)| (header, stride));
+        };
+        let (header, _, stride) = Demand::Present.decode(bytes, offset)?;
+        let place = place_word(salt, offset);
+        let (stored, computed) =
+            (header.checksum, self.prefix_crcs.record_crc(&self.buffer, from, &header, place));
+        if stored == computed {
+            Ok((header, stride))
+        } else {
+            Err(RecordErrorKind::Checksum { stored, computed })
+        }
+    }
+
+    /// At the end of a sealed file the header knows how many records there are.
+    fn check_count(&self) -> Result<bool, ReadError> {
+        let SegmentInfo { header, path, .. } = &self.segment.info;
+        let found = self.sequence - header.base_sequence;
+        let is_whole = self.offset == header.write_offset && !header.has(file_flags::STREAM);
+        if !is_whole || !header.has(file_flags::SEALED) || found == header.event_count {
+            return Ok(false);
+        }
+        let (path, offset, stored) = (path.clone(), self.offset, header.event_count);
+        Err(ReadError::EventCount { path, offset, stored, found })
+    }
+
+    /// What is buffered from `offset` on, up to the end of the records.
+    pub(crate) fn ahead(&self) -> &[u8] {
+        let from = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        self.buffer.get(from..).unwrap_or_default()
+    }
+
+    /// Has the next record in the buffer, as far as it belongs to the file's records.
+    #[inline]
+    fn fetch_record(&mut self) -> Result<(), ReadError> {
+        if self.stride_ahead() <= self.ahead().len() {
+            return Ok(());
+        }
+        self.fetch(HEADER_LEN)?;
+        self.fetch(self.stride_ahead())
+    }
+
+    /// The length of the next record, as far as it is in the buffer.
+    fn stride_ahead(&self) -> usize {
+        self.ahead().first_chunk().map_or(HEADER_LEN, |head| EventHeader::from_bytes(head).stride())
+    }
+
+    /// Has the next `bytes` bytes in the buffer, as far as they belong to the file's records.
+    pub(crate) fn fetch(&mut self, bytes: usize) -> Result<(), ReadError> {
+        let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+        let needed = bytes.min(left);
+        if self.ahead().len() >= needed {
+            return Ok(());
+        }
+        let is_first = self.offset == FILE_HEADER_LEN as u64;
+        let window = if is_first { FIRST_BYTES.max(needed) } else { BUFFER_BYTES };
+        let kept = self.keep_ahead();
+        self.buffer.resize(window.min(left), 0);
+        let SegmentFile { file, info: SegmentInfo { path, .. } } = &self.segment;
+        let rest = self.buffer.get_mut(kept..).unwrap_or_default();
+        let read = read_up_to(file, rest, self.offset + kept as u64).map(|read| kept + read);
+        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
+        let (path, offset) = (path.clone(), self.offset);
+        match read {
+            Ok(read) if read >= needed => Ok(()),
+            Ok(read) => Err(ReadError::Shrunk { path, offset: offset + read as u64, end: self.end }),
+            Err(source) => Err(ReadError::Io { path, offset, source }),
+        }
+    }
+
+    /// Has the buffer begin with what is ahead, and returns how much that is.
+    fn keep_ahead(&mut self) -> usize {
+        let passed = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
+        let kept = self.ahead().len();
+        if kept > 0 {
+            self.buffer.copy_within(passed.., 0);
+        }
+        self.prefix_crcs.skip(passed);
+        self.buffer_offset = self.offset;
+        self.is_suspect = false;
+        kept
+    }
+}
+
+/// Whether memory was never written from here on.
+fn is_unwritten(ahead: &[u8]) -> bool {
+    let start = ahead.get(..UNWRITTEN_BYTES).unwrap_or(ahead);
+    [0x00, 0xFF].into_iter().any(|unwritten| start.iter().all(|&byte| byte == unwritten))
+}

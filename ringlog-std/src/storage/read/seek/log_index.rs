@@ -1,0 +1,298 @@
+//! Finding records of a log by sequence and by time without reading it through.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use crate::event::{HEADER_LEN, file_flags};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
+use crate::storage::read::segment_index::{Index, Place};
+use crate::storage::segment::file::LogFiles;
+use crate::storage::segment::name::{Folder, SegmentInfo};
+
+/// What finding records has cost so far: see [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct SeekStatistics {
+    /// Records that were looked at, those of segments that were indexed included.
+    pub records: u64,
+    /// Index files that were read, whole or their first 64 bytes.
+    pub index_files: u64,
+    /// Segments that were read through because they had no index.
+    pub segments_indexed: u64,
+}
+
+/// Tells where records of a log stand, by sequence and by time, without reading the log through.
+///
+/// It makes an index of a segment when that is first needed, for which the segment is read once; those of sealed
+/// segments are kept in the folder `index` of the log, which is a cache that may be deleted. It reads with
+/// `pread`, so others may change the files: a reader of one's own log, [`LogReader`](crate::storage::read::mapped::log_reader::LogReader), has all
+/// this built in.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogIndex, LogScan, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut writer = LogWriter::open(folder.path())?;
+/// for timestamp in [10, 30, 20, 40] {
+///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+/// }
+/// writer.close()?;
+///
+/// let index = LogIndex::open(folder.path())?;
+/// assert_eq!(index.sequence_since(0, 15)?, Some(1));
+/// let mut scan = LogScan::open(folder.path())?;
+/// scan.seek_with(&index, 1)?;
+/// assert_eq!(scan.next_event()?.unwrap().header.timestamp, 30);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LogIndex {
+    pub(crate) files: LogFiles,
+    /// `None` for a single file.
+    folder: Option<PathBuf>,
+    indexes: Vec<OnceLock<Index>>,
+    maxima: Vec<OnceLock<Option<u64>>>,
+    records: AtomicU64,
+    index_files: AtomicU64,
+    segments_indexed: AtomicU64,
+    /// Indexes of segments that are gone are deleted once, when the first one is kept.
+    clear_away: Once,
+}
+
+/// Where to start walking to what was looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Start {
+    /// Which of the segments.
+    pub(crate) at: usize,
+    /// At most 32 KiB and a record before it.
+    pub(crate) place: Place,
+}
+
+impl LogIndex {
+    /// Opens a log, a folder or a single file, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        Ok(Self::of(path, LogFiles::open(path)?))
+    }
+
+    pub(crate) fn of(path: &Path, files: LogFiles) -> Self {
+        Self {
+            folder: path.is_dir().then(|| path.into()),
+            indexes: files.segments.iter().map(|_| OnceLock::new()).collect(),
+            maxima: files.segments.iter().map(|_| OnceLock::new()).collect(),
+            files,
+            records: AtomicU64::new(0),
+            index_files: AtomicU64::new(0),
+            segments_indexed: AtomicU64::new(0),
+            clear_away: Once::new(),
+        }
+    }
+
+    pub(crate) fn segments(&self) -> &[SegmentInfo] {
+        &self.files.segments
+    }
+
+    /// What finding records has cost so far.
+    #[must_use]
+    pub fn statistics(&self) -> SeekStatistics {
+        // ORDERING: Relaxed, here and where they are added to: figures on their own.
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SeekStatistics {
+            records: read(&self.records),
+            index_files: read(&self.index_files),
+            segments_indexed: read(&self.segments_indexed),
+        }
+    }
+
+    pub(crate) fn count_records(&self, records: u64) {
+        // ORDERING: Relaxed: see `statistics`.
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// The segment that holds `sequence`, or would.
+    pub(crate) fn segment_of(&self, sequence: u64) -> usize {
+        let begins_by_then = |segment: &SegmentInfo| segment.header.base_sequence <= sequence;
+        self.files.segments.partition_point(begins_by_then).saturating_sub(1)
+    }
+
+    /// The sequence behind the last record that was published when the log was opened, or a little later.
+    ///
+    /// Counts the records of the last segment if that is not sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if that segment cannot be read.
+    pub fn next_sequence(&self) -> Result<u64, ReadError> {
+        let Some(last) = self.files.segments.len().checked_sub(1) else { return Ok(0) };
+        let header = &self.files.segments[last].header;
+        let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
+        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+        // No checksum covers the count: one for which there is no room is not believed.
+        let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
+        let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
+        Ok(header.base_sequence + count)
+    }
+
+    /// The sequence of the first record that there was when the log was opened.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.files.segments.first().map_or(0, |segment| segment.header.base_sequence)
+    }
+
+    /// The sequence of the first record from `sequence` on with a timestamp of `since` or more.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if a segment cannot be read that may hold it, or was retired.
+    pub fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+        for at in self.segment_of(sequence)..self.files.segments.len() {
+            if let Some(start) = self.start_in(at, sequence, since)? {
+                let found = self.walk_to(start, sequence, since)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where in a segment to start for a record of this sequence or more, and of this time or later.
+    pub(crate) fn start_in(&self, at: usize, sequence: u64, since: u64) -> Result<Option<Start>, ReadError> {
+        if self.max_timestamp(at)?.is_none_or(|max| max < since) {
+            return Ok(None);
+        }
+        let number = sequence.saturating_sub(self.files.segments[at].header.base_sequence);
+        let index = self.index(at)?;
+        let by_number = index.start_of_number(number);
+        let by_time = index.start_of_time(since).unwrap_or(index.end);
+        Ok(Some(Start { at, place: if by_number.offset > by_time.offset { by_number } else { by_time } }))
+    }
+
+    fn walk_to(&self, start: Start, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+        let mut scan = self.open_scan(start.at)?;
+        scan.go_to(start.place)?;
+        while scan.advance()? {
+            self.count_records(1);
+            let found = scan.found_event().map(|event| (event.sequence, event.header.timestamp));
+            if let Some((found, timestamp)) = found
+                && found >= sequence
+                && timestamp >= since
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The largest timestamp that a segment may hold; of a kept index only the first 64 bytes are read.
+    pub(crate) fn max_timestamp(&self, at: usize) -> Result<Option<u64>, ReadError> {
+        if let Some(max) = self.maxima[at].get() {
+            return Ok(*max);
+        }
+        let kept = match (self.indexes[at].get(), self.index_file(at)) {
+            (None, Some(file)) => self.counted(file.read_summary()),
+            _ => None,
+        };
+        let max = match kept {
+            Some(summary) => summary.max_timestamp,
+            None => self.latest(at)?,
+        };
+        Ok(*self.maxima[at].get_or_init(|| max))
+    }
+
+    /// Of a segment without a kept index. One that can be read again from a file does not stay in memory.
+    fn latest(&self, at: usize) -> Result<Option<u64>, ReadError> {
+        if self.indexes[at].get().is_some() || self.index_file(at).is_none() {
+            return Ok(self.index(at)?.latest());
+        }
+        Ok(self.make(at)?.latest())
+    }
+
+    /// The index of a segment, kept or made now.
+    pub(crate) fn index(&self, at: usize) -> Result<&Index, ReadError> {
+        if let Some(index) = self.indexes[at].get() {
+            return Ok(index);
+        }
+        let kept = self.index_file(at).and_then(|file| self.counted(file.read()));
+        let index = match kept {
+            Some(index) => index,
+            None => self.make(at)?,
+        };
+        Ok(self.indexes[at].get_or_init(|| index))
+    }
+
+    fn counted<T>(&self, read: Option<T>) -> Option<T> {
+        // ORDERING: Relaxed: see `statistics`.
+        self.index_files.fetch_add(u64::from(read.is_some()), Ordering::Relaxed);
+        read
+    }
+
+    /// Reads a segment through. Its index is kept if it is whole and final.
+    fn make(&self, at: usize) -> Result<Index, ReadError> {
+        let mut scan = self.open_scan(at)?;
+        let index = scan.index_all()?;
+        self.count_records(index.record_count());
+        // ORDERING: Relaxed: see `statistics`.
+        self.segments_indexed.fetch_add(1, Ordering::Relaxed);
+        if let Some(file) = self.index_file(at)
+            && !index.is_cut
+            && index.end.offset == self.files.segments[at].header.write_offset
+        {
+            // A cache: a folder that cannot be written to costs time, and nothing else.
+            let _ = file.write(&index);
+            self.clear_away.call_once(|| file.clear_away_old());
+        }
+        Ok(index)
+    }
+
+    /// Opens a segment up to where the next one goes on.
+    pub(crate) fn open_scan(&self, at: usize) -> Result<FileScan, ReadError> {
+        let (segment, is_last) = (&self.files.segments[at], at + 1 == self.files.segments.len());
+        let path = &segment.path;
+        let opened = if is_last { FileScan::open_last(path) } else { FileScan::open_finished(path) };
+        let Some(mut scan) = opened.map_err(Box::new)? else { return Err(self.retired(at)) };
+        if scan.header().salt() != segment.header.salt() {
+            return Err(self.retired(at));
+        }
+        if let Some(next) = self.files.segments.get(at + 1) {
+            scan.end_at_position(next.header.base_position);
+        }
+        Ok(scan)
+    }
+
+    /// The error for a segment that is there no longer.
+    pub(crate) fn retired(&self, at: usize) -> ReadError {
+        let SegmentInfo { path, header, .. } = &self.files.segments[at];
+        let folder = self.folder.as_deref().unwrap_or(path);
+        let next = Folder::list(folder).ok().and_then(|found| {
+            found.segments.iter().map(|(base, _)| *base).find(|base| *base > header.base_sequence)
+        });
+        match next {
+            Some(to) => ReadError::Overtaken { path: folder.into(), from: header.base_sequence, to },
+            None => {
+                let source = std::io::ErrorKind::NotFound.into();
+                ReadError::Segment(Box::new(OpenError::Io { path: path.clone(), action: "open", source }))
+            }
+        }
+    }
+
+    /// Where the index of a segment is kept, if it can be.
+    fn index_file(&self, at: usize) -> Option<IndexFile> {
+        let header = &self.files.segments[at].header;
+        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+        let folder = self.folder.as_ref().filter(|_| is_final)?;
+        let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
+        Some(IndexFile::new(folder, header.base_sequence, key))
+    }
+}

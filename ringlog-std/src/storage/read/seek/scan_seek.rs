@@ -1,0 +1,64 @@
+//! Going straight to a record, and what retention leaves of a log that is being scanned.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use crate::event::Event;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::log_scan::LogScan;
+use crate::storage::read::seek::log_index::LogIndex;
+use crate::storage::segment::name::Folder;
+
+impl LogScan {
+    /// Goes to the record `sequence`, to the first one if the log starts behind it, or to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the segment cannot be read, or was retired.
+    pub fn seek_with(&mut self, index: &LogIndex, sequence: u64) -> Result<(), ReadError> {
+        self.seek(sequence).map_err(Box::new)?;
+        let header = self.current.header();
+        let (base_sequence, salt) = (header.base_sequence, header.salt());
+        let at = index.segment_of(base_sequence);
+        let is_known = index.segments().get(at).is_some_and(|segment| segment.header.salt() == salt);
+        if is_known && sequence > base_sequence {
+            let place = index.index(at)?.start_of_number(sequence - base_sequence);
+            self.current.go_to(place)?;
+        }
+        self.current.skip_to(sequence)
+    }
+
+    /// Goes to the next record, which [`found_event`](Self::found_event) then lends; `false` at the end of the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        while !self.current.advance()? {
+            if !self.enter_next()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The record that [`advance`](Self::advance) found, as often as it is asked for.
+    #[must_use]
+    pub fn found_event(&self) -> Option<Event<'_>> {
+        self.current.found_event()
+    }
+
+    /// A next segment that is there no longer was retired: says what is missed.
+    pub(crate) fn explained(&self, error: OpenError) -> ReadError {
+        let from = self.current.next_sequence();
+        let is_gone =
+            matches!(&error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+        let folder = self.current.info().path.parent().filter(|_| is_gone);
+        let listed = folder.and_then(|folder| Some((folder, Folder::list(folder).ok()?)));
+        let found = listed.and_then(|(folder, listed)| {
+            let next = listed.segments.iter().map(|(base, _)| *base).find(|base| *base > from);
+            next.map(|to| ReadError::Overtaken { path: folder.into(), from, to })
+        });
+        found.unwrap_or_else(|| ReadError::Segment(Box::new(error)))
+    }
+}

@@ -1,0 +1,216 @@
+//! Where some of the records of a segment stand, so that the others are found without reading all.
+//!
+//! Timestamps may go backwards, but the largest one so far never does: an entry remembers it, and so the first
+//! record at or after a moment is found by bisecting, too.
+#![forbid(unsafe_code)]
+
+use ringlog_nostd::{EventHeader, FILE_HEADER_LEN};
+
+use crate::storage::read::bulk::Demand;
+use crate::storage::read::mapped::segment_reader::stream_ended;
+
+/// An entry stands for the first record that starts so many bytes behind the one of the entry before, in bytes.
+pub(crate) const SPACING_BYTES: u64 = 32 * 1024;
+const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
+
+/// The start of a record, or the end of the last one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// Bytes from the start of the file: 64 and more.
+    pub(crate) offset: u64,
+    /// Records of the file before it.
+    pub(crate) number: u64,
+}
+
+impl Place {
+    /// The first record of any file.
+    pub(crate) const FIRST: Self = Self { offset: HEADER_LEN_BYTES, number: 0 };
+}
+
+/// One of the places that an index remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    pub(crate) place: Place,
+    /// The largest timestamp of all records of the file before it, 0 if there is none.
+    pub(crate) max_before: u64,
+}
+
+/// A sparse index over the records of one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Index {
+    pub(crate) entries: Vec<Entry>,
+    /// Behind the last record.
+    pub(crate) end: Place,
+    /// `None` without records.
+    pub(crate) max_timestamp: Option<u64>,
+    /// Whether something stands at the end that should be a record and is none.
+    pub(crate) is_cut: bool,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { entries: Vec::new(), end: Place::FIRST, max_timestamp: None, is_cut: false }
+    }
+}
+
+impl Index {
+    /// Indexes the records that stand behind a file's header.
+    pub(crate) fn of(bytes: &[u8], demand: Demand) -> Self {
+        let mut index = Self::default();
+        index.extend(bytes, demand);
+        index
+    }
+
+    /// Goes on where it stopped, up to the end or the first bytes that are no record.
+    ///
+    /// It demands of every record what reading demands: a damaged length that leads to the start of some
+    /// other record would shift all numbers behind it.
+    pub(crate) fn extend(&mut self, bytes: &[u8], demand: Demand) {
+        while let Some((header, stride)) = record_at(bytes, self.end.offset, demand) {
+            self.add(&header, stride);
+        }
+        self.is_cut = rest_at(bytes, self.end.offset).is_some();
+    }
+
+    /// Takes the next record of the file.
+    pub(crate) fn add(&mut self, header: &EventHeader, stride: usize) {
+        let last = self.entries.last().map(|entry| entry.place.offset);
+        if last.is_none_or(|last| self.end.offset - last >= SPACING_BYTES) {
+            let max_before = self.max_timestamp.unwrap_or(0);
+            self.entries.push(Entry { place: self.end, max_before });
+        }
+        self.max_timestamp = self.max_timestamp.max(Some(header.timestamp));
+        self.end = Place { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
+    }
+
+    /// How many records there are.
+    pub(crate) const fn record_count(&self) -> u64 {
+        self.end.number
+    }
+
+    /// The largest timestamp that the file may hold, as far as it can be read: anything may stand behind damage.
+    pub(crate) fn latest(&self) -> Option<u64> {
+        if self.is_cut { Some(u64::MAX) } else { self.max_timestamp }
+    }
+
+    /// Where to start walking to record `number`: at most [`SPACING_BYTES`] and a record before it.
+    pub(crate) fn start_of_number(&self, number: u64) -> Place {
+        if number >= self.end.number {
+            return self.end;
+        }
+        self.last_entry(|entry| entry.place.number <= number)
+    }
+
+    /// Where to start walking to the first record with a timestamp of `since` or more; `None` if there is none.
+    pub(crate) fn start_of_time(&self, since: u64) -> Option<Place> {
+        self.max_timestamp.filter(|&max| max >= since)?;
+        Some(self.last_entry(|entry| entry.place.number == 0 || entry.max_before < since))
+    }
+
+    /// The last of the entries for which this holds, where it holds for none behind one for which it does not.
+    fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> Place {
+        let behind = self.entries.partition_point(holds);
+        behind.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Place::FIRST, |entry| entry.place)
+    }
+}
+
+/// Walks from `from` to the first record that is wanted, the end, or bytes that are no record, whichever is first.
+///
+/// Returns that place, and how many records were looked at.
+pub(crate) fn walk(
+    bytes: &[u8],
+    from: Place,
+    demand: Demand,
+    is_wanted: impl Fn(u64, &EventHeader) -> bool,
+) -> (Place, u64) {
+    let (mut place, mut looked_at) = (from, 0);
+    while let Some((header, stride)) = record_at(bytes, place.offset, demand) {
+        looked_at += 1;
+        if is_wanted(place.number, &header) {
+            break;
+        }
+        place = Place { offset: place.offset + stride as u64, number: place.number + 1 };
+    }
+    (place, looked_at)
+}
+
+/// What stands from `offset` on, if that is anything. Erased bytes, where a stream ends, are nothing.
+fn rest_at(bytes: &[u8], offset: u64) -> Option<&[u8]> {
+    let at = usize::try_from(offset.checked_sub(HEADER_LEN_BYTES)?).ok()?;
+    bytes.get(at..).filter(|rest| !rest.is_empty() && !stream_ended(rest))
+}
+
+/// The record at `offset`, if there is one.
+fn record_at(bytes: &[u8], offset: u64, demand: Demand) -> Option<(EventHeader, usize)> {
+    demand.decode(rest_at(bytes, offset)?, offset).ok().map(|(header, _, stride)| (header, stride))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringlog_nostd::{Checksums, decode, encode};
+
+    /// Timestamps that rise and fall: the larger ones come later, but not in order.
+    fn timestamp(number: u64) -> u64 {
+        number * 10 + number.wrapping_mul(7_919) % 400
+    }
+
+    fn records(count: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in 0..count {
+            let payload = vec![1; number as usize % 50];
+            let header = EventHeader::new(timestamp(number), 0, payload.len() as u16);
+            let start = bytes.len();
+            bytes.resize(start + header.stride(), 0);
+            encode(&mut bytes[start..], &header, &payload).unwrap();
+        }
+        bytes
+    }
+
+    fn number_at(bytes: &[u8], index: &Index, number: u64) -> (Place, u64) {
+        walk(bytes, index.start_of_number(number), Demand::Absent, |at, _| at >= number)
+    }
+
+    #[test]
+    fn seeking_finds_every_record_also_after_growing() {
+        let bytes = records(5000);
+        let half = Index::of(&records(2500), Demand::Absent);
+        let mut grown = half.clone();
+        grown.extend(&bytes, Demand::Absent);
+        assert_eq!((half.record_count(), grown.record_count()), (2500, 5000));
+        assert_eq!(grown, Index::of(&bytes, Demand::Absent));
+        for number in (0..5000).step_by(7) {
+            let (place, looked_at) = number_at(&bytes, &grown, number);
+            let at = place.offset as usize - FILE_HEADER_LEN;
+            let (header, ..) = decode(&bytes[at..], 0, Checksums::Ignore).unwrap();
+            assert_eq!((place.number, header.timestamp), (number, timestamp(number)));
+            assert!(looked_at <= SPACING_BYTES / 16 + 2);
+        }
+        let end = Place { offset: (FILE_HEADER_LEN + bytes.len()) as u64, number: 5000 };
+        assert_eq!(number_at(&bytes, &grown, u64::MAX), (end, 0));
+    }
+
+    #[test]
+    fn the_first_record_at_or_after_a_moment_is_found_although_timestamps_go_backwards() {
+        let bytes = records(5000);
+        let index = Index::of(&bytes, Demand::Absent);
+        assert!(index.entries.len() > 4);
+        for since in (0..51_000).step_by(13) {
+            let naive = (0..5000).find(|&number| timestamp(number) >= since);
+            let found = index.start_of_time(since).map(|start| {
+                walk(&bytes, start, Demand::Absent, |_, header| header.timestamp >= since).0.number
+            });
+            assert_eq!(found, naive, "since {since}");
+        }
+    }
+
+    #[test]
+    fn indexing_stops_at_damage() {
+        let mut bytes = records(3000);
+        let (place, _) = number_at(&bytes, &Index::of(&bytes, Demand::Absent), 2000);
+        bytes[place.offset as usize - FILE_HEADER_LEN + 9] = 0;
+        let index = Index::of(&bytes, Demand::Absent);
+        assert_eq!((index.record_count(), index.start_of_number(2500)), (2000, place));
+        assert!(index.latest() == Some(u64::MAX) && index.max_timestamp < Some(20_400));
+    }
+}

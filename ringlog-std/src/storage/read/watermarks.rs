@@ -1,0 +1,138 @@
+//! How far a log is published, and how far it is durable.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use ringlog_nostd::FILE_HEADER_LEN;
+
+use crate::event::{FileHeader, file_flags};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::scan::live::Opened;
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::segment::file::LogFiles;
+use crate::storage::segment::name::SegmentInfo;
+
+/// How far a log has come, in bytes of its records as they stood in its ring.
+///
+/// Read from the headers of its segments, by any process, whatever its writer does meanwhile. A segment that was
+/// begun some milliseconds ago and has no name yet does not count.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogPositions, LogWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// let positions = LogPositions::of(folder.path())?;
+/// assert_eq!((positions.published, positions.durable), (24, 0));
+///
+/// writer.sync()?;
+/// assert_eq!(LogPositions::of(folder.path())?.durable, 24);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct LogPositions {
+    /// Behind the last record that readers can see: it survives the death of the writer.
+    pub published: u64,
+    /// All records below are on stable storage: they survive the loss of power. At most `published`.
+    pub durable: u64,
+}
+
+impl LogPositions {
+    /// Reads the headers of a log, a folder or a file. A folder without any segment has come nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] for a header, or a record of the log's side at the start of a segment, that cannot be read.
+    pub fn of(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let segments = match LogFiles::open(path.as_ref()) {
+            Err(OpenError::NoSegments { .. }) => return Ok(Self::default()),
+            other => other.map_err(Box::new)?.segments,
+        };
+        let Some(last) = segments.last() else { return Ok(Self::default()) };
+        let published = position_in(last, end_offset(&last.header, last.file_bytes))?;
+        let durable = first_not_durable(&segments);
+        let durable = match segments.get(durable) {
+            None => published,
+            Some(segment) => position_in(segment, durable_offset(segment))?,
+        };
+        Ok(Self { published, durable: durable.min(published) })
+    }
+}
+
+/// The first segment that is not known to be durable to its end. All before a CLEAN one are.
+fn first_not_durable(segments: &[SegmentInfo]) -> usize {
+    let is_clean = |segment: &SegmentInfo| segment.header.has(file_flags::CLEAN);
+    let from = segments.iter().rposition(is_clean).map_or(0, |clean| clean + 1);
+    let rest = segments.iter().skip(from);
+    from + rest.take_while(|segment| is_durable_to_its_end(&segment.header)).count()
+}
+
+/// A last segment that is not sealed may have more by now, so it is never counted as a whole.
+fn is_durable_to_its_end(header: &FileHeader) -> bool {
+    header.has(file_flags::SEALED) && header.synced_offset >= header.write_offset
+}
+
+/// Nothing is durable that is not published, also if the header says so.
+fn durable_offset(segment: &SegmentInfo) -> u64 {
+    segment.header.synced_offset.min(end_offset(&segment.header, segment.file_bytes))
+}
+
+fn end_offset(header: &FileHeader, file_bytes: u64) -> u64 {
+    if header.has(file_flags::STREAM) { file_bytes } else { header.write_offset }
+}
+
+/// The position after a segment's last record; `None` if it has none.
+pub(crate) fn end_position(segment: &SegmentInfo) -> Result<Option<u64>, ReadError> {
+    let end = end_offset(&segment.header, segment.file_bytes);
+    if end > FILE_HEADER_LEN as u64 { position_in(segment, end).map(Some) } else { Ok(None) }
+}
+
+/// The position of an offset in a segment, for which the records of the log's side at its start are read.
+fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
+    let base_position = segment.header.base_position;
+    if offset <= FILE_HEADER_LEN as u64 {
+        return Ok(base_position);
+    }
+    match FileScan::open_held(&segment.path).map_err(Box::new)? {
+        Opened::Held(mut scan) | Opened::Unheld(mut scan)
+            if scan.header().salt() == segment.header.salt() =>
+        {
+            scan.read_lead()?;
+            Ok(scan.position_at(offset))
+        }
+        // Retired since its header was read: then the log went on, and it took no less than this.
+        _ => Ok(base_position + (offset - FILE_HEADER_LEN as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ClockKind;
+
+    fn segment(flags: u32, write_offset: u64, synced_offset: u64) -> SegmentInfo {
+        let header = FileHeader::new(0, ClockKind::UnixNanos, true);
+        let header = FileHeader { write_offset, synced_offset, flags: header.flags | flags, ..header };
+        SegmentInfo { path: "segment".into(), header, file_bytes: 4096 }
+    }
+
+    #[test]
+    fn all_before_a_clean_segment_is_durable_and_the_first_gap_in_durability_ends_it() {
+        const CLEAN: u32 = file_flags::CLEAN | file_flags::SEALED;
+        const SEALED: u32 = file_flags::SEALED;
+        let cut = || segment(SEALED, 128, 64);
+        let cases = [
+            (vec![segment(CLEAN, 128, 128)], 1),
+            (vec![cut(), segment(CLEAN, 128, 128), segment(0, 128, 96)], 2),
+            (vec![segment(CLEAN, 128, 128), segment(SEALED, 128, 128), segment(0, 128, 128)], 2),
+            (vec![segment(SEALED, 128, 128), cut(), segment(SEALED, 128, 128)], 1),
+            (vec![segment(0, 64, 64)], 0),
+        ];
+        for (segments, expected) in cases {
+            assert_eq!(first_not_durable(&segments), expected, "{segments:?}");
+        }
+    }
+}

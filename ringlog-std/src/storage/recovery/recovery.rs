@@ -1,0 +1,484 @@
+//! Where a log ends, whatever became of its last writer, and so where the next segment begins.
+//!
+//! Nothing is stored into an old segment but SEALED and the final offset and count, and nothing that was ever
+//! published is deleted. Each step leaves a folder from which the next opening comes to the same end.
+//!
+//! Three crashes lead here. A killed process: every file says where it ends, and the last one may still have
+//! its temporary name. A lost machine: of all that was not synced, any page may be old or new. And a crash
+//! of this recovery itself.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
+
+use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
+use crate::os::files::{open_linked, open_to_write};
+use crate::os::lock_holder::{Locker, wait_for_locker};
+use crate::os::platform::{Platform, folder_of};
+use crate::storage::cursor::cursor::cursors_ahead;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::recovery::report::{
+    LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport,
+};
+use crate::storage::recovery::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
+use crate::storage::recovery::strays::Stray;
+use crate::storage::segment::create::move_aside;
+use crate::storage::segment::file::{SegmentFile, read_up_to};
+use crate::storage::segment::name::{Folder, SegmentInfo, is_aside, segment_name};
+use crate::storage::segment::resync::store_again;
+use crate::storage::segment::share::WRITER_WAITS;
+use crate::storage::segment::spare::is_temporary;
+
+/// Where the next segment begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct LogEnd {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    /// Events may be missing here; the timestamp of the last one before, as far as it is known.
+    pub(crate) lost_after: Option<u64>,
+}
+
+/// The folder of a log, whose lock the caller holds.
+pub(crate) struct LogRecovery<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) platform: &'a dyn Platform,
+    pub(crate) writer: LastWriter,
+    pub(crate) report: RecoveryReport,
+    /// Empty files at the end, which have the name that the next one needs.
+    empties: Vec<Empty>,
+    /// Files that are no part of the log.
+    pub(crate) strays: Vec<Stray>,
+    /// Files after the end of what is whole.
+    pub(crate) cut: Vec<Link>,
+    /// Milliseconds for which other programs' locks may still be waited for.
+    waits_left: u32,
+}
+
+/// What recovery has found.
+pub(crate) struct Recovered {
+    pub(crate) end: LogEnd,
+    pub(crate) report: RecoveryReport,
+    /// The segments of the log in order, under their names, those at the end included that are to be cleared away. Where a
+    /// segment was sealed now, its header is the one from before.
+    pub(crate) segments: Vec<SegmentInfo>,
+    pub(crate) unfinished: Unfinished,
+    empties: Vec<Empty>,
+}
+
+/// What a process that died under this kernel has left: the kernel has it, the disk may not.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Unfinished {
+    /// The segments, oldest first.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The log's position below which all is on stable storage; `None` if that is its end.
+    pub(crate) durable_position: Option<u64>,
+}
+
+/// A segment without records.
+struct Empty {
+    path: PathBuf,
+    /// Something stands in it that cannot be read now: that is for a person to look at.
+    has_bytes: bool,
+}
+
+/// A file of the log, by the name that it has now.
+pub(crate) struct Link {
+    pub(crate) path: PathBuf,
+    pub(crate) info: SegmentInfo,
+}
+
+impl Link {
+    fn is_named(&self) -> bool {
+        !is_temporary(&self.path)
+    }
+}
+
+impl<'a> LogRecovery<'a> {
+    pub(crate) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
+        Self {
+            folder,
+            platform,
+            writer,
+            report: RecoveryReport::default(),
+            empties: Vec::new(),
+            strays: Vec::new(),
+            cut: Vec::new(),
+            waits_left: WRITER_WAITS,
+        }
+    }
+
+    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
+    /// [empty segments](Recovered::clear_away) at the end.
+    ///
+    /// No file changes before all that has to be read was read, and what has to be stored into was opened: an error
+    /// until then leaves the folder as it was.
+    pub(crate) fn run(mut self) -> Result<Recovered, OpenError> {
+        let mut chain = self.chain()?;
+        self.report.last_end = self.last_end(&chain);
+        let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
+        // Of the others, the end is looked for.
+        chain[..from].iter().try_for_each(|link| link.info.check_length())?;
+        let ends = self.ends(&mut chain, from)?;
+        self.check_recorded_end(&ends)?;
+        self.note_missing(chain.get(..=from).unwrap_or_default());
+        let lost_below = self.lost_below(&chain[from..], &ends)?;
+        let end = self.end_of(ends.clone(), lost_below)?;
+        ends.iter().try_for_each(SegmentEnd::check_can_seal)?;
+        self.clear_strays()?;
+        self.set_aside()?;
+        self.settle(&mut chain[from..], &ends)?;
+        let unfinished = self.unfinished(&chain[from..], &ends);
+        self.report.next_sequence = end.sequence;
+        self.report.next_position = end.position;
+        self.report.has_loss = end.lost_after.is_some();
+        self.report.cursors_ahead = cursors_ahead(self.folder, end.sequence);
+        let segments = chain.into_iter().map(|link| link.info).collect();
+        Ok(Recovered { end, report: self.report, segments, unfinished, empties: self.empties })
+    }
+
+    fn last_end(&self, chain: &[Link]) -> LastEnd {
+        match self.writer {
+            _ if chain.is_empty() => LastEnd::New,
+            LastWriter { end: Some(_), .. } => LastEnd::Closed,
+            LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
+            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
+            LastWriter { .. } => LastEnd::Unknown,
+        }
+    }
+
+    // Which files there are.
+
+    /// The files of the log in order, those included that the log had gone on in before they were named.
+    fn chain(&mut self) -> Result<Vec<Link>, OpenError> {
+        let Folder { segments, foreign, .. } =
+            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
+        let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
+        let mut chain = Vec::new();
+        let last = segments.last().map(|(_, path)| path);
+        for ((named_sequence, path), opened) in segments.iter().zip(looked_at) {
+            let named = self.named(*named_sequence, path, opened);
+            let is_last = last == Some(path);
+            chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
+        }
+        let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
+        // A link of such a name is none of a writer's files.
+        for path in foreign.into_iter().filter(|path| is_temporary(path) && is_regular(path)) {
+            chain.extend(self.temporary(path, first_sequence)?);
+        }
+        chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
+        self.drop_twins(&mut chain);
+        Ok(chain)
+    }
+
+    /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
+    /// make room for the other.
+    fn drop_twins(&mut self, chain: &mut Vec<Link>) {
+        let is_empty = |link: &Link| link.info.header.write_offset == FILE_HEADER_LEN as u64;
+        let mut at = 0;
+        while let (Some(first), Some(second)) = (chain.get(at), chain.get(at + 1)) {
+            let are_twins = first.info.header.base_sequence == second.info.header.base_sequence;
+            let drops_second = are_twins && is_empty(second);
+            if !(drops_second || are_twins && is_empty(first)) {
+                at += 1;
+                continue;
+            }
+            let dropped = chain.remove(if drops_second { at + 1 } else { at });
+            self.strays.push(Stray::Delete(dropped.path));
+        }
+    }
+
+    /// A file with the name of a segment; `None` if it is no part of the log.
+    fn named(
+        &mut self,
+        named_sequence: u64,
+        path: &Path,
+        opened: Result<SegmentInfo, OpenError>,
+    ) -> Result<Option<Link>, OpenError> {
+        match opened {
+            Ok(info) => {
+                info.check_name(named_sequence)?;
+                Ok(Some(Link { path: path.into(), info }))
+            }
+            Err(OpenError::TooShort { .. } | OpenError::Header { .. })
+                if self.is_stranger(named_sequence, path)? =>
+            {
+                self.strays.push(Stray::MoveAside { from: path.into(), to: path.into() });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A file that was being prepared, in use, or about to be recycled, when its writer died.
+    fn temporary(&mut self, path: PathBuf, first_sequence: Option<u64>) -> Result<Option<Link>, OpenError> {
+        match SegmentFile::open(&path) {
+            // Retired: the name was changed, the header not erased yet.
+            Ok(segment) if is_retired(&segment.info, first_sequence) => {
+                self.strays.push(Stray::Delete(path));
+            }
+            Ok(segment) => return Ok(Some(Link { path, info: segment.info })),
+            Err(error) if never_began(&error) => self.strays.push(Stray::Delete(path)),
+            Err(OpenError::Header { .. }) => {
+                // Nothing in it was ever promised, but a person may want to look at it.
+                self.strays.push(Stray::MoveAside { from: path, to: self.folder.join("unreadable") });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    // Where each of them ends.
+
+    /// The ends of the files from `from` on. Cuts the chain where a loss of power has torn it.
+    fn ends(&mut self, chain: &mut Vec<Link>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
+        let mut ends = Vec::new();
+        let mut at = from;
+        while let Some(link) = chain.get(at) {
+            let next = chain.get(at + 1).map(|next| &next.info.header);
+            let segment = SegmentFile::open(&link.path)?;
+            self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
+            let end = SegmentEnd::find(segment, self.writer, next)?;
+            at += 1;
+            if let Some(next) = next
+                && (next.base_sequence != end.sequence
+                    || next.base_sequence == link.info.header.base_sequence)
+            {
+                self.check_cut(&chain[at..], &end)?;
+                self.cut = chain.split_off(at);
+            }
+            ends.push(end);
+        }
+        Ok(ends)
+    }
+
+    /// Files after a torn one, or after one that is missing, may be set aside if the power went and nothing in them was
+    /// promised. None is missing before one that has its name: files are named in the order of the log.
+    fn check_cut(&self, behind: &[Link], end: &SegmentEnd) -> Result<(), OpenError> {
+        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(Link::is_named);
+        let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
+        if (end.is_doubtful || may_be_missing) && !is_promised {
+            return Ok(());
+        }
+        let Some(next) = behind.first() else { return Ok(()) };
+        let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
+        Err(recovery(ReadError::Discontinuity { path, expected, found }))
+    }
+
+    /// Where something may be missing at the end of the log: the position behind all that may have been lost.
+    fn lost_below(&self, links: &[Link], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
+        let is_doubtful =
+            self.writer.is_lost() || !self.cut.is_empty() || ends.iter().any(|end| end.is_doubtful);
+        if is_doubtful { self.highest_position(links).map(Some) } else { Ok(None) }
+    }
+
+    /// The position behind everything that these files, and those that are or will be set aside, have room for.
+    fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
+        let foreign =
+            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?.foreign;
+        let aside =
+            foreign.iter().filter(|path| is_aside(path)).filter_map(|path| SegmentFile::open(path).ok());
+        let aside: Vec<_> = aside.map(|segment| segment.info).collect();
+        let all = links.iter().chain(&self.cut).map(|link| &link.info).chain(&aside);
+        Ok(all.map(room_end).max().unwrap_or(0))
+    }
+
+    // What is stored of it.
+
+    /// Gives every file its name and has it say where it ends.
+    fn settle(&mut self, links: &mut [Link], ends: &[SegmentEnd]) -> Result<(), OpenError> {
+        let mut found = Vec::new();
+        for (link, end) in links.iter_mut().zip(ends) {
+            let path = self.name(link)?;
+            link.info.path.clone_from(&path);
+            let was_sealed_here = end.seal(self.platform, &path)?;
+            let action = match (link.is_named(), was_sealed_here) {
+                (false, _) => RecoveryAction::Adopted,
+                (true, true) => RecoveryAction::Sealed,
+                (true, false) => RecoveryAction::Kept,
+            };
+            found.push(RecoveredSegment {
+                path,
+                action,
+                first_sequence: end.info.header.base_sequence,
+                next_sequence: end.sequence,
+                end_offset: end.offset,
+                cut_bytes: end.cut_bytes(),
+                damage: end.damage,
+            });
+        }
+        found.append(&mut self.report.segments);
+        self.report.segments = found;
+        Ok(())
+    }
+
+    /// Which of the files somebody still has to sync. After a loss of the machine what was read came from the disk: only
+    /// those from the first damage on are not to be promised.
+    fn unfinished(&self, links: &[Link], ends: &[SegmentEnd]) -> Unfinished {
+        let damaged = ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len());
+        let from = if self.writer.is_lost() { damaged } else { 0 };
+        let all = links.iter().zip(ends).skip(from).filter(|(_, end)| end.is_unfinished());
+        let durable_position = all.clone().next().map(|(_, end)| end.durable_position());
+        Unfinished { paths: all.map(|(link, _)| link.info.path.clone()).collect(), durable_position }
+    }
+
+    fn name(&self, link: &Link) -> Result<PathBuf, OpenError> {
+        if link.is_named() {
+            return Ok(link.path.clone());
+        }
+        let path = self.folder.join(segment_name(link.info.header.base_sequence));
+        let rename = || {
+            let file = open_to_write(&link.path)?;
+            // A named file always has its header. A sync of it may have failed before.
+            let stored = store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
+            stored.unreadable.map_or(Ok(()), Err)?;
+            self.platform.sync_file(&file)?;
+            self.platform.rename_new(&link.path, &path)?;
+            self.platform.sync_folder(self.folder)
+        };
+        rename().map_err(|error| io_error(&path, "name the segment", error))?;
+        Ok(path)
+    }
+
+    /// The log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
+    fn end_of(&mut self, mut ends: Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
+        let mut empty: Option<LogEnd> = None;
+        while let Some(last) = ends.pop() {
+            let mut end = LogEnd { sequence: last.sequence, position: last.position, lost_after: None };
+            if let Some(empty) = empty {
+                end = end.followed_by(empty, last.last_timestamp);
+            }
+            if last.is_empty() {
+                self.note_empty(&last)?;
+                empty = Some(end);
+                continue;
+            }
+            if let Some(lost_below) = lost_below {
+                end.position = end.position.max(lost_below);
+                end.lost_after = Some(last.last_timestamp);
+            }
+            return Ok(end);
+        }
+        // An empty segment may have been deleted already, by a recovery that went down too.
+        let mut end = empty.unwrap_or_default();
+        if let Some(lost_below) = lost_below {
+            end.position = end.position.max(lost_below);
+            end.lost_after = end.lost_after.or(Some(0));
+        }
+        Ok(end)
+    }
+
+    /// An empty segment has to give its name free, once there is another file that says where the log goes on.
+    fn note_empty(&mut self, empty: &SegmentEnd) -> Result<(), OpenError> {
+        let path = self.folder.join(segment_name(empty.info.header.base_sequence));
+        let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
+        // After a loss of power the header may be older than the bytes behind it.
+        let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&empty.info.path)?;
+        self.empties.push(Empty { path, has_bytes });
+        Ok(())
+    }
+
+    pub(crate) fn delete(&self, path: &Path) -> Result<(), OpenError> {
+        self.platform.remove(path).map_err(|error| io_error(path, "delete the empty file", error))?;
+        self.sync_folder()
+    }
+
+    pub(crate) fn sync_folder(&self) -> Result<(), OpenError> {
+        self.platform.sync_folder(self.folder).map_err(|error| io_error(self.folder, "sync", error))
+    }
+}
+
+impl Recovered {
+    /// Clears away the empty segments at the end.
+    pub(crate) fn clear_away(&mut self, platform: &dyn Platform) -> Result<(), OpenError> {
+        for Empty { path, has_bytes } in std::mem::take(&mut self.empties) {
+            let action = if has_bytes {
+                RecoveryAction::SetAside(move_aside(platform, &path)?)
+            } else {
+                platform.remove(&path).map_err(|error| io_error(&path, "delete the empty file", error))?;
+                RecoveryAction::Deleted
+            };
+            let folder = folder_of(&path);
+            platform.sync_folder(&folder).map_err(|error| io_error(&folder, "sync", error))?;
+            if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
+                told.action = action;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LogEnd {
+    /// Checks that another segment can begin here.
+    pub(crate) fn check(self, folder: &Path) -> Result<(), OpenError> {
+        let Self { sequence, position, .. } = self;
+        match check_position(sequence).and(check_position(position)) {
+            Some(_) => Ok(()),
+            None => Err(OpenError::AtLimit { path: folder.into(), sequence, position }),
+        }
+    }
+
+    /// This end of a segment, seen together with an empty one behind it.
+    fn followed_by(self, empty: Self, last_timestamp: u64) -> Self {
+        // A jump that no GAP record tells of: its writer died before it could store one.
+        let is_lost = empty.lost_after.is_some() || empty.position > self.position;
+        Self {
+            sequence: self.sequence,
+            position: empty.position.max(self.position),
+            lost_after: is_lost.then_some(last_timestamp),
+        }
+    }
+}
+
+/// Whether anything in the file may have been promised to survive a loss of power.
+pub(crate) fn is_promised(header: &FileHeader) -> bool {
+    header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
+}
+
+/// The position behind all that a segment has room for. A file may have any length, a position is a multiple of 8.
+fn room_end(info: &SegmentInfo) -> u64 {
+    let room = info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64);
+    info.header.base_position + room.next_multiple_of(8)
+}
+
+/// A temporary file that had a name before, which is to be recycled.
+fn is_retired(info: &SegmentInfo, first_sequence: Option<u64>) -> bool {
+    info.header.has(file_flags::CLEAN)
+        || first_sequence.is_some_and(|first| info.header.base_sequence < first)
+}
+
+/// A temporary file whose header was never stored, or not up to the magic, which comes last.
+fn never_began(error: &OpenError) -> bool {
+    match error {
+        OpenError::TooShort { .. } => true,
+        OpenError::Header { source: FileHeaderError::Magic { found }, .. } => *found == [0; FILE_MAGIC.len()],
+        _ => false,
+    }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
+///
+/// A segment that somebody writes outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked so, too: that is refused.
+fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+    let (path, file) = (&segment.info.path, &segment.file);
+    let failed = |error| io_error(path, "lock", error);
+    let is_sealed = segment.info.header.has(file_flags::SEALED);
+    match wait_for_locker(file, is_sealed, waits_left).map_err(failed)? {
+        Locker::Nobody => Ok(None),
+        Locker::OtherProgram(pid) => Ok(Some(LockedSegment { path: path.clone(), pid })),
+        Locker::Writer(pid) => Err(OpenError::Locked { path: path.clone(), pid }),
+    }
+}
+
+/// Whether anything stands where the first record would.
+fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
+    let mut bytes = [0; HEADER_LEN];
+    let file = open_linked(path).map_err(|error| io_error(path, "open", error))?;
+    read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
+    Ok(bytes != [0; HEADER_LEN])
+}

@@ -1,0 +1,287 @@
+//! Where the records of one segment end, whatever became of its writer.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::Path;
+
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, RecordError, field};
+
+use crate::event::{HEADER_LEN, file_flags};
+use crate::os::files::{open_linked, open_to_write};
+use crate::os::platform::Platform;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::writer_record::RecordedEnd;
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::recovery::recovery::is_promised;
+use crate::storage::segment::file::SegmentFile;
+use crate::storage::segment::name::SegmentInfo;
+
+/// What is known of the log's last writer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastWriter {
+    /// The kernel that it ran under still runs, so all that it stored is there.
+    pub(crate) is_same_boot: bool,
+    /// Where the log begins, unless it may have retired segments since it said so.
+    pub(crate) first_sequence: Option<u64>,
+    /// Where the log ends, if it closed it.
+    pub(crate) end: Option<RecordedEnd>,
+    /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
+    pub(crate) is_known: bool,
+}
+
+impl LastWriter {
+    /// Whether what its files say of themselves holds, also where it was not synced.
+    pub(crate) const fn is_trusted(self) -> bool {
+        self.is_same_boot || self.end.is_some()
+    }
+
+    /// Whether the machine went down under it, so that even whole files may not be all that there was.
+    pub(crate) const fn is_lost(self) -> bool {
+        self.is_known && !self.is_trusted()
+    }
+}
+
+/// The end of a segment's records.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentEnd {
+    pub(crate) info: SegmentInfo,
+    /// Sequence behind the last record.
+    pub(crate) sequence: u64,
+    /// Position behind the last record.
+    pub(crate) position: u64,
+    /// Offset behind the last record.
+    pub(crate) offset: u64,
+    /// Timestamp of the last record, 0 where it was not read.
+    pub(crate) last_timestamp: u64,
+    /// What is damaged before it, where all the same it is known.
+    pub(crate) damage: Option<RecordError>,
+    /// Whether anything may be missing behind it: it was not closed, and the machine went down.
+    pub(crate) is_doubtful: bool,
+    /// Whether the file does not say yet that it ends here.
+    needs_sealing: bool,
+}
+
+impl SegmentEnd {
+    /// Finds the end. Records at the position of the log where the next segment begins, or after it, are no part of it.
+    ///
+    /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
+    /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.
+    pub(crate) fn find(
+        segment: SegmentFile,
+        writer: LastWriter,
+        next: Option<&FileHeader>,
+    ) -> Result<Self, OpenError> {
+        let (header, path) = (segment.info.header, segment.info.path.clone());
+        let found = Self::find_whole(segment, writer, next.map(|next| next.base_position));
+        let next = next.filter(|next| is_sealed_before(&header, next));
+        match next.and_then(|next| damage_before(&found, next)) {
+            None => found.map(|end| Self { damage: None, ..end }),
+            damage => Ok(Self { damage, ..Self::of_sealed(SegmentFile::open(&path)?)? }),
+        }
+    }
+
+    fn find_whole(
+        segment: SegmentFile,
+        writer: LastWriter,
+        end_position: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        let header = segment.info.header;
+        let (is_sealed, is_clean) = (header.has(file_flags::SEALED), header.has(file_flags::CLEAN));
+        if header.has(file_flags::STREAM) {
+            let end = segment.info.file_bytes;
+            return Ok(Self { needs_sealing: false, ..Self::walk(segment, end, end, None)? });
+        }
+        if is_clean || is_sealed && writer.is_trusted() {
+            return Self::of_sealed(segment);
+        }
+        if writer.is_same_boot {
+            segment.info.check_length()?;
+            return Self::walk(segment, header.write_offset, header.write_offset, None);
+        }
+        let end = scan_end(&segment.info, is_sealed);
+        let found = Self::walk(segment, end, header.synced_offset, end_position)?;
+        let event_count = found.sequence - header.base_sequence;
+        let is_said = (found.offset, event_count) == (header.write_offset, header.event_count);
+        let needs_sealing = !is_sealed || !is_said;
+        Ok(Self { is_doubtful: true, needs_sealing, ..found })
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.sequence == self.info.header.base_sequence
+    }
+
+    /// Whether there are records in it that the kernel has, and of which nobody knows whether the disk has them, too: only
+    /// CLEAN says so, and it is not stored into streams.
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        let header = &self.info.header;
+        !self.is_empty() && !header.has(file_flags::CLEAN) && !header.has(file_flags::STREAM)
+    }
+
+    /// The log's position below which its records are on stable storage, as far as the file itself says.
+    pub(crate) fn durable_position(&self) -> u64 {
+        let header = &self.info.header;
+        // Without checksums the watermark has to be on the disk, too, or what is below it cannot be told from garbage.
+        let durable =
+            if header.has(file_flags::CHECKSUMS) { header.synced_offset } else { FILE_HEADER_LEN as u64 };
+        let behind = self.offset.saturating_sub(durable);
+        // Less than the base only within the lead, whose records take no position.
+        header.base_position.max(self.position.saturating_sub(behind))
+    }
+
+    /// Bytes that the header counts as records and that are none.
+    pub(crate) fn cut_bytes(&self) -> u64 {
+        self.info.header.write_offset.saturating_sub(self.offset)
+    }
+
+    /// Reads all records up to `end`, or up to the first that is not valid at or behind `whole_below`.
+    fn walk(
+        segment: SegmentFile,
+        end: u64,
+        whole_below: u64,
+        end_position: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        let mut scan = FileScan::up_to(segment, end);
+        if let Some(end_position) = end_position {
+            scan.end_at_position(end_position);
+        }
+        let (mut last_timestamp, mut damage) = (0, None);
+        loop {
+            scan.pass_valid(|event| last_timestamp = event.header.timestamp);
+            match scan.advance() {
+                Ok(true) => {
+                    last_timestamp = scan.found_event().map_or(0, |event| event.header.timestamp);
+                }
+                Ok(false) => break,
+                Err(ReadError::Record { source, .. }) if source.offset >= whole_below => {
+                    damage = Some(source);
+                    break;
+                }
+                // How many records a header counts means nothing where the bytes decide.
+                Err(ReadError::EventCount { .. }) if whole_below < end => break,
+                Err(error) => return Err(recovery(error)),
+            }
+        }
+        Ok(Self {
+            info: scan.info().clone(),
+            sequence: scan.next_sequence(),
+            position: scan.position(),
+            offset: scan.offset(),
+            last_timestamp,
+            damage,
+            is_doubtful: false,
+            needs_sealing: true,
+        })
+    }
+
+    /// A sealed segment says where it ends; only its lead has to be read.
+    fn of_sealed(segment: SegmentFile) -> Result<Self, OpenError> {
+        segment.info.check_length()?;
+        let info = segment.info.clone();
+        let (sequence, offset) = (plausible_end(&info)?, info.header.write_offset);
+        let mut scan = FileScan::up_to(segment, offset);
+        while scan.is_in_lead() && scan.advance().map_err(recovery)? {}
+        let position = scan.position_at(offset);
+        Ok(Self {
+            info,
+            sequence,
+            position,
+            offset,
+            last_timestamp: 0,
+            damage: None,
+            is_doubtful: false,
+            needs_sealing: false,
+        })
+    }
+
+    /// Whether [`seal`](Self::seal) can store into the file, as far as opening it tells.
+    pub(crate) fn check_can_seal(&self) -> Result<(), OpenError> {
+        let path = &self.info.path;
+        let opened = if self.needs_sealing { open_to_write(path).map(drop) } else { Ok(()) };
+        opened.map_err(|error| io_error(path, "seal the file", error))
+    }
+
+    /// Stores into the file where its records end, in an order in which every state that a crash can leave
+    /// is true. Returns whether there was anything to store.
+    pub(crate) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
+        if self.info.header.has(file_flags::STREAM) {
+            // Somebody put it here, perhaps a moment ago. The log goes on behind it.
+            let sync = || platform.sync_file(&open_linked(path)?);
+            sync().map_err(|error| io_error(path, "sync", error))?;
+        }
+        if !self.needs_sealing {
+            return Ok(false);
+        }
+        let event_count = self.sequence - self.info.header.base_sequence;
+        let flags = self.info.header.flags | file_flags::SEALED;
+        let store = || -> io::Result<()> {
+            let file = open_to_write(path)?;
+            platform.sync_file(&file)?;
+            platform.write_at(&file, &event_count.to_le_bytes(), field::EVENT_COUNT as u64)?;
+            platform.write_at(&file, &self.offset.to_le_bytes(), field::WRITE_OFFSET as u64)?;
+            platform.sync_file(&file)?;
+            platform.write_at(&file, &flags.to_le_bytes(), field::FLAGS as u64)?;
+            platform.sync_file(&file)
+        };
+        store().map_err(|error| io_error(path, "seal the file", error))?;
+        Ok(true)
+    }
+}
+
+impl SegmentInfo {
+    /// Whether it says that its end is on stable storage.
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.header.synced_offset >= self.header.write_offset
+    }
+}
+
+/// Whether a file is sealed and the next one begins where its seal says that it ends.
+fn is_sealed_before(header: &FileHeader, next: &FileHeader) -> bool {
+    let end = header.base_sequence.wrapping_add(header.event_count);
+    header.has(file_flags::SEALED) && !header.has(file_flags::STREAM) && end == next.base_sequence
+}
+
+/// The damage in a file whose end the next one knows, if it must not end the log.
+fn damage_before(found: &Result<SegmentEnd, OpenError>, next: &FileHeader) -> Option<RecordError> {
+    match found {
+        Ok(end) if end.sequence != next.base_sequence && is_promised(next) => end.damage,
+        Err(OpenError::Recovery(error)) => match **error {
+            ReadError::Record { source, .. } => Some(source),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// How far a scan may go where the bytes decide: beyond a seal nothing was ever written.
+fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
+    let header = &info.header;
+    if !header.has(file_flags::CHECKSUMS) {
+        // What is not synced cannot be told from garbage.
+        return header.synced_offset;
+    }
+    let most = if is_sealed { header.write_offset.min(info.file_bytes) } else { info.file_bytes };
+    most.max(header.synced_offset)
+}
+
+/// The sequence behind a sealed segment, unless its header contradicts itself.
+fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
+    let SegmentInfo { header, path, .. } = info;
+    let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
+    match header.base_sequence.checked_add(header.event_count) {
+        Some(sequence) if header.event_count <= most && (header.event_count > 0) == (most > 0) => {
+            Ok(sequence)
+        }
+        _ => {
+            let (path, offset, stored) = (path.clone(), header.write_offset, header.event_count);
+            Err(recovery(ReadError::EventCount { path, offset, stored, found: most }))
+        }
+    }
+}
+
+pub(crate) fn recovery(error: ReadError) -> OpenError {
+    OpenError::Recovery(Box::new(error))
+}
+
+pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
+    OpenError::Io { path: path.into(), action, source }
+}

@@ -1,0 +1,120 @@
+//! Copying what is whole out of a damaged log.
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::storage::folder::ending::MissingRecords;
+use crate::storage::log::dropped::unreported_loss;
+use crate::storage::log::writer::LogWriter;
+use crate::storage::repair::salvage_copy::{Copier, Plan};
+use crate::storage::repair::salvage_report::{SalvageError, SalvageReport};
+use crate::storage::repair::salvage_source::{Source, Sources, find_sources};
+
+/// Segments of the new log have a size between these, so that each can take any record.
+const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
+
+/// Copies every valid record of the log at `log`, a folder or a single file, into a new log in the folder
+/// `out`, in order, with a GAP record wherever something is missing.
+///
+/// Records behind damage are found by searching: one counts if the next one is valid too, or if it ends where
+/// one must. Where a file's header is damaged, its salt is found from its records; records that may be those of an
+/// older segment, whose blocks the file has, are left out, and reported as [`OpenError::Uncertain`](crate::storage::error::OpenError).
+/// Files that a recovery has moved aside are read too. What is missing before the end that the `writer` file of a
+/// closed log records is counted. A GAP record tells how many records are missing where the sequences around it
+/// do; if a segment has several holes, the last one tells for all of them and the others count none, which
+/// stands for unknown. Sequences of the new log start at 0.
+///
+/// Nothing is written to the damaged log. Records of a file without checksums are copied up to the first that
+/// is not valid: without checksums nothing tells records from other bytes.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogReader, LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (log, out) = (folder.path().join("log"), folder.path().join("out"));
+/// let mut writer = LogWriter::open(&log)?;
+/// for number in 0..3 {
+///     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// }
+/// writer.close()?;
+/// // A bit of the second record flips.
+/// let segment = log.join("00000000000000000000.evtl");
+/// let mut bytes = std::fs::read(&segment)?;
+/// bytes[64 + 24 + 20] ^= 1;
+/// std::fs::write(&segment, bytes)?;
+///
+/// let report = salvage_log(&log, &out)?;
+/// assert_eq!((report.records, report.gaps_added, report.missing), (2, 1, 1));
+/// assert_eq!(LogReader::open(&out)?.len(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`SalvageError`]: no log, no valid record in it, `out` is taken, or the new log cannot be written.
+pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
+    let (log, out) = (log.as_ref(), out.as_ref());
+    let Sources { files: sources, skipped, missing_start, end } = find_sources(log)?;
+    check_out(log, out)?;
+    let plans: Vec<Plan> = (0..sources.len()).map(|at| Plan::of(&sources, at, end)).collect();
+    let mut report = SalvageReport::default();
+    skipped.into_iter().for_each(|skipped| report.skip(skipped));
+    if plans.iter().all(|plan| plan.found == 0) {
+        // No file of which something was found, but each may say why.
+        let skipped = plans.into_iter().zip(sources).filter_map(|(plan, source)| plan.problem(source));
+        report.skipped.extend(skipped);
+        return Err(SalvageError::Nothing { path: log.into(), skipped: report.skipped });
+    }
+    let mut copier = Copier::new(begin(&sources, out)?, report);
+    if let Some(MissingRecords { first_sequence, next_sequence, .. }) = missing_start {
+        copier.add_absent(log, first_sequence, next_sequence - first_sequence)?;
+    }
+    for (plan, source) in plans.iter().zip(sources) {
+        copier.copy(plan, source)?;
+    }
+    if let Some((timestamp, gap)) = unreported_loss(log) {
+        copier.add_unreported(timestamp, gap)?;
+    }
+    copier.finish()
+}
+
+/// Begins the new log, with segments as large as those of the old one.
+fn begin(sources: &[Source], out: &Path) -> Result<LogWriter, SalvageError> {
+    let opened = sources.iter().filter_map(|source| source.opened.as_ref().ok());
+    let largest = opened.map(|opened| opened.info.file_bytes).max().unwrap_or_default();
+    let clock = sources.iter().find_map(Source::header).map(|header| header.clock());
+    let options = LogWriter::options()
+        .segment_bytes(largest.clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()))
+        .clock(clock.unwrap_or_default());
+    options.open(out).map_err(SalvageError::Create)
+}
+
+/// Checks that the new log takes nobody's place.
+fn check_out(log: &Path, out: &Path) -> Result<(), SalvageError> {
+    let io_error = |source| SalvageError::Io { path: out.into(), source };
+    match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => {}
+        Ok(false) => return Err(SalvageError::Occupied { path: out.into() }),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound => {}
+            io::ErrorKind::NotADirectory => return Err(SalvageError::Occupied { path: out.into() }),
+            _ => return Err(io_error(error)),
+        },
+    }
+    let log = fs::canonicalize(log).map_err(io_error)?;
+    if existing_part(out).map_err(io_error)?.starts_with(&log) {
+        return Err(SalvageError::Inside { path: out.into() });
+    }
+    Ok(())
+}
+
+/// The nearest folder that exists, without links.
+fn existing_part(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+    fs::canonicalize(existing)
+}

@@ -1,0 +1,326 @@
+//! Copying the records of one damaged file: first counted, then copied with GAP records between them.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+use crate::event::{Event, FileHeader, Gap, GapReason, HEADER_LEN, file_flags};
+use crate::os::platform::folder_of;
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::last_run::LastRun;
+use crate::storage::folder::writer_record::RecordedEnd;
+use crate::storage::log::writer::LogWriter;
+use crate::storage::read::scan::hole::{Hole, Piece};
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::repair::damaged_header::{HeaderState, Opened};
+use crate::storage::repair::salvage_report::{
+    SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
+};
+use crate::storage::repair::salvage_source::Source;
+use crate::storage::segment::name::segment_name;
+use ringlog_nostd::FILE_HEADER_LEN;
+
+/// What was found of a file by reading it once, and so what is to be copied and what is missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plan {
+    /// Where records end at the latest.
+    end: u64,
+    /// Where records are known to have been; behind it, bytes may never have been any.
+    known_end: u64,
+    /// Nothing is known of where records end.
+    is_end_guessed: bool,
+    /// There may have been more records than anything tells of.
+    is_end_unknown: bool,
+    /// A record at this position or above is no part of the log.
+    end_position: Option<u64>,
+    /// Valid records.
+    pub(crate) found: u64,
+    /// Holes in which something is missing.
+    holes: u64,
+    /// Records in the file as its own header tells.
+    counted: Option<u64>,
+    /// Records from its first to the first of the next file, by their names, or to where the log was closed.
+    span: Option<u64>,
+}
+
+impl Plan {
+    /// Reads the file `at` of `sources`, of a log that was closed at `end`.
+    pub(crate) fn of(sources: &[Source], at: usize, end: Option<RecordedEnd>) -> Self {
+        let Some(source) = sources.get(at) else { return Self::default() };
+        let behind = sources.get(at + 1..).unwrap_or_default();
+        let next_base = behind.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
+        let end = end.filter(|_| behind.is_empty()).map(|end| end.sequence);
+        let next_position = behind.first().and_then(Source::header).map(|header| header.base_position);
+        // All of a file that was closed belongs to the log: a next one that begins within it is damaged, or foreign.
+        let end_position = next_position.filter(|_| !source.header().is_some_and(is_closed));
+        let mut plan = Self { end_position, ..Self::default() };
+        if !source.is_aside || behind.is_empty() {
+            plan.span = source.base_sequence.and_then(|base| next_base.or(end)?.checked_sub(base));
+        }
+        if let Ok(opened) = &source.opened {
+            plan.bound(opened);
+            let counted = source.header().and_then(|header| counted(header, opened.info.file_bytes));
+            plan.counted =
+                counted.filter(|&count| !source.is_aside && plan.span.is_none_or(|span| count <= span));
+            plan.count(opened);
+            plan.extend_if_short(opened);
+        }
+        plan
+    }
+
+    /// Where to look for records.
+    fn bound(&mut self, opened: &Opened) {
+        let run = opened.run;
+        let (header, file_bytes) = (opened.info.header, opened.info.file_bytes);
+        let is_sealed = header.has(file_flags::SEALED);
+        let is_kept = matches!(run, LastRun::AtWork | LastRun::SameBoot);
+        self.is_end_guessed = opened.is_end_guessed();
+        let is_whole_file = self.is_end_guessed || header.has(file_flags::STREAM);
+        self.known_end = if is_whole_file { file_bytes } else { header.write_offset };
+        let end = match (header.has(file_flags::CHECKSUMS), self.end_position) {
+            _ if is_whole_file => file_bytes,
+            _ if header.has(file_flags::CLEAN) && is_sealed => header.write_offset,
+            // Behind it, nothing tells a record from garbage.
+            (false, _) if run == LastRun::OtherBoot => header.synced_offset,
+            (false, _) => header.write_offset,
+            // Sealed by a recovery, behind which the log left room: something may stand there.
+            (true, Some(_)) if is_sealed => file_bytes,
+            (true, _) if is_kept => header.write_offset,
+            (true, _) => file_bytes,
+        };
+        self.end = end.min(file_bytes);
+        let is_lost = !is_sealed && run == LastRun::OtherBoot && self.end_position.is_none();
+        self.is_end_unknown = self.span.is_none() && (is_lost || self.is_end_guessed);
+    }
+
+    fn count(&mut self, opened: &Opened) {
+        (self.found, self.holes) = (0, 0);
+        let Ok(mut scan) = self.scan(opened) else { return };
+        loop {
+            match scan.next_piece() {
+                Ok(Piece::Record) => self.found += 1,
+                Ok(Piece::Hole(hole)) => self.holes += u64::from(self.is_missing(&hole)),
+                Ok(Piece::End) | Err(_) => return,
+            }
+        }
+    }
+
+    /// A `write_offset` that fell back hides records that a count still tells of.
+    fn extend_if_short(&mut self, opened: &Opened) {
+        let (narrow, file_bytes) = (*self, opened.info.file_bytes);
+        if self.is_short() && self.end < file_bytes && opened.info.header.has(file_flags::CHECKSUMS) {
+            self.end = file_bytes;
+            self.count(opened);
+            let is_better = self.found > narrow.found;
+            if !is_better || self.expected().is_some_and(|expected| self.found > expected) {
+                *self = narrow;
+            }
+        }
+        // All bytes up to where the header says are valid, and the next file agrees: the count is wrong.
+        if self.holes == 0 && self.known_end <= self.end && self.span.is_none_or(|span| span == self.found) {
+            self.counted = self.counted.map(|_| self.found);
+        }
+    }
+
+    fn scan(&self, opened: &Opened) -> Result<FileScan, OpenError> {
+        opened.scan(self.end, self.end_position)
+    }
+
+    /// Whether there were records in the hole, as opposed to room that was never used.
+    ///
+    /// To be asked once all records before it were counted.
+    fn is_missing(&self, hole: &Hole) -> bool {
+        let is_published = hole.from < self.known_end;
+        let is_room = hole.is_unwritten && self.is_end_guessed;
+        !hole.is_last || is_published && self.expected().map_or(!is_room, |_| self.is_short())
+    }
+
+    /// How many records there should be in the file, where sequences tell.
+    fn expected(&self) -> Option<u64> {
+        self.counted.or(self.span)
+    }
+
+    fn is_short(&self) -> bool {
+        self.expected().is_some_and(|expected| self.found < expected)
+    }
+
+    /// Records that are missing in the file, where that can be told.
+    fn missing(&self) -> u64 {
+        self.expected().and_then(|expected| expected.checked_sub(self.found)).unwrap_or_default()
+    }
+
+    /// Records that should be between this file and the next one.
+    fn missing_behind(&self) -> u64 {
+        let end = self.counted.map(|counted| counted.max(self.found));
+        end.and_then(|end| self.span?.checked_sub(end)).unwrap_or_default()
+    }
+
+    /// Bytes that the file had before it was cut short.
+    fn cut_bytes(&self, file_bytes: u64) -> u64 {
+        self.known_end.saturating_sub(file_bytes)
+    }
+
+    /// Why nothing was found in a file.
+    pub(crate) fn problem(self, source: Source) -> Option<Skipped> {
+        match source.opened {
+            Err(error) => Some(Skipped::file(&source.path, SkipReason::File(error))),
+            Ok(opened) => match self.scan(&opened).map(|mut scan| scan.next_piece()) {
+                Ok(Ok(Piece::Hole(hole))) => Some(skipped(source.path, &hole)),
+                Ok(Err(error)) => Some(Skipped::file(&source.path, SkipReason::Read(error))),
+                Err(error) => Some(Skipped::file(&source.path, SkipReason::File(error))),
+                Ok(Ok(_)) => None,
+            },
+        }
+    }
+}
+
+/// Whether its writer closed the file, so that all of it is on the disk and nothing in it was cut off.
+fn is_closed(header: &FileHeader) -> bool {
+    header.has(file_flags::SEALED) && header.has(file_flags::CLEAN)
+}
+
+/// The number of records that a sealed file's header tells, if there can be so many.
+fn counted(header: &FileHeader, file_bytes: u64) -> Option<u64> {
+    let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+    let bytes = header.write_offset.max(file_bytes).saturating_sub(FILE_HEADER_LEN as u64);
+    (is_counted && header.event_count <= bytes / HEADER_LEN as u64).then_some(header.event_count)
+}
+
+fn skipped(path: PathBuf, hole: &Hole) -> Skipped {
+    Skipped { path, range: Some((hole.from, hole.to)), reason: SkipReason::Invalid(hole.kind) }
+}
+
+/// Writes what is whole into a new log.
+pub(crate) struct Copier {
+    writer: LogWriter,
+    report: SalvageReport,
+    /// Of the last event, for the GAP behind it.
+    last_timestamp: u64,
+}
+
+impl Copier {
+    pub(crate) fn new(writer: LogWriter, report: SalvageReport) -> Self {
+        Self { writer, report, last_timestamp: 0 }
+    }
+
+    /// Copies a file as planned, and tells what is missing in it and behind it.
+    pub(crate) fn copy(&mut self, plan: &Plan, source: Source) -> Result<(), SalvageError> {
+        let Source { path, opened, base_sequence, is_aside, .. } = source;
+        let header_was_good = matches!(&opened, Ok(Opened { state: HeaderState::Good, .. }));
+        let copied = match opened.and_then(|opened| plan.scan(&opened)) {
+            Ok(scan) => self.copy_records(plan, scan, &path)?,
+            Err(error) => {
+                self.report.skip(Skipped::file(&path, SkipReason::File(error)));
+                if !is_aside {
+                    self.add_gap(plan.missing(), 0)?;
+                }
+                0
+            }
+        };
+        if let (Some(base), Some(span), count @ 1..) = (base_sequence, plan.span, plan.missing_behind()) {
+            self.add_absent(&folder_of(&path), base.saturating_add(span - count), count)?;
+        }
+        let file =
+            SalvagedFile { path, records: copied, base_sequence, header_was_good, was_set_aside: is_aside };
+        self.report.files.push(file);
+        Ok(())
+    }
+
+    /// Reports a file that should be there, with `count` records from `first` on.
+    pub(crate) fn add_absent(&mut self, folder: &Path, first: u64, count: u64) -> Result<(), SalvageError> {
+        let path = folder.join(segment_name(first));
+        self.report.skip(Skipped::file(&path, SkipReason::Absent { count }));
+        self.add_gap(count, 0)
+    }
+
+    /// Returns how many records were copied.
+    fn copy_records(&mut self, plan: &Plan, mut scan: FileScan, path: &Path) -> Result<u64, SalvageError> {
+        let (mut copied, mut holes) = (0, 0);
+        let stopped = loop {
+            match scan.next_piece() {
+                Ok(Piece::Record) => {
+                    if let Some(event) = scan.found_event() {
+                        self.copy_record(&event)?;
+                        copied += 1;
+                    }
+                }
+                Ok(Piece::Hole(hole)) if plan.is_missing(&hole) => {
+                    holes += 1;
+                    self.copy_hole(plan, holes, hole, path)?;
+                }
+                Ok(Piece::Hole(_)) => {}
+                Ok(Piece::End) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let file_bytes = scan.info().file_bytes;
+        self.copy_end(plan, stopped, path, file_bytes)?;
+        Ok(copied)
+    }
+
+    fn copy_record(&mut self, event: &Event<'_>) -> Result<(), SalvageError> {
+        let timestamp = event.header.timestamp;
+        self.report.records += 1;
+        self.last_timestamp = timestamp;
+        Ok(match event.gap() {
+            Some(gap) => self.writer.append_gap(timestamp, gap),
+            None => self.writer.write_event(&event.header.as_user(), event.payload),
+        }?)
+    }
+
+    /// The last hole of a file tells for all of them.
+    fn copy_hole(&mut self, plan: &Plan, number: u64, hole: Hole, path: &Path) -> Result<(), SalvageError> {
+        let is_end_known = hole.is_last && !plan.is_end_guessed;
+        let to = if is_end_known { plan.known_end.max(hole.from) } else { hole.to };
+        let count = if number == plan.holes { plan.missing() } else { 0 };
+        // Of a tail that was never written nobody knows how long it was to be.
+        let bytes = if hole.is_last && !is_end_known { 0 } else { to - hole.from };
+        self.report.skip(skipped(path.into(), &Hole { to, ..hole }));
+        self.add_gap(count, bytes)
+    }
+
+    /// What is missing without a hole: an end that came too early.
+    fn copy_end(
+        &mut self,
+        plan: &Plan,
+        stopped: Option<ReadError>,
+        path: &Path,
+        file_bytes: u64,
+    ) -> Result<(), SalvageError> {
+        let cut_bytes = plan.cut_bytes(file_bytes);
+        let is_cut_short = cut_bytes > 0 && plan.expected().is_none();
+        let is_more_missing = stopped.is_some() || plan.is_end_unknown || is_cut_short;
+        if let Some(error) = stopped {
+            self.report.skip(Skipped::file(path, SkipReason::Read(error)));
+        }
+        if plan.holes == 0 && (plan.missing() > 0 || is_more_missing) {
+            return self.add_gap(plan.missing(), cut_bytes);
+        }
+        if plan.is_end_unknown { self.add_gap(0, 0) } else { Ok(()) }
+    }
+
+    /// Tells that records are missing here; a count or a number of bytes of 0 is not known.
+    fn add_gap(&mut self, count: u64, bytes: u64) -> Result<(), SalvageError> {
+        let extent = u32::try_from(bytes / 8).unwrap_or(0);
+        let gap = Gap { extent, ..Gap::new(GapReason::RecoveryCut, count) };
+        self.add(self.last_timestamp, gap)
+    }
+
+    /// Adds what a full disk took at the end of the log, where no GAP record counts it yet.
+    pub(crate) fn add_unreported(&mut self, timestamp: u64, gap: Gap) -> Result<(), SalvageError> {
+        self.add(timestamp, Gap { log_side: false, ..gap })
+    }
+
+    fn add(&mut self, timestamp: u64, gap: Gap) -> Result<(), SalvageError> {
+        self.writer.append_gap(timestamp, gap)?;
+        self.report.gaps_added += 1;
+        self.report.missing = self.report.missing.saturating_add(gap.count);
+        Ok(())
+    }
+
+    /// Closes the new log.
+    pub(crate) fn finish(mut self) -> Result<SalvageReport, SalvageError> {
+        self.report.written = self.writer.close()?;
+        Ok(self.report)
+    }
+}

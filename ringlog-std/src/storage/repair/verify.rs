@@ -1,0 +1,297 @@
+//! Reading all of a log and telling what kind of damage it has, segment by segment.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
+use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::ending::{MissingEnd, MissingRecords, WriterFile};
+use crate::storage::folder::last_run::LastRun;
+use crate::storage::read::scan::hole::{Hole, Piece};
+use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::repair::damaged_header::{HeaderState, Known, Opened};
+use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
+use crate::storage::segment::file::{Listed, LogList, SegmentFile};
+use crate::storage::segment::name::SegmentInfo;
+
+/// Reads and checks every record of a log, a folder or a single file, behind damage too.
+///
+/// Nothing is written, and no lock is taken that a writer would miss. A log whose writer is at work is read
+/// as far as it was published.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogVerdict, LogWriter, Verdict, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// let mut writer = LogWriter::open(&folder)?;
+/// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// writer.close()?;
+///
+/// let check = verify_log(&folder)?;
+/// assert_eq!(check.verdict(), LogVerdict::Clean);
+/// assert_eq!((check.segments[0].verdict, check.segments[0].counts.events), (Verdict::Clean, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`OpenError`] if there is no log at that path. What is wrong with a log is in the [`LogCheck`].
+pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
+    verify_log_with(path, |_| {})
+}
+
+/// As [`verify_log`], and calls `f` with every valid record.
+///
+/// Sequences are those of the log up to the first hole in a segment; behind it they count what was found.
+///
+/// # Errors
+///
+/// As [`verify_log`].
+pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
+    let path = path.as_ref();
+    let LogList { segments: files, foreign, writer } = LogList::of(path)?;
+    let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
+    let mut missing: Vec<_> = first.into_iter().collect();
+    let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
+    let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
+    let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
+    // The last one first: a segment that has a successor has come to its end.
+    let look_at = |(file, known)| Segment::look_at(file, known, last_run);
+    let mut segments: Vec<_> = files.into_iter().zip(known).rev().map(look_at).collect();
+    segments.reverse();
+    if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
+        // A single file that is no log.
+        segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
+    }
+    let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
+    let (mut checks, mut expected) = (Vec::new(), None);
+    for (segment, at) in segments.into_iter().zip(1..) {
+        let end_position = base_positions.get(at).copied().flatten();
+        let mut check = segment.check(end_position, &mut f);
+        if last_run == LastRun::AtWork && check.is_gone() {
+            // The writer has deleted it meanwhile, as one of its oldest.
+            expected = None;
+            continue;
+        }
+        missing.extend(find_missing(&mut check, expected));
+        expected = check.next_sequence();
+        checks.push(check);
+    }
+    let is_being_written = last_run == LastRun::AtWork;
+    let missing_end = find_missing_end(path, &writer, &checks);
+    Ok(LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written })
+}
+
+/// A file of the log, looked at if that was possible.
+struct Segment {
+    file: Listed,
+    opened: Result<Opened, OpenError>,
+}
+
+impl Segment {
+    fn look_at(file: Listed, known: Known, last_run: LastRun) -> Self {
+        let opened = match Opened::any(&file.path, known, last_run) {
+            // A single file that is something else entirely is not searched for records.
+            Ok(Opened { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
+                if file.named_sequence.is_none()
+                    && matches!(fault, FileHeaderError::Magic { .. } | FileHeaderError::Version { .. }) =>
+            {
+                Err(OpenError::Header { path: file.path.clone(), source: fault })
+            }
+            other => other,
+        };
+        Self { file, opened }
+    }
+
+    fn base_position(&self) -> Option<u64> {
+        let opened = self.opened.as_ref().ok()?;
+        let is_known = !matches!(opened.state, HeaderState::Guessed(_));
+        is_known.then_some(opened.info.header.base_position)
+    }
+
+    fn check(self, end_position: Option<u64>, f: &mut impl FnMut(&Event<'_>)) -> SegmentCheck {
+        let is_base_known = self.base_position().is_some();
+        let mut check = SegmentCheck::new(self.file.path.clone());
+        check.base_sequence = self.file.named_sequence;
+        match self.opened {
+            Err(error) => {
+                check.add(Fault::Open(error));
+                check
+            }
+            Ok(opened) => {
+                let extent = Extent::of(&opened);
+                check.take_header(&opened, self.file.named_sequence);
+                let checked = extent.check(&opened, end_position, check, f);
+                SegmentCheck { position: checked.position.filter(|_| is_base_known), ..checked }
+            }
+        }
+    }
+}
+
+impl SegmentCheck {
+    fn take_header(&mut self, opened: &Opened, named_sequence: Option<u64>) {
+        let SegmentInfo { header, file_bytes, path } = &opened.info;
+        self.file_bytes = *file_bytes;
+        self.header = Some(*header);
+        match opened.state {
+            HeaderState::Good => {}
+            HeaderState::Repaired(fault) | HeaderState::Guessed(fault) => self.add(Fault::Header(fault)),
+        }
+        if named_sequence.is_some_and(|named_sequence| named_sequence != header.base_sequence) {
+            let base_sequence = header.base_sequence;
+            self.add(Fault::Open(OpenError::Name { path: path.clone(), base_sequence }));
+        }
+        self.base_sequence.get_or_insert(header.base_sequence);
+    }
+}
+
+/// Where the records of a segment are, and what may be wrong with them.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    header: FileHeader,
+    run: LastRun,
+    /// Whether offset and count in the header are final.
+    is_sealed: bool,
+    /// Where records end at the latest.
+    end: u64,
+    /// Where they end as the header says.
+    published_end: u64,
+    /// Below, nothing but damage makes a record invalid.
+    whole_below: u64,
+    is_cut_short: bool,
+    /// Nobody knows where records end.
+    is_end_guessed: bool,
+}
+
+impl Extent {
+    fn of(opened: &Opened) -> Self {
+        let run = opened.run;
+        let SegmentInfo { header, file_bytes, .. } = opened.info;
+        let is_stream = header.has(file_flags::STREAM);
+        let is_guess = matches!(opened.state, HeaderState::Guessed(_));
+        let is_sealed = header.has(file_flags::SEALED) && !is_stream && !is_guess;
+        let has_checksums = header.has(file_flags::CHECKSUMS);
+        let is_end_guessed = opened.is_end_guessed();
+        let published_end = if is_stream { file_bytes } else { header.write_offset };
+        let wanted_end = match run {
+            _ if is_sealed || is_stream || is_guess => published_end,
+            LastRun::OtherBoot if has_checksums => file_bytes,
+            LastRun::OtherBoot => header.synced_offset,
+            _ => published_end,
+        };
+        let whole_below = match run {
+            _ if is_sealed || is_stream => u64::MAX,
+            LastRun::AtWork | LastRun::SameBoot => published_end,
+            LastRun::OtherBoot | LastRun::Unknown => header.synced_offset,
+        };
+        let is_cut_short = published_end > file_bytes;
+        let end = wanted_end.min(file_bytes);
+        Self { header, run, is_sealed, end, published_end, whole_below, is_cut_short, is_end_guessed }
+    }
+
+    fn check(
+        self,
+        opened: &Opened,
+        end_position: Option<u64>,
+        mut check: SegmentCheck,
+        f: &mut impl FnMut(&Event<'_>),
+    ) -> SegmentCheck {
+        if self.is_cut_short {
+            let (write_offset, len_bytes) = (self.published_end, check.file_bytes);
+            check.add(Fault::CutShort { write_offset, len_bytes });
+        }
+        let scan = opened.scan(self.end, end_position).map_err(Fault::Open);
+        match scan.and_then(|scan| self.read(scan, &mut check, f).map_err(Fault::Read)) {
+            Ok(offset) => self.conclude(&mut check, offset),
+            Err(fault) => check.add(fault),
+        }
+        check
+    }
+
+    /// Reads all records, and returns where that ended.
+    fn read(
+        &self,
+        mut scan: FileScan,
+        check: &mut SegmentCheck,
+        f: &mut impl FnMut(&Event<'_>),
+    ) -> Result<u64, ReadError> {
+        loop {
+            let passed = scan.pass_valid(|event| {
+                check.counts.add(event);
+                f(event);
+            });
+            if passed > 0 {
+                check.end_offset = scan.offset();
+            }
+            match scan.next_piece()? {
+                Piece::Record => {
+                    if let Some(event) = scan.found_event() {
+                        check.counts.add(&event);
+                        check.end_offset = scan.offset();
+                        f(&event);
+                    }
+                }
+                Piece::Hole(hole) => self.fault_of(hole).into_iter().for_each(|fault| check.add(fault)),
+                Piece::End => {
+                    check.position = scan.end_position();
+                    return Ok(scan.offset());
+                }
+            }
+        }
+    }
+
+    /// What a hole means here; nothing, if it is only the room behind the last record.
+    fn fault_of(&self, hole: Hole) -> Option<Fault> {
+        let Hole { from, to, kind, is_last, is_unwritten } = hole;
+        let is_room = from >= self.published_end || self.is_end_guessed && is_unwritten;
+        if is_last && (self.is_cut_short || is_room) {
+            return None;
+        }
+        let to = if is_last { to.min(self.published_end) } else { to };
+        Some(match (from < self.whole_below, is_last) {
+            (true, _) => Fault::Damage { from, to, kind, is_last },
+            (false, true) => Fault::TornTail { from, to, kind },
+            (false, false) => Fault::Hole { from, to, kind },
+        })
+    }
+
+    /// What only shows once all records were read up to `offset`.
+    fn conclude(&self, check: &mut SegmentCheck, offset: u64) {
+        let Self { header, run, is_sealed, .. } = self;
+        let is_whole = offset == header.write_offset && !check.has_holes();
+        let (stored, found) = (header.event_count, check.counts.records());
+        if *is_sealed && is_whole && stored != found {
+            check.add(Fault::EventCount { stored, found });
+        }
+        let is_stream = header.has(file_flags::STREAM);
+        check.settle(match run {
+            _ if *is_sealed || is_stream => Verdict::Clean,
+            LastRun::AtWork => Verdict::Open,
+            LastRun::SameBoot | LastRun::Unknown => Verdict::Unsealed,
+            LastRun::OtherBoot => Verdict::TornTail,
+        });
+    }
+}
+
+/// Compares where the last segment ends, as far as that is known, with where the log was closed.
+fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck]) -> Option<MissingEnd> {
+    let last = checks.last()?;
+    // Without a header it has no records.
+    let without_header = last.base_sequence.filter(|_| last.header.is_none());
+    let missing = writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()?;
+    // Something may be there that cannot be opened.
+    let fault = SegmentFile::open(&missing.file).err().filter(|_| missing.file.exists());
+    Some(MissingEnd { fault: fault.map(Box::new), ..missing })
+}
+
+/// Compares where a segment starts with where the one before it ends, as far as that is known.
+fn find_missing(segment: &mut SegmentCheck, expected: Option<u64>) -> Option<MissingRecords> {
+    let (found, expected) = (segment.base_sequence?, expected?);
+    if found < expected {
+        segment.add(Fault::Overlap { expected, found });
+    }
+    MissingRecords::between(expected, found, &segment.path)
+}

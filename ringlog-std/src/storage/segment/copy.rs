@@ -1,0 +1,243 @@
+//! Records on their way from a ring into a file: the same bytes but for the checksum.
+//!
+//! The ring's bytes are read once, by the copy. Its producer may be another process, and a faulty one may store into
+//! bytes that it has published. So what was copied, into bytes that nobody else sees yet, is what is checked, counted
+//! and given checksums.
+#![forbid(unsafe_code)]
+
+use std::mem::take;
+
+use ringlog_nostd::{
+    Checksums, EventHeader, Gap, HEADER_LEN, RecordError, RecordErrorKind, decode, flags, place_word,
+};
+
+use crate::checksum::crc32c::{Placed, each_sealed, record_crc};
+use crate::storage::error::AppendError;
+use crate::storage::log::loss_counts::LossCounts;
+
+/// Where a run of records is going to stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) salt: u32,
+    /// Of the first record in its file.
+    pub(crate) offset: u64,
+}
+
+/// What was taken of the bytes that were copied: whole records, up to the first bytes that are none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) bytes: usize,
+    pub(crate) records: u64,
+    /// How many of the records are GAP records.
+    pub(crate) gaps: u64,
+    /// Lost events, as the GAP records count them.
+    pub(crate) losses: LossCounts,
+    /// What is wrong with the bytes after them.
+    pub(crate) damage: Option<RecordErrorKind>,
+}
+
+impl Taken {
+    /// # Errors
+    ///
+    /// [`AppendError::Run`] if bytes that are no record follow.
+    pub(crate) fn check(&self) -> Result<(), AppendError> {
+        let (offset, sequence) = (self.bytes as u64, self.records);
+        self.damage.map_or(Ok(()), |kind| Err(AppendError::Run(RecordError { offset, sequence, kind })))
+    }
+}
+
+/// The header with the checksum of this record at its place.
+#[inline]
+pub(crate) fn sealed(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
+    let placed = placed(header, place);
+    EventHeader { checksum: record_crc(&placed.to_bytes(), payload), ..placed }
+}
+
+/// The header that the checksum is computed of, with the place word where it is going to stand.
+#[inline]
+const fn placed(header: EventHeader, place: u32) -> EventHeader {
+    EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header }
+}
+
+/// Checks records that were copied, and gives them their checksums.
+///
+/// `ends_before` says of a GAP record whether the run ends there.
+pub(crate) fn seal_copied(copied: &mut [u8], place: Place, ends_before: impl Fn(&Gap) -> bool) -> Taken {
+    let mut walk = Walk::new(copied, ends_before);
+    let records = std::iter::from_fn(|| {
+        let (header, head, payload, at) = walk.next()?;
+        let place = place_word(place.salt, place.offset + at as u64);
+        Some(Placed { words: placed(header, place).to_words(), payload, head })
+    });
+    each_sealed(records);
+    walk.taken
+}
+
+/// Checks records that were copied, and takes away the checksums that they had in their ring.
+pub(crate) fn unseal_copied(copied: &mut [u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
+    let mut walk = Walk::new(copied, ends_before);
+    while let Some((header, head, ..)) = walk.next() {
+        if header.is_checksummed() {
+            let bare = EventHeader { flags: header.flags & !flags::CHECKSUMMED, checksum: 0, ..header };
+            *head = bare.to_bytes();
+        }
+    }
+    walk.taken
+}
+
+/// The records of a run, one after the other.
+struct Walk<'a, F> {
+    rest: &'a mut [u8],
+    ends_before: F,
+    taken: Taken,
+}
+
+/// A record: its header, where that is stored, its payload, and where it begins in the run.
+type Copied<'a> = (EventHeader, &'a mut [u8; HEADER_LEN], &'a [u8], usize);
+
+impl<'a, F: Fn(&Gap) -> bool> Walk<'a, F> {
+    fn new(copied: &'a mut [u8], ends_before: F) -> Self {
+        Self { rest: copied, ends_before, taken: Taken::default() }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<Copied<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (header, gap, stride) = match decode(self.rest, 0, Checksums::Ignore) {
+            Ok((header, payload, stride)) => (header, Gap::from_event(&header, payload), stride),
+            Err(kind) => {
+                self.taken.damage = Some(kind);
+                return None;
+            }
+        };
+        if let Some(gap) = gap {
+            if (self.ends_before)(&gap) {
+                return None;
+            }
+            self.taken.gaps += 1;
+            self.taken.losses.add(&gap);
+        }
+        let (record, rest) = take(&mut self.rest).split_at_mut_checked(stride)?;
+        self.rest = rest;
+        let (head, body) = record.split_first_chunk_mut()?;
+        let payload = body.get(..usize::from(header.payload_len))?;
+        let at = self.taken.bytes;
+        self.taken.bytes += stride;
+        self.taken.records += 1;
+        Some((header, head, payload, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringlog_nostd::{GapReason, crc32c_append, encode, seal};
+
+    /// Records of every small length, some with a checksum of their ring, then bytes that are no record.
+    fn run() -> (Vec<u8>, usize) {
+        let mut bytes = vec![0; 64 << 10];
+        let mut at = 0;
+        for number in 0..700_u16 {
+            let payload = vec![number as u8 | 1; usize::from(number % 61)];
+            let header = EventHeader::new(u64::from(number), 7, number % 61);
+            at += encode(&mut bytes[at..], &header, &payload).unwrap();
+            if number % 5 == 0 {
+                let start = at - header.stride();
+                seal(&mut bytes[start..at], 99, crc32c_append).unwrap();
+            }
+        }
+        bytes.truncate(at + 24);
+        (bytes, at)
+    }
+
+    const PLACE: Place = Place { salt: 0xABCD, offset: 64 };
+
+    const fn never(_: &Gap) -> bool {
+        false
+    }
+
+    /// What the core's own functions make of each record.
+    fn expected(bytes: &[u8], len: usize, checksums: bool) -> Vec<u8> {
+        let mut made = bytes[..len].to_vec();
+        let mut at = 0;
+        while at < len {
+            let mut header = EventHeader::from_bytes(made[at..].first_chunk().unwrap());
+            let stride = header.stride();
+            if checksums {
+                seal(&mut made[at..], place_word(PLACE.salt, PLACE.offset + at as u64), crc32c_append)
+                    .unwrap();
+            } else {
+                header.flags &= !flags::CHECKSUMMED;
+                header.checksum = 0;
+                made[at..at + HEADER_LEN].copy_from_slice(&header.to_bytes());
+            }
+            at += stride;
+        }
+        made
+    }
+
+    #[test]
+    fn a_run_becomes_what_its_records_become_one_by_one() {
+        let (bytes, len) = run();
+        for checksums in [true, false] {
+            let mut to = bytes.clone();
+            let taken =
+                if checksums { seal_copied(&mut to, PLACE, never) } else { unseal_copied(&mut to, never) };
+            assert_eq!((taken.bytes, taken.records, taken.gaps, taken.losses.total), (len, 700, 0, 0));
+            assert_eq!(taken.damage, Some(RecordErrorKind::NotCommitted));
+            assert!(to[..len] == expected(&bytes, len, checksums), "checksums: {checksums}");
+        }
+    }
+
+    /// If any byte of a run changes before it is copied, the record is taken whole or not at all.
+    #[test]
+    fn what_is_taken_of_a_changed_run_is_whole() {
+        let (bytes, _) = run();
+        for at in 0..2000 {
+            for changed in [0, 0x7F, 0x80, 0xB0, 0xFF] {
+                let mut to = bytes[..2000].to_vec();
+                to[at] = changed;
+                let taken = seal_copied(&mut to, PLACE, never);
+                let check = Checksums::Verify { salt: PLACE.salt, crc: crc32c_append };
+                let (mut offset, mut records) = (0, 0);
+                while offset < taken.bytes {
+                    let record = decode(&to[offset..taken.bytes], PLACE.offset + offset as u64, check);
+                    offset += record.unwrap_or_else(|kind| panic!("byte {at}: {kind}")).2;
+                    records += 1;
+                }
+                assert_eq!(records, taken.records);
+                assert!(taken.damage.is_some() || taken.bytes == 2000);
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_are_counted_and_a_run_may_end_before_one() {
+        let mut bytes = vec![0; 96];
+        for (number, log_side) in [false, true, false].into_iter().enumerate() {
+            let gap = Gap { log_side, ..Gap::new(GapReason::RingFull, 5) };
+            let _ = encode(&mut bytes[32 * number..], &Gap::header(0), &gap.to_payload()).unwrap();
+        }
+        let taken = seal_copied(&mut bytes.clone(), PLACE, |gap| gap.log_side);
+        let counts =
+            |taken: &Taken| (taken.bytes, taken.records, taken.gaps, taken.losses.total, taken.damage);
+        assert_eq!(counts(&taken), (32, 1, 1, 5, None));
+        let taken = unseal_copied(&mut bytes, never);
+        assert_eq!(counts(&taken), (96, 3, 3, 15, None));
+        assert_eq!(taken.losses.because(GapReason::RingFull), 15);
+    }
+
+    #[test]
+    fn one_record_is_sealed_as_the_core_does_it() {
+        for len in [0, 1, 7, 8, 64, 143, 144, 145, 160, 161, 1000, 65_535_u16] {
+            let payload = vec![0x5A; usize::from(len)];
+            let header = EventHeader::new(3, 4, len).with_flags(flags::COMMITTED);
+            let mut record = vec![0; header.stride()];
+            encode(&mut record, &header, &payload).unwrap();
+            seal(&mut record, 77, crc32c_append).unwrap();
+            assert_eq!(sealed(header, &payload, 77).to_bytes(), record[..HEADER_LEN], "{len} bytes");
+        }
+    }
+}

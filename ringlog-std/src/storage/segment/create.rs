@@ -1,0 +1,273 @@
+//! Bringing a log file into being: allocated and locked under a temporary name, then renamed.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, file_flags};
+
+use crate::os::files::{create_temporary, open_folder, open_to_read, remove_abandoned, temporary_start};
+use crate::os::lock_holder::{Locker, exclusive_holder, wait_for_locker};
+use crate::os::mmap::{PAGE_BYTES, WriteMap};
+use crate::os::platform::{Linux, Platform, folder_of, is_disk_full};
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::file::read_up_to;
+use crate::storage::segment::name::{TEMPORARY_END, WRITER_FILE};
+use crate::storage::segment::share::READER_WAITS;
+
+/// How large a log's file may be.
+pub(crate) const CAPACITY_BYTES: RangeInclusive<u64> = PAGE_BYTES..=1 << 46;
+
+/// An allocated, locked and mapped file that is no log yet: the first 64 bytes are zero.
+pub(crate) struct Draft {
+    pub(crate) file: File,
+    pub(crate) map: WriteMap,
+}
+
+/// What lock a writer holds on its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hold {
+    /// Nobody else may write, and no other lock says so: a single file.
+    Exclusive,
+    /// As a reader: the file must not be recycled. The lock of its folder keeps other writers out.
+    Shared,
+}
+
+impl Draft {
+    /// Makes a temporary file in `folder` with `capacity_bytes` (rounded up to pages) on disk, and returns its name, which
+    /// begins with `start`.
+    ///
+    /// On an error the file is gone again. `wanted` is the name that the user knows it by.
+    pub(crate) fn allocate(
+        platform: &dyn Platform,
+        folder: &Path,
+        start: &OsStr,
+        wanted: &Path,
+        capacity_bytes: u64,
+        hold: Hold,
+    ) -> Result<(Self, PathBuf), CreateError> {
+        let capacity_bytes = rounded_capacity(wanted, capacity_bytes)?;
+        let (file, temporary) = create_temporary(platform, folder, start, TEMPORARY_END)
+            .map_err(|source| create_error(wanted, capacity_bytes, source))?;
+        // The error that led here is the one to report.
+        let remove = |_: &CreateError| drop(platform.remove(&temporary));
+        let draft = Self::fill(platform, wanted, file, capacity_bytes, hold).inspect_err(remove)?;
+        Ok((draft, temporary))
+    }
+
+    /// Locks, allocates and maps a file whose first 64 bytes are zero.
+    pub(crate) fn fill(
+        platform: &dyn Platform,
+        path: &Path,
+        file: File,
+        capacity_bytes: u64,
+        hold: Hold,
+    ) -> Result<Self, CreateError> {
+        let locked = match hold {
+            Hold::Exclusive => file.try_lock(),
+            Hold::Shared => file.try_lock_shared(),
+        };
+        locked.map_err(|error| io_error(path, "lock the file", error.into()))?;
+        platform
+            .allocate(&file, capacity_bytes)
+            .map_err(|source| create_error(path, capacity_bytes, source))?;
+        let map = WriteMap::new(&file, platform.witness(&file))
+            .map_err(|source| io_error(path, "map the file", source))?;
+        Ok(Self { file, map })
+    }
+}
+
+/// A full disk is told apart from everything else that can go wrong.
+fn create_error(path: &Path, capacity_bytes: u64, source: io::Error) -> CreateError {
+    if is_disk_full(&source) {
+        return CreateError::DiskFull { path: path.into(), capacity_bytes, source };
+    }
+    io_error(path, "create and allocate the file", source)
+}
+
+pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, CreateError> {
+    if !CAPACITY_BYTES.contains(&asked_bytes) {
+        return Err(CreateError::Capacity { path: path.into(), asked_bytes });
+    }
+    Ok(asked_bytes.next_multiple_of(PAGE_BYTES))
+}
+
+/// What to do with a file that has the wanted name already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    MoveAside,
+}
+
+/// The name of a log file that is being created, with its folder locked against other creators.
+pub(crate) struct Place {
+    path: PathBuf,
+    folder_path: PathBuf,
+    folder: File,
+    /// The file that was made here, until it has its name.
+    temporary: Option<PathBuf>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // Made here and never given its name.
+            remove_quietly(temporary);
+        }
+    }
+}
+
+impl Place {
+    /// Waits for other creators in the folder, then checks that the name may be taken.
+    pub(crate) fn take(path: &Path, existing: Existing) -> Result<Self, CreateError> {
+        let folder_path = folder_of(path);
+        let Some(name) = path.file_name() else {
+            return Err(io_error(path, "name a file", io::ErrorKind::InvalidInput.into()));
+        };
+        let folder = open_folder(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
+        lock_patiently(&folder).map_err(|e| io_error(&folder_path, "lock the folder", e))?;
+        // A creator that was killed leaves a temporary file without its lock, and without any event.
+        remove_abandoned(&folder_path, &temporary_start(name), TEMPORARY_END, holds_no_event);
+        let place = Self { path: path.into(), folder_path, folder, temporary: None };
+        place.check(existing)?;
+        Ok(place)
+    }
+
+    /// Allocates the file under its temporary name.
+    pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<Draft, CreateError> {
+        let start = temporary_start(self.path.file_name().unwrap_or_default());
+        let (folder, path) = (&self.folder_path, &self.path);
+        let (draft, temporary) =
+            Draft::allocate(&Linux, folder, &start, path, capacity_bytes, Hold::Exclusive)?;
+        self.temporary = Some(temporary);
+        Ok(draft)
+    }
+
+    fn check(&self, existing: Existing) -> Result<(), CreateError> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(io_error(&self.path, "look at the file", source)),
+            Ok(_) if existing == Existing::Refuse => Err(CreateError::Exists { path: self.path.clone() }),
+            Ok(metadata) if metadata.is_file() => check_dead_log(&self.path),
+            Ok(_) => Err(CreateError::NotALog { path: self.path.clone() }),
+        }
+    }
+
+    /// Gives the file its name: the old one, if any, is moved aside, and the folder is synced.
+    pub(crate) fn publish(mut self, existing: Existing) -> Result<(), CreateError> {
+        if let Some(temporary) = &self.temporary {
+            self.rename(temporary, existing)?;
+        }
+        self.temporary = None;
+        self.folder.sync_all().map_err(|source| io_error(&self.folder_path, "sync the folder", source))
+    }
+
+    fn rename(&self, temporary: &Path, existing: Existing) -> Result<(), CreateError> {
+        match rename_new(temporary, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map_err(|source| io_error(&self.path, "name the file", source)),
+        }
+        self.check(existing)?;
+        move_aside(&Linux, &self.path)?;
+        rename_new(temporary, &self.path).map_err(|source| io_error(&self.path, "name the file", source))
+    }
+}
+
+/// How long another creator, or whoever else locks the folder, is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for the lock, but not for ever: any process that may read the folder can hold it.
+fn lock_patiently(folder: &File) -> io::Result<()> {
+    let end = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// Fails unless `path` is a ringlog file that no writer holds.
+fn check_dead_log(path: &Path) -> Result<(), CreateError> {
+    let file = open_to_read(path).map_err(|source| io_error(path, "open the file", source))?;
+    let mut head = [0; FILE_HEADER_LEN];
+    read_up_to(&file, &mut head, 0).map_err(|source| io_error(path, "read the file", source))?;
+    if !head.starts_with(&FILE_MAGIC) {
+        return Err(CreateError::NotALog { path: path.into() });
+    }
+    let is_sealed = FileHeader::from_bytes(&head).is_ok_and(|header| header.has(file_flags::SEALED));
+    let locker = wait_for_locker(&file, is_sealed, &mut { READER_WAITS });
+    match locker.map_err(|source| io_error(path, "lock the file", source))? {
+        Locker::Writer(pid) => Err(CreateError::Busy { path: path.into(), pid }),
+        Locker::Nobody | Locker::OtherProgram(_) => check_folder(path),
+    }
+}
+
+/// Fails if the file is in the folder of a log that somebody writes: the lock for all of them is there.
+fn check_folder(path: &Path) -> Result<(), CreateError> {
+    let Ok(writer) = open_to_read(&folder_of(path).join(WRITER_FILE)) else { return Ok(()) };
+    match writer.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            Err(CreateError::Busy { path: path.into(), pid: exclusive_holder(&writer) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Renames `path` to the first of PATH.1, PATH.2, … that is free, and says which.
+pub(crate) fn move_aside(platform: &dyn Platform, path: &Path) -> Result<PathBuf, CreateError> {
+    move_to_numbered(platform, path, path)
+}
+
+/// Renames `from` to the first of PATH.1, PATH.2, … that is free, and says which.
+pub(crate) fn move_to_numbered(
+    platform: &dyn Platform,
+    from: &Path,
+    path: &Path,
+) -> Result<PathBuf, CreateError> {
+    for number in 1_u32.. {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{number}"));
+        let aside = PathBuf::from(aside);
+        match platform.rename_new(from, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(io_error(from, "move the old log aside", source)),
+            Ok(()) => return Ok(aside),
+        }
+    }
+    Err(CreateError::Exists { path: path.into() })
+}
+
+/// Renames a file, or fails if there is one of the new name.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    Linux.rename_new(from, to)
+}
+
+fn holds_no_event(mut file: &File) -> bool {
+    let mut head = [0; FILE_HEADER_LEN];
+    match file.read_exact(&mut head) {
+        // The word with the magic is stored last, and events only after it: without it there is none,
+        // however much of the header a killed creator had stored.
+        Ok(()) => {
+            head.starts_with(&[0; 8]) || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
+        }
+        Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+    }
+}
+
+fn remove_quietly(path: &Path) {
+    // The error that led here is the one to report.
+    let _ = fs::remove_file(path);
+}
+
+pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> CreateError {
+    CreateError::Io { path: path.into(), action, source }
+}

@@ -1,0 +1,112 @@
+//! What can go wrong when a log file is made.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::storage::error::pid_words;
+use crate::storage::error_words::{Counted, io_advice, link_words, room_words};
+
+/// Why a log file was not created. Nothing that was there before is lost then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The capacity is out of range.
+    #[error(
+        "{}: a log's file cannot have {}; ask for at least 4096 and at most 2^46",
+        path.display(),
+        Counted(*asked_bytes, "byte")
+    )]
+    Capacity {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// What was asked for, in bytes.
+        asked_bytes: u64,
+    },
+    /// The file would begin where no log does.
+    #[error(
+        "{}: a file of a log begins at sequence and position 2^62 at most, the position a multiple of 8, \
+         not at {sequence} and {position}; begin it where a log may",
+        path.display()
+    )]
+    Base {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// The sequence of its first record.
+        sequence: u64,
+        /// The position of its first record.
+        position: u64,
+    },
+    /// Something of that name exists and was not to be moved aside.
+    #[error("{}: exists already; choose another name, or move it away", path.display())]
+    Exists {
+        /// The name that is taken.
+        path: PathBuf,
+    },
+    /// A writer that is alive holds the file.
+    #[error(
+        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
+        path.display(),
+        pid_words(*pid)
+    )]
+    Busy {
+        /// The file that is being written.
+        path: PathBuf,
+        /// The process that writes it, as far as the kernel tells.
+        pid: Option<u32>,
+    },
+    /// Something of that name exists, and it is no log file.
+    #[error("{}: exists, and is no log file; choose another name", path.display())]
+    NotALog {
+        /// The name that is taken.
+        path: PathBuf,
+    },
+    /// The file system has no room for the file, or the process must not make one so large (`ulimit -f`).
+    #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source))]
+    DiskFull {
+        /// The file that was to be created.
+        path: PathBuf,
+        /// Its capacity in bytes.
+        capacity_bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another program has an exclusive lock on a segment of the log. The writer continues without that segment's own lock.
+    #[error(
+        "{}: another program (process {}) has an exclusive lock on this segment: nobody can read it meanwhile, and once \
+         retired it is deleted instead of used again; end that program (`flock`, a backup)",
+        path.display(),
+        pid_words(*pid)
+    )]
+    LockedSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The process that holds the lock, as far as the kernel tells.
+        pid: Option<u32>,
+    },
+    /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
+    #[error(
+        "{}: this retired segment {}, so its bytes were left alone and only this name was deleted; \
+         copy a log without links to keep both apart",
+        path.display(),
+        link_words(*names)
+    )]
+    Linked {
+        /// The segment.
+        path: PathBuf,
+        /// How many names the file has (hard links); 0 if the segment's name is a symbolic link.
+        names: u64,
+    },
+    /// The system refused something else.
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,298 @@
+//! Making published bytes durable, and finishing a file: what happens on another thread than the writer's.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
+
+use crate::os::mmap::{MapHandle, PAGE_BYTES};
+use crate::os::ownership::OwnerProcess;
+use crate::os::platform::{Platform, folder_of};
+use crate::os::sync::{AtomicU64, Mutex, MutexGuard};
+use crate::storage::error::SyncError;
+use crate::storage::segment::poison::Poison;
+
+/// The part of a log file that its writer and its helpers share. Holds the file's lock.
+pub(crate) struct Durable {
+    platform: Arc<dyn Platform>,
+    map: MapHandle,
+    file: File,
+    path: PathBuf,
+    base_position: u64,
+    /// As long as `path` is not durable; held while the file is renamed.
+    unnamed: Mutex<Option<Unnamed>>,
+    /// Length of the GAP records at the start that take no position.
+    lead_bytes: AtomicU64,
+    /// Held during a sync, so that two of them never lower the watermark.
+    syncing: Mutex<()>,
+    synced_offset: AtomicU64,
+    /// Whether the blocks of the unused tail were given back. Held while they are, and while pages are made ready.
+    is_tail_gone: Mutex<bool>,
+    /// Set once a sync has failed; shared by all files of a log.
+    poison: Arc<Poison>,
+    process: OwnerProcess,
+}
+
+/// What is so of a file that has not got its own name yet.
+struct Unnamed {
+    /// The name that it has meanwhile.
+    temporary: PathBuf,
+    /// Whether the header is on stable storage. No record can be durable before, so one sync of it is enough.
+    has_durable_header: bool,
+}
+
+/// What a [`Durable`] is made of.
+pub(crate) struct DurableParts {
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) map: MapHandle,
+    pub(crate) file: File,
+    /// The file's final name.
+    pub(crate) path: PathBuf,
+    /// The name that it has meanwhile: see [`Durable::give_name`].
+    pub(crate) temporary: Option<PathBuf>,
+    pub(crate) poison: Arc<Poison>,
+}
+
+impl Durable {
+    pub(crate) fn new(parts: DurableParts, header: &FileHeader) -> Arc<Self> {
+        let DurableParts { platform, map, file, path, temporary, poison } = parts;
+        Arc::new(Self {
+            platform,
+            map,
+            file,
+            path,
+            base_position: header.base_position,
+            unnamed: Mutex::new(temporary.map(|temporary| Unnamed { temporary, has_durable_header: false })),
+            lead_bytes: AtomicU64::new(0),
+            syncing: Mutex::new(()),
+            synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
+            is_tail_gone: Mutex::new(false),
+            poison,
+            process: OwnerProcess::this(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn map(&self) -> &MapHandle {
+        &self.map
+    }
+
+    pub(crate) fn synced_offset(&self) -> u64 {
+        // ORDERING: Relaxed: a number on its own.
+        self.synced_offset.load(Ordering::Relaxed)
+    }
+
+    /// A GAP record of the lead is about to be published.
+    pub(crate) fn add_lead(&self, bytes: u64) {
+        // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
+        self.lead_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The log's position below which everything is on stable storage, as far as this file goes.
+    pub(crate) fn durable_position(&self) -> u64 {
+        self.position_at(self.synced_offset())
+    }
+
+    /// The log's position below which everything is published, as far as this file goes.
+    pub(crate) fn published_position(&self) -> u64 {
+        self.position_at(self.map.write_offset())
+    }
+
+    /// The log's position behind the file's last byte: as much as fits.
+    pub(crate) fn end_position(&self) -> u64 {
+        self.position_at(self.map.len_bytes())
+    }
+
+    fn position_at(&self, offset: u64) -> u64 {
+        // ORDERING: Relaxed: see `add_lead`.
+        let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
+        // As in `Positions::at`. An offset in the lead is at the lead's end.
+        self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + lead_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poison.is_set()
+    }
+
+    /// Whether this is the process that writes the file, and not a child that it forked.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_here()
+    }
+
+    /// Whether the file has its own name, so that a reader finds it.
+    pub(crate) fn is_named(&self) -> bool {
+        lock(&self.unnamed).is_none()
+    }
+
+    /// Has the header of a file that has no name yet on stable storage.
+    pub(crate) fn sync_header(&self) -> Result<(), SyncError> {
+        lock(&self.unnamed).as_mut().map_or(Ok(()), |unnamed| self.sync_header_of(unnamed))
+    }
+
+    fn sync_header_of(&self, unnamed: &mut Unnamed) -> Result<(), SyncError> {
+        if !unnamed.has_durable_header {
+            self.sync_range(0, FILE_HEADER_LEN as u64)?;
+            unnamed.has_durable_header = true;
+        }
+        Ok(())
+    }
+
+    /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
+    pub(crate) fn give_name(&self) -> Result<(), SyncError> {
+        let mut guard = lock(&self.unnamed);
+        let Some(unnamed) = &mut *guard else { return Ok(()) };
+        // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
+        self.refuse_if_poisoned()?;
+        // A named file always has its header, whatever the power does.
+        self.sync_header_of(unnamed)?;
+        let failed = |source| {
+            self.poison_because(SyncError::Folder {
+                path: self.path.clone(),
+                action: "name the segment",
+                source,
+            })
+        };
+        self.platform.rename_new(&unnamed.temporary, &self.path).map_err(failed)?;
+        // Where the folder's sync fails, this is the one to delete.
+        unnamed.temporary.clone_from(&self.path);
+        self.platform.sync_folder(&folder_of(&self.path)).map_err(failed)?;
+        *guard = None;
+        Ok(())
+    }
+
+    /// Deletes the file, which holds no record.
+    pub(crate) fn remove(&self) -> Result<(), SyncError> {
+        let unnamed = lock(&self.unnamed);
+        let path = unnamed.as_ref().map_or(&self.path, |unnamed| &unnamed.temporary);
+        let removed = self.platform.remove(path);
+        removed.and_then(|()| self.platform.sync_folder(&folder_of(path))).map_err(|source| {
+            SyncError::Folder { path: path.into(), action: "delete the empty file", source }
+        })
+    }
+
+    /// Writes all that is published to stable storage, then raises the watermark, and returns it.
+    pub(crate) fn sync(&self) -> Result<u64, SyncError> {
+        self.sync_below(self.map.write_offset())
+    }
+
+    /// The same for what is below `to`, which is published.
+    pub(crate) fn sync_below(&self, to: u64) -> Result<u64, SyncError> {
+        if !self.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.path.clone() });
+        }
+        let _syncing = lock(&self.syncing);
+        self.refuse_if_poisoned()?;
+        self.give_name()?;
+        let from = self.synced_offset();
+        if from < to {
+            self.sync_range(from, to)?;
+            self.map.store_synced_offset(to);
+            self.sync_range(0, FILE_HEADER_LEN as u64)?;
+            // ORDERING: Relaxed: see `synced_offset`; the mutex orders the syncs among themselves.
+            self.synced_offset.store(to, Ordering::Relaxed);
+        }
+        Ok(to)
+    }
+
+    /// Makes a new file and its length durable, before it gets its name.
+    pub(crate) fn sync_new(&self) -> io::Result<()> {
+        self.platform.sync_file(&self.file)
+    }
+
+    /// Says that nothing will be added. The writer has stopped publishing before.
+    pub(crate) fn seal(&self) {
+        self.map.set_flags(file_flags::SEALED);
+    }
+
+    /// Syncs, seals, marks as clean where that is a promise that can be kept, and gives the blocks of the unused tail back.
+    ///
+    /// CLEAN says that all before it in its log is on stable storage, too.
+    pub(crate) fn finish(&self, is_clean: bool) -> Result<u64, SyncError> {
+        let end = self.sync()?;
+        self.seal();
+        if is_clean {
+            self.map.set_flags(file_flags::CLEAN);
+        }
+        self.sync_range(0, FILE_HEADER_LEN as u64)?;
+        self.punch_tail();
+        Ok(end)
+    }
+
+    /// Makes pages ready ahead of the writer. Behind its end that would take the blocks of the unused tail again.
+    pub(crate) fn make_ready(&self, window_bytes: usize) {
+        let is_tail_gone = lock(&self.is_tail_gone);
+        if !*is_tail_gone {
+            self.map.populate_window(window_bytes);
+        }
+    }
+
+    /// Gives the blocks of the unused tail back. Nothing is added any more.
+    pub(crate) fn punch_tail(&self) {
+        let mut is_tail_gone = lock(&self.is_tail_gone);
+        *is_tail_gone = true;
+        let start = self.map.write_offset().next_multiple_of(PAGE_BYTES);
+        let capacity_bytes = self.map.len_bytes();
+        if start < capacity_bytes {
+            self.platform.punch(&self.file, start, capacity_bytes - start);
+        }
+    }
+
+    fn sync_range(&self, from: u64, to: u64) -> Result<(), SyncError> {
+        self.platform.sync_map(&self.map, from, to).map_err(|source| {
+            self.poison_because(SyncError::Failed { path: self.path.clone(), from, to, source })
+        })
+    }
+
+    /// Remembers, for good, that a sync failed. Nobody asks why.
+    pub(crate) fn poison(&self) {
+        self.poison.set();
+    }
+
+    /// The same with the reason, which is returned.
+    pub(crate) fn poison_because(&self, reason: SyncError) -> SyncError {
+        self.poison.because(reason)
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), SyncError> {
+        if self.is_poisoned() { Err(SyncError::Poisoned { path: self.path.clone() }) } else { Ok(()) }
+    }
+}
+
+/// A lock whose holders leave things as they should be even when they panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::log::writer::LogWriter;
+    use crate::storage::segment::writer::MmapWriter;
+    use crate::storage::tests::single_step::{alone, write};
+    use std::os::unix::fs::MetadataExt;
+
+    /// A helper looks at the segment that is being written, and comes to its pages when that one is finished.
+    #[test]
+    fn pages_of_a_finished_segment_are_not_made_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogWriter::options().segment_bytes(16 << 20).ready_bytes(0);
+        let mut writer = alone(folder.path(), options);
+        let durable = Arc::clone(writer.current.as_ref().map(MmapWriter::durable).unwrap());
+        write(&mut writer, 0).unwrap();
+        writer.roll().unwrap();
+        writer.sync().unwrap();
+        let blocks = || std::fs::metadata(durable.path()).unwrap().blocks();
+        assert_eq!(blocks(), 8);
+        durable.make_ready(16 << 20);
+        assert_eq!(blocks(), 8);
+        writer.close().unwrap();
+    }
+}

@@ -1,0 +1,20 @@
+//! One segment: its name, its file, its header, and the bytes that are appended to it.
+//!
+//! `create` and `spare` make files, `writer` appends, `flusher` syncs and closes, `share` keeps a reader's segment from
+//! being recycled. `log`, `maintenance`, `recovery` and `read` call this folder. A segment does not know of the others.
+
+pub(crate) mod copy;
+pub(crate) mod create;
+pub(crate) mod create_error;
+pub(crate) mod file;
+pub(crate) mod flusher;
+pub(crate) mod name;
+pub(crate) mod options;
+#[cfg(feature = "cli")]
+pub(crate) mod plain_file;
+pub(crate) mod poison;
+pub(crate) mod position;
+pub(crate) mod resync;
+pub(crate) mod share;
+pub(crate) mod spare;
+pub(crate) mod writer;

@@ -1,0 +1,134 @@
+//! Segments, the files of a log's folder: their names, and listing a folder.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::event::FileHeader;
+
+/// Digits in a segment's name, enough for every u64.
+const NAME_DIGITS: usize = 20;
+/// What follows the digits.
+const NAME_END: &str = ".evtl";
+/// What the name of a file ends with that has not got its own yet. Readers ignore such names.
+pub(crate) const TEMPORARY_END: &str = ".ringlog-new";
+/// The file with the lock and the name of the last writer.
+pub(crate) const WRITER_FILE: &str = "writer";
+/// The folder with the named cursors.
+pub(crate) const CURSOR_FOLDER: &str = "cursors";
+/// The folder with the indexes of sealed segments, a cache.
+pub(crate) const INDEX_FOLDER: &str = "index";
+/// What belongs to a log besides its segments.
+const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
+
+/// What is known of a segment without reading its records.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SegmentInfo {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// Its header, as it was when the log was opened.
+    pub header: FileHeader,
+    /// Length of the file in bytes, reserved room included.
+    pub file_bytes: u64,
+}
+
+/// The contents of a log's folder, in the order of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    /// The segments by ascending base sequence, each with the sequence that its name says.
+    pub(crate) segments: Vec<(u64, PathBuf)>,
+    /// All that is neither a segment nor anything else that ringlog puts here, by name.
+    pub(crate) foreign: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// Lists `folder` without opening any file in it.
+    pub(crate) fn list(folder: &Path) -> io::Result<Self> {
+        #[cfg(test)]
+        listings::count();
+        let mut found = Self::default();
+        for entry in folder.read_dir()? {
+            let entry = entry?;
+            match base_sequence_of(&entry.file_name()) {
+                Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
+                None if OWN_NAMES.iter().any(|name| entry.file_name() == *name) => {}
+                None => found.foreign.push(entry.path()),
+            }
+        }
+        found.segments.sort();
+        found.foreign.sort();
+        Ok(found)
+    }
+}
+
+/// How often folders were listed, for tests.
+#[cfg(test)]
+pub(crate) mod listings {
+    thread_local! {
+        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    pub(crate) fn count() {
+        COUNT.with(|count| count.set(count.get() + 1));
+    }
+
+    /// On this thread, since it was asked last.
+    pub(crate) fn take() -> u64 {
+        COUNT.take()
+    }
+}
+
+/// The name of the segment whose first record has this sequence.
+pub(crate) fn segment_name(base_sequence: u64) -> String {
+    format!("{base_sequence:020}{NAME_END}")
+}
+
+/// The inverse of [`segment_name`]; `None` for every other name.
+pub(crate) fn base_sequence_of(name: &OsStr) -> Option<u64> {
+    let digits = name.to_str()?.strip_suffix(NAME_END)?;
+    // `parse` alone would take a sign.
+    if digits.len() != NAME_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+/// Whether a file is a segment that was moved aside: a segment's name, a dot and a number.
+pub(crate) fn is_aside(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.')).is_some_and(
+        |(segment, number)| base_sequence_of(OsStr::new(segment)).is_some() && number.parse::<u32>().is_ok(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_exactly_twenty_digits() {
+        for base_sequence in [0, 1, 12_345, u64::MAX] {
+            let name = segment_name(base_sequence);
+            assert_eq!((name.len(), base_sequence_of(OsStr::new(&name))), (25, Some(base_sequence)));
+        }
+        let others = ["0.evtl", "+0000000000000000001.evtl", "99999999999999999999.evtl", "writer", ""];
+        for other in others.into_iter().chain(["00000000000000000000.evtl.tmp", "0000000000000000000x.evtl"])
+        {
+            assert_eq!(base_sequence_of(OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_listed_in_order_and_strange_files_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&segment_name(10), &segment_name(9), &segment_name(0), "writer", "notes.txt", "b"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = Folder::list(folder.path()).unwrap();
+        assert_eq!(found.segments.iter().map(|(base, _)| *base).collect::<Vec<_>>(), [0, 9, 10]);
+        assert_eq!(found.foreign, [folder.path().join("b"), folder.path().join("notes.txt")]);
+        assert!(Folder::list(&folder.path().join("missing")).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether a log takes no more events because a sync of it failed, and why.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use crate::os::sync::{AtomicBool, Mutex};
+use crate::storage::error::SyncError;
+use crate::storage::segment::flusher::lock;
+
+/// Shared by all files of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Poison {
+    is_set: AtomicBool,
+    reason: Mutex<Reason>,
+}
+
+#[derive(Debug, Default)]
+enum Reason {
+    #[default]
+    Unknown,
+    /// What failed first. The writer has not heard of it.
+    Known(SyncError),
+    Told,
+}
+
+impl Poison {
+    #[inline]
+    pub(crate) fn is_set(&self) -> bool {
+        // ORDERING: Relaxed: it guards no other memory, and a writer that sees it late has only published what was never
+        // promised to be durable. The reason has a mutex: who saw the flag locks it after `because` did.
+        self.is_set.load(Ordering::Relaxed)
+    }
+
+    /// Remembers, for good, that a sync failed.
+    pub(crate) fn set(&self) {
+        // ORDERING: Relaxed: see `is_set`.
+        self.is_set.store(true, Ordering::Relaxed);
+    }
+
+    /// The same with the reason, which is stored first: a thread that meets the flag can tell why. Returns the reason.
+    pub(crate) fn because(&self, reason: SyncError) -> SyncError {
+        if let Some(copy) = copy_of(&reason) {
+            self.keep_reason(copy);
+        }
+        self.set();
+        reason
+    }
+
+    /// Keeps the reason if none is known.
+    pub(crate) fn keep_reason(&self, reason: SyncError) {
+        let mut kept = lock(&self.reason);
+        if matches!(*kept, Reason::Unknown) {
+            *kept = Reason::Known(reason);
+        }
+    }
+
+    /// Why, once.
+    pub(crate) fn take_reason(&self) -> Option<SyncError> {
+        let mut kept = lock(&self.reason);
+        if !matches!(*kept, Reason::Known(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *kept, Reason::Told) {
+            Reason::Known(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The writer has heard of this error.
+    pub(crate) fn note_told(&self, error: &SyncError) {
+        let mut kept = lock(&self.reason);
+        if matches!(&*kept, Reason::Known(reason) if reason.to_string() == error.to_string()) {
+            *kept = Reason::Told;
+        }
+    }
+}
+
+/// Errors of the system have no copies, but their numbers have.
+fn copy_of(error: &SyncError) -> Option<SyncError> {
+    let copy = |source: &io::Error| match source.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(source.kind(), source.to_string()),
+    };
+    Some(match error {
+        SyncError::Failed { path, from, to, source } => {
+            SyncError::Failed { path: path.clone(), from: *from, to: *to, source: copy(source) }
+        }
+        SyncError::Folder { path, action, source } => {
+            SyncError::Folder { path: path.clone(), action, source: copy(source) }
+        }
+        SyncError::LockFile { path } => SyncError::LockFile { path: path.clone() },
+        _ => return None,
+    })
+}

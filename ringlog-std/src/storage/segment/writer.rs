@@ -1,0 +1,428 @@
+//! One log file of fixed capacity, written by one writer.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ringlog_nostd::{
+    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordErrorKind, Run, WriteError,
+    check_event, encode, file_flags, flags, place_word,
+};
+
+use crate::os::mmap::WriteMap;
+use crate::os::platform::Platform;
+use crate::storage::error::{AppendError, SyncError};
+use crate::storage::segment::copy::{Place, Taken, seal_copied, sealed, unseal_copied};
+use crate::storage::segment::create::Draft;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::flusher::{Durable, DurableParts};
+use crate::storage::segment::options::MmapWriterOptions;
+use crate::storage::segment::poison::Poison;
+
+/// Writes events to one memory-mapped log file.
+///
+/// What is written is published at once: readers see it, and it survives the death of the process. It
+/// survives the loss of power once [`sync`](Self::sync) has returned. Dropping the writer syncs and seals
+/// the file as [`close`](Self::close) does, but cannot report an error.
+///
+/// ```
+/// use ringlog::event::EventHeader;
+/// use ringlog::storage::{MmapReader, MmapWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+/// let mut writer = MmapWriter::create(&path, 1 << 20)?;
+/// writer.write_event(&EventHeader::new(1_000, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let mut seen = Vec::new();
+/// MmapReader::open(&path)?.replay(|event| seen.push((event.header.timestamp, event.payload.to_vec())))?;
+/// assert_eq!(seen, [(1_000, b"hello".to_vec())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MmapWriter {
+    map: WriteMap,
+    durable: Arc<Durable>,
+    event_count: u64,
+    /// As it was stored at the start.
+    header: FileHeader,
+    salt: u32,
+    checksums: bool,
+    finished: bool,
+}
+
+/// What a file that becomes a log is to be known by.
+pub(crate) struct Birth {
+    pub(crate) platform: Arc<dyn Platform>,
+    /// Its final name.
+    pub(crate) path: PathBuf,
+    /// The name that it has until [`Durable::give_name`], if another one.
+    pub(crate) temporary: Option<PathBuf>,
+    /// Set by a failed sync of this file, or of any other of its log.
+    pub(crate) poison: Arc<Poison>,
+}
+
+/// What [`MmapWriter::close`] leaves behind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The file, sealed and synced.
+    pub path: PathBuf,
+    /// Records in it, GAP records included.
+    pub event_count: u64,
+    /// Where its records end, in bytes.
+    pub write_offset: u64,
+}
+
+impl MmapWriter {
+    /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
+    ///
+    /// A finished log of that name, or one whose writer died, is first renamed to `path.1`, `path.2` and
+    /// so on, whichever is free. Nothing is ever overwritten.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is
+    /// not a log, a full disk, and whatever else the system refuses.
+    pub fn create(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create(path, capacity_bytes)
+    }
+
+    /// Creates the log file `path` if nothing of that name exists.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Exists`], otherwise as [`create`](Self::create).
+    pub fn create_new(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create_new(path, capacity_bytes)
+    }
+
+    /// Options to choose before creating a file.
+    #[must_use]
+    pub const fn options() -> MmapWriterOptions {
+        MmapWriterOptions::new()
+    }
+
+    /// Turns an allocated file into a log by storing its header into the mapping: no system call.
+    pub(crate) fn start(draft: Draft, header: &FileHeader, birth: Birth) -> Self {
+        let Draft { file, mut map } = draft;
+        map.store_header(header);
+        let Birth { platform, path, temporary, poison } = birth;
+        let parts = DurableParts { platform, map: map.handle(), file, path, temporary, poison };
+        let durable = Durable::new(parts, header);
+        let checksums = header.has(file_flags::CHECKSUMS);
+        Self {
+            map,
+            durable,
+            event_count: 0,
+            header: *header,
+            salt: header.salt(),
+            checksums,
+            finished: false,
+        }
+    }
+
+    /// Makes pages ready for the next `bytes` bytes.
+    pub(crate) fn make_ready(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.map.populate_ahead(bytes);
+        }
+    }
+
+    /// Makes exactly these pages ready, and has those behind them come many at a time.
+    pub(crate) fn make_first_pages_ready(&mut self, bytes: usize) {
+        self.durable.map().populate_window(bytes);
+        self.map.bring_pages_around(true);
+    }
+
+    /// Makes the file as it was created durable: its length, its blocks, its header.
+    pub(crate) fn sync_new(&self) -> io::Result<()> {
+        self.durable.sync_new()
+    }
+
+    /// Appends one event and publishes it.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::TooLarge`] if an empty
+    /// one would be, [`AppendError::Event`] for a header
+    /// that does not fit its payload or sets more than the user's flags, [`AppendError::Poisoned`] after a
+    /// failed sync. The log is as before then.
+    // Always: a caller puts the header together field by field, and has it in registers only where it sees that whole
+    // words of it are used.
+    #[inline(always)]
+    pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        check_event(header, payload.len(), MAX_PAYLOAD)?;
+        self.append(header, payload)
+    }
+
+    /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub fn append_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        self.append(&Gap::header(timestamp), &gap.to_payload())
+    }
+
+    /// Appends a GAP record to the lead, which takes no position.
+    pub(crate) fn append_lead(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        self.durable.add_lead(Gap::header(timestamp).stride() as u64);
+        self.append_gap(timestamp, gap)
+    }
+
+    /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
+    ///
+    /// The run's bytes are read once: what was copied is what is checked, and what the checksums are of.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Full`] if not all of them fit, [`AppendError::TooLarge`] for one that never does,
+    /// [`AppendError::Run`] at bytes that are no record:
+    /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
+    pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
+        self.append_part(run, usize::MAX, |_| false)?.check()?;
+        if run.is_done() { Ok(()) } else { Err(self.full(first_stride(run.remaining()))) }
+    }
+
+    /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record that it
+    /// `ends_before`, and accepts them from the run.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Poisoned`] after a failed sync.
+    pub(crate) fn append_part(
+        &mut self,
+        run: &mut Run<'_>,
+        most_bytes: usize,
+        ends_before: impl Fn(&Gap) -> bool,
+    ) -> Result<Taken, AppendError> {
+        self.refuse_if_poisoned()?;
+        let from = run.remaining();
+        let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes);
+        let mut taken = self.copy(&from[..bytes], ends_before);
+        if bytes < from.len() && matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) {
+            // Only what fits was copied.
+            taken.damage = None;
+        }
+        if taken.records > 0 {
+            self.publish(taken.bytes, taken.records);
+            run.accept_bytes(taken.bytes, taken.records);
+        }
+        Ok(taken)
+    }
+
+    /// Copies `from`, and seals what of it are records, without publishing them.
+    fn copy(&mut self, from: &[u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
+        self.map.populate_ahead(from.len());
+        let place = Place { salt: self.salt, offset: self.map.write_offset() };
+        let to = &mut self.map.unpublished()[..from.len()];
+        to.copy_from_slice(from);
+        self.map.tell_unpublished(from.len());
+        let to = &mut self.map.unpublished()[..from.len()];
+        let taken =
+            if self.checksums { seal_copied(to, place, ends_before) } else { unseal_copied(to, ends_before) };
+        self.map.tell_unpublished(taken.bytes);
+        taken
+    }
+
+    /// Makes all that was written durable and raises the watermark.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer
+    /// takes no more events: what reached the disk can no longer be known.
+    pub fn sync(&mut self) -> Result<(), SyncError> {
+        self.durable.sync().map(drop)
+    }
+
+    /// Syncs the file, seals it, and gives the blocks behind the last event back to the file system.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Self::sync). The file is readable all the same, it only is not marked as clean.
+    pub fn close(self) -> Result<Closed, SyncError> {
+        let event_count = self.event_count;
+        let durable = self.into_durable();
+        let write_offset = durable.finish(true)?;
+        Ok(Closed { path: durable.path().into(), event_count, write_offset })
+    }
+
+    /// Ends the writing. Syncing and sealing are left to the caller, or to a thread of its choice.
+    pub(crate) fn into_durable(mut self) -> Arc<Durable> {
+        self.finished = true;
+        Arc::clone(&self.durable)
+    }
+
+    /// The part that helpers share.
+    pub(crate) const fn durable(&self) -> &Arc<Durable> {
+        &self.durable
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.durable.path()
+    }
+
+    /// Records in the file, GAP records included.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.event_count
+    }
+
+    /// Whether nothing was written yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.event_count == 0
+    }
+
+    /// Where the next record goes, in bytes from the start of the file.
+    #[must_use]
+    pub const fn write_offset(&self) -> u64 {
+        self.map.write_offset()
+    }
+
+    /// All below is on stable storage.
+    #[must_use]
+    pub fn synced_offset(&self) -> u64 {
+        self.durable.synced_offset()
+    }
+
+    /// Size of the file in bytes, its header included.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> u64 {
+        self.map.capacity_bytes()
+    }
+
+    /// Bytes that are left for records.
+    #[must_use]
+    pub fn remaining_bytes(&self) -> u64 {
+        self.map.remaining_bytes() as u64
+    }
+
+    /// The header as it stands in the file now.
+    #[must_use]
+    pub fn header(&self) -> FileHeader {
+        FileHeader {
+            event_count: self.event_count,
+            write_offset: self.write_offset(),
+            synced_offset: self.synced_offset(),
+            ..self.header
+        }
+    }
+
+    #[inline(always)]
+    fn append(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
+        self.refuse_if_poisoned()?;
+        let stride = header.stride();
+        if stride > self.map.remaining_bytes() {
+            return Err(self.full(stride));
+        }
+        self.map.populate_ahead(stride);
+        let stored = if self.checksums {
+            let place = place_word(self.salt, self.map.write_offset());
+            sealed(header.with_flags(header.flags | flags::COMMITTED), payload, place)
+        } else {
+            *header
+        };
+        let sealed = encode(self.map.unpublished(), &stored, payload);
+        let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
+        self.map.tell_unpublished(stride);
+        self.publish(stride, 1);
+        Ok(())
+    }
+
+    fn publish(&mut self, bytes: usize, events: u64) {
+        self.event_count += events;
+        self.map.publish(bytes, self.event_count);
+    }
+
+    #[inline]
+    fn refuse_if_poisoned(&self) -> Result<(), AppendError> {
+        if self.durable.is_poisoned() {
+            return Err(AppendError::Poisoned { path: self.path().into() });
+        }
+        Ok(())
+    }
+
+    /// What can never fit is not called full.
+    #[cold]
+    fn full(&self, needed_bytes: usize) -> AppendError {
+        let (path, needed_bytes) = (self.path().into(), needed_bytes as u64);
+        let capacity_bytes = self.capacity_bytes() - FILE_HEADER_LEN as u64;
+        if needed_bytes > capacity_bytes {
+            return AppendError::TooLarge { path, needed_bytes, capacity_bytes };
+        }
+        let (offset, remaining_bytes) = (self.write_offset(), self.remaining_bytes());
+        AppendError::Full { path, offset, needed_bytes, remaining_bytes }
+    }
+}
+
+impl Drop for MmapWriter {
+    fn drop(&mut self) {
+        if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
+            // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
+            let _ = self.durable.finish(true);
+        }
+    }
+}
+
+impl fmt::Debug for MmapWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MmapWriter")
+            .field("path", &self.path())
+            .field("event_count", &self.event_count)
+            .field("write_offset", &self.write_offset())
+            .field("capacity_bytes", &self.capacity_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Length of the record at the start of `bytes`, 0 if there is none.
+fn first_stride(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<HEADER_LEN>().map_or(0, |head| EventHeader::from_bytes(head).stride())
+}
+
+fn length_mismatch(header: &EventHeader, payload: &[u8]) -> AppendError {
+    WriteError::LengthMismatch { header: header.payload_len, payload: payload.len() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_taken_and_the_watermark_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.evtl");
+        let mut writer = MmapWriter::create(&path, 4096).unwrap();
+        writer.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
+        writer.durable.poison();
+
+        let refused = writer.write_event(&EventHeader::new(1, 2, 3), b"abc");
+        assert!(matches!(refused, Err(AppendError::Poisoned { .. })));
+        assert!(matches!(writer.sync(), Err(SyncError::Poisoned { .. })));
+        assert_eq!((writer.len(), writer.synced_offset()), (1, 64));
+        assert!(matches!(writer.close(), Err(SyncError::Poisoned { .. })));
+        let reader = crate::storage::read::mapped::segment_reader::MmapReader::open(&path).unwrap();
+        assert_eq!((reader.len(), reader.is_clean(), reader.is_sealed()), (1, false, false));
+    }
+
+    #[test]
+    fn a_run_is_taken_up_to_the_first_bytes_that_are_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096).unwrap();
+        let mut bytes = [0; 72];
+        for at in [0, 24, 48] {
+            let _ = encode(&mut bytes[at..], &EventHeader::new(1, 2, 3), b"abc").unwrap();
+        }
+        let mut run = Run::new(&bytes).unwrap();
+        // A caller's mistake: the rest starts in the middle of a record.
+        run.accept_bytes(32, 1);
+        assert!(matches!(writer.append_run(&mut run), Err(AppendError::Run(_))));
+        assert!(writer.is_empty() && writer.write_offset() == 64);
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the log as a whole: losses of power on simulated disks, threads in any order, helpers step by step.
+
+pub(crate) mod power_loss;
+pub(crate) mod schedules;
+pub(crate) mod single_step;

@@ -1,0 +1,109 @@
+//! What a log promises about a loss of power, tried on made-up disks.
+//!
+//! A run of the real writer goes through a [`Platform`](crate::os::platform::Platform) that records every store and
+//! every call (`trace.rs`). From any prefix of that record, `disk.rs` makes up what a disk may hold
+//! after the power went at that moment: each 512-byte sector that was stored into since it was last synced holds any of
+//! its versions since then, in any combination; and each creation, renaming or deletion since the folder was last
+//! synced has or has not happened. The real recovery opens that folder, and `check.rs` holds what it finds against
+//! what was written and what was promised.
+//!
+//! The number of images is 20,000 in all, or as many as `RINGLOG_IMAGES` says.
+#![forbid(unsafe_code)]
+
+mod check;
+mod damage;
+pub(crate) mod disk;
+pub(crate) mod faults;
+mod refusals;
+mod restart;
+pub(crate) mod run;
+pub(crate) mod trace;
+
+use faults::Fault;
+use run::{Setting, an_undeletable_segment, power_losses};
+
+/// Images of this share of the whole.
+fn images(share: u64) -> u64 {
+    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    all * share / 100
+}
+
+#[test]
+fn nothing_below_the_watermark_is_lost_and_nothing_is_invented() {
+    power_losses(images(15), Setting::plain());
+}
+
+#[test]
+fn the_same_where_old_segments_are_recycled() {
+    power_losses(images(10), Setting { retention: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_the_power_goes_again_during_recovery() {
+    power_losses(images(10), Setting { again: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_the_disk_is_full_at_times() {
+    power_losses(images(10), Setting { full_disk: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_without_checksums() {
+    power_losses(images(5), Setting { checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_sync_has_failed_before() {
+    power_losses(images(5), Setting { failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before() {
+    power_losses(images(10), Setting { killed: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before_without_checksums() {
+    power_losses(images(5), Setting { killed: true, checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_before_and_old_segments_are_recycled() {
+    power_losses(images(5), Setting { killed: true, retention: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_process_went_on_behind_a_sync_that_had_failed() {
+    power_losses(images(5), Setting { killed: true, failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_several_segments_have_no_name_yet() {
+    power_losses(images(5), Setting { late: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_headers_that_were_not_synced_read_as_zeros() {
+    power_losses(images(5), Setting { late: true, fault: Some(Fault::ZeroedHeaders), ..Setting::plain() });
+}
+
+#[test]
+fn what_a_sector_that_lands_elsewhere_has_damaged_is_reported() {
+    power_losses(images(5), Setting { fault: Some(Fault::Misdirected), ..Setting::plain() });
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_leaves_the_folder_as_it_was() {
+    power_losses(images(5), Setting { fault: Some(Fault::Unreadable), ..Setting::plain() });
+}
+
+#[test]
+fn nothing_is_stored_through_links() {
+    power_losses(images(5), Setting { retention: true, fault: Some(Fault::Linked), ..Setting::plain() });
+}
+
+#[test]
+fn behind_a_segment_that_cannot_be_deleted_nothing_is_retired() {
+    an_undeletable_segment();
+}

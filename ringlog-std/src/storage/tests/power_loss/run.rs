@@ -1,0 +1,497 @@
+//! Runs of a writer, cut off again and again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::storage::error::{AppendError, OpenError, SyncError};
+use crate::storage::log::options::LogWriterOptions;
+use crate::storage::log::writer::LogWriter;
+use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::maintenance::retention::Retention;
+use crate::storage::read::log_scan::LogScan;
+use crate::storage::repair::salvage::salvage_log;
+use crate::storage::repair::salvage_report::SalvageError;
+use crate::storage::repair::verdict::LogVerdict;
+use crate::storage::repair::verify::verify_log;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::name::WRITER_FILE;
+use crate::storage::tests::power_loss::check::{
+    Found, check_told, counted, event, is_damaged, is_in_doubt, read, read_on,
+};
+use crate::storage::tests::power_loss::disk::{Disk, lay_out};
+use crate::storage::tests::power_loss::faults::{Fault, Happened, Image};
+use crate::storage::tests::power_loss::trace::{Op, Recorder};
+use crate::storage::tests::single_step::{kill, prepare_late};
+
+/// Events that are written after a crash have numbers from here on.
+const AFTERWARDS: u64 = 1_000_000;
+/// One image in this many is salvaged, too.
+const SALVAGE_EVERY: u64 = 8;
+/// Images that are made from one run.
+const IMAGES_PER_RUN: u64 = 100;
+
+/// A small generator: the same seed gives the same run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+}
+
+/// What kind of runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) retention: bool,
+    pub(crate) again: bool,
+    pub(crate) full_disk: bool,
+    pub(crate) checksums: bool,
+    /// One sync of each run fails.
+    pub(crate) failing_sync: bool,
+    /// A run is several processes under one kernel, each of which is killed.
+    pub(crate) killed: bool,
+    /// Segments get their names late: several are begun before the first of them has its own.
+    pub(crate) late: bool,
+    /// What else the disk does wrong.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Setting {
+    pub(crate) const fn plain() -> Self {
+        let (retention, again, full_disk, failing_sync, killed) = (false, false, false, false, false);
+        let (checksums, late, fault) = (true, false, None);
+        Self { retention, again, full_disk, checksums, failing_sync, killed, late, fault }
+    }
+
+    fn options(self, random: &mut Random) -> LogWriterOptions {
+        let sync = match random.below(4) {
+            _ if self.late => SyncPolicy::EveryBytes(3000),
+            0 => SyncPolicy::Never,
+            1 => SyncPolicy::EveryEvent,
+            _ => SyncPolicy::EveryBytes(random.below(3000)),
+        };
+        let max_segments = self.retention.then(|| 1 + random.below(3));
+        let full_disk = if random.below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::RecycleOldest };
+        LogWriter::options()
+            .segment_bytes(4096 << random.below(2))
+            .checksums(self.checksums)
+            .sync(sync)
+            .full_disk(full_disk)
+            .retention(Retention { max_segments, ..Retention::default() })
+    }
+}
+
+/// Has the power go in many runs, at many moments of each.
+pub(crate) fn power_losses(images: u64, setting: Setting) {
+    let mut seen = Tally::default();
+    for seed in 1..=images.div_ceil(IMAGES_PER_RUN) {
+        let ran = std::panic::catch_unwind(|| one_run(seed, setting));
+        seen.add(ran.unwrap_or_else(|_| panic!("seed {seed}")));
+    }
+    println!("{seen:?}");
+    // A test that never meets a torn log shows nothing.
+    assert!(seen.images >= images && seen.cut > images / 20, "{seen:?}");
+    assert!(!setting.late || seen.happened.lost_before_begun > 0, "{seen:?}");
+    seen.happened.check(setting.fault);
+}
+
+/// What was met.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    images: u64,
+    /// Images in which events were missing that had been written.
+    cut: u64,
+    /// Images of a recovery.
+    again: u64,
+    happened: Happened,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.images += other.images;
+        self.cut += other.cut;
+        self.again += other.again;
+        self.happened.add(other.happened);
+    }
+}
+
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new();
+    if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.unwrap()
+}
+
+fn one_run(seed: u64, setting: Setting) -> Tally {
+    let mut random = Random::new(seed);
+    let folder = scratch();
+    let options = setting.options(&mut random);
+    let recorder = Arc::new(Recorder::new("first boot"));
+    let lives = if setting.killed { 2 + random.below(2) } else { 1 };
+    for life in 0..lives {
+        // Whoever goes on behind the failure does not know of it.
+        let setting = Setting { failing_sync: setting.failing_sync && life == 0, ..setting };
+        write(folder.path(), &options, &recorder, setting, &mut random);
+    }
+    let trace = recorder.trace.take();
+    let mut tally = Tally::default();
+    let mut empty = Disk::default();
+    empty.is_retired = setting.retention || setting.full_disk;
+    cut_off(&trace, empty, &mut random, IMAGES_PER_RUN, |disk, random| {
+        tally.add(lose_power(disk, &options, setting, random));
+    });
+    tally
+}
+
+/// Plays a trace and stops at so many moments of it.
+fn cut_off(
+    trace: &[Op],
+    mut disk: Disk,
+    random: &mut Random,
+    count: u64,
+    mut crash: impl FnMut(&Disk, &mut Random),
+) {
+    let mut cuts: Vec<u64> = (0..count).map(|_| random.below(trace.len() as u64 + 1)).collect();
+    cuts.sort_unstable();
+    let mut cuts = cuts.into_iter().peekable();
+    for at in 0..=trace.len() {
+        while cuts.next_if_eq(&(at as u64)).is_some() {
+            crash(&disk, random);
+        }
+        if let Some(op) = trace.get(at) {
+            disk.play(op);
+        }
+    }
+}
+
+/// A writer's life; it may end in a close.
+fn write(
+    folder: &Path,
+    options: &LogWriterOptions,
+    recorder: &Arc<Recorder>,
+    setting: Setting,
+    random: &mut Random,
+) {
+    let sync_fails_in = if setting.failing_sync { 1 + random.below(60) } else { 0 };
+    recorder.sync_fails_in.store(sync_fails_in, Ordering::Relaxed);
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut writer = match opened {
+        Err(error) if setting.failing_sync => {
+            return assert!(error.to_string().contains("injected"), "{error}");
+        }
+        other => other.unwrap(),
+    };
+    promise(&writer, recorder);
+    // No event was lost before this life, so their numbers are the records' sequences.
+    let mut next = writer.next_sequence();
+    let most = if setting.late { 300 } else { 100 };
+    for _ in 0..60 + random.below(most) {
+        let done = step(&mut writer, recorder, setting, random, &mut next);
+        promise(&writer, recorder);
+        match done {
+            Err(error) if setting.failing_sync => return check_poisoned(writer, recorder, &*error),
+            other => other.unwrap(),
+        }
+    }
+    recorder.disk_full.store(0, Ordering::Relaxed);
+    if random.below(4) == 0 && !setting.failing_sync {
+        writer.close().unwrap();
+        recorder.trace.add(Op::Promised(next));
+    } else if setting.killed {
+        kill(writer);
+    }
+}
+
+/// One thing that a writer or one of its helpers may do.
+fn step(
+    writer: &mut LogWriter,
+    recorder: &Recorder,
+    setting: Setting,
+    random: &mut Random,
+    next: &mut u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    if setting.late {
+        prepare_late(writer)?;
+    }
+    match random.below(if setting.late { 500 } else { 12 }) {
+        0 => drop(writer.upkeep.prepare_step(false)?),
+        1 => drop(writer.upkeep.sync_step()?),
+        2 => writer.sync()?,
+        3 if setting.retention => writer.upkeep.retention_step()?,
+        4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
+        _ => {
+            recorder.trace.add(Op::Producing(*next));
+            let (header, payload) = event(*next);
+            match writer.write_event(&header, &payload) {
+                Ok(()) => {
+                    *next += 1;
+                    recorder.trace.add(Op::Written(*next));
+                }
+                Err(AppendError::Create(CreateError::DiskFull { .. })) if setting.full_disk => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// After a failed sync nothing is promised any more, however often it is tried.
+fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::error::Error) {
+    let was_sync = !error.to_string().contains("cannot create") && writer.upkeep.is_poisoned();
+    let durable = writer.durable_position();
+    let synced = writer.sync();
+    assert!(!was_sync || synced.is_err(), "{error}");
+    if was_sync {
+        assert_eq!(writer.durable_position(), durable, "{error}");
+        let (header, payload) = event(0);
+        assert!(matches!(writer.write_event(&header, &payload), Err(AppendError::Poisoned { .. })));
+        assert!(writer.close().is_err());
+    }
+    assert_eq!(recorder.sync_fails_in.load(Ordering::Relaxed), 0, "it was the injected failure");
+}
+
+/// What the writer says is durable, as the number of an event. No GAP record or event takes less than 16 bytes, so
+/// what is below is found by adding up lengths.
+pub(crate) fn promise(writer: &LogWriter, recorder: &Recorder) {
+    let mut at = 0;
+    let mut number = 0;
+    // Positions count dropped records too, and those are told of before anything behind them.
+    while at + event(number).0.stride() as u64 <= writer.durable_position() {
+        at += event(number).0.stride() as u64;
+        number += 1;
+    }
+    recorder.trace.add(Op::Promised(number));
+}
+
+pub(crate) fn lose_power(
+    disk: &Disk,
+    options: &LogWriterOptions,
+    setting: Setting,
+    random: &mut Random,
+) -> Tally {
+    let folder = scratch();
+    let mut remains = disk.crash(random);
+    let mut image = Image::plan(setting.fault, disk, &mut remains, random);
+    lay_out(folder.path(), &remains);
+    let outside = scratch();
+    image.lay_over(folder.path(), outside.path(), random);
+    let recorder = Arc::new(Recorder::new("second boot"));
+    let known = remains.into_iter().map(|file| (recorder.adopt(&folder.path().join(&file.name)), file));
+    let before = Disk::holding(known.collect());
+    let is_salvaged = setting.fault.is_none() && random.below(SALVAGE_EVERY) == 0;
+    let salvaged = is_salvaged.then(|| salvage(folder.path()));
+    let kept = recover(folder.path(), options, &recorder, disk, &mut image);
+    if let Some(salvaged) = salvaged {
+        // Whatever recovery keeps is whole, so salvage has found it too, and more behind holes.
+        let (from, to) = span(&read(folder.path()));
+        assert!((from..to).all(|number| salvaged.contains(&number)), "{from} to {to}: {salvaged:?}");
+    }
+    if setting.fault == Some(Fault::Linked) && image.happened.opened > 0 {
+        roll_on(folder.path(), options, &recorder);
+    }
+    image.check_outside();
+    let cut = u64::from(kept < disk.written);
+    let mut tally = Tally { images: 1, cut, again: 0, happened: image.happened };
+    if setting.again {
+        let trace = recorder.trace.take();
+        cut_off(&trace, before, random, 1, |half_way, random| {
+            let folder = scratch();
+            lay_out(folder.path(), &half_way.crash(random));
+            let again = Arc::new(Recorder::new("third boot"));
+            let kept_again = recover(folder.path(), options, &again, disk, &mut Image::default());
+            assert_eq!(kept_again, kept, "recovered twice");
+            tally.again += 1;
+        });
+    }
+    tally
+}
+
+/// Retention that meets a file which it cannot delete leaves a log without a hole.
+pub(crate) fn an_undeletable_segment() {
+    let folder = scratch();
+    let recorder = Arc::new(Recorder::new("boot"));
+    *recorder.immutable.lock().unwrap() = Some(format!("{:020}", 0));
+    let retention = Retention { max_segments: Some(2), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(retention).sync(SyncPolicy::EveryEvent);
+    let mut writer = LogWriter::open_at(folder.path(), options, Arc::clone(&recorder) as _, false).unwrap();
+    let mut put = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let (header, payload) = event(number);
+            writer.write_event(&header, &payload).unwrap();
+        }
+    };
+    put(0..200);
+    assert_eq!(span(&read(folder.path())), (0, 200));
+    *recorder.immutable.lock().unwrap() = None;
+    put(200..300);
+    let (first, end) = span(&read(folder.path()));
+    assert!(first > 200 && end == 300, "{first} to {end}");
+    assert!(writer.take_retention_error().is_some_and(|error| error.to_string().contains("delete")));
+    writer.close().unwrap();
+}
+
+/// The numbers of all events that salvage finds; each has to be one that was written.
+fn salvage(folder: &Path) -> BTreeSet<u64> {
+    let out = scratch();
+    match salvage_log(folder, out.path()) {
+        Ok(_) => {}
+        // Nothing was ever named, or nothing is whole.
+        Err(SalvageError::Open(OpenError::NoSegments { .. }) | SalvageError::Nothing { .. }) => {
+            return BTreeSet::new();
+        }
+        Err(error) => panic!("{error}"),
+    }
+    let events = read(out.path()).into_iter().filter_map(|found| match found {
+        Found::Event(number) => Some(number),
+        Found::Gap(_) | Found::Damage => None,
+    });
+    events.collect()
+}
+
+/// The events that were written before the crash and are in the log: from the first one to behind the last.
+fn span(found: &[Found]) -> (u64, u64) {
+    let mut numbers = found.iter().filter_map(|record| match record {
+        Found::Event(number) if *number < AFTERWARDS => Some(*number),
+        _ => None,
+    });
+    let Some(first) = numbers.next() else { return (0, 0) };
+    (first, numbers.next_back().unwrap_or(first) + 1)
+}
+
+/// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.
+fn recover(
+    folder: &Path,
+    options: &LogWriterOptions,
+    recorder: &Arc<Recorder>,
+    run: &Disk,
+    image: &mut Image,
+) -> u64 {
+    let before = list(folder);
+    let contents = image.fault.is_some().then(|| contents(folder));
+    let open = || LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut opened = open();
+    if let (Err(error), Some(contents)) = (&opened, contents) {
+        check_refusal(folder, error, image, &contents);
+        if image.fault == Some(Fault::Unreadable) {
+            // What could not be read for a while is no reason to come to another end.
+            image.make_readable();
+            opened = open();
+        } else {
+            return 0;
+        }
+    }
+    let mut writer = opened.unwrap_or_else(|error| panic!("{error}\n{image:?}\n{before:#?}"));
+    image.happened.opened += 1;
+    check_tools(folder, image);
+    image.make_readable();
+    assert!(recorder.trace.names_are_synced_at_once(), "{before:#?}");
+    let report = writer.recovery().clone();
+    // No writer's deletions are taken for a loss.
+    assert!(report.missing.is_empty() || !image.damaged.is_empty(), "{report}\n{image:?}\n{before:#?}");
+    let look = || if image.damaged.is_empty() { read(folder) } else { read_on(folder) };
+    let found = look();
+    // Without what was written after an earlier crash.
+    let old = |record: &Found| matches!(record, Found::Event(number) if *number < AFTERWARDS);
+    let old_end = found.iter().rposition(old).map_or(0, |at| at + 1);
+    let kept = check_told(&found[..old_end]);
+    let is_whole_from_the_start = !run.is_retired && old_end > 0;
+    assert!(!is_whole_from_the_start || span(&found).0 == 0 || is_in_doubt(&found), "{report}");
+    // Retention may have taken every event that was not lost: then only the sequence tells where the log was.
+    let told_end = kept + counted(&found[old_end..]);
+    let is_all_retired = run.is_retired && old_end == 0;
+    let told_end = if is_all_retired { told_end.max(report.next_sequence) } else { told_end };
+    let is_reported = is_damaged(&found[old_end..]) || image.is_set_aside(&report);
+    let state = format!("{kept} of {} promised\n{report}\n{image:?}\n{before:#?}", run.promised);
+    assert!(told_end >= run.promised || is_reported, "{state}");
+    assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
+    // Whatever is missing is told of: the run had not closed the log, so nobody can know.
+    let is_told = told_end >= run.written || is_in_doubt(&found[old_end..]);
+    assert!(is_told, "{kept} of {}: {report}", run.written);
+    image.happened.reported += u64::from(is_reported || found.contains(&Found::Damage));
+    let next = found.len() as u64 + AFTERWARDS;
+    for number in next..next + 3 {
+        let (header, payload) = event(number);
+        writer.write_event(&header, &payload).unwrap();
+    }
+    match writer.close() {
+        Err(SyncError::Damaged(_)) if !image.damaged.is_empty() => {}
+        other => drop(other.unwrap()),
+    }
+    let after = look();
+    assert_eq!(&after[..found.len()], found, "{report}\n{:#?}", list(folder));
+    assert_eq!(after.len(), found.len() + 3);
+    kept
+}
+
+/// The tools read all of a log, or say what cannot be read, file and offset.
+fn check_tools(folder: &Path, image: &mut Image) {
+    if image.fault != Some(Fault::Unreadable) {
+        return;
+    }
+    let mut scanned = LogScan::open(folder);
+    let end = scanned.as_mut().map(|scan| {
+        loop {
+            match scan.next_event() {
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.to_string()),
+            }
+        }
+    });
+    let error = match end {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(error) => error.to_string(),
+    };
+    assert!(image.damaged.iter().any(|name| error.contains(name)) && error.contains("offset "), "{error}");
+    let check = verify_log(folder).unwrap();
+    assert!(matches!(check.verdict(), LogVerdict::Loss | LogVerdict::Unreadable), "{error}\n{check:?}");
+    image.happened.reported += 1;
+}
+
+/// Writes so much that old segments are used again, if they may be.
+fn roll_on(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>) {
+    let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
+    let mut writer = opened.unwrap();
+    for number in 2 * AFTERWARDS..2 * AFTERWARDS + 100 {
+        let (header, payload) = event(number);
+        writer.write_event(&header, &payload).unwrap();
+        writer.upkeep.sync_step().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+/// Only what the disk has damaged keeps a log from opening, the error says where, and the folder stays as it was.
+fn check_refusal(folder: &Path, error: &OpenError, image: &mut Image, contents: &BTreeMap<PathBuf, Vec<u8>>) {
+    let said = error.to_string();
+    assert!(!image.damaged.is_empty() || image.fault == Some(Fault::Linked), "{said}\n{image:?}");
+    let is_place =
+        ["offset ", "starts with record ", "symbolic link"].iter().any(|place| said.contains(place));
+    assert!(said.contains(folder.to_str().unwrap()) && is_place, "{said}\n{image:?}");
+    assert!(self::contents(folder) == *contents, "{said}\n{image:?}: the folder has changed");
+    image.happened.refused += 1;
+}
+
+/// The files of a folder, but for the one that says who writes there.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let all = list(folder).into_iter().filter(|(path, _)| path.file_name() != Some(WRITER_FILE.as_ref()));
+    all.map(|(path, _)| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+fn list(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.path(), entry.metadata().unwrap().len()))
+        .collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,64 @@
+//! Whether whoever waits goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use shuttle::thread;
+
+use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::maintenance::retention::Retention;
+use crate::storage::tests::schedules::world::{
+    World, below, close_or_drop, events_of_a_segment, options, schedules, sync_policy, write,
+};
+
+/// Does closing or dropping a log always end, whatever its helpers are at?
+///
+/// A wake-up that is lost is a deadlock here: a pause need not end by itself.
+#[test]
+fn closing_and_dropping_end_whatever_the_helpers_are_at() {
+    schedules(|| {
+        let world = World::new();
+        let full_disk = [FullDisk::Stop, FullDisk::DropWithGap, FullDisk::RecycleOldest][below(3) as usize];
+        let max_segments = (below(2) == 0).then_some(2);
+        let retention = Retention { max_segments, ..Retention::default() };
+        let mut writer = world.open(options(sync_policy()).full_disk(full_disk).retention(retention));
+        match below(4) {
+            0 => world.fail_a_sync(16),
+            1 => world.disk.disk_full.store(1, Ordering::Relaxed),
+            _ => {}
+        }
+        for event in 0..below(8) {
+            // Refused or not: the log ends all the same.
+            let _ = write(&mut writer, event);
+        }
+        let _ = close_or_drop(writer);
+    });
+}
+
+/// Does a writer that waits for the sixteenth segment to be synced always go on, and are there never more?
+#[test]
+fn a_writer_that_waits_for_syncs_goes_on() {
+    schedules(|| {
+        let world = World::new();
+        let sync = [SyncPolicy::EveryBytes(1), SyncPolicy::EveryBytes(u64::MAX)][below(2) as usize];
+        let mut writer = world.open(options(sync));
+        let upkeep = Arc::clone(&writer.upkeep);
+        let slow = upkeep.hold_syncs();
+        let writing = thread::spawn(move || {
+            for event in 0..19 * events_of_a_segment() {
+                write(&mut writer, event).unwrap();
+                assert!(writer.upkeep.open_segments() <= 16);
+            }
+            assert!(writer.summary().stalls > 0, "it has waited");
+            writer.close().unwrap();
+        });
+        while upkeep.open_segments() < 16 {
+            thread::yield_now();
+        }
+        for _ in 0..below(100) {
+            thread::yield_now();
+        }
+        drop(slow);
+        writing.join().unwrap();
+    });
+}

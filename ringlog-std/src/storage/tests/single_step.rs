@@ -1,0 +1,51 @@
+//! A log's writer without helpers, for tests that take their steps one by one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::event::EventHeader;
+use crate::os::platform::Linux;
+use crate::storage::error::AppendError;
+use crate::storage::log::options::LogWriterOptions;
+use crate::storage::log::writer::LogWriter;
+use crate::storage::maintenance::maintenance::Next;
+use crate::storage::segment::create_error::CreateError;
+use crate::storage::segment::flusher::lock;
+
+/// Bytes that each event of [`write`] takes.
+pub(crate) const STRIDE: u64 = 24;
+
+/// What the helpers do, nobody does.
+pub(crate) fn alone(folder: &Path, options: LogWriterOptions) -> LogWriter {
+    LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
+}
+
+pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
+    writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
+}
+
+/// As a signal that kills the process: nothing is synced, sealed or stored any more, and its locks go.
+pub(crate) fn kill(mut writer: LogWriter) {
+    writer.is_closed = true;
+    if let Some(current) = writer.current.take() {
+        drop(current.into_durable());
+    }
+}
+
+/// The next segment is ready, and those that are open still have no name: a helper that is late.
+pub(crate) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
+    let mut next = lock(&writer.upkeep.next);
+    if !matches!(*next, Next::Ready(_)) {
+        *next = Next::Ready(writer.upkeep.prepare()?);
+    }
+    Ok(())
+}
+
+/// So many segments of one event each, finished, before an empty one.
+pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
+    for number in 0..segments {
+        write(writer, number).unwrap();
+        writer.roll().unwrap();
+        writer.upkeep.sync_step().unwrap();
+    }
+}
