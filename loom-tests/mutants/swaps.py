@@ -54,7 +54,7 @@ SWAPS = [
     ),
     (
         "`Producer::write_gap_and`: publishes, then notes the GAP record's place",
-        "handle/producer.rs",
+        "handle/lossy.rs",
         """self.inner.end.parts().control().gap_pending(at);
         self.inner.publish(next);""",
         """if MUTANT {
@@ -67,7 +67,7 @@ SWAPS = [
     ),
     (
         "`Producer::write_gap_and`: forgets the losses, then publishes the GAP record",
-        "handle/producer.rs",
+        "handle/lossy.rs",
         "if let Some((header, payload)) = event {",
         """if MUTANT {
             self.inner.end.parts().control().gap_told();

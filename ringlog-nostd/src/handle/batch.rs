@@ -5,7 +5,7 @@ use crate::error::WriteError;
 use crate::format::header::EventHeader;
 use crate::format::record::check_event;
 use crate::handle::claim::Claim;
-use crate::handle::producer::ProducerInner;
+use crate::handle::publisher::Publisher;
 
 /// Events that the consumer sees all at once, or not at all.
 ///
@@ -27,13 +27,13 @@ use crate::handle::producer::ProducerInner;
 #[derive(Debug)]
 #[must_use = "a batch that is not published is discarded"]
 pub struct Batch<'p, 'r> {
-    inner: &'p mut ProducerInner<'r>,
+    inner: &'p mut Publisher<'r>,
     next: usize,
     events: usize,
 }
 
 impl<'p, 'r> Batch<'p, 'r> {
-    pub(crate) fn new(inner: &'p mut ProducerInner<'r>) -> Self {
+    pub(crate) fn new(inner: &'p mut Publisher<'r>) -> Self {
         let next = inner.end.head();
         Self { inner, next, events: 0 }
     }

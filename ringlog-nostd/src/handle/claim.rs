@@ -4,7 +4,7 @@
 use crate::error::WriteError;
 use crate::format::header::EventHeader;
 use crate::format::record::check_event;
-use crate::handle::producer::ProducerInner;
+use crate::handle::publisher::Publisher;
 use crate::sync::Lent;
 
 /// Room for one payload, in the ring's own memory.
@@ -14,7 +14,7 @@ use crate::sync::Lent;
 #[derive(Debug)]
 #[must_use = "a claim that is not committed publishes nothing"]
 pub struct Claim<'p, 'r> {
-    inner: &'p mut ProducerInner<'r>,
+    inner: &'p mut Publisher<'r>,
     at: usize,
     len: usize,
     /// Where to note the position after the record instead of publishing it: a batch's cursor.
@@ -24,7 +24,7 @@ pub struct Claim<'p, 'r> {
 }
 
 impl<'p, 'r> Claim<'p, 'r> {
-    pub(crate) fn new(inner: &'p mut ProducerInner<'r>, at: usize, len: usize) -> Result<Self, WriteError> {
+    pub(crate) fn new(inner: &'p mut Publisher<'r>, at: usize, len: usize) -> Result<Self, WriteError> {
         let stride = inner.claimed_len(len)?;
         inner.end.reserve(at, stride)?;
         let lent = inner.end.lend(at, stride);

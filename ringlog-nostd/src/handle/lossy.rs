@@ -47,11 +47,57 @@ pub struct LossyProducer<'r, K = ()> {
     producer: Producer<'r, K>,
 }
 
-impl<'r, K> LossyProducer<'r, K> {
-    pub(crate) fn new(producer: Producer<'r, K>) -> Self {
-        Self { producer }
+impl<'r, K> Producer<'r, K> {
+    /// A producer that loses events instead of reporting a full ring, counts them, and writes a
+    /// [GAP record](Gap) when space returns.
+    #[must_use]
+    pub fn lossy(self) -> LossyProducer<'r, K> {
+        LossyProducer { producer: self }
     }
 
+    /// Losses that no GAP record tells of yet.
+    #[must_use]
+    pub fn pending_loss(&self) -> Option<Loss> {
+        self.inner.end.parts().control().own_loss()
+    }
+
+    pub(crate) fn count_loss(&mut self, header: &EventHeader) {
+        self.inner.end.parts().control().add_loss(header.timestamp);
+        self.inner.words_stored();
+    }
+
+    pub(crate) fn count_losses(&mut self, first: &EventHeader, events: u64) {
+        let events = usize::try_from(events).unwrap_or(usize::MAX);
+        self.inner.end.parts().control().add_losses(first.timestamp, events);
+        self.inner.words_stored();
+    }
+
+    /// Somebody was told of all pending losses.
+    pub(crate) fn losses_told(&mut self) {
+        self.inner.end.parts().control().gap_told();
+        self.inner.words_stored();
+    }
+
+    /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
+    pub(crate) fn write_gap_and(
+        &mut self,
+        gap: Gap,
+        first_loss: u64,
+        event: Option<(&EventHeader, &[u8])>,
+    ) -> Result<(), WriteError> {
+        let at = self.inner.end.head();
+        let mut next = at.wrapping_add(self.inner.write(at, &Gap::header(first_loss), &gap.to_payload())?);
+        if let Some((header, payload)) = event {
+            next = next.wrapping_add(self.inner.write(next, header, payload)?);
+        }
+        self.inner.end.parts().control().gap_pending(at);
+        self.inner.publish(next);
+        self.inner.end.parts().control().gap_told();
+        Ok(())
+    }
+}
+
+impl<'r, K> LossyProducer<'r, K> {
     /// Writes one event, or counts it as lost.
     ///
     /// # Errors

@@ -8,3 +8,4 @@ pub(crate) mod claim;
 pub(crate) mod consumer;
 pub(crate) mod lossy;
 pub(crate) mod producer;
+pub(crate) mod publisher;

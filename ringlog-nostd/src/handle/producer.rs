@@ -3,16 +3,13 @@
 
 use crate::error::{RingFault, WriteError};
 use crate::format::gap::Gap;
-use crate::format::header::{EventHeader, record_len};
+use crate::format::header::EventHeader;
 use crate::format::record::check_event;
 use crate::handle::batch::Batch;
 use crate::handle::claim::Claim;
-use crate::handle::lossy::LossyProducer;
-use crate::protocol::closer::Closer;
-use crate::protocol::losses::Loss;
+use crate::handle::publisher::Publisher;
 use crate::protocol::parts::Parts;
 use crate::protocol::retained::Retention;
-use crate::protocol::write_end::WriteEnd;
 
 /// Writes events into a ring. There is one for each ring.
 ///
@@ -28,31 +25,14 @@ use crate::protocol::write_end::WriteEnd;
 /// ```
 #[derive(Debug)]
 pub struct Producer<'r, K = ()> {
-    pub(crate) inner: ProducerInner<'r>,
+    pub(crate) inner: Publisher<'r>,
     _keeper: K,
-}
-
-/// The part that closes when it goes, so that the keeper is dropped after it.
-#[derive(Debug)]
-pub(crate) struct ProducerInner<'r> {
-    pub(crate) end: WriteEnd<'r>,
-    retention: Option<Retention>,
-    closer: Closer,
-}
-
-impl Drop for ProducerInner<'_> {
-    fn drop(&mut self) {
-        if self.closer.closes() {
-            self.end.parts().control().close_producer();
-        }
-    }
 }
 
 impl<'r> Producer<'r> {
     pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
         parts.control().settle_gap();
-        let end = WriteEnd::new(parts, retention.and_then(|retention| retention.write_back));
-        Self { inner: ProducerInner { end, retention, closer: Closer::default() }, _keeper: () }
+        Self { inner: Publisher::new(parts, retention), _keeper: () }
     }
 
     /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
@@ -61,7 +41,7 @@ impl<'r> Producer<'r> {
     #[cfg(feature = "processes")]
     #[must_use]
     pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
-        self.inner.closer.process = Some(crate::protocol::closer::Process { id: process, is_here });
+        self.inner.closes_in(process, is_here);
         self
     }
 
@@ -105,7 +85,7 @@ impl<'r, K> Producer<'r, K> {
     /// of them.
     ///
     /// The record takes its place in the ring as an event does, so [`log_side`](Gap::log_side) is stored as `false`.
-    /// What a [`LossyProducer`] has counted is another loss and stays as it is.
+    /// What a [`LossyProducer`](crate::LossyProducer) has counted is another loss and stays as it is.
     ///
     /// # Errors
     ///
@@ -157,13 +137,6 @@ impl<'r, K> Producer<'r, K> {
         Batch::new(&mut self.inner)
     }
 
-    /// A producer that loses events instead of reporting a full ring, counts them, and writes a
-    /// [GAP record](Gap) when space returns.
-    #[must_use]
-    pub fn lossy(self) -> LossyProducer<'r, K> {
-        LossyProducer::new(self)
-    }
-
     /// The longest payload that this ring takes, in bytes.
     #[must_use]
     #[inline]
@@ -201,106 +174,6 @@ impl<'r, K> Producer<'r, K> {
         self.inner.end.fault()
     }
 
-    /// Losses that no GAP record tells of yet.
-    #[must_use]
-    pub fn pending_loss(&self) -> Option<Loss> {
-        self.inner.end.parts().control().own_loss()
-    }
-
     /// Closes this side, as dropping it does.
     pub fn close(self) {}
-
-    pub(crate) fn count_loss(&mut self, header: &EventHeader) {
-        self.inner.end.parts().control().add_loss(header.timestamp);
-        self.inner.words_stored();
-    }
-
-    pub(crate) fn count_losses(&mut self, first: &EventHeader, events: u64) {
-        let events = usize::try_from(events).unwrap_or(usize::MAX);
-        self.inner.end.parts().control().add_losses(first.timestamp, events);
-        self.inner.words_stored();
-    }
-
-    /// Somebody was told of all pending losses.
-    pub(crate) fn losses_told(&mut self) {
-        self.inner.end.parts().control().gap_told();
-        self.inner.words_stored();
-    }
-
-    /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
-    pub(crate) fn write_gap_and(
-        &mut self,
-        gap: Gap,
-        first_loss: u64,
-        event: Option<(&EventHeader, &[u8])>,
-    ) -> Result<(), WriteError> {
-        let at = self.inner.end.head();
-        let mut next = at.wrapping_add(self.inner.write(at, &Gap::header(first_loss), &gap.to_payload())?);
-        if let Some((header, payload)) = event {
-            next = next.wrapping_add(self.inner.write(next, header, payload)?);
-        }
-        self.inner.end.parts().control().gap_pending(at);
-        self.inner.publish(next);
-        self.inner.end.parts().control().gap_told();
-        Ok(())
-    }
-}
-
-impl ProducerInner<'_> {
-    /// Writes a record at `at` without publishing it.
-    #[inline]
-    pub(crate) fn write(
-        &mut self,
-        at: usize,
-        header: &EventHeader,
-        payload: &[u8],
-    ) -> Result<usize, WriteError> {
-        let stride = self.end.write(at, header, payload)?;
-        self.seal_if_retained(at, stride)?;
-        Ok(stride)
-    }
-
-    /// Completes a record that was filled in place.
-    pub(crate) fn complete(&mut self, at: usize, header: &EventHeader) -> Result<usize, WriteError> {
-        let stride = self.end.complete(at, header)?;
-        self.seal_if_retained(at, stride)?;
-        Ok(stride)
-    }
-
-    /// Publishes everything up to `head`.
-    #[inline]
-    pub(crate) fn publish(&mut self, head: usize) {
-        self.end.publish(head);
-        self.words_stored();
-    }
-
-    /// The producer's words were stored. In a ring whose content is to outlive a reset, memory has to have them.
-    #[inline]
-    fn words_stored(&self) {
-        if let Some(retention) = &self.retention {
-            retention.words_stored(self.end.parts().control());
-        }
-    }
-
-    pub(crate) fn claimed_len(&self, len: usize) -> Result<usize, WriteError> {
-        let max = self.end.parts().geometry().max_payload;
-        // Compared before anything is added to it, so that no length wraps.
-        if len > max { Err(WriteError::PayloadTooLarge { len, max }) } else { Ok(record_len(len)) }
-    }
-
-    #[inline]
-    fn seal_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
-        match self.retention {
-            None => Ok(()),
-            Some(retention) => self.seal(retention, at, stride),
-        }
-    }
-
-    /// In a ring whose content is to outlive a reset, each record carries its checksum.
-    #[cold]
-    #[inline(never)]
-    fn seal(&mut self, retention: Retention, at: usize, stride: usize) -> Result<(), WriteError> {
-        retention.seal(self.end.written_mut(at, stride)?, at);
-        Ok(())
-    }
 }
