@@ -34,7 +34,7 @@ step_logic_mutants() {
         'ringlog-nostd/src/{clock,error,park_flag,format/*,handle/*,protocol/*,sink/*,ring/flight_recorder,ring/memory,ring/once,ring/ring,ring/static_ring}.rs' \
         --skip properties:: --skip threads:: --skip torture::
     RINGLOG_IMAGES=2000 mutants_of ringlog-std 120 \
-        'ringlog-std/src/{os/files,storage/log/dropped,storage/folder/*,storage/log/opening,storage/log/roll/*,storage/recovery/*,storage/maintenance/*,storage/maintenance/spare/*,storage/segment/resync,storage/segment/spare}.rs' \
+        'ringlog-std/src/{os/files,storage/log/dropped,storage/folder/*,storage/log/opening,storage/log/roll/*,storage/recovery/*,storage/maintenance/*,storage/maintenance/spare/*,storage/segment/spare}.rs' \
         storage:: storage_log:: recorder::
     run python3 .ci/mutants.py docs/mutants.md ${RINGLOG_MUTANTS_SHARD:+--sample} \
         "$mutants_out"/ringlog-{nostd,std}/mutants.out

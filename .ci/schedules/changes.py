@@ -251,15 +251,15 @@ CHANGES = [
         "`open_and_hold`: looks for the name, then takes the shared lock",
         [
             (
-                "let is_held = try_hold(&file).map_err(|source| io_error(path, \"lock the file\", source))?;",
+                "let is_held = try_hold(&file).map_err(|source| OpenError::io(path, \"lock the file\", source))?;",
                 "if MUTANT && leads_to(path, &file).is_ok_and(|it| it) {\n"
                 "    let is_held = try_hold(&file).is_ok_and(|it| it);\n    return Ok((file, is_held));\n}\n"
-                "let is_held = try_hold(&file).map_err(|source| io_error(path, \"lock the file\", source))?;",
+                "let is_held = try_hold(&file).map_err(|source| OpenError::io(path, \"lock the file\", source))?;",
             )
         ],
     ),
     Change(
-        "segment/file.rs",
+        "folder/listing.rs",
         "`Listed::checked`: a file whose name has gone counts as damaged",
         [("if is_gone(&self.path) {", "if !(MUTANT) && is_gone(&self.path) {")],
     ),

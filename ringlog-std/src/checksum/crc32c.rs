@@ -6,7 +6,7 @@
 use crc_fast::{CrcAlgorithm, Digest};
 use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
 
-use crate::storage::read::bulk::{Demand, Passed, Stretch};
+use crate::checksum::stretch::{Passed, Stretch};
 
 /// Continues a CRC-32C with hardware support, where the processor has it: a
 /// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).
@@ -60,8 +60,12 @@ pub(crate) fn pass_verified<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(E
         // SAFETY: the processor has SSE 4.2.
         return unsafe { pass_by_instruction(stretch, salt, f) };
     }
-    let demand = Demand::Verify { salt };
-    stretch.pass_decoded(|bytes, offset| demand.decode(bytes, offset).ok(), f)
+    let read = |bytes, offset| {
+        let (header, payload, stride) = decode(bytes, offset, Checksums::Present).ok()?;
+        let computed = placed_crc(&header, payload, place_word(salt, offset));
+        (computed == header.checksum).then_some((header, payload, stride))
+    };
+    stretch.pass_decoded(read, f)
 }
 
 /// One function for many records: their checksums do not depend on each other, so the processor begins with the next ones

@@ -5,3 +5,4 @@
 
 pub(crate) mod crc32c;
 pub(crate) mod linear;
+pub(crate) mod stretch;

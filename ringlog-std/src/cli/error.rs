@@ -10,7 +10,7 @@ use super::print::tell;
 use super::text::printable_lines;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
-use crate::storage::error_words::io_advice;
+use crate::storage::error::words::io_advice;
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 
 /// A command that did what it was asked to.

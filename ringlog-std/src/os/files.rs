@@ -4,68 +4,19 @@
 //! their places. What is written here must reach the file of this log and no other.
 #![forbid(unsafe_code)]
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::os::platform::{Linux, Platform, folder_of};
 use crate::os::sync::kernel_call;
-
-/// How many names are tried for a temporary file. Nobody can guess them.
-const NAMES: usize = 16;
-/// More than any file has that is copied: the `writer` file, a role's, a cursor.
-const MAX_COPIED_BYTES: usize = 64 << 10;
 
 /// Makes a file that must not exist, for reading and writing. A link of that name is not followed.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     careful(OpenOptions::new().write(true).create_new(true)).open(path)
-}
-
-/// Makes a temporary file in `folder` whose name begins and ends so, and that nobody has prepared.
-pub(crate) fn create_temporary(
-    platform: &dyn Platform,
-    folder: &Path,
-    start: &OsStr,
-    end: &str,
-) -> io::Result<(File, PathBuf)> {
-    let mut created = Err(io::ErrorKind::AlreadyExists.into());
-    for _ in 0..NAMES {
-        let path = folder.join(temporary_name(start, end));
-        created = platform.create_new(&path).map(|file| (file, path));
-        if !matches!(&created, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
-            break;
-        }
-    }
-    created
-}
-
-/// A name that nobody has: the process id says whose it was, to a person; the rest cannot be guessed.
-pub(crate) fn temporary_name(start: &OsStr, end: &str) -> OsString {
-    let drawn = RandomState::new().build_hasher().finish();
-    let mut name = start.to_owned();
-    name.push(format!("{}-{drawn:016x}{end}", std::process::id()));
-    name
-}
-
-/// Deletes temporary files whose names begin and end so, that nobody has locked, and that hold nothing: what makers that
-/// were killed have left. Another user's file that cannot be deleted is in nobody's way.
-pub(crate) fn remove_abandoned(folder: &Path, start: &OsStr, end: &str, is_void: impl Fn(&File) -> bool) {
-    let is_temporary = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(start.as_encoded_bytes()) && name.ends_with(end.as_bytes())
-    };
-    let entries = folder.read_dir().into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| is_temporary(&entry.file_name())) {
-        if open_to_read(&entry.path()).is_ok_and(|file| file.try_lock().is_ok() && is_void(&file)) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 /// Opens a regular file that exists, for reading and writing.
@@ -116,14 +67,6 @@ fn regular(opened: io::Result<File>) -> io::Result<File> {
     }
 }
 
-/// What the names of the temporary files for `name` begin with.
-pub(crate) fn temporary_start(name: &OsStr) -> OsString {
-    let mut start = OsString::from(".");
-    start.push(name);
-    start.push(".");
-    start
-}
-
 /// Makes a folder, unless it is there. A link of that name is not followed.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
@@ -156,26 +99,20 @@ pub(crate) fn names_of(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.nlink())
 }
 
-/// Copies a file that has other names as well, in a copy made with hard links: `None` if this is its
-/// only name. The copy is locked exclusively before it has the name.
-pub(crate) fn separate(path: &Path, file: &File) -> io::Result<Option<File>> {
-    if names_of(file)? <= 1 || !is_at(path, file)? {
-        return Ok(None);
+/// The folder that a path stands in.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
+        _ => PathBuf::from("."),
     }
-    let folder = folder_of(path);
-    let start = temporary_start(path.file_name().unwrap_or_default());
-    let (copy, temporary) = create_temporary(&Linux, &folder, &start, ".new")?;
-    let made = fill_copy(file, &copy).and_then(|()| fs::rename(&temporary, path));
-    // The error that led here is the one to report.
-    made.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
-    Linux.sync_folder(&folder)?;
-    Ok(Some(copy))
 }
 
-fn fill_copy(from: &File, to: &File) -> io::Result<()> {
-    to.try_lock()?;
-    let mut bytes = vec![0; usize::try_from(from.metadata()?.len()).unwrap_or(0).min(MAX_COPIED_BYTES)];
-    from.read_exact_at(&mut bytes, 0)?;
-    to.write_all_at(&bytes, 0)?;
-    to.sync_all()
+/// Takes the shared lock without waiting; `false` if somebody has an exclusive one.
+pub(crate) fn try_hold(file: &File) -> io::Result<bool> {
+    kernel_call();
+    match file.try_lock_shared() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }

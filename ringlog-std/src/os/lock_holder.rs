@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rustix::fs::{major, minor};
 
+use crate::os::files::try_hold;
 use crate::os::sync::sleep;
-use crate::storage::segment::share::try_hold;
 
 /// Every lock on this machine, a line each.
 const LOCKS: &str = "/proc/locks";

@@ -6,16 +6,14 @@
 //! holds the file's exclusive lock. What lies between the header and `write_offset` therefore never changes.
 
 use std::fs::File;
-use std::io;
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fmt, io, slice};
 
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field};
 
-use crate::os::platform::StoreWitness;
 use crate::os::sync::before_load;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_has_atomic = "64")))]
@@ -301,4 +299,14 @@ impl MapHandle {
         // Both are at most the length of the mapping, a `usize`.
         self.mapping.raw.flush_range(from as usize, to.saturating_sub(from) as usize)
     }
+}
+
+/// Is told of every store into a mapping, right after it.
+pub(crate) trait StoreWitness: fmt::Debug + Send + Sync {
+    /// These bytes stand at `offset` now.
+    fn stored(&self, offset: u64, bytes: &[u8]);
+
+    /// Which file it is.
+    #[cfg(test)]
+    fn id(&self) -> u64;
 }

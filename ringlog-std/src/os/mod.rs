@@ -11,3 +11,5 @@ pub(crate) mod mmap;
 pub(crate) mod ownership;
 pub(crate) mod platform;
 pub(crate) mod sync;
+pub(crate) mod temporary;
+pub(crate) mod time;

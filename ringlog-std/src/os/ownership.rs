@@ -10,9 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::os::files::separate;
-use crate::os::platform::folder_of;
+use crate::os::files::folder_of;
 use crate::os::sync::kernel_call;
+use crate::os::temporary::separate;
 
 /// The process that made something. A forked child has a copy of it and leaves it alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

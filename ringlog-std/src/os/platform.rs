@@ -8,14 +8,14 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
 use crate::os::files::open_folder;
-use crate::os::mmap::MapHandle;
+use crate::os::mmap::{MapHandle, StoreWitness};
 
 const ZEROS_BYTES: usize = 1 << 20;
 
@@ -58,16 +58,6 @@ pub(crate) trait Platform: fmt::Debug + Send + Sync {
     fn witness(&self, _file: &File) -> Option<Arc<dyn StoreWitness>> {
         None
     }
-}
-
-/// Is told of every store into a mapping, right after it.
-pub(crate) trait StoreWitness: fmt::Debug + Send + Sync {
-    /// These bytes stand at `offset` now.
-    fn stored(&self, offset: u64, bytes: &[u8]);
-
-    /// Which file it is.
-    #[cfg(test)]
-    fn id(&self) -> u64;
 }
 
 /// The real one.
@@ -152,12 +142,4 @@ pub(crate) fn is_disk_full(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
-}
-
-/// The folder that a path stands in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
-        _ => PathBuf::from("."),
-    }
 }

@@ -5,6 +5,8 @@
 //! it is told of is a place where another one may go on. Everywhere else they are what they always are.
 #![forbid(unsafe_code)]
 
+use std::sync::PoisonError;
+
 #[cfg(all(test, not(ringlog_shuttle)))]
 pub(crate) use real::slow_kernel_call;
 #[cfg(not(all(test, ringlog_shuttle)))]
@@ -18,6 +20,11 @@ pub(crate) use scheduled::{
     AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, before_load, kernel_call, now,
     park_timeout, sleep, slow_kernel_call,
 };
+
+/// A lock whose holders leave things as they should be even when they panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[cfg(not(all(test, ringlog_shuttle)))]
 mod real {

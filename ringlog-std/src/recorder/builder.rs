@@ -1,16 +1,20 @@
 //! How a recorder is to be, and starting it.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+use std::sync::Arc;
+
+use ringlog_nostd::{Consumer, RingOptions};
+
+use super::error::RecorderError;
+use super::handle::Recorder;
 use super::late::LateEvents;
 use super::resume::{ResumeError, Resumed, resume};
+use super::skipped::SkippedRing;
 use super::work::{Shared, Work};
-use super::{Recorder, RecorderError, SkippedRing};
 use crate::consumer::EventConsumer;
 use crate::ring::{Idle, Producer, SharedRing, watched_ends};
 use crate::storage::{LogWriter, LogWriterOptions};
-use ringlog_nostd::{Consumer, RingOptions};
-use std::path::Path;
-use std::sync::Arc;
 
 /// What feeds a log.
 struct Feed<K> {
@@ -28,6 +32,23 @@ pub struct RecorderBuilder {
     ends_with_producer: bool,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
     on_thread_start: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Recorder {
+    /// Records into the log folder `log`, with the defaults of [`builder`](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError`] says whether ring, log or thread could not be had.
+    pub fn start(log: impl AsRef<Path>) -> Result<(Producer, Self), RecorderError> {
+        Self::builder().start(log)
+    }
+
+    /// A ring of 4 MiB, sleeps of up to 10 milliseconds, a log of 64 MiB segments with checksums.
+    #[must_use]
+    pub fn builder() -> RecorderBuilder {
+        RecorderBuilder::new()
+    }
 }
 
 impl RecorderBuilder {

@@ -7,14 +7,16 @@
 //! record for it, so that a recorder can always start.
 #![forbid(unsafe_code)]
 
-use super::SkippedRing;
+use std::path::{Path, PathBuf};
+
+use ringlog_nostd::GapReason;
+
+use super::skipped::SkippedRing;
 use crate::ring::{
     RingError, RingOptions, RoleLock, SharedConsumer, SharedRing, SharedRingError, SkipError, identity_after,
     new_identity,
 };
 use crate::storage::{AppendError, LogWriter, OpenError};
-use ringlog_nostd::GapReason;
-use std::path::{Path, PathBuf};
 
 /// Why a shared ring cannot feed a log.
 #[derive(Debug, thiserror::Error)]

@@ -1,20 +1,22 @@
 //! What the recorder's thread does: ring, dispatcher, log.
 #![forbid(unsafe_code)]
 
-use super::RecorderError;
-use super::late::LateEvents;
-use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
-use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
-use crate::storage::{AppendError, LogSummary, LogWriter};
-use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
+
+use super::error::RecorderError;
+use super::late::LateEvents;
+use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
+use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
+use crate::storage::{AppendError, LogSummary, LogWriter};
+
 /// What the recorder's thread and its handle have in common.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// Given back to the ring.
     pub(super) bytes: AtomicU64,
     /// Losses that the ring counts and no GAP record reports.

@@ -1,37 +1,12 @@
-//! What the ends of a heap ring keep, and what the producer does when it is gone.
+//! What the producer of a heap ring does when it is gone.
 #![forbid(unsafe_code)]
 
-use super::heap::HeapMemory;
-use crate::storage::OwnerProcess;
-use ringlog_nostd::Consumer;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What an end of a heap ring keeps until it is gone: the ring's memory.
-#[derive(Debug)]
-pub struct HeapKeeper {
-    _memory: Arc<HeapMemory>,
-    /// For a producer.
-    after_close: Option<AfterClose>,
-}
+use ringlog_nostd::Consumer;
 
-impl HeapKeeper {
-    pub(super) const fn new(memory: Arc<HeapMemory>, after_close: Option<AfterClose>) -> Self {
-        Self { _memory: memory, after_close }
-    }
-}
-
-impl Drop for HeapKeeper {
-    /// The end has closed: it drops what it keeps last.
-    fn drop(&mut self) {
-        // A forked child has a copy of the ring, and the work is the parent's.
-        let after_close = self.after_close.as_ref().filter(|after_close| after_close.process.is_here());
-        let left = after_close.and_then(|after_close| after_close.lock().take());
-        if let Some(run) = left {
-            run();
-        }
-    }
-}
+use crate::storage::OwnerProcess;
 
 /// Work that a consumer leaves to be done once the producer has closed.
 #[derive(Clone)]
@@ -43,6 +18,18 @@ pub(crate) struct AfterClose {
 type LeftWork = Box<dyn FnOnce() + Send>;
 
 impl AfterClose {
+    /// On the producer's side, once it has closed.
+    pub(super) fn run_left(&self) {
+        // A forked child has a copy of the ring, and the work is the parent's.
+        if !self.process.is_here() {
+            return;
+        }
+        let left = self.lock().take();
+        if let Some(run) = left {
+            run();
+        }
+    }
+
     pub(super) fn new() -> Self {
         Self { left: Arc::default(), process: OwnerProcess::this() }
     }

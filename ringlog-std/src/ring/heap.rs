@@ -3,14 +3,15 @@
 //! Unsafe because the ends of a ring are to own their memory: they borrow it for ever and keep it alive
 //! themselves.
 
-use super::after_close::{AfterClose, HeapKeeper};
-use super::spsc::{Consumer, Producer};
-use ringlog_nostd::{Ring, RingError, RingOptions};
 use std::cell::UnsafeCell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::ptr::NonNull;
 use std::sync::Arc;
+
+use ringlog_nostd::{Ring, RingError, RingOptions};
+
+use super::after_close::AfterClose;
 
 /// The memory of a ring; freed when both of its ends are gone.
 #[derive(Debug)]
@@ -24,6 +25,29 @@ struct Lines(#[expect(dead_code, reason = "memory, used by its address")] [Unsaf
 // SAFETY: the bytes are touched only through the ends of the one ring that `ends` makes, whose protocol keeps
 // their accesses apart. Sharing the owner touches nothing.
 unsafe impl Sync for HeapMemory {}
+
+/// What an end of a heap ring keeps until it is gone: the ring's memory.
+#[derive(Debug)]
+pub struct HeapKeeper {
+    _memory: Arc<HeapMemory>,
+    /// For a producer.
+    after_close: Option<AfterClose>,
+}
+
+impl HeapKeeper {
+    const fn new(memory: Arc<HeapMemory>, after_close: Option<AfterClose>) -> Self {
+        Self { _memory: memory, after_close }
+    }
+}
+
+impl Drop for HeapKeeper {
+    /// The end has closed: it drops what it keeps last.
+    fn drop(&mut self) {
+        if let Some(after_close) = &self.after_close {
+            after_close.run_left();
+        }
+    }
+}
 
 /// Why no ring could be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -39,6 +63,13 @@ pub enum NewRingError {
         bytes: usize,
     },
 }
+
+/// The producer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
+pub type Producer = ringlog_nostd::Producer<'static, HeapKeeper>;
+/// The consumer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
+pub type Consumer = ringlog_nostd::Consumer<'static, HeapKeeper>;
+/// A producer that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+pub type LossyProducer = ringlog_nostd::LossyProducer<'static, HeapKeeper>;
 
 /// Makes a ring on the heap, its pages touched so that the first lap meets no page fault. The producer runs what
 /// `after_close` holds.

@@ -16,17 +16,16 @@ mod shared_memory;
 mod spsc;
 
 pub(crate) use self::after_close::AfterClose;
-pub use self::after_close::HeapKeeper;
-pub use self::heap::NewRingError;
+pub use self::heap::{Consumer, HeapKeeper, LossyProducer, NewRingError, Producer};
 pub use self::notify::{NotifyConsumer, NotifyProducer, notify_pair};
 pub use self::ring_buffer::RingBuffer;
-pub use self::role::{Role, RoleLock};
+pub use self::role::RoleLock;
 pub use self::shared::SharedRing;
 pub(crate) use self::shared::{identity_after, new_identity};
-pub use self::shared_error::SharedRingError;
+pub use self::shared_error::{Role, SharedRingError};
 pub use self::shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
+pub use self::spsc::SpscRingBuffer;
 pub(crate) use self::spsc::watched_ends;
-pub use self::spsc::{Consumer, LossyProducer, Producer, SpscRingBuffer};
 pub use crate::wait::Idle;
 pub(crate) use crate::wait::Waiter;
 pub use ringlog_nostd::{

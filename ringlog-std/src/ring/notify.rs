@@ -5,11 +5,13 @@
 //! Who sees what of whom is [`ParkFlag`]'s business, whose protocol the models run; here it gets threads that park.
 #![forbid(unsafe_code)]
 
-use super::spsc::{Consumer, Producer};
-use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
+
+use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
+
+use super::heap::{Consumer, Producer};
 
 #[derive(Debug, Default)]
 struct Signal {

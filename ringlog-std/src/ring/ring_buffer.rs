@@ -1,9 +1,9 @@
 //! The ring with both ends in one hand.
 #![forbid(unsafe_code)]
 
-use super::heap::{NewRingError, ends};
-use super::spsc::{Consumer, Producer};
 use ringlog_nostd::{Batch, Claim, EventHeader, RingFault, RingOptions, WriteError};
+
+use super::heap::{Consumer, NewRingError, Producer, ends};
 
 /// A ring on the heap for one thread: a buffer between the parts of a main loop.
 ///

@@ -4,14 +4,15 @@
 //! it, however that ends; there is no time-out to guess. What the file says is for messages only.
 #![forbid(unsafe_code)]
 
-use super::shared_error::SharedRingError;
-use crate::storage::{Ownership, is_at, open_or_create};
+pub(crate) use super::shared_error::{Role, SharedRingError};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::storage::{Ownership, is_at, open_or_create};
 
 /// Longer than any text that is stored, and all of a strange file that is looked at.
 const TEXT_BYTES: usize = 64;
@@ -20,24 +21,6 @@ const PREFIX: &str = "pid: ";
 const OPENINGS: usize = 100;
 /// How long an owner may take from the lock to its process id.
 const NAME_PATIENCE: Duration = Duration::from_millis(20);
-
-/// One of the two sides of a ring.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Role {
-    /// Writes events.
-    Producer,
-    /// Reads them and gives their space back.
-    Consumer,
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Producer => "producer",
-            Self::Consumer => "consumer",
-        })
-    }
-}
 
 /// A role in one ring, held until this is dropped.
 #[derive(Debug)]

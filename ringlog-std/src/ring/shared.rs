@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::heap::identity;
-use super::role::{Role, RoleLock};
+
+pub(crate) use super::role::{Role, RoleLock};
 use super::shared_draft::RingDraft;
 use super::shared_error::SharedRingError;
 use super::shared_memory::{SharedConsumer, SharedMemory, SharedProducer};

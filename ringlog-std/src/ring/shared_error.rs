@@ -1,11 +1,30 @@
 //! What can go wrong with a ring in a file.
 #![forbid(unsafe_code)]
 
-use super::role::Role;
-use crate::storage::error_words::{Counted, io_advice};
-use ringlog_nostd::RingError;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use ringlog_nostd::RingError;
+
+use crate::storage::error::words::{Counted, io_advice};
+
+/// One of the two sides of a ring.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// Writes events.
+    Producer,
+    /// Reads them and gives their space back.
+    Consumer,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        })
+    }
+}
 
 /// Why a shared ring could not be made, opened or used.
 #[derive(Debug, thiserror::Error)]

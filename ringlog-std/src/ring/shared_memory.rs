@@ -8,13 +8,14 @@
 //! free bytes by the holder of `PATH.producer`, the consumer's words by the holder of `PATH.consumer`. Both
 //! are whole processes, and each of them makes one end with its lock and drops the end before the lock.
 
-use super::role::{Role, RoleLock};
-use memmap2::{Advice, MmapOptions, MmapRaw};
-use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions, RingStamp};
+pub(crate) use super::role::{Role, RoleLock};
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
+
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions, RingStamp};
 
 /// The producer's end of a ring in a file; dropping it gives the role back.
 pub type SharedProducer = Producer<'static, SharedKeeper>;

@@ -1,16 +1,10 @@
 //! The ring that is split between two threads.
 #![forbid(unsafe_code)]
 
-use super::after_close::{AfterClose, HeapKeeper};
-use super::heap::{NewRingError, ends};
 use ringlog_nostd::RingOptions;
 
-/// The producer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
-pub type Producer = ringlog_nostd::Producer<'static, HeapKeeper>;
-/// The consumer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
-pub type Consumer = ringlog_nostd::Consumer<'static, HeapKeeper>;
-/// A producer that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
-pub type LossyProducer = ringlog_nostd::LossyProducer<'static, HeapKeeper>;
+use super::after_close::AfterClose;
+use super::heap::{Consumer, NewRingError, Producer, ends};
 
 /// A single-producer single-consumer ring on the heap, to be [split](Self::split) between two threads.
 ///

@@ -10,12 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringlog_nostd::check_position;
 
-use crate::os::files::{create_temporary, is_at, open_to_read, open_to_write, separate};
+use crate::os::files::{is_at, open_to_read, open_to_write};
 use crate::os::platform::{Linux, Platform};
+use crate::os::temporary::{create_temporary, separate};
 use crate::storage::cursor::error::CursorError;
 use crate::storage::cursor::slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
 use crate::storage::folder::ending::WriterFile;
-use crate::storage::segment::name::{CURSOR_FOLDER, Folder};
+use crate::storage::folder::listing::Folder;
+use crate::storage::names::CURSOR_FOLDER;
 
 /// Longest name of a cursor, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -30,7 +32,7 @@ const OPENINGS: usize = 100;
 ///
 /// With the power, a log may lose records that it had not synced and that were read already. Their sequences
 /// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
-/// is durable ([`LogPositions`](crate::storage::read::watermarks::LogPositions)).
+/// is durable ([`LogPositions`](crate::storage::read::scan::watermarks::LogPositions)).
 ///
 /// A cursor remembers the identity of its log ([`WriterFile::identity`]), and is refused where another log has taken
 /// that one's place. A log without an identity is taken for the one that it was made for.

@@ -3,18 +3,15 @@
 //! A log whose last files are missing looks whole to anyone who reads the files that are left. The recorded end tells.
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
+use std::{fmt, io, thread};
 
-use crate::os::files::open_to_read;
-use crate::os::platform::folder_of;
-use crate::storage::error::OpenError;
-use crate::storage::error_words::{Counted, cause};
-use crate::storage::folder::writer_record::{RecordedEnd, WriterRecord};
-use crate::storage::segment::name::{WRITER_FILE, segment_name};
+use crate::os::files::{folder_of, open_to_read};
+use crate::storage::error::words::Counted;
+use crate::storage::error::{MissingEnd, RecordedEnd};
+use crate::storage::folder::writer_record::WriterRecord;
+use crate::storage::names::{WRITER_FILE, segment_name};
 
 /// A writer may be storing into the file: so often it is read before it counts as damaged.
 const READINGS: usize = 5;
@@ -185,46 +182,5 @@ impl fmt::Display for MissingRecords {
             f,
             "{before}: before this segment {records} from {first_sequence} on cannot be found: {absent} is not there or not whole"
         )
-    }
-}
-
-/// A closed log whose files do not end where its `writer` file records.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct MissingEnd {
-    /// The segment that begins where the log ends now: it is missing, or cannot be read. Where the log has more records than
-    /// recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an older copy.
-    pub file: PathBuf,
-    /// The sequence after the last record that is there.
-    pub next_sequence: u64,
-    /// Where the log was closed.
-    pub end: RecordedEnd,
-    /// What is wrong with the file, if there is one.
-    pub fault: Option<Box<OpenError>>,
-}
-
-impl MissingEnd {
-    pub(crate) fn new(folder: &Path, next_sequence: u64, end: RecordedEnd) -> Self {
-        let is_short = next_sequence < end.sequence;
-        let file = if is_short { segment_name(next_sequence) } else { WRITER_FILE.into() };
-        Self { file: folder.join(file), next_sequence, end, fault: None }
-    }
-}
-
-impl fmt::Display for MissingEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, next_sequence, end: RecordedEnd { sequence, position, .. }, fault } = self;
-        let file = file.display();
-        write!(
-            f,
-            "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
-        )?;
-        match fault {
-            Some(fault) => write!(f, "this file cannot be used ({})", cause(fault)),
-            None if *next_sequence < *sequence => {
-                f.write_str("this file is missing, or the one before it is an older copy")
-            }
-            None => f.write_str("this file, or the last segment, is an older copy or belongs to another log"),
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::os::boot::boot_id;
 use crate::os::lock_holder::{Locker, wait_for_locker};
+use crate::storage::error::RecordedEnd;
 use crate::storage::folder::writer_lock::peek;
 
 /// For how many milliseconds a lock is looked at again whose holder cannot be.
@@ -43,6 +44,31 @@ impl LastRun {
             Ok(Locker::Writer(_)) => Self::AtWork,
             _ => self,
         }
+    }
+}
+
+/// What is known of the log's last writer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastWriter {
+    /// The kernel that it ran under still runs, so all that it stored is there.
+    pub(crate) is_same_boot: bool,
+    /// Where the log begins, unless it may have retired segments since it said so.
+    pub(crate) first_sequence: Option<u64>,
+    /// Where the log ends, if it closed it.
+    pub(crate) end: Option<RecordedEnd>,
+    /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
+    pub(crate) is_known: bool,
+}
+
+impl LastWriter {
+    /// Whether what its files say of themselves holds, also where it was not synced.
+    pub(crate) const fn is_trusted(self) -> bool {
+        self.is_same_boot || self.end.is_some()
+    }
+
+    /// Whether the machine went down under it, so that even whole files may not be all that there was.
+    pub(crate) const fn is_lost(self) -> bool {
+        self.is_known && !self.is_trusted()
     }
 }
 

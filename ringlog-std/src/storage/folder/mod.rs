@@ -6,5 +6,6 @@
 
 pub(crate) mod ending;
 pub(crate) mod last_run;
+pub(crate) mod listing;
 pub(crate) mod writer_lock;
 pub(crate) mod writer_record;

@@ -18,7 +18,7 @@ use crate::os::platform::Platform;
 use crate::os::sync::sleep;
 use crate::storage::error::OpenError;
 use crate::storage::folder::writer_record::WriterRecord;
-use crate::storage::segment::name::WRITER_FILE;
+use crate::storage::names::WRITER_FILE;
 
 /// How often the file is opened that others delete and make again.
 const OPENINGS: usize = 100;

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use crate::checksum::crc32c::crc32c_hardware;
+use crate::storage::error::RecordedEnd;
 
 /// More than any writer stores; of a longer file only the start is read.
 const MAX_RECORD_BYTES: u64 = 4096;
@@ -35,16 +36,6 @@ pub(crate) struct WriterRecord {
     pub(crate) untold: Option<Untold>,
     /// The file has a record whose checksum is wrong. All other fields are then unknown.
     pub(crate) is_damaged: bool,
-}
-
-/// Where a closed log ends: see [`WriterFile`](crate::storage::folder::ending::WriterFile).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RecordedEnd {
-    /// The sequence after that of the last record.
-    pub sequence: u64,
-    /// The position after the last record.
-    pub position: u64,
 }
 
 /// Dropped events that no GAP record reports yet.

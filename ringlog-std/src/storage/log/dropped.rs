@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::storage::folder::writer_lock::peek;
 use crate::storage::folder::writer_record::Untold;
-use crate::storage::read::log_scan::LogScan;
+use crate::storage::read::scan::log_scan::LogScan;
 
 /// Events that were dropped since the last segment was full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

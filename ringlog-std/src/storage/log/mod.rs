@@ -5,7 +5,6 @@
 
 pub(crate) mod dropped;
 pub(crate) mod late;
-pub(crate) mod loss_counts;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod roll;

@@ -2,19 +2,23 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
+
+use ringlog_nostd::check_position;
 
 use crate::event::GapReason;
-use crate::os::files::open_to_read;
+use crate::os::files::{folder_of, open_to_read};
 use crate::os::lock_holder::live_writer;
-use crate::os::platform::{Platform, folder_of};
+use crate::os::platform::{Linux, Platform};
+use crate::os::time::unix_nanos;
 use crate::storage::error::OpenError;
 use crate::storage::folder::ending::{WriterFile, WriterFileState};
+use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
 use crate::storage::folder::writer_record::{Untold, WriterRecord};
 use crate::storage::log::options::LogWriterOptions;
@@ -23,16 +27,14 @@ use crate::storage::log::writer::{Base, LogWriter};
 use crate::storage::maintenance::maintenance::{Past, Upkeep, bytes_on_disk};
 use crate::storage::maintenance::retention::Kept;
 use crate::storage::maintenance::workers::Helpers;
+use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
-use crate::storage::recovery::segment_end::{LastWriter, io_error};
+use crate::storage::recovery::resync::Unsynced;
 use crate::storage::segment::create::rounded_capacity;
-use crate::storage::segment::name::{Folder, SegmentInfo, WRITER_FILE};
-use crate::storage::segment::options::unix_nanos;
+use crate::storage::segment::file::SegmentInfo;
 use crate::storage::segment::position::Positions;
-use crate::storage::segment::resync::Unsynced;
 use crate::storage::segment::spare::{Prepared, is_temporary};
-use ringlog_nostd::check_position;
 
 /// What is known before the first segment of a run is begun.
 pub(crate) struct Found {
@@ -63,20 +65,21 @@ impl LogWriter {
             None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
         };
         if let Some((timestamp, reason)) = lost {
-            log.tell_unknown_loss(timestamp, reason).map_err(Box::new)?;
+            log.tell_unknown_loss(timestamp, reason).map_err(|error| OpenError::Append(error.into()))?;
         }
         if let Some(untold) = untold {
-            log.append_gap_unlimited(untold.first_timestamp, untold.gap()).map_err(Box::new)?;
+            log.append_gap_unlimited(untold.first_timestamp, untold.gap())
+                .map_err(|error| OpenError::Append(error.into()))?;
         }
         log.report.gap_records = log.summary().gaps;
         // The log has gone on: from now on the boot id is this one.
         log.lock
             .store(&**log.upkeep.platform(), &log.record)
-            .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+            .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
         if has_helpers {
             let helpers = Helpers::start(&log.upkeep);
             log.helpers =
-                Some(helpers.map_err(|error| io_error(folder, "start the helper threads of", error))?);
+                Some(helpers.map_err(|error| OpenError::io(folder, "start the helper threads of", error))?);
         }
         Ok(log)
     }
@@ -105,7 +108,7 @@ impl LogWriter {
         let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());
         let mut current = options.begin_segment(folder, next, base, &upkeep);
-        let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
+        let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.
         current.durable().sync_header().map_err(failed)?;
         // Dropped as a file that was closed in order, the new one would promise all before it.
@@ -145,7 +148,8 @@ impl Found {
         let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
         let patience = if options.is_late { Duration::ZERO } else { OWN_WAITS };
         let (mut lock, previous) = WriterLock::acquire_within(folder, patience)?;
-        let boot_id = platform.boot_id().map_err(|error| io_error(folder, "read the boot id for", error))?;
+        let boot_id =
+            platform.boot_id().map_err(|error| OpenError::io(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
         let is_known = previous.boot_id.is_some();
         let pid = Some(std::process::id());
@@ -161,7 +165,7 @@ impl Found {
         if !previous.is_damaged {
             // What is damaged says so until the log has gone on.
             lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-                .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+                .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
         }
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.end.check(folder)?;
@@ -221,7 +225,7 @@ fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError
         Ok(metadata) if metadata.is_dir() => return Ok(()),
         Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error(folder, "open", error)),
+        Err(error) => return Err(OpenError::io(folder, "open", error)),
     }
     let parent = folder_of(folder);
     if !parent.exists() {
@@ -229,16 +233,16 @@ fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError
     }
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(io_error(folder, "create the folder", error));
+            return Err(OpenError::io(folder, "create the folder", error));
         }
         _ => {}
     }
-    platform.sync_folder(&parent).map_err(|error| io_error(&parent, "sync the folder", error))
+    platform.sync_folder(&parent).map_err(|error| OpenError::io(&parent, "sync the folder", error))
 }
 
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
-    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    let listed = Folder::list(folder).map_err(|error| OpenError::io(folder, "list", error))?;
     // The segment that it writes may have no name yet.
     let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
     let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
@@ -249,7 +253,7 @@ fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
-    let listed = Folder::list(folder).map_err(|error| io_error(folder, "list", error))?;
+    let listed = Folder::list(folder).map_err(|error| OpenError::io(folder, "list", error))?;
     Ok(!listed.segments.is_empty())
 }
 
@@ -285,4 +289,15 @@ fn kept_segments(segments: &[SegmentInfo], next_sequence: u64, is_limited: bool)
         next_sequence,
     });
     kept.collect()
+}
+
+impl LogWriterOptions {
+    /// Opens the log in `folder`: see [`LogWriter::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogWriter::open`].
+    pub fn open(&self, folder: impl AsRef<Path>) -> Result<LogWriter, OpenError> {
+        LogWriter::open_at(folder.as_ref(), self.clone(), Linux::shared(), true)
+    }
 }

@@ -2,14 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::event::ClockKind;
 use crate::os::mmap::PAGE_BYTES;
-use crate::os::platform::Linux;
-use crate::storage::error::OpenError;
-use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::Rules;
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
@@ -151,15 +147,6 @@ impl LogWriterOptions {
     pub(crate) const fn late(mut self) -> Self {
         self.is_late = true;
         self
-    }
-
-    /// Opens the log in `folder`: see [`LogWriter::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWriter::open`].
-    pub fn open(&self, folder: impl AsRef<Path>) -> Result<LogWriter, OpenError> {
-        LogWriter::open_at(folder.as_ref(), self.clone(), Linux::shared(), true)
     }
 
     /// How the files of the log are to be.

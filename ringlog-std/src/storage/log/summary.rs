@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use crate::event::{Event, GapReason};
-use crate::storage::log::loss_counts::LossCounts;
 use crate::storage::segment::copy::Taken;
+use crate::storage::segment::loss_counts::LossCounts;
 
 /// What a run of a [`LogWriter`](crate::storage::log::writer::LogWriter) has written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
 
 use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
-use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
+use crate::storage::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 use crate::storage::folder::writer_lock::WriterLock;
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::dropped::Dropped;
@@ -19,8 +19,6 @@ use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::maintenance::workers::Helpers;
 use crate::storage::recovery::report::RecoveryReport;
-use crate::storage::recovery::segment_end::io_error;
-use crate::storage::segment::create_error::CreateError;
 use crate::storage::segment::position::Positions;
 use crate::storage::segment::writer::MmapWriter;
 
@@ -376,7 +374,7 @@ impl LogWriter {
     pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
         let record = WriterRecord { ring_identity, ..self.record.clone() };
         let stored = self.lock.store(&**self.upkeep.platform(), &record);
-        stored.map_err(|error| io_error(self.lock.path(), "store into the file", error))?;
+        stored.map_err(|error| OpenError::io(self.lock.path(), "store into the file", error))?;
         self.record = record;
         Ok(())
     }

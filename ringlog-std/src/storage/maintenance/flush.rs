@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use crate::os::files::open_to_read;
 use crate::os::lock_holder::exclusive_holder;
-use crate::storage::error::{ReadError, SyncError};
+use crate::os::sync::lock;
+use crate::storage::error::{CreateError, ReadError, SyncError};
 use crate::storage::maintenance::maintenance::{Open, Upkeep, bytes_on_disk};
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::retention::Kept;
-use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::flusher::{Durable, lock};
-use crate::storage::segment::resync::{Circumstances, Damage, Finished, Unsynced};
+use crate::storage::recovery::resync::{Circumstances, Damage, Finished, Unsynced};
+use crate::storage::segment::flusher::Durable;
 use crate::storage::segment::share::WRITER_WAITS;
 
 impl Upkeep {

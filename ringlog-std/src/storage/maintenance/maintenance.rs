@@ -19,14 +19,13 @@ use std::{fs, io};
 
 use crate::os::ownership::Ownership;
 use crate::os::platform::Platform;
-use crate::os::sync::{AtomicBool, AtomicU64, Mutex};
-use crate::storage::error::{AppendError, ReadError, SyncError};
+use crate::os::sync::{AtomicBool, AtomicU64, Mutex, lock};
+use crate::storage::error::{AppendError, CreateError, ReadError, SyncError};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::{Kept, Retention};
-use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::flusher::{Durable, lock};
+use crate::storage::recovery::resync::Unsynced;
+use crate::storage::segment::flusher::Durable;
 use crate::storage::segment::poison::Poison;
-use crate::storage::segment::resync::Unsynced;
 use crate::storage::segment::spare::Prepared;
 
 /// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::storage::error::ReadError;
+use crate::storage::error::{CreateError, ReadError};
 use crate::storage::maintenance::maintenance::Upkeep;
-use crate::storage::segment::create_error::CreateError;
 
 /// Tells how far the log of a [`LogWriter`](crate::storage::log::writer::LogWriter) has come: see [`LogWriter::watch`](crate::storage::log::writer::LogWriter::watch).
 ///

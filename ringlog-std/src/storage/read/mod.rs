@@ -4,14 +4,11 @@
 //! lends events without copying, `follow` waits for more. The tools, cursors and programs call this folder. It never
 //! writes, except for its own cache of an index.
 
-pub(crate) mod bulk;
+pub(crate) mod decode;
 pub(crate) mod filter;
 pub(crate) mod follow;
-pub(crate) mod log_scan;
 pub(crate) mod mapped;
 pub(crate) mod merge;
 pub(crate) mod replay_pace;
 pub(crate) mod scan;
 pub(crate) mod seek;
-pub(crate) mod segment_index;
-pub(crate) mod watermarks;

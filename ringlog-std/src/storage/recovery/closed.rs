@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use crate::event::file_flags;
-use crate::storage::error::OpenError;
-use crate::storage::folder::ending::{MissingEnd, MissingRecords};
-use crate::storage::folder::writer_record::RecordedEnd;
+use crate::storage::error::{MissingEnd, OpenError, RecordedEnd};
+use crate::storage::folder::ending::MissingRecords;
 use crate::storage::recovery::recovery::{Link, LogRecovery};
 use crate::storage::recovery::segment_end::SegmentEnd;
 use crate::storage::segment::file::{cannot_read, is_unused};

@@ -6,5 +6,6 @@
 pub(crate) mod closed;
 pub(crate) mod recovery;
 pub(crate) mod report;
+pub(crate) mod resync;
 pub(crate) mod segment_end;
 pub(crate) mod strays;

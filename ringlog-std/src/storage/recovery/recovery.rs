@@ -13,21 +13,22 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
-use crate::event::{FileHeader, FileHeaderError, HEADER_LEN, file_flags};
-use crate::os::files::{open_linked, open_to_write};
+use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
+use crate::os::files::{folder_of, open_linked, open_to_write};
 use crate::os::lock_holder::{Locker, wait_for_locker};
-use crate::os::platform::{Platform, folder_of};
+use crate::os::platform::Platform;
 use crate::storage::cursor::cursor::cursors_ahead;
 use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::listing::Folder;
+use crate::storage::names::{is_aside, segment_name};
 use crate::storage::recovery::report::{
     LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport,
 };
-use crate::storage::recovery::segment_end::{LastWriter, SegmentEnd, io_error, recovery};
-use crate::storage::recovery::strays::Stray;
+use crate::storage::recovery::resync::store_again;
+use crate::storage::recovery::segment_end::{SegmentEnd, is_promised};
 use crate::storage::segment::create::move_aside;
-use crate::storage::segment::file::{SegmentFile, read_up_to};
-use crate::storage::segment::name::{Folder, SegmentInfo, is_aside, segment_name};
-use crate::storage::segment::resync::store_again;
+use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
 use crate::storage::segment::share::WRITER_WAITS;
 use crate::storage::segment::spare::is_temporary;
 
@@ -95,6 +96,14 @@ impl Link {
     }
 }
 
+/// What becomes of a file that is no part of the log.
+pub(crate) enum Stray {
+    /// There is nothing in it.
+    Delete(PathBuf),
+    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
+    MoveAside { from: PathBuf, to: PathBuf },
+}
+
 impl<'a> LogRecovery<'a> {
     pub(crate) fn new(folder: &'a Path, platform: &'a dyn Platform, writer: LastWriter) -> Self {
         Self {
@@ -153,7 +162,7 @@ impl<'a> LogRecovery<'a> {
     /// The files of the log in order, those included that the log had gone on in before they were named.
     fn chain(&mut self) -> Result<Vec<Link>, OpenError> {
         let Folder { segments, foreign, .. } =
-            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?;
+            Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
         let last = segments.last().map(|(_, path)| path);
@@ -263,7 +272,7 @@ impl<'a> LogRecovery<'a> {
         }
         let Some(next) = behind.first() else { return Ok(()) };
         let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
-        Err(recovery(ReadError::Discontinuity { path, expected, found }))
+        Err(OpenError::recovery(ReadError::Discontinuity { path, expected, found }))
     }
 
     /// Where something may be missing at the end of the log: the position behind all that may have been lost.
@@ -276,7 +285,7 @@ impl<'a> LogRecovery<'a> {
     /// The position behind everything that these files, and those that are or will be set aside, have room for.
     fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
         let foreign =
-            Folder::list(self.folder).map_err(|error| io_error(self.folder, "list", error))?.foreign;
+            Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?.foreign;
         let aside =
             foreign.iter().filter(|path| is_aside(path)).filter_map(|path| SegmentFile::open(path).ok());
         let aside: Vec<_> = aside.map(|segment| segment.info).collect();
@@ -337,7 +346,7 @@ impl<'a> LogRecovery<'a> {
             self.platform.rename_new(&link.path, &path)?;
             self.platform.sync_folder(self.folder)
         };
-        rename().map_err(|error| io_error(&path, "name the segment", error))?;
+        rename().map_err(|error| OpenError::io(&path, "name the segment", error))?;
         Ok(path)
     }
 
@@ -380,12 +389,12 @@ impl<'a> LogRecovery<'a> {
     }
 
     pub(crate) fn delete(&self, path: &Path) -> Result<(), OpenError> {
-        self.platform.remove(path).map_err(|error| io_error(path, "delete the empty file", error))?;
+        self.platform.remove(path).map_err(|error| OpenError::io(path, "delete the empty file", error))?;
         self.sync_folder()
     }
 
     pub(crate) fn sync_folder(&self) -> Result<(), OpenError> {
-        self.platform.sync_folder(self.folder).map_err(|error| io_error(self.folder, "sync", error))
+        self.platform.sync_folder(self.folder).map_err(|error| OpenError::io(self.folder, "sync", error))
     }
 }
 
@@ -396,11 +405,13 @@ impl Recovered {
             let action = if has_bytes {
                 RecoveryAction::SetAside(move_aside(platform, &path)?)
             } else {
-                platform.remove(&path).map_err(|error| io_error(&path, "delete the empty file", error))?;
+                platform
+                    .remove(&path)
+                    .map_err(|error| OpenError::io(&path, "delete the empty file", error))?;
                 RecoveryAction::Deleted
             };
             let folder = folder_of(&path);
-            platform.sync_folder(&folder).map_err(|error| io_error(&folder, "sync", error))?;
+            platform.sync_folder(&folder).map_err(|error| OpenError::io(&folder, "sync", error))?;
             if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
                 told.action = action;
             }
@@ -429,11 +440,6 @@ impl LogEnd {
             lost_after: is_lost.then_some(last_timestamp),
         }
     }
-}
-
-/// Whether anything in the file may have been promised to survive a loss of power.
-pub(crate) fn is_promised(header: &FileHeader) -> bool {
-    header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
 }
 
 /// The position behind all that a segment has room for. A file may have any length, a position is a multiple of 8.
@@ -466,7 +472,7 @@ fn is_regular(path: &Path) -> bool {
 /// A segment that somebody writes outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked so, too: that is refused.
 fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
     let (path, file) = (&segment.info.path, &segment.file);
-    let failed = |error| io_error(path, "lock", error);
+    let failed = |error| OpenError::io(path, "lock", error);
     let is_sealed = segment.info.header.has(file_flags::SEALED);
     match wait_for_locker(file, is_sealed, waits_left).map_err(failed)? {
         Locker::Nobody => Ok(None),
@@ -478,7 +484,8 @@ fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<Lo
 /// Whether anything stands where the first record would.
 fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     let mut bytes = [0; HEADER_LEN];
-    let file = open_linked(path).map_err(|error| io_error(path, "open", error))?;
-    read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64).map_err(|error| io_error(path, "read", error))?;
+    let file = open_linked(path).map_err(|error| OpenError::io(path, "open", error))?;
+    read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64)
+        .map_err(|error| OpenError::io(path, "read", error))?;
     Ok(bytes != [0; HEADER_LEN])
 }

@@ -10,36 +10,9 @@ use crate::event::{HEADER_LEN, file_flags};
 use crate::os::files::{open_linked, open_to_write};
 use crate::os::platform::Platform;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::writer_record::RecordedEnd;
+use crate::storage::folder::last_run::LastWriter;
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::recovery::recovery::is_promised;
-use crate::storage::segment::file::SegmentFile;
-use crate::storage::segment::name::SegmentInfo;
-
-/// What is known of the log's last writer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LastWriter {
-    /// The kernel that it ran under still runs, so all that it stored is there.
-    pub(crate) is_same_boot: bool,
-    /// Where the log begins, unless it may have retired segments since it said so.
-    pub(crate) first_sequence: Option<u64>,
-    /// Where the log ends, if it closed it.
-    pub(crate) end: Option<RecordedEnd>,
-    /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
-    pub(crate) is_known: bool,
-}
-
-impl LastWriter {
-    /// Whether what its files say of themselves holds, also where it was not synced.
-    pub(crate) const fn is_trusted(self) -> bool {
-        self.is_same_boot || self.end.is_some()
-    }
-
-    /// Whether the machine went down under it, so that even whole files may not be all that there was.
-    pub(crate) const fn is_lost(self) -> bool {
-        self.is_known && !self.is_trusted()
-    }
-}
+use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
 /// The end of a segment's records.
 #[derive(Clone, Debug)]
@@ -158,7 +131,7 @@ impl SegmentEnd {
                 }
                 // How many records a header counts means nothing where the bytes decide.
                 Err(ReadError::EventCount { .. }) if whole_below < end => break,
-                Err(error) => return Err(recovery(error)),
+                Err(error) => return Err(OpenError::recovery(error)),
             }
         }
         Ok(Self {
@@ -179,7 +152,7 @@ impl SegmentEnd {
         let info = segment.info.clone();
         let (sequence, offset) = (plausible_end(&info)?, info.header.write_offset);
         let mut scan = FileScan::up_to(segment, offset);
-        while scan.is_in_lead() && scan.advance().map_err(recovery)? {}
+        while scan.is_in_lead() && scan.advance().map_err(OpenError::recovery)? {}
         let position = scan.position_at(offset);
         Ok(Self {
             info,
@@ -197,7 +170,7 @@ impl SegmentEnd {
     pub(crate) fn check_can_seal(&self) -> Result<(), OpenError> {
         let path = &self.info.path;
         let opened = if self.needs_sealing { open_to_write(path).map(drop) } else { Ok(()) };
-        opened.map_err(|error| io_error(path, "seal the file", error))
+        opened.map_err(|error| OpenError::io(path, "seal the file", error))
     }
 
     /// Stores into the file where its records end, in an order in which every state that a crash can leave
@@ -206,7 +179,7 @@ impl SegmentEnd {
         if self.info.header.has(file_flags::STREAM) {
             // Somebody put it here, perhaps a moment ago. The log goes on behind it.
             let sync = || platform.sync_file(&open_linked(path)?);
-            sync().map_err(|error| io_error(path, "sync", error))?;
+            sync().map_err(|error| OpenError::io(path, "sync", error))?;
         }
         if !self.needs_sealing {
             return Ok(false);
@@ -222,7 +195,7 @@ impl SegmentEnd {
             platform.write_at(&file, &flags.to_le_bytes(), field::FLAGS as u64)?;
             platform.sync_file(&file)
         };
-        store().map_err(|error| io_error(path, "seal the file", error))?;
+        store().map_err(|error| OpenError::io(path, "seal the file", error))?;
         Ok(true)
     }
 }
@@ -273,15 +246,12 @@ fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
         }
         _ => {
             let (path, offset, stored) = (path.clone(), header.write_offset, header.event_count);
-            Err(recovery(ReadError::EventCount { path, offset, stored, found: most }))
+            Err(OpenError::recovery(ReadError::EventCount { path, offset, stored, found: most }))
         }
     }
 }
 
-pub(crate) fn recovery(error: ReadError) -> OpenError {
-    OpenError::Recovery(Box::new(error))
-}
-
-pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action, source }
+/// Whether anything in the file may have been promised to survive a loss of power.
+pub(crate) fn is_promised(header: &FileHeader) -> bool {
+    header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
 }

@@ -1,23 +1,13 @@
 //! What recovery deletes or moves away, once it has read all that it needs.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
-
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::storage::error::OpenError;
-use crate::storage::recovery::recovery::LogRecovery;
+use crate::storage::names::segment_name;
+use crate::storage::recovery::recovery::{LogRecovery, Stray};
 use crate::storage::recovery::report::RecoveredSegment;
 use crate::storage::segment::create::move_to_numbered;
-use crate::storage::segment::name::segment_name;
-
-/// What becomes of a file that is no part of the log.
-pub(crate) enum Stray {
-    /// There is nothing in it.
-    Delete(PathBuf),
-    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
-    MoveAside { from: PathBuf, to: PathBuf },
-}
 
 impl LogRecovery<'_> {
     /// Deletes or moves away what is no part of the log.

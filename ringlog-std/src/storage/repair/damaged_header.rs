@@ -2,19 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
 use std::path::Path;
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field};
 
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 use crate::os::files::open_linked;
-use crate::storage::error::{OpenError, ReadError};
+use crate::storage::error::{OpenError, ReadError, RecordedEnd};
 use crate::storage::folder::last_run::LastRun;
-use crate::storage::folder::writer_record::RecordedEnd;
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::file::{SegmentFile, read_up_to};
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
 
 type HeaderBytes = [u8; FILE_HEADER_LEN];
 
@@ -90,7 +87,7 @@ impl Opened {
     /// A scan of its records up to `end`, and of those below the position `end_position`.
     pub(crate) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
         let info = self.info.clone();
-        let file = open_linked(&info.path).map_err(|error| io_error(&info.path, "open", error))?;
+        let file = open_linked(&info.path).map_err(|error| OpenError::io(&info.path, "open", error))?;
         // The base position of a guessed header is as good as none.
         let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
         let has_checksums = info.header.has(file_flags::CHECKSUMS);
@@ -167,7 +164,7 @@ impl Opened {
 /// Why a file with a damaged header could not be searched.
 fn hopeless(error: ReadError, fault: FileHeaderError) -> OpenError {
     match error {
-        ReadError::Io { path, source, .. } => io_error(&path, "read", source),
+        ReadError::Io { path, source, .. } => OpenError::io(&path, "read", source),
         ReadError::Shrunk { path, .. } => OpenError::Header { path, source: fault },
         other => OpenError::Recovery(Box::new(other)),
     }
@@ -183,10 +180,10 @@ struct DamagedFile<'a> {
 
 impl<'a> DamagedFile<'a> {
     fn read(path: &'a Path, run: LastRun) -> Result<Self, OpenError> {
-        let file = open_linked(path).map_err(|error| io_error(path, "open", error))?;
-        let file_bytes = file.metadata().map_err(|error| io_error(path, "look up", error))?.len();
+        let file = open_linked(path).map_err(|error| OpenError::io(path, "open", error))?;
+        let file_bytes = file.metadata().map_err(|error| OpenError::io(path, "look up", error))?.len();
         let mut header = [0; FILE_HEADER_LEN];
-        read_up_to(&file, &mut header, 0).map_err(|error| io_error(path, "read", error))?;
+        read_up_to(&file, &mut header, 0).map_err(|error| OpenError::io(path, "read", error))?;
         Ok(Self { path, file_bytes, header, run: run.for_file(&file) })
     }
 
@@ -194,10 +191,6 @@ impl<'a> DamagedFile<'a> {
         let info = SegmentInfo { path: self.path.into(), header, file_bytes: self.file_bytes };
         Opened { info, state, salt, run: self.run }
     }
-}
-
-fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action, source }
 }
 
 /// The header with the fields that can only have one value, or that have one which does no harm.

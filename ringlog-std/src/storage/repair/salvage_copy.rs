@@ -4,12 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
+use ringlog_nostd::FILE_HEADER_LEN;
+
 use crate::event::{Event, FileHeader, Gap, GapReason, HEADER_LEN, file_flags};
-use crate::os::platform::folder_of;
-use crate::storage::error::{OpenError, ReadError};
+use crate::os::files::folder_of;
+use crate::storage::error::{OpenError, ReadError, RecordedEnd};
 use crate::storage::folder::last_run::LastRun;
-use crate::storage::folder::writer_record::RecordedEnd;
 use crate::storage::log::writer::LogWriter;
+use crate::storage::names::segment_name;
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, Opened};
@@ -17,8 +19,6 @@ use crate::storage::repair::salvage_report::{
     SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
 };
 use crate::storage::repair::salvage_source::Source;
-use crate::storage::segment::name::segment_name;
-use ringlog_nostd::FILE_HEADER_LEN;
 
 /// What was found of a file by reading it once, and so what is to be copied and what is missing.
 #[derive(Clone, Copy, Debug, Default)]

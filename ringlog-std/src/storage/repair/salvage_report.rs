@@ -2,15 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use thiserror::Error;
 
 use crate::event::RecordErrorKind;
+use crate::storage::error::words::{Counted, cause, io_advice};
 use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
-use crate::storage::error_words::{Counted, cause, io_advice};
 use crate::storage::log::summary::LogSummary;
 
 /// So many skipped places are listed; the others are only counted.

@@ -8,14 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::event::{FileHeader, file_flags};
-use crate::storage::error::OpenError;
+use crate::storage::error::{OpenError, RecordedEnd};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::folder::last_run::LastRun;
-use crate::storage::folder::writer_record::RecordedEnd;
+use crate::storage::folder::listing::Folder;
+use crate::storage::names::{TEMPORARY_END, is_aside};
 use crate::storage::repair::damaged_header::{HeaderState, Known, Opened};
 use crate::storage::repair::salvage_report::{SkipReason, Skipped};
 use crate::storage::segment::file::is_unused;
-use crate::storage::segment::name::{Folder, TEMPORARY_END, is_aside};
 
 /// A file is read at most so often to see whether others go after it: each reading may be one of the whole file.
 const MOST_READINGS: u32 = 64;

@@ -6,9 +6,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
-use crate::storage::error::{OpenError, ReadError};
-use crate::storage::error_words::{Counted, cause};
-use crate::storage::folder::ending::{MissingEnd, MissingRecords, WriterFile};
+use crate::storage::error::words::{Counted, cause};
+use crate::storage::error::{MissingEnd, OpenError, ReadError};
+use crate::storage::folder::ending::{MissingRecords, WriterFile};
 
 /// So many faults of a segment are listed; the others are only counted.
 const FAULTS_LISTED: usize = 100;

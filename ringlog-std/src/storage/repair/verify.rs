@@ -5,15 +5,15 @@
 use std::path::Path;
 
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
-use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::ending::{MissingEnd, MissingRecords, WriterFile};
+use crate::storage::error::{MissingEnd, OpenError, ReadError};
+use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::folder::last_run::LastRun;
+use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, Known, Opened};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
-use crate::storage::segment::file::{Listed, LogList, SegmentFile};
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
 /// Reads and checks every record of a log, a folder or a single file, behind damage too.
 ///

@@ -13,7 +13,7 @@ use ringlog_nostd::{
 
 use crate::checksum::crc32c::{Placed, each_sealed, record_crc};
 use crate::storage::error::AppendError;
-use crate::storage::log::loss_counts::LossCounts;
+use crate::storage::segment::loss_counts::LossCounts;
 
 /// Where a run of records is going to stand.
 #[derive(Clone, Copy, Debug)]

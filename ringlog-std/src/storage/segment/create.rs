@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, file_flags};
 
-use crate::os::files::{create_temporary, open_folder, open_to_read, remove_abandoned, temporary_start};
+use crate::os::files::{folder_of, open_folder, open_to_read};
 use crate::os::lock_holder::{Locker, exclusive_holder, wait_for_locker};
 use crate::os::mmap::{PAGE_BYTES, WriteMap};
-use crate::os::platform::{Linux, Platform, folder_of, is_disk_full};
-use crate::storage::segment::create_error::CreateError;
+use crate::os::platform::{Linux, Platform, is_disk_full};
+use crate::os::temporary::{create_temporary, remove_abandoned, temporary_start};
+use crate::storage::error::CreateError;
+use crate::storage::names::{TEMPORARY_END, WRITER_FILE};
 use crate::storage::segment::file::read_up_to;
-use crate::storage::segment::name::{TEMPORARY_END, WRITER_FILE};
 use crate::storage::segment::share::READER_WAITS;
 
 /// How large a log's file may be.
@@ -71,12 +72,12 @@ impl Draft {
             Hold::Exclusive => file.try_lock(),
             Hold::Shared => file.try_lock_shared(),
         };
-        locked.map_err(|error| io_error(path, "lock the file", error.into()))?;
+        locked.map_err(|error| CreateError::io(path, "lock the file", error.into()))?;
         platform
             .allocate(&file, capacity_bytes)
             .map_err(|source| create_error(path, capacity_bytes, source))?;
         let map = WriteMap::new(&file, platform.witness(&file))
-            .map_err(|source| io_error(path, "map the file", source))?;
+            .map_err(|source| CreateError::io(path, "map the file", source))?;
         Ok(Self { file, map })
     }
 }
@@ -86,7 +87,7 @@ fn create_error(path: &Path, capacity_bytes: u64, source: io::Error) -> CreateEr
     if is_disk_full(&source) {
         return CreateError::DiskFull { path: path.into(), capacity_bytes, source };
     }
-    io_error(path, "create and allocate the file", source)
+    CreateError::io(path, "create and allocate the file", source)
 }
 
 pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, CreateError> {
@@ -126,10 +127,11 @@ impl Place {
     pub(crate) fn take(path: &Path, existing: Existing) -> Result<Self, CreateError> {
         let folder_path = folder_of(path);
         let Some(name) = path.file_name() else {
-            return Err(io_error(path, "name a file", io::ErrorKind::InvalidInput.into()));
+            return Err(CreateError::io(path, "name a file", io::ErrorKind::InvalidInput.into()));
         };
-        let folder = open_folder(&folder_path).map_err(|e| io_error(&folder_path, "open the folder", e))?;
-        lock_patiently(&folder).map_err(|e| io_error(&folder_path, "lock the folder", e))?;
+        let folder =
+            open_folder(&folder_path).map_err(|e| CreateError::io(&folder_path, "open the folder", e))?;
+        lock_patiently(&folder).map_err(|e| CreateError::io(&folder_path, "lock the folder", e))?;
         // A creator that was killed leaves a temporary file without its lock, and without any event.
         remove_abandoned(&folder_path, &temporary_start(name), TEMPORARY_END, holds_no_event);
         let place = Self { path: path.into(), folder_path, folder, temporary: None };
@@ -150,7 +152,7 @@ impl Place {
     fn check(&self, existing: Existing) -> Result<(), CreateError> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(io_error(&self.path, "look at the file", source)),
+            Err(source) => Err(CreateError::io(&self.path, "look at the file", source)),
             Ok(_) if existing == Existing::Refuse => Err(CreateError::Exists { path: self.path.clone() }),
             Ok(metadata) if metadata.is_file() => check_dead_log(&self.path),
             Ok(_) => Err(CreateError::NotALog { path: self.path.clone() }),
@@ -163,17 +165,18 @@ impl Place {
             self.rename(temporary, existing)?;
         }
         self.temporary = None;
-        self.folder.sync_all().map_err(|source| io_error(&self.folder_path, "sync the folder", source))
+        self.folder.sync_all().map_err(|source| CreateError::io(&self.folder_path, "sync the folder", source))
     }
 
     fn rename(&self, temporary: &Path, existing: Existing) -> Result<(), CreateError> {
         match rename_new(temporary, &self.path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map_err(|source| io_error(&self.path, "name the file", source)),
+            other => return other.map_err(|source| CreateError::io(&self.path, "name the file", source)),
         }
         self.check(existing)?;
         move_aside(&Linux, &self.path)?;
-        rename_new(temporary, &self.path).map_err(|source| io_error(&self.path, "name the file", source))
+        rename_new(temporary, &self.path)
+            .map_err(|source| CreateError::io(&self.path, "name the file", source))
     }
 }
 
@@ -197,15 +200,15 @@ fn lock_patiently(folder: &File) -> io::Result<()> {
 
 /// Fails unless `path` is a ringlog file that no writer holds.
 fn check_dead_log(path: &Path) -> Result<(), CreateError> {
-    let file = open_to_read(path).map_err(|source| io_error(path, "open the file", source))?;
+    let file = open_to_read(path).map_err(|source| CreateError::io(path, "open the file", source))?;
     let mut head = [0; FILE_HEADER_LEN];
-    read_up_to(&file, &mut head, 0).map_err(|source| io_error(path, "read the file", source))?;
+    read_up_to(&file, &mut head, 0).map_err(|source| CreateError::io(path, "read the file", source))?;
     if !head.starts_with(&FILE_MAGIC) {
         return Err(CreateError::NotALog { path: path.into() });
     }
     let is_sealed = FileHeader::from_bytes(&head).is_ok_and(|header| header.has(file_flags::SEALED));
     let locker = wait_for_locker(&file, is_sealed, &mut { READER_WAITS });
-    match locker.map_err(|source| io_error(path, "lock the file", source))? {
+    match locker.map_err(|source| CreateError::io(path, "lock the file", source))? {
         Locker::Writer(pid) => Err(CreateError::Busy { path: path.into(), pid }),
         Locker::Nobody | Locker::OtherProgram(_) => check_folder(path),
     }
@@ -239,7 +242,7 @@ pub(crate) fn move_to_numbered(
         let aside = PathBuf::from(aside);
         match platform.rename_new(from, &aside) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(io_error(from, "move the old log aside", source)),
+            Err(source) => return Err(CreateError::io(from, "move the old log aside", source)),
             Ok(()) => return Ok(aside),
         }
     }
@@ -266,8 +269,4 @@ fn holds_no_event(mut file: &File) -> bool {
 fn remove_quietly(path: &Path) {
     // The error that led here is the one to report.
     let _ = fs::remove_file(path);
-}
-
-pub(crate) fn io_error(path: &Path, action: &'static str, source: io::Error) -> CreateError {
-    CreateError::Io { path: path.into(), action, source }
 }

@@ -16,18 +16,11 @@ use crate::event::{FileHeader, file_flags};
 use crate::os::files::open_linked;
 use crate::os::sync::kernel_call;
 use crate::storage::error::OpenError;
-use crate::storage::folder::ending::WriterFile;
-use crate::storage::recovery::segment_end::io_error;
-use crate::storage::segment::name::{Folder, SegmentInfo};
 
 /// How often the header of a live file is read until two readings agree.
 const HEADER_READINGS: usize = 1000;
 /// So many files are open at once while their headers are on the way from the disk.
 const OPENED_AT_ONCE: usize = 64;
-/// How often a folder is listed in which segments are being deleted.
-const LISTINGS: usize = 100;
-/// How often a folder is listed before it counts as one without segments.
-const EMPTY_LISTINGS: usize = 3;
 
 /// A segment that is open, with a header that was checked.
 #[derive(Debug)]
@@ -46,7 +39,7 @@ impl SegmentFile {
     pub(crate) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
         let looked_up = file.metadata();
-        let file_bytes = looked_up.map_err(|source| io_error(path, "look up", source))?.len();
+        let file_bytes = looked_up.map_err(|source| OpenError::io(path, "look up", source))?.len();
         Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } })
     }
 
@@ -75,6 +68,18 @@ impl SegmentFile {
     }
 }
 
+/// What is known of a segment without reading its records.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SegmentInfo {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// Its header, as it was when the log was opened.
+    pub header: FileHeader,
+    /// Length of the file in bytes, reserved room included.
+    pub file_bytes: u64,
+}
+
 impl SegmentInfo {
     /// Checks that the file is as long as its header says.
     pub(crate) fn check_length(&self) -> Result<(), OpenError> {
@@ -96,137 +101,13 @@ impl SegmentInfo {
     }
 }
 
-/// A file that belongs to a log, as its folder lists it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Listed {
-    pub(crate) path: PathBuf,
-    /// The base sequence that its name says; a single file has any name.
-    pub(crate) named_sequence: Option<u64>,
-}
-
-impl Listed {
-    /// Opens the file and checks its header against its length and its name.
-    ///
-    /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
-    /// has gone by then: it is not found, and not damaged.
-    pub(crate) fn open(&self) -> Result<SegmentInfo, OpenError> {
-        self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
-    }
-
-    fn checked(&self, opened: Result<SegmentInfo, OpenError>) -> Result<SegmentInfo, OpenError> {
-        let checked = opened.and_then(|segment| {
-            segment.check_length()?;
-            self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
-            Ok(segment)
-        });
-        checked.map_err(|error| {
-            if is_gone(&self.path) {
-                return io_error(&self.path, "open", io::ErrorKind::NotFound.into());
-            }
-            error
-        })
-    }
-}
-
-/// The files of a log, which is a folder or a single file, by name only.
-#[derive(Debug)]
-pub(crate) struct LogList {
-    /// In order, at least one.
-    pub(crate) segments: Vec<Listed>,
-    /// What else is in the folder.
-    pub(crate) foreign: Vec<PathBuf>,
-    /// What the `writer` file said before the folder was listed.
-    pub(crate) writer: WriterFile,
-}
-
-impl LogList {
-    pub(crate) fn of(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
-        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
-            let segments = vec![Listed { path: path.into(), named_sequence: None }];
-            return Ok(Self { segments, foreign: Vec::new(), writer: WriterFile::default() });
-        }
-        let writer = WriterFile::of(path);
-        let mut folder = used_segments(path, &writer)?;
-        // Names that are listed while others are made and deleted prove nothing the first time.
-        for _ in 1..EMPTY_LISTINGS {
-            if folder.segments.is_empty() {
-                folder = used_segments(path, &writer)?;
-            }
-        }
-        let Folder { segments: named, foreign } = folder;
-        if named.is_empty() {
-            writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
-        }
-        let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
-        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign, writer })
-    }
-}
-
-/// What is in a folder, without a last segment that was deleted just now because it stayed empty.
-///
-/// A file without a header is no segment if the log was closed before it. Any other one has lost its header.
-fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
-    let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
-        path: folder.into(),
-        action: "list",
-        source,
-    })?;
-    found.segments.pop_if(|(_, last)| is_gone(last));
-    if let Some((sequence, last)) = found.segments.last()
-        && writer.ends_by(*sequence)
-        && is_unused(last).map_err(|error| cannot_read(last, error))?
-    {
-        found.foreign.push(last.clone());
-        found.segments.pop();
-    }
-    Ok(found)
-}
-
-/// The files of a log, which is a folder or a single file, all of which can be opened.
-#[derive(Debug)]
-pub(crate) struct LogFiles {
-    /// In order, at least one.
-    pub(crate) segments: Vec<SegmentInfo>,
-    /// What else is in the folder.
-    pub(crate) foreign: Vec<PathBuf>,
-    /// What the `writer` file said before the folder was listed.
-    pub(crate) writer: WriterFile,
-}
-
-impl LogFiles {
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
-        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
-            return Self::open_once(path);
-        }
-        // Lists the folder again where retention has deleted a segment between the listing and its opening.
-        for _ in 1..LISTINGS {
-            match Self::open_once(path) {
-                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                other => return other,
-            }
-        }
-        Self::open_once(path)
-    }
-
-    fn open_once(path: &Path) -> Result<Self, OpenError> {
-        let LogList { segments, foreign, writer } = LogList::of(path)?;
-        let paths = segments.iter().map(|it| &*it.path);
-        let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
-        let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
-        Ok(Self { segments: opened?, foreign, writer })
-    }
-}
-
 /// Whether nothing has this name any more. A link that leads nowhere is still there.
 pub(crate) fn is_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 pub(crate) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
-    io_error(path, "read the header at offset 0", source)
+    OpenError::io(path, "read the header at offset 0", source)
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
@@ -234,7 +115,7 @@ fn open_regular(path: &Path) -> Result<File, OpenError> {
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    open_linked(path).map_err(|source| io_error(path, "open", source))
+    open_linked(path).map_err(|source| OpenError::io(path, "open", source))
 }
 
 /// The error for a file that cannot be opened: a link that leads nowhere is not the same as no file.
@@ -243,7 +124,7 @@ fn explained(path: &Path, source: io::Error) -> OpenError {
         Ok(target) if source.kind() == io::ErrorKind::NotFound => {
             OpenError::BrokenLink { path: path.into(), target }
         }
-        _ => io_error(path, "open", source),
+        _ => OpenError::io(path, "open", source),
     }
 }
 

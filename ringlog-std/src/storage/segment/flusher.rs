@@ -4,15 +4,16 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
 
+use crate::os::files::folder_of;
 use crate::os::mmap::{MapHandle, PAGE_BYTES};
 use crate::os::ownership::OwnerProcess;
-use crate::os::platform::{Platform, folder_of};
-use crate::os::sync::{AtomicU64, Mutex, MutexGuard};
+use crate::os::platform::Platform;
+use crate::os::sync::{AtomicU64, Mutex, lock};
 use crate::storage::error::SyncError;
 use crate::storage::segment::poison::Poison;
 
@@ -264,11 +265,6 @@ impl Durable {
     fn refuse_if_poisoned(&self) -> Result<(), SyncError> {
         if self.is_poisoned() { Err(SyncError::Poisoned { path: self.path.clone() }) } else { Ok(()) }
     }
-}
-
-/// A lock whose holders leave things as they should be even when they panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,16 +5,15 @@
 
 pub(crate) mod copy;
 pub(crate) mod create;
-pub(crate) mod create_error;
 pub(crate) mod file;
 pub(crate) mod flusher;
-pub(crate) mod name;
+pub(crate) mod loss_counts;
 pub(crate) mod options;
 #[cfg(feature = "cli")]
 pub(crate) mod plain_file;
 pub(crate) mod poison;
 pub(crate) mod position;
-pub(crate) mod resync;
 pub(crate) mod share;
+pub(crate) mod single;
 pub(crate) mod spare;
 pub(crate) mod writer;

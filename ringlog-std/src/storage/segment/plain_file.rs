@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::os::platform::{Linux, Platform};
-use crate::storage::segment::create_error::CreateError;
+use crate::storage::error::CreateError;
 use crate::storage::segment::spare::Prepared;
 
 /// A file made as the next segment of a log is made: allocated, synced, mapped, all of its pages ready.

@@ -5,9 +5,8 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use crate::os::sync::{AtomicBool, Mutex};
+use crate::os::sync::{AtomicBool, Mutex, lock};
 use crate::storage::error::SyncError;
-use crate::storage::segment::flusher::lock;
 
 /// Shared by all files of a log.
 #[derive(Debug, Default)]

@@ -7,23 +7,13 @@
 //! another program's: a reader waits a little for that one, and then says whose it is.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::os::files::is_file_of;
+use crate::os::files::{is_file_of, try_hold};
 use crate::os::sync::{kernel_call, sleep};
-
-/// Takes the shared lock without waiting; `false` if somebody has an exclusive one.
-pub(crate) fn try_hold(file: &File) -> io::Result<bool> {
-    kernel_call();
-    match file.try_lock_shared() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
 
 /// How long a reader waits for another program's lock, a millisecond at a time.
 pub(crate) const READER_WAITS: u32 = 200;

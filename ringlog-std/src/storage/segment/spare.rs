@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
-use crate::os::files::{is_at, names_of, open_to_write, temporary_name};
+use crate::os::files::{folder_of, is_at, names_of, open_to_write};
 use crate::os::lock_holder::exclusive_holder;
-use crate::os::platform::{Platform, folder_of};
-use crate::storage::segment::create::{Draft, Hold, io_error};
-use crate::storage::segment::create_error::CreateError;
+use crate::os::platform::Platform;
+use crate::os::temporary::temporary_name;
+use crate::storage::error::CreateError;
+use crate::storage::names::TEMPORARY_END;
+use crate::storage::segment::create::{Draft, Hold};
 use crate::storage::segment::file::SegmentFile;
-use crate::storage::segment::name::TEMPORARY_END;
 
 /// What the name of a segment that is not named yet begins with.
 const TEMPORARY_START: &str = ".next-";
@@ -57,7 +58,7 @@ impl Prepared {
         capacity_bytes: u64,
         ready_bytes: usize,
     ) -> Result<Option<Self>, CreateError> {
-        let failed = |action| move |source| io_error(segment, action, source);
+        let failed = |action| move |source| CreateError::io(segment, action, source);
         let file = match open_to_write(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(_) if is_link(segment) => return Err(CreateError::Linked { path: segment.into(), names: 0 }),
@@ -93,7 +94,7 @@ impl Prepared {
         capacity_bytes: u64,
         former_salt: u32,
     ) -> Result<Option<Self>, CreateError> {
-        let failed = |action| move |source| io_error(temporary, action, source);
+        let failed = |action| move |source| CreateError::io(temporary, action, source);
         // First the name, also on the disk: a segment never stands in the log without its header.
         platform.sync_folder(&folder_of(temporary)).map_err(failed("sync the folder of"))?;
         // Readers hold a shared lock on what they map. One that comes between the name and this lock finds
@@ -120,7 +121,7 @@ impl Prepared {
         platform
             .sync_file(&self.draft.file)
             .and_then(|()| platform.sync_folder(&folder))
-            .map_err(|source| io_error(&self.temporary, "sync the new segment", source))
+            .map_err(|source| CreateError::io(&self.temporary, "sync the new segment", source))
     }
 
     /// A sync of the whole file would take the pages away again, so this comes last.
@@ -146,7 +147,7 @@ pub(crate) fn is_temporary(path: &Path) -> bool {
 
 /// Fails unless `path`, which the log knows as `segment`, is the only name of the open file.
 fn refuse_shared(segment: &Path, path: &Path, file: &File) -> Result<(), CreateError> {
-    let failed = |source| io_error(segment, "look at the segment", source);
+    let failed = |source| CreateError::io(segment, "look at the segment", source);
     let names = names_of(file).map_err(failed)?;
     if names == 1 && is_at(path, file).map_err(failed)? {
         return Ok(());

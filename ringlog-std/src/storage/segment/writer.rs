@@ -1,10 +1,9 @@
 //! One log file of fixed capacity, written by one writer.
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use ringlog_nostd::{
     EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordErrorKind, Run, WriteError,
@@ -16,7 +15,6 @@ use crate::os::platform::Platform;
 use crate::storage::error::{AppendError, SyncError};
 use crate::storage::segment::copy::{Place, Taken, seal_copied, sealed, unseal_copied};
 use crate::storage::segment::create::Draft;
-use crate::storage::segment::create_error::CreateError;
 use crate::storage::segment::flusher::{Durable, DurableParts};
 use crate::storage::segment::options::MmapWriterOptions;
 use crate::storage::segment::poison::Poison;
@@ -77,28 +75,6 @@ pub struct Closed {
 }
 
 impl MmapWriter {
-    /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
-    ///
-    /// A finished log of that name, or one whose writer died, is first renamed to `path.1`, `path.2` and
-    /// so on, whichever is free. Nothing is ever overwritten.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is
-    /// not a log, a full disk, and whatever else the system refuses.
-    pub fn create(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
-        Self::options().create(path, capacity_bytes)
-    }
-
-    /// Creates the log file `path` if nothing of that name exists.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError::Exists`], otherwise as [`create`](Self::create).
-    pub fn create_new(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
-        Self::options().create_new(path, capacity_bytes)
-    }
-
     /// Options to choose before creating a file.
     #[must_use]
     pub const fn options() -> MmapWriterOptions {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use crate::event::EventHeader;
 use crate::os::platform::Linux;
-use crate::storage::error::AppendError;
+use crate::os::sync::lock;
+use crate::storage::error::{AppendError, CreateError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::Next;
-use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::flusher::lock;
 
 /// Bytes that each event of [`write`] takes.
 pub(crate) const STRIDE: u64 = 24;

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringlog_nostd::check_position;
+
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::os::sync::sleep;
-use crate::storage::error::{AppendError, SyncError};
-use crate::storage::folder::writer_record::{RecordedEnd, WriterRecord};
+use crate::storage::error::{AppendError, CreateError, RecordedEnd, SyncError};
+use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::dropped::Dropped;
 use crate::storage::log::writer::{Base, LogWriter};
 use crate::storage::maintenance::policies::FullDisk;
-use crate::storage::segment::create_error::CreateError;
 use crate::storage::segment::position::Positions;
 use crate::storage::segment::spare::Prepared;
 use crate::storage::segment::writer::{Birth, MmapWriter};
-use ringlog_nostd::check_position;
 
 /// How long to wait for the helpers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
@@ -331,7 +331,7 @@ impl crate::storage::log::options::LogWriterOptions {
     ) -> MmapWriter {
         let Prepared { draft, temporary, former_salt } = next;
         let header = self.file_options().base(base.sequence, base.position).header(former_salt);
-        let path = folder.join(crate::storage::segment::name::segment_name(base.sequence));
+        let path = folder.join(crate::storage::names::segment_name(base.sequence));
         let (platform, poison) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poison()));
         MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poison })
     }

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
-use crate::os::sync::now;
+use crate::os::sync::{lock, now};
+use crate::os::time::unix_nanos;
 use crate::storage::cursor::cursor::needed_from;
-use crate::storage::error::SyncError;
+use crate::storage::error::{CreateError, SyncError};
 use crate::storage::maintenance::maintenance::{Next, Rules, Upkeep};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::{Circumstances, Kept};
 use crate::storage::read::seek::index_cache;
-use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::flusher::{Durable, lock};
-use crate::storage::segment::options::unix_nanos;
+use crate::storage::segment::flusher::Durable;
 use crate::storage::segment::spare::Prepared;
 
 /// How soon after a failure the next segment is tried again.

@@ -1,15 +1,16 @@
 //! Each step towards the next segment on its own.
 
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::storage::folder::listing::Folder;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::maintenance::spare::*;
-use crate::storage::segment::name::Folder;
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
-use std::fs;
-use std::path::Path;
-use std::time::Instant;
 
 const NO_LIMIT: Retention =
     Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None };

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use crate::event::{ClockKind, Event, file_flags};
 use crate::os::sync::now;
 use crate::ring::{Idle, Waiter};
-use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::ending::{MissingEnd, WriterFile};
+use crate::storage::error::{MissingEnd, OpenError, ReadError};
+use crate::storage::folder::ending::WriterFile;
+use crate::storage::folder::listing::Folder;
 use crate::storage::read::follow::successor::{Successor, successor};
 use crate::storage::read::scan::live::Opened;
 use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::read::scan::watermarks::LogPositions;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
-use crate::storage::read::watermarks::LogPositions;
-use crate::storage::segment::name::Folder;
 
 /// After so long without a new record the folder is looked into, and then again and again.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -466,12 +466,12 @@ mod tests {
         }
         writer.close().unwrap();
         let mut follower = LogFollower::open(folder.path()).unwrap();
-        crate::storage::segment::name::listings::take();
+        crate::storage::folder::listing::listings::take();
         let mut records = 0;
         while records < segments {
             records += u64::from(follower.next_event().unwrap().is_some());
         }
-        let listings = crate::storage::segment::name::listings::take();
+        let listings = crate::storage::folder::listing::listings::take();
         assert!(listings < 10, "{listings} listings for {segments} segments");
     }
 

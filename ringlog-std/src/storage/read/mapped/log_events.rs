@@ -4,9 +4,10 @@
 
 use crate::event::Event;
 use crate::storage::error::ReadError;
-use crate::storage::read::mapped::log_reader::LogReader;
+use crate::storage::read::decode::segment_index::Place;
+use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::mapped::log_reader::{LogReader, Start};
 use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
-use crate::storage::read::segment_index::Place;
 use crate::storage::segment::position::Positions;
 
 /// The events of a log: see [`LogReader::events`].
@@ -20,15 +21,6 @@ pub struct LogEvents<'a> {
     next_sequence: Option<u64>,
     current: Option<Current<'a>>,
     is_done: bool,
-}
-
-/// What the first record has to be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
-    /// Not before this one.
-    pub(crate) sequence: u64,
-    /// Of this time or later.
-    pub(crate) since: u64,
 }
 
 /// The segment that is being read.
@@ -178,4 +170,98 @@ pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
     }
     log.check_end()?;
     Ok(count)
+}
+
+impl LogReader {
+    /// Calls `f` with every event, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`, and
+    /// [`ReadError::MissingEnd`] after the last record of a closed log that had more.
+    pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
+        replay(self, f)
+    }
+
+    /// All events, in order. After an error the iterator ends; [`ReadError::MissingEnd`] comes after the last event of a
+    /// closed log that had more.
+    ///
+    /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
+    /// log of more segments than a process may have files, use [`replay`](Self::replay), or
+    /// [`LogScan`](crate::storage::read::scan::log_scan::LogScan), which have one open at a time.
+    #[must_use]
+    pub fn events(&self) -> LogEvents<'_> {
+        self.events_from(0)
+    }
+
+    /// The events from `sequence` on, in order; all of them if the log starts later.
+    ///
+    /// Finding the first one takes no longer in a longer log: the names of the segments and an index of one
+    /// of them tell where it stands.
+    #[must_use]
+    pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
+        self.start_at(sequence, 0)
+    }
+
+    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    ///
+    /// Timestamps may go backwards: events behind that one may be earlier again, see
+    /// [`events_matching`](Self::events_matching). Each segment has to be read once for its index, which is
+    /// then kept in the folder `index` of the log, a cache. From then on this reads 64 bytes for each
+    /// segment, one index, and at most 32 KiB of records.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// for timestamp in [10, 30, 20, 40] {
+    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+    /// }
+    /// writer.close()?;
+    /// let reader = LogReader::open(folder.path())?;
+    /// assert_eq!(reader.events_since(15).next().unwrap()?.sequence, 1);
+    /// assert!(reader.events_since(41).next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_since(&self, since: u64) -> LogEvents<'_> {
+        self.start_at(0, since)
+    }
+
+    /// The events that a filter wants, found without reading what is before the first of them.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// # use ringlog::storage::{Filter, LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut writer = LogWriter::open(folder.path())?;
+    /// # for (timestamp, event_type) in [(10, 7), (30, 8), (20, 7), (40, 7)] {
+    /// #     writer.write_event(&EventHeader::new(timestamp, event_type, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder.path())?;
+    /// let wanted = Filter::new().event_type(7).since(15);
+    /// let found: Vec<u64> = reader.events_matching(&wanted).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(found, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events_matching(&self, filter: &Filter) -> Filtered<LogEvents<'_>> {
+        Filtered::new(self.start_at(filter.first_sequence(), filter.earliest()), filter.clone())
+    }
+
+    fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
+        let at = self.index.segment_of(sequence);
+        LogEvents::new(self, at, Start { sequence, since })
+    }
+}
+
+impl<'a> IntoIterator for &'a LogReader {
+    type Item = Result<Event<'a>, ReadError>;
+    type IntoIter = LogEvents<'a>;
+
+    fn into_iter(self) -> LogEvents<'a> {
+        self.events()
+    }
 }

@@ -6,19 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
-use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::folder::listing::LogFiles;
+use crate::storage::read::decode::segment_index::{Index, Place};
 use crate::storage::read::follow::follower::LogFollower;
-use crate::storage::read::mapped::log_events::replay;
-use crate::storage::read::mapped::log_events::{LogEvents, Start};
 use crate::storage::read::mapped::segment_reader::MmapReader;
+use crate::storage::read::scan::watermarks::{LogPositions, end_position};
 use crate::storage::read::seek::log_index::{LogIndex, SeekStatistics};
-use crate::storage::read::segment_index::{Index, Place};
-use crate::storage::read::watermarks::{LogPositions, end_position};
-use crate::storage::segment::file::LogFiles;
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::file::SegmentInfo;
 
 /// How often a log is opened whose last segment is retired at once.
 const OPENINGS: usize = 100;
@@ -27,7 +23,7 @@ const OPENINGS: usize = 100;
 ///
 /// It shows the segments that there were when it was opened; [`follow`](Self::follow) goes on from there. As
 /// with [`MmapReader`], nobody but a ringlog writer may change them meanwhile; for files of others take
-/// [`LogScan`](crate::storage::read::log_scan::LogScan). Opening costs by segments, not by events.
+/// [`LogScan`](crate::storage::read::scan::log_scan::LogScan). Opening costs by segments, not by events.
 ///
 /// A segment is held from when it is first read: retention may delete it, and it is still read. One that was
 /// deleted before is [`ReadError::Overtaken`]; open the log again and go on at the sequence that this names.
@@ -53,7 +49,7 @@ const OPENINGS: usize = 100;
 #[derive(Debug)]
 pub struct LogReader {
     path: PathBuf,
-    index: LogIndex,
+    pub(crate) index: LogIndex,
     /// One for each segment; the last one is mapped from the start.
     readers: Vec<OnceLock<MmapReader>>,
     verify: bool,
@@ -63,6 +59,15 @@ pub struct LogReader {
 #[derive(Clone, Debug)]
 pub struct LogReaderOptions {
     verify: bool,
+}
+
+/// What the first record has to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// Not before this one.
+    pub(crate) sequence: u64,
+    /// Of this time or later.
+    pub(crate) since: u64,
 }
 
 impl LogReaderOptions {
@@ -114,89 +119,6 @@ impl LogReader {
         }
         let source = io::ErrorKind::NotFound.into();
         Err(OpenError::Io { path: path.into(), action: "open the last segment of", source })
-    }
-
-    /// Calls `f` with every event, and returns how many there were.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`, and
-    /// [`ReadError::MissingEnd`] after the last record of a closed log that had more.
-    pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
-        replay(self, f)
-    }
-
-    /// All events, in order. After an error the iterator ends; [`ReadError::MissingEnd`] comes after the last event of a
-    /// closed log that had more.
-    ///
-    /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
-    /// log of more segments than a process may have files, use [`replay`](Self::replay), or
-    /// [`LogScan`](crate::storage::read::log_scan::LogScan), which have one open at a time.
-    #[must_use]
-    pub fn events(&self) -> LogEvents<'_> {
-        self.events_from(0)
-    }
-
-    /// The events from `sequence` on, in order; all of them if the log starts later.
-    ///
-    /// Finding the first one takes no longer in a longer log: the names of the segments and an index of one
-    /// of them tell where it stands.
-    #[must_use]
-    pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
-        self.start_at(sequence, 0)
-    }
-
-    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
-    ///
-    /// Timestamps may go backwards: events behind that one may be earlier again, see
-    /// [`events_matching`](Self::events_matching). Each segment has to be read once for its index, which is
-    /// then kept in the folder `index` of the log, a cache. From then on this reads 64 bytes for each
-    /// segment, one index, and at most 32 KiB of records.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// # use ringlog::storage::{LogReader, LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// for timestamp in [10, 30, 20, 40] {
-    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
-    /// }
-    /// writer.close()?;
-    /// let reader = LogReader::open(folder.path())?;
-    /// assert_eq!(reader.events_since(15).next().unwrap()?.sequence, 1);
-    /// assert!(reader.events_since(41).next().is_none());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events_since(&self, since: u64) -> LogEvents<'_> {
-        self.start_at(0, since)
-    }
-
-    /// The events that a filter wants, found without reading what is before the first of them.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// # use ringlog::storage::{Filter, LogReader, LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// # let mut writer = LogWriter::open(folder.path())?;
-    /// # for (timestamp, event_type) in [(10, 7), (30, 8), (20, 7), (40, 7)] {
-    /// #     writer.write_event(&EventHeader::new(timestamp, event_type, 0), b"")?;
-    /// # }
-    /// # writer.close()?;
-    /// let reader = LogReader::open(folder.path())?;
-    /// let wanted = Filter::new().event_type(7).since(15);
-    /// let found: Vec<u64> = reader.events_matching(&wanted).map(|event| event.unwrap().sequence).collect();
-    /// assert_eq!(found, [2, 3]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events_matching(&self, filter: &Filter) -> Filtered<LogEvents<'_>> {
-        Filtered::new(self.start_at(filter.first_sequence(), filter.earliest()), filter.clone())
-    }
-
-    fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
-        let at = self.index.segment_of(sequence);
-        LogEvents::new(self, at, Start { sequence, since })
     }
 
     /// Goes on behind the last record that this reader shows, with what is written from now on.
@@ -363,14 +285,5 @@ impl LogReader {
         let (place, walked) = reader.walk(from, |at, header| at >= number && header.timestamp >= start.since);
         self.index.count_records(walked);
         Ok(place)
-    }
-}
-
-impl<'a> IntoIterator for &'a LogReader {
-    type Item = Result<Event<'a>, ReadError>;
-    type IntoIter = LogEvents<'a>;
-
-    fn into_iter(self) -> LogEvents<'a> {
-        self.events()
     }
 }

@@ -1,29 +1,28 @@
 //! One log file, read through a mapping.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::{fmt, io};
 
 use ringlog_nostd::{
     Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError,
     Records, file_flags,
 };
 
-use crate::os::files::open_linked;
+use crate::checksum::stretch::Stretch;
+use crate::os::files::{open_linked, try_hold};
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::read::bulk::{Demand, Stretch};
+use crate::storage::read::decode::bulk::{Demand, stream_ended};
+use crate::storage::read::decode::segment_index::{Index, Place, walk};
 use crate::storage::read::filter::{Filter, Filtered};
-use crate::storage::read::segment_index::{Index, Place, walk};
-use crate::storage::segment::share::{Hold, hold_finished, leads_to, try_hold};
+use crate::storage::segment::share::{Hold, hold_finished, leads_to};
 use crate::storage::segment::spare::is_temporary;
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
-/// A stream ends where this many bytes are all 0x00 or all 0xFF.
-const STREAM_END_BYTES: usize = 16;
+
 /// How often a file is opened whose name leads to another one by the time that it is locked.
 const OPENINGS: usize = 100;
 
@@ -103,11 +102,11 @@ impl MmapReader {
 
     fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
         let (file, is_held) = open_and_hold(path)?;
-        let len_bytes = file.metadata().map_err(|e| io_error(path, "look at the file", e))?.len();
+        let len_bytes = file.metadata().map_err(|e| OpenError::io(path, "look at the file", e))?.len();
         if len_bytes < HEADER_LEN_BYTES {
             return Err(OpenError::TooShort { path: path.into(), len_bytes });
         }
-        let mut map = ReadMap::new(&file).map_err(|source| io_error(path, "map the file", source))?;
+        let mut map = ReadMap::new(&file).map_err(|source| OpenError::io(path, "map the file", source))?;
         let header = FileHeader::from_bytes(&map.header_bytes())
             .map_err(|source| OpenError::Header { path: path.into(), source })?;
         let write_offset = end_of(&header, &map);
@@ -304,7 +303,7 @@ impl MmapReader {
     pub(crate) fn hold_finished(&mut self) -> Result<bool, OpenError> {
         if !self.is_held {
             let held = hold_finished(&self.path, &self.file);
-            match held.map_err(|source| io_error(&self.path, "lock the file", source))? {
+            match held.map_err(|source| OpenError::io(&self.path, "lock the file", source))? {
                 Hold::Held => self.is_held = true,
                 Hold::Gone => return Ok(false),
                 Hold::Locked => return Err(OpenError::locked_segment(&self.path, &self.file)),
@@ -414,12 +413,6 @@ impl<'a> IntoIterator for &'a MmapReader {
     }
 }
 
-/// Whether a stream ends here: 16 erased bytes, or fewer where the file ends.
-pub(crate) fn stream_ended(rest: &[u8]) -> bool {
-    let head = rest.get(..STREAM_END_BYTES).unwrap_or(rest);
-    head.iter().all(|&byte| byte == 0) || head.iter().all(|&byte| byte == 0xFF)
-}
-
 /// Where to stop: at `write_offset`, which a stream does not know.
 fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
     if header.has(file_flags::STREAM) { map.len_bytes() } else { header.write_offset }
@@ -434,23 +427,19 @@ fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
     }
     for _ in 0..OPENINGS {
         let file = open_regular(path)?;
-        let is_held = try_hold(&file).map_err(|source| io_error(path, "lock the file", source))?;
-        if leads_to(path, &file).map_err(|source| io_error(path, "look at the file", source))? {
+        let is_held = try_hold(&file).map_err(|source| OpenError::io(path, "lock the file", source))?;
+        if leads_to(path, &file).map_err(|source| OpenError::io(path, "look at the file", source))? {
             return Ok((file, is_held));
         }
     }
-    Err(io_error(path, "find the file twice under its name", io::ErrorKind::NotFound.into()))
+    Err(OpenError::io(path, "find the file twice under its name", io::ErrorKind::NotFound.into()))
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Asked before opening, because opening a pipe waits for its other end.
-    let metadata = std::fs::metadata(path).map_err(|source| io_error(path, "find the file", source))?;
+    let metadata = std::fs::metadata(path).map_err(|source| OpenError::io(path, "find the file", source))?;
     if !metadata.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    open_linked(path).map_err(|source| io_error(path, "open the file", source))
-}
-
-fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {
-    OpenError::Io { path: path.into(), action, source }
+    open_linked(path).map_err(|source| OpenError::io(path, "open the file", source))
 }

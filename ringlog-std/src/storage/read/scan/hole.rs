@@ -4,7 +4,7 @@
 
 use crate::event::{EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
 use crate::storage::error::ReadError;
-use crate::storage::read::bulk::Demand;
+use crate::storage::read::decode::bulk::Demand;
 use crate::storage::read::scan::segment_scan::{FileScan, UNWRITTEN_BYTES};
 
 /// Where the flags stand in a record.

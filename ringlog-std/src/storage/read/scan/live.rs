@@ -8,12 +8,12 @@ use std::sync::atomic::{Ordering, fence};
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::event::{FileHeader, FileHeaderError, file_flags};
+use crate::os::files::try_hold;
 use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::decode::segment_index::{Index, Place};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::read::segment_index::{Index, Place};
-use crate::storage::segment::file::{is_gone, read_header, read_stable_header};
-use crate::storage::segment::name::SegmentInfo;
-use crate::storage::segment::share::{Hold, hold_finished, leads_to, try_hold};
+use crate::storage::segment::file::{SegmentInfo, is_gone, read_header, read_stable_header};
+use crate::storage::segment::share::{Hold, hold_finished, leads_to};
 
 /// What came of opening a segment by a name that was listed a moment ago.
 #[derive(Debug)]

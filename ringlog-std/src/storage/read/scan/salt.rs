@@ -2,13 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use ringlog_nostd::{FILE_HEADER_LEN, place_word};
+
 use crate::checksum::linear::place_of;
 use crate::event::EventHeader;
 use crate::storage::error::ReadError;
-use crate::storage::read::bulk::Demand;
+use crate::storage::read::decode::bulk::Demand;
 use crate::storage::read::scan::hole::Piece;
 use crate::storage::read::scan::segment_scan::FileScan;
-use ringlog_nostd::{FILE_HEADER_LEN, place_word};
 
 impl FileScan {
     /// Whether records are found under the salt that this scan goes by. Ends the scan.

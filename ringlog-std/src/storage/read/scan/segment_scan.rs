@@ -9,13 +9,13 @@ use std::path::Path;
 use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
 
 use crate::checksum::linear::PrefixCrcs;
+use crate::checksum::stretch::Stretch;
 use crate::event::{
     Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
 };
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::read::bulk::{Demand, Stretch};
-use crate::storage::segment::file::{SegmentFile, read_up_to};
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::read::decode::bulk::Demand;
+use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
 use crate::storage::segment::position::Positions;
 
 /// Room for at least three of the largest records, which a search looks at together.

@@ -24,10 +24,11 @@ use std::time::Duration;
 use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
 
 use crate::checksum::crc32c::crc32c_hardware;
-use crate::os::files::{create_folder, create_temporary, open_to_read};
-use crate::os::platform::{Linux, folder_of};
-use crate::storage::read::segment_index::{Entry, Index, Place, SPACING_BYTES};
-use crate::storage::segment::name::{INDEX_FOLDER, base_sequence_of, segment_name};
+use crate::os::files::{create_folder, folder_of, open_to_read};
+use crate::os::platform::Linux;
+use crate::os::temporary::create_temporary;
+use crate::storage::names::{INDEX_FOLDER, base_sequence_of, segment_name};
+use crate::storage::read::decode::segment_index::{Entry, Index, Place, SPACING_BYTES};
 
 const MAGIC: &[u8; 4] = b"EVTX";
 const VERSION: u32 = 1;

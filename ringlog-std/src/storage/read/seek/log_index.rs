@@ -9,11 +9,11 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::event::{HEADER_LEN, file_flags};
 use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::listing::{Folder, LogFiles};
+use crate::storage::read::decode::segment_index::{Index, Place};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
-use crate::storage::read::segment_index::{Index, Place};
-use crate::storage::segment::file::LogFiles;
-use crate::storage::segment::name::{Folder, SegmentInfo};
+use crate::storage::segment::file::SegmentInfo;
 
 /// What finding records has cost so far: see [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

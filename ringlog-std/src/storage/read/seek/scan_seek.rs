@@ -5,9 +5,9 @@ use std::io;
 
 use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::read::log_scan::LogScan;
+use crate::storage::folder::listing::Folder;
+use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::read::seek::log_index::LogIndex;
-use crate::storage::segment::name::Folder;
 
 impl LogScan {
     /// Goes to the record `sequence`, to the first one if the log starts behind it, or to the end.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 
+use crate::storage::names::WRITER_FILE;
 use crate::storage::recovery::report::{RecoveryAction, RecoveryReport};
-use crate::storage::segment::name::WRITER_FILE;
 use crate::storage::tests::power_loss::disk::{Disk, Remains, SECTOR};
 use crate::storage::tests::power_loss::run::Random;
 

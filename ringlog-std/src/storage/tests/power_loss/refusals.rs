@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::storage::error::SyncError;
-use crate::storage::error::{AppendError, OpenError};
+use crate::storage::error::{AppendError, OpenError, SyncError};
+use crate::storage::folder::listing::Folder;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::recovery::report::LastEnd;
-use crate::storage::segment::name::Folder;
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::power_loss::check::{Found, event, read};
 use crate::storage::tests::power_loss::run::scratch;

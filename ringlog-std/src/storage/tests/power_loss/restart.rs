@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::SyncPolicy;
-use crate::storage::read::watermarks::LogPositions;
+use crate::storage::read::scan::watermarks::LogPositions;
 use crate::storage::tests::power_loss::check::event;
 use crate::storage::tests::power_loss::disk::Disk;
 use crate::storage::tests::power_loss::run::{Random, Setting, lose_power, promise, scratch};

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::storage::error::{AppendError, OpenError, SyncError};
+use crate::storage::error::{AppendError, CreateError, OpenError, SyncError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
-use crate::storage::read::log_scan::LogScan;
+use crate::storage::names::WRITER_FILE;
+use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::repair::salvage::salvage_log;
 use crate::storage::repair::salvage_report::SalvageError;
 use crate::storage::repair::verdict::LogVerdict;
 use crate::storage::repair::verify::verify_log;
-use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::name::WRITER_FILE;
 use crate::storage::tests::power_loss::check::{
     Found, check_told, counted, event, is_damaged, is_in_doubt, read, read_on,
 };

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::os::mmap::MapHandle;
-use crate::os::platform::{Linux, Platform, StoreWitness};
+use crate::os::mmap::{MapHandle, StoreWitness};
+use crate::os::platform::{Linux, Platform};
 use crate::os::sync::{kernel_call, slow_kernel_call};
 
 /// A file, whatever its name.

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread;
 
 use crate::storage::error::ReadError;
+use crate::storage::folder::listing::Folder;
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::read::follow::follower::LogFollower;
-use crate::storage::read::log_scan::LogScan;
 use crate::storage::read::mapped::log_reader::LogReader;
 use crate::storage::read::mapped::segment_reader::MmapReader;
-use crate::storage::segment::name::Folder;
+use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::schedules::stable::check;
 use crate::storage::tests::schedules::world::{

@@ -6,8 +6,7 @@
 
 use ringlog_nostd::{EventHeader, FILE_HEADER_LEN};
 
-use crate::storage::read::bulk::Demand;
-use crate::storage::read::mapped::segment_reader::stream_ended;
+use crate::storage::read::decode::bulk::{Demand, stream_ended};
 
 /// An entry stands for the first record that starts so many bytes behind the one of the entry before, in bytes.
 pub(crate) const SPACING_BYTES: u64 = 32 * 1024;

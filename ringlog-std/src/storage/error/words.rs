@@ -4,21 +4,15 @@
 //! alone: advice is given once.
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::{fmt, io};
 
 use ringlog_nostd::FileHeaderError;
 
-use super::error::OpenError;
-use crate::os::lock_holder::exclusive_holder;
-
 /// What to do about a damaged file of a log.
-pub(super) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `ringlog salvage` and continue there";
+pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `ringlog salvage` and continue there";
 
 /// What to do about a closed log that does not end where it was closed.
-pub(super) const END_ADVICE: &str = "restore it from a copy, or copy what is whole into another folder with \
+pub(crate) const END_ADVICE: &str = "restore it from a copy, or copy what is whole into another folder with \
      `ringlog salvage` and continue there, or, to accept the loss, end all writers, move this file away if it is there, and \
      delete the log's `writer` file: a GAP record of unknown count then reports it";
 
@@ -40,7 +34,7 @@ pub(crate) fn cause(error: &impl fmt::Display) -> String {
 }
 
 /// What to do about a header that cannot be used.
-pub(super) const fn header_advice(error: &FileHeaderError) -> &'static str {
+pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
     match error {
         FileHeaderError::Version { .. } => {
             "read it with the version of ringlog that wrote it, or a later one"
@@ -67,14 +61,8 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     }
 }
 
-impl OpenError {
-    pub(super) fn locked_segment(path: &Path, file: &File) -> Self {
-        Self::LockedSegment { path: path.into(), pid: exclusive_holder(file) }
-    }
-}
-
 /// What to do where there is no room for a file.
-pub(super) fn room_words(source: &io::Error) -> &'static str {
+pub(crate) fn room_words(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::FileTooLarge => {
             "this process must not make files of that size: raise the limit (`ulimit -f`), or ask for smaller files \
@@ -85,7 +73,7 @@ pub(super) fn room_words(source: &io::Error) -> &'static str {
 }
 
 /// What a folder without any segment holds.
-pub(super) fn no_segments_words(foreign_files: usize) -> String {
+pub(crate) fn no_segments_words(foreign_files: usize) -> String {
     match foreign_files as u64 {
         0 => "holds no log file (20 digits and .evtl)".to_owned(),
         others => format!("holds no log file (20 digits and .evtl), but {}", Counted(others, "other file")),
@@ -93,7 +81,7 @@ pub(super) fn no_segments_words(foreign_files: usize) -> String {
 }
 
 /// How many events were dropped; 0 is an unknown number.
-pub(super) fn dropped_words(count: u64) -> String {
+pub(crate) fn dropped_words(count: u64) -> String {
     match count {
         0 => "an unknown number of events was dropped".to_owned(),
         1 => "1 event was dropped".to_owned(),
@@ -102,12 +90,16 @@ pub(super) fn dropped_words(count: u64) -> String {
 }
 
 /// Why a retired segment is not this log's alone.
-pub(super) fn link_words(names: u64) -> String {
+pub(crate) fn link_words(names: u64) -> String {
     match names {
         0 => "is a symbolic link".to_owned(),
         1 => "has another name than its own".to_owned(),
         _ => format!("has {names} names (hard links)"),
     }
+}
+
+pub(crate) fn pid_words(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringlog_nostd::{encode, place_word, record_len, seal};
+
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::checksum::linear::{after_zeros, work};
 use crate::event::{ClockKind, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD};
 use crate::storage::repair::salvage::salvage_log;
 use crate::storage::repair::verify::verify_log;
-use ringlog_nostd::{encode, place_word, record_len, seal};
 
 const FILE_BYTES: usize = 2 << 20;
 
@@ -59,8 +60,7 @@ fn overlapping_and_valid() -> Vec<u8> {
         let mut headers = (0..4096_u16).map(|number| {
             let [event_type, flags] = number.to_be_bytes();
             let header = EventHeader::new(timestamp, flags, MAX_PAYLOAD as u16).with_flags(0xC0 | event_type);
-            let placed =
-                EventHeader { checksum: place_word(super::cost::header().salt(), at as u64), ..header };
+            let placed = EventHeader { checksum: place_word(self::header().salt(), at as u64), ..header };
             let register = after_zeros(!crc32c_hardware(0, &placed.to_bytes()), MAX_PAYLOAD);
             EventHeader { checksum: !(register ^ payload_register), ..header }
         });

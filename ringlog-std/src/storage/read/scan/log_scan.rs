@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::event::{Event, FileHeader};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
+use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::file::{Listed, LogList};
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::file::SegmentInfo;
 
 /// How often a log is opened whose first segment is retired at once.
 const OPENINGS: usize = 100;

@@ -7,10 +7,10 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::event::{FileHeader, file_flags};
 use crate::storage::error::{OpenError, ReadError};
+use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::scan::live::Opened;
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::file::LogFiles;
-use crate::storage::segment::name::SegmentInfo;
+use crate::storage::segment::file::SegmentInfo;
 
 /// How far a log has come, in bytes of its records as they stood in its ring.
 ///

@@ -2,12 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::storage::error::pid_words;
-use crate::storage::error_words::{Counted, io_advice, link_words, room_words};
+use crate::storage::error::words::{Counted, io_advice, link_words, pid_words, room_words};
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]
@@ -109,4 +108,10 @@ pub enum CreateError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl CreateError {
+    pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::Io { path: path.into(), action, source }
+    }
 }

@@ -9,6 +9,10 @@ use ringlog_nostd::{
 };
 
 use crate::checksum::crc32c::{pass_verified, placed_crc};
+use crate::checksum::stretch::{Passed, Stretch};
+
+/// A stream ends where this many bytes are all 0x00 or all 0xFF.
+const STREAM_END_BYTES: usize = 16;
 
 /// What a reader demands of the checksums of a file's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,26 +65,6 @@ impl Demand {
     }
 }
 
-/// Records that are in memory, and where they stand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stretch<'a> {
-    /// Starts with a record.
-    pub(crate) bytes: &'a [u8],
-    /// Of the first record in its file.
-    pub(crate) offset: u64,
-    /// Of the first record.
-    pub(crate) sequence: u64,
-    /// A record that starts at this offset or behind it is left alone.
-    pub(crate) starts_below: u64,
-}
-
-/// What was gone through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Passed {
-    pub(crate) bytes: usize,
-    pub(crate) events: u64,
-}
-
 impl<'a> Stretch<'a> {
     /// Passes the records to `f` up to the first one that is not as demanded, or not whole.
     #[inline]
@@ -91,27 +75,12 @@ impl<'a> Stretch<'a> {
             Demand::Verify { salt } => pass_verified(self, salt, f),
         }
     }
+}
 
-    /// The same with another way of reading a record. Inlined, so that it takes over the processor's features that its
-    /// caller has.
-    #[inline(always)]
-    pub(crate) fn pass_decoded(
-        self,
-        decode: impl Fn(&'a [u8], u64) -> Option<(EventHeader, &'a [u8], usize)>,
-        mut f: impl FnMut(Event<'a>),
-    ) -> Passed {
-        let Self { bytes: mut rest, mut offset, sequence, starts_below } = self;
-        let mut events = 0;
-        while offset < starts_below
-            && let Some((header, payload, stride)) = decode(rest, offset)
-        {
-            f(Event { header, payload, sequence: sequence + events, offset });
-            rest = rest.get(stride..).unwrap_or_default();
-            offset += stride as u64;
-            events += 1;
-        }
-        Passed { bytes: self.bytes.len() - rest.len(), events }
-    }
+/// Whether a stream ends here: 16 erased bytes, or fewer where the file ends.
+pub(crate) fn stream_ended(rest: &[u8]) -> bool {
+    let head = rest.get(..STREAM_END_BYTES).unwrap_or(rest);
+    head.iter().all(|&byte| byte == 0) || head.iter().all(|&byte| byte == 0xFF)
 }
 
 #[cfg(test)]

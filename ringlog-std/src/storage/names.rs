@@ -3,10 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use crate::event::FileHeader;
+use std::path::Path;
 
 /// Digits in a segment's name, enough for every u64.
 const NAME_DIGITS: usize = 20;
@@ -20,66 +17,6 @@ pub(crate) const WRITER_FILE: &str = "writer";
 pub(crate) const CURSOR_FOLDER: &str = "cursors";
 /// The folder with the indexes of sealed segments, a cache.
 pub(crate) const INDEX_FOLDER: &str = "index";
-/// What belongs to a log besides its segments.
-const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
-
-/// What is known of a segment without reading its records.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct SegmentInfo {
-    /// Where the file is.
-    pub path: PathBuf,
-    /// Its header, as it was when the log was opened.
-    pub header: FileHeader,
-    /// Length of the file in bytes, reserved room included.
-    pub file_bytes: u64,
-}
-
-/// The contents of a log's folder, in the order of the log.
-#[derive(Debug, Default)]
-pub(crate) struct Folder {
-    /// The segments by ascending base sequence, each with the sequence that its name says.
-    pub(crate) segments: Vec<(u64, PathBuf)>,
-    /// All that is neither a segment nor anything else that ringlog puts here, by name.
-    pub(crate) foreign: Vec<PathBuf>,
-}
-
-impl Folder {
-    /// Lists `folder` without opening any file in it.
-    pub(crate) fn list(folder: &Path) -> io::Result<Self> {
-        #[cfg(test)]
-        listings::count();
-        let mut found = Self::default();
-        for entry in folder.read_dir()? {
-            let entry = entry?;
-            match base_sequence_of(&entry.file_name()) {
-                Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
-                None if OWN_NAMES.iter().any(|name| entry.file_name() == *name) => {}
-                None => found.foreign.push(entry.path()),
-            }
-        }
-        found.segments.sort();
-        found.foreign.sort();
-        Ok(found)
-    }
-}
-
-/// How often folders were listed, for tests.
-#[cfg(test)]
-pub(crate) mod listings {
-    thread_local! {
-        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-    }
-
-    pub(crate) fn count() {
-        COUNT.with(|count| count.set(count.get() + 1));
-    }
-
-    /// On this thread, since it was asked last.
-    pub(crate) fn take() -> u64 {
-        COUNT.take()
-    }
-}
 
 /// The name of the segment whose first record has this sequence.
 pub(crate) fn segment_name(base_sequence: u64) -> String {
@@ -106,6 +43,7 @@ pub(crate) fn is_aside(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::folder::listing::Folder;
 
     #[test]
     fn names_are_exactly_twenty_digits() {

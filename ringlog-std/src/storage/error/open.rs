@@ -1,19 +1,19 @@
-//! What can go wrong with log files: one error per family of operations.
+//! Why a log, or a record of it, cannot be read.
 #![forbid(unsafe_code)]
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use ringlog_nostd::{FileHeaderError, RecordError, WriteError};
 use thiserror::Error;
 
-use super::error_words::{
-    Counted, END_ADVICE, RESTORE_OR_SALVAGE, cause, dropped_words, header_advice, io_advice,
-    no_segments_words,
+use crate::event::{FileHeaderError, RecordError};
+use crate::os::lock_holder::exclusive_holder;
+use crate::storage::error::CreateError;
+use crate::storage::error::words::{
+    Counted, END_ADVICE, RESTORE_OR_SALVAGE, cause, header_advice, io_advice, no_segments_words, pid_words,
 };
-use crate::storage::folder::ending::MissingEnd;
-pub(crate) use crate::storage::segment::create_error::CreateError;
-use crate::storage::segment::name::segment_name;
+use crate::storage::names::{WRITER_FILE, segment_name};
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]
@@ -209,7 +209,7 @@ pub enum OpenError {
     Create(#[from] CreateError),
     /// The start of the next segment could not be written.
     #[error(transparent)]
-    Append(#[from] Box<AppendError>),
+    Append(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Why the next event of a log could not be read.
@@ -325,170 +325,69 @@ pub enum ReadError {
     Segment(#[from] Box<OpenError>),
 }
 
-/// Why an event was not appended.
-#[derive(Debug, Error)]
+/// Where a closed log ends: see [`WriterFile`](crate::storage::folder::ending::WriterFile).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
-pub enum AppendError {
-    /// The rest of the file is too small for the next record.
-    #[error(
-        "{}: full: the next record takes {needed_bytes} bytes, {remaining_bytes} are left at offset {offset}; \
-         close this log and continue in another",
-        path.display()
-    )]
-    Full {
-        /// The file.
-        path: PathBuf,
-        /// Where the record would have started.
-        offset: u64,
-        /// What the record takes, in bytes.
-        needed_bytes: u64,
-        /// What is left, in bytes.
-        remaining_bytes: u64,
-    },
-    /// The event itself is not one that a log takes.
-    #[error("event refused: {0}; correct the header, `EventHeader::as_user` clears what the system has set")]
-    Event(#[from] WriteError),
-    /// A run contains something that is no record. All before it was appended.
-    #[error("run refused: {0}; hand over whole records only")]
-    Run(RecordError),
-    /// A sync failed before, so nobody knows what is on the disk beyond the watermark.
-    #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
-    Poisoned {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system refused.
-    #[error("{}: offset {offset}: cannot {action}: {source}; check the disk and continue in a new log", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Where in it.
-        offset: u64,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The record is larger than a segment without any other.
-    #[error(
-        "{}: a record of {needed_bytes} bytes, but an empty file of this log has room for {capacity_bytes}; ask for larger \
-         files (`--segment-size`)",
-        path.display()
-    )]
-    TooLarge {
-        /// The log's file or folder.
-        path: PathBuf,
-        /// What the record takes, in bytes.
-        needed_bytes: u64,
-        /// What an empty file has room for, in bytes.
-        capacity_bytes: u64,
-    },
-    /// This run of the writer has written as much as it was allowed to.
-    #[error(
-        "{}: {written_bytes} bytes written, the next record would exceed the limit of {max_bytes}; \
-         close the log, or ask for a larger limit",
-        path.display()
-    )]
-    LimitReached {
-        /// The log's folder.
-        path: PathBuf,
-        /// Bytes of records that were written.
-        written_bytes: u64,
-        /// The limit.
-        max_bytes: u64,
-    },
-    /// The log has come so far that no other segment can follow.
-    #[error("{}: at position {position}, and no log has more than 2^62; record into another folder", path.display())]
-    AtLimit {
-        /// The log's folder.
-        path: PathBuf,
-        /// Where the next segment would have begun.
-        position: u64,
-    },
-    /// The next segment could not be created.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-    /// A segment could not be named or synced, so the log takes no more events.
-    #[error(transparent)]
-    Close(#[from] SyncError),
+pub struct RecordedEnd {
+    /// The sequence after that of the last record.
+    pub sequence: u64,
+    /// The position after the last record.
+    pub position: u64,
 }
 
-/// Why published events are not known to be on stable storage.
-#[derive(Debug, Error)]
+/// A closed log whose files do not end where its `writer` file records.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum SyncError {
-    /// The sync failed. The watermark stays where it was and the writer takes no more events.
-    #[error(
-        "{}: sync of offsets {from} to {to} failed: {source}; check the disk and continue in a new log",
-        path.display()
-    )]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// Where the bytes in question start.
-        from: u64,
-        /// Where they end.
-        to: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A sync failed before.
-    #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
-    Poisoned {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
-    /// below the damage.
-    #[error(
-        "{}, in a file that an earlier writer was killed before it had synced: the log's watermark stays below the damage \
-         as long as the file is there, and later events are synced all the same; {RESTORE_OR_SALVAGE}",
-        cause(.0)
-    )]
-    Damaged(#[source] Box<ReadError>),
-    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
-    /// events, and leaves the files as they are.
-    #[error(
-        "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
-         end all writers of the log, leave that file alone, and open the log again",
-        path.display()
-    )]
-    LockFile {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// The writer belongs to the process that this one was forked from.
-    #[error("{}: opened before this process was forked; only the process that opened it may sync or close it", path.display())]
-    OtherProcess {
-        /// The log's file or folder.
-        path: PathBuf,
-    },
-    /// All is on stable storage, but the folder could not be put in order.
-    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
-    Folder {
-        /// The file or folder concerned.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The disk is so full that there is no room for the record that tells of dropped events. The `writer` file
-    /// tells of them, and the next run begins with that record.
-    #[error(
-        "{}: {} because the disk is full, and there is no room to say so in the log; free some space and record again: \
-         the next run begins with a GAP record",
-        path.display(),
-        dropped_words(*count)
-    )]
-    UntoldLoss {
-        /// The log's folder.
-        path: PathBuf,
-        /// How many; 0 if that is not known.
-        count: u64,
-    },
+pub struct MissingEnd {
+    /// The segment that begins where the log ends now: it is missing, or cannot be read. Where the log has more records than
+    /// recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an older copy.
+    pub file: PathBuf,
+    /// The sequence after the last record that is there.
+    pub next_sequence: u64,
+    /// Where the log was closed.
+    pub end: RecordedEnd,
+    /// What is wrong with the file, if there is one.
+    pub fault: Option<Box<OpenError>>,
 }
 
-pub(super) fn pid_words(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+impl MissingEnd {
+    pub(crate) fn new(folder: &Path, next_sequence: u64, end: RecordedEnd) -> Self {
+        let is_short = next_sequence < end.sequence;
+        let file = if is_short { segment_name(next_sequence) } else { WRITER_FILE.into() };
+        Self { file: folder.join(file), next_sequence, end, fault: None }
+    }
+}
+
+impl fmt::Display for MissingEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, next_sequence, end: RecordedEnd { sequence, position, .. }, fault } = self;
+        let file = file.display();
+        write!(
+            f,
+            "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
+        )?;
+        match fault {
+            Some(fault) => write!(f, "this file cannot be used ({})", cause(fault)),
+            None if *next_sequence < *sequence => {
+                f.write_str("this file is missing, or the one before it is an older copy")
+            }
+            None => f.write_str("this file, or the last segment, is an older copy or belongs to another log"),
+        }
+    }
+}
+
+impl OpenError {
+    pub(crate) fn locked_segment(path: &Path, file: &File) -> Self {
+        Self::LockedSegment { path: path.into(), pid: exclusive_holder(file) }
+    }
+}
+
+impl OpenError {
+    pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::Io { path: path.into(), action, source }
+    }
+
+    pub(crate) fn recovery(error: ReadError) -> Self {
+        Self::Recovery(Box::new(error))
+    }
 }

@@ -16,7 +16,6 @@ use crate::os::mmap::WriteMap;
 use crate::os::platform::Platform;
 use crate::storage::error::{OpenError, ReadError, SyncError};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::recovery::segment_end::io_error;
 use crate::storage::segment::file::{SegmentFile, read_up_to};
 use crate::storage::segment::flusher::{Durable, DurableParts};
 use crate::storage::segment::poison::Poison;
@@ -99,7 +98,7 @@ impl Unsynced {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
             // A link or a folder in its place is no reason to end the recording.
             Err(source) if self.is_of_dead_run => {
-                return Ok(Finished::damaged_at_start(io_error(
+                return Ok(Finished::damaged_at_start(OpenError::io(
                     &self.path,
                     "open the segment to sync it",
                     source,

@@ -1,0 +1,92 @@
+//! Why a recording could not begin, or ended early.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::resume::ResumeError;
+use crate::consumer::DrainError;
+use crate::ring::{NewRingError, RingFault};
+use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
+
+/// Why a recorder could not start, or has ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecorderError {
+    /// The ring could not be made.
+    #[error(transparent)]
+    Ring(#[from] NewRingError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The shared ring cannot feed the log.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// The thread could not be started.
+    #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
+    Thread(#[source] std::io::Error),
+    /// The log refused events. What it had taken is there; what was still in the ring is not.
+    #[error("recording ended: {source}")]
+    Append {
+        /// Why.
+        source: AppendError,
+        /// What the log had taken before.
+        written: Box<LogSummary>,
+    },
+    /// A drain failed.
+    #[error(transparent)]
+    Drain(#[from] DrainError),
+    /// The log could not be closed. Readers find what was written all the same.
+    #[error("{source}")]
+    Close {
+        /// Why.
+        source: SyncError,
+        /// What the log had taken.
+        written: Box<LogSummary>,
+    },
+    /// The ring is damaged. What the log had taken is there. The next recorder of a ring in a file skips what cannot be read.
+    #[error(
+        "{}: {source}; {}",
+        ring.as_ref().map_or("the ring in memory".into(), |ring| ring.display().to_string()),
+        damage_advice(ring.is_some())
+    )]
+    Damaged {
+        /// The ring, if it is in a file.
+        ring: Option<PathBuf>,
+        /// What is wrong with it.
+        source: RingFault,
+        /// What the log had taken.
+        written: Box<LogSummary>,
+    },
+    /// The producer did not close within the limit. The log was closed without waiting for it.
+    #[error(
+        "the producer did not close within {0:?}: what it writes later is not in the log; the log gets a GAP record for it"
+    )]
+    ProducerOpen(Duration),
+    /// The recorder's thread panicked.
+    #[error(
+        "the recorder's thread panicked; its message is on standard error, and what it had recorded is in the log"
+    )]
+    Panicked,
+}
+
+impl RecorderError {
+    /// What the log had taken when it failed; `None` where it is not the log that failed.
+    #[must_use]
+    pub const fn written(&self) -> Option<LogSummary> {
+        match self {
+            Self::Append { written, .. } | Self::Close { written, .. } | Self::Damaged { written, .. } => {
+                Some(**written)
+            }
+            _ => None,
+        }
+    }
+}
+
+const fn damage_advice(is_in_file: bool) -> &'static str {
+    if is_in_file {
+        "start the recorder again: it skips what cannot be read, and the log gets a GAP record for it"
+    } else {
+        "find what stores into this process's memory, then start a new recorder: the log gets a GAP record for what was in the ring"
+    }
+}

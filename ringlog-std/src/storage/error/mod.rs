@@ -1,0 +1,16 @@
+//! What can go wrong with a log: one error per family of operations.
+//!
+//! All of `storage` imports its errors from here. `words` has the parts of texts that several errors share. Nothing here
+//! reads or writes files, except that the holder of a lock is looked up where an error names it.
+#![forbid(unsafe_code)]
+
+mod append;
+mod create;
+mod open;
+mod sync;
+pub(crate) mod words;
+
+pub use append::AppendError;
+pub use create::CreateError;
+pub use open::{MissingEnd, OpenError, ReadError, RecordedEnd};
+pub use sync::SyncError;

@@ -1,0 +1,86 @@
+//! Why events may not be on stable storage.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::storage::error::ReadError;
+use crate::storage::error::words::{RESTORE_OR_SALVAGE, cause, dropped_words, io_advice};
+
+/// Why published events are not known to be on stable storage.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The sync failed. The watermark stays where it was and the writer takes no more events.
+    #[error(
+        "{}: sync of offsets {from} to {to} failed: {source}; check the disk and continue in a new log",
+        path.display()
+    )]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// Where the bytes in question start.
+        from: u64,
+        /// Where they end.
+        to: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A sync failed before.
+    #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
+    /// below the damage.
+    #[error(
+        "{}, in a file that an earlier writer was killed before it had synced: the log's watermark stays below the damage \
+         as long as the file is there, and later events are synced all the same; {RESTORE_OR_SALVAGE}",
+        cause(.0)
+    )]
+    Damaged(#[source] Box<ReadError>),
+    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
+    /// events, and leaves the files as they are.
+    #[error(
+        "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
+         end all writers of the log, leave that file alone, and open the log again",
+        path.display()
+    )]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The writer belongs to the process that this one was forked from.
+    #[error("{}: opened before this process was forked; only the process that opened it may sync or close it", path.display())]
+    OtherProcess {
+        /// The log's file or folder.
+        path: PathBuf,
+    },
+    /// All is on stable storage, but the folder could not be put in order.
+    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
+    Folder {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk is so full that there is no room for the record that tells of dropped events. The `writer` file
+    /// tells of them, and the next run begins with that record.
+    #[error(
+        "{}: {} because the disk is full, and there is no room to say so in the log; free some space and record again: \
+         the next run begins with a GAP record",
+        path.display(),
+        dropped_words(*count)
+    )]
+    UntoldLoss {
+        /// The log's folder.
+        path: PathBuf,
+        /// How many; 0 if that is not known.
+        count: u64,
+    },
+}

@@ -1,0 +1,189 @@
+//! The files of a log: what its folder lists, and opening all of them.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::storage::error::OpenError;
+use crate::storage::folder::ending::WriterFile;
+use crate::storage::names::{CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of};
+use crate::storage::segment::file::{SegmentFile, SegmentInfo, cannot_read, is_gone, is_unused};
+
+/// How often a folder is listed in which segments are being deleted.
+const LISTINGS: usize = 100;
+
+/// How often a folder is listed before it counts as one without segments.
+const EMPTY_LISTINGS: usize = 3;
+
+/// What belongs to a log besides its segments.
+const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
+
+/// The contents of a log's folder, in the order of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    /// The segments by ascending base sequence, each with the sequence that its name says.
+    pub(crate) segments: Vec<(u64, PathBuf)>,
+    /// All that is neither a segment nor anything else that ringlog puts here, by name.
+    pub(crate) foreign: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// Lists `folder` without opening any file in it.
+    pub(crate) fn list(folder: &Path) -> io::Result<Self> {
+        #[cfg(test)]
+        listings::count();
+        let mut found = Self::default();
+        for entry in folder.read_dir()? {
+            let entry = entry?;
+            match base_sequence_of(&entry.file_name()) {
+                Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
+                None if OWN_NAMES.iter().any(|name| entry.file_name() == *name) => {}
+                None => found.foreign.push(entry.path()),
+            }
+        }
+        found.segments.sort();
+        found.foreign.sort();
+        Ok(found)
+    }
+}
+
+/// A file that belongs to a log, as its folder lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Listed {
+    pub(crate) path: PathBuf,
+    /// The base sequence that its name says; a single file has any name.
+    pub(crate) named_sequence: Option<u64>,
+}
+
+impl Listed {
+    /// Opens the file and checks its header against its length and its name.
+    ///
+    /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
+    /// has gone by then: it is not found, and not damaged.
+    pub(crate) fn open(&self) -> Result<SegmentInfo, OpenError> {
+        self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
+    }
+
+    fn checked(&self, opened: Result<SegmentInfo, OpenError>) -> Result<SegmentInfo, OpenError> {
+        let checked = opened.and_then(|segment| {
+            segment.check_length()?;
+            self.named_sequence.map_or(Ok(()), |named_sequence| segment.check_name(named_sequence))?;
+            Ok(segment)
+        });
+        checked.map_err(|error| {
+            if is_gone(&self.path) {
+                return OpenError::io(&self.path, "open", io::ErrorKind::NotFound.into());
+            }
+            error
+        })
+    }
+}
+
+/// The files of a log, which is a folder or a single file, by name only.
+#[derive(Debug)]
+pub(crate) struct LogList {
+    /// In order, at least one.
+    pub(crate) segments: Vec<Listed>,
+    /// What else is in the folder.
+    pub(crate) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(crate) writer: WriterFile,
+}
+
+impl LogList {
+    pub(crate) fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            let segments = vec![Listed { path: path.into(), named_sequence: None }];
+            return Ok(Self { segments, foreign: Vec::new(), writer: WriterFile::default() });
+        }
+        let writer = WriterFile::of(path);
+        let mut folder = used_segments(path, &writer)?;
+        // Names that are listed while others are made and deleted prove nothing the first time.
+        for _ in 1..EMPTY_LISTINGS {
+            if folder.segments.is_empty() {
+                folder = used_segments(path, &writer)?;
+            }
+        }
+        let Folder { segments: named, foreign } = folder;
+        if named.is_empty() {
+            writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
+            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        }
+        let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
+        Ok(Self { segments: named.into_iter().map(listed).collect(), foreign, writer })
+    }
+}
+
+/// What is in a folder, without a last segment that was deleted just now because it stayed empty.
+///
+/// A file without a header is no segment if the log was closed before it. Any other one has lost its header.
+fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
+    let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
+        path: folder.into(),
+        action: "list",
+        source,
+    })?;
+    found.segments.pop_if(|(_, last)| is_gone(last));
+    if let Some((sequence, last)) = found.segments.last()
+        && writer.ends_by(*sequence)
+        && is_unused(last).map_err(|error| cannot_read(last, error))?
+    {
+        found.foreign.push(last.clone());
+        found.segments.pop();
+    }
+    Ok(found)
+}
+
+/// The files of a log, which is a folder or a single file, all of which can be opened.
+#[derive(Debug)]
+pub(crate) struct LogFiles {
+    /// In order, at least one.
+    pub(crate) segments: Vec<SegmentInfo>,
+    /// What else is in the folder.
+    pub(crate) foreign: Vec<PathBuf>,
+    /// What the `writer` file said before the folder was listed.
+    pub(crate) writer: WriterFile,
+}
+
+impl LogFiles {
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
+        if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
+            return Self::open_once(path);
+        }
+        // Lists the folder again where retention has deleted a segment between the listing and its opening.
+        for _ in 1..LISTINGS {
+            match Self::open_once(path) {
+                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                other => return other,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, OpenError> {
+        let LogList { segments, foreign, writer } = LogList::of(path)?;
+        let paths = segments.iter().map(|it| &*it.path);
+        let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
+        let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
+        Ok(Self { segments: opened?, foreign, writer })
+    }
+}
+
+/// How often folders were listed, for tests.
+#[cfg(test)]
+pub(crate) mod listings {
+    thread_local! {
+        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    pub(crate) fn count() {
+        COUNT.with(|count| count.set(count.get() + 1));
+    }
+
+    /// On this thread, since it was asked last.
+    pub(crate) fn take() -> u64 {
+        COUNT.take()
+    }
+}

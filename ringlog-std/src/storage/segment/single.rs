@@ -1,0 +1,79 @@
+//! A log of one file: making it, and writing from its start.
+#![forbid(unsafe_code)]
+use std::path::Path;
+use std::sync::Arc;
+
+use ringlog_nostd::check_position;
+
+use crate::os::platform::Linux;
+use crate::storage::error::CreateError;
+use crate::storage::segment::create::{Existing, Place, rounded_capacity};
+use crate::storage::segment::options::MmapWriterOptions;
+use crate::storage::segment::writer::{Birth, MmapWriter};
+
+impl MmapWriter {
+    /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
+    ///
+    /// A finished log of that name, or one whose writer died, is first renamed to `path.1`, `path.2` and
+    /// so on, whichever is free. Nothing is ever overwritten.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is
+    /// not a log, a full disk, and whatever else the system refuses.
+    pub fn create(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create(path, capacity_bytes)
+    }
+
+    /// Creates the log file `path` if nothing of that name exists.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Exists`], otherwise as [`create`](Self::create).
+    pub fn create_new(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
+        Self::options().create_new(path, capacity_bytes)
+    }
+}
+
+impl MmapWriterOptions {
+    /// Creates the file, after moving a log of that name aside: see [`MmapWriter::create`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapWriter::create`].
+    pub fn create(&self, path: impl AsRef<Path>, capacity_bytes: u64) -> Result<MmapWriter, CreateError> {
+        self.create_at(path.as_ref(), capacity_bytes, Existing::MoveAside)
+    }
+
+    /// Creates the file if nothing of that name exists: see [`MmapWriter::create_new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MmapWriter::create_new`].
+    pub fn create_new(&self, path: impl AsRef<Path>, capacity_bytes: u64) -> Result<MmapWriter, CreateError> {
+        self.create_at(path.as_ref(), capacity_bytes, Existing::Refuse)
+    }
+
+    fn create_at(
+        &self,
+        path: &Path,
+        capacity_bytes: u64,
+        existing: Existing,
+    ) -> Result<MmapWriter, CreateError> {
+        let Self { base_sequence: sequence, base_position: position, .. } = *self;
+        let is_possible = check_position(sequence).and(check_position(position)).is_some();
+        if !(is_possible && position.is_multiple_of(8)) {
+            return Err(CreateError::Base { path: path.into(), sequence, position });
+        }
+        rounded_capacity(path, capacity_bytes)?;
+        let mut place = Place::take(path, existing)?;
+        let draft = place.allocate(capacity_bytes)?;
+        let (platform, poison) = (Linux::shared(), Arc::default());
+        let birth = Birth { platform, path: path.into(), temporary: None, poison };
+        let mut writer = MmapWriter::start(draft, &self.header(None), birth);
+        writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
+        // Behind the sync, which takes pages away again.
+        writer.make_ready(self.ready_bytes);
+        place.publish(existing).map(|()| writer)
+    }
+}
