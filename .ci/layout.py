@@ -3,6 +3,7 @@
 
     .ci/layout.py            checks
     .ci/layout.py --edges    prints each import between two files
+    .ci/layout.py --self-test    plants an upward import and a circle, and fails unless both are found
 
 The map lists the folders of each library from the lowest up. A file may import from its own folder and from those above
 its own in the list. No two files import each other, not even through others. Unit tests may import what they like.
@@ -168,8 +169,21 @@ def circles(library):
             yield from visit(node)
 
 
+def self_test(order):
+    """Both kinds of fault, planted into what was read of the core, are found."""
+    library = Library("ringlog-nostd/src")
+    wanted = "ringlog-nostd/src/format/header.rs imports handle/producer.rs, which is above it"
+    assert wanted not in list(upward(library, order)), "the import is there already"
+    library.text["format", "header"] += "use crate::handle::producer::Producer;"
+    assert wanted in list(upward(library, order)), "an upward import is not found"
+    assert any(("format", "header") in group for group in circles(library)), "a circle is not found"
+    print("a planted upward import and a planted circle are found")
+
+
 def main(*options):
     order = ROW.findall(MAP.read_text())
+    if "--self-test" in options:
+        return self_test(order)
     faults = []
     for src in ("ringlog-nostd/src", "ringlog-std/src"):
         library = Library(src)

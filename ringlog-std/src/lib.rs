@@ -86,6 +86,7 @@ pub mod recorder;
 pub mod ring;
 pub mod storage;
 pub(crate) mod wait;
+pub(crate) mod words;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

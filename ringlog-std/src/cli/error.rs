@@ -10,8 +10,8 @@ use super::print::tell;
 use super::text::printable_lines;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
-use crate::storage::error::words::io_advice;
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
+use crate::words::io_advice;
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,7 +15,7 @@ use super::recording::{Before, Part, ReadBack, Recorded, Recording};
 use super::status::Status;
 use super::tally::Tally;
 use super::text::{command_line, counted, grouped, path_word, size};
-use crate::storage::error::words::cause;
+use crate::words::cause;
 
 /// What is to be recorded, and where to.
 pub(crate) struct Plan<'a> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::RingError;
 
-use crate::storage::error::words::{Counted, io_advice};
+use crate::words::Counted;
+use crate::words::io_advice;
 
 /// One of the two sides of a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::storage::error::words::{Counted, io_advice, link_words, pid_words, room_words};
+use crate::storage::error::words::link_words;
+use crate::storage::error::words::pid_words;
+use crate::storage::error::words::room_words;
+use crate::words::Counted;
+use crate::words::io_advice;
 
 /// Why a log file was not created. Nothing that was there before is lost then.
 #[derive(Debug, Error)]

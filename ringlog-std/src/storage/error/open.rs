@@ -10,10 +10,15 @@ use thiserror::Error;
 use crate::event::{FileHeaderError, RecordError};
 use crate::os::lock_holder::exclusive_holder;
 use crate::storage::error::CreateError;
-use crate::storage::error::words::{
-    Counted, END_ADVICE, RESTORE_OR_SALVAGE, cause, header_advice, io_advice, no_segments_words, pid_words,
-};
+use crate::storage::error::words::END_ADVICE;
+use crate::storage::error::words::RESTORE_OR_SALVAGE;
+use crate::storage::error::words::header_advice;
+use crate::storage::error::words::no_segments_words;
+use crate::storage::error::words::pid_words;
 use crate::storage::names::{WRITER_FILE, segment_name};
+use crate::words::Counted;
+use crate::words::cause;
+use crate::words::io_advice;
 
 /// Why a log file was not opened for reading.
 #[derive(Debug, Error)]

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::storage::error::ReadError;
-use crate::storage::error::words::{RESTORE_OR_SALVAGE, cause, dropped_words, io_advice};
+use crate::storage::error::words::RESTORE_OR_SALVAGE;
+use crate::storage::error::words::dropped_words;
+use crate::words::cause;
+use crate::words::io_advice;
 
 /// Why published events are not known to be on stable storage.
 #[derive(Debug, Error)]

@@ -1,10 +1,8 @@
 //! What errors say, in words.
-//!
-//! An error's text is `CAUSE; ADVICE`, with one `; ` between the two. An error that reports another one takes the [`cause`]
-//! alone: advice is given once.
 #![forbid(unsafe_code)]
 
-use std::{fmt, io};
+use crate::words::Counted;
+use std::io;
 
 use ringlog_nostd::FileHeaderError;
 
@@ -15,23 +13,6 @@ pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy wha
 pub(crate) const END_ADVICE: &str = "restore it from a copy, or copy what is whole into another folder with \
      `ringlog salvage` and continue there, or, to accept the loss, end all writers, move this file away if it is there, and \
      delete the log's `writer` file: a GAP record of unknown count then reports it";
-
-/// A number of things: `1 byte`, `2 bytes`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Counted(pub(crate) u64, pub(crate) &'static str);
-
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(count, one) = self;
-        write!(f, "{count} {one}{}", if *count == 1 { "" } else { "s" })
-    }
-}
-
-/// An error's text without what to do.
-pub(crate) fn cause(error: &impl fmt::Display) -> String {
-    let text = error.to_string();
-    text.split_once("; ").map_or(text.as_str(), |(cause, _)| cause).to_owned()
-}
 
 /// What to do about a header that cannot be used.
 pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
@@ -44,20 +25,6 @@ pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
              folder with `ringlog salvage` and continue there"
         }
         _ => RESTORE_OR_SALVAGE,
-    }
-}
-
-/// What to do where the system refuses.
-pub(crate) fn io_advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "check the path, and whether it was renamed or deleted",
-        io::ErrorKind::NotADirectory => "check the path",
-        io::ErrorKind::PermissionDenied => "check who may read and write there",
-        io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`)",
-        io::ErrorKind::InvalidFilename => "choose another name",
-        _ => "check the path and its file system, and try again",
     }
 }
 
@@ -107,15 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_no_plural() {
-        let said = [0, 1, 2].map(|count| Counted(count, "byte").to_string());
-        assert_eq!(said, ["0 bytes", "1 byte", "2 bytes"]);
+    fn one_other_file_is_no_plural() {
         assert_eq!(no_segments_words(1), "holds no log file (20 digits and .evtl), but 1 other file");
-    }
-
-    #[test]
-    fn a_cause_is_what_comes_before_the_advice() {
-        assert_eq!(cause(&"x: broken; mend it; twice"), "x: broken");
-        assert_eq!(cause(&"x: broken"), "x: broken");
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use std::{fmt, io, thread};
 
 use crate::os::files::{folder_of, open_to_read};
-use crate::storage::error::words::Counted;
 use crate::storage::error::{MissingEnd, RecordedEnd};
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::names::{WRITER_FILE, segment_name};
+use crate::words::Counted;
 
 /// A writer may be storing into the file: so often it is read before it counts as damaged.
 const READINGS: usize = 5;

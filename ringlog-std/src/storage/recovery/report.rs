@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
 use crate::storage::cursor::cursor::CursorInfo;
-use crate::storage::error::words::Counted;
 use crate::storage::folder::ending::{MissingRecords, WriterFile, WriterFileState};
 use crate::storage::names::base_sequence_of;
+use crate::words::Counted;
 
 /// What became of the log's last writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -8,9 +8,11 @@ use std::{fmt, io};
 use thiserror::Error;
 
 use crate::event::RecordErrorKind;
-use crate::storage::error::words::{Counted, cause, io_advice};
 use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
 use crate::storage::log::summary::LogSummary;
+use crate::words::Counted;
+use crate::words::cause;
+use crate::words::io_advice;
 
 /// So many skipped places are listed; the others are only counted.
 const SKIPPED_LISTED: usize = 1000;

@@ -6,9 +6,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
-use crate::storage::error::words::{Counted, cause};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
+use crate::words::Counted;
+use crate::words::cause;
 
 /// So many faults of a segment are listed; the others are only counted.
 const FAULTS_LISTED: usize = 100;
