@@ -174,7 +174,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "log/roll/mod.rs",
+        "log/supply.rs",
         "`have_next_prepared`: wakes nobody",
         [
             (
@@ -186,10 +186,10 @@ CHANGES = [
     Change(
         "log/roll/mod.rs",
         "`roll`: does not wait for syncs",
-        [("self.wait_for_syncs()?;", "if !(MUTANT) { self.wait_for_syncs()?; }")],
+        [("self.supply().wait_for_syncs()?;", "if !(MUTANT) { self.supply().wait_for_syncs()?; }")],
     ),
     Change(
-        "log/roll/mod.rs",
+        "log/closing.rs",
         "`end`: ends the helpers behind the last segment",
         [
             ("self.helpers = None;", "if !(MUTANT) { self.helpers = None; }"),

@@ -3,10 +3,13 @@
 //! `opening` begins it, `writer` appends, `roll` goes to the next segment, `dropped` counts what a full disk took, and
 //! `late` what a ring still held. Programs and the recorder call this folder. Slow work is done by `maintenance`.
 
+pub(crate) mod active;
+pub(crate) mod closing;
 pub(crate) mod dropped;
 pub(crate) mod late;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod roll;
 pub(crate) mod summary;
+pub(crate) mod supply;
 pub(crate) mod writer;

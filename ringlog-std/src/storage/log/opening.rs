@@ -21,9 +21,10 @@ use crate::storage::folder::last_run::LastWriter;
 use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
 use crate::storage::folder::writer_record::{Untold, WriterRecord};
+use crate::storage::log::active::{ActiveSegment, Base};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::summary::Tally;
-use crate::storage::log::writer::{Base, LogWriter};
+use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::{Past, Upkeep, bytes_on_disk};
 use crate::storage::maintenance::retention::Kept;
 use crate::storage::maintenance::workers::Helpers;
@@ -33,7 +34,6 @@ use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinis
 use crate::storage::recovery::resync::Unsynced;
 use crate::storage::segment::create::rounded_capacity;
 use crate::storage::segment::file::SegmentInfo;
-use crate::storage::segment::position::Positions;
 use crate::storage::segment::spare::{Prepared, is_temporary};
 
 /// What is known before the first segment of a run is begun.
@@ -115,13 +115,11 @@ impl LogWriter {
         found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
         current.make_first_pages_ready(options.rules().first_ready_bytes());
-        let mut log = Self {
+        let log = Self {
             folder: folder.into(),
             options,
             record,
-            positions: Positions::of(&current.header()),
-            current: Some(current),
-            base,
+            active: ActiveSegment::new(current, base),
             tally: Tally::default(),
             full_segments: 0,
             first_sequence: base.sequence,
@@ -135,7 +133,7 @@ impl LogWriter {
             is_closed: false,
             lock,
         };
-        log.announce(base);
+        log.announce();
         Ok(log)
     }
 }

@@ -2,15 +2,20 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::ClockKind;
 use crate::os::mmap::PAGE_BYTES;
-use crate::storage::maintenance::maintenance::Rules;
+use crate::storage::log::active::Base;
+use crate::storage::maintenance::maintenance::{Rules, Upkeep};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
+use crate::storage::names::segment_name;
 use crate::storage::segment::options::MmapWriterOptions;
-use crate::storage::segment::writer::MmapWriter;
+use crate::storage::segment::spare::Prepared;
+use crate::storage::segment::writer::{Birth, MmapWriter};
 
 const DEFAULT_READY_BYTES: usize = 16 << 20;
 
@@ -174,5 +179,22 @@ impl LogWriterOptions {
             roll_after: self.roll_after,
             max_bytes: self.max_bytes,
         }
+    }
+}
+
+/// Makes a log's segment of a prepared file.
+impl LogWriterOptions {
+    pub(crate) fn begin_segment(
+        &self,
+        folder: &Path,
+        next: Prepared,
+        base: Base,
+        upkeep: &Upkeep,
+    ) -> MmapWriter {
+        let Prepared { draft, temporary, former_salt } = next;
+        let header = self.file_options().base(base.sequence, base.position).header(former_salt);
+        let path = folder.join(segment_name(base.sequence));
+        let (platform, poison) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poison()));
+        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poison })
     }
 }

@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::{EventConsumer, FILE_HEADER_LEN, check_event};
+use ringlog_nostd::{EventConsumer, check_event};
 
-use crate::event::{Event, EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
+use crate::event::{EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
 use crate::storage::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 use crate::storage::folder::writer_lock::WriterLock;
 use crate::storage::folder::writer_record::WriterRecord;
+use crate::storage::log::active::{ActiveSegment, Room};
 use crate::storage::log::dropped::Dropped;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::summary::{LogSummary, Tally};
@@ -19,8 +20,6 @@ use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::maintenance::workers::Helpers;
 use crate::storage::recovery::report::RecoveryReport;
-use crate::storage::segment::position::Positions;
-use crate::storage::segment::writer::MmapWriter;
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
 ///
@@ -56,11 +55,7 @@ pub struct LogWriter {
     pub(crate) folder: PathBuf,
     pub(crate) options: LogWriterOptions,
     pub(crate) record: WriterRecord,
-    /// `None` only while the writer ends.
-    pub(crate) current: Option<MmapWriter>,
-    /// Of the current segment.
-    pub(crate) base: Base,
-    pub(crate) positions: Positions,
+    pub(crate) active: ActiveSegment,
     pub(crate) tally: Tally,
     /// Segments of this run that are full.
     pub(crate) full_segments: u64,
@@ -79,13 +74,6 @@ pub struct LogWriter {
     pub(crate) is_closed: bool,
     /// Declared last, so dropped last: nobody else may start before the last segment is closed.
     pub(crate) lock: WriterLock,
-}
-
-/// Where a segment begins in its log.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Base {
-    pub(crate) sequence: u64,
-    pub(crate) position: u64,
 }
 
 impl LogWriter {
@@ -127,12 +115,12 @@ impl LogWriter {
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.check_limit(header.stride())?;
-        if self.drops(header.stride())? {
+        if self.make_room(header.stride())? == Room::Dropping {
             return self.drop_record(header, payload);
         }
-        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-        let offset = current.write_offset();
-        current.write_event(header, payload).map_err(|error| self.upkeep.explain_append(error))?;
+        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let offset = segment.write_offset();
+        segment.write_event(header, payload).map_err(|error| self.upkeep.explain_append(error))?;
         self.note(header, payload, offset);
         self.sync_if_every_event()
     }
@@ -151,19 +139,19 @@ impl LogWriter {
 
     pub(crate) fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         let header = Gap::header(timestamp);
-        if gap.log_side && !self.positions.is_in_lead() && self.dropped.is_none() {
+        if gap.log_side && !self.active.is_in_lead() && self.dropped.is_none() {
             self.roll()?;
         }
-        if self.drops(header.stride())? {
+        if self.make_room(header.stride())? == Room::Dropping {
             return self.drop_record(&header, &gap.to_payload());
         }
-        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-        let offset = current.write_offset();
         if gap.log_side {
-            current.append_lead(timestamp, gap)?
-        } else {
-            current.append_gap(timestamp, gap)?
+            self.append_lead(timestamp, gap)?;
+            return self.sync_if_every_event();
         }
+        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let offset = segment.write_offset();
+        segment.append_gap(timestamp, gap)?;
         self.note(&header, &gap.to_payload(), offset);
         self.publish_losses();
         self.sync_if_every_event()
@@ -178,6 +166,29 @@ impl LogWriter {
         self.append_gap_unlimited(timestamp, Gap { log_side: true, ..Gap::new(reason, 0) })?;
         self.doubted_at = Some(self.next_sequence());
         Ok(())
+    }
+
+    /// Continues at a later position. A GAP record of unknown count says that what belongs before it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
+        self.check_position(position)?;
+        let bytes = position.saturating_sub(self.end_position());
+        let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
+        if self.active.is_empty() {
+            // The next segment is named by its first sequence: it has to be another one.
+            self.append_lead(0, gap)?;
+        }
+        let next = self.supply().next_segment()?;
+        self.dropped = Some(Dropped::uncounted(bytes, 0));
+        self.upkeep.skip(bytes);
+        self.begin(next);
+        self.dropped = None;
+        let extent = u32::try_from(bytes / 8).unwrap_or(0);
+        self.append_lead(0, Gap { extent, ..gap })?;
+        self.sync_if_every_event()
     }
 
     /// Appends all records of the run, over as many segments as it takes, and accepts them from it.
@@ -207,7 +218,7 @@ impl LogWriter {
                 continue;
             }
             self.check_limit(header.stride())?;
-            if self.drops(header.stride())? {
+            if self.make_room(header.stride())? == Room::Dropping {
                 self.drop_record(&header, payload)?;
                 run.accept_bytes(header.stride(), 1);
                 continue;
@@ -221,12 +232,12 @@ impl LogWriter {
     /// was looked at, that may be nothing: the next look finds it as it is.
     fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
-        let Some(current) = &mut self.current else { return Err(self.poisoned()) };
-        let appended = current.append_part(run, most_bytes, |gap| gap.log_side);
+        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let appended = segment.append_part(run, most_bytes, |gap| gap.log_side);
         let taken = appended.map_err(|error| self.upkeep.explain_append(error))?;
         if taken.records > 0 {
             self.tally.add_run(&taken);
-            self.positions.pass_run();
+            self.active.pass_run();
         }
         if taken.gaps > 0 {
             self.publish_losses();
@@ -265,11 +276,10 @@ impl LogWriter {
     ///
     /// As [`write_event`](Self::write_event).
     pub fn roll_if_due(&mut self) -> Result<(), AppendError> {
-        if self.dropped.is_some() {
-            return self.go_on_after_loss().map(drop);
+        if self.dropped.is_none() {
+            return self.roll_if_old().map(drop);
         }
-        let has_record = self.current.as_ref().is_some_and(|current| !current.is_empty());
-        if has_record && self.upkeep.is_roll_due() { self.roll() } else { Ok(()) }
+        if self.go_on_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
     }
 
     /// Syncs and seals all segments, and says what this run has written.
@@ -298,9 +308,7 @@ impl LogWriter {
     /// published.
     #[must_use]
     pub fn position(&self) -> u64 {
-        let current = self.current.as_ref().map(MmapWriter::write_offset);
-        let written = current.map_or(self.base.position, |offset| self.positions.at(offset));
-        written + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
+        self.end_position()
     }
 
     /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
@@ -330,7 +338,7 @@ impl LogWriter {
     /// The sequence of the next record.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.base.sequence + self.current.as_ref().map_or(0, MmapWriter::len)
+        self.active.next_sequence()
     }
 
     /// What opening the log has found: how the last writer ended, and what was kept and cut.
@@ -393,7 +401,7 @@ impl LogWriter {
     /// What this run has written so far; the current segment counts once it holds a record.
     #[must_use]
     pub fn summary(&self) -> LogSummary {
-        let current = u64::from(self.current.as_ref().is_some_and(|current| !current.is_empty()));
+        let current = u64::from(self.active.has_record());
         let (first, next) = (self.first_sequence, self.next_sequence());
         let written = self.tally.summary(self.full_segments + current, first, next);
         let unreported = self.dropped.map(|dropped| dropped.gap().count);
@@ -403,15 +411,6 @@ impl LogWriter {
     /// The error that made this writer refuse an event as an [`EventConsumer`], once.
     pub fn take_error(&mut self) -> Option<AppendError> {
         self.consume_error.take()
-    }
-
-    pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
-        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
-        if stride as u64 <= capacity_bytes {
-            return Ok(());
-        }
-        let path = self.folder.clone();
-        Err(AppendError::TooLarge { path, needed_bytes: stride as u64, capacity_bytes })
     }
 
     #[inline]
@@ -430,24 +429,12 @@ impl LogWriter {
         self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
     }
 
-    pub(crate) fn poisoned(&self) -> AppendError {
-        self.upkeep.explain_append(AppendError::Poisoned { path: self.folder.clone() })
-    }
-
     #[inline]
     fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
         match self.options.sync {
             SyncPolicy::EveryEvent => Ok(self.sync_own()?),
             _ => Ok(()),
         }
-    }
-
-    /// Counts a record that was written at `offset`.
-    #[inline]
-    fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
-        let event = Event { header: *header, payload, sequence: 0, offset };
-        self.tally.add(&event);
-        self.positions.next(&event);
     }
 
     /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.

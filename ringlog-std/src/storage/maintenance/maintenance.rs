@@ -283,6 +283,11 @@ impl Upkeep {
         }
     }
 
+    /// Why nothing is taken any more.
+    pub(crate) fn poisoned(&self) -> AppendError {
+        self.explain_append(AppendError::Poisoned { path: self.folder.clone() })
+    }
+
     /// Whether the segment that is being written has reached its age.
     #[inline]
     pub(crate) fn is_roll_due(&self) -> bool {

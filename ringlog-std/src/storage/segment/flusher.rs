@@ -281,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = LogWriter::options().segment_bytes(16 << 20).ready_bytes(0);
         let mut writer = alone(folder.path(), options);
-        let durable = Arc::clone(writer.current.as_ref().map(MmapWriter::durable).unwrap());
+        let durable = Arc::clone(writer.active.writer().map(MmapWriter::durable).unwrap());
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
         writer.sync().unwrap();

@@ -26,7 +26,7 @@ pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendErr
 /// As a signal that kills the process: nothing is synced, sealed or stored any more, and its locks go.
 pub(crate) fn kill(mut writer: LogWriter) {
     writer.is_closed = true;
-    if let Some(current) = writer.current.take() {
+    if let Some(current) = writer.active.take() {
         drop(current.into_durable());
     }
 }

@@ -1,69 +1,146 @@
 //! How a log's writer goes from one segment to the next, and what it does without a next one.
+//!
+//! The methods that append, in `writer.rs`, call these, and none of these calls one that appends events.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
-use std::time::Duration;
+use ringlog_nostd::{FILE_HEADER_LEN, check_position};
 
-use ringlog_nostd::check_position;
-
-use crate::event::{EventHeader, Gap, GapReason};
-use crate::os::sync::sleep;
-use crate::storage::error::{AppendError, CreateError, RecordedEnd, SyncError};
+use crate::event::{Event, EventHeader, Gap};
+use crate::storage::error::{AppendError, CreateError};
 use crate::storage::folder::writer_record::WriterRecord;
+use crate::storage::log::active::{ActiveSegment, Base, Room};
 use crate::storage::log::dropped::Dropped;
-use crate::storage::log::writer::{Base, LogWriter};
+use crate::storage::log::supply::Supply;
+use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::FullDisk;
-use crate::storage::segment::position::Positions;
 use crate::storage::segment::spare::Prepared;
-use crate::storage::segment::writer::{Birth, MmapWriter};
-
-/// How long to wait for the helpers before looking again.
-const STALL_PAUSE: Duration = Duration::from_micros(100);
-/// Segments that may be full and not synced, the one being written included.
-const MAX_OPEN_SEGMENTS: usize = 16;
 
 impl LogWriter {
-    /// Sees to it that `stride` bytes fit into the current segment, in a new one if need be.
-    ///
-    /// `true` if they are to be dropped, because the disk is full and the policy says so.
+    /// Sees to it that `stride` bytes fit into the active segment, and rolls to the next one if need be.
     #[inline]
-    pub(crate) fn drops(&mut self, stride: usize) -> Result<bool, AppendError> {
-        if self.dropped.is_none() && !self.upkeep.is_roll_due() && self.has_room(stride) {
-            return Ok(false);
+    pub(crate) fn make_room(&mut self, stride: usize) -> Result<Room, AppendError> {
+        if self.dropped.is_none() && !self.upkeep.is_roll_due() && self.active.has_room(stride) {
+            return Ok(Room::InSegment);
         }
-        self.drops_after_roll(stride)
-    }
-
-    #[inline]
-    fn has_room(&self, stride: usize) -> bool {
-        self.current.as_ref().is_some_and(|current| stride as u64 <= current.remaining_bytes())
+        self.roll_for(stride)
     }
 
     #[cold]
-    fn drops_after_roll(&mut self, stride: usize) -> Result<bool, AppendError> {
+    fn roll_for(&mut self, stride: usize) -> Result<Room, AppendError> {
         if self.upkeep.is_poisoned() {
-            return Err(self.poisoned());
+            return Err(self.upkeep.poisoned());
         }
-        if self.dropped.is_some() && !self.go_on_after_loss()? {
-            return Ok(true);
+        let had_dropped = self.dropped.is_some();
+        if had_dropped && !self.go_on_after_loss()? {
+            return Ok(Room::Dropping);
         }
-        match self.roll_if_due() {
+        let has_rolled = match self.roll_if_old() {
             // Old as it is, the segment may have room.
-            Err(AppendError::Create(_)) => {}
+            Err(AppendError::Create(_)) => false,
             other => other?,
-        }
-        if self.has_room(stride) {
-            return Ok(false);
+        };
+        if self.active.has_room(stride) {
+            return Ok(if had_dropped || has_rolled { Room::Rolled } else { Room::InSegment });
         }
         self.check_size(stride)?;
         match self.roll() {
             Err(AppendError::Create(CreateError::DiskFull { .. }))
                 if self.options.full_disk == FullDisk::DropWithGap =>
             {
-                Ok(true)
+                Ok(Room::Dropping)
             }
-            other => other.map(|()| false),
+            other => other.map(|()| Room::Rolled),
         }
+    }
+
+    /// Rolls if the active segment holds a record and has reached its age; returns whether it has.
+    pub(crate) fn roll_if_old(&mut self) -> Result<bool, AppendError> {
+        let is_due = self.active.has_record() && self.upkeep.is_roll_due();
+        if is_due {
+            self.roll()?;
+        }
+        Ok(is_due)
+    }
+
+    /// Seals the active segment and begins the next one.
+    #[cold]
+    pub(crate) fn roll(&mut self) -> Result<(), AppendError> {
+        debug_assert!(self.dropped.is_none(), "what was dropped comes first");
+        if self.upkeep.is_poisoned() {
+            return Err(self.upkeep.poisoned());
+        }
+        self.check_position(self.end_position())?;
+        self.supply().wait_for_syncs()?;
+        let next = self.supply().next_segment()?;
+        self.begin(next);
+        Ok(())
+    }
+
+    pub(crate) fn supply(&mut self) -> Supply<'_> {
+        Supply::new(&self.upkeep, self.helpers.as_ref(), &mut self.stalls)
+    }
+
+    /// Stores a header into the prepared segment and seals the active one: no system call.
+    pub(crate) fn begin(&mut self, next: Prepared) {
+        debug_assert!(!self.active.is_empty(), "the next segment would have the same name");
+        let base = Base { sequence: self.active.next_sequence(), position: self.end_position() };
+        let begun = self.options.begin_segment(&self.folder, next, base, &self.upkeep);
+        let mut full = std::mem::replace(&mut self.active, ActiveSegment::new(begun, base));
+        if let Some(full) = full.take() {
+            self.full_segments += u64::from(!full.is_empty());
+            full.into_durable().seal();
+        }
+        self.announce();
+    }
+
+    /// Tells the helpers which segment is active.
+    pub(crate) fn announce(&self) {
+        let Some(writer) = self.active.writer() else { return };
+        self.upkeep.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
+    }
+
+    /// Begins the next segment with what was dropped, if there is one by now.
+    pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+        self.check_position(self.end_position())?;
+        let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
+        let Some(dropped) = self.dropped else { return Ok(true) };
+        self.upkeep.skip(dropped.bytes);
+        self.begin(next);
+        self.dropped = None;
+        self.append_lead(dropped.first_timestamp, dropped.gap())?;
+        Ok(true)
+    }
+
+    /// Appends a GAP record of the log's side to an active segment that holds nothing else yet.
+    pub(crate) fn append_lead(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        let Some(writer) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let offset = writer.write_offset();
+        writer.append_lead(timestamp, gap)?;
+        self.note(&Gap::header(timestamp), &gap.to_payload(), offset);
+        self.publish_losses();
+        Ok(())
+    }
+
+    /// Counts a record that was written at `offset`.
+    #[inline]
+    pub(crate) fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
+        let event = Event { header: *header, payload, sequence: 0, offset };
+        self.tally.add(&event);
+        self.active.pass(&event);
+    }
+
+    /// The log's position after all that was written or dropped.
+    pub(crate) fn end_position(&self) -> u64 {
+        self.active.position() + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
+    }
+
+    pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
+        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
+        if stride as u64 <= capacity_bytes {
+            return Ok(());
+        }
+        let path = self.folder.clone();
+        Err(AppendError::TooLarge { path, needed_bytes: stride as u64, capacity_bytes })
     }
 
     /// Drops a record. Where it is the first one, the `writer` file learns of it, so that the loss is told even
@@ -95,7 +172,7 @@ impl LogWriter {
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
-        let untold = Some(Dropped::starting_at(timestamp).untold(self.position()));
+        let untold = Some(Dropped::starting_at(timestamp).untold(self.end_position()));
         let record = WriterRecord { untold, ..self.record.clone() };
         self.lock.store(&**self.upkeep.platform(), &record).map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store that events are lost");
@@ -105,235 +182,12 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Begins the next segment with what was dropped, if there is one by now.
-    pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
-        self.check_position(self.position())?;
-        let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
-        let Some(dropped) = self.dropped else { return Ok(true) };
-        self.upkeep.skip(dropped.bytes);
-        self.begin(next);
-        self.dropped = None;
-        self.append_gap_unlimited(dropped.first_timestamp, dropped.gap())?;
-        Ok(true)
-    }
-
-    /// Continues at a later position. A GAP record of unknown count says that what belongs before it is missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_event`](Self::write_event).
-    pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
-        self.check_position(position)?;
-        let bytes = position.saturating_sub(self.position());
-        let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
-        if self.current.as_ref().is_some_and(MmapWriter::is_empty) {
-            // The next segment is named by its first sequence: it has to be another one.
-            self.append_gap_unlimited(0, gap)?;
-        }
-        let next = self.next_segment()?;
-        self.dropped = Some(Dropped::uncounted(bytes, 0));
-        self.upkeep.skip(bytes);
-        self.begin(next);
-        self.dropped = None;
-        let extent = u32::try_from(bytes / 8).unwrap_or(0);
-        self.append_gap_unlimited(0, Gap { extent, ..gap })
-    }
-
-    /// Seals the current segment and goes on in the next one.
-    #[cold]
-    pub(crate) fn roll(&mut self) -> Result<(), AppendError> {
-        debug_assert!(self.dropped.is_none(), "what was dropped comes first");
-        if self.upkeep.is_poisoned() {
-            return Err(self.poisoned());
-        }
-        self.check_position(self.position())?;
-        self.wait_for_syncs()?;
-        let next = self.next_segment()?;
-        self.begin(next);
-        Ok(())
-    }
-
     /// Checks that a segment may begin at this position: no reader would open it beyond the limit.
-    fn check_position(&self, position: u64) -> Result<(), AppendError> {
+    pub(crate) fn check_position(&self, position: u64) -> Result<(), AppendError> {
         match check_position(position) {
             Some(_) => Ok(()),
             None => Err(AppendError::AtLimit { path: self.folder.clone(), position }),
         }
-    }
-
-    /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files
-    /// that retention cannot take.
-    fn wait_for_syncs(&mut self) -> Result<(), AppendError> {
-        let mut has_waited = false;
-        while self.upkeep.open_segments() >= MAX_OPEN_SEGMENTS
-            && let Some(helpers) = self.helpers.as_ref().filter(|helpers| helpers.are_alive())
-        {
-            if self.upkeep.is_poisoned() {
-                return Err(self.poisoned());
-            }
-            helpers.wake();
-            sleep(STALL_PAUSE);
-            self.stalls += u64::from(!has_waited);
-            has_waited = true;
-        }
-        Ok(())
-    }
-
-    /// The next segment: prepared already, or now.
-    fn next_segment(&mut self) -> Result<Prepared, AppendError> {
-        if let Some(Ok(next)) = self.upkeep.take_next() {
-            return Ok(next);
-        }
-        self.stalls += 1;
-        loop {
-            // An earlier failure is no reason to fail now.
-            self.have_next_prepared()?;
-            if let Some(next) = self.upkeep.take_next() {
-                return Ok(next?);
-            }
-        }
-    }
-
-    /// Lets the helper do it, which makes the segment's first pages ready for this thread, too.
-    fn have_next_prepared(&self) -> Result<(), AppendError> {
-        match self.helpers.as_ref().filter(|helpers| helpers.are_alive()) {
-            Some(_) if self.upkeep.is_poisoned() => Err(self.poisoned()),
-            Some(helpers) => {
-                self.upkeep.want_next();
-                helpers.wake();
-                sleep(STALL_PAUSE);
-                Ok(())
-            }
-            None => Ok(self.upkeep.prepare_step(true).map(drop)?),
-        }
-    }
-
-    /// Stores a header into the prepared segment and seals the current one: no system call.
-    fn begin(&mut self, next: Prepared) {
-        let is_empty = self.current.as_ref().is_some_and(MmapWriter::is_empty);
-        debug_assert!(!is_empty, "the next segment would have the same name");
-        let base = Base { sequence: self.next_sequence(), position: self.position() };
-        let begun = self.options.begin_segment(&self.folder, next, base, &self.upkeep);
-        if let Some(full) = self.current.replace(begun) {
-            self.full_segments += u64::from(!full.is_empty());
-            full.into_durable().seal();
-        }
-        self.announce(base);
-    }
-
-    /// Tells the helpers which segment is being written.
-    pub(crate) fn announce(&mut self, base: Base) {
-        let Some(current) = &self.current else { return };
-        self.base = base;
-        self.positions = Positions::of(&current.header());
-        self.upkeep.begin(current.durable(), base.sequence, current.header().created_at);
-    }
-
-    /// Ends the helpers, tells what was dropped, and finishes all segments.
-    pub(crate) fn end(&mut self) -> Result<(), SyncError> {
-        self.helpers = None;
-        self.is_closed = true;
-        if let Err(error) = self.upkeep.check_owner() {
-            self.abandon();
-            return Err(error);
-        }
-        let untold = self.tell_dropped();
-        let end = self.recorded_end();
-        let finished = self.finish();
-        self.upkeep.discard_next();
-        finished?;
-        self.record.first_sequence = Some(self.upkeep.begins_at());
-        self.record.end = Some(end);
-        self.record.untold = untold.as_ref().err().and(self.record.untold);
-        let stored = self.lock.store(&**self.upkeep.platform(), &self.record);
-        stored.map_err(|source| {
-            let (path, action) = (self.lock.path().to_owned(), "store into the file");
-            SyncError::Folder { path, action, source }
-        })?;
-        untold
-    }
-
-    /// Ends without touching any file: they are another process's.
-    fn abandon(&mut self) {
-        self.keep_sequence();
-        if let Some(current) = self.current.take() {
-            current.into_durable();
-        }
-    }
-
-    /// The last chance to tell of dropped events in the log itself.
-    fn tell_dropped(&mut self) -> Result<(), SyncError> {
-        let Some(dropped) = self.dropped else { return Ok(()) };
-        let _ = self.upkeep.prepare_step(true);
-        if matches!(self.go_on_after_loss(), Ok(true)) {
-            return Ok(());
-        }
-        let position = self.position() - dropped.bytes;
-        self.record.untold = Some(dropped.untold(position));
-        Err(SyncError::UntoldLoss { path: self.folder.clone(), count: dropped.gap().count })
-    }
-
-    /// Where the segments end: events that were dropped have a position and no record.
-    fn recorded_end(&self) -> RecordedEnd {
-        let dropped_bytes = self.dropped.as_ref().map_or(0, |dropped| dropped.bytes);
-        RecordedEnd { sequence: self.next_sequence(), position: self.position() - dropped_bytes }
-    }
-
-    fn finish(&mut self) -> Result<(), SyncError> {
-        match &self.current {
-            // Where nothing else is left, it says where the log goes on.
-            Some(current)
-                if current.is_empty() && self.upkeep.has_other_segments_or_is_new(self.base.position) =>
-            {
-                let durable = Arc::clone(current.durable());
-                self.keep_sequence();
-                if let Some(empty) = self.current.take() {
-                    empty.into_durable();
-                }
-                self.upkeep.remove_current(&durable)?;
-            }
-            Some(_) => {
-                // The summary still wants its numbers, so it stays; nothing is written any more.
-                self.keep_sequence();
-                if let Some(last) = self.current.take() {
-                    self.full_segments += 1;
-                    last.into_durable().seal();
-                }
-            }
-            None => {}
-        }
-        self.upkeep.finish_all()
-    }
-
-    /// Without a current segment, `base` says where the log ends.
-    fn keep_sequence(&mut self) {
-        self.base = Base { sequence: self.next_sequence(), position: self.position() };
-    }
-}
-
-impl Drop for LogWriter {
-    fn drop(&mut self) {
-        if !self.is_closed {
-            // Nobody is left to tell; without CLEAN the files say themselves that a sync failed.
-            let _ = self.end();
-        }
-    }
-}
-
-/// Makes a log's segment of a prepared file.
-impl crate::storage::log::options::LogWriterOptions {
-    pub(crate) fn begin_segment(
-        &self,
-        folder: &std::path::Path,
-        next: Prepared,
-        base: Base,
-        upkeep: &crate::storage::maintenance::maintenance::Upkeep,
-    ) -> MmapWriter {
-        let Prepared { draft, temporary, former_salt } = next;
-        let header = self.file_options().base(base.sequence, base.position).header(former_salt);
-        let path = folder.join(crate::storage::names::segment_name(base.sequence));
-        let (platform, poison) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poison()));
-        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poison })
     }
 }
 

@@ -1,14 +1,19 @@
 //! Rolls of a writer whose helpers' steps are taken one by one.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ringlog_nostd::{FILE_HEADER_LEN, Gap, GapReason, Run, encode};
+
 use crate::os::platform::Linux;
+use crate::storage::error::SyncError;
 use crate::storage::log::roll::*;
+use crate::storage::log::supply::MAX_OPEN_SEGMENTS;
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::read::mapped::log_reader::LogReader;
 use crate::storage::tests::single_step::{self, STRIDE, write};
-use std::path::Path;
-use std::thread;
-
-use ringlog_nostd::{FILE_HEADER_LEN, Gap, GapReason, Run, encode};
 
 fn alone(folder: &Path, sync: SyncPolicy) -> LogWriter {
     single_step::alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
@@ -106,7 +111,7 @@ fn a_segment_is_filled_to_its_last_byte() {
     }
     assert_eq!((room * STRIDE + FILE_HEADER_LEN as u64, writer.full_segments), (4096, 0));
     write(&mut writer, room).unwrap();
-    assert_eq!((writer.full_segments, writer.base.sequence), (1, room));
+    assert_eq!((writer.full_segments, writer.active.base().sequence), (1, room));
     writer.close().unwrap();
 }
 
@@ -119,7 +124,7 @@ fn a_segment_that_has_reached_its_age_takes_nothing_more_although_it_has_room() 
     write(&mut writer, 1).unwrap();
     writer.upkeep.pages_step();
     write(&mut writer, 2).unwrap();
-    assert_eq!((writer.full_segments, writer.base.sequence), (1, 2));
+    assert_eq!((writer.full_segments, writer.active.base().sequence), (1, 2));
     writer.close().unwrap();
 }
 
@@ -157,7 +162,7 @@ fn a_gap_record_of_the_logs_side_in_a_run_begins_a_segment() {
     let mut run = Run::new(&bytes).unwrap();
     writer.append_run(&mut run).unwrap();
     assert!(run.is_done());
-    assert_eq!((writer.full_segments, writer.base.sequence, writer.position()), (1, 2, 4 * STRIDE));
+    assert_eq!((writer.full_segments, writer.active.base().sequence, writer.position()), (1, 2, 4 * STRIDE));
     writer.sync().unwrap();
     assert_eq!(writer.durable_position(), 4 * STRIDE);
     writer.close().unwrap();

@@ -150,7 +150,7 @@ fn behind_a_failed_sync_no_segment_gets_its_name() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
     put_until(&mut writer, 2, 0);
-    let durable = Arc::clone(writer.current.as_ref().unwrap().durable());
+    let durable = Arc::clone(writer.active.writer().unwrap().durable());
     durable.poison();
     assert!(matches!(durable.give_name(), Err(SyncError::Poisoned { .. })));
     assert!(!durable.is_named());

@@ -93,7 +93,7 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
                 }
             }
         }
-        let has_record = writer.current.as_ref().is_some_and(|current| !current.is_empty());
+        let has_record = writer.active.has_record();
         if has_record && below(4) == 0 {
             // Nothing is left to finish then but a segment without a record, which may fail to get its name.
             has_said_why |= writer.sync().is_err_and(|error| tells_why(&error));

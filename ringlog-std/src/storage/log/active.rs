@@ -1,0 +1,102 @@
+//! The segment that a log's writer is at, and where it is in the log.
+#![forbid(unsafe_code)]
+
+use crate::event::Event;
+use crate::storage::segment::position::Positions;
+use crate::storage::segment::writer::MmapWriter;
+
+/// Where a segment begins in its log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+}
+
+/// Where the next record goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Room {
+    /// Into the segment that was active before.
+    InSegment,
+    /// Into a new segment.
+    Rolled,
+    /// Nowhere: the disk is full, and the policy says that records are dropped then.
+    Dropping,
+}
+
+/// The segment that is being written. After [`take`](Self::take) it still says where the log ends.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    writer: Option<MmapWriter>,
+    base: Base,
+    positions: Positions,
+}
+
+impl ActiveSegment {
+    pub(crate) fn new(writer: MmapWriter, base: Base) -> Self {
+        let positions = Positions::of(&writer.header());
+        Self { writer: Some(writer), base, positions }
+    }
+
+    /// `None` only once the log's writer ends.
+    pub(crate) const fn writer(&self) -> Option<&MmapWriter> {
+        self.writer.as_ref()
+    }
+
+    /// `None` only once the log's writer ends.
+    #[inline]
+    pub(crate) const fn writer_mut(&mut self) -> Option<&mut MmapWriter> {
+        self.writer.as_mut()
+    }
+
+    pub(crate) const fn base(&self) -> Base {
+        self.base
+    }
+
+    /// Whether the next record fits, header and padding included.
+    #[inline]
+    pub(crate) fn has_room(&self, stride: usize) -> bool {
+        self.writer.as_ref().is_some_and(|writer| stride as u64 <= writer.remaining_bytes())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writer.as_ref().is_some_and(MmapWriter::is_empty)
+    }
+
+    pub(crate) fn has_record(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| !writer.is_empty())
+    }
+
+    /// Whether a GAP record of the log's side may come next.
+    pub(crate) const fn is_in_lead(&self) -> bool {
+        self.positions.is_in_lead()
+    }
+
+    /// The sequence of the log's next record.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.base.sequence + self.writer.as_ref().map_or(0, MmapWriter::len)
+    }
+
+    /// The log's position after the last record.
+    pub(crate) fn position(&self) -> u64 {
+        let offset = self.writer.as_ref().map(MmapWriter::write_offset);
+        offset.map_or(self.base.position, |offset| self.positions.at(offset))
+    }
+
+    /// Takes note of the next record.
+    #[inline]
+    pub(crate) fn pass(&mut self, event: &Event<'_>) {
+        self.positions.next(event);
+    }
+
+    /// Takes note of records that are not of the lead.
+    #[inline]
+    pub(crate) const fn pass_run(&mut self) {
+        self.positions.pass_run();
+    }
+
+    /// Takes the segment's writer away. The sequence and position that come next stay known.
+    pub(crate) fn take(&mut self) -> Option<MmapWriter> {
+        self.base = Base { sequence: self.next_sequence(), position: self.position() };
+        self.writer.take()
+    }
+}
