@@ -87,6 +87,10 @@ impl Feed for LineFeed {
     fn read_bytes(&self) -> u64 {
         self.records.start()
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.source.note().into_iter().collect()
+    }
 }
 
 #[cfg(test)]
