@@ -315,21 +315,16 @@ mod tests {
         for (half, whole) in [(gzip(b"one "), gzip(b"two")), (zstd(b"one "), zstd(b"two"))] {
             for zeros in [1, 3, 4, 511, 200_000] {
                 let padding = vec![0; zeros];
-                for (parts, all) in
-                    [([&half[..], &whole, &padding], zeros), ([&half[..], &padding, &whole], zeros)]
-                {
+                let after = [&half[..], &whole, &padding].concat();
+                let between = [&half[..], &padding, &whole].concat();
+                for (bytes, at) in [(after, half.len() + whole.len()), (between, half.len())] {
                     let mut file = tempfile::NamedTempFile::new().unwrap();
-                    file.write_all(&parts.concat()).unwrap();
+                    file.write_all(&bytes).unwrap();
                     let (mut input, mut text) = (Input::open(file.path()).unwrap(), String::new());
                     input.read_to_string(&mut text).unwrap();
                     assert_eq!(text, "one two");
-                    let at = parts.concat().windows(zeros).position(|bytes| bytes == padding).unwrap();
                     let note = input.padding().note().unwrap();
-                    assert!(note.ends_with(&format!(": {all}")), "{note}");
-                    assert!(
-                        zeros < 100 || note.contains(&format!("from byte {at} of the file on")),
-                        "{note}"
-                    );
+                    assert!(note.ends_with(&format!("from byte {at} of the file on: {zeros}")), "{note}");
                 }
             }
             let (text, error) = read(&[&whole[..], &[0; 100], b"no compressed data"].concat());

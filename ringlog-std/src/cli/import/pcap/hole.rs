@@ -75,7 +75,8 @@ impl PcapFeed {
 
     /// After a head, or a block of `bytes` bytes, that cannot be one: looks for the next packet.
     pub(super) fn pass_damage(&mut self, bytes: Option<usize>, problem: String) -> Result<Block, FeedError> {
-        let claimed = bytes.unwrap_or(self.head_bytes()) as u64;
+        let head_bytes = self.head_bytes() as u64;
+        let claimed = bytes.map_or(head_bytes, |bytes| bytes as u64);
         let is_block = |passed: u64| bytes.is_some() && passed == claimed;
         match self.find_packet(1)? {
             // What follows begins where the block says.
@@ -87,7 +88,7 @@ impl PcapFeed {
                 Ok(Block::Missing { bytes, count: 0, what })
             }
             // It was being written when the power went.
-            Search::Nothing { bytes, zeros } if bytes - zeros <= claimed && zeros > 0 => {
+            Search::Nothing { bytes, zeros } if bytes - zeros <= claimed && zeros >= head_bytes => {
                 let what = format!("{problem}, and {zeros} zero bytes up to the end of the capture");
                 Ok(Block::Missing { bytes, count: 0, what })
             }
