@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::role::Role;
-use crate::storage::error_words::{Counted, io_advice};
+use crate::storage::error_words::{Counted, has_size_limit, io_advice};
 use ringlog_nostd::RingError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,8 @@ pub enum SharedRingError {
         /// What is wrong with them.
         source: RingError,
     },
-    /// The file system has no room, or the process must not make a file so large (`ulimit -f`).
-    #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source))]
+    /// The file system has no room or takes no file so large, or the process must not make one (`ulimit -f`).
+    #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source, *bytes))]
     DiskFull {
         /// The ring that was to be made.
         path: PathBuf,
@@ -146,8 +146,11 @@ fn contents_words(error: &RingError) -> String {
 }
 
 /// What to do where there is no room for a ring.
-fn room_words(error: &io::Error) -> &'static str {
+fn room_words(error: &io::Error, bytes: u64) -> &'static str {
     match error.kind() {
+        io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
+            "its file system takes no file of that size: ask for a smaller ring (`--ring-size`)"
+        }
         io::ErrorKind::FileTooLarge => {
             "raise the limit (`ulimit -f`), or ask for a smaller ring (`--ring-size`)"
         }

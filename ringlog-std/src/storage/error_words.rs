@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 
 use ringlog_nostd::FileHeaderError;
+use rustix::process::{Resource, getrlimit};
 
 use super::error::OpenError;
 use super::lock_holder::exclusive_holder;
@@ -61,7 +62,8 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "check who may read and write there",
         io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge if has_size_limit(u64::MAX) => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge => "choose a file system that takes files of that size",
         io::ErrorKind::InvalidFilename => "choose another name",
         _ => "check the path and its file system, and try again",
     }
@@ -73,9 +75,17 @@ impl OpenError {
     }
 }
 
-/// What to do where there is no room for a file.
-pub(super) fn room_words(source: &io::Error) -> &'static str {
+/// Whether this process must not make files of so many bytes (`ulimit -f`). A file system has a limit, too, and the same error.
+pub(crate) fn has_size_limit(bytes: u64) -> bool {
+    getrlimit(Resource::Fsize).current.is_some_and(|most| most < bytes)
+}
+
+/// What to do where there is no room for a file of so many bytes.
+pub(super) fn room_words(source: &io::Error, bytes: u64) -> &'static str {
     match source.kind() {
+        io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
+            "its file system takes no file of that size: ask for smaller files (`--segment-size`)"
+        }
         io::ErrorKind::FileTooLarge => {
             "this process must not make files of that size: raise the limit (`ulimit -f`), or ask for smaller files \
              (`--segment-size`)"

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
 
 use super::create::move_aside;
-use super::cursor::cursors_ahead;
+use super::cursor_list::cursors_ahead;
 use super::error::{OpenError, ReadError};
 use super::files::{open_linked, open_to_write};
 use super::held::WRITER_WAITS;

@@ -8,6 +8,7 @@ mod create_error;
 mod cursor;
 mod cursor_error;
 mod cursor_follow;
+mod cursor_list;
 mod cursor_slot;
 mod damaged_header;
 mod dropped;
@@ -81,8 +82,9 @@ mod writer_record;
 
 pub use boot::boot_id;
 pub use crc::crc32c_hardware;
-pub use cursor::{Cursor, CursorInfo, cursors_of};
+pub use cursor::Cursor;
 pub use cursor_error::CursorError;
+pub use cursor_list::{CursorInfo, cursors_of, cursors_of_other_logs};
 pub use dropped::unreported_loss;
 pub use ending::{MissingEnd, MissingRecords, WriterFile, WriterFileState};
 pub use error::{AppendError, CreateError, OpenError, ReadError, SyncError};

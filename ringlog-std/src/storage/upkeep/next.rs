@@ -9,7 +9,7 @@ use std::time::Duration;
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use super::{Next, Rules, Upkeep};
-use crate::storage::cursor::needed_from;
+use crate::storage::cursor_list::needed_from;
 use crate::storage::durable::{Durable, lock};
 use crate::storage::error::{CreateError, SyncError};
 use crate::storage::index_file;
