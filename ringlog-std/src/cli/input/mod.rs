@@ -218,19 +218,14 @@ impl Read for Watched {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/integration/cli/compress.rs"]
+mod compress;
+
+#[cfg(test)]
 mod tests {
+    use super::compress::{gzip, zstd};
     use super::*;
     use std::io::Write;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-    }
 
     /// Different enough to be compressed in blocks of every kind.
     fn content(bytes: usize) -> Vec<u8> {

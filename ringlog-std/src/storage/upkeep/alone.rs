@@ -3,7 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Next;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
+
+use super::{Next, Upkeep};
 use crate::event::EventHeader;
 use crate::storage::durable::lock;
 use crate::storage::platform::Linux;
@@ -44,5 +48,22 @@ pub(in crate::storage) fn fill(writer: &mut LogWriter, segments: u64) {
         write(writer, number).unwrap();
         writer.roll().unwrap();
         writer.upkeep.sync_step().unwrap();
+    }
+}
+
+/// Keeps the helpers from preparing a segment, and tells `begun`. Once the writer waits for one, an attempt fails that began
+/// before there was room; the helpers continue when the writer has seen that.
+pub(in crate::storage) fn fail_an_earlier_attempt(upkeep: &Upkeep, begun: impl FnOnce()) {
+    let _turn = lock(&upkeep.preparing);
+    begun();
+    // ORDERING: Relaxed: see `want_next`.
+    while !upkeep.is_next_wanted.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+    let source = std::io::ErrorKind::StorageFull.into();
+    let error = CreateError::DiskFull { path: upkeep.folder.clone(), capacity_bytes: 4096, source };
+    *lock(&upkeep.next) = Next::Failed { error, try_at: Instant::now() };
+    while matches!(*lock(&upkeep.next), Next::Failed { .. }) {
+        thread::yield_now();
     }
 }
