@@ -338,8 +338,11 @@ fn described(is_big_endian: bool) -> Vec<u8> {
     section(is_big_endian).block(1, interface()).block(1, interface()).bytes
 }
 
-/// A capture, and each of its events with the bytes of the file that it takes.
-fn places(kind: usize) -> (Vec<u8>, Vec<(std::ops::Range<usize>, (u64, Vec<u8>))>) {
+/// An event, and the bytes of the file that it takes.
+type Place = (std::ops::Range<usize>, (u64, Vec<u8>));
+
+/// A capture, and the places of its events.
+fn places(kind: usize) -> (Vec<u8>, Vec<Place>) {
     let is_big_endian = kind % 2 == 1;
     let packets: Vec<Packet> = (0..60_u64)
         .map(|at| {
