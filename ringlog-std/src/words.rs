@@ -4,6 +4,7 @@
 //! alone: advice is given once.
 #![forbid(unsafe_code)]
 
+use rustix::process::{Resource, getrlimit};
 use std::fmt;
 use std::io;
 
@@ -32,10 +33,16 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "check who may read and write there",
         io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge if has_size_limit(u64::MAX) => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge => "choose a file system that takes files of that size",
         io::ErrorKind::InvalidFilename => "choose another name",
         _ => "check the path and its file system, and try again",
     }
+}
+
+/// Whether this process must not make files of so many bytes (`ulimit -f`). A file system has a limit, too, and the same error.
+pub(crate) fn has_size_limit(bytes: u64) -> bool {
+    getrlimit(Resource::Fsize).current.is_some_and(|most| most < bytes)
 }
 
 #[cfg(test)]

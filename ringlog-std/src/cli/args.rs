@@ -13,18 +13,34 @@ use super::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
 
 /// What the exit codes mean, after the help of each command that has more than two.
-const EXIT_CODES: &str = "Exit codes:
+macro_rules! exit_codes {
+    () => {
+        "Exit codes:
   0  done, and nothing is missing; so also after --for, --max-bytes and Ctrl-C of serve
   1  not done: standard error says why, and what to do; of verify: not all of the log can be read
   2  the command line cannot be done
   3  done, but events are missing, and it was said which; an interrupted import
-  4  serve stopped at its default limit of 4 GiB, which nobody asked for";
+  4  serve stopped at its default limit of 4 GiB, which nobody asked for"
+    };
+}
+const EXIT_CODES: &str = exit_codes!();
+
+/// How values are written, after the help of each command that takes such.
+macro_rules! values_help {
+    () => {
+        "Values:
+  SIZE      4GiB, 500MB, 64k; a number without a unit counts bytes
+  DURATION  5s, 1m30s, 250ms, 12h, 30d, 2w; a number without a unit counts seconds"
+    };
+}
+const VALUES: &str = values_help!();
+const VALUES_AND_EXIT_CODES: &str = concat!(values_help!(), "\n\n", exit_codes!());
 
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
 ///
 /// Without a command it records: see `ringlog serve --help`.
 #[derive(Parser, Debug)]
-#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = VALUES_AND_EXIT_CODES)]
 pub(crate) struct RinglogArgs {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -36,10 +52,10 @@ pub(crate) struct RinglogArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Record events from a feed into a log, until the feed ends, a limit is reached or Ctrl-C
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = VALUES_AND_EXIT_CODES)]
     Serve(ServeArgs),
     /// Record a packet capture, a table of ticks or a text file into a log
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = VALUES_AND_EXIT_CODES)]
     Import(ImportArgs),
     /// Print the events of a log
     Cat(CatArgs),
@@ -47,6 +63,7 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Tail(TailArgs),
     /// Print the events of logs, or write them elsewhere, at the pace at which they happened
+    #[command(after_help = VALUES)]
     Replay(ReplayArgs),
     /// Say what is in a log
     Info(InspectArgs),
@@ -80,7 +97,8 @@ pub(crate) struct ServeArgs {
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     pub(crate) duration: Option<Duration>,
     /// Stop when this run has written this much. With --ring, what the ring holds then may exceed it
-    /// [default: none with --ring, --keep-bytes, --keep-for or --keep-files; else 4GiB, and exit code 4]
+    /// [default: none with --ring, --keep-bytes, --keep-for, --keep-files or --full-disk recycle; else 4GiB, and exit
+    /// code 4]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
     /// The folder of the log; a run adds to what is there
@@ -286,7 +304,7 @@ pub(crate) struct RecoverImageArgs {
 ///
 /// The producer waits while the ring is full: nothing may be lost, and the run fails if anything is.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "stress", version)]
+#[command(name = "stress", version, after_help = VALUES)]
 pub(crate) struct StressArgs {
     /// How long to write
     #[arg(long, value_name = "N", default_value = "5", value_parser = values::seconds)]
@@ -321,6 +339,27 @@ mod tests {
     fn the_definitions_are_sound() {
         RinglogArgs::command().debug_assert();
         StressArgs::command().debug_assert();
+    }
+
+    /// Nobody should have to try what `--for 1` means.
+    #[test]
+    fn the_help_of_each_command_says_what_a_number_without_a_unit_is() {
+        let ringlog = RinglogArgs::command();
+        let mut commands: Vec<_> = ringlog.get_subcommands().cloned().collect();
+        commands.extend([ringlog, StressArgs::command()]);
+        let mut found = 0;
+        for mut command in commands {
+            let help = command.render_help().to_string();
+            for name in ["SIZE", "DURATION"] {
+                let is_taken = help.contains(&format!("<{name}>"));
+                let meaning = help.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));
+                assert!(!is_taken || meaning.is_some_and(|line| line.contains("without a unit")), "{help}");
+                found += usize::from(is_taken);
+            }
+        }
+        assert!(found >= 8, "{found}");
+        assert_eq!(parse("--for 1").unwrap().serve.duration, Some(Duration::from_secs(1)));
+        assert_eq!(parse("--max-bytes 4096").unwrap().serve.max_bytes, Some(4096));
     }
 
     #[test]

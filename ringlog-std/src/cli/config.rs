@@ -45,7 +45,7 @@ impl ServeConfig {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
             _ => Rate::Max,
         };
-        let is_bounded = args.ring.is_some() || args.how.retires();
+        let is_bounded = args.ring.is_some() || args.how.is_bounded();
         let default_max_bytes =
             if is_bounded { MaxBytes::Unlimited } else { MaxBytes::Default(DEFAULT_MAX_BYTES) };
         Ok(Self {
@@ -66,7 +66,7 @@ impl ServeConfig {
 /// How much a run may write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MaxBytes {
-    /// Retention bounds the log, or the program that fills a shared ring.
+    /// Retention or the disk bounds the log, or the program that fills a shared ring.
     Unlimited,
     /// Because nothing was given: reaching it is not what the user asked for.
     Default(u64),
@@ -245,7 +245,10 @@ mod tests {
         let limit = |line: &str| serve(line).unwrap().max_bytes;
         assert_eq!(limit(""), MaxBytes::Default(4 << 30));
         assert_eq!(limit("--full-disk recycle --cursor-bytes 1GiB --keep-for 2d"), MaxBytes::Unlimited);
-        for bounded in ["--keep-bytes 1GiB", "--keep-for 30d", "--keep-files 9", "--ring r"] {
+        assert_eq!(limit("--full-disk stop"), limit(""));
+        assert_eq!(limit("--full-disk drop"), limit(""));
+        let recycle = "--full-disk recycle";
+        for bounded in ["--keep-bytes 1GiB", "--keep-for 30d", "--keep-files 9", "--ring r", recycle] {
             assert_eq!(limit(bounded), MaxBytes::Unlimited, "{bounded}");
             assert_eq!(limit(&format!("{bounded} --max-bytes 1MiB")), MaxBytes::Asked(1 << 20));
         }

@@ -35,7 +35,8 @@ pub(crate) struct LogArgs {
     /// How much the log may take for the sake of cursors that still need it [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) cursor_bytes: Option<u64>,
-    /// What to do on a full disk: stop, drop (and say so in the log), or recycle the oldest file [default: stop]
+    /// What to do on a full disk: stop, drop (and say so in the log), or recycle the oldest file, so that the disk
+    /// alone bounds the log [default: stop]
     #[arg(long, value_name = "WHAT", value_parser = full_disk)]
     pub(crate) full_disk: Option<FullDisk>,
 }
@@ -44,6 +45,11 @@ impl LogArgs {
     /// Whether old files go, so that the log does not grow for ever.
     pub(crate) const fn retires(&self) -> bool {
         self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
+    }
+
+    /// Whether the log cannot fill the disk for good: old files go, by a limit or because there is no more room.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.retires() || self.full_disk == Some(FullDisk::RecycleOldest)
     }
 
     /// Refuses numbers that the log could not keep to.
@@ -104,7 +110,7 @@ pub(crate) struct LogPlan {
 impl LogPlan {
     pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Result<Self, CliError> {
         how.check()?;
-        let keeps_all = !how.retires() && how.full_disk != Some(FullDisk::RecycleOldest);
+        let keeps_all = !how.is_bounded();
         Ok(Self { path, options: how.options(), keeps_all })
     }
 }

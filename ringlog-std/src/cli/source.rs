@@ -12,8 +12,8 @@ use super::error::CliError;
 use super::text::{counted, size};
 use crate::event::{ClockKind, Event, file_flags};
 use crate::storage::{
-    Filter, LogIndex, LogScan, MissingRecords, OpenError, RecordedEnd, SegmentInfo, WriterFile,
-    WriterFileState,
+    CursorInfo, Filter, LogIndex, LogScan, MissingRecords, OpenError, RecordedEnd, SegmentInfo, WriterFile,
+    WriterFileState, cursors_of_other_logs,
 };
 
 /// What is told of a log file.
@@ -65,6 +65,24 @@ pub(crate) struct WriterLine {
     pub(crate) end: Option<EndLine>,
     /// "good", "missing", "damaged" or "unreadable".
     pub(crate) writer_file: &'static str,
+    /// Cursors that were made for another log, which was in this folder before.
+    pub(crate) cursors_of_other_logs: Vec<CursorLine>,
+}
+
+/// What is told of a cursor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct CursorLine {
+    pub(crate) name: String,
+    pub(crate) next_sequence: u64,
+    #[serde(skip)]
+    words: String,
+}
+
+impl From<CursorInfo> for CursorLine {
+    fn from(cursor: CursorInfo) -> Self {
+        let words = cursor.other_log_words();
+        Self { name: cursor.name, next_sequence: cursor.next_sequence, words }
+    }
 }
 
 /// Where a log was closed.
@@ -74,9 +92,11 @@ pub(crate) struct EndLine {
     pub(crate) position: u64,
 }
 
-impl From<&WriterFile> for WriterLine {
-    fn from(file: &WriterFile) -> Self {
+impl WriterLine {
+    /// What the file says of the log in `folder`.
+    pub(crate) fn new(file: &WriterFile, folder: &Path) -> Self {
         Self {
+            cursors_of_other_logs: cursors_of_other_logs(folder).into_iter().map(CursorLine::from).collect(),
             identity: file.identity.map(|identity| format!("{identity:032x}")),
             end: file.end.map(|RecordedEnd { sequence, position, .. }| EndLine { sequence, position }),
             writer_file: match file.state {
@@ -87,9 +107,12 @@ impl From<&WriterFile> for WriterLine {
             },
         }
     }
-}
 
-impl WriterLine {
+    /// The cursors that this log has no use for, one line each.
+    pub(crate) fn cursor_words(&self) -> String {
+        self.cursors_of_other_logs.iter().map(|cursor| format!("{}\n", cursor.words)).collect()
+    }
+
     /// Where the log of this folder ends, in words; a single file has no recorded end.
     pub(crate) fn end_words(&self, log: &Path) -> String {
         if let Some(EndLine { sequence, position }) = self.end {
@@ -197,7 +220,7 @@ impl LogSource {
     /// What the `writer` file says of the log at `path`.
     pub(crate) fn writer_file(&self, path: &Path) -> WriterLine {
         let file = self.0.as_ref().map_or_else(|| WriterFile::of(path), |scan| *scan.writer_file());
-        WriterLine::from(&file)
+        WriterLine::new(&file, path)
     }
 
     /// What is missing before the first file.

@@ -68,7 +68,7 @@ impl Survey {
         text += &format!("types    {}\n", types_words(tally));
         if let Some(writer) = &self.writer {
             text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
-            text += &format!("end      {}\n", writer.end_words(log));
+            text += &format!("end      {}\n{}", writer.end_words(log), writer.cursor_words());
         }
         for (segment, at) in self.segments.iter().zip(0..) {
             text += &format!("{}{segment}\n", if at == 0 { "files    " } else { "         " });

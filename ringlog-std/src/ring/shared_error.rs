@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::RingError;
 
-use crate::words::Counted;
-use crate::words::io_advice;
+use crate::words::{Counted, has_size_limit, io_advice};
 
 /// One of the two sides of a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -51,8 +50,8 @@ pub enum SharedRingError {
         /// What is wrong with them.
         source: RingError,
     },
-    /// The file system has no room, or the process must not make a file so large (`ulimit -f`).
-    #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source))]
+    /// The file system has no room or takes no file so large, or the process must not make one (`ulimit -f`).
+    #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source, *bytes))]
     DiskFull {
         /// The ring that was to be made.
         path: PathBuf,
@@ -166,8 +165,11 @@ fn contents_words(error: &RingError) -> String {
 }
 
 /// What to do where there is no room for a ring.
-fn room_words(error: &io::Error) -> &'static str {
+fn room_words(error: &io::Error, bytes: u64) -> &'static str {
     match error.kind() {
+        io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
+            "its file system takes no file of that size: ask for a smaller ring (`--ring-size`)"
+        }
         io::ErrorKind::FileTooLarge => {
             "raise the limit (`ulimit -f`), or ask for a smaller ring (`--ring-size`)"
         }

@@ -205,3 +205,20 @@ fn a_segment_that_finds_no_room_is_an_error_and_leaves_the_log_as_it_was() {
         run_child(&["env"], limits, "disk_full::child_with_a_limit_on_the_size_of_files", folder.path());
     assert_child_passed(&output);
 }
+
+#[test]
+fn child_that_begins_a_log_where_it_cannot() {
+    let Some(folder) = child_folder() else { return };
+    let log = folder.join("logs/first");
+    let error = LogWriter::options().segment_bytes(64 * MIB).open(&log).unwrap_err();
+    let is_full = matches!(error, OpenError::Create(CreateError::DiskFull { .. }));
+    assert!(is_full || error.to_string().contains("ead-only"), "{error}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "what was made for it is gone");
+}
+
+#[test]
+fn a_log_that_does_not_begin_leaves_no_folder_and_no_file() {
+    let child = "disk_full::child_that_begins_a_log_where_it_cannot";
+    on_mounted("tmpfs -o size=6m", "true", child);
+    on_mounted("tmpfs -o ro", "true", child);
+}

@@ -54,7 +54,9 @@ fn is_root() -> bool {
 /// Runs a test of this program as another user, in `folder`.
 fn run_as_user(folder: &Path, test: &str) {
     let program = folder.join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By a program: what this process has open for writing, a child of another test may have open, too, when it is to run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let output = as_user(USER, &program)
         .args(["--exact", &format!("foreign_locks::{test}"), "--nocapture"])
         .env(FOLDER, folder)

@@ -34,9 +34,10 @@ fn segments(log: &Path) -> Vec<PathBuf> {
 }
 
 /// Locks a file as `flock -x FILE` does.
+/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
 fn lock_exclusively(path: &Path) -> File {
     let file = File::open(path).unwrap();
-    file.try_lock().unwrap();
+    within(PATIENCE, || file.try_lock().ok());
     file
 }
 
@@ -260,7 +261,8 @@ fn a_lock_of_another_program_holds_no_writer_up_for_long() {
     assert!(report.is_notable() && report.to_string().contains("locked exclusively"), "{report}");
     write_one(&mut writer).unwrap();
     writer.sync().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // A second, on a machine that has nothing else to do.
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     assert_eq!(writer.durable_position(), writer.position(), "the dead writer's end is synced, too");
     writer.close().unwrap();
     drop(lock);

@@ -125,7 +125,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
     tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
     let (problem, verdict) = (problem_of(&check, &args.log), verdict_of(&check, &tally));
-    let writer = args.log.is_dir().then(|| WriterLine::from(&check.writer_file));
+    let writer = args.log.is_dir().then(|| WriterLine::new(&check.writer_file, &args.log));
     if args.json {
         print_json(&VerifyReport {
             log: args.log.display().to_string(),
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
             writer,
         })?;
     } else {
-        let end = writer.map(|writer| format!("end {}\n", writer.end_words(&args.log)));
+        let end = writer.map(|it| format!("end {}\n{}", it.end_words(&args.log), it.cursor_words()));
         print(&(words(&check, &tally) + &end.unwrap_or_default()))?;
     }
     outcome(verdict, problem)

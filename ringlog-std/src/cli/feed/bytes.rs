@@ -88,6 +88,14 @@ impl ByteSource {
         true
     }
 
+    /// What there is to tell about a file that was read.
+    pub(crate) fn note(&self) -> Option<String> {
+        match self {
+            Self::File(file) => file.padding().note(),
+            Self::Thread(_) => None,
+        }
+    }
+
     /// Replaces `chunk` by the next bytes.
     pub(crate) fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<Fill> {
         match self {

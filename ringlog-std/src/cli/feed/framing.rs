@@ -7,7 +7,7 @@ use crate::event::{GapReason, MAX_PAYLOAD};
 /// How a stream of bytes is divided into records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// A `\n` after each.
+    /// A `\n` after each, or `\r\n`: neither is part of the record.
     Lines,
     /// Its length in bytes before each, as an integer of this width.
     Length {
@@ -97,8 +97,17 @@ impl Records {
         self.take_bytes(input, newline.unwrap_or(input.len()));
         if newline.is_some() {
             self.skip(input, 1);
+            self.drop_carriage_return();
         }
         newline.is_some()
+    }
+
+    /// Programs on Windows and text protocols end lines with `\r\n`. One `\r` goes, also of a line that is just too long.
+    fn drop_carriage_return(&mut self) {
+        if self.record.len() as u64 == self.record_bytes && self.record.last() == Some(&b'\r') {
+            self.record.pop();
+            self.record_bytes -= 1;
+        }
     }
 
     fn take_prefixed(&mut self, input: &mut &[u8], width: usize, is_big_endian: bool) -> bool {
@@ -116,7 +125,8 @@ impl Records {
 
     fn take_bytes(&mut self, input: &mut &[u8], count: usize) {
         let part = input.get(..count).unwrap_or_default();
-        let room = MAX_PAYLOAD.saturating_sub(self.record.len());
+        // One more, for the `\r` of the longest line.
+        let room = (MAX_PAYLOAD + 1).saturating_sub(self.record.len());
         self.record.extend_from_slice(part.get(..room).unwrap_or(part));
         self.record_bytes += part.len() as u64;
         self.skip(input, count);
@@ -205,6 +215,22 @@ mod tests {
                 assert_eq!(rest, None);
             }
         }
+    }
+
+    #[test]
+    fn a_carriage_return_in_front_of_a_newline_is_no_part_of_a_line() {
+        let stream = b"one\r\ntwo\n\r\n\r\r\n\rx\r y\r\nend\r";
+        for step in 1..stream.len() {
+            let (found, rest) = all("lines", stream, step);
+            let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+            assert_eq!(found, [&b"one"[..], b"two", b"", b"\r", b"\rx\r y"], "{step}");
+            assert!(rest.unwrap().skip.unwrap().what.contains("4 bytes"));
+        }
+        // Bytes of which a length is known are no text.
+        assert_eq!(all("length16be", b"\0\x02\r\n", 1).0, [Ok(b"\r\n".to_vec())]);
+        let longest = vec![b'z'; MAX_PAYLOAD];
+        let (found, _) = all("lines", &[&longest[..], b"\r\n", &longest, b"z\r\n", b"\r\n"].concat(), 4099);
+        assert_eq!(found, [Ok(longest), Err(MAX_PAYLOAD as u64 + 2), Ok(Vec::new())]);
     }
 
     #[test]

@@ -6,10 +6,9 @@ use super::bytes::{ByteSource, Fill};
 use super::framing::{Framing, Records};
 use super::{Feed, FeedError, Next};
 
-/// Gives each line without its `\n` as an event, stamped with the time at which it was read.
+/// Gives each line without its `\n` or `\r\n` as an event, stamped with the time at which it was read.
 ///
-/// A carriage return in front of the `\n` stays in the payload: lines come back byte for byte. A line
-/// that is longer than a payload can be is a loss, and takes no more memory than others.
+/// A line that is longer than a payload can be is a loss, and takes no more memory than others.
 #[derive(Debug)]
 pub(crate) struct LineFeed {
     name: String,
@@ -87,6 +86,10 @@ impl Feed for LineFeed {
     fn read_bytes(&self) -> u64 {
         self.records.start()
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.source.note().into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -145,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_every_byte_but_the_newline() {
+    fn lines_keep_every_byte_but_those_that_end_them() {
         assert_eq!(all(b"").0, Vec::<Vec<u8>>::new());
         assert_eq!(all(b"\n").0, [b""]);
-        assert_eq!(all(b"a\n\n\xFF\0b\r\nlast").0, [&b"a"[..], b"", b"\xFF\0b\r", b"last"]);
+        assert_eq!(all(b"a\n\n\xFF\0b\r\nlast").0, [&b"a"[..], b"", b"\xFF\0b", b"last"]);
     }
 
     #[test]

@@ -2,19 +2,24 @@
 //!
 //! Every message names an offset, nothing is allocated by a length that a file claims, and an I/O error stays one.
 
-use std::io::{BufRead, BufReader, Read};
+mod hole;
+
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::pcap_header::PcapHeader;
-use super::pcapng::{Section, first_block_is_big_endian};
+use super::pcapng::{Section, SectionProblem};
 use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
 use crate::cli::input::Input;
 use crate::cli::text::unix_now;
-use crate::event::{GapReason, MAX_PAYLOAD};
+use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 /// No packet and no block is that long: a length beyond it is damage.
 pub(super) const BLOCK_BYTES_MAX: u32 = 64 << 20;
-const PCAPNG_MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
+pub(super) const PCAPNG_MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
+
+/// A packet after damage was captured at most so long before or after the last one.
+const YEAR_NANOS: u64 = 366 * 86_400 * 1_000_000_000;
 
 /// Whether a file that starts with these bytes is a packet capture.
 pub(super) fn is_capture(magic: [u8; 4]) -> bool {
@@ -53,8 +58,8 @@ enum Kind {
 enum Block {
     /// A packet or a block, as a whole in the buffer.
     Whole,
-    /// The number of zero bytes in the place of packets.
-    Zeros { bytes: u64, is_end: bool },
+    /// Bytes in the place of packets; `count` is 0 where nobody knows how many.
+    Missing { bytes: u64, count: u64, what: String },
     /// The end of the file.
     End,
 }
@@ -69,8 +74,12 @@ pub(crate) struct PcapFeed {
     reader: BufReader<Input>,
     offset: u64,
     block: Vec<u8>,
-    /// Zero bytes that were read already and begin the next record.
-    zeros_ahead: usize,
+    /// Bytes that were read already, in front of those of the reader.
+    ahead: Cursor<Vec<u8>>,
+    /// Of the packet before.
+    last_time: Option<u64>,
+    /// Whether the packet before ends in a zero, which may be none of its own.
+    ends_in_zero: bool,
     kind: Kind,
     event_type: u8,
     cut_packets: u64,
@@ -95,7 +104,9 @@ impl PcapFeed {
             reader: BufReader::with_capacity(256 * 1024, input),
             offset: 0,
             block: Vec::new(),
-            zeros_ahead: 0,
+            ahead: Cursor::default(),
+            last_time: None,
+            ends_in_zero: false,
             kind: Kind::PcapNg { section: Section::new(false) },
             event_type,
             cut_packets: 0,
@@ -105,25 +116,26 @@ impl PcapFeed {
         Ok(feed)
     }
 
-    /// Reads as much as tells the format: a whole pcap header, or the first 4 bytes of a pcapng section.
+    /// Reads as much as tells the format: a whole pcap header, or the start of a pcapng section.
     fn read_magic(&mut self) -> Result<(), FeedError> {
         self.read_into_block(4)?;
         if self.block == PCAPNG_MAGIC {
-            return Ok(());
+            return self.begin_section()?.map_or(Ok(()), |problem| Err(self.damaged_here(problem)));
         }
         self.read_into_block(PcapHeader::BYTES)?;
         match PcapHeader::parse(&self.block) {
             Ok(header) => self.kind = Kind::Pcap { header },
             Err(problem) => return Err(self.damaged(problem)),
         }
-        self.pass_block();
+        self.pass_bytes(PcapHeader::BYTES as u64);
         Ok(())
     }
 
     /// Extends `block` to `bytes` bytes; whether there were as many.
     fn read_into_block(&mut self, bytes: usize) -> Result<bool, FeedError> {
         let missing = bytes.saturating_sub(self.block.len());
-        let read = self.reader.by_ref().take(missing as u64).read_to_end(&mut self.block);
+        let input = (&mut self.ahead).chain(&mut self.reader);
+        let read = input.take(missing as u64).read_to_end(&mut self.block);
         read.map(|read| read == missing).map_err(|source| self.read_error(source))
     }
 
@@ -131,106 +143,115 @@ impl PcapFeed {
         FeedError::Io { action: "read", what: self.path.display().to_string(), source }
     }
 
-    fn pass_block(&mut self) {
-        self.pass_bytes(self.block.len() as u64);
-    }
-
     fn pass_bytes(&mut self, bytes: u64) {
         self.offset += bytes;
         self.block.clear();
-        self.block.resize(std::mem::take(&mut self.zeros_ahead), 0);
     }
 
     fn damaged(&self, problem: impl Into<String>) -> FeedError {
         FeedError::Damaged { path: self.path.clone(), offset: self.offset, problem: problem.into() }
     }
 
+    /// What was read before is in the log.
+    fn damaged_here(&self, problem: impl std::fmt::Display) -> FeedError {
+        self.damaged(format!(
+            "damaged capture: {problem}; what is before was imported; copy the file again, or repair it with `pcapfix`"
+        ))
+    }
+
     fn truncated(&self, bytes: usize) -> FeedError {
         let have = self.block.len();
         self.damaged(format!(
-            "the capture is cut short: {have} of {bytes} bytes; what is before was imported"
+            "the capture is cut short: {have} of {bytes} bytes; what is before was imported; copy the file again for the rest"
         ))
+    }
+
+    /// The length of what is in front of a packet or block.
+    fn head_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Pcap { header } => header.record_head_bytes(),
+            Kind::PcapNg { .. } => Section::BLOCK_HEAD_BYTES,
+        }
     }
 
     /// Reads the next block or packet as a whole.
     fn read_block(&mut self) -> Result<Block, FeedError> {
-        let head_bytes = match &self.kind {
-            Kind::Pcap { header } => header.record_head_bytes(),
-            Kind::PcapNg { .. } => 12,
-        };
+        let head_bytes = self.head_bytes();
         let is_whole = self.read_into_block(head_bytes)?;
         if self.block.is_empty() {
             return Ok(Block::End);
         }
         if self.block.iter().all(|&byte| byte == 0) {
-            return self.read_zeros(head_bytes as u64);
+            return self.pass_zeros();
         }
         if !is_whole {
             return Err(self.truncated(head_bytes));
         }
-        let bytes = self.block_bytes(head_bytes)?;
-        if self.read_into_block(bytes)? { Ok(Block::Whole) } else { Err(self.truncated(bytes)) }
-    }
-
-    /// After a head of zeros: counts those that follow.
-    ///
-    /// A crash and a file that was allocated in advance leave such ends. Taken as pcap records, they would be empty packets
-    /// of 1970.
-    fn read_zeros(&mut self, head_bytes: u64) -> Result<Block, FeedError> {
-        let mut bytes = self.block.len() as u64;
-        loop {
-            let buffer = match self.reader.fill_buf() {
-                Ok([]) => return Ok(Block::Zeros { bytes, is_end: true }),
-                Ok(buffer) => buffer,
-                Err(source) => return Err(self.read_error(source)),
-            };
-            let here = buffer.iter().take_while(|&&byte| byte == 0).count();
-            let is_last = here < buffer.len();
-            self.reader.consume(here);
-            bytes += here as u64;
-            if is_last {
-                break;
-            }
+        if self.block.starts_with(&PCAPNG_MAGIC)
+            && let Some(problem) = self.begin_section()?
+        {
+            return self.pass_damage(None, problem);
+        }
+        if self.hole_begins()? {
+            return self.pass_damage(None, "a head of a packet that ends in zeros".into());
+        }
+        let bytes = match self.block_bytes(head_bytes)? {
+            Ok(bytes) => bytes,
+            Err(problem) => return self.pass_damage(None, problem),
+        };
+        if !self.read_into_block(bytes)? {
+            return Err(self.truncated(bytes));
         }
         match &self.kind {
-            // The next time may begin with zeros.
-            Kind::Pcap { .. } => {
-                self.zeros_ahead = (bytes % head_bytes) as usize;
-                Ok(Block::Zeros { bytes: bytes - bytes % head_bytes, is_end: false })
+            Kind::PcapNg { section } if !section.is_whole(&self.block) => {
+                let problem = section.damaged_words(&self.block);
+                self.pass_damage(Some(bytes), problem)
             }
-            Kind::PcapNg { .. } => {
-                let what = "where a block should begin; what is before was imported";
-                Err(self.damaged(format!("damaged capture: {bytes} zero bytes {what}")))
-            }
+            _ => Ok(Block::Whole),
         }
     }
 
-    /// The length of the block whose head was read, bounded.
-    fn block_bytes(&mut self, head_bytes: usize) -> Result<usize, FeedError> {
-        let head = &self.block;
-        // As a packet it would be an empty one of the year 2055.
-        if matches!(self.kind, Kind::Pcap { .. }) && begins_pcap(head) {
-            return Err(self.damaged(
-                "another capture begins here; what is before was imported; cut the file here, and import the rest as a file \
-                 of its own",
-            ));
+    /// Reads what a section says about itself; what is wrong with it, if it may be damage.
+    fn begin_section(&mut self) -> Result<Option<String>, FeedError> {
+        let Kind::PcapNg { .. } = self.kind else { return Ok(None) };
+        if !self.read_into_block(Section::START_BYTES)? {
+            return Err(self.truncated(Section::START_BYTES));
         }
-        let (claimed, least, more) = match &mut self.kind {
-            Kind::Pcap { header } => (header.lengths(head).0, 0, head_bytes),
-            Kind::PcapNg { section } => {
-                if head.starts_with(&PCAPNG_MAGIC) {
-                    match first_block_is_big_endian(head) {
-                        Some(is_big_endian) => section.restart(is_big_endian),
-                        None => return Err(self.damaged("pcapng section without a byte order")),
-                    }
-                }
-                (word_at(head, 4, section.is_big_endian()), 12, 0)
+        let Kind::PcapNg { section } = &mut self.kind else { return Ok(None) };
+        match section.restart(&self.block) {
+            Ok(()) => Ok(None),
+            Err(SectionProblem::NoByteOrder) => Ok(Some("a section without a byte order".into())),
+            Err(SectionProblem::Version(major, minor)) => Err(self.damaged(format!(
+                "a pcapng section of version {major}.{minor}, this program reads 1.0 and 1.2; what is before was imported; \
+                 rewrite the file with `editcap -F pcapng`"
+            ))),
+        }
+    }
+
+    /// The length of the block whose head was read, bounded; or what is wrong with it.
+    fn block_bytes(&self, head_bytes: usize) -> Result<Result<usize, String>, FeedError> {
+        let head = &self.block;
+        let (claimed, least, more) = match &self.kind {
+            // As a packet it would be an empty one of the year 2055.
+            Kind::Pcap { .. } if begins_pcap(head) => {
+                return Err(self.damaged(
+                    "another capture begins here; what is before was imported; cut the file here, and import the rest as a \
+                     file of its own",
+                ));
             }
+            // A hole that ends in the head leaves a time in 1970.
+            Kind::Pcap { .. }
+                if head.starts_with(&[0; 4]) && self.last_time.is_some_and(|it| it > YEAR_NANOS) =>
+            {
+                return Ok(Err("zero bytes where the time of a packet should be".into()));
+            }
+            Kind::Pcap { header } => (header.lengths(head).0, 0, head_bytes),
+            Kind::PcapNg { section } => (section.block_bytes(head), 12, 0),
         };
         if claimed < least || claimed > BLOCK_BYTES_MAX {
-            return Err(self.damaged(format!("damaged capture: a length of {claimed} bytes")));
+            return Ok(Err(format!("a length of {claimed} bytes")));
         }
-        Ok(claimed as usize + more)
+        Ok(Ok(claimed as usize + more))
     }
 
     fn take_apart(&mut self, payload: &mut Vec<u8>) -> Found {
@@ -261,7 +282,7 @@ impl PcapFeed {
             if let Found::Packet { timestamp: Some(time), .. } = ahead.take_apart(&mut payload) {
                 return Some(time);
             }
-            ahead.pass_block();
+            ahead.block.clear();
         }
         None
     }
@@ -287,14 +308,22 @@ impl Feed for PcapFeed {
             let offset = self.offset;
             match self.read_block()? {
                 Block::Whole => {}
-                Block::Zeros { bytes, is_end } => {
+                Block::Missing { bytes, count, what } => {
+                    if let (Kind::PcapNg { section }, 0) = (&mut self.kind, count) {
+                        section.lose_blocks();
+                    }
                     self.pass_bytes(bytes);
-                    return Ok(Next::Lost(zeros_loss(offset, bytes, is_end)));
+                    let gap = Gap::new(GapReason::NotReadable, count);
+                    return Ok(Next::Lost(Loss { gap, timestamp: None, skip: Some(Skip { offset, what }) }));
                 }
                 Block::End => return Ok(Next::End),
             }
             let found = self.take_apart(payload);
-            self.pass_block();
+            self.pass_bytes(self.block.len() as u64);
+            if let Found::Packet { timestamp: time @ Some(_), .. } = found {
+                self.last_time = time;
+                self.ends_in_zero = payload.last() == Some(&0);
+            }
             match found {
                 Found::Nothing => {}
                 Found::Unusable(what) => {
@@ -326,18 +355,12 @@ impl Feed for PcapFeed {
             ));
         }
         notes.extend(self.untimed_note());
+        notes.extend(self.reader.get_ref().padding().note());
         if let Kind::PcapNg { section } = &self.kind {
             notes.extend(section.note());
         }
         notes
     }
-}
-
-/// Nobody knows how many packets should have been there.
-fn zeros_loss(offset: u64, bytes: u64, is_end: bool) -> Loss {
-    let place = if is_end { "up to the end of the capture" } else { "where a packet should begin" };
-    let what = format!("{bytes} zero bytes {place}: packets that were not written there are missing");
-    Loss { skip: Some(Skip { offset, what }), ..Loss::rest() }
 }
 
 /// The 32-bit word at `at`, 0 where there is none.

@@ -1,6 +1,6 @@
 //! The header of a pcap file, and how it has its records read.
 
-use super::pcap::{Found, half_at, word_at};
+use super::pcap::{BLOCK_BYTES_MAX, Found, half_at, word_at};
 use super::pcap_time::TimeUnit;
 
 const MICROS_MAGIC: u32 = 0xA1B2_C3D4;
@@ -42,7 +42,11 @@ impl PcapHeader {
             return Err("no packet capture starts like this; give --format".into());
         };
         if header.len() < Self::BYTES {
-            return Err(format!("the capture is cut short: {} of {} bytes", header.len(), Self::BYTES));
+            return Err(format!(
+                "the capture is cut short: {} of {} bytes; copy the file again",
+                header.len(),
+                Self::BYTES
+            ));
         }
         let version = (half_at(header, 4, is_big_endian), half_at(header, 6, is_big_endian));
         let (unit, units_per_second) = match magic {
@@ -69,13 +73,28 @@ impl PcapHeader {
         }
     }
 
+    /// The length of the record whose head this may be, at a time that may be.
+    pub(super) fn plausible_bytes(&self, head: &[u8], may_be: impl Fn(u64) -> bool) -> Option<usize> {
+        let (captured, original) = self.lengths(head);
+        let fraction = u64::from(word_at(head, 4, self.is_big_endian));
+        let is_plausible =
+            captured <= original && original <= BLOCK_BYTES_MAX && fraction < self.units_per_second;
+        let has_time = self.unit.to_nanos(self.units(head)).is_some_and(may_be);
+        let is_zero = head.iter().take(self.record_head_bytes()).all(|&byte| byte == 0);
+        (is_plausible && has_time && !is_zero).then(|| self.record_head_bytes() + captured as usize)
+    }
+
+    fn units(&self, head: &[u8]) -> u64 {
+        let word = |at| u64::from(word_at(head, at, self.is_big_endian));
+        word(0) * self.units_per_second + word(4)
+    }
+
     /// Takes a whole record apart.
     pub(super) fn take_packet(&self, record: &[u8], payload: &mut Vec<u8>) -> Found {
         let (_, original_bytes) = self.lengths(record);
         payload.clear();
         payload.extend_from_slice(record.get(self.record_head_bytes()..).unwrap_or_default());
-        let word = |at| u64::from(word_at(record, at, self.is_big_endian));
-        let units = word(0) * self.units_per_second + word(4);
+        let units = self.units(record);
         match self.unit.to_nanos(units) {
             timestamp @ Some(_) => Found::Packet { timestamp, original_bytes },
             None => Found::Unusable(format!("packet with an impossible time of {units} units")),

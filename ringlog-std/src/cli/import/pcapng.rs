@@ -1,6 +1,6 @@
 //! The blocks of a pcapng section.
 
-use super::pcap::{Found, half_at, word_at};
+use super::pcap::{Found, PCAPNG_MAGIC, half_at, word_at};
 use super::pcap_time::TimeUnit;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
@@ -15,9 +15,21 @@ const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 const MICROSECONDS: u8 = 6;
 
+/// Kinds of blocks that are looked for after damage: those of the format's description, and custom ones.
+const KNOWN_BLOCKS: [std::ops::RangeInclusive<u32>; 3] = [1..=10, 0xBAD..=0xBAD, 0x4000_0BAD..=0x4000_0BAD];
+
 /// The byte order of the section that a block begins; `None` if it begins none.
-pub(super) fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
+fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
     [false, true].into_iter().find(|&is_big_endian| word_at(head, 8, is_big_endian) == BYTE_ORDER_MAGIC)
+}
+
+/// Why a section cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SectionProblem {
+    /// None that there is.
+    NoByteOrder,
+    /// Another than the one of the format's description, 1.0, and 1.2, which means the same.
+    Version(u16, u16),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,23 +47,74 @@ pub(super) struct Section {
     /// Of the packet before, also if that was in another section.
     timestamp: Option<u64>,
     packets_with_time_before: u64,
+    /// Whether blocks are missing, so that nobody knows the number of an interface that is described after them.
+    has_lost_blocks: bool,
 }
 
 impl Section {
+    /// The kind of a block, its length, and the byte order of a section.
+    pub(super) const BLOCK_HEAD_BYTES: usize = 12;
+    /// The start of a section, its version included.
+    pub(super) const START_BYTES: usize = 16;
+
     /// A section of which nothing is known yet.
     pub(super) fn new(is_big_endian: bool) -> Self {
-        Self { is_big_endian, interfaces: Vec::new(), timestamp: None, packets_with_time_before: 0 }
+        Self {
+            is_big_endian,
+            interfaces: Vec::new(),
+            timestamp: None,
+            packets_with_time_before: 0,
+            has_lost_blocks: false,
+        }
     }
 
     /// Begins the next section, whose interfaces are its own.
-    pub(super) fn restart(&mut self, is_big_endian: bool) {
+    pub(super) fn restart(&mut self, start: &[u8]) -> Result<(), SectionProblem> {
+        let is_big_endian = first_block_is_big_endian(start).ok_or(SectionProblem::NoByteOrder)?;
+        match (half_at(start, 12, is_big_endian), half_at(start, 14, is_big_endian)) {
+            (1, 0 | 2) => {}
+            (major, minor) => return Err(SectionProblem::Version(major, minor)),
+        }
         self.is_big_endian = is_big_endian;
         self.interfaces.clear();
+        self.has_lost_blocks = false;
+        Ok(())
     }
 
-    /// The byte order of its numbers.
-    pub(super) fn is_big_endian(&self) -> bool {
-        self.is_big_endian
+    /// Called where blocks are missing.
+    pub(super) fn lose_blocks(&mut self) {
+        self.has_lost_blocks = true;
+    }
+
+    /// The length that a block gives in front of it.
+    pub(super) fn block_bytes(&self, head: &[u8]) -> u32 {
+        word_at(head, 4, self.is_big_endian)
+    }
+
+    /// The length of the block whose head this may be.
+    pub(super) fn plausible_bytes(&self, head: &[u8]) -> Option<usize> {
+        let block_type = word_at(head, 0, self.is_big_endian);
+        let is_known = || KNOWN_BLOCKS.iter().any(|known| known.contains(&block_type));
+        let is_big_endian = if head.starts_with(&PCAPNG_MAGIC) {
+            first_block_is_big_endian(head)?
+        } else {
+            is_known().then_some(self.is_big_endian)?
+        };
+        Some(word_at(head, 4, is_big_endian) as usize).filter(|&bytes| bytes >= 12)
+    }
+
+    /// Whether a block has its length at its end, too.
+    pub(super) fn is_whole(&self, block: &[u8]) -> bool {
+        let start = block.starts_with(&PCAPNG_MAGIC).then(|| first_block_is_big_endian(block)).flatten();
+        let is_big_endian = start.unwrap_or(self.is_big_endian);
+        let end = block.len().checked_sub(4);
+        end.is_some_and(|end| word_at(block, end, is_big_endian) as usize == block.len())
+    }
+
+    /// What a block is that is damaged.
+    pub(super) fn damaged_words(&self, block: &[u8]) -> String {
+        let block_type = word_at(block, 0, self.is_big_endian);
+        format!("damaged block of type {block_type:#x}, {} bytes", block.len())
     }
 
     /// What to tell at the end.
@@ -80,20 +143,19 @@ impl Section {
             SIMPLE_PACKET => self.take_simple_packet(body, payload),
             _ => Some(Found::Nothing),
         });
-        found.unwrap_or_else(|| {
-            Found::Unusable(format!("damaged block of type {block_type:#x}, {} bytes", block.len()))
-        })
+        found.unwrap_or_else(|| Found::Unusable(self.damaged_words(block)))
     }
 
     /// What is between the two lengths of a block, if these are the same.
     fn body<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
-        let body_and_length = block.get(8..)?;
-        let (body, length) = body_and_length.split_at_checked(body_and_length.len().checked_sub(4)?)?;
-        (word_at(length, 0, self.is_big_endian) as usize == block.len()).then_some(body)
+        if self.is_whole(block) { block.get(8..block.len() - 4) } else { None }
     }
 
     /// Interfaces are numbered: a damaged one keeps its place, and no packet of it gets a wrong time.
     fn add_interface(&mut self, body: &[u8]) -> Option<Found> {
+        if self.has_lost_blocks {
+            return Some(Found::Nothing);
+        }
         let interface = self.read_interface(body);
         self.interfaces.push(interface.unwrap_or(Interface { unit: None, snap_bytes: 0 }));
         interface.map(|_| Found::Nothing)
@@ -128,8 +190,7 @@ impl Section {
         let word = |at| word_at(body, at, self.is_big_endian);
         let data = body.get(20..)?.get(..word(12) as usize)?;
         let Some(interface) = self.interfaces.get(interface_id as usize) else {
-            let what = format!("packet of an interface {interface_id} that is not described");
-            return Some(Found::Unusable(what));
+            return Some(Found::Unusable(self.no_interface(interface_id)));
         };
         let units = u64::from(word(4)) << 32 | u64::from(word(8));
         let Some(timestamp) = interface.unit.and_then(|unit| unit.to_nanos(units)) else {
@@ -142,11 +203,16 @@ impl Section {
         Some(Found::Packet { timestamp: Some(timestamp), original_bytes })
     }
 
+    fn no_interface(&self, interface_id: u32) -> String {
+        let why = if self.has_lost_blocks { ", as far as the capture can be read" } else { "" };
+        format!("packet of an interface {interface_id} that is not described{why}")
+    }
+
     fn take_simple_packet(&mut self, body: &[u8], payload: &mut Vec<u8>) -> Option<Found> {
         let original_bytes = word_at(body, 0, self.is_big_endian);
         let room = body.get(4..)?;
         let Some(interface) = self.interfaces.first() else {
-            return Some(Found::Unusable("packet of an interface that is not described".into()));
+            return Some(Found::Unusable(self.no_interface(0)));
         };
         let captured = match interface.snap_bytes {
             0 => original_bytes,

@@ -1,6 +1,8 @@
 //! The bytes of a file, decompressed where they are compressed.
 
 mod foreign;
+mod gzip;
+mod padding;
 mod zstd;
 
 use std::fmt;
@@ -8,8 +10,8 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-
+use gzip::GzipReader;
+pub(crate) use padding::Padding;
 use zstd::ZstdReader;
 
 /// Enough for every magic: that of tar is at byte 257.
@@ -53,6 +55,7 @@ impl fmt::Display for Compression {
 pub(crate) struct Input {
     compression: Option<Compression>,
     decoder: Decoder,
+    padding: Padding,
     head: Vec<u8>,
     head_at: usize,
     /// What reading the head ended with; told once the head was read.
@@ -71,8 +74,10 @@ impl Input {
         file.by_ref().take(4).read_to_end(&mut magic)?;
         file.rewind()?;
         let compression = Compression::of(&magic);
-        let decoder = Decoder::new(compression, file);
-        let mut input = Self { compression, decoder, head: Vec::new(), head_at: 0, head_error: None };
+        let padding = Padding::default();
+        let decoder = Decoder::new(compression, file, &padding);
+        let mut input =
+            Self { compression, decoder, padding, head: Vec::new(), head_at: 0, head_error: None };
         input.head_error = input.decoder.by_ref().take(HEAD_BYTES).read_to_end(&mut input.head).err();
         foreign::refuse(&input.head, compression)?;
         match input.head_error.take_if(|_| input.head.is_empty()) {
@@ -84,6 +89,11 @@ impl Input {
     /// How the file is compressed, if it is.
     pub(crate) fn compression(&self) -> Option<Compression> {
         self.compression
+    }
+
+    /// The zeros after compressed data, as far as it was read.
+    pub(crate) fn padding(&self) -> Padding {
+        self.padding.clone()
     }
 
     /// Whether there is nothing to read.
@@ -111,19 +121,19 @@ type Source = BufReader<Watched>;
 
 enum Decoder {
     Plain(File),
-    Gzip(Box<MultiGzDecoder<Source>>),
-    Zstd(Box<ZstdReader<Source>>),
+    Gzip(Box<GzipReader>),
+    Zstd(Box<ZstdReader>),
 }
 
 impl Decoder {
-    fn new(compression: Option<Compression>, file: File) -> Self {
+    fn new(compression: Option<Compression>, file: File, padding: &Padding) -> Self {
         let source = |file| {
             BufReader::with_capacity(BUFFER_BYTES, Watched { file, bytes: 0, is_at_end: false, failed: None })
         };
         match compression {
             None => Self::Plain(file),
-            Some(Compression::Gzip) => Self::Gzip(Box::new(MultiGzDecoder::new(source(file)))),
-            Some(Compression::Zstd) => Self::Zstd(Box::new(ZstdReader::new(source(file)))),
+            Some(Compression::Gzip) => Self::Gzip(Box::new(GzipReader::new(source(file), padding.clone()))),
+            Some(Compression::Zstd) => Self::Zstd(Box::new(ZstdReader::new(source(file), padding.clone()))),
         }
     }
 }
@@ -140,13 +150,20 @@ impl Read for Decoder {
             Self::Plain(file) => file.read(buffer),
             Self::Gzip(gzip) => {
                 let read = gzip.read(buffer);
-                read.map_err(|error| gzip.get_ref().get_ref().explain(Compression::Gzip, error))
+                read.map_err(|error| explained(gzip.source(), Compression::Gzip, error))
             }
             Self::Zstd(zstd) => {
                 let read = zstd.read(buffer);
-                read.map_err(|error| zstd.source().get_ref().explain(Compression::Zstd, error))
+                read.map_err(|error| explained(Some(zstd.source()), Compression::Zstd, error))
             }
         }
+    }
+}
+
+fn explained(source: Option<&Source>, compression: Compression, error: io::Error) -> io::Error {
+    match source {
+        Some(source) => source.get_ref().explain(compression, error),
+        None => error,
     }
 }
 
@@ -201,19 +218,14 @@ impl Read for Watched {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/integration/cli/compress.rs"]
+mod compress;
+
+#[cfg(test)]
 mod tests {
+    use super::compress::{gzip, zstd};
     use super::*;
     use std::io::Write;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-    }
 
     /// Different enough to be compressed in blocks of every kind.
     fn content(bytes: usize) -> Vec<u8> {
@@ -291,6 +303,30 @@ mod tests {
                 (&b"text"[..], Some(ErrorKind::InvalidData))
             );
         }
+    }
+
+    #[test]
+    fn zeros_after_or_between_compressed_data_are_told_and_cost_nothing() {
+        for (half, whole) in [(gzip(b"one "), gzip(b"two")), (zstd(b"one "), zstd(b"two"))] {
+            for zeros in [1, 3, 4, 511, 200_000] {
+                let padding = vec![0; zeros];
+                let after = [&half[..], &whole, &padding].concat();
+                let between = [&half[..], &padding, &whole].concat();
+                for (bytes, at) in [(after, half.len() + whole.len()), (between, half.len())] {
+                    let mut file = tempfile::NamedTempFile::new().unwrap();
+                    file.write_all(&bytes).unwrap();
+                    let (mut input, mut text) = (Input::open(file.path()).unwrap(), String::new());
+                    input.read_to_string(&mut text).unwrap();
+                    assert_eq!(text, "one two");
+                    let note = input.padding().note().unwrap();
+                    assert!(note.ends_with(&format!("from byte {at} of the file on: {zeros}")), "{note}");
+                }
+            }
+            let (text, error) = read(&[&whole[..], &[0; 100], b"no compressed data"].concat());
+            assert_eq!((&text[..], error.unwrap().kind()), (&b"two"[..], ErrorKind::InvalidData));
+        }
+        let (text, error) = read(b"two\0\0");
+        assert!(text == b"two\0\0" && error.is_none());
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::{Padding, Source};
+
 /// The window that `zstd -d` takes without being asked; more is memory that a file may not claim.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
 
@@ -12,28 +14,33 @@ const WINDOW_BYTES_MAX: u64 = 128 << 20;
 const EMPTY_LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
 /// Decompresses a source frame by frame, and checks each frame's checksum.
-pub(super) struct ZstdReader<R> {
-    source: R,
+pub(super) struct ZstdReader {
+    source: Source,
+    padding: Padding,
     frame: FrameDecoder,
     is_in_frame: bool,
     /// Why the frame has no more; told once all of it that was decoded is given.
     error: Option<io::Error>,
 }
 
-impl<R: BufRead> ZstdReader<R> {
-    pub(super) fn new(source: R) -> Self {
+impl ZstdReader {
+    pub(super) fn new(source: Source, padding: Padding) -> Self {
         let mut frame = FrameDecoder::new();
         frame.set_max_window_size(WINDOW_BYTES_MAX);
-        Self { source, frame, is_in_frame: false, error: None }
+        Self { source, padding, frame, is_in_frame: false, error: None }
     }
 
-    pub(super) fn source(&self) -> &R {
+    pub(super) fn source(&self) -> &Source {
         &self.source
     }
 
     /// Begins the next frame; `false` at the end of the source.
     fn begin_frame(&mut self) -> io::Result<bool> {
-        while !self.source.fill_buf()?.is_empty() {
+        loop {
+            self.padding.skip(&mut self.source)?;
+            if self.source.fill_buf()?.is_empty() {
+                return Ok(false);
+            }
             match self.frame.reset(&mut self.source) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -48,7 +55,6 @@ impl<R: BufRead> ZstdReader<R> {
                 Err(error) => return Err(frame_error(error)),
             }
         }
-        Ok(false)
     }
 
     /// Gives decompressed bytes of this frame; none at its end.
@@ -75,7 +81,7 @@ impl<R: BufRead> ZstdReader<R> {
     }
 }
 
-impl<R: BufRead> Read for ZstdReader<R> {
+impl Read for ZstdReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

@@ -71,22 +71,6 @@ pub struct Cursor {
     next_sequence: u64,
 }
 
-/// What is known of a cursor without using it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct CursorInfo {
-    /// Its name.
-    pub name: String,
-    /// The sequence of the next record that its reader needs; 0, the careful guess, if the file is damaged.
-    pub next_sequence: u64,
-    /// When that was stored, unix nanoseconds; 0 if the file is damaged.
-    pub updated_at: i64,
-    /// Whether the file cannot be read.
-    pub is_damaged: bool,
-    /// The identity of the log that it was made for, if that is known.
-    pub log_identity: Option<u128>,
-}
-
 impl Cursor {
     /// Opens the cursor `name` of the log in `folder`. A new one is at the oldest record that there is.
     ///
@@ -227,81 +211,8 @@ impl Cursor {
     }
 }
 
-/// All cursors of the log in `folder`, by name, in use or not.
-///
-/// # Errors
-///
-/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is in the list, as one that needs everything.
-///
-/// ```
-/// # use ringlog::storage::{Cursor, cursors_of};
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
-/// Cursor::open(folder, "audit")?;
-/// let needed = cursors_of(folder)?.iter().map(|cursor| cursor.next_sequence).min();
-/// assert_eq!(needed, Some(0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
-    let cursors = folder.as_ref().join(CURSOR_FOLDER);
-    let entries = match cursors.read_dir() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(failed(&cursors, "list the cursors"))?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed(&cursors, "list the cursors"))?;
-        let is_file = entry.file_type().is_ok_and(|it| it.is_file());
-        if let Some(name) = entry.file_name().to_str().filter(|name| is_file && check_name(name).is_ok()) {
-            found.extend(info_of(name, &entry.path()));
-        }
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
-}
-
-/// The smallest sequence that any cursor needs. Cursors that cannot be listed may need everything.
-pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
-    match cursors_of(folder) {
-        Ok(cursors) => cursors.iter().map(|cursor| cursor.next_sequence).min(),
-        Err(_) => Some(0),
-    }
-}
-
-/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed. Those of another
-/// log are left out.
-pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
-    let identity = WriterFile::read_once(folder).identity;
-    let is_here = |cursor: &CursorInfo| {
-        identity.is_none() || cursor.log_identity.is_none() || cursor.log_identity == identity
-    };
-    let mut cursors = cursors_of(folder).unwrap_or_default();
-    cursors.retain(|cursor| cursor.next_sequence > end && is_here(cursor));
-    cursors
-}
-
-/// `None` if it was deleted meanwhile.
-fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
-    let newest = match open_regular(path, false) {
-        Ok(None) => return None,
-        Ok(Some(file)) => read_newest(&file).ok().flatten(),
-        Err(_) => None,
-    };
-    let name = name.into();
-    let Some((_, Slot { next_sequence, updated_at, log_identity, .. })) = newest else {
-        return Some(CursorInfo {
-            name,
-            next_sequence: 0,
-            updated_at: 0,
-            is_damaged: true,
-            log_identity: None,
-        });
-    };
-    Some(CursorInfo { name, next_sequence, updated_at, is_damaged: false, log_identity })
-}
-
 /// No path separators and nothing hidden, so that a name is one file of the cursors' folder.
-fn check_name(name: &str) -> Result<(), CursorError> {
+pub(super) fn check_name(name: &str) -> Result<(), CursorError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let has_length = (1..=MAX_NAME_BYTES).contains(&name.len());
     if has_length && !name.starts_with('.') && name.bytes().all(is_plain) {
@@ -311,7 +222,7 @@ fn check_name(name: &str) -> Result<(), CursorError> {
 }
 
 /// `None` if there is no such file. No link is followed and no pipe waited for.
-fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
+pub(super) fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
     match if write { open_to_write(path) } else { open_to_read(path) } {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -369,7 +280,7 @@ fn write_new(file: &File, slot: &Slot) -> io::Result<()> {
     file.sync_all()
 }
 
-fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CursorError {
+pub(super) fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CursorError {
     let path = path.into();
     move |source| CursorError::Io { path, action, source }
 }
@@ -382,6 +293,7 @@ fn unix_now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::cursor::list::cursors_of;
     use crate::storage::cursor::slot::SLOT_LEN;
 
     fn cursor(folder: &Path) -> Cursor {

@@ -6,4 +6,5 @@
 pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod follow;
+pub(crate) mod list;
 pub(crate) mod slot;

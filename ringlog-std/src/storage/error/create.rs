@@ -66,8 +66,9 @@ pub enum CreateError {
         /// The name that is taken.
         path: PathBuf,
     },
-    /// The file system has no room for the file, or the process must not make one so large (`ulimit -f`).
-    #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source))]
+    /// The file system has no room for the file or takes none so large, or the process must not make one so large
+    /// (`ulimit -f`).
+    #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source, *capacity_bytes))]
     DiskFull {
         /// The file that was to be created.
         path: PathBuf,

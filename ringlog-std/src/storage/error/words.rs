@@ -6,6 +6,8 @@ use std::io;
 
 use ringlog_nostd::FileHeaderError;
 
+use crate::words::has_size_limit;
+
 /// What to do about a damaged file of a log.
 pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `ringlog salvage` and continue there";
 
@@ -28,9 +30,12 @@ pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
     }
 }
 
-/// What to do where there is no room for a file.
-pub(crate) fn room_words(source: &io::Error) -> &'static str {
+/// What to do where there is no room for a file of so many bytes.
+pub(crate) fn room_words(source: &io::Error, bytes: u64) -> &'static str {
     match source.kind() {
+        io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
+            "its file system takes no file of that size: ask for smaller files (`--segment-size`)"
+        }
         io::ErrorKind::FileTooLarge => {
             "this process must not make files of that size: raise the limit (`ulimit -f`), or ask for smaller files \
              (`--segment-size`)"

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +30,16 @@ pub(crate) const OWN_WAITS: Duration = Duration::from_millis(500);
 pub(crate) struct WriterLock {
     file: File,
     ownership: Arc<Ownership>,
+    /// Whether the file was made for a log that has not begun yet: one that never does leaves none.
+    is_draft: bool,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
+        // While the lock is held: another writer that waits for it then sees that the file has no name any more.
+        if self.is_draft && self.ownership.is_of_this_process() {
+            let _ = fs::remove_file(self.ownership.path());
+        }
         // Closing would do, but for a child that another thread is starting at this moment: until that has
         // become its own program, it has a copy of the open file. A forked child unlocks nothing.
         if self.ownership.is_of_this_process() {
@@ -83,7 +89,7 @@ impl WriterLock {
             // Between the two somebody may have deleted it: then it keeps nobody out.
             if is_at(&path, &file).map_err(failed("look up"))? {
                 let ownership = Arc::new(Ownership::of(&path, &file).map_err(failed("look at"))?);
-                return Ok((Self { file, ownership }, previous));
+                return Ok((Self { file, ownership, is_draft: false }, previous));
             }
         }
         Err(failed("find twice under its name")(io::ErrorKind::NotFound.into()))
@@ -100,6 +106,11 @@ impl WriterLock {
         platform.write_at(&self.file, text.as_bytes(), 0)?;
         platform.set_len(&self.file, text.len() as u64)?;
         platform.sync_file(&self.file)
+    }
+
+    /// Says whether the file goes with the lock, because there is no log yet.
+    pub(crate) fn set_draft(&mut self, is_draft: bool) {
+        self.is_draft = is_draft;
     }
 
     pub(crate) fn path(&self) -> &Path {

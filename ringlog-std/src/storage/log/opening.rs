@@ -1,9 +1,8 @@
 //! Opening a log for writing: the lock, recovery, the first segment of this run.
 #![forbid(unsafe_code)]
-
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
@@ -15,6 +14,7 @@ use crate::os::files::{folder_of, open_to_read};
 use crate::os::lock_holder::live_writer;
 use crate::os::platform::{Linux, Platform};
 use crate::os::time::unix_nanos;
+use crate::storage::cursor::list::{cursors_of, others_among};
 use crate::storage::error::OpenError;
 use crate::storage::folder::ending::{WriterFile, WriterFileState};
 use crate::storage::folder::last_run::LastWriter;
@@ -57,9 +57,14 @@ impl LogWriter {
     ) -> Result<Self, OpenError> {
         // Before anything is made, so that nothing is left of a log that cannot be.
         rounded_capacity(folder, options.rules().segment_bytes)?;
+        let mut made = MadeFolders::default();
+        if !options.is_late {
+            made.create(&*platform, folder)?;
+        }
         let found = Found::of(folder, &options, &*platform)?;
         let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
+        made.paths.clear();
         let lost = match end.lost_after {
             Some(timestamp) => Some((timestamp, GapReason::RecoveryCut)),
             None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
@@ -90,7 +95,7 @@ impl LogWriter {
         platform: Arc<dyn Platform>,
         found: Found,
     ) -> Result<Self, OpenError> {
-        let Found { lock, record, log: mut found, begins_at, .. } = found;
+        let Found { mut lock, record, log: mut found, begins_at, .. } = found;
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
@@ -114,6 +119,7 @@ impl LogWriter {
         // Dropped as a file that was closed in order, the new one would promise all before it.
         found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
+        lock.set_draft(false);
         current.make_first_pages_ready(options.rules().first_ready_bytes());
         let log = Self {
             folder: folder.into(),
@@ -140,12 +146,10 @@ impl LogWriter {
 
 impl Found {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
-        if !options.is_late {
-            create_folder(platform, folder)?;
-        }
         let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
         let patience = if options.is_late { Duration::ZERO } else { OWN_WAITS };
         let (mut lock, previous) = WriterLock::acquire_within(folder, patience)?;
+        lock.set_draft(was_missing && previous.is_blank() && !has_segments(folder)?);
         let boot_id =
             platform.boot_id().map_err(|error| OpenError::io(folder, "read the boot id for", error))?;
         let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
@@ -197,6 +201,7 @@ impl Found {
         let begins_at = first_sequence.unwrap_or(begins_at).min(begins_at);
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
         let log_identity = previous.log_identity.or_else(|| Some(new_log_identity()));
+        log.report.cursors_of_other_logs = others_among(cursors_of(folder).unwrap_or_default(), log_identity);
         let boot_id = Some(boot_id);
         let record = WriterRecord {
             pid,
@@ -217,25 +222,39 @@ fn new_log_identity() -> u128 {
     half() << 64 | half()
 }
 
-/// Creates the folder of a log if it is missing, and has its name on stable storage.
-fn create_folder(platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(OpenError::io(folder, "open", error)),
-    }
-    let parent = folder_of(folder);
-    if !parent.exists() {
-        create_folder(platform, &parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(OpenError::io(folder, "create the folder", error));
+/// The folders that were made for a log. They go again if it does not begin.
+#[derive(Default)]
+struct MadeFolders {
+    paths: Vec<PathBuf>,
+}
+
+impl MadeFolders {
+    /// Creates the folder of a log if it is missing, and has its name on stable storage.
+    fn create(&mut self, platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
+        match fs::metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(_) => return Err(OpenError::NotAFolder { path: folder.into() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(OpenError::io(folder, "open", error)),
         }
-        _ => {}
+        let parent = folder_of(folder);
+        if !parent.exists() {
+            self.create(platform, &parent)?;
+        }
+        match fs::create_dir(folder) {
+            Ok(()) => self.paths.push(folder.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(OpenError::io(folder, "create the folder", error)),
+        }
+        platform.sync_folder(&parent).map_err(|error| OpenError::io(&parent, "sync the folder", error))
     }
-    platform.sync_folder(&parent).map_err(|error| OpenError::io(&parent, "sync the folder", error))
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        // One that holds something stays.
+        self.paths.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
 }
 
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.

@@ -58,11 +58,15 @@ impl<'a> Supply<'a> {
             return Ok(next);
         }
         *self.stalls += 1;
+        // An earlier failure is no reason to fail now. A helper may have begun the attempt that fails first before it was
+        // asked, when there was no room yet.
+        let mut has_asked = self.helpers.is_none();
         loop {
-            // An earlier failure is no reason to fail now.
             self.have_next_prepared()?;
-            if let Some(next) = self.upkeep.take_next() {
-                return Ok(next?);
+            match self.upkeep.take_next() {
+                Some(Err(_)) if !has_asked => has_asked = true,
+                Some(next) => return Ok(next?),
+                None => {}
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
 use crate::os::files::{folder_of, open_linked, open_to_write};
 use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::os::platform::Platform;
-use crate::storage::cursor::cursor::cursors_ahead;
+use crate::storage::cursor::list::cursors_ahead;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::last_run::LastWriter;
 use crate::storage::folder::listing::Folder;

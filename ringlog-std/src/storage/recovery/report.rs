@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
 
-use crate::storage::cursor::cursor::CursorInfo;
+use crate::storage::cursor::list::CursorInfo;
 use crate::storage::folder::ending::{MissingRecords, WriterFile, WriterFileState};
 use crate::storage::names::base_sequence_of;
 use crate::words::Counted;
@@ -93,6 +93,8 @@ pub struct RecoveryReport {
     /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
     /// now. [`Cursor::follow`](crate::storage::cursor::cursor::Cursor::follow) notices it only until the log has grown beyond them.
     pub cursors_ahead: Vec<CursorInfo>,
+    /// Cursors that were made for another log, which was in this folder before. They are refused, and hold no segment back.
+    pub cursors_of_other_logs: Vec<CursorInfo>,
     /// Segments that other programs keep locked exclusively. They were sealed all the same; nobody can read them meanwhile.
     pub locked_segments: Vec<LockedSegment>,
 }
@@ -113,7 +115,8 @@ impl RecoveryReport {
     pub fn is_notable(&self) -> bool {
         let is_locked = !self.locked_segments.is_empty();
         let has_ended = matches!(self.last_end, LastEnd::New | LastEnd::Closed);
-        self.has_loss || is_locked || !self.missing.is_empty() || !has_ended
+        let has_cursors = !self.cursors_of_other_logs.is_empty();
+        self.has_loss || is_locked || has_cursors || !self.missing.is_empty() || !has_ended
     }
 }
 
@@ -150,6 +153,9 @@ impl fmt::Display for RecoveryReport {
         for LockedSegment { path, pid } in &self.locked_segments {
             let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
             write!(f, "\n  {}: locked exclusively by another program, process {pid}", path.display())?;
+        }
+        for cursor in &self.cursors_of_other_logs {
+            write!(f, "\n  {}", cursor.other_log_words())?;
         }
         for CursorInfo { name, next_sequence: read, .. } in &self.cursors_ahead {
             let last = read.saturating_sub(1);

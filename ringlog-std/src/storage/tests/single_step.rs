@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
 
 use crate::event::EventHeader;
 use crate::os::platform::Linux;
@@ -9,7 +12,7 @@ use crate::os::sync::lock;
 use crate::storage::error::{AppendError, CreateError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
-use crate::storage::maintenance::maintenance::Next;
+use crate::storage::maintenance::maintenance::{Next, Upkeep};
 
 /// Bytes that each event of [`write`] takes.
 pub(crate) const STRIDE: u64 = 24;
@@ -46,5 +49,22 @@ pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
         write(writer, number).unwrap();
         writer.roll().unwrap();
         writer.upkeep.sync_step().unwrap();
+    }
+}
+
+/// Keeps the helpers from preparing a segment, and tells `begun`. Once the writer waits for one, an attempt fails that began
+/// before there was room; the helpers continue when the writer has seen that.
+pub(crate) fn fail_an_earlier_attempt(upkeep: &Upkeep, begun: impl FnOnce()) {
+    let _turn = lock(&upkeep.preparing);
+    begun();
+    // ORDERING: Relaxed: see `want_next`.
+    while !upkeep.is_next_wanted.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+    let source = std::io::ErrorKind::StorageFull.into();
+    let error = CreateError::DiskFull { path: upkeep.folder.clone(), capacity_bytes: 4096, source };
+    *lock(&upkeep.next) = Next::Failed { error, try_at: Instant::now() };
+    while matches!(*lock(&upkeep.next), Next::Failed { .. }) {
+        thread::yield_now();
     }
 }

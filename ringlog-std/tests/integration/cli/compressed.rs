@@ -1,21 +1,11 @@
 //! Compressed files are imported as what is in them, and archives not at all.
 
-use std::io::Write;
 use std::path::Path;
 
 use ringlog::event::{Gap, GapReason};
 
+use super::compress::{gzip, zstd};
 use super::support::{assert_code, records_of, ringlog, stderr_of, test_data, word};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-}
 
 /// Imports a file of these bytes; returns each event's time and payload.
 fn import(folder: &Path, name: &str, bytes: &[u8], more: &[&str]) -> Vec<(u64, Vec<u8>)> {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::skips::note_skip;
+
 use super::support::{RINGLOG, STRESS, records_of, ringlog, stderr_of, stdout_of, word};
 
 /// Runs a program that may make files of this many KiB at most.
@@ -40,4 +42,40 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
     let none = limited(0, RINGLOG, &["serve", "--for", "1s", "--log", word(&folder.path().join("none"))]);
     assert_eq!(none.status.code(), Some(1), "{:?} {}", none.status, stderr_of(&none));
     assert_refused(&limited(1024, STRESS, &["--log", word(&folder.path().join("stress"))]));
+}
+
+/// What is in a folder, at any depth.
+fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    let inside: Vec<_> = found.iter().filter(|path| path.is_dir()).flat_map(|path| all_in(path)).collect();
+    found.extend(inside);
+    found.sort();
+    found
+}
+
+/// The largest file that the file system takes is smaller than the largest segment.
+#[test]
+fn a_file_that_is_too_large_names_the_limit_that_it_exceeds_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("a/b/log");
+    let words = ["serve", "--for", "1s", "--segment-size", "64TiB", "--log", word(&log)];
+    let output = ringlog(&words);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr_of(&output));
+    let said = stderr_of(&output);
+    assert!(said.contains("no room for a file of") && !said.contains("ulimit"), "{said}");
+    if !said.contains("its file system takes no file of that size") {
+        note_skip(format_args!("this file system would take a file of 64 TiB: {said}"));
+    }
+    let said = stderr_of(&limited(1024, RINGLOG, &["serve", "--segment-size", "4MiB", "--log", word(&log)]));
+    assert!(said.contains("ulimit -f") && !said.contains("file system takes"), "{said}");
+    // Not even the file with the lock.
+    limited(0, RINGLOG, &["serve", "--for", "1s", "--log", word(&log)]);
+    assert_eq!(all_in(folder.path()), [] as [&Path; 0]);
+
+    // A folder that was there before stays, and what is in it.
+    std::fs::create_dir_all(&log).unwrap();
+    std::fs::write(log.join("note"), "a note").unwrap();
+    let before = all_in(folder.path());
+    assert_eq!(ringlog(&words).status.code(), Some(1));
+    assert_eq!(all_in(folder.path()), before);
 }

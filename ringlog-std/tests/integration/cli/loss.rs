@@ -14,7 +14,7 @@ use ringlog::ring::SharedRing;
 use serde_json::Value;
 
 use super::serve::info;
-use super::support::{RINGLOG, assert_code, json_of, number, ringlog, stdout_of, word};
+use super::support::{RINGLOG, assert_code, first_file, json_of, number, ringlog, stdout_of, word};
 use crate::disk_full::{child_folder, on_mounted};
 
 /// How many events were lost for each reason.
@@ -478,12 +478,7 @@ fn a_killed_recording_is_reported_before_the_next_one_begins() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let first = log.join("00000000000000000000.evtl");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !first.exists() {
-        assert!(Instant::now() < deadline, "no segment appears");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    first_file(&log);
     std::thread::sleep(Duration::from_millis(100));
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,6 +1,7 @@
 //! The programs `ringlog` and `stress`, run as a user runs them.
 
 mod bad_input;
+mod compress;
 mod compressed;
 mod damage;
 mod ending;

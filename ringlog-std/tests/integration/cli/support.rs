@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ringlog::storage::{LogWriter, LogWriterOptions, OpenError};
@@ -18,6 +18,16 @@ pub(crate) fn ringlog<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
 
 /// Runs `ringlog` with something on its standard input.
 pub(crate) fn ringlog_fed(words: &[&str], input: &[u8]) -> Output {
+    let (child, mut stdin) = start_fed(words);
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("ringlog ends");
+    writer.join().expect("writer ends").expect("all input is taken");
+    output
+}
+
+/// Starts `ringlog`, and gives what writes to its standard input.
+pub(crate) fn start_fed(words: &[&str]) -> (Child, ChildStdin) {
     let mut child = Command::new(RINGLOG)
         .args(words)
         .stdin(Stdio::piped())
@@ -25,12 +35,26 @@ pub(crate) fn ringlog_fed(words: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("ringlog starts");
-    let mut stdin = child.stdin.take().expect("stdin is piped");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().expect("ringlog ends");
-    writer.join().expect("writer ends").expect("all input is taken");
-    output
+    let stdin = child.stdin.take().expect("stdin is piped");
+    (child, stdin)
+}
+
+/// Waits for something that comes, however busy the machine is.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut has_come: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !has_come() {
+        assert!(Instant::now() < deadline, "it does not come: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits for a new log's first file.
+#[track_caller]
+pub(crate) fn first_file(log: &Path) -> PathBuf {
+    let first = log.join("00000000000000000000.evtl");
+    wait_until("the log's first file", || first.exists());
+    first
 }
 
 /// What it printed, after checking that it went well.

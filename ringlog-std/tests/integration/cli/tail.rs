@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ringlog::event::EventHeader;
 use ringlog::storage::{Cursor, LogReader, LogWriter, cursors_of};
 
-use super::support::{RINGLOG, assert_code, log_writer, ringlog, stderr_of, stdout_of, word};
+use super::support::{RINGLOG, assert_code, json_of, log_writer, ringlog, stderr_of, stdout_of, word};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -263,7 +263,17 @@ fn a_cursor_is_refused_by_a_log_that_was_begun_anew_and_goes_on_as_the_message_s
     let (said, path) = (stderr_of(&output), log.join("cursors/a"));
     assert!(output.stdout.is_empty() && said.contains(path.to_str().unwrap()), "{said}");
     assert!(said.contains("delete this file") && said.contains("--from-seq 50"), "{said}");
+    let told = "cursors/a: this cursor is at record 50 of another log";
+    for command in ["info", "verify"] {
+        let words = String::from_utf8(stdout_of(&ringlog(&[command, word(&log)])).to_vec()).unwrap();
+        assert!(words.contains(told) && words.contains("delete it"), "{words}");
+        let json = json_of(&ringlog(&[command, word(&log), "--json"]));
+        assert_eq!(json["cursors_of_other_logs"][0]["next_sequence"], 50, "{json}");
+    }
+    assert_eq!(numbers(stdout_of(&tail(&log, &["-n", "1"]))), [79]);
     fs::remove_file(&path).unwrap();
+    let words = String::from_utf8(stdout_of(&ringlog(&["info", word(&log)])).to_vec()).unwrap();
+    assert!(!words.contains("cursor"), "{words}");
     let from = tail(&log, &["--cursor", "a", "--from-seq", "50"]);
     assert_eq!(numbers(stdout_of(&from)), (50..80).collect::<Vec<_>>());
     assert_eq!(numbers(stdout_of(&tail(&log, &["--cursor", "a"]))), [0_u64; 0]);

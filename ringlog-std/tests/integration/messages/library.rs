@@ -172,7 +172,7 @@ fn creating() -> Vec<Row> {
     vec![
         row("CreateError::Base", CreateError::Base { path: path.clone(), sequence: 0, position: 7 }),
         row("CreateError::DiskFull", full(io::ErrorKind::StorageFull)),
-        row("CreateError::DiskFull by ulimit", full(io::ErrorKind::FileTooLarge)),
+        row("CreateError::DiskFull of a file system", full(io::ErrorKind::FileTooLarge)),
         row("CreateError::LockedSegment", CreateError::LockedSegment { path: path.clone(), pid }),
         row("CreateError::Linked", CreateError::Linked { path, names: 2 }),
     ]
@@ -189,7 +189,7 @@ fn rings() -> Vec<Row> {
     vec![
         row("SharedRingError::Busy", SharedRingError::Busy { path: path.clone() }),
         row("SharedRingError::DiskFull", full(io::ErrorKind::StorageFull)),
-        row("SharedRingError::DiskFull by ulimit", full(io::ErrorKind::FileTooLarge)),
+        row("SharedRingError::DiskFull of a file system", full(io::ErrorKind::FileTooLarge)),
         row("SharedRingError::NotAFile", SharedRingError::NotAFile { path: path.clone() }),
         row("SharedRingError::Names", SharedRingError::Names { path: path.clone(), names: 2 }),
         row(

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile, cursors_of};
+use ringlog::storage::{
+    Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile, cursors_of, cursors_of_other_logs,
+};
 
 use super::support::{Random, assert_follows, assert_is, log_of, segments, write, writer};
 
@@ -314,4 +316,38 @@ fn retention_spares_what_a_cursor_still_needs() {
     write(&mut writer, 1200..1800);
     writer.close().unwrap();
     assert!(LogReader::open(folder.path()).unwrap().first_sequence() > 1000);
+}
+
+#[test]
+fn a_cursor_of_another_log_holds_nothing_back_and_is_reported_until_it_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), 0..300);
+    let cursor = committed(folder.path(), 5);
+    let path = cursor.path().to_owned();
+    drop(cursor);
+    begin_anew(folder.path(), 0..1);
+    let few = Retention { max_segments: Some(3), ..Retention::default() };
+    let options = LogWriter::options().segment_bytes(4096).retention(few);
+    let mut writer = options.open(folder.path()).unwrap();
+    let report = writer.recovery().clone();
+    assert_eq!(report.cursors_of_other_logs, cursors_of_other_logs(folder.path()));
+    assert!(report.is_notable() && report.cursors_of_other_logs[0].name == "worker");
+    let text = report.to_string();
+    assert!(text.contains("cursors/worker: this cursor is at record 5 of another log"), "{text}");
+    write(&mut writer, 1..600);
+    writer.close().unwrap();
+    assert!(LogReader::open(folder.path()).unwrap().first_sequence() > 100);
+
+    // One of this log does, beside it.
+    let own = Cursor::open(folder.path(), "own").unwrap();
+    let needed = own.position();
+    let mut writer = options.open(folder.path()).unwrap();
+    write(&mut writer, 600..1200);
+    writer.close().unwrap();
+    assert_eq!(LogReader::open(folder.path()).unwrap().first_sequence(), needed);
+    assert_follows(&mut own.follow().unwrap(), needed..1200);
+
+    std::fs::remove_file(path).unwrap();
+    let report = options.open(folder.path()).unwrap().recovery().clone();
+    assert!(report.cursors_of_other_logs.is_empty() && !report.is_notable());
 }

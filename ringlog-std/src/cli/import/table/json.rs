@@ -68,6 +68,10 @@ impl Feed for JsonFeed {
     fn read_bytes(&self) -> u64 {
         self.rows.reader.read_bytes()
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.rows.padding.note().into_iter().collect()
+    }
 }
 
 impl Choice {

@@ -24,7 +24,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::feed::{Feed, FeedError, Loss, Next};
-use crate::cli::input::Input;
+use crate::cli::input::{Input, Padding};
 use crate::event::{GapReason, MAX_PAYLOAD};
 use choice::Choice;
 use encoding::TextReader;
@@ -85,11 +85,12 @@ impl Feed for TableFeed {
     }
 
     fn notes(&self) -> Vec<String> {
-        match self.rows.reader.comments() {
-            0 => Vec::new(),
-            1 => vec!["1 line that begins with # was left out".into()],
-            lines => vec![format!("{lines} lines that begin with # were left out")],
-        }
+        let comments = match self.rows.reader.comments() {
+            0 => None,
+            1 => Some("1 line that begins with # was left out".into()),
+            lines => Some(format!("{lines} lines that begin with # were left out")),
+        };
+        comments.into_iter().chain(self.rows.padding.note()).collect()
     }
 }
 
@@ -112,15 +113,17 @@ impl TableFile {
         FeedError::Unclear { path: self.path.clone(), problem }
     }
 
-    fn open(&self) -> Result<TextReader<Input>, FeedError> {
+    fn open(&self) -> Result<(TextReader<Input>, Padding), FeedError> {
         let file = Input::open(&self.path).map_err(|source| self.io("open", source))?;
-        TextReader::new(file).map_err(|source| self.io("read", source))
+        let padding = file.padding();
+        let text = TextReader::new(file).map_err(|source| self.io("read", source))?;
+        Ok((text, padding))
     }
 
     /// The first bytes of the text, and whether they are all.
     fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
         let mut text = Vec::new();
-        let read = self.open()?.take(PROBE_BYTES).read_to_end(&mut text);
+        let read = self.open()?.0.take(PROBE_BYTES).read_to_end(&mut text);
         read.map_err(|source| self.io("read", source))?;
         let is_all = (text.len() as u64) < PROBE_BYTES;
         Ok((text, is_all))
@@ -132,15 +135,16 @@ impl TableFile {
 struct Rows {
     file: TableFile,
     reader: RowReader<BufReader<TextReader<Input>>>,
+    padding: Padding,
     event_type: u8,
 }
 
 impl Rows {
     fn open(file: TableFile, layout: Layout, event_type: u8) -> Result<Self, FeedError> {
-        let text = file.open()?;
+        let (text, padding) = file.open()?;
         let (encoding, start) = (text.encoding, text.start);
         let reader = RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start);
-        Ok(Self { file, reader, event_type })
+        Ok(Self { file, reader, padding, event_type })
     }
 
     fn encoding(&self) -> encoding::Encoding {

@@ -215,3 +215,20 @@ fn where_the_disk_cannot_keep_up_the_writer_waits_which_is_one_stall() {
     });
     assert!(has_waited);
 }
+
+#[test]
+fn an_attempt_that_began_before_there_was_room_fails_no_append() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        let upkeep = std::sync::Arc::clone(&writer.upkeep);
+        scope.spawn(move || single_step::fail_an_earlier_attempt(&upkeep, || begun.send(()).unwrap()));
+        has_begun.recv().unwrap();
+        for number in 0..200 {
+            write(&mut writer, number).unwrap();
+        }
+    });
+    writer.close().unwrap();
+    assert_eq!(LogReader::open(folder.path()).unwrap().next_sequence(), 200);
+}

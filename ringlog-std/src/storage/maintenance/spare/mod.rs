@@ -10,7 +10,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::os::sync::{lock, now};
 use crate::os::time::unix_nanos;
-use crate::storage::cursor::cursor::needed_from;
+use crate::storage::cursor::list::needed_from;
 use crate::storage::error::{CreateError, SyncError};
 use crate::storage::maintenance::maintenance::{Next, Rules, Upkeep};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};

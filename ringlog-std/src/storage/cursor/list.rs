@@ -1,0 +1,143 @@
+//! The cursors in a log's folder, without using them.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::Path;
+
+use crate::storage::cursor::cursor::{check_name, failed, open_regular};
+use crate::storage::cursor::error::CursorError;
+use crate::storage::cursor::slot::{Slot, read_newest};
+use crate::storage::folder::ending::WriterFile;
+use crate::storage::names::CURSOR_FOLDER;
+
+/// What is known of a cursor without using it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct CursorInfo {
+    /// Its name.
+    pub name: String,
+    /// The sequence of the next record that its reader needs; 0, the careful guess, if the file is damaged.
+    pub next_sequence: u64,
+    /// When that was stored, unix nanoseconds; 0 if the file is damaged.
+    pub updated_at: i64,
+    /// Whether the file cannot be read.
+    pub is_damaged: bool,
+    /// The identity of the log that it was made for, if that is known.
+    pub log_identity: Option<u128>,
+}
+
+impl CursorInfo {
+    /// Whether it was made for another log than the one with this identity. Where either is not known it is taken for this
+    /// log's.
+    #[must_use]
+    pub fn is_of_another_log(&self, log_identity: Option<u128>) -> bool {
+        matches!((self.log_identity, log_identity), (Some(own), Some(log)) if own != log)
+    }
+
+    /// What there is to tell of a cursor that was made for another log.
+    pub(crate) fn other_log_words(&self) -> String {
+        let Self { name, next_sequence, log_identity, .. } = self;
+        format!(
+            "{CURSOR_FOLDER}/{name}: this cursor is at record {next_sequence} of another log, {:032x}: it is refused, and holds \
+             no file back; delete it, or, if this is the same log under a new identity, first read on from that record",
+            log_identity.unwrap_or_default()
+        )
+    }
+}
+
+/// All cursors of the log in `folder`, by name, in use or not.
+///
+/// # Errors
+///
+/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is in the list, as one that needs everything.
+///
+/// ```
+/// # use ringlog::storage::{Cursor, cursors_of};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Cursor::open(folder, "audit")?;
+/// let needed = cursors_of(folder)?.iter().map(|cursor| cursor.next_sequence).min();
+/// assert_eq!(needed, Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
+    let cursors = folder.as_ref().join(CURSOR_FOLDER);
+    let entries = match cursors.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed(&cursors, "list the cursors"))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed(&cursors, "list the cursors"))?;
+        let is_file = entry.file_type().is_ok_and(|it| it.is_file());
+        if let Some(name) = entry.file_name().to_str().filter(|name| is_file && check_name(name).is_ok()) {
+            found.extend(info_of(name, &entry.path()));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The smallest sequence that any cursor of this log needs. Cursors that cannot be listed may need everything.
+pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
+    let identity = WriterFile::read_once(folder).identity;
+    match cursors_of(folder) {
+        Ok(cursors) => {
+            let own = cursors.iter().filter(|cursor| !cursor.is_of_another_log(identity));
+            own.map(|cursor| cursor.next_sequence).min()
+        }
+        Err(_) => Some(0),
+    }
+}
+
+/// The cursors in `folder` that were made for another log, which was there before: they are refused, and hold nothing back.
+///
+/// Empty where the log's identity is not known, or the cursors cannot be listed.
+///
+/// ```
+/// # use ringlog::storage::{Cursor, LogWriter, cursors_of_other_logs};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// LogWriter::open(folder)?.close()?;
+/// Cursor::open(folder, "audit")?;
+/// assert_eq!(cursors_of_other_logs(folder), []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn cursors_of_other_logs(folder: impl AsRef<Path>) -> Vec<CursorInfo> {
+    let identity = WriterFile::of(folder.as_ref()).identity;
+    others_among(cursors_of(folder).unwrap_or_default(), identity)
+}
+
+pub(crate) fn others_among(mut cursors: Vec<CursorInfo>, log_identity: Option<u128>) -> Vec<CursorInfo> {
+    cursors.retain(|cursor| cursor.is_of_another_log(log_identity));
+    cursors
+}
+
+/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed. Those of another
+/// log are left out.
+pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
+    let identity = WriterFile::read_once(folder).identity;
+    let mut cursors = cursors_of(folder).unwrap_or_default();
+    cursors.retain(|cursor| cursor.next_sequence > end && !cursor.is_of_another_log(identity));
+    cursors
+}
+
+/// `None` if it was deleted meanwhile.
+fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
+    let newest = match open_regular(path, false) {
+        Ok(None) => return None,
+        Ok(Some(file)) => read_newest(&file).ok().flatten(),
+        Err(_) => None,
+    };
+    let name = name.into();
+    let Some((_, Slot { next_sequence, updated_at, log_identity, .. })) = newest else {
+        return Some(CursorInfo {
+            name,
+            next_sequence: 0,
+            updated_at: 0,
+            is_damaged: true,
+            log_identity: None,
+        });
+    };
+    Some(CursorInfo { name, next_sequence, updated_at, is_damaged: false, log_identity })
+}
