@@ -58,6 +58,9 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "check the path, and whether it was renamed or deleted",
         io::ErrorKind::NotADirectory => "check the path",
+        io::ErrorKind::IsADirectory => "give a file",
+        io::ErrorKind::AddrInUse => "stop the program that has it, or choose another one",
+        io::ErrorKind::AddrNotAvailable => "give an address of this machine",
         io::ErrorKind::PermissionDenied => "check who may read and write there",
         io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",

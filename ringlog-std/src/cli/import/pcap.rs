@@ -148,7 +148,7 @@ impl PcapFeed {
     fn truncated(&self, bytes: usize) -> FeedError {
         let have = self.block.len();
         self.damaged(format!(
-            "the capture is cut short: {have} of {bytes} bytes; what is before was imported"
+            "the capture is cut short: {have} of {bytes} bytes; what is before was imported; copy the file again for the rest"
         ))
     }
 
@@ -199,7 +199,7 @@ impl PcapFeed {
                 Ok(Block::Zeros { bytes: bytes - bytes % head_bytes, is_end: false })
             }
             Kind::PcapNg { .. } => {
-                let what = "where a block should begin; what is before was imported";
+                let what = "where a block should begin; what is before was imported; copy the file again, or repair it with `pcapfix`";
                 Err(self.damaged(format!("damaged capture: {bytes} zero bytes {what}")))
             }
         }
@@ -221,14 +221,14 @@ impl PcapFeed {
                 if head.starts_with(&PCAPNG_MAGIC) {
                     match first_block_is_big_endian(head) {
                         Some(is_big_endian) => section.restart(is_big_endian),
-                        None => return Err(self.damaged("pcapng section without a byte order")),
+                        None => return Err(self.damaged("a section without a byte order; copy the file again, or repair it with `pcapfix`")),
                     }
                 }
                 (word_at(head, 4, section.is_big_endian()), 12, 0)
             }
         };
         if claimed < least || claimed > BLOCK_BYTES_MAX {
-            return Err(self.damaged(format!("damaged capture: a length of {claimed} bytes")));
+            return Err(self.damaged(format!("damaged capture: a length of {claimed} bytes; what is before was imported; copy the file again, or repair it with `pcapfix`")));
         }
         Ok(claimed as usize + more)
     }

@@ -42,7 +42,11 @@ impl PcapHeader {
             return Err("no packet capture starts like this; give --format".into());
         };
         if header.len() < Self::BYTES {
-            return Err(format!("the capture is cut short: {} of {} bytes", header.len(), Self::BYTES));
+            return Err(format!(
+                "the capture is cut short: {} of {} bytes; copy the file again",
+                header.len(),
+                Self::BYTES
+            ));
         }
         let version = (half_at(header, 4, is_big_endian), half_at(header, 6, is_big_endian));
         let (unit, units_per_second) = match magic {

@@ -15,7 +15,7 @@ use ringlog::storage::{
     SalvageError, SyncError, salvage_log,
 };
 
-use super::{Row, assert_table, with_placeholders};
+use super::{Row, assert_table, cursor_calls, with_placeholders};
 
 /// A file of a log, of which the error made here speaks.
 fn segment() -> PathBuf {
@@ -30,15 +30,15 @@ fn damaged_record() -> RecordError {
     RecordError { offset: 1000, sequence: 39, kind: RecordErrorKind::Padding }
 }
 
-fn row(name: &'static str, error: impl std::fmt::Display) -> Row {
-    Row { name, said: error.to_string() }
+fn row(name: &str, error: impl std::fmt::Display) -> Row {
+    Row { name: name.to_owned(), said: error.to_string() }
 }
 
 /// The error of a call that must fail.
 #[track_caller]
-fn failed<T>(name: &'static str, folder: &Path, result: Result<T, impl std::fmt::Display>) -> Row {
+pub(super) fn failed<T>(name: &str, folder: &Path, result: Result<T, impl std::fmt::Display>) -> Row {
     let error = result.err().unwrap_or_else(|| panic!("{name} is no error"));
-    Row { name, said: with_placeholders(&error.to_string(), folder) }
+    Row { name: name.to_owned(), said: with_placeholders(&error.to_string(), folder) }
 }
 
 fn headers() -> Vec<Row> {
@@ -324,6 +324,11 @@ fn calls(folder: &Path) -> Vec<Row> {
 fn the_librarys_errors_say_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let made = [headers(), opening(), reading(), appending(), syncing(), creating(), rings(), recording()];
-    let rows: Vec<_> = made.into_iter().flatten().chain(calls(folder.path())).collect();
+    let rows: Vec<_> = made
+        .into_iter()
+        .flatten()
+        .chain(calls(folder.path()))
+        .chain(cursor_calls::rows(folder.path()))
+        .collect();
     assert_table("library.txt", &rows);
 }
