@@ -64,7 +64,7 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "check who may read and write there",
         io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge => "ask for less, or raise the limit (`ulimit -f`)",
         io::ErrorKind::InvalidFilename => "choose another name",
         _ => "check the path and its file system, and try again",
     }
@@ -80,7 +80,7 @@ impl OpenError {
 pub(super) fn room_words(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::FileTooLarge => {
-            "this process must not make files of that size: raise the limit (`ulimit -f`), or ask for smaller files \
+            "the file system or a limit (`ulimit -f`) allows no file of that size: raise the limit, or ask for smaller files \
              (`--segment-size`)"
         }
         _ => "free some space, or ask for smaller files (`--segment-size`)",

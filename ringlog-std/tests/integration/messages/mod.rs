@@ -21,11 +21,14 @@ mod library;
 mod literals;
 #[cfg(feature = "cli")]
 mod logs;
+mod opening_calls;
 #[cfg(feature = "cli")]
 mod programs;
+mod ring_calls;
 #[cfg(feature = "cli")]
 mod rings;
 mod rules;
+mod writing_calls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -60,6 +60,13 @@ fn usage(folder: &Path) -> Vec<Row> {
     ]
 }
 
+/// Runs a command line where no file may be larger than 32 KiB.
+fn limited(name: &str, folder: &Path, line: &str) -> Row {
+    let line = line.replace("DIR", word(folder));
+    let script = format!("ulimit -f 64 && exec \"$0\" {line}");
+    row(name, folder, &Command::new("sh").args(["-c", &script, RINGLOG]).output().unwrap())
+}
+
 /// What cannot be read from, or written to.
 fn places(folder: &Path) -> Vec<Row> {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -67,6 +74,12 @@ fn places(folder: &Path) -> Vec<Row> {
     let shown = Command::new(RINGLOG).args(["cat", word(&log)]).stdout(Stdio::from(full)).output().unwrap();
     let run = |name, line| run(name, folder, line);
     vec![
+        limited("a limit on the size of files", folder, "import DIR/lines --log DIR/limited"),
+        limited(
+            "a limit on the size of files, and a ring",
+            folder,
+            "serve --ring DIR/limited.ring --log DIR/none",
+        ),
         row("an output that is full", folder, &shown),
         run("a log that is not there", "cat DIR/missing"),
         run("a log where a file is", "serve --log DIR/lines"),
