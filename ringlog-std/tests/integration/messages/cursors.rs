@@ -55,7 +55,7 @@ fn replays(folder: &Path) -> Vec<Row> {
     writer.write_event(&EventHeader::new(1, 7, 2000), &[7; 2000]).unwrap();
     writer.close().unwrap();
     let sizes = RingOptions { capacity: Some(1024), ..RingOptions::default() };
-    let _ring = SharedRing::create(&folder.join("small.ring"), &sizes).unwrap();
+    let _ring = SharedRing::create(folder.join("small.ring"), &sizes).unwrap();
     vec![
         run("logs of different clocks", folder, "replay DIR/monotonic DIR/long --speed max"),
         run(

@@ -83,7 +83,7 @@ fn without_rights(folder: &Path) -> Vec<Row> {
     let closed = folder.join("closed");
     fs::create_dir(&closed).unwrap();
     fs::write(closed.join("file"), "line\n").unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let run = |name: &str, feed: &str| {
         let feed = feed.replace("DIR", word(&closed));
         let log = folder.join("never");

@@ -37,6 +37,17 @@ pub(super) fn failed<T>(name: &str, folder: &Path, result: Result<T, impl Displa
     Row { name: name.to_owned(), said: with_placeholders(&error.to_string(), folder) }
 }
 
+/// A file that no file system holds. One that one might hold would be allocated until the disk is full.
+///
+/// Some say that the disk is full, some that the file is too large.
+#[track_caller]
+pub(super) fn too_large<T>(name: &str, folder: &Path, result: Result<T, impl Display>) -> Row {
+    let mut row = failed(name, folder, result);
+    let end = row.said.find("; ").unwrap();
+    row.said.replace_range(end.., "; ADVICE");
+    row
+}
+
 /// Calls until no program that another test starts has the lock of this process.
 pub(super) fn settled<T, E: Display>(mut call: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -90,6 +101,10 @@ fn of_processes() -> Vec<Row> {
     let why = "the disk would have to be full while the log is closed";
     let untold = |count| SyncError::UntoldLoss { path: "log".into(), count };
     let limit = || io::ErrorKind::FileTooLarge.into();
+    let full = || io::ErrorKind::StorageFull.into();
+    let no_file = CreateError::DiskFull { path: segment(), capacity_bytes: 4096, source: full() };
+    let no_ring = SharedRingError::DiskFull { path: "ring".into(), bytes: 8_454_144, source: full() };
+    let mounted = "the tests of `disk_full` mount such a disk";
     let file = CreateError::DiskFull { path: segment(), capacity_bytes: 4096, source: limit() };
     let ring = SharedRingError::DiskFull { path: "ring".into(), bytes: 8_454_144, source: limit() };
     let forked = SyncError::OtherProcess { path: "log".into() };
@@ -105,6 +120,8 @@ fn of_processes() -> Vec<Row> {
         made("SyncError::UntoldLoss of one", why, untold(1)),
         made("SyncError::UntoldLoss of nobody knows how many", why, untold(0)),
         made("SyncError::OtherProcess", "the tests of `fork` trigger it", forked),
+        made("CreateError::DiskFull of a disk that is full", mounted, no_file),
+        made("SharedRingError::DiskFull of a disk that is full", mounted, no_ring),
         made("CreateError::DiskFull by ulimit", by_limit, file),
         made("SharedRingError::DiskFull by ulimit", by_limit, ring),
         made("RecorderError::Thread", "the limit on threads is that of all tests", {

@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader, MAX_POSITION};
-use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
+use ringlog::storage::{
+    FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, SkipReason, salvage_log,
+};
 
 use super::Row;
 use super::library::{failed, settled, three_files};
@@ -115,13 +117,17 @@ fn endings(folder: &Path) -> Vec<Row> {
     patch(&last, 64 + 10 * 40 + 30, &[0xFF]);
     let erased = recycled(folder);
     let report = salvage_log(&erased, folder.join("out")).unwrap();
-    let skipped =
-        report.skipped.iter().map(|it| it.reason.to_string()).find(|it| it.contains("may be those"));
+    let reasons = report.skipped.iter().map(|it| &it.reason);
+    let mut uncertain = reasons.filter_map(|reason| match reason {
+        SkipReason::File(error) => Some(error.to_string()),
+        _ => None,
+    });
+    let skipped = uncertain.next().map_or(Ok(()), Err);
     vec![
         failed("OpenError::AtLimit", folder, settled(|| LogWriter::open(&limit))),
         failed("OpenError::UntoldLoss", folder, settled(|| LogWriter::open(&untold))),
         failed("OpenError::Recovery", folder, settled(|| LogWriter::open(&torn))),
-        failed("OpenError::Uncertain", folder, skipped.map_or(Ok(()), Err)),
+        failed("OpenError::Uncertain", folder, skipped),
     ]
 }
 

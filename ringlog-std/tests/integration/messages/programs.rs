@@ -78,7 +78,7 @@ fn places(folder: &Path) -> Vec<Row> {
         limited(
             "a limit on the size of files, and a ring",
             folder,
-            "serve --ring DIR/limited.ring --log DIR/none",
+            "serve --ring DIR/limited.ring --segment-size 4KiB --log DIR/none",
         ),
         row("an output that is full", folder, &shown),
         run("a log that is not there", "cat DIR/missing"),

@@ -11,7 +11,7 @@ use ringlog::ring::{RingOptions, SharedRing};
 use ringlog::storage::LogWriter;
 
 use super::Row;
-use super::library::failed;
+use super::library::{failed, too_large};
 
 /// Where the words of a ring are in its file.
 const BOOT: u64 = 40;
@@ -39,7 +39,7 @@ fn set_len(path: &Path, bytes: u64) {
 /// What no ring can be made of, or opened.
 fn making(folder: &Path) -> Vec<Row> {
     let path = |name: &str| folder.join(name);
-    let large = RingOptions { capacity: Some(1 << 43), ..RingOptions::default() };
+    let large = RingOptions { capacity: Some(1 << 46), ..RingOptions::default() };
     let (second, _ring) = ring(folder, "second");
     fs::hard_link(&second, path("third")).unwrap();
     fs::write(path("short"), "12345678").unwrap();
@@ -49,7 +49,7 @@ fn making(folder: &Path) -> Vec<Row> {
     set_len(&cut, 4096);
     let open = |name, path: PathBuf| failed(name, folder, SharedRing::open(path));
     vec![
-        failed("SharedRingError::DiskFull", folder, SharedRing::create(path("full"), &large)),
+        too_large("SharedRingError::DiskFull", folder, SharedRing::create(path("full"), &large)),
         open("SharedRingError::NotAFile", folder.into()),
         open("SharedRingError::Names", second),
         open("SharedRingError::Contents too short", path("short")),

@@ -10,7 +10,7 @@ use ringlog::storage::{
 };
 
 use super::Row;
-use super::library::{failed, made, settled, three_files};
+use super::library::{failed, made, settled, three_files, too_large};
 use crate::storage_bounds::support::{log_of, plain_header, sealed_file};
 
 fn write(writer: &mut LogWriter, payload_len: u16) -> Result<(), ringlog::storage::AppendError> {
@@ -85,7 +85,7 @@ fn creating(folder: &Path) -> Vec<Row> {
     };
     vec![
         failed("CreateError::Base", folder, beyond),
-        failed("CreateError::DiskFull", folder, MmapWriter::create(file("full.evtl"), 1 << 43)),
+        too_large("CreateError::DiskFull", folder, MmapWriter::create(file("full.evtl"), 1 << 46)),
         failed("CreateError::Linked", folder, retention(folder, "linked", link)),
         failed("CreateError::LockedSegment", folder, retention(folder, "flocked", lock)),
     ]
