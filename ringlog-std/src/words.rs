@@ -30,10 +30,15 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "check the path, and whether it was renamed or deleted",
         io::ErrorKind::NotADirectory => "check the path",
+        io::ErrorKind::IsADirectory => "give a file",
+        io::ErrorKind::AddrInUse => "stop the program that has it, or choose another one",
+        io::ErrorKind::AddrNotAvailable => "give an address of this machine",
         io::ErrorKind::PermissionDenied => "check who may read and write there",
         io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge if has_size_limit(u64::MAX) => "raise the limit (`ulimit -f`)",
+        io::ErrorKind::FileTooLarge if has_size_limit(u64::MAX) => {
+            "ask for less, or raise the limit (`ulimit -f`)"
+        }
         io::ErrorKind::FileTooLarge => "choose a file system that takes files of that size",
         io::ErrorKind::InvalidFilename => "choose another name",
         _ => "check the path and its file system, and try again",

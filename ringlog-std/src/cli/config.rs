@@ -174,7 +174,7 @@ fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> R
     if is_odd {
         let file = file.display();
         return usage(format!(
-            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}: \
+            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}; \
              give --format csv or --format json"
         ));
     }
@@ -185,19 +185,17 @@ fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
     let metadata = path.metadata().map_err(CliError::io("open", path))?;
     let problem = match metadata.file_type() {
         kind if kind.is_file() => return Ok(metadata.len()),
-        kind if kind.is_dir() => {
-            "is a folder: give a file; of a log's folder, `ringlog replay --to` makes a copy"
-        }
-        _ => "is no regular file: `serve --feed` reads lines from pipes and devices",
+        kind if kind.is_dir() => "a folder; give a file, or copy a log with `ringlog replay --to`",
+        _ => "no regular file; read lines from pipes and devices with `ringlog serve --feed`",
     };
-    Err(CliError::Usage(format!("{} {problem}", path.display())))
+    Err(CliError::Usage(format!("{}: {problem}", path.display())))
 }
 
 /// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
 fn look(path: &Path) -> Result<Option<Compression>, CliError> {
     let input = match Input::open(path) {
         Err(error) if error.kind() == ErrorKind::Unsupported => {
-            return Err(CliError::Usage(format!("cannot import {}: {error}", path.display())));
+            return Err(CliError::Usage(format!("{}: {error}", path.display())));
         }
         other => other.map_err(CliError::io("read", path))?,
     };
@@ -205,11 +203,10 @@ fn look(path: &Path) -> Result<Option<Compression>, CliError> {
         return Ok(input.compression());
     }
     let what = match input.compression() {
-        None => "is empty (0 bytes)".into(),
-        Some(compression) => format!("is empty: its {compression} data decompresses to 0 bytes"),
+        None => "empty (0 bytes)".into(),
+        Some(compression) => format!("empty: its {compression} data decompresses to 0 bytes"),
     };
-    let problem =
-        format!("{} {what}: there is nothing to import, was it written to its end?", path.display());
+    let problem = format!("{}: {what}; check whether it was written to its end", path.display());
     Err(CliError::Unreadable(problem))
 }
 
@@ -272,8 +269,8 @@ mod tests {
         assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
         assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
         let error = import(&format!("{} --log x", folder.path().display())).unwrap_err().to_string();
-        assert!(error.contains("is a folder: give a file"), "{error}");
-        assert!(import("/dev/null --log x").unwrap_err().to_string().contains("`serve --feed` reads lines"));
+        assert!(error.contains("a folder; give a file"), "{error}");
+        assert!(import("/dev/null --log x").unwrap_err().to_string().contains("`ringlog serve --feed`"));
         for (name, bytes, named) in [("a.zip", &b"PK\x03\x04\0"[..], "zip"), ("b.csv", b"", "empty")] {
             let file = folder.path().join(name);
             std::fs::write(&file, bytes).unwrap();

@@ -42,6 +42,12 @@ pub(crate) fn csv_io_error(error: csv::Error) -> io::Error {
     }
 }
 
+/// What the system said and what to do; errors that this program makes have both.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
+}
+
 /// A command that could not do what it was asked to.
 #[derive(thiserror::Error, Debug)]
 #[non_exhaustive]
@@ -56,10 +62,10 @@ pub(crate) enum CliError {
     #[error("cannot write the output: {0}; check where it goes")]
     Output(io::Error),
     /// Signals cannot be handled, so that nothing could end the program cleanly.
-    #[error("cannot handle signals: {0}")]
+    #[error("cannot handle signals: {0}; start the program where they are allowed")]
     Signals(io::Error),
     /// A file or folder could not be used.
-    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
+    #[error("{}: cannot {action}: {}", path.display(), io_words(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -90,7 +96,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     SharedRing(#[from] SharedRingError),
     /// The ring does not take an event, and never will.
-    #[error("the ring refused an event: {0}")]
+    #[error("the ring refused an event: {0}; make a ring that takes it (`--ring-size`)")]
     Event(#[from] WriteError),
     /// The same of a ring in a file.
     #[error("{}: record {sequence} refused: {source}; {}", ring.display(), refused_advice(source))]
@@ -103,7 +109,7 @@ pub(crate) enum CliError {
         source: WriteError,
     },
     /// The log takes no more; the recorder knows why.
-    #[error("the recorder stopped before the end")]
+    #[error("the recorder stopped before the end; what it said before is the cause")]
     Stopped,
     /// The recording could not be started, or did not end well.
     #[error(transparent)]

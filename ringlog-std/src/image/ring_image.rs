@@ -9,6 +9,7 @@ use ringlog_nostd::{HEADER_LEN, MAX_PAYLOAD, decode, record_len};
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::event::{Checksums, Event, Gap, GapReason, RecordError};
 use crate::image::words::{OVERWRITING, Places, RETAINED, WordForm};
+use crate::words::Counted;
 
 /// No GAP record is being published.
 const NO_GAP: u64 = 1;
@@ -63,7 +64,9 @@ pub struct RingImageError {
 #[non_exhaustive]
 pub enum RingImageErrorKind {
     /// Capacity and overrun are none that a ring has.
-    #[error("a capacity of {capacity} and an overrun of {overrun} bytes are those of no ring")]
+    #[error(
+        "a capacity of {capacity} and an overrun of {overrun} bytes are those of no ring; if one was there, it is overwritten, so pass over it"
+    )]
     Sizes {
         /// What stands there.
         capacity: u64,
@@ -71,7 +74,9 @@ pub enum RingImageErrorKind {
         overrun: u64,
     },
     /// The positions do not fit each other.
-    #[error("the positions {tail:#x} and {head:#x} do not fit a capacity of {capacity}")]
+    #[error(
+        "the positions {tail:#x} and {head:#x} do not fit a capacity of {capacity}; if a ring was there, it is overwritten, so pass over it"
+    )]
     Positions {
         /// The consumer's.
         tail: u64,
@@ -81,7 +86,7 @@ pub enum RingImageErrorKind {
         capacity: u64,
     },
     /// The dump ends inside the ring.
-    #[error("the dump ends {missing} bytes before the ring does: dump more memory")]
+    #[error("the dump ends {} before the ring does; dump more memory", Counted(*missing as u64, "byte"))]
     Truncated {
         /// Bytes that are not there.
         missing: usize,

@@ -93,11 +93,12 @@ fn check_any_event(config: &ImportConfig, stop: &Stop) -> Result<(), CliError> {
     }
     let Some(first) = first.filter(|_| !stop.is_set()) else { return Ok(()) };
     Err(CliError::Unreadable(format!(
-        "{}: nothing was imported: none of its rows ({}) can be an event; the first is at byte {}: {}; {} is as it was",
+        "{}: nothing was imported, and {} is as it was: none of its rows ({}) can be an event, the first is at byte {}: {}; give \
+         the options that say how they are written",
         config.file.display(),
+        config.log.path.display(),
         grouped(skipped),
         first.offset,
         first.what,
-        config.log.path.display(),
     )))
 }

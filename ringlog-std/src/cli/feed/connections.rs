@@ -1,7 +1,6 @@
 //! Records that come over connections.
 
 use std::io::{self, Read};
-use std::net::ToSocketAddrs;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,7 +9,9 @@ use socket2::{Domain, Socket, Type};
 use super::framing::{Framing, Records};
 use super::socket_file::{self, SocketFile};
 use super::spec::Listen;
+use super::udp::addresses_of;
 use super::{Feed, FeedError, Loss, Next};
+use crate::cli::text::counted;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Connections that are read at the same time. Others wait until one of these ends.
@@ -57,7 +58,7 @@ impl ConnectionFeed {
         };
         let what = listen.to_string();
         let (listener, name, file) =
-            opened.map_err(|source| FeedError::Io { action: "listen at", what, source })?;
+            opened.map_err(|source| FeedError::Io { action: "listen", what, source })?;
         Ok(Self {
             name,
             listener,
@@ -201,7 +202,7 @@ impl Feed for ConnectionFeed {
             Ok(false) => Ok(Next::Idle),
             Err(source) => {
                 let what = self.name.clone();
-                Err(FeedError::Io { action: "accept connections at", what, source })
+                Err(FeedError::Io { action: "accept connections", what, source })
             }
         }
     }
@@ -229,8 +230,8 @@ impl Feed for ConnectionFeed {
             notes.push(format!("no connection was made to {}", self.name));
         }
         for connection in self.connections.iter().filter(|it| it.unused_bytes() > 0) {
-            let (name, bytes) = (&connection.name, connection.unused_bytes());
-            notes.push(format!("{name}: {bytes} bytes had arrived when it stopped, and are not recorded"));
+            let (name, bytes) = (&connection.name, counted(connection.unused_bytes(), "byte"));
+            notes.push(format!("{name}: {bytes} had arrived when it stopped, not recorded"));
         }
         notes
     }
@@ -244,8 +245,8 @@ fn named(mut loss: Loss, name: &str) -> Loss {
 }
 
 fn open_tcp(address: &str) -> io::Result<(Socket, String, Option<SocketFile>)> {
-    let none = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    let socket = address.to_socket_addrs()?.fold(none, |opened: io::Result<Socket>, address| {
+    let none = Err(io::ErrorKind::NotFound.into());
+    let socket = addresses_of(address)?.into_iter().fold(none, |opened: io::Result<Socket>, address| {
         opened.or_else(|_| {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
             // Connections of the program before that are not yet forgotten are no reason to wait.

@@ -73,7 +73,7 @@ impl DatagramFeed {
     pub(crate) fn unix(path: &Path) -> Result<Self, FeedError> {
         let name = format!("unix:{}", path.display());
         let bound = socket_file::bind(path, Type::DGRAM);
-        let (socket, file) = bound.map_err(failed("listen at", &name))?;
+        let (socket, file) = bound.map_err(failed("listen", &name))?;
         Self::new(socket, name, Vec::new(), None, Some(file))
     }
 
@@ -84,7 +84,7 @@ impl DatagramFeed {
         table: Option<&'static str>,
         file: Option<SocketFile>,
     ) -> Result<Self, FeedError> {
-        socket.set_read_timeout(Some(PATIENCE)).map_err(failed("listen at", &name))?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(failed("listen", &name))?;
         introduction.insert(0, format!("listening at {name}"));
         Ok(Self {
             socket,
@@ -187,7 +187,7 @@ impl Feed for DatagramFeed {
                     None => Ok(Next::Idle),
                 }
             }
-            Err(source) => Err(failed("receive at", &self.name)(source)),
+            Err(source) => Err(failed("receive", &self.name)(source)),
         }
     }
 

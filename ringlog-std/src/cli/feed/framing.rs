@@ -1,7 +1,7 @@
 //! Where a record ends in a stream of bytes.
 
 use super::{Loss, Next};
-use crate::cli::text::unix_now;
+use crate::cli::text::{counted, unix_now};
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// How a stream of bytes is divided into records.
@@ -160,7 +160,7 @@ impl Records {
             Framing::Lines => "its newline is missing".to_owned(),
             Framing::Length { .. } => "more were to come".to_owned(),
         };
-        let what = format!("{bytes} bytes of a record that did not end: {missing}");
+        let what = format!("{} of a record that did not end: {missing}", counted(bytes, "byte"));
         (bytes > 0).then(|| Loss::skipped(GapReason::NotReadable, Some(unix_now()), offset, what))
     }
 
@@ -256,7 +256,7 @@ mod tests {
                 assert_eq!((found.len(), rest.gap.reason, rest.gap.count), (1, GapReason::NotReadable, 1));
                 let skip = rest.skip.unwrap();
                 assert_eq!(skip.offset, whole.len() as u64);
-                assert!(skip.what.contains(&format!("{length} bytes")), "{}", skip.what);
+                assert!(skip.what.contains(&format!("{length} byte")), "{}", skip.what);
             }
         }
     }

@@ -16,7 +16,8 @@ pub(super) fn index_of(text: &str) -> io::Result<u32> {
         let mut names: Vec<&str> = all.iter().map(|it| &*it.interface_name).collect();
         names.sort_unstable();
         names.dedup();
-        let problem = format!("no interface has the name or address {text}: there are {}", names.join(", "));
+        let problem =
+            format!("no interface has the name or address {text}; give one of {}", names.join(", "));
         io::Error::new(io::ErrorKind::NotFound, problem)
     })
 }

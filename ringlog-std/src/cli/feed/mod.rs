@@ -20,6 +20,7 @@ pub(crate) use lines::LineFeed;
 use std::io;
 use std::path::PathBuf;
 
+use super::error::io_words;
 use crate::event::{Gap, GapReason};
 
 /// What a feed has to give.
@@ -131,7 +132,7 @@ pub(crate) trait Feed {
 #[non_exhaustive]
 pub(crate) enum FeedError {
     /// The input could not be opened, bound or read.
-    #[error("cannot {action} {what}: {source}")]
+    #[error("{what}: cannot {action}: {}", io_words(source))]
     Io {
         /// What was tried.
         action: &'static str,

@@ -64,7 +64,10 @@ fn lock_folder(path: &Path) -> io::Result<File> {
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-    let problem = format!("another program holds a lock on the folder {}", folder.display());
+    let problem = format!(
+        "another program holds a lock on the folder {}; end it, or give another path",
+        folder.display()
+    );
     Err(io::Error::new(io::ErrorKind::WouldBlock, problem))
 }
 

@@ -21,13 +21,22 @@ pub(super) struct Bound {
 
 /// Binds to the address, or to the first of those that its name has.
 pub(super) fn bind(spec: &UdpSpec) -> Result<Bound, FeedError> {
-    let addresses = spec.address.to_socket_addrs().map(|found| found.collect::<Vec<_>>());
-    let bound = addresses.and_then(|addresses| {
-        let none = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let bound = addresses_of(&spec.address).and_then(|addresses| {
+        let none = Err(io::ErrorKind::NotFound.into());
         addresses.into_iter().fold(none, |bound, address| bound.or_else(|_| bind_to(address, spec)))
     });
     let what = format!("udp://{}", spec.address);
-    bound.map_err(|source| FeedError::Io { action: "listen at", what, source })
+    bound.map_err(|source| FeedError::Io { action: "listen", what, source })
+}
+
+/// The addresses of a name, at least one.
+pub(super) fn addresses_of(name: &str) -> io::Result<Vec<SocketAddr>> {
+    let found: Vec<_> = name.to_socket_addrs().into_iter().flatten().collect();
+    if found.is_empty() {
+        let problem = "no address is known for this name; check it, or give an address such as 127.0.0.1";
+        return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+    }
+    Ok(found)
 }
 
 fn bind_to(mut address: SocketAddr, spec: &UdpSpec) -> io::Result<Bound> {
@@ -46,7 +55,7 @@ fn bind_to(mut address: SocketAddr, spec: &UdpSpec) -> io::Result<Bound> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     }
     socket.bind(&address.into())?;
-    let unknown = || io::Error::other("the socket has no address");
+    let unknown = || io::Error::other("the socket has no address; try again");
     let address = socket.local_addr()?.as_socket().ok_or_else(unknown)?;
     Ok(Bound { socket, address, introduction })
 }
@@ -75,9 +84,10 @@ fn join(socket: &Socket, address: &mut SocketAddr, index: Option<u32>, spec: &Ud
         }
     };
     let (group, at) = (address.ip(), spec.interface.as_deref());
-    let advice = if at.is_none() { "; give ?interface=NAME" } else { "" };
+    let advice =
+        if at.is_none() { "give ?interface=NAME" } else { "check that it is up and takes multicast" };
     joined.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot join the multicast group {group}: {error}{advice}"))
+        io::Error::new(error.kind(), format!("cannot join the multicast group {group}: {error}; {advice}"))
     })?;
     let at = at.map_or_else(|| "the interface of the route to it".into(), |name| format!("interface {name}"));
     Ok(format!("joined the multicast group {group} at {at}"))

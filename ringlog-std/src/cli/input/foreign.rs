@@ -16,7 +16,7 @@ const fn foreign(name: &'static str, magic: &'static [u8], remedy: &'static str)
     Foreign { name, at: 0, magic, remedy }
 }
 
-const ONCE_MORE: &str = "it is compressed twice, decompress it once";
+const ONCE_MORE: &str = "decompress it once";
 const EXPORT: &str = "export a table from it as CSV";
 const REWRITE: &str = "rewrite it with `editcap -F pcapng`";
 
@@ -61,7 +61,11 @@ const FORMATS: &[Foreign] = &[
     foreign("a capture of NetXRay", b"XCP\0", REWRITE),
     foreign("a capture with a magic that only its maker knows", b"\xA1\xB2\x34\xCD", REWRITE),
     foreign("a capture with a magic that only its maker knows", b"\xCD\x34\xB2\xA1", REWRITE),
-    foreign("a file of a ringlog log", b"EVTL", "it needs no import: `ringlog cat` reads it"),
+    foreign(
+        "a file of a ringlog log",
+        b"EVTL",
+        "copy it with `ringlog replay --to`, or read it with `ringlog cat`",
+    ),
 ];
 
 /// Refuses a file that starts like this.
@@ -69,10 +73,8 @@ pub(super) fn refuse(head: &[u8], inside: Option<Compression>) -> io::Result<()>
     let Some(found) = FORMATS.iter().find(|format| format.is_in(head)) else { return Ok(()) };
     let Foreign { name, remedy, .. } = found;
     let inside = inside.map(|compression| format!(" inside {compression}")).unwrap_or_default();
-    Err(io::Error::new(
-        ErrorKind::Unsupported,
-        format!("it is {name}{inside}: {remedy}, and import the result"),
-    ))
+    let result = if found.magic == b"EVTL" { "" } else { ", and import the result" };
+    Err(io::Error::new(ErrorKind::Unsupported, format!("{name}{inside}; {remedy}{result}")))
 }
 
 impl Foreign {

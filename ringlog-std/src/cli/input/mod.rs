@@ -187,14 +187,14 @@ impl Watched {
         }
         let (kind, text) = if self.is_at_end {
             let text = format!(
-                "its {compression} data is cut short: it ends with byte {bytes} of the file, in the middle; what is before was \
-                 read, copy the file again for the rest"
+                "its {compression} data is cut short: it ends with byte {bytes} of the file, in the middle, and what is \
+                 before was read; copy the file again"
             );
             (ErrorKind::UnexpectedEof, text)
         } else {
             let text = format!(
-                "its {compression} data is damaged, before byte {bytes} of the file; what is before was read, but do not rely \
-                 on the last of it: copy the file again"
+                "its {compression} data is damaged before byte {bytes} of the file, and the last of what was read may be wrong; \
+                 copy the file again"
             );
             (ErrorKind::InvalidData, text)
         };

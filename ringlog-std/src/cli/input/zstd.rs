@@ -105,11 +105,11 @@ impl Read for ZstdReader {
 fn frame_error(error: FrameDecoderError) -> io::Error {
     let remedy = match error {
         FrameDecoderError::WindowSizeTooBig { requested, .. } => format!(
-            "its zstd data needs a window of {} MiB, this program takes 128: decompress it with `zstd -d --long=31`",
+            "its zstd data needs a window of {} MiB, this program takes 128; decompress it with `zstd -d --long=31`",
             requested >> 20
         ),
         FrameDecoderError::DictNotProvided { .. } => {
-            "its zstd data needs a dictionary: decompress it with `zstd -d -D DICTIONARY`".into()
+            "its zstd data needs a dictionary; decompress it with `zstd -d -D DICTIONARY`".into()
         }
         _ => return ErrorKind::InvalidData.into(),
     };

@@ -12,7 +12,7 @@ use crate::storage::error::ReadError;
 pub enum CursorError {
     /// Not a name for a cursor.
     #[error(
-        "{name:?}: not a name for a cursor: use 1 to 64 ASCII letters, digits, - _ and ., and no . at the start"
+        "{name:?}: not a name for a cursor; use 1 to 64 ASCII letters, digits, - _ and ., and no . at the start"
     )]
     Name {
         /// What was given.
@@ -44,7 +44,7 @@ pub enum CursorError {
     #[error(
         "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
          {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
-         and got a new identity because its `writer` file was lost or damaged, then go on from record {next_sequence} \
+         and got a new identity because its `writer` file was lost or damaged, then continue with record {next_sequence} \
          (`--from-seq {next_sequence}`, or `rewind`)",
         path.display()
     )]
@@ -88,7 +88,7 @@ pub enum CursorError {
         asked: u64,
     },
     /// No log has such a record.
-    #[error("{}: record {asked} is beyond 2^62, where no log comes; use `rewind`", path.display())]
+    #[error("{}: no log has a record {asked}: none has more than 2^62; use `rewind`", path.display())]
     Limit {
         /// The cursor's file.
         path: PathBuf,

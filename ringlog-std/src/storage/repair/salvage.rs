@@ -101,7 +101,9 @@ fn check_out(log: &Path, out: &Path) -> Result<(), SalvageError> {
         Ok(false) => return Err(SalvageError::Occupied { path: out.into() }),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => {}
-            io::ErrorKind::NotADirectory => return Err(SalvageError::Occupied { path: out.into() }),
+            io::ErrorKind::NotADirectory if fs::symlink_metadata(out).is_ok() => {
+                return Err(SalvageError::Occupied { path: out.into() });
+            }
             _ => return Err(io_error(error)),
         },
     }

@@ -144,7 +144,7 @@ fn a_file_of_another_version_is_named_with_both_versions() {
 }
 
 /// Runs `ringlog` without the right to pass over permissions, which the super-user has.
-fn powerless(words: &[&str]) -> Option<std::process::Output> {
+pub(crate) fn powerless(words: &[&str]) -> Option<std::process::Output> {
     let drop_all = ["--bounding-set=-all", "--inh-caps=-all", "--"];
     let mut command = std::process::Command::new("setpriv");
     let output = command.args(drop_all).arg(super::support::RINGLOG).args(words).output();

@@ -1,11 +1,11 @@
 //! The programs `ringlog` and `stress`, run as a user runs them.
 
-mod bad_input;
+pub(crate) mod bad_input;
 mod compress;
 mod compressed;
 mod damage;
 mod ending;
-mod feeds;
+pub(crate) mod feeds;
 mod import;
 mod limits;
 mod loss;

@@ -107,7 +107,7 @@ fn ambiguous_tables_are_refused_with_what_decides() {
     Import::csv("time,x\n1,5\n", &["--header", "no", "--time-column", "time"])
         .assert_refused(2, &["--header no"]);
     Import::csv("time,x\n1,5\n", &["--time-field", "time"]).assert_refused(2, &["--format json"]);
-    Import::csv("", &[]).assert_refused(1, &["is empty (0 bytes)"]);
+    Import::csv("", &[]).assert_refused(1, &["empty (0 bytes)"]);
 }
 
 #[test]

@@ -1,265 +1,134 @@
-//! The errors of the library: triggered through its calls where a test can do that, else made here.
+//! The errors of the library: triggered through its calls where a test can do that, else made here, with the reason.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ringlog::event::{EventHeader, FileHeaderError, RecordError, RecordErrorKind};
+use ringlog::event::{EventHeader, RecordError, RecordErrorKind};
 use ringlog::recorder::{RecorderError, ResumeError};
-use ringlog::ring::{
-    NewRingError, RingError, RingFault, RingOptions, Role, SharedRing, SharedRingError, WriteError,
-};
+use ringlog::ring::{RingFault, RingOptions, SharedRing, SharedRingError};
 use ringlog::storage::{
     AppendError, CreateError, LogReader, LogSummary, LogWriter, MmapWriter, OpenError, ReadError,
     SalvageError, SyncError, salvage_log,
 };
 
-use super::{Row, assert_table, with_placeholders};
+use super::{Row, assert_table, cursor_calls, opening_calls, ring_calls, with_placeholders, writing_calls};
 
 /// A file of a log, of which the error made here speaks.
 fn segment() -> PathBuf {
     "log/00000000000000000168.evtl".into()
 }
 
-fn refused() -> io::Error {
+pub(super) fn refused() -> io::Error {
     io::ErrorKind::PermissionDenied.into()
 }
 
-fn damaged_record() -> RecordError {
-    RecordError { offset: 1000, sequence: 39, kind: RecordErrorKind::Padding }
-}
-
-fn row(name: &'static str, error: impl std::fmt::Display) -> Row {
-    Row { name, said: error.to_string() }
+/// An error that no test can trigger, and why.
+pub(super) fn made(name: &str, why: &str, error: impl Display) -> Row {
+    Row { name: format!("{name}, not triggered: {why}"), said: error.to_string() }
 }
 
 /// The error of a call that must fail.
 #[track_caller]
-fn failed<T>(name: &'static str, folder: &Path, result: Result<T, impl std::fmt::Display>) -> Row {
+pub(super) fn failed<T>(name: &str, folder: &Path, result: Result<T, impl Display>) -> Row {
     let error = result.err().unwrap_or_else(|| panic!("{name} is no error"));
-    Row { name, said: with_placeholders(&error.to_string(), folder) }
+    Row { name: name.to_owned(), said: with_placeholders(&error.to_string(), folder) }
 }
 
-fn headers() -> Vec<Row> {
-    vec![
-        row("FileHeaderError::Magic", FileHeaderError::Magic { found: *b"PK\x03\x04" }),
-        row("FileHeaderError::Version", FileHeaderError::Version { found: 9 }),
-        row("FileHeaderError::Checksum", FileHeaderError::Checksum { stored: 1, computed: 2 }),
-        row("FileHeaderError::Flags", FileHeaderError::Flags { found: 0x20 }),
-        row(
-            "FileHeaderError::Limit",
-            FileHeaderError::Limit { name: "base_sequence", offset: 40, found: 1 << 63 },
-        ),
-        row("FileHeaderError::Position", FileHeaderError::Position { found: 7 }),
-        row("FileHeaderError::Offset", FileHeaderError::Offset { name: "write_offset", found: 3 }),
-    ]
+/// A file that no file system holds. One that one might hold would be allocated until the disk is full.
+///
+/// Some say that the disk is full, some that the file is too large.
+#[track_caller]
+pub(super) fn too_large<T>(name: &str, folder: &Path, result: Result<T, impl Display>) -> Row {
+    let mut row = failed(name, folder, result);
+    let end = row.said.find("; ").unwrap();
+    row.said.replace_range(end.., "; ADVICE");
+    row
 }
 
-fn opening() -> Vec<Row> {
-    let (path, pid) = (segment(), Some(4711));
-    let header = |source| OpenError::Header { path: segment(), source };
-    let recovery = ReadError::Record { path: segment(), source: damaged_record() };
-    vec![
-        row("OpenError::NotAFile", OpenError::NotAFile { path: path.clone() }),
-        row("OpenError::Unnamed", OpenError::Unnamed { path: path.clone() }),
-        row("OpenError::TooShort", OpenError::TooShort { path: path.clone(), len_bytes: 1 }),
-        row(
-            "OpenError::Header of another kind of file",
-            header(FileHeaderError::Magic { found: *b"PK\x03\x04" }),
-        ),
-        row("OpenError::Header of another version", header(FileHeaderError::Version { found: 9 })),
-        row("OpenError::Header damaged", header(FileHeaderError::Checksum { stored: 1, computed: 2 })),
-        row(
-            "OpenError::WriteOffset",
-            OpenError::WriteOffset { path: path.clone(), write_offset: 4096, len_bytes: 1 },
-        ),
-        row(
-            "OpenError::BrokenLink",
-            OpenError::BrokenLink { path: path.clone(), target: "/archive/1".into() },
-        ),
-        row(
-            "OpenError::Uncertain",
-            OpenError::Uncertain { path: path.clone(), source: FileHeaderError::Magic { found: [0; 4] } },
-        ),
-        row("OpenError::Io", OpenError::Io { path: path.clone(), action: "open", source: refused() }),
-        row("OpenError::LockedSegment", OpenError::LockedSegment { path: path.clone(), pid }),
-        row("OpenError::Locked", OpenError::Locked { path: "log/writer".into(), pid: None }),
-        row("OpenError::ForeignWriterFile", OpenError::ForeignWriterFile { path: "log/writer".into() }),
-        row("OpenError::NotAFolder", OpenError::NotAFolder { path: "log".into() }),
-        row("OpenError::NoSegments", OpenError::NoSegments { path: "log".into(), foreign_files: 2 }),
-        row("OpenError::Name", OpenError::Name { path: path.clone(), base_sequence: 7 }),
-        row("OpenError::AtLimit", OpenError::AtLimit { path: "log".into(), sequence: 1 << 62, position: 8 }),
-        row(
-            "OpenError::UntoldLoss",
-            OpenError::UntoldLoss { path: "log/writer".into(), position: 8, bytes: 1 << 62 },
-        ),
-        row("OpenError::Recovery", OpenError::Recovery(Box::new(recovery))),
-    ]
+/// Calls until no program that another test starts has the lock of this process.
+pub(super) fn settled<T, E: Display>(mut call: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match call() {
+            Err(error) if error.to_string().contains("locked by") && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => return other,
+        }
+    }
 }
 
-fn reading() -> Vec<Row> {
+/// A closed log of 250 events in three files; each record takes 40 bytes.
+pub(super) fn three_files(log: &Path) {
+    let mut writer = LogWriter::options().segment_bytes(4096).open(log).unwrap();
+    for number in 0..250 {
+        writer.write_event(&EventHeader::new(number, 7, 20), &[7; 20]).unwrap();
+    }
+    writer.close().unwrap();
+}
+
+/// Errors of a disk that fails.
+fn of_disks() -> Vec<Row> {
     let path = segment();
-    let header = FileHeaderError::Checksum { stored: 1, computed: 2 };
+    let why = "the disk would have to fail";
+    let error = AppendError::Io { path: path.clone(), offset: 64, action: "write", source: refused() };
+    let folder = SyncError::Folder { path: path.clone(), action: "rename", source: refused() };
+    let failed = SyncError::Failed { path: path.clone(), from: 64, to: 128, source: refused() };
+    let damage = RecordError { offset: 1000, sequence: 39, kind: RecordErrorKind::Padding };
+    let damage = SyncError::Damaged(Box::new(ReadError::Record { path: path.clone(), source: damage }));
+    let poisoned = || AppendError::Poisoned { path: segment() };
+    let full = || AppendError::AtLimit { path: "log".into(), position: 8 };
     vec![
-        row("ReadError::Record", ReadError::Record { path: path.clone(), source: damaged_record() }),
-        row(
-            "ReadError::EventCount",
-            ReadError::EventCount { path: path.clone(), offset: 4096, stored: 1, found: 2 },
-        ),
-        row("ReadError::Header", ReadError::Header { path: path.clone(), source: header }),
-        row(
-            "ReadError::WriteOffset",
-            ReadError::WriteOffset {
-                path: path.clone(),
-                write_offset: 8,
-                published_bytes: 64,
-                len_bytes: 4096,
-            },
-        ),
-        row("ReadError::Io", ReadError::Io { path: path.clone(), offset: 64, source: refused() }),
-        row("ReadError::Shrunk", ReadError::Shrunk { path: path.clone(), offset: 64, end: 4096 }),
-        row("ReadError::Discontinuity", ReadError::Discontinuity { path, expected: 160, found: 168 }),
-        row("ReadError::Overtaken by one", ReadError::Overtaken { path: "log".into(), from: 5, to: 6 }),
-        row("ReadError::Overtaken", ReadError::Overtaken { path: "log".into(), from: 5, to: 16 }),
+        made("ReadError::Io", why, ReadError::Io { path: path.clone(), offset: 64, source: refused() }),
+        made("AppendError::Poisoned", why, poisoned()),
+        made("AppendError::Io", why, error),
+        made("SyncError::Failed", why, failed),
+        made("SyncError::Poisoned", why, SyncError::Poisoned { path: path.clone() }),
+        made("SyncError::Folder", why, folder),
+        made("SyncError::Damaged", "unit tests of a loss of power trigger it", damage),
+        made("SalvageError::Create", why, SalvageError::Create(OpenError::NotAFolder { path: "out".into() })),
+        made("SalvageError::Write", why, SalvageError::Write(poisoned())),
+        made("SalvageError::Close", why, SalvageError::Close(SyncError::Poisoned { path })),
+        made("ResumeError::Gap", why, ResumeError::Gap(Box::new(full()))),
     ]
 }
 
-fn appending() -> Vec<Row> {
-    let path = segment();
-    let event = WriteError::LengthMismatch { header: 5, payload: 1 };
-    vec![
-        row("AppendError::Event", AppendError::Event(event)),
-        row("AppendError::Run", AppendError::Run(damaged_record())),
-        row("AppendError::Poisoned", AppendError::Poisoned { path: path.clone() }),
-        row("AppendError::Io", AppendError::Io { path, offset: 64, action: "write", source: refused() }),
-        row("AppendError::AtLimit", AppendError::AtLimit { path: "log".into(), position: 1 << 62 }),
-        row(
-            "AppendError::LimitReached",
-            AppendError::LimitReached { path: "log".into(), written_bytes: 4096, max_bytes: 4100 },
-        ),
-    ]
-}
-
-fn syncing() -> Vec<Row> {
-    let path = segment();
-    let damage = ReadError::Record { path: segment(), source: damaged_record() };
-    vec![
-        row(
-            "SyncError::Failed",
-            SyncError::Failed { path: path.clone(), from: 64, to: 128, source: refused() },
-        ),
-        row("SyncError::Poisoned", SyncError::Poisoned { path: path.clone() }),
-        row("SyncError::Damaged", SyncError::Damaged(Box::new(damage))),
-        row("SyncError::LockFile", SyncError::LockFile { path: "log/writer".into() }),
-        row("SyncError::OtherProcess", SyncError::OtherProcess { path: "log".into() }),
-        row("SyncError::Folder", SyncError::Folder { path, action: "rename", source: refused() }),
-        row("SyncError::UntoldLoss of one", SyncError::UntoldLoss { path: "log".into(), count: 1 }),
-        row(
-            "SyncError::UntoldLoss of nobody knows how many",
-            SyncError::UntoldLoss { path: "log".into(), count: 0 },
-        ),
-    ]
-}
-
-fn creating() -> Vec<Row> {
-    let (path, pid) = (segment(), Some(4711));
-    let full = |kind: io::ErrorKind| CreateError::DiskFull {
-        path: segment(),
-        capacity_bytes: 4096,
-        source: kind.into(),
-    };
-    vec![
-        row("CreateError::Base", CreateError::Base { path: path.clone(), sequence: 0, position: 7 }),
-        row("CreateError::DiskFull", full(io::ErrorKind::StorageFull)),
-        row("CreateError::DiskFull of a file system", full(io::ErrorKind::FileTooLarge)),
-        row("CreateError::LockedSegment", CreateError::LockedSegment { path: path.clone(), pid }),
-        row("CreateError::Linked", CreateError::Linked { path, names: 2 }),
-    ]
-}
-
-fn rings() -> Vec<Row> {
-    let path = PathBuf::from("/dev/shm/events.ring");
-    let role = PathBuf::from("/dev/shm/events.ring.consumer");
-    let full = |kind: io::ErrorKind| SharedRingError::DiskFull {
-        path: "ring".into(),
-        bytes: 8_454_144,
-        source: kind.into(),
-    };
-    vec![
-        row("SharedRingError::Busy", SharedRingError::Busy { path: path.clone() }),
-        row("SharedRingError::DiskFull", full(io::ErrorKind::StorageFull)),
-        row("SharedRingError::DiskFull of a file system", full(io::ErrorKind::FileTooLarge)),
-        row("SharedRingError::NotAFile", SharedRingError::NotAFile { path: path.clone() }),
-        row("SharedRingError::Names", SharedRingError::Names { path: path.clone(), names: 2 }),
-        row(
-            "SharedRingError::Contents too short",
-            SharedRingError::Contents {
-                path: path.clone(),
-                source: RingError::TooSmall { len: 1, needed: 384 },
-            },
-        ),
-        row(
-            "SharedRingError::Contents damaged",
-            SharedRingError::Contents { path: path.clone(), source: RingError::Damaged },
-        ),
-        row(
-            "SharedRingError::Length",
-            SharedRingError::Length { path: path.clone(), len_bytes: 1, needed_bytes: 4480 },
-        ),
-        row(
-            "SharedRingError::Claimed",
-            SharedRingError::Claimed { path: path.clone(), role: Role::Consumer, pid: Some(4711) },
-        ),
-        row("SharedRingError::ForeignRoleFile", SharedRingError::ForeignRoleFile { path: role.clone() }),
-        row("SharedRingError::OtherBoot", SharedRingError::OtherBoot { path: path.clone() }),
-        row("SharedRingError::Replaced", SharedRingError::Replaced { path: path.clone() }),
-        row("SharedRingError::RoleFile", SharedRingError::RoleFile { path: role }),
-        row("SharedRingError::Io", SharedRingError::Io { path, action: "map", source: refused() }),
-        row("NewRingError::OutOfMemory", NewRingError::OutOfMemory { bytes: 1 << 40 }),
-    ]
-}
-
-fn recording() -> Vec<Row> {
-    let written = Box::new(LogSummary::default());
-    let damaged = |ring| RecorderError::Damaged {
-        ring,
+/// Errors of a disk that is full, and of the process.
+fn of_processes() -> Vec<Row> {
+    let why = "the disk would have to be full while the log is closed";
+    let untold = |count| SyncError::UntoldLoss { path: "log".into(), count };
+    let limit = || io::ErrorKind::FileTooLarge.into();
+    let full = || io::ErrorKind::StorageFull.into();
+    let no_file = CreateError::DiskFull { path: segment(), capacity_bytes: 4096, source: full() };
+    let no_ring = SharedRingError::DiskFull { path: "ring".into(), bytes: 8_454_144, source: full() };
+    let mounted = "the tests of `disk_full` mount such a disk";
+    let file = CreateError::DiskFull { path: segment(), capacity_bytes: 4096, source: limit() };
+    let ring = SharedRingError::DiskFull { path: "ring".into(), bytes: 8_454_144, source: limit() };
+    let forked = SyncError::OtherProcess { path: "log".into() };
+    let in_memory = RecorderError::Damaged {
+        ring: None,
         source: RingFault::Record { position: 0 },
         written: Box::new(LogSummary::default()),
     };
-    let (ring, log) = (PathBuf::from("/dev/shm/events.ring"), PathBuf::from("log"));
-    let claimed = SharedRingError::Claimed { path: ring.clone(), role: Role::Producer, pid: Some(4711) };
-    let poisoned = AppendError::Poisoned { path: segment() };
-    let other =
-        ResumeError::OtherRing { ring: ring.clone(), ring_identity: 1, log: log.clone(), log_identity: 2 };
-    let new = ResumeError::NewToLog {
-        ring: ring.clone(),
-        ring_identity: 1,
-        tail: 4096,
-        log: log.clone(),
-        log_end: 8,
-    };
+    let by_limit = "it is the limit of a process, and programs run with it";
+    let busy = SharedRingError::Busy { path: "ring".into() };
     vec![
-        row("RecorderError::Thread", RecorderError::Thread(io::ErrorKind::WouldBlock.into())),
-        row("RecorderError::Append", RecorderError::Append { source: poisoned, written: written.clone() }),
-        row(
-            "RecorderError::Close",
-            RecorderError::Close { source: SyncError::LockFile { path: log }, written },
-        ),
-        row("RecorderError::Damaged in a file", damaged(Some(ring.clone()))),
-        row("RecorderError::Damaged in memory", damaged(None)),
-        row("RecorderError::ProducerOpen", RecorderError::ProducerOpen(Duration::from_secs(5))),
-        row("RecorderError::Panicked", RecorderError::Panicked),
-        row("ResumeError::OtherRing", other),
-        row("ResumeError::NewToLog", new),
-        row(
-            "ResumeError::Damaged",
-            ResumeError::Damaged { ring, damage: "it is damaged".into(), source: claimed },
-        ),
-        row(
-            "ResumeError::Gap",
-            ResumeError::Gap(Box::new(AppendError::AtLimit { path: "log".into(), position: 8 })),
-        ),
+        made("SharedRingError::Busy", "another process would have to win each of many races", busy),
+        made("SyncError::UntoldLoss of one", why, untold(1)),
+        made("SyncError::UntoldLoss of nobody knows how many", why, untold(0)),
+        made("SyncError::OtherProcess", "the tests of `fork` trigger it", forked),
+        made("CreateError::DiskFull of a disk that is full", mounted, no_file),
+        made("SharedRingError::DiskFull of a disk that is full", mounted, no_ring),
+        made("CreateError::DiskFull by ulimit", by_limit, file),
+        made("SharedRingError::DiskFull by ulimit", by_limit, ring),
+        made("RecorderError::Thread", "the limit on threads is that of all tests", {
+            RecorderError::Thread(io::ErrorKind::WouldBlock.into())
+        }),
+        made("RecorderError::Damaged in memory", "only a fault of the program stores there", in_memory),
+        made("RecorderError::Panicked", "only a fault of the library does that", RecorderError::Panicked),
     ]
 }
 
@@ -306,15 +175,12 @@ fn calls(folder: &Path) -> Vec<Row> {
         failed("CreateError::Busy", folder, busy),
         failed("CreateError::NotALog", folder, MmapWriter::create(path("notes"), 4096)),
         failed("CreateError::Io", folder, MmapWriter::create(path("missing/b.evtl"), 4096)),
-        failed("OpenError::MissingEnd", folder, LogWriter::open(path("short"))),
+        failed("OpenError::MissingEnd", folder, settled(|| LogWriter::open(path("short")))),
         failed("ReadError::MissingEnd", folder, read),
         failed("SalvageError::Occupied", folder, salvage_log(path("short"), path("small"))),
         failed("SalvageError::Inside", folder, salvage_log(path("short"), path("short/copy"))),
         failed("SalvageError::Nothing", folder, salvage_log(path("notes"), path("copy"))),
-        row("SalvageError::Io", SalvageError::Io { path: "out".into(), source: refused() }),
-        row("SalvageError::Create", SalvageError::Create(OpenError::NotAFolder { path: "out".into() })),
-        row("SalvageError::Write", SalvageError::Write(AppendError::Poisoned { path: segment() })),
-        row("SalvageError::Close", SalvageError::Close(SyncError::Poisoned { path: segment() })),
+        failed("SalvageError::Io", folder, salvage_log(path("short"), path("notes/copy"))),
         failed("SharedRingError::Exists", folder, SharedRing::create(&ring, &sizes(128 << 10))),
         failed("SharedRingError::Sizes", folder, SharedRing::create(path("odd"), &sizes(1000))),
     ]
@@ -323,7 +189,19 @@ fn calls(folder: &Path) -> Vec<Row> {
 #[test]
 fn the_librarys_errors_say_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
-    let made = [headers(), opening(), reading(), appending(), syncing(), creating(), rings(), recording()];
-    let rows: Vec<_> = made.into_iter().flatten().chain(calls(folder.path())).collect();
-    assert_table("library.txt", &rows);
+    let folder = folder.path();
+    let (opening, writing, rings) = (folder.join("opening"), folder.join("writing"), folder.join("rings"));
+    for folder in [&opening, &writing, &rings] {
+        fs::create_dir(folder).unwrap();
+    }
+    let rows = [
+        opening_calls::rows(&opening),
+        writing_calls::rows(&writing),
+        calls(folder),
+        cursor_calls::rows(folder),
+        ring_calls::rows(&rings),
+        of_disks(),
+        of_processes(),
+    ];
+    assert_table("library.txt", &rows.concat());
 }

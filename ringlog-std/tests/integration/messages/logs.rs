@@ -129,12 +129,15 @@ fn foreign(folder: &Path) -> Vec<Row> {
 }
 
 /// The lines with this word that a command prints on standard output.
-fn printed(name: &'static str, folder: &Path, words: &[&str], wanted: &str) -> Row {
+fn printed(name: &str, folder: &Path, words: &[&str], wanted: &str) -> Row {
     let output = ringlog(words);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let lines: Vec<_> = text.lines().filter(|line| line.contains(wanted)).collect();
     let said = row(name, folder, &output).said;
-    Row { name, said: format!("{said}\n{}", super::with_placeholders(&lines.join("\n"), folder)) }
+    Row {
+        name: name.to_owned(),
+        said: format!("{said}\n{}", super::with_placeholders(&lines.join("\n"), folder)),
+    }
 }
 
 /// A log with one GAP record without a time and a count.

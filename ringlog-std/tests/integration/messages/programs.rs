@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use super::{Row, assert_table, logs, rings, with_placeholders};
+use super::{Row, assert_table, cursors, logs, rings, with_placeholders};
 use crate::cli::support::{RINGLOG, STRESS, ringlog, word};
 
 /// The exit code, and what the program said of errors, a line each.
-pub(crate) fn row(name: &'static str, folder: &Path, output: &Output) -> Row {
+pub(crate) fn row(name: &str, folder: &Path, output: &Output) -> Row {
     let said = String::from_utf8_lossy(&output.stderr);
     let is_message = |line: &&str| {
         ["ringlog: ", "stress: ", "error: ", "recovery: ", "  "].iter().any(|it| line.starts_with(it))
@@ -17,18 +17,21 @@ pub(crate) fn row(name: &'static str, folder: &Path, output: &Output) -> Row {
     // What is recorded to where is said once it is.
     assert!(output.status.code() < Some(1) || !said.contains("recording the synthetic"), "{name}: {said}");
     let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
-    Row { name, said: format!("exit {code}\n{}", with_placeholders(&lines.join("\n"), folder)) }
+    Row {
+        name: name.to_owned(),
+        said: format!("exit {code}\n{}", with_placeholders(&lines.join("\n"), folder)),
+    }
 }
 
 /// Runs a command line in which DIR is the folder.
-pub(crate) fn run(name: &'static str, folder: &Path, line: &str) -> Row {
+pub(crate) fn run(name: &str, folder: &Path, line: &str) -> Row {
     let words: Vec<_> = line.split(' ').map(|it| it.replace("DIR", word(folder))).collect();
     row(name, folder, &ringlog(&words))
 }
 
 fn usage(folder: &Path) -> Vec<Row> {
     let run = |name, line| run(name, folder, line);
-    let stress = Command::new(STRESS).args(["--seconds", "0"]).output().unwrap();
+    let stress = |words: [&str; 2]| Command::new(STRESS).args(words).output().unwrap();
     vec![
         run("a duration in no unit", "serve --keep-for 5fortnights"),
         run("a duration of nothing", "serve --for 0s"),
@@ -45,8 +48,23 @@ fn usage(folder: &Path) -> Vec<Row> {
         run("a limit for cursors where all is kept", "serve --cursor-bytes 1GiB --log DIR/never"),
         run("a ring that is too small", "serve --ring-size 1KiB --log DIR/never"),
         run("a cursor of a file", "tail DIR/lines --cursor x"),
-        row("stress for no time", folder, &stress),
+        run("a speed that is none", "replay DIR/log --to DIR/never --speed fast"),
+        run("a replay into a ring of no name", "replay DIR/log --to ring:"),
+        run("a replay into nothing", "replay DIR/log --to "),
+        run("a size of nothing", "serve --max-bytes 0"),
+        run("a moment before 1970", "cat DIR/log --since 1969-12-31T23:59:59Z"),
+        run("a policy that is no time and no size", "serve --sync sometimes"),
+        run("a policy for a full disk that is none", "serve --full-disk wait"),
+        row("stress for no time", folder, &stress(["--seconds", "0"])),
+        row("stress with a payload of no length", folder, &stress(["--payload", "70000"])),
     ]
+}
+
+/// Runs a command line where no file may be larger than 32 KiB.
+fn limited(name: &str, folder: &Path, line: &str) -> Row {
+    let line = line.replace("DIR", word(folder));
+    let script = format!("ulimit -f 64 && exec \"$0\" {line}");
+    row(name, folder, &Command::new("sh").args(["-c", &script, RINGLOG]).output().unwrap())
 }
 
 /// What cannot be read from, or written to.
@@ -56,6 +74,12 @@ fn places(folder: &Path) -> Vec<Row> {
     let shown = Command::new(RINGLOG).args(["cat", word(&log)]).stdout(Stdio::from(full)).output().unwrap();
     let run = |name, line| run(name, folder, line);
     vec![
+        limited("a limit on the size of files", folder, "import DIR/lines --log DIR/limited"),
+        limited(
+            "a limit on the size of files, and a ring",
+            folder,
+            "serve --ring DIR/limited.ring --segment-size 4KiB --log DIR/none",
+        ),
         row("an output that is full", folder, &shown),
         run("a log that is not there", "cat DIR/missing"),
         run("a log where a file is", "serve --log DIR/lines"),
@@ -73,6 +97,7 @@ fn the_programs_errors_say_what_the_table_says() {
     let mut rows = usage(folder);
     assert!(!folder.join("never").exists(), "a log was begun that cannot be");
     rows.extend(logs::rows(folder));
+    rows.extend(cursors::rows(folder));
     rows.extend(places(folder));
     assert!(!folder.join("never").exists(), "a log was begun for an input that is not there");
     rows.extend(rings::rows(folder));

@@ -1,4 +1,4 @@
 //! Numbers and bytes that no writer stores: refused or harmless, at a cost that is bounded.
 
 mod numbers;
-mod support;
+pub(crate) mod support;

@@ -5,6 +5,6 @@ mod ending;
 mod files;
 mod recovery;
 mod refusals;
-mod support;
+pub(crate) mod support;
 mod upkeep;
 mod writing;

@@ -181,7 +181,9 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         return Err(Refusal::Ambiguous(format!("{problem}; give --skip-rows to leave it out")));
     }
     let Some(first) = sample.rows.first() else {
-        return Err(Refusal::NoTime("no rows".into()));
+        return Err(Refusal::NoTime(
+            "no rows: it holds empty lines and comments alone; check the path, or --skip-rows".into(),
+        ));
     };
     let has_header = has_header(sample, options)?;
     let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
@@ -231,7 +233,7 @@ fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     }
     let time = chosen.words(table.names);
     Err(Refusal::Ambiguous(format!(
-        "the time may be {time}, and the three digits after the comma its milliseconds: give --delimiter, or \
+        "the time may be {time}, and the three digits after the comma its milliseconds; give --delimiter, or \
          --time-column if they are a column"
     )))
 }

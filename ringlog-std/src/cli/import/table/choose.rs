@@ -68,7 +68,10 @@ impl Table<'_> {
                 Column::Name(name) => format!("{name:?}"),
             };
             let names = self.names.map_or("no names".into(), |names| super::cut(&names.join(", ")));
-            Refusal::NoTime(format!("no column {asked}: there are {} columns, with {names}", self.width()))
+            Refusal::NoTime(format!(
+                "no column {asked}: there are {} columns, with {names}; give one of these",
+                self.width()
+            ))
         })
     }
 
@@ -84,7 +87,7 @@ impl Table<'_> {
         if found.len() > 1 {
             let numbers: Vec<String> = found.iter().map(|at| (at + 1).to_string()).collect();
             let numbers = numbers.join(", ");
-            return Err(Refusal::Ambiguous(format!("columns {numbers} are named {name:?}: give a number")));
+            return Err(Refusal::Ambiguous(format!("columns {numbers} are named {name:?}; give a number")));
         }
         Ok(found.first().copied())
     }
@@ -95,8 +98,8 @@ impl Table<'_> {
             let cell = super::cut(&cell.unwrap_or_default());
             let what = super::columns::place_words(place, self.names);
             Refusal::NoTime(match TimeFormat::given(self.options) {
-                None => format!("{what} holds {cell:?}, which does not tell how it is meant: give --time-unit or --time-format"),
-                Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written"),
+                None => format!("{what} holds {cell:?}, which does not tell how it is meant; give --time-unit or --time-format"),
+                Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written; give another --time-unit or --time-format"),
             })
         })
     }
@@ -109,7 +112,7 @@ impl Table<'_> {
             places.filter_map(|place| self.candidate(place)).filter(Candidate::is_full).collect();
         let named = all.iter().filter(|it| self.class(it.place.time).is_time()).cloned().collect();
         self.one_of(named).or_else(|| self.one_of(all)).unwrap_or_else(|| {
-            Err(Refusal::NoTime(format!("no time of day for the dates: give {}", self.option)))
+            Err(Refusal::NoTime(format!("no time of day for the dates; give {}", self.option)))
         })
     }
 
@@ -253,9 +256,9 @@ impl Table<'_> {
         let seen = if seen.is_empty() { String::new() } else { format!(" ({} may be one)", seen.join(", ")) };
         let row =
             self.names.or_else(|| self.rows.first()).map_or(String::new(), |row| super::cut(&row.join(", ")));
-        let row = format!("the first row is: {row}");
+        let row = format!("the first row is {row:?}");
         Refusal::NoTime(format!(
-            "no time column found{seen}: give {}, with --time-unit or --time-format; {row}",
+            "no time column found{seen}, {row}; give {}, with --time-unit or --time-format",
             self.option
         ))
     }
@@ -270,11 +273,12 @@ impl Table<'_> {
         let is_odd =
             |&column: &usize| self.class(column) == NameClass::Time && has_cells(column) && !known(column);
         let Some(odd) = (0..self.width()).find(is_odd) else { return Ok(()) };
-        let cell = self.cells(odd).next().unwrap_or_default();
+        let is_no_time = |cell: &&str| TimeFormat::readings(cell, None).is_empty();
+        let cell = self.cells(odd).find(is_no_time).or_else(|| self.cells(odd).next()).unwrap_or_default();
         let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
         let (cell, what) = (super::cut(cell), column_words(odd, self.names));
         Err(Refusal::Ambiguous(format!(
-            "{what} is named as the time, but {cell:?} is {why}: give --time-format or --time-unit \
+            "{what} is named as the time, but {cell:?} is {why}; give --time-format or --time-unit \
              (or {} for another column)",
             self.option
         )))

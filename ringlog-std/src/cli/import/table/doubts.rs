@@ -64,7 +64,7 @@ impl Table<'_> {
     fn doubt(&self, chosen: &Candidate, column: usize, why: &str) -> Refusal {
         let (time, other) = (chosen.words(self.names), column_words(column, self.names));
         Refusal::Ambiguous(format!(
-            "the time may be {time}, but {other} {why}: give {} to choose, with --time-format if it is needed",
+            "the time may be {time}, but {other} {why}; give {} to choose, with --time-format if it is needed",
             self.option
         ))
     }
@@ -97,7 +97,7 @@ impl Table<'_> {
             return Ok(());
         }
         Err(Refusal::Ambiguous(format!(
-            "{} is not named as a time since 1970: give {} and --time-unit, if it is one",
+            "{} is not named as a time since 1970; give {} and --time-unit, if it is one",
             column_words(chosen.place.time, self.names),
             self.option
         )))
@@ -109,7 +109,7 @@ impl Table<'_> {
             return Ok(());
         };
         Err(Refusal::Ambiguous(format!(
-            "{} names a zone for the time in {}, and times without an offset are taken as UTC: give {} to have \
+            "{} names a zone for the time in {}, and times without an offset are taken as UTC; give {} to have \
              them taken as UTC, or convert them first",
             column_words(at, self.names),
             place_words(chosen.place, self.names),

@@ -97,7 +97,12 @@ fn whole_characters(bytes: &[u8], is_little: bool) -> usize {
 }
 
 fn decode(bytes: &[u8], is_little: bool) -> io::Result<String> {
-    let bad = || io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-16: half a character");
+    let bad = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is no UTF-16, as half a character is in it; copy the file again, or convert it to UTF-8",
+        )
+    };
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(bad());

@@ -44,7 +44,7 @@ impl JsonFeed {
         let (first, is_all) = file.probe()?;
         let lines = lines(&first, is_all);
         let choice = Choice::find(&lines, options).map_err(|problem| {
-            file.unclear(format!("{problem}; or give --format lines, which takes the time of the import"))
+            file.unclear(format!("{problem}, or --format lines, which takes the time of the import"))
         })?;
         Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
     }
@@ -113,7 +113,10 @@ fn choose(names: &Row, rows: &[Row], options: &TableOptions) -> Result<Candidate
 
 fn no_field(lines: &[Vec<u8>], field: &str) -> String {
     let first = lines.first().map_or("", |line| std::str::from_utf8(line).unwrap_or_default());
-    format!("no line has a field {field:?} with a number or a text: the first line is {}", cut(first))
+    format!(
+        "no line has a field {field:?} with a number or a text, the first line is {:?}; give another --time-field",
+        cut(first)
+    )
 }
 
 fn lines(text: &[u8], is_all: bool) -> Vec<Vec<u8>> {

@@ -82,15 +82,17 @@ impl TableOptions {
         let names = is_named(&self.time_column) || is_named(&self.date_column);
         let counts = !matches!(self.time_unit, None | Some(TimeUnit::Rfc3339));
         if names && self.header == Some(Header::No) {
-            return Some("a column cannot be named with --header no: give its number");
+            return Some("a column cannot be named with --header no; give its number");
         }
         if self.date_column.is_some() && counts {
             return Some(
-                "--date-column needs a time of day, not a unit: give --time-format instead of --time-unit",
+                "--date-column needs a time of day, not a unit; give --time-format instead of --time-unit",
             );
         }
         if self.decimal_comma && self.delimiter == Some(b',') {
-            return Some("--decimal-comma needs another delimiter than the comma");
+            return Some(
+                "--decimal-comma: the comma cannot also separate the cells; give another --delimiter",
+            );
         }
         None
     }

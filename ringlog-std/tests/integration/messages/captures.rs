@@ -1,0 +1,91 @@
+//! Packet captures that are damaged or cut.
+
+use std::path::Path;
+
+use super::Row;
+use super::imports::import;
+
+fn words(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The header of a pcap file of this version.
+fn pcap(major: u16, minor: u16) -> Vec<u8> {
+    let version = [major.to_le_bytes(), minor.to_le_bytes()].concat();
+    [words(&[0xA1B2_C3D4]), version, words(&[0, 0, 262_144, 1])].concat()
+}
+
+fn packet(seconds: u32, captured: u32, original: u32) -> Vec<u8> {
+    [words(&[seconds, 0, captured, original]), vec![7; captured as usize]].concat()
+}
+
+/// A block of pcapng.
+fn block(block_type: u32, body: &[u8]) -> Vec<u8> {
+    let length = body.len() as u32 + 12;
+    [words(&[block_type, length]), body.to_vec(), words(&[length])].concat()
+}
+
+fn section() -> Vec<u8> {
+    block(0x0A0D_0D0A, &words(&[0x1A2B_3C4D, 1, u32::MAX, u32::MAX]))
+}
+
+/// A section with an interface of this snap length and resolution.
+fn interface(snap_bytes: u32, tsresol: u8) -> Vec<u8> {
+    let options = [9, 0, 1, 0, tsresol, 0, 0, 0];
+    [section(), block(1, &[words(&[1, snap_bytes]), options.to_vec(), words(&[0])].concat())].concat()
+}
+
+fn enhanced(interface: u32, time: u64, bytes: u32) -> Vec<u8> {
+    let body = words(&[interface, (time >> 32) as u32, time as u32, bytes, bytes]);
+    block(6, &[body, vec![7; bytes.next_multiple_of(4) as usize]].concat())
+}
+
+fn simple(original: u32, room: u32) -> Vec<u8> {
+    block(3, &[words(&[original]), vec![7; room as usize]].concat())
+}
+
+fn of_pcap(folder: &Path) -> Vec<Row> {
+    let run = |name, parts: &[Vec<u8>]| import(folder, name, "a.pcap", &parts.concat(), "");
+    let (header, whole) = (pcap(2, 4), packet(1, 4, 4));
+    let huge = words(&[1, 0, 1 << 30, 1 << 30]);
+    vec![
+        run("a capture that is none", &[b"no capture, but long enough".to_vec()]),
+        run("a capture that ends in its header", &[header[..10].to_vec()]),
+        run("a capture of version 2.5", &[pcap(2, 5)]),
+        run("a capture that ends in a packet", &[header.clone(), whole.clone(), whole[..9].to_vec()]),
+        run("a capture with a length that cannot be", &[header.clone(), whole.clone(), huge]),
+        run("a capture after a capture", &[header.clone(), whole.clone(), header.clone(), whole.clone()]),
+        run("zeros up to the end", &[header.clone(), whole.clone(), vec![0; 4096]]),
+        run("zeros between packets", &[header.clone(), whole.clone(), vec![0; 64], whole.clone()]),
+        run("a packet longer than an event", &[header.clone(), whole.clone(), packet(2, 70_000, 70_000)]),
+        run("packets that the capture has cut", &[header, packet(1, 4, 60)]),
+    ]
+}
+
+fn of_pcapng(folder: &Path) -> Vec<Row> {
+    let run = |name, parts: &[Vec<u8>]| import(folder, name, "a.pcapng", &parts.concat(), "");
+    let start = interface(0, 9);
+    let mut odd_length = enhanced(0, 1, 4);
+    let end = odd_length.len() - 4;
+    odd_length[end] ^= 0xFF;
+    let mut no_order = section();
+    no_order[8] ^= 0xFF;
+    vec![
+        run("a section without a byte order", &[no_order]),
+        run("zeros between blocks", &[start.clone(), enhanced(0, 1, 4), vec![0; 64], enhanced(0, 1, 4)]),
+        run("a block whose lengths differ", &[start.clone(), odd_length, enhanced(0, 1, 4)]),
+        run("a packet of an interface that is not there", &[start.clone(), enhanced(5, 1, 4)]),
+        run("a simple packet without an interface", &[section(), simple(4, 4)]),
+        run("a packet with an impossible time", &[interface(0, 0), enhanced(0, u64::MAX, 4)]),
+        run("a simple packet in a shorter block", &[start.clone(), simple(60, 4)]),
+        run(
+            "a packet before the first time",
+            &[start.clone(), simple(4, 4), enhanced(0, 1, 4), simple(4, 4)],
+        ),
+        run("packets of which none has a time", &[start, simple(4, 4)]),
+    ]
+}
+
+pub(super) fn rows(folder: &Path) -> Vec<Row> {
+    [of_pcap(folder), of_pcapng(folder)].concat()
+}

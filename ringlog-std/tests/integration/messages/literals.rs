@@ -1,0 +1,195 @@
+//! No message without a row: what the programs may say is read from their sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Row, assert_table, source_files, table};
+
+/// The sources whose texts are all in the tables.
+const SOURCES: [&str; 11] = [
+    "cli/import/",
+    "cli/input/",
+    "cli/feed/",
+    "cli/commands/import.rs",
+    "cli/commands/tail.rs",
+    "cli/config.rs",
+    "cli/error.rs",
+    "cli/log_args.rs",
+    "cli/values.rs",
+    "cli/merged.rs",
+    "cli/replay_target.rs",
+];
+
+/// Files of tests alone.
+const TESTS: [&str; 4] = ["tests.rs", "capture_table.rs", "properties.rs", "demo_payload.rs"];
+
+/// What no test can trigger, and why; and what is no message.
+const NOT_TRIGGERED: &[(&str, &str)] = &[
+    ("cannot handle signals: {0}; start the program where they are allowed", "no Linux refuses it"),
+    (
+        "the ring refused an event: {0}; make a ring that takes it (`--ring-size`)",
+        "the smallest ring takes each event",
+    ),
+    (
+        "the recorder stopped before the end; what it said before is the cause",
+        "the error of the log is shown instead",
+    ),
+    (
+        "end the ring's consumer and start it again: it skips what cannot be read, and the log gets a GAP record for it",
+        "a ring that is damaged at the start is refused: this one must be damaged while it is written",
+    ),
+    (
+        "ringlog: {missed} from {from} on went by retention before being read; continuing with {to}",
+        "how far the reader has come by then differs from run to run",
+    ),
+    ("the socket has no address; try again", "the kernel gives each one that is bound an address"),
+    (
+        "cannot join the multicast group {group}: {error}; {advice}",
+        "the machine's interfaces and routes decide it",
+    ),
+    ("check that it is up and takes multicast", "the machine's interfaces decide it"),
+    ("the interface of the route to it", "the machine's routes decide it"),
+    (
+        "datagrams that the kernel dropped after the last one that arrived are not counted: it does not show this socket in /proc",
+        "Linux shows it",
+    ),
+    (
+        "{name}: {bytes} had arrived when it stopped, not recorded",
+        "how much has arrived differs from run to run",
+    ),
+    ("it is ambiguous", "no message: never reached"),
+    ("a JSON object", "no message: the JSON reader asks for it"),
+];
+
+/// The literals of a source, with their escapes resolved, up to its unit tests.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let mut rest = source;
+    let mut found = Vec::new();
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let is_bytes = rest[..at].ends_with('b');
+        let (mark, after) = rest[at..].split_at(1);
+        rest = match mark {
+            "/" if after.starts_with('/') => after.split_once('\n').map_or("", |(_, rest)| rest),
+            "'" => after_character(after),
+            "\"" => {
+                let (text, rest) = literal(after);
+                found.extend((!is_bytes).then_some(text));
+                rest
+            }
+            _ => after,
+        };
+    }
+    found
+}
+
+/// What comes after a character, or after the mark of a lifetime.
+fn after_character(after: &str) -> &str {
+    let character = after.strip_prefix('\\').map_or(after, |escaped| escaped);
+    let end = character.char_indices().skip(1).find(|&(_, c)| c == '\'');
+    let is_character =
+        after.starts_with('\\') || end.is_some_and(|(at, _)| character[..at].chars().count() == 1);
+    end.filter(|_| is_character).map_or(after, |(at, _)| &character[at + 1..])
+}
+
+/// A literal whose first quote was passed, and what comes after it.
+fn literal(source: &str) -> (String, &str) {
+    let (mut text, mut characters) = (String::new(), source.char_indices());
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (text, &source[at + 1..]),
+            '\\' => match characters.next() {
+                Some((_, 'n')) => text.push('\n'),
+                // The line goes on where the next one has its first word.
+                Some((at, '\n')) => {
+                    let rest = source[at..].trim_start();
+                    let (more, rest) = literal(rest);
+                    return (text + &more, rest);
+                }
+                Some((_, other)) => text.push(other),
+                None => {}
+            },
+            _ => text.push(character),
+        }
+    }
+    (text, "")
+}
+
+/// The words of a literal around its `{}`.
+fn pieces(literal: &str) -> Vec<String> {
+    let (mut pieces, mut depth) = (vec![String::new()], 0);
+    for character in literal.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => {
+                depth -= 1;
+                pieces.push(String::new());
+            }
+            _ if depth == 0 => pieces.last_mut().unwrap().push(character),
+            _ => {}
+        }
+    }
+    pieces
+}
+
+/// Whether a literal is a sentence or a part of one: three words in a row.
+fn is_message(literal: &str) -> bool {
+    let is_word = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 0;
+    pieces(literal).iter().any(|piece| piece.split_whitespace().filter(is_word).count() > 2)
+}
+
+/// Whether a line has the words of a literal, in their order.
+fn is_in(line: &str, literal: &str) -> bool {
+    pieces(literal)
+        .iter()
+        .try_fold(line, |rest, piece| rest.split_once(piece.trim()).map(|(_, rest)| rest))
+        .is_some()
+}
+
+fn messages() -> Vec<(PathBuf, String)> {
+    let is_asked = |path: &Path| {
+        let path = path.to_str().unwrap();
+        SOURCES.iter().any(|it| path.contains(it)) && !TESTS.iter().any(|it| path.ends_with(it))
+    };
+    let files = source_files().into_iter().filter(|path| is_asked(path));
+    let of_file = |path: PathBuf| {
+        let literals = literals(&fs::read_to_string(&path).unwrap());
+        literals.into_iter().filter(|it| is_message(it)).map(move |literal| (path.clone(), literal))
+    };
+    files.flat_map(of_file).collect()
+}
+
+#[test]
+fn every_message_of_the_programs_is_in_the_table_or_has_a_reason() {
+    let texts =
+        ["programs.txt", "imports.txt", "feeds.txt"].map(|name| fs::read_to_string(table(name)).unwrap());
+    let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
+    let (mut problems, messages) = (Vec::new(), messages());
+    assert!(messages.len() > 100, "only {} messages", messages.len());
+    for (path, message) in &messages {
+        let is_triggered = lines.iter().any(|line| is_in(line, message));
+        let has_reason = NOT_TRIGGERED.iter().any(|(text, _)| message == text);
+        if is_triggered == has_reason {
+            let why = if has_reason { "is triggered, and has a reason why not" } else { "has no row" };
+            problems.push(format!("{}: {message:?} {why}", path.display()));
+        }
+    }
+    for (text, _) in
+        NOT_TRIGGERED.iter().filter(|(text, _)| !messages.iter().any(|(_, message)| message == text))
+    {
+        problems.push(format!("{text:?} is in no source"));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let row =
+        |(text, why): &(&str, &str)| Row { name: format!("not triggered: {why}"), said: (*text).into() };
+    assert_table("not_triggered.txt", &NOT_TRIGGERED.iter().map(row).collect::<Vec<_>>());
+}
+
+#[test]
+fn literals_are_found_as_they_are_written() {
+    let source = "fn a<'a>() { // \"no\"\n let b = ['\"', 'x', '\\''];\n c(b\"bytes\", \"one \\\"two\\\" \\\n    three\", \"n\\\\\") }\n";
+    assert_eq!(literals(source), ["one \"two\" three", "n\\"]);
+    assert_eq!(pieces("a {b:?} c {}"), ["a ", " c ", ""]);
+    assert!(is_message("{a} has no row") && !is_message("{a} and {b} or {c}"));
+    assert!(is_in("x: file 7 has no row", "file {a} has no {}") && !is_in("no file", "file {} no"));
+}

@@ -1,0 +1,147 @@
+//! Rings that cannot be used, and recorders that cannot start or end early.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringlog::event::EventHeader;
+use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
+use ringlog::ring::{RingOptions, SharedRing};
+use ringlog::storage::LogWriter;
+
+use super::Row;
+use super::library::{failed, too_large};
+
+/// Where the words of a ring are in its file.
+const BOOT: u64 = 40;
+const HEAD: u64 = 128;
+
+fn sizes(start: usize) -> RingOptions {
+    RingOptions { capacity: Some(4096), start, ..RingOptions::default() }
+}
+
+fn ring(folder: &Path, name: &str) -> (PathBuf, SharedRing) {
+    let path = folder.join(name);
+    let ring = SharedRing::create(&path, &sizes(0)).unwrap();
+    (path, ring)
+}
+
+fn store(path: &Path, value: u64, offset: u64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(&value.to_le_bytes(), offset).unwrap();
+}
+
+fn set_len(path: &Path, bytes: u64) {
+    fs::File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
+}
+
+/// What no ring can be made of, or opened.
+fn making(folder: &Path) -> Vec<Row> {
+    let path = |name: &str| folder.join(name);
+    let large = RingOptions { capacity: Some(1 << 46), ..RingOptions::default() };
+    let (second, _ring) = ring(folder, "second");
+    fs::hard_link(&second, path("third")).unwrap();
+    fs::write(path("short"), "12345678").unwrap();
+    let (damaged, _ring) = ring(folder, "damaged");
+    store(&damaged, u64::MAX, 16);
+    let (cut, _ring) = ring(folder, "cut");
+    set_len(&cut, 4096);
+    let open = |name, path: PathBuf| failed(name, folder, SharedRing::open(path));
+    vec![
+        too_large("SharedRingError::DiskFull", folder, SharedRing::create(path("full"), &large)),
+        open("SharedRingError::NotAFile", folder.into()),
+        open("SharedRingError::Names", second),
+        open("SharedRingError::Contents too short", path("short")),
+        open("SharedRingError::Contents damaged", damaged),
+        open("SharedRingError::Length", cut),
+        open("SharedRingError::Io", path("missing")),
+    ]
+}
+
+fn roles(folder: &Path) -> Vec<Row> {
+    let (_, taken) = ring(folder, "taken");
+    let _consumer = taken.claim_consumer().unwrap();
+    let (path, foreign) = ring(folder, "foreign");
+    fs::write(path.with_file_name("foreign.producer"), "Dear reader, this is no role file").unwrap();
+    let (path, _ring) = ring(folder, "booted");
+    store(&path, 0x5555_5555, BOOT);
+    let booted = SharedRing::open(&path).unwrap();
+    let (path, replaced) = ring(folder, "replaced");
+    fs::remove_file(path).unwrap();
+    let (path, meddled) = ring(folder, "meddled");
+    let _producer = meddled.claim_producer().unwrap();
+    fs::remove_file(path.with_file_name("meddled.producer")).unwrap();
+    vec![
+        failed("SharedRingError::Claimed", folder, taken.claim_consumer()),
+        failed("SharedRingError::ForeignRoleFile", folder, foreign.claim_producer()),
+        failed("SharedRingError::OtherBoot", folder, booted.claim_producer()),
+        failed("SharedRingError::Replaced", folder, replaced.claim_producer()),
+        failed("SharedRingError::RoleFile", folder, meddled.check()),
+    ]
+}
+
+fn builder() -> RecorderBuilder {
+    Recorder::builder().ring_bytes(4096)
+}
+
+/// Recorders of rings in memory.
+fn recording(folder: &Path) -> Vec<Row> {
+    let memory = builder().ring_bytes(1 << 60).start(folder.join("none"));
+    let limited = LogWriter::options().segment_bytes(4096).max_bytes(Some(100));
+    let (mut producer, recorder) = builder().log(limited).start(folder.join("limited")).unwrap();
+    while producer.write_event(&EventHeader::new(1, 7, 40), &[7; 40]).is_ok() {}
+    let append = recorder.shutdown(producer);
+    let (producer, recorder) = builder().start(folder.join("unlocked")).unwrap();
+    fs::remove_file(folder.join("unlocked/writer")).unwrap();
+    let close = recorder.shutdown(producer);
+    let (_producer, recorder) = builder().start(folder.join("open")).unwrap();
+    let open = recorder.wait(Duration::from_millis(1));
+    vec![
+        failed("NewRingError::OutOfMemory", folder, memory),
+        failed("RecorderError::Append", folder, append),
+        failed("RecorderError::Close", folder, close),
+        failed("RecorderError::Damaged in a file", folder, damaged(folder)),
+        failed("RecorderError::ProducerOpen", folder, open),
+    ]
+}
+
+/// Stores a head into the ring of a recorder at work, so that there should be a record where none is.
+fn damaged(folder: &Path) -> Result<(), RecorderError> {
+    let path = folder.join("stored");
+    let recorder = builder().start_shared(&path, folder.join("stored-log")).unwrap();
+    store(&path, 64, HEAD);
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !recorder.has_stopped() && std::time::Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    recorder.stop().map(drop)
+}
+
+/// Rings and logs that do not belong together.
+fn resuming(folder: &Path) -> Vec<Row> {
+    let path = |name: &str| folder.join(name);
+    for name in ["one", "two"] {
+        let log = path(&format!("{name}-log"));
+        builder().start_shared(path(name), log).unwrap().stop().unwrap();
+    }
+    let other = builder().start_shared(path("one"), path("two-log"));
+    let _ring = SharedRing::create(path("later"), &sizes(4096)).unwrap();
+    let mut producer = _ring.claim_producer().unwrap();
+    producer.write_event(&EventHeader::new(1, 7, 3), b"abc").unwrap();
+    drop(producer);
+    let later = builder().start_shared(path("later"), path("later-log"));
+    let two = SharedRing::open(path("two")).unwrap();
+    let _producer = two.claim_producer().unwrap();
+    store(&path("two"), 1 << 40, HEAD);
+    let damaged = builder().start_shared(path("two"), path("two-log"));
+    vec![
+        failed("ResumeError::OtherRing", folder, other),
+        failed("ResumeError::NewToLog", folder, later),
+        failed("ResumeError::Damaged", folder, damaged),
+    ]
+}
+
+pub(super) fn rows(folder: &Path) -> Vec<Row> {
+    [making(folder), roles(folder), recording(folder), resuming(folder)].concat()
+}
