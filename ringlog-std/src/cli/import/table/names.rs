@@ -73,7 +73,8 @@ const OTHER: [&str; 30] = [
 
 impl NameClass {
     pub(super) fn of(name: &str) -> Self {
-        let words = words_of(name);
+        let mut words = words_of(name);
+        drop_offset(&mut words);
         if words.iter().any(|word| OTHER.iter().any(|other| word.contains(other))) {
             return Self::OtherTime;
         }
@@ -146,7 +147,9 @@ pub(super) fn has_zone(name: &str) -> bool {
             || ["local", "lokal", "lokalzeit", "ortszeit", "localtime", "et", "ct", "pt", "ist"]
                 .contains(&word.as_str())
     };
-    words.iter().any(is_it) || has_region(name) || has_offset(name)
+    let is_standard =
+        |pair: &[String]| pair[1] == "time" && ["standard", "daylight", "summer"].contains(&pair[0].as_str());
+    words.iter().any(is_it) || words.windows(2).any(is_standard) || has_region(name) || has_offset(name)
 }
 
 fn has_region(name: &str) -> bool {
@@ -165,7 +168,9 @@ fn has_offset(name: &str) -> bool {
         let digits = rest.strip_prefix(['+', '-', '\u{2212}']).unwrap_or_default();
         digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains(|c| matches!(c, '1'..='9'))
     };
-    after.into_iter().any(is_offset)
+    // Windows has minutes without a sign in a pair of brackets of their own.
+    let is_minutes = |rest: &str| rest.starts_with(|c| matches!(c, '1'..='9'));
+    after.into_iter().any(is_offset) || small.split(")(").skip(1).any(is_minutes)
 }
 
 /// Whether this names a column of zones or of offsets from UTC.
@@ -191,6 +196,16 @@ pub(super) fn is_utc(cell: &str) -> bool {
     let small = cell.to_ascii_lowercase();
     ["utc", "gmt", "z", "etc/utc", "zulu"].contains(&small.as_str())
         || (small.contains('0') && small.chars().all(|c| matches!(c, '+' | '-' | '0' | ':' | '.')))
+}
+
+/// Removes the numbers after UTC or GMT: `Time (UTC+02:00)` is the time.
+fn drop_offset(words: &mut Vec<String>) {
+    let mut follows_zone = false;
+    words.retain(|word| {
+        let is_offset = follows_zone && word.bytes().all(|byte| byte.is_ascii_digit());
+        follows_zone = is_offset || ["utc", "gmt"].contains(&word.as_str());
+        !is_offset
+    });
 }
 
 /// The words of a name, in small letters: `tradeTime_ms` has three.

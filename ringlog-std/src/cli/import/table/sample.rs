@@ -72,22 +72,22 @@ impl Sample {
         let (first, later) = self.rows.split_first()?;
         let sounds = |class: fn(NameClass) -> bool| first.iter().any(|name| class(NameClass::of(name)));
         if later.is_empty() {
-            let has_data = first.iter().any(|cell| is_value(cell));
+            let has_data = first.iter().any(|cell| is_plain_value(cell));
             return if has_data { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
         }
-        let columns = (0..first.len()).filter(|&at| holds_values(later, at));
-        let cells: Vec<&str> = columns.filter_map(|at| first.get(at)).map(|cell| cell.trim()).collect();
-        let values = cells.iter().filter(|cell| is_value(cell)).count();
-        let names = cells.iter().filter(|cell| !is_value(cell) && !is_missing(cell)).count();
-        match (names, values) {
+        let cells =
+            first.iter().enumerate().filter(|(at, cell)| holds_values(later, *at) && !is_missing(cell));
+        let (values, names): (Vec<_>, Vec<_>) = cells.partition(|(at, cell)| is_like_later(cell, later, *at));
+        match (names.len(), values.len()) {
             (0, 0) => sounds(NameClass::is_time).then_some(true),
             (0, _) => Some(false),
             // An index without a name, as pandas writes it.
             (1, 0) if first.first().is_some_and(|name| name.is_empty()) => Some(true),
             (1, 0) => (sounds(NameClass::is_time)).then_some(true),
             (_, 0) => Some(true),
+            _ if sounds(|class| class == NameClass::Time) => Some(true),
             // A row that is taken for data is told if it is none.
-            _ => Some(sounds(|class| class == NameClass::Time)),
+            _ => (!names.iter().any(|(_, name)| NameClass::of(name).is_time())).then_some(false),
         }
     }
 }
@@ -117,8 +117,31 @@ pub(super) fn is_missing(cell: &str) -> bool {
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
 }
 
-/// Whether this is a number or a moment, not a name.
-fn is_value(cell: &str) -> bool {
+/// Whether this is a number or a moment, not a name, as a whole. A moment in a format that is not known here is none.
+fn is_plain_value(cell: &str) -> bool {
     let cell = cell.trim();
-    number::is_number(cell) || calendar::is_clock(cell) || calendar::may_be_moment(cell)
+    number::is_number(cell) || calendar::is_clock(cell) || calendar::is_moment(cell)
+}
+
+/// Whether this may be a number or a moment.
+fn is_value(cell: &str) -> bool {
+    is_plain_value(cell) || calendar::may_be_moment(cell)
+}
+
+/// Whether a cell of the first row is a value: a moment that is not understood has the shape of a later one.
+fn is_like_later(cell: &str, later: &[Row], column: usize) -> bool {
+    let has_shape = |row: &Row| row.get(column).is_some_and(|other| shape(other) == shape(cell));
+    is_plain_value(cell) || (is_value(cell) && later.iter().any(has_shape))
+}
+
+/// A text with each run of digits and each run of letters as one character.
+fn shape(text: &str) -> String {
+    let kind = |letter: char| match letter {
+        '0'..='9' => '0',
+        _ if letter.is_alphabetic() => 'a',
+        _ => letter,
+    };
+    let mut shape: Vec<char> = text.trim().chars().map(kind).collect();
+    shape.dedup_by(|a, b| a == b && matches!(a, '0' | 'a'));
+    shape.into_iter().collect()
 }

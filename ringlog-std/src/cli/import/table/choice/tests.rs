@@ -67,6 +67,45 @@ fn without_names_only_a_sure_column_is_chosen() {
 }
 
 #[test]
+fn names_may_have_digits() {
+    const US: &str = "MM/DD/YYYY HH:MM:SS";
+    let logger = "\"#\",\"Date Time, UTC\",\"Temp (LGR S/N: 20010001, SEN S/N: 1)\"\n";
+    is(&format!("{logger}1,04/27/2023 09:30:00,21.5\n2,04/27/2023 09:31:00,21.5\n"), 1, US);
+    let counter = r"\\HOST\Processor(_Total)\% Processor Time";
+    let header = format!("\"(PDH-CSV 4.0) (Coordinated Universal Time)(0)\",\"{counter}\"\n");
+    is(&format!("{header}\"05/15/2023 09:30:00.123\",\" \"\n\"05/15/2023 09:30:01.123\",\"12\"\n"), 0, US);
+    is("2m_temperature,timestamp\n5.1,1378054800\n5.2,1378054801\n", 1, SECONDS);
+    is("timestamp,price_2023,close 2023-05-01\n1378054800,5,1\n1378054801,6,1\n", 0, SECONDS);
+    is("time,2023,2024\n1378054800,5,1\n", 0, SECONDS);
+    // One row only, or none.
+    is("Time (UTC+00:00),Temp 1-2\n2023-05-15 09:30:00,5\n", 0, DATES);
+    assert!(find("Time (UTC+00:00),Temp 1-2\n", &TableOptions::default()).unwrap().has_header);
+    // It may be a row whose time is damaged.
+    refused("event time,1\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n", "--header");
+}
+
+#[test]
+fn a_first_row_of_values_names_nothing() {
+    let format = TableOptions {
+        time_column: Some(Column::Number(1)),
+        time_format: Some("%d-%b-%Y %H:%M:%S%.f".into()),
+        ..TableOptions::default()
+    };
+    for first in ["01-Sep-2013 17:00:00", "1-Sep-2013 17:00:00.5"] {
+        for rest in ["x", "5", "5,2013-09-01"] {
+            let table =
+                format!("{first},{rest}\n01-Sep-2013 17:00:01,{rest}\n2-Sep-2013 17:00:02.5,{rest}\n");
+            assert!(!find(&table, &format).unwrap().has_header, "{table}");
+        }
+    }
+    // One that is damaged is data: it is told when it is read.
+    for first in ["2023-05-15 09:3x:00", "15 May", "2023-05-15 (UTC+2)"] {
+        let table = format!("{first},5\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n");
+        assert!(!find(&table, &TableOptions::default()).unwrap().has_header, "{table}");
+    }
+}
+
+#[test]
 fn what_may_be_meant_in_several_ways_is_refused() {
     refused(
         "open_time,close_time\n1378054800083,1378054800999\n1378054801000,1378054801999\n",
@@ -195,8 +234,7 @@ fn a_date_is_not_alone_beside_what_may_be_the_time_of_day() {
     ] {
         refused(table, "--time-column");
     }
-    // It is the header that is asked for first.
-    refused("Datum;Zeit\n15.05.2023;9.30\n", "--header");
+    refused("Datum;Zeit\n15.05.2023;9.30\n", "--time-column");
     refused("Datum;Zeit;n\n15.05.2023;9.30;1\n", "--time-column");
 }
 
@@ -207,9 +245,18 @@ fn a_zone_that_is_named_is_never_passed_over() {
         is(&format!("time,{name}\n2023-05-15 09:30:00,0\n"), 0, DATES);
         is(&format!("time,{name}\n1684143000,-5\n"), 0, SECONDS);
     }
-    for name in
-        ["Date-Time (EST)", "Time (Europe/Berlin)", "Datum/Uhrzeit (MESZ)", "Local time", "Time (UTC+2)"]
-    {
+    for name in [
+        "Date-Time (EST)",
+        "Time (Europe/Berlin)",
+        "Datum/Uhrzeit (MESZ)",
+        "Local time",
+        "Time (UTC+2)",
+        "Time (UTC+02:00)",
+        "\"Date Time, GMT-05:00\"",
+        "(PDH-CSV 4.0) (W. Europe Standard Time)(-60)",
+        "(PDH-CSV 4.0) (Eastern Standard Time)(300)",
+        "(PDH-CSV 4.0) (Hora est.)(300)",
+    ] {
         let table = format!("{name},px\n2023-05-15 09:30:00,5\n");
         refused(&table, "zone");
         let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
