@@ -1,6 +1,6 @@
 //! How to read a table.
 
-use super::cells::Cells;
+use super::cells::{Cells, QUOTE};
 use super::choose::{Refusal, Table};
 use super::columns::{Candidate, Place, column_words, place_words};
 use super::format::TimeFormat;
@@ -45,7 +45,7 @@ impl Choice {
     /// Chooses by the start of a text; an error says what to give instead.
     pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
         let line_end = line_end(start.text);
-        let (start, delimiter, lines_to_pass) = pass_head(start, options, line_end);
+        let (start, delimiter) = pass_head(start, options, line_end);
         let given = options.delimiter.or(delimiter);
         let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
         let samples: Vec<Sample> = match given {
@@ -68,7 +68,7 @@ impl Choice {
             readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
         }
         let mut choice = best(readings)?;
-        choice.lines_to_pass = lines_to_pass;
+        choice.lines_to_pass = start.lines_before;
         Ok(choice)
     }
 
@@ -139,26 +139,36 @@ fn line_end(text: &[u8]) -> u8 {
 }
 
 /// Passes the lines that are to be left out, and a line that names the delimiter.
-fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>, u64) {
+fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>) {
     let mut text = start.text;
     let pass_line = |text: &mut &'a [u8]| {
         let end = text.iter().position(|&byte| byte == line_end).map_or(text.len(), |at| at + 1);
         let (line, rest) = text.split_at(end);
         *text = rest;
-        line.trim_ascii_end()
+        line.strip_suffix(&[line_end]).unwrap_or(line)
     };
     for _ in 0..options.skip_rows {
         pass_line(&mut text);
     }
     let mut rest = text;
-    let delimiter = match pass_line(&mut rest) {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
-        b"sep=" if text.get(4) == Some(&b'\t') => Some(b'\t'),
+    let delimiter = named_delimiter(pass_line(&mut rest));
+    let text = if delimiter.is_some() { rest } else { text };
+    let lines_before = options.skip_rows + u64::from(delimiter.is_some());
+    (Start { text, is_all: start.is_all, lines_before }, delimiter)
+}
+
+/// The delimiter of a line as `sep=;`, with or without quotes around it.
+fn named_delimiter(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let inner = line.trim_ascii_end().strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+    let (word, named) = inner.unwrap_or(line).split_at_checked(4)?;
+    let delimiter = match named.trim_ascii() {
+        [] => named.first().copied(),
+        [delimiter] => Some(*delimiter),
         _ => None,
     };
-    let text = if delimiter.is_some() { rest } else { text };
-    let lines = options.skip_rows + u64::from(delimiter.is_some());
-    (Start { text, is_all: start.is_all }, delimiter, lines)
+    let is_possible = |byte: &u8| byte.is_ascii() && *byte != QUOTE;
+    delimiter.filter(|byte| word.eq_ignore_ascii_case(b"sep=") && is_possible(byte))
 }
 
 /// The ways of splitting that give most rows as many cells.
@@ -183,6 +193,13 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let Some(first) = sample.rows.first() else {
         return Err(Refusal::NoTime("no rows".into()));
     };
+    if let Some(lines) = sample.title_lines().filter(|_| options.header.is_none()) {
+        let (title, width) = (super::cut(&first.join(", ")), sample.width());
+        return Err(Refusal::Ambiguous(format!(
+            "the first row has fewer cells than the others, which have {width}, and may be a title: {title}; give \
+             --skip-rows {lines} to leave out what is before the others, or --header no to have it read as data"
+        )));
+    }
     let has_header = has_header(sample, options)?;
     let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
     let names = if has_header { Some(first) } else { comment };

@@ -48,7 +48,7 @@ impl TableFeed {
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
-        let start = Start { text: &first, is_all };
+        let start = Start { text: &first, is_all, lines_before: 0 };
         let choice = Choice::find(&start, options).map_err(|problem| file.unclear(problem))?;
         let mut feed = Self { rows: Rows::open(file, choice.layout, event_type)?, choice };
         feed.pass_head()?;

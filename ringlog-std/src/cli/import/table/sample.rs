@@ -17,6 +17,8 @@ pub(super) type Row = Vec<String>;
 pub(super) struct Start<'a> {
     pub(super) text: &'a [u8],
     pub(super) is_all: bool,
+    /// Lines of the file before it.
+    pub(super) lines_before: u64,
 }
 
 /// Rows of a table, split at a delimiter.
@@ -24,6 +26,8 @@ pub(super) struct Start<'a> {
 pub(super) struct Sample {
     pub(super) layout: Layout,
     pub(super) rows: Vec<Row>,
+    /// The number of each row's first line in the file.
+    line_numbers: Vec<u64>,
     /// The last comment before them, split like a row.
     pub(super) comment: Option<Row>,
     /// Why the first row cannot be read, if that is so.
@@ -33,18 +37,23 @@ pub(super) struct Sample {
 impl Sample {
     /// Splits the start of a text.
     pub(super) fn new(start: &Start<'_>, layout: Layout) -> Self {
-        let mut sample = Self { layout, rows: Vec::new(), comment: None, broken_first: None };
+        let (rows, line_numbers) = (Vec::new(), Vec::new());
+        let mut sample = Self { layout, rows, line_numbers, comment: None, broken_first: None };
         let mut reader = RowReader::new(start.text, layout, Encoding::Utf8, 0);
         // Slices give no errors.
         while let Ok(found) = reader.next_row(|_| false) {
             // A row at the end may be half a row.
             let is_cut = !start.is_all && reader.read_bytes() == start.text.len() as u64;
+            let line = start.lines_before + reader.row_number();
             match found {
                 Found::End => break,
                 _ if is_cut || sample.rows.len() == ROWS_MAX => break,
-                Found::Row => sample.rows.push(split(reader.row(), layout.delimiter)),
+                Found::Row => {
+                    sample.rows.push(split(reader.row(), layout.delimiter));
+                    sample.line_numbers.push(line);
+                }
                 Found::Broken(problem) if sample.rows.is_empty() => {
-                    sample.broken_first.get_or_insert(format!("line {}: {problem}", reader.row_number()));
+                    sample.broken_first.get_or_insert(format!("line {line}: {problem}"));
                 }
                 Found::Broken(_) => {}
             }
@@ -65,6 +74,16 @@ impl Sample {
     /// How many rows have this number of cells.
     pub(super) fn rows_of_width(&self, width: usize) -> usize {
         self.rows.iter().filter(|row| row.len() == width).count()
+    }
+
+    /// How many lines are before the first row that has as many cells as most, where the rows before have half of them
+    /// at most: they may be titles.
+    pub(super) fn title_lines(&self) -> Option<u64> {
+        let width = self.width();
+        let titles = self.rows.iter().take_while(|row| row.len() * 2 <= width).count();
+        let is_even = self.rows_of_width(width) * 3 >= (self.rows.len() - titles) * 2;
+        let first = self.line_numbers.get(titles).filter(|_| titles > 0 && is_even)?;
+        Some(first - 1)
     }
 
     /// Whether the first row names the columns; `None` where that cannot be known.

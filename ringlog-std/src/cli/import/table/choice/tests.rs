@@ -2,7 +2,7 @@ use super::*;
 use crate::cli::import::table::options::TimeUnit;
 
 fn find(table: &str, options: &TableOptions) -> Result<Choice, String> {
-    Choice::find(&Start { text: table.as_bytes(), is_all: true }, options)
+    Choice::find(&Start { text: table.as_bytes(), is_all: true, lines_before: 0 }, options)
 }
 
 /// The columns of the time and its unit, by what the table looks like.
@@ -186,6 +186,44 @@ fn heads_are_passed() {
     assert_eq!((choice.lines_to_pass, choice.layout.delimiter, choice.has_header), (3, b'|', true));
     let choice = find("time,price\n", &TableOptions::default()).unwrap();
     assert_eq!((choice.has_header, choice.first_time), (true, None));
+}
+
+#[test]
+fn a_line_may_name_the_delimiter() {
+    for line in ["sep=X", "SEP=X", "\"sep=X\"", "\"Sep=X\" ", "sep=X ", "sep=X\r"] {
+        for delimiter in [";", "|", ":", "\t", " "] {
+            let line = line.replace('X', delimiter);
+            let rows = format!("a,b{delimiter}time\n1,5{delimiter}1378054800\n");
+            let choice = find(&format!("{line}\n{rows}"), &TableOptions::default()).unwrap();
+            let found = (choice.lines_to_pass, choice.layout.delimiter, choice.place.time);
+            assert_eq!(found, (1, delimiter.as_bytes()[0], 1), "{line:?}");
+        }
+    }
+    refused("sep=\ntime|price\n1378054800|5\n", "--skip-rows 1");
+}
+
+#[test]
+fn titles_are_refused_with_the_lines_to_skip() {
+    let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
+    for titles in [
+        "https://www.CryptoDataDownload.com\n",
+        "\"Plot Title: 20010001\"\n",
+        "Station Berlin\n\n# note\nMade 2023-05-15 09:30:00\n",
+        "\"two\nlines\"\n",
+    ] {
+        let table = format!("{titles}{rows}");
+        let lines = titles.lines().count();
+        refused(&table, &format!("--skip-rows {lines} "));
+        let options = TableOptions { skip_rows: lines as u64, ..TableOptions::default() };
+        assert!(find(&table, &options).unwrap().has_header, "{table}");
+        // Lines that are skipped already are counted.
+        let options = TableOptions { skip_rows: 2, ..TableOptions::default() };
+        let problem = find(&format!("x\ny\n{table}"), &options).unwrap_err();
+        assert!(problem.contains(&format!("--skip-rows {} ", lines + 2)), "{problem}");
+    }
+    is("1378054800,a\n1378054801\n1378054802,b\n", 0, SECONDS);
+    let named = TableOptions { time_column: Some(Column::Name("unix".into())), ..TableOptions::default() };
+    assert!(find(&format!("x\n{rows}"), &named).unwrap_err().contains("--skip-rows 1 "));
 }
 
 #[test]
