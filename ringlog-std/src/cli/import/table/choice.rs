@@ -6,7 +6,7 @@ use super::columns::{Candidate, Place, column_words, place_words};
 use super::format::TimeFormat;
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
-use super::sample::{Row, Sample, Start};
+use super::sample::{Row, Sample, Start, has_values, split};
 
 /// What is tried where nobody says what separates the cells. The last one is in no text: a line is one cell.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
@@ -90,6 +90,14 @@ impl Choice {
         };
         let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
+    }
+
+    /// Whether a line that begins with # may be a row that is damaged: it has as many cells as rows, with values.
+    ///
+    /// Where the time comes first, the # is in it: then the line is one that was made a comment.
+    pub(super) fn may_be_row(&self, line: &[u8]) -> bool {
+        let cells = split(line, self.layout.delimiter);
+        !self.place.is_first() && cells.len() >= self.fewest_cells.max(2) && has_values(&cells)
     }
 
     /// Why a row without the end of its line is only a part of one, if it is.

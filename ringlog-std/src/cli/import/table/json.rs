@@ -62,7 +62,8 @@ impl JsonFeed {
 impl Feed for JsonFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         let choice = &self.choice;
-        self.rows.next(payload, |row| choice.time_of(row))
+        // Lines of JSON have no comments.
+        Ok(self.rows.next(payload, |row| choice.time_of(row))?.unwrap_or(Next::End))
     }
 
     fn read_bytes(&self) -> u64 {

@@ -60,7 +60,9 @@ impl TableFeed {
             self.rows.pass_line()?;
         }
         if self.choice.has_header {
-            self.rows.find(|_| false)?;
+            while self.rows.find(|_| false)? == Found::Comment {
+                self.rows.comments += 1;
+            }
         }
         Ok(())
     }
@@ -74,7 +76,19 @@ impl TableFeed {
 impl Feed for TableFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         let choice = &self.choice;
-        let next = self.rows.next(payload, |row| choice.time_of(row))?;
+        let next = loop {
+            match self.rows.next(payload, |row| choice.time_of(row))? {
+                Some(next) => break next,
+                None if choice.may_be_row(self.rows.reader.row()) => {
+                    break self.rows.lost(
+                        GapReason::NotReadable,
+                        None,
+                        "row that begins with #, or a comment like one",
+                    );
+                }
+                None => self.rows.comments += 1,
+            }
+        };
         let is_whole = !matches!(next, Next::Event { .. }) || self.rows.reader.row_has_end();
         let cut = if is_whole { None } else { choice.cut_words(payload) };
         Ok(cut.map_or(next, |what| self.rows.lost(GapReason::NotReadable, None, &what)))
@@ -85,7 +99,7 @@ impl Feed for TableFeed {
     }
 
     fn notes(&self) -> Vec<String> {
-        match self.rows.reader.comments() {
+        match self.rows.comments {
             0 => Vec::new(),
             1 => vec!["1 line that begins with # was left out".into()],
             lines => vec![format!("{lines} lines that begin with # were left out")],
@@ -133,6 +147,8 @@ struct Rows {
     file: TableFile,
     reader: RowReader<BufReader<TextReader<Input>>>,
     event_type: u8,
+    /// Lines that were left out as comments.
+    comments: u64,
 }
 
 impl Rows {
@@ -140,7 +156,7 @@ impl Rows {
         let text = file.open()?;
         let (encoding, start) = (text.encoding, text.start);
         let reader = RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start);
-        Ok(Self { file, reader, event_type })
+        Ok(Self { file, reader, event_type, comments: 0 })
     }
 
     fn encoding(&self) -> encoding::Encoding {
@@ -160,20 +176,21 @@ impl Rows {
         Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
     }
 
-    /// The next row, with the time that `time_of` finds in it.
+    /// The next row, with the time that `time_of` finds in it; `None` for a comment.
     fn next(
         &mut self,
         payload: &mut Vec<u8>,
         time_of: impl Fn(&[u8]) -> Result<u64, String>,
-    ) -> Result<Next, FeedError> {
+    ) -> Result<Option<Next>, FeedError> {
         let found = self.find(|row| time_of(row).is_ok())?;
         let row = self.reader.row();
         let time = match found {
-            Found::End => return Ok(Next::End),
+            Found::End => return Ok(Some(Next::End)),
+            Found::Comment => return Ok(None),
             Found::Broken(problem) => Err(problem),
             Found::Row => time_of(row),
         };
-        Ok(match time {
+        Ok(Some(match time {
             Err(what) => self.lost(GapReason::NotReadable, None, &what),
             Ok(time) if row.len() > MAX_PAYLOAD => {
                 let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", row.len());
@@ -184,7 +201,7 @@ impl Rows {
                 payload.extend_from_slice(row);
                 Next::Event { timestamp, event_type: self.event_type }
             }
-        })
+        }))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Sample {
     pub(super) rows: Vec<Row>,
     /// The number of each row's first line in the file.
     line_numbers: Vec<u64>,
-    /// The last comment before them, split like a row.
+    /// The last comment before them that may name the columns, split like a row.
     pub(super) comment: Option<Row>,
     /// Why the first row cannot be read, if that is so.
     pub(super) broken_first: Option<String>,
@@ -48,6 +48,12 @@ impl Sample {
             match found {
                 Found::End => break,
                 _ if is_cut || sample.rows.len() == ROWS_MAX => break,
+                Found::Comment if sample.rows.is_empty() => {
+                    let line = reader.row().trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
+                    let cells = split(line.trim_ascii_start(), layout.delimiter);
+                    sample.comment = Some(cells).filter(|cells| !has_values(cells)).or(sample.comment);
+                }
+                Found::Comment => {}
                 Found::Row => {
                     sample.rows.push(split(reader.row(), layout.delimiter));
                     sample.line_numbers.push(line);
@@ -58,7 +64,6 @@ impl Sample {
                 Found::Broken(_) => {}
             }
         }
-        sample.comment = last_comment(start.text, layout);
         sample
     }
 
@@ -91,8 +96,7 @@ impl Sample {
         let (first, later) = self.rows.split_first()?;
         let sounds = |class: fn(NameClass) -> bool| first.iter().any(|name| class(NameClass::of(name)));
         if later.is_empty() {
-            let has_data = first.iter().any(|cell| is_plain_value(cell));
-            return if has_data { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
+            return if has_values(first) { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
         }
         let cells =
             first.iter().enumerate().filter(|(at, cell)| holds_values(later, *at) && !is_missing(cell));
@@ -111,15 +115,8 @@ impl Sample {
     }
 }
 
-fn split(row: &[u8], delimiter: u8) -> Row {
+pub(super) fn split(row: &[u8], delimiter: u8) -> Row {
     Cells::new(row, delimiter).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect()
-}
-
-fn last_comment(text: &[u8], layout: Layout) -> Option<Row> {
-    let lines = text.split(|&byte| byte == layout.line_end).map(|line| line.trim_ascii());
-    let head = lines.take_while(|line| line.is_empty() || line.starts_with(b"#"));
-    let last = head.filter(|line| !line.is_empty()).last()?;
-    Some(split(last.strip_prefix(b"#").unwrap_or(last).trim_ascii_start(), layout.delimiter))
 }
 
 /// Whether half of the cells of a column are values.
@@ -140,6 +137,11 @@ pub(super) fn is_missing(cell: &str) -> bool {
 fn is_plain_value(cell: &str) -> bool {
     let cell = cell.trim();
     number::is_number(cell) || calendar::is_clock(cell) || calendar::is_moment(cell)
+}
+
+/// Whether there are numbers or moments among cells.
+pub(super) fn has_values(cells: &[String]) -> bool {
+    cells.iter().any(|cell| is_plain_value(cell))
 }
 
 /// Whether this may be a number or a moment.

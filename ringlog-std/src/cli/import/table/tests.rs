@@ -170,6 +170,30 @@ fn a_damaged_row_among_rows_with_marks_is_lost() {
 }
 
 #[test]
+fn a_damaged_row_before_the_first_with_a_mark_is_lost() {
+    let rows = "3,2023-05-15 09:31:02,1\n4,2023-05-15 09:31:03,1\n";
+    let whole = "#2,2023-05-15 09:31:01,1\n";
+    for head in ["#id,time,x\n", "# note\n#id,time,x\n", "id,time,x\n# 1, a, note\n", ""] {
+        for damaged in ["#1,2023-05-15 09:31:0,1\n", "#1,,1\n", "#1,2023-05-15 09:31:00,1,1\n"] {
+            for table in
+                [format!("{damaged}{whole}{rows}"), format!("{damaged}{rows}"), format!("{rows}{damaged}")]
+            {
+                let (events, losses) = all(format!("{head}{table}").as_bytes());
+                assert_eq!((events.len(), losses.len()), (table.lines().count() - 1, 1), "{head}{table}");
+            }
+        }
+    }
+    // Names come from the comment that has no values, and comments stay comments.
+    let table = format!("# made by x\n#id,time,x\n# 5\n{whole}# a, 5\n{rows}");
+    let file = file(table.as_bytes());
+    let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();
+    assert!(feed.words().contains("column 2 \"time\""), "{}", feed.words());
+    assert_eq!(drain(&mut feed).1.len(), 1, "a comment after a row with a mark");
+    let (events, losses) = all(b"time,x\n#1378054800,5\n1378054801,5\n# 5, 6\n");
+    assert_eq!((events.len(), losses.len()), (1, 0), "rows that were made comments");
+}
+
+#[test]
 fn a_date_and_a_time_of_json_are_one_moment() {
     let text =
         "{\"date\":\"2013-09-01\",\"time\":\"17:00:00\"}\n{\"date\":\"2013-09-01\",\"time\":\"17:00:01\"}\n";
