@@ -266,7 +266,7 @@ fn no_rows(table: &Table<'_>) -> Result<Candidate, Refusal> {
     let sample = [vec!["1500000000".to_owned(); table.names.map_or(0, Vec::len)]];
     let options = TableOptions { time_unit: None, time_format: None, ..table.options.clone() };
     Table { rows: &sample, options: &options, ..*table }
-        .choose()
+        .choose_place()
         .map(|it| Candidate { times: Vec::new(), ..it })
 }
 

@@ -33,6 +33,13 @@ pub(super) struct Table<'a> {
 impl Table<'_> {
     /// Chooses the place of the time, as the options say or by what the rows look like.
     pub(super) fn choose(&self) -> Result<Candidate, Refusal> {
+        let chosen = self.choose_place()?;
+        self.check_number(&chosen)?;
+        Ok(chosen)
+    }
+
+    /// The same for a table without rows: their numbers cannot contradict it.
+    pub(super) fn choose_place(&self) -> Result<Candidate, Refusal> {
         let time = self.options.time_column.as_ref().map(|asked| self.find(asked)).transpose()?;
         let date = self.options.date_column.as_ref().map(|asked| self.find(asked)).transpose()?;
         let chosen = match (date, time) {

@@ -92,6 +92,29 @@ impl Table<'_> {
             || self.candidate(place).is_some()
     }
 
+    /// Refuses numbers in another unit than the name says, and rounded ones, where the user gave no unit.
+    pub(super) fn check_number(&self, chosen: &Candidate) -> Result<(), Refusal> {
+        let format = chosen.format();
+        let Some(unit) = format.unit().filter(|_| TimeFormat::given(self.options).is_none()) else {
+            return Ok(());
+        };
+        let (words, option) = (chosen.words(self.names), format.option());
+        if names::names_other_unit(self.name(chosen.place.time), unit) {
+            return Err(Refusal::Ambiguous(format!(
+                "the name says another unit than the values, which are {unit} if they are times since 1970: {words}; \
+                 give {option}, or the --time-unit that the name says"
+            )));
+        }
+        if format.is_rounded() {
+            return Err(Refusal::Ambiguous(format!(
+                "the times are rounded, as they have an exponent and too few digits for {unit}: {words}; write the \
+                 file again with all digits (as spreadsheets do for whole numbers), or give {option} to take them as \
+                 they are"
+            )));
+        }
+        Ok(())
+    }
+
     fn check_epoch(&self, chosen: &Candidate) -> Result<(), Refusal> {
         if !chosen.format().is_number() || !names::counts_from_elsewhere(self.name(chosen.place.time)) {
             return Ok(());

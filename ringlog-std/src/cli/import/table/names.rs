@@ -1,5 +1,7 @@
 //! What the name of a column says about it.
 
+use super::number::Unit;
+
 /// How much a name sounds like the time of an event; the surest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum NameClass {
@@ -123,6 +125,31 @@ pub(super) fn is_fraction(name: &str) -> bool {
     words_of(name).iter().any(is_it)
 }
 
+/// Whether this names units of time, and this unit is none of them.
+pub(super) fn names_other_unit(name: &str, unit: Unit) -> bool {
+    let units: Vec<Unit> = words_of(name).iter().filter_map(|word| unit_of(word)).collect();
+    !units.is_empty() && !units.contains(&unit)
+}
+
+/// The unit of a word as `ms`, `msec`, `milliseconds` or `timems`.
+fn unit_of(word: &str) -> Option<Unit> {
+    let heads = ["timestamp", "datetime", "epoch", "unix", "time", "ts"];
+    // `times` is a plural.
+    let after = heads.iter().find_map(|head| word.strip_prefix(head)).filter(|after| *after != "s");
+    let word = after.unwrap_or(word);
+    let begins = |heads: &[&str]| heads.iter().any(|head| word.starts_with(head));
+    match word {
+        "s" | "sec" | "secs" | "second" | "seconds" => Some(Unit::Seconds),
+        "ms" => Some(Unit::Millis),
+        "us" | "\u{B5}s" | "\u{3BC}s" => Some(Unit::Micros),
+        "ns" => Some(Unit::Nanos),
+        _ if begins(&["milli", "msec"]) => Some(Unit::Millis),
+        _ if begins(&["micro", "usec"]) => Some(Unit::Micros),
+        _ if begins(&["nano", "nsec"]) => Some(Unit::Nanos),
+        _ => None,
+    }
+}
+
 /// Whether this names a time of day.
 pub(super) fn is_time_of_day(name: &str) -> bool {
     let words = words_of(name);
@@ -229,6 +256,26 @@ fn words_of(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_in_names() {
+        let all = |name: &str| Unit::ALL.map(|unit| !names_other_unit(name, unit));
+        for (names, is_possible) in [
+            (&["time_s", "Time (sec)", "epoch seconds", "timestamp(s)"][..], [true, false, false, false]),
+            (
+                &["time_ms", "timeMs", "timestampMS", "epochms", "t [msec]", "Millis"],
+                [false, true, false, false],
+            ),
+            (&["time_us", "ts (\u{B5}s)", "microseconds", "tsus"], [false, false, true, false]),
+            (&["time_ns", "nanos", "recv.ts.ns"], [false, false, false, true]),
+            (&["milli seconds"], [true, true, false, false]),
+            (&["time", "times", "timestamps", "Status", "items", "tsunami", "x", ""], [true; 4]),
+        ] {
+            for name in names {
+                assert_eq!(all(name), is_possible, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn names_by_their_words() {

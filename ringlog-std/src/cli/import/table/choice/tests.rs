@@ -343,6 +343,50 @@ fn nothing_of_the_time_is_left_out() {
 }
 
 #[test]
+fn a_unit_in_the_name_is_that_of_the_values() {
+    let micros = TableOptions { time_unit: Some(TimeUnit::Us), ..TableOptions::default() };
+    let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
+    for name in ["time_ms", "timestamp (s)", "Epoch ns", "ts[ms]"] {
+        let table = format!("{name},px\n1378054800083000,5\n1378054800090000,5\n");
+        for options in [&TableOptions::default(), &first] {
+            let problem = find(&table, options).unwrap_err();
+            assert!(problem.contains("--time-unit us, or") && problem.contains(name), "{problem}");
+        }
+        assert_eq!(find(&table, &micros).unwrap().first_time, Some(1_378_054_800_083_000_000));
+    }
+    for name in ["time_us", "time", "usecs"] {
+        let table = format!("{name},px\n1378054800083000,5\n1378054800090000,5\n");
+        assert_eq!(find(&table, &first).unwrap().first_time, Some(1_378_054_800_083_000_000));
+    }
+    assert!(find("time_ms,px\n", &TableOptions::default()).unwrap().has_header);
+    is("time_ms,px\n2013-09-01 17:00:00,5\n", 0, DATES);
+}
+
+#[test]
+fn times_that_lack_digits_are_refused_or_told() {
+    for rows in [
+        "1.68411E+12,5\n1.68411E+12,6\n1.68412E+12,7\n",
+        "1684110000001,5\n1.68411E+12,6\n",
+        "1.684110E+09,5\n1.684111E+09,5\n",
+    ] {
+        let table = format!("time,px\n{rows}");
+        let problem = found(&table).unwrap_err();
+        assert!(problem.contains("rounded") && problem.contains("--time-unit"), "{problem}");
+    }
+    refused("time;px\n1,68411E+12;5\n1,68411E+12;6\n", "rounded");
+    let table = "time,px\n1.68411E+12,5\n1.684120000001E+12,6\n";
+    let millis = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
+    let words = find(table, &millis).unwrap().words();
+    assert!(words.contains("milliseconds since 1970, rounded in the file"), "{words}");
+    // A later one is no time.
+    for options in [&millis, &TableOptions::default()] {
+        let choice = find("time,px\n1684110000001,5\n1.684120000001E+12,6\n", options).unwrap();
+        assert_eq!(choice.format.to_string(), MILLIS);
+        assert!(choice.time_of(b"1.684120000002E+12,5").is_ok() && choice.time_of(b"1.68412E+12,5").is_err());
+    }
+}
+
+#[test]
 fn columns_that_the_user_names_are_one() {
     let options =
         |name: &str| TableOptions { time_column: Some(Column::Name(name.into())), ..TableOptions::default() };
