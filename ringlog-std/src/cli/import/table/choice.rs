@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, QUOTE};
 use super::choose::{Refusal, Table};
-use super::columns::{Candidate, Place, column_words, place_words};
+use super::columns::{Candidate, Kind, Place};
 use super::format::TimeFormat;
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
@@ -86,7 +86,7 @@ impl Choice {
             Some(String::from_utf8_lossy(&cell).into_owned())
         };
         let Some(text) = self.place.text(cell) else {
-            return Err(format!("row without {}", place_words(self.place, None)));
+            return Err(format!("row without {}", Kind::Csv.place_words(self.place, None)));
         };
         let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
@@ -110,7 +110,9 @@ impl Choice {
     fn zone_words(&self) -> String {
         match self.named_zone {
             None => self.format.zone().into(),
-            Some(at) => format!("UTC, although {} names one", column_words(at, self.names.as_ref())),
+            Some(at) => {
+                format!("UTC, although {} names one", Kind::Csv.column_words(at, self.names.as_ref()))
+            }
         }
     }
 
@@ -124,7 +126,7 @@ impl Choice {
         };
         format!(
             "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
-            place_words(self.place, self.names.as_ref()),
+            Kind::Csv.place_words(self.place, self.names.as_ref()),
             self.format,
             self.zone_words(),
             delimiter_word(self.layout.delimiter),
@@ -212,7 +214,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
     let names = if has_header { Some(first) } else { comment };
     let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
-    let table = Table { names, rows, options, option: "--time-column" };
+    let table = Table { names, rows, options, kind: Kind::Csv };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
     let is_given =
         options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
@@ -254,7 +256,7 @@ fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
         return Ok(());
     }
-    let time = chosen.words(table.names);
+    let time = table.words(chosen);
     Err(Refusal::Ambiguous(format!(
         "the time may be {time}, and the three digits after the comma its milliseconds: give --delimiter, or \
          --time-column if they are a column"

@@ -131,18 +131,18 @@ impl TimeFormat {
 
     /// Whether the times say themselves how far they are from UTC.
     pub(super) fn has_zone(&self) -> bool {
-        self.is_number() || self.zone() == "as each row says"
+        self.is_number() || self.zone() == "as each time says"
     }
 
     /// The zone, in words.
     pub(super) fn zone(&self) -> &'static str {
         match self {
             Self::Number { .. } => "UTC",
-            Self::Calendar(style) if style.has_zone => "as each row says",
+            Self::Calendar(style) if style.has_zone => "as each time says",
             Self::Strftime(format) if ["z", "Q", "s"].iter().any(|zone| has_specifier(format, zone)) => {
-                "as each row says"
+                "as each time says"
             }
-            _ => "UTC, as the rows name none",
+            _ => "UTC, as the times name none",
         }
     }
 

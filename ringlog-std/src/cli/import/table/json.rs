@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::choose::{Refusal, Table};
-use super::columns::Candidate;
+use super::columns::{Candidate, Kind};
 use super::encoding::Encoding;
 use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
@@ -105,12 +105,15 @@ impl Choice {
 fn choose(names: &Row, rows: &[Row], options: &TableOptions) -> Result<Candidate, Refusal> {
     let given = options.time_field.is_some().then_some(Column::Number(1));
     let options = TableOptions { time_column: given, ..options.clone() };
-    Table { names: Some(names), rows, options: &options, option: "--time-field" }.choose()
+    Table { names: Some(names), rows, options: &options, kind: Kind::Json }.choose()
 }
 
 fn no_field(lines: &[Vec<u8>], field: &str) -> String {
     let first = lines.first().map_or("", |line| std::str::from_utf8(line).unwrap_or_default());
-    format!("no line has a field {field:?} with a number or a text: the first line is {}", cut(first))
+    let first = cut(first);
+    format!(
+        "no line has a field {field:?} with a number or a text: give another --time-field; the first line is {first}"
+    )
 }
 
 fn lines(text: &[u8], is_all: bool) -> Vec<Vec<u8>> {

@@ -193,7 +193,7 @@ impl Rows {
         Ok(Some(match time {
             Err(what) => self.lost(GapReason::NotReadable, None, &what),
             Ok(time) if row.len() > MAX_PAYLOAD => {
-                let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", row.len());
+                let what = format!("{} bytes, an event holds {MAX_PAYLOAD}", row.len());
                 self.lost(GapReason::TooLong, Some(time), &what)
             }
             Ok(timestamp) => {

@@ -135,6 +135,44 @@ fn a_field_of_json_is_found_by_its_name() {
 }
 
 #[test]
+fn lines_of_json_are_refused_in_words_of_json() {
+    for text in [
+        "{\"a\":1,\"b\":2}\n",
+        "{\"a\":1}\nno JSON\n",
+        "no JSON\n",
+        "{\"at\":\"05/06/2013 17:00:00\"}\n",
+        "{\"date\":\"05/06/2013\",\"time\":\"17:00:00\"}\n",
+        "{\"date\":\"2013-09-01\",\"seconds\":61200}\n",
+        "{\"a_time\":1378054800083,\"b_time\":1378054800183}\n{\"a_time\":1378054800084,\"b_time\":1378054800185}\n",
+        "{\"time\":\"soon\",\"b\":1378054800083}\n",
+        "{\"time\":\"1969-12-31 10:00:00\"}\n",
+        "{\"time\":\"2013-09-01 17:00:00\",\"ms\":83}\n",
+        "{\"time\":\"2013-09-01 17:00:00\",\"tz\":\"EST\"}\n",
+        "{\"ntp_time\":1684143000}\n",
+        "{\"time_ms\":1378054800083000}\n",
+        "{\"time\":1.68411e12}\n",
+        "",
+    ] {
+        let file = file(text.as_bytes());
+        for time_field in [None, Some("time".to_owned()), Some("x".to_owned())] {
+            let options = TableOptions { time_field, ..TableOptions::default() };
+            let Err(problem) = JsonFeed::open(file.path(), 0, &options) else { continue };
+            let problem = problem.to_string();
+            let words = ["column", "row", "table", "cell", "header"];
+            assert!(!words.iter().any(|word| problem.contains(word)), "{text}: {problem}");
+            assert!(problem.contains("--time-"), "{text}: {problem}");
+        }
+    }
+    let text = format!(
+        "{{\"time\":1378054800083}}\n{{}}\n{{\"time\":1378054800083,\"x\":\"{}\"}}\n",
+        "x".repeat(70_000)
+    );
+    let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
+    let said = feed.words() + &format!("{:?}", drain(&mut feed).1);
+    assert!(!["column", " row", "cell"].iter().any(|word| said.contains(word)), "{said}");
+}
+
+#[test]
 fn a_last_row_that_is_cut_is_no_event() {
     for table in [
         "time,a,b\n1378054800,1,2\n1378054801,1,2\n1378054802,1",
