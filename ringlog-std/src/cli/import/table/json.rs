@@ -13,7 +13,7 @@ use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
 use super::rows::{Found, Layout, RowReader};
 use super::sample::Row;
-use super::{Rows, TableFile, cut};
+use super::{ChosenFeed, Rows, TableFile, cut};
 use crate::cli::feed::{Feed, FeedError, Next};
 
 const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: false };
@@ -48,14 +48,19 @@ impl JsonFeed {
         })?;
         Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
     }
+}
 
-    /// How the lines are read, in words.
-    pub(crate) fn words(&self) -> String {
+impl ChosenFeed for JsonFeed {
+    fn words(&self) -> String {
         let Choice { field, date, format, first_time } = &self.choice;
         let first = first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
         let (field, zone) = (field.join("."), format.zone());
         let date = date.as_ref().map_or(String::new(), |date| format!("field {date:?} and "));
         format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")
+    }
+
+    fn restart(&mut self) -> Result<(), FeedError> {
+        self.rows.restart(LAYOUT)
     }
 }
 

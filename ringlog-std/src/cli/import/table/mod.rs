@@ -34,6 +34,15 @@ use crate::event::{GapReason, MAX_PAYLOAD};
 const PROBE_BYTES: u64 = 256 * 1024;
 const CELL_SHOWN: usize = 60;
 
+/// A feed that has chosen how to read its file.
+pub(crate) trait ChosenFeed: Feed {
+    /// How it is read, in words.
+    fn words(&self) -> String;
+
+    /// Begins again at the first row, with what was chosen.
+    fn restart(&mut self) -> Result<(), FeedError>;
+}
+
 /// Gives each row as an event: its bytes as they are in the file, without the line end, and its time.
 ///
 /// A header row is no event. Empty lines and comments are no rows. What was UTF-16 is UTF-8.
@@ -66,10 +75,16 @@ impl TableFeed {
         }
         Ok(())
     }
+}
 
-    /// How the table is read, in words.
-    pub(crate) fn words(&self) -> String {
+impl ChosenFeed for TableFeed {
+    fn words(&self) -> String {
         format!("{}; encoding: {}", self.choice.words(), self.rows.encoding())
+    }
+
+    fn restart(&mut self) -> Result<(), FeedError> {
+        self.rows.restart(self.choice.layout)?;
+        self.pass_head()
     }
 }
 
@@ -131,6 +146,12 @@ impl TableFile {
         TextReader::new(file).map_err(|source| self.io("read", source))
     }
 
+    fn rows(&self, layout: Layout) -> Result<FileRows, FeedError> {
+        let text = self.open()?;
+        let (encoding, start) = (text.encoding, text.start);
+        Ok(RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start))
+    }
+
     /// The first bytes of the text, and whether they are all.
     fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
         let mut text = Vec::new();
@@ -141,11 +162,13 @@ impl TableFile {
     }
 }
 
+type FileRows = RowReader<BufReader<TextReader<Input>>>;
+
 /// The rows of a file as events.
 #[derive(Debug)]
 struct Rows {
     file: TableFile,
-    reader: RowReader<BufReader<TextReader<Input>>>,
+    reader: FileRows,
     event_type: u8,
     /// Lines that were left out as comments.
     comments: u64,
@@ -153,10 +176,14 @@ struct Rows {
 
 impl Rows {
     fn open(file: TableFile, layout: Layout, event_type: u8) -> Result<Self, FeedError> {
-        let text = file.open()?;
-        let (encoding, start) = (text.encoding, text.start);
-        let reader = RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start);
+        let reader = file.rows(layout)?;
         Ok(Self { file, reader, event_type, comments: 0 })
+    }
+
+    fn restart(&mut self, layout: Layout) -> Result<(), FeedError> {
+        self.reader = self.file.rows(layout)?;
+        self.comments = 0;
+        Ok(())
     }
 
     fn encoding(&self) -> encoding::Encoding {

@@ -173,6 +173,21 @@ fn lines_of_json_are_refused_in_words_of_json() {
 }
 
 #[test]
+fn a_feed_restarts_at_its_first_row() {
+    fn twice(mut feed: impl ChosenFeed) {
+        let first = (drain(&mut feed), feed.notes(), feed.read_bytes());
+        feed.restart().unwrap();
+        assert_eq!((drain(&mut feed), feed.notes(), feed.read_bytes()), first);
+        assert_eq!(first.0.0.len(), 2);
+    }
+    let options = TableOptions { skip_rows: 1, ..TableOptions::default() };
+    let table = file(b"title\nsep=;\n# note\ntime;n\nx;1\n1378054800;2\n# note\n1378054801;3\n");
+    twice(TableFeed::open(table.path(), 0, &options).unwrap());
+    let lines = file(b"{\"ts\":1378054800}\nno JSON\n{\"ts\":1378054801}\n");
+    twice(JsonFeed::open(lines.path(), 0, &TableOptions::default()).unwrap());
+}
+
+#[test]
 fn a_last_row_that_is_cut_is_no_event() {
     for table in [
         "time,a,b\n1378054800,1,2\n1378054801,1,2\n1378054802,1",
