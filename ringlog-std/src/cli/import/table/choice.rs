@@ -216,6 +216,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
     let table = Table { names, rows, options, kind: Kind::Csv };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    check_names(&table, &chosen)?;
     let is_given =
         options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
     if !is_given && sample.layout.delimiter == b',' {
@@ -245,6 +246,28 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
 fn fewest_cells(rows: &[Row]) -> usize {
     let whole = rows.split_last().map_or(rows, |(_, whole)| whole);
     whole.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// Names that are more than the cells of the longest row, or fewer than those of the shortest, may be of other columns.
+fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let is_filled = |cell: &String| !cell.trim().is_empty();
+    let filled = |row: &Row| row.iter().rposition(is_filled).map_or(0, |last| last + 1);
+    let names = table.names.map_or(0, filled);
+    let most = table.rows.iter().map(Vec::len).max().unwrap_or(names);
+    let fewest = table.rows.iter().map(filled).min().unwrap_or(names);
+    let is_number = |asked: &Option<Column>| !matches!(asked, Some(Column::Name(_)));
+    let is_known = table.options.time_column.is_some()
+        && is_number(&table.options.time_column)
+        && is_number(&table.options.date_column);
+    if table.names.is_none() || is_known || chosen.place.is_first() || (fewest <= names && names <= most) {
+        return Ok(());
+    }
+    let cells = if names > most { most } else { fewest };
+    Err(Refusal::Ambiguous(format!(
+        "there are {names} names, and the rows have {cells} cells, so a name may be that of another column: {}; give \
+         the number of the column as --time-column",
+        table.words(chosen)
+    )))
 }
 
 /// A comma after whole seconds may begin their fraction, where nothing names the column after it.

@@ -107,8 +107,8 @@ impl Table<'_> {
         }
         if format.is_rounded() {
             return Err(Refusal::Ambiguous(format!(
-                "the times are rounded, as they have an exponent and too few digits for {unit}: {words}; write the \
-                 file again with all digits (as spreadsheets do for whole numbers), or give {option} to take them as \
+                "the times are rounded, as they have an exponent and too few digits for {unit}: {words}; export \
+                 the file again with all digits (a spreadsheet has a format for whole numbers), or give {option} to take them as \
                  they are"
             )));
         }
@@ -132,11 +132,11 @@ impl Table<'_> {
             return Ok(());
         };
         Err(Refusal::Ambiguous(format!(
-            "{} names a zone for the time in {}, and times without an offset are taken as UTC: give {} to have \
-             them taken as UTC, or convert them first",
+            "{} names a zone, and times without an offset are taken as UTC: give {} for {} to have them taken as UTC, \
+             or convert them first",
             self.column(at),
-            self.kind.place_words(chosen.place, self.names),
-            self.kind.option()
+            self.kind.option(),
+            self.kind.place_words(chosen.place, self.names)
         )))
     }
 

@@ -85,6 +85,25 @@ fn names_may_have_digits() {
 }
 
 #[test]
+fn names_of_other_columns_are_refused() {
+    let rows = "x,1378054800083,1591906809028119\n";
+    for names in ["id,px (a, b),time,order", "time,order", "event,time,px,"] {
+        let table = format!("{names}\n{rows}");
+        if names.ends_with("px,") {
+            is(&table, 1, MILLIS);
+            continue;
+        }
+        refused(&table, "--time-column");
+        let options = |column| TableOptions { time_column: Some(column), ..TableOptions::default() };
+        assert!(find(&table, &options(Column::Name("time".into()))).is_err());
+        assert_eq!(find(&table, &options(Column::Number(2))).unwrap().place.time, 1);
+    }
+    // Cells after the last name, of some rows or empty, change nothing.
+    is("n,time,note\na,1378054800083,b\na,1378054800083,b, c\na,1378054800083,b, c\n", 1, MILLIS);
+    is("n,time\na,1378054800083,\na,1378054800083,\n", 1, MILLIS);
+}
+
+#[test]
 fn a_first_row_of_values_names_nothing() {
     let format = TableOptions {
         time_column: Some(Column::Number(1)),
