@@ -3,8 +3,8 @@
 use crate::cli::args::ImportArgs;
 use crate::cli::config::{ImportConfig, MaxBytes};
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::feed::{Feed, LineFeed, Next};
-use crate::cli::import::{Format, JsonFeed, PcapFeed, TableFeed};
+use crate::cli::feed::{Feed, LineFeed, Next, Skip};
+use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed};
 use crate::cli::pace::Pace;
 use crate::cli::print::{print, print_json};
 use crate::cli::pump::Limits;
@@ -18,8 +18,7 @@ use crate::cli::values::Rate;
 pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     let config = ImportConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let (mut feed, how) = open_feed(&config)?;
-    check_any_event(&config, &stop)?;
+    let (mut feed, how) = open_feed(&config, &stop)?;
     let introduction = introduction(&config, how);
     let mut session = record(Plan {
         feed: &mut *feed,
@@ -53,33 +52,46 @@ fn introduction(config: &ImportConfig, how: Option<String>) -> String {
     format!("importing {file}{decompressed} as {} to {log}{how}", config.format)
 }
 
+type Opened = (Box<dyn Feed>, Option<String>);
+
 /// The file as a feed, and how it is read where that was chosen.
-fn open_feed(config: &ImportConfig) -> Result<(Box<dyn Feed>, Option<String>), CliError> {
+fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
     let (file, event_type) = (&config.file, config.event_type);
-    Ok(match config.format {
-        Format::Pcap => (Box::new(PcapFeed::open(file, event_type)?), None),
-        Format::Csv => {
-            let feed = TableFeed::open(file, event_type, &config.table)?;
-            let how = feed.words();
-            (Box::new(feed), Some(how))
-        }
-        Format::Json => {
-            let feed = JsonFeed::open(file, event_type, &config.table)?;
-            let how = feed.words();
-            (Box::new(feed), Some(how))
-        }
-        Format::Lines => (Box::new(LineFeed::open(file, event_type)?), None),
-    })
+    match config.format {
+        Format::Pcap => Ok((Box::new(PcapFeed::open(file, event_type)?), None)),
+        Format::Lines => Ok((Box::new(LineFeed::open(file, event_type)?), None)),
+        Format::Csv => checked(TableFeed::open(file, event_type, &config.table)?, "rows", config, stop),
+        Format::Json => checked(JsonFeed::open(file, event_type, &config.table)?, "lines", config, stop),
+    }
 }
 
 /// Refuses a table of which every row would be skipped, before a log is begun for it.
+fn checked(
+    mut feed: impl ChosenFeed + 'static,
+    rows: &str,
+    config: &ImportConfig,
+    stop: &Stop,
+) -> Result<Opened, CliError> {
+    if let Some((first, skipped)) = skips_all(&mut feed, stop) {
+        return Err(CliError::Unreadable(format!(
+            "{}: nothing was imported, and {} is as it was: none of its {rows} ({}) can be an event, the first is at byte {}: {}; \
+             give the options that say how they are written",
+            config.file.display(),
+            config.log.path.display(),
+            grouped(skipped),
+            first.offset,
+            first.what,
+        )));
+    }
+    feed.restart()?;
+    let how = feed.words();
+    Ok((Box::new(feed), Some(how)))
+}
+
+/// The first of the rows and their number, if none is an event.
 ///
 /// The file is read until its first event. What cannot be read at all is reported by the import.
-fn check_any_event(config: &ImportConfig, stop: &Stop) -> Result<(), CliError> {
-    if !matches!(config.format, Format::Csv | Format::Json) {
-        return Ok(());
-    }
-    let (mut feed, _) = open_feed(config)?;
+fn skips_all(feed: &mut impl Feed, stop: &Stop) -> Option<(Skip, u64)> {
     let (mut payload, mut first, mut skipped) = (Vec::new(), None, 0_u64);
     while !stop.is_set() {
         match feed.next_event(&mut payload) {
@@ -87,18 +99,9 @@ fn check_any_event(config: &ImportConfig, stop: &Stop) -> Result<(), CliError> {
                 skipped += loss.gap.count;
                 first = first.or(loss.skip);
             }
-            Ok(Next::End) => break,
-            Ok(_) | Err(_) => return Ok(()),
+            Ok(Next::End) => return Some((first?, skipped)),
+            Ok(_) | Err(_) => return None,
         }
     }
-    let Some(first) = first.filter(|_| !stop.is_set()) else { return Ok(()) };
-    Err(CliError::Unreadable(format!(
-        "{}: nothing was imported, and {} is as it was: none of its rows ({}) can be an event, the first is at byte {}: {}; give \
-         the options that say how they are written",
-        config.file.display(),
-        config.log.path.display(),
-        grouped(skipped),
-        first.offset,
-        first.what,
-    )))
+    None
 }

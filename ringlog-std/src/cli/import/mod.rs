@@ -11,4 +11,4 @@ mod table;
 
 pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;
-pub(crate) use table::{JsonFeed, TableFeed, TableOptions};
+pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed, TableOptions};

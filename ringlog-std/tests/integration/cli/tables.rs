@@ -67,6 +67,9 @@ fn dialects_are_read_as_the_options_say() {
         ("time;price\n1378054800,083;1640,25\n", &["--decimal-comma", "--time-unit", "s"]),
         ("1378054800,083;1640,25\n", &["--delimiter", ";", "--decimal-comma", "--time-column", "1"]),
         ("a\ttime\n1\t1378054800083\n", &["--delimiter", "tab", "--header", "yes"]),
+        ("https://example.org\nunix,date,open\n1378054800083,2013-09-01 17:00:00,5\n", &["--skip-rows", "1"]),
+        ("\"sep=;\"\n\"Time (UTC+00:00)\";\"Temp 1-2\"\n2013-09-01 17:00:00.083;5\n", &[]),
+        ("time_s,px\n1378054800083,5\n", &["--time-unit", "ms"]),
         ("title, x\nfrom y\ntime,price\n1378054800083,5\n", &["--skip-rows", "2"]),
         ("5,1378054800083\n", &["--header", "no", "--time-column", "2", "--time-unit", "ms"]),
         ("day,n,at\n2013-09-01,5,17:00:00.083\n", &["--date-column", "day", "--time-column", "at"]),
@@ -108,6 +111,24 @@ fn ambiguous_tables_are_refused_with_what_decides() {
         .assert_refused(2, &["--header no"]);
     Import::csv("time,x\n1,5\n", &["--time-field", "time"]).assert_refused(2, &["--format json"]);
     Import::csv("", &[]).assert_refused(1, &["empty (0 bytes)"]);
+    let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
+    Import::csv(&format!("https://example.org\n{rows}"), &[])
+        .assert_refused(1, &["title: https://example.org", "--skip-rows 1 "]);
+    Import::csv("\"Date Time, GMT-05:00\",n\n2013-09-01 12:00:00,5\n", &[])
+        .assert_refused(1, &["GMT-05:00", "names a zone", "--time-column"]);
+    Import::csv("time_s,px\n1378054800083,5\n", &[]).assert_refused(1, &["time_s", "--time-unit ms"]);
+    Import::csv("time,px\n1.68411E+12,5\n", &[]).assert_refused(1, &["rounded", "--time-unit ms"]);
+}
+
+#[test]
+fn what_the_user_takes_as_it_is_is_printed() {
+    let import = Import::csv("time,px\n1.68411E+12,5\n", &["--time-unit", "ms"]);
+    import.assert_exact(&[1_684_110_000_000_000_000]);
+    assert!(import.said().contains("milliseconds since 1970, rounded in the file"), "{}", import.said());
+    let table = "\"Date Time, GMT-05:00\",n\n2013-09-01 17:00:00.083,5\n";
+    let import = Import::csv(table, &["--time-column", "1"]);
+    import.assert_exact(&[MOMENT]);
+    assert!(import.said().contains("zone: UTC, although column 1 \"Date Time, GMT-05:00\" names one"));
 }
 
 #[test]
@@ -137,7 +158,7 @@ fn an_import_that_skips_every_row_leaves_no_log() {
     let many = ["--format", "json", "--time-field", "t"];
     let lines = format!("{{\"t\":\"2013-09-01T17:00:00Z\"{}\n", " ".repeat(70_000) + "}");
     Import::of("x.json", lines.as_bytes(), &many)
-        .assert_refused(1, &["nothing was imported", "(1)", "70028 bytes", "log"]);
+        .assert_refused(1, &["nothing was imported: none of its lines (1)", "70028 bytes", "log"]);
     // A log that is there already stays as it is.
     let first = Import::csv("time,price\n1378054800083,5\n", &[]);
     let file = first.folder.path().join("bad.json");

@@ -129,6 +129,12 @@ pub(super) fn is_clock(text: &str) -> bool {
     is_colons && reader.zone().is_some() && reader.rest.is_empty()
 }
 
+/// Whether this is a date, with or without a time of day.
+pub(super) fn is_moment(text: &str) -> bool {
+    let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear];
+    orders.into_iter().any(|order| read(text, order).is_some())
+}
+
 /// Whether this begins with a year before 1970, or is a negative number.
 pub(super) fn is_before_1970(text: &str) -> bool {
     let (year, after) = text.split_at_checked(4).unwrap_or_default();

@@ -1,12 +1,12 @@
 //! How to read a table.
 
-use super::cells::Cells;
+use super::cells::{Cells, QUOTE};
 use super::choose::{Refusal, Table};
-use super::columns::{Candidate, Place, column_words, place_words};
+use super::columns::{Candidate, Kind, Place};
 use super::format::TimeFormat;
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
-use super::sample::{Row, Sample, Start};
+use super::sample::{Row, Sample, Start, has_values, split};
 
 /// What is tried where nobody says what separates the cells. The last one is in no text: a line is one cell.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
@@ -45,7 +45,7 @@ impl Choice {
     /// Chooses by the start of a text; an error says what to give instead.
     pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
         let line_end = line_end(start.text);
-        let (start, delimiter, lines_to_pass) = pass_head(start, options, line_end);
+        let (start, delimiter) = pass_head(start, options, line_end);
         let given = options.delimiter.or(delimiter);
         let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
         let samples: Vec<Sample> = match given {
@@ -68,7 +68,7 @@ impl Choice {
             readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
         }
         let mut choice = best(readings)?;
-        choice.lines_to_pass = lines_to_pass;
+        choice.lines_to_pass = start.lines_before;
         Ok(choice)
     }
 
@@ -86,10 +86,18 @@ impl Choice {
             Some(String::from_utf8_lossy(&cell).into_owned())
         };
         let Some(text) = self.place.text(cell) else {
-            return Err(format!("row without {}", place_words(self.place, None)));
+            return Err(format!("row without {}", Kind::Csv.place_words(self.place, None)));
         };
         let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
+    }
+
+    /// Whether a line that begins with # may be a row that is damaged: it has as many cells as rows, with values.
+    ///
+    /// Where the time comes first, the # is in it: then the line is one that was made a comment.
+    pub(super) fn may_be_row(&self, line: &[u8]) -> bool {
+        let cells = split(line, self.layout.delimiter);
+        !self.place.is_first() && cells.len() >= self.fewest_cells.max(2) && has_values(&cells)
     }
 
     /// Why a row without the end of its line is only a part of one, if it is.
@@ -102,7 +110,9 @@ impl Choice {
     fn zone_words(&self) -> String {
         match self.named_zone {
             None => self.format.zone().into(),
-            Some(at) => format!("UTC, although {} names one", column_words(at, self.names.as_ref())),
+            Some(at) => {
+                format!("UTC, although {} names one", Kind::Csv.column_words(at, self.names.as_ref()))
+            }
         }
     }
 
@@ -116,7 +126,7 @@ impl Choice {
         };
         format!(
             "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
-            place_words(self.place, self.names.as_ref()),
+            Kind::Csv.place_words(self.place, self.names.as_ref()),
             self.format,
             self.zone_words(),
             delimiter_word(self.layout.delimiter),
@@ -139,26 +149,36 @@ fn line_end(text: &[u8]) -> u8 {
 }
 
 /// Passes the lines that are to be left out, and a line that names the delimiter.
-fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>, u64) {
+fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>) {
     let mut text = start.text;
     let pass_line = |text: &mut &'a [u8]| {
         let end = text.iter().position(|&byte| byte == line_end).map_or(text.len(), |at| at + 1);
         let (line, rest) = text.split_at(end);
         *text = rest;
-        line.trim_ascii_end()
+        line.strip_suffix(&[line_end]).unwrap_or(line)
     };
     for _ in 0..options.skip_rows {
         pass_line(&mut text);
     }
     let mut rest = text;
-    let delimiter = match pass_line(&mut rest) {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
-        b"sep=" if text.get(4) == Some(&b'\t') => Some(b'\t'),
+    let delimiter = named_delimiter(pass_line(&mut rest));
+    let text = if delimiter.is_some() { rest } else { text };
+    let lines_before = options.skip_rows + u64::from(delimiter.is_some());
+    (Start { text, is_all: start.is_all, lines_before }, delimiter)
+}
+
+/// The delimiter of a line as `sep=;`, with or without quotes around it.
+fn named_delimiter(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let inner = line.trim_ascii_end().strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+    let (word, named) = inner.unwrap_or(line).split_at_checked(4)?;
+    let delimiter = match named.trim_ascii() {
+        [] => named.first().copied(),
+        [delimiter] => Some(*delimiter),
         _ => None,
     };
-    let text = if delimiter.is_some() { rest } else { text };
-    let lines = options.skip_rows + u64::from(delimiter.is_some());
-    (Start { text, is_all: start.is_all }, delimiter, lines)
+    let is_possible = |byte: &u8| byte.is_ascii() && *byte != QUOTE;
+    delimiter.filter(|byte| word.eq_ignore_ascii_case(b"sep=") && is_possible(byte))
 }
 
 /// The ways of splitting that give most rows as many cells.
@@ -185,12 +205,20 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
             "no rows: it holds empty lines and comments alone; check the path, or --skip-rows".into(),
         ));
     };
+    if let Some(lines) = sample.title_lines().filter(|_| options.header.is_none()) {
+        let (title, width) = (super::cut(&first.join(", ")), sample.width());
+        return Err(Refusal::Ambiguous(format!(
+            "the first row has fewer cells than the others, which have {width}, and may be a title: {title}; give \
+             --skip-rows {lines} to leave out what is before the others, or --header no to have it read as data"
+        )));
+    }
     let has_header = has_header(sample, options)?;
     let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
     let names = if has_header { Some(first) } else { comment };
     let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
-    let table = Table { names, rows, options, option: "--time-column" };
+    let table = Table { names, rows, options, kind: Kind::Csv };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    check_names(&table, &chosen)?;
     let is_given =
         options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
     if !is_given && sample.layout.delimiter == b',' {
@@ -222,6 +250,28 @@ fn fewest_cells(rows: &[Row]) -> usize {
     whole.iter().map(Vec::len).min().unwrap_or(0)
 }
 
+/// Names that are more than the cells of the longest row, or fewer than those of the shortest, may be of other columns.
+fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let is_filled = |cell: &String| !cell.trim().is_empty();
+    let filled = |row: &Row| row.iter().rposition(is_filled).map_or(0, |last| last + 1);
+    let names = table.names.map_or(0, filled);
+    let most = table.rows.iter().map(Vec::len).max().unwrap_or(names);
+    let fewest = table.rows.iter().map(filled).min().unwrap_or(names);
+    let is_number = |asked: &Option<Column>| !matches!(asked, Some(Column::Name(_)));
+    let is_known = table.options.time_column.is_some()
+        && is_number(&table.options.time_column)
+        && is_number(&table.options.date_column);
+    if table.names.is_none() || is_known || chosen.place.is_first() || (fewest <= names && names <= most) {
+        return Ok(());
+    }
+    let cells = if names > most { most } else { fewest };
+    Err(Refusal::Ambiguous(format!(
+        "there are {names} names, and the rows have {cells} cells, so a name may be that of another column: {}; give \
+         the number of the column as --time-column",
+        table.words(chosen)
+    )))
+}
+
 /// A comma after whole seconds may begin their fraction, where nothing names the column after it.
 fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     let after = chosen.place.time + 1;
@@ -231,7 +281,7 @@ fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
         return Ok(());
     }
-    let time = chosen.words(table.names);
+    let time = table.words(chosen);
     Err(Refusal::Ambiguous(format!(
         "the time may be {time}, and the three digits after the comma its milliseconds; give --delimiter, or \
          --time-column if they are a column"
@@ -243,7 +293,7 @@ fn no_rows(table: &Table<'_>) -> Result<Candidate, Refusal> {
     let sample = [vec!["1500000000".to_owned(); table.names.map_or(0, Vec::len)]];
     let options = TableOptions { time_unit: None, time_format: None, ..table.options.clone() };
     Table { rows: &sample, options: &options, ..*table }
-        .choose()
+        .choose_place()
         .map(|it| Candidate { times: Vec::new(), ..it })
 }
 

@@ -1,7 +1,7 @@
 //! Which of the columns holds the time of the events.
 
 use super::calendar::{is_before_1970, is_clock, may_be_moment};
-use super::columns::{Candidate, Place, column_words};
+use super::columns::{Candidate, Kind, Place};
 use super::format::TimeFormat;
 use super::names::NameClass;
 use super::number::{self, DecimalSign, Unit};
@@ -26,13 +26,19 @@ pub(super) struct Table<'a> {
     pub(super) names: Option<&'a Row>,
     pub(super) rows: &'a [Row],
     pub(super) options: &'a TableOptions,
-    /// What to give to name a column.
-    pub(super) option: &'static str,
+    pub(super) kind: Kind,
 }
 
 impl Table<'_> {
     /// Chooses the place of the time, as the options say or by what the rows look like.
     pub(super) fn choose(&self) -> Result<Candidate, Refusal> {
+        let chosen = self.choose_place()?;
+        self.check_number(&chosen)?;
+        Ok(chosen)
+    }
+
+    /// The same for a table without rows: their numbers cannot contradict it.
+    pub(super) fn choose_place(&self) -> Result<Candidate, Refusal> {
         let time = self.options.time_column.as_ref().map(|asked| self.find(asked)).transpose()?;
         let date = self.options.date_column.as_ref().map(|asked| self.find(asked)).transpose()?;
         let chosen = match (date, time) {
@@ -96,7 +102,7 @@ impl Table<'_> {
         self.candidate(place).ok_or_else(|| {
             let cell = self.rows.iter().find_map(|row| place.text(|at| row.get(at).cloned()));
             let cell = super::cut(&cell.unwrap_or_default());
-            let what = super::columns::place_words(place, self.names);
+            let what = self.kind.place_words(place, self.names);
             Refusal::NoTime(match TimeFormat::given(self.options) {
                 None => format!("{what} holds {cell:?}, which does not tell how it is meant; give --time-unit or --time-format"),
                 Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written; give another --time-unit or --time-format"),
@@ -112,7 +118,7 @@ impl Table<'_> {
             places.filter_map(|place| self.candidate(place)).filter(Candidate::is_full).collect();
         let named = all.iter().filter(|it| self.class(it.place.time).is_time()).cloned().collect();
         self.one_of(named).or_else(|| self.one_of(all)).unwrap_or_else(|| {
-            Err(Refusal::NoTime(format!("no time of day for the dates; give {}", self.option)))
+            Err(Refusal::NoTime(format!("no time of day for the dates; give {}", self.kind.option())))
         })
     }
 
@@ -128,23 +134,43 @@ impl Table<'_> {
         match candidates.len() {
             0 => None,
             1 => candidates.pop().map(Ok),
-            _ => Some(Err(self.ambiguous(&candidates, "several columns may hold the time"))),
+            _ => Some(Err(self.several(&candidates))),
         }
     }
 
+    /// A column in words.
+    pub(super) fn column(&self, column: usize) -> String {
+        self.kind.column_words(column, self.names)
+    }
+
+    /// A candidate in words.
+    pub(super) fn words(&self, candidate: &Candidate) -> String {
+        let formats: Vec<String> = candidate.formats.iter().map(TimeFormat::to_string).collect();
+        let first = candidate.times.iter().flatten().next().and_then(|&time| crate::cli::text::rfc3339(time));
+        let first = first.map_or(String::new(), |first| format!(", first {first}"));
+        let place = self.kind.place_words(candidate.place, self.names);
+        format!("{place} ({}{first})", formats.join(" or "))
+    }
+
+    pub(super) fn several(&self, candidates: &[Candidate]) -> Refusal {
+        self.ambiguous(candidates, &format!("several {}s may hold the time", self.kind.column()))
+    }
+
     pub(super) fn ambiguous(&self, candidates: &[Candidate], why: &str) -> Refusal {
-        let words: Vec<String> = candidates.iter().take(6).map(|it| it.words(self.names)).collect();
-        Refusal::Ambiguous(format!("{why}: {}; give {}", words.join(", "), self.option))
+        let words: Vec<String> = candidates.iter().take(6).map(|it| self.words(it)).collect();
+        Refusal::Ambiguous(format!("{why}: {}; give {}", words.join(", "), self.kind.option()))
     }
 
     fn unclear_format(&self, candidate: &Candidate) -> Refusal {
         let mut give: Vec<String> = candidate.formats.iter().map(TimeFormat::option).collect();
         give.dedup();
         let column = |option: &str, at: usize| format!("{option} {}, ", at + 1);
-        let columns = candidate.place.date.map_or(String::new(), |date| {
-            column("--date-column", date) + &column(self.option, candidate.place.time)
+        // No option names the date of a line of JSON.
+        let date = candidate.place.date.filter(|_| self.kind == Kind::Csv);
+        let columns = date.map_or(String::new(), |date| {
+            column("--date-column", date) + &column(self.kind.option(), candidate.place.time)
         });
-        let words = candidate.words(self.names);
+        let words = self.words(candidate);
         Refusal::Ambiguous(format!(
             "the times may be written in several ways: {words}; give {columns}{}",
             give.join(" or ")
@@ -207,7 +233,7 @@ impl Table<'_> {
             return Ok(chosen);
         }
         let all = [vec![chosen], rivals].concat();
-        Err(self.ambiguous(&all, "several columns may hold the time"))
+        Err(self.several(&all))
     }
 
     /// Dates without a time of day: they are the time only where each row has another one.
@@ -218,10 +244,14 @@ impl Table<'_> {
         if is_enough && is_sole && !self.may_have_clock(date) && self.unknown_moments().is_none() {
             return Ok(chosen);
         }
-        let why = "there are dates, and no column is known to hold the time of day";
+        let why = format!("there are dates, and no {} is known to hold the time of day", self.kind.column());
         let all = [vec![chosen], numbers.to_vec()].concat();
-        let Refusal::Ambiguous(words) = self.ambiguous(&all, why) else { unreachable!("it is ambiguous") };
-        Err(Refusal::Ambiguous(format!("{words}, and --date-column if the time of day is in another column")))
+        match self.ambiguous(&all, &why) {
+            Refusal::Ambiguous(words) if self.kind == Kind::Csv => Err(Refusal::Ambiguous(format!(
+                "{words}, and --date-column if the time of day is in another column"
+            ))),
+            refusal => Err(refusal),
+        }
     }
 
     /// Whether another column may be the time of day.
@@ -252,14 +282,15 @@ impl Table<'_> {
     }
 
     fn no_time(&self, numbers: &[Candidate]) -> Refusal {
-        let seen: Vec<String> = numbers.iter().map(|it| it.words(self.names)).collect();
+        let seen: Vec<String> = numbers.iter().map(|it| self.words(it)).collect();
         let seen = if seen.is_empty() { String::new() } else { format!(" ({} may be one)", seen.join(", ")) };
-        let row =
-            self.names.or_else(|| self.rows.first()).map_or(String::new(), |row| super::cut(&row.join(", ")));
-        let row = format!("the first row is {row:?}");
+        let (kind, row) = (self.kind, self.names.or_else(|| self.rows.first()));
+        let row = row.map_or(String::new(), |row| super::cut(&row.join(", ")));
+        let there = if kind == Kind::Csv { "the first row is" } else { "the fields are" };
         Refusal::NoTime(format!(
-            "no time column found{seen}, {row}; give {}, with --time-unit or --time-format",
-            self.option
+            "no time {} found{seen}, {there} {row:?}; give {}, with --time-unit or --time-format",
+            kind.column(),
+            kind.option()
         ))
     }
 
@@ -276,11 +307,12 @@ impl Table<'_> {
         let is_no_time = |cell: &&str| TimeFormat::readings(cell, None).is_empty();
         let cell = self.cells(odd).find(is_no_time).or_else(|| self.cells(odd).next()).unwrap_or_default();
         let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
-        let (cell, what) = (super::cut(cell), column_words(odd, self.names));
+        let (cell, what) = (super::cut(cell), self.column(odd));
         Err(Refusal::Ambiguous(format!(
             "{what} is named as the time, but {cell:?} is {why}; give --time-format or --time-unit \
-             (or {} for another column)",
-            self.option
+             (or {} for another {})",
+            self.kind.option(),
+            self.kind.column()
         )))
     }
 

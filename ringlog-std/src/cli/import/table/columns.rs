@@ -9,6 +9,51 @@ use super::sample::{Row, is_missing};
 /// One in this many of the rows that do not fit the best format may fit another one.
 const OTHERS_MAX: usize = 10;
 
+/// What a file is, for the words in which it is spoken of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Rows of columns.
+    Csv,
+    /// Lines of fields.
+    Json,
+}
+
+impl Kind {
+    pub(super) const fn column(self) -> &'static str {
+        match self {
+            Self::Csv => "column",
+            Self::Json => "field",
+        }
+    }
+
+    /// What to give to name the column of the time.
+    pub(super) const fn option(self) -> &'static str {
+        match self {
+            Self::Csv => "--time-column",
+            Self::Json => "--time-field",
+        }
+    }
+
+    /// A column in words, with its name.
+    pub(super) fn column_words(self, column: usize, names: Option<&Row>) -> String {
+        let name = names.and_then(|names| names.get(column)).map(|name| super::cut(name.trim()));
+        match name {
+            Some(name) if self == Self::Json => format!("field {name:?}"),
+            Some(name) if !name.is_empty() => format!("column {} {name:?}", column + 1),
+            _ => format!("column {}", column + 1),
+        }
+    }
+
+    /// Columns in words, with their names.
+    pub(super) fn place_words(self, place: Place, names: Option<&Row>) -> String {
+        let time = self.column_words(place.time, names);
+        match place.date {
+            None => time,
+            Some(date) => format!("{} and {time}", self.column_words(date, names)),
+        }
+    }
+}
+
 /// Where the time is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
@@ -124,30 +169,6 @@ impl Candidate {
         let is_same_row = |(a, b): (&Option<u64>, &Option<u64>)| a.is_some() == b.is_some();
         self.times.iter().zip(&finer.times).all(is_same_row)
             && pairs().all(|(coarse, fine)| fine / grid * grid == coarse && fine - coarse < 1_000_000_000)
-    }
-
-    /// The candidate in words.
-    pub(super) fn words(&self, names: Option<&Row>) -> String {
-        let formats: Vec<String> = self.formats.iter().map(TimeFormat::to_string).collect();
-        let first = self.times.iter().flatten().next().and_then(|&time| crate::cli::text::rfc3339(time));
-        let first = first.map_or(String::new(), |first| format!(", first {first}"));
-        format!("{} ({}{first})", place_words(self.place, names), formats.join(" or "))
-    }
-}
-
-/// Columns in words, with their names.
-pub(super) fn place_words(place: Place, names: Option<&Row>) -> String {
-    let time = column_words(place.time, names);
-    match place.date {
-        None => time,
-        Some(date) => format!("{} and {time}", column_words(date, names)),
-    }
-}
-
-pub(super) fn column_words(column: usize, names: Option<&Row>) -> String {
-    match names.and_then(|names| names.get(column)).filter(|name| !name.trim().is_empty()) {
-        Some(name) => format!("column {} {:?}", column + 1, super::cut(name.trim())),
-        None => format!("column {}", column + 1),
     }
 }
 

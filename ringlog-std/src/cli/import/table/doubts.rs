@@ -2,7 +2,7 @@
 
 use super::calendar::is_clock;
 use super::choose::{Refusal, Table};
-use super::columns::{Candidate, Place, column_words, place_words};
+use super::columns::{Candidate, Place};
 use super::format::TimeFormat;
 use super::names::{self, NameClass};
 use super::number;
@@ -38,7 +38,7 @@ impl Table<'_> {
         let rivals: Vec<Candidate> = all.iter().filter(|it| self.is_rival(chosen, it)).cloned().collect();
         if !rivals.is_empty() {
             let all = [vec![chosen.clone()], rivals].concat();
-            return Err(self.ambiguous(&all, "several columns may hold the time"));
+            return Err(self.several(&all));
         }
         let others = || (0..self.width()).filter(|&at| !chosen.place.has(at));
         let is_clock = |&at: &usize| self.cells(at).any(is_clock) && self.class(at) != NameClass::OtherTime;
@@ -62,10 +62,10 @@ impl Table<'_> {
     }
 
     fn doubt(&self, chosen: &Candidate, column: usize, why: &str) -> Refusal {
-        let (time, other) = (chosen.words(self.names), column_words(column, self.names));
+        let (time, other) = (self.words(chosen), self.column(column));
         Refusal::Ambiguous(format!(
             "the time may be {time}, but {other} {why}; give {} to choose, with --time-format if it is needed",
-            self.option
+            self.kind.option()
         ))
     }
 
@@ -92,14 +92,37 @@ impl Table<'_> {
             || self.candidate(place).is_some()
     }
 
+    /// Refuses numbers in another unit than the name says, and rounded ones, where the user gave no unit.
+    pub(super) fn check_number(&self, chosen: &Candidate) -> Result<(), Refusal> {
+        let format = chosen.format();
+        let Some(unit) = format.unit().filter(|_| TimeFormat::given(self.options).is_none()) else {
+            return Ok(());
+        };
+        let (words, option) = (self.words(chosen), format.option());
+        if names::names_other_unit(self.name(chosen.place.time), unit) {
+            return Err(Refusal::Ambiguous(format!(
+                "the name says another unit than the values, which are {unit} if they are times since 1970: {words}; \
+                 give {option}, or the --time-unit that the name says"
+            )));
+        }
+        if format.is_rounded() {
+            return Err(Refusal::Ambiguous(format!(
+                "the times are rounded, as they have an exponent and too few digits for {unit}: {words}; export \
+                 the file again with all digits (a spreadsheet has a format for whole numbers), or give {option} to take them as \
+                 they are"
+            )));
+        }
+        Ok(())
+    }
+
     fn check_epoch(&self, chosen: &Candidate) -> Result<(), Refusal> {
         if !chosen.format().is_number() || !names::counts_from_elsewhere(self.name(chosen.place.time)) {
             return Ok(());
         }
         Err(Refusal::Ambiguous(format!(
             "{} is not named as a time since 1970; give {} and --time-unit, if it is one",
-            column_words(chosen.place.time, self.names),
-            self.option
+            self.column(chosen.place.time),
+            self.kind.option()
         )))
     }
 
@@ -109,11 +132,11 @@ impl Table<'_> {
             return Ok(());
         };
         Err(Refusal::Ambiguous(format!(
-            "{} names a zone for the time in {}, and times without an offset are taken as UTC; give {} to have \
-             them taken as UTC, or convert them first",
-            column_words(at, self.names),
-            place_words(chosen.place, self.names),
-            self.option
+            "{} names a zone, and times without an offset are taken as UTC; give {} for {} to have them taken as UTC, \
+             or convert them first",
+            self.column(at),
+            self.kind.option(),
+            self.kind.place_words(chosen.place, self.names)
         )))
     }
 

@@ -6,7 +6,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::Offset;
 
 use super::calendar::{self, ClockStyle, DateOrder, Style};
-use super::number::{DecimalSign, Unit};
+use super::number::{DecimalSign, Unit, is_rounded};
 use super::options::{TableOptions, TimeUnit};
 
 const SECOND: u64 = 1_000_000_000;
@@ -19,8 +19,8 @@ const POSSIBLE: Range<u64> = 10_000_000 * SECOND..4_102_444_800 * SECOND;
 /// How a time is written. A row whose time is written in another way does not fit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum TimeFormat {
-    /// A number since 1970, and the range that it must be in.
-    Number { unit: Unit, sign: DecimalSign, range: Option<Range<u64>> },
+    /// A number since 1970, the range that it must be in, and whether it may lack digits.
+    Number { unit: Unit, sign: DecimalSign, range: Option<Range<u64>>, rounded: bool },
     /// A date.
     Calendar(Style),
     /// As the user said it.
@@ -32,8 +32,8 @@ impl TimeFormat {
     pub(super) fn parse(&self, text: &str) -> Option<u64> {
         let text = text.trim();
         match self {
-            Self::Number { unit, sign, range } => {
-                let nanos = unit.to_nanos(text, *sign)?;
+            Self::Number { unit, sign, range, rounded } => {
+                let nanos = unit.to_nanos(text, *sign).filter(|_| *rounded || !is_rounded(text, *sign))?;
                 range.as_ref().is_none_or(|range| range.contains(&nanos)).then_some(nanos)
             }
             Self::Calendar(style) => style.to_nanos(text).or_else(|| parse_annotated(text, *style)),
@@ -46,7 +46,8 @@ impl TimeFormat {
         let text = text.trim();
         let found = if text.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
         let sign = sign.unwrap_or(found);
-        let numbers = Unit::ALL.map(|unit| Self::Number { unit, sign, range: Some(LIKELY) });
+        let rounded = is_rounded(text, sign);
+        let numbers = Unit::ALL.map(|unit| Self::Number { unit, sign, range: Some(LIKELY), rounded });
         let orders = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear];
         let styles =
             orders.into_iter().filter_map(|order| calendar::read(text, order)).map(|(style, _)| style);
@@ -76,7 +77,11 @@ impl TimeFormat {
         } else {
             &[DecimalSign::Point, DecimalSign::Comma]
         };
-        Some(signs.iter().map(|&sign| Self::Number { unit, sign, range: None }).collect())
+        // The first that reads as many of the times is taken: a rounded one only where there are such.
+        let numbers = [false, true].into_iter().flat_map(|rounded| {
+            signs.iter().map(move |&sign| Self::Number { unit, sign, range: None, rounded })
+        });
+        Some(numbers.collect())
     }
 
     /// Has each row's number checked against the unit, where half of the numbers seen so far are times since 1970.
@@ -105,6 +110,16 @@ impl TimeFormat {
         matches!(self, Self::Number { range: None, .. })
     }
 
+    /// Whether the times lack digits in the file.
+    pub(super) fn is_rounded(&self) -> bool {
+        matches!(self, Self::Number { rounded: true, .. })
+    }
+
+    /// What a number counts.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        if let Self::Number { unit, .. } = self { Some(*unit) } else { None }
+    }
+
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Number { .. })
     }
@@ -116,18 +131,18 @@ impl TimeFormat {
 
     /// Whether the times say themselves how far they are from UTC.
     pub(super) fn has_zone(&self) -> bool {
-        self.is_number() || self.zone() == "as each row says"
+        self.is_number() || self.zone() == "as each time says"
     }
 
     /// The zone, in words.
     pub(super) fn zone(&self) -> &'static str {
         match self {
             Self::Number { .. } => "UTC",
-            Self::Calendar(style) if style.has_zone => "as each row says",
+            Self::Calendar(style) if style.has_zone => "as each time says",
             Self::Strftime(format) if ["z", "Q", "s"].iter().any(|zone| has_specifier(format, zone)) => {
-                "as each row says"
+                "as each time says"
             }
-            _ => "UTC, as the rows name none",
+            _ => "UTC, as the times name none",
         }
     }
 
@@ -152,8 +167,11 @@ fn has_specifier(format: &str, letter: &str) -> bool {
 impl std::fmt::Display for TimeFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Number { unit, sign: DecimalSign::Point, .. } => write!(f, "{unit} since 1970"),
-            Self::Number { unit, .. } => write!(f, "{unit} since 1970 with a decimal comma"),
+            Self::Number { unit, sign, rounded, .. } => {
+                write!(f, "{unit} since 1970")?;
+                f.write_str(if *sign == DecimalSign::Comma { " with a decimal comma" } else { "" })?;
+                f.write_str(if *rounded { ", rounded in the file" } else { "" })
+            }
             Self::Calendar(style) => style.fmt(f),
             Self::Strftime(format) => write!(f, "{format:?}"),
         }
@@ -186,7 +204,10 @@ mod tests {
 
     #[test]
     fn units_by_magnitude() {
-        let number = |unit| vec![TimeFormat::Number { unit, sign: DecimalSign::Point, range: Some(LIKELY) }];
+        let number = |unit| {
+            let (sign, range) = (DecimalSign::Point, Some(LIKELY));
+            vec![TimeFormat::Number { unit, sign, range, rounded: false }]
+        };
         for (text, formats) in [
             ("1378054800", number(Unit::Seconds)),
             ("1378054800.083", number(Unit::Seconds)),

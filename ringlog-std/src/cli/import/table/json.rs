@@ -7,13 +7,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::choose::{Refusal, Table};
-use super::columns::Candidate;
+use super::columns::{Candidate, Kind};
 use super::encoding::Encoding;
 use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
 use super::rows::{Found, Layout, RowReader};
 use super::sample::Row;
-use super::{Rows, TableFile, cut};
+use super::{ChosenFeed, Rows, TableFile, cut};
 use crate::cli::feed::{Feed, FeedError, Next};
 
 const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: false };
@@ -48,21 +48,27 @@ impl JsonFeed {
         })?;
         Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
     }
+}
 
-    /// How the lines are read, in words.
-    pub(crate) fn words(&self) -> String {
+impl ChosenFeed for JsonFeed {
+    fn words(&self) -> String {
         let Choice { field, date, format, first_time } = &self.choice;
         let first = first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
         let (field, zone) = (field.join("."), format.zone());
         let date = date.as_ref().map_or(String::new(), |date| format!("field {date:?} and "));
         format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")
     }
+
+    fn restart(&mut self) -> Result<(), FeedError> {
+        self.rows.restart(LAYOUT)
+    }
 }
 
 impl Feed for JsonFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         let choice = &self.choice;
-        self.rows.next(payload, |row| choice.time_of(row))
+        // Lines of JSON have no comments.
+        Ok(self.rows.next(payload, |row| choice.time_of(row))?.unwrap_or(Next::End))
     }
 
     fn read_bytes(&self) -> u64 {
@@ -108,7 +114,7 @@ impl Choice {
 fn choose(names: &Row, rows: &[Row], options: &TableOptions) -> Result<Candidate, Refusal> {
     let given = options.time_field.is_some().then_some(Column::Number(1));
     let options = TableOptions { time_column: given, ..options.clone() };
-    Table { names: Some(names), rows, options: &options, option: "--time-field" }.choose()
+    Table { names: Some(names), rows, options: &options, kind: Kind::Json }.choose()
 }
 
 fn no_field(lines: &[Vec<u8>], field: &str) -> String {

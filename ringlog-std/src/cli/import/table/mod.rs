@@ -34,6 +34,15 @@ use sample::Start;
 const PROBE_BYTES: u64 = 256 * 1024;
 const CELL_SHOWN: usize = 60;
 
+/// A feed that has chosen how to read its file.
+pub(crate) trait ChosenFeed: Feed {
+    /// How it is read, in words.
+    fn words(&self) -> String;
+
+    /// Begins again at the first row, with what was chosen.
+    fn restart(&mut self) -> Result<(), FeedError>;
+}
+
 /// Gives each row as an event: its bytes as they are in the file, without the line end, and its time.
 ///
 /// A header row is no event. Empty lines and comments are no rows. What was UTF-16 is UTF-8.
@@ -48,7 +57,7 @@ impl TableFeed {
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
-        let start = Start { text: &first, is_all };
+        let start = Start { text: &first, is_all, lines_before: 0 };
         let choice = Choice::find(&start, options).map_err(|problem| file.unclear(problem))?;
         let mut feed = Self { rows: Rows::open(file, choice.layout, event_type)?, choice };
         feed.pass_head()?;
@@ -60,21 +69,41 @@ impl TableFeed {
             self.rows.pass_line()?;
         }
         if self.choice.has_header {
-            self.rows.find(|_| false)?;
+            while self.rows.find(|_| false)? == Found::Comment {
+                self.rows.comments += 1;
+            }
         }
         Ok(())
     }
+}
 
-    /// How the table is read, in words.
-    pub(crate) fn words(&self) -> String {
+impl ChosenFeed for TableFeed {
+    fn words(&self) -> String {
         format!("{}; encoding: {}", self.choice.words(), self.rows.encoding())
+    }
+
+    fn restart(&mut self) -> Result<(), FeedError> {
+        self.rows.restart(self.choice.layout)?;
+        self.pass_head()
     }
 }
 
 impl Feed for TableFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         let choice = &self.choice;
-        let next = self.rows.next(payload, |row| choice.time_of(row))?;
+        let next = loop {
+            match self.rows.next(payload, |row| choice.time_of(row))? {
+                Some(next) => break next,
+                None if choice.may_be_row(self.rows.reader.row()) => {
+                    break self.rows.lost(
+                        GapReason::NotReadable,
+                        None,
+                        "row that begins with #, or a comment like one",
+                    );
+                }
+                None => self.rows.comments += 1,
+            }
+        };
         let is_whole = !matches!(next, Next::Event { .. }) || self.rows.reader.row_has_end();
         let cut = if is_whole { None } else { choice.cut_words(payload) };
         Ok(cut.map_or(next, |what| self.rows.lost(GapReason::NotReadable, None, &what)))
@@ -85,7 +114,7 @@ impl Feed for TableFeed {
     }
 
     fn notes(&self) -> Vec<String> {
-        let comments = match self.rows.reader.comments() {
+        let comments = match self.rows.comments {
             0 => None,
             1 => Some("1 line that begins with # was left out".into()),
             lines => Some(format!("{lines} lines that begin with # were left out")),
@@ -120,6 +149,12 @@ impl TableFile {
         Ok((text, padding))
     }
 
+    fn rows(&self, layout: Layout) -> Result<(FileRows, Padding), FeedError> {
+        let (text, padding) = self.open()?;
+        let (encoding, start) = (text.encoding, text.start);
+        Ok((RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start), padding))
+    }
+
     /// The first bytes of the text, and whether they are all.
     fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
         let mut text = Vec::new();
@@ -130,21 +165,29 @@ impl TableFile {
     }
 }
 
+type FileRows = RowReader<BufReader<TextReader<Input>>>;
+
 /// The rows of a file as events.
 #[derive(Debug)]
 struct Rows {
     file: TableFile,
-    reader: RowReader<BufReader<TextReader<Input>>>,
+    reader: FileRows,
     padding: Padding,
     event_type: u8,
+    /// Lines that were left out as comments.
+    comments: u64,
 }
 
 impl Rows {
     fn open(file: TableFile, layout: Layout, event_type: u8) -> Result<Self, FeedError> {
-        let (text, padding) = file.open()?;
-        let (encoding, start) = (text.encoding, text.start);
-        let reader = RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start);
-        Ok(Self { file, reader, padding, event_type })
+        let (reader, padding) = file.rows(layout)?;
+        Ok(Self { file, reader, padding, event_type, comments: 0 })
+    }
+
+    fn restart(&mut self, layout: Layout) -> Result<(), FeedError> {
+        (self.reader, self.padding) = self.file.rows(layout)?;
+        self.comments = 0;
+        Ok(())
     }
 
     fn encoding(&self) -> encoding::Encoding {
@@ -164,23 +207,24 @@ impl Rows {
         Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
     }
 
-    /// The next row, with the time that `time_of` finds in it.
+    /// The next row, with the time that `time_of` finds in it; `None` for a comment.
     fn next(
         &mut self,
         payload: &mut Vec<u8>,
         time_of: impl Fn(&[u8]) -> Result<u64, String>,
-    ) -> Result<Next, FeedError> {
+    ) -> Result<Option<Next>, FeedError> {
         let found = self.find(|row| time_of(row).is_ok())?;
         let row = self.reader.row();
         let time = match found {
-            Found::End => return Ok(Next::End),
+            Found::End => return Ok(Some(Next::End)),
+            Found::Comment => return Ok(None),
             Found::Broken(problem) => Err(problem),
             Found::Row => time_of(row),
         };
-        Ok(match time {
+        Ok(Some(match time {
             Err(what) => self.lost(GapReason::NotReadable, None, &what),
             Ok(time) if row.len() > MAX_PAYLOAD => {
-                let what = format!("row of {} bytes, an event holds {MAX_PAYLOAD}", row.len());
+                let what = format!("{} bytes, an event holds {MAX_PAYLOAD}", row.len());
                 self.lost(GapReason::TooLong, Some(time), &what)
             }
             Ok(timestamp) => {
@@ -188,7 +232,7 @@ impl Rows {
                 payload.extend_from_slice(row);
                 Next::Event { timestamp, event_type: self.event_type }
             }
-        })
+        }))
     }
 }
 

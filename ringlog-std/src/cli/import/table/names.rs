@@ -1,5 +1,7 @@
 //! What the name of a column says about it.
 
+use super::number::Unit;
+
 /// How much a name sounds like the time of an event; the surest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum NameClass {
@@ -73,7 +75,8 @@ const OTHER: [&str; 30] = [
 
 impl NameClass {
     pub(super) fn of(name: &str) -> Self {
-        let words = words_of(name);
+        let mut words = words_of(name);
+        drop_offset(&mut words);
         if words.iter().any(|word| OTHER.iter().any(|other| word.contains(other))) {
             return Self::OtherTime;
         }
@@ -122,6 +125,31 @@ pub(super) fn is_fraction(name: &str) -> bool {
     words_of(name).iter().any(is_it)
 }
 
+/// Whether this names units of time, and this unit is none of them.
+pub(super) fn names_other_unit(name: &str, unit: Unit) -> bool {
+    let units: Vec<Unit> = words_of(name).iter().filter_map(|word| unit_of(word)).collect();
+    !units.is_empty() && !units.contains(&unit)
+}
+
+/// The unit of a word as `ms`, `msec`, `milliseconds` or `timems`.
+fn unit_of(word: &str) -> Option<Unit> {
+    let heads = ["timestamp", "datetime", "epoch", "unix", "time", "ts"];
+    // `times` is a plural.
+    let after = heads.iter().find_map(|head| word.strip_prefix(head)).filter(|after| *after != "s");
+    let word = after.unwrap_or(word);
+    let begins = |heads: &[&str]| heads.iter().any(|head| word.starts_with(head));
+    match word {
+        "s" | "sec" | "secs" | "second" | "seconds" => Some(Unit::Seconds),
+        "ms" => Some(Unit::Millis),
+        "us" | "\u{B5}s" | "\u{3BC}s" => Some(Unit::Micros),
+        "ns" => Some(Unit::Nanos),
+        _ if begins(&["milli", "msec"]) => Some(Unit::Millis),
+        _ if begins(&["micro", "usec"]) => Some(Unit::Micros),
+        _ if begins(&["nano", "nsec"]) => Some(Unit::Nanos),
+        _ => None,
+    }
+}
+
 /// Whether this names a time of day.
 pub(super) fn is_time_of_day(name: &str) -> bool {
     let words = words_of(name);
@@ -146,7 +174,9 @@ pub(super) fn has_zone(name: &str) -> bool {
             || ["local", "lokal", "lokalzeit", "ortszeit", "localtime", "et", "ct", "pt", "ist"]
                 .contains(&word.as_str())
     };
-    words.iter().any(is_it) || has_region(name) || has_offset(name)
+    let is_standard =
+        |pair: &[String]| pair[1] == "time" && ["standard", "daylight", "summer"].contains(&pair[0].as_str());
+    words.iter().any(is_it) || words.windows(2).any(is_standard) || has_region(name) || has_offset(name)
 }
 
 fn has_region(name: &str) -> bool {
@@ -165,7 +195,9 @@ fn has_offset(name: &str) -> bool {
         let digits = rest.strip_prefix(['+', '-', '\u{2212}']).unwrap_or_default();
         digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains(|c| matches!(c, '1'..='9'))
     };
-    after.into_iter().any(is_offset)
+    // Windows has minutes without a sign in a pair of brackets of their own.
+    let is_minutes = |rest: &str| rest.starts_with(|c| matches!(c, '1'..='9'));
+    after.into_iter().any(is_offset) || small.split(")(").skip(1).any(is_minutes)
 }
 
 /// Whether this names a column of zones or of offsets from UTC.
@@ -193,6 +225,16 @@ pub(super) fn is_utc(cell: &str) -> bool {
         || (small.contains('0') && small.chars().all(|c| matches!(c, '+' | '-' | '0' | ':' | '.')))
 }
 
+/// Removes the numbers after UTC or GMT: `Time (UTC+02:00)` is the time.
+fn drop_offset(words: &mut Vec<String>) {
+    let mut follows_zone = false;
+    words.retain(|word| {
+        let is_offset = follows_zone && word.bytes().all(|byte| byte.is_ascii_digit());
+        follows_zone = is_offset || ["utc", "gmt"].contains(&word.as_str());
+        !is_offset
+    });
+}
+
 /// The words of a name, in small letters: `tradeTime_ms` has three.
 fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -214,6 +256,26 @@ fn words_of(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_in_names() {
+        let all = |name: &str| Unit::ALL.map(|unit| !names_other_unit(name, unit));
+        for (names, is_possible) in [
+            (&["time_s", "Time (sec)", "epoch seconds", "timestamp(s)"][..], [true, false, false, false]),
+            (
+                &["time_ms", "timeMs", "timestampMS", "epochms", "t [msec]", "Millis"],
+                [false, true, false, false],
+            ),
+            (&["time_us", "ts (\u{B5}s)", "microseconds", "tsus"], [false, false, true, false]),
+            (&["time_ns", "nanos", "recv.ts.ns"], [false, false, false, true]),
+            (&["milli seconds"], [true, true, false, false]),
+            (&["time", "times", "timestamps", "Status", "items", "tsunami", "x", ""], [true; 4]),
+        ] {
+            for name in names {
+                assert_eq!(all(name), is_possible, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn names_by_their_words() {

@@ -52,6 +52,11 @@ pub(super) fn is_number(text: &str) -> bool {
     [DecimalSign::Point, DecimalSign::Comma].iter().any(|&sign| digits_of(text, sign).is_some())
 }
 
+/// Whether this has an exponent and fewer digits than whole units need: the rest of the number is unknown.
+pub(super) fn is_rounded(text: &str, sign: DecimalSign) -> bool {
+    text.contains(['e', 'E']) && digits_of(text, sign).is_some_and(|(_, exponent)| exponent > 0)
+}
+
 /// The number times 10^`decimals`.
 fn parse_scaled(text: &str, decimals: i32, sign: DecimalSign) -> Option<u64> {
     let (digits, exponent) = digits_of(text, sign)?;
@@ -111,6 +116,22 @@ mod tests {
         }
         assert_eq!(Unit::Seconds.to_nanos("1,5", DecimalSign::Comma), Some(1_500_000_000));
         assert_eq!(Unit::Seconds.to_nanos("1.5", DecimalSign::Comma), None);
+    }
+
+    #[test]
+    fn exponents_may_leave_digits_out() {
+        for (text, is_it) in [
+            ("1.68411E+12", true),
+            ("1e9", true),
+            ("1.378054800083E+12", false),
+            ("13780548000e-1", false),
+            ("1378054800083", false),
+            ("1378054800000", false),
+            ("e", false),
+        ] {
+            assert_eq!(is_rounded(text, DecimalSign::Point), is_it, "{text}");
+        }
+        assert!(is_rounded("1,68411E+12", DecimalSign::Comma));
     }
 
     #[test]

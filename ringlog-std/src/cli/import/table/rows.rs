@@ -28,6 +28,8 @@ pub(super) enum Found {
     Row,
     /// A line that is no row, for this reason. The next row begins at the line after it.
     Broken(String),
+    /// A line that begins with #.
+    Comment,
     End,
 }
 
@@ -42,7 +44,6 @@ pub(super) struct RowReader<R> {
     row: Line,
     next_offset: u64,
     next_number: u64,
-    comments: u64,
     /// Whether a row began with #: then no such line is a comment.
     has_marked_rows: bool,
 }
@@ -68,7 +69,6 @@ impl<R: BufRead> RowReader<R> {
             row,
             next_offset: offset,
             next_number: 1,
-            comments: 0,
             has_marked_rows: false,
         }
     }
@@ -102,17 +102,13 @@ impl<R: BufRead> RowReader<R> {
         self.encoding
     }
 
-    /// Lines that were left out as comments.
-    pub(super) fn comments(&self) -> u64 {
-        self.comments
-    }
-
     /// Passes any line; `false` at the end.
     pub(super) fn pass_line(&mut self) -> io::Result<bool> {
         self.read_line()
     }
 
-    /// Finds the next row. Empty lines are none, and lines that begin with # unless `is_row` says that they are.
+    /// Finds the next row or comment. Empty lines are none. From the first line that begins with # and `is_row`, all such
+    /// lines are rows.
     pub(super) fn next_row(&mut self, is_row: impl Fn(&[u8]) -> bool) -> io::Result<Found> {
         loop {
             if !self.read_line()? {
@@ -121,19 +117,14 @@ impl<R: BufRead> RowReader<R> {
             if self.row().is_empty() {
                 continue;
             }
-            if !self.is_comment() {
-                return self.check_row(is_row);
-            }
-            self.has_marked_rows |= is_row(self.row());
-            if self.has_marked_rows {
-                return self.check_row(is_row);
-            }
-            self.comments += 1;
+            let is_marked = self.layout.is_table && self.row.bytes.first() == Some(&b'#');
+            self.has_marked_rows |= is_marked && is_row(self.row());
+            return if is_marked && !self.has_marked_rows {
+                Ok(Found::Comment)
+            } else {
+                self.check_row(is_row)
+            };
         }
-    }
-
-    fn is_comment(&self) -> bool {
-        self.layout.is_table && self.row.bytes.first() == Some(&b'#')
     }
 
     fn check_row(&mut self, is_row: impl Fn(&[u8]) -> bool) -> io::Result<Found> {
@@ -273,6 +264,7 @@ mod tests {
                     rows.push(String::from_utf8(reader.row().to_vec()).unwrap());
                 }
                 Found::Broken(_) => broken.push(reader.row_number()),
+                Found::Comment => {}
                 Found::End => return (rows, broken),
             }
         }

@@ -17,6 +17,8 @@ pub(super) type Row = Vec<String>;
 pub(super) struct Start<'a> {
     pub(super) text: &'a [u8],
     pub(super) is_all: bool,
+    /// Lines of the file before it.
+    pub(super) lines_before: u64,
 }
 
 /// Rows of a table, split at a delimiter.
@@ -24,7 +26,9 @@ pub(super) struct Start<'a> {
 pub(super) struct Sample {
     pub(super) layout: Layout,
     pub(super) rows: Vec<Row>,
-    /// The last comment before them, split like a row.
+    /// The number of each row's first line in the file.
+    line_numbers: Vec<u64>,
+    /// The last comment before them that may name the columns, split like a row.
     pub(super) comment: Option<Row>,
     /// Why the first row cannot be read, if that is so.
     pub(super) broken_first: Option<String>,
@@ -33,23 +37,33 @@ pub(super) struct Sample {
 impl Sample {
     /// Splits the start of a text.
     pub(super) fn new(start: &Start<'_>, layout: Layout) -> Self {
-        let mut sample = Self { layout, rows: Vec::new(), comment: None, broken_first: None };
+        let (rows, line_numbers) = (Vec::new(), Vec::new());
+        let mut sample = Self { layout, rows, line_numbers, comment: None, broken_first: None };
         let mut reader = RowReader::new(start.text, layout, Encoding::Utf8, 0);
         // Slices give no errors.
         while let Ok(found) = reader.next_row(|_| false) {
             // A row at the end may be half a row.
             let is_cut = !start.is_all && reader.read_bytes() == start.text.len() as u64;
+            let line = start.lines_before + reader.row_number();
             match found {
                 Found::End => break,
                 _ if is_cut || sample.rows.len() == ROWS_MAX => break,
-                Found::Row => sample.rows.push(split(reader.row(), layout.delimiter)),
+                Found::Comment if sample.rows.is_empty() => {
+                    let line = reader.row().trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
+                    let cells = split(line.trim_ascii_start(), layout.delimiter);
+                    sample.comment = Some(cells).filter(|cells| !has_values(cells)).or(sample.comment);
+                }
+                Found::Comment => {}
+                Found::Row => {
+                    sample.rows.push(split(reader.row(), layout.delimiter));
+                    sample.line_numbers.push(line);
+                }
                 Found::Broken(problem) if sample.rows.is_empty() => {
-                    sample.broken_first.get_or_insert(format!("line {}: {problem}", reader.row_number()));
+                    sample.broken_first.get_or_insert(format!("line {line}: {problem}"));
                 }
                 Found::Broken(_) => {}
             }
         }
-        sample.comment = last_comment(start.text, layout);
         sample
     }
 
@@ -67,40 +81,42 @@ impl Sample {
         self.rows.iter().filter(|row| row.len() == width).count()
     }
 
+    /// How many lines are before the first row that has as many cells as most, where the rows before have half of them
+    /// at most: they may be titles.
+    pub(super) fn title_lines(&self) -> Option<u64> {
+        let width = self.width();
+        let titles = self.rows.iter().take_while(|row| row.len() * 2 <= width).count();
+        let is_even = self.rows_of_width(width) * 3 >= (self.rows.len() - titles) * 2;
+        let first = self.line_numbers.get(titles).filter(|_| titles > 0 && is_even)?;
+        Some(first - 1)
+    }
+
     /// Whether the first row names the columns; `None` where that cannot be known.
     pub(super) fn has_header(&self) -> Option<bool> {
         let (first, later) = self.rows.split_first()?;
         let sounds = |class: fn(NameClass) -> bool| first.iter().any(|name| class(NameClass::of(name)));
         if later.is_empty() {
-            let has_data = first.iter().any(|cell| is_value(cell));
-            return if has_data { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
+            return if has_values(first) { Some(false) } else { sounds(NameClass::is_time).then_some(true) };
         }
-        let columns = (0..first.len()).filter(|&at| holds_values(later, at));
-        let cells: Vec<&str> = columns.filter_map(|at| first.get(at)).map(|cell| cell.trim()).collect();
-        let values = cells.iter().filter(|cell| is_value(cell)).count();
-        let names = cells.iter().filter(|cell| !is_value(cell) && !is_missing(cell)).count();
-        match (names, values) {
+        let cells =
+            first.iter().enumerate().filter(|(at, cell)| holds_values(later, *at) && !is_missing(cell));
+        let (values, names): (Vec<_>, Vec<_>) = cells.partition(|(at, cell)| is_like_later(cell, later, *at));
+        match (names.len(), values.len()) {
             (0, 0) => sounds(NameClass::is_time).then_some(true),
             (0, _) => Some(false),
             // An index without a name, as pandas writes it.
             (1, 0) if first.first().is_some_and(|name| name.is_empty()) => Some(true),
             (1, 0) => (sounds(NameClass::is_time)).then_some(true),
             (_, 0) => Some(true),
+            _ if sounds(|class| class == NameClass::Time) => Some(true),
             // A row that is taken for data is told if it is none.
-            _ => Some(sounds(|class| class == NameClass::Time)),
+            _ => (!names.iter().any(|(_, name)| NameClass::of(name).is_time())).then_some(false),
         }
     }
 }
 
-fn split(row: &[u8], delimiter: u8) -> Row {
+pub(super) fn split(row: &[u8], delimiter: u8) -> Row {
     Cells::new(row, delimiter).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect()
-}
-
-fn last_comment(text: &[u8], layout: Layout) -> Option<Row> {
-    let lines = text.split(|&byte| byte == layout.line_end).map(|line| line.trim_ascii());
-    let head = lines.take_while(|line| line.is_empty() || line.starts_with(b"#"));
-    let last = head.filter(|line| !line.is_empty()).last()?;
-    Some(split(last.strip_prefix(b"#").unwrap_or(last).trim_ascii_start(), layout.delimiter))
 }
 
 /// Whether half of the cells of a column are values.
@@ -117,8 +133,36 @@ pub(super) fn is_missing(cell: &str) -> bool {
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
 }
 
-/// Whether this is a number or a moment, not a name.
-fn is_value(cell: &str) -> bool {
+/// Whether this is a number or a moment, not a name, as a whole. A moment in a format that is not known here is none.
+fn is_plain_value(cell: &str) -> bool {
     let cell = cell.trim();
-    number::is_number(cell) || calendar::is_clock(cell) || calendar::may_be_moment(cell)
+    number::is_number(cell) || calendar::is_clock(cell) || calendar::is_moment(cell)
+}
+
+/// Whether there are numbers or moments among cells.
+pub(super) fn has_values(cells: &[String]) -> bool {
+    cells.iter().any(|cell| is_plain_value(cell))
+}
+
+/// Whether this may be a number or a moment.
+fn is_value(cell: &str) -> bool {
+    is_plain_value(cell) || calendar::may_be_moment(cell)
+}
+
+/// Whether a cell of the first row is a value: a moment that is not understood has the shape of a later one.
+fn is_like_later(cell: &str, later: &[Row], column: usize) -> bool {
+    let has_shape = |row: &Row| row.get(column).is_some_and(|other| shape(other) == shape(cell));
+    is_plain_value(cell) || (is_value(cell) && later.iter().any(has_shape))
+}
+
+/// A text with each run of digits and each run of letters as one character.
+fn shape(text: &str) -> String {
+    let kind = |letter: char| match letter {
+        '0'..='9' => '0',
+        _ if letter.is_alphabetic() => 'a',
+        _ => letter,
+    };
+    let mut shape: Vec<char> = text.trim().chars().map(kind).collect();
+    shape.dedup_by(|a, b| a == b && matches!(a, '0' | 'a'));
+    shape.into_iter().collect()
 }

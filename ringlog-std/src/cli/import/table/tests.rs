@@ -135,6 +135,59 @@ fn a_field_of_json_is_found_by_its_name() {
 }
 
 #[test]
+fn lines_of_json_are_refused_in_words_of_json() {
+    for text in [
+        "{\"a\":1,\"b\":2}\n",
+        "{\"a\":1}\nno JSON\n",
+        "no JSON\n",
+        "{\"at\":\"05/06/2013 17:00:00\"}\n",
+        "{\"date\":\"05/06/2013\",\"time\":\"17:00:00\"}\n",
+        "{\"date\":\"2013-09-01\",\"seconds\":61200}\n",
+        "{\"a_time\":1378054800083,\"b_time\":1378054800183}\n{\"a_time\":1378054800084,\"b_time\":1378054800185}\n",
+        "{\"time\":\"soon\",\"b\":1378054800083}\n",
+        "{\"time\":\"1969-12-31 10:00:00\"}\n",
+        "{\"time\":\"2013-09-01 17:00:00\",\"ms\":83}\n",
+        "{\"time\":\"2013-09-01 17:00:00\",\"tz\":\"EST\"}\n",
+        "{\"ntp_time\":1684143000}\n",
+        "{\"time_ms\":1378054800083000}\n",
+        "{\"time\":1.68411e12}\n",
+        "",
+    ] {
+        let file = file(text.as_bytes());
+        for time_field in [None, Some("time".to_owned()), Some("x".to_owned())] {
+            let options = TableOptions { time_field, ..TableOptions::default() };
+            let Err(problem) = JsonFeed::open(file.path(), 0, &options) else { continue };
+            let problem = problem.to_string();
+            let words = ["column", "row", "table", "cell", "header"];
+            assert!(!words.iter().any(|word| problem.contains(word)), "{text}: {problem}");
+            assert!(problem.contains("--time-"), "{text}: {problem}");
+        }
+    }
+    let text = format!(
+        "{{\"time\":1378054800083}}\n{{}}\n{{\"time\":1378054800083,\"x\":\"{}\"}}\n",
+        "x".repeat(70_000)
+    );
+    let mut feed = JsonFeed::open(file(text.as_bytes()).path(), 0, &TableOptions::default()).unwrap();
+    let said = feed.words() + &format!("{:?}", drain(&mut feed).1);
+    assert!(!["column", " row", "cell"].iter().any(|word| said.contains(word)), "{said}");
+}
+
+#[test]
+fn a_feed_restarts_at_its_first_row() {
+    fn twice(mut feed: impl ChosenFeed) {
+        let first = (drain(&mut feed), feed.notes(), feed.read_bytes());
+        feed.restart().unwrap();
+        assert_eq!((drain(&mut feed), feed.notes(), feed.read_bytes()), first);
+        assert_eq!(first.0.0.len(), 2);
+    }
+    let options = TableOptions { skip_rows: 1, ..TableOptions::default() };
+    let table = file(b"title\nsep=;\n# note\ntime;n\nx;1\n1378054800;2\n# note\n1378054801;3\n");
+    twice(TableFeed::open(table.path(), 0, &options).unwrap());
+    let lines = file(b"{\"ts\":1378054800}\nno JSON\n{\"ts\":1378054801}\n");
+    twice(JsonFeed::open(lines.path(), 0, &TableOptions::default()).unwrap());
+}
+
+#[test]
 fn a_last_row_that_is_cut_is_no_event() {
     for table in [
         "time,a,b\n1378054800,1,2\n1378054801,1,2\n1378054802,1",
@@ -167,6 +220,30 @@ fn a_damaged_row_among_rows_with_marks_is_lost() {
     let table = b"id,time,x\n#1,2023-05-15 09:31:00,1\n#2,2023-05-15 09:31:0,1\n3,2023-05-15 09:31:02,1\n4,2023-05-15 09:31:03,1\n";
     let (rows, losses) = all(table);
     assert_eq!((rows.len(), losses.len()), (3, 1));
+}
+
+#[test]
+fn a_damaged_row_before_the_first_with_a_mark_is_lost() {
+    let rows = "3,2023-05-15 09:31:02,1\n4,2023-05-15 09:31:03,1\n";
+    let whole = "#2,2023-05-15 09:31:01,1\n";
+    for head in ["#id,time,x\n", "# note\n#id,time,x\n", "id,time,x\n# 1, a, note\n", ""] {
+        for damaged in ["#1,2023-05-15 09:31:0,1\n", "#1,,1\n", "#1,2023-05-15 09:31:00,1,1\n"] {
+            for table in
+                [format!("{damaged}{whole}{rows}"), format!("{damaged}{rows}"), format!("{rows}{damaged}")]
+            {
+                let (events, losses) = all(format!("{head}{table}").as_bytes());
+                assert_eq!((events.len(), losses.len()), (table.lines().count() - 1, 1), "{head}{table}");
+            }
+        }
+    }
+    // Names come from the comment that has no values, and comments stay comments.
+    let table = format!("# made by x\n#id,time,x\n# 5\n{whole}# a, 5\n{rows}");
+    let file = file(table.as_bytes());
+    let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();
+    assert!(feed.words().contains("column 2 \"time\""), "{}", feed.words());
+    assert_eq!(drain(&mut feed).1.len(), 1, "a comment after a row with a mark");
+    let (events, losses) = all(b"time,x\n#1378054800,5\n1378054801,5\n# 5, 6\n");
+    assert_eq!((events.len(), losses.len()), (1, 0), "rows that were made comments");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use crate::cli::import::table::choice::*;
 use crate::cli::import::table::options::TimeUnit;
 
 fn find(table: &str, options: &TableOptions) -> Result<Choice, String> {
-    Choice::find(&Start { text: table.as_bytes(), is_all: true }, options)
+    Choice::find(&Start { text: table.as_bytes(), is_all: true, lines_before: 0 }, options)
 }
 
 /// The columns of the time and its unit, by what the table looks like.
@@ -63,6 +63,64 @@ fn without_names_only_a_sure_column_is_chosen() {
         "2023-05-01 00:00:00,2023-05-01 00:00:01\n2023-05-01 00:00:01,2023-05-01 00:00:03\n",
     ] {
         refused(table, "--time-column");
+    }
+}
+
+#[test]
+fn names_may_have_digits() {
+    const US: &str = "MM/DD/YYYY HH:MM:SS";
+    let logger = "\"#\",\"Date Time, UTC\",\"Temp (LGR S/N: 20010001, SEN S/N: 1)\"\n";
+    is(&format!("{logger}1,04/27/2023 09:30:00,21.5\n2,04/27/2023 09:31:00,21.5\n"), 1, US);
+    let counter = r"\\HOST\Processor(_Total)\% Processor Time";
+    let header = format!("\"(PDH-CSV 4.0) (Coordinated Universal Time)(0)\",\"{counter}\"\n");
+    is(&format!("{header}\"05/15/2023 09:30:00.123\",\" \"\n\"05/15/2023 09:30:01.123\",\"12\"\n"), 0, US);
+    is("2m_temperature,timestamp\n5.1,1378054800\n5.2,1378054801\n", 1, SECONDS);
+    is("timestamp,price_2023,close 2023-05-01\n1378054800,5,1\n1378054801,6,1\n", 0, SECONDS);
+    is("time,2023,2024\n1378054800,5,1\n", 0, SECONDS);
+    // One row only, or none.
+    is("Time (UTC+00:00),Temp 1-2\n2023-05-15 09:30:00,5\n", 0, DATES);
+    assert!(find("Time (UTC+00:00),Temp 1-2\n", &TableOptions::default()).unwrap().has_header);
+    // It may be a row whose time is damaged.
+    refused("event time,1\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n", "--header");
+}
+
+#[test]
+fn names_of_other_columns_are_refused() {
+    let rows = "x,1378054800083,1591906809028119\n";
+    for names in ["id,px (a, b),time,order", "time,order", "event,time,px,"] {
+        let table = format!("{names}\n{rows}");
+        if names.ends_with("px,") {
+            is(&table, 1, MILLIS);
+            continue;
+        }
+        refused(&table, "--time-column");
+        let options = |column| TableOptions { time_column: Some(column), ..TableOptions::default() };
+        assert!(find(&table, &options(Column::Name("time".into()))).is_err());
+        assert_eq!(find(&table, &options(Column::Number(2))).unwrap().place.time, 1);
+    }
+    // Cells after the last name, of some rows or empty, change nothing.
+    is("n,time,note\na,1378054800083,b\na,1378054800083,b, c\na,1378054800083,b, c\n", 1, MILLIS);
+    is("n,time\na,1378054800083,\na,1378054800083,\n", 1, MILLIS);
+}
+
+#[test]
+fn a_first_row_of_values_names_nothing() {
+    let format = TableOptions {
+        time_column: Some(Column::Number(1)),
+        time_format: Some("%d-%b-%Y %H:%M:%S%.f".into()),
+        ..TableOptions::default()
+    };
+    for first in ["01-Sep-2013 17:00:00", "1-Sep-2013 17:00:00.5"] {
+        for rest in ["x", "5", "5,2013-09-01"] {
+            let table =
+                format!("{first},{rest}\n01-Sep-2013 17:00:01,{rest}\n2-Sep-2013 17:00:02.5,{rest}\n");
+            assert!(!find(&table, &format).unwrap().has_header, "{table}");
+        }
+    }
+    // One that is damaged is data: it is told when it is read.
+    for first in ["2023-05-15 09:3x:00", "15 May", "2023-05-15 (UTC+2)"] {
+        let table = format!("{first},5\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n");
+        assert!(!find(&table, &TableOptions::default()).unwrap().has_header, "{table}");
     }
 }
 
@@ -150,6 +208,44 @@ fn heads_are_passed() {
 }
 
 #[test]
+fn a_line_may_name_the_delimiter() {
+    for line in ["sep=X", "SEP=X", "\"sep=X\"", "\"Sep=X\" ", "sep=X ", "sep=X\r"] {
+        for delimiter in [";", "|", ":", "\t", " "] {
+            let line = line.replace('X', delimiter);
+            let rows = format!("a,b{delimiter}time\n1,5{delimiter}1378054800\n");
+            let choice = find(&format!("{line}\n{rows}"), &TableOptions::default()).unwrap();
+            let found = (choice.lines_to_pass, choice.layout.delimiter, choice.place.time);
+            assert_eq!(found, (1, delimiter.as_bytes()[0], 1), "{line:?}");
+        }
+    }
+    refused("sep=\ntime|price\n1378054800|5\n", "--skip-rows 1");
+}
+
+#[test]
+fn titles_are_refused_with_the_lines_to_skip() {
+    let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
+    for titles in [
+        "https://www.CryptoDataDownload.com\n",
+        "\"Plot Title: 20010001\"\n",
+        "Station Berlin\n\n# note\nMade 2023-05-15 09:30:00\n",
+        "\"two\nlines\"\n",
+    ] {
+        let table = format!("{titles}{rows}");
+        let lines = titles.lines().count();
+        refused(&table, &format!("--skip-rows {lines} "));
+        let options = TableOptions { skip_rows: lines as u64, ..TableOptions::default() };
+        assert!(find(&table, &options).unwrap().has_header, "{table}");
+        // Lines that are skipped already are counted.
+        let options = TableOptions { skip_rows: 2, ..TableOptions::default() };
+        let problem = find(&format!("x\ny\n{table}"), &options).unwrap_err();
+        assert!(problem.contains(&format!("--skip-rows {} ", lines + 2)), "{problem}");
+    }
+    is("1378054800,a\n1378054801\n1378054802,b\n", 0, SECONDS);
+    let named = TableOptions { time_column: Some(Column::Name("unix".into())), ..TableOptions::default() };
+    assert!(find(&format!("x\n{rows}"), &named).unwrap_err().contains("--skip-rows 1 "));
+}
+
+#[test]
 fn each_row_is_checked_against_the_choice() {
     let rows: String = (0..30).map(|at| format!("a,13780548{at:02}083,5\n")).collect();
     let choice = find(&format!("note,time,price\n{rows}"), &TableOptions::default()).unwrap();
@@ -195,8 +291,7 @@ fn a_date_is_not_alone_beside_what_may_be_the_time_of_day() {
     ] {
         refused(table, "--time-column");
     }
-    // It is the header that is asked for first.
-    refused("Datum;Zeit\n15.05.2023;9.30\n", "--header");
+    refused("Datum;Zeit\n15.05.2023;9.30\n", "--time-column");
     refused("Datum;Zeit;n\n15.05.2023;9.30;1\n", "--time-column");
 }
 
@@ -207,9 +302,18 @@ fn a_zone_that_is_named_is_never_passed_over() {
         is(&format!("time,{name}\n2023-05-15 09:30:00,0\n"), 0, DATES);
         is(&format!("time,{name}\n1684143000,-5\n"), 0, SECONDS);
     }
-    for name in
-        ["Date-Time (EST)", "Time (Europe/Berlin)", "Datum/Uhrzeit (MESZ)", "Local time", "Time (UTC+2)"]
-    {
+    for name in [
+        "Date-Time (EST)",
+        "Time (Europe/Berlin)",
+        "Datum/Uhrzeit (MESZ)",
+        "Local time",
+        "Time (UTC+2)",
+        "Time (UTC+02:00)",
+        "\"Date Time, GMT-05:00\"",
+        "(PDH-CSV 4.0) (W. Europe Standard Time)(-60)",
+        "(PDH-CSV 4.0) (Eastern Standard Time)(300)",
+        "(PDH-CSV 4.0) (Hora est.)(300)",
+    ] {
         let table = format!("{name},px\n2023-05-15 09:30:00,5\n");
         refused(&table, "zone");
         let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
@@ -255,6 +359,50 @@ fn nothing_of_the_time_is_left_out() {
     is("timestamp,close_time\n1684108800000,1684108859999\n1684108860000,1684108919999\n", 0, MILLIS);
     is("time,ms\n1684108800.5,123\n", 0, SECONDS);
     is("time,volume\n2023-05-15 09:30:00,123\n", 0, DATES);
+}
+
+#[test]
+fn a_unit_in_the_name_is_that_of_the_values() {
+    let micros = TableOptions { time_unit: Some(TimeUnit::Us), ..TableOptions::default() };
+    let first = TableOptions { time_column: Some(Column::Number(1)), ..TableOptions::default() };
+    for name in ["time_ms", "timestamp (s)", "Epoch ns", "ts[ms]"] {
+        let table = format!("{name},px\n1378054800083000,5\n1378054800090000,5\n");
+        for options in [&TableOptions::default(), &first] {
+            let problem = find(&table, options).unwrap_err();
+            assert!(problem.contains("--time-unit us, or") && problem.contains(name), "{problem}");
+        }
+        assert_eq!(find(&table, &micros).unwrap().first_time, Some(1_378_054_800_083_000_000));
+    }
+    for name in ["time_us", "time", "usecs"] {
+        let table = format!("{name},px\n1378054800083000,5\n1378054800090000,5\n");
+        assert_eq!(find(&table, &first).unwrap().first_time, Some(1_378_054_800_083_000_000));
+    }
+    assert!(find("time_ms,px\n", &TableOptions::default()).unwrap().has_header);
+    is("time_ms,px\n2013-09-01 17:00:00,5\n", 0, DATES);
+}
+
+#[test]
+fn times_that_lack_digits_are_refused_or_told() {
+    for rows in [
+        "1.68411E+12,5\n1.68411E+12,6\n1.68412E+12,7\n",
+        "1684110000001,5\n1.68411E+12,6\n",
+        "1.684110E+09,5\n1.684111E+09,5\n",
+    ] {
+        let table = format!("time,px\n{rows}");
+        let problem = found(&table).unwrap_err();
+        assert!(problem.contains("rounded") && problem.contains("--time-unit"), "{problem}");
+    }
+    refused("time;px\n1,68411E+12;5\n1,68411E+12;6\n", "rounded");
+    let table = "time,px\n1.68411E+12,5\n1.684120000001E+12,6\n";
+    let millis = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
+    let words = find(table, &millis).unwrap().words();
+    assert!(words.contains("milliseconds since 1970, rounded in the file"), "{words}");
+    // A later one is no time.
+    for options in [&millis, &TableOptions::default()] {
+        let choice = find("time,px\n1684110000001,5\n1.684120000001E+12,6\n", options).unwrap();
+        assert_eq!(choice.format.to_string(), MILLIS);
+        assert!(choice.time_of(b"1.684120000002E+12,5").is_ok() && choice.time_of(b"1.68412E+12,5").is_err());
+    }
 }
 
 #[test]
