@@ -284,6 +284,7 @@ mod tests {
                 NameClass::Time,
                 &["time", "Timestamp", "TS", "Gmt time", "time (UTC)", "timestamp_ms", "DateTime"][..],
             ),
+            (NameClass::Time, &["Time (UTC+02:00)", "Date Time, GMT-05:00", "timestamp_utc"]),
             (NameClass::Time, &["Date", "unix", "Epoch ms", "ts_ns", "date_time", "dateTime"]),
             (
                 NameClass::SomeTime,
