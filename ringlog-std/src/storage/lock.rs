@@ -113,6 +113,10 @@ impl WriterLock {
         self.is_draft = is_draft;
     }
 
+    pub(super) const fn is_draft(&self) -> bool {
+        self.is_draft
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.ownership.path()
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::create::rounded_capacity;
+use super::create_error::CreateError;
 use super::cursor_list::{cursors_of, others_among};
 use super::ending::{WriterFile, WriterFileState};
 use super::error::OpenError;
@@ -21,7 +22,7 @@ use super::log_recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
 use super::log_tally::Tally;
 use super::log_writer::{Base, LogWriter};
 use super::log_writer_options::LogWriterOptions;
-use super::platform::{Platform, folder_of};
+use super::platform::{Platform, folder_of, is_disk_full};
 use super::position::Positions;
 use super::prepared::{Prepared, is_temporary};
 use super::retention::Kept;
@@ -108,7 +109,11 @@ impl LogWriter {
         };
         let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
-        let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
+        let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0);
+        // After a failed sync nobody knows what is on the disk: what says that a log was begun stays.
+        let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
+        lock.set_draft(lock.is_draft() && has_no_room);
+        let mut next = next?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());
         let mut current = options.begin_segment(folder, next, base, &upkeep);
         let failed = |error| io_error(folder, "name the new segment in", io::Error::other(error));
@@ -117,7 +122,6 @@ impl LogWriter {
         // Dropped as a file that was closed in order, the new one would promise all before it.
         found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
-        lock.set_draft(false);
         current.make_first_pages_ready(options.rules().first_ready_bytes());
         let mut log = Self {
             folder: folder.into(),
@@ -165,8 +169,11 @@ impl Found {
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         if !previous.is_damaged {
             // What is damaged says so until the log has gone on.
-            lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-                .map_err(|error| io_error(&folder.join(WRITER_FILE), "store into the file", error))?;
+            let record = WriterRecord { pid, boot_id: boot_before, ..previous.clone() };
+            lock.store(platform, &record).map_err(|error| {
+                lock.set_draft(lock.is_draft() && is_disk_full(&error));
+                io_error(&folder.join(WRITER_FILE), "store into the file", error)
+            })?;
         }
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.end.check(folder)?;
