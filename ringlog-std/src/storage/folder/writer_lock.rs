@@ -113,6 +113,10 @@ impl WriterLock {
         self.is_draft = is_draft;
     }
 
+    pub(crate) const fn is_draft(&self) -> bool {
+        self.is_draft
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.ownership.path()
     }

@@ -12,10 +12,11 @@ use ringlog_nostd::check_position;
 use crate::event::GapReason;
 use crate::os::files::{folder_of, open_to_read};
 use crate::os::lock_holder::live_writer;
-use crate::os::platform::{Linux, Platform};
+use crate::os::platform::{Linux, Platform, is_disk_full};
 use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::{cursors_of, others_among};
 use crate::storage::error::OpenError;
+use crate::storage::error::create::CreateError;
 use crate::storage::folder::ending::{WriterFile, WriterFileState};
 use crate::storage::folder::last_run::LastWriter;
 use crate::storage::folder::listing::Folder;
@@ -110,7 +111,11 @@ impl LogWriter {
         };
         let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
-        let mut next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0)?;
+        let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0);
+        // After a failed sync nobody knows what is on the disk: what says that a log was begun stays.
+        let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
+        lock.set_draft(lock.is_draft() && has_no_room);
+        let mut next = next?;
         next.draft.map.bring_pages_around(options.rules().wants_all_ready());
         let mut current = options.begin_segment(folder, next, base, &upkeep);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
@@ -119,7 +124,6 @@ impl LogWriter {
         // Dropped as a file that was closed in order, the new one would promise all before it.
         found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().give_name().map_err(failed)?;
-        lock.set_draft(false);
         current.make_first_pages_ready(options.rules().first_ready_bytes());
         let log = Self {
             folder: folder.into(),
@@ -166,8 +170,11 @@ impl Found {
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         if !previous.is_damaged {
             // What is damaged says so until the log has gone on.
-            lock.store(platform, &WriterRecord { pid, boot_id: boot_before, ..previous.clone() })
-                .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
+            let record = WriterRecord { pid, boot_id: boot_before, ..previous.clone() };
+            lock.store(platform, &record).map_err(|error| {
+                lock.set_draft(lock.is_draft() && is_disk_full(&error));
+                OpenError::io(&folder.join(WRITER_FILE), "store into the file", error)
+            })?;
         }
         let mut log = LogRecovery::new(folder, platform, writer).run()?;
         log.end.check(folder)?;
