@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::feed::FeedError;
-use super::print::tell;
-use super::text::printable_lines;
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::words::printable_lines;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};

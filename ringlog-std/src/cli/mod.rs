@@ -1,41 +1,24 @@
 //! The programs `ringlog` and `stress`.
 #![forbid(unsafe_code)]
 
-mod args;
 mod commands;
-mod config;
 mod error;
 mod feed;
 mod import;
 mod input;
-mod last;
-mod limit;
-mod log_args;
-mod merged;
+pub(crate) mod measure;
+pub(crate) mod options;
 mod output;
-mod pace;
-mod print;
-mod pump;
-mod recording;
-mod replay_target;
-mod retention_watch;
-mod ring_service;
-mod scratch;
-mod session;
-mod signals;
-mod source;
-mod status;
-mod survey;
-mod tally;
-mod text;
-mod values;
+pub(crate) mod read;
+pub(crate) mod record;
+pub(crate) mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Command, RinglogArgs, StressArgs};
 use error::{CliError, Outcome};
+use options::args::{Command, RinglogArgs, StressArgs};
 
 /// The program `ringlog`.
 #[must_use]
@@ -56,7 +39,7 @@ pub fn stress() -> ExitCode {
 }
 
 fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
-    signals::survive_file_size_limit().map_err(CliError::Signals)?;
+    terminal::signals::survive_file_size_limit().map_err(CliError::Signals)?;
     args.map_err(CliError::from)
 }
 

@@ -14,7 +14,7 @@ use socket2::{Socket, Type};
 use super::socket_file::{self, SocketFile};
 use super::spec::UdpSpec;
 use super::{Feed, FeedError, Loss, Next, udp};
-use crate::cli::text::unix_now;
+use crate::cli::terminal::words::unix_now;
 use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 const PATIENCE: Duration = Duration::from_millis(50);

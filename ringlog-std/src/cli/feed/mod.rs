@@ -3,7 +3,7 @@
 mod bytes;
 mod connections;
 mod datagrams;
-mod demo;
+pub(crate) mod demo;
 mod demo_payload;
 mod framing;
 mod interface;

@@ -2,12 +2,12 @@
 
 #[cfg(test)]
 mod capture_table;
-mod guess;
+pub(crate) mod guess;
 mod pcap;
 mod pcap_header;
 mod pcap_time;
 mod pcapng;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;

@@ -1,6 +1,6 @@
 //! Captures made by hand, whole, cut and damaged.
 
-use super::*;
+use crate::cli::import::pcap::*;
 use std::io::Write;
 
 fn header(magic: u32) -> Vec<u8> {

@@ -146,7 +146,12 @@ impl Table<'_> {
     /// A candidate in words.
     pub(super) fn words(&self, candidate: &Candidate) -> String {
         let formats: Vec<String> = candidate.formats.iter().map(TimeFormat::to_string).collect();
-        let first = candidate.times.iter().flatten().next().and_then(|&time| crate::cli::text::rfc3339(time));
+        let first = candidate
+            .times
+            .iter()
+            .flatten()
+            .next()
+            .and_then(|&time| crate::cli::terminal::words::rfc3339(time));
         let first = first.map_or(String::new(), |first| format!(", first {first}"));
         let place = self.kind.place_words(candidate.place, self.names);
         format!("{place} ({}{first})", formats.join(" or "))

@@ -53,7 +53,8 @@ impl JsonFeed {
 impl ChosenFeed for JsonFeed {
     fn words(&self) -> String {
         let Choice { field, date, format, first_time } = &self.choice;
-        let first = first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
+        let first =
+            first_time.and_then(crate::cli::terminal::words::rfc3339).unwrap_or_else(|| "none".into());
         let (field, zone) = (field.join("."), format.zone());
         let date = date.as_ref().map_or(String::new(), |date| format!("field {date:?} and "));
         format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")

@@ -11,7 +11,7 @@ mod format;
 mod json;
 mod names;
 mod number;
-mod options;
+pub(crate) mod options;
 #[cfg(test)]
 mod properties;
 mod rows;

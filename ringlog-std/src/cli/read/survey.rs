@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::error::CliError;
-use super::source::{LogSource, SegmentLine, WriterLine};
-use super::tally::Tally;
-use super::text::{clock_name, grouped, size};
+use crate::cli::error::CliError;
+use crate::cli::read::source::{LogSource, SegmentLine, WriterLine};
+use crate::cli::read::tally::Tally;
+use crate::cli::terminal::words::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
 
 /// What a log holds, up to its end or to the first record that cannot be read.

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::error::{CliError, Outcome};
-use super::feed::Feed;
-use super::log_args::LogPlan;
-use super::pace::Pace;
-use super::print::tell;
-use super::pump::{Ended, Limits, Progress, pump};
-use super::recording::{Before, Part, ReadBack, Recorded, Recording};
-use super::status::Status;
-use super::tally::Tally;
-use super::text::{command_line, counted, grouped, path_word, size};
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::feed::Feed;
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::read::tally::Tally;
+use crate::cli::record::pace::Pace;
+use crate::cli::record::pump::{Ended, Limits, Progress, pump};
+use crate::cli::record::recording::{Before, Part, ReadBack, Recorded, Recording};
+use crate::cli::record::status::Status;
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
 use crate::words::cause;
 
 /// What is to be recorded, and where to.
@@ -300,12 +300,12 @@ fn program() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::config::MaxBytes;
-    use crate::cli::feed::DemoFeed;
-    use crate::cli::log_args::LogArgs;
-    use crate::cli::signals::Stop;
-    use crate::cli::status::Show;
-    use crate::cli::values::Rate;
+    use crate::cli::feed::demo::DemoFeed;
+    use crate::cli::options::config::MaxBytes;
+    use crate::cli::options::log_args::LogArgs;
+    use crate::cli::options::values::Rate;
+    use crate::cli::record::status::Show;
+    use crate::cli::terminal::signals::Stop;
     use std::process::ExitCode;
 
     #[test]

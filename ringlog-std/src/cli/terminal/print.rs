@@ -6,8 +6,8 @@ use std::io::Write;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
-use super::error::CliError;
-use super::text::{printable_json, printable_lines};
+use crate::cli::error::CliError;
+use crate::cli::terminal::words::{printable_json, printable_lines};
 
 /// Says something on standard error; if nobody listens there, that is no reason to end.
 ///

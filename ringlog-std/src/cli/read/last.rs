@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 use crate::storage::{Filter, LogIndex, LogScan};
 
 /// Records that are looked at first; each further attempt looks at four times as many.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::feed::spec::{self, FeedSpec};
-use super::import::{Format, TableOptions};
-use super::log_args::LogArgs;
-use super::output::CatFormat;
-use super::values::{self, Rate, ReplayTo, Speed};
+use crate::cli::feed::spec::{self, FeedSpec};
+pub(crate) use crate::cli::import::guess::Format;
+pub(crate) use crate::cli::import::table::options::TableOptions;
+use crate::cli::options::log_args::LogArgs;
+use crate::cli::options::values::{self, Rate, ReplayTo, Speed};
+use crate::cli::output::CatFormat;
 use crate::storage::Filter;
 
 /// What the exit codes mean, after the help of each command that has more than two.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::error::CliError;
-use super::text::size;
-use super::values;
+use crate::cli::error::CliError;
+use crate::cli::options::values;
+use crate::cli::terminal::words::size;
 use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
 
 /// How a log is written, kept and synced.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::text::{counted, grouped, rfc3339};
+use crate::cli::terminal::words::{counted, grouped, rfc3339};
 use crate::event::{ClockKind, Event, Gap, GapReason};
 
 /// Reasons that are listed; all others that are unknown count as one. A file may hold any number as a reason.

@@ -16,7 +16,9 @@ pub(crate) enum Rate {
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::PerSecond(events) => write!(f, "{} events/s", super::text::grouped(events.get())),
+            Self::PerSecond(events) => {
+                write!(f, "{} events/s", crate::cli::terminal::words::grouped(events.get()))
+            }
             Self::Max => f.write_str("as fast as the log takes them"),
         }
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::print::tell;
-use super::pump::Progress;
-use super::text::{counted, grouped, size};
+use crate::cli::record::pump::Progress;
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::words::{counted, grouped, size};
 
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);

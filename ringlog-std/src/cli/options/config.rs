@@ -4,15 +4,17 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ImportArgs, ServeArgs, StressArgs};
-use super::error::CliError;
-use super::feed::spec::FeedSpec;
-use super::import::{Format, TableOptions, guess};
-use super::input::{Compression, Input};
-use super::log_args::LogPlan;
-use super::status::Show;
-use super::text::size;
-use super::values::Rate;
+use crate::cli::error::CliError;
+use crate::cli::feed::spec::FeedSpec;
+use crate::cli::import::guess;
+pub(crate) use crate::cli::import::guess::Format;
+pub(crate) use crate::cli::import::table::options::TableOptions;
+use crate::cli::input::{Compression, Input};
+use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::options::values::Rate;
+use crate::cli::record::status::Show;
+use crate::cli::terminal::words::size;
 
 const DEFAULT_RATE: u64 = 100_000;
 /// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.
@@ -213,7 +215,7 @@ fn look(path: &Path) -> Result<Option<Compression>, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::{Command, RinglogArgs};
+    use crate::cli::options::args::{Command, RinglogArgs};
     use clap::Parser;
 
     fn serve(line: &str) -> Result<ServeConfig, CliError> {

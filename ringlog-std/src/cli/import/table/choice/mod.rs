@@ -118,7 +118,8 @@ impl Choice {
 
     /// The choice in words.
     pub(super) fn words(&self) -> String {
-        let first = self.first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
+        let first =
+            self.first_time.and_then(crate::cli::terminal::words::rfc3339).unwrap_or_else(|| "none".into());
         let header = match (self.has_header, &self.names) {
             (true, _) => "the first row",
             (false, Some(_)) => "the last comment",

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::error::CliError;
-use super::source::LogSource;
-use super::text::clock_name;
+use crate::cli::error::CliError;
+use crate::cli::read::source::LogSource;
+use crate::cli::terminal::words::clock_name;
 use crate::event::{ClockKind, Event};
 use crate::storage::{Filter, HeadOrder};
 

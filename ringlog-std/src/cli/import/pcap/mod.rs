@@ -11,7 +11,7 @@ use super::pcap_header::PcapHeader;
 use super::pcapng::{Section, SectionProblem};
 use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
 use crate::cli::input::Input;
-use crate::cli::text::unix_now;
+use crate::cli::terminal::words::unix_now;
 use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 /// No packet and no block is that long: a length beyond it is damage.

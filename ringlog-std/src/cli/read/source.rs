@@ -8,8 +8,8 @@ use std::path::Path;
 use ringlog_nostd::FILE_HEADER_LEN;
 use serde::Serialize;
 
-use super::error::CliError;
-use super::text::{counted, size};
+use crate::cli::error::CliError;
+use crate::cli::terminal::words::{counted, size};
 use crate::event::{ClockKind, Event, file_flags};
 use crate::storage::{
     CursorInfo, Filter, LogIndex, LogScan, MissingRecords, OpenError, RecordedEnd, SegmentInfo, WriterFile,

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::config::MaxBytes;
-use super::error::CliError;
-use super::feed::{Feed, Loss, Next, Skip};
-use super::pace::Pace;
-use super::signals::Stop;
+use crate::cli::error::CliError;
+use crate::cli::feed::{Feed, Loss, Next, Skip};
+use crate::cli::options::config::MaxBytes;
+use crate::cli::record::pace::Pace;
+use crate::cli::terminal::signals::Stop;
 use crate::event::{EventHeader, Gap};
 
 /// Looks at clock, signals and status happen once in so many steps, and whenever there is a pause.

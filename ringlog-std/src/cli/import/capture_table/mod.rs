@@ -261,12 +261,12 @@ fn packets_before_the_first_time_take_that_one_and_later_ones_that_of_the_one_be
 
 #[test]
 fn a_capture_without_any_time_takes_that_of_its_import() {
-    let before = crate::cli::text::unix_now();
+    let before = crate::cli::terminal::words::unix_now();
     let file = section(false).block(1, interface(false, None, None));
     let file = file.block(3, simple(false, b"one")).block(3, simple(false, b"two"));
     let (found, feed) = read(&file.bytes).unwrap();
     assert_eq!((found.len(), found[0].0), (2, found[1].0));
-    assert!((before..=crate::cli::text::unix_now()).contains(&found[0].0));
+    assert!((before..=crate::cli::terminal::words::unix_now()).contains(&found[0].0));
     assert!(feed.notes()[0].contains("took that of the import: 2"), "{:?}", feed.notes());
 }
 

@@ -5,15 +5,15 @@
 
 use std::path::PathBuf;
 
-use super::error::CliError;
-use super::log_args::LogPlan;
-use super::output::{CatFormat, Printer};
-use super::print::tell;
-use super::pump::{Progress, Sink};
-use super::retention_watch::RetentionWatch;
-use super::source::LogSource;
-use super::status::{Gauges, Status};
-use super::tally::Tally;
+use crate::cli::error::CliError;
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::output::{CatFormat, Printer};
+use crate::cli::read::source::LogSource;
+use crate::cli::read::tally::Tally;
+use crate::cli::record::pump::{Progress, Sink};
+use crate::cli::record::retention_watch::RetentionWatch;
+use crate::cli::record::status::{Gauges, Status};
+use crate::cli::terminal::print::tell;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
@@ -319,7 +319,7 @@ pub(crate) fn tell_recovery(recorder: &Recorder) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::log_args::LogArgs;
+    use crate::cli::options::log_args::LogArgs;
 
     #[test]
     fn events_and_gaps_wait_for_room() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::encode;
 
-use super::text::unix_now;
+use crate::cli::terminal::words::unix_now;
 use crate::event::{EventHeader, record_len};
 use crate::ring::{Idle, Waiter};
 use crate::storage::{CreateError, PlainFile};

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::text::unix_now;
+use crate::cli::error::CliError;
+use crate::cli::terminal::words::unix_now;
 
 /// A folder for a log; one that holds the evidence of a failed run stays.
 #[derive(Debug)]

@@ -1,0 +1,4 @@
+//! TODO
+
+pub(crate) mod limit;
+pub(crate) mod scratch;
