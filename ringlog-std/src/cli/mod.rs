@@ -12,13 +12,18 @@ mod output;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod terminal;
+mod values;
 
+use std::borrow::Cow;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-
 use error::{CliError, Outcome};
 use options::args::{Command, RinglogArgs, StressArgs};
+
+use terminal::print::tell;
+use terminal::words::printable_lines;
 
 /// The program `ringlog`.
 #[must_use]
@@ -54,5 +59,31 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
+    }
+}
+
+impl CliError {
+    /// Says what went wrong on standard error, and gives the exit code.
+    pub(crate) fn report(&self, program: &str) -> ExitCode {
+        match self {
+            Self::Arguments(error) => {
+                // Help and version are no errors, and go to standard output.
+                match printable_lines(&error.render().to_string()) {
+                    Cow::Borrowed(_) => drop(error.print()),
+                    Cow::Owned(text) => tell(text.trim_end()),
+                }
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+            // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Usage(_) => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::from(2)
+            }
+            _ => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::FAILURE
+            }
+        }
     }
 }

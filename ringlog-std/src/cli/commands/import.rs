@@ -5,7 +5,6 @@ use crate::cli::feed::{Feed, LineFeed, Next, Skip};
 use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed};
 use crate::cli::options::args::ImportArgs;
 use crate::cli::options::config::{ImportConfig, MaxBytes};
-use crate::cli::options::values::Rate;
 use crate::cli::record::pace::Pace;
 use crate::cli::record::pump::Limits;
 use crate::cli::record::session::{Plan, record};
@@ -13,6 +12,7 @@ use crate::cli::record::status::Status;
 use crate::cli::terminal::print::{print, print_json};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::grouped;
+use crate::cli::values::Rate;
 
 /// Records every event of a file, as fast as the log takes them.
 pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {

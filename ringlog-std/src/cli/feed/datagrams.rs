@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::time::TimeSpec;
 use rustix::fs::fstat;
 use socket2::{Socket, Type};
@@ -227,14 +227,6 @@ impl Feed for DatagramFeed {
         }
         notes
     }
-}
-
-/// Has the kernel say with each datagram when it arrived, and how many were dropped before it.
-///
-/// Where a kernel cannot, an event has the time at which it was read, and drops are known from the table of sockets only.
-pub(super) fn ask_for_times_and_drops(socket: &Socket) {
-    let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
-    let _ = setsockopt(socket, sockopt::RxqOvfl, &1);
 }
 
 fn nanos(time: TimeSpec) -> Option<u64> {

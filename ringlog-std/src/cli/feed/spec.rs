@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::framing::Framing;
-use crate::cli::options::values;
+use crate::cli::values;
 
 /// The kernel doubles what is asked for, and counts it in 31 bits.
 const MAX_BUFFER: u64 = i32::MAX as u64 / 2;

@@ -4,11 +4,8 @@
 mod capture_table;
 pub(crate) mod guess;
 mod pcap;
-mod pcap_header;
-mod pcap_time;
-mod pcapng;
 pub(crate) mod table;
 
 pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;
-pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed, TableOptions};
+pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed};

@@ -9,8 +9,8 @@ use crate::cli::feed::spec::{self, FeedSpec};
 pub(crate) use crate::cli::import::guess::Format;
 pub(crate) use crate::cli::import::table::options::TableOptions;
 use crate::cli::options::log_args::LogArgs;
-use crate::cli::options::values::{self, Rate, ReplayTo, Speed};
 use crate::cli::output::CatFormat;
+use crate::cli::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
 
 /// What the exit codes mean, after the help of each command that has more than two.

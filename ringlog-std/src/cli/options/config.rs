@@ -7,14 +7,15 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::cli::feed::spec::FeedSpec;
 use crate::cli::import::guess;
+
 pub(crate) use crate::cli::import::guess::Format;
 pub(crate) use crate::cli::import::table::options::TableOptions;
 use crate::cli::input::{Compression, Input};
 use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::cli::options::log_args::LogPlan;
-use crate::cli::options::values::Rate;
-use crate::cli::record::status::Show;
 use crate::cli::terminal::words::size;
+use crate::cli::values::Rate;
+use crate::cli::values::Show;
 
 const DEFAULT_RATE: u64 = 100_000;
 /// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.

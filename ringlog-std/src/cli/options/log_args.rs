@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::options::values;
 use crate::cli::terminal::words::size;
+use crate::cli::values;
 use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
 
 /// How a log is written, kept and synced.

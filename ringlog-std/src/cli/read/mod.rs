@@ -1,4 +1,6 @@
-//! TODO
+//! Reading logs for a command: several merged, the last N, what is in them.
+//!
+//! The commands that show or check logs call this folder. It prints nothing.
 
 pub(crate) mod last;
 pub(crate) mod merged;

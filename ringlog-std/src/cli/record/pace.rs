@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::options::values::Rate;
+use crate::cli::values::Rate;
 
 const PICOS_PER_SECOND: u128 = 1_000_000_000_000;
 /// What a feed that fell behind may catch up: more would be a flood after a long silence.

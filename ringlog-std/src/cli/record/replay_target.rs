@@ -4,11 +4,11 @@ use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::options::values::ReplayTo;
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::terminal::print::{is_output_gone, tell};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
+use crate::cli::values::ReplayTo;
 use crate::event::{ClockKind, Event, EventHeader, Gap};
 use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
 use crate::storage::{LogScan, LogWriter, OpenError};

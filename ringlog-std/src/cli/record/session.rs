@@ -303,9 +303,9 @@ mod tests {
     use crate::cli::feed::demo::DemoFeed;
     use crate::cli::options::config::MaxBytes;
     use crate::cli::options::log_args::LogArgs;
-    use crate::cli::options::values::Rate;
-    use crate::cli::record::status::Show;
     use crate::cli::terminal::signals::Stop;
+    use crate::cli::values::Rate;
+    use crate::cli::values::Show;
     use std::process::ExitCode;
 
     #[test]

@@ -1,6 +1,5 @@
 //! The live line: one that changes on a terminal, one every few seconds elsewhere.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,31 +7,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::record::pump::Progress;
 use crate::cli::terminal::print::tell;
 use crate::cli::terminal::words::{counted, grouped, size};
+use crate::cli::values::Show;
 
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Where progress is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Show {
-    /// On a terminal: one line that changes.
-    Bar,
-    /// Elsewhere, where asked for: a line every few seconds.
-    Lines,
-    /// Elsewhere: not at all, so that a service's journal does not fill.
-    Nothing,
-}
-
-impl Show {
-    /// As fits standard error, and what the user asked for.
-    pub(crate) fn on_stderr(wants_lines: bool) -> Self {
-        match std::io::stderr().is_terminal() {
-            true => Self::Bar,
-            false if wants_lines => Self::Lines,
-            false => Self::Nothing,
-        }
-    }
-}
 
 /// How things stand besides the progress of the feed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

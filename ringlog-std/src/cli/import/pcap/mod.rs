@@ -2,21 +2,22 @@
 //!
 //! Every message names an offset, nothing is allocated by a length that a file claims, and an I/O error stays one.
 
+pub(crate) mod header;
 mod hole;
+pub(crate) mod packet;
+pub(crate) mod pcapng;
+pub(crate) mod time;
 
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use super::pcap_header::PcapHeader;
-use super::pcapng::{Section, SectionProblem};
 use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
 use crate::cli::input::Input;
 use crate::cli::terminal::words::unix_now;
 use crate::event::{Gap, GapReason, MAX_PAYLOAD};
-
-/// No packet and no block is that long: a length beyond it is damage.
-pub(super) const BLOCK_BYTES_MAX: u32 = 64 << 20;
-pub(super) const PCAPNG_MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
+use header::PcapHeader;
+use packet::{BLOCK_BYTES_MAX, Found, PCAPNG_MAGIC};
+use pcapng::{Section, SectionProblem};
 
 /// A packet after damage was captured at most so long before or after the last one.
 const YEAR_NANOS: u64 = 366 * 86_400 * 1_000_000_000;
@@ -30,22 +31,6 @@ pub(super) fn is_capture(magic: [u8; 4]) -> bool {
 fn begins_pcap(head: &[u8]) -> bool {
     let is_usual = matches!(head.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
     is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
-}
-
-/// What a block was found to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Found {
-    /// A packet; its bytes are in the payload buffer.
-    Packet {
-        /// Nanoseconds since 1970; `None` if neither this packet nor one before it has a time.
-        timestamp: Option<u64>,
-        /// Length of the packet before the capture cut it.
-        original_bytes: u32,
-    },
-    /// Not a packet, and nothing is lost by going on.
-    Nothing,
-    /// A packet that cannot be an event, or a block that cannot be read.
-    Unusable(String),
 }
 
 #[derive(Debug)]
@@ -360,24 +345,6 @@ impl Feed for PcapFeed {
             notes.extend(section.note());
         }
         notes
-    }
-}
-
-/// The 32-bit word at `at`, 0 where there is none.
-pub(super) fn word_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u32 {
-    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(word) if is_big_endian => u32::from_be_bytes(*word),
-        Some(word) => u32::from_le_bytes(*word),
-        None => 0,
-    }
-}
-
-/// The 16-bit word at `at`, 0 where there is none.
-pub(super) fn half_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u16 {
-    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(half) if is_big_endian => u16::from_be_bytes(*half),
-        Some(half) => u16::from_le_bytes(*half),
-        None => 0,
     }
 }
 

@@ -13,8 +13,9 @@ use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
 use super::rows::{Found, Layout, RowReader};
 use super::sample::Row;
-use super::{ChosenFeed, Rows, TableFile, cut};
+use super::{ChosenFeed, Rows, TableFile};
 use crate::cli::feed::{Feed, FeedError, Next};
+use crate::cli::import::table::words::cut;
 
 const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: false };
 const ROWS_MAX: usize = 1000;

@@ -1,8 +1,8 @@
 //! Every way in which a run goes and ends, with feeds and a sink in memory.
 
 use crate::cli::feed::FeedError;
-use crate::cli::options::values::Rate;
 use crate::cli::record::pump::*;
+use crate::cli::values::Rate;
 use crate::event::GapReason;
 
 /// Gives what it was given, with a payload of 8 bytes for each event.

@@ -88,7 +88,7 @@ impl Choice {
         let Some(text) = self.place.text(cell) else {
             return Err(format!("row without {}", Kind::Csv.place_words(self.place, None)));
         };
-        let problem = || format!("row whose time is {:?}, not {}", super::cut(&text), self.format);
+        let problem = || format!("row whose time is {:?}, not {}", super::words::cut(&text), self.format);
         self.format.parse(&text).ok_or_else(problem)
     }
 
@@ -207,7 +207,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         ));
     };
     if let Some(lines) = sample.title_lines().filter(|_| options.header.is_none()) {
-        let (title, width) = (super::cut(&first.join(", ")), sample.width());
+        let (title, width) = (super::words::cut(&first.join(", ")), sample.width());
         return Err(Refusal::Ambiguous(format!(
             "the first row has fewer cells than the others, which have {width}, and may be a title: {title}; give \
              --skip-rows {lines} to leave out what is before the others, or --header no to have it read as data"
@@ -307,7 +307,7 @@ fn has_header(sample: &Sample, options: &TableOptions) -> Result<bool, Refusal> 
         return Ok(true);
     }
     sample.has_header().ok_or_else(|| {
-        let first = sample.rows.first().map_or(String::new(), |row| super::cut(&row.join(", ")));
+        let first = sample.rows.first().map_or(String::new(), |row| super::words::cut(&row.join(", ")));
         Refusal::Ambiguous(format!(
             "the first row may name the columns or be data: {first}; give --header yes or no"
         ))

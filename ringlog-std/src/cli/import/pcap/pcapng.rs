@@ -1,7 +1,7 @@
 //! The blocks of a pcapng section.
 
-use super::pcap::{Found, PCAPNG_MAGIC, half_at, word_at};
-use super::pcap_time::TimeUnit;
+use crate::cli::import::pcap::packet::{Found, PCAPNG_MAGIC, half_at, word_at};
+use crate::cli::import::pcap::time::TimeUnit;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -25,7 +25,7 @@ fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
 
 /// Why a section cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum SectionProblem {
+pub(crate) enum SectionProblem {
     /// None that there is.
     NoByteOrder,
     /// Another than the one of the format's description, 1.0, and 1.2, which means the same.
@@ -41,7 +41,7 @@ struct Interface {
 
 /// What the blocks of a section said so far about those that follow.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(crate) struct Section {
     is_big_endian: bool,
     interfaces: Vec<Interface>,
     /// Of the packet before, also if that was in another section.
@@ -53,12 +53,12 @@ pub(super) struct Section {
 
 impl Section {
     /// The kind of a block, its length, and the byte order of a section.
-    pub(super) const BLOCK_HEAD_BYTES: usize = 12;
+    pub(crate) const BLOCK_HEAD_BYTES: usize = 12;
     /// The start of a section, its version included.
-    pub(super) const START_BYTES: usize = 16;
+    pub(crate) const START_BYTES: usize = 16;
 
     /// A section of which nothing is known yet.
-    pub(super) fn new(is_big_endian: bool) -> Self {
+    pub(crate) fn new(is_big_endian: bool) -> Self {
         Self {
             is_big_endian,
             interfaces: Vec::new(),
@@ -69,7 +69,7 @@ impl Section {
     }
 
     /// Begins the next section, whose interfaces are its own.
-    pub(super) fn restart(&mut self, start: &[u8]) -> Result<(), SectionProblem> {
+    pub(crate) fn restart(&mut self, start: &[u8]) -> Result<(), SectionProblem> {
         let is_big_endian = first_block_is_big_endian(start).ok_or(SectionProblem::NoByteOrder)?;
         match (half_at(start, 12, is_big_endian), half_at(start, 14, is_big_endian)) {
             (1, 0 | 2) => {}
@@ -82,17 +82,17 @@ impl Section {
     }
 
     /// Called where blocks are missing.
-    pub(super) fn lose_blocks(&mut self) {
+    pub(crate) fn lose_blocks(&mut self) {
         self.has_lost_blocks = true;
     }
 
     /// The length that a block gives in front of it.
-    pub(super) fn block_bytes(&self, head: &[u8]) -> u32 {
+    pub(crate) fn block_bytes(&self, head: &[u8]) -> u32 {
         word_at(head, 4, self.is_big_endian)
     }
 
     /// The length of the block whose head this may be.
-    pub(super) fn plausible_bytes(&self, head: &[u8]) -> Option<usize> {
+    pub(crate) fn plausible_bytes(&self, head: &[u8]) -> Option<usize> {
         let block_type = word_at(head, 0, self.is_big_endian);
         let is_known = || KNOWN_BLOCKS.iter().any(|known| known.contains(&block_type));
         let is_big_endian = if head.starts_with(&PCAPNG_MAGIC) {
@@ -104,7 +104,7 @@ impl Section {
     }
 
     /// Whether a block has its length at its end, too.
-    pub(super) fn is_whole(&self, block: &[u8]) -> bool {
+    pub(crate) fn is_whole(&self, block: &[u8]) -> bool {
         let start = block.starts_with(&PCAPNG_MAGIC).then(|| first_block_is_big_endian(block)).flatten();
         let is_big_endian = start.unwrap_or(self.is_big_endian);
         let end = block.len().checked_sub(4);
@@ -112,13 +112,13 @@ impl Section {
     }
 
     /// What a block is that is damaged.
-    pub(super) fn damaged_words(&self, block: &[u8]) -> String {
+    pub(crate) fn damaged_words(&self, block: &[u8]) -> String {
         let block_type = word_at(block, 0, self.is_big_endian);
         format!("damaged block of type {block_type:#x}, {} bytes", block.len())
     }
 
     /// What to tell at the end.
-    pub(super) fn note(&self) -> Option<String> {
+    pub(crate) fn note(&self) -> Option<String> {
         (self.packets_with_time_before > 0).then(|| {
             format!(
                 "packets without a time that took that of the packet before: {}",
@@ -128,7 +128,7 @@ impl Section {
     }
 
     /// Takes one whole block apart.
-    pub(super) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
+    pub(crate) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
         let block_type = word_at(block, 0, self.is_big_endian);
         let found = self.body(block).and_then(|body| match block_type {
             INTERFACE_DESCRIPTION => self.add_interface(body),

@@ -1,7 +1,7 @@
 //! The header of a pcap file, and how it has its records read.
 
-use super::pcap::{BLOCK_BYTES_MAX, Found, half_at, word_at};
-use super::pcap_time::TimeUnit;
+use crate::cli::import::pcap::packet::{BLOCK_BYTES_MAX, Found, half_at, word_at};
+use crate::cli::import::pcap::time::TimeUnit;
 
 const MICROS_MAGIC: u32 = 0xA1B2_C3D4;
 const NANOS_MAGIC: u32 = 0xA1B2_3C4D;
@@ -19,7 +19,7 @@ enum LengthOrder {
 
 /// What a file's header says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PcapHeader {
+pub(crate) struct PcapHeader {
     is_big_endian: bool,
     is_modified: bool,
     unit: TimeUnit,
@@ -29,15 +29,15 @@ pub(super) struct PcapHeader {
 
 impl PcapHeader {
     /// Its length.
-    pub(super) const BYTES: usize = 24;
+    pub(crate) const BYTES: usize = 24;
 
     /// Whether a pcap file may start with these bytes.
-    pub(super) fn has_magic(magic: [u8; 4]) -> bool {
+    pub(crate) fn has_magic(magic: [u8; 4]) -> bool {
         byte_order(&magic).is_some()
     }
 
     /// Reads a header, or says why there is none.
-    pub(super) fn parse(header: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(header: &[u8]) -> Result<Self, String> {
         let Some((is_big_endian, magic)) = byte_order(header) else {
             return Err("no packet capture starts like this; give --format".into());
         };
@@ -59,12 +59,12 @@ impl PcapHeader {
     }
 
     /// The length of what is before a packet's bytes.
-    pub(super) fn record_head_bytes(&self) -> usize {
+    pub(crate) fn record_head_bytes(&self) -> usize {
         if self.is_modified { 24 } else { 16 }
     }
 
     /// How much of the packet was captured, and how long it was.
-    pub(super) fn lengths(&self, head: &[u8]) -> (u32, u32) {
+    pub(crate) fn lengths(&self, head: &[u8]) -> (u32, u32) {
         let (first, second) = (word_at(head, 8, self.is_big_endian), word_at(head, 12, self.is_big_endian));
         match self.length_order {
             LengthOrder::CapturedFirst => (first, second),
@@ -74,7 +74,7 @@ impl PcapHeader {
     }
 
     /// The length of the record whose head this may be, at a time that may be.
-    pub(super) fn plausible_bytes(&self, head: &[u8], may_be: impl Fn(u64) -> bool) -> Option<usize> {
+    pub(crate) fn plausible_bytes(&self, head: &[u8], may_be: impl Fn(u64) -> bool) -> Option<usize> {
         let (captured, original) = self.lengths(head);
         let fraction = u64::from(word_at(head, 4, self.is_big_endian));
         let is_plausible =
@@ -90,7 +90,7 @@ impl PcapHeader {
     }
 
     /// Takes a whole record apart.
-    pub(super) fn take_packet(&self, record: &[u8], payload: &mut Vec<u8>) -> Found {
+    pub(crate) fn take_packet(&self, record: &[u8], payload: &mut Vec<u8>) -> Found {
         let (_, original_bytes) = self.lengths(record);
         payload.clear();
         payload.extend_from_slice(record.get(self.record_head_bytes()..).unwrap_or_default());

@@ -4,7 +4,7 @@ const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// What one unit of an interface's timestamps is, and what they start from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct TimeUnit {
+pub(crate) struct TimeUnit {
     /// Units per second.
     per_second: u128,
     /// Seconds to add.
@@ -13,14 +13,14 @@ pub(super) struct TimeUnit {
 
 impl TimeUnit {
     /// Microseconds since 1970, unless a file says otherwise.
-    pub(super) const MICROS: Self = Self { per_second: 1_000_000, offset_seconds: 0 };
+    pub(crate) const MICROS: Self = Self { per_second: 1_000_000, offset_seconds: 0 };
     /// Nanoseconds since 1970.
-    pub(super) const NANOS: Self = Self { per_second: 1_000_000_000, offset_seconds: 0 };
+    pub(crate) const NANOS: Self = Self { per_second: 1_000_000_000, offset_seconds: 0 };
 
     /// From pcapng's `if_tsresol` (a power of 10, or with the top bit set of 2) and `if_tsoffset`.
     ///
     /// `None` for a unit so short that 64 bits of them are no second.
-    pub(super) fn from_options(tsresol: u8, offset_seconds: i64) -> Option<Self> {
+    pub(crate) fn from_options(tsresol: u8, offset_seconds: i64) -> Option<Self> {
         let exponent = u32::from(tsresol & 0x7F);
         let base: u128 = if tsresol & 0x80 == 0 { 10 } else { 2 };
         let per_second = base.checked_pow(exponent).filter(|&units| units <= u128::from(u64::MAX))?;
@@ -28,7 +28,7 @@ impl TimeUnit {
     }
 
     /// Nanoseconds since 1970, rounded down; `None` for what is before or does not fit.
-    pub(super) fn to_nanos(self, units: u64) -> Option<u64> {
+    pub(crate) fn to_nanos(self, units: u64) -> Option<u64> {
         let units = u128::from(units);
         // Less than a second, and so less than 2^30 nanoseconds times 2^64: no overflow.
         let fraction = (units % self.per_second) * NANOS_PER_SECOND as u128 / self.per_second;
