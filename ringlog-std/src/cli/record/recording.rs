@@ -184,7 +184,7 @@ impl Recorded {
             Ok(summary) => (summary, None),
             // The log is whole: it says what it lost, if not with a GAP record, or what an earlier run has left damaged.
             Err(RecorderError::Close {
-                source: source @ (SyncError::UntoldLoss { .. } | SyncError::Damaged(_)),
+                source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
             }) => {
                 tell(&format!("ringlog: {source}"));

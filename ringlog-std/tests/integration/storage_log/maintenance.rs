@@ -180,7 +180,7 @@ fn a_log_whose_segments_were_all_retired_goes_on_where_it_was() {
     for _ in 0..3 {
         let writer = options.open(folder.path()).unwrap();
         assert_eq!((writer.next_sequence(), writer.position()), (1000, position));
-        // Longer than the helper waits before it looks at ages.
+        // Longer than the worker waits before it looks at ages.
         std::thread::sleep(Duration::from_millis(1200));
         writer.close().unwrap();
     }
@@ -299,7 +299,7 @@ fn on_a_full_disk_an_append_fails_and_goes_on_when_there_is_room() {
     let Some(disk) = SmallDisk::mount(1 << 20) else { return };
     let mut writer = small().open(disk.log()).unwrap();
     let others = disk.fill_but(4 << 16);
-    // Room that a helper had taken for its own attempt may come back once.
+    // Room that a worker had taken for its own attempt may come back once.
     wait_until(|| write_until_full(&mut writer) == write_until_full(&mut writer));
     let failed = writer.next_sequence();
     std::fs::remove_file(others).unwrap();
@@ -409,7 +409,7 @@ fn a_loss_that_finds_no_room_is_told_by_the_next_run() {
     write(&mut writer, 0..2000);
     let (events, position) = (writer.next_sequence(), writer.position());
     let count = match writer.close() {
-        Err(SyncError::UntoldLoss { count, .. }) => count,
+        Err(SyncError::UnreportedLoss { count, .. }) => count,
         other => panic!("{other:?}"),
     };
     assert_eq!(events + count, 2000);
