@@ -1,4 +1,4 @@
-//! The command lines as they are typed. What they come to is in `config`.
+//! The command lines as they are typed; `config` fills in the defaults.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,35 +13,62 @@ use crate::cli::output::CatFormat;
 use crate::cli::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
 
-/// What the exit codes mean, after the help of each command that has more than two.
+/// Explains the exit codes, after the help of each command that has more than three.
 macro_rules! exit_codes {
     () => {
         "Exit codes:
-  0  done, and nothing is missing; so also after --for, --max-bytes and Ctrl-C of serve
-  1  not done: standard error says why, and what to do; of verify: not all of the log can be read
-  2  the command line cannot be done
-  3  done, but events are missing, and it was said which; an interrupted import
-  4  serve stopped at its default limit of 4 GiB, which nobody asked for"
+  0  done, nothing is missing; also after --for, --max-bytes or Ctrl-C of serve
+  1  failed; standard error says why and what to do
+  2  the command line is wrong
+  3  done, but events are missing and the output says which; also an interrupted import or replay
+  4  serve stopped at its default limit of 4 GiB"
     };
 }
 const EXIT_CODES: &str = exit_codes!();
+const VERIFY_EXIT_CODES: &str = "Exit codes:
+  0  every event is there
+  1  the log or one of its files cannot be read
+  2  the command line is wrong
+  3  readable, but events are missing or damaged";
 
-/// How values are written, after the help of each command that takes such.
-macro_rules! values_help {
+/// Explains how values are written, after the help of each command that takes such values.
+macro_rules! size_help {
     () => {
         "Values:
-  SIZE      4GiB, 500MB, 64k; a number without a unit counts bytes
+  SIZE      4GiB, 500MB, 64k; a number without a unit counts bytes"
+    };
+}
+macro_rules! duration_help {
+    () => {
+        "
   DURATION  5s, 1m30s, 250ms, 12h, 30d, 2w; a number without a unit counts seconds"
     };
 }
-const VALUES: &str = values_help!();
-const VALUES_AND_EXIT_CODES: &str = concat!(values_help!(), "\n\n", exit_codes!());
+macro_rules! feed_help {
+    () => {
+        "
+  FEED      demo                     generated events that look like an exchange's order flow
+            -                        lines of standard input
+            FILE                     lines of a file
+            udp://ADDR:PORT          datagrams; a multicast group is joined
+            tcp://ADDR:PORT          connections; each line is an event
+            unix:PATH                the same over a Unix socket
+            unix:PATH?type=datagram  datagrams over a Unix socket
+            Options of udp: ?interface=NAME&buffer=64MiB
+            Options of tcp and unix: ?framing=lines, or the length that precedes each event:
+            length16be, length16le, length32be, length32le"
+    };
+}
+const SIZES: &str = size_help!();
+const DURATIONS: &str = concat!("Values:", duration_help!(), "\n\n", exit_codes!());
+const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
+const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
 
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
 ///
-/// Without a command it records: see `ringlog serve --help`.
+/// Without a command, it records as `ringlog serve` does.
 #[derive(Parser, Debug)]
-#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = VALUES_AND_EXIT_CODES)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = FEEDS)]
 pub(crate) struct RinglogArgs {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -52,71 +79,68 @@ pub(crate) struct RinglogArgs {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Record events from a feed into a log, until the feed ends, a limit is reached or Ctrl-C
-    #[command(after_help = VALUES_AND_EXIT_CODES)]
+    /// Record a feed into a log until the feed ends, a limit is reached or Ctrl-C
+    #[command(after_help = FEEDS)]
     Serve(ServeArgs),
-    /// Record a packet capture, a table of ticks or a text file into a log
-    #[command(after_help = VALUES_AND_EXIT_CODES)]
+    /// Record a file into a log: packet capture, CSV, lines of JSON or lines of text
+    #[command(after_help = VALUES)]
     Import(ImportArgs),
     /// Print the events of a log
     Cat(CatArgs),
-    /// Print the last events of a log, and those that are written from now on
+    /// Print the last events of a log; with --follow, also new ones as they are written
     #[command(after_help = EXIT_CODES)]
     Tail(TailArgs),
-    /// Print the events of logs, or write them elsewhere, at the pace at which they happened
-    #[command(after_help = VALUES)]
+    /// Replay events at the pace at which they happened: print them or write them elsewhere
+    #[command(after_help = DURATIONS)]
     Replay(ReplayArgs),
-    /// Say what is in a log
+    /// Show what a log holds: counts, times and files
     Info(InspectArgs),
-    /// Read and check every record of a log: exit 0 clean, 3 readable with loss, 1 unreadable
-    #[command(after_help = EXIT_CODES)]
+    /// Check every record of a log: exit 0 if clean, 3 if events are missing, 1 if unreadable
+    #[command(after_help = VERIFY_EXIT_CODES)]
     Verify(InspectArgs),
-    /// Copy every valid record of a damaged log into a new one, with a GAP record where something is missing
+    /// Copy the valid records of a damaged log into a new log; GAP records mark what is missing
     #[command(after_help = EXIT_CODES)]
     Salvage(SalvageArgs),
-    /// Find the rings in a raw dump of memory, of any machine, and print their unread events
+    /// Find rings in a raw memory dump of any machine and print their unread events
+    #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),
 }
 
 /// Arguments of `ringlog serve`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArgs {
-    /// demo (a generated order-flow-like stream, synthetic), - (lines of stdin), a FILE (its lines),
-    /// udp://ADDR:PORT[?interface=NAME&buffer=64MiB] (a datagram is an event; a multicast group is joined),
-    /// tcp://ADDR:PORT or unix:PATH[?framing=lines|length32be] (connections; a line is an event, or what follows its
-    /// length: length16be, length16le, length32be, length32le), or unix:PATH?type=datagram
+    /// Where events come from: see FEED below
     #[arg(long, value_name = "FEED", default_value = "demo", value_parser = spec::feed)]
     pub(crate) feed: FeedSpec,
-    /// Instead of a feed: drain the shared ring in this file, which another program writes into, until Ctrl-C;
-    /// made if it is missing
+    /// Record the shared ring in this file instead of a feed; created if it is missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["feed", "rate", "seed"])]
     pub(crate) ring: Option<PathBuf>,
-    /// Events a second (100000, 100k, 2M) or max [default: 100000 for demo and FILE, max for the others]
+    /// Events per second, such as 100k or 2M, or max [default: 100k for demo and FILE, max for other feeds]
     #[arg(long, value_name = "N|max", value_parser = values::rate)]
     pub(crate) rate: Option<Rate>,
-    /// Stop after this time, such as 5s, 1m30s or 2d
+    /// Stop after this time
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     pub(crate) duration: Option<Duration>,
-    /// Stop when this run has written this much. With --ring, what the ring holds then may exceed it
-    /// [default: none with --ring, --keep-bytes, --keep-for, --keep-files or --full-disk recycle; else 4GiB, and exit
-    /// code 4]
+    /// Stop after writing this much; with --ring, what the ring still holds is added
+    /// [default: 4GiB, with exit code 4; none with --ring, --keep-bytes, --keep-for, --keep-files or --full-disk
+    /// recycle]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
-    /// The folder of the log; a run adds to what is there
+    /// Folder of the log; a run appends to the log that is there
     #[arg(long, value_name = "PATH", default_value = "./ringlog-data")]
     pub(crate) log: PathBuf,
-    /// Size of the ring between feed and log, or of one that --ring makes, rounded up to a power of two
+    /// Size of the ring before the log, or of a ring that --ring creates; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
     #[command(flatten)]
     pub(crate) how: LogArgs,
-    /// Which demo stream: the same number gives the same events
+    /// Number of the demo stream; the same number gives the same events
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count)]
     pub(crate) seed: u64,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print a line of counts every two seconds although standard error is no terminal
+    /// Print a line of counts every 2 seconds even if standard error is no terminal
     #[arg(long)]
     pub(crate) progress: bool,
 }
@@ -124,20 +148,20 @@ pub(crate) struct ServeArgs {
 /// Arguments of `ringlog import`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ImportArgs {
-    /// The file to import
+    /// File to import
     pub(crate) file: PathBuf,
-    /// The folder of the log; an import adds to what is there
+    /// Folder of the log; an import appends to the log that is there
     #[arg(long, value_name = "PATH")]
     pub(crate) log: PathBuf,
-    /// What the file is [default: by its first bytes and its name]
+    /// Format of the file [default: from its first bytes and its name]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) table: TableOptions,
-    /// The event type to give to all events
+    /// Event type of every event, 0 to 255
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::event_type)]
     pub(crate) event_type: u8,
-    /// Size of the ring between file and log, rounded up to a power of two
+    /// Size of the ring between file and log; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
     #[command(flatten)]
@@ -145,7 +169,7 @@ pub(crate) struct ImportArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print a line of counts every two seconds although standard error is no terminal
+    /// Print a line of counts every 2 seconds even if standard error is no terminal
     #[arg(long)]
     pub(crate) progress: bool,
 }
@@ -158,12 +182,12 @@ pub(crate) struct CatArgs {
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
     #[arg(long)]
     pub(crate) csv_safe: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Stop after so many
+    /// Print at most this many records
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) limit: Option<u64>,
     /// The same as --format json
@@ -174,25 +198,25 @@ pub(crate) struct CatArgs {
 /// Which events of a log are wanted.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FilterArgs {
-    /// Only events of this type (and gaps, which may stand for such events); may be given several times
+    /// Only events of this type, and GAP records; repeat it for several types
     #[arg(long = "type", value_name = "N", value_parser = values::event_type)]
     pub(crate) event_types: Vec<u8>,
-    /// Start with the record that has this sequence number
+    /// Start at the record with this sequence number
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) from_seq: Option<u64>,
-    /// Stop before the record that has this sequence number
+    /// Stop before the record with this sequence number
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) to_seq: Option<u64>,
-    /// Only events at or after this time: RFC 3339 or nanoseconds
+    /// Only events at or after this time: 2026-01-31T09:30:00Z or nanoseconds
     #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
     pub(crate) since: Option<u64>,
-    /// Only events before this time: RFC 3339 or nanoseconds
+    /// Only events before this time: 2026-01-31T09:30:00Z or nanoseconds
     #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
     pub(crate) until: Option<u64>,
 }
 
 impl FilterArgs {
-    /// What they come to.
+    /// Returns the filter that they describe.
     pub(crate) fn to_filter(&self) -> Filter {
         let Self { event_types, from_seq, to_seq, since, until } = self;
         let sequences = from_seq.unwrap_or(0)..to_seq.unwrap_or(u64::MAX);
@@ -210,19 +234,19 @@ impl FilterArgs {
 pub(crate) struct TailArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
-    /// Go on with what is written from now on, until Ctrl-C
+    /// Wait for new events and print them, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// How many of the last events to print first [default: 10]
+    /// Print this many of the last events first [default: 10]
     #[arg(short = 'n', long = "lines", value_name = "N", value_parser = values::count, conflicts_with = "cursor")]
     pub(crate) lines: Option<u64>,
-    /// Print what this cursor has not seen yet, and have it remember; a new one starts with the oldest event
+    /// Print what this cursor has not seen yet and advance it; a new cursor starts at the oldest event
     #[arg(long, value_name = "NAME")]
     pub(crate) cursor: Option<String>,
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
     #[arg(long)]
     pub(crate) csv_safe: bool,
     /// The same as --format json
@@ -235,22 +259,22 @@ pub(crate) struct TailArgs {
 /// Arguments of `ringlog replay`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ReplayArgs {
-    /// Logs, folders or single files; several are merged by their timestamps
+    /// Logs: folders or single files; several are merged by timestamp
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// 1 is the pace at which the events happened, 10 is ten times as fast, max is without any wait
+    /// Pace: 1 as it happened, 10 ten times as fast, max without waiting
     #[arg(long, value_name = "N|max", default_value = "1", value_parser = values::speed)]
     pub(crate) speed: Speed,
-    /// Wait no longer than this for any event, such as 10s: shortens silences and steps of the clock
+    /// Wait no longer than this for any event; shortens silences and steps of the clock
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) max_wait: Option<Duration>,
-    /// Write the events into a new log in this folder, or into a shared ring (ring:FILE), instead of printing them
+    /// Write to a new log in this folder, or to a shared ring, instead of printing
     #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target)]
     pub(crate) to: Option<ReplayTo>,
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text, conflicts_with = "to")]
     pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
     #[arg(long, conflicts_with = "to")]
     pub(crate) csv_safe: bool,
     /// The same as --format json
@@ -273,9 +297,9 @@ pub(crate) struct InspectArgs {
 /// Arguments of `ringlog salvage`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SalvageArgs {
-    /// The damaged log: a folder or one file; it is not changed
+    /// Damaged log: a folder or one file; it is not changed
     pub(crate) log: PathBuf,
-    /// The folder of the new log, which must not exist or be empty
+    /// Folder of the new log; must be empty or missing
     pub(crate) out: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -285,41 +309,41 @@ pub(crate) struct SalvageArgs {
 /// Arguments of `ringlog recover-image`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RecoverImageArgs {
-    /// The dump: the bytes of the memory as they stood there
+    /// Dump of memory: its raw bytes
     pub(crate) image: PathBuf,
-    /// Make a log file of each ring in this folder, named by its offset, instead of printing the events
+    /// Write each ring to a log file in this folder, named by its offset, instead of printing its events
     #[arg(long, value_name = "FOLDER")]
     pub(crate) to: Option<PathBuf>,
     /// How to print an event
     #[arg(long, value_enum, default_value_t = CatFormat::Text)]
     pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe in front of payloads that a spreadsheet would compute (= + - @ tab CR)
+    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
     #[arg(long, conflicts_with_all = ["json", "to"])]
     pub(crate) csv_safe: bool,
-    /// Print what was found as JSON, instead of the events
+    /// Print a report as JSON instead of the events
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 }
 
-/// Writes events through a ring into a log at full speed, and counts what arrived by reading it back.
+/// Writes events through a ring into a log at full speed, then reads the log back and compares the counts.
 ///
-/// The producer waits while the ring is full: nothing may be lost, and the run fails if anything is.
+/// The producer waits while the ring is full, so nothing may be lost; the run fails if anything is.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "stress", version, after_help = VALUES)]
+#[command(name = "stress", version, after_help = SIZES)]
 pub(crate) struct StressArgs {
-    /// How long to write
+    /// How long to write, in seconds
     #[arg(long, value_name = "N", default_value = "5", value_parser = values::seconds)]
     pub(crate) seconds: Duration,
-    /// Length of every payload in bytes
+    /// Length of each payload, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = values::payload_len)]
     pub(crate) payload: u16,
     /// Keep the log in this folder [default: a temporary one, deleted at the end]
     #[arg(long, value_name = "PATH")]
     pub(crate) log: Option<PathBuf>,
-    /// Stop earlier when so much has been written [default: 16GiB, at most half of the free space]
+    /// Stop after writing this much [default: 16GiB, at most half of the free space]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
-    /// Size of the ring, rounded up to a power of two
+    /// Size of the ring; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
     /// Print the report as JSON
@@ -342,7 +366,7 @@ mod tests {
         StressArgs::command().debug_assert();
     }
 
-    /// Nobody should have to try what `--for 1` means.
+    /// Otherwise a user would have to try what `--for 1` means.
     #[test]
     fn the_help_of_each_command_says_what_a_number_without_a_unit_is() {
         let ringlog = RinglogArgs::command();

@@ -1,4 +1,4 @@
-//! What the arguments come to: defaults filled in, sizes rounded, formats guessed.
+//! Turns arguments into what a command works with: fills in defaults, rounds sizes, guesses formats.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::cli::values::Rate;
 use crate::cli::values::Show;
 
 const DEFAULT_RATE: u64 = 100_000;
-/// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.
+/// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.
 pub(crate) const DEFAULT_MAX_BYTES: u64 = 4 << 30;
-/// Room for the largest event, and a ring that a machine may really have.
+/// From room for the largest event to what the memory of a machine can hold.
 const RING_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=16 << 30;
 const STRESS_BYTES: u64 = 16 << 30;
 
-/// What `serve` does.
+/// The arguments of `serve`, complete.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeConfig {
     pub(crate) feed: FeedSpec,
@@ -41,9 +41,9 @@ pub(crate) struct ServeConfig {
 }
 
 impl ServeConfig {
-    /// Fills in what was not given.
+    /// Fills in the defaults.
     pub(crate) fn resolve(args: ServeArgs) -> Result<Self, CliError> {
-        // What arrives by itself cannot be held back: a pipe would stall, datagrams would be dropped.
+        // Other feeds cannot be held back: a pipe would stall, datagrams would be dropped.
         let default_rate = match args.feed {
             FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
             _ => Rate::Max,
@@ -69,16 +69,16 @@ impl ServeConfig {
 /// How much a run may write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MaxBytes {
-    /// Retention or the disk bounds the log, or the program that fills a shared ring.
+    /// Something else bounds the log: retention, the disk, or the program that fills a shared ring.
     Unlimited,
-    /// Because nothing was given: reaching it is not what the user asked for.
+    /// The default; a run that reaches it exits with code 4.
     Default(u64),
-    /// By `--max-bytes`.
+    /// The value of `--max-bytes`.
     Asked(u64),
 }
 
 impl MaxBytes {
-    /// The limit as a number; none is the largest one.
+    /// Returns the limit in bytes; `u64::MAX` for none.
     pub(crate) const fn get(self) -> u64 {
         match self {
             Self::Unlimited => u64::MAX,
@@ -87,12 +87,12 @@ impl MaxBytes {
     }
 }
 
-/// What `import` does.
+/// The arguments of `import`, complete.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportConfig {
     pub(crate) file: PathBuf,
     pub(crate) compression: Option<Compression>,
-    /// `None` if the file is compressed: nobody knows how long what is in it is.
+    /// `None` if the file is compressed: the length of its content is not known.
     pub(crate) content_bytes: Option<u64>,
     pub(crate) format: Format,
     pub(crate) table: TableOptions,
@@ -104,7 +104,7 @@ pub(crate) struct ImportConfig {
 }
 
 impl ImportConfig {
-    /// Looks at the file and fills in what was not given.
+    /// Checks the file and fills in the defaults.
     pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
         let file_bytes = regular_file_bytes(&args.file)?;
         let compression = look(&args.file)?;
@@ -128,7 +128,7 @@ impl ImportConfig {
     }
 }
 
-/// What `stress` does.
+/// The arguments of `stress`, complete.
 #[derive(Clone, Debug)]
 pub(crate) struct StressConfig {
     pub(crate) duration: Duration,
@@ -140,10 +140,10 @@ pub(crate) struct StressConfig {
 }
 
 impl StressConfig {
-    /// The size limit where none is given.
+    /// The size limit without `--max-bytes`.
     pub(crate) const DEFAULT_MAX_BYTES: u64 = STRESS_BYTES;
 
-    /// Checks what was given.
+    /// Checks the arguments.
     pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
         Ok(Self {
             duration: args.seconds,
@@ -160,13 +160,13 @@ fn ring_bytes(asked: u64) -> Result<usize, CliError> {
     let rounded = asked.checked_next_power_of_two().filter(|bytes| RING_BYTES.contains(bytes));
     rounded.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| {
         CliError::Usage(format!(
-            "--ring-size {}: a ring has 128 KiB to 16 GiB; give a size between",
+            "--ring-size {}: a ring takes 128 KiB to 16 GiB; give a size in this range",
             size(asked)
         ))
     })
 }
 
-/// Refuses options that say nothing about such a file.
+/// Refuses options that do not apply to a file of this format.
 fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> Result<(), CliError> {
     let usage = |problem: String| Err(CliError::Usage(problem));
     let is_odd = match format {
@@ -189,12 +189,12 @@ fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
     let problem = match metadata.file_type() {
         kind if kind.is_file() => return Ok(metadata.len()),
         kind if kind.is_dir() => "a folder; give a file, or copy a log with `ringlog replay --to`",
-        _ => "no regular file; read lines from pipes and devices with `ringlog serve --feed`",
+        _ => "not a regular file; read lines from pipes and devices with `ringlog serve --feed`",
     };
     Err(CliError::Usage(format!("{}: {problem}", path.display())))
 }
 
-/// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
+/// Refuses an empty file, or one that cannot be imported, before a log is created for it.
 fn look(path: &Path) -> Result<Option<Compression>, CliError> {
     let input = match Input::open(path) {
         Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -209,7 +209,7 @@ fn look(path: &Path) -> Result<Option<Compression>, CliError> {
         None => "empty (0 bytes)".into(),
         Some(compression) => format!("empty: its {compression} data decompresses to 0 bytes"),
     };
-    let problem = format!("{}: {what}; check whether it was written to its end", path.display());
+    let problem = format!("{}: {what}; check that it was written completely", path.display());
     Err(CliError::Unreadable(problem))
 }
 

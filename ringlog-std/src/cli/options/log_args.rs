@@ -1,4 +1,4 @@
-//! The options that say how a log is written.
+//! The options for writing a log.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,56 +13,54 @@ use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolic
 /// How a log is written, kept and synced.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LogArgs {
-    /// Size of the log's files [default: 64MiB]
+    /// Size of each file of the log [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) segment_size: Option<u64>,
-    /// Begin a new file after this time, although the old one is not full
+    /// Start a new file after this time, even if the old one is not full
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) roll_after: Option<Duration>,
-    /// never, every-event, so long after the last sync (1s), or whenever so much is not synced (16MiB)
-    /// [default: 1s]
+    /// When to sync to disk: never, every-event, after a time (1s) or after an amount (16MiB) [default: 1s]
     #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
     pub(crate) sync: Option<SyncPolicy>,
-    /// Delete or recycle the oldest files when the log takes more than this; two files are the least
+    /// Delete or recycle the oldest files when the log takes more than this; at least two files
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) keep_bytes: Option<u64>,
-    /// Delete or recycle files whose newest event was written so long ago, such as 12h or 30d
+    /// Delete or recycle files whose newest event was written longer ago than this
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) keep_for: Option<Duration>,
     /// Delete or recycle the oldest files when there are more than this
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) keep_files: Option<u64>,
-    /// How much the log may take for the sake of cursors that still need it [default: no limit]
+    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) cursor_bytes: Option<u64>,
-    /// What to do on a full disk: stop, drop (and say so in the log), or recycle the oldest file, so that the disk
-    /// alone bounds the log [default: stop]
+    /// On a full disk: stop, drop events and count them in a GAP record, or recycle the oldest file [default: stop]
     #[arg(long, value_name = "WHAT", value_parser = full_disk)]
     pub(crate) full_disk: Option<FullDisk>,
 }
 
 impl LogArgs {
-    /// Whether old files go, so that the log does not grow for ever.
+    /// Whether old files are deleted or recycled by a limit.
     pub(crate) const fn retires(&self) -> bool {
         self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
     }
 
-    /// Whether the log cannot fill the disk for good: old files go, by a limit or because there is no more room.
+    /// Whether old files make room for new ones, by a limit or when the disk is full.
     pub(crate) fn is_bounded(&self) -> bool {
         self.retires() || self.full_disk == Some(FullDisk::RecycleOldest)
     }
 
-    /// Refuses numbers that the log could not keep to.
+    /// Refuses limits that the log cannot keep.
     fn check(&self) -> Result<(), CliError> {
         let segment_bytes = self.segment_size.unwrap_or(LogWriterOptions::DEFAULT_SEGMENT_BYTES);
         let refused = |words: String| Err(CliError::Usage(words));
         if !LogWriterOptions::SEGMENT_BYTES.contains(&segment_bytes) {
             return refused(format!(
-                "--segment-size {}: a log's file has 4 KiB to 64 TiB; give a size between",
+                "--segment-size {}: a file of the log takes 4 KiB to 64 TiB; give a size in this range",
                 size(segment_bytes)
             ));
         }
-        // The file that is written, and the next one, which is made before it is needed.
+        // The file that is written, and the spare one after it.
         let least = segment_bytes.next_multiple_of(*LogWriterOptions::SEGMENT_BYTES.start()) * 2;
         match (self.keep_bytes, self.keep_files, self.cursor_bytes) {
             (Some(bytes), _, _) if bytes < least => refused(format!(
@@ -75,14 +73,14 @@ impl LogArgs {
                 refused("--keep-files 0: the file that is being written always stays; give 1 or more".into())
             }
             (_, _, Some(bytes)) if !self.retires() => refused(format!(
-                "--cursor-bytes {}: without --keep-bytes, --keep-for or --keep-files every file stays anyway; give one of these",
+                "--cursor-bytes {}: all files stay without --keep-bytes, --keep-for or --keep-files; give one of these",
                 size(bytes)
             )),
             _ => Ok(()),
         }
     }
 
-    /// The options of the writer.
+    /// Returns the options of the writer.
     pub(crate) fn options(&self) -> LogWriterOptions {
         let retention = Retention {
             max_bytes: self.keep_bytes,
@@ -98,12 +96,12 @@ impl LogArgs {
     }
 }
 
-/// Which log is written, and how.
+/// The log to write, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct LogPlan {
     pub(crate) path: PathBuf,
     pub(crate) options: LogWriterOptions,
-    /// Whether the whole run is still there at its end, to be read back.
+    /// Whether all of a run is still in the log at its end and can be read back.
     pub(crate) keeps_all: bool,
 }
 
@@ -120,7 +118,7 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
         "never" => Ok(SyncPolicy::Never),
         "every-event" => Ok(SyncPolicy::EveryEvent),
         _ => match (values::duration(text), values::size(text)) {
-            // A bare number would be either.
+            // A number alone could be a time or a size.
             _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Err("give a unit, as in 1s or 16MiB".into())
             }

@@ -1,7 +1,7 @@
-//! What a command line may say, and what it amounts to.
+//! The options of the command lines.
 //!
-//! `args` is the raw command line, `config` what a command works with, `values` the kinds of values. Every command calls
-//! this folder; it opens no log and records nothing.
+//! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log. Every
+//! command calls this folder; it opens no log and records nothing.
 
 pub(crate) mod args;
 pub(crate) mod config;

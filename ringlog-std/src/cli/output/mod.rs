@@ -1,4 +1,4 @@
-//! Events as `cat` prints them.
+//! Prints events in the formats of `cat`.
 
 mod csv;
 mod hex;
@@ -14,25 +14,24 @@ use crate::event::{ClockKind, Event};
 /// How `cat` prints an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum CatFormat {
-    /// For people: sequence, time, type, length, payload (text with control characters escaped, other bytes as the
-    /// first 32)
+    /// One line each, for people: sequence, time, type, length, payload (escaped text, or the first 32 bytes in hex)
     Text,
-    /// One JSON object a line; payload under "text" if it is UTF-8, else under "hex"
+    /// One JSON object per line; the payload is in "text" if it is UTF-8, else in "hex"
     Json,
-    /// With a header; payload as text if it is UTF-8 ("escaped" as in JSON if there are control characters in it), else
-    /// in hexadecimal
+    /// A table with a header; the payload is text if it is UTF-8 (escaped as in JSON if it has control characters),
+    /// else hex
     Csv,
-    /// The same with `--csv-safe`.
+    /// CSV with `--csv-safe`.
     #[value(skip)]
     SafeCsv,
-    /// One line each: sequence, timestamp, type, stored flags, whole payload in hexadecimal
+    /// One line each: sequence, timestamp, type, stored flags, whole payload in hex
     Hex,
-    /// The payloads alone, each followed by a newline: imported lines and rows as they were
+    /// The payloads alone, each with a newline: imported lines and rows as they were
     Raw,
 }
 
 impl CatFormat {
-    /// What `--format` and `--csv-safe` come to.
+    /// Combines `--format` with `--csv-safe`.
     pub(crate) fn csv_safe(self, is_safe: bool) -> Result<Self, CliError> {
         match (self, is_safe) {
             (format, false) => Ok(format),
@@ -53,7 +52,7 @@ pub(crate) enum Printer<W: Write> {
 }
 
 impl<W: Write> Printer<W> {
-    /// Prints to `out`; a CSV begins with its header.
+    /// Makes a printer to `out`; CSV starts with its header.
     pub(crate) fn new(format: CatFormat, out: W) -> io::Result<Self> {
         Ok(match format {
             CatFormat::Text => Self::Text(out),
@@ -66,7 +65,7 @@ impl<W: Write> Printer<W> {
         })
     }
 
-    /// Prints one event, or what a GAP record says.
+    /// Prints one event or GAP record.
     pub(crate) fn print(&mut self, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
         match self {
             Self::Text(out) => text::write(out, event, clock),
@@ -77,7 +76,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Has everything written.
+    /// Flushes what was printed.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Text(out) | Self::Json(out) | Self::Hex(out) | Self::Raw(out) => out.flush(),
@@ -87,7 +86,7 @@ impl<W: Write> Printer<W> {
 }
 
 impl Printer<Vec<u8>> {
-    /// What was printed in the text format.
+    /// Returns what was printed in the text format.
     pub(crate) fn into_text(self) -> String {
         match self {
             Self::Text(printed) => String::from_utf8_lossy(&printed).into_owned(),
@@ -96,14 +95,14 @@ impl Printer<Vec<u8>> {
     }
 }
 
-/// Bytes in hexadecimal.
+/// Returns bytes in hexadecimal.
 fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0xF)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
-/// What a gap says in a few words.
+/// Describes a gap in a few words.
 fn gap_words(gap: &crate::event::Gap) -> String {
     let events = match gap.count {
         0 => "an unknown number of events".into(),
