@@ -1,4 +1,4 @@
-//! What two threads of this machine can do: one fills blocks with records, the other copies them into a file.
+//! Measures a plain hand-over between two threads: one fills blocks with records, the other copies them into a file.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -11,18 +11,18 @@ use crate::event::{EventHeader, record_len};
 use crate::ring::{Idle, Waiter};
 use crate::storage::{CreateError, PlainFile};
 
-/// Bytes that are handed over at once, where a record is not longer than that.
+/// Bytes of a block; a longer record is a block alone.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// Blocks on their way.
+/// Blocks that the two threads share.
 const BLOCKS: usize = 8;
-/// Bytes of a round at most: a segment of the log.
+/// Most bytes of a round: one segment of the log.
 const ROUND_BYTES: u64 = 64 << 20;
-/// Rounds at most. What others do on the machine makes some of them slow: the fastest counts.
+/// Most rounds. Other programs slow some of them down, so the fastest counts.
 const ROUNDS: usize = 5;
-/// No round begins later than this.
+/// No round starts after this time.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The events of the stress program, as both of its ways write them.
+/// The events of `stress`, for the measured run and for the plain copy.
 #[derive(Clone, Debug)]
 pub(crate) struct StressEvents {
     payload: Vec<u8>,
@@ -31,17 +31,17 @@ pub(crate) struct StressEvents {
 }
 
 impl StressEvents {
-    /// Events with payloads of this many bytes.
+    /// Makes events with payloads of this many bytes.
     pub(crate) fn new(payload_len: u16) -> Self {
         Self { payload: vec![0xA5; usize::from(payload_len)], payload_len, next_number: 0 }
     }
 
-    /// Bytes of each record.
+    /// Returns the bytes of each record.
     pub(crate) fn record_len(&self) -> usize {
         record_len(self.payload.len())
     }
 
-    /// The next event, as of now.
+    /// Returns the next event, with the time of the call.
     #[inline]
     pub(crate) fn next_event(&mut self) -> (EventHeader, &[u8]) {
         let event_type = (self.next_number % 251) as u8;
@@ -50,11 +50,11 @@ impl StressEvents {
     }
 }
 
-/// Events per second of a plain hand-over between two threads, the fastest of some short rounds.
+/// Returns the events per second of a plain hand-over between two threads, from the fastest of some short rounds.
 ///
-/// One thread makes the events and fills blocks of 64 KiB with their records, checksums left out. The other
-/// copies the blocks into a file in `folder` that is made ready as a log's next segment is. No ring, no log,
-/// nothing is published and nothing synced. A round takes `log_bytes`, at most 64 MiB.
+/// One thread fills blocks of 64 KiB with records without checksums. The other copies the blocks into a file in
+/// `folder`, which is prepared as the spare segment of a log is. There is no ring and no log, and nothing is published
+/// or synced. A round takes `log_bytes`, at most 64 MiB.
 pub(crate) fn plain_copy(folder: &Path, payload_len: u16, log_bytes: u64) -> Result<f64, CreateError> {
     let events = StressEvents::new(payload_len);
     let block_bytes = whole_records(BLOCK_BYTES, events.record_len());
@@ -74,18 +74,18 @@ pub(crate) fn plain_copy(folder: &Path, payload_len: u16, log_bytes: u64) -> Res
     Ok(round_events as f64 / fastest.max(Duration::from_nanos(1)).as_secs_f64())
 }
 
-/// The largest multiple of `record_len` up to `bytes`, or one record.
+/// Returns the largest multiple of `record_len` up to `bytes`, but at least one record.
 const fn whole_records(bytes: usize, record_len: usize) -> usize {
     let records = bytes / record_len;
     if records == 0 { record_len } else { records * record_len }
 }
 
-/// Fills all of `to`, a multiple of `block_bytes`. From the first record that was made to the last one copied.
+/// Fills all of `to`, a multiple of `block_bytes`; returns the time from making the first record to copying the last.
 fn hand_over(events: StressEvents, block_bytes: usize, to: &mut [u8]) -> Duration {
     let (full, to_copy) = sync_channel(BLOCKS);
     let (empty, to_fill) = sync_channel(BLOCKS);
     for _ in 0..BLOCKS {
-        // Not zero, so that the memory is there.
+        // Not zero, so that the kernel provides the pages now.
         let _ = empty.try_send(vec![1; block_bytes]);
     }
     let blocks = to.len() / block_bytes;
@@ -94,7 +94,7 @@ fn hand_over(events: StressEvents, block_bytes: usize, to: &mut [u8]) -> Duratio
         for place in to.chunks_exact_mut(block_bytes) {
             let Some(block) = next(&to_copy) else { break };
             place.copy_from_slice(&block);
-            // There is room for all blocks.
+            // Cannot fail: the channel has room for all blocks.
             let _ = empty.try_send(block);
         }
         let end = Instant::now();
@@ -103,7 +103,7 @@ fn hand_over(events: StressEvents, block_bytes: usize, to: &mut [u8]) -> Duratio
     })
 }
 
-/// Fills so many blocks; the moment before the first.
+/// Fills this many blocks; returns the time before the first.
 fn fill(
     mut events: StressEvents,
     blocks: usize,
@@ -124,7 +124,7 @@ fn fill(
     begin
 }
 
-/// The next block, which is waited for without sleeping; `None` if there will be none.
+/// Waits for the next block without sleeping; `None` if there will be none.
 fn next(blocks: &Receiver<Vec<u8>>) -> Option<Vec<u8>> {
     let mut waiter = Waiter::new(Idle::Yield);
     loop {
@@ -146,7 +146,7 @@ mod tests {
         for payload_len in [0, 1, 64, 65_535] {
             let mut events = StressEvents::new(payload_len);
             let block_bytes = whole_records(BLOCK_BYTES, events.record_len());
-            // More blocks than are on their way at a time.
+            // More blocks than the threads share.
             let mut bytes = vec![0; 3 * BLOCKS * block_bytes];
             assert!(hand_over(events.clone(), block_bytes, &mut bytes) > Duration::ZERO);
             let mut found = 0;

@@ -1,4 +1,4 @@
-//! What `stress` needs besides: memory limits and a folder that goes again.
+//! Helpers of `stress`: the speed of a plain copy to compare with, and a temporary folder.
 
 pub(crate) mod limit;
 pub(crate) mod scratch;

@@ -1,11 +1,11 @@
-//! A folder for a log that may be deleted at the end.
+//! A folder for a log, deleted at the end if it is temporary.
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::words::unix_now;
 
-/// A folder for a log; one that holds the evidence of a failed run stays.
+/// A folder for a log. It stays unless it is removed, so a failed run keeps its evidence.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -13,20 +13,20 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// A folder of the user's, which stays.
+    /// Takes a folder of the user, which stays.
     pub(crate) fn kept(path: PathBuf) -> Self {
         Self { path, is_temporary: false }
     }
 
-    /// A new folder where the system keeps temporary files.
+    /// Creates a folder where the system keeps temporary files.
     pub(crate) fn temporary(name: &str) -> Result<Self, CliError> {
         let path = std::env::temp_dir().join(format!("{name}-{}-{}", std::process::id(), unix_now()));
-        // Not `create_dir_all`: a folder that exists is somebody else's.
+        // Not `create_dir_all`: a folder that exists belongs to another program.
         std::fs::create_dir(&path).map_err(CliError::io("create", &path))?;
         Ok(Self { path, is_temporary: true })
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,4 +1,4 @@
-//! Finding the last events of a log without reading it through.
+//! Finds the last events of a log without reading all of it.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use crate::cli::error::CliError;
 use crate::storage::{Filter, LogIndex, LogScan};
 
-/// Records that are looked at first; each further attempt looks at four times as many.
+/// Records that the first attempt reads; each further attempt reads four times as many.
 const FIRST_RECORDS: u64 = 1024;
 
-/// The sequence of the first of the last `count` records that are wanted, among those below `end`.
+/// Returns the sequence of the first of the last `count` records that pass the filter, among those below `end`.
 ///
-/// With a filter that lets nothing through this comes to the start of the log.
+/// Reads back to the start of the log if too few records pass the filter.
 pub(crate) fn last_sequence(
     log: &Path,
     index: &LogIndex,
@@ -37,7 +37,7 @@ pub(crate) fn last_sequence(
     }
 }
 
-/// The sequences of the last `count` records in a range that are wanted.
+/// Returns the sequences of the last `count` records in a range that pass the filter.
 fn last_in(
     log: &Path,
     index: &LogIndex,

@@ -1,4 +1,4 @@
-//! Several logs read as one, in the order of their timestamps.
+//! Reads several logs as one, in the order of their timestamps.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,19 @@ use crate::cli::terminal::words::clock_name;
 use crate::event::{ClockKind, Event};
 use crate::storage::{Filter, HeadOrder};
 
-/// Lends the wanted records of some logs: see [`crate::storage::read::merge`].
+/// Lends the records of several logs that pass a filter: see [`crate::storage::read::merge`].
 #[derive(Debug)]
 pub(crate) struct MergedSource {
     sources: Vec<LogSource>,
     filter: Filter,
     order: HeadOrder,
-    /// The logs whose next record is not known yet.
+    /// The logs whose next record must still be read.
     to_read: Vec<usize>,
     clock: ClockKind,
 }
 
 impl MergedSource {
-    /// Opens all logs, which have to have the same clock.
+    /// Opens all logs; [`advance`](Self::advance) fails if they have different clocks.
     pub(crate) fn open(logs: &[PathBuf], filter: Filter) -> Result<Self, CliError> {
         let mut sources = Vec::new();
         for log in logs {
@@ -34,12 +34,12 @@ impl MergedSource {
         Ok(Self { sources, filter, order: HeadOrder::default(), to_read, clock })
     }
 
-    /// What the timestamps count.
+    /// Returns what the timestamps count.
     pub(crate) fn clock(&self) -> ClockKind {
         self.clock
     }
 
-    /// The log that has the next record, which [`event`](Self::event) then lends; `None` behind the last one.
+    /// Returns the log with the next record, which [`event`](Self::event) then lends; `None` after the last one.
     pub(crate) fn advance(&mut self) -> Result<Option<usize>, CliError> {
         while let Some(log) = self.to_read.pop() {
             self.read(log)?;
@@ -67,7 +67,7 @@ impl MergedSource {
         Ok(())
     }
 
-    /// The record that was found in this log.
+    /// Returns the record that was found in this log.
     pub(crate) fn event(&self, log: usize) -> Option<Event<'_>> {
         self.sources.get(log).and_then(LogSource::found_event)
     }

@@ -1,4 +1,4 @@
-//! Reading logs for a command: several merged, the last N, what is in them.
+//! Reads logs for a command: several merged, the last N events, counts of what is in them.
 //!
 //! The commands that show or check logs call this folder. It prints nothing.
 

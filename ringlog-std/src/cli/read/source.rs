@@ -1,7 +1,6 @@
-//! Reading a log, a folder or one file, as the commands see it.
+//! Reads a log, a folder or one file, for the commands.
 //!
-//! The one place of the tools that knows how log files are found and read. Reads with `pread`, never through
-//! a mapping: a file that shrinks meanwhile is an error, not a signal.
+//! Reads with `pread`, never through a mapping: a file that shrinks meanwhile is an error, not a signal.
 
 use std::path::Path;
 
@@ -16,16 +15,16 @@ use crate::storage::{
     WriterFileState, cursors_of_other_logs,
 };
 
-/// What is told of a log file.
+/// What `info` shows of a log file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct SegmentLine {
     pub(crate) file: String,
     pub(crate) base_sequence: u64,
-    /// Records, GAP records included, as the file's header says.
+    /// Records by the header of the file, GAP records included.
     pub(crate) records: u64,
     /// Bytes of records.
     pub(crate) bytes: u64,
-    /// "clean", "sealed", or "open" where a writer is at work or was killed.
+    /// "clean", "sealed", or "open" if a writer is at work or was killed.
     pub(crate) state: &'static str,
     pub(crate) checksums: bool,
 }
@@ -56,20 +55,20 @@ impl From<&SegmentInfo> for SegmentLine {
     }
 }
 
-/// What is told of a log's `writer` file.
+/// What is shown of the `writer` file of a log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct WriterLine {
     /// The log's identity, 32 hexadecimal digits.
     pub(crate) identity: Option<String>,
-    /// Where the log was closed; none where that is not recorded.
+    /// Where the log was closed; none if that is not recorded.
     pub(crate) end: Option<EndLine>,
     /// "good", "missing", "damaged" or "unreadable".
     pub(crate) writer_file: &'static str,
-    /// Cursors that were made for another log, which was in this folder before.
+    /// Cursors of another log, which was in this folder before.
     pub(crate) cursors_of_other_logs: Vec<CursorLine>,
 }
 
-/// What is told of a cursor.
+/// What is shown of a cursor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct CursorLine {
     pub(crate) name: String,
@@ -93,7 +92,7 @@ pub(crate) struct EndLine {
 }
 
 impl WriterLine {
-    /// What the file says of the log in `folder`.
+    /// Describes the `writer` file of the log in `folder`.
     pub(crate) fn new(file: &WriterFile, folder: &Path) -> Self {
         Self {
             cursors_of_other_logs: cursors_of_other_logs(folder).into_iter().map(CursorLine::from).collect(),
@@ -108,12 +107,12 @@ impl WriterLine {
         }
     }
 
-    /// The cursors that this log has no use for, one line each.
+    /// Returns the cursors of other logs, one line each.
     pub(crate) fn cursor_words(&self) -> String {
         self.cursors_of_other_logs.iter().map(|cursor| format!("{}\n", cursor.words)).collect()
     }
 
-    /// Where the log of this folder ends, in words; a single file has no recorded end.
+    /// Returns in words where the log in this folder was closed.
     pub(crate) fn end_words(&self, log: &Path) -> String {
         if let Some(EndLine { sequence, position }) = self.end {
             return format!("closed at record {sequence}, position {position}");
@@ -127,38 +126,38 @@ impl WriterLine {
     }
 }
 
-/// What is wrong with the `writer` file of a log, and what to do.
+/// Says what is wrong with the `writer` file of a log, and what to do.
 pub(crate) fn damaged_words(log: &Path) -> String {
     let path = log.join(WRITER_FILE);
     let words = match path.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => {
-            "a link or a folder, where the file with the log's lock belongs; move it away, and put the log's own file back \
-             if there is one"
+            "a link or a folder in the place of the file with the log's lock; move it away, and put the log's file \
+             back if there is one"
         }
         _ => {
-            "damaged; restore it from a copy, or record into the log again, which draws a new identity and adds a GAP \
-             record of unknown count"
+            "damaged; restore it from a copy, or record into the log again, which gives it a new identity and adds \
+             a GAP record of unknown count"
         }
     };
     format!("{}: {words}", path.display())
 }
 
-/// What a writer leaves in a log's folder even where it had nothing to write.
+/// The file that a writer leaves in the folder of a log even if it wrote no event.
 const WRITER_FILE: &str = "writer";
 
-/// Lends the records of a log one after the other.
+/// Lends the records of a log one by one.
 #[derive(Debug)]
 pub(crate) struct LogSource(Option<LogScan>);
 
 impl LogSource {
-    /// Opens a file, or every log file of a folder.
+    /// Opens one file or all log files of a folder.
     pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
         Ok(Self(Some(LogScan::open(path)?)))
     }
 
-    /// As [`open`](Self::open), and takes a folder in which a writer wrote nothing for a log without records.
+    /// Opens like [`open`](Self::open), but takes a folder with only a `writer` file for a log without records.
     ///
-    /// Not for verifying: a log that has lost all its files looks the same.
+    /// Not for verifying: a log that lost all its files looks the same.
     pub(crate) fn open_or_empty(path: &Path) -> Result<Self, CliError> {
         match LogScan::open(path) {
             Err(OpenError::NoSegments { .. }) if WriterFile::of(path).state == WriterFileState::Good => {
@@ -168,22 +167,22 @@ impl LogSource {
         }
     }
 
-    /// What the timestamps of the next record count.
+    /// Returns what the timestamp of the next record counts.
     pub(crate) fn clock(&self) -> ClockKind {
         self.0.as_ref().map_or(ClockKind::Unspecified, |scan| scan.header().clock())
     }
 
-    /// Whether it has no file at all.
+    /// Whether the log has no file.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Goes to the file that holds `sequence`; records before it in that file are still lent.
+    /// Goes to the start of the file that holds `sequence`; lends the records before it in that file too.
     pub(crate) fn seek(&mut self, sequence: u64) -> Result<(), CliError> {
         Ok(self.0.as_mut().map_or(Ok(()), |scan| scan.seek(sequence))?)
     }
 
-    /// Goes to the first record that may be wanted. `path` is what the log was opened by.
+    /// Goes to the first record that may pass the filter. `path` must be the path by which the log was opened.
     pub(crate) fn seek_first(&mut self, path: &Path, filter: &Filter) -> Result<(), CliError> {
         let Some(scan) = self.0.as_mut().filter(|_| filter.first_sequence() > 0 || filter.earliest() > 0)
         else {
@@ -199,7 +198,7 @@ impl LogSource {
         Ok(scan.seek_with(&index, sequence)?)
     }
 
-    /// Goes to the next record that is wanted; `false` behind the last one.
+    /// Goes to the next record that passes the filter; `false` after the last one.
     pub(crate) fn advance(&mut self, filter: &Filter) -> Result<bool, CliError> {
         let Some(scan) = &mut self.0 else { return Ok(false) };
         while scan.advance()? {
@@ -212,35 +211,35 @@ impl LogSource {
         Ok(false)
     }
 
-    /// The record that [`advance`](Self::advance) found.
+    /// Returns the record that [`advance`](Self::advance) found.
     pub(crate) fn found_event(&self) -> Option<Event<'_>> {
         self.0.as_ref().and_then(LogScan::found_event)
     }
 
-    /// What the `writer` file says of the log at `path`.
+    /// Describes the `writer` file of the log at `path`.
     pub(crate) fn writer_file(&self, path: &Path) -> WriterLine {
         let file = self.0.as_ref().map_or_else(|| WriterFile::of(path), |scan| *scan.writer_file());
         WriterLine::new(&file, path)
     }
 
-    /// What is missing before the first file.
+    /// Returns the records that are missing before the first file.
     pub(crate) fn missing_start(&self) -> Option<MissingRecords> {
         let scan = self.0.as_ref()?;
         let first = scan.segments().first()?;
         scan.writer_file().missing_start(&first.path, first.header.base_sequence)
     }
 
-    /// The files of the log.
+    /// Describes the files of the log.
     pub(crate) fn segments(&self) -> Vec<SegmentLine> {
         self.0.iter().flat_map(LogScan::segments).map(SegmentLine::from).collect()
     }
 
-    /// The sequence of the next record; that of the end where there is none.
+    /// Returns the sequence of the next record, or of the end of the log if there is none.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.0.as_ref().map_or(0, LogScan::next_sequence)
     }
 
-    /// The next record, checked, or an error that names file, offset and record.
+    /// Returns the next record, checked; an error names file, offset and record.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, CliError> {
         Ok(self.0.as_mut().map_or(Ok(None), LogScan::next_event)?)
     }

@@ -1,4 +1,4 @@
-//! Reading a whole log and saying what is in it.
+//! Reads a whole log and describes what it holds.
 
 use std::path::Path;
 
@@ -8,20 +8,20 @@ use crate::cli::read::tally::Tally;
 use crate::cli::terminal::words::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
 
-/// What a log holds, up to its end or to the first record that cannot be read.
+/// What a log holds up to its end, or up to the first record that cannot be read.
 #[derive(Debug)]
 pub(crate) struct Survey {
     pub(crate) tally: Tally,
     pub(crate) segments: Vec<SegmentLine>,
-    /// None of a single file.
+    /// None for a single file.
     pub(crate) writer: Option<WriterLine>,
     pub(crate) clock: String,
-    /// Why reading ended before the log did.
+    /// Why reading ended before the end of the log.
     pub(crate) problem: Option<CliError>,
 }
 
 impl Survey {
-    /// Reads and checks every record, also of a log into which nothing was written yet.
+    /// Reads and checks every record; the log may be empty.
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
         let mut survey = Self::read(LogSource::open_or_empty(path)?, path);
         if let Some((_, gap)) = unreported_loss(path) {
@@ -46,7 +46,7 @@ impl Survey {
         Self { tally, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
     }
 
-    /// The contents in words, one line each.
+    /// Returns the contents in words, one line each.
     pub(crate) fn print(&self, log: &Path) -> String {
         let tally = &self.tally;
         let moment = |timestamp: Option<u64>, date: &Option<String>| match (date, timestamp) {

@@ -1,4 +1,4 @@
-//! Counting what is in a log.
+//! Counts what a log holds.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,25 @@ use serde::Serialize;
 use crate::cli::terminal::words::{counted, grouped, rfc3339};
 use crate::event::{ClockKind, Event, Gap, GapReason};
 
-/// Reasons that are listed; all others that are unknown count as one. A file may hold any number as a reason.
+/// Reasons after which further unknown ones count as one. A damaged or foreign file may hold any number as a reason.
 const REASONS_LISTED: usize = 32;
 
-/// What the records of a log, or of a part of it, add up to.
+/// Counts of the records of a log or of a part of it.
 ///
-/// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts and of `unreported`.
+/// `events` counts records without GAP records, `gaps` counts GAP records, `lost` is the sum of their counts and of
+/// `unreported`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub(crate) struct Tally {
     pub(crate) events: u64,
-    /// As all sums of counts out of GAP records, it stays at the largest number once it has come there.
+    /// Saturates at `u64::MAX`, as do all sums of counts from GAP records.
     pub(crate) lost: u64,
     pub(crate) gaps: u64,
-    /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
+    /// GAP records of unknown count; if there are any, `lost` is a lower bound.
     pub(crate) gaps_of_unknown_count: u64,
-    /// Events that were lost at the end of the log, where no GAP record counts them yet; 0 is an unknown number.
+    /// Events lost at the end of the log that no GAP record counts yet; 0 means an unknown number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unreported: Option<u64>,
-    /// Bytes of all records, with headers and padding.
+    /// Bytes of all records, headers and padding included.
     pub(crate) bytes: u64,
     pub(crate) payload_bytes: u64,
     pub(crate) first_timestamp: Option<u64>,
@@ -35,9 +36,9 @@ pub(crate) struct Tally {
     pub(crate) last_time: Option<String>,
     pub(crate) first_sequence: Option<u64>,
     pub(crate) last_sequence: Option<u64>,
-    /// How many events of each type.
+    /// Events by type.
     pub(crate) types: BTreeMap<u8, u64>,
-    /// How many events were lost for each reason.
+    /// Lost events by reason.
     pub(crate) lost_by_reason: BTreeMap<String, u64>,
 }
 
@@ -60,7 +61,7 @@ impl Tally {
         *self.types.entry(event.header.event_type).or_default() += 1;
     }
 
-    /// Counts a loss at the end that no record reports yet.
+    /// Counts a loss at the end that no GAP record counts yet.
     pub(crate) fn add_unreported(&mut self, gap: &Gap) {
         self.unreported = Some(gap.count);
         self.add_lost(gap);
@@ -78,7 +79,7 @@ impl Tally {
         *by_reason = by_reason.saturating_add(gap.count);
     }
 
-    /// Adds dates to the timestamps where the clock has dates.
+    /// Adds dates to the timestamps if the clock has dates.
     pub(crate) fn name_times(&mut self, clock: ClockKind) {
         let date = |timestamp: Option<u64>| match clock {
             ClockKind::UnixNanos => timestamp.and_then(rfc3339),
@@ -98,7 +99,7 @@ impl Tally {
         self.gaps_of_unknown_count > 0 || self.unreported == Some(0)
     }
 
-    /// The loss in words.
+    /// Returns the loss in words.
     pub(crate) fn lost_words(&self) -> String {
         match self.unreported {
             None => self.gap_words(),

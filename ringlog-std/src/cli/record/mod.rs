@@ -1,7 +1,7 @@
-//! Recording: from a feed through a ring into a log, with its pace, its progress and its end.
+//! Records from a feed through a ring into a log, with its pace, progress and end.
 //!
-//! `session` runs a recording in this process, `ring_service` records a shared ring, `pump` moves events from a feed to the
-//! ring. The commands that record or replay call this folder.
+//! `session` runs a recording in this process, `ring_service` records a shared ring, `pump` moves events from a feed to
+//! the ring. The commands that record or replay call this folder.
 
 pub(crate) mod pace;
 pub(crate) mod pump;

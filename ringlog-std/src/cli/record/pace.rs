@@ -1,17 +1,16 @@
-//! Holding a feed to a rate.
+//! Holds a feed to a rate.
 
 use std::time::{Duration, Instant};
 
 use crate::cli::values::Rate;
 
 const PICOS_PER_SECOND: u128 = 1_000_000_000_000;
-/// What a feed that fell behind may catch up: more would be a flood after a long silence.
+/// The lag that a slow feed may catch up; more would be a flood after a long silence.
 const SLACK_PICOS: u128 = PICOS_PER_SECOND / 10;
 
-/// Says when the next event may go.
+/// Says when the next event may be sent.
 ///
-/// The clock is read only when, as far as it was last read, the next event is not due: at high rates most
-/// events go without a look at it.
+/// Reads the clock only if the next event is not due by the last reading: at high rates, most events need no reading.
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval_picos: Option<u128>,
@@ -21,7 +20,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Starts now.
+    /// Starts the pace now.
     pub(crate) fn new(rate: Rate) -> Self {
         let interval_picos = match rate {
             Rate::PerSecond(events) => Some(PICOS_PER_SECOND / u128::from(events.get())),
@@ -30,7 +29,7 @@ impl Pace {
         Self { interval_picos, started: Instant::now(), now_picos: 0, next_picos: 0 }
     }
 
-    /// `None` if the next event may go now, else for how long it has to wait.
+    /// Returns how long the next event must wait; `None` if it may be sent now.
     pub(crate) fn wait(&mut self) -> Option<Duration> {
         self.interval_picos?;
         if self.next_picos > self.now_picos {
@@ -44,7 +43,7 @@ impl Pace {
         Some(Duration::from_nanos(u64::try_from(ahead / 1_000 + 1).unwrap_or(u64::MAX)))
     }
 
-    /// Notes that an event went.
+    /// Notes that an event was sent.
     pub(crate) fn sent(&mut self) {
         if let Some(interval) = self.interval_picos {
             self.next_picos = self.next_picos.max(self.now_picos.saturating_sub(SLACK_PICOS)) + interval;

@@ -1,7 +1,6 @@
-//! The way of events into a log, as the commands see it.
+//! Writes events into a log for the commands.
 //!
-//! The one place of the tools that knows how a log is written: into a ring, from which a recorder on a
-//! thread of its own fills the log.
+//! Events go into a ring, and a recorder on another thread moves them to the log.
 
 use std::path::PathBuf;
 
@@ -20,10 +19,10 @@ use crate::ring::{Idle, Producer, Waiter, WriteError};
 use crate::storage::{LogSummary, SyncError};
 
 const SAMPLE_EVENTS: u64 = 3;
-/// Of a longer run only the last file is read back.
+/// Most bytes of a run that is read back as a whole; of a longer run, only the last file is read back.
 const READ_BACK_MOST: u64 = 32 << 30;
 
-/// A run of recording: takes events until it is finished.
+/// A run of recording; takes events until it is finished.
 #[derive(Debug)]
 pub(crate) struct Recording {
     log: LogPlan,
@@ -34,29 +33,29 @@ pub(crate) struct Recording {
     before: Before,
 }
 
-/// What the first GAP records of a run report: losses of earlier runs.
+/// Losses of earlier runs, which the first GAP records of a run count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Before {
-    /// How many events.
+    /// Lost events.
     pub(crate) lost: u64,
-    /// How many GAP records.
+    /// GAP records.
     pub(crate) gaps: u64,
 }
 
 impl Before {
-    /// Of a recorder that has taken nothing yet.
+    /// Reads the losses of a recorder that has taken no event yet.
     pub(crate) fn of(recorder: &Recorder) -> Self {
         Self { lost: recorder.watch().lost(), gaps: recorder.recovery().gap_records }
     }
 }
 
 impl Recording {
-    /// Begins a run that shows its status.
+    /// Starts a run that shows its status.
     pub(crate) fn start(log: &LogPlan, ring_bytes: usize, status: Status) -> Result<Self, CliError> {
         Ok(Self { status: Some(status), ..Self::start_silent(log, ring_bytes)? })
     }
 
-    /// Begins a run that shows nothing.
+    /// Starts a run that shows nothing.
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
         let (producer, recorder) = builder.start(&log.path)?;
@@ -66,9 +65,9 @@ impl Recording {
         Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
     }
 
-    /// Has everything written, synced and sealed.
+    /// Writes, syncs and seals everything that was taken.
     ///
-    /// Where the log failed before, what it had taken is there, with the error that says why it is not more.
+    /// If the log failed before, returns what it had taken, and the error.
     pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
         let ended = self.recorder.shutdown(self.producer);
         let mut recorded = Recorded::of(&self.log, ended, self.retention)?;
@@ -80,7 +79,7 @@ impl Recording {
         Ok(recorded)
     }
 
-    /// Writes once there is room; fails if there never will be.
+    /// Waits for room and writes; fails if the recorder has stopped.
     #[cold]
     fn when_room(
         &mut self,
@@ -114,7 +113,7 @@ impl Sink for Recording {
         let ring = Some((self.producer.used() as u64, self.producer.capacity() as u64));
         if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
             let lost = self.recorder.watch().lost();
-            // What the log reports and the feed has not lost, a full disk has taken from the events that were written.
+            // If the log reports more losses than the feed, a full disk dropped events that were counted as written.
             let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
             let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
             status.show(&progress, Gauges { ring, lost });
@@ -136,10 +135,10 @@ impl Sink for Recording {
 /// A finished run.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// Events that were written, as counted by the writer.
+    /// Events that were written, by the count of the writer.
     pub(crate) events: u64,
     log: PathBuf,
-    /// Whether all of the run is to be read back.
+    /// Whether all of the run will be read back.
     keeps_all: bool,
     summary: LogSummary,
     before: Before,
@@ -149,7 +148,7 @@ pub(crate) struct Recorded {
     retention_errors: Vec<String>,
 }
 
-/// How much of a run was read back. Where it is not all, the counts are the writer's.
+/// How much of a run was read back. If it is not all, the counts are the writer's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub(crate) enum Part {
     #[default]
@@ -161,18 +160,18 @@ pub(crate) enum Part {
     Nothing,
 }
 
-/// What was found of a run by reading its log.
+/// What reading the log found of a run.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBack {
     pub(crate) tally: Tally,
-    /// The first events, a line each.
+    /// The first events, one line each.
     pub(crate) sample: String,
     /// How much of the run was read.
     pub(crate) part: Part,
 }
 
 impl Recorded {
-    /// A run whose recorder has ended so. Where the log failed, what it had taken before counts.
+    /// Makes a finished run from how its recorder ended. If the log failed, what it had taken before counts.
     pub(crate) fn of(
         log: &LogPlan,
         ended: Result<LogSummary, RecorderError>,
@@ -182,7 +181,7 @@ impl Recorded {
         let retention_errors = retention.into_told();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
-            // The log is whole: it says what it lost, if not with a GAP record, or what an earlier run has left damaged.
+            // The log is whole. The error is a loss that no GAP record counts yet, or damage from an earlier run.
             Err(RecorderError::Close {
                 source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
@@ -202,35 +201,35 @@ impl Recorded {
         Ok(Self { events, log, keeps_all, summary, before, failure, has_failed, retention_errors })
     }
 
-    /// Events that are missing, as the log reports them.
+    /// Returns the lost events that the log reports.
     pub(crate) const fn lost(&self) -> u64 {
         self.summary.lost
     }
 
-    /// Of the losses in the log, those of earlier runs.
+    /// Returns the losses in the log that are of earlier runs.
     pub(crate) const fn before(&self) -> Before {
         self.before
     }
 
-    /// The same of a run whose events come from a shared ring, which counts no losses.
+    /// Sets the GAP records of earlier runs, for a run from a shared ring, which does not count their losses.
     pub(crate) const fn after_gaps(mut self, gaps: u64) -> Self {
         self.before.gaps = gaps;
         self
     }
 
-    /// Why old segments could not go, each reason once.
+    /// Takes the reasons why old segments could not be deleted or recycled, each once.
     pub(crate) fn take_retention_errors(&mut self) -> Vec<String> {
         std::mem::take(&mut self.retention_errors)
     }
 
-    /// Gives the error that ended the log, if one did, once.
+    /// Takes the error that ended the log, if there was one.
     pub(crate) fn take_failure(&mut self) -> Option<CliError> {
         self.failure.take()
     }
 
-    /// Reads and checks every record of the run that is to be read back, and none of the runs before it.
+    /// Reads and checks the records of this run, all of them or those of the last file.
     ///
-    /// Where that is not all of them, the counts are the writer's.
+    /// For the last file alone, the counts are the writer's.
     pub(crate) fn read_back(&self) -> Result<ReadBack, CliError> {
         let LogSummary { first_sequence, unreported, .. } = self.summary;
         let mut found = if self.keeps_all { self.read_from(first_sequence) } else { self.read_last_file() }?;
@@ -250,7 +249,7 @@ impl Recorded {
         Ok(found)
     }
 
-    /// What the writer says of a run that cannot be read back.
+    /// Returns the counts of the writer, for a run that cannot be read back.
     pub(crate) fn unread(&self) -> ReadBack {
         ReadBack {
             tally: self.counted_by_writer(Tally::default()),
@@ -277,16 +276,16 @@ impl Recorded {
         let mut tally = Tally::default();
         let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
         if first_sequence == next_sequence {
-            // Then the log need not have any file.
+            // Then the log may have no file.
             return Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All });
         }
         let mut source = LogSource::open(&self.log)?;
         source.seek(first_sequence)?;
-        // What stands behind, if anything, is not of this run.
+        // Records after that are not of this run.
         while source.next_sequence() < next_sequence {
             let clock = source.clock();
             let event = match source.next_event() {
-                // Of a log that failed, what can be read counts.
+                // If the log failed, what can be read counts.
                 Err(error) if self.has_failed => {
                     tell(&format!("ringlog: what was written cannot be read further: {error}"));
                     break;
@@ -306,7 +305,7 @@ impl Recorded {
     }
 }
 
-/// Says what became of the log's last writer, where that is news.
+/// Prints how the previous writer of the log ended, if that is notable.
 pub(crate) fn tell_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
         tell(&format!("recovery: {}", recorder.recovery()));
@@ -329,7 +328,7 @@ mod tests {
             128 * 1024,
         )
         .unwrap();
-        // Two of them fill the ring, and the recorder sleeps between its looks.
+        // Two of them fill the ring, and the recorder sleeps between its checks.
         for number in 0..20 {
             recording.write(&EventHeader::new(number, 0, 60_000), &[1; 60_000]).unwrap();
             recording.write_gap(number, Gap::new(GapReason::TooLong, 3)).unwrap();

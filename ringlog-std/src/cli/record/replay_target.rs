@@ -1,4 +1,4 @@
-//! Where replayed events go: to the output, into a new log, into a shared ring.
+//! Where replayed events go: standard output, a new log or a shared ring.
 
 use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::path::{Path, PathBuf};
@@ -13,24 +13,24 @@ use crate::event::{ClockKind, Event, EventHeader, Gap};
 use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
 use crate::storage::{LogScan, LogWriter, OpenError};
 
-/// Takes events.
+/// Takes replayed events.
 pub(crate) trait ReplayTarget {
-    /// Takes one event; `false` if somebody asked to stop meanwhile and it was not taken.
+    /// Takes one event; `false` if the program was asked to stop meanwhile and the event was not taken.
     fn put(&mut self, event: &Event<'_>) -> Result<bool, CliError>;
 
-    /// Has everything on its way that was put, before a pause.
+    /// Sends everything that was put; called before a pause.
     fn flush(&mut self) -> Result<(), CliError>;
 
-    /// Fails if nobody takes the events any more.
+    /// Fails if the events have no reader any more.
     fn check(&self) -> Result<(), CliError> {
         Ok(())
     }
 
-    /// Ends well.
+    /// Completes the output.
     fn finish(self: Box<Self>) -> Result<Outcome, CliError>;
 }
 
-/// Opens what was asked for.
+/// Opens the target that the arguments name.
 pub(crate) fn open(
     to: Option<&ReplayTo>,
     format: CatFormat,
@@ -79,14 +79,14 @@ impl ReplayTarget for PrintTarget {
 struct LogTarget(LogWriter);
 
 impl LogTarget {
-    /// Begins a log in a folder that holds none.
+    /// Creates a log in a folder that holds none.
     fn create(path: &Path, clock: ClockKind) -> Result<Self, CliError> {
         match LogScan::open(path) {
             Err(OpenError::NoSegments { .. }) => {}
             Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
             Ok(_) => {
-                let problem = format!("{}: holds a log already; choose another name", path.display());
+                let problem = format!("{}: already holds a log; choose another name", path.display());
                 return Err(CliError::Usage(problem));
             }
         }
@@ -104,7 +104,7 @@ impl ReplayTarget for LogTarget {
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
-        // Published as it is written.
+        // Each event is published as it is written.
         Ok(())
     }
 
@@ -120,12 +120,12 @@ impl ReplayTarget for LogTarget {
     }
 }
 
-/// The producer's end of a ring.
+/// The producer of a ring.
 pub(crate) trait RingWriter {
-    /// Writes an event, or fails with [`WriteError::Full`] where there is no room.
+    /// Writes an event; fails with [`WriteError::Full`] if there is no room.
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError>;
 
-    /// Writes a GAP record, or fails with [`WriteError::Full`] where there is no room.
+    /// Writes a GAP record; fails with [`WriteError::Full`] if there is no room.
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError>;
 }
 
@@ -139,12 +139,12 @@ impl<K> RingWriter for ringlog_nostd::Producer<'_, K> {
     }
 }
 
-/// Takes the producer's role of a shared ring.
+/// Claims the producer role of a shared ring.
 fn open_ring(path: &Path) -> Result<SharedProducer, CliError> {
     Ok(SharedRing::open(path)?.claim_producer()?)
 }
 
-/// Waits for room where there is none.
+/// Writes into a ring, and waits while it is full.
 struct RingTarget<W> {
     ring: W,
     path: PathBuf,
@@ -186,7 +186,7 @@ impl<W: RingWriter> ReplayTarget for RingTarget<W> {
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
-        // Published as it is written.
+        // Each event is published as it is written.
         Ok(())
     }
 
@@ -210,7 +210,7 @@ mod tests {
         let header = EventHeader::new(1, 2, 3).with_flags(0xC5);
         assert!(target.put(&Event { header, payload: b"abc", sequence: 0, offset: 64 }).unwrap());
         let gap = Gap::new(GapReason::DiskFull, 7);
-        // What a log's side has added takes its place in the ring like any other.
+        // A GAP record that the log added goes into the ring like any other.
         let payload = Gap { log_side: true, ..gap }.to_payload();
         let record = Event { header: Gap::header(3), payload: &payload, sequence: 1, offset: 96 };
         assert!(target.put(&record).unwrap());

@@ -1,13 +1,13 @@
-//! What retention could not do, or did in another way, and what an earlier run has left damaged, told once each.
+//! Reports errors of retention, and damage that an earlier run left, each once.
 
 use std::collections::BTreeSet;
 
 use crate::storage::LogWatch;
 
-/// Of more than so many different ones the user learns nothing new.
+/// Most errors that are reported; more would say nothing new.
 const TOLD_MOST: usize = 10;
 
-/// Looks for retired segments of a log that could not be deleted or used again.
+/// Watches a log for damage, and for retired segments that could not be deleted or recycled.
 #[derive(Debug)]
 pub(crate) struct RetentionWatch {
     log: LogWatch,
@@ -19,7 +19,7 @@ impl RetentionWatch {
         Self { log: log.clone(), told: BTreeSet::new() }
     }
 
-    /// Reports a new error or damage. Recording continues in any case.
+    /// Reports new errors and damage. Recording continues.
     pub(crate) fn look(&mut self, mut say: impl FnMut(&str)) {
         while let Some(damage) = self.log.take_damage() {
             say(&format!("ringlog: damaged before this run: {damage}"));
@@ -31,7 +31,7 @@ impl RetentionWatch {
         }
     }
 
-    /// All that was told, for the summary of a run.
+    /// Returns the errors that were reported, for the summary of a run.
     pub(crate) fn into_told(self) -> Vec<String> {
         self.told.into_iter().collect()
     }
@@ -57,7 +57,7 @@ mod tests {
         };
         put(1);
         let oldest = LogReader::open(folder.path()).unwrap().segments()[0].path.clone();
-        // Nobody can delete that as a file.
+        // A folder in place of the file cannot be deleted as a file.
         std::fs::remove_file(&oldest).unwrap();
         std::fs::create_dir(&oldest).unwrap();
         put(40);

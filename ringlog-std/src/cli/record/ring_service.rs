@@ -1,4 +1,4 @@
-//! Draining a shared ring, which another program fills, into a log.
+//! Records a shared ring, which another program fills, into a log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::consumer::EventConsumer;
 use crate::event::{EventHeader, Gap};
 use crate::recorder::Recorder;
 
-/// Between two looks at clock, signals and status.
+/// Time between two checks of clock, signals and status.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A recorder of a ring in a file.
+/// Records a ring in a file.
 pub(crate) struct RingService {
     log: LogPlan,
     recorder: Recorder,
@@ -27,11 +27,11 @@ pub(crate) struct RingService {
     lost_before: u64,
 }
 
-/// What the recorder has handed out, beside the log, for the status line.
+/// Counts of what came from the ring, for the status line.
 #[derive(Default)]
 struct Counts {
     events: AtomicU64,
-    /// Events that are missing, as GAP records of the ring count them.
+    /// Lost events that GAP records of the ring count.
     lost: AtomicU64,
 }
 
@@ -40,9 +40,9 @@ struct Counter(Arc<Counts>);
 impl EventConsumer for Counter {
     fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
         match Gap::from_event(header, payload) {
-            // ORDERING: Relaxed. A figure for a display.
+            // ORDERING: Relaxed. The count is only displayed and orders no other access.
             Some(gap) => self.0.lost.fetch_add(gap.count, Ordering::Relaxed),
-            // ORDERING: Relaxed. A figure for a display.
+            // ORDERING: Relaxed. The count is only displayed and orders no other access.
             None => self.0.events.fetch_add(1, Ordering::Relaxed),
         };
         true
@@ -54,7 +54,7 @@ impl EventConsumer for Counter {
 }
 
 impl RingService {
-    /// Starts to drain `ring` into `log`; a ring that is missing is made with `ring_bytes`.
+    /// Starts to record `ring` into `log`; creates a missing ring with `ring_bytes`.
     pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let counts = Arc::default();
         let recorder = Recorder::builder()
@@ -67,14 +67,14 @@ impl RingService {
         Ok(Self { log: log.clone(), recorder, counts, lost_before })
     }
 
-    /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
+    /// Records until a limit is reached or it is asked to stop, then reads back what it wrote.
     pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
         let started = Instant::now();
         let mut retention = RetentionWatch::new(self.recorder.watch());
         let ended = loop {
             let progress = self.progress();
             if status.is_due() {
-                // What the producer has lost and not reported yet is in the ring alone.
+                // Only the ring knows a loss that the producer has not reported yet.
                 let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
                 status.show(&progress, Gauges { ring: None, lost });
                 retention.look(|line| status.say(line));
@@ -95,11 +95,11 @@ impl RingService {
         Ok(session.with_damaged_ring(was_ring_damaged))
     }
 
-    /// What is in the log. Of the events that the ring gave, a full disk may have taken some.
+    /// Returns what is in the log: what came from the ring, without the events that a full disk dropped.
     fn progress(&self) -> Progress {
-        // ORDERING: Relaxed. A figure for a display.
+        // ORDERING: Relaxed. The count is only displayed and orders no other access.
         let given = self.counts.events.load(Ordering::Relaxed);
-        // ORDERING: Relaxed. A figure for a display.
+        // ORDERING: Relaxed. The count is only displayed and orders no other access.
         let lost_by_ring = self.counts.lost.load(Ordering::Relaxed);
         let lost = self.recorder.watch().lost();
         let dropped = lost.saturating_sub(self.lost_before).saturating_sub(lost_by_ring);

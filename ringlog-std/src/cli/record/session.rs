@@ -1,4 +1,4 @@
-//! One run of recording: from a feed through the ring into the log, then the log read back.
+//! One run of recording: moves a feed through the ring into the log, then reads the log back.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use crate::cli::terminal::print::tell;
 use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
 use crate::words::cause;
 
-/// What is to be recorded, and where to.
+/// What to record, and where.
 pub(crate) struct Plan<'a> {
     pub(crate) feed: &'a mut dyn Feed,
-    /// What is told once the log is open.
+    /// The message for when the log is open.
     pub(crate) introduction: &'a str,
     pub(crate) pace: Pace,
     pub(crate) limits: Limits,
@@ -33,39 +33,39 @@ pub(crate) struct Plan<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
     log: String,
-    /// Events of the feed, those included that it lost; of a shared ring, those that the log took from it.
+    /// Events of the feed, lost ones included; for a shared ring, events that the log took from it.
     produced: u64,
-    /// What of them stands in the log, counted by reading it back.
+    /// Counts of these events in the log, from reading it back.
     #[serde(flatten)]
     tally: Tally,
-    /// Events of these that the log did not take, because it failed: they are gone.
+    /// Events that the log did not take because it failed; they are lost.
     unrecorded: u64,
-    /// Pieces of the input that could not become events; `lost` counts them too.
+    /// Pieces of the input that cannot be events; `lost` counts them too.
     skipped: u64,
-    /// Datagrams that the kernel had no room for, so that they never arrived here; none where nobody can know.
-    /// `lost` counts them too.
+    /// Datagrams that the kernel dropped because its buffer was full; none if that cannot be known. `lost` counts them
+    /// too.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<u64>,
     seconds: f64,
     events_per_second: f64,
     bytes_per_second: f64,
     ended: String,
-    /// Where in the file an import was stopped.
+    /// Offset in the file at which an import was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_at_byte: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Why old segments could not be deleted or used again.
+    /// Why old segments could not be deleted or recycled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retention_errors: Vec<String>,
-    /// What of the run was read back: "all", "the last file" where files are retired, or "nothing" where the log failed and
-    /// cannot be read; the counts are the writer's then.
+    /// What of the run was read back: "all", "the last file" if files may be retired, or "nothing" if the log failed
+    /// and cannot be read. Unless it is "all", the counts are the writer's.
     read_back: Part,
-    /// What to type next.
+    /// A command to type next.
     next: String,
     #[serde(skip)]
     notes: Vec<String>,
-    /// The first events of this run, as `cat` shows them.
+    /// The first events of this run, as `cat` prints them.
     #[serde(skip)]
     sample: String,
     #[serde(skip)]
@@ -74,17 +74,16 @@ pub(crate) struct Session {
     ending: Option<Ended>,
     #[serde(skip)]
     before: Before,
-    /// Whether a shared ring held what could not be read, when the run began.
+    /// Whether a part of the shared ring could not be read when the run started.
     #[serde(skip)]
     was_ring_damaged: bool,
     #[serde(skip)]
     failure: Option<CliError>,
 }
 
-/// Records until something ends it, then reads back what was written.
+/// Records until something ends the run, then reads back what was written.
 ///
-/// An input that turns bad half-way, or a log that takes no more, does not take away what was recorded
-/// before: that is in the session, and so is the error.
+/// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
     tell(plan.introduction);
@@ -99,7 +98,7 @@ pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
 }
 
 impl Session {
-    /// Reads back what a run has written, and compares it with what the run had to write.
+    /// Reads back what a run wrote, and compares it with what the run had to write.
     pub(crate) fn checked(
         log: &Path,
         progress: Progress,
@@ -119,7 +118,7 @@ impl Session {
         session.before = recorded.before();
         session.retention_errors = recorded.take_retention_errors();
         match failure {
-            // The pump only knows that the log takes no more, the recorder knows why.
+            // The pump only knows that the log takes no more; the recorder knows why.
             Some(failure) => session.log_failed(failure),
             None => {
                 session.ended_by(ended);
@@ -182,12 +181,12 @@ impl Session {
         self.failure = Some(failure);
     }
 
-    /// Whether somebody stopped it before its feed ended.
+    /// Whether a signal stopped the run before its feed ended.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.ending == Some(Ended::Signal)
     }
 
-    /// Notes where in `file` it was stopped, if somebody stopped it.
+    /// Notes the offset in `file` at which a signal stopped the run, if one did.
     pub(crate) fn note_position(&mut self, file: &Path) {
         if self.was_interrupted() {
             let at = self.read_bytes;
@@ -212,18 +211,18 @@ impl Session {
         )))
     }
 
-    /// The run began with a shared ring of which not all could be read.
+    /// Sets whether a part of the shared ring could not be read when the run started.
     pub(crate) fn with_damaged_ring(mut self, was_ring_damaged: bool) -> Self {
         self.was_ring_damaged = was_ring_damaged;
         self
     }
 
-    /// Whether this run has lost events: the GAP records with which it began report what was lost before it.
+    /// Whether this run lost events. Its first GAP records do not count: they report losses of earlier runs.
     fn has_lost(&self) -> bool {
         self.tally.gaps > self.before.gaps || self.tally.unreported.is_some() || self.was_ring_damaged
     }
 
-    /// Gives the failure of the input, if there was one, or else how complete the recording is.
+    /// Returns the error that ended the run, or how complete the recording is.
     pub(crate) fn outcome(self) -> Result<Outcome, CliError> {
         match self.failure {
             Some(failure) => Err(failure),
@@ -233,16 +232,18 @@ impl Session {
         }
     }
 
-    /// What is lost, in words; what an earlier run lost is none of this one's.
+    /// Returns the loss in words; names losses of earlier runs as such.
     fn lost_words(&self) -> String {
         match self.before.gaps {
             0 => self.tally.lost_words(),
-            _ if self.has_lost() => format!("{}, what an earlier run lost included", self.tally.lost_words()),
-            gaps => format!("0, after {} that reports what an earlier run lost", counted(gaps, "gap")),
+            _ if self.has_lost() => {
+                format!("{}, including what an earlier run lost", self.tally.lost_words())
+            }
+            gaps => format!("0, after {} for what an earlier run lost", counted(gaps, "gap")),
         }
     }
 
-    /// The run in words.
+    /// Returns the run in words.
     pub(crate) fn words(&self, what: &str) -> String {
         let mut text = format!(
             "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
@@ -292,7 +293,7 @@ fn next_command(log: &Path, tally: &Tally) -> String {
     command_line(&program(), &words)
 }
 
-/// The program as it was started.
+/// Returns the program as it was started.
 fn program() -> String {
     std::env::args_os().next().map_or_else(|| "ringlog".into(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,4 +1,4 @@
-//! The live line: one that changes on a terminal, one every few seconds elsewhere.
+//! The live line: one line that changes on a terminal, a line every 2 seconds elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::cli::values::Show;
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How things stand besides the progress of the feed.
+/// What the live line shows besides the progress of the feed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Gauges {
-    /// Bytes that wait in the ring, of so many.
+    /// Bytes that wait in the ring, and its capacity.
     pub(crate) ring: Option<(u64, u64)>,
-    /// Events that were lost.
+    /// Lost events.
     pub(crate) lost: u64,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Begins to show; `input_bytes`, where known, makes it a bar.
+    /// Starts to show progress; draws a bar if `input_bytes` is known.
     pub(crate) fn new(show: Show, input_bytes: Option<u64>) -> Self {
         let is_terminal = show == Show::Bar;
         let interval = if is_terminal { TERMINAL_INTERVAL } else { PLAIN_INTERVAL };
@@ -40,12 +40,12 @@ impl Status {
         Self { show, bar, interval, shown_at: Instant::now(), shown_events: 0 }
     }
 
-    /// Whether it is time to show something again.
+    /// Whether it is time to show the line again.
     pub(crate) fn is_due(&self) -> bool {
         self.shown_at.elapsed() >= self.interval
     }
 
-    /// Shows how things stand.
+    /// Shows the line.
     pub(crate) fn show(&mut self, progress: &Progress, gauges: Gauges) {
         let line = line(progress, gauges, self.shown_events, self.shown_at.elapsed());
         self.shown_at = Instant::now();
@@ -62,7 +62,7 @@ impl Status {
         }
     }
 
-    /// Prints a line that stays.
+    /// Prints a message that stays.
     pub(crate) fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| tell(text)),
@@ -70,7 +70,7 @@ impl Status {
         }
     }
 
-    /// Takes the changing line away; where lines are printed, prints a last one.
+    /// Removes the changing line; elsewhere, prints a last line.
     pub(crate) fn finish(&mut self, progress: &Progress, lost: u64) {
         match &self.bar {
             Some(bar) => bar.finish_and_clear(),

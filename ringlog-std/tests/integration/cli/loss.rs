@@ -1,5 +1,5 @@
-//! One account of loss: however events are lost, the live line, the summary, `info` and the log's GAP records give one
-//! number and one reason.
+//! One account of loss: for each way of losing events, the live line, the summary, `info` and the GAP records of the
+//! log agree on number and reason.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use super::serve::info;
 use super::support::{RINGLOG, assert_code, first_file, json_of, number, ringlog, stdout_of, word};
 use crate::disk_full::{child_folder, on_mounted};
 
-/// How many events were lost for each reason.
+/// Lost events by reason.
 type Losses = BTreeMap<String, u64>;
 
 const TOO_LONG: usize = 65_536;
@@ -30,7 +30,7 @@ fn losses_in(report: &Value) -> Losses {
     serde_json::from_value(report["lost_by_reason"].clone()).unwrap()
 }
 
-/// What the GAP records of a log say, as `cat` prints them.
+/// Adds up the GAP records of a log, as `cat` prints them.
 fn gaps_of(log: &Path) -> Losses {
     let mut found = Losses::new();
     let cat = ringlog(&["cat", word(log), "--format", "json"]);
@@ -43,14 +43,14 @@ fn gaps_of(log: &Path) -> Losses {
     found
 }
 
-/// What a live line says is lost.
+/// Returns the loss in a live line.
 fn lost_in(line: &str) -> Option<u64> {
     let (_, rest) = line.split_once("  lost ")?;
     let digits = rest.split(' ').next()?.replace(',', "");
     digits.parse().ok()
 }
 
-/// What a live line says is in the log.
+/// Returns the events in a live line.
 fn events_in(line: &str) -> Option<u64> {
     let (number, _) = line.split_once(" event")?;
     number.replace(',', "").parse().ok()
@@ -74,7 +74,7 @@ impl Run {
         Self { code: output.status.code().unwrap(), summary, live, log }
     }
 
-    /// All that was said before the log was read agrees.
+    /// Checks what was reported before the log is read.
     #[track_caller]
     fn assert_said(&self, name: &str, code: i32, expected: &Losses) {
         let sum: u64 = expected.values().sum();
@@ -83,7 +83,7 @@ impl Run {
         assert_eq!((number(summary, "lost"), self.live), (sum, Some(sum)), "{name}: {summary}");
     }
 
-    /// So do the log, what `info` says of it, and a copy.
+    /// Checks the log, the output of `info`, and a copy.
     #[track_caller]
     fn assert_logged(&self, name: &str, expected: &Losses) {
         assert_eq!(&gaps_of(&self.log), expected, "{name}");
@@ -93,7 +93,7 @@ impl Run {
 
     #[track_caller]
     fn assert_copied(&self, name: &str, expected: &Losses) {
-        // The log's own disk may have no room for it.
+        // Not on the disk of the log, which may be full.
         let folder = tempfile::tempdir().unwrap();
         let (copy, salvaged) = (folder.path().join("copy"), folder.path().join("salvaged"));
         assert_code(&ringlog(&["replay", word(&self.log), "--speed", "max", "--to", word(&copy)]), 0);
@@ -140,7 +140,7 @@ impl Live {
         Self { child, lines }
     }
 
-    /// Waits for a line of which `found` makes something.
+    /// Waits for a line in which `found` finds something.
     #[track_caller]
     fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -182,14 +182,14 @@ impl Live {
         let mut stdout = Vec::new();
         self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
-        // The last line may be on its way to the thread that reads.
+        // The reading thread may not have the last line yet.
         std::thread::sleep(Duration::from_millis(100));
         let stderr = self.lines.lock().unwrap().join("\n").into_bytes();
         Run::of(&Output { status, stdout, stderr }, log)
     }
 }
 
-/// Sends more than the kernel has room for to a program that does not receive for a while.
+/// Sends more datagrams than the kernel has room for, to a program that is stopped meanwhile.
 fn flood(program: &Live, datagrams: u64) {
     let address = program.wait_for(|line| Some(line.split_once("listening at udp://")?.1.to_owned()));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -221,7 +221,7 @@ fn lines_that_are_too_long(folder: &Path) -> (Run, Losses) {
         stdin.write_all(&[&vec![b'x'; length][..], b"\n"].concat()).unwrap();
     }
     stdin.flush().unwrap();
-    // While it runs.
+    // While the program runs.
     program.wait_for(|line| lost_in(line).filter(|&lost| lost == 3));
     drop(stdin);
     let run = program.end(log);
@@ -259,7 +259,7 @@ fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// A pcap file with a packet of each of these lengths.
+/// Makes a pcap file with a packet of each of these lengths.
 fn capture(lengths: &[usize]) -> Vec<u8> {
     let mut file = words(&[0xA1B2_C3D4, 0x0004_0002, 0, 0, 1 << 18, 1]);
     for (&length, seconds) in lengths.iter().zip(1..) {
@@ -273,7 +273,7 @@ fn packets_that_are_too_long(folder: &Path) -> (Run, Losses) {
     (import(folder, "a.pcap", &capture(&[10, TOO_LONG, 20, TOO_LONG])), losses([("too long", 2)]))
 }
 
-/// pcapng: a section, and packets of an interface that it does not describe.
+/// A pcapng section with packets of an interface that it does not describe.
 fn packets_that_cannot_be_read(folder: &Path) -> (Run, Losses) {
     let mut file = words(&[0x0A0D_0D0A, 28, 0x1A2B_3C4D, 1, u32::MAX, u32::MAX, 28]);
     for _ in 0..4 {
@@ -282,7 +282,7 @@ fn packets_that_cannot_be_read(folder: &Path) -> (Run, Losses) {
     (import(folder, "a.pcapng", &file), losses([("not readable", 4)]))
 }
 
-/// Nobody knows how many events the rest had.
+/// The number of events in the rest is not known.
 fn the_rest_of_an_input_that_is_cut_short(folder: &Path) -> (Run, Losses) {
     let whole = capture(&[10, 20, 30]);
     let run = import(folder, "a.pcap", &whole[..whole.len() - 1]);
@@ -302,7 +302,7 @@ fn events_that_a_ring_has_no_room_for(folder: &Path) -> (Run, Losses) {
     }
     program.signal("-CONT");
     let lost = producer.pending_loss().unwrap().count;
-    // It is shown while the ring alone counts it.
+    // It is shown while only the ring counts it.
     program.wait_for(|line| lost_in(line).filter(|&shown| shown == lost));
     while !producer.flush().unwrap() {
         std::thread::yield_now();
@@ -314,7 +314,7 @@ fn events_that_a_ring_has_no_room_for(folder: &Path) -> (Run, Losses) {
     (run, losses([("ring full", lost)]))
 }
 
-/// What loses events in a folder; what was said of the run, and what was lost.
+/// Loses events in a folder; returns the run and what was lost.
 type Case = fn(&Path) -> (Run, Losses);
 
 #[test]
@@ -348,7 +348,7 @@ fn dropped_datagrams_are_in_the_log_of_a_program_that_is_killed_soon_after() {
     let mut program =
         Live::start(&["serve", "--feed", "udp://127.0.0.1:0", "--log", word(&log), "--json", "--progress"]);
     flood(&program, 2000);
-    // 50 ms after the last one, and what a busy machine needs for that.
+    // It comes 50 ms after the last datagram, but later on a busy machine.
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline && !says_lost(&log) {
         std::thread::sleep(Duration::from_millis(20));
@@ -363,7 +363,7 @@ fn dropped_datagrams_are_in_the_log_of_a_program_that_is_killed_soon_after() {
 
 const LINES: u64 = 20_000;
 
-/// A program that was given more than the small disk of `folder` takes; what its live line then says is lost.
+/// Starts a program with more input than the small disk of `folder` takes; also returns the loss in its live line.
 fn on_full_disk(folder: &Path) -> (Live, ChildStdin, PathBuf, u64) {
     let log = folder.join("log");
     let how = ["--full-disk", "drop", "--segment-size", "64KiB", "--log", word(&log), "--json", "--progress"];
@@ -372,8 +372,8 @@ fn on_full_disk(folder: &Path) -> (Live, ChildStdin, PathBuf, u64) {
     for number in 0..LINES {
         writeln!(stdin, "{number:0100}").unwrap();
     }
-    // The one line may be printed while the recorder still works; the next one is printed two seconds later.
-    // What the disk has taken is no event of the log.
+    // A line may be printed while the recorder still works; the next one follows 2 seconds later.
+    // An event that the full disk dropped is not an event of the log.
     let is_all = |line: &&String| {
         events_in(line).zip(lost_in(line)).is_some_and(|(events, lost)| events + lost == LINES)
     };
@@ -414,7 +414,7 @@ fn child_whose_disk_is_full_to_the_end() {
     let expected = losses([("disk full", live)]);
     assert_eq!(number(&run.summary, "events") + live, LINES);
     run.assert_said("full to the end", 3, &expected);
-    // No record counts it yet, and still everyone is told.
+    // No GAP record counts it yet, but all commands report it.
     assert_eq!(gaps_of(&run.log), Losses::new());
     assert_info("full to the end", &run.log, &expected);
     let verified = ringlog(&["verify", word(&run.log), "--json"]);
@@ -423,13 +423,13 @@ fn child_whose_disk_is_full_to_the_end() {
     assert_eq!((number(&report, "lost"), report["result"].as_str()), (live, Some("loss")));
     run.assert_copied("full to the end", &expected);
     std::fs::remove_file(folder.join("ballast")).unwrap();
-    // The next run records it, and does not count it as lost input.
+    // The next run records the loss, and does not count it as lost input.
     let file = folder.join("lines");
     std::fs::write(&file, "one\ntwo\n").unwrap();
     let how = ["--segment-size", "64KiB", "--log", word(&run.log), "--json", "--progress"];
     let next = Run::of(&ringlog(&[&["import", word(&file)], &how[..]].concat()), run.log);
     assert_eq!(number(&next.summary, "produced"), 2);
-    // It lost nothing itself.
+    // The next run itself lost nothing.
     next.assert_said("the next run", 0, &expected);
     assert_eq!(gaps_of(&next.log), expected);
     assert_info("the next run", &next.log, &expected);
@@ -447,7 +447,7 @@ fn child_that_is_killed_while_its_disk_is_full() {
     }
 }
 
-/// Leaves 512 KiB of 4 MiB.
+/// Runs a test in a child on a disk of 4 MiB with 512 KiB free.
 fn on_a_small_disk(child: &str) {
     let ballast = "head -c 3670016 /dev/zero >\"$FOLDER/ballast\"";
     on_mounted("tmpfs -o size=4m", ballast, &format!("cli::loss::{child}"));
@@ -487,11 +487,11 @@ fn a_killed_recording_is_reported_before_the_next_one_begins() {
     let verified = ringlog(&["verify", word(&log)]);
     assert_code(&verified, 3);
     assert!(String::from_utf8_lossy(&verified.stdout).contains("an unknown number that no gap counts yet"));
-    // An import that begins with the GAP record of that run has lost nothing itself.
+    // An import that starts with the GAP record of that run has itself lost nothing.
     let file = folder.path().join("lines");
     std::fs::write(&file, "one\ntwo\n").unwrap();
     let next = ringlog(&["import", word(&file), "--log", word(&log)]);
     assert_code(&next, 0);
     let said = String::from_utf8_lossy(&next.stdout);
-    assert!(said.contains("lost 0, after 1 gap that reports what an earlier run lost"), "{said}");
+    assert!(said.contains("lost 0, after 1 gap for what an earlier run lost"), "{said}");
 }

@@ -9,44 +9,45 @@ use crate::cli::record::pace::Pace;
 use crate::cli::terminal::signals::Stop;
 use crate::event::{EventHeader, Gap};
 
-/// Looks at clock, signals and status happen once in so many steps, and whenever there is a pause.
+/// Steps between two checks of clock, signals and status; a pause checks them too.
 const STEPS_PER_LOOK: u32 = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 const SKIPS_SHOWN: u64 = 10;
-/// After a stop, what has arrived is recorded for at most this time.
+/// Longest time after a stop in which events that had arrived are recorded.
 const DRAIN_MOST: Duration = Duration::from_secs(1);
-/// And what is left, counted for so long: enough to empty a socket's buffer, and little for a sender that continues.
+/// Longest time after that in which the rest is counted: enough to empty the buffer of a socket, and short if a sender
+/// continues.
 const COUNT_MOST: Duration = Duration::from_millis(200);
 
 /// Where the pump puts events.
 pub(crate) trait Sink {
-    /// Writes an event, and waits for room where there is none: what a feed has given is not there a second time.
+    /// Writes an event; waits for room, because the feed cannot give the event again.
     fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError>;
 
-    /// Writes a GAP record, and waits for room where there is none.
+    /// Writes a GAP record; waits for room.
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError>;
 
-    /// Called every now and then: shows how things stand.
+    /// Shows the progress; called now and then.
     fn look(&mut self, progress: &Progress);
 
-    /// Whether there is no use in writing more.
+    /// Whether the sink takes no more events.
     fn has_failed(&self) -> bool;
 
-    /// Tells the user something in between.
+    /// Prints a message to the user.
     fn say(&mut self, line: &str);
 }
 
-/// What went through so far.
+/// What the pump moved so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Progress {
     /// Events written.
     pub(crate) events: u64,
-    /// Bytes that their records take.
+    /// Bytes of their records.
     pub(crate) bytes: u64,
-    /// Events that the feed should have given and did not.
+    /// Events that the feed lost.
     pub(crate) lost: u64,
-    /// Pieces of the input that could not become events; `lost` counts them too.
+    /// Pieces of the input that cannot be events; `lost` counts them too.
     pub(crate) skipped: u64,
     /// Bytes of the input that were read.
     pub(crate) read_bytes: u64,
@@ -55,17 +56,17 @@ pub(crate) struct Progress {
 /// Why the pump stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ended {
-    /// The feed has no more.
+    /// The feed has no more events.
     Feed,
-    /// The time is over.
+    /// The time limit is reached.
     Time,
-    /// The next event would take more bytes than allowed.
+    /// The next event would exceed the size limit.
     Bytes,
-    /// The same, by a limit that nobody asked for.
+    /// The next event would exceed the default size limit.
     DefaultBytes,
-    /// Somebody asked for it.
+    /// A signal asked for it.
     Signal,
-    /// The sink takes no more.
+    /// The sink takes no more events.
     Sink,
 }
 
@@ -82,20 +83,20 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// How long to go on.
+/// When a run ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// For so long.
+    /// After this time.
     pub(crate) duration: Option<Duration>,
-    /// Until there are this many bytes of records.
+    /// At this many bytes of records.
     pub(crate) max_bytes: MaxBytes,
-    /// Until this is set.
+    /// When this is set.
     pub(crate) stop: Stop,
 }
 
 /// Moves events from `feed` to `sink` until something ends it.
 ///
-/// `progress` tells what was moved until then, also after an error.
+/// `progress` has what was moved until then, also after an error.
 pub(crate) fn pump(
     feed: &mut dyn Feed,
     pace: Pace,
@@ -134,9 +135,9 @@ struct Pump<'a, S> {
     payload: Vec<u8>,
     steps_to_look: u32,
     last_timestamp: u64,
-    /// Losses of one reason in a row, and the time of the first: they become one GAP record.
+    /// Losses of one reason in a row, and the time of the first; they become one GAP record.
     unwritten: Option<(u64, Gap)>,
-    /// The time of the event that the size limit has kept out.
+    /// The time of the event that the size limit refused.
     refused: Option<u64>,
 }
 
@@ -168,7 +169,7 @@ impl<S: Sink> Pump<'_, S> {
         Ok(ended)
     }
 
-    /// Takes what had arrived at the feed when the run was stopped, at no rate. What the limits keep out is a loss.
+    /// Takes what had arrived at the feed when the run stopped, without a pace. Counts what the limits refuse as lost.
     fn drain(&mut self, mut has_room: bool) -> Result<(), CliError> {
         if !self.feed.stop() {
             return Ok(());
@@ -264,7 +265,7 @@ impl<S: Sink> Pump<'_, S> {
         Ok(())
     }
 
-    /// Writes what was lost so far where it is missing. No limit keeps it out.
+    /// Writes the losses so far as a GAP record in their place; no limit refuses it.
     fn write_losses(&mut self) -> Result<(), CliError> {
         let Some((timestamp, gap)) = self.unwritten.take() else { return Ok(()) };
         self.sink.write_gap(timestamp, gap)?;
@@ -272,7 +273,7 @@ impl<S: Sink> Pump<'_, S> {
         Ok(())
     }
 
-    /// The same at the end, when the feed may know more.
+    /// Asks the feed for a last loss, and writes the losses.
     fn write_last_losses(&mut self) -> Result<(), CliError> {
         if let Some(loss) = self.feed.look_for_loss() {
             self.lose(loss)?;
@@ -292,7 +293,7 @@ impl<S: Sink> Pump<'_, S> {
 }
 
 impl Limits {
-    /// Whether something but the feed ends a run that has gone on since `started`.
+    /// Returns what ends a run that started at `started`, other than its feed or its size.
     pub(crate) fn ended(&self, started: Instant, has_failed: bool) -> Option<Ended> {
         if self.stop.is_set() {
             return Some(Ended::Signal);
@@ -303,7 +304,7 @@ impl Limits {
         self.duration.filter(|&duration| started.elapsed() >= duration).map(|_| Ended::Time)
     }
 
-    /// Whether this many bytes are more than the run may write.
+    /// Returns the end of the run if it may not write this many bytes.
     pub(crate) fn ended_by_size(&self, bytes: u64) -> Option<Ended> {
         let is_default = matches!(self.max_bytes, MaxBytes::Default(_));
         let ended = if is_default { Ended::DefaultBytes } else { Ended::Bytes };

@@ -1,11 +1,11 @@
-//! Every way in which a run goes and ends, with feeds and a sink in memory.
+//! Every way in which a run can end, with feeds and a sink in memory.
 
 use crate::cli::feed::FeedError;
 use crate::cli::record::pump::*;
 use crate::cli::values::Rate;
 use crate::event::GapReason;
 
-/// Gives what it was given, with a payload of 8 bytes for each event.
+/// Gives the scripted steps, with a payload of 8 bytes for each event.
 struct Script(Vec<Next>);
 
 impl Feed for Script {
@@ -19,7 +19,7 @@ impl Feed for Script {
 #[derive(Default)]
 struct Memory {
     headers: Vec<EventHeader>,
-    /// How many events were there before each, and what it says.
+    /// The events before each GAP record, its time and its content.
     gaps: Vec<(usize, u64, Gap)>,
     said: Vec<String>,
     fails_after: Option<usize>,
@@ -132,7 +132,7 @@ fn losses_stand_where_they_happened_and_equal_ones_in_a_row_are_one_gap() {
     let expected = [
         gap(3, 50, ReceiverFull, 5),
         gap(3, 2, NotReadable, 1),
-        // What is not known makes no sum.
+        // Unknown counts are not added up.
         gap(3, 2, NotReadable, 0),
         gap(4, 60, ReceiverFull, 4),
     ];
@@ -181,7 +181,7 @@ fn at_the_end_the_feed_is_asked_for_losses_once_more() {
     assert_eq!(memory.gaps, [(0, 8, Gap::new(GapReason::ReceiverFull, 3))]);
 }
 
-/// Gives a number of events before the stop, and others that had arrived by then.
+/// Gives events before the stop, and others that had arrived by then.
 struct Arriving {
     before: u64,
     waiting: u64,
