@@ -9,14 +9,14 @@ use crate::ring::{SharedRingError, WriteError};
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 use crate::words::io_words;
 
-/// A command that did what it was asked to.
+/// How a command that did its work ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     /// Nothing is missing.
     Clean,
-    /// Done, but events are missing from the input or the log, and it was said which.
+    /// Events are missing from the input or the log, and the output says which.
     Loss,
-    /// Stopped by a limit that nobody asked for.
+    /// The default size limit stopped it.
     DefaultLimit,
 }
 
@@ -30,7 +30,7 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// The I/O error in an error of the CSV crate, of the kind that it had.
+/// Returns the I/O error inside an error of the CSV crate, with its kind.
 pub(crate) fn csv_io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -38,7 +38,7 @@ pub(crate) fn csv_io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Why a feed cannot go on.
+/// Why a feed cannot continue.
 #[derive(thiserror::Error, Debug)]
 #[non_exhaustive]
 pub(crate) enum FeedError {
@@ -52,48 +52,48 @@ pub(crate) enum FeedError {
         /// Why not.
         source: io::Error,
     },
-    /// The input is not what it should be.
+    /// The input does not have its format.
     #[error("{}: at byte {offset}: {problem}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// Offset of the damage in bytes.
         offset: u64,
-        /// What is wrong, and what to do.
+        /// What is wrong and what to do.
         problem: String,
     },
-    /// Nothing says how to read the input, or several things do.
+    /// The input can be read in no way, or in several.
     #[error("{}: {problem}", path.display())]
     Unclear {
         /// The file.
         path: PathBuf,
-        /// Why, and which option decides.
+        /// Why, and the option that decides.
         problem: String,
     },
 }
 
-/// A command that could not do what it was asked to.
+/// Why a command failed.
 #[derive(thiserror::Error, Debug)]
 #[non_exhaustive]
 pub(crate) enum CliError {
-    /// The command line is wrong, or asks for help.
+    /// The command line is wrong or asks for help.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
-    /// The command line cannot be done.
+    /// The options do not fit each other or the input.
     #[error("{0}")]
     Usage(String),
-    /// Standard output or error is gone or full.
+    /// Standard output is closed or full.
     #[error("cannot write the output: {0}; check where it goes")]
     Output(io::Error),
-    /// Signals cannot be handled, so that nothing could end the program cleanly.
-    #[error("cannot handle signals: {0}; start the program where they are allowed")]
+    /// Signals cannot be handled, so nothing could end the program cleanly.
+    #[error("cannot handle signals: {0}; start the program where it may handle them")]
     Signals(io::Error),
     /// A file or folder could not be used.
     #[error("{}: cannot {action}: {}", path.display(), io_words(source))]
     Io {
         /// What was tried.
         action: &'static str,
-        /// With what.
+        /// The file or folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -101,10 +101,10 @@ pub(crate) enum CliError {
     /// The input could not be read.
     #[error(transparent)]
     Feed(#[from] FeedError),
-    /// A file or folder is no log, or cannot be opened.
+    /// A file or folder is not a log, or cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A log could not be read on.
+    /// A log could not be read further.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A cursor could not be used.
@@ -119,10 +119,10 @@ pub(crate) enum CliError {
     /// A shared ring could not be used.
     #[error(transparent)]
     SharedRing(#[from] SharedRingError),
-    /// The ring does not take an event, and never will.
+    /// The ring can never take this event.
     #[error("the ring refused an event: {0}; make a ring that takes it (`--ring-size`)")]
     Event(#[from] WriteError),
-    /// The same of a ring in a file.
+    /// A ring in a file cannot take this record.
     #[error("{}: record {sequence} refused: {source}; {}", ring.display(), refused_advice(source))]
     RingEvent {
         /// The ring.
@@ -132,20 +132,20 @@ pub(crate) enum CliError {
         /// Why.
         source: WriteError,
     },
-    /// The log takes no more; the recorder knows why.
-    #[error("the recorder stopped before the end; what it said before is the cause")]
+    /// The recorder has stopped and has reported why.
+    #[error("the recorder stopped before the end; its last message names the cause")]
     Stopped,
-    /// The recording could not be started, or did not end well.
+    /// The recording could not be started or ended.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
     /// A log could not be salvaged.
     #[error(transparent)]
     Salvage(#[from] SalvageError),
-    /// A log of which nothing, or not all, can be read.
+    /// Nothing, or not all, of a log or input can be read.
     #[error("{0}")]
     Unreadable(String),
     /// A dump of memory holds no ring.
-    #[error("{}: no ring found; dump the memory that holds its first bytes: a ring is found by the magic there", path.display())]
+    #[error("{}: no ring found; dump the memory that holds its first bytes, where its magic is", path.display())]
     NoRing {
         /// The dump.
         path: PathBuf,
@@ -153,7 +153,7 @@ pub(crate) enum CliError {
     /// A log file could not be made.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// What arrived is not what was sent.
+    /// The counts of what was written and what was read back differ.
     #[error("{0}")]
     Mismatch(String),
 }
@@ -161,14 +161,14 @@ pub(crate) enum CliError {
 const fn refused_advice(error: &WriteError) -> &'static str {
     match error {
         WriteError::Fault(_) => {
-            "end the ring's consumer and start it again: it skips what cannot be read, and the log gets a GAP record for it"
+            "restart the consumer of the ring: it skips what cannot be read, and the log gets a GAP record for it"
         }
         _ => "make a ring that takes it",
     }
 }
 
 impl CliError {
-    /// For `map_err` on an operation with a path.
+    /// Returns a function for `map_err` that adds the action and the path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }

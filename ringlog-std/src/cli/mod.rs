@@ -25,7 +25,7 @@ use options::args::{Command, RinglogArgs, StressArgs};
 use terminal::print::tell;
 use terminal::words::printable_lines;
 
-/// The program `ringlog`.
+/// Runs the program `ringlog`.
 #[must_use]
 pub fn ringlog() -> ExitCode {
     match started(RinglogArgs::try_parse()).and_then(run) {
@@ -34,7 +34,7 @@ pub fn ringlog() -> ExitCode {
     }
 }
 
-/// The program `stress`.
+/// Runs the program `stress`.
 #[must_use]
 pub fn stress() -> ExitCode {
     match started(StressArgs::try_parse()).and_then(commands::stress::run) {
@@ -63,18 +63,18 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
 }
 
 impl CliError {
-    /// Says what went wrong on standard error, and gives the exit code.
+    /// Prints the error to standard error and returns the exit code.
     pub(crate) fn report(&self, program: &str) -> ExitCode {
         match self {
             Self::Arguments(error) => {
-                // Help and version are no errors, and go to standard output.
+                // Help and version are not errors: they go to standard output.
                 match printable_lines(&error.render().to_string()) {
                     Cow::Borrowed(_) => drop(error.print()),
                     Cow::Owned(text) => tell(text.trim_end()),
                 }
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
             }
-            // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.
+            // The reader of the output has seen enough: `ringlog cat LOG | head` is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Usage(_) => {
                 tell(&format!("{program}: {self}"));

@@ -1,4 +1,4 @@
-//! Values as they are typed: sizes, durations, times, rates. Feeds are in `feed::spec`.
+//! Parses values of the command line: sizes, durations, times, rates. `feed::spec` parses feeds.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How fast a feed may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rate {
-    /// So many events a second.
+    /// This many events per second.
     PerSecond(NonZeroU64),
     /// As fast as the log takes them.
     Max,
@@ -28,13 +28,13 @@ impl std::fmt::Display for Rate {
 /// How fast a log is replayed.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Speed {
-    /// So many times as fast as it happened.
+    /// This many times as fast as the events happened.
     Times(f64),
-    /// Without any wait.
+    /// Without waiting.
     Max,
 }
 
-/// Reads `max` or a number such as `1`, `0.5` or `10x`.
+/// Parses `max` or a number such as `1`, `0.5` or `10x`.
 pub(crate) fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
         return Ok(Speed::Max);
@@ -45,7 +45,7 @@ pub(crate) fn speed(text: &str) -> Result<Speed, String> {
     }
 }
 
-/// Slower than this an event a nanosecond later would be years away.
+/// The lowest speed; at a far lower one, 1 ns between two events would take years.
 const MIN_SPEED: f64 = 1e-6;
 
 /// Where replayed events go.
@@ -57,7 +57,7 @@ pub(crate) enum ReplayTo {
     Ring(PathBuf),
 }
 
-/// Reads `ring:FILE` or the path of a folder.
+/// Parses `ring:FILE` or the path of a folder.
 pub(crate) fn replay_target(text: &str) -> Result<ReplayTo, String> {
     match text.strip_prefix("ring:") {
         Some("") => Err("expected a file, as in ring:/dev/shm/events".into()),
@@ -67,16 +67,16 @@ pub(crate) fn replay_target(text: &str) -> Result<ReplayTo, String> {
     }
 }
 
-/// Reads a size such as `4GiB`, `500MB` or a plain number of bytes.
+/// Parses a size such as `4GiB`, `500MB` or a number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     match text.parse::<bytesize::ByteSize>() {
-        Ok(bytesize::ByteSize(0)) => Err("a size of at least one byte is needed".into()),
+        Ok(bytesize::ByteSize(0)) => Err("expected a size of at least one byte".into()),
         Ok(size) => Ok(size.as_u64()),
         Err(_) => Err("expected a size such as 4GiB, 500MB or 65536".into()),
     }
 }
 
-/// Names of units of time, as a user may write them, and their length in nanoseconds.
+/// Names of each unit of time, and its length in nanoseconds.
 const UNITS: [(&[&str], f64); 8] = [
     (&["ns"], 1.0),
     (&["us", "µs"], 1e3),
@@ -88,19 +88,19 @@ const UNITS: [(&[&str], f64); 8] = [
     (&["w", "week", "weeks"], 604_800e9),
 ];
 
-/// Reads a duration such as `5s`, `1m30s`, `250ms` or `30d`; a plain number counts seconds.
+/// Parses a duration such as `5s`, `1m30s`, `250ms` or `30d`; a number without a unit counts seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match nanos(text) {
         Some(nanos) if (1.0..=MAX_NANOS).contains(&nanos) => Ok(Duration::from_nanos(nanos.round() as u64)),
-        Some(_) => Err("expected a duration longer than zero, and of 500 years at most".into()),
+        Some(_) => Err("expected a duration longer than zero and of at most 500 years".into()),
         None => Err("expected a duration such as 5s, 1m30s, 250ms, 12h, 30d or 2w".into()),
     }
 }
 
-/// 500 years.
+/// 500 years in nanoseconds.
 const MAX_NANOS: f64 = 500.0 * 365.0 * 86_400e9;
 
-/// The sum of the parts, each a number and a unit.
+/// Returns the sum of the parts in nanoseconds; each part is a number and a unit.
 fn nanos(text: &str) -> Option<f64> {
     let mut rest = text.trim();
     let is_plain = rest.bytes().all(|byte| byte.is_ascii_digit());
@@ -121,28 +121,28 @@ fn nanos(text: &str) -> Option<f64> {
     (!text.is_empty()).then_some(sum)
 }
 
-/// Reads a whole number, in words of our own where it is none.
+/// Parses a whole number.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number such as 10".into())
 }
 
-/// Reads the type of an event.
+/// Parses the type of an event.
 pub(crate) fn event_type(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "expected an event type from 0 to 255".into())
 }
 
-/// Reads the length of a payload.
+/// Parses the length of a payload in bytes.
 pub(crate) fn payload_len(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a number of bytes from 0 to 65535".into())
 }
 
-/// Reads a number of seconds, more than none.
+/// Parses a number of seconds above zero.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     duration.filter(|it| !it.is_zero()).ok_or_else(|| "expected a number of seconds such as 5 or 0.5".into())
 }
 
-/// Reads a moment: a number of nanoseconds, or a date and time as in RFC 3339.
+/// Parses a timestamp: a number of nanoseconds, or a date and time as in RFC 3339.
 pub(crate) fn timestamp(text: &str) -> Result<u64, String> {
     if let Ok(nanos) = text.parse::<u64>() {
         return Ok(nanos);
@@ -153,7 +153,7 @@ pub(crate) fn timestamp(text: &str) -> Result<u64, String> {
     u64::try_from(moment.as_nanosecond()).map_err(|_| "times before 1970 cannot be in a log".into())
 }
 
-/// Reads `max` or a number of events a second, with `_`, `k` and `M` allowed.
+/// Parses `max` or a number of events per second; `_`, `k` and `M` are allowed.
 pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     if text == "max" {
         return Ok(Rate::Max);
@@ -167,7 +167,9 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     let events = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).and_then(NonZeroU64::new);
     match events {
         Some(events) if events.get() <= 1_000_000_000 => Ok(Rate::PerSecond(events)),
-        _ => Err("expected max, or events a second from 1 to 1000000000, such as 100000, 100k or 2M".into()),
+        _ => {
+            Err("expected max, or events per second from 1 to 1000000000, such as 100000, 100k or 2M".into())
+        }
     }
 }
 
@@ -176,14 +178,14 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
 pub(crate) enum Show {
     /// On a terminal: one line that changes.
     Bar,
-    /// Elsewhere, where asked for: a line every few seconds.
+    /// Elsewhere, with `--progress`: a line every 2 seconds.
     Lines,
-    /// Elsewhere: not at all, so that a service's journal does not fill.
+    /// Elsewhere: nothing, so that a service does not fill its journal.
     Nothing,
 }
 
 impl Show {
-    /// As fits standard error, and what the user asked for.
+    /// Chooses by what standard error is and by `--progress`.
     pub(crate) fn on_stderr(wants_lines: bool) -> Self {
         match std::io::stderr().is_terminal() {
             true => Self::Bar,

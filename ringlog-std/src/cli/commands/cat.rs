@@ -10,7 +10,7 @@ use crate::cli::terminal::print::tell;
 use crate::cli::terminal::words::counted;
 use crate::storage::Filter;
 
-/// Prints what the filters let through, up to the limit or the first record that cannot be read.
+/// Prints the records that pass the filters, up to the limit or the first record that cannot be read.
 pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     let filter = args.filter.to_filter();
     let mut source = LogSource::open_or_empty(&args.log)?;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut printer = Printer::new(format, out).map_err(CliError::Output)?;
     let printed = print_all(&mut source, &filter, args.limit, &mut printer);
-    // What was read before an error is worth seeing.
+    // The user sees what was read before an error.
     printer.flush().map_err(CliError::Output)?;
     let hidden_gaps = printed?;
     if hidden_gaps > 0 && format == CatFormat::Raw {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     Ok(Outcome::Clean)
 }
 
-/// Returns how many GAP records came by.
+/// Prints records, and returns how many of them are GAP records.
 fn print_all(
     source: &mut LogSource,
     filter: &Filter,

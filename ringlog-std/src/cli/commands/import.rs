@@ -1,4 +1,4 @@
-//! `ringlog import`: records a file.
+//! `ringlog import`: records a file into a log.
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::{Feed, LineFeed, Next, Skip};
@@ -37,11 +37,11 @@ pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
     }
     let was_interrupted = session.was_interrupted();
     let outcome = session.outcome()?;
-    // Half a file is not what was asked for, however cleanly it was recorded.
+    // The rest of the file is missing, although the log is whole.
     Ok(if was_interrupted { Outcome::Loss } else { outcome })
 }
 
-/// What is read, how, and where it goes.
+/// Says what is read, how, and where it goes.
 fn introduction(config: &ImportConfig, how: Option<String>) -> String {
     let decompressed = match config.compression {
         Some(compression) => format!(" ({compression}; byte offsets count what is decompressed)"),
@@ -54,7 +54,7 @@ fn introduction(config: &ImportConfig, how: Option<String>) -> String {
 
 type Opened = (Box<dyn Feed>, Option<String>);
 
-/// The file as a feed, and how it is read where that was chosen.
+/// Opens the file as a feed; for tables, also says how they are read.
 fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
     let (file, event_type) = (&config.file, config.event_type);
     match config.format {
@@ -65,7 +65,7 @@ fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
     }
 }
 
-/// Refuses a table of which every row would be skipped, before a log is begun for it.
+/// Refuses a table if every row would be skipped, before a log is created for it.
 fn checked(
     mut feed: impl ChosenFeed + 'static,
     rows: &str,
@@ -74,8 +74,8 @@ fn checked(
 ) -> Result<Opened, CliError> {
     if let Some((first, skipped)) = skips_all(&mut feed, stop) {
         return Err(CliError::Unreadable(format!(
-            "{}: nothing was imported, and {} is as it was: none of its {rows} ({}) can be an event, the first is at byte {}: {}; \
-             give the options that say how they are written",
+            "{}: nothing was imported and {} is unchanged: none of the {rows} ({}) can be an event, the first is at \
+             byte {}: {}; give the options that say how they are written",
             config.file.display(),
             config.log.path.display(),
             grouped(skipped),
@@ -88,9 +88,9 @@ fn checked(
     Ok((Box::new(feed), Some(how)))
 }
 
-/// The first of the rows and their number, if none is an event.
+/// Returns the first row and the number of rows, if no row is an event.
 ///
-/// The file is read until its first event. What cannot be read at all is reported by the import.
+/// Reads the file up to its first event. The import reports a file that cannot be read.
 fn skips_all(feed: &mut impl Feed, stop: &Stop) -> Option<(Skip, u64)> {
     let (mut payload, mut first, mut skipped) = (Vec::new(), None, 0_u64);
     while !stop.is_set() {

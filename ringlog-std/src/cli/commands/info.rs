@@ -1,4 +1,4 @@
-//! `ringlog info`: says what is in a log.
+//! `ringlog info`: shows what a log holds.
 
 use serde::Serialize;
 
@@ -15,13 +15,13 @@ struct InfoReport<'a> {
     #[serde(flatten)]
     tally: &'a Tally,
     clock: &'a str,
-    /// Of a folder.
+    /// None for a single file.
     #[serde(flatten)]
     writer: &'a Option<WriterLine>,
     segments: &'a [SegmentLine],
 }
 
-/// Prints counts, times and files; a log that can be read in part is told as far as it can be read.
+/// Prints counts, times and files; covers a damaged log up to the first record that cannot be read.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     let survey = Survey::of(&args.log)?;
     if args.json {

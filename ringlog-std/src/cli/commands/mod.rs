@@ -1,4 +1,4 @@
-//! What the programs do, a file for each command.
+//! The commands of the programs, one file each.
 
 pub(crate) mod cat;
 pub(crate) mod import;

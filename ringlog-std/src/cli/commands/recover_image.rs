@@ -1,4 +1,4 @@
-//! `ringlog recover-image`: the rings in a raw dump of memory.
+//! `ringlog recover-image`: finds the rings in a raw dump of memory.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::cli::terminal::words::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
 use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
 
-/// The smallest log file.
+/// Size of the smallest log file.
 const SMALLEST_FILE_BYTES: u64 = 4096;
-/// Problems that are listed; the others are only counted.
+/// Most problems that are listed; the rest is counted.
 const PROBLEMS_LISTED: usize = 100;
-/// No machine has more rings in its memory.
+/// Most rings that are recovered from one dump.
 const MOST_RINGS: usize = 1000;
-/// The rings of one memory do not overlap. Some that were given up may: this many times the dump's length is read at most.
+/// Most bytes of rings that are read, in lengths of the dump. Rings in use do not overlap, but remains of old ones may.
 const MOST_OVERLAPS: usize = 8;
 
 #[derive(Serialize)]
@@ -33,24 +33,24 @@ struct RingReport {
     boot: u64,
     retained: bool,
     overwrites_oldest: bool,
-    /// With the gaps that are told here of what the ring lost or of what is damaged.
+    /// Includes the gaps that this command adds for losses of the ring and for damage.
     #[serde(flatten)]
     tally: Tally,
-    /// The record at which the events end because it is not whole.
+    /// The damaged record at which the events end.
     damage: Option<String>,
-    /// The log file that was made.
+    /// The log file that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
 }
 
-/// What was found so far; each ring is printed as it is found.
+/// What was found so far. Each ring is printed as it is found.
 #[derive(Default)]
 struct Findings {
     rings: usize,
-    /// Bytes of unread records in them.
+    /// Bytes of unread records in these rings.
     bytes: usize,
     has_loss: bool,
-    /// Places with a ring's magic that are none which can be read: the first ones.
+    /// The first places that have a ring's magic but no ring that can be read.
     problems: Vec<String>,
     problem_count: u64,
 }
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &RecoverImageArgs) -> Result<Outcome, CliError> {
         match found {
             Ok(ring) if findings.has_room(&ring, image.len()) => findings.take(args, &ring)?,
             Ok(ring) => findings.pass_over(args, &ring),
-            // Constants of a program's code may look like the beginning of a ring; nothing is missing for that.
+            // A constant in program code may look like the start of a ring; then nothing is missing.
             Err(error @ RingImageError { kind: RingImageErrorKind::Sizes { .. }, .. }) => {
                 findings.note(args, error.to_string());
             }
@@ -101,8 +101,8 @@ impl Findings {
         self.note(
             args,
             format!(
-                "offset {offset:#x}: a ring with {} was passed over, because there are too many that \
-                 overlap; cut the dump off before this offset and recover the rest",
+                "offset {offset:#x}: a ring with {} was skipped, because too many rings overlap; cut the dump off \
+                 before this offset and recover the rest",
                 counted(unread as u64, "unread byte")
             ),
         );
@@ -142,7 +142,7 @@ fn write_out(text: &str) -> Result<(), CliError> {
     std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Output)
 }
 
-/// Prints the events of a ring or puts them into a file, and says what they are.
+/// Prints the events of a ring or writes them to a file, and describes the ring.
 fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, CliError> {
     let mut tally = Tally::default();
     let damage = each_record(ring, |event| {
@@ -181,7 +181,7 @@ fn print_events(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<(), Cli
     printer.flush().map_err(CliError::Output)
 }
 
-/// Makes `FOLDER/ring-OFFSET.evtl`; a file of that name is never overwritten.
+/// Creates `FOLDER/ring-OFFSET.evtl`; never overwrites a file.
 fn write_file(folder: &Path, ring: &RingImage<'_>, bytes: u64) -> Result<String, CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::io("make the folder", folder))?;
     let path = folder.join(format!("ring-{:#010x}.evtl", ring.offset()));
@@ -198,8 +198,8 @@ fn write_file(folder: &Path, ring: &RingImage<'_>, bytes: u64) -> Result<String,
     Ok(path.display().to_string())
 }
 
-/// Passes the unread records of a ring to `f`, with GAP records for what is missing; returns the record at which they end
-/// because it is not whole.
+/// Passes the unread records of a ring to `f`, with GAP records for what is missing. Returns the error of the damaged
+/// record at which they end, if there is one.
 fn each_record(
     ring: &RingImage<'_>,
     f: impl FnMut(&Event<'_>) -> Result<(), CliError>,
@@ -230,7 +230,7 @@ fn each_record(
     Ok(damage)
 }
 
-/// Numbers records on their way to `f`.
+/// Numbers records and passes them to `f`.
 struct Numbered<F> {
     f: F,
     sequence: u64,

@@ -1,4 +1,4 @@
-//! `ringlog replay`: lets the events of logs happen again.
+//! `ringlog replay`: replays the events of logs at their pace.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use crate::cli::values::Speed;
 use crate::event::{ClockKind, Event, Gap};
 use crate::storage::{ReplayPace, unreported_loss};
 
-/// A wait that is longer is announced: a user who sees nothing happen should know why.
+/// A longer wait is announced, so that the user knows why nothing happens.
 const LONG_WAIT: Duration = Duration::from_secs(5);
-/// A signal is noticed within this time.
+/// Longest time until a signal is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// Replays until the end of the logs, or until somebody asks it to stop.
+/// Replays until the end of the logs or until it is asked to stop.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let mut source = MergedSource::open(&args.logs, args.filter.to_filter())?;
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
         let is_copy = args.to.is_some() && args.filter.to_seq.is_none() && args.filter.until.is_none();
         if was_whole && is_copy { put_unreported(&args.logs, &mut *target) } else { Ok(was_whole) }
     });
-    // What was replayed before an error is worth having.
+    // The target keeps what was replayed before an error.
     let outcome = target.finish();
     waits.tell_shortened();
     let was_whole = replayed?;
@@ -40,19 +40,19 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     Ok(if was_whole { outcome } else { Outcome::Loss })
 }
 
-/// A pace needs to know how long a tick is.
+/// Refuses a pace if the clock does not say how long a tick is.
 fn check_clock(clock: ClockKind, speed: Speed) -> Result<(), CliError> {
     let has_nanos = matches!(clock, ClockKind::UnixNanos | ClockKind::MonotonicNanos);
     if has_nanos || speed == Speed::Max {
         return Ok(());
     }
     Err(CliError::Usage(format!(
-        "the clock of this log is \"{}\", so nobody knows how fast it went; give --speed max",
+        "the clock of this log is \"{}\", so the pace of the events is not known; give --speed max",
         clock_name(clock)
     )))
 }
 
-/// Puts the losses at the ends of the logs that no GAP record counts yet, so that a copy has them too.
+/// Writes the losses at the ends of the logs that no GAP record counts yet, so that a copy counts them too.
 fn put_unreported(logs: &[PathBuf], target: &mut dyn ReplayTarget) -> Result<bool, CliError> {
     for (timestamp, gap) in logs.iter().filter_map(unreported_loss) {
         let (header, payload) = (Gap::header(timestamp), gap.to_payload());
@@ -63,7 +63,7 @@ fn put_unreported(logs: &[PathBuf], target: &mut dyn ReplayTarget) -> Result<boo
     Ok(true)
 }
 
-/// How long each event waits, and what the user hears about it.
+/// The wait before each event, and its messages to the user.
 struct Waits {
     pace: Option<ReplayPace>,
     max: Option<Duration>,
@@ -81,7 +81,7 @@ impl Waits {
         Self { pace, max: args.max_wait, clock, shortened: 0, saved: Duration::ZERO }
     }
 
-    /// The time of a GAP record may not be known: it never waits.
+    /// Returns the wait before an event; zero for a GAP record, whose time may not be known.
     fn next(&mut self, event: &Event<'_>) -> Duration {
         let Some(pace) = self.pace.as_mut().filter(|_| !event.header.is_gap()) else { return Duration::ZERO };
         let timestamp = event.header.timestamp;
@@ -100,7 +100,7 @@ impl Waits {
     fn announce(&self, wait: Duration, event: &Event<'_>) {
         let next = moment(event.header.timestamp, self.clock);
         let remedy = if self.max.is_some() { "" } else { "; --max-wait 10s shortens such waits" };
-        tell(&format!("waiting {} for the next event, of {next}{remedy}", span(wait)));
+        tell(&format!("waiting {} for the next event, from {next}{remedy}", span(wait)));
     }
 
     fn tell_shortened(&self) {
@@ -111,7 +111,7 @@ impl Waits {
     }
 }
 
-/// Whether it came to the end.
+/// Replays the logs; returns whether it reached their end.
 fn replay(
     source: &mut MergedSource,
     waits: &mut Waits,
@@ -134,7 +134,7 @@ fn replay(
     Ok(true)
 }
 
-/// `false` if somebody asked to stop meanwhile.
+/// Waits; returns `false` if the program is asked to stop meanwhile.
 fn sleep(wait: Duration, target: &dyn ReplayTarget, stop: &Stop) -> Result<bool, CliError> {
     let started = Instant::now();
     while !stop.is_set() {

@@ -1,4 +1,4 @@
-//! `ringlog salvage`: copies what is whole out of a damaged log into a new one.
+//! `ringlog salvage`: copies the valid records of a damaged log into a new one.
 
 use serde::Serialize;
 
@@ -14,14 +14,14 @@ struct Report {
     out: String,
     /// Records that were copied, GAP records included.
     records: u64,
-    /// What the new log holds.
+    /// Events in the new log.
     events: u64,
     gaps: u64,
     lost: u64,
     bytes: u64,
     /// GAP records that were added where something is missing.
     gaps_added: u64,
-    /// Missing records, as far as these can count them.
+    /// Missing records, as far as the added GAP records count them.
     missing: u64,
     files: Vec<FileReport>,
     skipped: Vec<SkippedReport>,
@@ -69,8 +69,8 @@ impl From<&Skipped> for SkippedReport {
     }
 }
 
-/// Exit 0: nothing was missing. Exit 3: the new log has GAP records where something was. Exit 1: nothing could
-/// be copied, or not be written.
+/// Exit 0: nothing is missing. Exit 3: GAP records in the new log mark what is missing. Exit 1: nothing could be copied
+/// or the new log could not be written.
 pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
     let salvaged = salvage_log(&args.log, &args.out);
     if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {
@@ -118,7 +118,7 @@ fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
             missing => format!("at least {}", counted(missing, "record")),
         };
         let gaps = counted(report.gaps_added, "GAP record");
-        text += &format!("missing: {missing}, reported by {gaps} that salvage has added\n");
+        text += &format!("missing: {missing}, reported by {gaps} that salvage added\n");
     }
     for file in &report.files {
         text += &file_words(file);

@@ -15,7 +15,7 @@ use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{size, unix_now};
 use std::path::Path;
 
-/// Records until the feed ends, a limit is reached or somebody asks it to stop.
+/// Records until the feed ends, a limit is reached or it is asked to stop.
 pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     let config = ServeConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
@@ -32,8 +32,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     let outcome = session.outcome()?;
     if outcome == Outcome::DefaultLimit {
         tell(&format!(
-            "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to keep recording and hold \
-             the newest events, or --max-bytes for another limit",
+            "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and \
+             keep the newest events, or --max-bytes for another limit",
             size(DEFAULT_MAX_BYTES)
         ));
     }
@@ -78,12 +78,12 @@ fn introduction(config: &ServeConfig, place: &str) -> String {
     let ServeConfig { feed, log, rate, .. } = config;
     let mut text = format!("recording {} to {}, {rate}\n", feed.words(place), log.path.display());
     if *feed == FeedSpec::Demo {
-        text += "it is generated: bursts that look like an exchange's order flow, no market data\n";
+        text += "the events are generated: bursts that look like an exchange's order flow, not market data\n";
     }
     text + &end_words(config)
 }
 
-/// What ends the run.
+/// Says what ends the run.
 fn end_words(config: &ServeConfig) -> String {
     let mut text = String::from("stops ");
     if let Some(duration) = config.duration {

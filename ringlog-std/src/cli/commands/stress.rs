@@ -1,4 +1,4 @@
-//! `stress`: the whole path at full speed, counted at both ends.
+//! `stress`: writes through ring and log at full speed, and counts at both ends.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,18 +17,18 @@ use crate::cli::terminal::print::{print, print_json, tell};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{grouped, size};
 
-/// Events between two looks at the clock.
+/// Events between two reads of the clock.
 const BATCH: u64 = 1024;
 
 #[derive(Serialize)]
 struct StressReport {
     /// Events that the ring took.
     produced: u64,
-    /// Events that the log writer says it wrote.
+    /// Events that the log writer counted.
     persisted: u64,
-    /// Events that are said to be lost.
+    /// Events that were reported as lost.
     lost: u64,
-    /// Events that were found by reading the finished log.
+    /// Events that reading the finished log found.
     events_in_log: u64,
     events_per_second: f64,
     bytes_per_second: f64,
@@ -37,9 +37,9 @@ struct StressReport {
     /// From the first event until the ring took the last one.
     producing_seconds: f64,
     read_back_seconds: f64,
-    /// Events that a plain copy moves between two threads: see [`plain_copy`]. None where it had no room.
+    /// Events per second of a plain copy between two threads: see [`plain_copy`]. None if it had no room.
     limit_events_per_second: Option<f64>,
-    /// What part of that this run reached.
+    /// The part of this limit that the run reached, 1.0 for all of it.
     of_limit: Option<f64>,
     payload_len: u16,
     bytes_in_log: u64,
@@ -60,7 +60,7 @@ pub(crate) fn run(args: StressArgs) -> Result<Outcome, CliError> {
     let report = match measure(&config, scratch.path(), max_bytes, &stop) {
         Ok(report) => report,
         Err(error) => {
-            // A log that filled the disk, say, is no evidence of anything but that.
+            // The log is no evidence of a mistake: it may just have filled the disk.
             scratch.remove()?;
             return Err(error);
         }
@@ -81,7 +81,7 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let started = Instant::now();
     let result = produce(&mut recording, config, max_bytes, stop);
     let producing = started.elapsed();
-    // First the end of the recording: it knows why the ring took no more.
+    // Finish first: the recording knows why the ring took no more.
     let mut recorded = recording.finish(&Progress::default())?;
     if let Some(failure) = recorded.take_failure() {
         return Err(failure);
@@ -113,7 +113,7 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     })
 }
 
-/// A disk that has no room left for the plain copy does not make the run a failure.
+/// Measures the limit; a disk without room for the plain copy does not fail the run.
 fn limit(log: &Path, payload_len: u16, log_bytes: u64) -> Option<f64> {
     let measured = plain_copy(log, payload_len, log_bytes);
     measured.inspect_err(|error| tell(&format!("stress: the limit was not measured: {error}"))).ok()
@@ -147,7 +147,7 @@ fn produce(
     }
 }
 
-/// What the log may take: as asked, else a default, but never more than half of what is free.
+/// Returns the bytes that the log may take: as asked, else the default, but at most half of the free space.
 fn byte_limit(config: &StressConfig, log: &Path) -> Result<u64, CliError> {
     if let Some(max_bytes) = config.max_bytes {
         return Ok(max_bytes);

@@ -1,4 +1,4 @@
-//! `ringlog tail`: prints the last events of a log, and those that come.
+//! `ringlog tail`: prints the last events of a log, and new ones.
 
 use std::io::{BufWriter, StdoutLock};
 use std::time::{Duration, Instant};
@@ -15,28 +15,28 @@ use crate::ring::{Idle, Waiter};
 use crate::storage::{Cursor, Filter, LogFollower, LogIndex, OpenError, ReadError};
 
 const LAST_EVENTS: u64 = 10;
-/// Looks at the signals and at the time happen once in so many records, and whenever there is a pause.
+/// Records between two checks of signals and time; a pause checks them too.
 const RECORDS_PER_LOOK: u64 = 256;
-/// While records keep coming, what was printed is flushed and the cursor stored so often.
+/// Time between two flushes and stores of the cursor while records keep coming.
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
-/// Between two looks at a silent log: a person sees no difference.
+/// Longest time between two looks at a silent log, too short for a person to notice.
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// Prints until the end of the log, or until somebody asks it to stop.
+/// Prints until the end of the log, or with `--follow` until it is asked to stop.
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let filter = args.filter.to_filter();
     if args.cursor.is_some() && !args.log.is_dir() {
         return Err(CliError::Usage(format!(
-            "{}: no folder, and --cursor is kept in a log's folder; give the folder of the log",
+            "{}: not a folder; give the folder of the log with --cursor",
             args.log.display()
         )));
     }
     if args.cursor.is_some() && !args.follow {
-        // Whatever is no log gets no cursor.
+        // Fails if this is not a log, before a cursor is created in it.
         LogSource::open_or_empty(&args.log)?;
     }
-    // Before the end is looked for: nobody else can move it beyond that.
+    // Open the cursor before looking for the end: then no other program can move it past that end.
     let mut cursor = args.cursor.as_ref().map(|name| Cursor::open(&args.log, name)).transpose()?;
     let Some((start, end)) = range_of(args, &filter)? else { return Ok(Outcome::Clean) };
     let lost = cursor.as_mut().map_or(0, |cursor| back_to_the_end(cursor, end));
@@ -54,16 +54,16 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
         missed: lost,
     };
     let printed = tail.print_all(&stop);
-    // What was read before an error is worth seeing.
+    // The user sees what was read before an error.
     tail.settle()?;
     printed?;
     Ok(if tail.missed > 0 { Outcome::Loss } else { Outcome::Clean })
 }
 
-/// Where to start and where the log ends now; `None` if there is nothing and will be nothing.
+/// Returns where to start and where the log ends now; `None` if there is nothing to print or to wait for.
 fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliError> {
     let index = match LogIndex::open(&args.log) {
-        // The first segment may come.
+        // The first segment may still come.
         Err(OpenError::NoSegments { .. }) if args.follow => return Ok(Some((0, 0))),
         Err(OpenError::NoSegments { .. }) => return LogSource::open_or_empty(&args.log).map(|_| None),
         other => other?,
@@ -74,7 +74,9 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
     Ok(Some((start, end)))
 }
 
-/// A log that lost its unsynced end with the power fills these sequences again, with other events.
+/// Moves a cursor back to the end of the log, and returns how many records the log lost.
+///
+/// A log that lost its unsynced end in a power loss uses these sequences again, for other events.
 fn back_to_the_end(cursor: &mut Cursor, end: u64) -> u64 {
     let lost = cursor.position().saturating_sub(end);
     if lost > 0 {
@@ -90,14 +92,14 @@ fn back_to_the_end(cursor: &mut Cursor, end: u64) -> u64 {
 struct Tail {
     follower: LogFollower,
     filter: Filter,
-    /// The first sequence that is not asked for.
+    /// The first sequence not to print.
     end: u64,
     is_following: bool,
     printer: Printer<BufWriter<StdoutLock<'static>>>,
     cursor: Option<Cursor>,
-    /// When the output was flushed and the cursor stored last.
+    /// When the output was last flushed and the cursor stored.
     settled: Instant,
-    /// Records that were retired before they were read, or lost after it.
+    /// Records that retention deleted before they were read, or that the log lost afterwards.
     missed: u64,
 }
 
@@ -128,7 +130,7 @@ impl Tail {
         }
     }
 
-    /// Prints the record that was found if it is wanted; `false` if none behind it is.
+    /// Prints the record that was found if it passes the filter; `false` if no later one can.
     fn print(&mut self) -> Result<bool, CliError> {
         let clock = self.follower.clock();
         let Some(event) = self.follower.found_event() else { return Ok(true) };
@@ -144,7 +146,7 @@ impl Tail {
         Ok(true)
     }
 
-    /// Whether nobody reads the output any more. Stores how far it has come, now and then.
+    /// Settles if it is time; returns whether the reader of the output is gone.
     fn look(&mut self) -> Result<bool, CliError> {
         if self.settled.elapsed() >= SETTLE_EVERY {
             self.settle()?;
@@ -152,25 +154,25 @@ impl Tail {
         Ok(is_output_gone())
     }
 
-    /// What was printed is seen at once; a cursor is stored now and then, as each time waits for the disk.
+    /// Flushes the output, but stores the cursor only now and then: each store waits for the disk.
     fn pause(&mut self) -> Result<(), CliError> {
         self.printer.flush().map_err(CliError::Output)?;
         if self.settled.elapsed() >= SETTLE_EVERY { self.settle() } else { Ok(()) }
     }
 
-    /// Flushes first: a cursor never says that something was seen which was not.
+    /// Flushes the output, then stores the cursor, which so never counts an event that was not printed.
     fn settle(&mut self) -> Result<(), CliError> {
         self.printer.flush().map_err(CliError::Output)?;
         self.settled = Instant::now();
         Ok(self.cursor.as_mut().map_or(Ok(()), Cursor::commit)?)
     }
 
-    /// Goes on behind records that retention was faster to delete.
+    /// Continues after records that retention deleted before they were read.
     fn skip(&mut self, from: u64, to: u64) {
         self.missed = self.missed.saturating_add(to.saturating_sub(from));
         let missed = counted(to.saturating_sub(from), "record");
         tell(&format!(
-            "ringlog: {missed} from {from} on went by retention before being read; continuing with {to}"
+            "ringlog: retention deleted {missed} from {from} on before they were read; continuing with {to}"
         ));
         self.follower.resume();
     }

@@ -1,4 +1,4 @@
-//! `ringlog verify`: reads and checks every record of a log, and tells the kinds of damage apart.
+//! `ringlog verify`: reads and checks every record of a log, and names the kind of each damage.
 
 use std::path::Path;
 
@@ -23,9 +23,9 @@ struct VerifyReport<'a> {
     result: &'static str,
     #[serde(flatten)]
     tally: &'a Tally,
-    /// The first thing that is wrong, in words.
+    /// The first problem, in words.
     problem: Option<String>,
-    /// Of a folder.
+    /// None for a single file.
     #[serde(flatten)]
     writer: Option<WriterLine>,
     segments: Vec<SegmentReport>,
@@ -36,17 +36,17 @@ struct VerifyReport<'a> {
 #[derive(Serialize)]
 struct SegmentReport {
     file: String,
-    /// Whether this is a symbolic link.
+    /// Whether the file is a symbolic link.
     is_link: bool,
     /// See [`crate::storage::Verdict`].
     verdict: &'static str,
     base_sequence: Option<u64>,
-    /// Behind its last record; none where nobody can know.
+    /// The sequence after its last record; none if it cannot be known.
     next_sequence: Option<u64>,
     /// Valid records, GAP records included.
     records: u64,
     bytes: u64,
-    /// Where the last valid record ends.
+    /// Offset at which the last valid record ends.
     end_offset: u64,
     write_offset: Option<u64>,
     synced_offset: Option<u64>,
@@ -65,7 +65,7 @@ struct FaultReport {
 
 #[derive(Serialize)]
 struct MissingReport {
-    /// The file after them; none at the end of the log.
+    /// The file after the missing records; none at the end of the log.
     before: Option<String>,
     first_sequence: u64,
     next_sequence: u64,
@@ -115,7 +115,7 @@ impl From<&MissingEnd> for MissingReport {
     }
 }
 
-/// Exit 0: all there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
+/// Exit 0: every event is there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     let mut tally = Tally::default();
     let check = verify_log_with(&args.log, |event| tally.add(event))?;
@@ -145,7 +145,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     outcome(verdict, problem)
 }
 
-/// The verdict, where a loss counts that the `writer` file alone knows of.
+/// Returns the verdict; a loss that only the `writer` file records counts too.
 fn verdict_of(check: &LogCheck, tally: &Tally) -> LogVerdict {
     match check.verdict() {
         LogVerdict::Clean if tally.unreported.is_some() => LogVerdict::Loss,
@@ -177,7 +177,7 @@ const fn name_of(verdict: LogVerdict) -> &'static str {
     }
 }
 
-/// The first thing that is wrong, how much else, and what to do.
+/// Returns the first problem, the number of others, and what to do.
 fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
     let is_writer_damaged = check.writer_file.is_damaged();
     let of_writer = is_writer_damaged.then(|| damaged_words(log));
@@ -195,7 +195,7 @@ fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
     Some(format!("{first}{more}; {}", advice(check)))
 }
 
-/// What is worst comes first: a file that cannot be read may hold anything.
+/// Returns the worst problem: a file that cannot be read may hold anything, so it comes first.
 fn first_problem(check: &LogCheck) -> Option<String> {
     let faults = |of: fn(&SegmentCheck) -> bool| {
         let segments = check.segments.iter().filter(move |segment| of(segment));
@@ -221,25 +221,25 @@ fn advice(check: &LogCheck) -> String {
         };
     }
     format!(
-        "put the log's own file there and verify again, since nobody knows what is missing (exit code 1), or copy the {} \
-         of the other files with `ringlog salvage`",
+        "put the log's file back and verify again, since the number of missing events is unknown (exit code 1), or \
+         copy the {} of the other files with `ringlog salvage`",
         counted(events, "event")
     )
 }
 
 fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
     match fault {
-        // These name the file by themselves.
+        // These errors name the file.
         Fault::Open(_) | Fault::Read(_) => fault.to_string(),
         _ => format!("{}: {fault}", segment.path.display()),
     }
 }
 
-/// A segment of which nobody can know whether it had more.
+/// Describes the first segment that may have held more records.
 fn torn_words(check: &LogCheck) -> Option<String> {
     let torn = check.segments.iter().find(|segment| !segment.verdict.is_whole())?;
     Some(format!(
-        "{}: offset {}: its writer's machine stopped, and nobody knows whether more was written",
+        "{}: offset {}: the machine of its writer stopped, so more may have been written",
         torn.path.display(),
         torn.end_offset
     ))
@@ -270,9 +270,9 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
     text
 }
 
-/// What is lost, in words: what is damaged or missing is counted by nobody.
+/// Returns the loss in words. No count covers what is damaged or missing.
 fn lost_words(check: &LogCheck, tally: &Tally) -> String {
-    // A damaged header takes no record away, but hides how many there were after a writer that died.
+    // A damaged header loses no record, but hides how many there were if the writer died.
     let is_found = |fault: &Fault| matches!(fault, Fault::Header(_));
     let are_all = |segment: &SegmentCheck| {
         segment.next_sequence().is_some()

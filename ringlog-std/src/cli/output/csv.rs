@@ -1,4 +1,4 @@
-//! A table.
+//! Events as CSV.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use crate::cli::error::csv_io_error;
 use crate::cli::terminal::words::{date_of, escaped};
 use crate::event::{ClockKind, Event};
 
-/// Starts a table with its header.
+/// Starts a table and writes its header.
 pub(super) fn begin<W: Write>(out: W) -> io::Result<csv::Writer<W>> {
     let mut table = csv::Writer::from_writer(out);
     let header = ["sequence", "timestamp", "time", "event_type", "flags", "kind", "encoding", "payload"];
@@ -42,8 +42,10 @@ pub(super) fn write(
     table.write_record(row).map_err(csv_io_error)
 }
 
-/// A payload, and how it is written. A cell may have line ends and tabs; with other control characters in it, all of it is
-/// written as in a JSON string, so that nothing is lost.
+/// Returns a payload for a cell, and its encoding.
+///
+/// A cell may hold line ends and tabs. A payload with other control characters is escaped as a JSON string is, so that
+/// nothing is lost.
 fn encoded(payload: &[u8]) -> (&'static str, String) {
     match std::str::from_utf8(payload) {
         Err(_) => ("hex", hexadecimal(payload)),
@@ -52,7 +54,7 @@ fn encoded(payload: &[u8]) -> (&'static str, String) {
     }
 }
 
-/// Keeps a program for spreadsheets from computing a cell: an apostrophe in front makes it text.
+/// Puts an apostrophe before what a spreadsheet would take for a formula, which makes it text.
 fn no_formula(payload: String) -> String {
     let begins_formula =
         |sign| matches!(sign, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');

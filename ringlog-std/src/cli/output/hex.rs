@@ -1,11 +1,11 @@
-//! Whole records for other programs.
+//! Whole records in hexadecimal, for other programs.
 
 use std::io::{self, Write};
 
 use super::hexadecimal;
 use crate::event::Event;
 
-/// Writes one line; a GAP record is printed as it is stored.
+/// Writes one line; a GAP record appears as it is stored.
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
     let header = &event.header;
     let payload = hexadecimal(event.payload);

@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! Events as JSON, one object per line.
 
 use std::io::{self, Write};
 
@@ -35,14 +35,14 @@ struct GapLine {
 
 #[derive(Serialize)]
 struct GapWords {
-    /// Null where nobody knows.
+    /// Null if the count is not known.
     count: Option<u64>,
     reason: String,
     log_side: bool,
     missing_bytes: Option<u64>,
 }
 
-/// Writes one object.
+/// Writes one object and a newline.
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
     let timestamp = event.header.timestamp;
     let time = date_of(event, clock);

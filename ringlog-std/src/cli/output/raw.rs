@@ -1,10 +1,10 @@
-//! Payloads and nothing else.
+//! Payloads alone.
 
 use std::io::{self, Write};
 
 use crate::event::Event;
 
-/// Writes the payload and a newline; for a GAP record, which has no payload of the user's, nothing.
+/// Writes the payload and a newline; writes nothing for a GAP record, which has no payload from a user.
 pub(super) fn write(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
     if event.header.is_gap() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Lines for people.
+//! Events as lines for people.
 
 use std::io::{self, Write};
 
@@ -27,7 +27,7 @@ pub(super) fn write(out: &mut impl Write, event: &Event<'_>, clock: ClockKind) -
     write_payload(out, event.payload)
 }
 
-/// Text as it is, but for what would command a terminal; other bytes in hexadecimal.
+/// Writes text, with escapes for what would control a terminal; writes other bytes in hexadecimal.
 fn write_payload(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
     match (std::str::from_utf8(payload), payload.split_at_checked(SHOWN_BYTES)) {
         (Ok(text), _) => writeln!(out, "{}", escaped(text, &['\t'])),

@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::terminal::words::{printable_json, printable_lines};
 
-/// Says something on standard error; if nobody listens there, that is no reason to end.
+/// Prints a line to standard error, and ignores that nobody may read it.
 ///
-/// What it quotes of an input or a file's name commands no terminal.
+/// Escapes what could control a terminal: the line may quote an input or the name of a file.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(anstream::stderr(), "{}", printable_lines(line));
 }
 
-/// Prints lines, which command no terminal either.
+/// Prints lines to standard output; escapes what could control a terminal.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     write_out(&printable_lines(text))
 }
@@ -26,7 +26,7 @@ fn write_out(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
-/// One value as JSON in one line.
+/// Returns a value as one line of JSON.
 pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<String> {
     let json = serde_json::to_string(value)?;
     match printable_json(&json) {
@@ -42,7 +42,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     write_out(&printable_json(&text))
 }
 
-/// Whether the other end of a pipe was closed: without this, it would only be seen with the next event.
+/// Whether the reader of standard output has closed its pipe; a write would notice that only with the next event.
 pub(crate) fn is_output_gone() -> bool {
     let out = std::io::stdout();
     let mut fds = [PollFd::new(&out, PollFlags::empty())];

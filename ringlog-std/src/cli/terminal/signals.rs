@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once. SIGXFSZ: none at all.
+//! Signals: a first SIGINT, SIGTERM or SIGHUP asks for a clean end, a second one ends at once; SIGXFSZ has no effect.
 
 use std::io;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Has a file that grows beyond the limit on file sizes be an error (EFBIG), as on a full disk, and not the end of the program.
+/// Makes a write beyond the limit on file sizes an error (EFBIG), as on a full disk, instead of the end of the program.
 ///
-/// A signal that is caught is enough: what the handler sets, nobody looks at.
+/// It is enough that the signal has a handler: nobody reads the flag that the handler sets.
 pub(crate) fn survive_file_size_limit() -> io::Result<()> {
     flag::register(Signal::XFSZ.as_raw(), Arc::default()).map(drop)
 }
 
-/// Set once somebody asks the program to end.
+/// A flag that is set once the program is asked to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Has the signals set the flag from now on.
+    /// Returns a flag that the signals set.
     pub(crate) fn on_signals() -> io::Result<Self> {
         let stop = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order a second signal, which finds the flag set, ends the process.
+            // In this order, a second signal finds the flag set and ends the process.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop.0))?;
             flag::register(signal, Arc::clone(&stop.0))?;
         }
         Ok(stop)
     }
 
-    /// Whether it is time to end.
+    /// Whether the program was asked to end.
     pub(crate) fn is_set(&self) -> bool {
         // ORDERING: Relaxed. The flag carries nothing but itself.
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Asks for the end, as a signal does.
+    /// Sets the flag, as a signal does.
     #[cfg(test)]
     pub(crate) fn set(&self) {
         // ORDERING: Relaxed, as in `is_set`.

@@ -1,4 +1,4 @@
-//! Numbers, sizes, moments and paths as people read them.
+//! Formats numbers, sizes, times and paths for people.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::{ClockKind, Event};
 
-/// Nanoseconds since 1970 by the system's clock.
+/// Returns the nanoseconds since 1970 by the system's clock.
 pub(crate) fn unix_now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A number with its thousands set apart: `1,234,567`.
+/// Groups the digits of a number: `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -25,17 +25,17 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// Returns a number with its noun in the right form, digits grouped: `1 event`, `2,000 events`.
+/// Returns a number and its noun: `1 event`, `2,000 events`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A size in binary units: `1.5 GiB`.
+/// Returns a size in binary units: `1.5 GiB`.
 pub(crate) fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
 }
 
-/// A duration in the largest unit of which it has one: `53.2 years`.
+/// Returns a duration in the largest unit that it reaches: `53.2 years`.
 pub(crate) fn span(duration: Duration) -> String {
     const UNITS: [(f64, &str); 4] =
         [(31_557_600.0, "years"), (86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")];
@@ -44,7 +44,7 @@ pub(crate) fn span(duration: Duration) -> String {
     format!("{:.1} {name}", seconds / unit)
 }
 
-/// A timestamp as its clock means it: date and time for a unix clock, seconds or ticks for others.
+/// Returns a timestamp as its clock counts: date and time for a unix clock, seconds or ticks for others.
 pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
     match clock {
         ClockKind::UnixNanos => rfc3339(timestamp).unwrap_or_else(|| timestamp.to_string()),
@@ -55,25 +55,25 @@ pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
     }
 }
 
-/// The time of a GAP record, which is 0 where nobody knows it.
+/// Returns the time of a GAP record; a timestamp of 0 means that it is not known.
 pub(crate) fn gap_moment(timestamp: u64, clock: ClockKind) -> String {
     if timestamp == 0 { format!("{:30}", "time not known") } else { moment(timestamp, clock) }
 }
 
-/// The date of a record by a unix clock; `None` by any other, and of a GAP record whose time nobody knows.
+/// Returns the date of a record by a unix clock; `None` for other clocks and for a GAP record of unknown time.
 pub(crate) fn date_of(event: &Event<'_>, clock: ClockKind) -> Option<String> {
     let timestamp = event.header.timestamp;
     let is_known = timestamp > 0 || !event.header.is_gap();
     if clock == ClockKind::UnixNanos && is_known { rfc3339(timestamp) } else { None }
 }
 
-/// Date and time in UTC, with all nine digits; `None` past the year 9999.
+/// Returns date and time in UTC with nine digits of the second; `None` past the year 9999.
 pub(crate) fn rfc3339(unix_nanos: u64) -> Option<String> {
     let moment = jiff::Timestamp::from_nanosecond(i128::from(unix_nanos)).ok()?;
     Some(format!("{moment:.9}"))
 }
 
-/// What a clock's timestamps count.
+/// Names what the timestamps of a clock count.
 pub(crate) fn clock_name(clock: ClockKind) -> String {
     match clock {
         ClockKind::UnixNanos => "unix nanoseconds".into(),
@@ -84,7 +84,7 @@ pub(crate) fn clock_name(clock: ClockKind) -> String {
     }
 }
 
-/// A word as a shell takes it, quoted only where it has to be.
+/// Quotes a word for a shell if it must be quoted.
 pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -94,9 +94,9 @@ pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The command line `program words...`, for a message that says what to type next.
+/// Returns the command line `program words...`, for a message that says what to type next.
 ///
-/// The program is named as it was started, so the line works from the same shell.
+/// The program has the name by which it was started, so the line works from the same shell.
 pub(crate) fn command_line(program: &str, words: &[&str]) -> String {
     let mut line = shell_word(program).into_owned();
     for word in words {
@@ -106,19 +106,19 @@ pub(crate) fn command_line(program: &str, words: &[&str]) -> String {
     line
 }
 
-/// A path for a command line.
+/// Returns a path for a command line.
 pub(crate) fn path_word(path: &Path) -> Cow<'_, str> {
     path.to_string_lossy()
 }
 
-/// Whether a terminal or a reader of text takes this as a command instead of a sign: control characters, line and
-/// paragraph separators, and what turns the direction of writing.
+/// Whether a terminal or an editor takes this character as a command: control characters, line and paragraph
+/// separators, and changes of the writing direction.
 pub(crate) fn is_risky(sign: char) -> bool {
     let turns = matches!(sign, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}');
     sign.is_control() || turns || matches!(sign, '\u{2028}' | '\u{2029}')
 }
 
-/// Replaces risky characters, except some, as JSON does: ESC becomes `\u001b`.
+/// Escapes risky characters, except some, as JSON does: ESC becomes `\u001b`.
 pub(crate) fn escaped<'a>(text: &'a str, except: &[char]) -> Cow<'a, str> {
     let is_escaped = |sign: char| is_risky(sign) && !except.contains(&sign);
     if !text.contains(is_escaped) {
@@ -130,7 +130,7 @@ pub(crate) fn escaped<'a>(text: &'a str, except: &[char]) -> Cow<'a, str> {
             '\n' if is_escaped(sign) => escaped.push_str("\\n"),
             '\r' if is_escaped(sign) => escaped.push_str("\\r"),
             '\t' if is_escaped(sign) => escaped.push_str("\\t"),
-            // All of them are in the first plane.
+            // All risky characters are below U+10000, so four digits are enough.
             _ if is_escaped(sign) => escaped.push_str(&format!("\\u{:04x}", u32::from(sign))),
             _ => escaped.push(sign),
         }
@@ -138,12 +138,12 @@ pub(crate) fn escaped<'a>(text: &'a str, except: &[char]) -> Cow<'a, str> {
     Cow::Owned(escaped)
 }
 
-/// Lines of words: their ends and tabs are meant, the rest may come from a payload or a file's name.
+/// Escapes lines for a terminal, except line ends and tabs: the rest may come from a payload or the name of a file.
 pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'])
 }
 
-/// JSON with no risky character in it. Those between tokens are line ends; those in strings below U+0020 are escaped already.
+/// Escapes the risky characters of JSON. Line ends stay: they are between tokens only, as JSON escapes them in strings.
 pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     escaped(json, &['\n'])
 }

@@ -12,12 +12,12 @@ const SOURCES: [&str; 11] = [
     "cli/feed/",
     "cli/commands/import.rs",
     "cli/commands/tail.rs",
-    "cli/config.rs",
+    "cli/options/config.rs",
     "cli/error.rs",
-    "cli/log_args.rs",
+    "cli/options/log_args.rs",
     "cli/values.rs",
-    "cli/merged.rs",
-    "cli/replay_target.rs",
+    "cli/read/merged.rs",
+    "cli/record/replay_target.rs",
 ];
 
 /// Files of tests alone.
@@ -25,21 +25,21 @@ const TESTS: [&str; 4] = ["tests.rs", "capture_table.rs", "properties.rs", "demo
 
 /// What no test can trigger, and why; and what is no message.
 const NOT_TRIGGERED: &[(&str, &str)] = &[
-    ("cannot handle signals: {0}; start the program where they are allowed", "no Linux refuses it"),
+    ("cannot handle signals: {0}; start the program where it may handle them", "no Linux refuses it"),
     (
         "the ring refused an event: {0}; make a ring that takes it (`--ring-size`)",
         "the smallest ring takes each event",
     ),
     (
-        "the recorder stopped before the end; what it said before is the cause",
+        "the recorder stopped before the end; its last message names the cause",
         "the error of the log is shown instead",
     ),
     (
-        "end the ring's consumer and start it again: it skips what cannot be read, and the log gets a GAP record for it",
+        "restart the consumer of the ring: it skips what cannot be read, and the log gets a GAP record for it",
         "a ring that is damaged at the start is refused: this one must be damaged while it is written",
     ),
     (
-        "ringlog: {missed} from {from} on went by retention before being read; continuing with {to}",
+        "ringlog: retention deleted {missed} from {from} on before they were read; continuing with {to}",
         "how far the reader has come by then differs from run to run",
     ),
     ("the socket has no address; try again", "the kernel gives each one that is bound an address"),
