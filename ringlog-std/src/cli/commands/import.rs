@@ -74,8 +74,8 @@ fn checked(
 ) -> Result<Opened, CliError> {
     if let Some((first, skipped)) = skips_all(&mut feed, stop) {
         return Err(CliError::Unreadable(format!(
-            "{}: nothing was imported and {} is unchanged: none of the {rows} ({}) can be an event, the first is at \
-             byte {}: {}; give the options that say how they are written",
+            "{}: nothing was imported, and {} is as it was: none of its {rows} ({}) can be an event, the first is at byte {}: {}; \
+             give the options that say how they are written",
             config.file.display(),
             config.log.path.display(),
             grouped(skipped),

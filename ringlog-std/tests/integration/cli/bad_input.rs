@@ -143,7 +143,7 @@ fn a_file_of_another_version_is_named_with_both_versions() {
     assert!(std::fs::read(&segment).unwrap() == bytes, "it was changed");
 }
 
-/// Runs `ringlog` without the right to pass over permissions, which the super-user has.
+/// Runs `ringlog` without the privileges of the superuser, so that permissions of files apply.
 pub(crate) fn powerless(words: &[&str]) -> Option<std::process::Output> {
     let drop_all = ["--bounding-set=-all", "--inh-caps=-all", "--"];
     let mut command = std::process::Command::new("setpriv");

@@ -1,4 +1,4 @@
-//! Compressing, for tests of the library and of the programs.
+//! Compresses data for tests of the library and of the programs.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Compressed files are imported as what is in them, and archives not at all.
+//! Compressed files are imported by their content; archives are refused.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use ringlog::event::{Gap, GapReason};
 use super::compress::{gzip, zstd};
 use super::support::{assert_code, records_of, ringlog, stderr_of, test_data, word};
 
-/// Imports a file of these bytes; returns each event's time and payload.
+/// Imports a file with these bytes; returns the time and payload of each event.
 fn import(folder: &Path, name: &str, bytes: &[u8], more: &[&str]) -> Vec<(u64, Vec<u8>)> {
     let (file, log) = (folder.join(name), folder.join(format!("log of {name}")));
     std::fs::write(&file, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! What `verify` and `salvage` say of damaged logs.
+//! `verify` and `salvage` on damaged logs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, stdout_of, word};
 
-/// A log of 3000 events in three files, of which the first starts at 0.
+/// Makes a log of 3000 events in three files.
 fn log_of_three(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     let (lines, log) = (folder.join("lines.txt"), folder.join("log"));
     fs::write(&lines, (0..1000).map(|line| format!("line {line}\n")).collect::<String>()).unwrap();
@@ -16,7 +16,7 @@ fn log_of_three(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     }
     let segments = [0, 1000, 2000].map(|base| log.join(format!("{base:020}.evtl")));
     for segment in &segments {
-        // The room behind the records is not needed, and would have to be read and written again.
+        // Cut off the free space after the records, so that copies of the file are small.
         fs::File::options().write(true).open(segment).unwrap().set_len(1 << 16).unwrap();
     }
     (log, segments.to_vec())
@@ -32,7 +32,7 @@ fn parse(output: &std::process::Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("standard output is one JSON value")
 }
 
-/// Every record of these logs takes 24 bytes.
+/// Returns the offset of a record: each record of these logs takes 24 bytes.
 const fn offset(record: usize) -> usize {
     64 + 24 * record
 }
@@ -101,7 +101,7 @@ fn salvage_copies_what_is_whole_and_reports_what_is_not() {
     let line = |record: usize| String::from_utf8_lossy(&records[record].payload).into_owned();
     assert_eq!((line(0), line(1499), line(1501)), ("line 0".into(), "line 499".into(), "line 503".into()));
 
-    // The same in words, to another place; the first place is taken now.
+    // The same as text. The first folder is in use now, so the copy needs another one.
     let refused = ringlog(&["salvage", word(&log), word(&out)]);
     assert_code(&refused, 1);
     assert!(stderr_of(&refused).contains(word(&out)), "{}", stderr_of(&refused));

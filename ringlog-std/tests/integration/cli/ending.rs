@@ -1,4 +1,4 @@
-//! Every command on a closed log of which a file is erased, empty, cut short, or gone: none takes it for whole.
+//! Every command on a closed log with a file erased, empty, cut short or missing: none takes the log for whole.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,13 +52,13 @@ impl Damage {
         }
     }
 
-    /// Whether all records can be found in what is left.
+    /// Whether all records can still be found.
     fn leaves_all(self) -> bool {
         self == ZeroHeader
     }
 }
 
-/// A closed log of at least three segments; each record takes 40 bytes.
+/// Makes a closed log of at least three segments; each record takes 40 bytes.
 fn closed_log(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     let log = folder.join("log");
     let mut writer = log_writer(&LogWriter::options().segment_bytes(4096), &log);
@@ -86,7 +86,7 @@ fn run(command: &str, log: &Path, out: &Path) -> Output {
     }
 }
 
-/// The exit code and whether the output names the file.
+/// Checks the exit code, and that the output names the file.
 fn check(command: &str, damage: Damage, log: &Path, segment: &Path, code: i32) {
     let out = log.with_file_name("out");
     let output = run(command, log, &out);
@@ -104,14 +104,14 @@ fn check_all(is_last: bool, damage: Damage) {
     for command in ["cat", "info", "tail", "replay"] {
         check(command, damage, &log, segment, 1);
     }
-    // What cannot be read at all may hold anything.
+    // A file that cannot be read may hold anything.
     check("verify", damage, &log, segment, if matches!(damage, Folder | Pipe) { 1 } else { 3 });
-    // Of all records, none is missing in the copy.
+    // If all records can be found, none is missing in the copy.
     let salvaged = if damage.leaves_all() { 0 } else { 3 };
     check("salvage", damage, &log, segment, salvaged);
     let copy = json_of(&ringlog(&["info", "--json", word(&folder.path().join("out"))]));
     assert_eq!(number(&copy, "events") + number(&copy, "lost"), EVENTS, "{damage:?}");
-    // A hole between older segments is reported; where the log ends is known all the same.
+    // A hole between older segments is reported, but the end of the log is known.
     let goes_on = damage == MissingFile && !is_last;
     let before = fs::symlink_metadata(segment).ok().map(|it| (it.len(), it.is_dir()));
     check("serve", damage, &log, segment, if goes_on { 0 } else { 1 });
@@ -132,7 +132,7 @@ fn a_closed_log_whose_middle_file_is_damaged_or_gone_is_not_whole() {
     }
 }
 
-/// Readers read on, as after a retention; what says whether all is there says that it is not.
+/// Readers continue, as after retention; `verify`, `info` and `salvage` report the loss.
 #[test]
 fn a_log_without_its_first_file_is_not_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -168,13 +168,13 @@ fn a_segment_that_is_a_link_is_read_and_reported_as_one() {
     assert!(said.contains(&format!("{} (a symbolic link)", word(&segments[1]))), "{said}");
 }
 
-/// The end is missing also for one who waits for more.
+/// A follower also notices that the end is missing.
 #[test]
 fn a_follower_of_a_closed_log_without_its_last_file_ends_with_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (log, segments) = closed_log(folder.path());
     fs::remove_file(segments.last().unwrap()).unwrap();
-    // A follower that takes this end for good waits for ever: 124 is what `timeout` says then.
+    // A follower that takes this for the end of the log waits for ever; then `timeout` exits with 124.
     let words = ["60", RINGLOG, "tail", "-f", "-n", "1000", word(&log)];
     let output = std::process::Command::new("timeout").args(words).output().unwrap();
     assert_code(&output, 1);
@@ -182,7 +182,7 @@ fn a_follower_of_a_closed_log_without_its_last_file_ends_with_an_error() {
     assert!(output.stdout.iter().filter(|&&byte| byte == b'\n').count() as u64 > left);
 }
 
-/// `docs/reader.py` on a log: its exit code, and what it said.
+/// Runs `docs/reader.py` on a log; returns its exit code and output.
 fn read_by_the_document(log: &Path) -> (Option<i32>, String) {
     let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reader.py");
     let output = std::process::Command::new("python3").arg(reader).arg(log).output().unwrap();
@@ -226,7 +226,7 @@ fn identity_and_end_of_a_log_are_shown() {
         let said = String::from_utf8(ringlog(&[command, word(&log)]).stdout).unwrap();
         assert!(said.contains("closed at record 300, position 12000"), "{said}");
     }
-    // A run keeps the identity, and moves the end.
+    // A run keeps the identity and moves the end.
     assert_code(&ringlog_fed(&["serve", "--feed", "-", "--log", word(&log)], b"one\n"), 0);
     let info = json_of(&ringlog(&["info", "--json", word(&log)]));
     assert_eq!((info["identity"].as_str(), number(&info["end"], "sequence")), (Some(&*identity), EVENTS + 1));

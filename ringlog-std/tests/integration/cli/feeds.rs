@@ -1,4 +1,4 @@
-//! Feeds of `serve` over sockets, on the loopback only.
+//! Feeds of `serve` over sockets, on the loopback interface only.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddrV6, TcpStream, UdpSocket};
@@ -21,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Served {
     pub(super) program: Running,
     said: Receiver<String>,
-    /// All that it has said until it listened.
+    /// Its messages until it listened.
     pub(crate) introduction: Vec<String>,
     pub(super) log: PathBuf,
 }
 
 impl Served {
-    /// Starts it, and waits until it listens. What it says where it does not, and ends.
+    /// Starts it and waits until it listens; fails with its messages if it ends instead.
     pub(crate) fn start(feed: &str, folder: &Path) -> Result<Self, String> {
         Self::start_with(feed, &[], folder)
     }
@@ -51,17 +51,17 @@ impl Served {
         Err(introduction.join("\n"))
     }
 
-    /// What it says after these words.
+    /// Returns the text that follows these words in its messages.
     #[track_caller]
     pub(crate) fn said(&self, words: &str) -> &str {
         let found = self.introduction.iter().find_map(|line| line.strip_prefix(words));
         found.unwrap_or_else(|| panic!("{words}: {:?}", self.introduction))
     }
 
-    /// Waits until `count` makes so much of the log's events and losses.
+    /// Waits until `count` of the log's events and losses reaches `wanted`.
     fn wait_until(&self, wanted: u64, count: impl Fn(u64, u64) -> u64) {
         let deadline = Instant::now() + PATIENCE;
-        // The log is made after the feed.
+        // The log is created after the feed.
         while !self.log.join("00000000000000000000.evtl").exists() || {
             let info = info(&self.log);
             count(number(&info, "events"), number(&info, "lost")) < wanted
@@ -75,7 +75,7 @@ impl Served {
         self.wait_until(events, |events, _| events);
     }
 
-    /// Stops it once it has this number of events. Returns the exit code, the summary, the events, and the text on stderr.
+    /// Stops it once it has this many events; returns the exit code, the summary, the events, and standard error.
     pub(crate) fn end(mut self, events: u64) -> Ended {
         self.wait_for(events);
         self.program.terminate();
@@ -102,7 +102,7 @@ impl Ended {
         assert_eq!((self.code, self.payloads()), (0, payloads.to_vec()), "{}", self.summary);
     }
 
-    /// So much was lost for each reason, in the summary and in the log.
+    /// Checks the losses by reason, in the summary and in the log.
     #[track_caller]
     pub(super) fn assert_lost(&self, expected: &[(&str, u64)]) {
         let sum = expected.iter().map(|(_, count)| count).sum();
@@ -114,7 +114,7 @@ impl Ended {
     }
 }
 
-/// What a GAP record counts.
+/// Returns the count of a GAP record; none for other records.
 fn gap_count(record: &HexRecord) -> Option<u64> {
     (record.flags & flags::GAP != 0).then(|| Gap::from_payload(&record.payload).unwrap().count)
 }
@@ -127,7 +127,7 @@ fn port_of(address: &str) -> u16 {
     address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
-/// Starts a program that joins a group at the loopback; none, and that noted, where this machine has no multicast there.
+/// Starts a program that joins a group on the loopback interface; prints a note and returns none without multicast.
 fn in_a_group(group: &str, options: &str, folder: &Path) -> Option<Served> {
     match Served::start(&format!("udp://{group}:0?interface=lo{options}"), folder) {
         Ok(served) => Some(served),
@@ -145,18 +145,18 @@ fn datagrams_to_a_multicast_group_are_events() {
     let Some(served) = in_a_group("239.1.2.3", "", folder.path()) else { return };
     let address = served.said("listening at udp://").to_owned();
     assert_eq!(served.said("joined the multicast group "), "239.1.2.3 at interface lo");
-    // From this address the kernel sends at the loopback.
+    // From this address, the kernel sends over the loopback interface.
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for payload in [&b"one"[..], b"", b"three"] {
         sender.send_to(payload, &address).unwrap();
     }
-    // To another group, to the same port.
+    // To another group on the same port.
     sender.send_to(b"other", ("239.1.2.4", port_of(&address))).unwrap();
     sender.send_to(b"last", &address).unwrap();
     served.end(4).assert_clean(&[b"one", b"", b"three", b"last"]);
 }
 
-/// The loopback has no multicast of IPv6: the child has two ends of a cable, and nothing else.
+/// The loopback interface has no IPv6 multicast, so the child has two connected virtual interfaces instead.
 #[test]
 fn datagrams_to_a_multicast_group_of_ipv6_are_events() {
     let cable = "ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up";
@@ -171,7 +171,7 @@ fn child_in_a_multicast_group_of_ipv6() {
     let port = port_of(served.said("listening at udp://"));
     let sender = UdpSocket::bind("[::]:0").unwrap();
     let group = SocketAddrV6::new("ff02::1:2345".parse().unwrap(), port, 0, index_of_v0());
-    // The interface has no address for a moment.
+    // For a moment, the interface has no address yet.
     let deadline = Instant::now() + PATIENCE;
     while sender.send_to(b"six", group).is_err() {
         assert!(Instant::now() < deadline, "nothing can be sent");
@@ -180,7 +180,7 @@ fn child_in_a_multicast_group_of_ipv6() {
     served.end(1).assert_clean(&[b"six"]);
 }
 
-/// As the kernel lists it with its addresses. In `/sys` is still the network that the namespace was made in.
+/// Returns the index that the kernel lists with its addresses: `/sys` still shows the network outside of the namespace.
 fn index_of_v0() -> u32 {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -214,7 +214,7 @@ fn a_receive_buffer_that_is_asked_for_takes_what_others_drop_and_its_size_is_sai
     let got = served.said("receive buffer: ").to_owned();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     served.program.signal("-STOP");
-    // As many bytes as a socket's buffer has that asks for none, and half of this one, with what the kernel needs for them.
+    // More than a default buffer holds, but only half of this one, with the overhead of the kernel.
     for _ in 0..70 {
         sender.send_to(&[7; 8000], &address).unwrap();
     }
@@ -224,12 +224,12 @@ fn a_receive_buffer_that_is_asked_for_takes_what_others_drop_and_its_size_is_sai
         let ended = served.end(70);
         assert_eq!((ended.code, number(&ended.summary, "dropped")), (0, 0), "{}", ended.summary);
     } else {
-        // A system with a lower limit, and no right to pass it.
+        // The system has a lower limit, and this process may not exceed it.
         assert!(got.contains("instead of 1.0 MiB") && got.contains("net.core.rmem_max=1048576"), "{got}");
     }
 }
 
-/// The largest buffer that a program gets without more rights.
+/// Returns the largest buffer that a program gets without more privileges.
 fn buffer_limit() -> u64 {
     std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap().trim().parse().unwrap()
 }
@@ -264,7 +264,7 @@ fn events_have_the_times_at_which_the_kernel_received_them() {
     let served = Served::start("udp://127.0.0.1:0", folder.path()).unwrap();
     let address = served.said("listening at udp://").to_owned();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // A kernel begins to note the times a moment after the first socket has asked for it.
+    // The kernel starts to take timestamps a moment after the first socket asks for them.
     sender.send_to(b"first", &address).unwrap();
     served.wait_for(1);
     served.program.signal("-STOP");
@@ -380,7 +380,7 @@ fn what_a_connection_does_not_finish_and_what_is_too_long_are_losses() {
 fn a_unix_socket_takes_connections_or_datagrams_and_its_file_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
-    // What a program left that was killed.
+    // A killed program leaves such a file.
     drop(UnixListener::bind(&path).unwrap());
     for kind in ["stream", "datagram"] {
         let of_its = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What goes in by `import` comes out by `cat`, byte for byte.
+//! `cat` prints what `import` recorded, byte for byte.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn raw(log: &Path) -> Vec<u8> {
     stdout_of(&ringlog(&["cat", word(log), "--format", "raw"])).to_vec()
 }
 
-/// Packets of a little-endian pcapng file, read without any library: timestamp in units, captured bytes.
+/// Reads the packets of a little-endian pcapng file without a library: timestamp in units, captured bytes.
 fn packets_of_pcapng(file: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
     let (mut at, mut packets) = (0, Vec::new());
@@ -56,7 +56,7 @@ fn every_packet_of_a_recorded_capture_comes_back() {
     assert_eq!(number(&info, "last_timestamp"), packets.last().unwrap().0);
 }
 
-/// Ticks with the burst shape of recorded futures trades: most rows repeat the time of the one before.
+/// Makes ticks with the bursts of recorded futures trades: most rows repeat the time of the row before.
 fn generated_ticks(rows: u64) -> String {
     let mut table = String::from("DateTime,Price,Volume\n");
     let mut millis = 61_200_083_u64;
@@ -106,7 +106,7 @@ fn every_line_comes_back_whatever_its_bytes() {
     let mut text = Vec::new();
     for line in 0..5_000_u32 {
         text.extend((0..line % 300).map(|at| (at * 7 + line) as u8).filter(|&byte| byte != b'\n'));
-        // In front of the newline it would be part of the line's end.
+        // Before the newline, it would be part of the line end.
         text.pop_if(|last| *last == b'\r');
         text.push(b'\n');
     }
@@ -147,7 +147,7 @@ fn a_capture_that_is_cut_short_gives_its_packets_and_an_error_with_the_offset() 
     assert!(records.len() > 1000, "{}", records.len());
     let (gap, records) = records.split_last().unwrap();
     assert!(records.iter().zip(&packets).all(|(record, packet)| record.payload == packet.1));
-    // Nobody knows how many packets the rest of the file had.
+    // The number of packets in the rest of the file is not known.
     let gap = Gap::from_payload(&gap.payload).unwrap();
     assert_eq!((gap.reason, gap.count), (GapReason::NotReadable, 0));
 }

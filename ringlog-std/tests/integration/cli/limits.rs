@@ -7,9 +7,9 @@ use crate::skips::note_skip;
 
 use super::support::{RINGLOG, STRESS, records_of, ringlog, stderr_of, stdout_of, word};
 
-/// Runs a program that may make files of this many KiB at most.
+/// Runs a program whose files may take at most this many KiB.
 fn limited(kib: u32, program: &str, words: &[&str]) -> Output {
-    // The limit's unit in POSIX is 512 bytes.
+    // POSIX counts the limit in units of 512 bytes.
     let script = format!("ulimit -f {} && exec \"$0\" \"$@\"", kib * 2);
     Command::new("sh").args(["-c", &script, program]).args(words).output().unwrap()
 }
@@ -20,7 +20,7 @@ fn assert_refused(output: &Output) {
     assert!(stderr_of(output).contains("ulimit -f"), "{}", stderr_of(output));
 }
 
-/// A log, by a program without a limit.
+/// Records a log with a program without a limit.
 fn record(log: &Path, segment: &str) {
     let words = ["serve", "--for", "100ms", "--segment-size", segment, "--log", word(log)];
     stdout_of(&ringlog(&words));
@@ -35,7 +35,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
     record(&log, "1MiB");
     let before = records_of(&log);
     assert!(!before.is_empty());
-    // An existing log, with segments that are too large from now on.
+    // An existing log, and segments that are too large from now on.
     assert_refused(&limited(1024, RINGLOG, &serve("4MiB")));
     assert!(records_of(&log) == before, "the log is readable, and as it was");
     // Not even the lock file can be written.
@@ -44,7 +44,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
     assert_refused(&limited(1024, STRESS, &["--log", word(&folder.path().join("stress"))]));
 }
 
-/// What is in a folder, at any depth.
+/// Returns everything in a folder, at any depth.
 fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     let inside: Vec<_> = found.iter().filter(|path| path.is_dir()).flat_map(|path| all_in(path)).collect();
@@ -53,7 +53,7 @@ fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// The largest file that the file system takes is smaller than the largest segment.
+/// The largest file of the file system is smaller than the largest segment.
 #[test]
 fn a_file_that_is_too_large_names_the_limit_that_it_exceeds_and_nothing_is_left() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,11 +68,11 @@ fn a_file_that_is_too_large_names_the_limit_that_it_exceeds_and_nothing_is_left(
     }
     let said = stderr_of(&limited(1024, RINGLOG, &["serve", "--segment-size", "4MiB", "--log", word(&log)]));
     assert!(said.contains("ulimit -f") && !said.contains("file system takes"), "{said}");
-    // Not even the file with the lock.
+    // Not even the lock file can be written.
     limited(0, RINGLOG, &["serve", "--for", "1s", "--log", word(&log)]);
     assert_eq!(all_in(folder.path()), [] as [&Path; 0]);
 
-    // A folder that was there before stays, and what is in it.
+    // A folder that existed before stays, with its content.
     std::fs::create_dir_all(&log).unwrap();
     std::fs::write(log.join("note"), "a note").unwrap();
     let before = all_in(folder.path());

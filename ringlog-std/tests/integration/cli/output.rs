@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::support::{RINGLOG, assert_code, json_of, ringlog, stdout_of, word};
 
-/// A log of ten rows, one a second from 2013-09-01 17:00, each a second apart.
+/// Makes a log of ten rows, one per second from 2013-09-01T17:00:00Z on.
 fn ten_rows(folder: &Path) -> String {
     let table: String = (0..10).map(|row| format!("{},row {row}\n", 1_378_054_800 + row)).collect();
     let file = folder.join("rows.csv");
@@ -82,7 +82,7 @@ fn info_and_verify_speak_to_people_too() {
     assert!(verify.contains("clean"), "{verify}");
 }
 
-/// Whether a terminal could take something in it as a command, or show it in another order.
+/// Whether a terminal could take this as a command, or show text in another order.
 fn is_risky(sign: char) -> bool {
     let turns =
         "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}";
@@ -133,7 +133,7 @@ fn payloads_names_and_messages_command_no_terminal() {
     run(&["import", word(&lines), "--log", word(&log), "--format", evil]);
     run(&["serve", "--feed", word(&missing), "--log", word(&log)]);
     run(&["serve", "--feed", &format!("{evil}://x"), "--log", word(&log)]);
-    // As it is, where that is asked for.
+    // Unchanged with `--format raw`.
     assert!(stdout_of(&ringlog(&["cat", word(&log), "--format", "raw"])).starts_with(evil.as_bytes()));
     assert_code(&ringlog(&["cat", word(&log), "--csv-safe"]), 2);
     assert_code(&ringlog(&["cat", word(&log), "--json", "--csv-safe"]), 2);

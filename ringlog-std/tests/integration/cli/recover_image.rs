@@ -1,11 +1,11 @@
-//! `ringlog recover-image` on dumps of this machine's memory. Other machines': the library's tests, and
-//! `.ci/run firmware` with the memory of emulated ones.
+//! `ringlog recover-image` on dumps of the memory of this machine. The tests of the library and `.ci/run firmware`
+//! cover other machines.
 
 use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingOptions};
 
 use super::support::{RINGLOG, assert_code, json_of, number, records_of, ringlog, stderr_of, word};
 
-/// A dump with a retained ring of five events at offset 96, of which two were read.
+/// Makes a dump with a retained ring of five events at offset 96; two of them were read.
 fn dump(changed: impl FnOnce(&mut [u8])) -> (tempfile::TempDir, std::path::PathBuf) {
     let mut memory = AlignedBytes::<1024>::new();
     let options = RingOptions {
@@ -63,7 +63,7 @@ fn a_log_file_is_made_that_the_other_tools_read() {
 
 #[test]
 fn damage_is_loss_and_told() {
-    // The payload of the second unread event: each has 24 bytes, the first stands at position -64.
+    // The payload of the second unread event: each record takes 24 bytes, the first starts at position -64.
     let data = 96 + 384 + 256 - 64;
     let (folder, path) = dump(|bytes| bytes[data + 3 * 24 - 256 + 16] ^= 1);
     let to = folder.path().join("out");
@@ -76,14 +76,14 @@ fn damage_is_loss_and_told() {
     assert!(String::from_utf8_lossy(&verified.stdout).contains("recovery cut"));
 }
 
-/// A 32-bit ring, little-endian, with room for `capacity` bytes, all of them unread.
+/// Makes a 32-bit little-endian ring of `capacity` bytes, all of them unread.
 fn control_words(capacity: u32) -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
     // Magic, layout, capacity, overrun; identity, boot; head, closed, lost, gap, first loss; tail, closed.
     words(&[0x524C_4731, 1 | 2 << 8, capacity, 32, 0, 0, 0, 0, capacity, 0, 0, 1, 0, 0, 0, 0])
 }
 
-/// Runs `ringlog recover-image --json` with no more memory than the dump and this many MiB take.
+/// Runs `ringlog recover-image --json` with memory for the dump and this many MiB.
 fn recover_within(image: &[u8], mebibytes: usize) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ram.bin");
@@ -112,7 +112,7 @@ fn memory_does_not_grow_with_the_places_that_are_no_ring() {
     image.extend(control_words(32));
     image.extend([0; 64]);
     let output = recover_within(&image, 32);
-    // The one ring has no events where it says so.
+    // The one ring has no events in the place that it names.
     assert_code(&output, 3);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let problems = report["problems"].as_array().unwrap().len() as u64;
@@ -131,7 +131,7 @@ fn rings_that_overlap_are_read_only_so_often_and_told() {
     let rings = report["rings"].as_array().unwrap().len();
     let read: u64 = report["rings"].as_array().unwrap().iter().map(|ring| number(ring, "bytes")).sum();
     assert!(rings <= 1000 && read <= 8 * image.len() as u64 && number(&report, "problem_count") >= 2000);
-    assert!(stderr_of(&output).contains("too many that overlap; cut the dump off before this offset"));
+    assert!(stderr_of(&output).contains("too many rings overlap; cut the dump off before this offset"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `replay`: pace, merging, and where events go.
+//! `replay`: its pace, merging of logs, and where events go.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::support::{RINGLOG, assert_code, log_writer, records_of, ringlog, stde
 
 const MILLI: u64 = 1_000_000;
 
-/// A log whose events happened at these times in milliseconds; the payload is the time.
+/// Makes a log with events at these times in milliseconds; the payload is the time.
 fn log_at(folder: &Path, name: &str, clock: ClockKind, millis: &[u64]) -> PathBuf {
     let path = folder.join(name);
     let mut writer = log_writer(&LogWriter::options().segment_bytes(4096).clock(clock), &path);
@@ -25,7 +25,7 @@ fn log_at(folder: &Path, name: &str, clock: ClockKind, millis: &[u64]) -> PathBu
     path
 }
 
-/// What was printed, and how long that took.
+/// Returns what was printed, and how long that took.
 fn replay(words: &[&str]) -> (Vec<u64>, Duration) {
     let started = Instant::now();
     let output = ringlog(&[&["replay", "--format", "raw"], words].concat());
@@ -37,7 +37,7 @@ fn replay(words: &[&str]) -> (Vec<u64>, Duration) {
 #[test]
 fn events_come_at_their_pace_or_faster() {
     let folder = tempfile::tempdir().unwrap();
-    // A day after the epoch, so that the first one is due at once.
+    // A day after the epoch; the first event is due at once all the same.
     let day = 86_400_000;
     let times = [day, day + 200, day + 100, day + 600];
     let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &times);
@@ -122,7 +122,7 @@ fn a_new_log_gets_the_same_events_and_gaps() {
 
     let again = ringlog(&["replay", word(&log), "--speed", "max", "--to", word(&copy)]);
     assert_code(&again, 2);
-    assert!(stderr_of(&again).contains("holds a log already"), "{}", stderr_of(&again));
+    assert!(stderr_of(&again).contains("already holds a log"), "{}", stderr_of(&again));
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn a_reader_that_leaves_early_is_no_error() {
     let mut out = child.stdout.take().unwrap();
     out.read_exact(&mut [0; 10]).unwrap();
     drop(out);
-    // An hour before the next event.
+    // It ends although the next event is due an hour later.
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 0);
     let said = stderr_of(&output);
     assert!(
-        said.starts_with("waiting ") && said.contains(" for the next event, of 1970-01-01T01:00:00"),
+        said.starts_with("waiting ") && said.contains(" for the next event, from 1970-01-01T01:00:00"),
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -242,7 +242,7 @@ fn a_shared_ring_brings_the_events_into_another_programs_log() {
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     let to = format!("ring:{}", ring.display());
-    // The ring may not be there yet.
+    // The ring may not exist yet.
     while ringlog(&["replay", word(&log), "--speed", "max", "--to", &to]).status.code() != Some(0) {
         assert!(Instant::now() < deadline, "the ring does not come");
         std::thread::sleep(Duration::from_millis(5));

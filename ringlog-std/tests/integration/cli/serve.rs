@@ -1,4 +1,4 @@
-//! Recording, and what the tools then say of the log.
+//! `serve`, and what the other commands then report of the log.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
@@ -27,7 +27,7 @@ pub(crate) fn spawn(words: &[&str]) -> Child {
         .expect("ringlog starts")
 }
 
-/// Ends the program if a test gives up on it.
+/// A program that is ended if its test fails.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -47,14 +47,14 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Waits for a clean end and gives the summary.
+    /// Waits for a clean end and returns the summary.
     pub(crate) fn summary(mut self) -> Value {
         let (code, summary) = self.end();
         assert_eq!(code, Some(0));
         summary
     }
 
-    /// Waits for the end and gives exit code and summary.
+    /// Waits for the end and returns exit code and summary.
     pub(crate) fn end(&mut self) -> (Option<i32>, Value) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while self.0.try_wait().unwrap().is_none() {
@@ -74,7 +74,7 @@ fn summary_info_verify_and_cat_agree() {
     let log = folder.path().join("log");
     let summary = json_of(&ringlog(&["serve", "--for", "1s", "--log", word(&log), "--json"]));
     let events = number(&summary, "events");
-    // A busy machine may stop it late, and then it has gone on at the same rate.
+    // A busy machine may stop it late; until then it continues at the same rate.
     let most = 110_000.0 * summary["seconds"].as_f64().unwrap();
     assert!(events > 1_000 && events as f64 <= most, "100,000 a second are the default: {summary}");
     assert_eq!((number(&summary, "lost"), number(&summary, "gaps")), (0, 0));
@@ -179,7 +179,7 @@ fn sigterm_ends_it_while_standard_input_is_silent() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // Kept open, so that the feed neither has something nor ends.
+    // Kept open, so that the feed gives nothing and does not end.
     let stdin = child.stdin.take();
     let running = Running(child);
     std::thread::sleep(Duration::from_millis(300));
@@ -199,7 +199,7 @@ fn every_datagram_is_an_event() {
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..200_u32 {
         sender.send_to(&number.to_le_bytes(), &address).unwrap();
-        // Slow enough that the kernel's buffer never overflows.
+        // Slow enough that the buffer of the kernel never overflows.
         std::thread::sleep(Duration::from_millis(1));
     }
     std::thread::sleep(Duration::from_millis(300));
@@ -260,10 +260,10 @@ fn a_log_that_fails_half_way_is_an_error_with_a_summary_of_what_was_written() {
     let line = [&[b'x'; 60_000][..], b"\n"].concat();
     stdin.write_all(&line).unwrap();
     let first = first_file(&log);
-    // A segment of 64 MiB holds so many; somebody else's file has the name of the next.
+    // `fit` records fill a segment of 64 MiB; a foreign file has the name of the next segment.
     let fit = ((64 << 20) - 64) / 60_016;
     std::fs::write(log.join(format!("{fit:020}.evtl")), "not a log").unwrap();
-    // It ends before it has read all.
+    // It ends before it has read all input.
     while stdin.write_all(&line).is_ok() {}
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 1);
@@ -291,7 +291,7 @@ fn datagrams_that_the_kernel_drops_are_loss() {
         sender.send_to(&[7; 8000], &address).unwrap();
     }
     running.signal("-CONT");
-    // What arrives late in the run is no loss of the kernel's, so the log is to have it all before the end.
+    // A datagram that arrives too late is lost for another reason, so the log must have all of them before the end.
     first_file(&log);
     wait_until("all datagrams are recorded or dropped", || {
         let now = info(&log);

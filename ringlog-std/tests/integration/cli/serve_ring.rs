@@ -1,4 +1,4 @@
-//! `ringlog serve --ring`: another program writes, and either of the two is killed.
+//! `ringlog serve --ring`: another program writes, and one of the two is killed.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ fn what_another_program_writes_is_recorded_until_somebody_stops_it() {
     let place = Place::new();
     let service = place.serve();
     let mut producer = claim(&place.ring);
-    // More than the ring holds at once.
+    // More events than the ring holds at once.
     write(&mut producer, 0..20_000);
     service.terminate();
     let summary = service.summary();
@@ -81,7 +81,7 @@ fn what_another_program_writes_is_recorded_until_somebody_stops_it() {
     assert_eq!(summary["ended"], "asked to stop");
     assert_eq!(info(&place.log)["events"], summary["events"]);
 
-    // Without a service the ring takes what it has room for, and the next run records it.
+    // Without a service, the ring takes what it has room for, and the next run records that.
     write(&mut producer, 20_000..20_100);
     let service = place.serve();
     wait_for_drain(&producer);

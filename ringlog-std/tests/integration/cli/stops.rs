@@ -1,4 +1,4 @@
-//! What becomes of the events that are on their way when a program is asked to stop.
+//! Events that have been sent but not received when a program is asked to stop are recorded or counted as lost.
 
 use std::any::Any;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use super::feeds::Served;
 use super::serve::{Running, info, spawn};
 use super::support::{number, word};
 
-/// Sends to a program that does not receive at the moment; how many events that makes, and what must stay open meanwhile.
+/// Sends to a stopped program; returns the number of events, and what must stay open meanwhile.
 type Send = fn(&Served) -> (u64, Box<dyn Any>);
 
 fn send_datagrams(served: &Served) -> (u64, Box<dyn Any>) {
@@ -23,7 +23,7 @@ fn send_datagrams(served: &Served) -> (u64, Box<dyn Any>) {
     (2000, Box::new(()))
 }
 
-/// As many as the kernel takes.
+/// Sends as many as the kernel takes.
 fn send_unix_datagrams(served: &Served) -> (u64, Box<dyn Any>) {
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
@@ -43,7 +43,7 @@ fn send_unix_lines(served: &Served) -> (u64, Box<dyn Any>) {
     (5_000, Box::new(sender))
 }
 
-/// From more connections than are read at the same time.
+/// Sends over more connections than are read at the same time.
 fn send_by_many(served: &Served) -> (u64, Box<dyn Any>) {
     let address = served.said("listening at tcp://");
     let senders: Vec<_> = (0..66).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -105,7 +105,7 @@ fn a_record_that_has_not_ended_at_a_stop_is_a_loss() {
     assert!(ended.said.contains(said) && ended.said.contains("  lost 1 "), "{}", ended.said);
 }
 
-/// Interrupts the import of a file of lines that takes long; the exit code, the summary, and the events in the log.
+/// Interrupts a long import of lines; returns the exit code, the summary, and the events in the log.
 fn interrupted(how: &[&str]) -> (Option<i32>, String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let (file, log) = (folder.path().join("lines"), folder.path().join("log"));

@@ -1,4 +1,4 @@
-//! Running the programs, and reading what they print.
+//! Runs the programs and reads what they print.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) fn ringlog<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
     Command::new(RINGLOG).args(words).stdin(Stdio::null()).output().expect("ringlog starts")
 }
 
-/// Runs `ringlog` with something on its standard input.
+/// Runs `ringlog` with this standard input.
 pub(crate) fn ringlog_fed(words: &[&str], input: &[u8]) -> Output {
     let (child, mut stdin) = start_fed(words);
     let input = input.to_vec();
@@ -26,7 +26,7 @@ pub(crate) fn ringlog_fed(words: &[&str], input: &[u8]) -> Output {
     output
 }
 
-/// Starts `ringlog`, and gives what writes to its standard input.
+/// Starts `ringlog`; returns it and a pipe to its standard input.
 pub(crate) fn start_fed(words: &[&str]) -> (Child, ChildStdin) {
     let mut child = Command::new(RINGLOG)
         .args(words)
@@ -39,7 +39,7 @@ pub(crate) fn start_fed(words: &[&str]) -> (Child, ChildStdin) {
     (child, stdin)
 }
 
-/// Waits for something that comes, however busy the machine is.
+/// Waits until `has_come` returns true, with time for a busy machine.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut has_come: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub(crate) fn wait_until(what: &str, mut has_come: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for a new log's first file.
+/// Waits for the first file of a new log.
 #[track_caller]
 pub(crate) fn first_file(log: &Path) -> PathBuf {
     let first = log.join("00000000000000000000.evtl");
@@ -57,38 +57,38 @@ pub(crate) fn first_file(log: &Path) -> PathBuf {
     first
 }
 
-/// What it printed, after checking that it went well.
+/// Checks for exit code 0; returns standard output.
 #[track_caller]
 pub(crate) fn stdout_of(output: &Output) -> &[u8] {
     assert_code(output, 0);
     &output.stdout
 }
 
-/// What it printed, as one JSON value.
+/// Returns standard output as one JSON value.
 #[track_caller]
 pub(crate) fn json_of(output: &Output) -> Value {
     serde_json::from_slice(stdout_of(output)).expect("standard output is one JSON value")
 }
 
-/// Checks the exit code, and shows what the program said if it is another one.
+/// Checks the exit code; shows the output of the program if it differs.
 #[track_caller]
 pub(crate) fn assert_code(output: &Output, code: i32) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "standard error: {said}");
 }
 
-/// What it said on standard error.
+/// Returns standard error.
 pub(crate) fn stderr_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A number in a JSON object.
+/// Returns a number of a JSON object.
 #[track_caller]
 pub(crate) fn number(value: &Value, field: &str) -> u64 {
     value[field].as_u64().unwrap_or_else(|| panic!("{field} in {value}"))
 }
 
-/// A path as an argument.
+/// Returns a path as an argument.
 pub(crate) fn word(path: &Path) -> &str {
     path.to_str().expect("temporary paths are UTF-8")
 }
@@ -104,13 +104,13 @@ pub(crate) struct HexRecord {
 }
 
 impl HexRecord {
-    /// Whether it says that events are missing.
+    /// Whether this is a GAP record.
     pub(crate) fn is_gap(&self) -> bool {
         self.flags & ringlog::event::flags::GAP != 0
     }
 }
 
-/// All records of a log.
+/// Returns all records of a log.
 pub(crate) fn records_of(log: &Path) -> Vec<HexRecord> {
     let output = ringlog(&["cat", word(log), "--format", "hex"]);
     let text = std::str::from_utf8(stdout_of(&output)).expect("hex is ASCII");
@@ -132,7 +132,7 @@ fn parse_hex_line(line: &str) -> HexRecord {
 
 /// Opens a log to write to it from the test itself.
 ///
-/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+/// Tries again while it is locked: a program that another test is starting has all locks of this process until it runs.
 pub(crate) fn log_writer(options: &LogWriterOptions, log: &Path) -> LogWriter {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -145,7 +145,7 @@ pub(crate) fn log_writer(options: &LogWriterOptions, log: &Path) -> LogWriter {
     }
 }
 
-/// A file of `tests/data`.
+/// Returns the path of a file in `tests/data`.
 pub(crate) fn test_data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }

@@ -1,4 +1,5 @@
-//! Tables in many dialects: read exactly, refused with the option that decides, or with a GAP for each row that is missing.
+//! Tables in many dialects: each is read exactly, refused with the option that decides, or read with a GAP for each
+//! missing row.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -36,7 +37,7 @@ impl Import {
         stderr_of(&self.output)
     }
 
-    /// Times of events, and what its GAP records say.
+    /// Times of the events, and content of the GAP records.
     fn records(&self) -> (Vec<u64>, Vec<Gap>) {
         let (gaps, events): (Vec<_>, Vec<_>) =
             records_of(&self.log()).into_iter().partition(HexRecord::is_gap);
@@ -159,7 +160,7 @@ fn an_import_that_skips_every_row_leaves_no_log() {
     let lines = format!("{{\"t\":\"2013-09-01T17:00:00Z\"{}\n", " ".repeat(70_000) + "}");
     Import::of("x.json", lines.as_bytes(), &many)
         .assert_refused(1, &["nothing was imported, and ", "none of its lines (1)", "70028 bytes", "log"]);
-    // A log that is there already stays as it is.
+    // An existing log stays unchanged.
     let first = Import::csv("time,price\n1378054800083,5\n", &[]);
     let file = first.folder.path().join("bad.json");
     std::fs::write(&file, &lines).unwrap();
@@ -199,7 +200,7 @@ fn utf_16_is_recorded_as_utf_8() {
 
 #[test]
 fn a_file_in_any_state_is_read_or_refused() {
-    // Every prefix of a table, and one with noise in it.
+    // Every prefix of a table, and a table with noise in it.
     let table = "time,note\n1378054800083,\"a \"\"b\"\"\"\n1378054800090,\"c\nd\"\n";
     let known: [&[u8]; 2] = [b"1378054800083,\"a \"\"b\"\"\"", b"1378054800090,\"c\nd\""];
     for end in 0..table.len() {

@@ -1,4 +1,4 @@
-//! `tail`: the last events, those that come, cursors.
+//! `tail`: the last events, new events, cursors.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -24,7 +24,7 @@ fn write(log: &Path, numbers: std::ops::Range<u64>) {
     writer.close().unwrap();
 }
 
-/// The numbers of the events that were printed raw.
+/// Returns the numbers of the events that were printed with `--format raw`.
 fn numbers(printed: &[u8]) -> Vec<u64> {
     let text = std::str::from_utf8(printed).unwrap();
     text.lines().map(number_of).collect()
@@ -38,7 +38,7 @@ fn tail(log: &Path, words: &[&str]) -> Output {
     ringlog(&[&["tail", word(log), "--format", "raw"], words].concat())
 }
 
-/// A `tail -f`, whose lines come through a channel. Killed when it is dropped.
+/// A `tail -f` that sends its lines to a channel. It is killed on drop.
 struct Following {
     child: Child,
     lines: Receiver<String>,
@@ -103,7 +103,7 @@ fn the_last_events_are_printed() {
     assert_eq!(last(&["-n", "5000"]), (0..1000).collect::<Vec<_>>());
     assert_eq!(last(&["-n", "2", "--type", "1"]), [994, 997]);
     assert_eq!(last(&["-n", "3", "--type", "1", "--type", "2"]), [995, 997, 998]);
-    // Further back than the first attempt looks.
+    // Further back than the first attempt reads.
     assert_eq!(last(&["-n", "2", "--until", "5000"]), [3, 4]);
     assert_eq!(last(&["-n", "2", "--to-seq", "50"]), [48, 49]);
     assert_eq!(last(&["--since", "998000"]), [998, 999]);
@@ -157,7 +157,7 @@ fn following_ends_when_nobody_reads_any_more() {
     let mut out = child.stdout.take().unwrap();
     out.read_exact(&mut [0; 10]).unwrap();
     drop(out);
-    // Without another event.
+    // No other event follows.
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 0);
     assert_eq!(stderr_of(&output), "");
@@ -203,19 +203,19 @@ fn a_killed_reader_sees_everything_at_least_once() {
         following.expect(first + 1..end - 20);
         following.signal("-KILL");
         seen = end - 20;
-        // What it had printed until it died.
+        // The lines that it printed until it was killed.
         for line in &following.lines {
             assert_eq!(number_of(&line), seen);
             seen += 1;
         }
     }
-    // The rest, and some of it perhaps once more.
+    // The rest; some events may come once more.
     let rest = numbers(stdout_of(&tail(&log, &["--cursor", "a"])));
     assert!(rest.first().is_none_or(|first| *first <= seen) && rest.last().is_none_or(|last| *last == 359));
     assert_eq!(cursors_of(&log).unwrap()[0].next_sequence, 360);
 }
 
-/// Another test may be starting a program, which has all locks of this process until it runs.
+/// Tries again while it is locked: a program that another test is starting has all locks of this process until it runs.
 fn wait_until_free(path: &Path) {
     let deadline = Instant::now() + PATIENCE;
     while fs::File::open(path).unwrap().try_lock().is_err() {
@@ -329,7 +329,7 @@ fn a_file_that_is_cut_short_is_an_error_and_no_signal() {
     following.expect(0..1);
     writer.write_event(&EventHeader::new(0, 0, 7), b"event 1").unwrap();
     following.expect(1..2);
-    // The writer must not touch what is gone.
+    // The writer must not touch a file that is gone.
     std::mem::forget(writer);
     let file = log.join("00000000000000000000.evtl");
     fs::OpenOptions::new().write(true).open(file).unwrap().set_len(10).unwrap();
@@ -369,7 +369,7 @@ fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
         recorder.kill().unwrap();
         recorder.wait().unwrap();
     }
-    // What it had published before the last kill.
+    // The events that it published before the last kill.
     let log = LogReader::open(&log).unwrap();
     read_to(log.next_sequence());
     assert!(log.segments().len() >= 4);
