@@ -1,4 +1,4 @@
-//! Chunks of bytes from a file, or from something that may keep a reader waiting.
+//! Reads chunks of bytes from a file, or from an input that may block.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,30 +16,30 @@ use crate::cli::input::Input;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(50);
-/// How long the thread waits for input before it looks whether it is to stop.
+/// How long the thread waits for input before it checks whether it must stop.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What a source has to give.
+/// The result of filling a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fill {
-    /// The chunk was replaced by new bytes.
+    /// The chunk has new bytes.
     Bytes,
     /// Nothing at the moment.
     Idle,
-    /// There will be no more.
+    /// No more bytes will come.
     End,
 }
 
-/// Bytes, a chunk at a time, without ever waiting for long.
+/// Gives bytes, one chunk at a time, and never waits for long.
 #[derive(Debug)]
 pub(crate) enum ByteSource {
-    /// A regular file, read where it is needed, and decompressed.
+    /// A regular file, read on demand and decompressed.
     File(Box<Input>),
-    /// Standard input, a pipe or a device. Reading those may block for ever, so that another thread does.
+    /// Standard input, a pipe or a device. Reading may block for ever, so another thread does it.
     Thread(Reading),
 }
 
-/// What another thread reads.
+/// An input that another thread reads.
 #[derive(Debug)]
 pub(crate) struct Reading {
     chunks: Receiver<io::Result<Vec<u8>>>,
@@ -60,7 +60,7 @@ impl ByteSource {
         Self::read_by_thread(move || File::open(path))
     }
 
-    /// Standard input.
+    /// Opens standard input.
     pub(crate) fn stdin() -> io::Result<Self> {
         Self::read_by_thread(|| Ok(io::stdin().lock()))
     }
@@ -71,7 +71,7 @@ impl ByteSource {
         let (sender, chunks) = sync_channel(4);
         let is_stopping = Arc::new(AtomicBool::new(false));
         let is_told = Arc::clone(&is_stopping);
-        // Never joined: it may be blocked in `read` when the program ends, and holds nothing of value.
+        // Never joined: it may be blocked in `read` when the program ends, and it holds nothing of value.
         thread::Builder::new().name("ringlog-input".into()).spawn(move || match open() {
             Ok(reader) => send_chunks(reader, &sender, &is_told),
             Err(error) => drop(sender.send(Err(error))),
@@ -79,8 +79,9 @@ impl ByteSource {
         Ok(Self::Thread(Reading { chunks, is_stopping }))
     }
 
-    /// Reads no more, where another thread reads ahead: what that has read is then given, up to the end. Returns whether it may
-    /// have read something.
+    /// Stops the thread that reads ahead, if there is one; what it has read is still given.
+    ///
+    /// Returns whether there may be such bytes.
     pub(crate) fn stop(&mut self) -> bool {
         let Self::Thread(reading) = self else { return false };
         // ORDERING: Relaxed: only asks the thread to end; what it has read comes through the channel.
@@ -88,7 +89,7 @@ impl ByteSource {
         true
     }
 
-    /// What there is to tell about a file that was read.
+    /// Returns a message about the file that was read, if there is one.
     pub(crate) fn note(&self) -> Option<String> {
         match self {
             Self::File(file) => file.padding().note(),
@@ -96,7 +97,7 @@ impl ByteSource {
         }
     }
 
-    /// Replaces `chunk` by the next bytes.
+    /// Replaces the content of `chunk` by the next bytes.
     pub(crate) fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<Fill> {
         match self {
             Self::File(file) => {
@@ -138,7 +139,7 @@ fn send_chunks(
             chunk.truncate(bytes);
             chunk
         });
-        // The end is told by hanging up.
+        // Dropping the sender marks the end.
         let worth_telling = !is_last || message.is_err();
         if (worth_telling && sender.send(message).is_err()) || is_last {
             return;

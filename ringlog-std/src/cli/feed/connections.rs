@@ -1,4 +1,4 @@
-//! Records that come over connections.
+//! Records that arrive over connections.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,25 +14,27 @@ use super::{Feed, FeedError, Loss, Next};
 use crate::cli::terminal::words::counted;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Connections that are read at the same time. Others wait until one of these ends.
+/// Most connections that are read at the same time. Others wait until one of these ends.
 const MAX_CONNECTIONS: usize = 64;
-/// How many may wait for that.
+/// Most connections that may wait.
 const BACKLOG: i32 = 128;
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 const NO_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// Gives the records of all connections, each in the order of its connection, stamped with the time at which it was read.
+/// Gives the records of all connections, with the time at which each was read.
+///
+/// Records of one connection keep their order.
 #[derive(Debug)]
 pub(crate) struct ConnectionFeed {
     name: String,
     listener: Socket,
     framing: Framing,
     connections: Vec<Connection>,
-    /// The connection whose bytes are used up now.
+    /// The connection whose bytes are taken now.
     turn: usize,
     accepted: u64,
     read_bytes: u64,
-    /// Whether only what has arrived is still read, those connections included that were waiting.
+    /// Whether only what has arrived is still read, on waiting connections too.
     is_stopping: bool,
     _file: Option<SocketFile>,
 }
@@ -40,17 +42,17 @@ pub(crate) struct ConnectionFeed {
 #[derive(Debug)]
 struct Connection {
     socket: Socket,
-    /// What a user calls it.
+    /// Its name in messages.
     name: String,
     records: Records,
     chunk: Vec<u8>,
     chunk_at: usize,
-    /// Why there will be no more bytes.
+    /// Why no more bytes will come.
     ended: Option<String>,
 }
 
 impl ConnectionFeed {
-    /// Listens; TCP port 0 takes a free one.
+    /// Starts to listen; TCP port 0 takes a free port.
     pub(crate) fn listen(listen: &Listen, framing: Framing) -> Result<Self, FeedError> {
         let opened = match listen {
             Listen::Tcp(address) => open_tcp(address),
@@ -72,7 +74,7 @@ impl ConnectionFeed {
         })
     }
 
-    /// The next record of what was read, connection by connection.
+    /// Returns the next record of what was read, connection by connection.
     fn take(&mut self, payload: &mut Vec<u8>) -> Option<Next> {
         while let Some(connection) = self.connections.get_mut(self.turn) {
             if let Some(next) = connection.take(payload) {
@@ -91,7 +93,7 @@ impl ConnectionFeed {
         None
     }
 
-    /// Waits for bytes and connections, and takes what is there; `false` if there was nothing.
+    /// Waits for bytes and connections and reads what is there; `false` if there was nothing.
     fn fill(&mut self) -> io::Result<bool> {
         let has_room = self.is_stopping || self.connections.len() < MAX_CONNECTIONS;
         let patience = if self.is_stopping { NO_PATIENCE } else { PATIENCE };
@@ -100,7 +102,7 @@ impl ConnectionFeed {
         sockets.extend(has_room.then(|| PollFd::new(&self.listener, PollFlags::IN)));
         match poll(&mut sockets, Some(&patience)) {
             Ok(0) => return Ok(false),
-            // A signal is no silence.
+            // A signal does not mean that nothing arrives.
             Err(rustix::io::Errno::INTR) => return Ok(true),
             other => other?,
         };
@@ -117,7 +119,7 @@ impl ConnectionFeed {
     fn accept(&mut self) -> io::Result<()> {
         use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
         let (socket, peer) = match self.listener.accept() {
-            // It has gone again.
+            // The peer has closed it already.
             Err(error) if matches!(error.kind(), ConnectionAborted | Interrupted | WouldBlock) => {
                 return Ok(());
             }
@@ -127,7 +129,7 @@ impl ConnectionFeed {
         self.accepted += 1;
         let name = match peer.as_socket() {
             Some(peer) => {
-                // A peer that is gone without a word would keep its place for ever.
+                // Without this, a peer that vanished would keep its place for ever.
                 socket.set_keepalive(true)?;
                 format!("connection {} ({peer})", self.accepted)
             }
@@ -156,7 +158,7 @@ impl Connection {
         })
     }
 
-    /// Replaces the chunk, which is used up, by the next bytes, and says how many they are.
+    /// Replaces the chunk, all of which was taken, by the next bytes; returns their number.
     fn read(&mut self) -> u64 {
         use io::ErrorKind::{Interrupted, WouldBlock};
         self.chunk_at = 0;
@@ -173,14 +175,14 @@ impl Connection {
         self.chunk.len() as u64
     }
 
-    /// The record that will not end, if one had begun.
+    /// Returns the record that will not be completed, if one had begun.
     fn give_up(&mut self) -> Option<Loss> {
         let why = self.ended.as_deref().unwrap_or_default();
         let name = format!("{}: {why}", self.name);
         self.records.give_up().map(|loss| named(loss, &name))
     }
 
-    /// Bytes that arrived and are in no event.
+    /// Returns how many bytes arrived that are in no event.
     fn unused_bytes(&self) -> u64 {
         self.records.pending_bytes() + (self.chunk.len() - self.chunk_at) as u64
     }
@@ -249,7 +251,7 @@ fn open_tcp(address: &str) -> io::Result<(Socket, String, Option<SocketFile>)> {
     let socket = addresses_of(address)?.into_iter().fold(none, |opened: io::Result<Socket>, address| {
         opened.or_else(|_| {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-            // Connections of the program before that are not yet forgotten are no reason to wait.
+            // Old connections of a previous program must not block the address.
             socket.set_reuse_address(true)?;
             socket.bind(&address.into())?;
             Ok(socket)
@@ -287,7 +289,7 @@ mod tests {
         (feed, address)
     }
 
-    /// The next event, or what is said of a loss.
+    /// Returns the next event or loss.
     fn next(feed: &mut ConnectionFeed) -> Result<Vec<u8>, Loss> {
         let (deadline, mut payload) = (Instant::now() + Duration::from_secs(30), Vec::new());
         loop {

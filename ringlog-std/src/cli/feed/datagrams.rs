@@ -1,4 +1,4 @@
-//! A datagram is an event.
+//! Datagrams as events.
 
 use std::fs;
 use std::io::{self, IoSliceMut};
@@ -19,31 +19,31 @@ use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Gives each datagram that arrives at a socket as an event, stamped with the time at which the kernel received it.
+/// Gives each datagram that arrives at a socket as an event, with the time at which the kernel received it.
 ///
-/// What the kernel drops because the socket's buffer is full never arrives. The kernel counts it, and says with each
-/// datagram how many it had dropped until then: a rise is a loss in front of that datagram. What it drops after the last one is
-/// in its table of sockets, which is read when there is nothing to receive. Then the socket is asked once more, without
+/// The kernel drops datagrams when the buffer of the socket is full, and counts them. Each datagram carries the count
+/// of drops before it: a rise is a loss before that datagram. Drops after the last datagram are in the kernel's table
+/// of sockets, which is read when there is nothing to receive. After that, the socket is read once more without
 /// waiting: what had arrived before those drops comes before them.
 #[derive(Debug)]
 pub(crate) struct DatagramFeed {
     socket: Socket,
-    /// What a user calls it.
+    /// Its name in messages.
     name: String,
     introduction: Vec<String>,
-    /// The kernel's table with the count of drops; none where nothing is dropped.
+    /// The table of the kernel with the count of drops; none if this kind of socket drops nothing.
     table: Option<&'static str>,
-    /// One byte more than fits into an event.
+    /// One byte longer than the longest payload.
     datagram: Vec<u8>,
-    /// Room for what the kernel says with a datagram.
+    /// Room for the control messages of a datagram.
     control: Vec<u8>,
-    /// A datagram that was received after a loss: the loss is given first.
+    /// A datagram that was received after a loss; the loss is given first.
     waiting: Option<Received>,
     received: u64,
     received_bytes: u64,
-    /// The kernel's count as it was seen last.
+    /// The last seen count of the kernel.
     kernel_count: u32,
-    /// A larger count that the table had; it holds once all that had arrived by then is received.
+    /// A larger count from the table; it counts once everything that had arrived by then is received.
     table_count: Option<u32>,
     dropped: u64,
     /// Whether only what has arrived is still received.
@@ -51,25 +51,25 @@ pub(crate) struct DatagramFeed {
     _file: Option<SocketFile>,
 }
 
-/// What is known of the datagram in the buffer.
+/// The datagram in the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Received {
     /// Bytes that were sent; the buffer may hold fewer.
     bytes: usize,
     timestamp: u64,
-    /// How many datagrams the kernel had dropped before this one; none where it does not say so.
+    /// Datagrams that the kernel had dropped before this one; none if it does not report them.
     kernel_count: Option<u32>,
 }
 
 impl DatagramFeed {
-    /// Binds to an address; port 0 takes a free one. Joins it if it is a multicast group.
+    /// Binds to an address, and joins it if it is a multicast group. Port 0 takes a free port.
     pub(crate) fn udp(spec: &UdpSpec) -> Result<Self, FeedError> {
         let udp::Bound { socket, address, introduction } = udp::bind(spec)?;
         let table = if address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
         Self::new(socket, format!("udp://{address}"), introduction, Some(table), None)
     }
 
-    /// Makes a socket in the file system. Its senders wait where it is full.
+    /// Creates a socket in the file system. Senders wait while it is full.
     pub(crate) fn unix(path: &Path) -> Result<Self, FeedError> {
         let name = format!("unix:{}", path.display());
         let bound = socket_file::bind(path, Type::DGRAM);
@@ -106,7 +106,7 @@ impl DatagramFeed {
 
     fn receive(&mut self) -> io::Result<Received> {
         let mut pieces = [IoSliceMut::new(&mut self.datagram)];
-        // With this flag it says how long the datagram was, although the buffer may be shorter.
+        // With this flag, the result is the length of the datagram even if the buffer is shorter.
         let mut flags = MsgFlags::MSG_TRUNC;
         flags.set(MsgFlags::MSG_DONTWAIT, self.is_stopping || self.table_count.is_some());
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut pieces, Some(&mut self.control), flags)?;
@@ -136,14 +136,14 @@ impl DatagramFeed {
         Next::Event { timestamp, event_type: 0 }
     }
 
-    /// How much this count of the kernel is above the one that was seen last; nothing if it is older: it came with a datagram
-    /// that had been waiting.
+    /// Returns how far this count of the kernel is above the last seen one; `None` if it is not: then it came with a
+    /// datagram that had been waiting.
     fn rise(&self, now: u32) -> Option<u32> {
-        // The kernel's count begins again at 0 after the largest number.
+        // The count wraps to 0 after the largest number.
         Some(now.wrapping_sub(self.kernel_count)).filter(|count| count.cast_signed() > 0)
     }
 
-    /// What was dropped since the last look, up to this count of the kernel.
+    /// Returns what was dropped since the last call, up to this count of the kernel.
     fn note_drops(&mut self, now: u32, timestamp: u64) -> Option<Loss> {
         let count = self.rise(now)?;
         self.kernel_count = now;
@@ -239,7 +239,7 @@ fn failed(action: &'static str, name: &str) -> impl FnOnce(io::Error) -> FeedErr
     move |source| FeedError::Io { action, what, source }
 }
 
-/// What the column `drops` of the socket's line says.
+/// Reads the column `drops` in the line of the socket.
 fn drops_in(table: &str, inode: u64) -> Option<u32> {
     let inode = inode.to_string();
     // sl, local, remote, state, queues, timer, retransmits, uid, timeout, inode, references, pointer, drops
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn an_event_has_the_time_at_which_the_kernel_received_it() {
         let (mut feed, sender, address) = local();
-        // A kernel begins to note the times a moment after the first socket has asked for it.
+        // The kernel starts to take timestamps a moment after the first socket asks for them.
         let is_found = (0..100).any(|_| {
             let before = unix_now();
             sender.send_to(b"x", &address).unwrap();
@@ -306,7 +306,7 @@ mod tests {
         assert!(is_found);
     }
 
-    /// Sends these numbers, each in a datagram of 8000 bytes: far fewer of them fit into a socket's buffer than are sent.
+    /// Sends each of these numbers in a datagram of 8000 bytes; the buffer of a socket holds far fewer of them.
     fn flood(sender: &UdpSocket, address: &str, numbers: std::ops::Range<u64>) {
         let mut datagram = [0; 8000];
         for number in numbers {
@@ -323,7 +323,7 @@ mod tests {
         for _ in 0..5 {
             flood(&sender, &address, sent..sent + 500);
             sent += 500;
-            // So that the next flood finds some room.
+            // Makes some room for the next flood.
             for _ in 0..6 {
                 check_next(&mut feed, &mut payload, &mut next, &mut losses);
             }
@@ -334,7 +334,7 @@ mod tests {
         assert!(feed.dropped().is_some_and(|dropped| (1..sent).contains(&dropped)));
     }
 
-    /// Whether there was something: the event with the next number, or a loss of some of these.
+    /// Checks the next step: the event with the next number, or a loss of some numbers. Returns `false` for nothing.
     fn check_next(feed: &mut DatagramFeed, payload: &mut Vec<u8>, next: &mut u64, losses: &mut u64) -> bool {
         match feed.next_event(payload).unwrap() {
             Next::Event { .. } => {

@@ -1,7 +1,7 @@
-//! A generated stream that looks like the order flow of an exchange. It is synthetic: no market made it.
+//! Generated events that look like the order flow of an exchange, but come from no market.
 //!
-//! Events come in bursts. All of a burst carry one timestamp, and the bursts are as long as in recorded
-//! futures trades, where 83 of 100 rows repeat the time of the row before.
+//! Events come in bursts with one timestamp each. Bursts are as long as in recorded futures trades, where 83 of 100
+//! rows repeat the time of the row before.
 
 use super::demo_payload::{self as wire, Level, Order, kind};
 use super::{Feed, FeedError, Next};
@@ -9,11 +9,11 @@ use super::{Feed, FeedError, Next};
 const INSTRUMENTS: usize = 8;
 const LIVE_ORDERS_MAX: usize = 1024;
 const TICK: i64 = 2_500;
-/// Of 100 events, how many share the timestamp of the one before.
+/// Events of 100 that share the timestamp of the event before.
 const SHARED_PERCENT: u64 = 83;
 const HEARTBEAT_EVERY_BURSTS: u32 = 500;
 
-/// Types and payloads depend on the seed alone; timestamps come from the clock.
+/// Generates events. Types and payloads depend only on the seed; timestamps come from the clock.
 #[derive(Debug)]
 pub(crate) struct DemoFeed {
     random: Random,
@@ -27,7 +27,7 @@ pub(crate) struct DemoFeed {
 }
 
 impl DemoFeed {
-    /// A stream of its own for each seed.
+    /// Makes the stream of this seed; each seed has a different one.
     pub(crate) fn new(seed: u64, clock: fn() -> u64) -> Self {
         Self {
             random: Random(seed),
@@ -42,7 +42,7 @@ impl DemoFeed {
     }
 
     fn begin_burst(&mut self) {
-        // Clocks may be set back, streams do not go back.
+        // A clock may be set back, but timestamps of the stream never decrease.
         self.timestamp = self.timestamp.max((self.clock)());
         self.burst = self.burst.wrapping_add(1);
         self.heartbeat_due = self.burst.is_multiple_of(HEARTBEAT_EVERY_BURSTS);
@@ -143,7 +143,7 @@ impl Feed for DemoFeed {
     }
 }
 
-/// SplitMix64: small, fast, and the same everywhere.
+/// SplitMix64: small, fast, and the same on every machine.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -156,7 +156,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// A number from 0 to `bound` - 1, as good as evenly spread for the small bounds used here.
+    /// Returns a number from 0 to `bound` - 1, spread evenly enough for the small bounds used here.
     fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }

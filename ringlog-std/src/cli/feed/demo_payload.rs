@@ -1,4 +1,4 @@
-//! The payloads of the demo stream: fixed layouts, all numbers little-endian, prices in 1/10000.
+//! The payloads of the demo stream. Layouts are fixed, numbers are little-endian, prices are in 1/10000.
 //!
 //! ```text
 //!  type 1  add        order id u64 | price i64 | quantity u32 | instrument u16 | side u8 | 0      24 bytes
@@ -20,7 +20,7 @@ pub(super) mod kind {
     pub(crate) const HEARTBEAT: u8 = 6;
 }
 
-/// An order as the demo keeps it.
+/// An order of the demo.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Order {
     pub(super) id: u64,
@@ -39,7 +39,7 @@ pub(super) struct Level {
     pub(super) ask_quantity: u32,
 }
 
-/// The payload of an add or a modify.
+/// Appends the payload of an add or a modify.
 pub(super) fn order(payload: &mut Vec<u8>, order: &Order) {
     payload.extend(order.id.to_le_bytes());
     payload.extend(order.price.to_le_bytes());
@@ -48,14 +48,14 @@ pub(super) fn order(payload: &mut Vec<u8>, order: &Order) {
     payload.extend([u8::from(order.is_buy), 0]);
 }
 
-/// The payload of a cancel.
+/// Appends the payload of a cancel.
 pub(super) fn cancel(payload: &mut Vec<u8>, order: &Order, reason: u8) {
     payload.extend(order.id.to_le_bytes());
     payload.extend(order.instrument.to_le_bytes());
     payload.extend([reason, 0]);
 }
 
-/// The payload of a trade of `resting` against an order with the number `incoming_id`.
+/// Appends the payload of a trade of `resting` against the order `incoming_id`.
 pub(super) fn trade(payload: &mut Vec<u8>, resting: &Order, incoming_id: u64, quantity: u32) {
     let (buy, sell) = if resting.is_buy { (resting.id, incoming_id) } else { (incoming_id, resting.id) };
     payload.extend(buy.to_le_bytes());
@@ -66,7 +66,7 @@ pub(super) fn trade(payload: &mut Vec<u8>, resting: &Order, incoming_id: u64, qu
     payload.extend([0, 0]);
 }
 
-/// The payload of a quote.
+/// Appends the payload of a quote.
 pub(super) fn quote(payload: &mut Vec<u8>, instrument: u16, levels: &[Level]) {
     payload.extend(instrument.to_le_bytes());
     payload.extend([u8::try_from(levels.len()).unwrap_or(u8::MAX), 0]);

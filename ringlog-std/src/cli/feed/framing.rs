@@ -1,4 +1,4 @@
-//! Where a record ends in a stream of bytes.
+//! Divides a stream of bytes into records.
 
 use super::{Loss, Next};
 use crate::cli::terminal::words::{counted, unix_now};
@@ -7,20 +7,20 @@ use crate::event::{GapReason, MAX_PAYLOAD};
 /// How a stream of bytes is divided into records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// A `\n` after each, or `\r\n`: neither is part of the record.
+    /// Each record ends with `\n` or `\r\n`, which is not part of it.
     Lines,
-    /// Its length in bytes before each, as an integer of this width.
+    /// An integer before each record is its length in bytes.
     Length {
         /// Bytes of the integer.
         width: usize,
-        /// Whether its largest byte is first.
+        /// Whether its most significant byte comes first.
         is_big_endian: bool,
-        /// What a user calls it.
+        /// Its name in a feed's options.
         name: &'static str,
     },
 }
 
-/// The framings with a length, by name.
+/// The framings with a length.
 const LENGTHS: [Framing; 4] = [
     Framing::Length { width: 2, is_big_endian: true, name: "length16be" },
     Framing::Length { width: 2, is_big_endian: false, name: "length16le" },
@@ -29,7 +29,7 @@ const LENGTHS: [Framing; 4] = [
 ];
 
 impl Framing {
-    /// Reads the name of a framing.
+    /// Parses the name of a framing.
     pub(super) fn named(text: &str) -> Result<Self, String> {
         let is_asked = |it: &Self| matches!(it, Self::Length { name, .. } if *name == text);
         match LENGTHS.into_iter().find(is_asked) {
@@ -51,40 +51,40 @@ impl std::fmt::Display for Framing {
     }
 }
 
-/// Puts records together out of the pieces of a stream.
+/// Assembles records from the pieces of a stream.
 ///
-/// A record that is longer than a payload can be is a loss, and takes no more memory than others.
+/// A record longer than the longest payload is a loss, and takes no more memory than others.
 #[derive(Debug)]
 pub(super) struct Records {
     framing: Framing,
-    /// What is known of the length in front of the record, and its bytes so far.
+    /// The length before the record as far as it was read, and how many of its bytes were.
     prefix: u64,
     prefix_bytes: usize,
     record: Vec<u8>,
     record_bytes: u64,
-    /// Bytes of the stream that were taken, and how many of them before the record began.
+    /// Bytes of the stream that were taken, and those before the record.
     taken: u64,
     start: u64,
 }
 
 impl Records {
-    /// At the start of a stream.
+    /// Starts at the start of a stream.
     pub(super) const fn new(framing: Framing) -> Self {
         let record = Vec::new();
         Self { framing, prefix: 0, prefix_bytes: 0, record, record_bytes: 0, taken: 0, start: 0 }
     }
 
-    /// Where the record begins that is being put together.
+    /// Returns the offset in the stream at which the unfinished record starts.
     pub(super) const fn start(&self) -> u64 {
         self.start
     }
 
-    /// Bytes of it that were taken, those of its framing included.
+    /// Returns how many of its bytes were taken, framing included.
     pub(super) const fn pending_bytes(&self) -> u64 {
         self.taken - self.start
     }
 
-    /// Takes bytes from the front of `input` up to the end of the record; whether it ended.
+    /// Takes bytes from the front of `input` up to the end of the record; returns whether the record ended.
     pub(super) fn take(&mut self, input: &mut &[u8]) -> bool {
         match self.framing {
             Framing::Lines => self.take_line(input),
@@ -102,7 +102,9 @@ impl Records {
         newline.is_some()
     }
 
-    /// Programs on Windows and text protocols end lines with `\r\n`. One `\r` goes, also of a line that is just too long.
+    /// Removes one `\r` before the `\n`, as Windows and text protocols write it.
+    ///
+    /// So the longest line fits into an event even with a `\r`.
     fn drop_carriage_return(&mut self) {
         if self.record.len() as u64 == self.record_bytes && self.record.last() == Some(&b'\r') {
             self.record.pop();
@@ -125,7 +127,7 @@ impl Records {
 
     fn take_bytes(&mut self, input: &mut &[u8], count: usize) {
         let part = input.get(..count).unwrap_or_default();
-        // One more, for the `\r` of the longest line.
+        // One byte more for the `\r` of the longest line.
         let room = (MAX_PAYLOAD + 1).saturating_sub(self.record.len());
         self.record.extend_from_slice(part.get(..room).unwrap_or(part));
         self.record_bytes += part.len() as u64;
@@ -137,7 +139,7 @@ impl Records {
         self.taken += count as u64;
     }
 
-    /// Gives out the record that has ended, in `payload`, and begins the next one.
+    /// Returns the record that ended, with its bytes in `payload`, and begins the next one.
     pub(super) fn finish(&mut self, payload: &mut Vec<u8>, event_type: u8) -> Next {
         let (offset, bytes) = (self.start, self.record_bytes);
         payload.clear();
@@ -151,7 +153,7 @@ impl Records {
         Next::Lost(Loss::skipped(GapReason::TooLong, Some(unix_now()), offset, what))
     }
 
-    /// Gives up the record that will not end, and tells what there was of it, if anything.
+    /// Gives up a record that will not be completed; returns the loss if some of it had arrived.
     pub(super) fn give_up(&mut self) -> Option<Loss> {
         let (offset, bytes) = (self.start, self.pending_bytes());
         self.record.clear();
@@ -173,7 +175,7 @@ impl Records {
 mod tests {
     use super::*;
 
-    /// All records of a stream that arrives in pieces of `step` bytes, each loss as its offset; and what was left.
+    /// Returns the records of a stream in pieces of `step` bytes, each loss as its offset, and the last loss.
     fn all(framing: &str, stream: &[u8], step: usize) -> (Vec<Result<Vec<u8>, u64>>, Option<Loss>) {
         let (mut records, mut found, mut payload) =
             (Records::new(Framing::named(framing).unwrap()), Vec::new(), Vec::new());
@@ -226,7 +228,7 @@ mod tests {
             assert_eq!(found, [&b"one"[..], b"two", b"", b"\r", b"\rx\r y"], "{step}");
             assert!(rest.unwrap().skip.unwrap().what.contains("4 bytes"));
         }
-        // Bytes of which a length is known are no text.
+        // With a length before it, a record may be binary.
         assert_eq!(all("length16be", b"\0\x02\r\n", 1).0, [Ok(b"\r\n".to_vec())]);
         let longest = vec![b'z'; MAX_PAYLOAD];
         let (found, _) = all("lines", &[&longest[..], b"\r\n", &longest, b"z\r\n", b"\r\n"].concat(), 4099);

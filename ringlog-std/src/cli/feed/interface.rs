@@ -1,4 +1,4 @@
-//! Network interfaces by name or address.
+//! Finds network interfaces by name or address.
 
 use std::io;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::if_nametoindex;
 
-/// The index of the interface with this name or address.
+/// Returns the index of the interface with this name or address.
 pub(super) fn index_of(text: &str) -> io::Result<u32> {
     let all: Vec<InterfaceAddress> = getifaddrs()?.collect();
     let with_address =

@@ -1,4 +1,4 @@
-//! A line is an event.
+//! Lines as events.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use super::bytes::{ByteSource, Fill};
 use super::framing::{Framing, Records};
 use super::{Feed, FeedError, Next};
 
-/// Gives each line without its `\n` or `\r\n` as an event, stamped with the time at which it was read.
+/// Gives each line as an event, without its `\n` or `\r\n`, with the time at which it was read.
 ///
-/// A line that is longer than a payload can be is a loss, and takes no more memory than others.
+/// A line longer than the longest payload is a loss, and takes no more memory than others.
 #[derive(Debug)]
 pub(crate) struct LineFeed {
     name: String,
@@ -21,7 +21,7 @@ pub(crate) struct LineFeed {
 }
 
 impl LineFeed {
-    /// Lines of a file.
+    /// Opens a file.
     pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
         let name = path.display().to_string();
         match ByteSource::open(path) {
@@ -30,7 +30,7 @@ impl LineFeed {
         }
     }
 
-    /// Lines of the standard input.
+    /// Opens standard input.
     pub(crate) fn stdin() -> Result<Self, FeedError> {
         let name = String::from("standard input");
         match ByteSource::stdin() {
@@ -44,7 +44,7 @@ impl LineFeed {
         Self { name, source, event_type, chunk: Vec::new(), chunk_at: 0, records, is_stopping: false }
     }
 
-    /// Takes bytes up to the end of the line or of the chunk; whether the line ended.
+    /// Takes bytes up to the end of the line or of the chunk; returns whether the line ended.
     fn take_from_chunk(&mut self) -> bool {
         let mut rest = self.chunk.get(self.chunk_at..).unwrap_or_default();
         let has_ended = self.records.take(&mut rest);
@@ -63,7 +63,7 @@ impl Feed for LineFeed {
             self.chunk.clear();
             match self.source.fill(&mut self.chunk) {
                 Ok(Fill::Bytes) => {}
-                // At a stop the thread may still wait for a pipe to be opened.
+                // At a stop, the thread may still wait until a pipe is opened.
                 Ok(Fill::Idle) if !self.is_stopping => return Ok(Next::Idle),
                 Ok(Fill::Idle | Fill::End) if self.is_stopping => {
                     return Ok(self.records.give_up().map_or(Next::End, Next::Lost));
@@ -119,7 +119,7 @@ mod tests {
         (events, losses)
     }
 
-    /// What is in the pipe after the stop stays there.
+    /// Bytes that are in the pipe after the stop stay there.
     #[test]
     fn what_was_read_ahead_of_a_pipe_is_given_after_a_stop() {
         let folder = tempfile::tempdir().unwrap();

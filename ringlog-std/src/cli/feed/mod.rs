@@ -1,4 +1,4 @@
-//! Where events come from.
+//! The sources of events.
 
 mod bytes;
 mod connections;
@@ -21,7 +21,7 @@ pub(crate) use lines::LineFeed;
 pub(crate) use super::error::FeedError;
 use crate::event::{Gap, GapReason};
 
-/// What a feed has to give.
+/// The next step of a feed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Next {
     /// An event; its payload is in the buffer.
@@ -31,27 +31,27 @@ pub(crate) enum Next {
         /// Its type.
         event_type: u8,
     },
-    /// Nothing at the moment: look for signals, then ask again.
+    /// Nothing at the moment: check for signals, then ask again.
     Idle,
-    /// Events that are missing here. The feed continues after them.
+    /// Events that are missing in this place. The feed continues after them.
     Lost(Loss),
-    /// There will be no more.
+    /// No more events will come.
     End,
 }
 
-/// Events that the input should have given and did not.
+/// Events that the input should have given but did not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Loss {
-    /// How many, and why.
+    /// The number of events, and why they are missing.
     pub(crate) gap: Gap,
-    /// The time of the first one, as far as it is known.
+    /// The time of the first one, if known.
     pub(crate) timestamp: Option<u64>,
-    /// The piece of the input that was skipped, if it is one.
+    /// The piece of the input that was skipped, if there is one.
     pub(crate) skip: Option<Skip>,
 }
 
 impl Loss {
-    /// The piece of the input at `offset`, which would have been one event.
+    /// A piece of the input at `offset` that should have been one event.
     pub(crate) const fn skipped(
         reason: GapReason,
         timestamp: Option<u64>,
@@ -61,65 +61,66 @@ impl Loss {
         Self { gap: Gap::new(reason, 1), timestamp, skip: Some(Skip { offset, what }) }
     }
 
-    /// Events that had arrived when the run was stopped, and were not recorded; of unknown number if that is 0.
+    /// Events that had arrived when the run was stopped but were not recorded; a count of 0 means an unknown number.
     pub(crate) const fn left(count: u64, timestamp: Option<u64>) -> Self {
         Self { gap: Gap::new(GapReason::RecorderEnded, count), timestamp, skip: None }
     }
 
-    /// The rest of an input that cannot be read any further.
+    /// The rest of an input that cannot be read further.
     pub(crate) const fn rest() -> Self {
         Self { gap: Gap::new(GapReason::NotReadable, 0), timestamp: None, skip: None }
     }
 }
 
-/// Something in the input that did not become an event.
+/// A piece of the input that did not become an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Skip {
-    /// Where it starts in the input.
+    /// Offset in the input at which it starts.
     pub(crate) offset: u64,
-    /// What it is, and why it cannot be taken.
+    /// What it is, and why it cannot be an event.
     pub(crate) what: String,
 }
 
 /// A source of events.
 pub(crate) trait Feed {
-    /// Gives the next event, its payload in `payload`, whose former content it replaces.
+    /// Returns the next step. Replaces the content of `payload` by the payload of an event.
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError>;
 
-    /// Called once when a run is stopped: whether what has arrived here would be lost with the feed.
+    /// Stops the feed; called once when a run is stopped. Returns whether events that have arrived would be lost.
     ///
-    /// Then [`next_event`](Self::next_event) gives what is there, waits for nothing, and ends.
+    /// If so, [`next_event`](Self::next_event) then gives those events without waiting, and ends.
     fn stop(&mut self) -> bool {
         false
     }
 
-    /// Bytes of the input that were read so far, for a progress bar.
+    /// Returns the bytes of the input that were read so far, for a progress bar.
     fn read_bytes(&self) -> u64 {
         0
     }
 
-    /// Looks for events that were lost since the last look, at the end of a run too.
+    /// Returns events that were lost since the last call. A run also calls it at its end.
     fn look_for_loss(&mut self) -> Option<Loss> {
         None
     }
 
-    /// What the kernel had no room for, as [`look_for_loss`](Self::look_for_loss) has reported it; `None` where such a
-    /// thing cannot be, or nobody can know.
+    /// Returns how many datagrams the kernel dropped, as [`look_for_loss`](Self::look_for_loss) reported them.
+    ///
+    /// `None` if there can be none, or if the number cannot be known.
     fn dropped(&self) -> Option<u64> {
         None
     }
 
-    /// Where it listens: the address that it has got, if it is a socket.
+    /// Returns the address at which it listens, if it is a socket.
     fn place(&self) -> &str {
         ""
     }
 
-    /// What is worth telling at the start: where it listens, and how.
+    /// Returns messages for the start: where it listens, and how.
     fn introduction(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// What is worth telling at the end, besides the counts.
+    /// Returns messages for the end, besides the counts.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

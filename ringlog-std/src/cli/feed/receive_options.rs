@@ -1,12 +1,12 @@
-//! What a socket of datagrams is asked to report.
+//! Options of a datagram socket: arrival times and counts of drops.
 #![forbid(unsafe_code)]
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
-/// Has the kernel say with each datagram when it arrived, and how many were dropped before it.
+/// Asks the kernel to report with each datagram when it arrived, and how many were dropped before it.
 ///
-/// Where a kernel cannot, an event has the time at which it was read, and drops are known from the table of sockets only.
+/// If the kernel cannot, an event has the time at which it was read, and only the table of sockets shows drops.
 pub(super) fn ask_for_times_and_drops(socket: &Socket) {
     let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
     let _ = setsockopt(socket, sockopt::RxqOvfl, &1);

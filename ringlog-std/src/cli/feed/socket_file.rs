@@ -1,4 +1,4 @@
-//! Sockets in the file system.
+//! Creates and removes sockets in the file system.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -10,13 +10,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::receive_options::ask_for_times_and_drops;
 
-/// `sun_path` has one byte more, for the zero at its end.
+/// `sun_path` has one more byte, for the zero at its end.
 const PATH_BYTES_MAX: usize = 107;
-/// How often the lock on the folder is tried for, and the pause between.
+/// Attempts to lock the folder, and the pause between two.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A socket's file; deleted when it is dropped, if it still is that socket's.
+/// The file of a socket. Deleted on drop if the path still is that file.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -24,10 +24,10 @@ pub(super) struct SocketFile {
     identity: (u64, u64),
 }
 
-/// Makes a socket at `path`. A file that a socket of a dead program has left there is deleted; nothing else is.
+/// Creates a socket at `path`. Deletes a socket there only if its program is dead.
 pub(super) fn bind(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
     check_length(path)?;
-    // Of two programs that find the same dead socket, the second one would delete the socket of the first.
+    // Of two programs that find the same dead socket, the second one would delete the new socket of the first one.
     let _lock = lock_folder(path)?;
     remove_dead(path)?;
     let socket = Socket::new(Domain::UNIX, kind, None)?;
@@ -86,7 +86,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether a program has the socket. Asked with a datagram socket: a listener of streams does not notice that.
+/// Whether a program has the socket open. Probes with a datagram socket, which a stream listener does not notice.
 fn is_alive(path: &Path) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let answer = probe.connect(&SockAddr::unix(path)?);
@@ -100,7 +100,7 @@ fn identity_of(path: &Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity_of(&self.path).is_ok_and(|found| found == self.identity) {
-            // The next start deletes what stays.
+            // If that fails, the next start deletes it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -155,7 +155,7 @@ mod tests {
             let error = bind(path, kind).unwrap_err();
             assert!(error.to_string().contains("another program listens there"), "{error}");
         }
-        // Neither has noticed.
+        // Neither of them noticed the probe.
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
         UnixDatagram::unbound().unwrap().send_to(b"x", &datagram).unwrap();

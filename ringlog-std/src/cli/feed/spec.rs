@@ -1,11 +1,11 @@
-//! Feeds as they are typed.
+//! Parses feeds as they are typed.
 
 use std::path::PathBuf;
 
 use super::framing::Framing;
 use crate::cli::values;
 
-/// The kernel doubles what is asked for, and counts it in 31 bits.
+/// The kernel doubles the size that is asked for, and stores it in 31 bits.
 const MAX_BUFFER: u64 = i32::MAX as u64 / 2;
 
 const EXPECTED: &str = "demo, -, udp://ADDR:PORT, tcp://ADDR:PORT, unix:PATH or a file";
@@ -13,28 +13,28 @@ const EXPECTED: &str = "demo, -, udp://ADDR:PORT, tcp://ADDR:PORT, unix:PATH or 
 /// Where events come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum FeedSpec {
-    /// The generated stream.
+    /// Generated events.
     Demo,
-    /// Lines of the standard input.
+    /// Lines of standard input.
     Stdin,
     /// Lines of a file.
     File(PathBuf),
     /// Datagrams that arrive at an address.
     Udp(UdpSpec),
-    /// Datagrams that are sent to a socket in the file system.
+    /// Datagrams that arrive at a socket in the file system.
     UnixDatagrams(PathBuf),
-    /// Records that come over connections.
+    /// Records that arrive over connections.
     Stream(Listen, Framing),
 }
 
-/// Where datagrams arrive, and how they are taken.
+/// Where datagrams arrive, and how to receive them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct UdpSpec {
-    /// `ADDR:PORT`, a multicast group too.
+    /// `ADDR:PORT`; may be a multicast group.
     pub(crate) address: String,
-    /// Where to join the group: the interface's name or one of its addresses.
+    /// The interface on which to join the group: its name or one of its addresses.
     pub(crate) interface: Option<String>,
-    /// Bytes of the socket's receive buffer.
+    /// Size of the receive buffer in bytes.
     pub(crate) buffer: Option<usize>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Listen {
 }
 
 impl FeedSpec {
-    /// What is recorded, in words. `place` is where a socket listens.
+    /// Returns in words what is recorded. `place` is the address at which a socket listens.
     pub(crate) fn words(&self, place: &str) -> String {
         match self {
             Self::Demo => "the synthetic demo stream".into(),
@@ -69,7 +69,7 @@ impl std::fmt::Display for Listen {
     }
 }
 
-/// Reads `demo`, `-`, `udp://ADDR:PORT`, `tcp://ADDR:PORT`, `unix:PATH` or a path.
+/// Parses `demo`, `-`, `udp://ADDR:PORT`, `tcp://ADDR:PORT`, `unix:PATH` or a path.
 pub(crate) fn feed(text: &str) -> Result<FeedSpec, String> {
     match text {
         "demo" => Ok(FeedSpec::Demo),
@@ -128,11 +128,11 @@ fn buffer_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
-/// What follows a `?`: `KEY=VALUE`, with `&` between.
+/// The options after a `?`: `KEY=VALUE`, separated by `&`.
 struct Options<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Options<'a> {
-    /// The place in front of the `?`, and the options, all of them known.
+    /// Returns the place before the `?`, and the options. Refuses unknown options.
     fn of(scheme: &str, rest: &'a str, known: &[&str]) -> Result<(&'a str, Self), String> {
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let Some((place, query)) = rest.split_once('?') else { return Ok((rest, Self(Vec::new()))) };

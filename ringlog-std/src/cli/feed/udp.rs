@@ -1,4 +1,4 @@
-//! UDP sockets: multicast groups, and receive buffers.
+//! Opens UDP sockets, with multicast groups and receive buffers.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -15,11 +15,11 @@ use crate::cli::terminal::words::size;
 pub(super) struct Bound {
     pub(super) socket: Socket,
     pub(super) address: SocketAddr,
-    /// What a user should know of it.
+    /// Messages for the user.
     pub(super) introduction: Vec<String>,
 }
 
-/// Binds to the address, or to the first of those that its name has.
+/// Binds to the first address of the name that works.
 pub(super) fn bind(spec: &UdpSpec) -> Result<Bound, FeedError> {
     let bound = addresses_of(&spec.address).and_then(|addresses| {
         let none = Err(io::ErrorKind::NotFound.into());
@@ -29,7 +29,7 @@ pub(super) fn bind(spec: &UdpSpec) -> Result<Bound, FeedError> {
     bound.map_err(|source| FeedError::Io { action: "listen", what, source })
 }
 
-/// The addresses of a name, at least one.
+/// Returns the addresses of a name, at least one.
 pub(super) fn addresses_of(name: &str) -> io::Result<Vec<SocketAddr>> {
     let found: Vec<_> = name.to_socket_addrs().into_iter().flatten().collect();
     if found.is_empty() {
@@ -42,12 +42,12 @@ pub(super) fn addresses_of(name: &str) -> io::Result<Vec<SocketAddr>> {
 fn bind_to(mut address: SocketAddr, spec: &UdpSpec) -> io::Result<Bound> {
     let index = spec.interface.as_deref().map(interface::index_of).transpose()?;
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    // All before it is bound: the first datagram may be there at once.
+    // Set all options before `bind`: the first datagram may arrive at once.
     let mut introduction: Vec<String> =
         spec.buffer.map(|asked| set_buffer(&socket, asked)).transpose()?.into_iter().collect();
     ask_for_times_and_drops(&socket);
     if address.ip().is_multicast() {
-        // Other programs of this machine may listen to the same group.
+        // Other programs on this machine may listen to the same group.
         socket.set_reuse_address(true)?;
         introduction.push(join(&socket, &mut address, index, spec)?);
     } else if index.is_some() {
@@ -60,10 +60,10 @@ fn bind_to(mut address: SocketAddr, spec: &UdpSpec) -> io::Result<Bound> {
     Ok(Bound { socket, address, introduction })
 }
 
-/// Joins the group, and says where.
+/// Joins the group; returns a message that says where.
 ///
-/// Bound to the group's address, the socket gets no datagrams to others; without `MULTICAST_ALL` none of the same group that
-/// arrive at an interface where only another program has joined it.
+/// The socket is bound to the address of the group, so it gets no datagrams to other addresses. Without
+/// `MULTICAST_ALL`, it gets no datagrams to this group from an interface on which only another program joined it.
 fn join(socket: &Socket, address: &mut SocketAddr, index: Option<u32>, spec: &UdpSpec) -> io::Result<String> {
     if index.is_none() && is_ambiguous(*address) {
         let problem = format!("each link has a group {}; give ?interface=NAME", address.ip());
@@ -93,19 +93,19 @@ fn join(socket: &Socket, address: &mut SocketAddr, index: Option<u32>, spec: &Ud
     Ok(format!("joined the multicast group {group} at {at}"))
 }
 
-/// Whether each link has such a group, and the address does not say which link.
+/// Whether every link has this group, and the address does not name the link.
 fn is_ambiguous(group: SocketAddr) -> bool {
     let SocketAddr::V6(group) = group else { return false };
     let is_of_a_link = matches!(group.ip().octets()[1] & 0xF, 1 | 2);
     is_of_a_link && group.scope_id() == 0
 }
 
-/// Sets the receive buffer, beyond the system's limit where the program may do that, and says what it got.
+/// Sets the receive buffer, past the limit of the system if the program may do that. Returns a message with its size.
 fn set_buffer(socket: &Socket, asked: usize) -> io::Result<String> {
     if setsockopt(socket, sockopt::RcvBufForce, &asked).is_err() {
         socket.set_recv_buffer_size(asked)?;
     }
-    // The kernel doubles it, for what it needs besides the datagrams.
+    // The kernel doubles the size, for its overhead.
     let got = socket.recv_buffer_size()? / 2;
     let (got_words, asked_words) = (size(got as u64), size(asked as u64));
     Ok(if got < asked {

@@ -1,10 +1,10 @@
-//! Formats that nobody means to import as they are.
+//! Formats that cannot be imported, with a remedy for each.
 
 use std::io::{self, ErrorKind};
 
 use super::source::Compression;
 
-/// A format, where its magic is, and what makes of it something that can be imported.
+/// A format, its magic, and how to turn it into a file that can be imported.
 struct Foreign {
     name: &'static str,
     at: usize,
@@ -21,7 +21,7 @@ const EXPORT: &str = "export a table from it as CSV";
 const REWRITE: &str = "rewrite it with `editcap -F pcapng`";
 
 const FORMATS: &[Foreign] = &[
-    // As they are, these are decompressed: here they are inside each other.
+    // These two are decompressed, so here one is inside the other.
     foreign("gzip data", b"\x1F\x8B", ONCE_MORE),
     foreign("zstd data", b"\x28\xB5\x2F\xFD", ONCE_MORE),
     foreign(
@@ -68,7 +68,7 @@ const FORMATS: &[Foreign] = &[
     ),
 ];
 
-/// Refuses a file that starts like this.
+/// Refuses a file that starts with the magic of one of these formats.
 pub(super) fn refuse(head: &[u8], inside: Option<Compression>) -> io::Result<()> {
     let Some(found) = FORMATS.iter().find(|format| format.is_in(head)) else { return Ok(()) };
     let Foreign { name, remedy, .. } = found;
@@ -78,14 +78,14 @@ pub(super) fn refuse(head: &[u8], inside: Option<Compression>) -> io::Result<()>
 }
 
 impl Foreign {
-    /// A magic of letters alone may be the first word of a text.
+    /// Whether this is the start of such a file. A magic of only letters may also be the first word of a text.
     fn is_in(&self, head: &[u8]) -> bool {
         let has_magic = head.get(self.at..).is_some_and(|rest| rest.starts_with(self.magic));
         has_magic && (!self.magic.iter().all(u8::is_ascii_graphic) || !is_text(head))
     }
 }
 
-/// Whether these are characters, the last of which may be cut.
+/// Whether these bytes are text, of which the last character may be cut.
 fn is_text(head: &[u8]) -> bool {
     let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
     is_utf8 && !head.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0C | 0x1B))

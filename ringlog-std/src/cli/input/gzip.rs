@@ -1,4 +1,4 @@
-//! All members of a gzip file.
+//! Reads all members of a gzip file.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,9 +7,9 @@ use flate2::bufread::GzDecoder;
 use super::padding::Padding;
 use super::source::Source;
 
-/// Decompresses a file member by member, and has each member's checksum compared.
+/// Decompresses a file member by member, and checks the checksum of each.
 pub(super) struct GzipReader {
-    /// `None` only while the next one is begun.
+    /// `None` only while the next member begins.
     member: Option<GzDecoder<Source>>,
     padding: Padding,
 }

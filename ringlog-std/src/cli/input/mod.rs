@@ -1,4 +1,4 @@
-//! The bytes of a file, decompressed where they are compressed.
+//! Reads files, and decompresses compressed ones.
 
 mod foreign;
 mod gzip;
@@ -18,14 +18,14 @@ pub(crate) use source::Compression;
 use source::{Source, Watched};
 use zstd::ZstdReader;
 
-/// Enough for every magic: that of tar is at byte 257.
+/// Bytes that hold every magic; the magic of tar is at byte 257.
 const HEAD_BYTES: u64 = 512;
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Reads a regular file; of one that is compressed by gzip or zstd, the decompressed bytes, with bounded memory.
+/// Reads a regular file; decompresses gzip and zstd with bounded memory.
 ///
-/// Archives and other formats of which no reader makes events are refused by their first bytes, also inside gzip and zstd:
-/// their lines would mean nothing.
+/// Refuses archives and other formats without events by their first bytes, also inside gzip and zstd: their lines would
+/// mean nothing.
 #[derive(Debug)]
 pub(crate) struct Input {
     compression: Option<Compression>,
@@ -33,16 +33,16 @@ pub(crate) struct Input {
     padding: Padding,
     head: Vec<u8>,
     head_at: usize,
-    /// What reading the head ended with; told once the head was read.
+    /// The error after the head; returned once the head was read.
     head_error: Option<io::Error>,
 }
 
 impl Input {
-    /// Opens a file and looks at what it starts with.
+    /// Opens a file and checks its first bytes.
     ///
     /// # Errors
     ///
-    /// One of the kind `Unsupported` for a format that is not read; its text names the format and what to do.
+    /// The kind is `Unsupported` for a refused format; the text then names the format and what to do.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut magic = Vec::new();
@@ -61,12 +61,12 @@ impl Input {
         }
     }
 
-    /// How the file is compressed, if it is.
+    /// Returns how the file is compressed; `None` if it is not.
     pub(crate) fn compression(&self) -> Option<Compression> {
         self.compression
     }
 
-    /// The zeros after compressed data, as far as it was read.
+    /// Returns the zeros found after compressed data so far.
     pub(crate) fn padding(&self) -> Padding {
         self.padding.clone()
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use std::io::{ErrorKind, Write};
 
-    /// Different enough to be compressed in blocks of every kind.
+    /// Returns content that is compressed in blocks of every kind.
     fn content(bytes: usize) -> Vec<u8> {
         (0..bytes as u32)
             .map(|at| if at % 300 < 200 { b'a' } else { (at.wrapping_mul(at) >> 5) as u8 | 32 })
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_window_that_a_file_may_not_claim_is_refused_with_a_remedy() {
-        // No single segment, a window of 2 GiB.
+        // A frame header that asks for a window of 2 GiB.
         let (_, error) = read(&[0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0, 0, 0]);
         let error = error.unwrap();
         assert!(error.to_string().contains("2048 MiB") && error.to_string().contains("--long=31"), "{error}");

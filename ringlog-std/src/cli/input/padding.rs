@@ -1,4 +1,4 @@
-//! Zeros after compressed data: tapes, block devices and files that were allocated in advance leave them.
+//! Skips zeros after compressed data, as tapes, block devices and preallocated files have them.
 
 use std::cell::Cell;
 use std::io::{self, BufRead};
@@ -6,15 +6,15 @@ use std::rc::Rc;
 
 use super::source::Source;
 
-/// The zeros that were passed, for a note at the end of a run.
+/// The zeros that were skipped, for a note at the end of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Padding {
-    /// Where the first ones begin in the file, and how many there are.
+    /// Offset of the first zero in the file, and the number of zeros.
     found: Rc<Cell<Option<(u64, u64)>>>,
 }
 
 impl Padding {
-    /// Passes zeros between two pieces of compressed data, or after the last one.
+    /// Skips zeros between two pieces of compressed data, or after the last piece.
     pub(super) fn skip(&self, source: &mut Source) -> io::Result<()> {
         loop {
             let buffer = source.fill_buf()?;
@@ -29,7 +29,7 @@ impl Padding {
         }
     }
 
-    /// What to tell about it: nothing is missing for it.
+    /// Returns a note about the zeros, if there were any. Nothing is missing because of them.
     pub(crate) fn note(&self) -> Option<String> {
         let (offset, bytes) = self.found.get()?;
         Some(format!(

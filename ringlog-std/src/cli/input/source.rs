@@ -1,4 +1,4 @@
-//! A compressed file, and what reading it came to.
+//! A compressed file, with its end and its errors.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,9 +8,9 @@ use std::io::{self, BufReader, ErrorKind, Read};
 /// How a file is compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Compression {
-    /// gzip, of one or several members.
+    /// gzip, with one or several members.
     Gzip,
-    /// Zstandard, of one or several frames.
+    /// Zstandard, with one or several frames.
     Zstd,
 }
 
@@ -18,7 +18,7 @@ impl Compression {
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1F, 0x8B, ..] => Some(Self::Gzip),
-            // The second is a frame that a reader skips: pzstd begins with one.
+            // The second is the magic of a skippable frame: pzstd files start with one.
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Self::Zstd),
             _ => None,
         }
@@ -36,7 +36,7 @@ impl fmt::Display for Compression {
 
 pub(super) type Source = BufReader<Watched>;
 
-/// A compressed file, and what reading it came to.
+/// A compressed file that remembers its end and its errors.
 pub(super) struct Watched {
     file: File,
     pub(crate) bytes: u64,
@@ -49,7 +49,7 @@ impl Watched {
         Self { file, bytes: 0, is_at_end: false, failed: None }
     }
 
-    /// Says what happened in words of ours: the decoders tell an early end, damage and a bad disk alike.
+    /// Explains an error. Decoders report an early end, damage and a failed disk alike, so their text is replaced.
     pub(super) fn explain(&self, compression: Compression, error: io::Error) -> io::Error {
         let bytes = self.bytes;
         if let Some(code) = self.failed {

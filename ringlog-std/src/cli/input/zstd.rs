@@ -1,4 +1,4 @@
-//! All frames of a Zstandard file.
+//! Reads all frames of a Zstandard file.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -8,19 +8,19 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use super::padding::Padding;
 use super::source::Source;
 
-/// The window that `zstd -d` takes without being asked; more is memory that a file may not claim.
+/// Largest window in bytes, as for `zstd -d`; a file may not claim more memory.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
 
-/// Of no bytes, with room for a checksum after it.
+/// An empty last block, with room for a checksum after it.
 const EMPTY_LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
-/// Decompresses a source frame by frame, and checks each frame's checksum.
+/// Decompresses a source frame by frame, and checks the checksum of each.
 pub(super) struct ZstdReader {
     source: Source,
     padding: Padding,
     frame: FrameDecoder,
     is_in_frame: bool,
-    /// Why the frame has no more; told once all of it that was decoded is given.
+    /// Why the frame ended early; returned once everything that was decoded is given.
     error: Option<io::Error>,
 }
 
@@ -58,13 +58,13 @@ impl ZstdReader {
         }
     }
 
-    /// Gives decompressed bytes of this frame; none at its end.
+    /// Reads decompressed bytes of this frame; 0 at its end.
     fn read_frame(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.frame.can_collect() == 0 && !self.frame.is_finished() {
             let block = || BlockDecodingStrategy::UptoBlocks(1);
             if let Err(error) = self.frame.decode_blocks(&mut self.source, block()) {
                 self.error = Some(frame_error(error));
-                // The decoder keeps back its window, megabytes perhaps, until it meets the last block.
+                // The decoder holds back its window, perhaps megabytes, until it gets a last block.
                 self.frame.decode_blocks(EMPTY_LAST_BLOCK, block()).map_err(frame_error)?;
             }
         }
@@ -102,7 +102,7 @@ impl Read for ZstdReader {
     }
 }
 
-/// What can be done about it is said here; the rest is damage.
+/// Names the remedy for errors that have one; all others are damage.
 fn frame_error(error: FrameDecoderError) -> io::Error {
     let remedy = match error {
         FrameDecoderError::WindowSizeTooBig { requested, .. } => format!(
