@@ -1,4 +1,4 @@
-//! What kind of file it is.
+//! Guesses the format of a file.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -30,7 +30,7 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// Guesses from the first bytes, then from the name.
+/// Guesses the format from the first bytes, then from the name.
 pub(crate) fn guess(path: &Path) -> io::Result<Format> {
     let mut first = Vec::new();
     Input::open(path)?.take(8).read_to_end(&mut first)?;
@@ -44,7 +44,7 @@ fn from_bytes(first: &[u8]) -> Option<Format> {
 fn from_name(path: &Path) -> Format {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
-        // The name without that of the compression.
+        // The name without the extension of the compression.
         "gz" | "gzip" | "zst" | "zstd" => from_name(Path::new(path.file_stem().unwrap_or_default())),
         "pcap" | "pcapng" | "cap" => Format::Pcap,
         "csv" | "tsv" => Format::Csv,

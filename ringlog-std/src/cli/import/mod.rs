@@ -1,4 +1,4 @@
-//! Recorded files as feeds.
+//! Files that can be imported, as feeds.
 
 #[cfg(test)]
 mod capture_table;

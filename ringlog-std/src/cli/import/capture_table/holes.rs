@@ -2,16 +2,16 @@
 
 use crate::cli::import::capture_table::*;
 
-/// A section with two interfaces that count nanoseconds.
+/// Makes a section with two interfaces that count nanoseconds.
 fn described(is_big_endian: bool) -> Vec<u8> {
     let interface = || interface(is_big_endian, Some(9), None);
     section(is_big_endian).block(1, interface()).block(1, interface()).bytes
 }
 
-/// An event, and the bytes of the file that it takes.
+/// The bytes of the file that an event takes, and the event.
 type Place = (std::ops::Range<usize>, (u64, Vec<u8>));
 
-/// A capture, and the places of its events.
+/// Makes a capture; also returns the places of its events.
 fn places(kind: usize) -> (Vec<u8>, Vec<Place>) {
     let is_big_endian = kind % 2 == 1;
     let packets: Vec<Packet> = (0..60_u64)
@@ -40,7 +40,7 @@ fn places(kind: usize) -> (Vec<u8>, Vec<Place>) {
     (file, places)
 }
 
-/// What a capture gives until its end or an error, and what it told.
+/// Returns the events of a capture up to its end or an error, its messages, and the error.
 fn read_on(file: &[u8]) -> (Events, Vec<String>, Option<FeedError>) {
     let mut named = tempfile::NamedTempFile::new().unwrap();
     named.write_all(file).unwrap();
@@ -80,7 +80,7 @@ fn whatever_part_reads_as_zeros_all_packets_outside_it_are_read_and_it_is_told()
             let missing: Vec<_> =
                 outside.filter(|(_, event)| !events.contains(event)).map(|it| &it.0).take(3).collect();
             assert!(missing.is_empty() && error.is_none(), "{kind} {hole:?}: {missing:?} {told:?} {error:?}");
-            // What is in it may be read with zeros, never as something else.
+            // A packet in the hole may be read with zeros in it, but never as something else.
             let touched = places.iter().filter(|(place, _)| !is_outside(place)).count();
             let others =
                 events.iter().filter(|event| !places.iter().any(|(_, place)| place == *event)).count();

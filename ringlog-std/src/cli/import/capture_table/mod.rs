@@ -1,4 +1,4 @@
-//! Captures of every kind, generated, are read exactly: byte order, version, resolution, kind of block.
+//! Generated captures of every kind are read exactly: each byte order, version, resolution and type of block.
 
 mod holes;
 
@@ -9,12 +9,12 @@ use crate::cli::feed::{Feed, FeedError, Next};
 
 const START: u64 = 1_700_000_000_000_000_000;
 
-/// A packet: nanoseconds since 1970, what was captured of it, and how long it was.
+/// A packet: nanoseconds since 1970, the captured bytes, and the original length.
 type Packet = (u64, Vec<u8>, u32);
 
 type Events = Vec<(u64, Vec<u8>)>;
 
-/// An empty one, one that the capture cut, and the longest; each a multiple of `step` after the one before.
+/// Makes packets, among them an empty one, a cut one and the longest; times are multiples of `step` apart.
 fn packets(step: u64) -> Vec<Packet> {
     let lengths = [(60, 60), (0, 0), (0, 9), (64, 1500), (65_535, 65_535), (1, 1), (2, 2), (3, 70_000)];
     let packet = |(at, (captured, original)): (u64, (usize, u32))| {
@@ -24,7 +24,7 @@ fn packets(step: u64) -> Vec<Packet> {
     (0..).zip(lengths).map(packet).collect()
 }
 
-/// Numbers in a byte order.
+/// Writes numbers in a byte order.
 struct Words {
     is_big_endian: bool,
     bytes: Vec<u8>,
@@ -88,7 +88,7 @@ fn section(is_big_endian: bool) -> Words {
 
 fn interface(is_big_endian: bool, tsresol: Option<u8>, tsoffset: Option<i64>) -> Words {
     let mut body = Words::new(is_big_endian).half(1).half(0).word(0);
-    // A name, before what matters.
+    // The name, an option that is skipped.
     body = body.half(2).half(5).raw(b"eth0\0\0\0\0");
     if let Some(tsresol) = tsresol {
         body = body.half(9).half(1).raw(&[tsresol, 0, 0, 0]);
@@ -102,11 +102,11 @@ fn interface(is_big_endian: bool, tsresol: Option<u8>, tsoffset: Option<i64>) ->
 
 fn packet_block(is_big_endian: bool, block_type: u32, units: u64, (_, bytes, original): &Packet) -> Words {
     let body = Words::new(is_big_endian);
-    // The second interface; the obsolete block has a count of drops next to it.
+    // The second interface; the obsolete block has a count of drops after it.
     let body = if block_type == 2 { body.half(1).half(7) } else { body.word(1) };
     let body = body.word((units >> 32) as u32).word(units as u32).word(bytes.len() as u32).word(*original);
     let body = body.raw(bytes).raw(&vec![0; bytes.len().next_multiple_of(4) - bytes.len()]);
-    // A comment.
+    // A comment as an option.
     body.half(1).half(2).raw(b"hi\0\0").half(0).half(0)
 }
 
@@ -196,7 +196,7 @@ fn pcapng_of_every_byte_order_block_resolution_and_offset() {
                     let units = (nanos * i128::from(per_second) / 1_000_000_000) as u64;
                     let block_type = if number % 2 == 0 { 6 } else { 2 };
                     file = file.block(block_type, packet_block(is_big_endian, block_type, units, packet));
-                    // Statistics, of which no packet comes.
+                    // A block of statistics, which gives no packet.
                     file = file.block(5, Words::new(is_big_endian).word(0).word(0).word(0));
                 }
                 assert_read(&file.bytes, &packets, &format!("{is_big_endian} {tsresol:?} {offset:?}"));
@@ -210,7 +210,7 @@ fn a_damaged_interface_keeps_its_number_and_gives_no_wrong_time() {
     let packet = (START, b"packet".to_vec(), 6);
     for is_big_endian in [false, true] {
         let mut damaged = interface(is_big_endian, Some(6), None);
-        // The first option claims more than there is.
+        // The first option claims more bytes than there are.
         damaged.bytes[10..12].copy_from_slice(&[0x7F, 0x7F]);
         let file = section(is_big_endian)
             .block(1, damaged)
@@ -311,7 +311,7 @@ fn zeros_between_packets_are_a_loss_and_the_packets_after_them_are_read() {
     let empty = (0, Vec::new(), 0);
     let zeros_first = START - START % (0x1_0000 * 1_000_000_000);
     for (is_big_endian, magic) in [(false, 0xA1B2_C3D4), (true, 0xA1B2_3C4D), (true, 0xA1B2_CD34)] {
-        // The next time begins with zero bytes, or not.
+        // The next time starts with zero bytes, or not.
         for (time, count) in [(START, 1), (zeros_first, 1), (START, 100), (zeros_first, 40_000)] {
             let mut around = vec![empty.clone(); count];
             around.insert(0, (START, b"x".to_vec(), 1));

@@ -1,23 +1,23 @@
-//! The header of a pcap file, and how it has its records read.
+//! The header of a pcap file, and the layout of its records.
 
 use crate::cli::import::pcap::packet::{BLOCK_BYTES_MAX, Found, half_at, word_at};
 use crate::cli::import::pcap::time::TimeUnit;
 
 const MICROS_MAGIC: u32 = 0xA1B2_C3D4;
 const NANOS_MAGIC: u32 = 0xA1B2_3C4D;
-/// Of a patched libpcap of 1999: each record has 8 bytes more, about the interface.
+/// Written by a patched libpcap of 1999: each record has 8 more bytes, about the interface.
 const MODIFIED_MAGIC: u32 = 0xA1B2_CD34;
 
-/// The order of a record's two lengths.
+/// The order of the two lengths in a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LengthOrder {
     CapturedFirst,
     OriginalFirst,
-    /// Writers of version 2.3 did not agree. A packet is not captured longer than it was.
+    /// Writers of version 2.3 used both orders. The captured length is never the larger one.
     ShorterIsCaptured,
 }
 
-/// What a file's header says.
+/// The header of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PcapHeader {
     is_big_endian: bool,
@@ -28,7 +28,7 @@ pub(crate) struct PcapHeader {
 }
 
 impl PcapHeader {
-    /// Its length.
+    /// Length of a header in bytes.
     pub(crate) const BYTES: usize = 24;
 
     /// Whether a pcap file may start with these bytes.
@@ -36,7 +36,7 @@ impl PcapHeader {
         byte_order(&magic).is_some()
     }
 
-    /// Reads a header, or says why there is none.
+    /// Parses a header, or says why it cannot be read.
     pub(crate) fn parse(header: &[u8]) -> Result<Self, String> {
         let Some((is_big_endian, magic)) = byte_order(header) else {
             return Err("no packet capture starts like this; give --format".into());
@@ -58,12 +58,12 @@ impl PcapHeader {
         Ok(Self { is_big_endian, is_modified, unit, units_per_second, length_order })
     }
 
-    /// The length of what is before a packet's bytes.
+    /// Returns the length of the record header before the bytes of a packet.
     pub(crate) fn record_head_bytes(&self) -> usize {
         if self.is_modified { 24 } else { 16 }
     }
 
-    /// How much of the packet was captured, and how long it was.
+    /// Returns the captured and the original length of a packet.
     pub(crate) fn lengths(&self, head: &[u8]) -> (u32, u32) {
         let (first, second) = (word_at(head, 8, self.is_big_endian), word_at(head, 12, self.is_big_endian));
         match self.length_order {
@@ -73,7 +73,7 @@ impl PcapHeader {
         }
     }
 
-    /// The length of the record whose head this may be, at a time that may be.
+    /// Returns the length of the record that may start with this head; `may_be` decides about its time.
     pub(crate) fn plausible_bytes(&self, head: &[u8], may_be: impl Fn(u64) -> bool) -> Option<usize> {
         let (captured, original) = self.lengths(head);
         let fraction = u64::from(word_at(head, 4, self.is_big_endian));
@@ -89,7 +89,7 @@ impl PcapHeader {
         word(0) * self.units_per_second + word(4)
     }
 
-    /// Takes a whole record apart.
+    /// Parses a whole record.
     pub(crate) fn take_packet(&self, record: &[u8], payload: &mut Vec<u8>) -> Found {
         let (_, original_bytes) = self.lengths(record);
         payload.clear();
@@ -102,14 +102,14 @@ impl PcapHeader {
     }
 }
 
-/// Whether the file is big-endian, and its magic as a number.
+/// Returns whether the file is big-endian, and its magic as a number.
 fn byte_order(header: &[u8]) -> Option<(bool, u32)> {
     let known = |magic| matches!(magic, MICROS_MAGIC | NANOS_MAGIC | MODIFIED_MAGIC);
     let orders = [false, true].map(|is_big_endian| (is_big_endian, word_at(header, 0, is_big_endian)));
     orders.into_iter().find(|&(_, magic)| known(magic))
 }
 
-/// As libpcap has it; 543.0 is the tcpdump of DG/UX.
+/// Returns the order as libpcap does; version 543.0 is from the tcpdump of DG/UX.
 fn length_order(version: (u16, u16)) -> Result<LengthOrder, String> {
     match version {
         (2, 0..=2) | (543, 0) => Ok(LengthOrder::OriginalFirst),

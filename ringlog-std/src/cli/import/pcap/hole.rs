@@ -1,28 +1,28 @@
-//! Zeros and damage in the place of packets, and the next whole packet after them.
+//! Skips zeros and damage in the place of packets, and finds the next whole packet.
 
 use std::io::{BufRead, Cursor, Read};
 
 use super::{Block, Kind, PcapFeed, YEAR_NANOS};
 use crate::cli::feed::FeedError;
 
-/// Longer packets and blocks are not looked for: a length that is damage may claim as much.
+/// Longest packet or block that the search finds; a damaged length may claim more.
 const FOUND_BYTES_MAX: usize = 1 << 20;
-/// A number that is not zero may begin with so many zero bytes.
+/// Most zero bytes at the start of a number that is not zero.
 const NUMBER_ZEROS: u64 = 3;
 
-/// What was missing until the search ended.
+/// The result of a search.
 enum Search {
-    /// Bytes before a whole packet or block, which is read next.
+    /// Bytes that are missing before a whole packet or block, which is read next.
     Found(u64),
-    /// There is none in the bytes up to the end, the last of which are zeros.
+    /// No packet up to the end. `zeros` of the bytes, at their end, are zeros.
     Nothing { bytes: u64, zeros: u64 },
 }
 
 impl PcapFeed {
-    /// After a head of zeros: passes those that follow, and looks for the next packet.
+    /// Skips zeros after a head of zeros, and finds the next packet.
     ///
-    /// A crash and a file that was allocated in advance leave such ends, a disk or a copy that lost pages such holes. Taken
-    /// as pcap records, zeros would be empty packets of 1970.
+    /// A crash or a preallocated file leaves zeros at the end, a disk or a copy that lost pages leaves holes. Read as
+    /// pcap records, zeros would be empty packets of 1970.
     pub(super) fn pass_zeros(&mut self) -> Result<Block, FeedError> {
         let (zeros, is_end) = self.count_zeros()?;
         let missing = match self.ends_in_zero {
@@ -56,7 +56,7 @@ impl PcapFeed {
         }
     }
 
-    /// Counts zeros from the block on; whether they are the last bytes.
+    /// Counts zeros from the block on; also returns whether they reach the end of the file.
     fn count_zeros(&mut self) -> Result<(u64, bool), FeedError> {
         let mut bytes = self.block.len() as u64;
         loop {
@@ -73,13 +73,13 @@ impl PcapFeed {
         }
     }
 
-    /// After a head, or a block of `bytes` bytes, that cannot be one: looks for the next packet.
+    /// Finds the next packet after a damaged head, or after a damaged block of `bytes` bytes.
     pub(super) fn pass_damage(&mut self, bytes: Option<usize>, problem: String) -> Result<Block, FeedError> {
         let head_bytes = self.head_bytes() as u64;
         let claimed = bytes.map_or(head_bytes, |bytes| bytes as u64);
         let is_block = |passed: u64| bytes.is_some() && passed == claimed;
         match self.find_packet(1)? {
-            // What follows begins where the block says.
+            // The next packet starts where the block says that it ends.
             Search::Found(bytes) | Search::Nothing { bytes, .. } if is_block(bytes) => {
                 Ok(Block::Missing { bytes, count: 1, what: problem })
             }
@@ -87,7 +87,7 @@ impl PcapFeed {
                 let what = format!("{problem}; the next packet is {bytes} bytes later");
                 Ok(Block::Missing { bytes, count: 0, what })
             }
-            // It was being written when the power went.
+            // The power failed while this packet was being written.
             Search::Nothing { bytes, zeros } if bytes - zeros <= claimed && zeros >= head_bytes => {
                 let what = format!("{problem}, and {zeros} zero bytes up to the end of the capture");
                 Ok(Block::Missing { bytes, count: 0, what })
@@ -96,7 +96,7 @@ impl PcapFeed {
         }
     }
 
-    /// Whether the end of the head and the next one are zeros.
+    /// Whether the end of this head and all of the next head are zeros.
     pub(super) fn hole_begins(&mut self) -> Result<bool, FeedError> {
         let Kind::Pcap { header } = &self.kind else { return Ok(false) };
         let head_bytes = self.head_bytes();
@@ -111,9 +111,9 @@ impl PcapFeed {
         Ok(is_zero)
     }
 
-    /// Looks for a whole packet or block, from `at` bytes after the start of `block` on.
+    /// Finds a whole packet or block, from `at` bytes after the start of `block` on.
     ///
-    /// Packets hold any bytes, so one is found only if another one, zeros or the end follow it.
+    /// A packet may hold any bytes, so one counts as found only if another packet, zeros or the end follow it.
     fn find_packet(&mut self, mut at: usize) -> Result<Search, FeedError> {
         let (head_bytes, mut passed, mut zeros) = (self.head_bytes(), 0, 0);
         let found = loop {
@@ -152,7 +152,7 @@ impl PcapFeed {
         Ok(rest.iter().all(|&byte| byte == 0) || self.plausible_bytes(next).is_some())
     }
 
-    /// The length of the packet or block whose head may be at `at`.
+    /// Returns the length of the packet or block whose head may be at `at`.
     fn plausible_bytes(&self, at: usize) -> Option<usize> {
         let head = self.block.get(at..)?;
         let is_near = |time: u64| self.last_time.is_none_or(|last| time.abs_diff(last) < YEAR_NANOS);
@@ -170,7 +170,7 @@ impl PcapFeed {
         }
     }
 
-    /// Has the bytes of `block` read once more.
+    /// Puts the bytes of `block` back, to be read again.
     fn put_back(&mut self) -> Result<(), FeedError> {
         let mut block = std::mem::take(&mut self.block);
         self.ahead.read_to_end(&mut block).map_err(|source| self.read_error(source))?;
@@ -179,7 +179,7 @@ impl PcapFeed {
     }
 }
 
-/// How many zeros there are at the end, after `before` that were in front of these bytes.
+/// Counts the zeros at the end, with the `before` zeros that precede these bytes.
 fn zeros_at_end(before: u64, bytes: &[u8]) -> u64 {
     let zeros = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
     if zeros == bytes.len() { before + zeros as u64 } else { zeros as u64 }

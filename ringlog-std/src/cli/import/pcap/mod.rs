@@ -1,6 +1,6 @@
-//! Packet captures: pcap and pcapng. A packet is an event.
+//! Packet captures (pcap and pcapng), with each packet as an event.
 //!
-//! Every message names an offset, nothing is allocated by a length that a file claims, and an I/O error stays one.
+//! Every message names an offset. A length in a file never decides an allocation, and an I/O error stays an I/O error.
 
 pub(crate) mod header;
 mod hole;
@@ -19,7 +19,7 @@ use header::PcapHeader;
 use packet::{BLOCK_BYTES_MAX, Found, PCAPNG_MAGIC};
 use pcapng::{Section, SectionProblem};
 
-/// A packet after damage was captured at most so long before or after the last one.
+/// Longest time between the last packet and one after damage; a packet with another time is not taken for one.
 const YEAR_NANOS: u64 = 366 * 86_400 * 1_000_000_000;
 
 /// Whether a file that starts with these bytes is a packet capture.
@@ -27,7 +27,7 @@ pub(super) fn is_capture(magic: [u8; 4]) -> bool {
     magic == PCAPNG_MAGIC || PcapHeader::has_magic(magic)
 }
 
-/// Whether a capture of the usual version begins here, in either byte order.
+/// Whether a capture of version 2.4 starts here, in either byte order.
 fn begins_pcap(head: &[u8]) -> bool {
     let is_usual = matches!(head.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
     is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
@@ -39,11 +39,11 @@ enum Kind {
     PcapNg { section: Section },
 }
 
-/// What comes next in a capture.
+/// The next part of a capture.
 enum Block {
-    /// A packet or a block, as a whole in the buffer.
+    /// A whole packet or block, which is in the buffer.
     Whole,
-    /// Bytes in the place of packets; `count` is 0 where nobody knows how many.
+    /// Bytes in the place of packets; a `count` of 0 means an unknown number.
     Missing { bytes: u64, count: u64, what: String },
     /// The end of the file.
     End,
@@ -51,24 +51,24 @@ enum Block {
 
 /// Gives each packet as an event, with its captured bytes and the time at which it was captured.
 ///
-/// A packet without a time takes that of the packet before. Those before the first time take that one; where no packet of
-/// the file has a time, they take the time of the import, as lines do.
+/// A packet without a time gets the time of the packet before. Packets before the first time get that time. If no
+/// packet of the file has a time, all get the time of the import, as lines do.
 #[derive(Debug)]
 pub(crate) struct PcapFeed {
     path: PathBuf,
     reader: BufReader<Input>,
     offset: u64,
     block: Vec<u8>,
-    /// Bytes that were read already, in front of those of the reader.
+    /// Bytes that were already read and come before those of the reader.
     ahead: Cursor<Vec<u8>>,
-    /// Of the packet before.
+    /// The time of the packet before.
     last_time: Option<u64>,
-    /// Whether the packet before ends in a zero, which may be none of its own.
+    /// Whether the packet before ends in a zero, which may already belong to a hole.
     ends_in_zero: bool,
     kind: Kind,
     event_type: u8,
     cut_packets: u64,
-    /// How many packets came before the first time, and the time that they take.
+    /// The number of packets before the first time, and the time that they get.
     untimed: Option<(u64, FirstTime)>,
 }
 
@@ -79,7 +79,7 @@ enum FirstTime {
 }
 
 impl PcapFeed {
-    /// Opens a capture and reads what it starts with.
+    /// Opens a capture and reads its header.
     pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
         let what = || path.display().to_string();
         let input =
@@ -101,7 +101,7 @@ impl PcapFeed {
         Ok(feed)
     }
 
-    /// Reads as much as tells the format: a whole pcap header, or the start of a pcapng section.
+    /// Reads what decides the format: a whole pcap header, or the start of a pcapng section.
     fn read_magic(&mut self) -> Result<(), FeedError> {
         self.read_into_block(4)?;
         if self.block == PCAPNG_MAGIC {
@@ -116,7 +116,7 @@ impl PcapFeed {
         Ok(())
     }
 
-    /// Extends `block` to `bytes` bytes; whether there were as many.
+    /// Extends `block` to `bytes` bytes; `false` if the file ends before that.
     fn read_into_block(&mut self, bytes: usize) -> Result<bool, FeedError> {
         let missing = bytes.saturating_sub(self.block.len());
         let input = (&mut self.ahead).chain(&mut self.reader);
@@ -137,7 +137,7 @@ impl PcapFeed {
         FeedError::Damaged { path: self.path.clone(), offset: self.offset, problem: problem.into() }
     }
 
-    /// What was read before is in the log.
+    /// Returns an error at this offset. Events before it are in the log.
     fn damaged_here(&self, problem: impl std::fmt::Display) -> FeedError {
         self.damaged(format!(
             "damaged capture: {problem}; what is before was imported; copy the file again, or repair it with `pcapfix`"
@@ -151,7 +151,7 @@ impl PcapFeed {
         ))
     }
 
-    /// The length of what is in front of a packet or block.
+    /// Returns the length of the head of a packet or block.
     fn head_bytes(&self) -> usize {
         match &self.kind {
             Kind::Pcap { header } => header.record_head_bytes(),
@@ -159,7 +159,7 @@ impl PcapFeed {
         }
     }
 
-    /// Reads the next block or packet as a whole.
+    /// Reads the next block or packet.
     fn read_block(&mut self) -> Result<Block, FeedError> {
         let head_bytes = self.head_bytes();
         let is_whole = self.read_into_block(head_bytes)?;
@@ -196,7 +196,7 @@ impl PcapFeed {
         }
     }
 
-    /// Reads what a section says about itself; what is wrong with it, if it may be damage.
+    /// Reads the start of a section; returns the problem if the section may be damaged.
     fn begin_section(&mut self) -> Result<Option<String>, FeedError> {
         let Kind::PcapNg { .. } = self.kind else { return Ok(None) };
         if !self.read_into_block(Section::START_BYTES)? {
@@ -213,18 +213,18 @@ impl PcapFeed {
         }
     }
 
-    /// The length of the block whose head was read, bounded; or what is wrong with it.
+    /// Returns the length of the block whose head was read, or the problem if no block has that length.
     fn block_bytes(&self, head_bytes: usize) -> Result<Result<usize, String>, FeedError> {
         let head = &self.block;
         let (claimed, least, more) = match &self.kind {
-            // As a packet it would be an empty one of the year 2055.
+            // Read as a packet, it would be an empty one of the year 2055.
             Kind::Pcap { .. } if begins_pcap(head) => {
                 return Err(self.damaged(
                     "another capture begins here; what is before was imported; cut the file here, and import the rest as a \
-                     file of its own",
+                     separate file",
                 ));
             }
-            // A hole that ends in the head leaves a time in 1970.
+            // A hole that ends inside the head leaves a time in 1970.
             Kind::Pcap { .. }
                 if head.starts_with(&[0; 4]) && self.last_time.is_some_and(|it| it > YEAR_NANOS) =>
             {
@@ -246,7 +246,7 @@ impl PcapFeed {
         }
     }
 
-    /// The time of a packet before the first time of the file.
+    /// Returns the time for a packet before the first time of the file.
     fn first_time(&mut self) -> u64 {
         let (count, first) = match self.untimed {
             Some((count, first)) => (count, first),
@@ -258,11 +258,11 @@ impl PcapFeed {
         }
     }
 
-    /// Looks through the file once more: the packets until then may be more than memory holds.
+    /// Reads ahead to the first time, with a second reader: the packets before it may not fit into memory.
     fn find_first_time(&self) -> Option<u64> {
         let mut ahead = Self::open(&self.path, 0).ok()?;
         let mut payload = Vec::new();
-        // Only blocks of pcapng may lack a time, and after an error there is nothing to read.
+        // Only pcapng blocks may lack a time. After an error there is nothing more to read.
         while matches!(ahead.read_block(), Ok(Block::Whole)) {
             if let Found::Packet { timestamp: Some(time), .. } = ahead.take_apart(&mut payload) {
                 return Some(time);

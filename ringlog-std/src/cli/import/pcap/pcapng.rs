@@ -5,7 +5,7 @@ use crate::cli::import::pcap::time::TimeUnit;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
 const INTERFACE_DESCRIPTION: u32 = 1;
-/// The packet block of the format's first drafts.
+/// The packet block of the first drafts of the format.
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
@@ -15,10 +15,10 @@ const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 const MICROSECONDS: u8 = 6;
 
-/// Kinds of blocks that are looked for after damage: those of the format's description, and custom ones.
+/// Types of blocks that the search after damage finds: those of the format's description, and custom ones.
 const KNOWN_BLOCKS: [std::ops::RangeInclusive<u32>; 3] = [1..=10, 0xBAD..=0xBAD, 0x4000_0BAD..=0x4000_0BAD];
 
-/// The byte order of the section that a block begins; `None` if it begins none.
+/// Returns whether the section that this block begins is big-endian; `None` if it begins no section.
 fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
     [false, true].into_iter().find(|&is_big_endian| word_at(head, 8, is_big_endian) == BYTE_ORDER_MAGIC)
 }
@@ -26,38 +26,38 @@ fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
 /// Why a section cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SectionProblem {
-    /// None that there is.
+    /// It has neither byte order.
     NoByteOrder,
-    /// Another than the one of the format's description, 1.0, and 1.2, which means the same.
+    /// The version is neither 1.0, which the format describes, nor 1.2, which means the same.
     Version(u16, u16),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Interface {
-    /// `None` where the file gives a unit that cannot be.
+    /// `None` if the unit in the file is impossible.
     unit: Option<TimeUnit>,
     snap_bytes: u32,
 }
 
-/// What the blocks of a section said so far about those that follow.
+/// What the blocks of a section so far say about the following ones.
 #[derive(Debug)]
 pub(crate) struct Section {
     is_big_endian: bool,
     interfaces: Vec<Interface>,
-    /// Of the packet before, also if that was in another section.
+    /// The time of the packet before, also from an earlier section.
     timestamp: Option<u64>,
     packets_with_time_before: u64,
-    /// Whether blocks are missing, so that nobody knows the number of an interface that is described after them.
+    /// Whether blocks are missing; then the number of an interface that is described later is not known.
     has_lost_blocks: bool,
 }
 
 impl Section {
-    /// The kind of a block, its length, and the byte order of a section.
+    /// Bytes of a block's type and length, and of the byte order of a section.
     pub(crate) const BLOCK_HEAD_BYTES: usize = 12;
-    /// The start of a section, its version included.
+    /// Bytes of the start of a section, with its version.
     pub(crate) const START_BYTES: usize = 16;
 
-    /// A section of which nothing is known yet.
+    /// Makes a section of which nothing is known yet.
     pub(crate) fn new(is_big_endian: bool) -> Self {
         Self {
             is_big_endian,
@@ -68,7 +68,7 @@ impl Section {
         }
     }
 
-    /// Begins the next section, whose interfaces are its own.
+    /// Begins the next section, which has no interfaces yet.
     pub(crate) fn restart(&mut self, start: &[u8]) -> Result<(), SectionProblem> {
         let is_big_endian = first_block_is_big_endian(start).ok_or(SectionProblem::NoByteOrder)?;
         match (half_at(start, 12, is_big_endian), half_at(start, 14, is_big_endian)) {
@@ -81,17 +81,17 @@ impl Section {
         Ok(())
     }
 
-    /// Called where blocks are missing.
+    /// Notes that blocks are missing.
     pub(crate) fn lose_blocks(&mut self) {
         self.has_lost_blocks = true;
     }
 
-    /// The length that a block gives in front of it.
+    /// Returns the length in the head of a block.
     pub(crate) fn block_bytes(&self, head: &[u8]) -> u32 {
         word_at(head, 4, self.is_big_endian)
     }
 
-    /// The length of the block whose head this may be.
+    /// Returns the length of the block that may start with this head.
     pub(crate) fn plausible_bytes(&self, head: &[u8]) -> Option<usize> {
         let block_type = word_at(head, 0, self.is_big_endian);
         let is_known = || KNOWN_BLOCKS.iter().any(|known| known.contains(&block_type));
@@ -103,7 +103,7 @@ impl Section {
         Some(word_at(head, 4, is_big_endian) as usize).filter(|&bytes| bytes >= 12)
     }
 
-    /// Whether a block has its length at its end, too.
+    /// Whether a block has its length at its end too.
     pub(crate) fn is_whole(&self, block: &[u8]) -> bool {
         let start = block.starts_with(&PCAPNG_MAGIC).then(|| first_block_is_big_endian(block)).flatten();
         let is_big_endian = start.unwrap_or(self.is_big_endian);
@@ -111,13 +111,13 @@ impl Section {
         end.is_some_and(|end| word_at(block, end, is_big_endian) as usize == block.len())
     }
 
-    /// What a block is that is damaged.
+    /// Describes a damaged block.
     pub(crate) fn damaged_words(&self, block: &[u8]) -> String {
         let block_type = word_at(block, 0, self.is_big_endian);
         format!("damaged block of type {block_type:#x}, {} bytes", block.len())
     }
 
-    /// What to tell at the end.
+    /// Returns a note for the end of the import.
     pub(crate) fn note(&self) -> Option<String> {
         (self.packets_with_time_before > 0).then(|| {
             format!(
@@ -127,7 +127,7 @@ impl Section {
         })
     }
 
-    /// Takes one whole block apart.
+    /// Parses one whole block.
     pub(crate) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
         let block_type = word_at(block, 0, self.is_big_endian);
         let found = self.body(block).and_then(|body| match block_type {
@@ -146,12 +146,12 @@ impl Section {
         found.unwrap_or_else(|| Found::Unusable(self.damaged_words(block)))
     }
 
-    /// What is between the two lengths of a block, if these are the same.
+    /// Returns what is between the two lengths of a block, if the lengths agree.
     fn body<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
         if self.is_whole(block) { block.get(8..block.len() - 4) } else { None }
     }
 
-    /// Interfaces are numbered: a damaged one keeps its place, and no packet of it gets a wrong time.
+    /// Adds an interface. A damaged one keeps its number, so that no packet gets the time of another interface.
     fn add_interface(&mut self, body: &[u8]) -> Option<Found> {
         if self.has_lost_blocks {
             return Some(Found::Nothing);
@@ -184,8 +184,8 @@ impl Section {
         })
     }
 
-    /// The obsolete block differs from the enhanced one only in its first four bytes: a shorter number of the
-    /// interface, and a count of drops.
+    /// Parses an enhanced or an obsolete packet block. They differ only in the first four bytes: the obsolete one has a
+    /// shorter interface number, and a count of drops.
     fn take_packet(&mut self, interface_id: u32, body: &[u8], payload: &mut Vec<u8>) -> Option<Found> {
         let word = |at| word_at(body, at, self.is_big_endian);
         let data = body.get(20..)?.get(..word(12) as usize)?;

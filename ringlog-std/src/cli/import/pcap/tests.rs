@@ -1,4 +1,4 @@
-//! Captures made by hand, whole, cut and damaged.
+//! Handmade captures: whole, cut and damaged.
 
 use std::io::Write;
 

@@ -1,8 +1,8 @@
-//! The timestamps of packet captures, as nanoseconds since 1970.
+//! Converts timestamps of packet captures to nanoseconds since 1970.
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
-/// What one unit of an interface's timestamps is, and what they start from.
+/// The unit and the start of the timestamps of an interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TimeUnit {
     /// Units per second.
@@ -12,14 +12,14 @@ pub(crate) struct TimeUnit {
 }
 
 impl TimeUnit {
-    /// Microseconds since 1970, unless a file says otherwise.
+    /// Microseconds since 1970, the default of a file.
     pub(crate) const MICROS: Self = Self { per_second: 1_000_000, offset_seconds: 0 };
     /// Nanoseconds since 1970.
     pub(crate) const NANOS: Self = Self { per_second: 1_000_000_000, offset_seconds: 0 };
 
-    /// From pcapng's `if_tsresol` (a power of 10, or with the top bit set of 2) and `if_tsoffset`.
+    /// Reads pcapng's `if_tsresol` (a power of 10, or of 2 if the top bit is set) and `if_tsoffset`.
     ///
-    /// `None` for a unit so short that 64 bits of them are no second.
+    /// Returns `None` for a unit so short that 64 bits cannot count one second.
     pub(crate) fn from_options(tsresol: u8, offset_seconds: i64) -> Option<Self> {
         let exponent = u32::from(tsresol & 0x7F);
         let base: u128 = if tsresol & 0x80 == 0 { 10 } else { 2 };
@@ -27,10 +27,10 @@ impl TimeUnit {
         Some(Self { per_second, offset_seconds })
     }
 
-    /// Nanoseconds since 1970, rounded down; `None` for what is before or does not fit.
+    /// Returns nanoseconds since 1970, rounded down; `None` if the time is before 1970 or does not fit.
     pub(crate) fn to_nanos(self, units: u64) -> Option<u64> {
         let units = u128::from(units);
-        // Less than a second, and so less than 2^30 nanoseconds times 2^64: no overflow.
+        // The remainder is below 2^64 and a second has fewer than 2^30 nanoseconds: no overflow.
         let fraction = (units % self.per_second) * NANOS_PER_SECOND as u128 / self.per_second;
         let seconds = i128::try_from(units / self.per_second).ok()? + i128::from(self.offset_seconds);
         u64::try_from(seconds * NANOS_PER_SECOND + i128::try_from(fraction).ok()?).ok()

@@ -1,9 +1,9 @@
-//! Dates and times of day as people and programs write them.
+//! Reads dates and times of day as people and programs write them.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 
-/// In which order day, month and year are written.
+/// The order of day, month and year.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DateOrder {
     YearMonthDay,
@@ -11,10 +11,10 @@ pub(super) enum DateOrder {
     MonthDayYear,
 }
 
-/// How the time of day is written.
+/// The format of the time of day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ClockStyle {
-    /// It is not.
+    /// There is none.
     None,
     /// `17:00:00.083`
     Colons,
@@ -24,27 +24,27 @@ pub(super) enum ClockStyle {
     Digits,
 }
 
-/// How a moment is written. All rows of a table have the same style.
+/// The format of a moment. All rows of a table have the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Style {
     pub(super) order: DateOrder,
-    /// Between the parts of the date; none where they are digits in a row.
+    /// The separator of the parts of the date; none if they are digits in a row.
     separator: Option<u8>,
     pub(super) clock: ClockStyle,
     pub(super) has_zone: bool,
     /// Whether a time of day with colons has its seconds.
     has_seconds: bool,
-    /// Digits of a date and time in a row, else 0.
+    /// Number of digits of a date and time without separators, else 0.
     pub(super) digits: usize,
 }
 
 impl Style {
-    /// Returns nanoseconds since 1970 of a text in this style.
+    /// Returns the nanoseconds since 1970 of a text in this style.
     pub(super) fn to_nanos(self, text: &str) -> Option<u64> {
         read(text, self.order).filter(|(style, _)| *style == self).map(|(_, nanos)| nanos)
     }
 
-    /// The same for strftime.
+    /// Returns this style for strftime.
     pub(super) fn strftime(self) -> String {
         let parts = match self.order {
             DateOrder::YearMonthDay => ["%Y", "%m", "%d"],
@@ -73,7 +73,7 @@ impl Style {
         }
     }
 
-    /// Whether RFC 3339 has it, with the liberties that people take.
+    /// Whether this is RFC 3339, or close to it.
     pub(super) fn is_rfc3339(self) -> bool {
         self.order == DateOrder::YearMonthDay && self.separator == Some(b'-')
     }
@@ -99,7 +99,7 @@ impl std::fmt::Display for Style {
     }
 }
 
-/// Reads a date, with or without a time of day and a zone; `None` for other text and for what is before 1970.
+/// Reads a date, with or without a time of day and a zone; `None` for other text and for dates before 1970.
 pub(super) fn read(text: &str, order: DateOrder) -> Option<(Style, u64)> {
     let mut reader = Reader { rest: text.trim().as_bytes() };
     let digits = reader.digits_ahead();
@@ -135,7 +135,7 @@ pub(super) fn is_moment(text: &str) -> bool {
     orders.into_iter().any(|order| read(text, order).is_some())
 }
 
-/// Whether this begins with a year before 1970, or is a negative number.
+/// Whether this starts with a year before 1970, or is a negative number.
 pub(super) fn is_before_1970(text: &str) -> bool {
     let (year, after) = text.split_at_checked(4).unwrap_or_default();
     let is_year =
@@ -143,7 +143,7 @@ pub(super) fn is_before_1970(text: &str) -> bool {
     is_year && may_be_moment(text) || (text.starts_with('-') && super::number::is_number(text))
 }
 
-/// Whether this looks like a moment, in a format that is not known here.
+/// Whether this looks like a moment in an unknown format.
 pub(super) fn may_be_moment(text: &str) -> bool {
     let text = text.trim();
     let groups = text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).count();
@@ -183,7 +183,7 @@ impl Reader<'_> {
         while self.pass_if(|byte| byte == b' ') {}
     }
 
-    /// Exactly this many digits.
+    /// Reads exactly this many digits.
     fn number(&mut self, digits: usize) -> Option<i16> {
         let (text, rest) = self.rest.split_at_checked(digits)?;
         let number =
@@ -192,7 +192,7 @@ impl Reader<'_> {
         number.parse().ok()
     }
 
-    /// One or two digits, which no other digit follows.
+    /// Reads one or two digits that no other digit follows.
     fn short(&mut self) -> Option<i8> {
         let digits = self.digits_ahead();
         let number = self.number(digits).filter(|_| digits <= 2)?;
@@ -243,7 +243,7 @@ impl Reader<'_> {
         Some((order, Some(separator), Date::new(year, month, day).ok()?))
     }
 
-    /// What is between a date and a time of day.
+    /// Skips what separates a date from a time of day; returns whether there was anything.
     fn passes_date_end(&mut self) -> bool {
         if self.pass_if(|byte| b"TtD".contains(&byte)) {
             return true;
@@ -275,7 +275,7 @@ impl Reader<'_> {
 
     fn colon_clock(&mut self, is_run: bool) -> Option<(ClockStyle, Time)> {
         let run = self.digits_ahead();
-        // A run of digits that began with the date has its hour left alone.
+        // Of digits in a row that began with the date, the hour may be all that is left.
         let hour = self.short()?;
         if is_run && run == 2 && self.peek() != Some(b':') {
             return Some((ClockStyle::Digits, Time::new(hour, 0, 0, 0).ok()?))
@@ -305,7 +305,7 @@ impl Reader<'_> {
         self.fraction(digits)
     }
 
-    /// Nanoseconds; what is finer is cut.
+    /// Reads a fraction as nanoseconds; cuts finer digits.
     fn fraction(&mut self, digits: usize) -> Option<i32> {
         let text = self.rest.get(..digits).filter(|text| !text.is_empty())?;
         let digit = |at: usize| text.get(at).map_or(0, |byte| i32::from(byte - b'0'));
@@ -314,7 +314,7 @@ impl Reader<'_> {
         Some(nanos)
     }
 
-    /// The hour by 24, and whether AM or PM said so.
+    /// Returns the hour of 24, and the style with or without AM and PM.
     fn half(&mut self, hour: i8) -> Option<(ClockStyle, i8)> {
         let before = self.rest;
         self.pass_spaces();
@@ -327,14 +327,14 @@ impl Reader<'_> {
         Some((ClockStyle::Halves, if is_morning { in_half } else { in_half + 12 }))
     }
 
-    /// The offset from UTC, if one is there.
+    /// Reads the offset from UTC, if there is one.
     fn zone(&mut self) -> Option<Option<Offset>> {
         let before = self.rest.len();
         self.pass_spaces();
         if self.rest.is_empty() {
             return Some(None);
         }
-        // Hours alone are a zone only where the time ends: after a blank they may be any number.
+        // Hours alone are a zone only directly after the time: after a space they may be any number.
         if before != self.rest.len() && matches!(self.rest, [b'+' | b'-', ..]) && self.rest.len() < 5 {
             return None;
         }

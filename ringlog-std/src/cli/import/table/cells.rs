@@ -1,10 +1,10 @@
-//! The cells of a row.
+//! Splits a row into cells.
 
 use std::borrow::Cow;
 
 pub(super) const QUOTE: u8 = b'"';
 
-/// The cells of a row, without the quotes around them.
+/// Gives the cells of a row, without the quotes around them.
 #[derive(Debug)]
 pub(super) struct Cells<'a> {
     rest: Option<&'a [u8]>,
@@ -30,7 +30,7 @@ impl<'a> Iterator for Cells<'a> {
     }
 }
 
-/// How many bytes a quoted cell at the start takes.
+/// Returns how many bytes a quoted cell at the start takes.
 fn quoted_bytes(row: &[u8]) -> usize {
     let mut at = 1;
     while let Some(more) = row.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == QUOTE)) {
@@ -58,7 +58,7 @@ fn without_quotes(cell: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(inner.iter().filter(keep).copied().collect())
 }
 
-/// Where a look at a row's quotes has come to.
+/// The state of reading the quotes of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Quotes {
     /// At the start of a cell.
@@ -67,12 +67,12 @@ pub(super) enum Quotes {
     Plain,
     /// In a quoted cell.
     Open,
-    /// After a quote in a quoted cell: it ends here, or the next is a quote too.
+    /// After a quote in a quoted cell: the cell ends, unless another quote follows.
     Closing,
 }
 
 impl Quotes {
-    /// Looks at more bytes of the row; `None` where something follows the closing quote in the same cell.
+    /// Reads more bytes of the row; `None` if something follows the closing quote in the same cell.
     pub(super) fn pass(self, bytes: &[u8], delimiter: u8) -> Option<Self> {
         let mut state = self;
         for &byte in bytes {

@@ -1,4 +1,4 @@
-//! Which of the columns holds the time of the events.
+//! Chooses the column with the time of the events.
 
 use super::calendar::{is_before_1970, is_clock, may_be_moment};
 use super::columns::{Candidate, Kind, Place};
@@ -8,19 +8,19 @@ use super::number::{self, DecimalSign, Unit};
 use super::options::{Column, TableOptions};
 use super::sample::{Row, is_missing};
 
-/// Seconds from here on, of April 1970, are as large as a time: so are larger numbers in any unit.
+/// From this time of April 1970 on, in nanoseconds, a number of seconds is as large as a time.
 const LARGE: u64 = 10_000_000_000_000_000;
 
 /// Why no column was chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Refusal {
-    /// There is none that may be it.
+    /// No column may be the time.
     NoTime(String),
-    /// It cannot be known which, or how it is meant.
+    /// It is not clear which column is the time, or what it means.
     Ambiguous(String),
 }
 
-/// Rows with names for their columns, if there are names.
+/// Rows, with names for their columns if there are any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'a> {
     pub(super) names: Option<&'a Row>,
@@ -30,14 +30,14 @@ pub(super) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Chooses the place of the time, as the options say or by what the rows look like.
+    /// Chooses the place of the time, by the options or by what the rows look like.
     pub(super) fn choose(&self) -> Result<Candidate, Refusal> {
         let chosen = self.choose_place()?;
         self.check_number(&chosen)?;
         Ok(chosen)
     }
 
-    /// The same for a table without rows: their numbers cannot contradict it.
+    /// Chooses like [`choose`](Self::choose), but does not check numbers; for a table without rows.
     pub(super) fn choose_place(&self) -> Result<Candidate, Refusal> {
         let time = self.options.time_column.as_ref().map(|asked| self.find(asked)).transpose()?;
         let date = self.options.date_column.as_ref().map(|asked| self.find(asked)).transpose()?;
@@ -104,13 +104,13 @@ impl Table<'_> {
             let cell = super::words::cut(&cell.unwrap_or_default());
             let what = self.kind.place_words(place, self.names);
             Refusal::NoTime(match TimeFormat::given(self.options) {
-                None => format!("{what} holds {cell:?}, which does not tell how it is meant; give --time-unit or --time-format"),
+                None => format!("{what} holds {cell:?}, which is not a time in a known format; give --time-unit or --time-format"),
                 Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written; give another --time-unit or --time-format"),
             })
         })
     }
 
-    /// The column of the time of day, where the user has named that of the date.
+    /// Chooses the column of the time of day, if the user named the column of the date.
     fn with_date(&self, date: usize) -> Result<Candidate, Refusal> {
         let places =
             (0..self.width()).filter(|&time| time != date).map(|time| Place { date: Some(date), time });
@@ -122,10 +122,10 @@ impl Table<'_> {
         })
     }
 
-    /// The one, or that there are several; `None` where there is none.
+    /// Returns the one candidate, or an error if there are several; `None` if there is none.
     fn one_of(&self, mut candidates: Vec<Candidate>) -> Option<Result<Candidate, Refusal>> {
         merge_agreeing(&mut candidates);
-        // Among columns that stay as they are, the one that rises is the time.
+        // If only one column changes and it rises, it is the time.
         let is_rising = |it: &Candidate| it.is_ordered() && it.varies();
         let mut varying = candidates.iter().filter(|it| it.varies());
         if self.rows.len() > 2 && varying.next().is_some_and(is_rising) && varying.next().is_none() {
@@ -138,12 +138,12 @@ impl Table<'_> {
         }
     }
 
-    /// A column in words.
+    /// Names a column for a message.
     pub(super) fn column(&self, column: usize) -> String {
         self.kind.column_words(column, self.names)
     }
 
-    /// A candidate in words.
+    /// Describes a candidate for a message.
     pub(super) fn words(&self, candidate: &Candidate) -> String {
         let formats: Vec<String> = candidate.formats.iter().map(TimeFormat::to_string).collect();
         let first = candidate
@@ -182,7 +182,7 @@ impl Table<'_> {
         ))
     }
 
-    /// Chooses by what the rows and the names look like.
+    /// Chooses by what the rows and names look like.
     fn found(&self) -> Result<Candidate, Refusal> {
         let places = (0..self.width()).map(|time| Place { date: None, time });
         let single: Vec<Candidate> =
@@ -229,7 +229,7 @@ impl Table<'_> {
         self.number(numbers)
     }
 
-    /// Dates with a time of day, in a column that nothing names.
+    /// Checks dates with a time of day in a column without a telling name.
     fn check_text(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_still = self.rows.len() > 1 && !(chosen.varies() && chosen.is_ordered());
         let is_rival = |it: &&Candidate| it.is_ordered() && (is_precise(it) || (is_still && it.varies()));
@@ -241,7 +241,7 @@ impl Table<'_> {
         Err(self.several(&all))
     }
 
-    /// Dates without a time of day: they are the time only where each row has another one.
+    /// Checks dates without a time of day: they are the time only if each row has a different one.
     fn check_dates(&self, chosen: Candidate, numbers: &[Candidate]) -> Result<Candidate, Refusal> {
         let is_enough = chosen.is_distinct() && chosen.is_ordered();
         let date = chosen.place.time;
@@ -264,7 +264,7 @@ impl Table<'_> {
         (0..self.width()).any(|time| time != date && self.may_be_clock(date, time))
     }
 
-    /// A number in a column that nothing names: only where nothing else may be the time.
+    /// Chooses a number in a column without a telling name, if nothing else may be the time.
     fn number(&self, numbers: Vec<Candidate>) -> Result<Candidate, Refusal> {
         let Some(chosen) = numbers.first().filter(|_| self.names.is_none()) else {
             return Err(self.no_time(&numbers));
@@ -275,7 +275,7 @@ impl Table<'_> {
             return Ok(chosen.clone());
         }
         let column = chosen.place.time;
-        // Whole seconds have as many digits as ids: another number makes rows of ids of them.
+        // Whole seconds have as many digits as ids, so with another number they may be ids.
         let is_only = (0..self.width()).all(|at| at == column || !self.has_numbers(at));
         let is_time = if is_precise(chosen) { !is_counter(chosen) } else { is_only };
         let is_sure = chosen.is_ordered() && is_time && !self.others_rise(column);
@@ -299,7 +299,7 @@ impl Table<'_> {
         ))
     }
 
-    /// A column that is named as the time and not understood is never passed over for another one.
+    /// Refuses a column that is named as the time but not understood, instead of taking another one.
     fn check_time_is_understood(&self, single: &[Candidate], pairs: &[Candidate]) -> Result<(), Refusal> {
         let known = |column: usize| {
             let is_in = |it: &Candidate| it.place.time == column || it.place.date == Some(column);
@@ -326,7 +326,7 @@ impl Table<'_> {
         cells.map(|cell| cell.trim()).filter(|cell| !is_missing(cell))
     }
 
-    /// Columns of dates together with columns of times of day.
+    /// Returns pairs of a column of dates and a column of times of day.
     fn pairs(&self, single: &[Candidate]) -> Vec<Candidate> {
         let is_date = |it: &&Candidate| !it.is_full() && it.name != NameClass::OtherTime;
         let is_time = |&column: &usize| self.is_time_of_day(column);
@@ -349,7 +349,7 @@ impl Table<'_> {
         self.cells(column).any(number::is_number)
     }
 
-    /// Columns of numbers that are as large as times.
+    /// Returns columns of numbers that are as large as times.
     fn large_numbers(&self) -> Vec<usize> {
         let is_large = |cell: &str| {
             let sign = if cell.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
@@ -359,7 +359,7 @@ impl Table<'_> {
         (0..self.width()).filter(|&at| self.cells(at).any(is_large)).collect()
     }
 
-    /// Whether the numbers of another column are in order too: then they may be times of a kind that is not known here.
+    /// Whether the numbers of another column are in order too; then they may be times of an unknown kind.
     fn others_rise(&self, column: usize) -> bool {
         let rises = |at: usize| {
             let numbers: Option<Vec<f64>> =
@@ -373,7 +373,7 @@ impl Table<'_> {
         (0..self.width()).any(|at| at != column && rises(at))
     }
 
-    /// A column that looks like moments which are not understood.
+    /// Returns a column that looks like moments in an unknown format.
     fn unknown_moments(&self) -> Option<usize> {
         let is_unknown = |&at: &usize| {
             self.candidate(Place { date: None, time: at }).is_none() && self.cells(at).any(may_be_moment)
@@ -382,7 +382,7 @@ impl Table<'_> {
     }
 }
 
-/// Leaves one of those that say the same, the finest.
+/// Keeps only the finest of candidates that agree.
 fn merge_agreeing(candidates: &mut Vec<Candidate>) {
     let mut at = 0;
     while let Some(it) = candidates.get(at) {
@@ -398,13 +398,13 @@ fn merge_agreeing(candidates: &mut Vec<Candidate>) {
     }
 }
 
-/// Whether the numbers are finer than seconds: whole seconds have as many digits as ids.
+/// Whether the numbers are finer than whole seconds, which have as many digits as ids.
 fn is_precise(candidate: &Candidate) -> bool {
     let is_seconds = matches!(candidate.format(), TimeFormat::Number { unit: Unit::Seconds, .. });
     !is_seconds || candidate.times.iter().flatten().any(|time| !time.is_multiple_of(1_000_000_000))
 }
 
-/// Whether the numbers count rows: each is one more than the one before.
+/// Whether the numbers count rows: each differs by one from the one before.
 fn is_counter(candidate: &Candidate) -> bool {
     let step = match candidate.format() {
         TimeFormat::Number { unit: Unit::Seconds, .. } => 1_000_000_000,

@@ -1,4 +1,4 @@
-//! Which columns may hold the time, and in which format.
+//! Finds the columns that may hold the time, and their formats.
 
 use super::format::TimeFormat;
 use super::names::NameClass;
@@ -6,10 +6,10 @@ use super::number::DecimalSign;
 use super::options::{TableOptions, TimeUnit};
 use super::sample::{Row, is_missing};
 
-/// One in this many of the rows that do not fit the best format may fit another one.
+/// Another format is a rival if at least one row in this many fits it but not the best format.
 const OTHERS_MAX: usize = 10;
 
-/// What a file is, for the words in which it is spoken of.
+/// The kind of a file, for the words of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// Rows of columns.
@@ -26,7 +26,7 @@ impl Kind {
         }
     }
 
-    /// What to give to name the column of the time.
+    /// Returns the option that names the column of the time.
     pub(super) const fn option(self) -> &'static str {
         match self {
             Self::Csv => "--time-column",
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// A column in words, with its name.
+    /// Names a column for a message.
     pub(super) fn column_words(self, column: usize, names: Option<&Row>) -> String {
         let name = names.and_then(|names| names.get(column)).map(|name| super::words::cut(name.trim()));
         match name {
@@ -44,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// Columns in words, with their names.
+    /// Names the columns of a place for a message.
     pub(super) fn place_words(self, place: Place, names: Option<&Row>) -> String {
         let time = self.column_words(place.time, names);
         match place.date {
@@ -54,21 +54,21 @@ impl Kind {
     }
 }
 
-/// Where the time is.
+/// The column or columns of the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
-    /// The column of the date, where it is another one.
+    /// The column of the date, if it is a separate one.
     pub(super) date: Option<usize>,
     pub(super) time: usize,
 }
 
 impl Place {
-    /// Whether it is the first column alone, which nothing before it can shift.
+    /// Whether it is only the first column, which no cell before it can shift.
     pub(super) fn is_first(self) -> bool {
         self.time == 0 && self.date.is_none()
     }
 
-    /// What is read as a time.
+    /// Returns the text that is read as a time.
     pub(super) fn text(self, cell: impl Fn(usize) -> Option<String>) -> Option<String> {
         let time = cell(self.time)?;
         match self.date {
@@ -93,14 +93,14 @@ impl Place {
 pub(super) struct Candidate {
     pub(super) place: Place,
     pub(super) name: NameClass,
-    /// Several if they cannot be told apart.
+    /// The possible formats; several if the rows do not decide.
     pub(super) formats: Vec<TimeFormat>,
-    /// The time of each row in the first of them.
+    /// The time of each row in the first format.
     pub(super) times: Vec<Option<u64>>,
 }
 
 impl Candidate {
-    /// Finds how the times are written at a place; `None` where most of them are no times.
+    /// Finds the formats of the times at a place; `None` if most cells are not times.
     pub(super) fn at(place: Place, name: NameClass, rows: &[Row], options: &TableOptions) -> Option<Self> {
         let texts = place.texts(rows);
         let mut formats = possible_formats(&texts, options);
@@ -116,7 +116,7 @@ impl Candidate {
         best.check_unit(&times);
         let best = best.clone();
         formats.retain(|format| *format == best || rivals(&texts, &times, format, filled));
-        // One of two rows is no rule.
+        // One of two rows is not enough.
         if formats.len() == 1 && filled > 1 && read * 2 == filled && TimeFormat::given(options).is_none() {
             return None;
         }
@@ -127,19 +127,19 @@ impl Candidate {
     }
 
     pub(super) fn format(&self) -> &TimeFormat {
-        // One is always there.
+        // There is always one.
         &self.formats[0]
     }
 
     /// Whether it has the time of day.
     ///
-    /// Programs write a date as its midnight: where all times are one, they are dates.
+    /// Programs write a date as its midnight: if all times are midnight, they are dates.
     pub(super) fn is_full(&self) -> bool {
         let has_clock = self.place.date.is_some() || self.format().is_number() || !self.is_midnight();
         has_clock && !self.format().is_date_only()
     }
 
-    /// Whether the times never go back, or never go on.
+    /// Whether the times never decrease, or never increase.
     pub(super) fn is_ordered(&self) -> bool {
         let times: Vec<u64> = self.times.iter().flatten().copied().collect();
         times.is_sorted() || times.is_sorted_by(|a, b| a >= b)
@@ -150,7 +150,7 @@ impl Candidate {
         times.next().is_some_and(|first| times.any(|time| time != first))
     }
 
-    /// Whether each row has another time.
+    /// Whether each row has a different time.
     pub(super) fn is_distinct(&self) -> bool {
         let mut times: Vec<u64> = self.times.iter().flatten().copied().collect();
         let all = times.len();
@@ -159,7 +159,7 @@ impl Candidate {
         times.len() == all
     }
 
-    /// Whether the times of both are the same, but for what the other one leaves out of each.
+    /// Whether the times of both are the same, except for digits that this one lacks.
     pub(super) fn agrees_with_finer(&self, finer: &Self) -> bool {
         let pairs = || self.times.iter().zip(&finer.times).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
         let grid = [60_000_000_000, 1_000_000_000, 1_000_000, 1000, 1]
@@ -172,12 +172,12 @@ impl Candidate {
     }
 }
 
-/// A date and a time of day as one text.
+/// Joins a date and a time of day.
 pub(super) fn joined(date: &str, time: &str) -> String {
     format!("{} {}", without_midnight(date.trim()), time.trim())
 }
 
-/// A date that is written as its midnight, without that.
+/// Removes the midnight from a date.
 fn without_midnight(date: &str) -> &str {
     let is_midnight =
         |clock: &str| clock.contains(':') && clock.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
@@ -202,7 +202,7 @@ fn possible_formats(texts: &[String], options: &TableOptions) -> Vec<TimeFormat>
     formats
 }
 
-/// Whether a format may be meant instead: it fits rows that the best one does not, or all of them with other times.
+/// Whether a format may be meant instead: it fits rows that the best one does not, or all rows with other times.
 fn rivals(texts: &[String], times: &[Option<u64>], format: &TimeFormat, filled: usize) -> bool {
     let read: Vec<_> = texts.iter().map(|text| format.parse(text)).collect();
     let fits_others = read.iter().zip(times).filter(|(read, time)| read.is_some() && time.is_none()).count();

@@ -1,4 +1,4 @@
-//! What speaks against a time that was chosen by the look of a table: nothing of it is passed over.
+//! Refuses a time that was chosen by the look of a table, if anything speaks against it.
 
 use super::calendar::is_clock;
 use super::choose::{Refusal, Table};
@@ -9,11 +9,11 @@ use super::number;
 
 const SECOND: u64 = 1_000_000_000;
 const YEAR: u64 = 366 * 86_400 * SECOND;
-/// The clock of a machine may be wrong: it is not earlier than 2026.
+/// The clock of a machine may be wrong, but it is at least 2026.
 const NOW_AT_LEAST: u64 = 1_767_225_600 * SECOND;
 
 impl Table<'_> {
-    /// Whether it counts to more than a year from now: then it counts something else, or from another year.
+    /// Whether a number counts to more than a year from now; then it counts something else, or from another year.
     pub(super) fn is_far(&self, candidate: &Candidate) -> bool {
         let now = jiff::Timestamp::now().as_nanosecond();
         let latest = u64::try_from(now).unwrap_or(0).max(NOW_AT_LEAST) + YEAR;
@@ -22,7 +22,7 @@ impl Table<'_> {
             && candidate.times.iter().flatten().any(|&time| time > latest)
     }
 
-    /// The column that says the same with more digits, where there is one.
+    /// Returns the column with the same times and the most digits.
     pub(super) fn finest(&self, mut chosen: Candidate, all: &[Candidate]) -> Candidate {
         let is_finer = |it: &&Candidate, chosen: &Candidate| {
             chosen.agrees_with_finer(it) && !it.agrees_with_finer(chosen) && !it.ends_spans()
@@ -33,7 +33,7 @@ impl Table<'_> {
         chosen
     }
 
-    /// Refuses a choice that leaves out a part of the time, or that another column contradicts.
+    /// Refuses a choice that lacks a part of the time, or that another column contradicts.
     pub(super) fn check_doubts(&self, chosen: &Candidate, all: &[Candidate]) -> Result<(), Refusal> {
         let rivals: Vec<Candidate> = all.iter().filter(|it| self.is_rival(chosen, it)).cloned().collect();
         if !rivals.is_empty() {
@@ -53,7 +53,7 @@ impl Table<'_> {
         self.check_zone(chosen)
     }
 
-    /// Whether another column changes while the chosen one does not, or has what the chosen one leaves out.
+    /// Whether another column changes while the chosen one does not, or has seconds that the chosen one lacks.
     fn is_rival(&self, chosen: &Candidate, other: &Candidate) -> bool {
         let sounds = other.name.is_time() || !other.format().is_number();
         let is_stuck = self.rows.len() > 1 && !chosen.varies() && other.varies();
@@ -73,7 +73,7 @@ impl Table<'_> {
         self.names.and_then(|names| names.get(column)).map_or("", String::as_str)
     }
 
-    /// Whether a column has the digits after the second.
+    /// Whether a column holds fractions of the second.
     fn holds_fraction(&self, column: usize) -> bool {
         let is_part = |cell: &str| cell.len() <= 9 && number::is_number(cell);
         names::is_fraction(self.name(column))
@@ -92,7 +92,7 @@ impl Table<'_> {
             || self.candidate(place).is_some()
     }
 
-    /// Refuses numbers in another unit than the name says, and rounded ones, where the user gave no unit.
+    /// Refuses numbers in another unit than the name says, and rounded ones, if the user gave no unit.
     pub(super) fn check_number(&self, chosen: &Candidate) -> Result<(), Refusal> {
         let format = chosen.format();
         let Some(unit) = format.unit().filter(|_| TimeFormat::given(self.options).is_none()) else {
@@ -126,7 +126,7 @@ impl Table<'_> {
         )))
     }
 
-    /// A zone that is named, and not with each time, is never passed over.
+    /// Refuses a zone that is named outside of the times.
     fn check_zone(&self, chosen: &Candidate) -> Result<(), Refusal> {
         let Some(at) = self.named_zone(chosen).filter(|_| self.options.time_format.is_none()) else {
             return Ok(());
@@ -140,7 +140,7 @@ impl Table<'_> {
         )))
     }
 
-    /// The column that names a zone for times that say none.
+    /// Returns the column that names a zone for times without one.
     pub(super) fn named_zone(&self, chosen: &Candidate) -> Option<usize> {
         if chosen.format().has_zone() {
             return None;
@@ -163,12 +163,12 @@ impl Candidate {
         self.times.iter().flatten().all(|&time| is_it(time))
     }
 
-    /// Whether all times are the start of a day.
+    /// Whether all times are midnight.
     pub(super) fn is_midnight(&self) -> bool {
         self.all_times(|time| time.is_multiple_of(86_400 * SECOND))
     }
 
-    /// Whether all times are the same time of day, as the midnights of another zone are.
+    /// Whether all times are the same time of day, as midnights of another zone are.
     fn may_be_days(&self) -> bool {
         let quarter = 900 * SECOND;
         let first = self.times.iter().flatten().next().map_or(0, |time| time % (86_400 * SECOND));
@@ -179,13 +179,13 @@ impl Candidate {
         self.all_times(|time| time.is_multiple_of(SECOND))
     }
 
-    /// Whether each time is the last moment of a second or a minute, as the ends of candles are.
+    /// Whether each time is the end of a second or a minute, as the ends of candles are.
     fn ends_spans(&self) -> bool {
         self.times.len() > 1 && self.all_times(|time| time % SECOND >= 999_000_000)
             || self.all_times(|time| time % (60 * SECOND) >= 59 * SECOND)
     }
 
-    /// Whether the times are minutes, and the other one has the seconds of the same.
+    /// Whether these times are the minutes of the other ones, which have seconds.
     fn is_minute_of(&self, other: &Self) -> bool {
         let minute = 60 * SECOND;
         let pairs = || self.times.iter().zip(&other.times).filter_map(|(a, b)| Some(((*a)?, (*b)?)));

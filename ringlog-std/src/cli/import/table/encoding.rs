@@ -1,11 +1,11 @@
-//! Text in UTF-8 or UTF-16, read as UTF-8.
+//! Reads text in UTF-8 or UTF-16 as UTF-8.
 
 use std::io::{self, Chain, Cursor, Read};
 
-/// How the characters of a file are stored.
+/// The encoding of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Encoding {
-    /// UTF-8, or any other in which ASCII is ASCII.
+    /// UTF-8, or another encoding that contains ASCII.
     Utf8,
     Utf16 {
         is_little: bool,
@@ -13,7 +13,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// Finds the encoding and how many bytes are its mark.
+    /// Finds the encoding, and how many bytes its mark takes.
     fn of(first: &[u8]) -> (Self, u64) {
         match first {
             [0xEF, 0xBB, 0xBF, ..] => (Self::Utf8, 3),
@@ -25,12 +25,12 @@ impl Encoding {
         }
     }
 
-    /// How many bytes of the file this text was.
+    /// Returns how many bytes of the file this text took.
     pub(super) fn file_bytes(self, text: &[u8]) -> u64 {
         match self {
             Self::Utf8 => text.len() as u64,
             Self::Utf16 { .. } => {
-                // Bytes that go on a character are not counted; those of four bytes were two units.
+                // Continuation bytes do not count; a character of four bytes was two units.
                 let units = |byte: &u8| u64::from(byte & 0xC0 != 0x80) + u64::from(*byte >= 0xF0);
                 2 * text.iter().map(units).sum::<u64>()
             }
@@ -52,18 +52,18 @@ impl std::fmt::Display for Encoding {
 pub(super) struct TextReader<R> {
     input: Chain<Cursor<Vec<u8>>, R>,
     pub(super) encoding: Encoding,
-    /// Where the text starts in the file.
+    /// Offset in the file at which the text starts.
     pub(super) start: u64,
     decoded: Vec<u8>,
     decoded_at: usize,
-    /// Half a unit or a unit of a pair whose rest is not read yet.
+    /// Half a unit, or the first unit of a pair, whose rest is not read yet.
     carried: Vec<u8>,
 }
 
 const UNIT_BYTES: usize = 32 * 1024;
 
 impl<R: Read> TextReader<R> {
-    /// Looks at the first bytes.
+    /// Reads the first bytes and finds the encoding.
     pub(super) fn new(mut input: R) -> io::Result<Self> {
         let mut first = Vec::new();
         input.by_ref().take(4).read_to_end(&mut first)?;
@@ -88,7 +88,7 @@ impl<R: Read> TextReader<R> {
     }
 }
 
-/// How many bytes are whole characters: the first half of a pair at the end is not.
+/// Returns how many bytes are whole characters, without the first half of a pair at the end.
 fn whole_characters(bytes: &[u8], is_little: bool) -> usize {
     let whole = bytes.len() - bytes.len() % 2;
     let last_high_byte = if is_little { whole.checked_sub(1) } else { whole.checked_sub(2) };

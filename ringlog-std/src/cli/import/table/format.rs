@@ -1,4 +1,4 @@
-//! How a time is written in a table.
+//! The formats of times in a table.
 
 use std::ops::Range;
 
@@ -10,25 +10,26 @@ use super::number::{DecimalSign, Unit, is_rounded};
 use super::options::{TableOptions, TimeUnit};
 
 const SECOND: u64 = 1_000_000_000;
-/// Numbers in this range are times where nobody said so: from the year 2000 to 2100. In no two units is a number in it.
-/// What other programs count from other years (.NET, Windows, GPS) is mostly outside.
+/// Numbers in this range are taken for times without an option: the years 2000 to 2100.
+///
+/// No number is in it in two units. Counts from other years (.NET, Windows, GPS) are mostly outside of it.
 const LIKELY: Range<u64> = 946_684_800 * SECOND..4_102_444_800 * SECOND;
-/// The same for a unit that was given: from April 1970 to 2100.
+/// The range for a unit from an option: from April 1970 to 2100.
 const POSSIBLE: Range<u64> = 10_000_000 * SECOND..4_102_444_800 * SECOND;
 
-/// How a time is written. A row whose time is written in another way does not fit.
+/// The format of a time. A row with a time in another format does not fit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum TimeFormat {
-    /// A number since 1970, the range that it must be in, and whether it may lack digits.
+    /// A number since 1970, its required range, and whether it may lack digits.
     Number { unit: Unit, sign: DecimalSign, range: Option<Range<u64>>, rounded: bool },
     /// A date.
     Calendar(Style),
-    /// As the user said it.
+    /// A format that the user gave.
     Strftime(String),
 }
 
 impl TimeFormat {
-    /// Returns nanoseconds since 1970; `None` for what is no such time, or before 1970.
+    /// Returns nanoseconds since 1970; `None` for a text in another format or before 1970.
     pub(super) fn parse(&self, text: &str) -> Option<u64> {
         let text = text.trim();
         match self {
@@ -41,7 +42,7 @@ impl TimeFormat {
         }
     }
 
-    /// The formats in which this text is a time, as far as nobody said more.
+    /// Returns the formats in which this text is a time.
     pub(super) fn readings(text: &str, sign: Option<DecimalSign>) -> Vec<Self> {
         let text = text.trim();
         let found = if text.contains(',') { DecimalSign::Comma } else { DecimalSign::Point };
@@ -60,7 +61,7 @@ impl TimeFormat {
         readings
     }
 
-    /// The formats that the options leave, where they say how the time is written.
+    /// Returns the formats that the options allow, if they give one.
     pub(super) fn given(options: &TableOptions) -> Option<Vec<Self>> {
         if let Some(format) = &options.time_format {
             return Some(vec![Self::Strftime(format.clone())]);
@@ -77,14 +78,14 @@ impl TimeFormat {
         } else {
             &[DecimalSign::Point, DecimalSign::Comma]
         };
-        // The first that reads as many of the times is taken: a rounded one only where there are such.
+        // Of the formats that read the most times, the first is taken: a rounded one only if there are rounded times.
         let numbers = [false, true].into_iter().flat_map(|rounded| {
             signs.iter().map(move |&sign| Self::Number { unit, sign, range: None, rounded })
         });
         Some(numbers.collect())
     }
 
-    /// Has each row's number checked against the unit, where half of the numbers seen so far are times since 1970.
+    /// Requires a possible time in each row from now on, if half of the numbers so far are possible times.
     pub(super) fn check_unit(&mut self, times: &[Option<u64>]) {
         if let Self::Number { range: range @ None, .. } = self {
             let possible = times.iter().flatten().filter(|time| POSSIBLE.contains(time)).count();
@@ -94,7 +95,7 @@ impl TimeFormat {
         }
     }
 
-    /// Whether it has the date and no time of day.
+    /// Whether it has a date but no time of day.
     pub(super) fn is_date_only(&self) -> bool {
         match self {
             Self::Number { .. } => false,
@@ -105,17 +106,17 @@ impl TimeFormat {
         }
     }
 
-    /// Whether it is a number that was not found to be a time since 1970.
+    /// Whether it is a number that may not be a time since 1970.
     pub(super) fn is_unlikely(&self) -> bool {
         matches!(self, Self::Number { range: None, .. })
     }
 
-    /// Whether the times lack digits in the file.
+    /// Whether the times in the file lack digits.
     pub(super) fn is_rounded(&self) -> bool {
         matches!(self, Self::Number { rounded: true, .. })
     }
 
-    /// What a number counts.
+    /// Returns what a number counts.
     pub(super) fn unit(&self) -> Option<Unit> {
         if let Self::Number { unit, .. } = self { Some(*unit) } else { None }
     }
@@ -124,17 +125,17 @@ impl TimeFormat {
         matches!(self, Self::Number { .. })
     }
 
-    /// Whether words like these are the date, the time of day and the zone of RFC 3339.
+    /// Whether date, time of day and zone are in the order of RFC 3339.
     pub(super) fn is_rfc3339(&self) -> bool {
         matches!(self, Self::Calendar(style) if style.is_rfc3339())
     }
 
-    /// Whether the times say themselves how far they are from UTC.
+    /// Whether each time has an offset from UTC.
     pub(super) fn has_zone(&self) -> bool {
         self.is_number() || self.zone() == "as each time says"
     }
 
-    /// The zone, in words.
+    /// Returns the zone in words.
     pub(super) fn zone(&self) -> &'static str {
         match self {
             Self::Number { .. } => "UTC",
@@ -146,7 +147,7 @@ impl TimeFormat {
         }
     }
 
-    /// What to give to have a time read like this.
+    /// Returns the option that selects this format.
     pub(super) fn option(&self) -> String {
         let unit = |name| format!("--time-unit {name}");
         match self {
@@ -178,7 +179,7 @@ impl std::fmt::Display for TimeFormat {
     }
 }
 
-/// RFC 3339 with the name of a zone after it, in brackets.
+/// Reads RFC 3339 with the name of a zone after it in brackets.
 fn parse_annotated(text: &str, style: Style) -> Option<u64> {
     let is_annotated = style.is_rfc3339() && style.has_zone && text.ends_with(']');
     let moment: jiff::Timestamp = text.parse().ok().filter(|_| is_annotated)?;
@@ -189,7 +190,7 @@ fn parse_strftime(format: &str, text: &str) -> Option<u64> {
     let fields = BrokenDownTime::parse(format, text).ok()?;
     let moment = match fields.to_timestamp() {
         Ok(moment) => moment,
-        // A zone that makes no moment is not to be passed over.
+        // A zone that gives no moment must not be ignored.
         Err(_) if fields.offset().is_some() || fields.iana_time_zone().is_some() => return None,
         Err(_) => Offset::UTC.to_timestamp(fields.to_datetime().ok()?).ok()?,
     };

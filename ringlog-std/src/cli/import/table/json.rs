@@ -1,4 +1,4 @@
-//! Lines of JSON. A line is an event.
+//! Lines of JSON, with each line as an event.
 
 use std::fmt;
 use std::path::Path;
@@ -21,25 +21,25 @@ const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: fals
 const ROWS_MAX: usize = 1000;
 const FIELDS_MAX: usize = 1000;
 
-/// Gives each line as an event, with the time that a field holds.
+/// Gives each line as an event, with the time from one of its fields.
 #[derive(Debug)]
 pub(crate) struct JsonFeed {
     rows: Rows,
     choice: Choice,
 }
 
-/// Which field holds the time, and how it is written.
+/// The field of the time, and its format.
 #[derive(Debug)]
 struct Choice {
     field: Vec<String>,
-    /// The field of the date, where it is another one.
+    /// The field of the date, if it is a separate one.
     date: Option<String>,
     format: TimeFormat,
     first_time: Option<u64>,
 }
 
 impl JsonFeed {
-    /// Opens a file and finds out how to read it.
+    /// Opens a file and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
@@ -140,7 +140,7 @@ fn lines(text: &[u8], is_all: bool) -> Vec<Vec<u8>> {
     lines
 }
 
-/// Fields as columns.
+/// Returns the names of all fields, and each line as a row of these columns.
 fn table(fields: &[Vec<(String, String)>]) -> (Row, Vec<Row>) {
     let mut names = Row::new();
     for (name, _) in fields.iter().flatten() {
@@ -173,7 +173,7 @@ fn outer_fields(line: &[u8]) -> Vec<(String, String)> {
     if is_object { all } else { Vec::new() }
 }
 
-/// The number or text that a path of names leads to.
+/// Returns the number or text at a path of names.
 fn value_at(line: &[u8], path: &[String]) -> Result<String, String> {
     let mut json = std::str::from_utf8(line).map_err(|_| "line that is no UTF-8")?.to_owned();
     for name in path {
@@ -200,7 +200,7 @@ fn field_of(json: &str, name: &str) -> Result<String, String> {
     }
 }
 
-/// A number as it is written, or the characters of a text.
+/// Returns a number as it is written, or the characters of a text.
 fn text_of(value: &RawValue) -> Option<String> {
     let json = value.get();
     match json.as_bytes().first()? {
@@ -210,7 +210,7 @@ fn text_of(value: &RawValue) -> Option<String> {
     }
 }
 
-/// Gives each field of an object to a function.
+/// Passes each field of an object to a function.
 struct Fields<F>(F);
 
 impl<'de, F: FnMut(String, &'de RawValue)> DeserializeSeed<'de> for Fields<F> {

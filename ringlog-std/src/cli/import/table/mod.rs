@@ -1,4 +1,4 @@
-//! Tables of rows with a time, such as recorded trades, and lines of JSON. A row is an event.
+//! Tables with a time in each row, and lines of JSON. Each row is an event.
 
 mod calendar;
 mod cells;
@@ -44,9 +44,9 @@ pub(crate) trait ChosenFeed: Feed {
     fn restart(&mut self) -> Result<(), FeedError>;
 }
 
-/// Gives each row as an event: its bytes as they are in the file, without the line end, and its time.
+/// Gives each row as an event: its time, and its bytes as in the file, without the line end.
 ///
-/// A header row is no event. Empty lines and comments are no rows. What was UTF-16 is UTF-8.
+/// The header, empty lines and comments are not events. UTF-16 is converted to UTF-8.
 #[derive(Debug)]
 pub(crate) struct TableFeed {
     rows: Rows,
@@ -54,7 +54,7 @@ pub(crate) struct TableFeed {
 }
 
 impl TableFeed {
-    /// Opens a table and finds out how to read it.
+    /// Opens a table and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
         let file = TableFile::new(path);
         let (first, is_all) = file.probe()?;
@@ -156,7 +156,7 @@ impl TableFile {
         Ok((RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start), padding))
     }
 
-    /// The first bytes of the text, and whether they are all.
+    /// Returns the first bytes of the text, and whether they are all of it.
     fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
         let mut text = Vec::new();
         let read = self.open()?.0.take(PROBE_BYTES).read_to_end(&mut text);
@@ -208,7 +208,7 @@ impl Rows {
         Next::Lost(Loss::skipped(reason, time, self.reader.row_offset(), what))
     }
 
-    /// The next row, with the time that `time_of` finds in it; `None` for a comment.
+    /// Returns the next row, with the time that `time_of` finds in it; `None` for a comment.
     fn next(
         &mut self,
         payload: &mut Vec<u8>,

@@ -1,17 +1,17 @@
-//! What the name of a column says about it.
+//! What the name of a column says about its content.
 
 use super::number::Unit;
 
-/// How much a name sounds like the time of an event; the surest first.
+/// How likely a name means the time of an event, the likeliest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum NameClass {
-    /// The time, and nothing else.
+    /// The time of the event.
     Time,
     /// Some time, such as that of a trade.
     SomeTime,
-    /// Nothing; or there is no name.
+    /// The name says nothing, or there is none.
     Neutral,
-    /// A time that is not the event's, such as an expiry date, or a duration.
+    /// Another time, such as an expiry date, or a duration.
     OtherTime,
 }
 
@@ -39,7 +39,7 @@ const UNITS: [&str; 21] = [
     "nanos",
     "nanoseconds",
 ];
-/// Parts of words about times that are not the event's.
+/// Parts of words for other times than that of the event.
 const OTHER: [&str; 30] = [
     "expir",
     "settle",
@@ -105,14 +105,14 @@ const TIMES_OF_DAY: [&str; 24] = [
     "uhrzeit", "zeit", "heure", "heures", "hora", "ora", "orario", "tijd", "tid", "czas", "godzina", "hour",
     "hours", "hr", "hrs", "hrmn", "hhmm", "hhmmss", "minute", "minutes", "tod", "second", "stunde", "clock",
 ];
-/// Abbreviations of zones that are hardly the name of anything else.
+/// Abbreviations of zones that rarely mean anything else.
 const ZONES: [&str; 26] = [
     "est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt", "cet", "cest", "mez", "mesz", "bst", "eet",
     "eest", "wet", "west", "msk", "jst", "kst", "hkt", "sgt", "aest", "aedt", "nzst", "nzdt",
 ];
 const REGIONS: [&str; 8] = ["europe", "america", "asia", "australia", "africa", "pacific", "atlantic", "us"];
 
-/// Whether this names the digits after the second.
+/// Whether this names a fraction of the second.
 pub(super) fn is_fraction(name: &str) -> bool {
     let is_part = |word: &str| ["milli", "micro", "nano"].iter().any(|part| word.starts_with(part));
     let is_second = |word: &str| word.contains("sec") || word.contains("sek");
@@ -125,13 +125,13 @@ pub(super) fn is_fraction(name: &str) -> bool {
     words_of(name).iter().any(is_it)
 }
 
-/// Whether this names units of time, and this unit is none of them.
+/// Whether this names units of time, but not this unit.
 pub(super) fn names_other_unit(name: &str, unit: Unit) -> bool {
     let units: Vec<Unit> = words_of(name).iter().filter_map(|word| unit_of(word)).collect();
     !units.is_empty() && !units.contains(&unit)
 }
 
-/// The unit of a word as `ms`, `msec`, `milliseconds` or `timems`.
+/// Returns the unit of a word such as `ms`, `msec`, `milliseconds` or `timems`.
 fn unit_of(word: &str) -> Option<Unit> {
     let heads = ["timestamp", "datetime", "epoch", "unix", "time", "ts"];
     // `times` is a plural.
@@ -158,7 +158,7 @@ pub(super) fn is_time_of_day(name: &str) -> bool {
         || words.iter().all(is_unit) && !words.is_empty()
 }
 
-/// Whether this names a count of time that does not begin in 1970.
+/// Whether this names a count of time that does not start in 1970.
 pub(super) fn counts_from_elsewhere(name: &str) -> bool {
     let others = ["ntp", "gps", "tai", "labview", "filetime", "ticks"];
     words_of(name)
@@ -166,7 +166,7 @@ pub(super) fn counts_from_elsewhere(name: &str) -> bool {
         .any(|word| others.contains(&word.trim_end_matches("time")) || others.contains(&word.as_str()))
 }
 
-/// Whether the name of a time says in which zone it is, and that this is not UTC.
+/// Whether the name of a time names a zone other than UTC.
 pub(super) fn has_zone(name: &str) -> bool {
     let words = words_of(name);
     let is_it = |word: &String| {
@@ -195,7 +195,7 @@ fn has_offset(name: &str) -> bool {
         let digits = rest.strip_prefix(['+', '-', '\u{2212}']).unwrap_or_default();
         digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains(|c| matches!(c, '1'..='9'))
     };
-    // Windows has minutes without a sign in a pair of brackets of their own.
+    // Windows writes minutes without a sign in a second pair of brackets.
     let is_minutes = |rest: &str| rest.starts_with(|c| matches!(c, '1'..='9'));
     after.into_iter().any(is_offset) || small.split(")(").skip(1).any(is_minutes)
 }
@@ -209,7 +209,7 @@ pub(super) fn is_zone_column(name: &str) -> bool {
         || (all.contains("offset") && ["utc", "gmt", "time", "tz", "zone"].iter().any(|it| all.contains(it)))
 }
 
-/// Whether a cell is a zone that is not UTC.
+/// Whether a cell is a zone other than UTC.
 pub(super) fn is_zone(cell: &str) -> bool {
     let is_abbreviation =
         cell.chars().all(char::is_uppercase) && ZONES.contains(&cell.to_ascii_lowercase().as_str());
@@ -218,7 +218,7 @@ pub(super) fn is_zone(cell: &str) -> bool {
     is_abbreviation || has_region(cell) || is_offset(cell)
 }
 
-/// Whether a cell says that there is no offset from UTC.
+/// Whether a cell means UTC.
 pub(super) fn is_utc(cell: &str) -> bool {
     let small = cell.to_ascii_lowercase();
     ["utc", "gmt", "z", "etc/utc", "zulu"].contains(&small.as_str())
@@ -235,7 +235,7 @@ fn drop_offset(words: &mut Vec<String>) {
     });
 }
 
-/// The words of a name, in small letters: `tradeTime_ms` has three.
+/// Returns the words of a name in lower case: `tradeTime_ms` has three.
 fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';

@@ -1,6 +1,6 @@
-//! Decimal numbers as times.
+//! Reads decimal numbers as times.
 
-/// What separates the fraction of a number.
+/// The sign before the fraction of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DecimalSign {
     Point,
@@ -28,7 +28,7 @@ impl Unit {
         }
     }
 
-    /// Returns nanoseconds, without rounding on the way; what is finer is cut.
+    /// Returns nanoseconds without rounding; cuts finer digits.
     pub(super) fn to_nanos(self, text: &str, sign: DecimalSign) -> Option<u64> {
         parse_scaled(text, self.decimals(), sign)
     }
@@ -52,12 +52,12 @@ pub(super) fn is_number(text: &str) -> bool {
     [DecimalSign::Point, DecimalSign::Comma].iter().any(|&sign| digits_of(text, sign).is_some())
 }
 
-/// Whether this has an exponent and fewer digits than whole units need: the rest of the number is unknown.
+/// Whether this has an exponent and fewer digits than whole units need, so that the other digits are unknown.
 pub(super) fn is_rounded(text: &str, sign: DecimalSign) -> bool {
     text.contains(['e', 'E']) && digits_of(text, sign).is_some_and(|(_, exponent)| exponent > 0)
 }
 
-/// The number times 10^`decimals`.
+/// Returns the number times 10^`decimals`.
 fn parse_scaled(text: &str, decimals: i32, sign: DecimalSign) -> Option<u64> {
     let (digits, exponent) = digits_of(text, sign)?;
     let shift = exponent.checked_add(decimals)?;
@@ -67,7 +67,7 @@ fn parse_scaled(text: &str, decimals: i32, sign: DecimalSign) -> Option<u64> {
     u64::try_from(scaled).ok()
 }
 
-/// A number as digits and a power of ten.
+/// Returns a number as digits and a power of ten.
 fn digits_of(text: &str, sign: DecimalSign) -> Option<(u128, i32)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

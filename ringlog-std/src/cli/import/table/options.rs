@@ -1,8 +1,8 @@
-//! What the user says about a table.
+//! The options of tables.
 
 use clap::Args;
 
-/// How a time is written.
+/// The unit or format of a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum TimeUnit {
     /// Seconds since 1970.
@@ -13,16 +13,16 @@ pub(crate) enum TimeUnit {
     Us,
     /// Nanoseconds since 1970.
     Ns,
-    /// Date and time; UTC where no offset is given.
+    /// Date and time; UTC if there is no offset.
     Rfc3339,
 }
 
 /// Whether the first row holds the names of the columns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Header {
-    /// It does.
+    /// The first row names the columns.
     Yes,
-    /// It is data.
+    /// The first row is data.
     No,
 }
 
@@ -35,29 +35,29 @@ pub(crate) enum Column {
     Name(String),
 }
 
-/// The options of tables. What is given here is never overruled by what the file looks like.
+/// The options of tables. They take precedence over what the file looks like.
 #[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TableOptions {
-    /// CSV: the column with the time, by name or counted from 1 [default: found, and printed]
+    /// CSV: column of the time, by name or number from 1 [default: found and printed]
     #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub(crate) time_column: Option<Column>,
-    /// CSV: the column with the date, where the time column has only the time of day
+    /// CSV: column of the date, if the time column has only the time of day
     #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub(crate) date_column: Option<Column>,
-    /// JSON: the field with the time; dots lead into objects [default: found among the outer fields]
+    /// JSON: field of the time; dots lead into inner objects [default: found among the outer fields]
     #[arg(long, value_name = "NAME")]
     pub(crate) time_field: Option<String>,
-    /// CSV, JSON: how the time is written [default: found]
+    /// CSV, JSON: unit or format of the time [default: found]
     #[arg(long, value_enum, value_name = "UNIT")]
     pub(crate) time_unit: Option<TimeUnit>,
-    /// CSV, JSON: how the time is written, as strftime has it: "%d.%m.%Y %H:%M:%S%.f"; UTC without %z. With
-    /// --date-column it covers the date, a space and the time
+    /// CSV, JSON: format of the time for strftime, such as "%d.%m.%Y %H:%M:%S%.f"; UTC without %z; with --date-column,
+    /// it covers the date, a space and the time
     #[arg(long, value_name = "FORMAT", conflicts_with = "time_unit")]
     pub(crate) time_format: Option<String>,
-    /// CSV: what separates the cells: one character, or tab [default: found]
+    /// CSV: separator of the cells: one character, tab or space [default: found]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, allow_hyphen_values = true)]
     pub(crate) delimiter: Option<u8>,
-    /// CSV: lines to leave out at the start
+    /// CSV: skip this many lines at the start
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) skip_rows: u64,
     /// CSV: whether the first row names the columns [default: found]
@@ -69,14 +69,14 @@ pub(crate) struct TableOptions {
 }
 
 impl TableOptions {
-    /// Whether anything was given that only a table of CSV has.
+    /// Whether an option was given that only CSV has.
     pub(crate) fn has_csv_options(&self) -> bool {
         let of_json =
             Self { time_field: self.time_field.clone(), time_unit: self.time_unit, ..Self::default() };
         *self != Self { time_format: self.time_format.clone(), ..of_json }
     }
 
-    /// Says which options contradict each other.
+    /// Names options that contradict each other.
     pub(crate) fn check(&self) -> Option<&'static str> {
         let is_named = |column: &Option<Column>| matches!(column, Some(Column::Name(_)));
         let names = is_named(&self.time_column) || is_named(&self.date_column);

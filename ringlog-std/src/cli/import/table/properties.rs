@@ -1,6 +1,7 @@
-//! A table in any dialect is read exactly, or refused, or what is missing is told; it is never wrong in silence.
+//! A table in any dialect is read exactly, refused, or read with a report of what is missing; it is never read wrongly
+//! without a report.
 //!
-//! `RINGLOG_TABLES` is the number of tables.
+//! `RINGLOG_TABLES` sets the number of tables.
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,7 @@ use crate::cli::import::table::*;
 
 const TABLES: u64 = 2000;
 
-/// Numbers that are as good as random (splitmix64).
+/// Random numbers (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -34,14 +35,14 @@ impl Dice {
     }
 }
 
-/// How the generated table writes a time: the cells, the unit of what is cut off, and an option that says so.
+/// The format of a time in a generated table: its cells, the precision in nanoseconds, and the option for it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Style {
     Number {
         decimals: u32,
         fraction: u32,
     },
-    /// With all digits of milliseconds, or the first six.
+    /// A number with an exponent: all digits of milliseconds, or the first six.
     Exponent {
         is_rounded: bool,
     },
@@ -105,7 +106,7 @@ impl Style {
         }
     }
 
-    /// The cells of a time.
+    /// Returns the cells of a time.
     fn cells(self, time: u64, offset_hours: i8, sign: char) -> Vec<String> {
         let moment = jiff::Timestamp::from_nanosecond(i128::from(time)).unwrap();
         let offset = jiff::tz::Offset::from_hours(offset_hours).unwrap();
@@ -133,12 +134,12 @@ impl Style {
     }
 }
 
-/// Columns that are no time, some of which look like one.
+/// Columns that are not the time; some look like one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Other {
     Price,
     Word,
-    /// A number that counts up by one, or by a little, from here.
+    /// A number that counts up from here, by one or a little more.
     Id {
         from: u64,
         step: u64,
@@ -202,7 +203,7 @@ impl Other {
     }
 }
 
-/// Lines before a table; X is its delimiter.
+/// Lines before a table; X stands for its delimiter.
 const HEADS: [&str; 6] =
     ["sep=X\n", "\"sep=X\"\n", "# made 2023-01-01\n", "title\n", "\"Plot 1-2\"\n", "a\n\nb: 5\n"];
 
@@ -287,7 +288,7 @@ impl Dialect {
         self.row(names, time)
     }
 
-    /// Some of the options that a user would give who knows the file.
+    /// Returns some of the options that fit the file.
     fn options(&self, dice: &mut Dice) -> TableOptions {
         let mut options = TableOptions::default();
         if dice.one_in(2) {
@@ -319,15 +320,15 @@ impl Dialect {
     }
 }
 
-/// What is wrong with one row of a table.
+/// A fault in one row of a table.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Trouble {
     None,
-    /// A cell with a quote too many.
+    /// A cell with one quote too many.
     Quote(&'static str),
     /// A time in the next finer unit.
     Unit,
-    /// A cell too many at the start.
+    /// One cell too many at the start.
     Shift,
 }
 
@@ -344,14 +345,14 @@ impl Trouble {
     }
 }
 
-/// A table, what is in it, and how it is asked for.
+/// A table, its rows, and the options to import it.
 struct Case {
     text: String,
     rows: Vec<(u64, Vec<u8>)>,
     options: TableOptions,
     dialect: Dialect,
     retention_error: Trouble,
-    /// The row with the retention_error, whose time may be understood nevertheless.
+    /// The row with the fault, which may be read nevertheless.
     odd: Option<(u64, Vec<u8>)>,
 }
 

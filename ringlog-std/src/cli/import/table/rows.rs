@@ -1,4 +1,4 @@
-//! Reads the rows of a text byte for byte.
+//! Reads the rows of a text byte by byte.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -7,33 +7,33 @@ use std::io::{self, BufRead, Read};
 use super::cells::{QUOTE, Quotes};
 use super::encoding::Encoding;
 
-/// A quoted cell of more lines was never closed.
+/// Most lines of a quoted cell; after more, its quote counts as not closed.
 const QUOTED_LINES_MAX: usize = 100;
-/// No row is longer; one of a tenth of that is no event any more.
+/// Longest row in bytes; a row of a tenth of that is already too long for an event.
 const ROW_BYTES_MAX: usize = 1 << 20;
 
-/// How the rows of a text are told apart.
+/// How a text is divided into rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// The byte that ends a line.
     pub(super) line_end: u8,
-    /// Whether cells may be quoted, and lines be comments.
+    /// Whether cells may be quoted and lines may be comments.
     pub(super) is_table: bool,
 }
 
-/// What was found.
+/// The next part of a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Found {
     Row,
-    /// A line that is no row, for this reason. The next row begins at the line after it.
+    /// A line that is not a row, and why. The next row begins at the line after it.
     Broken(String),
-    /// A line that begins with #.
+    /// A line that starts with #.
     Comment,
     End,
 }
 
-/// Reads one row after the other, with bounded memory.
+/// Reads rows one by one, with bounded memory.
 #[derive(Debug)]
 pub(super) struct RowReader<R> {
     input: R,
@@ -44,11 +44,11 @@ pub(super) struct RowReader<R> {
     row: Line,
     next_offset: u64,
     next_number: u64,
-    /// Whether a row began with #: then no such line is a comment.
+    /// Whether a row started with #; then such lines are rows, not comments.
     has_marked_rows: bool,
 }
 
-/// A line with its end.
+/// A line, with its line end.
 #[derive(Clone, Debug, Default)]
 struct Line {
     bytes: Vec<u8>,
@@ -58,7 +58,7 @@ struct Line {
 }
 
 impl<R: BufRead> RowReader<R> {
-    /// Reads the text that is at `offset` in its file.
+    /// Reads a text that starts at `offset` in its file.
     pub(super) fn new(input: R, layout: Layout, encoding: Encoding, offset: u64) -> Self {
         let (pending, row) = (VecDeque::new(), Line::default());
         Self {
@@ -73,27 +73,27 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// The bytes of the row that was found, without the ends of lines around it.
+    /// Returns the bytes of the row that was found, without its line end.
     pub(super) fn row(&self) -> &[u8] {
         trimmed(&self.row.bytes)
     }
 
-    /// Whether the row ends with its line: the last one of a file that was cut does not.
+    /// Whether the row has its line end; the last row of a cut file has none.
     pub(super) fn row_has_end(&self) -> bool {
         self.row.bytes.last() == Some(&self.layout.line_end)
     }
 
-    /// Where that row starts in the file.
+    /// Returns the offset of that row in the file.
     pub(super) fn row_offset(&self) -> u64 {
         self.row.offset
     }
 
-    /// The number of its first line.
+    /// Returns the number of its first line.
     pub(super) fn row_number(&self) -> u64 {
         self.row.number
     }
 
-    /// Bytes of the file that were read.
+    /// Returns how many bytes of the file were read.
     pub(super) fn read_bytes(&self) -> u64 {
         self.next_offset
     }
@@ -102,13 +102,14 @@ impl<R: BufRead> RowReader<R> {
         self.encoding
     }
 
-    /// Passes any line; `false` at the end.
+    /// Skips a line; `false` at the end.
     pub(super) fn pass_line(&mut self) -> io::Result<bool> {
         self.read_line()
     }
 
-    /// Finds the next row or comment. Empty lines are none. From the first line that begins with # and `is_row`, all such
-    /// lines are rows.
+    /// Finds the next row or comment; skips empty lines.
+    ///
+    /// From the first line on that starts with # and for which `is_row` is true, all such lines are rows.
     pub(super) fn next_row(&mut self, is_row: impl Fn(&[u8]) -> bool) -> io::Result<Found> {
         loop {
             if !self.read_line()? {
@@ -146,7 +147,7 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Reads the lines over which a quoted cell continues.
+    /// Reads the further lines of a quoted cell.
     fn read_quoted(&mut self, is_row: impl Fn(&[u8]) -> bool) -> io::Result<Found> {
         let mut first = std::mem::take(&mut self.row);
         let first_bytes = first.bytes.len();
@@ -160,7 +161,7 @@ impl<R: BufRead> RowReader<R> {
         Ok(broken(problem))
     }
 
-    /// Adds lines to a row until its quoted cell is closed, and keeps them; or says why it is never closed.
+    /// Adds lines to a row until its quoted cell is closed, or returns why it is not; `ahead` keeps the lines.
     fn close_quote(
         &mut self,
         first: &mut Line,
@@ -189,7 +190,7 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Has the next line in `row`; `false` at the end.
+    /// Reads the next line into `row`; `false` at the end.
     fn read_line(&mut self) -> io::Result<bool> {
         if let Some(line) = self.pending.pop_front() {
             self.row = line;
@@ -217,14 +218,14 @@ fn broken(problem: &str) -> Found {
     Found::Broken(problem.into())
 }
 
-/// A line with the cells after its first quote made unreadable: its time must be before that.
+/// Makes the cells after the first quote unreadable, so that a time must be before it.
 fn blanked_from_quote(line: &[u8], delimiter: u8) -> Cow<'_, [u8]> {
     let Some(quote) = line.iter().position(|&byte| byte == QUOTE) else { return Cow::Borrowed(line) };
     let blank = |(at, &byte): (usize, &u8)| if at < quote || byte == delimiter { byte } else { b'x' };
     Cow::Owned(line.iter().enumerate().map(blank).collect())
 }
 
-/// Passes everything up to and with the end of the line, and says how much of the file that was.
+/// Skips the rest of a line with its end; returns how many bytes of the file that was.
 fn pass_until(input: &mut impl BufRead, line_end: u8, encoding: Encoding) -> io::Result<u64> {
     let mut passed = 0;
     loop {
@@ -239,7 +240,7 @@ fn pass_until(input: &mut impl BufRead, line_end: u8, encoding: Encoding) -> io:
     }
 }
 
-/// A line without its end.
+/// Returns a line without its line end.
 fn trimmed(line: &[u8]) -> &[u8] {
     let after = line.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     line.get(..line.len() - after).unwrap_or_default()

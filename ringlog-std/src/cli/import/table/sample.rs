@@ -1,4 +1,4 @@
-//! The first rows of a table, by which it is decided how to read it.
+//! The first rows of a table, which decide how to read it.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ const ROWS_MAX: usize = 2000;
 
 pub(super) type Row = Vec<String>;
 
-/// The start of a text, and whether it is all of it.
+/// The start of a text.
 #[derive(Debug)]
 pub(super) struct Start<'a> {
     pub(super) text: &'a [u8],
     pub(super) is_all: bool,
-    /// Lines of the file before it.
+    /// Lines of the file before the text.
     pub(super) lines_before: u64,
 }
 
@@ -26,11 +26,11 @@ pub(super) struct Start<'a> {
 pub(super) struct Sample {
     pub(super) layout: Layout,
     pub(super) rows: Vec<Row>,
-    /// The number of each row's first line in the file.
+    /// The number in the file of the first line of each row.
     line_numbers: Vec<u64>,
-    /// The last comment before them that may name the columns, split like a row.
+    /// The last comment before the rows that may name the columns, split like a row.
     pub(super) comment: Option<Row>,
-    /// Why the first row cannot be read, if that is so.
+    /// Why the first row cannot be read, if it cannot.
     pub(super) broken_first: Option<String>,
 }
 
@@ -40,9 +40,9 @@ impl Sample {
         let (rows, line_numbers) = (Vec::new(), Vec::new());
         let mut sample = Self { layout, rows, line_numbers, comment: None, broken_first: None };
         let mut reader = RowReader::new(start.text, layout, Encoding::Utf8, 0);
-        // Slices give no errors.
+        // Reading a slice never fails.
         while let Ok(found) = reader.next_row(|_| false) {
-            // A row at the end may be half a row.
+            // The last row may be cut.
             let is_cut = !start.is_all && reader.read_bytes() == start.text.len() as u64;
             let line = start.lines_before + reader.row_number();
             match found {
@@ -67,7 +67,7 @@ impl Sample {
         sample
     }
 
-    /// How many cells most rows have.
+    /// Returns the most frequent number of cells in a row.
     pub(super) fn width(&self) -> usize {
         let mut rows_by_width = BTreeMap::new();
         for row in &self.rows {
@@ -76,13 +76,14 @@ impl Sample {
         rows_by_width.into_iter().max_by_key(|&(_, rows)| rows).map_or(0, |(width, _)| width)
     }
 
-    /// How many rows have this number of cells.
+    /// Returns how many rows have this number of cells.
     pub(super) fn rows_of_width(&self, width: usize) -> usize {
         self.rows.iter().filter(|row| row.len() == width).count()
     }
 
-    /// How many lines are before the first row that has as many cells as most, where the rows before have half of them
-    /// at most: they may be titles.
+    /// Returns how many lines precede the first row with the most frequent number of cells, if they may be titles.
+    ///
+    /// Titles have at most half as many cells.
     pub(super) fn title_lines(&self) -> Option<u64> {
         let width = self.width();
         let titles = self.rows.iter().take_while(|row| row.len() * 2 <= width).count();
@@ -91,7 +92,7 @@ impl Sample {
         Some(first - 1)
     }
 
-    /// Whether the first row names the columns; `None` where that cannot be known.
+    /// Whether the first row names the columns; `None` if that is not clear.
     pub(super) fn has_header(&self) -> Option<bool> {
         let (first, later) = self.rows.split_first()?;
         let sounds = |class: fn(NameClass) -> bool| first.iter().any(|name| class(NameClass::of(name)));
@@ -104,12 +105,12 @@ impl Sample {
         match (names.len(), values.len()) {
             (0, 0) => sounds(NameClass::is_time).then_some(true),
             (0, _) => Some(false),
-            // An index without a name, as pandas writes it.
+            // pandas writes an index without a name.
             (1, 0) if first.first().is_some_and(|name| name.is_empty()) => Some(true),
             (1, 0) => (sounds(NameClass::is_time)).then_some(true),
             (_, 0) => Some(true),
             _ if sounds(|class| class == NameClass::Time) => Some(true),
-            // A row that is taken for data is told if it is none.
+            // If this row is not data after all, reading it reports that.
             _ => (!names.iter().any(|(_, name)| NameClass::of(name).is_time())).then_some(false),
         }
     }
@@ -119,7 +120,7 @@ pub(super) fn split(row: &[u8], delimiter: u8) -> Row {
     Cells::new(row, delimiter).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect()
 }
 
-/// Whether half of the cells of a column are values.
+/// Whether at least half of the cells of a column are values.
 fn holds_values(rows: &[Row], column: usize) -> bool {
     let cells = rows.iter().filter_map(|row| row.get(column)).filter(|cell| !is_missing(cell));
     let (values, all) =
@@ -127,35 +128,35 @@ fn holds_values(rows: &[Row], column: usize) -> bool {
     values > 0 && values * 2 >= all
 }
 
-/// Whether this means that there is no value.
+/// Whether this stands for a missing value.
 pub(super) fn is_missing(cell: &str) -> bool {
     let known = ["", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "?", "\\n"];
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
 }
 
-/// Whether this is a number or a moment, not a name, as a whole. A moment in a format that is not known here is none.
+/// Whether all of this is a number, or a moment in a known format.
 fn is_plain_value(cell: &str) -> bool {
     let cell = cell.trim();
     number::is_number(cell) || calendar::is_clock(cell) || calendar::is_moment(cell)
 }
 
-/// Whether there are numbers or moments among cells.
+/// Whether any cell is a number or a moment.
 pub(super) fn has_values(cells: &[String]) -> bool {
     cells.iter().any(|cell| is_plain_value(cell))
 }
 
-/// Whether this may be a number or a moment.
+/// Whether this is a number, or may be a moment.
 fn is_value(cell: &str) -> bool {
     is_plain_value(cell) || calendar::may_be_moment(cell)
 }
 
-/// Whether a cell of the first row is a value: a moment that is not understood has the shape of a later one.
+/// Whether a cell of the first row is a value; a moment in an unknown format must have the shape of a later one.
 fn is_like_later(cell: &str, later: &[Row], column: usize) -> bool {
     let has_shape = |row: &Row| row.get(column).is_some_and(|other| shape(other) == shape(cell));
     is_plain_value(cell) || (is_value(cell) && later.iter().any(has_shape))
 }
 
-/// A text with each run of digits and each run of letters as one character.
+/// Returns a text with each run of digits and each run of letters as one character.
 fn shape(text: &str) -> String {
     let kind = |letter: char| match letter {
         '0'..='9' => '0',

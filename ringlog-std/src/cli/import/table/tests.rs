@@ -236,7 +236,7 @@ fn a_damaged_row_before_the_first_with_a_mark_is_lost() {
             }
         }
     }
-    // Names come from the comment that has no values, and comments stay comments.
+    // Names come from the comment without values; comments stay comments.
     let table = format!("# made by x\n#id,time,x\n# 5\n{whole}# a, 5\n{rows}");
     let file = file(table.as_bytes());
     let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();

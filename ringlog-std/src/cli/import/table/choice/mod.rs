@@ -1,4 +1,4 @@
-//! How to read a table.
+//! Chooses how to read a table.
 
 use super::cells::{Cells, QUOTE};
 use super::choose::{Refusal, Table};
@@ -8,7 +8,7 @@ use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
 use super::sample::{Row, Sample, Start, has_values, split};
 
-/// What is tried where nobody says what separates the cells. The last one is in no text: a line is one cell.
+/// Delimiters that are tried without an option. The last one is in no text, so that a line is one cell.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
 const NO_DELIMITER: u8 = 0x1F;
 
@@ -16,33 +16,33 @@ const NO_DELIMITER: u8 = 0x1F;
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     pub(super) layout: Layout,
-    /// Lines to pass at the start.
+    /// Lines to skip at the start.
     pub(super) lines_to_pass: u64,
     pub(super) has_header: bool,
     names: Option<Row>,
     place: Place,
     format: TimeFormat,
-    /// How many cells a row must have, where most rows seen have as many.
+    /// How many cells each row must have, if most rows of the sample have as many.
     width: Option<usize>,
-    /// How many cells each row seen has at least.
+    /// Fewest cells of a row in the sample.
     fewest_cells: usize,
-    /// The column that names a zone, where the times are taken as UTC nevertheless.
+    /// The column that names a zone, although the times are taken as UTC.
     named_zone: Option<usize>,
     first_time: Option<u64>,
 }
 
-/// A choice and what it says about the first rows.
+/// A choice, and what it gives for the first rows.
 #[derive(Debug)]
 struct Reading {
     choice: Choice,
     times: Vec<Option<u64>>,
     rows_of_width: usize,
-    /// Whether there are names for as many columns as the rows have: then the delimiter is sure.
+    /// Whether there are as many names as columns; then the delimiter is certain.
     header_fits: bool,
 }
 
 impl Choice {
-    /// Chooses by the start of a text; an error says what to give instead.
+    /// Chooses by the start of a text; an error names the options to give.
     pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
         let line_end = line_end(start.text);
         let (start, delimiter) = pass_head(start, options, line_end);
@@ -72,7 +72,7 @@ impl Choice {
         Ok(choice)
     }
 
-    /// The time of a row, or why it has none.
+    /// Returns the time of a row, or why it has none.
     pub(super) fn time_of(&self, row: &[u8]) -> Result<u64, String> {
         let delimiter = self.layout.delimiter;
         if let Some(width) = self.width {
@@ -92,15 +92,15 @@ impl Choice {
         self.format.parse(&text).ok_or_else(problem)
     }
 
-    /// Whether a line that begins with # may be a row that is damaged: it has as many cells as rows, with values.
+    /// Whether a line that starts with # may be a damaged row: it has as many cells as rows, and values.
     ///
-    /// Where the time comes first, the # is in it: then the line is one that was made a comment.
+    /// If the time comes first, the # is in the time: then the line was made a comment on purpose.
     pub(super) fn may_be_row(&self, line: &[u8]) -> bool {
         let cells = split(line, self.layout.delimiter);
         !self.place.is_first() && cells.len() >= self.fewest_cells.max(2) && has_values(&cells)
     }
 
-    /// Why a row without the end of its line is only a part of one, if it is.
+    /// Returns why a row without a line end is only a part of a row, if it is.
     pub(super) fn cut_words(&self, row: &[u8]) -> Option<String> {
         let found = Cells::new(row, self.layout.delimiter).count();
         let fewest = self.fewest_cells;
@@ -116,7 +116,7 @@ impl Choice {
         }
     }
 
-    /// The choice in words.
+    /// Returns the choice in words.
     pub(super) fn words(&self) -> String {
         let first =
             self.first_time.and_then(crate::cli::terminal::words::rfc3339).unwrap_or_else(|| "none".into());
@@ -144,12 +144,12 @@ fn delimiter_word(delimiter: u8) -> String {
     }
 }
 
-/// The byte that ends lines: carriage returns where there is nothing else.
+/// Returns the byte that ends lines: a carriage return only if there is no newline.
 fn line_end(text: &[u8]) -> u8 {
     if !text.contains(&b'\n') && text.contains(&b'\r') { b'\r' } else { b'\n' }
 }
 
-/// Passes the lines that are to be left out, and a line that names the delimiter.
+/// Skips the lines that the user left out, and a line that names the delimiter.
 fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>) {
     let mut text = start.text;
     let pass_line = |text: &mut &'a [u8]| {
@@ -168,7 +168,7 @@ fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (St
     (Start { text, is_all: start.is_all, lines_before }, delimiter)
 }
 
-/// The delimiter of a line as `sep=;`, with or without quotes around it.
+/// Returns the delimiter of a line such as `sep=;`, with or without quotes around it.
 fn named_delimiter(line: &[u8]) -> Option<u8> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let inner = line.trim_ascii_end().strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
@@ -182,7 +182,7 @@ fn named_delimiter(line: &[u8]) -> Option<u8> {
     delimiter.filter(|byte| word.eq_ignore_ascii_case(b"sep=") && is_possible(byte))
 }
 
-/// The ways of splitting that give most rows as many cells.
+/// Returns the samples in which most rows have the same number of cells.
 fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
     let is_possible = |it: &Sample| !(options.decimal_comma && it.layout.delimiter == b',');
     let (lines, mut split): (Vec<_>, Vec<_>) =
@@ -235,7 +235,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         names: names.cloned(),
         place: chosen.place,
         format: chosen.format().clone(),
-        // An odd row has its cells elsewhere, but the first one.
+        // In a row with another number of cells, only the first cell has a known place.
         width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
         fewest_cells: fewest_cells(rows),
         named_zone: table.named_zone(&chosen),
@@ -245,13 +245,14 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
 }
 
-/// How many cells all rows have at least, but the last one, which may be cut.
+/// Returns the fewest cells of a row, without the last row, which may be cut.
 fn fewest_cells(rows: &[Row]) -> usize {
     let whole = rows.split_last().map_or(rows, |(_, whole)| whole);
     whole.iter().map(Vec::len).min().unwrap_or(0)
 }
 
-/// Names that are more than the cells of the longest row, or fewer than those of the shortest, may be of other columns.
+/// Refuses names if there are more than cells in the longest row, or fewer than in the shortest: they may be of other
+/// columns.
 fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     let is_filled = |cell: &String| !cell.trim().is_empty();
     let filled = |row: &Row| row.iter().rposition(is_filled).map_or(0, |last| last + 1);
@@ -273,7 +274,7 @@ fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     )))
 }
 
-/// A comma after whole seconds may begin their fraction, where nothing names the column after it.
+/// Refuses a comma after whole seconds that may begin their fraction, if no name is given to the column after it.
 fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     let after = chosen.place.time + 1;
     let is_named = table.names.is_some_and(|names| names.len() == table.width());
@@ -289,7 +290,7 @@ fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     )))
 }
 
-/// A table with names and without rows: nothing can be read wrongly.
+/// Chooses for a table with names but without rows, of which nothing can be read wrongly.
 fn no_rows(table: &Table<'_>) -> Result<Candidate, Refusal> {
     let sample = [vec!["1500000000".to_owned(); table.names.map_or(0, Vec::len)]];
     let options = TableOptions { time_unit: None, time_format: None, ..table.options.clone() };
@@ -314,7 +315,7 @@ fn has_header(sample: &Sample, options: &TableOptions) -> Result<bool, Refusal> 
     })
 }
 
-/// The reading that is left, or the most even one of those that find the same times.
+/// Returns the only reading, or the most even one of several that find the same times.
 fn best(readings: Vec<Result<Reading, Refusal>>) -> Result<Choice, String> {
     let (mut found, mut problem): (Vec<Reading>, Option<String>) = (Vec::new(), None);
     for reading in readings {

@@ -5,7 +5,7 @@ fn find(table: &str, options: &TableOptions) -> Result<Choice, String> {
     Choice::find(&Start { text: table.as_bytes(), is_all: true, lines_before: 0 }, options)
 }
 
-/// The columns of the time and its unit, by what the table looks like.
+/// Returns the columns of the time and its unit, as found from the table.
 fn found(table: &str) -> Result<(Option<usize>, usize, String), String> {
     let choice = find(table, &TableOptions::default())?;
     Ok((choice.place.date, choice.place.time, choice.format.to_string()))
@@ -42,7 +42,7 @@ fn names_and_values_choose_together() {
         2,
         MILLIS,
     );
-    // The same moment twice: the finer one.
+    // The same moment twice: the finer one is taken.
     is("unix,date\n1378054800083,2013-09-01 17:00:00\n1378054801090,2013-09-01 17:00:01\n", 0, MILLIS);
     is("# time,price\n1378054800083,5\n", 0, MILLIS);
 }
@@ -53,7 +53,7 @@ fn without_names_only_a_sure_column_is_chosen() {
     is("1378054800083;b;1640.25\n1378054800090;b;1639.5\n1378054800099;b;1641.5\n", 0, MILLIS);
     is("1378054800,a\n1378054801,b\n", 0, SECONDS);
     for table in [
-        // Ids beside times, ids alone, a counter, a kind of time that is not known.
+        // Ids beside times, only ids, a counter, an unknown kind of time.
         "1715206948,29223.0,1682899200101\n1715206949,29223.2,1682899200129\n",
         "1715206948,3643221425,5\n1715206952,3643221428,6\n",
         "1715206948,5\n1715206949,5\n1715206950,5\n",
@@ -77,16 +77,16 @@ fn names_may_have_digits() {
     is("2m_temperature,timestamp\n5.1,1378054800\n5.2,1378054801\n", 1, SECONDS);
     is("timestamp,price_2023,close 2023-05-01\n1378054800,5,1\n1378054801,6,1\n", 0, SECONDS);
     is("time,2023,2024\n1378054800,5,1\n", 0, SECONDS);
-    // One row only, or none.
+    // Only one row, or none.
     is("Time (UTC+00:00),Temp 1-2\n2023-05-15 09:30:00,5\n", 0, DATES);
     assert!(find("Time (UTC+00:00),Temp 1-2\n", &TableOptions::default()).unwrap().has_header);
-    // It may be a row whose time is damaged.
+    // This may be a row with a damaged time.
     refused("event time,1\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n", "--header");
 }
 
 #[test]
 fn names_of_other_columns_are_refused() {
-    // Both of the large numbers may be times: by its place among the names, the time is the wrong one.
+    // Both large numbers may be times; the place of the name points to the wrong one.
     for (names, time) in [("n (a, b),time,order", 2), ("n,time", 3)] {
         let table = format!(
             "{names}\n5,{}\n",
@@ -99,7 +99,7 @@ fn names_of_other_columns_are_refused() {
         assert_eq!(choice.first_time, Some(1_378_054_800_083_000_000));
     }
     is("event,time,px,\nx,1378054800083,5\n", 1, MILLIS);
-    // Cells after the last name, of some rows or empty, change nothing.
+    // Cells after the last name change nothing, if they are empty or only in some rows.
     is("n,time,note\na,1378054800083,b\na,1378054800083,b, c\na,1378054800083,b, c\n", 1, MILLIS);
     is("n,time\na,1378054800083,\na,1378054800083,\n", 1, MILLIS);
 }
@@ -118,7 +118,7 @@ fn a_first_row_of_values_names_nothing() {
             assert!(!find(&table, &format).unwrap().has_header, "{table}");
         }
     }
-    // One that is damaged is data: it is told when it is read.
+    // A damaged first row is data; reading it reports the damage.
     for first in ["2023-05-15 09:3x:00", "15 May", "2023-05-15 (UTC+2)"] {
         let table = format!("{first},5\n2023-05-15 09:30:00,5\n2023-05-15 09:30:01,6\n");
         assert!(!find(&table, &TableOptions::default()).unwrap().has_header, "{table}");
@@ -164,7 +164,7 @@ fn date_and_time_are_one_moment() {
     refused("date,ms\n2013-09-01,61200083\n2013-09-01,61200090\n", "--date-column");
     refused("date,open,close\n2013-09-01,09:00,17:00\n2013-09-02,09:00,17:00\n", "--time-column");
     refused("20130901,170000\n20130902,170100\n", "--date-column");
-    // Days.
+    // Dates without a time of day.
     is("date,close\n2013-09-01,5\n2013-09-02,6\n", 0, "YYYY-MM-DD");
     let options = TableOptions { date_column: Some(Column::Name("day".into())), ..TableOptions::default() };
     let choice = find("day,at,until\n2013-09-01,17:00:00,18:00:00\n", &options);
@@ -187,7 +187,7 @@ fn options_are_never_overruled() {
     );
     assert!(find(lobster, &number(4)).unwrap_err().contains("no column 4"));
     assert!(find(lobster, &number(1)).unwrap_err().contains("--time-unit"));
-    // A name that another column has more of; a date although there are times; a header although it looks like data.
+    // The options decide against the better name, against times, and against a header that looks like data.
     let choice = find("time,2\n1378054800083,1378054801\n", &number(2)).unwrap();
     assert_eq!((choice.place.time, choice.format.to_string()), (1, SECONDS.into()));
     let choice = find("Date,Time\n2013-09-01,17:00:00\n", &number(1)).unwrap();
@@ -236,7 +236,7 @@ fn titles_are_refused_with_the_lines_to_skip() {
         refused(&table, &format!("--skip-rows {lines} "));
         let options = TableOptions { skip_rows: lines as u64, ..TableOptions::default() };
         assert!(find(&table, &options).unwrap().has_header, "{table}");
-        // Lines that are skipped already are counted.
+        // The count includes lines that are already skipped.
         let options = TableOptions { skip_rows: 2, ..TableOptions::default() };
         let problem = find(&format!("x\ny\n{table}"), &options).unwrap_err();
         assert!(problem.contains(&format!("--skip-rows {} ", lines + 2)), "{problem}");
@@ -256,11 +256,11 @@ fn each_row_is_checked_against_the_choice() {
     }
     let long = choice.time_of(format!("b,{},6", "x".repeat(5000)).as_bytes()).unwrap_err();
     assert!(long.len() < 200, "{long}");
-    // A unit that was given holds for all rows too.
+    // A unit from an option also holds for all rows.
     let options = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
     let choice = find(&format!("note,time,price\n{rows}"), &options).unwrap();
     assert!(choice.time_of(b"b,1378054800083000,6").is_err());
-    // What follows the time may have any number of cells where the time comes first.
+    // If the time comes first, any number of cells may follow it.
     let choice = find("time,note\n1378054800083,a\n1378054800083,b\n", &TableOptions::default()).unwrap();
     assert!(choice.time_of(b"1378054800083,a, b, c").is_ok());
 }
@@ -356,7 +356,7 @@ fn nothing_of_the_time_is_left_out() {
     ] {
         refused(table, "--");
     }
-    // The end of a candle is no finer start of it; with a fraction, the time is whole.
+    // The end of a candle is not a finer start of it; with a fraction, the time is complete.
     is("timestamp,close_time\n1684108800000,1684108859999\n1684108860000,1684108919999\n", 0, MILLIS);
     is("time,ms\n1684108800.5,123\n", 0, SECONDS);
     is("time,volume\n2023-05-15 09:30:00,123\n", 0, DATES);
@@ -398,7 +398,7 @@ fn times_that_lack_digits_are_refused_or_told() {
     let millis = TableOptions { time_unit: Some(TimeUnit::Ms), ..TableOptions::default() };
     let words = find(table, &millis).unwrap().words();
     assert!(words.contains("milliseconds since 1970, rounded in the file"), "{words}");
-    // A later one is no time.
+    // A later number is not a time.
     for options in [&millis, &TableOptions::default()] {
         let choice = find("time,px\n1684110000001,5\n1.684120000001E+12,6\n", options).unwrap();
         assert_eq!(choice.format.to_string(), MILLIS);
