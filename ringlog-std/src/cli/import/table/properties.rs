@@ -203,7 +203,7 @@ impl Other {
     }
 }
 
-/// Lines before a table; X stands for its delimiter.
+/// Lines before a table; X is replaced by its delimiter.
 const HEADS: [&str; 6] =
     ["sep=X\n", "\"sep=X\"\n", "# made 2023-01-01\n", "title\n", "\"Plot 1-2\"\n", "a\n\nb: 5\n"];
 
@@ -416,7 +416,7 @@ fn import(case: &Case, path: &Path) -> Verdict {
         return Verdict::Exact;
     }
     let is_right = rows.iter().all(|row| case.rows.contains(row) || case.odd.as_ref() == Some(row));
-    assert!(is_right, "told, but wrong: {}\n{:?}\n{}", feed.words(), case.dialect, cut_table(&case.text));
+    assert!(is_right, "reported, but wrong: {}\n{:?}\n{}", feed.words(), case.dialect, cut_table(&case.text));
     Verdict::Told
 }
 

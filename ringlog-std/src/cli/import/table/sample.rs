@@ -128,7 +128,7 @@ fn holds_values(rows: &[Row], column: usize) -> bool {
     values > 0 && values * 2 >= all
 }
 
-/// Whether this stands for a missing value.
+/// Whether this means that a value is missing.
 pub(super) fn is_missing(cell: &str) -> bool {
     let known = ["", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "?", "\\n"];
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
