@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{source_files, table};
+use super::sources::source_files;
+use super::table;
 
 /// Enums of errors that the library returns.
 const ENUMS: [&str; 13] = [

@@ -1,7 +1,7 @@
 //! The table of errors: what triggers each, the exit code, and the text, which says what happened, to which file and offset
 //! or record, and what to do.
 //!
-//! The texts are in `programs.txt` and `library.txt`. After a change `RINGLOG_BLESS=1 cargo test ... messages::` writes them
+//! The texts are in the files `*.txt` here. After a change `RINGLOG_BLESS=1 cargo test ... messages::` writes them
 //! anew; read the difference before it is committed.
 
 #[cfg(feature = "cli")]
@@ -28,6 +28,7 @@ mod ring_calls;
 #[cfg(feature = "cli")]
 mod rings;
 mod rules;
+mod sources;
 mod writing_calls;
 
 use std::fs;
@@ -54,20 +55,6 @@ impl Row {
         let stored = stored.split("\n\n").find(|row| self.said.is_empty() && row.starts_with(&text));
         stored.map_or(text, str::to_owned)
     }
-}
-
-/// All sources of the crates.
-fn source_files() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("../ringlog-nostd/src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let (inner, found): (Vec<_>, Vec<_>) =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
-        folders.extend(inner);
-        files.extend(found);
-    }
-    files
 }
 
 fn table(name: &str) -> PathBuf {
