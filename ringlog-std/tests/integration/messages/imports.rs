@@ -153,6 +153,33 @@ const JSON: &[Case] = &[
         "",
     ),
     ("a field in an object", "{\"a\":{\"t\":1700000000}}\n{\"a\":5}\n", "--time-field a.t"),
+    ("a date that may be two", "{\"time\":\"05/06/2013 17:00:00\",\"price\":5}\n", ""),
+    (
+        "a date that may be two, beside its time of day",
+        "{\"date\":\"05/06/2013\",\"time\":\"17:00:00\"}\n{\"date\":\"05/06/2013\",\"time\":\"17:00:01\"}\n",
+        "",
+    ),
+    (
+        "dates without a time of day",
+        "{\"date\":\"2026-01-01\",\"price\":5}\n{\"date\":\"2026-01-01\",\"price\":6}\n",
+        "",
+    ),
+    ("numbers that may be the time", "{\"id\":1700000000}\n{\"id\":1700000001}\n", ""),
+    (
+        "another field with the fraction",
+        "{\"time\":1700000000,\"usec\":123}\n{\"time\":1700000001,\"usec\":456}\n",
+        "",
+    ),
+    ("a time of GPS", "{\"gps_time\":1700000000}\n{\"gps_time\":1700000001}\n", ""),
+    ("a field that names a zone", "{\"time\":\"2026-01-01 00:00:00\",\"zone\":\"Europe/Berlin\"}\n", ""),
+    ("a name of another unit", "{\"time_ms\":1700000000}\n{\"time_ms\":1700000001}\n", ""),
+    ("times that a spreadsheet has rounded", "{\"time\":1.7E+12}\n{\"time\":1.7E+12}\n", ""),
+    ("a given field that holds no times", "{\"name\":\"abc\"}\n", "--time-field name"),
+    (
+        "a given field and a unit that it does not have",
+        "{\"name\":\"abc\"}\n",
+        "--time-field name --time-unit ms",
+    ),
     (
         "a date and a time of day",
         "{\"date\":\"2026-01-13\",\"time\":\"13:04:05\"}\n{\"date\":\"2026-01-13\",\"time\":\"13:04:06\"}\n",

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "cli")]
 mod captures;
+mod core_calls;
 mod coverage;
 mod cursor_calls;
 #[cfg(feature = "cli")]
