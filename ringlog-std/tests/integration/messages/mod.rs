@@ -25,10 +25,14 @@ mod logs;
 mod opening_calls;
 #[cfg(feature = "cli")]
 mod programs;
+#[cfg(feature = "cli")]
+mod reports;
 mod ring_calls;
 #[cfg(feature = "cli")]
 mod rings;
 mod rules;
+#[cfg(feature = "cli")]
+mod runs;
 mod sources;
 mod writing_calls;
 
@@ -57,6 +61,10 @@ impl Row {
         stored.map_or(text, str::to_owned)
     }
 }
+
+/// The tables of what the programs say.
+#[cfg(feature = "cli")]
+const PROGRAM_TABLES: [&str; 5] = ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt"];
 
 fn table(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/messages").join(name)
