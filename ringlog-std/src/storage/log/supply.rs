@@ -81,7 +81,11 @@ impl<'a> Supply<'a> {
                 sleep(STALL_PAUSE);
                 Ok(())
             }
-            None => Ok(self.upkeep.prepare_step(true).map(drop)?),
+            // The helpers have ended with a failure, or there are none.
+            None => {
+                let prepared = self.upkeep.prepare_step(true).map(drop);
+                prepared.map_err(|error| self.upkeep.explain_append(error.into()))
+            }
         }
     }
 }
