@@ -20,6 +20,7 @@ ROW = re.compile(r"^\| `(ringlog-\w+/src/[^`]*)` \|", re.M)
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|r#*".*?"#*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.S)
 TEST_MODULE = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*(?:pub(?:\([^)]*\))? )?mod \w+ (?=\{)")
 TEST_STATEMENT = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*[^;{]*;")
+TEST_FILE = re.compile(r"#\[cfg\((?:all\()?(?:test|doctest)\b[^\]]*\]\s*(?:#\[path[^\]]*\]\s*)?(?:pub(?:\([^)]*\))? )?mod (\w+);")
 REEXPORT = re.compile(r"\bpub(?:\([^)]*\))? use ([^;]+);")
 USE = re.compile(r"\buse ([^;]+);")
 PATH = re.compile(r"(?<![\w:])(?:crate|self|super)(?:::\w+)+")
@@ -61,9 +62,9 @@ class Library:
     def __init__(self, src):
         self.src = src
         names = [path.relative_to(ROOT / src) for path in sorted((ROOT / src).rglob("*.rs"))]
-        self.files = {self.module_of(it): it for it in names if it.parts[0] != "bin" and "tests" not in it.parts}
-        tests = {m for m, it in self.files.items() if it.name in ("tests.rs", "misuse.rs")}
-        self.files = {module: it for module, it in self.files.items() if module not in tests}
+        self.files = {self.module_of(it): it for it in names if it.parts[0] != "bin"}
+        tests = {(*m, name) for m, it in self.files.items() for name in TEST_FILE.findall((ROOT / src / it).read_text())}
+        self.files = {m: it for m, it in self.files.items() if not any(m[:n] in tests for n in range(len(m) + 1))}
         self.text = {m: without_tests((ROOT / src / it).read_text()) for m, it in self.files.items()}
         self.reexports = {module: self.reexports_of(module) for module in self.files}
 
@@ -118,8 +119,11 @@ class Library:
 
 
 def folder_of(src, file):
-    folder = file.parent.as_posix()
-    return f"{src}/" if folder == "." else f"{src}/{folder}/"
+    """The folder of a file; that above it for a `mod.rs` that has only tests beside it, as it is a file with a folder's name."""
+    folder = file.parent
+    if file.name == "mod.rs" and all(it.name in ("mod.rs", "tests.rs") for it in (ROOT / src / folder).iterdir()):
+        folder = folder.parent
+    return f"{src}/" if folder == Path() else f"{src}/{folder.as_posix()}/"
 
 
 def rank(place, order):

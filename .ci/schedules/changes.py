@@ -38,8 +38,8 @@ CHANGES = [
         "`sync`: does not ask whether a sync has failed",
         [
             (
-                "self.refuse_if_poisoned()?;\n        self.give_name()?;",
-                "if !(MUTANT) { self.refuse_if_poisoned()?; }\n        self.give_name()?;",
+                "self.refuse_if_poisoned()?;\n        self.rename_into_place()?;",
+                "if !(MUTANT) { self.refuse_if_poisoned()?; }\n        self.rename_into_place()?;",
             )
         ],
     ),
@@ -50,7 +50,7 @@ CHANGES = [
     ),
     Change(
         "segment/flusher.rs",
-        "`give_name`: who gets the lock does not ask again whether a sync has failed",
+        "`rename_into_place`: who gets the lock does not ask again whether a sync has failed",
         [
             (
                 "self.refuse_if_poisoned()?;\n        // A named file",
@@ -150,24 +150,24 @@ CHANGES = [
     ),
     Change(
         "maintenance/maintenance.rs",
-        "`note_failure`: keeps what says less than the failure that is to be noted yet",
+        "`note_sync_error`: keeps what says less than the failure that is to be noted yet",
         [("if !matches!(error, SyncError::Poisoned", "if MUTANT || !matches!(error, SyncError::Poisoned")],
         orders=5000,
     ),
     Change(
         "maintenance/workers.rs",
         "`repeat`: ends without a word about why",
-        [("Err(error) => return upkeep", "Err(_) if MUTANT => return, Err(error) => return upkeep")],
+        [("Err(error) => return maintenance", "Err(_) if MUTANT => return, Err(error) => return maintenance")],
     ),
     # Who waits.
     Change(
         "maintenance/workers.rs",
-        "`Helpers::drop`: wakes nobody",
+        "`Workers::drop`: wakes nobody",
         [("thread.thread().unpark();", "if !(MUTANT) { thread.thread().unpark(); }")],
     ),
     Change(
         "maintenance/workers.rs",
-        "`Helpers::drop`: wakes all of them, then says that they are to stop",
+        "`Workers::drop`: wakes all of them, then says that they are to stop",
         [
             ("self.stop.store(true,", "if MUTANT { self.wake(); } self.stop.store(true,"),
             ("thread.thread().unpark(); }", "if !(MUTANT) { thread.thread().unpark(); } }"),
@@ -175,11 +175,11 @@ CHANGES = [
     ),
     Change(
         "log/supply.rs",
-        "`have_next_prepared`: wakes nobody",
+        "`have_spare_prepared`: wakes nobody",
         [
             (
-                "helpers.wake();\n                sleep(STALL_PAUSE);",
-                "if !(MUTANT) { helpers.wake(); }\n                sleep(STALL_PAUSE);",
+                "workers.wake();\n                sleep(STALL_PAUSE);",
+                "if !(MUTANT) { workers.wake(); }\n                sleep(STALL_PAUSE);",
             )
         ],
     ),
@@ -190,10 +190,10 @@ CHANGES = [
     ),
     Change(
         "log/closing.rs",
-        "`end`: ends the helpers behind the last segment",
+        "`end`: ends the workers behind the last segment",
         [
-            ("self.helpers = None;", "if !(MUTANT) { self.helpers = None; }"),
-            ("self.upkeep.discard_next();", "self.upkeep.discard_next(); self.helpers = None;"),
+            ("self.workers = None;", "if !(MUTANT) { self.workers = None; }"),
+            ("self.maintenance.discard_spare();", "self.maintenance.discard_spare(); self.workers = None;"),
         ],
     ),
     Change(
@@ -208,7 +208,7 @@ CHANGES = [
     ),
     Change(
         "maintenance/flush.rs",
-        "`set_down_unsynced`: waits for who syncs, and `sync_now` for who prepares",
+        "`close_without_sync`: waits for who syncs, and `sync_now` for who prepares",
         [
             (
                 "let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };",
@@ -225,7 +225,7 @@ CHANGES = [
     # Who has a segment.
     Change(
         "maintenance/flush.rs",
-        "`set_down_unsynced`: does not ask whether somebody syncs",
+        "`close_without_sync`: does not ask whether somebody syncs",
         [("if tried.is_none() && ", "if tried.is_none() && !(MUTANT) && ")],
         orders=5000,
     ),
@@ -252,7 +252,7 @@ CHANGES = [
         [
             (
                 "let is_held = try_hold(&file).map_err(|source| OpenError::io(path, \"lock the file\", source))?;",
-                "if MUTANT && leads_to(path, &file).is_ok_and(|it| it) {\n"
+                "if MUTANT && is_same_file(path, &file).is_ok_and(|it| it) {\n"
                 "    let is_held = try_hold(&file).is_ok_and(|it| it);\n    return Ok((file, is_held));\n}\n"
                 "let is_held = try_hold(&file).map_err(|source| OpenError::io(path, \"lock the file\", source))?;",
             )

@@ -32,14 +32,15 @@ const WAYS: [How; 4] = [
 ];
 
 impl How {
-    fn ready_bytes(self, log: SampleLog) -> usize {
+    fn prefault_bytes(self, log: SampleLog) -> usize {
         if self.pages_are_ready { log.file_bytes() as usize } else { 0 }
     }
 
     /// Event by event into a file.
     fn write_events(self, log: SampleLog, folder: &Path) -> Duration {
         let path = folder.join("events.evtl");
-        let options = MmapWriter::options().checksums(self.checksums).ready_bytes(self.ready_bytes(log));
+        let options =
+            MmapWriter::options().checksums(self.checksums).prefault_bytes(self.prefault_bytes(log));
         let mut writer = options.create_new(&path, log.file_bytes()).expect("a new log file");
         let mut source = log.source();
         let begin = Instant::now();
@@ -56,7 +57,7 @@ impl How {
     /// Run by run, as the ring's records come, into a log of one segment.
     fn append_runs(self, log: SampleLog, records: &[u8], folder: &Path) -> Duration {
         let folder = folder.join("log");
-        let options = LogWriter::options().checksums(self.checksums).ready_bytes(self.ready_bytes(log));
+        let options = LogWriter::options().checksums(self.checksums).prefault_bytes(self.prefault_bytes(log));
         let options = options.segment_bytes(log.file_bytes()).sync(SyncPolicy::Never);
         let mut writer = options.open(&folder).expect("a new log");
         let record_len = record_len(log.payload_len);

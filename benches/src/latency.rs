@@ -327,7 +327,7 @@ fn growth_section(windows: &[growth::Window]) -> Section {
     Section {
         title: "Adding to a log that grows".to_owned(),
         notes: vec![
-            "`LogWriter::write_event` as fast as it goes, with the defaults: a sync a second. Not pinned: the log's helper \
+            "`LogWriter::write_event` as fast as it goes, with the defaults: a sync a second. Not pinned: the log's worker \
              threads start where its writer is. Per event: all of the window's time. One call: every 64th, timed alone."
                 .to_owned(),
         ],

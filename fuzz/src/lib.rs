@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader, FileHeaderError, MAX_POSITION, file_flags};
 use ringlog::storage::crc32c_hardware;
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field, flags, place_word, seal};
+use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field, flags, place_word, add_checksum};
 use tempfile::TempDir;
 
 /// More files make no other log.
@@ -79,7 +79,7 @@ fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
         record[payload_end..].fill(0);
         record[9] &= !flags::CHECKSUMMED;
         if header.has(file_flags::CHECKSUMS) {
-            let _ = seal(record, place_word(header.salt(), at as u64), crc32c_hardware);
+            let _ = add_checksum(record, place_word(header.salt(), at as u64), crc32c_hardware);
         }
         at += stride;
     }

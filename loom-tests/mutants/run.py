@@ -71,7 +71,7 @@ class Source:
         """Puts a switch at each ordering that is not Relaxed, and at each fence, outside comments and unit tests."""
         code, tests, rest = text.partition("#[cfg(test)]")
         function, lines, counts = "", [], {}
-        if re.search(r"^(pub|impl|unsafe|fn|const|static)\b", rest, flags=re.M):
+        if re.search(r"^(pub(?!\(crate\) mod tests)|impl|unsafe|fn|const|static)\b", rest, flags=re.M):
             sys.exit(f"{file}: code behind the unit tests, which would go without mutants")
 
         def named(what):

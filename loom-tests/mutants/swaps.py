@@ -16,13 +16,13 @@ SWAPS = [
         let stride = self.inner.end.write(at, header, payload)?;""",
     ),
     (
-        "`Producer::write_event`: publishes, then seals the record of a retained ring",
+        "`Producer::write_event`: publishes, then adds the checksum of a retained ring",
         "handle/producer.rs",
-        "self.inner.seal(retention, at, stride)?;\n                self.inner.publish",
+        "self.inner.add_checksum(retention, at, stride)?;\n                self.inner.publish",
         """if MUTANT {
                     self.inner.publish(at.wrapping_add(stride));
                 }
-                self.inner.seal(retention, at, stride)?;
+                self.inner.add_checksum(retention, at, stride)?;
                 self.inner.publish""",
     ),
     (
@@ -30,7 +30,7 @@ SWAPS = [
         "handle/claim.rs",
         "let stride = self.inner.complete(self.at, header)?;",
         """if MUTANT {
-            self.inner.publish(self.at.wrapping_add(crate::header::record_len(len)));
+            self.inner.publish(self.at.wrapping_add(crate::format::header::record_len(len)));
         }
         let stride = self.inner.complete(self.at, header)?;""",
     ),
@@ -159,7 +159,7 @@ SWAPS = [
         "magic.store(if MUTANT { MAGIC } else { 0 }, Ordering::Relaxed);",
     ),
     (
-        "`Once::is_first`: a load and a store instead of a swap",
+        "`SplitGuard::is_first`: a load and a store instead of a swap",
         "ring/once.rs",
         "!self.passed.swap(true, Ordering::Relaxed)",
         """if MUTANT {

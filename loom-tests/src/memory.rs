@@ -102,7 +102,7 @@ pub fn format(memory: &Arc<Memory>, options: &RingOptions) -> (ModelProducer, Mo
     // (3) there is one cell for each word.
     let ring = unsafe { Ring::model(&lasting.control, lasting.words.cast(), &lasting.cells, options) };
     let (producer, consumer) = ring.into_ends();
-    (producer.keep(Arc::clone(memory)), consumer.keep(Arc::clone(memory)))
+    (producer.with_owner(Arc::clone(memory)), consumer.with_owner(Arc::clone(memory)))
 }
 
 /// The producer's end for the next owner of the role.
@@ -110,13 +110,13 @@ pub fn format(memory: &Arc<Memory>, options: &RingOptions) -> (ModelProducer, Mo
 /// The one before has to be gone for good, by [`std::mem::forget`] if it is to die without closing.
 #[must_use]
 pub fn take_over_producer(memory: &Arc<Memory>) -> ModelProducer {
-    attach(memory).expect("a ring").into_producer().keep(Arc::clone(memory))
+    attach(memory).expect("a ring").into_producer().with_owner(Arc::clone(memory))
 }
 
 /// As [`take_over_producer`], for the consumer's end.
 #[must_use]
 pub fn take_over_consumer(memory: &Arc<Memory>) -> ModelConsumer {
-    attach(memory).expect("a ring").into_consumer().keep(Arc::clone(memory))
+    attach(memory).expect("a ring").into_consumer().with_owner(Arc::clone(memory))
 }
 
 /// The ring in this memory, if somebody has made it. At most one end of each kind may come of all of them.

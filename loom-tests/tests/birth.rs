@@ -40,7 +40,7 @@ fn a_ring_is_found_whole_or_not_at_all() {
             Ok(ring) => {
                 FOUND.note();
                 assert_eq!((ring.capacity(), ring.max_payload()), (64, 16));
-                let mut consumer = ring.into_consumer().keep(Arc::clone(&memory));
+                let mut consumer = ring.into_consumer().with_owner(Arc::clone(&memory));
                 assert_eq!((consumer.position(), consumer.identity()), (start, 0x1122_3344_5566_7788));
                 if let Some((header, payload)) = consumer.read_event() {
                     assert_eq!(read_id(&header, payload), 0);

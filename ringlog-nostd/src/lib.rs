@@ -99,7 +99,7 @@ pub use self::format::gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
 pub use self::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
 pub use self::format::owned::OwnedEvent;
 pub use self::format::record::{
-    Checksums, Event, RecordError, RecordErrorKind, Records, check_event, decode, encode, seal,
+    Checksums, Event, RecordError, RecordErrorKind, Records, add_checksum, check_event, decode, encode,
 };
 pub use self::format::run::Run;
 pub use self::handle::batch::Batch;

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .retention(keep)
         // A new segment each hour at the latest.
         .roll_after(Some(Duration::from_secs(3600)))
-        // On a helper thread, in the order of the log.
+        // On a worker thread, in the order of the log.
         .sync(SyncPolicy::EveryBytes(16 << 20))
         // Continue when there is room, and report what was lost.
         .full_disk(FullDisk::DropWithGap);

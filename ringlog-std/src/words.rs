@@ -4,9 +4,9 @@
 //! alone: advice is given once.
 #![forbid(unsafe_code)]
 
+use std::{fmt, io};
+
 use rustix::process::{Resource, getrlimit};
-use std::fmt;
-use std::io;
 
 /// A number of things: `1 byte`, `2 bytes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +48,12 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
 /// Whether this process must not make files of so many bytes (`ulimit -f`). A file system has a limit, too, and the same error.
 pub(crate) fn has_size_limit(bytes: u64) -> bool {
     getrlimit(Resource::Fsize).current.is_some_and(|most| most < bytes)
+}
+
+/// What the system said and what to do; errors that this program makes have both.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ impl Work<'_> {
     /// One thread writes events into a file whose pages are ready.
     fn direct(&self, checksums: bool) -> f64 {
         let path = self.path("direct.evtl");
-        let options = MmapWriter::options().checksums(checksums).ready_bytes(self.file_bytes());
+        let options = MmapWriter::options().checksums(checksums).prefault_bytes(self.file_bytes());
         let mut writer = options.create_new(&path, self.sample.file_bytes()).expect("a new log file");
         let mut source = self.sample.source();
         let begin = Instant::now();
@@ -192,7 +192,7 @@ impl Work<'_> {
             LogWriter::options()
                 .checksums(checksums)
                 .segment_bytes(self.sample.file_bytes())
-                .ready_bytes(self.file_bytes())
+                .prefault_bytes(self.file_bytes())
                 .max_bytes(Some(self.sample.bytes() as u64))
                 .sync(SyncPolicy::Never),
             way,
@@ -226,7 +226,7 @@ impl Log<'_> {
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { sample, pinning, .. } = *self.work;
         let all = SampleLog { events: self.events_before + sample.events, ..sample };
-        // The log's helpers may run anywhere; they inherit that from this thread.
+        // The log's workers may run anywhere; they inherit that from this thread.
         Pinning::Free.put(1);
         let started = Recorder::builder()
             .ring_bytes(RING_BYTES)
@@ -265,7 +265,7 @@ impl Log<'_> {
     }
 }
 
-/// Waits until the log's helper has the next segment ready: it would take a processor from the two threads.
+/// Waits until the log's worker has the next segment ready: it would take a processor from the two threads.
 fn wait_for_helpers() {
     const QUIET: Duration = Duration::from_millis(60);
     let mut spent = processor_ticks("ringlog-segment");

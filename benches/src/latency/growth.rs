@@ -1,6 +1,6 @@
 //! A log that grows: what adding an event costs at each size, and what opening the log then takes.
 //!
-//! The threads here are not pinned: a log's helper threads start where its writer is, and would share its processor.
+//! The threads here are not pinned: a log's worker threads start where its writer is, and would share its processor.
 
 use super::hot_path::Bench;
 use super::samples::{Distribution, MAX, TYPICAL, Times};
@@ -25,7 +25,7 @@ pub struct Window {
     pub from: u64,
     /// At its end: twice as many.
     pub to: u64,
-    /// Nanoseconds for each event, syncs and new segments of the helper threads included.
+    /// Nanoseconds for each event, syncs and new segments of the worker threads included.
     pub nanos_per_event: f64,
     /// The typical append of one in 64 that are timed one by one, readings of the clock included.
     pub typical_nanos: f64,

@@ -173,7 +173,7 @@ pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usi
 ///
 /// Whatever stands in its checksum field before, a ring's own checksum say, does not matter.
 #[must_use]
-pub fn seal(record: &mut [u8], place: u32, crc: Crc32cAppend) -> Option<usize> {
+pub fn add_checksum(record: &mut [u8], place: u32, crc: Crc32cAppend) -> Option<usize> {
     let mut header = EventHeader::from_bytes(record.first_chunk()?);
     let end = HEADER_LEN + header.payload_len as usize;
     header.flags |= flags::CHECKSUMMED;
@@ -367,7 +367,7 @@ mod tests {
     fn sealed(header: EventHeader, payload: &[u8], offset: u64) -> Vec<u8> {
         let mut record = vec![0xAA; header.stride()];
         encode(&mut record, &header, payload).unwrap();
-        seal(&mut record, place_word(0xDEAD_BEEF, offset), crc32c_append).unwrap();
+        add_checksum(&mut record, place_word(0xDEAD_BEEF, offset), crc32c_append).unwrap();
         record
     }
 

@@ -21,7 +21,7 @@ use crate::protocol::read_end::ReadEnd;
 #[derive(Debug)]
 pub struct Consumer<'r, K = ()> {
     inner: ConsumerInner<'r>,
-    _keeper: K,
+    _owner: K,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<'r> Consumer<'r> {
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let end = ReadEnd::new(parts);
         let next = end.tail();
-        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, _keeper: () }
+        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, _owner: () }
     }
 
     /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
@@ -65,10 +65,10 @@ impl<'r> Consumer<'r> {
         self
     }
 
-    /// The same consumer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
+    /// The same consumer, which from now on also keeps `owner` alive: the owner of the ring's memory, say.
     #[must_use]
-    pub fn keep<K>(self, keeper: K) -> Consumer<'r, K> {
-        Consumer { inner: self.inner, _keeper: keeper }
+    pub fn with_owner<K>(self, owner: K) -> Consumer<'r, K> {
+        Consumer { inner: self.inner, _owner: owner }
     }
 }
 
@@ -125,7 +125,7 @@ impl<K> Consumer<'_, K> {
     ) -> Result<usize, RingFault> {
         self.release();
         let start = self.inner.end.tail();
-        let mut left = self.inner.end.look(start)?;
+        let mut left = self.inner.end.refresh_head(start)?;
         let inner = &mut self.inner;
         let done = ReleaseOnDrop { end: &mut inner.end, start, next: &mut inner.next };
         let (mut at, mut events) = (start, 0);
@@ -154,7 +154,7 @@ impl<K> Consumer<'_, K> {
         self.release();
         let tail = self.inner.end.tail();
         let available = self.inner.end.available(tail)?;
-        if skip_bytes >= available && self.inner.end.look(tail)? <= skip_bytes {
+        if skip_bytes >= available && self.inner.end.refresh_head(tail)? <= skip_bytes {
             return Ok(None);
         }
         let run = self.inner.end.run(tail.wrapping_add(skip_bytes & !7))?;
@@ -186,7 +186,7 @@ impl<K> Consumer<'_, K> {
     pub fn skip_to(&mut self, position: usize) -> Result<u64, SkipError> {
         self.release();
         let tail = self.inner.end.tail();
-        let published = self.inner.end.look(tail)?;
+        let published = self.inner.end.refresh_head(tail)?;
         let skipped = position.wrapping_sub(tail);
         if skipped > published {
             return Err(SkipError::Outside { position, tail, head: tail.wrapping_add(published) });
@@ -244,7 +244,7 @@ impl<K> Consumer<'_, K> {
     /// Bytes published and not read yet; more may be there the next moment. 0 in a corrupt ring.
     #[must_use]
     pub fn unread(&mut self) -> usize {
-        self.inner.end.look(self.inner.next).unwrap_or(0)
+        self.inner.end.refresh_head(self.inner.next).unwrap_or(0)
     }
 
     /// Whether the producer has closed. There may still be events to read: the end has come when this was

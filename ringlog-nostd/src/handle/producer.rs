@@ -9,7 +9,7 @@ use crate::handle::batch::Batch;
 use crate::handle::claim::Claim;
 use crate::handle::publisher::Publisher;
 use crate::protocol::parts::Parts;
-use crate::protocol::retained::Retention;
+use crate::protocol::retained::Retained;
 
 /// Writes events into a ring. There is one for each ring.
 ///
@@ -17,7 +17,7 @@ use crate::protocol::retained::Retention;
 /// gets every event that was written, then knows that no more will come.
 ///
 /// `K` is whatever has to live as long as the handle does, such as the ring's memory: see
-/// [`keep`](Self::keep).
+/// [`with_owner`](Self::with_owner).
 ///
 /// ```compile_fail
 /// fn shared<T: Sync>() {}
@@ -26,13 +26,13 @@ use crate::protocol::retained::Retention;
 #[derive(Debug)]
 pub struct Producer<'r, K = ()> {
     pub(crate) inner: Publisher<'r>,
-    _keeper: K,
+    _owner: K,
 }
 
 impl<'r> Producer<'r> {
-    pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
-        parts.control().settle_gap();
-        Self { inner: Publisher::new(parts, retention), _keeper: () }
+    pub(crate) fn new(parts: Parts<'r>, retention: Option<Retained>) -> Self {
+        parts.control().resolve_pending_gap();
+        Self { inner: Publisher::new(parts, retention), _owner: () }
     }
 
     /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
@@ -45,10 +45,10 @@ impl<'r> Producer<'r> {
         self
     }
 
-    /// The same producer, which from now on also keeps `keeper` alive: the owner of the ring's memory, say.
+    /// The same producer, which from now on also keeps `owner` alive: the owner of the ring's memory, say.
     #[must_use]
-    pub fn keep<K>(self, keeper: K) -> Producer<'r, K> {
-        Producer { inner: self.inner, _keeper: keeper }
+    pub fn with_owner<K>(self, owner: K) -> Producer<'r, K> {
+        Producer { inner: self.inner, _owner: owner }
     }
 }
 
@@ -74,7 +74,7 @@ impl<'r, K> Producer<'r, K> {
         match self.inner.retention {
             None => self.inner.end.publish(at.wrapping_add(stride)),
             Some(retention) => {
-                self.inner.seal(retention, at, stride)?;
+                self.inner.add_checksum(retention, at, stride)?;
                 self.inner.publish(at.wrapping_add(stride));
             }
         }

@@ -5,14 +5,14 @@ use crate::error::WriteError;
 use crate::format::header::{EventHeader, record_len};
 use crate::protocol::closer::Closer;
 use crate::protocol::parts::Parts;
-use crate::protocol::retained::Retention;
+use crate::protocol::retained::Retained;
 use crate::protocol::write_end::WriteEnd;
 
 /// The part that closes when it goes, so that the keeper is dropped after it.
 #[derive(Debug)]
 pub(crate) struct Publisher<'r> {
     pub(crate) end: WriteEnd<'r>,
-    pub(crate) retention: Option<Retention>,
+    pub(crate) retention: Option<Retained>,
     closer: Closer,
 }
 
@@ -25,7 +25,7 @@ impl Drop for Publisher<'_> {
 }
 
 impl<'r> Publisher<'r> {
-    pub(crate) fn new(parts: Parts<'r>, retention: Option<Retention>) -> Self {
+    pub(crate) fn new(parts: Parts<'r>, retention: Option<Retained>) -> Self {
         let end = WriteEnd::new(parts, retention.and_then(|retention| retention.write_back));
         Self { end, retention, closer: Closer::default() }
     }
@@ -44,14 +44,14 @@ impl<'r> Publisher<'r> {
         payload: &[u8],
     ) -> Result<usize, WriteError> {
         let stride = self.end.write(at, header, payload)?;
-        self.seal_if_retained(at, stride)?;
+        self.add_checksum_if_retained(at, stride)?;
         Ok(stride)
     }
 
     /// Completes a record that was filled in place.
     pub(crate) fn complete(&mut self, at: usize, header: &EventHeader) -> Result<usize, WriteError> {
         let stride = self.end.complete(at, header)?;
-        self.seal_if_retained(at, stride)?;
+        self.add_checksum_if_retained(at, stride)?;
         Ok(stride)
     }
 
@@ -77,18 +77,23 @@ impl<'r> Publisher<'r> {
     }
 
     #[inline]
-    fn seal_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+    fn add_checksum_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
         match self.retention {
             None => Ok(()),
-            Some(retention) => self.seal(retention, at, stride),
+            Some(retention) => self.add_checksum(retention, at, stride),
         }
     }
 
     /// In a ring whose content is to outlive a reset, each record carries its checksum.
     #[cold]
     #[inline(never)]
-    pub(crate) fn seal(&mut self, retention: Retention, at: usize, stride: usize) -> Result<(), WriteError> {
-        retention.seal(self.end.written_mut(at, stride)?, at);
+    pub(crate) fn add_checksum(
+        &mut self,
+        retention: Retained,
+        at: usize,
+        stride: usize,
+    ) -> Result<(), WriteError> {
+        retention.add_checksum(self.end.written_mut(at, stride)?, at);
         Ok(())
     }
 }

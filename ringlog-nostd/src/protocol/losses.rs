@@ -67,7 +67,7 @@ impl Control {
     /// A GAP record that tells of all losses is about to be published at `position`.
     ///
     /// Between this and [`gap_told`](Self::gap_told) the producer may die. Its successor knows from `gap_at`
-    /// and `head` whether the record stands: see [`settle_gap`](Self::settle_gap).
+    /// and `head` whether the record stands: see [`resolve_pending_gap`](Self::resolve_pending_gap).
     pub(crate) fn gap_pending(&self, position: usize) {
         // ORDERING: Relaxed. Only a successor reads it, see `forget_gap`. PUBLISH of the head that follows is
         // Release, so the compiler keeps this before it.
@@ -97,7 +97,7 @@ impl Control {
     }
 
     /// What a new owner of the producer's role does: decides about a GAP record its predecessor died over.
-    pub(crate) fn settle_gap(&self) {
+    pub(crate) fn resolve_pending_gap(&self) {
         // ORDERING: Relaxed. The role was handed over (between processes by the kernel's lock, which it lets go
         // when the owner is gone), and that comes after all that the predecessor stored.
         let gap_at = self.producer.gap_at.load(Ordering::Relaxed);
@@ -138,7 +138,7 @@ mod tests {
             if died_after >= 4 {
                 control.forget_gap();
             }
-            control.settle_gap();
+            control.resolve_pending_gap();
             let told = control.own_head() == 96;
             assert_eq!(control.own_loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
         }
@@ -169,7 +169,7 @@ mod tests {
         control.gap_pending(96);
         control.publish_head(128);
         control.publish_head(80);
-        control.settle_gap();
+        control.resolve_pending_gap();
         assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 77 }));
     }
 
@@ -181,7 +181,7 @@ mod tests {
         control.publish_head(96);
         control.gap_told();
         control.add_loss(99);
-        control.settle_gap();
+        control.resolve_pending_gap();
         assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 99 }));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct ReadEnd<'r> {
     /// A head that the producer had at some time; `cached_head - tail <= capacity`.
     cached_head: usize,
     /// The capacity in units of 8 bytes; 0 once there is a fault.
-    most_news: usize,
+    max_advance: usize,
     fault: Option<RingFault>,
 }
 
@@ -29,8 +29,8 @@ impl<'r> ReadEnd<'r> {
         let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
         let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
         let tail = own & !(RECORD_ALIGN - 1);
-        let most_news = if fault.is_none() { parts.geometry.capacity() / RECORD_ALIGN } else { 0 };
-        Self { parts, tail, cached_head: tail, most_news, fault }
+        let max_advance = if fault.is_none() { parts.geometry.capacity() / RECORD_ALIGN } else { 0 };
+        Self { parts, tail, cached_head: tail, max_advance, fault }
     }
 
     #[inline]
@@ -52,20 +52,20 @@ impl<'r> ReadEnd<'r> {
     #[inline]
     pub(crate) fn available(&mut self, at: usize) -> Result<usize, RingFault> {
         match self.cached_head.wrapping_sub(at) {
-            0 => self.look(at),
+            0 => self.refresh_head(at),
             known => Ok(known),
         }
     }
 
     /// Published bytes from `at` on, after a fresh look at the producer's position.
     #[inline]
-    pub(crate) fn look(&mut self, at: usize) -> Result<usize, RingFault> {
+    pub(crate) fn refresh_head(&mut self, at: usize) -> Result<usize, RingFault> {
         let head = self.parts.control.foreign_head();
         // Against the released tail, which is what the producer goes by, and never behind what was seen: that
         // would be more news than there can be, as the difference wraps.
         let news = head.wrapping_sub(self.cached_head);
         let known = self.cached_head.wrapping_sub(self.tail);
-        if self.can_be_news(news, known) {
+        if self.is_valid_advance(news, known) {
             self.cached_head = head;
         } else {
             self.no_news(head, at)?;
@@ -75,10 +75,10 @@ impl<'r> ReadEnd<'r> {
 
     /// Whether a producer can have published `news` bytes, not none, while `known` were published before.
     #[inline]
-    fn can_be_news(&self, news: usize, known: usize) -> bool {
+    fn is_valid_advance(&self, news: usize, known: usize) -> bool {
         // In units of 8 bytes: what is not a multiple of 8 becomes a number larger than any capacity.
         let units = news.rotate_right(RECORD_ALIGN.trailing_zeros());
-        units.wrapping_sub(1) < self.most_news.saturating_sub(known / RECORD_ALIGN)
+        units.wrapping_sub(1) < self.max_advance.saturating_sub(known / RECORD_ALIGN)
     }
 
     /// There is nothing new; or else the producer's position is impossible, or the ring at fault already.
@@ -98,7 +98,7 @@ impl<'r> ReadEnd<'r> {
     fn set_fault(&mut self, fault: RingFault, at: usize) -> RingFault {
         self.fault = Some(fault);
         self.cached_head = at;
-        self.most_news = 0;
+        self.max_advance = 0;
         fault
     }
 
@@ -141,7 +141,7 @@ impl<'r> ReadEnd<'r> {
         let at = self.tail;
         if self.cached_head == at {
             let head = self.parts.control.foreign_head();
-            if !self.can_be_news(head.wrapping_sub(at), 0) {
+            if !self.is_valid_advance(head.wrapping_sub(at), 0) {
                 return self.no_news(head, at).map(|()| None);
             }
             self.cached_head = head;
@@ -245,7 +245,7 @@ impl<'r> ReadEnd<'r> {
         }
         self.parts.control.release_tail(to);
         (self.tail, self.cached_head, self.fault) = (to, to, None);
-        self.most_news = self.parts.geometry.capacity() / RECORD_ALIGN;
+        self.max_advance = self.parts.geometry.capacity() / RECORD_ALIGN;
         true
     }
 

@@ -3,7 +3,7 @@
 
 use crate::format::checksum::{crc32c_append, place_word};
 use crate::format::header::HEADER_LEN;
-use crate::format::record::seal;
+use crate::format::record::add_checksum;
 use crate::protocol::control::Control;
 
 /// Has `len` bytes from `start` on written back to memory that keeps them through a reset, and waits for it.
@@ -18,24 +18,24 @@ pub type WriteBack = fn(start: *const u8, len: usize);
 /// The checksum is reached through a pointer that only constructors of retained rings fill in, so that a
 /// program without such a ring does not contain it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Retention {
+pub(crate) struct Retained {
     pub(crate) salt: u32,
     pub(crate) write_back: Option<WriteBack>,
-    seal: fn(record: &mut [u8], place: u32),
+    add_checksum: fn(record: &mut [u8], place: u32),
 }
 
-impl Retention {
+impl Retained {
     pub(crate) fn of(identity: u64) -> Self {
-        Self { salt: salt_of(identity), write_back: None, seal: seal_in_software }
+        Self { salt: salt_of(identity), write_back: None, add_checksum: add_in_software }
     }
 
     /// Completes a record that stands at `position` and is not published: first the payload has to be in
     /// memory, then the header with the checksum.
-    pub(crate) fn seal(&self, record: &mut [u8], position: usize) {
+    pub(crate) fn add_checksum(&self, record: &mut [u8], position: usize) {
         if let Some(body) = record.get(HEADER_LEN..) {
             self.reach_memory(body.as_ptr(), body.len());
         }
-        (self.seal)(record, place_word(self.salt, position as u64));
+        (self.add_checksum)(record, place_word(self.salt, position as u64));
         self.reach_memory(record.as_ptr(), HEADER_LEN.min(record.len()));
     }
 
@@ -59,9 +59,9 @@ impl Retention {
     }
 }
 
-fn seal_in_software(record: &mut [u8], place: u32) {
+fn add_in_software(record: &mut [u8], place: u32) {
     // `None` is for bytes that hold no whole record; these do.
-    let _ = seal(record, place, crc32c_append);
+    let _ = add_checksum(record, place, crc32c_append);
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves go into the salt")]

@@ -78,7 +78,7 @@ impl<'r> WriteEnd<'r> {
     /// but not published; `stride` is at most the overrun.
     #[inline]
     pub(crate) fn reserve(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
-        if self.has_room(at, stride) { Ok(()) } else { self.reserve_after_look(at, stride) }
+        if self.has_room(at, stride) { Ok(()) } else { self.reserve_after_refresh(at, stride) }
     }
 
     #[inline]
@@ -88,7 +88,7 @@ impl<'r> WriteEnd<'r> {
 
     #[cold]
     #[inline(never)]
-    fn reserve_after_look(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+    fn reserve_after_refresh(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
         if let Some(fault) = self.fault {
             return Err(fault.into());
         }

@@ -187,7 +187,7 @@ impl<'r> Ring<'r> {
             events += 1;
         }
         control.publish_head(at);
-        control.settle_gap();
+        control.resolve_pending_gap();
         if at != head {
             WriteEnd::new(*self.parts(), None).wipe_free();
         }

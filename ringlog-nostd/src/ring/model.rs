@@ -4,7 +4,7 @@ use crate::error::RingError;
 use crate::protocol::control::{Birth, Control};
 use crate::protocol::geometry::Geometry;
 use crate::protocol::parts::Parts;
-use crate::ring::once::Once;
+use crate::ring::once::SplitGuard;
 use crate::ring::ring::{Ring, RingOptions};
 use crate::sync::{Shadow, ShadowCell};
 use core::ptr::NonNull;
@@ -13,14 +13,14 @@ use core::ptr::NonNull;
 #[derive(Debug)]
 pub struct ModelControl {
     control: Control,
-    split: Once,
+    split: SplitGuard,
 }
 
 impl ModelControl {
     /// Words of zero.
     #[must_use]
     pub fn new() -> Self {
-        Self { control: Control::zero(), split: Once::new() }
+        Self { control: Control::zero(), split: SplitGuard::new() }
     }
 
     /// As `StaticRing::split`, asks whether the caller is the one who may make the ring.

@@ -5,11 +5,11 @@ use crate::sync::{AtomicBool, Ordering, const_unless_modelled};
 
 /// A door that closes behind the first one. Zero at first.
 #[derive(Debug)]
-pub(crate) struct Once {
+pub(crate) struct SplitGuard {
     passed: AtomicBool,
 }
 
-impl Once {
+impl SplitGuard {
     const_unless_modelled! {
         pub(crate) fn new() -> Self {
             Self { passed: AtomicBool::new(false) }

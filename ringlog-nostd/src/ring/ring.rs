@@ -8,7 +8,7 @@ use crate::handle::producer::Producer;
 use crate::protocol::control::{Birth, Control};
 use crate::protocol::geometry::{Geometry, MAX_CAPACITY, overrun_for};
 use crate::protocol::parts::Parts;
-use crate::protocol::retained::{Retention, WriteBack};
+use crate::protocol::retained::{Retained, WriteBack};
 
 /// Bytes of memory for a ring of this capacity and largest payload: control words, one lap, overrun.
 #[must_use]
@@ -46,12 +46,12 @@ pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
 #[derive(Debug)]
 pub struct Ring<'r> {
     parts: Parts<'r>,
-    retention: Option<Retention>,
+    retention: Option<Retained>,
 }
 
 impl<'r> Ring<'r> {
     pub(crate) fn from_parts(parts: Parts<'r>, birth: &Birth) -> Self {
-        Self { parts, retention: birth.retained.then(|| Retention::of(birth.identity)) }
+        Self { parts, retention: birth.retained.then(|| Retained::of(birth.identity)) }
     }
 
     /// The ring that somebody else made of these parts, if its control words agree with each other.
@@ -72,7 +72,7 @@ impl<'r> Ring<'r> {
         &self.parts
     }
 
-    pub(crate) const fn retention(&self) -> Option<&Retention> {
+    pub(crate) const fn retention(&self) -> Option<&Retained> {
         self.retention.as_ref()
     }
 

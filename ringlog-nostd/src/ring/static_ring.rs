@@ -8,7 +8,7 @@ use crate::protocol::control::{Birth, Control};
 use crate::protocol::geometry::Geometry;
 use crate::protocol::parts::Parts;
 use crate::ring::flight_recorder::FlightRecorder;
-use crate::ring::once::Once;
+use crate::ring::once::SplitGuard;
 use crate::ring::ring::Ring;
 use crate::sync::Shadow;
 use core::cell::UnsafeCell;
@@ -39,7 +39,7 @@ use core::ptr::NonNull;
 pub struct StaticRing<const CAPACITY: usize, const MAX_PAYLOAD: usize> {
     control: Control,
     storage: UnsafeCell<Storage<CAPACITY, MAX_PAYLOAD>>,
-    split: Once,
+    split: SplitGuard,
 }
 
 /// One lap and the overrun, whose length `record_len(max(MAX_PAYLOAD, 16))` a type cannot express on stable:
@@ -70,7 +70,7 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
     pub const fn new() -> Self {
         let _ = Self::GEOMETRY;
         let storage = Storage { lap: [0; CAPACITY], over: [0; MAX_PAYLOAD], slack: [0; 32] };
-        Self { control: Control::zero(), storage: UnsafeCell::new(storage), split: Once::new() }
+        Self { control: Control::zero(), storage: UnsafeCell::new(storage), split: SplitGuard::new() }
     }
 
     portable_atomic::cfg_has_atomic_cas! {
@@ -87,7 +87,7 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
             if !self.split.is_first() {
                 return Err(crate::RingError::AlreadySplit);
             }
-            // SAFETY: `Once` lets one caller pass, once, and none behind `split_unchecked`.
+            // SAFETY: `SplitGuard` lets one caller pass, once, and none behind `split_unchecked`.
             Ok(unsafe { self.ring_unchecked() }.ends())
         }
     }

@@ -415,8 +415,8 @@ fn pitfall_10_a_kept_owner_is_dropped_after_its_end_has_closed() {
     }
     let hostile = Hostile::new();
     let (producer, consumer) = hostile.ends();
-    drop(producer.keep(Owner(&hostile, HEAD + size_of::<usize>())));
-    drop(consumer.keep(Owner(&hostile, TAIL + size_of::<usize>())));
+    drop(producer.with_owner(Owner(&hostile, HEAD + size_of::<usize>())));
+    drop(consumer.with_owner(Owner(&hostile, TAIL + size_of::<usize>())));
 }
 
 #[test]

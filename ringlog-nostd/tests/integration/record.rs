@@ -1,20 +1,21 @@
 //! Records outside of a ring: written again, read as gaps, and what their errors say.
 
 use ringlog_nostd::{
-    Checksums, EventHeader, Gap, GapReason, RecordErrorKind, Records, crc32c_append, encode, place_word, seal,
+    Checksums, EventHeader, Gap, GapReason, RecordErrorKind, Records, add_checksum, crc32c_append, encode,
+    place_word,
 };
 
 #[test]
 fn a_header_that_was_read_can_be_written_again() {
     let mut first = [0xAA; 24];
     assert_eq!(encode(&mut first, &EventHeader::new(1, 2, 3).with_flags(5), b"abc"), Some(24));
-    seal(&mut first, place_word(7, 64), crc32c_append).unwrap();
+    add_checksum(&mut first, place_word(7, 64), crc32c_append).unwrap();
     let event = Records::new(&first, Checksums::Present).next().unwrap().unwrap();
     assert!(event.header.is_committed() && event.header.is_checksummed());
     let mut second = [0x55; 24];
     assert_eq!(encode(&mut second, &event.header, event.payload), Some(24));
     assert_eq!(second, first);
-    seal(&mut second, place_word(7, 64), crc32c_append).unwrap();
+    add_checksum(&mut second, place_word(7, 64), crc32c_append).unwrap();
     assert_eq!(second, first);
 }
 

@@ -6,7 +6,7 @@
 use crc_fast::{CrcAlgorithm, Digest};
 use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
 
-use crate::checksum::stretch::{Passed, Stretch};
+use crate::checksum::stretch::{Decoded, RecordSlice};
 
 /// Continues a CRC-32C with hardware support, where the processor has it: a
 /// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).
@@ -54,7 +54,7 @@ pub(crate) fn placed_crc(header: &EventHeader, payload: &[u8], place: u32) -> u3
 
 /// Passes records to `f` up to the first one that is not whole or whose checksum is not right.
 #[inline]
-pub(crate) fn pass_verified<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Passed {
+pub(crate) fn pass_verified<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Decoded {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
@@ -72,7 +72,7 @@ pub(crate) fn pass_verified<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(E
 /// while the instruction's results for this one are on their way.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-fn pass_by_instruction<'a>(stretch: Stretch<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Passed {
+fn pass_by_instruction<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Decoded {
     let read = |bytes, offset| {
         let (header, payload, stride) = decode(bytes, offset, Checksums::Present).ok()?;
         let placed = EventHeader { checksum: place_word(salt, offset), ..header };
@@ -101,7 +101,7 @@ impl Placed<'_> {
 
 /// Stores each record's header with its checksum.
 #[inline]
-pub(crate) fn each_sealed<'a>(records: impl Iterator<Item = Placed<'a>>) {
+pub(crate) fn store_checksums<'a>(records: impl Iterator<Item = Placed<'a>>) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("sse4.2") {
         // SAFETY: the processor has SSE 4.2.
@@ -250,7 +250,7 @@ mod tests {
             };
             let payload = |number: usize| &bytes[number..][..lens[number]];
             let mut heads = vec![[0; HEADER_LEN]; count];
-            each_sealed(heads.iter_mut().enumerate().map(|(number, head)| Placed {
+            store_checksums(heads.iter_mut().enumerate().map(|(number, head)| Placed {
                 words: header(number).to_words(),
                 payload: payload(number),
                 head,

@@ -5,7 +5,7 @@ use crate::event::{Event, EventHeader};
 
 /// Records that are in memory, and where they stand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct RecordSlice<'a> {
     /// Starts with a record.
     pub(crate) bytes: &'a [u8],
     /// Of the first record in its file.
@@ -18,12 +18,12 @@ pub(crate) struct Stretch<'a> {
 
 /// What was gone through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Passed {
+pub(crate) struct Decoded {
     pub(crate) bytes: usize,
     pub(crate) events: u64,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> RecordSlice<'a> {
     /// The same with another way of reading a record. Inlined, so that it takes over the processor's features that its
     /// caller has.
     #[inline(always)]
@@ -31,7 +31,7 @@ impl<'a> Stretch<'a> {
         self,
         decode: impl Fn(&'a [u8], u64) -> Option<(EventHeader, &'a [u8], usize)>,
         mut f: impl FnMut(Event<'a>),
-    ) -> Passed {
+    ) -> Decoded {
         let Self { bytes: mut rest, mut offset, sequence, starts_below } = self;
         let mut events = 0;
         while offset < starts_below
@@ -42,6 +42,6 @@ impl<'a> Stretch<'a> {
             offset += stride as u64;
             events += 1;
         }
-        Passed { bytes: self.bytes.len() - rest.len(), events }
+        Decoded { bytes: self.bytes.len() - rest.len(), events }
     }
 }

@@ -1,17 +1,13 @@
 //! How a command ends.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::feed::FeedError;
-use super::print::tell;
-use super::text::printable_lines;
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
-use crate::words::io_advice;
+use crate::words::io_words;
 
 /// A command that did what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,10 +38,38 @@ pub(crate) fn csv_io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// What the system said and what to do; errors that this program makes have both.
-pub(crate) fn io_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
+/// Why a feed cannot go on.
+#[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
+pub(crate) enum FeedError {
+    /// The input could not be opened, bound or read.
+    #[error("{what}: cannot {action}: {}", io_words(source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or address.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The input is not what it should be.
+    #[error("{}: at byte {offset}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Nothing says how to read the input, or several things do.
+    #[error("{}: {problem}", path.display())]
+    Unclear {
+        /// The file.
+        path: PathBuf,
+        /// Why, and which option decides.
+        problem: String,
+    },
 }
 
 /// A command that could not do what it was asked to.
@@ -148,29 +172,5 @@ impl CliError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
-    }
-
-    /// Says what went wrong on standard error, and gives the exit code.
-    pub(crate) fn report(&self, program: &str) -> ExitCode {
-        match self {
-            Self::Arguments(error) => {
-                // Help and version are no errors, and go to standard output.
-                match printable_lines(&error.render().to_string()) {
-                    Cow::Borrowed(_) => drop(error.print()),
-                    Cow::Owned(text) => tell(text.trim_end()),
-                }
-                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-            }
-            // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Usage(_) => {
-                tell(&format!("{program}: {self}"));
-                ExitCode::from(2)
-            }
-            _ => {
-                tell(&format!("{program}: {self}"));
-                ExitCode::FAILURE
-            }
-        }
     }
 }

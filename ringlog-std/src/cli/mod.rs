@@ -1,41 +1,29 @@
 //! The programs `ringlog` and `stress`.
 #![forbid(unsafe_code)]
 
-mod args;
 mod commands;
-mod config;
 mod error;
 mod feed;
 mod import;
 mod input;
-mod last;
-mod limit;
-mod log_args;
-mod merged;
+pub(crate) mod measure;
+pub(crate) mod options;
 mod output;
-mod pace;
-mod print;
-mod pump;
-mod recording;
-mod replay_target;
-mod retention_watch;
-mod ring_service;
-mod scratch;
-mod session;
-mod signals;
-mod source;
-mod status;
-mod survey;
-mod tally;
-mod text;
+pub(crate) mod read;
+pub(crate) mod record;
+pub(crate) mod terminal;
 mod values;
 
+use std::borrow::Cow;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-use args::{Command, RinglogArgs, StressArgs};
 use error::{CliError, Outcome};
+use options::args::{Command, RinglogArgs, StressArgs};
+
+use terminal::print::tell;
+use terminal::words::printable_lines;
 
 /// The program `ringlog`.
 #[must_use]
@@ -56,7 +44,7 @@ pub fn stress() -> ExitCode {
 }
 
 fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
-    signals::survive_file_size_limit().map_err(CliError::Signals)?;
+    terminal::signals::survive_file_size_limit().map_err(CliError::Signals)?;
     args.map_err(CliError::from)
 }
 
@@ -71,5 +59,31 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
+    }
+}
+
+impl CliError {
+    /// Says what went wrong on standard error, and gives the exit code.
+    pub(crate) fn report(&self, program: &str) -> ExitCode {
+        match self {
+            Self::Arguments(error) => {
+                // Help and version are no errors, and go to standard output.
+                match printable_lines(&error.render().to_string()) {
+                    Cow::Borrowed(_) => drop(error.print()),
+                    Cow::Owned(text) => tell(text.trim_end()),
+                }
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+            // Whoever read the output has seen enough: `ringlog cat LOG | head` is no failure.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Usage(_) => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::from(2)
+            }
+            _ => {
+                tell(&format!("{program}: {self}"));
+                ExitCode::FAILURE
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Values as they are typed: sizes, durations, times, rates. Feeds are in `feed::spec`.
 
+use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +17,9 @@ pub(crate) enum Rate {
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::PerSecond(events) => write!(f, "{} events/s", super::text::grouped(events.get())),
+            Self::PerSecond(events) => {
+                write!(f, "{} events/s", crate::cli::terminal::words::grouped(events.get()))
+            }
             Self::Max => f.write_str("as fast as the log takes them"),
         }
     }
@@ -165,6 +168,28 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     match events {
         Some(events) if events.get() <= 1_000_000_000 => Ok(Rate::PerSecond(events)),
         _ => Err("expected max, or events a second from 1 to 1000000000, such as 100000, 100k or 2M".into()),
+    }
+}
+
+/// Where progress is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Show {
+    /// On a terminal: one line that changes.
+    Bar,
+    /// Elsewhere, where asked for: a line every few seconds.
+    Lines,
+    /// Elsewhere: not at all, so that a service's journal does not fill.
+    Nothing,
+}
+
+impl Show {
+    /// As fits standard error, and what the user asked for.
+    pub(crate) fn on_stderr(wants_lines: bool) -> Self {
+        match std::io::stderr().is_terminal() {
+            true => Self::Bar,
+            false if wants_lines => Self::Lines,
+            false => Self::Nothing,
+        }
     }
 }
 

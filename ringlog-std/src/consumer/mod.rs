@@ -5,8 +5,8 @@ mod replay_source;
 mod source;
 mod statistics;
 
-pub use self::dispatcher::{DrainError, Drained, EventDispatcher};
-pub use self::replay_source::ReplaySource;
-pub use self::source::{EventSource, SourceError, SourceId};
-pub use self::statistics::ConsumerStatistics;
+pub use dispatcher::{DrainError, Drained, EventDispatcher};
+pub use replay_source::ReplaySource;
 pub use ringlog_nostd::{EventConsumer, Run};
+pub use source::{EventSource, SourceError, SourceId};
+pub use statistics::ConsumerStatistics;

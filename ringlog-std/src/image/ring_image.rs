@@ -309,7 +309,7 @@ impl std::iter::FusedIterator for ImageEvents<'_> {}
 mod tests {
     use super::*;
     use crate::event::EventHeader;
-    use ringlog_nostd::{crc32c_append, encode, place_word, seal};
+    use ringlog_nostd::{add_checksum, crc32c_append, encode, place_word};
 
     const CAPACITY: usize = 128;
     const OVERRUN: usize = 40;
@@ -361,7 +361,7 @@ mod tests {
             let stride = encode(&mut bytes[from..], &header, &payload).unwrap();
             if extra_layout & RETAINED != 0 {
                 let place = place_word(0x1122_3344 ^ 0x5566_7788, at);
-                let _ = seal(&mut bytes[from..], place, crc32c_append);
+                let _ = add_checksum(&mut bytes[from..], place, crc32c_append);
             }
             at = at.wrapping_add(stride as u64) & form.mask();
         }

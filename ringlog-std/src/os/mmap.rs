@@ -27,7 +27,7 @@ const POPULATE_BYTES: usize = 1 << 20;
 /// A whole mapped file, at least a header long.
 struct Mapping {
     raw: MmapRaw,
-    /// Pages below this were made ready for stores, by the writer or by a helper.
+    /// Pages below this were made ready for stores, by the writer or by a worker.
     populated_bytes: AtomicUsize,
     /// Tests only: who is told of stores.
     witness: Option<Arc<dyn StoreWitness>>,
@@ -209,7 +209,7 @@ impl WriteMap {
         publication::publish(&*self.mapping, self.write_offset as u64, event_count);
     }
 
-    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a helper did.
+    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a worker did.
     #[inline]
     pub(crate) fn populate_ahead(&mut self, bytes: usize) {
         let end = self.write_offset.saturating_add(bytes).min(self.mapping.raw.len());

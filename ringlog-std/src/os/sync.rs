@@ -1,4 +1,4 @@
-//! What a log's writer and its helpers share things and wait with: the standard library's, or scheduled.
+//! What a log's writer and its workers share things and wait with: the standard library's, or scheduled.
 //!
 //! The only file that knows of shuttle. In the unit tests under `--cfg ringlog_shuttle`, locks, atomics and threads are
 //! that scheduler's: one thread runs at a time, and each use of them, each call of the tests' platform and each store that

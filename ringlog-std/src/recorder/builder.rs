@@ -99,7 +99,7 @@ impl RecorderBuilder {
     }
 
     /// Runs `f` on the recorder's thread before it looks at the ring: to pin the thread to a processor, or to give it
-    /// a priority. The log's helpers, which do the file system's calls, are other threads; they run where the
+    /// a priority. The log's workers, which do the file system's calls, are other threads; they run where the
     /// thread that starts the recorder may run.
     ///
     /// If `f` panics, the recorder ends with [`RecorderError::Panicked`].

@@ -9,8 +9,8 @@ mod resume;
 mod skipped;
 mod work;
 
-pub use self::builder::RecorderBuilder;
-pub use self::error::RecorderError;
-pub use self::handle::Recorder;
-pub use self::resume::ResumeError;
-pub use self::skipped::SkippedRing;
+pub use builder::RecorderBuilder;
+pub use error::RecorderError;
+pub use handle::Recorder;
+pub use resume::ResumeError;
+pub use skipped::SkippedRing;

@@ -144,7 +144,7 @@ fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
     };
     // First the log: killed in between, the next start is here again. Killed after it, the next start finds a ring that
     // begins where the log ends.
-    let first = || if skipped.is_some() { tell_unknown_loss(log, options.identity) } else { Ok(()) };
+    let first = || if skipped.is_some() { report_unknown_loss(log, options.identity) } else { Ok(()) };
     Ok((SharedRing::create_after(path, &options, first)?, skipped))
 }
 
@@ -171,12 +171,12 @@ fn renew(
 ) -> Result<SharedRing, ResumeError> {
     let options = RingOptions { identity, start: end_of(log), ..RingOptions::default() };
     // First the log: killed in between, the next start finds the old ring and is here again.
-    ring.renew_after(roles, &options, || tell_unknown_loss(log, identity))
+    ring.renew_after(roles, &options, || report_unknown_loss(log, identity))
 }
 
 /// Has the log say that something is missing, and then that the ring `identity` feeds it.
-fn tell_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), ResumeError> {
-    log.tell_unknown_loss(0, GapReason::RecoveryCut).map_err(gap_error)?;
+fn report_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), ResumeError> {
+    log.report_unknown_loss(0, GapReason::RecoveryCut).map_err(gap_error)?;
     Ok(log.set_ring_identity(identity)?)
 }
 
@@ -253,7 +253,7 @@ fn skip_released(
 ) -> Result<Option<SkippedRing>, ResumeError> {
     let tail = source.position() as u64;
     let bytes = tail.saturating_sub(log.position());
-    let is_told = log.recovery().has_untold_loss;
+    let is_told = log.recovery().has_unreported_loss;
     if bytes == 0 || !is_told && bytes > ring.capacity() as u64 {
         return Ok(None);
     }

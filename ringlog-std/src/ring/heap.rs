@@ -87,7 +87,7 @@ pub(super) fn ends(
     let ring = unsafe { Ring::<'static>::format_raw(start, bytes, &options) }?;
     let (producer, consumer) = ring.into_ends();
     let keeper = HeapKeeper::new(Arc::clone(&memory), after_close);
-    Ok((producer.keep(keeper), consumer.keep(HeapKeeper::new(memory, None))))
+    Ok((producer.with_owner(keeper), consumer.with_owner(HeapKeeper::new(memory, None))))
 }
 
 impl HeapMemory {

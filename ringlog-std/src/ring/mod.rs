@@ -15,19 +15,19 @@ mod shared_error;
 mod shared_memory;
 mod spsc;
 
-pub(crate) use self::after_close::AfterClose;
-pub use self::heap::{Consumer, HeapKeeper, LossyProducer, NewRingError, Producer};
-pub use self::notify::{NotifyConsumer, NotifyProducer, notify_pair};
-pub use self::ring_buffer::RingBuffer;
-pub use self::role::RoleLock;
-pub use self::shared::SharedRing;
-pub(crate) use self::shared::{identity_after, new_identity};
-pub use self::shared_error::{Role, SharedRingError};
-pub use self::shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
-pub use self::spsc::SpscRingBuffer;
-pub(crate) use self::spsc::watched_ends;
 pub use crate::wait::Idle;
 pub(crate) use crate::wait::Waiter;
+pub(crate) use after_close::AfterClose;
+pub use heap::{Consumer, HeapKeeper, LossyProducer, NewRingError, Producer};
+pub use notify::{NotifyConsumer, NotifyProducer, notify_pair};
+pub use ring_buffer::RingBuffer;
 pub use ringlog_nostd::{
     Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, SkipError, StaticRing, WriteError,
 };
+pub use role::RoleLock;
+pub use shared::SharedRing;
+pub(crate) use shared::{identity_after, new_identity};
+pub use shared_error::{Role, SharedRingError};
+pub use shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
+pub use spsc::SpscRingBuffer;
+pub(crate) use spsc::watched_ends;

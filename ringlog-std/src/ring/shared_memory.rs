@@ -84,7 +84,7 @@ impl SharedMemory {
         debug_assert_eq!(lock.role(), Role::Producer);
         let ring = self.attach()?;
         let producer = ring.into_producer().closes_in(std::process::id(), is_this_process);
-        Ok(producer.keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        Ok(producer.with_owner(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
     }
 
     /// The consumer's end, for the holder of its role in this very file.
@@ -92,7 +92,7 @@ impl SharedMemory {
         debug_assert_eq!(lock.role(), Role::Consumer);
         let ring = self.attach()?;
         let consumer = ring.into_consumer().closes_in(std::process::id(), is_this_process);
-        Ok(consumer.keep(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        Ok(consumer.with_owner(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
     }
 
     /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping.

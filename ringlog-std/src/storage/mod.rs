@@ -48,7 +48,7 @@ pub use read::merge::{Merge, Merged, merge};
 pub use read::replay_pace::ReplayPace;
 pub use read::scan::log_scan::LogScan;
 pub use read::scan::segment_scan::FileScan;
-pub use read::scan::watermarks::LogPositions;
+pub use read::scan::watermarks::LogWatermarks;
 pub use read::seek::log_index::{LogIndex, SeekStatistics};
 pub use recovery::report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
 pub use repair::salvage::salvage_log;

@@ -2,7 +2,7 @@
 //!
 //! `RINGLOG_SOAK_BYTES` says how much is written: half a gigabyte by default, 20 GB in the long run of CI. Page
 //! faults are held against their limit in the long run only; in a short one, on a machine that does much else, the
-//! helpers may come too late for a whole segment.
+//! workers may come too late for a whole segment.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use ringlog::event::{
     ClockKind, EventHeader, FileHeader, FileHeaderError, Gap, GapReason, RecordErrorKind, Run, file_flags,
 };
 use ringlog::storage::{AppendError, CreateError, MmapReader, MmapWriter, OpenError, ReadError};
-use ringlog_nostd::{encode, seal};
+use ringlog_nostd::{add_checksum, encode};
 use tempfile::TempDir;
 
 /// An event as a test remembers it: timestamp, type, user flags, payload.
@@ -371,7 +371,7 @@ fn ring_records(count: u64) -> Vec<u8> {
         bytes.resize(start + header(number, len).stride(), 0xAA);
         let _ = encode(&mut bytes[start..], &header(number, len), &payload(len)).unwrap();
         if number % 2 == 0 {
-            let _ = seal(&mut bytes[start..], 12_345, ringlog_nostd::crc32c_append).unwrap();
+            let _ = add_checksum(&mut bytes[start..], 12_345, ringlog_nostd::crc32c_append).unwrap();
         }
     }
     bytes

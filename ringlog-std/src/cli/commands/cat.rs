@@ -2,12 +2,12 @@
 
 use std::io::{BufWriter, Write};
 
-use crate::cli::args::CatArgs;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::options::args::CatArgs;
 use crate::cli::output::{CatFormat, Printer};
-use crate::cli::print::tell;
-use crate::cli::source::LogSource;
-use crate::cli::text::counted;
+use crate::cli::read::source::LogSource;
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::words::counted;
 use crate::storage::Filter;
 
 /// Prints what the filters let through, up to the limit or the first record that cannot be read.

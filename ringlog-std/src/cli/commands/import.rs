@@ -1,17 +1,17 @@
 //! `ringlog import`: records a file.
 
-use crate::cli::args::ImportArgs;
-use crate::cli::config::{ImportConfig, MaxBytes};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::{Feed, LineFeed, Next, Skip};
 use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed};
-use crate::cli::pace::Pace;
-use crate::cli::print::{print, print_json};
-use crate::cli::pump::Limits;
-use crate::cli::session::{Plan, record};
-use crate::cli::signals::Stop;
-use crate::cli::status::Status;
-use crate::cli::text::grouped;
+use crate::cli::options::args::ImportArgs;
+use crate::cli::options::config::{ImportConfig, MaxBytes};
+use crate::cli::record::pace::Pace;
+use crate::cli::record::pump::Limits;
+use crate::cli::record::session::{Plan, record};
+use crate::cli::record::status::Status;
+use crate::cli::terminal::print::{print, print_json};
+use crate::cli::terminal::signals::Stop;
+use crate::cli::terminal::words::grouped;
 use crate::cli::values::Rate;
 
 /// Records every event of a file, as fast as the log takes them.

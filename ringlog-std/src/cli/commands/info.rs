@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::cli::args::InspectArgs;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::print::{print, print_json};
-use crate::cli::source::{SegmentLine, WriterLine};
-use crate::cli::survey::Survey;
-use crate::cli::tally::Tally;
+use crate::cli::options::args::InspectArgs;
+use crate::cli::read::source::{SegmentLine, WriterLine};
+use crate::cli::read::survey::Survey;
+use crate::cli::read::tally::Tally;
+use crate::cli::terminal::print::{print, print_json};
 
 #[derive(Serialize)]
 struct InfoReport<'a> {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::args::RecoverImageArgs;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::options::args::RecoverImageArgs;
 use crate::cli::output::Printer;
-use crate::cli::print::{json_line, tell};
-use crate::cli::tally::Tally;
-use crate::cli::text::counted;
+use crate::cli::read::tally::Tally;
+use crate::cli::terminal::print::{json_line, tell};
+use crate::cli::terminal::words::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
 use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
 

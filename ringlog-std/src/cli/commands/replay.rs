@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::cli::args::ReplayArgs;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::merged::MergedSource;
+use crate::cli::options::args::ReplayArgs;
 use crate::cli::output::CatFormat;
-use crate::cli::print::tell;
-use crate::cli::replay_target::{self, ReplayTarget};
-use crate::cli::signals::Stop;
-use crate::cli::text::{clock_name, grouped, moment, span};
+use crate::cli::read::merged::MergedSource;
+use crate::cli::record::replay_target::{self, ReplayTarget};
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::signals::Stop;
+use crate::cli::terminal::words::{clock_name, grouped, moment, span};
 use crate::cli::values::Speed;
 use crate::event::{ClockKind, Event, Gap};
 use crate::storage::{ReplayPace, unreported_loss};

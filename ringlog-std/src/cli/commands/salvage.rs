@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::cli::args::SalvageArgs;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::print::{print, print_json, tell};
-use crate::cli::text::{counted, size};
+use crate::cli::options::args::SalvageArgs;
+use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::words::{counted, size};
 use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log};
 
 #[derive(Serialize)]

@@ -1,18 +1,18 @@
 //! `ringlog serve`: records events from a feed or a shared ring.
 
-use crate::cli::args::ServeArgs;
-use crate::cli::config::{DEFAULT_MAX_BYTES, MaxBytes, ServeConfig};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::spec::FeedSpec;
 use crate::cli::feed::{ConnectionFeed, DatagramFeed, DemoFeed, Feed, LineFeed};
-use crate::cli::pace::Pace;
-use crate::cli::print::{print, print_json, tell};
-use crate::cli::pump::Limits;
-use crate::cli::ring_service::RingService;
-use crate::cli::session::{Plan, Session, record};
-use crate::cli::signals::Stop;
-use crate::cli::status::Status;
-use crate::cli::text::{size, unix_now};
+use crate::cli::options::args::ServeArgs;
+use crate::cli::options::config::{DEFAULT_MAX_BYTES, MaxBytes, ServeConfig};
+use crate::cli::record::pace::Pace;
+use crate::cli::record::pump::Limits;
+use crate::cli::record::ring_service::RingService;
+use crate::cli::record::session::{Plan, Session, record};
+use crate::cli::record::status::Status;
+use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::signals::Stop;
+use crate::cli::terminal::words::{size, unix_now};
 use std::path::Path;
 
 /// Records until the feed ends, a limit is reached or somebody asks it to stop.

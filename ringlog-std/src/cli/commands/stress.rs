@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::cli::args::StressArgs;
-use crate::cli::config::StressConfig;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::limit::{StressEvents, plain_copy};
-use crate::cli::log_args::{LogArgs, LogPlan};
-use crate::cli::print::{print, print_json, tell};
-use crate::cli::pump::{Progress, Sink};
-use crate::cli::recording::Recording;
-use crate::cli::scratch::Scratch;
-use crate::cli::signals::Stop;
-use crate::cli::text::{grouped, size};
+use crate::cli::measure::limit::{StressEvents, plain_copy};
+use crate::cli::measure::scratch::Scratch;
+use crate::cli::options::args::StressArgs;
+use crate::cli::options::config::StressConfig;
+use crate::cli::options::log_args::{LogArgs, LogPlan};
+use crate::cli::record::pump::{Progress, Sink};
+use crate::cli::record::recording::Recording;
+use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::signals::Stop;
+use crate::cli::terminal::words::{grouped, size};
 
 /// Events between two looks at the clock.
 const BATCH: u64 = 1024;

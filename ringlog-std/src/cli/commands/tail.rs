@@ -3,14 +3,14 @@
 use std::io::{BufWriter, StdoutLock};
 use std::time::{Duration, Instant};
 
-use crate::cli::args::TailArgs;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::last::last_sequence;
+use crate::cli::options::args::TailArgs;
 use crate::cli::output::{CatFormat, Printer};
-use crate::cli::print::{is_output_gone, tell};
-use crate::cli::signals::Stop;
-use crate::cli::source::LogSource;
-use crate::cli::text::counted;
+use crate::cli::read::last::last_sequence;
+use crate::cli::read::source::LogSource;
+use crate::cli::terminal::print::{is_output_gone, tell};
+use crate::cli::terminal::signals::Stop;
+use crate::cli::terminal::words::counted;
 use crate::ring::{Idle, Waiter};
 use crate::storage::{Cursor, Filter, LogFollower, LogIndex, OpenError, ReadError};
 

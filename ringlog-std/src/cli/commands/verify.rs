@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::args::InspectArgs;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::print::{print, print_json, tell};
-use crate::cli::source::{WriterLine, damaged_words};
-use crate::cli::tally::Tally;
-use crate::cli::text::{counted, grouped, size};
+use crate::cli::options::args::InspectArgs;
+use crate::cli::read::source::{WriterLine, damaged_words};
+use crate::cli::read::tally::Tally;
+use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
     Fault, LogCheck, LogVerdict, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss,

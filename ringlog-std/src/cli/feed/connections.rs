@@ -11,7 +11,7 @@ use super::socket_file::{self, SocketFile};
 use super::spec::Listen;
 use super::udp::addresses_of;
 use super::{Feed, FeedError, Loss, Next};
-use crate::cli::text::counted;
+use crate::cli::terminal::words::counted;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Connections that are read at the same time. Others wait until one of these ends.

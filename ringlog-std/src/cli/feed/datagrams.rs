@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::time::TimeSpec;
 use rustix::fs::fstat;
 use socket2::{Socket, Type};
@@ -14,7 +14,7 @@ use socket2::{Socket, Type};
 use super::socket_file::{self, SocketFile};
 use super::spec::UdpSpec;
 use super::{Feed, FeedError, Loss, Next, udp};
-use crate::cli::text::unix_now;
+use crate::cli::terminal::words::unix_now;
 use crate::event::{Gap, GapReason, MAX_PAYLOAD};
 
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -227,14 +227,6 @@ impl Feed for DatagramFeed {
         }
         notes
     }
-}
-
-/// Has the kernel say with each datagram when it arrived, and how many were dropped before it.
-///
-/// Where a kernel cannot, an event has the time at which it was read, and drops are known from the table of sockets only.
-pub(super) fn ask_for_times_and_drops(socket: &Socket) {
-    let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
-    let _ = setsockopt(socket, sockopt::RxqOvfl, &1);
 }
 
 fn nanos(time: TimeSpec) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! Where a record ends in a stream of bytes.
 
 use super::{Loss, Next};
-use crate::cli::text::{counted, unix_now};
+use crate::cli::terminal::words::{counted, unix_now};
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 /// How a stream of bytes is divided into records.

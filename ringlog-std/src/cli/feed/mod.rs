@@ -3,11 +3,12 @@
 mod bytes;
 mod connections;
 mod datagrams;
-mod demo;
+pub(crate) mod demo;
 mod demo_payload;
 mod framing;
 mod interface;
 mod lines;
+mod receive_options;
 mod socket_file;
 pub(crate) mod spec;
 mod udp;
@@ -17,10 +18,7 @@ pub(crate) use datagrams::DatagramFeed;
 pub(crate) use demo::DemoFeed;
 pub(crate) use lines::LineFeed;
 
-use std::io;
-use std::path::PathBuf;
-
-use super::error::io_words;
+pub(crate) use super::error::FeedError;
 use crate::event::{Gap, GapReason};
 
 /// What a feed has to give.
@@ -125,38 +123,4 @@ pub(crate) trait Feed {
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// Why a feed cannot go on.
-#[derive(thiserror::Error, Debug)]
-#[non_exhaustive]
-pub(crate) enum FeedError {
-    /// The input could not be opened, bound or read.
-    #[error("{what}: cannot {action}: {}", io_words(source))]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or address.
-        what: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The input is not what it should be.
-    #[error("{}: at byte {offset}: {problem}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where in it.
-        offset: u64,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-    /// Nothing says how to read the input, or several things do.
-    #[error("{}: {problem}", path.display())]
-    Unclear {
-        /// The file.
-        path: PathBuf,
-        /// Why, and which option decides.
-        problem: String,
-    },
 }

@@ -1,15 +1,14 @@
 //! Sockets in the file system.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::datagrams::ask_for_times_and_drops;
+use super::receive_options::ask_for_times_and_drops;
 
 /// `sun_path` has one byte more, for the zero at its end.
 const PATH_BYTES_MAX: usize = 107;

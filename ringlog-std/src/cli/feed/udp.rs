@@ -6,10 +6,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
-use super::datagrams::ask_for_times_and_drops;
+use super::receive_options::ask_for_times_and_drops;
 use super::spec::UdpSpec;
 use super::{FeedError, interface};
-use crate::cli::text::size;
+use crate::cli::terminal::words::size;
 
 /// A socket at which datagrams arrive.
 pub(super) struct Bound {

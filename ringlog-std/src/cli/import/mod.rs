@@ -2,13 +2,10 @@
 
 #[cfg(test)]
 mod capture_table;
-mod guess;
+pub(crate) mod guess;
 mod pcap;
-mod pcap_header;
-mod pcap_time;
-mod pcapng;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use guess::{Format, guess};
 pub(crate) use pcap::PcapFeed;
-pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed, TableOptions};
+pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed};

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::Compression;
+use super::source::Compression;
 
 /// A format, where its magic is, and what makes of it something that can be imported.
 struct Foreign {

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::{Padding, Source};
+use super::padding::Padding;
+use super::source::Source;
 
 /// Decompresses a file member by member, and has each member's checksum compared.
 pub(super) struct GzipReader {

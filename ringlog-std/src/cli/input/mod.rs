@@ -3,49 +3,24 @@
 mod foreign;
 mod gzip;
 mod padding;
+pub(crate) mod source;
 mod zstd;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use gzip::GzipReader;
+
 pub(crate) use padding::Padding;
+pub(crate) use source::Compression;
+use source::{Source, Watched};
 use zstd::ZstdReader;
 
 /// Enough for every magic: that of tar is at byte 257.
 const HEAD_BYTES: u64 = 512;
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// How a file is compressed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Compression {
-    /// gzip, of one or several members.
-    Gzip,
-    /// Zstandard, of one or several frames.
-    Zstd,
-}
-
-impl Compression {
-    fn of(head: &[u8]) -> Option<Self> {
-        match head {
-            [0x1F, 0x8B, ..] => Some(Self::Gzip),
-            // The second is a frame that a reader skips: pzstd begins with one.
-            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        })
-    }
-}
 
 /// Reads a regular file; of one that is compressed by gzip or zstd, the decompressed bytes, with bounded memory.
 ///
@@ -117,8 +92,6 @@ impl Read for Input {
     }
 }
 
-type Source = BufReader<Watched>;
-
 enum Decoder {
     Plain(File),
     Gzip(Box<GzipReader>),
@@ -127,9 +100,7 @@ enum Decoder {
 
 impl Decoder {
     fn new(compression: Option<Compression>, file: File, padding: &Padding) -> Self {
-        let source = |file| {
-            BufReader::with_capacity(BUFFER_BYTES, Watched { file, bytes: 0, is_at_end: false, failed: None })
-        };
+        let source = |file| BufReader::with_capacity(BUFFER_BYTES, Watched::new(file));
         match compression {
             None => Self::Plain(file),
             Some(Compression::Gzip) => Self::Gzip(Box::new(GzipReader::new(source(file), padding.clone()))),
@@ -167,56 +138,6 @@ fn explained(source: Option<&Source>, compression: Compression, error: io::Error
     }
 }
 
-/// A compressed file, and what reading it came to.
-struct Watched {
-    file: File,
-    bytes: u64,
-    is_at_end: bool,
-    failed: Option<i32>,
-}
-
-impl Watched {
-    /// Says what happened in words of ours: the decoders tell an early end, damage and a bad disk alike.
-    fn explain(&self, compression: Compression, error: io::Error) -> io::Error {
-        let bytes = self.bytes;
-        if let Some(code) = self.failed {
-            return io::Error::from_raw_os_error(code);
-        }
-        if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Interrupted) {
-            return error;
-        }
-        let (kind, text) = if self.is_at_end {
-            let text = format!(
-                "its {compression} data is cut short: it ends with byte {bytes} of the file, in the middle, and what is \
-                 before was read; copy the file again"
-            );
-            (ErrorKind::UnexpectedEof, text)
-        } else {
-            let text = format!(
-                "its {compression} data is damaged before byte {bytes} of the file, and the last of what was read may be wrong; \
-                 copy the file again"
-            );
-            (ErrorKind::InvalidData, text)
-        };
-        io::Error::new(kind, text)
-    }
-}
-
-impl Read for Watched {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer);
-        match &read {
-            Ok(bytes) => {
-                self.bytes += *bytes as u64;
-                self.is_at_end |= *bytes == 0;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => self.failed = error.raw_os_error(),
-        }
-        read
-    }
-}
-
 #[cfg(test)]
 #[path = "../../../tests/integration/cli/compress.rs"]
 mod compress;
@@ -225,7 +146,7 @@ mod compress;
 mod tests {
     use super::compress::{gzip, zstd};
     use super::*;
-    use std::io::Write;
+    use std::io::{ErrorKind, Write};
 
     /// Different enough to be compressed in blocks of every kind.
     fn content(bytes: usize) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead};
 use std::rc::Rc;
 
-use super::Source;
+use super::source::Source;
 
 /// The zeros that were passed, for a note at the end of a run.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::{Padding, Source};
+use super::padding::Padding;
+use super::source::Source;
 
 /// The window that `zstd -d` takes without being asked; more is memory that a file may not claim.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{gap_words, hexadecimal};
 use crate::cli::error::csv_io_error;
-use crate::cli::text::{date_of, escaped};
+use crate::cli::terminal::words::{date_of, escaped};
 use crate::event::{ClockKind, Event};
 
 /// Starts a table with its header.

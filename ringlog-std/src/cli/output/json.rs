@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::hexadecimal;
-use crate::cli::print::json_line;
-use crate::cli::text::date_of;
+use crate::cli::terminal::print::json_line;
+use crate::cli::terminal::words::date_of;
 use crate::event::{ClockKind, Event, Gap};
 
 #[derive(Serialize)]

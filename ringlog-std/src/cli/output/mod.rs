@@ -116,7 +116,7 @@ fn gap_words(gap: &crate::event::Gap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::text::is_risky;
+    use crate::cli::terminal::words::is_risky;
     use crate::event::{EventHeader, Gap, GapReason};
 
     const NANOS: u64 = 1_378_054_800_083_000_007;

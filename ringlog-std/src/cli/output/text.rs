@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{gap_words, hexadecimal};
-use crate::cli::text::{escaped, gap_moment, moment};
+use crate::cli::terminal::words::{escaped, gap_moment, moment};
 use crate::event::{ClockKind, Event};
 
 const SHOWN_BYTES: usize = 32;

@@ -32,7 +32,7 @@ const OPENINGS: usize = 100;
 ///
 /// With the power, a log may lose records that it had not synced and that were read already. Their sequences
 /// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
-/// is durable ([`LogPositions`](crate::storage::read::scan::watermarks::LogPositions)).
+/// is durable ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)).
 ///
 /// A cursor remembers the identity of its log ([`WriterFile::identity`]), and is refused where another log has taken
 /// that one's place. A log without an identity is taken for the one that it was made for.

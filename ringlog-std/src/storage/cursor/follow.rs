@@ -15,7 +15,7 @@ impl Cursor {
     /// A log that lost its unsynced end with the power ends before what was read already, and gives those sequences
     /// to other records. That is noticed here as long as the log has not grown beyond the cursor again; the writer that
     /// recovers the log always notices ([`RecoveryReport::cursors_ahead`](crate::storage::recovery::report::RecoveryReport::cursors_ahead)). A reader
-    /// that commits no further than what is durable ([`LogPositions`](crate::storage::read::scan::watermarks::LogPositions)) never meets it.
+    /// that commits no further than what is durable ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)) never meets it.
     /// [`LogFollower::open_at`] waits for the sequence instead.
     ///
     /// # Errors

@@ -198,7 +198,7 @@ pub enum OpenError {
          the file is damaged; delete that line, and take it that events are missing there",
         path.display()
     )]
-    UntoldLoss {
+    UnreportedLoss {
         /// The file.
         path: PathBuf,
         /// Where in the log it says that the loss begins.

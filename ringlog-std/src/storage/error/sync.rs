@@ -80,7 +80,7 @@ pub enum SyncError {
         path.display(),
         dropped_words(*count)
     )]
-    UntoldLoss {
+    UnreportedLoss {
         /// The log's folder.
         path: PathBuf,
         /// How many; 0 if that is not known.

@@ -33,14 +33,14 @@ pub(crate) struct WriterRecord {
     /// Where the log ends, if the writer closed it, so that nothing is missing from it.
     pub(crate) end: Option<RecordedEnd>,
     /// Events that it dropped on a full disk and that no GAP record reports, unless the log was continued since.
-    pub(crate) untold: Option<Untold>,
+    pub(crate) untold: Option<UnreportedLoss>,
     /// The file has a record whose checksum is wrong. All other fields are then unknown.
     pub(crate) is_damaged: bool,
 }
 
 /// Dropped events that no GAP record reports yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Untold {
+pub(crate) struct UnreportedLoss {
     /// The log's position that the first of them would have had.
     pub(crate) position: u64,
     /// How many they were; 0 while they become more.
@@ -106,7 +106,7 @@ impl WriterRecord {
             ring_identity: value("ring_identity")?.parse().ok()?,
             has_undrained_ring: value("ring") == Some("not drained"),
             end: value("end").map(RecordedEnd::parse).transpose().ok()?,
-            untold: value("untold_loss").map(Untold::parse).transpose().ok()?,
+            untold: value("untold_loss").map(UnreportedLoss::parse).transpose().ok()?,
             is_damaged: false,
         })
     }
@@ -129,7 +129,7 @@ impl WriterRecord {
         if let Some(RecordedEnd { sequence, position }) = self.end {
             text.push_str(&format!("end: {sequence} {position}\n"));
         }
-        if let Some(Untold { position, count, bytes, first_timestamp }) = self.untold {
+        if let Some(UnreportedLoss { position, count, bytes, first_timestamp }) = self.untold {
             text.push_str(&format!("untold_loss: {position} {count} {bytes} {first_timestamp}\n"));
         }
         let last = checksum_line(&text);
@@ -175,7 +175,7 @@ impl RecordedEnd {
     }
 }
 
-impl Untold {
+impl UnreportedLoss {
     fn parse(text: &str) -> Result<Self, NotNumbers> {
         let [position, count, bytes, first_timestamp] = numbers(text)?;
         Ok(Self { position: position_of(position)?, count, bytes: position_of(bytes)?, first_timestamp })
@@ -195,7 +195,7 @@ mod tests {
             ring_identity: u64::MAX,
             has_undrained_ring: true,
             end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),
-            untold: Some(Untold { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
+            untold: Some(UnreportedLoss { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
             is_damaged: false,
         }
     }
@@ -238,8 +238,8 @@ mod tests {
         for off in 1..8 {
             let bad = [
                 WriterRecord { end: Some(RecordedEnd { position: off, ..end }), ..full() },
-                WriterRecord { untold: Some(Untold { position: off, ..untold }), ..full() },
-                WriterRecord { untold: Some(Untold { bytes: off, ..untold }), ..full() },
+                WriterRecord { untold: Some(UnreportedLoss { position: off, ..untold }), ..full() },
+                WriterRecord { untold: Some(UnreportedLoss { bytes: off, ..untold }), ..full() },
             ];
             assert!(bad.iter().all(|it| read(it.to_text().as_bytes()).unwrap().is_damaged), "{off}");
         }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::event::Event;
-use crate::storage::segment::position::Positions;
+use crate::storage::segment::position::PositionTracker;
 use crate::storage::segment::writer::MmapWriter;
 
 /// Where a segment begins in its log.
@@ -28,12 +28,12 @@ pub(crate) enum Room {
 pub(crate) struct ActiveSegment {
     writer: Option<MmapWriter>,
     base: Base,
-    positions: Positions,
+    positions: PositionTracker,
 }
 
 impl ActiveSegment {
     pub(crate) fn new(writer: MmapWriter, base: Base) -> Self {
-        let positions = Positions::of(&writer.header());
+        let positions = PositionTracker::of(&writer.header());
         Self { writer: Some(writer), base, positions }
     }
 
@@ -67,8 +67,8 @@ impl ActiveSegment {
     }
 
     /// Whether a GAP record of the log's side may come next.
-    pub(crate) const fn is_in_lead(&self) -> bool {
-        self.positions.is_in_lead()
+    pub(crate) const fn is_in_preamble(&self) -> bool {
+        self.positions.is_in_preamble()
     }
 
     /// The sequence of the log's next record.

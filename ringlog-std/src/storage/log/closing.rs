@@ -5,23 +5,23 @@ use crate::storage::error::{RecordedEnd, SyncError};
 use crate::storage::log::writer::LogWriter;
 
 impl LogWriter {
-    /// Ends the helpers, tells what was dropped, and finishes all segments.
+    /// Ends the workers, tells what was dropped, and finishes all segments.
     pub(crate) fn end(&mut self) -> Result<(), SyncError> {
-        self.helpers = None;
+        self.workers = None;
         self.is_closed = true;
-        if let Err(error) = self.upkeep.check_owner() {
+        if let Err(error) = self.maintenance.check_owner() {
             self.abandon();
             return Err(error);
         }
         let untold = self.tell_dropped();
         let end = self.recorded_end();
         let finished = self.finish();
-        self.upkeep.discard_next();
+        self.maintenance.discard_spare();
         finished?;
-        self.record.first_sequence = Some(self.upkeep.begins_at());
+        self.record.first_sequence = Some(self.maintenance.begins_at());
         self.record.end = Some(end);
         self.record.untold = untold.as_ref().err().and(self.record.untold);
-        let stored = self.lock.store(&**self.upkeep.platform(), &self.record);
+        let stored = self.lock.store(&**self.maintenance.platform(), &self.record);
         stored.map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store into the file");
             SyncError::Folder { path, action, source }
@@ -32,19 +32,19 @@ impl LogWriter {
     /// Ends without touching any file: they are another process's.
     fn abandon(&mut self) {
         if let Some(writer) = self.active.take() {
-            writer.into_durable();
+            writer.into_flusher();
         }
     }
 
     /// The last chance to tell of dropped events in the log itself.
     fn tell_dropped(&mut self) -> Result<(), SyncError> {
         let Some(dropped) = self.dropped else { return Ok(()) };
-        let _ = self.upkeep.prepare_step(true);
+        let _ = self.maintenance.spare_step(true);
         if matches!(self.go_on_after_loss(), Ok(true)) {
             return Ok(());
         }
         self.record.untold = Some(dropped.untold(self.active.position()));
-        Err(SyncError::UntoldLoss { path: self.folder.clone(), count: dropped.gap().count })
+        Err(SyncError::UnreportedLoss { path: self.folder.clone(), count: dropped.gap().count })
     }
 
     /// Where the segments end: events that were dropped have a position and no record.
@@ -55,17 +55,17 @@ impl LogWriter {
     fn finish(&mut self) -> Result<(), SyncError> {
         let position = self.active.base().position;
         // Where nothing else is left, an empty one says where the log goes on.
-        let is_needless = self.active.is_empty() && self.upkeep.has_other_segments_or_is_new(position);
+        let is_needless = self.active.is_empty() && self.maintenance.has_other_segments_or_is_new(position);
         if let Some(last) = self.active.take() {
-            let durable = last.into_durable();
+            let durable = last.into_flusher();
             if is_needless {
-                self.upkeep.remove_current(&durable)?;
+                self.maintenance.remove_current(&durable)?;
             } else {
                 self.full_segments += 1;
                 durable.seal();
             }
         }
-        self.upkeep.finish_all()
+        self.maintenance.finish_all()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::storage::folder::writer_lock::peek;
-use crate::storage::folder::writer_record::Untold;
+use crate::storage::folder::writer_record::UnreportedLoss;
 use crate::storage::read::scan::log_scan::LogScan;
 
 /// Events that were dropped since the last segment was full.
@@ -45,13 +45,13 @@ impl Dropped {
     }
 
     /// The same for the `writer` file, where the loss begins at `position`.
-    pub(crate) fn untold(&self, position: u64) -> Untold {
+    pub(crate) fn untold(&self, position: u64) -> UnreportedLoss {
         let Self { count, bytes, first_timestamp } = *self;
-        Untold { position, count: count.unwrap_or(0), bytes, first_timestamp }
+        UnreportedLoss { position, count: count.unwrap_or(0), bytes, first_timestamp }
     }
 }
 
-impl Untold {
+impl UnreportedLoss {
     /// What is to be told, now that it was found.
     pub(crate) fn gap(&self) -> Gap {
         gap_of(self.count, self.bytes)

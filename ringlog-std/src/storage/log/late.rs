@@ -40,7 +40,7 @@ pub(crate) fn tell_undrained_ring(folder: &Path, identity: u128, options: &LogWr
         return;
     }
     if let Ok(mut log) = options.clone().late().open(folder) {
-        let _ = log.tell_unknown_loss(0, GapReason::RecorderEnded);
+        let _ = log.report_unknown_loss(0, GapReason::RecorderEnded);
         let _ = log.close();
     }
 }

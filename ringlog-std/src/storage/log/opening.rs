@@ -20,30 +20,30 @@ use crate::storage::folder::ending::{WriterFile, WriterFileState};
 use crate::storage::folder::last_run::LastWriter;
 use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
-use crate::storage::folder::writer_record::{Untold, WriterRecord};
+use crate::storage::folder::writer_record::{UnreportedLoss, WriterRecord};
 use crate::storage::log::active::{ActiveSegment, Base};
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::Tally;
+use crate::storage::log::summary::RunTally;
 use crate::storage::log::writer::LogWriter;
-use crate::storage::maintenance::maintenance::{Past, Upkeep, bytes_on_disk};
-use crate::storage::maintenance::retention::Kept;
-use crate::storage::maintenance::workers::Helpers;
+use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance, bytes_on_disk};
+use crate::storage::maintenance::retention::FinishedSegment;
+use crate::storage::maintenance::workers::Workers;
 use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
-use crate::storage::recovery::resync::Unsynced;
+use crate::storage::recovery::resync::NeedsSync;
 use crate::storage::segment::create::rounded_capacity;
 use crate::storage::segment::file::SegmentInfo;
-use crate::storage::segment::spare::{Prepared, is_temporary};
+use crate::storage::segment::spare::{SpareSegment, is_temporary};
 
 /// What is known before the first segment of a run is begun.
-pub(crate) struct Found {
+pub(crate) struct OpenedFolder {
     lock: WriterLock,
     record: WriterRecord,
     log: Recovered,
     /// The sequence at which the log begins.
     begins_at: u64,
-    untold: Option<Untold>,
+    untold: Option<UnreportedLoss>,
     /// A ring in the last writer's process held events, or may have held some, that the log does not have.
     has_undrained_ring: bool,
 }
@@ -61,7 +61,7 @@ impl LogWriter {
         if !options.is_late {
             made.create(&*platform, folder)?;
         }
-        let found = Found::of(folder, &options, &*platform)?;
+        let found = OpenedFolder::of(folder, &options, &*platform)?;
         let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
         made.paths.clear();
@@ -70,7 +70,7 @@ impl LogWriter {
             None => has_undrained_ring.then_some((0, GapReason::RecorderEnded)),
         };
         if let Some((timestamp, reason)) = lost {
-            log.tell_unknown_loss(timestamp, reason).map_err(|error| OpenError::Append(error.into()))?;
+            log.report_unknown_loss(timestamp, reason).map_err(|error| OpenError::Append(error.into()))?;
         }
         if let Some(untold) = untold {
             log.append_gap_unlimited(untold.first_timestamp, untold.gap())
@@ -79,12 +79,12 @@ impl LogWriter {
         log.report.gap_records = log.summary().gaps;
         // The log has gone on: from now on the boot id is this one.
         log.lock
-            .store(&**log.upkeep.platform(), &log.record)
+            .store(&**log.maintenance.platform(), &log.record)
             .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
         if has_helpers {
-            let helpers = Helpers::start(&log.upkeep);
-            log.helpers =
-                Some(helpers.map_err(|error| OpenError::io(folder, "start the helper threads of", error))?);
+            let workers = Workers::start(&log.maintenance);
+            log.workers =
+                Some(workers.map_err(|error| OpenError::io(folder, "start the worker threads of", error))?);
         }
         Ok(log)
     }
@@ -93,43 +93,43 @@ impl LogWriter {
         folder: &Path,
         options: LogWriterOptions,
         platform: Arc<dyn Platform>,
-        found: Found,
+        found: OpenedFolder,
     ) -> Result<Self, OpenError> {
-        let Found { mut lock, record, log: mut found, begins_at, .. } = found;
+        let OpenedFolder { mut lock, record, log: mut found, begins_at, .. } = found;
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
         let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
         let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
-        let past = Past {
+        let past = ExistingLog {
             begins_at,
             kept,
-            unsynced: paths.into_iter().map(Unsynced::of_dead_run).collect(),
+            unsynced: paths.into_iter().map(NeedsSync::of_dead_run).collect(),
             position: base.position,
             durable_position: durable_position.unwrap_or(base.position),
         };
-        let upkeep = Upkeep::new(platform, folder, lock.ownership(), options.rules(), past);
+        let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules(), past);
         // No page is made ready yet: the syncs would wait for what the disk then has to write.
-        let next = Prepared::fresh(&**upkeep.platform(), folder, options.rules().segment_bytes, 0);
+        let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules().segment_bytes, 0);
         // After a failed sync nobody knows what is on the disk: what says that a log was begun stays.
         let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
         lock.set_draft(lock.is_draft() && has_no_room);
         let mut next = next?;
-        next.draft.map.bring_pages_around(options.rules().wants_all_ready());
-        let mut current = options.begin_segment(folder, next, base, &upkeep);
+        next.draft.map.bring_pages_around(options.rules().wants_all_prefaulted());
+        let mut current = options.begin_segment(folder, next, base, &maintenance);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that says where the log goes on.
         current.durable().sync_header().map_err(failed)?;
         // Dropped as a file that was closed in order, the new one would promise all before it.
-        found.clear_away(&**upkeep.platform()).inspect_err(|_| current.durable().poison())?;
-        current.durable().give_name().map_err(failed)?;
-        current.make_first_pages_ready(options.rules().first_ready_bytes());
+        found.clear_away(&**maintenance.platform()).inspect_err(|_| current.durable().poison())?;
+        current.durable().rename_into_place().map_err(failed)?;
+        current.prefault_first_pages(options.rules().first_prefault_bytes());
         let log = Self {
             folder: folder.into(),
             options,
             record,
             active: ActiveSegment::new(current, base),
-            tally: Tally::default(),
+            tally: RunTally::default(),
             full_segments: 0,
             first_sequence: base.sequence,
             doubted_at,
@@ -137,8 +137,8 @@ impl LogWriter {
             dropped: None,
             report: found.report,
             consume_error: None,
-            upkeep,
-            helpers: None,
+            maintenance,
+            workers: None,
             is_closed: false,
             lock,
         };
@@ -147,7 +147,7 @@ impl LogWriter {
     }
 }
 
-impl Found {
+impl OpenedFolder {
     fn of(folder: &Path, options: &LogWriterOptions, platform: &dyn Platform) -> Result<Self, OpenError> {
         let was_missing = WriterFile::read_once(folder).state == WriterFileState::Missing;
         let patience = if options.is_late { Duration::ZERO } else { OWN_WAITS };
@@ -190,14 +190,14 @@ impl Found {
         let untold = previous.untold.filter(|untold| untold.position == log.end.position);
         if let Some(untold) = untold {
             let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
-            let Untold { position: from, bytes, .. } = untold;
-            log.end.position = position.ok_or_else(|| OpenError::UntoldLoss {
+            let UnreportedLoss { position: from, bytes, .. } = untold;
+            log.end.position = position.ok_or_else(|| OpenError::UnreportedLoss {
                 path: lock.path().into(),
                 position: from,
                 bytes,
             })?;
             log.report.has_loss = true;
-            log.report.has_untold_loss = true;
+            log.report.has_unreported_loss = true;
             log.report.next_position = log.end.position;
         }
         let has_undrained_ring = previous.has_undrained_ring;
@@ -297,14 +297,18 @@ fn ends_in_doubt(segments: &[SegmentInfo], end: LogEnd) -> bool {
 
 /// The finished segments of the log, before one that begins now with `next_sequence`. What they take on the disk is looked
 /// up if some may have to go.
-fn kept_segments(segments: &[SegmentInfo], next_sequence: u64, is_limited: bool) -> VecDeque<Kept> {
+fn kept_segments(
+    segments: &[SegmentInfo],
+    next_sequence: u64,
+    is_limited: bool,
+) -> VecDeque<FinishedSegment> {
     // One without records, which gives its name free, comes last.
     let segments: Vec<_> =
         segments.iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
     let on_disk = |segment: &SegmentInfo| if is_limited { bytes_on_disk(&segment.path).ok() } else { None };
     let ends = segments.iter().skip(1).map(|next| (next.header.created_at, next.header.base_sequence));
     let ends = ends.chain([(unix_nanos(), next_sequence)]);
-    let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| Kept {
+    let kept = segments.iter().zip(ends).map(|(segment, (ended_at, next_sequence))| FinishedSegment {
         path: segment.path.clone(),
         bytes: on_disk(segment).unwrap_or(segment.file_bytes),
         ended_at,

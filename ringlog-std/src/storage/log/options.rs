@@ -9,21 +9,21 @@ use std::time::Duration;
 use crate::event::ClockKind;
 use crate::os::mmap::PAGE_BYTES;
 use crate::storage::log::active::Base;
-use crate::storage::maintenance::maintenance::{Rules, Upkeep};
+use crate::storage::maintenance::maintenance::{Maintenance, Rules};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::names::segment_name;
 use crate::storage::segment::options::MmapWriterOptions;
-use crate::storage::segment::spare::Prepared;
-use crate::storage::segment::writer::{Birth, MmapWriter};
+use crate::storage::segment::spare::SpareSegment;
+use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 
-const DEFAULT_READY_BYTES: usize = 16 << 20;
+const DEFAULT_PREFAULT_BYTES: usize = 16 << 20;
 
 /// How a [`LogWriter`] is to write: see [`LogWriter::options`].
 #[derive(Clone, Debug)]
 pub struct LogWriterOptions {
     pub(crate) segment_bytes: u64,
-    ready_bytes: usize,
+    prefault_bytes: usize,
     roll_after: Option<Duration>,
     pub(crate) sync: SyncPolicy,
     pub(crate) full_disk: FullDisk,
@@ -48,7 +48,7 @@ impl LogWriterOptions {
 
     pub(crate) const DEFAULT: Self = Self {
         segment_bytes: Self::DEFAULT_SEGMENT_BYTES,
-        ready_bytes: DEFAULT_READY_BYTES,
+        prefault_bytes: DEFAULT_PREFAULT_BYTES,
         roll_after: None,
         sync: SyncPolicy::Interval(Duration::from_secs(1)),
         full_disk: FullDisk::Stop,
@@ -68,15 +68,15 @@ impl LogWriterOptions {
         self
     }
 
-    /// How many bytes ahead of the writer a helper keeps pages ready for its stores, in this segment and at the
+    /// How many bytes ahead of the writer a worker keeps pages ready for its stores, in this segment and at the
     /// start of the next one. The default is 16 MiB.
     ///
     /// More takes longer bursts without a page fault; a whole segment, and no append ever meets one. Pages that
     /// are ready take memory until the kernel has written them out. Opening the log waits for the first MiB of
     /// them, or for the whole segment where that is wanted.
     #[must_use]
-    pub const fn ready_bytes(mut self, ready_bytes: usize) -> Self {
-        self.ready_bytes = ready_bytes;
+    pub const fn prefault_bytes(mut self, prefault_bytes: usize) -> Self {
+        self.prefault_bytes = prefault_bytes;
         self
     }
 
@@ -167,11 +167,11 @@ impl LogWriterOptions {
         }
     }
 
-    /// What the upkeep goes by.
+    /// What the maintenance goes by.
     pub(crate) fn rules(&self) -> Rules {
         Rules {
             segment_bytes: self.rounded_segment_bytes(),
-            ready_bytes: self.ready_bytes,
+            prefault_bytes: self.prefault_bytes,
             may_recycle: self.checksums,
             retention: self.retention,
             full_disk: self.full_disk,
@@ -187,14 +187,14 @@ impl LogWriterOptions {
     pub(crate) fn begin_segment(
         &self,
         folder: &Path,
-        next: Prepared,
+        next: SpareSegment,
         base: Base,
-        upkeep: &Upkeep,
+        maintenance: &Maintenance,
     ) -> MmapWriter {
-        let Prepared { draft, temporary, former_salt } = next;
+        let SpareSegment { draft, temporary, former_salt } = next;
         let header = self.file_options().base(base.sequence, base.position).header(former_salt);
         let path = folder.join(segment_name(base.sequence));
-        let (platform, poison) = (Arc::clone(upkeep.platform()), Arc::clone(upkeep.poison()));
-        MmapWriter::start(draft, &header, Birth { platform, path, temporary: Some(temporary), poison })
+        let (platform, poison) = (Arc::clone(maintenance.platform()), Arc::clone(maintenance.poison()));
+        MmapWriter::start(draft, &header, SegmentBirth { platform, path, temporary: Some(temporary), poison })
     }
 }

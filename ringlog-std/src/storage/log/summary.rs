@@ -40,14 +40,14 @@ impl LogSummary {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct RunTally {
     pub(crate) bytes: u64,
     events: u64,
     gaps: u64,
     losses: LossCounts,
 }
 
-impl Tally {
+impl RunTally {
     #[inline]
     pub(crate) fn add(&mut self, event: &Event<'_>) {
         self.bytes += event.header.stride() as u64;

@@ -1,50 +1,54 @@
-//! Where a log's writer gets its next segment from: the helper threads, or itself where there are none.
+//! Where a log's writer gets its next segment from: the worker threads, or itself where there are none.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
 use crate::os::sync::sleep;
 use crate::storage::error::AppendError;
-use crate::storage::maintenance::maintenance::Upkeep;
-use crate::storage::maintenance::workers::Helpers;
-use crate::storage::segment::spare::Prepared;
+use crate::storage::maintenance::maintenance::Maintenance;
+use crate::storage::maintenance::workers::Workers;
+use crate::storage::segment::spare::SpareSegment;
 
-/// How long to wait for the helpers before looking again.
+/// How long to wait for the workers before looking again.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
 /// Segments that may be full and not synced, the one being written included.
 pub(crate) const MAX_OPEN_SEGMENTS: usize = 16;
 
-/// The upkeep of a log and its helper threads, as a roll sees them.
+/// The maintenance of a log and its worker threads, as a roll sees them.
 #[derive(Debug)]
 pub(crate) struct Supply<'a> {
-    upkeep: &'a Upkeep,
+    maintenance: &'a Maintenance,
     /// Those that have not ended.
-    helpers: Option<&'a Helpers>,
+    workers: Option<&'a Workers>,
     /// Waits so far.
     stalls: &'a mut u64,
 }
 
 impl<'a> Supply<'a> {
-    pub(crate) const fn new(upkeep: &'a Upkeep, helpers: Option<&'a Helpers>, stalls: &'a mut u64) -> Self {
-        Self { upkeep, helpers, stalls }
+    pub(crate) const fn new(
+        maintenance: &'a Maintenance,
+        workers: Option<&'a Workers>,
+        stalls: &'a mut u64,
+    ) -> Self {
+        Self { maintenance, workers, stalls }
     }
 
-    /// Helpers that are at work. They end when they fail.
-    fn live_helpers(&self) -> Option<&'a Helpers> {
-        self.helpers.filter(|helpers| helpers.are_alive())
+    /// Workers that are at work. They end when they fail.
+    fn live_workers(&self) -> Option<&'a Workers> {
+        self.workers.filter(|workers| workers.are_alive())
     }
 
     /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files
     /// that retention cannot take.
     pub(crate) fn wait_for_syncs(&mut self) -> Result<(), AppendError> {
         let mut has_waited = false;
-        while self.upkeep.open_segments() >= MAX_OPEN_SEGMENTS
-            && let Some(helpers) = self.live_helpers()
+        while self.maintenance.open_segments() >= MAX_OPEN_SEGMENTS
+            && let Some(workers) = self.live_workers()
         {
-            if self.upkeep.is_poisoned() {
-                return Err(self.upkeep.poisoned());
+            if self.maintenance.is_poisoned() {
+                return Err(self.maintenance.poisoned());
             }
-            helpers.wake();
+            workers.wake();
             sleep(STALL_PAUSE);
             *self.stalls += u64::from(!has_waited);
             has_waited = true;
@@ -53,17 +57,17 @@ impl<'a> Supply<'a> {
     }
 
     /// The next segment: prepared already, or now.
-    pub(crate) fn next_segment(&mut self) -> Result<Prepared, AppendError> {
-        if let Some(Ok(next)) = self.upkeep.take_next() {
+    pub(crate) fn next_segment(&mut self) -> Result<SpareSegment, AppendError> {
+        if let Some(Ok(next)) = self.maintenance.take_spare() {
             return Ok(next);
         }
         *self.stalls += 1;
-        // An earlier failure is no reason to fail now. A helper may have begun the attempt that fails first before it was
+        // An earlier failure is no reason to fail now. A worker may have begun the attempt that fails first before it was
         // asked, when there was no room yet.
-        let mut has_asked = self.helpers.is_none();
+        let mut has_asked = self.workers.is_none();
         loop {
-            self.have_next_prepared()?;
-            match self.upkeep.take_next() {
+            self.have_spare_prepared()?;
+            match self.maintenance.take_spare() {
                 Some(Err(_)) if !has_asked => has_asked = true,
                 Some(next) => return Ok(next?),
                 None => {}
@@ -71,20 +75,20 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// Lets the helper do it, which makes the segment's first pages ready for this thread, too.
-    fn have_next_prepared(&self) -> Result<(), AppendError> {
-        match self.live_helpers() {
-            Some(_) if self.upkeep.is_poisoned() => Err(self.upkeep.poisoned()),
-            Some(helpers) => {
-                self.upkeep.want_next();
-                helpers.wake();
+    /// Lets the worker do it, which makes the segment's first pages ready for this thread, too.
+    fn have_spare_prepared(&self) -> Result<(), AppendError> {
+        match self.live_workers() {
+            Some(_) if self.maintenance.is_poisoned() => Err(self.maintenance.poisoned()),
+            Some(workers) => {
+                self.maintenance.request_spare();
+                workers.wake();
                 sleep(STALL_PAUSE);
                 Ok(())
             }
-            // The helpers have ended with a failure, or there are none.
+            // The workers have ended with a failure, or there are none.
             None => {
-                let prepared = self.upkeep.prepare_step(true).map(drop);
-                prepared.map_err(|error| self.upkeep.explain_append(error.into()))
+                let spare = self.maintenance.spare_step(true).map(drop);
+                spare.map_err(|error| self.maintenance.explain_append(error.into()))
             }
         }
     }

@@ -14,11 +14,11 @@ use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::active::{ActiveSegment, Room};
 use crate::storage::log::dropped::Dropped;
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::{LogSummary, Tally};
-use crate::storage::maintenance::maintenance::Upkeep;
+use crate::storage::log::summary::{LogSummary, RunTally};
+use crate::storage::maintenance::maintenance::Maintenance;
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::watch::LogWatch;
-use crate::storage::maintenance::workers::Helpers;
+use crate::storage::maintenance::workers::Workers;
 use crate::storage::recovery::report::RecoveryReport;
 
 /// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
@@ -56,7 +56,7 @@ pub struct LogWriter {
     pub(crate) options: LogWriterOptions,
     pub(crate) record: WriterRecord,
     pub(crate) active: ActiveSegment,
-    pub(crate) tally: Tally,
+    pub(crate) tally: RunTally,
     /// Segments of this run that are full.
     pub(crate) full_segments: u64,
     pub(crate) first_sequence: u64,
@@ -68,9 +68,9 @@ pub struct LogWriter {
     pub(crate) dropped: Option<Dropped>,
     pub(crate) report: RecoveryReport,
     pub(crate) consume_error: Option<AppendError>,
-    pub(crate) upkeep: Arc<Upkeep>,
-    /// `None` in tests, which do the upkeep step by step, and while the writer ends.
-    pub(crate) helpers: Option<Helpers>,
+    pub(crate) maintenance: Arc<Maintenance>,
+    /// `None` in tests, which do the maintenance step by step, and while the writer ends.
+    pub(crate) workers: Option<Workers>,
     pub(crate) is_closed: bool,
     /// Declared last, so dropped last: nobody else may start before the last segment is closed.
     pub(crate) lock: WriterLock,
@@ -118,9 +118,9 @@ impl LogWriter {
         if self.make_room(header.stride())? == Room::Dropping {
             return self.drop_record(header, payload);
         }
-        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let offset = segment.write_offset();
-        segment.write_event(header, payload).map_err(|error| self.upkeep.explain_append(error))?;
+        segment.write_event(header, payload).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(header, payload, offset);
         self.sync_if_every_event()
     }
@@ -139,19 +139,19 @@ impl LogWriter {
 
     pub(crate) fn append_gap_unlimited(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         let header = Gap::header(timestamp);
-        if gap.log_side && !self.active.is_in_lead() && self.dropped.is_none() {
+        if gap.log_side && !self.active.is_in_preamble() && self.dropped.is_none() {
             self.roll()?;
         }
         if self.make_room(header.stride())? == Room::Dropping {
             return self.drop_record(&header, &gap.to_payload());
         }
         if gap.log_side {
-            self.append_lead(timestamp, gap)?;
+            self.append_preamble(timestamp, gap)?;
             return self.sync_if_every_event();
         }
-        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let offset = segment.write_offset();
-        segment.append_gap(timestamp, gap).map_err(|error| self.upkeep.explain_append(error))?;
+        segment.append_gap(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&header, &gap.to_payload(), offset);
         self.publish_losses();
         self.sync_if_every_event()
@@ -159,7 +159,11 @@ impl LogWriter {
 
     /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already, so that
     /// a writer that starts again and again adds no segment each time.
-    pub(crate) fn tell_unknown_loss(&mut self, timestamp: u64, reason: GapReason) -> Result<(), AppendError> {
+    pub(crate) fn report_unknown_loss(
+        &mut self,
+        timestamp: u64,
+        reason: GapReason,
+    ) -> Result<(), AppendError> {
         if self.doubted_at == Some(self.next_sequence()) {
             return Ok(());
         }
@@ -179,15 +183,15 @@ impl LogWriter {
         let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
         if self.active.is_empty() {
             // The next segment is named by its first sequence: it has to be another one.
-            self.append_lead(0, gap)?;
+            self.append_preamble(0, gap)?;
         }
         let next = self.supply().next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
-        self.upkeep.skip(bytes);
+        self.maintenance.skip(bytes);
         self.begin(next);
         self.dropped = None;
         let extent = u32::try_from(bytes / 8).unwrap_or(0);
-        self.append_lead(0, Gap { extent, ..gap })?;
+        self.append_preamble(0, Gap { extent, ..gap })?;
         self.sync_if_every_event()
     }
 
@@ -232,9 +236,9 @@ impl LogWriter {
     /// was looked at, that may be nothing: the next look finds it as it is.
     fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
-        let Some(segment) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+        let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let appended = segment.append_part(run, most_bytes, |gap| gap.log_side);
-        let taken = appended.map_err(|error| self.upkeep.explain_append(error))?;
+        let taken = appended.map_err(|error| self.maintenance.explain_append(error))?;
         if taken.records > 0 {
             self.tally.add_run(&taken);
             self.active.pass_run();
@@ -262,7 +266,7 @@ impl LogWriter {
         if !self.lock.ownership().is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.folder.clone() });
         }
-        self.upkeep.sync_now().map_err(|error| self.upkeep.explain(error))
+        self.maintenance.sync_now().map_err(|error| self.maintenance.explain(error))
     }
 
     fn report_damage(&self) -> Result<(), SyncError> {
@@ -289,11 +293,11 @@ impl LogWriter {
     /// # Errors
     ///
     /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::Damaged`] if that was not reported yet: the log is
-    /// closed all the same. [`SyncError::UntoldLoss`] if the disk is still so full
+    /// closed all the same. [`SyncError::UnreportedLoss`] if the disk is still so full
     /// that there is no room for the GAP record of what was dropped; the next run begins with it then. The
     /// log is readable all the same.
     pub fn close(mut self) -> Result<LogSummary, SyncError> {
-        self.end().map_err(|error| self.upkeep.explain(error))?;
+        self.end().map_err(|error| self.maintenance.explain(error))?;
         self.report_damage()?;
         Ok(self.summary())
     }
@@ -316,7 +320,7 @@ impl LogWriter {
     /// had not synced with this one's first sync, unless that is [damaged](Self::take_damage).
     #[must_use]
     pub fn durable_position(&self) -> u64 {
-        self.upkeep.durable_position()
+        self.maintenance.durable_position()
     }
 
     /// What is damaged in a segment that a dead writer had not synced, once for each such segment.
@@ -326,13 +330,13 @@ impl LogWriter {
     /// synced as before.
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
-        self.upkeep.take_damage()
+        self.maintenance.take_damage()
     }
 
     /// A handle that tells other threads how far the log has come, also after this writer has ended.
     #[must_use]
     pub fn watch(&self) -> LogWatch {
-        LogWatch::new(Arc::clone(&self.upkeep))
+        LogWatch::new(Arc::clone(&self.maintenance))
     }
 
     /// The sequence of the next record.
@@ -350,7 +354,7 @@ impl LogWriter {
     /// Why retired segments could not be deleted or recycled, once. Recording goes on meanwhile.
     #[must_use]
     pub fn take_retention_error(&mut self) -> Option<CreateError> {
-        self.upkeep.take_trouble()
+        self.maintenance.take_retention_error()
     }
 
     /// The sequence of the first record of this run.
@@ -381,7 +385,7 @@ impl LogWriter {
     /// [`OpenError::Io`] if it cannot be stored.
     pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
         let record = WriterRecord { ring_identity, ..self.record.clone() };
-        let stored = self.lock.store(&**self.upkeep.platform(), &record);
+        let stored = self.lock.store(&**self.maintenance.platform(), &record);
         stored.map_err(|error| OpenError::io(self.lock.path(), "store into the file", error))?;
         self.record = record;
         Ok(())

@@ -10,14 +10,14 @@ use crate::os::files::open_to_read;
 use crate::os::lock_holder::exclusive_holder;
 use crate::os::sync::lock;
 use crate::storage::error::{CreateError, ReadError, SyncError};
-use crate::storage::maintenance::maintenance::{Open, Upkeep, bytes_on_disk};
+use crate::storage::maintenance::maintenance::{Maintenance, UnfinishedSegment, bytes_on_disk};
 use crate::storage::maintenance::policies::SyncPolicy;
-use crate::storage::maintenance::retention::Kept;
-use crate::storage::recovery::resync::{Circumstances, Damage, Finished, Unsynced};
-use crate::storage::segment::flusher::Durable;
+use crate::storage::maintenance::retention::FinishedSegment;
+use crate::storage::recovery::resync::{Damage, FinishInputs, Finished, NeedsSync};
+use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::share::WRITER_WAITS;
 
-impl Upkeep {
+impl Maintenance {
     /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
     ///
     /// Returns whether there was anything to do.
@@ -64,18 +64,18 @@ impl Upkeep {
     }
 
     /// The segment that was being written has no record and goes.
-    pub(crate) fn remove_current(&self, durable: &Durable) -> Result<(), SyncError> {
+    pub(crate) fn remove_current(&self, durable: &SegmentFlusher) -> Result<(), SyncError> {
         lock(&self.open).pop_back();
         durable.remove()
     }
 
     /// The oldest segment that is not finished: the one being written, unless the writer has just gone on. Then
     /// that one is not synced before the older one is, so that the watermark never passes over a gap.
-    fn current(&self) -> Option<Arc<Durable>> {
+    fn current(&self) -> Option<Arc<SegmentFlusher>> {
         lock(&self.open).front().map(|open| Arc::clone(&open.durable))
     }
 
-    fn is_sync_due(&self, current: &Durable, last: Instant) -> bool {
+    fn is_sync_due(&self, current: &SegmentFlusher, last: Instant) -> bool {
         let dirty_bytes = current.map().write_offset() - current.synced_offset();
         match self.rules.sync {
             SyncPolicy::Never | SyncPolicy::EveryEvent => false,
@@ -84,14 +84,14 @@ impl Upkeep {
         }
     }
 
-    fn sync_current(&self, current: &Durable) -> Result<(), SyncError> {
+    fn sync_current(&self, current: &SegmentFlusher) -> Result<(), SyncError> {
         current.sync()?;
         self.note_durable(current);
         Ok(())
     }
 
     /// After damage the watermark stays where it is: it promises all that is below it.
-    fn note_durable(&self, durable: &Durable) {
+    fn note_durable(&self, durable: &SegmentFlusher) {
         if self.is_after_damage() {
             return;
         }
@@ -109,12 +109,12 @@ impl Upkeep {
         Ok(any)
     }
 
-    fn oldest_full(&self) -> Option<(Open, Open)> {
+    fn oldest_full(&self) -> Option<(UnfinishedSegment, UnfinishedSegment)> {
         let open = lock(&self.open);
         Some((open.front()?.clone(), open.get(1)?.clone()))
     }
 
-    fn finish(&self, open: &Open, next: Option<&Open>) -> Result<(), SyncError> {
+    fn finish(&self, open: &UnfinishedSegment, next: Option<&UnfinishedSegment>) -> Result<(), SyncError> {
         open.durable.finish(!self.is_after_damage())?;
         self.note_durable(&open.durable);
         match next {
@@ -125,7 +125,7 @@ impl Upkeep {
     }
 
     /// This one, and no other, is open no longer.
-    fn close_oldest(&self, open: &Open) {
+    fn close_oldest(&self, open: &UnfinishedSegment) {
         let mut all = lock(&self.open);
         if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.durable, &open.durable)) {
             all.pop_front();
@@ -135,24 +135,24 @@ impl Upkeep {
     /// The segment is finished; from now on it may be retired.
     ///
     /// For whoever holds the lock of those that are kept, it is among them or open, and not both: retention counts them.
-    fn keep(&self, open: &Open, next: &Open) {
+    fn keep(&self, open: &UnfinishedSegment, next: &UnfinishedSegment) {
         let path = open.durable.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
         let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
         let mut kept = lock(&self.kept);
         self.close_oldest(open);
-        kept.push_back(Kept { path, bytes, ended_at, ended, next_sequence });
+        kept.push_back(FinishedSegment { path, bytes, ended_at, ended, next_sequence });
     }
 
     /// Where nothing is synced: full segments are put down as they are.
-    pub(crate) fn set_down_unsynced(&self) -> Result<(), SyncError> {
+    pub(crate) fn close_without_sync(&self) -> Result<(), SyncError> {
         // Somebody who syncs finishes them meanwhile.
         let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
         while let Some((oldest, next)) = self.oldest_full() {
             // The writer may have begun it, and the next one, since names were given.
-            oldest.durable.give_name()?;
+            oldest.durable.rename_into_place()?;
             oldest.durable.punch_tail();
-            lock(&self.unsynced).push_back(Unsynced::of_this_run(oldest.durable.path()));
+            lock(&self.unsynced).push_back(NeedsSync::of_this_run(oldest.durable.path()));
             self.keep(&oldest, &next);
         }
         Ok(())
@@ -179,10 +179,10 @@ impl Upkeep {
     }
 
     /// Where another program keeps the segment locked, nothing is retired meanwhile.
-    fn finish_one(&self, unsynced: &Unsynced, waits_left: &mut u32) -> Result<Finished, SyncError> {
+    fn finish_one(&self, unsynced: &NeedsSync, waits_left: &mut u32) -> Result<Finished, SyncError> {
         let is_after_damage = self.is_after_damage();
         let finish = |is_alone, waits_left: &mut u32| {
-            let circumstances = Circumstances { is_alone, is_after_damage };
+            let circumstances = FinishInputs { is_alone, is_after_damage };
             unsynced.finish(&self.platform, &self.poison, circumstances, waits_left)
         };
         match finish(false, waits_left)? {
@@ -258,13 +258,13 @@ mod tests {
     fn a_segment_is_kept_or_open_at_each_moment() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
-        let (upkeep, has_ended) = (Arc::clone(&writer.upkeep), AtomicBool::new(false));
+        let (maintenance, has_ended) = (Arc::clone(&writer.maintenance), AtomicBool::new(false));
         thread::scope(|scope| {
             let counter = scope.spawn(|| {
                 let mut most = 0;
                 while !has_ended.load(Ordering::Relaxed) {
-                    let kept = lock(&upkeep.kept);
-                    let count = kept.len() + upkeep.open_segments();
+                    let kept = lock(&maintenance.kept);
+                    let count = kept.len() + maintenance.open_segments();
                     assert!(count >= most, "{count} segments of {most}");
                     most = count;
                 }
@@ -273,7 +273,7 @@ mod tests {
             has_ended.store(true, Ordering::Relaxed);
             counter.join().unwrap();
         });
-        assert_eq!(lock(&upkeep.kept).len(), 100);
+        assert_eq!(lock(&maintenance.kept).len(), 100);
         writer.close().unwrap();
     }
 
@@ -281,10 +281,10 @@ mod tests {
     fn syncs(sync: SyncPolicy, events: u64) -> Vec<bool> {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), sync);
-        let mut steps = vec![writer.upkeep.sync_step().unwrap()];
+        let mut steps = vec![writer.maintenance.sync_step().unwrap()];
         for number in 0..events {
             write(&mut writer, number).unwrap();
-            steps.push(writer.upkeep.sync_step().unwrap());
+            steps.push(writer.maintenance.sync_step().unwrap());
             let is_durable = writer.durable_position() == writer.position();
             assert_eq!(is_durable, *steps.last().unwrap(), "{sync:?}");
         }
@@ -308,9 +308,9 @@ mod tests {
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
-        assert!(writer.upkeep.sync_step().unwrap());
-        assert_eq!((writer.durable_position(), writer.upkeep.open_segments()), (STRIDE, 1));
-        assert!(!writer.upkeep.sync_step().unwrap());
+        assert!(writer.maintenance.sync_step().unwrap());
+        assert_eq!((writer.durable_position(), writer.maintenance.open_segments()), (STRIDE, 1));
+        assert!(!writer.maintenance.sync_step().unwrap());
         writer.close().unwrap();
     }
 
@@ -318,12 +318,12 @@ mod tests {
     fn an_empty_segment_may_go_where_another_says_where_the_log_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
-        let may_go = |writer: &LogWriter, position| writer.upkeep.has_other_segments_or_is_new(position);
+        let may_go = |writer: &LogWriter, position| writer.maintenance.has_other_segments_or_is_new(position);
         assert!(may_go(&writer, 0) && !may_go(&writer, STRIDE));
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
         assert!(may_go(&writer, STRIDE), "one that is not finished");
-        writer.upkeep.sync_step().unwrap();
+        writer.maintenance.sync_step().unwrap();
         assert!(may_go(&writer, STRIDE), "one that is");
         writer.close().unwrap();
     }
@@ -335,15 +335,16 @@ mod tests {
         for number in 0..2 {
             write(&mut writer, number).unwrap();
             writer.roll().unwrap();
-            writer.upkeep.prepare_step(false).unwrap();
+            writer.maintenance.spare_step(false).unwrap();
         }
-        let upkeep = Arc::clone(&writer.upkeep);
-        let paths = || -> Vec<PathBuf> { lock(&upkeep.unsynced).iter().map(|it| it.path.clone()).collect() };
+        let maintenance = Arc::clone(&writer.maintenance);
+        let paths =
+            || -> Vec<PathBuf> { lock(&maintenance.unsynced).iter().map(|it| it.path.clone()).collect() };
         let all = paths();
         assert_eq!(all.len(), 2);
-        writer.upkeep.forget_unsynced(&all[1]);
+        writer.maintenance.forget_unsynced(&all[1]);
         assert_eq!(paths(), all);
-        writer.upkeep.forget_unsynced(&all[0]);
+        writer.maintenance.forget_unsynced(&all[0]);
         assert_eq!(paths(), all[1..]);
         writer.sync().unwrap();
         assert!(paths().is_empty());
@@ -354,11 +355,11 @@ mod tests {
     fn where_no_segment_is_left_only_a_failed_sync_keeps_a_log_from_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let writer = open(folder.path(), SyncPolicy::EveryEvent);
-        let upkeep = Arc::clone(&writer.upkeep);
+        let maintenance = Arc::clone(&writer.maintenance);
         writer.close().unwrap();
-        assert_eq!(upkeep.open_segments(), 0);
-        upkeep.finish_all().unwrap();
-        upkeep.poison.set();
-        assert!(matches!(upkeep.finish_all(), Err(SyncError::Poisoned { .. })));
+        assert_eq!(maintenance.open_segments(), 0);
+        maintenance.finish_all().unwrap();
+        maintenance.poison.set();
+        assert!(matches!(maintenance.finish_all(), Err(SyncError::Poisoned { .. })));
     }
 }

@@ -1,6 +1,6 @@
 //! What a log needs besides appending: segments ahead, syncs behind, retention.
 //!
-//! The writer and its helper threads (`helpers.rs`) share one [`Upkeep`]. Each of its steps may be called by any
+//! The writer and its worker threads (`workers.rs`) share one [`Maintenance`]. Each of its steps may be called by any
 //! of them at any time; tests call them one by one. Files go through these states, each in the order of the
 //! log:
 //!
@@ -22,21 +22,21 @@ use crate::os::platform::Platform;
 use crate::os::sync::{AtomicBool, AtomicU64, Mutex, lock};
 use crate::storage::error::{AppendError, CreateError, ReadError, SyncError};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
-use crate::storage::maintenance::retention::{Kept, Retention};
-use crate::storage::recovery::resync::Unsynced;
-use crate::storage::segment::flusher::Durable;
+use crate::storage::maintenance::retention::{FinishedSegment, Retention};
+use crate::storage::recovery::resync::NeedsSync;
+use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::poison::Poison;
-use crate::storage::segment::spare::Prepared;
+use crate::storage::segment::spare::SpareSegment;
 
 /// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
 
-/// What an [`Upkeep`] goes by.
+/// What an [`Maintenance`] goes by.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) segment_bytes: u64,
     /// How far ahead of the writer pages are made ready.
-    pub(crate) ready_bytes: usize,
+    pub(crate) prefault_bytes: usize,
     /// Without checksums old records could pass for new ones.
     pub(crate) may_recycle: bool,
     pub(crate) retention: Retention,
@@ -47,7 +47,7 @@ pub(crate) struct Rules {
     pub(crate) max_bytes: Option<u64>,
 }
 
-pub(crate) struct Upkeep {
+pub(crate) struct Maintenance {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) folder: PathBuf,
     owner: Arc<Ownership>,
@@ -55,16 +55,16 @@ pub(crate) struct Upkeep {
     /// The log's position at which this run reaches its limit.
     pub(crate) limit_position: AtomicU64,
     /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
-    pub(crate) open: Mutex<VecDeque<Open>>,
+    pub(crate) open: Mutex<VecDeque<UnfinishedSegment>>,
     /// Held while a segment is prepared or retired.
     pub(crate) preparing: Mutex<()>,
     /// Finished segments, oldest first.
-    pub(crate) kept: Mutex<VecDeque<Kept>>,
-    pub(crate) next: Mutex<Next>,
-    pub(crate) is_next_wanted: AtomicBool,
+    pub(crate) kept: Mutex<VecDeque<FinishedSegment>>,
+    pub(crate) next: Mutex<SpareState>,
+    pub(crate) is_spare_requested: AtomicBool,
     /// Sealed and not synced, oldest first, all of them before the open ones.
-    pub(crate) unsynced: Mutex<VecDeque<Unsynced>>,
-    pub(crate) damaged: Mutex<Damaged>,
+    pub(crate) unsynced: Mutex<VecDeque<NeedsSync>>,
+    pub(crate) damaged: Mutex<DamagedSegment>,
     /// Held for a whole sync, so that watermarks rise in the order of the log.
     pub(crate) syncing: Mutex<LastSync>,
     /// Set once a sync of any of the log's files failed.
@@ -76,17 +76,17 @@ pub(crate) struct Upkeep {
     /// Events that this run has lost.
     lost: AtomicU64,
     /// Why retention could not do its work.
-    pub(crate) trouble: Mutex<Option<CreateError>>,
+    pub(crate) retention_error: Mutex<Option<CreateError>>,
 }
 
 /// What there is of the log when its writer begins.
 #[derive(Debug, Default)]
-pub(crate) struct Past {
+pub(crate) struct ExistingLog {
     /// The sequence at which the log begins.
     pub(crate) begins_at: u64,
-    pub(crate) kept: VecDeque<Kept>,
+    pub(crate) kept: VecDeque<FinishedSegment>,
     /// Of the kept ones, those that nobody has synced.
-    pub(crate) unsynced: VecDeque<Unsynced>,
+    pub(crate) unsynced: VecDeque<NeedsSync>,
     /// The log's position at its end.
     pub(crate) position: u64,
     /// The log's position below which everything is on stable storage.
@@ -95,8 +95,8 @@ pub(crate) struct Past {
 
 /// A segment that is not finished.
 #[derive(Clone)]
-pub(crate) struct Open {
-    pub(crate) durable: Arc<Durable>,
+pub(crate) struct UnfinishedSegment {
+    pub(crate) durable: Arc<SegmentFlusher>,
     pub(crate) begun_at: i64,
     pub(crate) begun: Instant,
     /// Sequence of its first record.
@@ -111,15 +111,15 @@ pub(crate) struct WriterAt {
 }
 
 /// The segment after the one that is being written.
-pub(crate) enum Next {
+pub(crate) enum SpareState {
     Missing { try_at: Option<Instant> },
-    Ready(Prepared),
+    Ready(SpareSegment),
     Failed { error: CreateError, try_at: Instant },
 }
 
 /// What could not be promised of dead writers' segments.
 #[derive(Default)]
-pub(crate) struct Damaged {
+pub(crate) struct DamagedSegment {
     /// Those that are still there.
     pub(crate) segments: Vec<PathBuf>,
     /// What is wrong with them, as long as nobody has asked.
@@ -132,9 +132,9 @@ pub(crate) struct LastSync {
 
 impl Rules {
     /// Whether all of a segment is to be ready before it is written: who wants that wants no page fault, whatever a
-    /// helper comes to.
-    pub(crate) const fn wants_all_ready(&self) -> bool {
-        self.ready_bytes as u64 >= self.segment_bytes
+    /// worker comes to.
+    pub(crate) const fn wants_all_prefaulted(&self) -> bool {
+        self.prefault_bytes as u64 >= self.segment_bytes
     }
 
     /// Whether the oldest segments may be deleted or used again.
@@ -142,22 +142,22 @@ impl Rules {
         self.retention.is_limited() || self.full_disk == FullDisk::RecycleOldest
     }
 
-    /// How many bytes of the first segment are made ready before its log is open. A helper goes on from there.
-    pub(crate) const fn first_ready_bytes(&self) -> usize {
-        let is_much = self.ready_bytes > FIRST_READY_BYTES && !self.wants_all_ready();
-        if is_much { FIRST_READY_BYTES } else { self.ready_bytes }
+    /// How many bytes of the first segment are made ready before its log is open. A worker goes on from there.
+    pub(crate) const fn first_prefault_bytes(&self) -> usize {
+        let is_much = self.prefault_bytes > FIRST_READY_BYTES && !self.wants_all_prefaulted();
+        if is_much { FIRST_READY_BYTES } else { self.prefault_bytes }
     }
 }
 
-impl Upkeep {
+impl Maintenance {
     pub(crate) fn new(
         platform: Arc<dyn Platform>,
         folder: &Path,
         owner: &Arc<Ownership>,
         rules: Rules,
-        past: Past,
+        past: ExistingLog,
     ) -> Arc<Self> {
-        let Past { begins_at, kept, unsynced, position, durable_position } = past;
+        let ExistingLog { begins_at, kept, unsynced, position, durable_position } = past;
         // What the caller allows may be no limit at all.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
@@ -169,8 +169,8 @@ impl Upkeep {
             open: Mutex::default(),
             preparing: Mutex::default(),
             kept: Mutex::new(kept),
-            next: Mutex::new(Next::Missing { try_at: None }),
-            is_next_wanted: AtomicBool::new(false),
+            next: Mutex::new(SpareState::Missing { try_at: None }),
+            is_spare_requested: AtomicBool::new(false),
             unsynced: Mutex::new(unsynced),
             damaged: Mutex::default(),
             syncing: Mutex::new(LastSync { at: Instant::now() }),
@@ -179,7 +179,7 @@ impl Upkeep {
             durable_position: AtomicU64::new(durable_position),
             begins_at: AtomicU64::new(begins_at),
             lost: AtomicU64::new(0),
-            trouble: Mutex::default(),
+            retention_error: Mutex::default(),
         })
     }
 
@@ -217,9 +217,9 @@ impl Upkeep {
         self.durable_position.load(Ordering::Relaxed)
     }
 
-    /// The sequence at which the log begins. Exact once the helpers have ended.
+    /// The sequence at which the log begins. Exact once the workers have ended.
     pub(crate) fn begins_at(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own; the writer joins the helpers before it counts on it.
+        // ORDERING: Relaxed: a number on its own; the writer joins the workers before it counts on it.
         self.begins_at.load(Ordering::Relaxed)
     }
 
@@ -252,12 +252,12 @@ impl Upkeep {
         current.unwrap_or(0).max(self.durable_position())
     }
 
-    pub(crate) fn take_trouble(&self) -> Option<CreateError> {
-        lock(&self.trouble).take()
+    pub(crate) fn take_retention_error(&self) -> Option<CreateError> {
+        lock(&self.retention_error).take()
     }
 
-    /// Keeps what a helper's step failed with, for the writer's next sync; the first one says the most.
-    pub(crate) fn note_failure(&self, error: SyncError) {
+    /// Keeps what a worker's step failed with, for the writer's next sync; the first one says the most.
+    pub(crate) fn note_sync_error(&self, error: SyncError) {
         if !matches!(error, SyncError::Poisoned { .. }) {
             self.poison.keep_reason(error);
         }
@@ -297,9 +297,14 @@ impl Upkeep {
     }
 
     /// The writer goes on in this segment.
-    pub(crate) fn begin(&self, durable: &Arc<Durable>, base_sequence: u64, begun_at: i64) {
+    pub(crate) fn begin(&self, durable: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
         let durable = Arc::clone(durable);
-        lock(&self.open).push_back(Open { durable, begun_at, begun: Instant::now(), base_sequence });
+        lock(&self.open).push_back(UnfinishedSegment {
+            durable,
+            begun_at,
+            begun: Instant::now(),
+            base_sequence,
+        });
         // ORDERING: Relaxed: see `is_roll_due`.
         self.roll_due.store(false, Ordering::Relaxed);
     }
@@ -316,7 +321,7 @@ impl Upkeep {
     /// Returns where the writer is.
     pub(crate) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.durable.make_ready(self.rules.ready_bytes);
+        current.durable.prefault(self.rules.prefault_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed: see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
@@ -331,7 +336,7 @@ pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
     fs::metadata(path).map(|metadata| metadata.blocks() * 512)
 }
 
-impl std::fmt::Debug for Upkeep {
+impl std::fmt::Debug for Maintenance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upkeep")
             .field("folder", &self.folder)

@@ -1,6 +1,6 @@
-//! What helper threads do for the writer of a log: prepare the next segment, sync, retire old ones.
+//! What worker threads do for the writer of a log: prepare the next segment, sync, retire old ones.
 //!
-//! [`Upkeep`](maintenance::Upkeep) is what the writer and the helpers share. `log` calls this folder; the helpers of
+//! [`Upkeep`](maintenance::Upkeep) is what the writer and the workers share. `log` calls this folder; the workers of
 //! `workers` run its steps. It sees segments and their files, never the records of the writer.
 
 pub(crate) mod flush;

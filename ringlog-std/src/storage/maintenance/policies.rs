@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// When what was written is made durable, so that it survives a loss of power.
 ///
-/// It survives the death of the process in any case. A helper thread syncs, in the order of the log, so the
+/// It survives the death of the process in any case. A worker thread syncs, in the order of the log, so the
 /// writer does not wait (but for [`EveryEvent`](Self::EveryEvent)); how far it came is
 /// [`durable_position`](crate::storage::log::writer::LogWriter::durable_position).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

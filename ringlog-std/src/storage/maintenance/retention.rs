@@ -32,7 +32,7 @@ pub struct Retention {
 
 /// A finished segment, as far as retention is concerned.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct FinishedSegment {
     pub(crate) path: PathBuf,
     /// Bytes on disk.
     pub(crate) bytes: u64,
@@ -46,7 +46,7 @@ pub(crate) struct Kept {
 
 /// What else bears on who has to go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Circumstances {
+pub(crate) struct RetentionInputs {
     /// Bytes of the files that cannot go, the one to be prepared included.
     pub(crate) fixed_bytes: u64,
     /// How many segments cannot go.
@@ -57,7 +57,7 @@ pub(crate) struct Circumstances {
     pub(crate) needed_from: Option<u64>,
 }
 
-impl Kept {
+impl FinishedSegment {
     /// A clock that ran ahead when the segment ended must not keep it for ever.
     pub(crate) fn end_by(&mut self, now: i64) {
         self.ended_at = self.ended_at.min(now);
@@ -73,8 +73,8 @@ impl Retention {
     /// How many of the `kept`, oldest first, have to go.
     pub(crate) fn count_to_retire<'a>(
         &self,
-        kept: impl ExactSizeIterator<Item = &'a Kept> + Clone,
-        around: &Circumstances,
+        kept: impl ExactSizeIterator<Item = &'a FinishedSegment> + Clone,
+        around: &RetentionInputs,
     ) -> usize {
         let mut segments = around.fixed_segments.saturating_add(kept.len() as u64);
         let kept_bytes: u64 = kept.clone().map(|segment| segment.bytes).sum();
@@ -97,7 +97,7 @@ impl Retention {
     }
 }
 
-fn age(segment: &Kept, now: i64) -> Duration {
+fn age(segment: &FinishedSegment, now: i64) -> Duration {
     match segment.ended {
         Some(ended) => ended.elapsed(),
         None => Duration::from_nanos(u64::try_from(now.saturating_sub(segment.ended_at)).unwrap_or(0)),
@@ -109,9 +109,9 @@ mod tests {
     use super::*;
 
     /// Ten segments of 100 bytes and 10 records, ended at 0, 1, … seconds.
-    fn kept() -> Vec<Kept> {
+    fn kept() -> Vec<FinishedSegment> {
         (0..10)
-            .map(|at| Kept {
+            .map(|at| FinishedSegment {
                 path: PathBuf::new(),
                 bytes: 100,
                 ended_at: at * 1_000_000_000,
@@ -121,7 +121,7 @@ mod tests {
             .collect()
     }
 
-    fn retired(retention: Retention, around: Circumstances) -> usize {
+    fn retired(retention: Retention, around: RetentionInputs) -> usize {
         retention.count_to_retire(kept().iter(), &around)
     }
 
@@ -131,17 +131,17 @@ mod tests {
     #[test]
     fn without_limits_nothing_goes() {
         assert!(!NO_LIMIT.is_limited());
-        assert_eq!(retired(NO_LIMIT, Circumstances::default()), 0);
+        assert_eq!(retired(NO_LIMIT, RetentionInputs::default()), 0);
     }
 
     #[test]
     fn each_limit_retires_as_many_as_it_takes() {
-        let fixed = Circumstances { fixed_bytes: 200, fixed_segments: 2, ..Circumstances::default() };
+        let fixed = RetentionInputs { fixed_bytes: 200, fixed_segments: 2, ..RetentionInputs::default() };
         let bytes = |most| retired(Retention { max_bytes: Some(most), ..NO_LIMIT }, fixed);
         assert_eq!([1200, 1199, 1100, 1099, 200, 0].map(bytes), [0, 1, 1, 2, 10, 10]);
         let count = |most| retired(Retention { max_segments: Some(most), ..NO_LIMIT }, fixed);
         assert_eq!([12, 11, 2, 0].map(count), [0, 1, 10, 10]);
-        let now = Circumstances { now: 10_000_000_000, ..fixed };
+        let now = RetentionInputs { now: 10_000_000_000, ..fixed };
         let age =
             |seconds| retired(Retention { max_age: Some(Duration::from_secs(seconds)), ..NO_LIMIT }, now);
         assert_eq!([10, 9, 5, 0].map(age), [0, 1, 5, 10]);
@@ -149,27 +149,27 @@ mod tests {
 
     #[test]
     fn a_cursor_holds_back_what_it_needs_up_to_its_limit() {
-        let around = Circumstances { needed_from: Some(35), ..Circumstances::default() };
+        let around = RetentionInputs { needed_from: Some(35), ..RetentionInputs::default() };
         let none_left = Retention { max_bytes: Some(0), ..NO_LIMIT };
         assert_eq!(retired(none_left, around), 3);
-        assert_eq!(retired(none_left, Circumstances { needed_from: Some(30), ..around }), 3);
-        assert_eq!(retired(none_left, Circumstances { needed_from: Some(29), ..around }), 2);
+        assert_eq!(retired(none_left, RetentionInputs { needed_from: Some(30), ..around }), 3);
+        assert_eq!(retired(none_left, RetentionInputs { needed_from: Some(29), ..around }), 2);
         let limited = |most| retired(Retention { cursor_bytes: Some(most), ..none_left }, around);
         assert_eq!([1000, 700, 600, 0].map(limited), [3, 3, 4, 10]);
     }
 
     #[test]
     fn a_segment_from_the_future_ages_from_now_on() {
-        let mut segment = Kept { ended_at: i64::MAX, ..kept().remove(0) };
+        let mut segment = FinishedSegment { ended_at: i64::MAX, ..kept().remove(0) };
         segment.end_by(5);
         assert_eq!(age(&segment, 6), Duration::from_nanos(1));
-        let this_run = Kept { ended: Some(Instant::now()), ended_at: i64::MIN, ..segment };
+        let this_run = FinishedSegment { ended: Some(Instant::now()), ended_at: i64::MIN, ..segment };
         assert!(age(&this_run, i64::MAX) < Duration::from_secs(3600));
     }
 
     #[test]
     fn a_clock_that_was_set_back_retires_nothing_by_age() {
-        let around = Circumstances { now: -1, ..Circumstances::default() };
+        let around = RetentionInputs { now: -1, ..RetentionInputs::default() };
         let brief = Retention { max_age: Some(Duration::from_nanos(1)), ..NO_LIMIT };
         assert_eq!(retired(brief, around), 0);
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::storage::error::{CreateError, ReadError};
-use crate::storage::maintenance::maintenance::Upkeep;
+use crate::storage::maintenance::maintenance::Maintenance;
 
 /// Tells how far the log of a [`LogWriter`](crate::storage::log::writer::LogWriter) has come: see [`LogWriter::watch`](crate::storage::log::writer::LogWriter::watch).
 ///
@@ -20,45 +20,45 @@ use crate::storage::maintenance::maintenance::Upkeep;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LogWatch {
-    upkeep: Arc<Upkeep>,
+    maintenance: Arc<Maintenance>,
 }
 
 impl LogWatch {
-    pub(crate) const fn new(upkeep: Arc<Upkeep>) -> Self {
-        Self { upkeep }
+    pub(crate) const fn new(maintenance: Arc<Maintenance>) -> Self {
+        Self { maintenance }
     }
 
     /// The log's position below which every event is published: seen by readers, and safe from the death of
     /// the process.
     #[must_use]
     pub fn published_position(&self) -> u64 {
-        self.upkeep.published_position()
+        self.maintenance.published_position()
     }
 
     /// The log's position below which every event is on stable storage. At most the published one.
     #[must_use]
     pub fn durable_position(&self) -> u64 {
-        self.upkeep.durable_position()
+        self.maintenance.durable_position()
     }
 
     /// Events that this run of the writer has lost so far: the counts of its GAP records, and what a full disk is taking
     /// at this moment although the GAP record can only follow later. A loss of unknown count adds nothing.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.upkeep.lost()
+        self.maintenance.lost()
     }
 
     /// Why retired segments could not be deleted or recycled, once: see
     /// [`LogWriter::take_retention_error`](crate::storage::log::writer::LogWriter::take_retention_error).
     #[must_use]
     pub fn take_retention_error(&self) -> Option<CreateError> {
-        self.upkeep.take_trouble()
+        self.maintenance.take_retention_error()
     }
 
     /// What is damaged in a segment that a dead writer had not synced: see
     /// [`LogWriter::take_damage`](crate::storage::log::writer::LogWriter::take_damage).
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
-        self.upkeep.take_damage()
+        self.maintenance.take_damage()
     }
 }

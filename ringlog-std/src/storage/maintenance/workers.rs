@@ -1,4 +1,4 @@
-//! The threads that do a log's [upkeep](crate::storage::maintenance::maintenance), so that its writer makes no file-system call.
+//! The threads that do a log's [maintenance](crate::storage::maintenance::maintenance), so that its writer makes no file-system call.
 //!
 //! Three, because each may be held up by the disk for long: one keeps pages ready ahead of the writer, one has
 //! the next segment ready, one syncs. The writer never wakes them: the first looks at it again and again, more
@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::os::ownership::OwnerProcess;
 use crate::os::sync::{AtomicBool, Builder, JoinHandle, Thread, now, park_timeout};
 use crate::storage::error::SyncError;
-use crate::storage::maintenance::maintenance::{Upkeep, WriterAt};
+use crate::storage::maintenance::maintenance::{Maintenance, WriterAt};
 use crate::storage::maintenance::policies::SyncPolicy;
 
 /// The shortest and the longest pause between two looks.
@@ -23,22 +23,22 @@ const RETENTION_PERIOD: Duration = Duration::from_secs(1);
 
 /// The running threads. Dropping it ends them, after the step that they are at.
 #[derive(Debug)]
-pub(crate) struct Helpers {
+pub(crate) struct Workers {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     process: OwnerProcess,
 }
 
-impl Helpers {
-    pub(crate) fn start(upkeep: &Arc<Upkeep>) -> io::Result<Self> {
-        let mut helpers = Self { stop: Arc::default(), threads: Vec::new(), process: OwnerProcess::this() };
-        helpers.spawn("ringlog-segments", upkeep, segments())?;
-        if !matches!(upkeep.rules().sync, SyncPolicy::Never) {
-            helpers.spawn("ringlog-sync", upkeep, Upkeep::sync_step)?;
+impl Workers {
+    pub(crate) fn start(maintenance: &Arc<Maintenance>) -> io::Result<Self> {
+        let mut workers = Self { stop: Arc::default(), threads: Vec::new(), process: OwnerProcess::this() };
+        workers.spawn("ringlog-segments", maintenance, segments())?;
+        if !matches!(maintenance.rules().sync, SyncPolicy::Never) {
+            workers.spawn("ringlog-sync", maintenance, Maintenance::sync_step)?;
         }
-        let others = helpers.threads.iter().map(|thread| thread.thread().clone()).collect();
-        helpers.spawn("ringlog-pages", upkeep, pages(others))?;
-        Ok(helpers)
+        let others = workers.threads.iter().map(|thread| thread.thread().clone()).collect();
+        workers.spawn("ringlog-pages", maintenance, pages(others))?;
+        Ok(workers)
     }
 
     /// Whether all of them are at work: none has failed or panicked.
@@ -54,17 +54,17 @@ impl Helpers {
     fn spawn(
         &mut self,
         name: &str,
-        upkeep: &Arc<Upkeep>,
-        step: impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static,
+        maintenance: &Arc<Maintenance>,
+        step: impl FnMut(&Maintenance) -> Result<bool, SyncError> + Send + 'static,
     ) -> io::Result<()> {
-        let (stop, upkeep) = (Arc::clone(&self.stop), Arc::clone(upkeep));
-        let thread = Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &upkeep, step))?;
+        let (stop, maintenance) = (Arc::clone(&self.stop), Arc::clone(maintenance));
+        let thread = Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &maintenance, step))?;
         self.threads.push(thread);
         Ok(())
     }
 }
 
-impl Drop for Helpers {
+impl Drop for Workers {
     fn drop(&mut self) {
         if !self.process.is_here() {
             // A forked child has none of the threads, and nothing to end or to detach.
@@ -81,24 +81,28 @@ impl Drop for Helpers {
 }
 
 /// Looks again and again, more rarely where there is nothing to do. Ends at the first failure, which is kept.
-fn repeat(stop: &AtomicBool, upkeep: &Upkeep, mut step: impl FnMut(&Upkeep) -> Result<bool, SyncError>) {
+fn repeat(
+    stop: &AtomicBool,
+    maintenance: &Maintenance,
+    mut step: impl FnMut(&Maintenance) -> Result<bool, SyncError>,
+) {
     let mut pause = PAUSE.0;
-    // ORDERING: Relaxed: see `Helpers::drop`.
+    // ORDERING: Relaxed: see `Workers::drop`.
     while !stop.load(Ordering::Relaxed) {
-        match step(upkeep) {
+        match step(maintenance) {
             Ok(true) => pause = PAUSE.0,
             Ok(false) => pause = (pause * 2).min(PAUSE.1),
-            Err(error) => return upkeep.note_failure(error),
+            Err(error) => return maintenance.note_sync_error(error),
         }
         park_timeout(pause);
     }
 }
 
 /// Keeps up with the writer as long as it moves, and wakes the others when it has gone on in a new segment.
-fn pages(others: Vec<Thread>) -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
+fn pages(others: Vec<Thread>) -> impl FnMut(&Maintenance) -> Result<bool, SyncError> + Send + 'static {
     let mut last = WriterAt::default();
-    move |upkeep| {
-        let before = std::mem::replace(&mut last, upkeep.pages_step());
+    move |maintenance| {
+        let before = std::mem::replace(&mut last, maintenance.pages_step());
         if before.base_sequence != last.base_sequence {
             others.iter().for_each(Thread::unpark);
         }
@@ -106,13 +110,13 @@ fn pages(others: Vec<Thread>) -> impl FnMut(&Upkeep) -> Result<bool, SyncError> 
     }
 }
 
-fn segments() -> impl FnMut(&Upkeep) -> Result<bool, SyncError> + Send + 'static {
+fn segments() -> impl FnMut(&Maintenance) -> Result<bool, SyncError> + Send + 'static {
     let mut retained = now();
-    move |upkeep| {
+    move |maintenance| {
         if now() - retained >= RETENTION_PERIOD {
-            upkeep.retention_step()?;
+            maintenance.retention_step()?;
             retained = now();
         }
-        upkeep.prepare_step(false)
+        maintenance.spare_step(false)
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::event::file_flags;
 use crate::storage::error::{MissingEnd, OpenError, RecordedEnd};
 use crate::storage::folder::ending::MissingRecords;
-use crate::storage::recovery::recovery::{Link, LogRecovery};
+use crate::storage::recovery::recovery::{ChainedSegment, LogRecovery};
 use crate::storage::recovery::segment_end::SegmentEnd;
 use crate::storage::segment::file::{cannot_read, is_unused};
 
@@ -48,8 +48,8 @@ impl LogRecovery<'_> {
     /// Reports records that are missing before the first segment, and between segments that recovery does not read.
     ///
     /// Readers report them as well. The log continues: their sequences are below its end.
-    pub(crate) fn note_missing(&mut self, chain: &[Link]) {
-        let end_of = |link: &Link| {
+    pub(crate) fn note_missing(&mut self, chain: &[ChainedSegment]) {
+        let end_of = |link: &ChainedSegment| {
             let header = &link.info.header;
             let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
             is_counted.then_some(header.base_sequence.saturating_add(header.event_count))

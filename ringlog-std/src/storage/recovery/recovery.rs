@@ -47,12 +47,12 @@ pub(crate) struct LogRecovery<'a> {
     pub(crate) platform: &'a dyn Platform,
     pub(crate) writer: LastWriter,
     pub(crate) report: RecoveryReport,
-    /// Empty files at the end, which have the name that the next one needs.
-    empties: Vec<Empty>,
+    /// EmptyLast files at the end, which have the name that the next one needs.
+    empties: Vec<EmptyLast>,
     /// Files that are no part of the log.
     pub(crate) strays: Vec<Stray>,
     /// Files after the end of what is whole.
-    pub(crate) cut: Vec<Link>,
+    pub(crate) cut: Vec<ChainedSegment>,
     /// Milliseconds for which other programs' locks may still be waited for.
     waits_left: u32,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Recovered {
     /// segment was sealed now, its header is the one from before.
     pub(crate) segments: Vec<SegmentInfo>,
     pub(crate) unfinished: Unfinished,
-    empties: Vec<Empty>,
+    empties: Vec<EmptyLast>,
 }
 
 /// What a process that died under this kernel has left: the kernel has it, the disk may not.
@@ -78,19 +78,19 @@ pub(crate) struct Unfinished {
 }
 
 /// A segment without records.
-struct Empty {
+struct EmptyLast {
     path: PathBuf,
     /// Something stands in it that cannot be read now: that is for a person to look at.
     has_bytes: bool,
 }
 
 /// A file of the log, by the name that it has now.
-pub(crate) struct Link {
+pub(crate) struct ChainedSegment {
     pub(crate) path: PathBuf,
     pub(crate) info: SegmentInfo,
 }
 
-impl Link {
+impl ChainedSegment {
     fn is_named(&self) -> bool {
         !is_temporary(&self.path)
     }
@@ -137,7 +137,7 @@ impl<'a> LogRecovery<'a> {
         ends.iter().try_for_each(SegmentEnd::check_can_seal)?;
         self.clear_strays()?;
         self.set_aside()?;
-        self.settle(&mut chain[from..], &ends)?;
+        self.name_and_seal(&mut chain[from..], &ends)?;
         let unfinished = self.unfinished(&chain[from..], &ends);
         self.report.next_sequence = end.sequence;
         self.report.next_position = end.position;
@@ -147,7 +147,7 @@ impl<'a> LogRecovery<'a> {
         Ok(Recovered { end, report: self.report, segments, unfinished, empties: self.empties })
     }
 
-    fn last_end(&self, chain: &[Link]) -> LastEnd {
+    fn last_end(&self, chain: &[ChainedSegment]) -> LastEnd {
         match self.writer {
             _ if chain.is_empty() => LastEnd::New,
             LastWriter { end: Some(_), .. } => LastEnd::Closed,
@@ -160,7 +160,7 @@ impl<'a> LogRecovery<'a> {
     // Which files there are.
 
     /// The files of the log in order, those included that the log had gone on in before they were named.
-    fn chain(&mut self) -> Result<Vec<Link>, OpenError> {
+    fn chain(&mut self) -> Result<Vec<ChainedSegment>, OpenError> {
         let Folder { segments, foreign, .. } =
             Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
@@ -177,14 +177,14 @@ impl<'a> LogRecovery<'a> {
             chain.extend(self.temporary(path, first_sequence)?);
         }
         chain.sort_by_key(|link| (link.info.header.base_sequence, !link.is_named()));
-        self.drop_twins(&mut chain);
+        self.drop_duplicates(&mut chain);
         Ok(chain)
     }
 
     /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
     /// make room for the other.
-    fn drop_twins(&mut self, chain: &mut Vec<Link>) {
-        let is_empty = |link: &Link| link.info.header.write_offset == FILE_HEADER_LEN as u64;
+    fn drop_duplicates(&mut self, chain: &mut Vec<ChainedSegment>) {
+        let is_empty = |link: &ChainedSegment| link.info.header.write_offset == FILE_HEADER_LEN as u64;
         let mut at = 0;
         while let (Some(first), Some(second)) = (chain.get(at), chain.get(at + 1)) {
             let are_twins = first.info.header.base_sequence == second.info.header.base_sequence;
@@ -204,11 +204,11 @@ impl<'a> LogRecovery<'a> {
         named_sequence: u64,
         path: &Path,
         opened: Result<SegmentInfo, OpenError>,
-    ) -> Result<Option<Link>, OpenError> {
+    ) -> Result<Option<ChainedSegment>, OpenError> {
         match opened {
             Ok(info) => {
                 info.check_name(named_sequence)?;
-                Ok(Some(Link { path: path.into(), info }))
+                Ok(Some(ChainedSegment { path: path.into(), info }))
             }
             Err(OpenError::TooShort { .. } | OpenError::Header { .. })
                 if self.is_stranger(named_sequence, path)? =>
@@ -221,13 +221,17 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// A file that was being prepared, in use, or about to be recycled, when its writer died.
-    fn temporary(&mut self, path: PathBuf, first_sequence: Option<u64>) -> Result<Option<Link>, OpenError> {
+    fn temporary(
+        &mut self,
+        path: PathBuf,
+        first_sequence: Option<u64>,
+    ) -> Result<Option<ChainedSegment>, OpenError> {
         match SegmentFile::open(&path) {
             // Retired: the name was changed, the header not erased yet.
             Ok(segment) if is_retired(&segment.info, first_sequence) => {
                 self.strays.push(Stray::Delete(path));
             }
-            Ok(segment) => return Ok(Some(Link { path, info: segment.info })),
+            Ok(segment) => return Ok(Some(ChainedSegment { path, info: segment.info })),
             Err(error) if never_began(&error) => self.strays.push(Stray::Delete(path)),
             Err(OpenError::Header { .. }) => {
                 // Nothing in it was ever promised, but a person may want to look at it.
@@ -241,7 +245,7 @@ impl<'a> LogRecovery<'a> {
     // Where each of them ends.
 
     /// The ends of the files from `from` on. Cuts the chain where a loss of power has torn it.
-    fn ends(&mut self, chain: &mut Vec<Link>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
+    fn ends(&mut self, chain: &mut Vec<ChainedSegment>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
         let mut ends = Vec::new();
         let mut at = from;
         while let Some(link) = chain.get(at) {
@@ -264,8 +268,8 @@ impl<'a> LogRecovery<'a> {
 
     /// Files after a torn one, or after one that is missing, may be set aside if the power went and nothing in them was
     /// promised. None is missing before one that has its name: files are named in the order of the log.
-    fn check_cut(&self, behind: &[Link], end: &SegmentEnd) -> Result<(), OpenError> {
-        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(Link::is_named);
+    fn check_cut(&self, behind: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
+        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(ChainedSegment::is_named);
         let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
         if (end.is_doubtful || may_be_missing) && !is_promised {
             return Ok(());
@@ -276,14 +280,14 @@ impl<'a> LogRecovery<'a> {
     }
 
     /// Where something may be missing at the end of the log: the position behind all that may have been lost.
-    fn lost_below(&self, links: &[Link], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
+    fn lost_below(&self, links: &[ChainedSegment], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
         let is_doubtful =
             self.writer.is_lost() || !self.cut.is_empty() || ends.iter().any(|end| end.is_doubtful);
         if is_doubtful { self.highest_position(links).map(Some) } else { Ok(None) }
     }
 
     /// The position behind everything that these files, and those that are or will be set aside, have room for.
-    fn highest_position(&self, links: &[Link]) -> Result<u64, OpenError> {
+    fn highest_position(&self, links: &[ChainedSegment]) -> Result<u64, OpenError> {
         let foreign =
             Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?.foreign;
         let aside =
@@ -296,7 +300,7 @@ impl<'a> LogRecovery<'a> {
     // What is stored of it.
 
     /// Gives every file its name and has it say where it ends.
-    fn settle(&mut self, links: &mut [Link], ends: &[SegmentEnd]) -> Result<(), OpenError> {
+    fn name_and_seal(&mut self, links: &mut [ChainedSegment], ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let mut found = Vec::new();
         for (link, end) in links.iter_mut().zip(ends) {
             let path = self.name(link)?;
@@ -324,7 +328,7 @@ impl<'a> LogRecovery<'a> {
 
     /// Which of the files somebody still has to sync. After a loss of the machine what was read came from the disk: only
     /// those from the first damage on are not to be promised.
-    fn unfinished(&self, links: &[Link], ends: &[SegmentEnd]) -> Unfinished {
+    fn unfinished(&self, links: &[ChainedSegment], ends: &[SegmentEnd]) -> Unfinished {
         let damaged = ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len());
         let from = if self.writer.is_lost() { damaged } else { 0 };
         let all = links.iter().zip(ends).skip(from).filter(|(_, end)| end.is_unfinished());
@@ -332,7 +336,7 @@ impl<'a> LogRecovery<'a> {
         Unfinished { paths: all.map(|(link, _)| link.info.path.clone()).collect(), durable_position }
     }
 
-    fn name(&self, link: &Link) -> Result<PathBuf, OpenError> {
+    fn name(&self, link: &ChainedSegment) -> Result<PathBuf, OpenError> {
         if link.is_named() {
             return Ok(link.path.clone());
         }
@@ -350,7 +354,7 @@ impl<'a> LogRecovery<'a> {
         Ok(path)
     }
 
-    /// The log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
+    /// The log's end. EmptyLast segments at the end are cleared away: they have the name that the next one needs.
     fn end_of(&mut self, mut ends: Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
         let mut empty: Option<LogEnd> = None;
         while let Some(last) = ends.pop() {
@@ -384,7 +388,7 @@ impl<'a> LogRecovery<'a> {
         let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
         // After a loss of power the header may be older than the bytes behind it.
         let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&empty.info.path)?;
-        self.empties.push(Empty { path, has_bytes });
+        self.empties.push(EmptyLast { path, has_bytes });
         Ok(())
     }
 
@@ -401,7 +405,7 @@ impl<'a> LogRecovery<'a> {
 impl Recovered {
     /// Clears away the empty segments at the end.
     pub(crate) fn clear_away(&mut self, platform: &dyn Platform) -> Result<(), OpenError> {
-        for Empty { path, has_bytes } in std::mem::take(&mut self.empties) {
+        for EmptyLast { path, has_bytes } in std::mem::take(&mut self.empties) {
             let action = if has_bytes {
                 RecoveryAction::SetAside(move_aside(platform, &path)?)
             } else {

@@ -87,7 +87,7 @@ pub struct RecoveryReport {
     /// GAP records with which this run began: what they report was lost before it.
     pub gap_records: u64,
     /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
-    pub has_untold_loss: bool,
+    pub has_unreported_loss: bool,
     /// Whether a ring in the last writer's process was not drained to its end: what it held is lost.
     pub has_undrained_ring: bool,
     /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records

@@ -17,7 +17,7 @@ use crate::os::platform::Platform;
 use crate::storage::error::{OpenError, ReadError, SyncError};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::{SegmentFile, read_up_to};
-use crate::storage::segment::flusher::{Durable, DurableParts};
+use crate::storage::segment::flusher::{FlusherParts, SegmentFlusher};
 use crate::storage::segment::poison::Poison;
 use crate::storage::segment::share::{Hold, hold_within};
 
@@ -26,7 +26,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// A sealed segment that nobody has synced.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Unsynced {
+pub(crate) struct NeedsSync {
     pub(crate) path: PathBuf,
     /// Its writer is dead, and with it what it knew of syncs that failed.
     is_of_dead_run: bool,
@@ -53,7 +53,7 @@ pub(crate) enum Finished {
 
 /// Under what circumstances a segment is finished.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Circumstances {
+pub(crate) struct FinishInputs {
     /// The caller sees to it that nothing is retired, so that the segment's lock is not needed.
     pub(crate) is_alone: bool,
     /// A segment before it is damaged.
@@ -62,12 +62,12 @@ pub(crate) struct Circumstances {
 
 /// A segment that is open again.
 struct Again {
-    durable: Arc<Durable>,
+    durable: Arc<SegmentFlusher>,
     /// The file for reading, and its header.
     segment: SegmentFile,
 }
 
-impl Unsynced {
+impl NeedsSync {
     pub(crate) fn of_this_run(path: &Path) -> Self {
         Self { path: path.into(), is_of_dead_run: false }
     }
@@ -85,7 +85,7 @@ impl Unsynced {
         &self,
         platform: &Arc<dyn Platform>,
         poison: &Arc<Poison>,
-        circumstances: Circumstances,
+        circumstances: FinishInputs,
         waits_left: &mut u32,
     ) -> Result<Finished, SyncError> {
         let failed = |source| SyncError::Folder {
@@ -93,7 +93,7 @@ impl Unsynced {
             action: "open the segment to sync it",
             source,
         };
-        let Circumstances { is_alone, is_after_damage } = circumstances;
+        let FinishInputs { is_alone, is_after_damage } = circumstances;
         let file = match open_to_write(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finished::Done),
             // A link or a folder in its place is no reason to end the recording.
@@ -137,7 +137,7 @@ impl Unsynced {
         segment: SegmentFile,
     ) -> io::Result<Again> {
         let map = WriteMap::new(&file, platform.witness(&file))?;
-        let parts = DurableParts {
+        let parts = FlusherParts {
             platform: Arc::clone(platform),
             map: map.handle(),
             file,
@@ -145,7 +145,7 @@ impl Unsynced {
             temporary: None,
             poison: Arc::clone(poison),
         };
-        Ok(Again { durable: Durable::new(parts, &segment.info.header), segment })
+        Ok(Again { durable: SegmentFlusher::new(parts, &segment.info.header), segment })
     }
 }
 
@@ -273,8 +273,8 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let platform: Arc<dyn Platform> = Arc::new(Linux);
         let finish_in = |is_alone| {
-            let circumstances = Circumstances { is_alone, is_after_damage: false };
-            Unsynced::of_this_run(&path).finish(&platform, &Arc::default(), circumstances, &mut 3)
+            let circumstances = FinishInputs { is_alone, is_after_damage: false };
+            NeedsSync::of_this_run(&path).finish(&platform, &Arc::default(), circumstances, &mut 3)
         };
         let finish = || finish_in(false);
         let is_done = |finished| matches!(finished, Ok(Finished::Done));

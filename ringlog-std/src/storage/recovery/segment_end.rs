@@ -152,7 +152,7 @@ impl SegmentEnd {
         let info = segment.info.clone();
         let (sequence, offset) = (plausible_end(&info)?, info.header.write_offset);
         let mut scan = FileScan::up_to(segment, offset);
-        while scan.is_in_lead() && scan.advance().map_err(OpenError::recovery)? {}
+        while scan.is_in_preamble() && scan.advance().map_err(OpenError::recovery)? {}
         let position = scan.position_at(offset);
         Ok(Self {
             info,

@@ -55,7 +55,7 @@ impl Known {
 /// A file of a log whose header was looked at. It is not kept open: a log may have more files than a process
 /// may open.
 #[derive(Clone, Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedFile {
     /// With a header that stands for the damaged one, if it is damaged.
     pub(crate) info: SegmentInfo,
     pub(crate) state: HeaderState,
@@ -65,7 +65,7 @@ pub(crate) struct Opened {
     pub(crate) run: LastRun,
 }
 
-impl Opened {
+impl OpenedFile {
     /// Looks at a file with a good header, as any reader does; `run` is what is known of the log's writer.
     pub(crate) fn good(path: &Path, run: LastRun) -> Result<Self, OpenError> {
         let SegmentFile { file, info } = SegmentFile::open(path)?;
@@ -187,9 +187,9 @@ impl<'a> DamagedFile<'a> {
         Ok(Self { path, file_bytes, header, run: run.for_file(&file) })
     }
 
-    fn opened(&self, header: FileHeader, state: HeaderState, salt: u32) -> Opened {
+    fn opened(&self, header: FileHeader, state: HeaderState, salt: u32) -> OpenedFile {
         let info = SegmentInfo { path: self.path.into(), header, file_bytes: self.file_bytes };
-        Opened { info, state, salt, run: self.run }
+        OpenedFile { info, state, salt, run: self.run }
     }
 }
 

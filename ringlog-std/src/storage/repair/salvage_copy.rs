@@ -14,7 +14,7 @@ use crate::storage::log::writer::LogWriter;
 use crate::storage::names::segment_name;
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::repair::damaged_header::{HeaderState, Opened};
+use crate::storage::repair::damaged_header::{HeaderState, OpenedFile};
 use crate::storage::repair::salvage_report::{
     SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
 };
@@ -69,7 +69,7 @@ impl Plan {
     }
 
     /// Where to look for records.
-    fn bound(&mut self, opened: &Opened) {
+    fn bound(&mut self, opened: &OpenedFile) {
         let run = opened.run;
         let (header, file_bytes) = (opened.info.header, opened.info.file_bytes);
         let is_sealed = header.has(file_flags::SEALED);
@@ -93,7 +93,7 @@ impl Plan {
         self.is_end_unknown = self.span.is_none() && (is_lost || self.is_end_guessed);
     }
 
-    fn count(&mut self, opened: &Opened) {
+    fn count(&mut self, opened: &OpenedFile) {
         (self.found, self.holes) = (0, 0);
         let Ok(mut scan) = self.scan(opened) else { return };
         loop {
@@ -106,7 +106,7 @@ impl Plan {
     }
 
     /// A `write_offset` that fell back hides records that a count still tells of.
-    fn extend_if_short(&mut self, opened: &Opened) {
+    fn extend_if_short(&mut self, opened: &OpenedFile) {
         let (narrow, file_bytes) = (*self, opened.info.file_bytes);
         if self.is_short() && self.end < file_bytes && opened.info.header.has(file_flags::CHECKSUMS) {
             self.end = file_bytes;
@@ -122,7 +122,7 @@ impl Plan {
         }
     }
 
-    fn scan(&self, opened: &Opened) -> Result<FileScan, OpenError> {
+    fn scan(&self, opened: &OpenedFile) -> Result<FileScan, OpenError> {
         opened.scan(self.end, self.end_position)
     }
 
@@ -206,7 +206,7 @@ impl Copier {
     /// Copies a file as planned, and tells what is missing in it and behind it.
     pub(crate) fn copy(&mut self, plan: &Plan, source: Source) -> Result<(), SalvageError> {
         let Source { path, opened, base_sequence, is_aside, .. } = source;
-        let header_was_good = matches!(&opened, Ok(Opened { state: HeaderState::Good, .. }));
+        let header_was_good = matches!(&opened, Ok(OpenedFile { state: HeaderState::Good, .. }));
         let copied = match opened.and_then(|opened| plan.scan(&opened)) {
             Ok(scan) => self.copy_records(plan, scan, &path)?,
             Err(error) => {

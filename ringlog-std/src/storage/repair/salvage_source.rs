@@ -13,7 +13,7 @@ use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::folder::last_run::LastRun;
 use crate::storage::folder::listing::Folder;
 use crate::storage::names::{TEMPORARY_END, is_aside};
-use crate::storage::repair::damaged_header::{HeaderState, Known, Opened};
+use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::salvage_report::{SkipReason, Skipped};
 use crate::storage::segment::file::is_unused;
 
@@ -24,7 +24,7 @@ const MOST_READINGS: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
-    pub(crate) opened: Result<Opened, OpenError>,
+    pub(crate) opened: Result<OpenedFile, OpenError>,
     /// Sequence of its first record.
     pub(crate) base_sequence: Option<u64>,
     /// It was moved aside, or never got its name: no reader takes it for a part of the log.
@@ -35,11 +35,11 @@ pub(crate) struct Source {
 
 impl Source {
     fn new(path: PathBuf, known: Known, run: LastRun) -> Self {
-        let opened = Opened::any(&path, known, run);
+        let opened = OpenedFile::any(&path, known, run);
         Self::of(path, opened, known.named_sequence)
     }
 
-    fn of(path: PathBuf, opened: Result<Opened, OpenError>, named_sequence: Option<u64>) -> Self {
+    fn of(path: PathBuf, opened: Result<OpenedFile, OpenError>, named_sequence: Option<u64>) -> Self {
         let header = opened.as_ref().ok().map(|opened| opened.info.header);
         let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
         Self { path, opened, base_sequence, is_aside: false, readings: Cell::new(0) }
@@ -48,7 +48,7 @@ impl Source {
     /// Its header, unless that could only be guessed.
     pub(crate) fn header(&self) -> Option<&FileHeader> {
         match &self.opened {
-            Ok(Opened { state: HeaderState::Guessed(_), .. }) | Err(_) => None,
+            Ok(OpenedFile { state: HeaderState::Guessed(_), .. }) | Err(_) => None,
             Ok(opened) => Some(&opened.info.header),
         }
     }
@@ -59,11 +59,11 @@ impl Source {
     fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
         self.readings.set(self.readings.get() + 1);
         let header = *self.header()?;
-        let Opened { info, run, .. } = self.opened.as_ref().ok()?;
+        let OpenedFile { info, run, .. } = self.opened.as_ref().ok()?;
         let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
         let end_position = (!is_final).then_some(limit);
         let mut scan = self.opened.as_ref().ok()?.scan(info.file_bytes, end_position).ok()?;
-        while (scan.is_in_lead() || !is_final) && scan.advance().unwrap_or(false) {}
+        while (scan.is_in_preamble() || !is_final) && scan.advance().unwrap_or(false) {}
         if !is_final {
             return Some((scan.position(), scan.next_sequence()));
         }
@@ -114,7 +114,7 @@ pub(crate) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
             }
             continue;
         }
-        match Opened::good(path, run) {
+        match OpenedFile::good(path, run) {
             Ok(opened) => {
                 let aside = Source { is_aside: true, ..Source::of(path.clone(), Ok(opened), None) };
                 insert(&mut sources, aside, &mut skipped);

@@ -11,7 +11,7 @@ use crate::storage::folder::last_run::LastRun;
 use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::repair::damaged_header::{HeaderState, Known, Opened};
+use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
@@ -88,14 +88,14 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
 /// A file of the log, looked at if that was possible.
 struct Segment {
     file: Listed,
-    opened: Result<Opened, OpenError>,
+    opened: Result<OpenedFile, OpenError>,
 }
 
 impl Segment {
     fn look_at(file: Listed, known: Known, last_run: LastRun) -> Self {
-        let opened = match Opened::any(&file.path, known, last_run) {
+        let opened = match OpenedFile::any(&file.path, known, last_run) {
             // A single file that is something else entirely is not searched for records.
-            Ok(Opened { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
+            Ok(OpenedFile { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
                 if file.named_sequence.is_none()
                     && matches!(fault, FileHeaderError::Magic { .. } | FileHeaderError::Version { .. }) =>
             {
@@ -132,7 +132,7 @@ impl Segment {
 }
 
 impl SegmentCheck {
-    fn take_header(&mut self, opened: &Opened, named_sequence: Option<u64>) {
+    fn take_header(&mut self, opened: &OpenedFile, named_sequence: Option<u64>) {
         let SegmentInfo { header, file_bytes, path } = &opened.info;
         self.file_bytes = *file_bytes;
         self.header = Some(*header);
@@ -167,7 +167,7 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(opened: &Opened) -> Self {
+    fn of(opened: &OpenedFile) -> Self {
         let run = opened.run;
         let SegmentInfo { header, file_bytes, .. } = opened.info;
         let is_stream = header.has(file_flags::STREAM);
@@ -194,7 +194,7 @@ impl Extent {
 
     fn check(
         self,
-        opened: &Opened,
+        opened: &OpenedFile,
         end_position: Option<u64>,
         mut check: SegmentCheck,
         f: &mut impl FnMut(&Event<'_>),
@@ -227,7 +227,7 @@ impl Extent {
             if passed > 0 {
                 check.end_offset = scan.offset();
             }
-            let was_in_lead = scan.is_in_lead();
+            let was_in_preamble = scan.is_in_preamble();
             match scan.next_piece()? {
                 Piece::Record => {
                     if let Some(event) = scan.found_event() {
@@ -238,7 +238,7 @@ impl Extent {
                 }
                 Piece::Hole(hole) => {
                     // Nobody knows whether the damaged records at the start of a file take positions.
-                    is_position_known &= hole.is_last || !was_in_lead;
+                    is_position_known &= hole.is_last || !was_in_preamble;
                     self.fault_of(hole).into_iter().for_each(|fault| check.add(fault));
                 }
                 Piece::End => {

@@ -11,13 +11,13 @@ use ringlog_nostd::{
     Checksums, EventHeader, Gap, HEADER_LEN, RecordError, RecordErrorKind, decode, flags, place_word,
 };
 
-use crate::checksum::crc32c::{Placed, each_sealed, record_crc};
+use crate::checksum::crc32c::{Placed, record_crc, store_checksums};
 use crate::storage::error::AppendError;
 use crate::storage::segment::loss_counts::LossCounts;
 
 /// Where a run of records is going to stand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RunPlacement {
     pub(crate) salt: u32,
     /// Of the first record in its file.
     pub(crate) offset: u64,
@@ -48,7 +48,7 @@ impl Taken {
 
 /// The header with the checksum of this record at its place.
 #[inline]
-pub(crate) fn sealed(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
+pub(crate) fn with_checksum(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
     let placed = placed(header, place);
     EventHeader { checksum: record_crc(&placed.to_bytes(), payload), ..placed }
 }
@@ -62,19 +62,23 @@ const fn placed(header: EventHeader, place: u32) -> EventHeader {
 /// Checks records that were copied, and gives them their checksums.
 ///
 /// `ends_before` says of a GAP record whether the run ends there.
-pub(crate) fn seal_copied(copied: &mut [u8], place: Place, ends_before: impl Fn(&Gap) -> bool) -> Taken {
+pub(crate) fn add_checksums(
+    copied: &mut [u8],
+    place: RunPlacement,
+    ends_before: impl Fn(&Gap) -> bool,
+) -> Taken {
     let mut walk = Walk::new(copied, ends_before);
     let records = std::iter::from_fn(|| {
         let (header, head, payload, at) = walk.next()?;
         let place = place_word(place.salt, place.offset + at as u64);
         Some(Placed { words: placed(header, place).to_words(), payload, head })
     });
-    each_sealed(records);
+    store_checksums(records);
     walk.taken
 }
 
 /// Checks records that were copied, and takes away the checksums that they had in their ring.
-pub(crate) fn unseal_copied(copied: &mut [u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
+pub(crate) fn remove_checksums(copied: &mut [u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
     let mut walk = Walk::new(copied, ends_before);
     while let Some((header, head, ..)) = walk.next() {
         if header.is_checksummed() {
@@ -133,7 +137,7 @@ impl<'a, F: Fn(&Gap) -> bool> Walk<'a, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{GapReason, crc32c_append, encode, seal};
+    use ringlog_nostd::{GapReason, add_checksum, crc32c_append, encode};
 
     /// Records of every small length, some with a checksum of their ring, then bytes that are no record.
     fn run() -> (Vec<u8>, usize) {
@@ -145,14 +149,14 @@ mod tests {
             at += encode(&mut bytes[at..], &header, &payload).unwrap();
             if number % 5 == 0 {
                 let start = at - header.stride();
-                seal(&mut bytes[start..at], 99, crc32c_append).unwrap();
+                add_checksum(&mut bytes[start..at], 99, crc32c_append).unwrap();
             }
         }
         bytes.truncate(at + 24);
         (bytes, at)
     }
 
-    const PLACE: Place = Place { salt: 0xABCD, offset: 64 };
+    const PLACE: RunPlacement = RunPlacement { salt: 0xABCD, offset: 64 };
 
     const fn never(_: &Gap) -> bool {
         false
@@ -166,8 +170,12 @@ mod tests {
             let mut header = EventHeader::from_bytes(made[at..].first_chunk().unwrap());
             let stride = header.stride();
             if checksums {
-                seal(&mut made[at..], place_word(PLACE.salt, PLACE.offset + at as u64), crc32c_append)
-                    .unwrap();
+                add_checksum(
+                    &mut made[at..],
+                    place_word(PLACE.salt, PLACE.offset + at as u64),
+                    crc32c_append,
+                )
+                .unwrap();
             } else {
                 header.flags &= !flags::CHECKSUMMED;
                 header.checksum = 0;
@@ -183,8 +191,11 @@ mod tests {
         let (bytes, len) = run();
         for checksums in [true, false] {
             let mut to = bytes.clone();
-            let taken =
-                if checksums { seal_copied(&mut to, PLACE, never) } else { unseal_copied(&mut to, never) };
+            let taken = if checksums {
+                add_checksums(&mut to, PLACE, never)
+            } else {
+                remove_checksums(&mut to, never)
+            };
             assert_eq!((taken.bytes, taken.records, taken.gaps, taken.losses.total), (len, 700, 0, 0));
             assert_eq!(taken.damage, Some(RecordErrorKind::NotCommitted));
             assert!(to[..len] == expected(&bytes, len, checksums), "checksums: {checksums}");
@@ -199,7 +210,7 @@ mod tests {
             for changed in [0, 0x7F, 0x80, 0xB0, 0xFF] {
                 let mut to = bytes[..2000].to_vec();
                 to[at] = changed;
-                let taken = seal_copied(&mut to, PLACE, never);
+                let taken = add_checksums(&mut to, PLACE, never);
                 let check = Checksums::Verify { salt: PLACE.salt, crc: crc32c_append };
                 let (mut offset, mut records) = (0, 0);
                 while offset < taken.bytes {
@@ -220,11 +231,11 @@ mod tests {
             let gap = Gap { log_side, ..Gap::new(GapReason::RingFull, 5) };
             let _ = encode(&mut bytes[32 * number..], &Gap::header(0), &gap.to_payload()).unwrap();
         }
-        let taken = seal_copied(&mut bytes.clone(), PLACE, |gap| gap.log_side);
+        let taken = add_checksums(&mut bytes.clone(), PLACE, |gap| gap.log_side);
         let counts =
             |taken: &Taken| (taken.bytes, taken.records, taken.gaps, taken.losses.total, taken.damage);
         assert_eq!(counts(&taken), (32, 1, 1, 5, None));
-        let taken = unseal_copied(&mut bytes, never);
+        let taken = remove_checksums(&mut bytes, never);
         assert_eq!(counts(&taken), (96, 3, 3, 15, None));
         assert_eq!(taken.losses.because(GapReason::RingFull), 15);
     }
@@ -236,8 +247,8 @@ mod tests {
             let header = EventHeader::new(3, 4, len).with_flags(flags::COMMITTED);
             let mut record = vec![0; header.stride()];
             encode(&mut record, &header, &payload).unwrap();
-            seal(&mut record, 77, crc32c_append).unwrap();
-            assert_eq!(sealed(header, &payload, 77).to_bytes(), record[..HEADER_LEN], "{len} bytes");
+            add_checksum(&mut record, 77, crc32c_append).unwrap();
+            assert_eq!(with_checksum(header, &payload, 77).to_bytes(), record[..HEADER_LEN], "{len} bytes");
         }
     }
 }

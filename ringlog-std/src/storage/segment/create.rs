@@ -24,21 +24,21 @@ use crate::storage::segment::share::READER_WAITS;
 pub(crate) const CAPACITY_BYTES: RangeInclusive<u64> = PAGE_BYTES..=1 << 46;
 
 /// An allocated, locked and mapped file that is no log yet: the first 64 bytes are zero.
-pub(crate) struct Draft {
+pub(crate) struct NewFile {
     pub(crate) file: File,
     pub(crate) map: WriteMap,
 }
 
 /// What lock a writer holds on its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Hold {
+pub(crate) enum NameHold {
     /// Nobody else may write, and no other lock says so: a single file.
     Exclusive,
     /// As a reader: the file must not be recycled. The lock of its folder keeps other writers out.
     Shared,
 }
 
-impl Draft {
+impl NewFile {
     /// Makes a temporary file in `folder` with `capacity_bytes` (rounded up to pages) on disk, and returns its name, which
     /// begins with `start`.
     ///
@@ -49,7 +49,7 @@ impl Draft {
         start: &OsStr,
         wanted: &Path,
         capacity_bytes: u64,
-        hold: Hold,
+        hold: NameHold,
     ) -> Result<(Self, PathBuf), CreateError> {
         let capacity_bytes = rounded_capacity(wanted, capacity_bytes)?;
         let (file, temporary) = create_temporary(platform, folder, start, TEMPORARY_END)
@@ -66,11 +66,11 @@ impl Draft {
         path: &Path,
         file: File,
         capacity_bytes: u64,
-        hold: Hold,
+        hold: NameHold,
     ) -> Result<Self, CreateError> {
         let locked = match hold {
-            Hold::Exclusive => file.try_lock(),
-            Hold::Shared => file.try_lock_shared(),
+            NameHold::Exclusive => file.try_lock(),
+            NameHold::Shared => file.try_lock_shared(),
         };
         locked.map_err(|error| CreateError::io(path, "lock the file", error.into()))?;
         platform
@@ -105,7 +105,7 @@ pub(crate) enum Existing {
 }
 
 /// The name of a log file that is being created, with its folder locked against other creators.
-pub(crate) struct Place {
+pub(crate) struct NameReservation {
     path: PathBuf,
     folder_path: PathBuf,
     folder: File,
@@ -113,7 +113,7 @@ pub(crate) struct Place {
     temporary: Option<PathBuf>,
 }
 
-impl Drop for Place {
+impl Drop for NameReservation {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             // Made here and never given its name.
@@ -122,7 +122,7 @@ impl Drop for Place {
     }
 }
 
-impl Place {
+impl NameReservation {
     /// Waits for other creators in the folder, then checks that the name may be taken.
     pub(crate) fn take(path: &Path, existing: Existing) -> Result<Self, CreateError> {
         let folder_path = folder_of(path);
@@ -140,11 +140,11 @@ impl Place {
     }
 
     /// Allocates the file under its temporary name.
-    pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<Draft, CreateError> {
+    pub(crate) fn allocate(&mut self, capacity_bytes: u64) -> Result<NewFile, CreateError> {
         let start = temporary_start(self.path.file_name().unwrap_or_default());
         let (folder, path) = (&self.folder_path, &self.path);
         let (draft, temporary) =
-            Draft::allocate(&Linux, folder, &start, path, capacity_bytes, Hold::Exclusive)?;
+            NewFile::allocate(&Linux, folder, &start, path, capacity_bytes, NameHold::Exclusive)?;
         self.temporary = Some(temporary);
         Ok(draft)
     }

@@ -17,17 +17,17 @@ use crate::os::sync::{AtomicU64, Mutex, lock};
 use crate::storage::error::SyncError;
 use crate::storage::segment::poison::Poison;
 
-/// The part of a log file that its writer and its helpers share. Holds the file's lock.
-pub(crate) struct Durable {
+/// The part of a log file that its writer and its workers share. Holds the file's lock.
+pub(crate) struct SegmentFlusher {
     platform: Arc<dyn Platform>,
     map: MapHandle,
     file: File,
     path: PathBuf,
     base_position: u64,
     /// As long as `path` is not durable; held while the file is renamed.
-    unnamed: Mutex<Option<Unnamed>>,
+    unnamed: Mutex<Option<TemporaryName>>,
     /// Length of the GAP records at the start that take no position.
-    lead_bytes: AtomicU64,
+    preamble_bytes: AtomicU64,
     /// Held during a sync, so that two of them never lower the watermark.
     syncing: Mutex<()>,
     synced_offset: AtomicU64,
@@ -39,36 +39,38 @@ pub(crate) struct Durable {
 }
 
 /// What is so of a file that has not got its own name yet.
-struct Unnamed {
+struct TemporaryName {
     /// The name that it has meanwhile.
     temporary: PathBuf,
     /// Whether the header is on stable storage. No record can be durable before, so one sync of it is enough.
     has_durable_header: bool,
 }
 
-/// What a [`Durable`] is made of.
-pub(crate) struct DurableParts {
+/// What a [`SegmentFlusher`] is made of.
+pub(crate) struct FlusherParts {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) map: MapHandle,
     pub(crate) file: File,
     /// The file's final name.
     pub(crate) path: PathBuf,
-    /// The name that it has meanwhile: see [`Durable::give_name`].
+    /// The name that it has meanwhile: see [`SegmentFlusher::rename_into_place`].
     pub(crate) temporary: Option<PathBuf>,
     pub(crate) poison: Arc<Poison>,
 }
 
-impl Durable {
-    pub(crate) fn new(parts: DurableParts, header: &FileHeader) -> Arc<Self> {
-        let DurableParts { platform, map, file, path, temporary, poison } = parts;
+impl SegmentFlusher {
+    pub(crate) fn new(parts: FlusherParts, header: &FileHeader) -> Arc<Self> {
+        let FlusherParts { platform, map, file, path, temporary, poison } = parts;
         Arc::new(Self {
             platform,
             map,
             file,
             path,
             base_position: header.base_position,
-            unnamed: Mutex::new(temporary.map(|temporary| Unnamed { temporary, has_durable_header: false })),
-            lead_bytes: AtomicU64::new(0),
+            unnamed: Mutex::new(
+                temporary.map(|temporary| TemporaryName { temporary, has_durable_header: false }),
+            ),
+            preamble_bytes: AtomicU64::new(0),
             syncing: Mutex::new(()),
             synced_offset: AtomicU64::new(FILE_HEADER_LEN as u64),
             is_tail_gone: Mutex::new(false),
@@ -93,7 +95,7 @@ impl Durable {
     /// A GAP record of the lead is about to be published.
     pub(crate) fn add_lead(&self, bytes: u64) {
         // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
-        self.lead_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.preamble_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The log's position below which everything is on stable storage, as far as this file goes.
@@ -113,9 +115,9 @@ impl Durable {
 
     fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
-        let lead_bytes = self.lead_bytes.load(Ordering::Relaxed);
+        let preamble_bytes = self.preamble_bytes.load(Ordering::Relaxed);
         // As in `Positions::at`. An offset in the lead is at the lead's end.
-        self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + lead_bytes)
+        self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + preamble_bytes)
     }
 
     #[inline]
@@ -138,7 +140,7 @@ impl Durable {
         lock(&self.unnamed).as_mut().map_or(Ok(()), |unnamed| self.sync_header_of(unnamed))
     }
 
-    fn sync_header_of(&self, unnamed: &mut Unnamed) -> Result<(), SyncError> {
+    fn sync_header_of(&self, unnamed: &mut TemporaryName) -> Result<(), SyncError> {
         if !unnamed.has_durable_header {
             self.sync_range(0, FILE_HEADER_LEN as u64)?;
             unnamed.has_durable_header = true;
@@ -147,7 +149,7 @@ impl Durable {
     }
 
     /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
-    pub(crate) fn give_name(&self) -> Result<(), SyncError> {
+    pub(crate) fn rename_into_place(&self) -> Result<(), SyncError> {
         let mut guard = lock(&self.unnamed);
         let Some(unnamed) = &mut *guard else { return Ok(()) };
         // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
@@ -191,7 +193,7 @@ impl Durable {
         }
         let _syncing = lock(&self.syncing);
         self.refuse_if_poisoned()?;
-        self.give_name()?;
+        self.rename_into_place()?;
         let from = self.synced_offset();
         if from < to {
             self.sync_range(from, to)?;
@@ -228,7 +230,7 @@ impl Durable {
     }
 
     /// Makes pages ready ahead of the writer. Behind its end that would take the blocks of the unused tail again.
-    pub(crate) fn make_ready(&self, window_bytes: usize) {
+    pub(crate) fn prefault(&self, window_bytes: usize) {
         let is_tail_gone = lock(&self.is_tail_gone);
         if !*is_tail_gone {
             self.map.populate_window(window_bytes);
@@ -275,11 +277,11 @@ mod tests {
     use crate::storage::tests::single_step::{alone, write};
     use std::os::unix::fs::MetadataExt;
 
-    /// A helper looks at the segment that is being written, and comes to its pages when that one is finished.
+    /// A worker looks at the segment that is being written, and comes to its pages when that one is finished.
     #[test]
     fn pages_of_a_finished_segment_are_not_made_ready() {
         let folder = tempfile::tempdir().unwrap();
-        let options = LogWriter::options().segment_bytes(16 << 20).ready_bytes(0);
+        let options = LogWriter::options().segment_bytes(16 << 20).prefault_bytes(0);
         let mut writer = alone(folder.path(), options);
         let durable = Arc::clone(writer.active.writer().map(MmapWriter::durable).unwrap());
         write(&mut writer, 0).unwrap();
@@ -287,7 +289,7 @@ mod tests {
         writer.sync().unwrap();
         let blocks = || std::fs::metadata(durable.path()).unwrap().blocks();
         assert_eq!(blocks(), 8);
-        durable.make_ready(16 << 20);
+        durable.prefault(16 << 20);
         assert_eq!(blocks(), 8);
         writer.close().unwrap();
     }

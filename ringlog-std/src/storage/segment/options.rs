@@ -10,7 +10,7 @@ use crate::os::time::unix_nanos;
 pub struct MmapWriterOptions {
     checksums: bool,
     clock: ClockKind,
-    pub(crate) ready_bytes: usize,
+    pub(crate) prefault_bytes: usize,
     pub(crate) base_sequence: u64,
     pub(crate) base_position: u64,
 }
@@ -20,7 +20,7 @@ impl MmapWriterOptions {
         Self {
             checksums: true,
             clock: ClockKind::UnixNanos,
-            ready_bytes: 0,
+            prefault_bytes: 0,
             base_sequence: 0,
             base_position: 0,
         }
@@ -43,10 +43,10 @@ impl MmapWriterOptions {
     /// How many bytes of the file, from its start, are made ready for stores before it is given out. The default
     /// is 0: the first append to each piece of 4 MiB pays for it.
     ///
-    /// Without a log's helper threads, this keeps page faults and system calls out of every append.
+    /// Without a log's worker threads, this keeps page faults and system calls out of every append.
     #[must_use]
-    pub const fn ready_bytes(mut self, ready_bytes: usize) -> Self {
-        self.ready_bytes = ready_bytes;
+    pub const fn prefault_bytes(mut self, prefault_bytes: usize) -> Self {
+        self.prefault_bytes = prefault_bytes;
         self
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::os::platform::{Linux, Platform};
 use crate::storage::error::CreateError;
-use crate::storage::segment::spare::Prepared;
+use crate::storage::segment::spare::SpareSegment;
 
 /// A file made as the next segment of a log is made: allocated, synced, mapped, all of its pages ready.
 ///
@@ -13,14 +13,14 @@ use crate::storage::segment::spare::Prepared;
 /// deleted when the log is opened the next time.
 pub(crate) struct PlainFile {
     /// `None` only while it is dropped.
-    prepared: Option<Prepared>,
+    prepared: Option<SpareSegment>,
 }
 
 impl PlainFile {
     /// Makes one for at least `bytes` bytes.
     pub(crate) fn create_in(folder: &Path, bytes: usize) -> Result<Self, CreateError> {
         let capacity = bytes as u64 + crate::os::mmap::PAGE_BYTES;
-        let prepared = Prepared::fresh(&Linux as &dyn Platform, folder, capacity, bytes)?;
+        let prepared = SpareSegment::fresh(&Linux as &dyn Platform, folder, capacity, bytes)?;
         Ok(Self { prepared: Some(prepared) })
     }
 

@@ -1,4 +1,4 @@
-//! Positions of the records of a segment: bytes of the log as they stood in its ring.
+//! PositionTracker of the records of a segment: bytes of the log as they stood in its ring.
 
 #![forbid(unsafe_code)]
 
@@ -11,65 +11,65 @@ use crate::event::{Event, FileHeader};
 /// The GAP records that the log's side put at the very start, the *lead*, never stood in a ring and take no
 /// position.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Positions {
+pub(crate) struct PositionTracker {
     base_position: u64,
-    lead_bytes: u64,
-    is_in_lead: bool,
+    preamble_bytes: u64,
+    is_in_preamble: bool,
 }
 
-impl Positions {
+impl PositionTracker {
     /// Before the first record of a file with this header.
     pub(crate) const fn of(header: &FileHeader) -> Self {
-        Self { base_position: header.base_position, lead_bytes: 0, is_in_lead: true }
+        Self { base_position: header.base_position, preamble_bytes: 0, is_in_preamble: true }
     }
 
     /// Takes the next record and returns its position; `None` for one of the lead.
     ///
     /// Once the lead was passed, records may be asked for in any order.
     pub(crate) fn next(&mut self, event: &Event<'_>) -> Option<u64> {
-        if self.is_in_lead && event.gap().is_some_and(|gap| gap.log_side) {
-            self.lead_bytes += event.header.stride() as u64;
+        if self.is_in_preamble && event.gap().is_some_and(|gap| gap.log_side) {
+            self.preamble_bytes += event.header.stride() as u64;
             return None;
         }
-        self.is_in_lead = false;
-        let is_behind_lead = event.offset >= FILE_HEADER_LEN as u64 + self.lead_bytes;
+        self.is_in_preamble = false;
+        let is_behind_lead = event.offset >= FILE_HEADER_LEN as u64 + self.preamble_bytes;
         is_behind_lead.then(|| self.at(event.offset))
     }
 
     /// Takes records that are not of the lead, in one go.
     #[inline]
     pub(crate) const fn pass_run(&mut self) {
-        self.is_in_lead = false;
+        self.is_in_preamble = false;
     }
 
     /// The position that belongs to an offset in the file; that of the lead's end for one in the lead.
     ///
     /// A header was checked: with the length of a file added its base position stays below 2^64.
     pub(crate) const fn at(&self, offset: u64) -> u64 {
-        let lead_end = FILE_HEADER_LEN as u64 + self.lead_bytes;
-        self.base_position + offset.saturating_sub(lead_end)
+        let preamble_end = FILE_HEADER_LEN as u64 + self.preamble_bytes;
+        self.base_position + offset.saturating_sub(preamble_end)
     }
 
     /// The inverse of [`at`](Self::at): where in the file the record of this position starts, behind the lead at the least.
     ///
     /// The position is that of another header, so it was checked, too.
     pub(crate) const fn offset_of(&self, position: u64) -> u64 {
-        position.saturating_sub(self.base_position) + FILE_HEADER_LEN as u64 + self.lead_bytes
+        position.saturating_sub(self.base_position) + FILE_HEADER_LEN as u64 + self.preamble_bytes
     }
 
     /// Takes it that the records from `offset` on are not of the lead, whatever stood before.
     ///
     /// What was lost may all have been lead: positions are then at most too low.
     pub(crate) const fn go_on_behind_hole(&mut self, offset: u64) {
-        if self.is_in_lead {
-            self.lead_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
-            self.is_in_lead = false;
+        if self.is_in_preamble {
+            self.preamble_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
+            self.is_in_preamble = false;
         }
     }
 
     /// Whether no record has a position yet.
-    pub(crate) const fn is_in_lead(&self) -> bool {
-        self.is_in_lead
+    pub(crate) const fn is_in_preamble(&self) -> bool {
+        self.is_in_preamble
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     fn only_log_side_gaps_at_the_start_take_no_position() {
         let mut header = FileHeader::new(0, ClockKind::Unspecified, true);
         header.base_position = 1000;
-        let mut positions = Positions::of(&header);
+        let mut positions = PositionTracker::of(&header);
         let log_side = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) }.to_payload();
         let event = |offset| Event { header: Gap::header(0), payload: &log_side, sequence: 0, offset };
         let ring_side = Gap::new(GapReason::RingFull, 1).to_payload();
@@ -93,7 +93,7 @@ mod tests {
             assert_eq!(positions.offset_of(positions.at(offset)), offset);
         }
         assert_eq!((positions.offset_of(999), positions.offset_of(MAX_POSITION)), (96, MAX_POSITION - 904));
-        assert_eq!((positions.at(160), positions.is_in_lead()), (1064, false));
+        assert_eq!((positions.at(160), positions.is_in_preamble()), (1064, false));
         assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn hold_finished(path: &Path, file: &File) -> io::Result<Hold> {
 pub(crate) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io::Result<Hold> {
     loop {
         let is_held = try_hold(file)?;
-        match (leads_to(path, file)?, is_held) {
+        match (is_same_file(path, file)?, is_held) {
             (false, _) => return Ok(Hold::Gone),
             (true, true) => return Ok(Hold::Held),
             (true, false) if *waits_left == 0 => return Ok(Hold::Locked),
@@ -51,7 +51,7 @@ pub(crate) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io:
 }
 
 /// Whether the name leads to this open file, and not to another one or none.
-pub(crate) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+pub(crate) fn is_same_file(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
     is_file_of(fs::metadata(path), file)
 }
@@ -66,11 +66,11 @@ mod tests {
         let path = folder.path().join("a");
         fs::write(&path, "x").unwrap();
         let file = File::open(&path).unwrap();
-        assert!(leads_to(&path, &file).unwrap());
+        assert!(is_same_file(&path, &file).unwrap());
         fs::rename(&path, folder.path().join("b")).unwrap();
-        assert!(!leads_to(&path, &file).unwrap());
+        assert!(!is_same_file(&path, &file).unwrap());
         fs::write(&path, "y").unwrap();
-        assert!(!leads_to(&path, &file).unwrap());
+        assert!(!is_same_file(&path, &file).unwrap());
     }
 
     #[test]

@@ -7,9 +7,9 @@ use ringlog_nostd::check_position;
 
 use crate::os::platform::Linux;
 use crate::storage::error::CreateError;
-use crate::storage::segment::create::{Existing, Place, rounded_capacity};
+use crate::storage::segment::create::{Existing, NameReservation, rounded_capacity};
 use crate::storage::segment::options::MmapWriterOptions;
-use crate::storage::segment::writer::{Birth, MmapWriter};
+use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 
 impl MmapWriter {
     /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
@@ -66,14 +66,14 @@ impl MmapWriterOptions {
             return Err(CreateError::Base { path: path.into(), sequence, position });
         }
         rounded_capacity(path, capacity_bytes)?;
-        let mut place = Place::take(path, existing)?;
+        let mut place = NameReservation::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;
         let (platform, poison) = (Linux::shared(), Arc::default());
-        let birth = Birth { platform, path: path.into(), temporary: None, poison };
+        let birth = SegmentBirth { platform, path: path.into(), temporary: None, poison };
         let mut writer = MmapWriter::start(draft, &self.header(None), birth);
         writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
         // Behind the sync, which takes pages away again.
-        writer.make_ready(self.ready_bytes);
+        writer.prefault(self.prefault_bytes);
         place.publish(existing).map(|()| writer)
     }
 }

@@ -14,7 +14,7 @@ use crate::os::platform::Platform;
 use crate::os::temporary::temporary_name;
 use crate::storage::error::CreateError;
 use crate::storage::names::TEMPORARY_END;
-use crate::storage::segment::create::{Draft, Hold};
+use crate::storage::segment::create::{NameHold, NewFile};
 use crate::storage::segment::file::SegmentFile;
 
 /// What the name of a segment that is not named yet begins with.
@@ -22,27 +22,27 @@ const TEMPORARY_START: &str = ".next-";
 
 /// A segment that only wants a header: its blocks are reserved, its first 64 bytes are zero, and all of that
 /// is on stable storage, under a name that readers ignore.
-pub(crate) struct Prepared {
-    pub(crate) draft: Draft,
+pub(crate) struct SpareSegment {
+    pub(crate) draft: NewFile,
     pub(crate) temporary: PathBuf,
     /// The salt that the file had before it was recycled.
     pub(crate) former_salt: Option<u32>,
 }
 
-impl Prepared {
+impl SpareSegment {
     /// Makes a new file.
     pub(crate) fn fresh(
         platform: &dyn Platform,
         folder: &Path,
         capacity_bytes: u64,
-        ready_bytes: usize,
+        prefault_bytes: usize,
     ) -> Result<Self, CreateError> {
         let start = OsStr::new(TEMPORARY_START);
         let (draft, temporary) =
-            Draft::allocate(platform, folder, start, folder, capacity_bytes, Hold::Shared)?;
+            NewFile::allocate(platform, folder, start, folder, capacity_bytes, NameHold::Shared)?;
         let ready = Self { draft, temporary, former_salt: None };
         ready.sync(platform).inspect_err(|_| drop(platform.remove(&ready.temporary)))?;
-        Ok(ready.with_ready_pages(ready_bytes))
+        Ok(ready.with_ready_pages(prefault_bytes))
     }
 
     /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
@@ -56,7 +56,7 @@ impl Prepared {
         platform: &dyn Platform,
         segment: &Path,
         capacity_bytes: u64,
-        ready_bytes: usize,
+        prefault_bytes: usize,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| CreateError::io(segment, action, source);
         let file = match open_to_write(segment) {
@@ -82,7 +82,7 @@ impl Prepared {
             // It stood for nothing but what it held, and that is retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
         }
-        made.map(|made| made.map(|prepared| prepared.with_ready_pages(ready_bytes)))
+        made.map(|made| made.map(|prepared| prepared.with_ready_pages(prefault_bytes)))
     }
 
     /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
@@ -106,7 +106,7 @@ impl Prepared {
             };
         }
         file.unlock().map_err(failed("unlock"))?;
-        let mut draft = Draft::fill(platform, temporary, file, capacity_bytes, Hold::Shared)?;
+        let mut draft = NewFile::fill(platform, temporary, file, capacity_bytes, NameHold::Shared)?;
         // From here on the file is no log. Only the header's page is synced: what else is dirty in the file
         // would be written for nothing.
         draft.map.erase_header();
@@ -125,9 +125,9 @@ impl Prepared {
     }
 
     /// A sync of the whole file would take the pages away again, so this comes last.
-    fn with_ready_pages(mut self, ready_bytes: usize) -> Self {
-        if ready_bytes > 0 {
-            self.draft.map.populate_ahead(ready_bytes);
+    fn with_ready_pages(mut self, prefault_bytes: usize) -> Self {
+        if prefault_bytes > 0 {
+            self.draft.map.populate_ahead(prefault_bytes);
         }
         self
     }
@@ -182,13 +182,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = segment(&folder.path().join("first"));
         let reader = MmapReader::open(&path).unwrap();
-        assert!(Prepared::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
+        assert!(SpareSegment::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
         assert!(!path.exists(), "it is retired all the same");
         drop(reader);
         let path = segment(&folder.path().join("second"));
-        assert!(Prepared::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
-        let recycled = Prepared::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
+        assert!(SpareSegment::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
+        let recycled = SpareSegment::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
         assert!(matches!(MmapReader::open(&recycled.temporary), Err(OpenError::Unnamed { .. })));
         assert!(is_unused(&recycled.temporary).unwrap());
@@ -198,8 +198,11 @@ mod tests {
     #[test]
     fn a_segment_that_is_gone_is_not_recycled_and_one_that_cannot_be_opened_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Prepared::recycled(&Linux, &folder.path().join("gone"), 8192, 0).unwrap().is_none());
-        assert!(matches!(Prepared::recycled(&Linux, folder.path(), 8192, 0), Err(CreateError::Io { .. })));
+        assert!(SpareSegment::recycled(&Linux, &folder.path().join("gone"), 8192, 0).unwrap().is_none());
+        assert!(matches!(
+            SpareSegment::recycled(&Linux, folder.path(), 8192, 0),
+            Err(CreateError::Io { .. })
+        ));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use ringlog_nostd::{
 use crate::os::mmap::WriteMap;
 use crate::os::platform::Platform;
 use crate::storage::error::{AppendError, SyncError};
-use crate::storage::segment::copy::{Place, Taken, seal_copied, sealed, unseal_copied};
-use crate::storage::segment::create::Draft;
-use crate::storage::segment::flusher::{Durable, DurableParts};
+use crate::storage::segment::copy::{RunPlacement, Taken, add_checksums, remove_checksums, with_checksum};
+use crate::storage::segment::create::NewFile;
+use crate::storage::segment::flusher::{FlusherParts, SegmentFlusher};
 use crate::storage::segment::options::MmapWriterOptions;
 use crate::storage::segment::poison::Poison;
 
@@ -42,7 +42,7 @@ use crate::storage::segment::poison::Poison;
 /// ```
 pub struct MmapWriter {
     map: WriteMap,
-    durable: Arc<Durable>,
+    durable: Arc<SegmentFlusher>,
     event_count: u64,
     /// As it was stored at the start.
     header: FileHeader,
@@ -52,11 +52,11 @@ pub struct MmapWriter {
 }
 
 /// What a file that becomes a log is to be known by.
-pub(crate) struct Birth {
+pub(crate) struct SegmentBirth {
     pub(crate) platform: Arc<dyn Platform>,
     /// Its final name.
     pub(crate) path: PathBuf,
-    /// The name that it has until [`Durable::give_name`], if another one.
+    /// The name that it has until [`SegmentFlusher::rename_into_place`], if another one.
     pub(crate) temporary: Option<PathBuf>,
     /// Set by a failed sync of this file, or of any other of its log.
     pub(crate) poison: Arc<Poison>,
@@ -82,12 +82,12 @@ impl MmapWriter {
     }
 
     /// Turns an allocated file into a log by storing its header into the mapping: no system call.
-    pub(crate) fn start(draft: Draft, header: &FileHeader, birth: Birth) -> Self {
-        let Draft { file, mut map } = draft;
+    pub(crate) fn start(draft: NewFile, header: &FileHeader, birth: SegmentBirth) -> Self {
+        let NewFile { file, mut map } = draft;
         map.store_header(header);
-        let Birth { platform, path, temporary, poison } = birth;
-        let parts = DurableParts { platform, map: map.handle(), file, path, temporary, poison };
-        let durable = Durable::new(parts, header);
+        let SegmentBirth { platform, path, temporary, poison } = birth;
+        let parts = FlusherParts { platform, map: map.handle(), file, path, temporary, poison };
+        let durable = SegmentFlusher::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {
             map,
@@ -101,14 +101,14 @@ impl MmapWriter {
     }
 
     /// Makes pages ready for the next `bytes` bytes.
-    pub(crate) fn make_ready(&mut self, bytes: usize) {
+    pub(crate) fn prefault(&mut self, bytes: usize) {
         if bytes > 0 {
             self.map.populate_ahead(bytes);
         }
     }
 
     /// Makes exactly these pages ready, and has those behind them come many at a time.
-    pub(crate) fn make_first_pages_ready(&mut self, bytes: usize) {
+    pub(crate) fn prefault_first_pages(&mut self, bytes: usize) {
         self.durable.map().populate_window(bytes);
         self.map.bring_pages_around(true);
     }
@@ -144,7 +144,7 @@ impl MmapWriter {
     }
 
     /// Appends a GAP record to the lead, which takes no position.
-    pub(crate) fn append_lead(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+    pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         self.durable.add_lead(Gap::header(timestamp).stride() as u64);
         self.append_gap(timestamp, gap)
     }
@@ -193,13 +193,16 @@ impl MmapWriter {
     /// Copies `from`, and seals what of it are records, without publishing them.
     fn copy(&mut self, from: &[u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
         self.map.populate_ahead(from.len());
-        let place = Place { salt: self.salt, offset: self.map.write_offset() };
+        let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
         let to = &mut self.map.unpublished()[..from.len()];
         to.copy_from_slice(from);
         self.map.tell_unpublished(from.len());
         let to = &mut self.map.unpublished()[..from.len()];
-        let taken =
-            if self.checksums { seal_copied(to, place, ends_before) } else { unseal_copied(to, ends_before) };
+        let taken = if self.checksums {
+            add_checksums(to, place, ends_before)
+        } else {
+            remove_checksums(to, ends_before)
+        };
         self.map.tell_unpublished(taken.bytes);
         taken
     }
@@ -221,19 +224,19 @@ impl MmapWriter {
     /// As [`sync`](Self::sync). The file is readable all the same, it only is not marked as clean.
     pub fn close(self) -> Result<Closed, SyncError> {
         let event_count = self.event_count;
-        let durable = self.into_durable();
+        let durable = self.into_flusher();
         let write_offset = durable.finish(true)?;
         Ok(Closed { path: durable.path().into(), event_count, write_offset })
     }
 
     /// Ends the writing. Syncing and sealing are left to the caller, or to a thread of its choice.
-    pub(crate) fn into_durable(mut self) -> Arc<Durable> {
+    pub(crate) fn into_flusher(mut self) -> Arc<SegmentFlusher> {
         self.finished = true;
         Arc::clone(&self.durable)
     }
 
-    /// The part that helpers share.
-    pub(crate) const fn durable(&self) -> &Arc<Durable> {
+    /// The part that workers share.
+    pub(crate) const fn durable(&self) -> &Arc<SegmentFlusher> {
         &self.durable
     }
 
@@ -300,7 +303,7 @@ impl MmapWriter {
         self.map.populate_ahead(stride);
         let stored = if self.checksums {
             let place = place_word(self.salt, self.map.write_offset());
-            sealed(header.with_flags(header.flags | flags::COMMITTED), payload, place)
+            with_checksum(header.with_flags(header.flags | flags::COMMITTED), payload, place)
         } else {
             *header
         };

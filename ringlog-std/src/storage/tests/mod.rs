@@ -1,4 +1,4 @@
-//! Tests of the log as a whole: losses of power on simulated disks, threads in any order, helpers step by step.
+//! Tests of the log as a whole: losses of power on simulated disks, threads in any order, workers step by step.
 
 pub(crate) mod power_loss;
 mod scan_cost;

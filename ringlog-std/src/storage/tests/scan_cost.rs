@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{encode, place_word, record_len, seal};
+use ringlog_nostd::{add_checksum, encode, place_word, record_len};
 
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::checksum::linear::{after_zeros, work};
@@ -32,7 +32,8 @@ fn put_valid(bytes: &mut Vec<u8>, payload: &[u8]) {
     let start = bytes.len();
     bytes.resize(start + header.stride(), 0);
     encode(&mut bytes[start..], &header, payload).unwrap();
-    seal(&mut bytes[start..], place_word(self::header().salt(), start as u64), crc32c_hardware).unwrap();
+    add_checksum(&mut bytes[start..], place_word(self::header().salt(), start as u64), crc32c_hardware)
+        .unwrap();
 }
 
 /// The second word of a header that claims the longest payload. Its last byte is 0, as the padding of the record that

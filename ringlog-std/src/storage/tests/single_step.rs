@@ -1,4 +1,4 @@
-//! A log's writer without helpers, for tests that take their steps one by one.
+//! A log's writer without workers, for tests that take their steps one by one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::os::sync::lock;
 use crate::storage::error::{AppendError, CreateError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
-use crate::storage::maintenance::maintenance::{Next, Upkeep};
+use crate::storage::maintenance::maintenance::{Maintenance, SpareState};
 
 /// Bytes that each event of [`write`] takes.
 pub(crate) const STRIDE: u64 = 24;
 
-/// What the helpers do, nobody does.
+/// What the workers do, nobody does.
 pub(crate) fn alone(folder: &Path, options: LogWriterOptions) -> LogWriter {
     LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
 }
@@ -30,15 +30,15 @@ pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendErr
 pub(crate) fn kill(mut writer: LogWriter) {
     writer.is_closed = true;
     if let Some(current) = writer.active.take() {
-        drop(current.into_durable());
+        drop(current.into_flusher());
     }
 }
 
-/// The next segment is ready, and those that are open still have no name: a helper that is late.
+/// The next segment is ready, and those that are open still have no name: a worker that is late.
 pub(crate) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
-    let mut next = lock(&writer.upkeep.next);
-    if !matches!(*next, Next::Ready(_)) {
-        *next = Next::Ready(writer.upkeep.prepare()?);
+    let mut next = lock(&writer.maintenance.next);
+    if !matches!(*next, SpareState::Ready(_)) {
+        *next = SpareState::Ready(writer.maintenance.prepare()?);
     }
     Ok(())
 }
@@ -48,23 +48,23 @@ pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
     for number in 0..segments {
         write(writer, number).unwrap();
         writer.roll().unwrap();
-        writer.upkeep.sync_step().unwrap();
+        writer.maintenance.sync_step().unwrap();
     }
 }
 
-/// Keeps the helpers from preparing a segment, and tells `begun`. Once the writer waits for one, an attempt fails that began
-/// before there was room; the helpers continue when the writer has seen that.
-pub(crate) fn fail_an_earlier_attempt(upkeep: &Upkeep, begun: impl FnOnce()) {
-    let _turn = lock(&upkeep.preparing);
+/// Keeps the workers from preparing a segment, and tells `begun`. Once the writer waits for one, an attempt fails that began
+/// before there was room; the workers continue when the writer has seen that.
+pub(crate) fn fail_an_earlier_attempt(maintenance: &Maintenance, begun: impl FnOnce()) {
+    let _turn = lock(&maintenance.preparing);
     begun();
-    // ORDERING: Relaxed: see `want_next`.
-    while !upkeep.is_next_wanted.load(Ordering::Relaxed) {
+    // ORDERING: Relaxed: see `request_spare`.
+    while !maintenance.is_spare_requested.load(Ordering::Relaxed) {
         thread::yield_now();
     }
     let source = std::io::ErrorKind::StorageFull.into();
-    let error = CreateError::DiskFull { path: upkeep.folder.clone(), capacity_bytes: 4096, source };
-    *lock(&upkeep.next) = Next::Failed { error, try_at: Instant::now() };
-    while matches!(*lock(&upkeep.next), Next::Failed { .. }) {
+    let error = CreateError::DiskFull { path: maintenance.folder.clone(), capacity_bytes: 4096, source };
+    *lock(&maintenance.next) = SpareState::Failed { error, try_at: Instant::now() };
+    while matches!(*lock(&maintenance.next), SpareState::Failed { .. }) {
         thread::yield_now();
     }
 }

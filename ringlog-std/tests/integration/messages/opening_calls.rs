@@ -125,7 +125,7 @@ fn endings(folder: &Path) -> Vec<Row> {
     let skipped = uncertain.next().map_or(Ok(()), Err);
     vec![
         failed("OpenError::AtLimit", folder, settled(|| LogWriter::open(&limit))),
-        failed("OpenError::UntoldLoss", folder, settled(|| LogWriter::open(&untold))),
+        failed("OpenError::UnreportedLoss", folder, settled(|| LogWriter::open(&untold))),
         failed("OpenError::Recovery", folder, settled(|| LogWriter::open(&torn))),
         failed("OpenError::Uncertain", folder, skipped),
     ]

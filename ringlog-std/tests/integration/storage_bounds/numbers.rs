@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ringlog::event::{FileHeader, MAX_POSITION};
 use ringlog::storage::{
-    AppendError, CreateError, Cursor, CursorError, FileScan, LogFollower, LogIndex, LogPositions, LogReader,
-    LogScan, LogWriter, MmapReader, MmapWriter, OpenError, crc32c_hardware, cursors_of, salvage_log,
+    AppendError, CreateError, Cursor, CursorError, FileScan, LogFollower, LogIndex, LogReader, LogScan,
+    LogWatermarks, LogWriter, MmapReader, MmapWriter, OpenError, crc32c_hardware, cursors_of, salvage_log,
     verify_log,
 };
 
@@ -42,7 +42,7 @@ fn read_everywhere(log: &Path, file: &Path) -> Vec<String> {
     keep(LogScan::open(log).map(use_scan).err().map(|error| error.to_string()));
     keep(FileScan::open(file).map(use_file_scan).err().map(|error| error.to_string()));
     keep(LogIndex::open(log).map(|index| use_index(&index)).err().map(|error| error.to_string()));
-    keep(LogPositions::of(log).err().map(|error| error.to_string()));
+    keep(LogWatermarks::of(log).err().map(|error| error.to_string()));
     keep(LogFollower::open(log).unwrap().next_event().err().map(|error| error.to_string()));
     verify_log(log).unwrap();
     refusals
@@ -169,7 +169,7 @@ fn a_loss_in_the_writer_file_that_passes_the_limit_is_refused() {
     for bytes in [MAX_POSITION + 8, u64::MAX - 7] {
         put_writer_file(&log, &format!("{lines}untold_loss: 0 1 {bytes} 5\n"));
         let error = LogWriter::open(&log).unwrap_err();
-        assert!(matches!(error, OpenError::UntoldLoss { .. }), "{error}");
+        assert!(matches!(error, OpenError::UnreportedLoss { .. }), "{error}");
         let named = log.join("writer").display().to_string();
         assert!(
             error.to_string().contains(&named) && error.to_string().contains(&bytes.to_string()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ringlog::event::{ClockKind, EventHeader, FileHeader};
 use ringlog::storage::crc32c_hardware;
-use ringlog_nostd::{HEADER_LEN, encode, place_word, seal};
+use ringlog_nostd::{HEADER_LEN, add_checksum, encode, place_word};
 
 /// The header of an unsealed file with checksums that begins a log.
 pub(crate) fn plain_header() -> FileHeader {
@@ -27,7 +27,7 @@ pub(crate) fn put_record(bytes: &mut Vec<u8>, salt: u32, number: u64, payload: &
     let start = bytes.len();
     bytes.resize(start + header.stride(), 0);
     encode(&mut bytes[start..], &header, payload).unwrap();
-    seal(&mut bytes[start..], place_word(salt, start as u64), crc32c_hardware).unwrap();
+    add_checksum(&mut bytes[start..], place_word(salt, start as u64), crc32c_hardware).unwrap();
 }
 
 /// A file that a closed log could have, were it not for the header's bases.

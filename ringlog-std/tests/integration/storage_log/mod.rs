@@ -3,8 +3,8 @@
 mod damage;
 mod ending;
 mod files;
+mod maintenance;
 mod recovery;
 mod refusals;
 pub(crate) mod support;
-mod upkeep;
 mod writing;

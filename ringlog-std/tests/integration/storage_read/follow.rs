@@ -208,7 +208,7 @@ fn the_next_segment_may_get_its_name_some_time_after_the_seal() {
     let all = segments(folder.path());
     crate::writer_file::set_open(folder.path());
     let unnamed = folder.path().join("next");
-    // The helper thread of a writer gives names, in order: here it is slow.
+    // The worker thread of a writer gives names, in order: here it is slow.
     for (_, path) in all.iter().skip(2) {
         fs::remove_file(path).unwrap();
     }

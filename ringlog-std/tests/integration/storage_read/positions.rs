@@ -1,14 +1,14 @@
 //! Published and durable positions, as any reader sees them.
 
 use ringlog::event::{Gap, GapReason};
-use ringlog::storage::{LogFollower, LogPositions, LogReader, LogWriter};
+use ringlog::storage::{LogFollower, LogReader, LogWatermarks, LogWriter};
 
 use super::support::{wait_until_visible, write, writer};
 
 #[test]
 fn positions_are_the_writers_across_rolls_and_runs() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(LogPositions::of(folder.path()).unwrap(), LogPositions::default());
+    assert_eq!(LogWatermarks::of(folder.path()).unwrap(), LogWatermarks::default());
     let mut follower = LogFollower::open(folder.path()).unwrap();
     let mut next = 0;
     for run in 0..4 {
@@ -19,7 +19,7 @@ fn positions_are_the_writers_across_rolls_and_runs() {
             if next > 0 {
                 wait_until_visible(folder.path(), next);
             }
-            let positions = LogPositions::of(folder.path()).unwrap();
+            let positions = LogWatermarks::of(folder.path()).unwrap();
             assert_eq!(positions.published, writer.position(), "run {run}");
             assert!(positions.durable <= positions.published);
             writer.sync().unwrap();
@@ -36,10 +36,10 @@ fn positions_are_the_writers_across_rolls_and_runs() {
         writer.append_gap(5, Gap { log_side: true, ..Gap::new(GapReason::DiskFull, 2) }).unwrap();
         next += 1;
         wait_until_visible(folder.path(), next);
-        assert_eq!(LogPositions::of(folder.path()).unwrap().published, writer.position());
+        assert_eq!(LogWatermarks::of(folder.path()).unwrap().published, writer.position());
         let position = writer.position();
         writer.close().unwrap();
-        let positions = LogPositions::of(folder.path()).unwrap();
+        let positions = LogWatermarks::of(folder.path()).unwrap();
         assert_eq!((positions.published, positions.durable), (position, position));
     }
     while follower.next_event().unwrap().is_some() {}
@@ -54,7 +54,7 @@ fn what_is_written_behind_the_last_sync_is_not_durable() {
     writer.sync().unwrap();
     let durable = writer.position();
     write(&mut writer, 10..20);
-    let positions = LogPositions::of(folder.path()).unwrap();
+    let positions = LogWatermarks::of(folder.path()).unwrap();
     assert_eq!((positions.durable, positions.published), (durable, writer.position()));
     assert!(durable < writer.position());
 }

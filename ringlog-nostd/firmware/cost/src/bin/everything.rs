@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use ringlog_nostd::{
     Checksums, ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FileHeader, FlightRecorder,
     Gap, LossyProducer, OwnedEvent, Producer, Records, Ring, RingOptions, Run, StaticRing, StreamSink,
-    WideCounter, crc32c_append, encode, place_word, seal,
+    WideCounter, crc32c_append, encode, place_word, add_checksum,
 };
 
 ringlog_cost::no_panic!();
@@ -160,7 +160,7 @@ fn bytes(world: &mut World) -> u64 {
     let mut ticks = WideCounter::<24>::new();
     let mut result = ticks.extend(world.header.checksum);
     result += encode(world.bytes, &world.header, &[]).map_or(0, |len| len as u64);
-    result += seal(world.bytes, place_word(1, result), crc32c_append).map_or(0, |len| len as u64);
+    result += add_checksum(world.bytes, place_word(1, result), crc32c_append).map_or(0, |len| len as u64);
     let checksums = Checksums::Verify { salt: world.header.checksum, crc: crc32c_append };
     for record in Records::new(world.bytes, checksums).flatten() {
         result += record.sequence + record.gap().map_or(0, |gap| gap.count);

@@ -1,6 +1,6 @@
 //! Captures with zeros and damage in them.
 
-use super::*;
+use crate::cli::import::capture_table::*;
 
 /// A section with two interfaces that count nanoseconds.
 fn described(is_big_endian: bool) -> Vec<u8> {

@@ -1,7 +1,9 @@
 //! Captures made by hand, whole, cut and damaged.
 
-use super::*;
 use std::io::Write;
+
+use crate::cli::import::pcap::packet::BLOCK_BYTES_MAX;
+use crate::cli::import::pcap::*;
 
 fn header(magic: u32) -> Vec<u8> {
     let mut file = magic.to_le_bytes().to_vec();

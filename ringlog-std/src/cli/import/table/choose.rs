@@ -73,7 +73,7 @@ impl Table<'_> {
                 Column::Number(number) => number.to_string(),
                 Column::Name(name) => format!("{name:?}"),
             };
-            let names = self.names.map_or("no names".into(), |names| super::cut(&names.join(", ")));
+            let names = self.names.map_or("no names".into(), |names| super::words::cut(&names.join(", ")));
             Refusal::NoTime(format!(
                 "no column {asked}: there are {} columns, with {names}; give one of these",
                 self.width()
@@ -101,7 +101,7 @@ impl Table<'_> {
     fn given(&self, place: Place) -> Result<Candidate, Refusal> {
         self.candidate(place).ok_or_else(|| {
             let cell = self.rows.iter().find_map(|row| place.text(|at| row.get(at).cloned()));
-            let cell = super::cut(&cell.unwrap_or_default());
+            let cell = super::words::cut(&cell.unwrap_or_default());
             let what = self.kind.place_words(place, self.names);
             Refusal::NoTime(match TimeFormat::given(self.options) {
                 None => format!("{what} holds {cell:?}, which does not tell how it is meant; give --time-unit or --time-format"),
@@ -146,7 +146,12 @@ impl Table<'_> {
     /// A candidate in words.
     pub(super) fn words(&self, candidate: &Candidate) -> String {
         let formats: Vec<String> = candidate.formats.iter().map(TimeFormat::to_string).collect();
-        let first = candidate.times.iter().flatten().next().and_then(|&time| crate::cli::text::rfc3339(time));
+        let first = candidate
+            .times
+            .iter()
+            .flatten()
+            .next()
+            .and_then(|&time| crate::cli::terminal::words::rfc3339(time));
         let first = first.map_or(String::new(), |first| format!(", first {first}"));
         let place = self.kind.place_words(candidate.place, self.names);
         format!("{place} ({}{first})", formats.join(" or "))
@@ -285,7 +290,7 @@ impl Table<'_> {
         let seen: Vec<String> = numbers.iter().map(|it| self.words(it)).collect();
         let seen = if seen.is_empty() { String::new() } else { format!(" ({} may be one)", seen.join(", ")) };
         let (kind, row) = (self.kind, self.names.or_else(|| self.rows.first()));
-        let row = row.map_or(String::new(), |row| super::cut(&row.join(", ")));
+        let row = row.map_or(String::new(), |row| super::words::cut(&row.join(", ")));
         let there = if kind == Kind::Csv { "the first row is" } else { "the fields are" };
         Refusal::NoTime(format!(
             "no time {} found{seen}, {there} {row:?}; give {}, with --time-unit or --time-format",
@@ -307,7 +312,7 @@ impl Table<'_> {
         let is_no_time = |cell: &&str| TimeFormat::readings(cell, None).is_empty();
         let cell = self.cells(odd).find(is_no_time).or_else(|| self.cells(odd).next()).unwrap_or_default();
         let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
-        let (cell, what) = (super::cut(cell), self.column(odd));
+        let (cell, what) = (super::words::cut(cell), self.column(odd));
         Err(Refusal::Ambiguous(format!(
             "{what} is named as the time, but {cell:?} is {why}; give --time-format or --time-unit \
              (or {} for another {})",

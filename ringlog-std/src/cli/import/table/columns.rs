@@ -36,7 +36,7 @@ impl Kind {
 
     /// A column in words, with its name.
     pub(super) fn column_words(self, column: usize, names: Option<&Row>) -> String {
-        let name = names.and_then(|names| names.get(column)).map(|name| super::cut(name.trim()));
+        let name = names.and_then(|names| names.get(column)).map(|name| super::words::cut(name.trim()));
         match name {
             Some(name) if self == Self::Json => format!("field {name:?}"),
             Some(name) if !name.is_empty() => format!("column {} {name:?}", column + 1),

@@ -13,8 +13,9 @@ use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
 use super::rows::{Found, Layout, RowReader};
 use super::sample::Row;
-use super::{ChosenFeed, Rows, TableFile, cut};
+use super::{ChosenFeed, Rows, TableFile};
 use crate::cli::feed::{Feed, FeedError, Next};
+use crate::cli::import::table::words::cut;
 
 const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: false };
 const ROWS_MAX: usize = 1000;
@@ -53,7 +54,8 @@ impl JsonFeed {
 impl ChosenFeed for JsonFeed {
     fn words(&self) -> String {
         let Choice { field, date, format, first_time } = &self.choice;
-        let first = first_time.and_then(crate::cli::text::rfc3339).unwrap_or_else(|| "none".into());
+        let first =
+            first_time.and_then(crate::cli::terminal::words::rfc3339).unwrap_or_else(|| "none".into());
         let (field, zone) = (field.join("."), format.zone());
         let date = date.as_ref().map_or(String::new(), |date| format!("field {date:?} and "));
         format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")

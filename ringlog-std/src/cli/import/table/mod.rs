@@ -11,11 +11,12 @@ mod format;
 mod json;
 mod names;
 mod number;
-mod options;
+pub(crate) mod options;
 #[cfg(test)]
 mod properties;
 mod rows;
 mod sample;
+mod words;
 
 pub(crate) use json::JsonFeed;
 pub(crate) use options::TableOptions;
@@ -23,16 +24,16 @@ pub(crate) use options::TableOptions;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::feed::{Feed, FeedError, Loss, Next};
-use crate::cli::input::{Input, Padding};
-use crate::event::{GapReason, MAX_PAYLOAD};
 use choice::Choice;
 use encoding::TextReader;
 use rows::{Found, Layout, RowReader};
 use sample::Start;
 
+use crate::cli::feed::{Feed, FeedError, Loss, Next};
+use crate::cli::input::{Input, Padding};
+use crate::event::{GapReason, MAX_PAYLOAD};
+
 const PROBE_BYTES: u64 = 256 * 1024;
-const CELL_SHOWN: usize = 60;
 
 /// A feed that has chosen how to read its file.
 pub(crate) trait ChosenFeed: Feed {
@@ -233,14 +234,6 @@ impl Rows {
                 Next::Event { timestamp, event_type: self.event_type }
             }
         }))
-    }
-}
-
-/// The start of a text, for a message.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(CELL_SHOWN) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.into(),
     }
 }
 

@@ -248,17 +248,17 @@ impl Dialect {
         cells.join(&char::from(self.delimiter).to_string())
     }
 
-    fn data_row(&self, number: u64, time: u64, trouble: Trouble, dice: &mut Dice) -> String {
+    fn data_row(&self, number: u64, time: u64, retention_error: Trouble, dice: &mut Dice) -> String {
         let mut cells: Vec<String> = self.others.iter().map(|it| it.cell(number, time, dice, self)).collect();
         let mut times = self.style.cells(time, self.offset_hours, self.sign);
-        match (trouble, cells.last_mut()) {
+        match (retention_error, cells.last_mut()) {
             (Trouble::Quote(quoted), Some(last)) => *last = quoted.into(),
             (Trouble::Quote(quoted), None) => times[0] = quoted.into(),
             (Trouble::Unit, _) => times[0] += "000",
             (Trouble::Shift | Trouble::None, _) => {}
         }
         let row = self.row(cells, times);
-        if trouble == Trouble::Shift { format!("5{}{row}", char::from(self.delimiter)) } else { row }
+        if retention_error == Trouble::Shift { format!("5{}{row}", char::from(self.delimiter)) } else { row }
     }
 
     fn header(&self, dice: &mut Dice) -> String {
@@ -350,8 +350,8 @@ struct Case {
     rows: Vec<(u64, Vec<u8>)>,
     options: TableOptions,
     dialect: Dialect,
-    trouble: Trouble,
-    /// The row with the trouble, whose time may be understood nevertheless.
+    retention_error: Trouble,
+    /// The row with the retention_error, whose time may be understood nevertheless.
     odd: Option<(u64, Vec<u8>)>,
 }
 
@@ -369,23 +369,23 @@ fn case(seed: u64) -> Case {
     let pace = dice.pick(&[SECOND / 1000, SECOND, 60 * SECOND, 86_400 * SECOND]);
     let most = dice.pick(&[3, 12, 40]);
     let count = 1 + dice.below(most);
-    let trouble = if count > 1 { Trouble::roll(dialect.style, &mut dice) } else { Trouble::None };
+    let retention_error = if count > 1 { Trouble::roll(dialect.style, &mut dice) } else { Trouble::None };
     let troubled = 1 + dice.below(count);
     for number in 0..count {
         time += if dice.one_in(3) { 0 } else { dice.below(pace) };
         let time = time / dialect.style.grid() * dialect.style.grid();
-        let trouble = if number == troubled { trouble } else { Trouble::None };
-        let row = dialect.data_row(number, time, trouble, &mut dice);
+        let retention_error = if number == troubled { retention_error } else { Trouble::None };
+        let row = dialect.data_row(number, time, retention_error, &mut dice);
         write!(text, "{row}{}", dialect.line_end).unwrap();
-        if trouble == Trouble::None {
+        if retention_error == Trouble::None {
             rows.push((time, row.into_bytes()));
         } else {
             odd = Some((time, row.into_bytes()));
         }
     }
-    let trouble = if troubled < count { trouble } else { Trouble::None };
+    let retention_error = if troubled < count { retention_error } else { Trouble::None };
     let options = dialect.options(&mut dice);
-    Case { text, rows, options, dialect, trouble, odd }
+    Case { text, rows, options, dialect, retention_error, odd }
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -403,7 +403,7 @@ fn import(case: &Case, path: &Path) -> Verdict {
         return Verdict::Told;
     }
     if losses.is_empty() {
-        let is_right = rows == case.rows && case.trouble == Trouble::None;
+        let is_right = rows == case.rows && case.retention_error == Trouble::None;
         assert!(
             is_right,
             "{}\n{:?}\n{:?}\n{}",

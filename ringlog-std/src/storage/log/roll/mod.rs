@@ -13,13 +13,13 @@ use crate::storage::log::dropped::Dropped;
 use crate::storage::log::supply::Supply;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::FullDisk;
-use crate::storage::segment::spare::Prepared;
+use crate::storage::segment::spare::SpareSegment;
 
 impl LogWriter {
     /// Sees to it that `stride` bytes fit into the active segment, and rolls to the next one if need be.
     #[inline]
     pub(crate) fn make_room(&mut self, stride: usize) -> Result<Room, AppendError> {
-        if self.dropped.is_none() && !self.upkeep.is_roll_due() && self.active.has_room(stride) {
+        if self.dropped.is_none() && !self.maintenance.is_roll_due() && self.active.has_room(stride) {
             return Ok(Room::InSegment);
         }
         self.roll_for(stride)
@@ -27,8 +27,8 @@ impl LogWriter {
 
     #[cold]
     fn roll_for(&mut self, stride: usize) -> Result<Room, AppendError> {
-        if self.upkeep.is_poisoned() {
-            return Err(self.upkeep.poisoned());
+        if self.maintenance.is_poisoned() {
+            return Err(self.maintenance.poisoned());
         }
         let had_dropped = self.dropped.is_some();
         if had_dropped && !self.go_on_after_loss()? {
@@ -55,7 +55,7 @@ impl LogWriter {
 
     /// Rolls if the active segment holds a record and has reached its age; returns whether it has.
     pub(crate) fn roll_if_old(&mut self) -> Result<bool, AppendError> {
-        let is_due = self.active.has_record() && self.upkeep.is_roll_due();
+        let is_due = self.active.has_record() && self.maintenance.is_roll_due();
         if is_due {
             self.roll()?;
         }
@@ -66,8 +66,8 @@ impl LogWriter {
     #[cold]
     pub(crate) fn roll(&mut self) -> Result<(), AppendError> {
         debug_assert!(self.dropped.is_none(), "what was dropped comes first");
-        if self.upkeep.is_poisoned() {
-            return Err(self.upkeep.poisoned());
+        if self.maintenance.is_poisoned() {
+            return Err(self.maintenance.poisoned());
         }
         self.check_position(self.end_position())?;
         self.supply().wait_for_syncs()?;
@@ -77,45 +77,45 @@ impl LogWriter {
     }
 
     pub(crate) fn supply(&mut self) -> Supply<'_> {
-        Supply::new(&self.upkeep, self.helpers.as_ref(), &mut self.stalls)
+        Supply::new(&self.maintenance, self.workers.as_ref(), &mut self.stalls)
     }
 
     /// Stores a header into the prepared segment and seals the active one: no system call.
-    pub(crate) fn begin(&mut self, next: Prepared) {
+    pub(crate) fn begin(&mut self, next: SpareSegment) {
         debug_assert!(!self.active.is_empty(), "the next segment would have the same name");
         let base = Base { sequence: self.active.next_sequence(), position: self.end_position() };
-        let begun = self.options.begin_segment(&self.folder, next, base, &self.upkeep);
+        let begun = self.options.begin_segment(&self.folder, next, base, &self.maintenance);
         let mut full = std::mem::replace(&mut self.active, ActiveSegment::new(begun, base));
         if let Some(full) = full.take() {
             self.full_segments += u64::from(!full.is_empty());
-            full.into_durable().seal();
+            full.into_flusher().seal();
         }
         self.announce();
     }
 
-    /// Tells the helpers which segment is active.
+    /// Tells the workers which segment is active.
     pub(crate) fn announce(&self) {
         let Some(writer) = self.active.writer() else { return };
-        self.upkeep.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
+        self.maintenance.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
     }
 
     /// Begins the next segment with what was dropped, if there is one by now.
     pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
         self.check_position(self.end_position())?;
-        let Some(Ok(next)) = self.upkeep.take_next() else { return Ok(false) };
+        let Some(Ok(next)) = self.maintenance.take_spare() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
-        self.upkeep.skip(dropped.bytes);
+        self.maintenance.skip(dropped.bytes);
         self.begin(next);
         self.dropped = None;
-        self.append_lead(dropped.first_timestamp, dropped.gap())?;
+        self.append_preamble(dropped.first_timestamp, dropped.gap())?;
         Ok(true)
     }
 
     /// Appends a GAP record of the log's side to an active segment that holds nothing else yet.
-    pub(crate) fn append_lead(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
-        let Some(writer) = self.active.writer_mut() else { return Err(self.upkeep.poisoned()) };
+    pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
+        let Some(writer) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let offset = writer.write_offset();
-        writer.append_lead(timestamp, gap).map_err(|error| self.upkeep.explain_append(error))?;
+        writer.append_preamble(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&Gap::header(timestamp), &gap.to_payload(), offset);
         self.publish_losses();
         Ok(())
@@ -168,13 +168,13 @@ impl LogWriter {
     /// Has [`LogWatch::lost`](crate::storage::maintenance::watch::LogWatch::lost) say what is lost by now.
     #[cold]
     pub(crate) fn publish_losses(&self) {
-        self.upkeep.set_lost(self.lost());
+        self.maintenance.set_lost(self.lost());
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
         let untold = Some(Dropped::starting_at(timestamp).untold(self.end_position()));
         let record = WriterRecord { untold, ..self.record.clone() };
-        self.lock.store(&**self.upkeep.platform(), &record).map_err(|source| {
+        self.lock.store(&**self.maintenance.platform(), &record).map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store that events are lost");
             AppendError::Io { path, offset: 0, action, source }
         })?;

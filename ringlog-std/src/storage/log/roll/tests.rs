@@ -1,4 +1,4 @@
-//! Rolls of a writer whose helpers' steps are taken one by one.
+//! Rolls of a writer whose workers' steps are taken one by one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn an_empty_segment_behind_one_that_is_not_finished_goes_at_the_end() {
     let mut writer = alone(folder.path(), RARELY);
     write(&mut writer, 0).unwrap();
     writer.roll().unwrap();
-    assert_eq!((writer.upkeep.open_segments(), writer.upkeep.published_position()), (2, 24));
+    assert_eq!((writer.maintenance.open_segments(), writer.maintenance.published_position()), (2, 24));
     assert_eq!(writer.durable_position(), 0);
     writer.close().unwrap();
     assert_eq!(LogReader::open(folder.path()).unwrap().segments().len(), 1);
@@ -44,10 +44,10 @@ fn no_segment_is_prepared_that_the_limit_leaves_unused() {
         let mut writer = single_step::alone(folder.path(), options);
         // A sixteenth of the segment is worth a next one.
         for number in 0..8 {
-            assert!(!writer.upkeep.prepare_step(false).unwrap());
+            assert!(!writer.maintenance.spare_step(false).unwrap());
             write(&mut writer, number).unwrap();
         }
-        assert_eq!(writer.upkeep.prepare_step(false).unwrap(), expected, "{most:?} {age:?}");
+        assert_eq!(writer.maintenance.spare_step(false).unwrap(), expected, "{most:?} {age:?}");
         writer.close().unwrap();
     }
 }
@@ -59,8 +59,8 @@ fn only_where_nothing_is_synced_full_segments_are_set_down_as_they_are() {
         let mut writer = alone(folder.path(), policy);
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
-        writer.upkeep.prepare_step(false).unwrap();
-        assert_eq!(writer.upkeep.open_segments(), open, "{policy:?}");
+        writer.maintenance.spare_step(false).unwrap();
+        assert_eq!(writer.maintenance.open_segments(), open, "{policy:?}");
         writer.close().unwrap();
     }
 }
@@ -72,11 +72,11 @@ fn a_segment_is_not_set_down_without_its_name() {
     let mut writer = alone(folder.path(), SyncPolicy::Never);
     for number in 0..2 {
         write(&mut writer, number).unwrap();
-        let next = Prepared::fresh(&Linux, folder.path(), 4096, 0).unwrap();
+        let next = SpareSegment::fresh(&Linux, folder.path(), 4096, 0).unwrap();
         writer.begin(next);
     }
-    writer.upkeep.set_down_unsynced().unwrap();
-    assert_eq!(writer.upkeep.open_segments(), 1);
+    writer.maintenance.close_without_sync().unwrap();
+    assert_eq!(writer.maintenance.open_segments(), 1);
     writer.close().unwrap();
     let mut numbers = Vec::new();
     LogReader::open(folder.path()).unwrap().replay(|event| numbers.push(event.header.timestamp)).unwrap();
@@ -90,9 +90,13 @@ fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
     write(&mut writer, 0).unwrap();
     for text in ["first", "second"] {
         let source = std::io::Error::other(text);
-        writer.upkeep.note_failure(SyncError::Folder { path: folder.path().into(), action: "sync", source });
+        writer.maintenance.note_sync_error(SyncError::Folder {
+            path: folder.path().into(),
+            action: "sync",
+            source,
+        });
     }
-    assert!(writer.upkeep.is_poisoned());
+    assert!(writer.maintenance.is_poisoned());
     let told = writer.sync().unwrap_err();
     assert!(matches!(&told, SyncError::Folder { source, .. } if source.to_string() == "first"), "{told}");
     assert!(matches!(writer.sync(), Err(SyncError::Poisoned { .. })));
@@ -122,7 +126,7 @@ fn a_segment_that_has_reached_its_age_takes_nothing_more_although_it_has_room() 
     let mut writer = single_step::alone(folder.path(), options);
     write(&mut writer, 0).unwrap();
     write(&mut writer, 1).unwrap();
-    writer.upkeep.pages_step();
+    writer.maintenance.pages_step();
     write(&mut writer, 2).unwrap();
     assert_eq!((writer.full_segments, writer.active.base().sequence), (1, 2));
     writer.close().unwrap();
@@ -135,7 +139,7 @@ fn a_roll_that_has_to_wait_for_the_next_segment_is_a_stall() {
     for (is_ready, stalls) in [(false, 1), (true, 1), (false, 2)] {
         write(&mut writer, 0).unwrap();
         if is_ready {
-            assert!(writer.upkeep.prepare_step(true).unwrap());
+            assert!(writer.maintenance.spare_step(true).unwrap());
         }
         writer.roll().unwrap();
         assert_eq!(writer.summary().stalls, stalls);
@@ -179,25 +183,25 @@ fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let options = LogWriter::options().segment_bytes(4096).sync(RARELY);
     let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), true).unwrap();
-    let upkeep = Arc::clone(&writer.upkeep);
-    let disk = upkeep.hold_syncs();
+    let maintenance = Arc::clone(&writer.maintenance);
+    let disk = maintenance.hold_syncs();
     let stalls = thread::scope(|scope| {
         let rolls = scope.spawn(|| {
             for number in 0..MAX_OPEN_SEGMENTS as u64 - 1 {
                 write(&mut writer, number).unwrap();
                 writer.roll().unwrap();
             }
-            writer.upkeep.prepare_step(true).unwrap();
+            writer.maintenance.spare_step(true).unwrap();
             write(&mut writer, MAX_OPEN_SEGMENTS as u64 - 1).unwrap();
             let before = writer.stalls;
             writer.roll().unwrap();
             writer.stalls - before
         });
-        while upkeep.open_segments() < MAX_OPEN_SEGMENTS && !rolls.is_finished() {
+        while maintenance.open_segments() < MAX_OPEN_SEGMENTS && !rolls.is_finished() {
             thread::yield_now();
         }
         thread::sleep(pause);
-        assert_eq!(upkeep.open_segments(), MAX_OPEN_SEGMENTS);
+        assert_eq!(maintenance.open_segments(), MAX_OPEN_SEGMENTS);
         drop(disk);
         rolls.join().unwrap()
     });
@@ -222,8 +226,8 @@ fn an_attempt_that_began_before_there_was_room_fails_no_append() {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
     let (begun, has_begun) = std::sync::mpsc::channel();
     thread::scope(|scope| {
-        let upkeep = std::sync::Arc::clone(&writer.upkeep);
-        scope.spawn(move || single_step::fail_an_earlier_attempt(&upkeep, || begun.send(()).unwrap()));
+        let maintenance = std::sync::Arc::clone(&writer.maintenance);
+        scope.spawn(move || single_step::fail_an_earlier_attempt(&maintenance, || begun.send(()).unwrap()));
         has_begun.recv().unwrap();
         for number in 0..200 {
             write(&mut writer, number).unwrap();

@@ -12,12 +12,12 @@ use crate::os::sync::{lock, now};
 use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::needed_from;
 use crate::storage::error::{CreateError, SyncError};
-use crate::storage::maintenance::maintenance::{Next, Rules, Upkeep};
+use crate::storage::maintenance::maintenance::{Maintenance, Rules, SpareState};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
-use crate::storage::maintenance::retention::{Circumstances, Kept};
+use crate::storage::maintenance::retention::{FinishedSegment, RetentionInputs};
 use crate::storage::read::seek::index_cache;
-use crate::storage::segment::flusher::Durable;
-use crate::storage::segment::spare::Prepared;
+use crate::storage::segment::flusher::SegmentFlusher;
+use crate::storage::segment::spare::SpareSegment;
 
 /// How soon after a failure the next segment is tried again.
 const RETRY: Duration = Duration::from_millis(50);
@@ -26,21 +26,21 @@ const PREPARE_AFTER_BYTES: u64 = 1 << 20;
 
 /// What became of a retired segment.
 enum Retired {
-    Recycled(Prepared),
+    Recycled(SpareSegment),
     Gone,
 }
 
-impl Upkeep {
+impl Maintenance {
     /// The next segment if it is ready, the error if it could not be made, `None` if that is not known yet.
-    pub(crate) fn take_next(&self) -> Option<Result<Prepared, CreateError>> {
+    pub(crate) fn take_spare(&self) -> Option<Result<SpareSegment, CreateError>> {
         let mut next = lock(&self.next);
-        match std::mem::replace(&mut *next, Next::Missing { try_at: None }) {
-            Next::Ready(prepared) => Some(Ok(prepared)),
-            Next::Failed { error, try_at } => {
-                *next = Next::Missing { try_at: Some(try_at) };
+        match std::mem::replace(&mut *next, SpareState::Missing { try_at: None }) {
+            SpareState::Ready(prepared) => Some(Ok(prepared)),
+            SpareState::Failed { error, try_at } => {
+                *next = SpareState::Missing { try_at: Some(try_at) };
                 Some(Err(error))
             }
-            missing @ Next::Missing { .. } => {
+            missing @ SpareState::Missing { .. } => {
                 *next = missing;
                 None
             }
@@ -48,37 +48,37 @@ impl Upkeep {
     }
 
     /// The writer waits for the next segment.
-    pub(crate) fn want_next(&self) {
+    pub(crate) fn request_spare(&self) {
         // ORDERING: Relaxed: only asks for a step; the segment is handed over by a lock.
-        self.is_next_wanted.store(true, Ordering::Relaxed);
+        self.is_spare_requested.store(true, Ordering::Relaxed);
     }
 
     /// Names segments, prepares the next one if there is none and it may soon be needed, and retires others.
     ///
     /// Returns whether there was anything to do.
-    pub(crate) fn prepare_step(&self, is_wanted_now: bool) -> Result<bool, SyncError> {
+    pub(crate) fn spare_step(&self, is_wanted_now: bool) -> Result<bool, SyncError> {
         let _turn = lock(&self.preparing);
-        self.give_names()?;
+        self.rename_all_into_place()?;
         if self.rules.sync == SyncPolicy::Never {
-            self.set_down_unsynced()?;
+            self.close_without_sync()?;
         }
-        // ORDERING: Relaxed: see `want_next`.
-        let is_wanted_now = self.is_next_wanted.swap(false, Ordering::Relaxed) || is_wanted_now;
-        let wanted = (is_wanted_now || self.is_far_enough()) && self.is_next_missing(is_wanted_now);
+        // ORDERING: Relaxed: see `request_spare`.
+        let is_wanted_now = self.is_spare_requested.swap(false, Ordering::Relaxed) || is_wanted_now;
+        let wanted = (is_wanted_now || self.is_far_enough()) && self.is_spare_missing(is_wanted_now);
         if wanted {
             self.check_owner()?;
             let made = self.prepare();
             *lock(&self.next) = match made {
-                Ok(prepared) => Next::Ready(prepared),
-                Err(error) => Next::Failed { error, try_at: now() + RETRY },
+                Ok(prepared) => SpareState::Ready(prepared),
+                Err(error) => SpareState::Failed { error, try_at: now() + RETRY },
             };
         }
         Ok(wanted)
     }
 
-    fn give_names(&self) -> Result<(), SyncError> {
+    fn rename_all_into_place(&self) -> Result<(), SyncError> {
         let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.durable)).collect();
-        open.iter().try_for_each(|durable| durable.give_name())
+        open.iter().try_for_each(|durable| durable.rename_into_place())
     }
 
     fn is_far_enough(&self) -> bool {
@@ -90,29 +90,29 @@ impl Upkeep {
 
     /// Whether the run reaches its limit before the end of this segment. Should it want another one all the same, for
     /// a GAP record, it has to wait.
-    fn may_be_last(&self, current: &Durable) -> bool {
+    fn may_be_last(&self, current: &SegmentFlusher) -> bool {
         // ORDERING: Relaxed: see `skip`.
         let limit_position = self.limit_position.load(Ordering::Relaxed);
         self.rules.roll_after.is_none() && limit_position <= current.end_position()
     }
 
-    fn is_next_missing(&self, is_wanted_now: bool) -> bool {
+    fn is_spare_missing(&self, is_wanted_now: bool) -> bool {
         match &*lock(&self.next) {
-            Next::Ready(_) => false,
-            Next::Missing { try_at: None } => true,
-            Next::Missing { try_at: Some(at) } | Next::Failed { try_at: at, .. } => {
+            SpareState::Ready(_) => false,
+            SpareState::Missing { try_at: None } => true,
+            SpareState::Missing { try_at: Some(at) } | SpareState::Failed { try_at: at, .. } => {
                 is_wanted_now || *at <= now()
             }
         }
     }
 
-    pub(crate) fn prepare(&self) -> Result<Prepared, CreateError> {
+    pub(crate) fn prepare(&self) -> Result<SpareSegment, CreateError> {
         if let Some(recycled) = self.retire(true) {
             return Ok(recycled);
         }
         loop {
-            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
-            let made = Prepared::fresh(&*self.platform, &self.folder, segment_bytes, ready_bytes);
+            let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
+            let made = SpareSegment::fresh(&*self.platform, &self.folder, segment_bytes, prefault_bytes);
             // Beyond the limit on the size of a file, freed space is of no use.
             let is_full = matches!(&made, Err(CreateError::DiskFull { source, .. })
                 if source.kind() != io::ErrorKind::FileTooLarge);
@@ -139,7 +139,7 @@ impl Upkeep {
     }
 
     /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
-    fn retire(&self, wanted: bool) -> Option<Prepared> {
+    fn retire(&self, wanted: bool) -> Option<SpareSegment> {
         if !self.rules.retention.is_limited() {
             return None;
         }
@@ -154,21 +154,21 @@ impl Upkeep {
         recycled
     }
 
-    fn count_to_retire(&self, is_next_wanted: bool) -> usize {
+    fn count_to_retire(&self, is_spare_requested: bool) -> usize {
         // Reads files, so before the lock that a roll takes, too.
         let needed_from = needed_from(&self.folder);
         // Under this lock a segment is kept or open: see `keep`.
         let mut kept = lock(&self.kept);
         let open = self.open_segments() as u64;
         // After those that are open: the writer may go on in it at any time, and then it counts once.
-        let has_next = is_next_wanted || matches!(*lock(&self.next), Next::Ready(_));
+        let has_next = is_spare_requested || matches!(*lock(&self.next), SpareState::Ready(_));
         let fixed_bytes = (u64::from(has_next) + open) * self.rules.segment_bytes;
-        let around = Circumstances { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from };
+        let around = RetentionInputs { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from };
         kept.iter_mut().for_each(|segment| segment.end_by(around.now));
         self.rules.retention.count_to_retire(kept.iter(), &around)
     }
 
-    /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `trouble`.
+    /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `retention_error`.
     fn retire_oldest(&self, recycle: bool) -> Option<Retired> {
         let oldest = self.pop_oldest()?;
         match self.retire_one(&oldest, recycle) {
@@ -191,7 +191,7 @@ impl Upkeep {
     }
 
     /// The newest finished segment tells where the log goes on, as long as the next one holds nothing.
-    fn pop_oldest(&self) -> Option<Kept> {
+    fn pop_oldest(&self) -> Option<FinishedSegment> {
         // Asked without the lock, which a roll takes: the answer may have to wait for the disk.
         let current = lock(&self.open).back().map(|open| Arc::clone(&open.durable));
         let is_begun = current.is_some_and(|durable| {
@@ -202,10 +202,10 @@ impl Upkeep {
     }
 
     /// Deletes a segment, or recycles it if it can be.
-    fn retire_one(&self, segment: &Kept, recycle: bool) -> io::Result<Retired> {
+    fn retire_one(&self, segment: &FinishedSegment, recycle: bool) -> io::Result<Retired> {
         if recycle && self.rules.may_recycle {
-            let Rules { segment_bytes, ready_bytes, .. } = self.rules;
-            match Prepared::recycled(&*self.platform, &segment.path, segment_bytes, ready_bytes) {
+            let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
+            match SpareSegment::recycled(&*self.platform, &segment.path, segment_bytes, prefault_bytes) {
                 Ok(None) => {}
                 Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
                 // It is deleted then: on a full disk that is what makes room.
@@ -222,12 +222,12 @@ impl Upkeep {
     }
 
     pub(crate) fn note(&self, error: CreateError) {
-        *lock(&self.trouble) = Some(error);
+        *lock(&self.retention_error) = Some(error);
     }
 
     /// Deletes what was prepared and not used.
-    pub(crate) fn discard_next(&self) {
-        if let Some(Ok(prepared)) = self.take_next() {
+    pub(crate) fn discard_spare(&self) {
+        if let Some(Ok(prepared)) = self.take_spare() {
             prepared.discard(&*self.platform);
         }
     }

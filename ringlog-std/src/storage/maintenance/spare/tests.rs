@@ -27,14 +27,14 @@ fn temporaries(folder: &Path) -> usize {
 fn the_next_segment_is_prepared_once_a_sixteenth_is_written_and_goes_if_it_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small().segment_bytes(16 * 4096));
-    assert!(!writer.upkeep.prepare_step(false).unwrap());
+    assert!(!writer.maintenance.spare_step(false).unwrap());
     // The last one ends where the sixteenth does.
     for number in 0..(4096 - FILE_HEADER_LEN as u64) / STRIDE {
-        assert!(!writer.upkeep.prepare_step(false).unwrap());
+        assert!(!writer.maintenance.spare_step(false).unwrap());
         write(&mut writer, number).unwrap();
     }
-    assert!(writer.upkeep.prepare_step(false).unwrap());
-    assert!(!writer.upkeep.prepare_step(false).unwrap(), "one is enough");
+    assert!(writer.maintenance.spare_step(false).unwrap());
+    assert!(!writer.maintenance.spare_step(false).unwrap(), "one is enough");
     assert_eq!(temporaries(folder.path()), 1);
     writer.close().unwrap();
     assert_eq!(temporaries(folder.path()), 0);
@@ -49,9 +49,9 @@ fn a_large_segment_has_its_next_one_before_a_sixteenth_is_written() {
     for _ in 0..31 {
         writer.write_event(&header, &payload).unwrap();
     }
-    assert!(!writer.upkeep.prepare_step(false).unwrap());
+    assert!(!writer.maintenance.spare_step(false).unwrap());
     writer.write_event(&header, &payload).unwrap();
-    assert!(writer.upkeep.prepare_step(false).unwrap());
+    assert!(writer.maintenance.spare_step(false).unwrap());
     writer.close().unwrap();
 }
 
@@ -62,12 +62,12 @@ fn a_failure_is_told_once_and_not_tried_again_at_once() {
     let writer = alone(&inner, small());
     fs::rename(&inner, folder.path().join("elsewhere")).unwrap();
     let before = Instant::now();
-    assert!(writer.upkeep.prepare_step(true).unwrap());
-    let Next::Failed { try_at, .. } = *lock(&writer.upkeep.next) else { panic!("it has failed") };
+    assert!(writer.maintenance.spare_step(true).unwrap());
+    let SpareState::Failed { try_at, .. } = *lock(&writer.maintenance.next) else { panic!("it has failed") };
     assert!(try_at >= before + RETRY);
-    assert!(matches!(writer.upkeep.take_next(), Some(Err(_))));
-    assert!(writer.upkeep.take_next().is_none());
-    let Next::Missing { try_at: kept } = *lock(&writer.upkeep.next) else { panic!("it is told") };
+    assert!(matches!(writer.maintenance.take_spare(), Some(Err(_))));
+    assert!(writer.maintenance.take_spare().is_none());
+    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("it is told") };
     assert_eq!(kept, Some(try_at));
     fs::rename(folder.path().join("elsewhere"), &inner).unwrap();
     writer.close().unwrap();
@@ -78,16 +78,16 @@ fn after_a_failure_there_is_a_pause_unless_the_writer_waits() {
     let folder = tempfile::tempdir().unwrap();
     let writer = alone(folder.path(), small());
     let is_missing = |try_at, is_wanted_now| {
-        *lock(&writer.upkeep.next) = Next::Missing { try_at };
-        writer.upkeep.is_next_missing(is_wanted_now)
+        *lock(&writer.maintenance.next) = SpareState::Missing { try_at };
+        writer.maintenance.is_spare_missing(is_wanted_now)
     };
     let (past, future) = (Some(Instant::now()), Some(Instant::now() + Duration::from_secs(3600)));
     assert!(is_missing(None, false) && is_missing(past, false));
     assert!(!is_missing(future, false));
     assert!(is_missing(future, true));
-    writer.upkeep.want_next();
-    assert!(writer.upkeep.prepare_step(false).unwrap());
-    assert!(!writer.upkeep.is_next_missing(true), "it is there");
+    writer.maintenance.request_spare();
+    assert!(writer.maintenance.spare_step(false).unwrap());
+    assert!(!writer.maintenance.is_spare_missing(true), "it is there");
     writer.close().unwrap();
 }
 
@@ -113,10 +113,10 @@ fn each_file_of_the_log_counts_once() {
         let bytes = Retention { max_bytes: Some(most * 4096), ..NO_LIMIT };
         let writer = five(folder.path(), small().retention(bytes));
         if is_ready {
-            let made = Prepared::fresh(&*writer.upkeep.platform, folder.path(), 4096, 0).unwrap();
-            *lock(&writer.upkeep.next) = Next::Ready(made);
+            let made = SpareSegment::fresh(&*writer.maintenance.platform, folder.path(), 4096, 0).unwrap();
+            *lock(&writer.maintenance.next) = SpareState::Ready(made);
         }
-        let count = writer.upkeep.count_to_retire(is_wanted);
+        let count = writer.maintenance.count_to_retire(is_wanted);
         assert_eq!(count, retired, "{most} files, the next one is wanted {is_wanted}, ready {is_ready}");
         writer.close().unwrap();
     }
@@ -128,12 +128,12 @@ fn of_those_that_go_at_once_one_becomes_the_next_and_the_others_are_deleted() {
     for checksums in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let writer = five(folder.path(), small().retention(two).checksums(checksums));
-        assert!(writer.upkeep.prepare_step(true).unwrap());
-        assert_eq!((temporaries(folder.path()), lock(&writer.upkeep.kept).len()), (1, 1));
-        let next = writer.upkeep.take_next().unwrap().unwrap();
+        assert!(writer.maintenance.spare_step(true).unwrap());
+        assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.kept).len()), (1, 1));
+        let next = writer.maintenance.take_spare().unwrap().unwrap();
         // Without checksums old records would pass for new ones.
         assert_eq!(next.former_salt.is_some(), checksums);
-        next.discard(&*writer.upkeep.platform);
+        next.discard(&*writer.maintenance.platform);
         assert_eq!(temporaries(folder.path()), 0);
         writer.close().unwrap();
     }
@@ -144,8 +144,8 @@ fn where_no_next_segment_is_wanted_those_that_go_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let two = Retention { max_segments: Some(2), ..NO_LIMIT };
     let writer = five(folder.path(), small().retention(two));
-    writer.upkeep.retention_step().unwrap();
-    assert_eq!((temporaries(folder.path()), lock(&writer.upkeep.kept).len()), (0, 1));
+    writer.maintenance.retention_step().unwrap();
+    assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.kept).len()), (0, 1));
     writer.close().unwrap();
 }
 
@@ -154,12 +154,12 @@ fn the_newest_finished_segment_stays_until_the_next_one_holds_something_under_it
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 2);
-    assert!(writer.upkeep.pop_oldest().is_some(), "there are two");
-    assert!(writer.upkeep.pop_oldest().is_none(), "the next one is empty");
+    assert!(writer.maintenance.pop_oldest().is_some(), "there are two");
+    assert!(writer.maintenance.pop_oldest().is_none(), "the next one is empty");
     write(&mut writer, 2).unwrap();
-    assert!(writer.upkeep.pop_oldest().is_none(), "it has no name");
-    writer.upkeep.prepare_step(false).unwrap();
-    assert!(writer.upkeep.pop_oldest().is_some());
+    assert!(writer.maintenance.pop_oldest().is_none(), "it has no name");
+    writer.maintenance.spare_step(false).unwrap();
+    assert!(writer.maintenance.pop_oldest().is_some());
     writer.close().unwrap();
 }
 
@@ -168,8 +168,8 @@ fn a_named_segment_without_records_does_not_stand_for_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 1);
-    writer.upkeep.prepare_step(false).unwrap();
-    assert!(writer.upkeep.pop_oldest().is_none());
+    writer.maintenance.spare_step(false).unwrap();
+    assert!(writer.maintenance.pop_oldest().is_none());
     writer.close().unwrap();
 }
 
@@ -178,15 +178,15 @@ fn a_segment_that_is_gone_is_retired_and_one_that_cannot_be_deleted_stays_with_i
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 3);
-    let paths: Vec<_> = lock(&writer.upkeep.kept).iter().map(|kept| kept.path.clone()).collect();
+    let paths: Vec<_> = lock(&writer.maintenance.kept).iter().map(|kept| kept.path.clone()).collect();
     fs::remove_file(&paths[0]).unwrap();
-    assert!(matches!(writer.upkeep.retire_oldest(false), Some(Retired::Gone)));
+    assert!(matches!(writer.maintenance.retire_oldest(false), Some(Retired::Gone)));
     assert!(writer.take_retention_error().is_none());
     fs::remove_file(&paths[1]).unwrap();
     fs::create_dir(&paths[1]).unwrap();
-    assert!(writer.upkeep.retire_oldest(false).is_none());
+    assert!(writer.maintenance.retire_oldest(false).is_none());
     assert!(matches!(writer.take_retention_error(), Some(CreateError::Io { path, .. }) if path == paths[1]));
-    assert_eq!(lock(&writer.upkeep.kept).front().map(|kept| &kept.path), Some(&paths[1]));
+    assert_eq!(lock(&writer.maintenance.kept).front().map(|kept| &kept.path), Some(&paths[1]));
     fs::remove_dir(&paths[1]).unwrap();
     writer.close().unwrap();
 }

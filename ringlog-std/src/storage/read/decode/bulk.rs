@@ -9,7 +9,7 @@ use ringlog_nostd::{
 };
 
 use crate::checksum::crc32c::{pass_verified, placed_crc};
-use crate::checksum::stretch::{Passed, Stretch};
+use crate::checksum::stretch::{Decoded, RecordSlice};
 
 /// A stream ends where this many bytes are all 0x00 or all 0xFF.
 const STREAM_END_BYTES: usize = 16;
@@ -65,10 +65,10 @@ impl Demand {
     }
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> RecordSlice<'a> {
     /// Passes the records to `f` up to the first one that is not as demanded, or not whole.
     #[inline]
-    pub(crate) fn pass(self, demand: Demand, f: impl FnMut(Event<'a>)) -> Passed {
+    pub(crate) fn pass(self, demand: Demand, f: impl FnMut(Event<'a>)) -> Decoded {
         match demand {
             Demand::Absent => self.pass_decoded(|bytes, at| decode(bytes, at, Checksums::Absent).ok(), f),
             Demand::Present => self.pass_decoded(|bytes, at| decode(bytes, at, Checksums::Present).ok(), f),
@@ -86,7 +86,7 @@ pub(crate) fn stream_ended(rest: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{Records, crc32c_append, encode, seal};
+    use ringlog_nostd::{Records, add_checksum, crc32c_append, encode};
 
     const SALT: u32 = 0xABCD;
 
@@ -102,14 +102,14 @@ mod tests {
             let start = bytes.len();
             bytes.resize(start + header.stride(), 0);
             encode(&mut bytes[start..], &header, &payload).unwrap();
-            seal(&mut bytes[start..], place_word(SALT, 64 + start as u64), crc32c_append).unwrap();
+            add_checksum(&mut bytes[start..], place_word(SALT, 64 + start as u64), crc32c_append).unwrap();
             starts.push(start);
         }
         (bytes, starts)
     }
 
-    fn stretch(bytes: &[u8]) -> Stretch<'_> {
-        Stretch { bytes, offset: 64, sequence: 5, starts_below: u64::MAX }
+    fn stretch(bytes: &[u8]) -> RecordSlice<'_> {
+        RecordSlice { bytes, offset: 64, sequence: 5, starts_below: u64::MAX }
     }
 
     /// What the core's walk makes of it, record by record.
@@ -122,7 +122,7 @@ mod tests {
         let passed = stretch(bytes).pass(demand, |event| found.push(event));
         assert!(found == expected, "{demand:?}: {} records, {} one by one", found.len(), expected.len());
         let len = expected.iter().map(|event| event.header.stride()).sum();
-        assert_eq!(passed, Passed { bytes: len, events: expected.len() as u64 });
+        assert_eq!(passed, Decoded { bytes: len, events: expected.len() as u64 });
     }
 
     #[test]
@@ -152,12 +152,13 @@ mod tests {
         let (bytes, starts) = records();
         let demand = Demand::Verify { salt: SALT };
         for (&start, count) in starts.iter().zip(0..) {
-            let whole = Passed { bytes: start, events: count };
+            let whole = Decoded { bytes: start, events: count };
             assert_eq!(stretch(&bytes[..start]).pass(demand, |_| ()), whole);
             assert_eq!(stretch(&bytes[..start + 8]).pass(demand, |_| ()), whole);
             let starts_below = 64 + start as u64;
-            assert_eq!(Stretch { starts_below, ..stretch(&bytes) }.pass(demand, |_| ()), whole);
-            let one_more = Stretch { starts_below: starts_below + 1, ..stretch(&bytes) }.pass(demand, |_| ());
+            assert_eq!(RecordSlice { starts_below, ..stretch(&bytes) }.pass(demand, |_| ()), whole);
+            let one_more =
+                RecordSlice { starts_below: starts_below + 1, ..stretch(&bytes) }.pass(demand, |_| ());
             assert_eq!(one_more.events, count + 1);
         }
     }

@@ -14,14 +14,14 @@ const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 
 /// The start of a record, or the end of the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct IndexPoint {
     /// Bytes from the start of the file: 64 and more.
     pub(crate) offset: u64,
     /// Records of the file before it.
     pub(crate) number: u64,
 }
 
-impl Place {
+impl IndexPoint {
     /// The first record of any file.
     pub(crate) const FIRST: Self = Self { offset: HEADER_LEN_BYTES, number: 0 };
 }
@@ -29,7 +29,7 @@ impl Place {
 /// One of the places that an index remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
-    pub(crate) place: Place,
+    pub(crate) place: IndexPoint,
     /// The largest timestamp of all records of the file before it, 0 if there is none.
     pub(crate) max_before: u64,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 pub(crate) struct Index {
     pub(crate) entries: Vec<Entry>,
     /// Behind the last record.
-    pub(crate) end: Place,
+    pub(crate) end: IndexPoint,
     /// `None` without records.
     pub(crate) max_timestamp: Option<u64>,
     /// Whether something stands at the end that should be a record and is none.
@@ -48,7 +48,7 @@ pub(crate) struct Index {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { entries: Vec::new(), end: Place::FIRST, max_timestamp: None, is_cut: false }
+        Self { entries: Vec::new(), end: IndexPoint::FIRST, max_timestamp: None, is_cut: false }
     }
 }
 
@@ -79,7 +79,7 @@ impl Index {
             self.entries.push(Entry { place: self.end, max_before });
         }
         self.max_timestamp = self.max_timestamp.max(Some(header.timestamp));
-        self.end = Place { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
+        self.end = IndexPoint { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
     }
 
     /// How many records there are.
@@ -93,7 +93,7 @@ impl Index {
     }
 
     /// Where to start walking to record `number`: at most [`SPACING_BYTES`] and a record before it.
-    pub(crate) fn start_of_number(&self, number: u64) -> Place {
+    pub(crate) fn start_of_number(&self, number: u64) -> IndexPoint {
         if number >= self.end.number {
             return self.end;
         }
@@ -101,15 +101,18 @@ impl Index {
     }
 
     /// Where to start walking to the first record with a timestamp of `since` or more; `None` if there is none.
-    pub(crate) fn start_of_time(&self, since: u64) -> Option<Place> {
+    pub(crate) fn start_of_time(&self, since: u64) -> Option<IndexPoint> {
         self.max_timestamp.filter(|&max| max >= since)?;
         Some(self.last_entry(|entry| entry.place.number == 0 || entry.max_before < since))
     }
 
     /// The last of the entries for which this holds, where it holds for none behind one for which it does not.
-    fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> Place {
+    fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> IndexPoint {
         let behind = self.entries.partition_point(holds);
-        behind.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Place::FIRST, |entry| entry.place)
+        behind
+            .checked_sub(1)
+            .and_then(|at| self.entries.get(at))
+            .map_or(IndexPoint::FIRST, |entry| entry.place)
     }
 }
 
@@ -118,17 +121,17 @@ impl Index {
 /// Returns that place, and how many records were looked at.
 pub(crate) fn walk(
     bytes: &[u8],
-    from: Place,
+    from: IndexPoint,
     demand: Demand,
     is_wanted: impl Fn(u64, &EventHeader) -> bool,
-) -> (Place, u64) {
+) -> (IndexPoint, u64) {
     let (mut place, mut looked_at) = (from, 0);
     while let Some((header, stride)) = record_at(bytes, place.offset, demand) {
         looked_at += 1;
         if is_wanted(place.number, &header) {
             break;
         }
-        place = Place { offset: place.offset + stride as u64, number: place.number + 1 };
+        place = IndexPoint { offset: place.offset + stride as u64, number: place.number + 1 };
     }
     (place, looked_at)
 }
@@ -166,7 +169,7 @@ mod tests {
         bytes
     }
 
-    fn number_at(bytes: &[u8], index: &Index, number: u64) -> (Place, u64) {
+    fn number_at(bytes: &[u8], index: &Index, number: u64) -> (IndexPoint, u64) {
         walk(bytes, index.start_of_number(number), Demand::Absent, |at, _| at >= number)
     }
 
@@ -185,7 +188,7 @@ mod tests {
             assert_eq!((place.number, header.timestamp), (number, timestamp(number)));
             assert!(looked_at <= SPACING_BYTES / 16 + 2);
         }
-        let end = Place { offset: (FILE_HEADER_LEN + bytes.len()) as u64, number: 5000 };
+        let end = IndexPoint { offset: (FILE_HEADER_LEN + bytes.len()) as u64, number: 5000 };
         assert_eq!(number_at(&bytes, &grown, u64::MAX), (end, 0));
     }
 

@@ -18,9 +18,9 @@ use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::Folder;
 use crate::storage::read::follow::successor::{Successor, successor};
-use crate::storage::read::scan::live::Opened;
+use crate::storage::read::scan::live::LiveFile;
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::read::scan::watermarks::LogPositions;
+use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 
 /// After so long without a new record the folder is looked into, and then again and again.
@@ -142,10 +142,10 @@ impl LogFollower {
         };
         if !is_folder {
             follower.current = match FileScan::open_held(path)? {
-                Opened::Held(scan) => Some(Followed { scan, is_held: true }),
-                Opened::Unheld(scan) => Some(Followed { scan, is_held: false }),
-                // Opened again for the error that says what is wrong with it.
-                Opened::Gone => Some(Followed { scan: FileScan::open(path)?, is_held: false }),
+                LiveFile::Held(scan) => Some(Followed { scan, is_held: true }),
+                LiveFile::Unheld(scan) => Some(Followed { scan, is_held: false }),
+                // LiveFile again for the error that says what is wrong with it.
+                LiveFile::Gone => Some(Followed { scan: FileScan::open(path)?, is_held: false }),
             };
         }
         Ok(follower)
@@ -218,29 +218,29 @@ impl LogFollower {
         &self.path
     }
 
-    /// What is published and what is durable now: see [`LogPositions`].
+    /// What is published and what is durable now: see [`LogWatermarks`].
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
-    pub fn positions(&self) -> Result<LogPositions, ReadError> {
-        LogPositions::of(&self.path)
+    /// As [`LogWatermarks::of`].
+    pub fn positions(&self) -> Result<LogWatermarks, ReadError> {
+        LogWatermarks::of(&self.path)
     }
 
-    /// The position behind the last record that is published now: see [`LogPositions`].
+    /// The position behind the last record that is published now: see [`LogWatermarks`].
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
+    /// As [`LogWatermarks::of`].
     pub fn published_position(&self) -> Result<u64, ReadError> {
         Ok(self.positions()?.published)
     }
 
-    /// The position below which all records are on stable storage now: see [`LogPositions`].
+    /// The position below which all records are on stable storage now: see [`LogWatermarks`].
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
+    /// As [`LogWatermarks::of`].
     pub fn durable_position(&self) -> Result<u64, ReadError> {
         Ok(self.positions()?.durable)
     }
@@ -390,14 +390,14 @@ impl LogFollower {
         let (named_sequence, path) = &segments[at];
         let next = segments.get(at + 1);
         let opened = match next {
-            Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(Opened::Gone, Opened::Held)),
+            Some(_) => FileScan::open_finished(path).map(|scan| scan.map_or(LiveFile::Gone, LiveFile::Held)),
             None => FileScan::open_held(path),
         };
         let (mut scan, is_held) = match opened.map_err(Box::new)? {
-            Opened::Held(scan) => (scan, true),
+            LiveFile::Held(scan) => (scan, true),
             // The last one: its writer may have the lock.
-            Opened::Unheld(scan) => (scan, false),
-            Opened::Gone => return Ok(false),
+            LiveFile::Unheld(scan) => (scan, false),
+            LiveFile::Gone => return Ok(false),
         };
         scan.check_name(*named_sequence).map_err(Box::new)?;
         if let Some(next) = next.and_then(|(_, path)| FileScan::open(path).ok()) {

@@ -4,11 +4,11 @@
 
 use crate::event::Event;
 use crate::storage::error::ReadError;
-use crate::storage::read::decode::segment_index::Place;
+use crate::storage::read::decode::segment_index::IndexPoint;
 use crate::storage::read::filter::{Filter, Filtered};
-use crate::storage::read::mapped::log_reader::{LogReader, Start};
+use crate::storage::read::mapped::log_reader::{FirstWanted, LogReader};
 use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
-use crate::storage::segment::position::Positions;
+use crate::storage::segment::position::PositionTracker;
 
 /// The events of a log: see [`LogReader::events`].
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct LogEvents<'a> {
     log: &'a LogReader,
     /// The segment that is read, or the next one to enter while `current` is `None`.
     at: usize,
-    start: Start,
+    start: FirstWanted,
     /// What the next record's sequence has to be, once one was read.
     next_sequence: Option<u64>,
     current: Option<Current<'a>>,
@@ -27,15 +27,15 @@ pub struct LogEvents<'a> {
 #[derive(Clone, Debug)]
 struct Current<'a> {
     events: Events<'a>,
-    positions: Positions,
+    positions: PositionTracker,
     /// The next segment goes on from here.
     end_position: Option<u64>,
 }
 
 impl<'a> Current<'a> {
-    fn of(reader: &'a MmapReader, place: Place, end_position: Option<u64>) -> Self {
-        let mut positions = Positions::of(reader.header());
-        if place != Place::FIRST {
+    fn of(reader: &'a MmapReader, place: IndexPoint, end_position: Option<u64>) -> Self {
+        let mut positions = PositionTracker::of(reader.header());
+        if place != IndexPoint::FIRST {
             // The lead stands at the very start, which is skipped.
             for event in reader.events().map_while(Result::ok) {
                 if positions.next(&event).is_some() {
@@ -49,7 +49,7 @@ impl<'a> Current<'a> {
     /// Passes the next events of the segment that belong to the log to `f`, as [`Events::pass_valid`] does. First the lead
     /// has to be read.
     fn pass_valid(&mut self, f: impl FnMut(Event<'a>)) -> u64 {
-        if self.positions.is_in_lead() {
+        if self.positions.is_in_preamble() {
             return 0;
         }
         let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
@@ -96,7 +96,7 @@ impl std::iter::FusedIterator for LogEvents<'_> {}
 
 impl<'a> LogEvents<'a> {
     /// From the segment `at` on, or the first one behind it that holds a record of that time.
-    pub(crate) fn new(log: &'a LogReader, at: usize, start: Start) -> Self {
+    pub(crate) fn new(log: &'a LogReader, at: usize, start: FirstWanted) -> Self {
         Self { log, at, start, next_sequence: None, current: None, is_done: false }
     }
 
@@ -118,7 +118,7 @@ impl<'a> LogEvents<'a> {
                 let path = reader.path().into();
                 return Err(ReadError::Discontinuity { path, expected, found: base_sequence });
             }
-            Some(_) => Place::FIRST,
+            Some(_) => IndexPoint::FIRST,
         };
         self.next_sequence = Some(base_sequence + place.number);
         self.at += 1;
@@ -156,7 +156,7 @@ pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
             return Err(ReadError::Discontinuity { path: reader.path().into(), expected, found });
         }
         let end_position = log.segments().get(at + 1).map(|next| next.header.base_position);
-        let mut current = Current::of(reader, Place::FIRST, end_position);
+        let mut current = Current::of(reader, IndexPoint::FIRST, end_position);
         let mut next_sequence = found;
         while let Some(event) = current.next() {
             let event = event?;
@@ -253,7 +253,7 @@ impl LogReader {
 
     fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
         let at = self.index.segment_of(sequence);
-        LogEvents::new(self, at, Start { sequence, since })
+        LogEvents::new(self, at, FirstWanted { sequence, since })
     }
 }
 

@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::LogFiles;
-use crate::storage::read::decode::segment_index::{Index, Place};
+use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::follow::follower::LogFollower;
 use crate::storage::read::mapped::segment_reader::MmapReader;
-use crate::storage::read::scan::watermarks::{LogPositions, end_position};
+use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
 use crate::storage::read::seek::log_index::{LogIndex, SeekStatistics};
 use crate::storage::segment::file::SegmentInfo;
 
@@ -63,7 +63,7 @@ pub struct LogReaderOptions {
 
 /// What the first record has to be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
+pub(crate) struct FirstWanted {
     /// Not before this one.
     pub(crate) sequence: u64,
     /// Of this time or later.
@@ -161,25 +161,25 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
-    pub fn positions(&self) -> Result<LogPositions, ReadError> {
-        LogPositions::of(&self.path)
+    /// As [`LogWatermarks::of`].
+    pub fn positions(&self) -> Result<LogWatermarks, ReadError> {
+        LogWatermarks::of(&self.path)
     }
 
-    /// The position behind the last record that is published now: see [`LogPositions`].
+    /// The position behind the last record that is published now: see [`LogWatermarks`].
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
+    /// As [`LogWatermarks::of`].
     pub fn published_position(&self) -> Result<u64, ReadError> {
         Ok(self.positions()?.published)
     }
 
-    /// The position below which all records are on stable storage now: see [`LogPositions`].
+    /// The position below which all records are on stable storage now: see [`LogWatermarks`].
     ///
     /// # Errors
     ///
-    /// As [`LogPositions::of`].
+    /// As [`LogWatermarks::of`].
     pub fn durable_position(&self) -> Result<u64, ReadError> {
         Ok(self.positions()?.durable)
     }
@@ -272,10 +272,15 @@ impl LogReader {
     }
 
     /// Where in a segment the first record stands that is wanted, or its end.
-    pub(crate) fn place_of(&self, at: usize, reader: &MmapReader, start: Start) -> Result<Place, ReadError> {
+    pub(crate) fn place_of(
+        &self,
+        at: usize,
+        reader: &MmapReader,
+        start: FirstWanted,
+    ) -> Result<IndexPoint, ReadError> {
         let base_sequence = reader.header().base_sequence;
         if start.sequence <= base_sequence && start.since == 0 {
-            return Ok(Place::FIRST);
+            return Ok(IndexPoint::FIRST);
         }
         let number = start.sequence.saturating_sub(base_sequence);
         let index = self.index_of(at, reader)?;

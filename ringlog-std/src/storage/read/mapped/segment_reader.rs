@@ -11,14 +11,14 @@ use ringlog_nostd::{
     Records, file_flags,
 };
 
-use crate::checksum::stretch::Stretch;
+use crate::checksum::stretch::RecordSlice;
 use crate::os::files::{open_linked, try_hold};
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
-use crate::storage::read::decode::segment_index::{Index, Place, walk};
+use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
 use crate::storage::read::filter::{Filter, Filtered};
-use crate::storage::segment::share::{Hold, hold_finished, leads_to};
+use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 use crate::storage::segment::spare::is_temporary;
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
@@ -136,7 +136,7 @@ impl MmapReader {
     /// All events, in order. After an error the iterator ends.
     #[must_use]
     pub fn events(&self) -> Events<'_> {
-        self.events_at(Place::FIRST)
+        self.events_at(IndexPoint::FIRST)
     }
 
     /// The events from `sequence` on, in order; all of them if the file starts later.
@@ -274,11 +274,15 @@ impl MmapReader {
     }
 
     /// Walks from a place to the first record that is wanted, and says how many it looked at.
-    pub(crate) fn walk(&self, from: Place, is_wanted: impl Fn(u64, &EventHeader) -> bool) -> (Place, u64) {
+    pub(crate) fn walk(
+        &self,
+        from: IndexPoint,
+        is_wanted: impl Fn(u64, &EventHeader) -> bool,
+    ) -> (IndexPoint, u64) {
         walk(self.map.records(), from, self.demand, is_wanted)
     }
 
-    pub(crate) fn events_at(&self, place: Place) -> Events<'_> {
+    pub(crate) fn events_at(&self, place: IndexPoint) -> Events<'_> {
         let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
         let bytes = self.map.records().get(start..).unwrap_or_default();
         let sequence = self.header.base_sequence + place.number;
@@ -296,7 +300,7 @@ impl MmapReader {
 
     /// Without its name the file may be recycled already.
     fn hold_now(&self) -> io::Result<bool> {
-        Ok(try_hold(&self.file)? && leads_to(&self.path, &self.file)?)
+        Ok(try_hold(&self.file)? && is_same_file(&self.path, &self.file)?)
     }
 
     /// Holds a segment that has no writer any more; `false` if it was retired meanwhile.
@@ -367,7 +371,7 @@ impl<'a> Events<'a> {
     pub(crate) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
         let Some(records) = &mut self.records else { return 0 };
         let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
-        let passed = Stretch { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
+        let passed = RecordSlice { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
         *records = Records::starting_at(
             bytes.get(passed.bytes..).unwrap_or_default(),
             self.reader.form(),
@@ -428,7 +432,7 @@ fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
     for _ in 0..OPENINGS {
         let file = open_regular(path)?;
         let is_held = try_hold(&file).map_err(|source| OpenError::io(path, "lock the file", source))?;
-        if leads_to(path, &file).map_err(|source| OpenError::io(path, "look at the file", source))? {
+        if is_same_file(path, &file).map_err(|source| OpenError::io(path, "look at the file", source))? {
             return Ok((file, is_held));
         }
     }

@@ -93,7 +93,7 @@ impl FileScan {
 
     fn is_past_end_position(&self, offset: u64) -> bool {
         let position = self.positions.at(offset);
-        !self.positions.is_in_lead() && self.end_position.is_some_and(|end| position >= end)
+        !self.positions.is_in_preamble() && self.end_position.is_some_and(|end| position >= end)
     }
 
     /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.

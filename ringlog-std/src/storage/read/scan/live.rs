@@ -10,14 +10,14 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 use crate::os::files::try_hold;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::read::decode::segment_index::{Index, Place};
+use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::{SegmentInfo, is_gone, read_header, read_stable_header};
-use crate::storage::segment::share::{Hold, hold_finished, leads_to};
+use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 
 /// What came of opening a segment by a name that was listed a moment ago.
 #[derive(Debug)]
-pub(crate) enum Opened {
+pub(crate) enum LiveFile {
     /// It is open and cannot be recycled any more.
     Held(FileScan),
     /// It is open, and somebody has an exclusive lock on it: the writer of a single file, or another program.
@@ -28,15 +28,15 @@ pub(crate) enum Opened {
 
 impl FileScan {
     /// Opens a segment and takes the shared lock, which keeps it from being recycled.
-    pub(crate) fn open_held(path: &Path) -> Result<Opened, OpenError> {
+    pub(crate) fn open_held(path: &Path) -> Result<LiveFile, OpenError> {
         let scan = match Self::open(path) {
             Ok(scan) => scan,
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(Opened::Gone);
+                return Ok(LiveFile::Gone);
             }
             // Retired after it was opened, and its header erased.
             Err(OpenError::TooShort { .. } | OpenError::Header { .. }) if is_gone(path) => {
-                return Ok(Opened::Gone);
+                return Ok(LiveFile::Gone);
             }
             Err(error) => return Err(error),
         };
@@ -49,9 +49,9 @@ impl FileScan {
             source,
         })?;
         Ok(match (is_named, held) {
-            (false, _) => Opened::Gone,
-            (true, true) => Opened::Held(scan),
-            (true, false) => Opened::Unheld(scan),
+            (false, _) => LiveFile::Gone,
+            (true, true) => LiveFile::Held(scan),
+            (true, false) => LiveFile::Unheld(scan),
         })
     }
 
@@ -62,9 +62,9 @@ impl FileScan {
     /// [`OpenError::LockedSegment`] if another program has an exclusive lock on it.
     pub(crate) fn open_finished(path: &Path) -> Result<Option<Self>, OpenError> {
         let scan = match Self::open_held(path)? {
-            Opened::Held(scan) => return Ok(Some(scan)),
-            Opened::Gone => return Ok(None),
-            Opened::Unheld(scan) => scan,
+            LiveFile::Held(scan) => return Ok(Some(scan)),
+            LiveFile::Gone => return Ok(None),
+            LiveFile::Unheld(scan) => scan,
         };
         let file = &scan.segment.file;
         let held = hold_finished(path, file).map_err(|source| OpenError::Io {
@@ -82,8 +82,8 @@ impl FileScan {
     /// Opens the last segment, which its writer may hold; `None` if it was retired meanwhile.
     pub(crate) fn open_last(path: &Path) -> Result<Option<Self>, OpenError> {
         match Self::open_held(path)? {
-            Opened::Held(scan) | Opened::Unheld(scan) => Ok(Some(scan)),
-            Opened::Gone => Ok(None),
+            LiveFile::Held(scan) | LiveFile::Unheld(scan) => Ok(Some(scan)),
+            LiveFile::Gone => Ok(None),
         }
     }
 
@@ -94,7 +94,7 @@ impl FileScan {
 
     /// Whether the file still has the name under which it was opened.
     pub(crate) fn is_named(&self) -> io::Result<bool> {
-        leads_to(&self.segment.info.path, &self.segment.file)
+        is_same_file(&self.segment.info.path, &self.segment.file)
     }
 
     /// Whether all that is known was read.
@@ -156,7 +156,7 @@ impl FileScan {
     }
 
     /// Goes to a place between two records, as an index of this file knows it.
-    pub(crate) fn go_to(&mut self, place: Place) -> Result<(), ReadError> {
+    pub(crate) fn go_to(&mut self, place: IndexPoint) -> Result<(), ReadError> {
         self.read_lead()?;
         self.found = None;
         self.offset = place.offset.clamp(FILE_HEADER_LEN as u64, self.end);
@@ -177,7 +177,7 @@ impl FileScan {
 
     /// Reads the records that take no position, so that the positions of all others are known.
     pub(crate) fn read_lead(&mut self) -> Result<(), ReadError> {
-        while self.is_in_lead() && self.advance()? {}
+        while self.is_in_preamble() && self.advance()? {}
         Ok(())
     }
 

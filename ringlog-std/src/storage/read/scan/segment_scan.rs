@@ -9,14 +9,14 @@ use std::path::Path;
 use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
 
 use crate::checksum::linear::PrefixCrcs;
-use crate::checksum::stretch::Stretch;
+use crate::checksum::stretch::RecordSlice;
 use crate::event::{
     Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
 };
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::Demand;
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
-use crate::storage::segment::position::Positions;
+use crate::storage::segment::position::PositionTracker;
 
 /// Room for at least three of the largest records, which a search looks at together.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -47,13 +47,13 @@ pub struct FileScan {
     pub(crate) end: u64,
     /// A record at this position or above is no part of the log.
     pub(crate) end_position: Option<u64>,
-    pub(crate) positions: Positions,
+    pub(crate) positions: PositionTracker,
     /// Where the next record starts: 64 to `end`.
     pub(crate) offset: u64,
     /// The sequence of the next record.
     pub(crate) sequence: u64,
     /// The record that was found last.
-    pub(crate) found: Option<Found>,
+    pub(crate) found: Option<FoundRecord>,
     pub(crate) buffer: Vec<u8>,
     /// Where in the file the buffer starts: at most `offset`.
     pub(crate) buffer_offset: u64,
@@ -66,7 +66,7 @@ pub struct FileScan {
 
 /// A valid record whose bytes are in the buffer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundRecord {
     pub(crate) header: EventHeader,
     sequence: u64,
     offset: u64,
@@ -98,7 +98,7 @@ impl FileScan {
             demand: Demand::of(header, true),
             end,
             end_position: None,
-            positions: Positions::of(header),
+            positions: PositionTracker::of(header),
             offset: FILE_HEADER_LEN as u64,
             sequence: header.base_sequence,
             found: None,
@@ -156,8 +156,8 @@ impl FileScan {
     }
 
     /// Whether only records were read that take no position.
-    pub(crate) fn is_in_lead(&self) -> bool {
-        self.positions.is_in_lead()
+    pub(crate) fn is_in_preamble(&self) -> bool {
+        self.positions.is_in_preamble()
     }
 
     /// The next record, checked; `None` at the end.
@@ -192,11 +192,11 @@ impl FileScan {
     /// Returns how many there were.
     pub(crate) fn pass_valid(&mut self, mut f: impl FnMut(&Event<'_>)) -> u64 {
         self.found = None;
-        if self.positions.is_in_lead() || self.is_suspect {
+        if self.positions.is_in_preamble() || self.is_suspect {
             return 0;
         }
         let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
-        let stretch = Stretch {
+        let stretch = RecordSlice {
             bytes: self.ahead(),
             offset: self.offset,
             sequence: self.sequence,
@@ -213,8 +213,8 @@ impl FileScan {
         self.event_of(self.found?)
     }
 
-    fn event_of(&self, found: Found) -> Option<Event<'_>> {
-        let Found { header, sequence, offset } = found;
+    fn event_of(&self, found: FoundRecord) -> Option<Event<'_>> {
+        let FoundRecord { header, sequence, offset } = found;
         let from = usize::try_from(offset - self.buffer_offset).ok()? + HEADER_LEN;
         let payload = self.buffer.get(from..from + usize::from(header.payload_len))?;
         Some(Event { header, payload, sequence, offset })
@@ -232,7 +232,7 @@ impl FileScan {
             path: self.segment.info.path.clone(),
             source: RecordError { offset, sequence, kind },
         })?;
-        let (mut positions, found) = (self.positions, Found { header, sequence, offset });
+        let (mut positions, found) = (self.positions, FoundRecord { header, sequence, offset });
         let position = self.event_of(found).and_then(|event| positions.next(&event));
         if let (Some(position), Some(end_position)) = (position, self.end_position)
             && position >= end_position

@@ -8,7 +8,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use crate::event::{FileHeader, file_flags};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::listing::LogFiles;
-use crate::storage::read::scan::live::Opened;
+use crate::storage::read::scan::live::LiveFile;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::SegmentInfo;
 
@@ -19,28 +19,28 @@ use crate::storage::segment::file::SegmentInfo;
 ///
 /// ```
 /// use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogPositions, LogWriter};
+/// use ringlog::storage::{LogWatermarks, LogWriter};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let mut writer = LogWriter::open(folder.path())?;
 /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
-/// let positions = LogPositions::of(folder.path())?;
+/// let positions = LogWatermarks::of(folder.path())?;
 /// assert_eq!((positions.published, positions.durable), (24, 0));
 ///
 /// writer.sync()?;
-/// assert_eq!(LogPositions::of(folder.path())?.durable, 24);
+/// assert_eq!(LogWatermarks::of(folder.path())?.durable, 24);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
-pub struct LogPositions {
+pub struct LogWatermarks {
     /// Behind the last record that readers can see: it survives the death of the writer.
     pub published: u64,
     /// All records below are on stable storage: they survive the loss of power. At most `published`.
     pub durable: u64,
 }
 
-impl LogPositions {
+impl LogWatermarks {
     /// Reads the headers of a log, a folder or a file. A folder without any segment has come nowhere.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
         return Ok(base_position);
     }
     match FileScan::open_held(&segment.path).map_err(Box::new)? {
-        Opened::Held(mut scan) | Opened::Unheld(mut scan)
+        LiveFile::Held(mut scan) | LiveFile::Unheld(mut scan)
             if scan.header().salt() == segment.header.salt() =>
         {
             scan.read_lead()?;

@@ -28,7 +28,7 @@ use crate::os::files::{create_folder, folder_of, open_to_read};
 use crate::os::platform::Linux;
 use crate::os::temporary::create_temporary;
 use crate::storage::names::{INDEX_FOLDER, base_sequence_of, segment_name};
-use crate::storage::read::decode::segment_index::{Entry, Index, Place, SPACING_BYTES};
+use crate::storage::read::decode::segment_index::{Entry, Index, IndexPoint, SPACING_BYTES};
 
 const MAGIC: &[u8; 4] = b"EVTX";
 const VERSION: u32 = 1;
@@ -189,9 +189,9 @@ impl Header {
             return None;
         }
         let entries: Vec<Entry> = bytes.chunks_exact(ENTRY_LEN).filter_map(entry_of).collect();
-        let end = Place { offset: self.key.end_offset, number: self.record_count };
+        let end = IndexPoint { offset: self.key.end_offset, number: self.record_count };
         let rises = entries.windows(2).all(|pair| is_in_order(&pair[0], &pair[1]));
-        let starts = entries.first().is_none_or(|first| first.place == Place::FIRST);
+        let starts = entries.first().is_none_or(|first| first.place == IndexPoint::FIRST);
         let ends = entries.last().is_none_or(|last| is_before(last.place, end));
         let is_sound = rises && starts && ends && entries.is_empty() == (self.record_count == 0);
         is_sound.then(|| Index { entries, end, max_timestamp: self.summary().max_timestamp, is_cut: false })
@@ -203,7 +203,7 @@ fn is_in_order(first: &Entry, second: &Entry) -> bool {
     is_apart && is_before(first.place, second.place) && first.max_before <= second.max_before
 }
 
-fn is_before(first: Place, second: Place) -> bool {
+fn is_before(first: IndexPoint, second: IndexPoint) -> bool {
     first.offset < second.offset && first.number < second.number && second.offset.is_multiple_of(8)
 }
 
@@ -232,7 +232,7 @@ fn read_header(file: &File, key: IndexKey) -> Option<Header> {
 }
 
 fn entry_of(bytes: &[u8]) -> Option<Entry> {
-    let place = Place { offset: u64_at(bytes, 0)?, number: u64_at(bytes, 8)? };
+    let place = IndexPoint { offset: u64_at(bytes, 0)?, number: u64_at(bytes, 8)? };
     Some(Entry { place, max_before: u64_at(bytes, 16)? })
 }
 

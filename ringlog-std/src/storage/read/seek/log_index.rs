@@ -10,7 +10,7 @@ use ringlog_nostd::FILE_HEADER_LEN;
 use crate::event::{HEADER_LEN, file_flags};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::listing::{Folder, LogFiles};
-use crate::storage::read::decode::segment_index::{Index, Place};
+use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 use crate::storage::segment::file::SegmentInfo;
@@ -68,11 +68,11 @@ pub struct LogIndex {
 
 /// Where to start walking to what was looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Start {
+pub(crate) struct SeekTarget {
     /// Which of the segments.
     pub(crate) at: usize,
     /// At most 32 KiB and a record before it.
-    pub(crate) place: Place,
+    pub(crate) place: IndexPoint,
 }
 
 impl LogIndex {
@@ -168,7 +168,12 @@ impl LogIndex {
     }
 
     /// Where in a segment to start for a record of this sequence or more, and of this time or later.
-    pub(crate) fn start_in(&self, at: usize, sequence: u64, since: u64) -> Result<Option<Start>, ReadError> {
+    pub(crate) fn start_in(
+        &self,
+        at: usize,
+        sequence: u64,
+        since: u64,
+    ) -> Result<Option<SeekTarget>, ReadError> {
         if self.max_timestamp(at)?.is_none_or(|max| max < since) {
             return Ok(None);
         }
@@ -176,10 +181,13 @@ impl LogIndex {
         let index = self.index(at)?;
         let by_number = index.start_of_number(number);
         let by_time = index.start_of_time(since).unwrap_or(index.end);
-        Ok(Some(Start { at, place: if by_number.offset > by_time.offset { by_number } else { by_time } }))
+        Ok(Some(SeekTarget {
+            at,
+            place: if by_number.offset > by_time.offset { by_number } else { by_time },
+        }))
     }
 
-    fn walk_to(&self, start: Start, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+    fn walk_to(&self, start: SeekTarget, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
         let mut scan = self.open_scan(start.at)?;
         scan.go_to(start.place)?;
         while scan.advance()? {

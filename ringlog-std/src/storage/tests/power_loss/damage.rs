@@ -13,7 +13,7 @@ use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::names::segment_name;
-use crate::storage::read::scan::watermarks::LogPositions;
+use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::recovery::report::{LastEnd, RecoveredSegment, RecoveryAction};
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::power_loss::check::{Found, event, is_in_doubt, read};
@@ -141,7 +141,7 @@ fn a_damaged_segment_of_a_killed_writer_is_reported_and_the_watermark_stays_belo
             put(&mut writer, EVENTS + 30..EVENTS + 60);
             writer.sync().unwrap();
             assert_eq!(writer.durable_position(), position);
-            let positions = LogPositions::of(folder.path()).unwrap();
+            let positions = LogWatermarks::of(folder.path()).unwrap();
             assert_eq!((positions.durable, positions.published), (position, writer.position()));
             assert_eq!(header(damaged).synced_offset, offset);
             writer.close().unwrap();
@@ -213,7 +213,7 @@ fn the_watermark_rises_again_when_retention_has_taken_the_damaged_segment() {
     assert!(!files[0].exists());
     writer.sync().unwrap();
     assert_eq!(writer.durable_position(), writer.position());
-    assert_eq!(LogPositions::of(folder.path()).unwrap().durable, writer.position());
+    assert_eq!(LogWatermarks::of(folder.path()).unwrap().durable, writer.position());
     writer.close().unwrap();
     assert!(open(folder.path(), &LogWriter::options()).take_damage().is_none());
 }
@@ -266,7 +266,7 @@ fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening(
             kept += 1;
             if is_clean_before && unnamed(folder.path()).len() == 1 {
                 // Finishes the segment that is full, and names none.
-                writer.upkeep.sync_step().unwrap();
+                writer.maintenance.sync_step().unwrap();
             }
         }
         kill(writer);

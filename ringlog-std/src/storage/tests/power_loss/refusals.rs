@@ -152,7 +152,7 @@ fn behind_a_failed_sync_no_segment_gets_its_name() {
     put_until(&mut writer, 2, 0);
     let durable = Arc::clone(writer.active.writer().unwrap().durable());
     durable.poison();
-    assert!(matches!(durable.give_name(), Err(SyncError::Poisoned { .. })));
+    assert!(matches!(durable.rename_into_place(), Err(SyncError::Poisoned { .. })));
     assert!(!durable.is_named());
 }
 
@@ -162,20 +162,20 @@ fn why_a_log_was_poisoned_is_told_whoever_notes_it_first() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
     put(&mut writer, 0).unwrap();
-    writer.upkeep.note_failure(SyncError::Poisoned { path: folder.path().into() });
+    writer.maintenance.note_sync_error(SyncError::Poisoned { path: folder.path().into() });
     let (path, source) = (folder.path().into(), std::io::Error::other("the reason"));
-    writer.upkeep.note_failure(SyncError::Folder { path, action: "name the segment", source });
+    writer.maintenance.note_sync_error(SyncError::Folder { path, action: "name the segment", source });
     assert!(matches!(writer.sync(), Err(SyncError::Folder { .. })));
 }
 
-/// A helper whose sync has failed has yet to note it when the writer comes.
+/// A worker whose sync has failed has yet to note it when the writer comes.
 #[test]
 fn a_writer_that_meets_a_failed_sync_says_why_before_a_helper_has_noted_it() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
     put(&mut writer, 0).unwrap();
     recorder.sync_fails_in.store(1, Ordering::Relaxed);
-    assert!(matches!(writer.upkeep.finish_all(), Err(SyncError::Failed { .. })));
+    assert!(matches!(writer.maintenance.finish_all(), Err(SyncError::Failed { .. })));
     assert!(matches!(put(&mut writer, 1), Err(AppendError::Close(SyncError::Failed { .. }))));
     assert!(matches!(put(&mut writer, 1), Err(AppendError::Poisoned { .. })), "it was said once");
 }
@@ -189,7 +189,7 @@ fn a_poisoned_log_does_not_close_as_if_nothing_had_been() {
     writer.close().unwrap();
     // Nothing is written, so nothing is left to sync.
     let writer = try_open(folder.path(), options(), &recorder).unwrap();
-    writer.upkeep.note_failure(SyncError::Poisoned { path: folder.path().into() });
+    writer.maintenance.note_sync_error(SyncError::Poisoned { path: folder.path().into() });
     assert!(matches!(writer.close(), Err(SyncError::Poisoned { .. })));
 }
 
@@ -226,7 +226,7 @@ fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
         recorder.disk_full.store(1, Ordering::Relaxed);
         while writer.dropped.is_none() {
             put(&mut writer, numbers.next().unwrap()).unwrap();
-            writer.upkeep.prepare_step(false).unwrap();
+            writer.maintenance.spare_step(false).unwrap();
         }
         for number in numbers.by_ref().take(400) {
             put(&mut writer, number).unwrap();
@@ -234,7 +234,7 @@ fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
         recorder.disk_full.store(0, Ordering::Relaxed);
         // It is tried again after a while only.
         std::thread::sleep(std::time::Duration::from_millis(60));
-        writer.upkeep.prepare_step(false).unwrap();
+        writer.maintenance.spare_step(false).unwrap();
         put(&mut writer, numbers.next().unwrap()).unwrap();
         assert!(writer.dropped.is_none(), "{} bytes written", writer.bytes_written());
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::SyncPolicy;
-use crate::storage::read::scan::watermarks::LogPositions;
+use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::tests::power_loss::check::event;
 use crate::storage::tests::power_loss::disk::Disk;
 use crate::storage::tests::power_loss::run::{Random, Setting, lose_power, promise, scratch};
@@ -68,7 +68,7 @@ fn what_a_killed_process_has_not_synced_is_not_promised_before_its_successor_has
         put(&mut writer, &recorder, EVENTS..EVENTS + 3);
         writer.sync().unwrap();
         assert_eq!(writer.durable_position(), writer.position());
-        assert_eq!(LogPositions::of(folder.path()).unwrap().durable, writer.position());
+        assert_eq!(LogWatermarks::of(folder.path()).unwrap().durable, writer.position());
         promise(&writer, &recorder);
         kill(writer);
         lose_power_here(&recorder, checksums);

@@ -209,7 +209,7 @@ fn write(
     }
 }
 
-/// One thing that a writer or one of its helpers may do.
+/// One thing that a writer or one of its workers may do.
 fn step(
     writer: &mut LogWriter,
     recorder: &Recorder,
@@ -221,10 +221,10 @@ fn step(
         prepare_late(writer)?;
     }
     match random.below(if setting.late { 500 } else { 12 }) {
-        0 => drop(writer.upkeep.prepare_step(false)?),
-        1 => drop(writer.upkeep.sync_step()?),
+        0 => drop(writer.maintenance.spare_step(false)?),
+        1 => drop(writer.maintenance.sync_step()?),
         2 => writer.sync()?,
-        3 if setting.retention => writer.upkeep.retention_step()?,
+        3 if setting.retention => writer.maintenance.retention_step()?,
         4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
         _ => {
             recorder.trace.add(Op::Producing(*next));
@@ -244,7 +244,7 @@ fn step(
 
 /// After a failed sync nothing is promised any more, however often it is tried.
 fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::error::Error) {
-    let was_sync = !error.to_string().contains("cannot create") && writer.upkeep.is_poisoned();
+    let was_sync = !error.to_string().contains("cannot create") && writer.maintenance.is_poisoned();
     let durable = writer.durable_position();
     let synced = writer.sync();
     assert!(!was_sync || synced.is_err(), "{error}");
@@ -463,7 +463,7 @@ fn roll_on(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>) 
     for number in 2 * AFTERWARDS..2 * AFTERWARDS + 100 {
         let (header, payload) = event(number);
         writer.write_event(&header, &payload).unwrap();
-        writer.upkeep.sync_step().unwrap();
+        writer.maintenance.sync_step().unwrap();
     }
     writer.close().unwrap();
 }

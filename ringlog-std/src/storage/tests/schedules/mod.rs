@@ -1,6 +1,6 @@
-//! A log's writer, its helper threads and its readers, in any order.
+//! A log's writer, its worker threads and its readers, in any order.
 //!
-//! Each test opens with the question that it answers. The real writer, the real helpers and the real readers run on
+//! Each test opens with the question that it answers. The real writer, the real workers and the real readers run on
 //! real files, under shuttle, which lets one thread run at a time and chooses at random who goes on at each lock,
 //! each atomic access, each call of the platform and each store into a mapping. A quarter of the schedules choose anew each
 //! time, in a quarter a thread goes on for a while, and half of them (PCT) change their mind a few times only, so that a

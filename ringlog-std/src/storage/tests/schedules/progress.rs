@@ -11,7 +11,7 @@ use crate::storage::tests::schedules::world::{
     World, below, close_or_drop, events_of_a_segment, options, schedules, sync_policy, write,
 };
 
-/// Does closing or dropping a log always end, whatever its helpers are at?
+/// Does closing or dropping a log always end, whatever its workers are at?
 ///
 /// A wake-up that is lost is a deadlock here: a pause need not end by itself.
 #[test]
@@ -42,17 +42,17 @@ fn a_writer_that_waits_for_syncs_goes_on() {
         let world = World::new();
         let sync = [SyncPolicy::EveryBytes(1), SyncPolicy::EveryBytes(u64::MAX)][below(2) as usize];
         let mut writer = world.open(options(sync));
-        let upkeep = Arc::clone(&writer.upkeep);
-        let slow = upkeep.hold_syncs();
+        let maintenance = Arc::clone(&writer.maintenance);
+        let slow = maintenance.hold_syncs();
         let writing = thread::spawn(move || {
             for event in 0..19 * events_of_a_segment() {
                 write(&mut writer, event).unwrap();
-                assert!(writer.upkeep.open_segments() <= 16);
+                assert!(writer.maintenance.open_segments() <= 16);
             }
             assert!(writer.summary().stalls > 0, "it has waited");
             writer.close().unwrap();
         });
-        while upkeep.open_segments() < 16 {
+        while maintenance.open_segments() < 16 {
             thread::yield_now();
         }
         for _ in 0..below(100) {

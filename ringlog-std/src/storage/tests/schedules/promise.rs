@@ -67,12 +67,12 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
     schedules(|| {
         let world = World::new();
         let mut writer = world.open(options(sync_policy()));
-        let (watch, upkeep) = (writer.watch(), Arc::clone(&writer.upkeep));
+        let (watch, maintenance) = (writer.watch(), Arc::clone(&writer.maintenance));
         let observer = observe(&world, watch.clone());
         world.fail_a_sync(16);
         let (mut has_said_why, mut written) = (false, 0);
         for _ in 0..1 + below(4 * events_of_a_segment().max(2)) {
-            let was_poisoned = upkeep.is_poisoned();
+            let was_poisoned = maintenance.is_poisoned();
             match write(&mut writer, written) {
                 Ok(()) => {
                     assert!(!was_poisoned, "an event was taken");
@@ -82,11 +82,11 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
                 Err(AppendError::Create(_)) => {}
                 Err(error) => {
                     has_said_why |= tells_why(&error);
-                    assert!(upkeep.is_poisoned(), "{error}");
+                    assert!(maintenance.is_poisoned(), "{error}");
                 }
             }
             if below(4) == 0 {
-                let was_poisoned = upkeep.is_poisoned();
+                let was_poisoned = maintenance.is_poisoned();
                 match writer.sync() {
                     Ok(()) => assert!(!was_poisoned, "a sync has succeeded"),
                     Err(error) => has_said_why |= tells_why(&error),
@@ -99,12 +99,14 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
             has_said_why |= writer.sync().is_err_and(|error| tells_why(&error));
             has_said_why |= writer.roll().is_err_and(|error| tells_why(&error));
         }
-        let was_poisoned = upkeep.is_poisoned();
+        let was_poisoned = maintenance.is_poisoned();
         if below(2) == 0 {
             drop(writer);
         } else {
             match writer.close() {
-                Ok(_) => assert!(!was_poisoned && !upkeep.is_poisoned(), "closed as if nothing had been"),
+                Ok(_) => {
+                    assert!(!was_poisoned && !maintenance.is_poisoned(), "closed as if nothing had been")
+                }
                 Err(error) => assert!(has_said_why || tells_why(&error), "{error:?}"),
             }
         }

@@ -97,7 +97,7 @@ impl World {
         self.folder.path()
     }
 
-    /// Opens the log, with the helper threads.
+    /// Opens the log, with the worker threads.
     pub(crate) fn open(&self, options: LogWriterOptions) -> LogWriter {
         let platform: Arc<dyn Platform> = Arc::clone(&self.disk) as _;
         LogWriter::open_at(self.folder(), options, platform, true).unwrap()
@@ -112,7 +112,7 @@ impl World {
             write(&mut writer, event).unwrap();
             match below(8) {
                 0 => writer.sync().unwrap(),
-                1 => drop(writer.upkeep.prepare_step(false).unwrap()),
+                1 => drop(writer.maintenance.spare_step(false).unwrap()),
                 _ => {}
             }
         }

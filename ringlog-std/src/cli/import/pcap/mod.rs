@@ -1,0 +1,352 @@
+//! Packet captures: pcap and pcapng. A packet is an event.
+//!
+//! Every message names an offset, nothing is allocated by a length that a file claims, and an I/O error stays one.
+
+pub(crate) mod header;
+mod hole;
+pub(crate) mod packet;
+pub(crate) mod pcapng;
+pub(crate) mod time;
+
+use std::io::{BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
+use crate::cli::input::Input;
+use crate::cli::terminal::words::unix_now;
+use crate::event::{Gap, GapReason, MAX_PAYLOAD};
+use header::PcapHeader;
+use packet::{BLOCK_BYTES_MAX, Found, PCAPNG_MAGIC};
+use pcapng::{Section, SectionProblem};
+
+/// A packet after damage was captured at most so long before or after the last one.
+const YEAR_NANOS: u64 = 366 * 86_400 * 1_000_000_000;
+
+/// Whether a file that starts with these bytes is a packet capture.
+pub(super) fn is_capture(magic: [u8; 4]) -> bool {
+    magic == PCAPNG_MAGIC || PcapHeader::has_magic(magic)
+}
+
+/// Whether a capture of the usual version begins here, in either byte order.
+fn begins_pcap(head: &[u8]) -> bool {
+    let is_usual = matches!(head.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
+    is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
+}
+
+#[derive(Debug)]
+enum Kind {
+    Pcap { header: PcapHeader },
+    PcapNg { section: Section },
+}
+
+/// What comes next in a capture.
+enum Block {
+    /// A packet or a block, as a whole in the buffer.
+    Whole,
+    /// Bytes in the place of packets; `count` is 0 where nobody knows how many.
+    Missing { bytes: u64, count: u64, what: String },
+    /// The end of the file.
+    End,
+}
+
+/// Gives each packet as an event, with its captured bytes and the time at which it was captured.
+///
+/// A packet without a time takes that of the packet before. Those before the first time take that one; where no packet of
+/// the file has a time, they take the time of the import, as lines do.
+#[derive(Debug)]
+pub(crate) struct PcapFeed {
+    path: PathBuf,
+    reader: BufReader<Input>,
+    offset: u64,
+    block: Vec<u8>,
+    /// Bytes that were read already, in front of those of the reader.
+    ahead: Cursor<Vec<u8>>,
+    /// Of the packet before.
+    last_time: Option<u64>,
+    /// Whether the packet before ends in a zero, which may be none of its own.
+    ends_in_zero: bool,
+    kind: Kind,
+    event_type: u8,
+    cut_packets: u64,
+    /// How many packets came before the first time, and the time that they take.
+    untimed: Option<(u64, FirstTime)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum FirstTime {
+    OfPacket(u64),
+    OfImport(u64),
+}
+
+impl PcapFeed {
+    /// Opens a capture and reads what it starts with.
+    pub(crate) fn open(path: &Path, event_type: u8) -> Result<Self, FeedError> {
+        let what = || path.display().to_string();
+        let input =
+            Input::open(path).map_err(|source| FeedError::Io { action: "open", what: what(), source })?;
+        let mut feed = Self {
+            path: path.into(),
+            reader: BufReader::with_capacity(256 * 1024, input),
+            offset: 0,
+            block: Vec::new(),
+            ahead: Cursor::default(),
+            last_time: None,
+            ends_in_zero: false,
+            kind: Kind::PcapNg { section: Section::new(false) },
+            event_type,
+            cut_packets: 0,
+            untimed: None,
+        };
+        feed.read_magic()?;
+        Ok(feed)
+    }
+
+    /// Reads as much as tells the format: a whole pcap header, or the start of a pcapng section.
+    fn read_magic(&mut self) -> Result<(), FeedError> {
+        self.read_into_block(4)?;
+        if self.block == PCAPNG_MAGIC {
+            return self.begin_section()?.map_or(Ok(()), |problem| Err(self.damaged_here(problem)));
+        }
+        self.read_into_block(PcapHeader::BYTES)?;
+        match PcapHeader::parse(&self.block) {
+            Ok(header) => self.kind = Kind::Pcap { header },
+            Err(problem) => return Err(self.damaged(problem)),
+        }
+        self.pass_bytes(PcapHeader::BYTES as u64);
+        Ok(())
+    }
+
+    /// Extends `block` to `bytes` bytes; whether there were as many.
+    fn read_into_block(&mut self, bytes: usize) -> Result<bool, FeedError> {
+        let missing = bytes.saturating_sub(self.block.len());
+        let input = (&mut self.ahead).chain(&mut self.reader);
+        let read = input.take(missing as u64).read_to_end(&mut self.block);
+        read.map(|read| read == missing).map_err(|source| self.read_error(source))
+    }
+
+    fn read_error(&self, source: std::io::Error) -> FeedError {
+        FeedError::Io { action: "read", what: self.path.display().to_string(), source }
+    }
+
+    fn pass_bytes(&mut self, bytes: u64) {
+        self.offset += bytes;
+        self.block.clear();
+    }
+
+    fn damaged(&self, problem: impl Into<String>) -> FeedError {
+        FeedError::Damaged { path: self.path.clone(), offset: self.offset, problem: problem.into() }
+    }
+
+    /// What was read before is in the log.
+    fn damaged_here(&self, problem: impl std::fmt::Display) -> FeedError {
+        self.damaged(format!(
+            "damaged capture: {problem}; what is before was imported; copy the file again, or repair it with `pcapfix`"
+        ))
+    }
+
+    fn truncated(&self, bytes: usize) -> FeedError {
+        let have = self.block.len();
+        self.damaged(format!(
+            "the capture is cut short: {have} of {bytes} bytes; what is before was imported; copy the file again for the rest"
+        ))
+    }
+
+    /// The length of what is in front of a packet or block.
+    fn head_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Pcap { header } => header.record_head_bytes(),
+            Kind::PcapNg { .. } => Section::BLOCK_HEAD_BYTES,
+        }
+    }
+
+    /// Reads the next block or packet as a whole.
+    fn read_block(&mut self) -> Result<Block, FeedError> {
+        let head_bytes = self.head_bytes();
+        let is_whole = self.read_into_block(head_bytes)?;
+        if self.block.is_empty() {
+            return Ok(Block::End);
+        }
+        if self.block.iter().all(|&byte| byte == 0) {
+            return self.pass_zeros();
+        }
+        if !is_whole {
+            return Err(self.truncated(head_bytes));
+        }
+        if self.block.starts_with(&PCAPNG_MAGIC)
+            && let Some(problem) = self.begin_section()?
+        {
+            return self.pass_damage(None, problem);
+        }
+        if self.hole_begins()? {
+            return self.pass_damage(None, "a head of a packet that ends in zeros".into());
+        }
+        let bytes = match self.block_bytes(head_bytes)? {
+            Ok(bytes) => bytes,
+            Err(problem) => return self.pass_damage(None, problem),
+        };
+        if !self.read_into_block(bytes)? {
+            return Err(self.truncated(bytes));
+        }
+        match &self.kind {
+            Kind::PcapNg { section } if !section.is_whole(&self.block) => {
+                let problem = section.damaged_words(&self.block);
+                self.pass_damage(Some(bytes), problem)
+            }
+            _ => Ok(Block::Whole),
+        }
+    }
+
+    /// Reads what a section says about itself; what is wrong with it, if it may be damage.
+    fn begin_section(&mut self) -> Result<Option<String>, FeedError> {
+        let Kind::PcapNg { .. } = self.kind else { return Ok(None) };
+        if !self.read_into_block(Section::START_BYTES)? {
+            return Err(self.truncated(Section::START_BYTES));
+        }
+        let Kind::PcapNg { section } = &mut self.kind else { return Ok(None) };
+        match section.restart(&self.block) {
+            Ok(()) => Ok(None),
+            Err(SectionProblem::NoByteOrder) => Ok(Some("a section without a byte order".into())),
+            Err(SectionProblem::Version(major, minor)) => Err(self.damaged(format!(
+                "a pcapng section of version {major}.{minor}, this program reads 1.0 and 1.2; what is before was imported; \
+                 rewrite the file with `editcap -F pcapng`"
+            ))),
+        }
+    }
+
+    /// The length of the block whose head was read, bounded; or what is wrong with it.
+    fn block_bytes(&self, head_bytes: usize) -> Result<Result<usize, String>, FeedError> {
+        let head = &self.block;
+        let (claimed, least, more) = match &self.kind {
+            // As a packet it would be an empty one of the year 2055.
+            Kind::Pcap { .. } if begins_pcap(head) => {
+                return Err(self.damaged(
+                    "another capture begins here; what is before was imported; cut the file here, and import the rest as a \
+                     file of its own",
+                ));
+            }
+            // A hole that ends in the head leaves a time in 1970.
+            Kind::Pcap { .. }
+                if head.starts_with(&[0; 4]) && self.last_time.is_some_and(|it| it > YEAR_NANOS) =>
+            {
+                return Ok(Err("zero bytes where the time of a packet should be".into()));
+            }
+            Kind::Pcap { header } => (header.lengths(head).0, 0, head_bytes),
+            Kind::PcapNg { section } => (section.block_bytes(head), 12, 0),
+        };
+        if claimed < least || claimed > BLOCK_BYTES_MAX {
+            return Ok(Err(format!("a length of {claimed} bytes")));
+        }
+        Ok(Ok(claimed as usize + more))
+    }
+
+    fn take_apart(&mut self, payload: &mut Vec<u8>) -> Found {
+        match &mut self.kind {
+            Kind::Pcap { header } => header.take_packet(&self.block, payload),
+            Kind::PcapNg { section } => section.take_block(&self.block, payload),
+        }
+    }
+
+    /// The time of a packet before the first time of the file.
+    fn first_time(&mut self) -> u64 {
+        let (count, first) = match self.untimed {
+            Some((count, first)) => (count, first),
+            None => (0, self.find_first_time().map_or(FirstTime::OfImport(unix_now()), FirstTime::OfPacket)),
+        };
+        self.untimed = Some((count + 1, first));
+        match first {
+            FirstTime::OfPacket(time) | FirstTime::OfImport(time) => time,
+        }
+    }
+
+    /// Looks through the file once more: the packets until then may be more than memory holds.
+    fn find_first_time(&self) -> Option<u64> {
+        let mut ahead = Self::open(&self.path, 0).ok()?;
+        let mut payload = Vec::new();
+        // Only blocks of pcapng may lack a time, and after an error there is nothing to read.
+        while matches!(ahead.read_block(), Ok(Block::Whole)) {
+            if let Found::Packet { timestamp: Some(time), .. } = ahead.take_apart(&mut payload) {
+                return Some(time);
+            }
+            ahead.block.clear();
+        }
+        None
+    }
+
+    fn untimed_note(&self) -> Option<String> {
+        let (count, first) = self.untimed?;
+        Some(match first {
+            FirstTime::OfPacket(_) => {
+                format!(
+                    "packets without a time, before any with one, that took that of the first one with: {count}"
+                )
+            }
+            FirstTime::OfImport(_) => {
+                format!("no packet of the file has a time; packets that took that of the import: {count}")
+            }
+        })
+    }
+}
+
+impl Feed for PcapFeed {
+    fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
+        loop {
+            let offset = self.offset;
+            match self.read_block()? {
+                Block::Whole => {}
+                Block::Missing { bytes, count, what } => {
+                    if let (Kind::PcapNg { section }, 0) = (&mut self.kind, count) {
+                        section.lose_blocks();
+                    }
+                    self.pass_bytes(bytes);
+                    let gap = Gap::new(GapReason::NotReadable, count);
+                    return Ok(Next::Lost(Loss { gap, timestamp: None, skip: Some(Skip { offset, what }) }));
+                }
+                Block::End => return Ok(Next::End),
+            }
+            let found = self.take_apart(payload);
+            self.pass_bytes(self.block.len() as u64);
+            if let Found::Packet { timestamp: time @ Some(_), .. } = found {
+                self.last_time = time;
+                self.ends_in_zero = payload.last() == Some(&0);
+            }
+            match found {
+                Found::Nothing => {}
+                Found::Unusable(what) => {
+                    return Ok(Next::Lost(Loss::skipped(GapReason::NotReadable, None, offset, what)));
+                }
+                Found::Packet { timestamp, .. } if payload.len() > MAX_PAYLOAD => {
+                    let what = format!("packet of {} bytes, an event holds {MAX_PAYLOAD}", payload.len());
+                    return Ok(Next::Lost(Loss::skipped(GapReason::TooLong, timestamp, offset, what)));
+                }
+                Found::Packet { timestamp, original_bytes } => {
+                    self.cut_packets += u64::from(payload.len() < original_bytes as usize);
+                    let timestamp = timestamp.unwrap_or_else(|| self.first_time());
+                    return Ok(Next::Event { timestamp, event_type: self.event_type });
+                }
+            }
+        }
+    }
+
+    fn read_bytes(&self) -> u64 {
+        self.offset
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.cut_packets > 0 {
+            notes.push(format!(
+                "packets that the snap length had cut when they were captured, imported as captured: {}",
+                self.cut_packets
+            ));
+        }
+        notes.extend(self.untimed_note());
+        notes.extend(self.reader.get_ref().padding().note());
+        if let Kind::PcapNg { section } = &self.kind {
+            notes.extend(section.note());
+        }
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests;

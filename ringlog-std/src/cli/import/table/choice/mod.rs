@@ -1,0 +1,343 @@
+//! How to read a table.
+
+use super::cells::{Cells, QUOTE};
+use super::choose::{Refusal, Table};
+use super::columns::{Candidate, Kind, Place};
+use super::format::TimeFormat;
+use super::options::{Column, Header, TableOptions};
+use super::rows::Layout;
+use super::sample::{Row, Sample, Start, has_values, split};
+
+/// What is tried where nobody says what separates the cells. The last one is in no text: a line is one cell.
+const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
+const NO_DELIMITER: u8 = 0x1F;
+
+/// How to read a table.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub(super) layout: Layout,
+    /// Lines to pass at the start.
+    pub(super) lines_to_pass: u64,
+    pub(super) has_header: bool,
+    names: Option<Row>,
+    place: Place,
+    format: TimeFormat,
+    /// How many cells a row must have, where most rows seen have as many.
+    width: Option<usize>,
+    /// How many cells each row seen has at least.
+    fewest_cells: usize,
+    /// The column that names a zone, where the times are taken as UTC nevertheless.
+    named_zone: Option<usize>,
+    first_time: Option<u64>,
+}
+
+/// A choice and what it says about the first rows.
+#[derive(Debug)]
+struct Reading {
+    choice: Choice,
+    times: Vec<Option<u64>>,
+    rows_of_width: usize,
+    /// Whether there are names for as many columns as the rows have: then the delimiter is sure.
+    header_fits: bool,
+}
+
+impl Choice {
+    /// Chooses by the start of a text; an error says what to give instead.
+    pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
+        let line_end = line_end(start.text);
+        let (start, delimiter) = pass_head(start, options, line_end);
+        let given = options.delimiter.or(delimiter);
+        let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
+        let samples: Vec<Sample> = match given {
+            Some(delimiter) => vec![Sample::new(&start, layout(delimiter))],
+            None => {
+                likely_samples(DELIMITERS.map(|delimiter| Sample::new(&start, layout(delimiter))), options)
+            }
+        };
+        let mut readings: Vec<_> = samples.iter().map(|sample| read(sample, options)).collect();
+        if samples.len() > 1 {
+            let lines = readings.pop();
+            let names_columns = |it: &Sample| {
+                let width = it.width();
+                width > 1
+                    && it.has_header() == Some(true)
+                    && it.rows.first().is_some_and(|row| row.len() == width)
+            };
+            let is_sure = readings.iter().flatten().any(|reading| reading.header_fits);
+            let is_sure = is_sure || samples.iter().any(names_columns);
+            readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
+        }
+        let mut choice = best(readings)?;
+        choice.lines_to_pass = start.lines_before;
+        Ok(choice)
+    }
+
+    /// The time of a row, or why it has none.
+    pub(super) fn time_of(&self, row: &[u8]) -> Result<u64, String> {
+        let delimiter = self.layout.delimiter;
+        if let Some(width) = self.width {
+            let found = Cells::new(row, delimiter).count();
+            if found != width {
+                return Err(format!("row of {found} cells, the others have {width}"));
+            }
+        }
+        let cell = |at| {
+            let cell = Cells::new(row, delimiter).nth(at)?;
+            Some(String::from_utf8_lossy(&cell).into_owned())
+        };
+        let Some(text) = self.place.text(cell) else {
+            return Err(format!("row without {}", Kind::Csv.place_words(self.place, None)));
+        };
+        let problem = || format!("row whose time is {:?}, not {}", super::words::cut(&text), self.format);
+        self.format.parse(&text).ok_or_else(problem)
+    }
+
+    /// Whether a line that begins with # may be a row that is damaged: it has as many cells as rows, with values.
+    ///
+    /// Where the time comes first, the # is in it: then the line is one that was made a comment.
+    pub(super) fn may_be_row(&self, line: &[u8]) -> bool {
+        let cells = split(line, self.layout.delimiter);
+        !self.place.is_first() && cells.len() >= self.fewest_cells.max(2) && has_values(&cells)
+    }
+
+    /// Why a row without the end of its line is only a part of one, if it is.
+    pub(super) fn cut_words(&self, row: &[u8]) -> Option<String> {
+        let found = Cells::new(row, self.layout.delimiter).count();
+        let fewest = self.fewest_cells;
+        (found < fewest).then(|| format!("row that is cut: {found} cells, the others have {fewest} at least"))
+    }
+
+    fn zone_words(&self) -> String {
+        match self.named_zone {
+            None => self.format.zone().into(),
+            Some(at) => {
+                format!("UTC, although {} names one", Kind::Csv.column_words(at, self.names.as_ref()))
+            }
+        }
+    }
+
+    /// The choice in words.
+    pub(super) fn words(&self) -> String {
+        let first =
+            self.first_time.and_then(crate::cli::terminal::words::rfc3339).unwrap_or_else(|| "none".into());
+        let header = match (self.has_header, &self.names) {
+            (true, _) => "the first row",
+            (false, Some(_)) => "the last comment",
+            (false, None) => "none",
+        };
+        format!(
+            "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
+            Kind::Csv.place_words(self.place, self.names.as_ref()),
+            self.format,
+            self.zone_words(),
+            delimiter_word(self.layout.delimiter),
+        )
+    }
+}
+
+fn delimiter_word(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "tab".into(),
+        b' ' => "space".into(),
+        NO_DELIMITER => "none".into(),
+        _ => format!("{:?}", char::from(delimiter)),
+    }
+}
+
+/// The byte that ends lines: carriage returns where there is nothing else.
+fn line_end(text: &[u8]) -> u8 {
+    if !text.contains(&b'\n') && text.contains(&b'\r') { b'\r' } else { b'\n' }
+}
+
+/// Passes the lines that are to be left out, and a line that names the delimiter.
+fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>) {
+    let mut text = start.text;
+    let pass_line = |text: &mut &'a [u8]| {
+        let end = text.iter().position(|&byte| byte == line_end).map_or(text.len(), |at| at + 1);
+        let (line, rest) = text.split_at(end);
+        *text = rest;
+        line.strip_suffix(&[line_end]).unwrap_or(line)
+    };
+    for _ in 0..options.skip_rows {
+        pass_line(&mut text);
+    }
+    let mut rest = text;
+    let delimiter = named_delimiter(pass_line(&mut rest));
+    let text = if delimiter.is_some() { rest } else { text };
+    let lines_before = options.skip_rows + u64::from(delimiter.is_some());
+    (Start { text, is_all: start.is_all, lines_before }, delimiter)
+}
+
+/// The delimiter of a line as `sep=;`, with or without quotes around it.
+fn named_delimiter(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let inner = line.trim_ascii_end().strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+    let (word, named) = inner.unwrap_or(line).split_at_checked(4)?;
+    let delimiter = match named.trim_ascii() {
+        [] => named.first().copied(),
+        [delimiter] => Some(*delimiter),
+        _ => None,
+    };
+    let is_possible = |byte: &u8| byte.is_ascii() && *byte != QUOTE;
+    delimiter.filter(|byte| word.eq_ignore_ascii_case(b"sep=") && is_possible(byte))
+}
+
+/// The ways of splitting that give most rows as many cells.
+fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
+    let is_possible = |it: &Sample| !(options.decimal_comma && it.layout.delimiter == b',');
+    let (lines, mut split): (Vec<_>, Vec<_>) =
+        samples.into_iter().filter(is_possible).partition(|it| it.layout.delimiter == NO_DELIMITER);
+    let in_width = |it: &Sample| it.rows_of_width(it.width());
+    let has_columns = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
+    let is_even = |it: &Sample| it.width() > 1 && in_width(it) * 10 >= it.rows.len() * 9;
+    split.retain(has_columns);
+    if split.iter().any(is_even) {
+        split.retain(is_even);
+    }
+    split.into_iter().chain(lines).collect()
+}
+
+fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
+    if let Some(problem) = &sample.broken_first {
+        return Err(Refusal::Ambiguous(format!("{problem}; give --skip-rows to leave it out")));
+    }
+    let Some(first) = sample.rows.first() else {
+        return Err(Refusal::NoTime(
+            "no rows: it holds empty lines and comments alone; check the path, or --skip-rows".into(),
+        ));
+    };
+    if let Some(lines) = sample.title_lines().filter(|_| options.header.is_none()) {
+        let (title, width) = (super::words::cut(&first.join(", ")), sample.width());
+        return Err(Refusal::Ambiguous(format!(
+            "the first row has fewer cells than the others, which have {width}, and may be a title: {title}; give \
+             --skip-rows {lines} to leave out what is before the others, or --header no to have it read as data"
+        )));
+    }
+    let has_header = has_header(sample, options)?;
+    let comment = sample.comment.as_ref().filter(|names| names.len() > 1 && names.len() == first.len());
+    let names = if has_header { Some(first) } else { comment };
+    let rows = sample.rows.get(usize::from(has_header)..).unwrap_or_default();
+    let table = Table { names, rows, options, kind: Kind::Csv };
+    let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
+    check_names(&table, &chosen)?;
+    let is_given =
+        options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
+    if !is_given && sample.layout.delimiter == b',' {
+        check_comma(&table, &chosen)?;
+    }
+    let width = sample.width();
+    let rows_of_width = sample.rows_of_width(width);
+    let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
+    let choice = Choice {
+        layout: sample.layout,
+        lines_to_pass: 0,
+        has_header,
+        names: names.cloned(),
+        place: chosen.place,
+        format: chosen.format().clone(),
+        // An odd row has its cells elsewhere, but the first one.
+        width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
+        fewest_cells: fewest_cells(rows),
+        named_zone: table.named_zone(&chosen),
+        first_time: chosen.times.iter().flatten().next().copied(),
+    };
+    let header_fits = names.is_some_and(|names| names.len() == width);
+    Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// How many cells all rows have at least, but the last one, which may be cut.
+fn fewest_cells(rows: &[Row]) -> usize {
+    let whole = rows.split_last().map_or(rows, |(_, whole)| whole);
+    whole.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// Names that are more than the cells of the longest row, or fewer than those of the shortest, may be of other columns.
+fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let is_filled = |cell: &String| !cell.trim().is_empty();
+    let filled = |row: &Row| row.iter().rposition(is_filled).map_or(0, |last| last + 1);
+    let names = table.names.map_or(0, filled);
+    let most = table.rows.iter().map(Vec::len).max().unwrap_or(names);
+    let fewest = table.rows.iter().map(filled).min().unwrap_or(names);
+    let is_number = |asked: &Option<Column>| !matches!(asked, Some(Column::Name(_)));
+    let is_known = table.options.time_column.is_some()
+        && is_number(&table.options.time_column)
+        && is_number(&table.options.date_column);
+    if table.names.is_none() || is_known || chosen.place.is_first() || (fewest <= names && names <= most) {
+        return Ok(());
+    }
+    let cells = if names > most { most } else { fewest };
+    Err(Refusal::Ambiguous(format!(
+        "there are {names} names, and the rows have {cells} cells, so a name may be that of another column: {}; give \
+         the number of the column as --time-column",
+        table.words(chosen)
+    )))
+}
+
+/// A comma after whole seconds may begin their fraction, where nothing names the column after it.
+fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
+    let after = chosen.place.time + 1;
+    let is_named = table.names.is_some_and(|names| names.len() == table.width());
+    let has_clock = !chosen.format().is_number() && chosen.is_full() && chosen.is_whole();
+    let is_fraction = |cell: &str| cell.len() == 3 && cell.bytes().all(|byte| byte.is_ascii_digit());
+    if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
+        return Ok(());
+    }
+    let time = table.words(chosen);
+    Err(Refusal::Ambiguous(format!(
+        "the time may be {time}, and the three digits after the comma its milliseconds; give --delimiter, or \
+         --time-column if they are a column"
+    )))
+}
+
+/// A table with names and without rows: nothing can be read wrongly.
+fn no_rows(table: &Table<'_>) -> Result<Candidate, Refusal> {
+    let sample = [vec!["1500000000".to_owned(); table.names.map_or(0, Vec::len)]];
+    let options = TableOptions { time_unit: None, time_format: None, ..table.options.clone() };
+    Table { rows: &sample, options: &options, ..*table }
+        .choose_place()
+        .map(|it| Candidate { times: Vec::new(), ..it })
+}
+
+fn has_header(sample: &Sample, options: &TableOptions) -> Result<bool, Refusal> {
+    if let Some(said) = options.header {
+        return Ok(said == Header::Yes);
+    }
+    let columns = [&options.time_column, &options.date_column];
+    if columns.iter().any(|column| matches!(column, Some(Column::Name(_)))) {
+        return Ok(true);
+    }
+    sample.has_header().ok_or_else(|| {
+        let first = sample.rows.first().map_or(String::new(), |row| super::words::cut(&row.join(", ")));
+        Refusal::Ambiguous(format!(
+            "the first row may name the columns or be data: {first}; give --header yes or no"
+        ))
+    })
+}
+
+/// The reading that is left, or the most even one of those that find the same times.
+fn best(readings: Vec<Result<Reading, Refusal>>) -> Result<Choice, String> {
+    let (mut found, mut problem): (Vec<Reading>, Option<String>) = (Vec::new(), None);
+    for reading in readings {
+        match reading {
+            Ok(reading) => found.push(reading),
+            Err(Refusal::Ambiguous(problem)) => return Err(problem),
+            Err(Refusal::NoTime(why)) => problem = problem.or(Some(why)),
+        }
+    }
+    let Some(first) = found.first() else { return Err(problem.unwrap_or_default()) };
+    if found
+        .iter()
+        .any(|other| other.times != first.times || other.choice.has_header != first.choice.has_header)
+    {
+        let words: Vec<String> = found.iter().map(|it| it.choice.words()).collect();
+        return Err(format!(
+            "the cells can be split in several ways, ({}); give --delimiter",
+            words.join("), (")
+        ));
+    }
+    let best = found.into_iter().max_by_key(|it| it.rows_of_width);
+    best.map(|best| best.choice).ok_or_else(String::new)
+}
+
+#[cfg(test)]
+mod tests;

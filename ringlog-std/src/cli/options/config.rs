@@ -1,0 +1,286 @@
+//! What the arguments come to: defaults filled in, sizes rounded, formats guessed.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::error::CliError;
+use crate::cli::feed::spec::FeedSpec;
+use crate::cli::import::guess;
+
+pub(crate) use crate::cli::import::guess::Format;
+pub(crate) use crate::cli::import::table::options::TableOptions;
+use crate::cli::input::{Compression, Input};
+use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::terminal::words::size;
+use crate::cli::values::Rate;
+use crate::cli::values::Show;
+
+const DEFAULT_RATE: u64 = 100_000;
+/// What a run of `serve` writes at most where nothing else bounds its log: a demo left alone fills no disk.
+pub(crate) const DEFAULT_MAX_BYTES: u64 = 4 << 30;
+/// Room for the largest event, and a ring that a machine may really have.
+const RING_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=16 << 30;
+const STRESS_BYTES: u64 = 16 << 30;
+
+/// What `serve` does.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeConfig {
+    pub(crate) feed: FeedSpec,
+    /// A shared ring to drain instead of the feed.
+    pub(crate) ring: Option<PathBuf>,
+    pub(crate) seed: u64,
+    pub(crate) rate: Rate,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) max_bytes: MaxBytes,
+    pub(crate) log: LogPlan,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+    pub(crate) show: Show,
+}
+
+impl ServeConfig {
+    /// Fills in what was not given.
+    pub(crate) fn resolve(args: ServeArgs) -> Result<Self, CliError> {
+        // What arrives by itself cannot be held back: a pipe would stall, datagrams would be dropped.
+        let default_rate = match args.feed {
+            FeedSpec::Demo | FeedSpec::File(_) => DEFAULT_RATE.try_into().map_or(Rate::Max, Rate::PerSecond),
+            _ => Rate::Max,
+        };
+        let is_bounded = args.ring.is_some() || args.how.is_bounded();
+        let default_max_bytes =
+            if is_bounded { MaxBytes::Unlimited } else { MaxBytes::Default(DEFAULT_MAX_BYTES) };
+        Ok(Self {
+            rate: args.rate.unwrap_or(default_rate),
+            feed: args.feed,
+            ring: args.ring,
+            seed: args.seed,
+            duration: args.duration,
+            max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),
+            log: LogPlan::new(args.log, &args.how)?,
+            ring_bytes: ring_bytes(args.ring_size)?,
+            json: args.json,
+            show: Show::on_stderr(args.progress),
+        })
+    }
+}
+
+/// How much a run may write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MaxBytes {
+    /// Retention or the disk bounds the log, or the program that fills a shared ring.
+    Unlimited,
+    /// Because nothing was given: reaching it is not what the user asked for.
+    Default(u64),
+    /// By `--max-bytes`.
+    Asked(u64),
+}
+
+impl MaxBytes {
+    /// The limit as a number; none is the largest one.
+    pub(crate) const fn get(self) -> u64 {
+        match self {
+            Self::Unlimited => u64::MAX,
+            Self::Default(bytes) | Self::Asked(bytes) => bytes,
+        }
+    }
+}
+
+/// What `import` does.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportConfig {
+    pub(crate) file: PathBuf,
+    pub(crate) compression: Option<Compression>,
+    /// `None` if the file is compressed: nobody knows how long what is in it is.
+    pub(crate) content_bytes: Option<u64>,
+    pub(crate) format: Format,
+    pub(crate) table: TableOptions,
+    pub(crate) event_type: u8,
+    pub(crate) log: LogPlan,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+    pub(crate) show: Show,
+}
+
+impl ImportConfig {
+    /// Looks at the file and fills in what was not given.
+    pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
+        let file_bytes = regular_file_bytes(&args.file)?;
+        let compression = look(&args.file)?;
+        let format = match args.format {
+            Some(format) => format,
+            None => guess(&args.file).map_err(CliError::io("read", &args.file))?,
+        };
+        check_table_options(&args.table, format, &args.file)?;
+        Ok(Self {
+            file: args.file,
+            compression,
+            content_bytes: compression.is_none().then_some(file_bytes),
+            format,
+            table: args.table,
+            event_type: args.event_type,
+            log: LogPlan::new(args.log, &args.how)?,
+            ring_bytes: ring_bytes(args.ring_size)?,
+            json: args.json,
+            show: Show::on_stderr(args.progress),
+        })
+    }
+}
+
+/// What `stress` does.
+#[derive(Clone, Debug)]
+pub(crate) struct StressConfig {
+    pub(crate) duration: Duration,
+    pub(crate) payload_len: u16,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) ring_bytes: usize,
+    pub(crate) json: bool,
+}
+
+impl StressConfig {
+    /// The size limit where none is given.
+    pub(crate) const DEFAULT_MAX_BYTES: u64 = STRESS_BYTES;
+
+    /// Checks what was given.
+    pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
+        Ok(Self {
+            duration: args.seconds,
+            payload_len: args.payload,
+            log: args.log,
+            max_bytes: args.max_bytes,
+            ring_bytes: ring_bytes(args.ring_size)?,
+            json: args.json,
+        })
+    }
+}
+
+fn ring_bytes(asked: u64) -> Result<usize, CliError> {
+    let rounded = asked.checked_next_power_of_two().filter(|bytes| RING_BYTES.contains(bytes));
+    rounded.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| {
+        CliError::Usage(format!(
+            "--ring-size {}: a ring has 128 KiB to 16 GiB; give a size between",
+            size(asked)
+        ))
+    })
+}
+
+/// Refuses options that say nothing about such a file.
+fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> Result<(), CliError> {
+    let usage = |problem: String| Err(CliError::Usage(problem));
+    let is_odd = match format {
+        Format::Csv => options.time_field.is_some(),
+        Format::Json => options.has_csv_options(),
+        Format::Pcap | Format::Lines => *options != TableOptions::default(),
+    };
+    if is_odd {
+        let file = file.display();
+        return usage(format!(
+            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}; \
+             give --format csv or --format json"
+        ));
+    }
+    options.check().map_or(Ok(()), |problem| usage(problem.into()))
+}
+
+fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
+    let metadata = path.metadata().map_err(CliError::io("open", path))?;
+    let problem = match metadata.file_type() {
+        kind if kind.is_file() => return Ok(metadata.len()),
+        kind if kind.is_dir() => "a folder; give a file, or copy a log with `ringlog replay --to`",
+        _ => "no regular file; read lines from pipes and devices with `ringlog serve --feed`",
+    };
+    Err(CliError::Usage(format!("{}: {problem}", path.display())))
+}
+
+/// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
+fn look(path: &Path) -> Result<Option<Compression>, CliError> {
+    let input = match Input::open(path) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            return Err(CliError::Usage(format!("{}: {error}", path.display())));
+        }
+        other => other.map_err(CliError::io("read", path))?,
+    };
+    if !input.is_empty() {
+        return Ok(input.compression());
+    }
+    let what = match input.compression() {
+        None => "empty (0 bytes)".into(),
+        Some(compression) => format!("empty: its {compression} data decompresses to 0 bytes"),
+    };
+    let problem = format!("{}: {what}; check whether it was written to its end", path.display());
+    Err(CliError::Unreadable(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::args::{Command, RinglogArgs};
+    use clap::Parser;
+
+    fn serve(line: &str) -> Result<ServeConfig, CliError> {
+        let args = RinglogArgs::try_parse_from(std::iter::once("ringlog").chain(line.split_whitespace()));
+        ServeConfig::resolve(args.unwrap().serve)
+    }
+
+    fn import(line: &str) -> Result<ImportConfig, CliError> {
+        let words = ["ringlog", "import"].into_iter().chain(line.split_whitespace());
+        match RinglogArgs::try_parse_from(words).unwrap().command {
+            Some(Command::Import(args)) => ImportConfig::resolve(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_default_rate_depends_on_the_feed() {
+        assert!(matches!(serve("").unwrap().rate, Rate::PerSecond(n) if n.get() == DEFAULT_RATE));
+        assert_eq!(serve("--feed -").unwrap().rate, Rate::Max);
+        assert_eq!(serve("--feed udp://127.0.0.1:0").unwrap().rate, Rate::Max);
+        assert!(matches!(serve("--feed - --rate 5").unwrap().rate, Rate::PerSecond(n) if n.get() == 5));
+    }
+
+    #[test]
+    fn the_default_limit_holds_only_where_nothing_else_bounds_the_log() {
+        let limit = |line: &str| serve(line).unwrap().max_bytes;
+        assert_eq!(limit(""), MaxBytes::Default(4 << 30));
+        assert_eq!(limit("--full-disk recycle --cursor-bytes 1GiB --keep-for 2d"), MaxBytes::Unlimited);
+        assert_eq!(limit("--full-disk stop"), limit(""));
+        assert_eq!(limit("--full-disk drop"), limit(""));
+        let recycle = "--full-disk recycle";
+        for bounded in ["--keep-bytes 1GiB", "--keep-for 30d", "--keep-files 9", "--ring r", recycle] {
+            assert_eq!(limit(bounded), MaxBytes::Unlimited, "{bounded}");
+            assert_eq!(limit(&format!("{bounded} --max-bytes 1MiB")), MaxBytes::Asked(1 << 20));
+        }
+    }
+
+    #[test]
+    fn rings_are_rounded_up_and_bounded() {
+        assert_eq!(serve("--ring-size 5MiB").unwrap().ring_bytes, 8 << 20);
+        for bad in ["1KiB", "1TiB", "16EiB"] {
+            assert!(matches!(serve(&format!("--ring-size {bad}")), Err(CliError::Usage(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn imports_are_guessed_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("ticks.csv");
+        std::fs::write(&table, "time,price\n").unwrap();
+        let line = format!("{} --log x", table.display());
+        assert_eq!(import(&line).unwrap().format, Format::Csv);
+        assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
+        assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
+        let error = import(&format!("{} --log x", folder.path().display())).unwrap_err().to_string();
+        assert!(error.contains("a folder; give a file"), "{error}");
+        assert!(import("/dev/null --log x").unwrap_err().to_string().contains("`ringlog serve --feed`"));
+        for (name, bytes, named) in [("a.zip", &b"PK\x03\x04\0"[..], "zip"), ("b.csv", b"", "empty")] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            for more in ["", "--format lines", "--format csv", "--format pcap"] {
+                let error = import(&format!("{} --log x {more}", file.display())).unwrap_err();
+                assert!(error.to_string().contains(named), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The options that say how a log is written.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::terminal::words::size;
+use crate::cli::values;
+use crate::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
+
+/// How a log is written, kept and synced.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LogArgs {
+    /// Size of the log's files [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) segment_size: Option<u64>,
+    /// Begin a new file after this time, although the old one is not full
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) roll_after: Option<Duration>,
+    /// never, every-event, so long after the last sync (1s), or whenever so much is not synced (16MiB)
+    /// [default: 1s]
+    #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
+    pub(crate) sync: Option<SyncPolicy>,
+    /// Delete or recycle the oldest files when the log takes more than this; two files are the least
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) keep_bytes: Option<u64>,
+    /// Delete or recycle files whose newest event was written so long ago, such as 12h or 30d
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) keep_for: Option<Duration>,
+    /// Delete or recycle the oldest files when there are more than this
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) keep_files: Option<u64>,
+    /// How much the log may take for the sake of cursors that still need it [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) cursor_bytes: Option<u64>,
+    /// What to do on a full disk: stop, drop (and say so in the log), or recycle the oldest file, so that the disk
+    /// alone bounds the log [default: stop]
+    #[arg(long, value_name = "WHAT", value_parser = full_disk)]
+    pub(crate) full_disk: Option<FullDisk>,
+}
+
+impl LogArgs {
+    /// Whether old files go, so that the log does not grow for ever.
+    pub(crate) const fn retires(&self) -> bool {
+        self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
+    }
+
+    /// Whether the log cannot fill the disk for good: old files go, by a limit or because there is no more room.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.retires() || self.full_disk == Some(FullDisk::RecycleOldest)
+    }
+
+    /// Refuses numbers that the log could not keep to.
+    fn check(&self) -> Result<(), CliError> {
+        let segment_bytes = self.segment_size.unwrap_or(LogWriterOptions::DEFAULT_SEGMENT_BYTES);
+        let refused = |words: String| Err(CliError::Usage(words));
+        if !LogWriterOptions::SEGMENT_BYTES.contains(&segment_bytes) {
+            return refused(format!(
+                "--segment-size {}: a log's file has 4 KiB to 64 TiB; give a size between",
+                size(segment_bytes)
+            ));
+        }
+        // The file that is written, and the next one, which is made before it is needed.
+        let least = segment_bytes.next_multiple_of(*LogWriterOptions::SEGMENT_BYTES.start()) * 2;
+        match (self.keep_bytes, self.keep_files, self.cursor_bytes) {
+            (Some(bytes), _, _) if bytes < least => refused(format!(
+                "--keep-bytes {}: the log always takes two files of {}; give {} or more, or a smaller --segment-size",
+                size(bytes),
+                size(least / 2),
+                size(least)
+            )),
+            (_, Some(0), _) => {
+                refused("--keep-files 0: the file that is being written always stays; give 1 or more".into())
+            }
+            (_, _, Some(bytes)) if !self.retires() => refused(format!(
+                "--cursor-bytes {}: without --keep-bytes, --keep-for or --keep-files every file stays anyway; give one of these",
+                size(bytes)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The options of the writer.
+    pub(crate) fn options(&self) -> LogWriterOptions {
+        let retention = Retention {
+            max_bytes: self.keep_bytes,
+            max_age: self.keep_for,
+            max_segments: self.keep_files,
+            cursor_bytes: self.cursor_bytes,
+        };
+        let mut options = LogWriter::options().roll_after(self.roll_after).retention(retention);
+        if let Some(segment_size) = self.segment_size {
+            options = options.segment_bytes(segment_size);
+        }
+        options.sync(self.sync.unwrap_or_default()).full_disk(self.full_disk.unwrap_or_default())
+    }
+}
+
+/// Which log is written, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPlan {
+    pub(crate) path: PathBuf,
+    pub(crate) options: LogWriterOptions,
+    /// Whether the whole run is still there at its end, to be read back.
+    pub(crate) keeps_all: bool,
+}
+
+impl LogPlan {
+    pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Result<Self, CliError> {
+        how.check()?;
+        let keeps_all = !how.is_bounded();
+        Ok(Self { path, options: how.options(), keeps_all })
+    }
+}
+
+fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
+    match text {
+        "never" => Ok(SyncPolicy::Never),
+        "every-event" => Ok(SyncPolicy::EveryEvent),
+        _ => match (values::duration(text), values::size(text)) {
+            // A bare number would be either.
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err("give a unit, as in 1s or 16MiB".into())
+            }
+            (Ok(interval), _) => Ok(SyncPolicy::Interval(interval)),
+            (_, Ok(bytes)) => Ok(SyncPolicy::EveryBytes(bytes)),
+            _ => Err("expected never, every-event, a duration such as 1s or a size such as 16MiB".into()),
+        },
+    }
+}
+
+fn full_disk(text: &str) -> Result<FullDisk, String> {
+    match text {
+        "stop" => Ok(FullDisk::Stop),
+        "drop" => Ok(FullDisk::DropWithGap),
+        "recycle" => Ok(FullDisk::RecycleOldest),
+        _ => Err("expected stop, drop or recycle".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sync_policies_by_name_time_and_size() {
+        assert_eq!(sync_policy("never"), Ok(SyncPolicy::Never));
+        assert_eq!(sync_policy("every-event"), Ok(SyncPolicy::EveryEvent));
+        assert_eq!(sync_policy("250ms"), Ok(SyncPolicy::Interval(Duration::from_millis(250))));
+        assert_eq!(sync_policy("16MiB"), Ok(SyncPolicy::EveryBytes(16 << 20)));
+        for bad in ["", "5", "often", "0s", "-1s"] {
+            assert!(sync_policy(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Counting what is in a log.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::cli::terminal::words::{counted, grouped, rfc3339};
+use crate::event::{ClockKind, Event, Gap, GapReason};
+
+/// Reasons that are listed; all others that are unknown count as one. A file may hold any number as a reason.
+const REASONS_LISTED: usize = 32;
+
+/// What the records of a log, or of a part of it, add up to.
+///
+/// `events` are records without GAP records, `gaps` are GAP records, `lost` is the sum of their counts and of `unreported`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) events: u64,
+    /// As all sums of counts out of GAP records, it stays at the largest number once it has come there.
+    pub(crate) lost: u64,
+    pub(crate) gaps: u64,
+    /// GAP records that do not know how many events are missing: then `lost` is a lower bound.
+    pub(crate) gaps_of_unknown_count: u64,
+    /// Events that were lost at the end of the log, where no GAP record counts them yet; 0 is an unknown number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unreported: Option<u64>,
+    /// Bytes of all records, with headers and padding.
+    pub(crate) bytes: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) first_timestamp: Option<u64>,
+    pub(crate) last_timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_time: Option<String>,
+    pub(crate) first_sequence: Option<u64>,
+    pub(crate) last_sequence: Option<u64>,
+    /// How many events of each type.
+    pub(crate) types: BTreeMap<u8, u64>,
+    /// How many events were lost for each reason.
+    pub(crate) lost_by_reason: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Counts one record.
+    pub(crate) fn add(&mut self, event: &Event<'_>) {
+        self.bytes += event.header.stride() as u64;
+        self.first_sequence.get_or_insert(event.sequence);
+        self.last_sequence = Some(event.sequence);
+        if let Some(gap) = event.gap() {
+            self.gaps += 1;
+            self.gaps_of_unknown_count += u64::from(gap.count == 0);
+            self.add_lost(&gap);
+            return;
+        }
+        self.events += 1;
+        self.payload_bytes += event.payload.len() as u64;
+        self.first_timestamp.get_or_insert(event.header.timestamp);
+        self.last_timestamp = Some(event.header.timestamp);
+        *self.types.entry(event.header.event_type).or_default() += 1;
+    }
+
+    /// Counts a loss at the end that no record reports yet.
+    pub(crate) fn add_unreported(&mut self, gap: &Gap) {
+        self.unreported = Some(gap.count);
+        self.add_lost(gap);
+    }
+
+    fn add_lost(&mut self, gap: &Gap) {
+        self.lost = self.lost.saturating_add(gap.count);
+        let mut reason = gap.reason.to_string();
+        let is_known =
+            !matches!(gap.reason, GapReason::Other(_)) || self.lost_by_reason.contains_key(&reason);
+        if !is_known && self.lost_by_reason.len() >= REASONS_LISTED {
+            reason = "other reasons".into();
+        }
+        let by_reason = self.lost_by_reason.entry(reason).or_default();
+        *by_reason = by_reason.saturating_add(gap.count);
+    }
+
+    /// Adds dates to the timestamps where the clock has dates.
+    pub(crate) fn name_times(&mut self, clock: ClockKind) {
+        let date = |timestamp: Option<u64>| match clock {
+            ClockKind::UnixNanos => timestamp.and_then(rfc3339),
+            _ => None,
+        };
+        self.first_time = date(self.first_timestamp);
+        self.last_time = date(self.last_timestamp);
+    }
+
+    /// Whether events are missing.
+    pub(crate) fn has_loss(&self) -> bool {
+        self.gaps > 0 || self.unreported.is_some()
+    }
+
+    /// Whether `lost` is only a lower bound.
+    pub(crate) fn has_unknown_loss(&self) -> bool {
+        self.gaps_of_unknown_count > 0 || self.unreported == Some(0)
+    }
+
+    /// The loss in words.
+    pub(crate) fn lost_words(&self) -> String {
+        match self.unreported {
+            None => self.gap_words(),
+            Some(0) => match self.gaps {
+                0 => "an unknown number that no gap counts yet".into(),
+                _ => format!("{}, and an unknown number that no gap counts yet", self.gap_words()),
+            },
+            Some(count) => {
+                let (lost, count) = (grouped(self.lost), grouped(count));
+                format!("{lost}, {count} of them in no gap yet")
+            }
+        }
+    }
+
+    fn gap_words(&self) -> String {
+        let (lost, gaps) = (grouped(self.lost), counted(self.gaps, "gap"));
+        match (self.gaps, self.gaps_of_unknown_count) {
+            (0, _) => "0".into(),
+            (_, 0) => format!("{lost} in {gaps}"),
+            (all, unknown) if all == unknown => format!("an unknown number in {gaps}"),
+            (_, unknown) => {
+                format!("at least {lost} in {gaps}, {} of them without a count", grouped(unknown))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventHeader;
+
+    fn tally(records: &[(EventHeader, Vec<u8>)]) -> Tally {
+        let mut tally = Tally::default();
+        for ((header, payload), sequence) in records.iter().zip(5..) {
+            tally.add(&Event { header: *header, payload, sequence, offset: 0 });
+        }
+        tally
+    }
+
+    fn gap(count: u64) -> (EventHeader, Vec<u8>) {
+        (Gap::header(1), Gap::new(GapReason::RingFull, count).to_payload().to_vec())
+    }
+
+    #[test]
+    fn events_gaps_and_losses_are_three_things() {
+        let event = |timestamp, event_type| (EventHeader::new(timestamp, event_type, 3), vec![1, 2, 3]);
+        let sum = tally(&[gap(4), event(20, 1), event(30, 1), gap(2), event(40, 9)]);
+        assert_eq!((sum.events, sum.gaps, sum.lost, sum.gaps_of_unknown_count), (3, 2, 6, 0));
+        assert_eq!((sum.bytes, sum.payload_bytes), (2 * 32 + 3 * 24, 9));
+        assert_eq!((sum.first_timestamp, sum.last_timestamp), (Some(20), Some(40)));
+        assert_eq!((sum.first_sequence, sum.last_sequence), (Some(5), Some(9)));
+        assert_eq!(sum.types, BTreeMap::from([(1, 2), (9, 1)]));
+        assert_eq!(sum.lost_words(), "6 in 2 gaps");
+    }
+
+    #[test]
+    fn more_reasons_than_anyone_knows_count_as_one() {
+        let gap = |code| Gap::new(GapReason::from_code(code), 1).to_payload().to_vec();
+        let sum = tally(&(1..1000).map(|code| (Gap::header(1), gap(code))).collect::<Vec<_>>());
+        assert_eq!((sum.lost, sum.lost_by_reason.len()), (999, REASONS_LISTED + 1));
+        assert_eq!(sum.lost_by_reason["other reasons"], 999 - REASONS_LISTED as u64);
+    }
+
+    #[test]
+    fn a_gap_of_unknown_count_makes_the_loss_a_lower_bound() {
+        let sum = tally(&[gap(4), gap(0)]);
+        assert!(sum.has_loss());
+        assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, 1 of them without a count");
+        assert_eq!(tally(&[gap(0)]).lost_words(), "an unknown number in 1 gap");
+        assert_eq!(tally(&[]).lost_words(), "0");
+    }
+
+    #[test]
+    fn what_no_gap_counts_yet_is_lost_too() {
+        let mut sum = tally(&[gap(4)]);
+        sum.add_unreported(&Gap::new(GapReason::DiskFull, 3));
+        assert_eq!((sum.lost, sum.gaps, sum.lost_by_reason["disk full"]), (7, 1, 3));
+        assert_eq!(sum.lost_words(), "7, 3 of them in no gap yet");
+        assert!(!sum.has_unknown_loss());
+        let mut sum = tally(&[]);
+        sum.add_unreported(&Gap::new(GapReason::DiskFull, 0));
+        assert!(sum.has_loss() && sum.has_unknown_loss());
+        assert_eq!(sum.lost_words(), "an unknown number that no gap counts yet");
+    }
+}

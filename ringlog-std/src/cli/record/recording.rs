@@ -1,0 +1,341 @@
+//! The way of events into a log, as the commands see it.
+//!
+//! The one place of the tools that knows how a log is written: into a ring, from which a recorder on a
+//! thread of its own fills the log.
+
+use std::path::PathBuf;
+
+use crate::cli::error::CliError;
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::output::{CatFormat, Printer};
+use crate::cli::read::source::LogSource;
+use crate::cli::read::tally::Tally;
+use crate::cli::record::pump::{Progress, Sink};
+use crate::cli::record::retention_watch::RetentionWatch;
+use crate::cli::record::status::{Gauges, Status};
+use crate::cli::terminal::print::tell;
+use crate::event::{EventHeader, Gap, GapReason};
+use crate::recorder::{Recorder, RecorderError};
+use crate::ring::{Idle, Producer, Waiter, WriteError};
+use crate::storage::{LogSummary, SyncError};
+
+const SAMPLE_EVENTS: u64 = 3;
+/// Of a longer run only the last file is read back.
+const READ_BACK_MOST: u64 = 32 << 30;
+
+/// A run of recording: takes events until it is finished.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    log: LogPlan,
+    producer: Producer,
+    recorder: Recorder,
+    retention: RetentionWatch,
+    status: Option<Status>,
+    before: Before,
+}
+
+/// What the first GAP records of a run report: losses of earlier runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Before {
+    /// How many events.
+    pub(crate) lost: u64,
+    /// How many GAP records.
+    pub(crate) gaps: u64,
+}
+
+impl Before {
+    /// Of a recorder that has taken nothing yet.
+    pub(crate) fn of(recorder: &Recorder) -> Self {
+        Self { lost: recorder.watch().lost(), gaps: recorder.recovery().gap_records }
+    }
+}
+
+impl Recording {
+    /// Begins a run that shows its status.
+    pub(crate) fn start(log: &LogPlan, ring_bytes: usize, status: Status) -> Result<Self, CliError> {
+        Ok(Self { status: Some(status), ..Self::start_silent(log, ring_bytes)? })
+    }
+
+    /// Begins a run that shows nothing.
+    pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
+        let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
+        let (producer, recorder) = builder.start(&log.path)?;
+        tell_recovery(&recorder);
+        let retention = RetentionWatch::new(recorder.watch());
+        let before = Before::of(&recorder);
+        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
+    }
+
+    /// Has everything written, synced and sealed.
+    ///
+    /// Where the log failed before, what it had taken is there, with the error that says why it is not more.
+    pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
+        let ended = self.recorder.shutdown(self.producer);
+        let mut recorded = Recorded::of(&self.log, ended, self.retention)?;
+        recorded.before = self.before;
+        if let Some(mut status) = self.status {
+            let progress = Progress { events: recorded.events, ..*progress };
+            status.finish(&progress, recorded.summary.lost);
+        }
+        Ok(recorded)
+    }
+
+    /// Writes once there is room; fails if there never will be.
+    #[cold]
+    fn when_room(
+        &mut self,
+        mut write: impl FnMut(&mut Producer) -> Result<(), WriteError>,
+    ) -> Result<(), CliError> {
+        let mut waiter = Waiter::new(Idle::default());
+        loop {
+            match write(&mut self.producer) {
+                Err(WriteError::Full) if self.recorder.has_stopped() => return Err(CliError::Stopped),
+                Err(WriteError::Full) => waiter.wait(),
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+impl Sink for Recording {
+    #[inline]
+    fn write(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), CliError> {
+        match self.producer.write_event(header, payload) {
+            Err(WriteError::Full) => self.when_room(|producer| producer.write_event(header, payload)),
+            other => Ok(other?),
+        }
+    }
+
+    fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError> {
+        self.when_room(|producer| producer.write_gap(timestamp, gap))
+    }
+
+    fn look(&mut self, progress: &Progress) {
+        let ring = Some((self.producer.used() as u64, self.producer.capacity() as u64));
+        if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
+            let lost = self.recorder.watch().lost();
+            // What the log reports and the feed has not lost, a full disk has taken from the events that were written.
+            let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
+            let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
+            status.show(&progress, Gauges { ring, lost });
+            self.retention.look(|line| status.say(line));
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.recorder.has_stopped()
+    }
+
+    fn say(&mut self, line: &str) {
+        if let Some(status) = &self.status {
+            status.say(line);
+        }
+    }
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// Events that were written, as counted by the writer.
+    pub(crate) events: u64,
+    log: PathBuf,
+    /// Whether all of the run is to be read back.
+    keeps_all: bool,
+    summary: LogSummary,
+    before: Before,
+    /// Why the log did not take the rest.
+    failure: Option<CliError>,
+    has_failed: bool,
+    retention_errors: Vec<String>,
+}
+
+/// How much of a run was read back. Where it is not all, the counts are the writer's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub(crate) enum Part {
+    #[default]
+    #[serde(rename = "all")]
+    All,
+    #[serde(rename = "the last file")]
+    LastFile,
+    #[serde(rename = "nothing")]
+    Nothing,
+}
+
+/// What was found of a run by reading its log.
+#[derive(Debug, Default)]
+pub(crate) struct ReadBack {
+    pub(crate) tally: Tally,
+    /// The first events, a line each.
+    pub(crate) sample: String,
+    /// How much of the run was read.
+    pub(crate) part: Part,
+}
+
+impl Recorded {
+    /// A run whose recorder has ended so. Where the log failed, what it had taken before counts.
+    pub(crate) fn of(
+        log: &LogPlan,
+        ended: Result<LogSummary, RecorderError>,
+        mut retention: RetentionWatch,
+    ) -> Result<Self, CliError> {
+        retention.look(tell);
+        let retention_errors = retention.into_told();
+        let (summary, failure) = match ended {
+            Ok(summary) => (summary, None),
+            // The log is whole: it says what it lost, if not with a GAP record, or what an earlier run has left damaged.
+            Err(RecorderError::Close {
+                source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
+                written,
+            }) => {
+                tell(&format!("ringlog: {source}"));
+                (*written, None)
+            }
+            Err(error) => match error.written() {
+                Some(written) => (written, Some(error.into())),
+                None => return Err(error.into()),
+            },
+        };
+        let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
+        let has_failed = failure.is_some();
+        let (events, log) = (summary.events, log.path.clone());
+        let before = Before::default();
+        Ok(Self { events, log, keeps_all, summary, before, failure, has_failed, retention_errors })
+    }
+
+    /// Events that are missing, as the log reports them.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.summary.lost
+    }
+
+    /// Of the losses in the log, those of earlier runs.
+    pub(crate) const fn before(&self) -> Before {
+        self.before
+    }
+
+    /// The same of a run whose events come from a shared ring, which counts no losses.
+    pub(crate) const fn after_gaps(mut self, gaps: u64) -> Self {
+        self.before.gaps = gaps;
+        self
+    }
+
+    /// Why old segments could not go, each reason once.
+    pub(crate) fn take_retention_errors(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.retention_errors)
+    }
+
+    /// Gives the error that ended the log, if one did, once.
+    pub(crate) fn take_failure(&mut self) -> Option<CliError> {
+        self.failure.take()
+    }
+
+    /// Reads and checks every record of the run that is to be read back, and none of the runs before it.
+    ///
+    /// Where that is not all of them, the counts are the writer's.
+    pub(crate) fn read_back(&self) -> Result<ReadBack, CliError> {
+        let LogSummary { first_sequence, unreported, .. } = self.summary;
+        let mut found = if self.keeps_all { self.read_from(first_sequence) } else { self.read_last_file() }?;
+        if let Some(count) = unreported {
+            found.tally.add_unreported(&Gap::new(GapReason::DiskFull, count));
+        }
+        Ok(found)
+    }
+
+    fn read_last_file(&self) -> Result<ReadBack, CliError> {
+        let LogSummary { first_sequence, next_sequence, .. } = self.summary;
+        let last =
+            LogSource::open_or_empty(&self.log)?.segments().last().map_or(0, |last| last.base_sequence);
+        let mut found = self.read_from(first_sequence.max(last.min(next_sequence)))?;
+        found.tally = self.counted_by_writer(found.tally);
+        found.part = Part::LastFile;
+        Ok(found)
+    }
+
+    /// What the writer says of a run that cannot be read back.
+    pub(crate) fn unread(&self) -> ReadBack {
+        ReadBack {
+            tally: self.counted_by_writer(Tally::default()),
+            part: Part::Nothing,
+            ..ReadBack::default()
+        }
+    }
+
+    fn counted_by_writer(&self, found: Tally) -> Tally {
+        let LogSummary { events, gaps, lost, unreported, bytes, .. } = self.summary;
+        let lost = lost - unreported.unwrap_or(0);
+        let mut tally = Tally { events, gaps, lost, bytes, ..found };
+        for reason in (1..).map(GapReason::from_code).take_while(|it| !matches!(it, GapReason::Other(_))) {
+            let count = self.summary.lost_because(reason);
+            if count > 0 {
+                tally.lost_by_reason.insert(reason.to_string(), count);
+            }
+        }
+        tally
+    }
+
+    fn read_from(&self, first_sequence: u64) -> Result<ReadBack, CliError> {
+        let next_sequence = self.summary.next_sequence;
+        let mut tally = Tally::default();
+        let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
+        if first_sequence == next_sequence {
+            // Then the log need not have any file.
+            return Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All });
+        }
+        let mut source = LogSource::open(&self.log)?;
+        source.seek(first_sequence)?;
+        // What stands behind, if anything, is not of this run.
+        while source.next_sequence() < next_sequence {
+            let clock = source.clock();
+            let event = match source.next_event() {
+                // Of a log that failed, what can be read counts.
+                Err(error) if self.has_failed => {
+                    tell(&format!("ringlog: what was written cannot be read further: {error}"));
+                    break;
+                }
+                other => other?,
+            };
+            let Some(event) = event else { break };
+            if event.sequence < first_sequence {
+                continue;
+            }
+            if tally.events < SAMPLE_EVENTS {
+                sample.print(&event, clock).map_err(CliError::Output)?;
+            }
+            tally.add(&event);
+        }
+        Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All })
+    }
+}
+
+/// Says what became of the log's last writer, where that is news.
+pub(crate) fn tell_recovery(recorder: &Recorder) {
+    if recorder.recovery().is_notable() {
+        tell(&format!("recovery: {}", recorder.recovery()));
+    }
+    if let Some(skipped) = recorder.skipped() {
+        tell(&format!("ringlog: {skipped}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::log_args::LogArgs;
+
+    #[test]
+    fn events_and_gaps_wait_for_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recording = Recording::start_silent(
+            &LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+            128 * 1024,
+        )
+        .unwrap();
+        // Two of them fill the ring, and the recorder sleeps between its looks.
+        for number in 0..20 {
+            recording.write(&EventHeader::new(number, 0, 60_000), &[1; 60_000]).unwrap();
+            recording.write_gap(number, Gap::new(GapReason::TooLong, 3)).unwrap();
+        }
+        let recorded = recording.finish(&Progress::default()).unwrap();
+        let tally = recorded.read_back().unwrap().tally;
+        assert_eq!((recorded.events, recorded.lost(), tally.gaps, tally.lost), (20, 60, 20, 60));
+    }
+}

@@ -1,0 +1,109 @@
+//! Draining a shared ring, which another program fills, into a log.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cli::error::CliError;
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::record::pump::{Ended, Limits, Progress};
+use crate::cli::record::recording::{Recorded, tell_recovery};
+use crate::cli::record::retention_watch::RetentionWatch;
+use crate::cli::record::session::Session;
+use crate::cli::record::status::{Gauges, Status};
+use crate::consumer::EventConsumer;
+use crate::event::{EventHeader, Gap};
+use crate::recorder::Recorder;
+
+/// Between two looks at clock, signals and status.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A recorder of a ring in a file.
+pub(crate) struct RingService {
+    log: LogPlan,
+    recorder: Recorder,
+    counts: Arc<Counts>,
+    lost_before: u64,
+}
+
+/// What the recorder has handed out, beside the log, for the status line.
+#[derive(Default)]
+struct Counts {
+    events: AtomicU64,
+    /// Events that are missing, as GAP records of the ring count them.
+    lost: AtomicU64,
+}
+
+struct Counter(Arc<Counts>);
+
+impl EventConsumer for Counter {
+    fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+        match Gap::from_event(header, payload) {
+            // ORDERING: Relaxed. A figure for a display.
+            Some(gap) => self.0.lost.fetch_add(gap.count, Ordering::Relaxed),
+            // ORDERING: Relaxed. A figure for a display.
+            None => self.0.events.fetch_add(1, Ordering::Relaxed),
+        };
+        true
+    }
+
+    fn name(&self) -> &str {
+        "counter"
+    }
+}
+
+impl RingService {
+    /// Starts to drain `ring` into `log`; a ring that is missing is made with `ring_bytes`.
+    pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
+        let counts = Arc::default();
+        let recorder = Recorder::builder()
+            .ring_bytes(ring_bytes)
+            .log(log.options.clone())
+            .consumer(Counter(Arc::clone(&counts)))
+            .start_shared(ring, &log.path)?;
+        tell_recovery(&recorder);
+        let lost_before = recorder.watch().lost();
+        Ok(Self { log: log.clone(), recorder, counts, lost_before })
+    }
+
+    /// Goes on until a limit is reached or somebody asks it to stop, then reads back what it wrote.
+    pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
+        let started = Instant::now();
+        let mut retention = RetentionWatch::new(self.recorder.watch());
+        let ended = loop {
+            let progress = self.progress();
+            if status.is_due() {
+                // What the producer has lost and not reported yet is in the ring alone.
+                let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
+                status.show(&progress, Gauges { ring: None, lost });
+                retention.look(|line| status.say(line));
+            }
+            match limits.ended(started, self.recorder.has_stopped()) {
+                Some(ended) => break ended,
+                None if progress.bytes >= limits.max_bytes.get() => break Ended::Bytes,
+                None => std::thread::sleep(PAUSE),
+            }
+        };
+        let bytes = self.recorder.recorded_bytes();
+        let gaps_before = self.recorder.recovery().gap_records;
+        let was_ring_damaged = self.recorder.skipped().is_some_and(|skipped| skipped.bytes != Some(0));
+        let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?.after_gaps(gaps_before);
+        let taken = Progress { events: recorded.events, lost: recorded.lost(), bytes, ..Progress::default() };
+        status.finish(&taken, recorded.lost());
+        let session = Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))?;
+        Ok(session.with_damaged_ring(was_ring_damaged))
+    }
+
+    /// What is in the log. Of the events that the ring gave, a full disk may have taken some.
+    fn progress(&self) -> Progress {
+        // ORDERING: Relaxed. A figure for a display.
+        let given = self.counts.events.load(Ordering::Relaxed);
+        // ORDERING: Relaxed. A figure for a display.
+        let lost_by_ring = self.counts.lost.load(Ordering::Relaxed);
+        let lost = self.recorder.watch().lost();
+        let dropped = lost.saturating_sub(self.lost_before).saturating_sub(lost_by_ring);
+        let events = given.saturating_sub(dropped);
+        Progress { events, bytes: self.recorder.recorded_bytes(), ..Progress::default() }
+    }
+}

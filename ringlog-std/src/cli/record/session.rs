@@ -1,0 +1,329 @@
+//! One run of recording: from a feed through the ring into the log, then the log read back.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::feed::Feed;
+use crate::cli::options::log_args::LogPlan;
+use crate::cli::read::tally::Tally;
+use crate::cli::record::pace::Pace;
+use crate::cli::record::pump::{Ended, Limits, Progress, pump};
+use crate::cli::record::recording::{Before, Part, ReadBack, Recorded, Recording};
+use crate::cli::record::status::Status;
+use crate::cli::terminal::print::tell;
+use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
+use crate::words::cause;
+
+/// What is to be recorded, and where to.
+pub(crate) struct Plan<'a> {
+    pub(crate) feed: &'a mut dyn Feed,
+    /// What is told once the log is open.
+    pub(crate) introduction: &'a str,
+    pub(crate) pace: Pace,
+    pub(crate) limits: Limits,
+    pub(crate) log: LogPlan,
+    pub(crate) ring_bytes: usize,
+    pub(crate) status: Status,
+}
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Session {
+    log: String,
+    /// Events of the feed, those included that it lost; of a shared ring, those that the log took from it.
+    produced: u64,
+    /// What of them stands in the log, counted by reading it back.
+    #[serde(flatten)]
+    tally: Tally,
+    /// Events of these that the log did not take, because it failed: they are gone.
+    unrecorded: u64,
+    /// Pieces of the input that could not become events; `lost` counts them too.
+    skipped: u64,
+    /// Datagrams that the kernel had no room for, so that they never arrived here; none where nobody can know.
+    /// `lost` counts them too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<u64>,
+    seconds: f64,
+    events_per_second: f64,
+    bytes_per_second: f64,
+    ended: String,
+    /// Where in the file an import was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_at_byte: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Why old segments could not be deleted or used again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retention_errors: Vec<String>,
+    /// What of the run was read back: "all", "the last file" where files are retired, or "nothing" where the log failed and
+    /// cannot be read; the counts are the writer's then.
+    read_back: Part,
+    /// What to type next.
+    next: String,
+    #[serde(skip)]
+    notes: Vec<String>,
+    /// The first events of this run, as `cat` shows them.
+    #[serde(skip)]
+    sample: String,
+    #[serde(skip)]
+    read_bytes: u64,
+    #[serde(skip)]
+    ending: Option<Ended>,
+    #[serde(skip)]
+    before: Before,
+    /// Whether a shared ring held what could not be read, when the run began.
+    #[serde(skip)]
+    was_ring_damaged: bool,
+    #[serde(skip)]
+    failure: Option<CliError>,
+}
+
+/// Records until something ends it, then reads back what was written.
+///
+/// An input that turns bad half-way, or a log that takes no more, does not take away what was recorded
+/// before: that is in the session, and so is the error.
+pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
+    let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
+    tell(plan.introduction);
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
+    let recorded = recording.finish(&progress)?;
+    let mut session = Session::checked(&plan.log.path, progress, recorded, started.elapsed(), ended)?;
+    session.notes = plan.feed.notes();
+    session.dropped = plan.feed.dropped();
+    Ok(session)
+}
+
+impl Session {
+    /// Reads back what a run has written, and compares it with what the run had to write.
+    pub(crate) fn checked(
+        log: &Path,
+        progress: Progress,
+        mut recorded: Recorded,
+        elapsed: Duration,
+        ended: Result<Ended, CliError>,
+    ) -> Result<Self, CliError> {
+        let failure = recorded.take_failure();
+        let read_back = match (recorded.read_back(), &failure) {
+            (Err(error), Some(_)) => {
+                tell(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
+                recorded.unread()
+            }
+            (read_back, _) => read_back?,
+        };
+        let mut session = Self::new(log, progress, read_back, elapsed);
+        session.before = recorded.before();
+        session.retention_errors = recorded.take_retention_errors();
+        match failure {
+            // The pump only knows that the log takes no more, the recorder knows why.
+            Some(failure) => session.log_failed(failure),
+            None => {
+                session.ended_by(ended);
+                session.check()?;
+            }
+        }
+        Ok(session)
+    }
+
+    fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
+        let ReadBack { mut tally, sample, part } = read_back;
+        let seconds = elapsed.as_secs_f64();
+        tally.name_times(crate::event::ClockKind::UnixNanos);
+        Self {
+            log: log.display().to_string(),
+            produced: progress.events.saturating_add(progress.lost),
+            unrecorded: 0,
+            skipped: progress.skipped,
+            dropped: None,
+            seconds,
+            events_per_second: tally.events as f64 / seconds,
+            bytes_per_second: tally.bytes as f64 / seconds,
+            ended: String::new(),
+            stopped_at_byte: None,
+            error: None,
+            retention_errors: Vec::new(),
+            next: next_command(log, &tally),
+            tally,
+            notes: Vec::new(),
+            sample,
+            read_bytes: progress.read_bytes,
+            ending: None,
+            before: Before::default(),
+            was_ring_damaged: false,
+            read_back: part,
+            failure: None,
+        }
+    }
+
+    fn ended_by(&mut self, ended: Result<Ended, CliError>) {
+        match ended {
+            Ok(ended) => {
+                self.ended = ended.to_string();
+                self.ending = Some(ended);
+            }
+            Err(error) => {
+                self.ended = "an error".into();
+                self.error = Some(error.to_string());
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    fn log_failed(&mut self, failure: CliError) {
+        let Tally { events, lost, .. } = self.tally;
+        let told = events.saturating_add(lost.saturating_sub(self.before.lost));
+        self.unrecorded = self.produced.saturating_sub(told);
+        self.ended = Ended::Sink.to_string();
+        self.error = Some(failure.to_string());
+        self.failure = Some(failure);
+    }
+
+    /// Whether somebody stopped it before its feed ended.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.ending == Some(Ended::Signal)
+    }
+
+    /// Notes where in `file` it was stopped, if somebody stopped it.
+    pub(crate) fn note_position(&mut self, file: &Path) {
+        if self.was_interrupted() {
+            let at = self.read_bytes;
+            self.stopped_at_byte = Some(at);
+            self.notes
+                .push(format!("{}: stopped at byte {at}; what follows is not imported", file.display()));
+        }
+    }
+
+    fn check(&self) -> Result<(), CliError> {
+        let Tally { events, lost, .. } = self.tally;
+        if self.produced.saturating_add(self.before.lost) == events.saturating_add(lost)
+            || self.tally.has_unknown_loss()
+        {
+            return Ok(());
+        }
+        Err(CliError::Mismatch(format!(
+            "{}: holds {}, and reports {lost} as lost, but {} produced; keep the log and report this",
+            self.log,
+            counted(events, "event"),
+            self.produced
+        )))
+    }
+
+    /// The run began with a shared ring of which not all could be read.
+    pub(crate) fn with_damaged_ring(mut self, was_ring_damaged: bool) -> Self {
+        self.was_ring_damaged = was_ring_damaged;
+        self
+    }
+
+    /// Whether this run has lost events: the GAP records with which it began report what was lost before it.
+    fn has_lost(&self) -> bool {
+        self.tally.gaps > self.before.gaps || self.tally.unreported.is_some() || self.was_ring_damaged
+    }
+
+    /// Gives the failure of the input, if there was one, or else how complete the recording is.
+    pub(crate) fn outcome(self) -> Result<Outcome, CliError> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None if self.ending == Some(Ended::DefaultBytes) => Ok(Outcome::DefaultLimit),
+            None if self.skipped > 0 || self.dropped > Some(0) || self.has_lost() => Ok(Outcome::Loss),
+            None => Ok(Outcome::Clean),
+        }
+    }
+
+    /// What is lost, in words; what an earlier run lost is none of this one's.
+    fn lost_words(&self) -> String {
+        match self.before.gaps {
+            0 => self.tally.lost_words(),
+            _ if self.has_lost() => format!("{}, what an earlier run lost included", self.tally.lost_words()),
+            gaps => format!("0, after {} that reports what an earlier run lost", counted(gaps, "gap")),
+        }
+    }
+
+    /// The run in words.
+    pub(crate) fn words(&self, what: &str) -> String {
+        let mut text = format!(
+            "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
+            counted(self.tally.events, "event"),
+            self.seconds,
+            grouped(self.events_per_second as u64),
+            size(self.tally.bytes),
+            self.lost_words(),
+            self.ended,
+        );
+        text += &match self.read_back {
+            Part::All => format!("checked: all of them were read back from {}\n", self.log),
+            Part::LastFile => format!("checked: the last file of {} was read back\n", self.log),
+            Part::Nothing => format!("not checked: {} cannot be read\n", self.log),
+        };
+        text += &self.sample;
+        if self.skipped > 0 {
+            let pieces = counted(self.skipped, "piece");
+            text += &format!("skipped: {pieces} of the input, of which no event can be made\n");
+        }
+        if let Some(dropped) = self.dropped.filter(|&dropped| dropped > 0) {
+            let datagrams = counted(dropped, "datagram");
+            text += &format!("dropped: {datagrams}, by the kernel: its buffer was full\n");
+        }
+        if self.unrecorded > 0 {
+            let events = counted(self.unrecorded, "event");
+            text += &format!("not recorded: {events} that the log did not take\n");
+        }
+        for error in &self.retention_errors {
+            text += &format!("retention: {error}\n");
+        }
+        for note in &self.notes {
+            text += &format!("note: {note}\n");
+        }
+        text + &format!("to see more:\n  {}\n", self.next)
+    }
+}
+
+fn next_command(log: &Path, tally: &Tally) -> String {
+    let first = tally.first_sequence.unwrap_or(0).to_string();
+    let log = path_word(log);
+    let mut words = vec!["cat", &*log];
+    if first != "0" {
+        words.extend(["--from-seq", &first]);
+    }
+    words.extend(["--limit", "5"]);
+    command_line(&program(), &words)
+}
+
+/// The program as it was started.
+fn program() -> String {
+    std::env::args_os().next().map_or_else(|| "ringlog".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::feed::demo::DemoFeed;
+    use crate::cli::options::config::MaxBytes;
+    use crate::cli::options::log_args::LogArgs;
+    use crate::cli::terminal::signals::Stop;
+    use crate::cli::values::Rate;
+    use crate::cli::values::Show;
+    use std::process::ExitCode;
+
+    #[test]
+    fn the_default_limit_has_an_exit_code_of_its_own_and_an_asked_one_has_none() {
+        for (max_bytes, code) in [(MaxBytes::Default(1000), 4), (MaxBytes::Asked(1000), 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let session = record(Plan {
+                feed: &mut DemoFeed::new(1, || 1),
+                introduction: "",
+                pace: Pace::new(Rate::Max),
+                limits: Limits { duration: None, max_bytes, stop: Stop::default() },
+                log: LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+                ring_bytes: 128 * 1024,
+                status: Status::new(Show::Nothing, None),
+            });
+            let code_of = |outcome: Outcome| format!("{:?}", ExitCode::from(outcome));
+            let outcome = session.unwrap().outcome().unwrap();
+            assert_eq!(code_of(outcome), format!("{:?}", ExitCode::from(code)), "{max_bytes:?}");
+        }
+    }
+}

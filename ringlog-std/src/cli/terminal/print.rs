@@ -1,0 +1,51 @@
+//! Standard output and standard error.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
+
+use crate::cli::error::CliError;
+use crate::cli::terminal::words::{printable_json, printable_lines};
+
+/// Says something on standard error; if nobody listens there, that is no reason to end.
+///
+/// What it quotes of an input or a file's name commands no terminal.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(line));
+}
+
+/// Prints lines, which command no terminal either.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    write_out(&printable_lines(text))
+}
+
+fn write_out(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// One value as JSON in one line.
+pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<String> {
+    let json = serde_json::to_string(value)?;
+    match printable_json(&json) {
+        Cow::Owned(escaped) => Ok(escaped),
+        Cow::Borrowed(_) => Ok(json),
+    }
+}
+
+/// Prints one JSON object and a newline.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
+    text.push('\n');
+    write_out(&printable_json(&text))
+}
+
+/// Whether the other end of a pipe was closed: without this, it would only be seen with the next event.
+pub(crate) fn is_output_gone() -> bool {
+    let out = std::io::stdout();
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
