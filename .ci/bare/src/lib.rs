@@ -3,7 +3,7 @@
 #![no_std]
 
 use core::panic::PanicInfo;
-use ringlog_nostd::{Checksums, EventHeader, StaticRing, crc32c_append, decode, encode, place_word, seal};
+use ringlog_nostd::{Checksums, EventHeader, StaticRing, crc32c_append, decode, encode, place_word, add_checksum};
 
 static RING: StaticRing<256, 32> = StaticRing::new();
 
@@ -18,7 +18,7 @@ pub extern "C" fn round_trip(timestamp: u64) -> usize {
     let mut record = [0; 24];
     let header = EventHeader::new(timestamp, 1, 5);
     if encode(&mut record, &header, b"hello").is_none()
-        || seal(&mut record, place_word(7, 64), crc32c_append).is_none()
+        || add_checksum(&mut record, place_word(7, 64), crc32c_append).is_none()
     {
         return 0;
     }

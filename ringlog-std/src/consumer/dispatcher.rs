@@ -24,7 +24,10 @@ pub enum DrainError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A required consumer panicked, now or before. The source keeps what it had not taken.
-    #[error("required consumer \"{name}\" has panicked and takes no more events")]
+    #[error(
+        "required consumer \"{name}\" has panicked and takes no more events; mend it, and drain with a new \
+             dispatcher: the source keeps what this consumer had not taken"
+    )]
     ConsumerFailed {
         /// Its name.
         name: String,
