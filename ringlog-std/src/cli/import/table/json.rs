@@ -134,7 +134,7 @@ fn no_field(lines: &[Vec<u8>], field: &str) -> String {
 fn no_object(lines: &[Vec<u8>]) -> String {
     let first = lines.first().map_or("".into(), |line| String::from_utf8_lossy(line));
     format!(
-        "no line is a JSON object, the first is {:?}; write one object in each line, as `jq -c .` does (of an array, `jq -c \
+        "no line is one JSON object, the first is {:?}; write one object in each line, as `jq -c .` does (of an array, `jq -c \
          '.[]'`)",
         cut(&first)
     )

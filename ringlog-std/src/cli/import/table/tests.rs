@@ -267,7 +267,7 @@ fn lines_that_are_no_objects_are_told_as_such() {
     {
         let problem = find(text, &TableOptions::default()).unwrap_err();
         assert!(
-            problem.contains("no line is a JSON object") && problem.contains("`jq -c"),
+            problem.contains("no line is one JSON object") && problem.contains("`jq -c"),
             "{text}: {problem}"
         );
     }

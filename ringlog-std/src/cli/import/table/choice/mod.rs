@@ -214,10 +214,11 @@ fn check_delimiter(start: &Start<'_>, given: &[Sample], options: &TableOptions) 
     let others = DELIMITERS.into_iter().filter(|&other| !(other == b',' && options.decimal_comma));
     let mut samples = others.map(|delimiter| Sample::new(start, Layout { delimiter, ..given.layout }));
     let Some(other) = samples.find(splits_each) else { return Ok(()) };
+    let is_comma = other.layout.delimiter == b',';
     let (given, other) = (delimiter_word(given.layout.delimiter), delimiter_word(other.layout.delimiter));
+    let or = if is_comma { ", or --decimal-comma if the commas are those of numbers" } else { "" };
     Err(format!(
-        "the delimiter {given} is in no row, and {other} is in each; give it as --delimiter, or --decimal-comma if the \
-         commas are those of numbers"
+        "the delimiter {given} is in no row, and {other} is in each; give that one as --delimiter{or}"
     ))
 }
 
