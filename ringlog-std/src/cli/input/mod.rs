@@ -71,7 +71,7 @@ impl Input {
         self.padding.clone()
     }
 
-    /// What it starts with.
+    /// Returns the first bytes, decompressed.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }

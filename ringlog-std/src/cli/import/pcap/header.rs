@@ -25,7 +25,7 @@ pub(crate) struct PcapHeader {
     unit: TimeUnit,
     units_per_second: u64,
     length_order: LengthOrder,
-    /// Packets with a fraction of the second that is more than one.
+    /// Packets with a fraction of one second or more.
     carried: u64,
 }
 

@@ -33,7 +33,7 @@ fn begins_pcap(head: &[u8]) -> bool {
     is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
 }
 
-/// Whether another file begins here, in front of which this one was put.
+/// Whether another capture starts here: then two files were joined.
 fn begins_other(kind: &Kind, head: &[u8]) -> bool {
     let begins_pcapng = || head.starts_with(&PCAPNG_MAGIC) && Section::new(false).restart(head).is_ok();
     begins_pcap(head) || (matches!(kind, Kind::Pcap { .. }) && begins_pcapng())

@@ -80,7 +80,7 @@ fn a_pcap_file_after_a_section_is_no_block() {
     assert_another_at(&[&file[..], &header(0xA1B2_C3D4), &[1; 99]].concat(), second_offset);
 }
 
-/// The start of a pcapng file.
+/// Returns the start of a pcapng file.
 fn section() -> Vec<u8> {
     let words: [u32; 7] = [0x0A0D_0D0A, 28, 0x1A2B_3C4D, 1, u32::MAX, u32::MAX, 28];
     words.iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -186,9 +186,9 @@ fn parse_annotated(text: &str, style: Style) -> Option<u64> {
     u64::try_from(moment.as_nanosecond()).ok()
 }
 
-/// Whether times in this format can be read: it reads at least what it writes.
+/// Whether times in this format can be read: strftime must be able to read what it writes.
 pub(super) fn is_strftime(format: &str) -> bool {
-    // In no format a space stands for a digit of it.
+    // A moment of which no format writes a digit as a space.
     let moment = jiff::civil::date(2023, 12, 11).at(22, 10, 11, 0).to_zoned(jiff::tz::TimeZone::UTC);
     let written = moment.ok().and_then(|moment| jiff::fmt::strtime::format(format, &moment).ok());
     written.is_some_and(|text| parse_strftime(format, &text).is_some())

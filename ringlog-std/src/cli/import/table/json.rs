@@ -174,7 +174,7 @@ fn table(fields: &[Vec<(String, String)>]) -> (Row, Vec<Row>) {
     (names, rows)
 }
 
-/// The names that lead to a field. A dot may also be in a name.
+/// Returns the names that lead to a field. A name may also contain a dot.
 fn path_of(field: &str, lines: &[Vec<u8>]) -> Vec<String> {
     let whole = vec![field.to_owned()];
     let is_name = lines.iter().any(|line| value_at(line, &whole).is_ok());

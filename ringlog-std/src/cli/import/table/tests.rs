@@ -160,7 +160,7 @@ fn lines_of_json_are_refused_in_words_of_json() {
             let problem = problem.to_string();
             let words = ["column", "row", "table", "cell", "header"];
             assert!(!words.iter().any(|word| problem.contains(word)), "{text}: {problem}");
-            // No option helps lines that are no objects.
+            // No option helps if the lines are not objects.
             assert!(problem.contains("--time-") || problem.contains("`jq -c .`"), "{text}: {problem}");
         }
     }

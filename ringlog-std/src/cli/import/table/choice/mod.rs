@@ -194,7 +194,7 @@ fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
     let has_columns = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
     let is_even = |it: &Sample| it.width() > 1 && in_width(it) * 10 >= it.rows.len() * 9;
     let is_whole = |it: &Sample| is_even(it) && it.rows.first().is_some_and(|row| row.len() == it.width());
-    // The commas of numbers are in no header: beside a delimiter that is in every row, it is no title.
+    // Decimal commas are in no header. If another delimiter is in every row, the header is not a title.
     if split.iter().any(is_whole) {
         split.retain(|it| it.title_lines().is_none());
     }
@@ -205,8 +205,9 @@ fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
     split.into_iter().chain(lines).collect()
 }
 
-/// Refuses a given delimiter that is in no row, where another one is in each: the whole row would be the time, and the
-/// second cell its fraction.
+/// Refuses a delimiter from an option if no row has it but each row has another one.
+///
+/// Otherwise, the whole row would be the time, and its second cell the fraction.
 fn check_delimiter(start: &Start<'_>, given: &[Sample], options: &TableOptions) -> Result<(), String> {
     let splits = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
     let Some(given) = given.first().filter(|it| !splits(it)) else { return Ok(()) };

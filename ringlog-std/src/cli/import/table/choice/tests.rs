@@ -447,14 +447,14 @@ fn commas_of_numbers_make_no_title_of_a_header() {
         ("ts;Wert;Kurs\n1700000000;21,5;1,5\n1700000001;21,6;1,4\n1700000002;21,7;1,6\n", SECONDS),
         ("Zeit;Wert\n2024-03-01 14:00:05;21,5\n2024-03-01 14:00:06;21,6\n2024-03-01 14:00:07;21,7\n", DATES),
         ("Zeit|Wert\n2024-03-01 14:00:05|21,5\n2024-03-01 14:00:06|21,6\n2024-03-01 14:00:07|21,7\n", DATES),
-        // Without names, the first number being a whole one.
+        // Without names, and with a whole number first.
         ("2024-03-01 14:00:05;21\n2024-03-01 14:00:06;21,6\n2024-03-01 14:00:07;21,7\n", DATES),
     ] {
         is(table, 0, unit);
     }
     let pair = "Datum;Uhrzeit;Wert;Feuchte\n01.03.2024;14:00:05;21,5;55,1\n13.03.2024;14:00:06;21,6;55,2\n";
     assert_eq!(found(pair), Ok((Some(0), 1, "DD.MM.YYYY HH:MM:SS".into())));
-    // A title that has no delimiter of the rows at all is one.
+    // A first row without a delimiter of the rows is a title.
     refused("My export\ntime,price\n1378054800,5\n1378054801,6\n1378054802,6\n", "--skip-rows 1");
 }
 
@@ -474,7 +474,7 @@ fn a_delimiter_that_is_in_no_row_is_refused() {
         let problem = find(table, &with(delimiter, false)).expect_err(table);
         assert!(problem.contains("is in no row") && problem.contains("--delimiter"), "{table}: {problem}");
     }
-    // One column: with the header's word for it, or the user's.
+    // One column, named by the header or by the user.
     assert!(find("time\n1378054800,5\n1378054801,5\n", &with(b';', false)).is_ok());
     assert!(find("2013-09-01 17:00:00,5\n2013-09-01 17:00:01,5\n", &with(b';', true)).is_ok());
 }
