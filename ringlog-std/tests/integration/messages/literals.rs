@@ -60,7 +60,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ("stress: the limit was not measured: {error}", "the disk would have to be full"),
     ("ringlog: damaged before this run: {damage}", "the unit tests of a loss of power trigger it"),
     (
-        "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to keep recording and hold the newest events, or --max-bytes for another limit",
+        "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and keep the newest events, or --max-bytes for another limit",
         "it takes 4 GiB",
     ),
     ("the default limit of 4 GiB is reached", "it takes 4 GiB"),

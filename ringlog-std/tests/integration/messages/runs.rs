@@ -152,11 +152,13 @@ fn runs_say_what_the_table_says() {
     rows.extend(stops(folder));
     rows.push(stress(folder, "a stress test for a time", &["--seconds", "0.01"]));
     rows.push(stress(folder, "a stress test up to a size", &["--max-bytes", "100000"]));
-    let mut help = run("the help", folder, "help serve");
-    help.said = help
-        .said
-        .split_once("\nValues:")
-        .map_or(help.said.clone(), |(_, rest)| format!("exit 0\nValues:{rest}"));
-    rows.push(help);
+    for (name, command, from) in
+        [("the help", "help serve", "Values:"), ("the help of verify", "help verify", "Exit codes:")]
+    {
+        let mut help = run(name, folder, command);
+        let rest = help.said.split_once(from).map(|(_, rest)| format!("exit 0\n{from}{rest}"));
+        help.said = rest.unwrap_or(help.said);
+        rows.push(help);
+    }
     assert_table("runs.txt", &rows);
 }
