@@ -81,6 +81,9 @@ pub mod event;
 pub(crate) mod image;
 #[cfg(doctest)]
 mod misuse;
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
 pub(crate) mod os;
 pub mod recorder;
 pub mod ring;
