@@ -170,7 +170,7 @@ SWAPS = [
             !self.passed.swap(true, Ordering::Relaxed)""",
     ),
     (
-        "`ParkFlag::raise`: raises the flag behind the fence",
+        "`ParkFlag::raise`: raises the flag after the fence",
         "park_flag.rs",
         "self.raised.store(true, Ordering::Relaxed);",
         """if MUTANT {
@@ -196,7 +196,7 @@ SWAPS = [
     }""",
     ),
     (
-        "`read_header`: loads the flags behind the offset",
+        "`read_header`: loads the flags after the offset",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
@@ -209,7 +209,7 @@ SWAPS = [
 fn load64(""",
     ),
     (
-        "`read_header`: loads the watermark behind the offset",
+        "`read_header`: loads the watermark after the offset",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
@@ -221,7 +221,7 @@ fn load64(""",
 fn load64(""",
     ),
     (
-        "`read_header`: loads the magic behind the rest",
+        "`read_header`: loads the magic after the rest",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
