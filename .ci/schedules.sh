@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A log's writer, helpers and readers, in any order: see ringlog-std/src/storage/tests/schedules. Sourced by .ci/run.
+# A log's writer, workers and readers, in any order: see ringlog-std/src/storage/tests/schedules. Sourced by .ci/run.
 
 # `schedules_run COUNT`: that many schedules for each question.
 schedules_run() {
