@@ -30,7 +30,7 @@ SWAPS = [
         "handle/claim.rs",
         "let stride = self.inner.complete(self.at, header)?;",
         """if MUTANT {
-            self.inner.publish(self.at.wrapping_add(crate::header::record_len(len)));
+            self.inner.publish(self.at.wrapping_add(crate::record_len(len)));
         }
         let stride = self.inner.complete(self.at, header)?;""",
     ),
