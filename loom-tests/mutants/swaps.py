@@ -1,7 +1,7 @@
-"""Mutants that change the order of two steps, written out by hand; weakened orderings are found by run.py.
+"""Mutants that change the order of two steps, written by hand. run.py finds the weakened orderings itself.
 
-Each is (name, file, old, new): `old` stands in the file exactly once, and is replaced by `new`, in which `MUTANT` is a
-condition that is true when this mutant is switched on. `STRONG_Release` is an ordering that no other mutant weakens.
+Each is (name, file, old, new). `old` occurs in the file exactly once and is replaced by `new`, in which `MUTANT` is a
+condition that is true while this mutant is switched on. `STRONG_Release` is an ordering that no other mutant weakens.
 """
 
 SWAPS = [
