@@ -27,7 +27,8 @@ use crate::storage::{LogSummary, LogWatch, RecoveryReport};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The producer may also be another process, with the ring in a file: see [`RecorderBuilder::start_shared`].
+/// The producer may also be another process, with the ring in a file: see
+/// [`start_shared`](crate::recorder::RecorderBuilder::start_shared).
 ///
 /// Dropping a recorder does the same as [`stop`](Self::stop) without reporting errors: the log has every event that
 /// `write_event` had accepted before. A producer in this process that continues afterwards soon finds the ring full

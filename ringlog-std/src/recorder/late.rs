@@ -17,7 +17,7 @@ pub(super) struct LateEvents {
 
 impl LateEvents {
     /// Waits for the producer to close. The recorder has ended and closed the log, which is marked as one whose ring
-    /// was not drained and has a GAP record for the losses `told`.
+    /// was not drained and has a GAP record for the losses given here.
     pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, told: Option<Loss>) {
         let Self { log, log_identity, options, after_close } = self;
         after_close.run(source, move |mut source| {

@@ -90,7 +90,7 @@ pub enum CreateError {
         /// What the system said.
         source: io::Error,
     },
-    /// Another program has an exclusive lock on a segment of the log. The writer continues without that segment's own lock.
+    /// Another program has an exclusive lock on a segment of the log. The writer continues without that lock.
     #[error(
         "{}: another program (process {}) has an exclusive lock on this segment: nobody can read it meanwhile, and once \
          retired it is deleted instead of used again; end that program (`flock`, a backup)",

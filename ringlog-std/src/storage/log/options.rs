@@ -19,7 +19,7 @@ use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 
 const DEFAULT_PREFAULT_BYTES: usize = 16 << 20;
 
-/// Options of a [`LogWriter`]: see [`LogWriter::options`].
+/// Options of a log's writer: see [`LogWriter::options`](crate::storage::LogWriter::options).
 ///
 /// ```
 /// use ringlog::event::{ClockKind, EventHeader};
@@ -105,7 +105,7 @@ impl LogWriterOptions {
 
     /// Sets the age at which a segment with records is closed although it is not full. The default is none.
     ///
-    /// See [`LogWriter::roll_if_due`] for logs that get no events for long.
+    /// See [`LogWriter::roll_if_due`](crate::storage::LogWriter::roll_if_due) for logs that get no events for long.
     #[must_use]
     pub const fn roll_after(mut self, roll_after: Option<Duration>) -> Self {
         self.roll_after = roll_after;
@@ -165,7 +165,7 @@ impl LogWriterOptions {
     }
 
     /// A ring in this process feeds the log, and no shared one. Until the writer notes that the ring was
-    /// [drained](LogWriter::note_drained_ring), the next writer assumes that events are missing.
+    /// [drained](crate::storage::LogWriter::note_drained_ring), the next writer assumes that events are missing.
     pub(crate) const fn own_ring(mut self) -> Self {
         self.has_own_ring = true;
         self.ring_identity(0)

@@ -23,7 +23,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SyncPolicy {
-    /// At [`sync`](crate::storage::log::writer::LogWriter::sync) and at the close, not before. The kernel writes back as it likes.
+    /// At [`sync`](crate::storage::LogWriter::sync) and at the close, not before. The kernel writes back as it likes.
     Never,
     /// As soon as this many bytes are not durable, and at the end of each segment. What is written during the sync
     /// comes on top.

@@ -5,7 +5,7 @@ use ringlog_nostd::{ClockKind, FileHeader};
 
 use crate::os::time::unix_nanos;
 
-/// Options of an [`MmapWriter`]: see [`MmapWriter::options`].
+/// Options of a file's writer: see [`MmapWriter::options`](crate::storage::MmapWriter::options).
 ///
 /// ```
 /// use ringlog::event::{ClockKind, EventHeader};

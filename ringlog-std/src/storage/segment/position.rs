@@ -96,6 +96,6 @@ mod tests {
         }
         assert_eq!((positions.offset_of(999), positions.offset_of(MAX_POSITION)), (96, MAX_POSITION - 904));
         assert_eq!((positions.at(160), positions.is_in_preamble()), (1064, false));
-        assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
+        assert_eq!(positions.next(&event(64)), None, "asked again, it is still in the preamble");
     }
 }

@@ -67,7 +67,7 @@ fn a_failure_is_told_once_and_not_tried_again_at_once() {
     assert!(try_at >= before + RETRY);
     assert!(matches!(writer.maintenance.take_spare(), Some(Err(_))));
     assert!(writer.maintenance.take_spare().is_none());
-    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("it is told") };
+    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("reported") };
     assert_eq!(kept, Some(try_at));
     fs::rename(folder.path().join("elsewhere"), &inner).unwrap();
     writer.close().unwrap();
