@@ -1,4 +1,4 @@
-//! What README shows can be pasted: its programs are the examples, which are compiled with the tests.
+//! Code in README compiles as pasted: its programs are the examples, which are compiled with the tests.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap()
 }
 
-/// The fenced blocks of README in this language.
+/// Returns the fenced blocks of README in this language.
 fn blocks(readme: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     readme.split(&fence).skip(1).map(|rest| rest.split("```\n").next().unwrap().to_owned()).collect()
