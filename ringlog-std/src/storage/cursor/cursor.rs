@@ -74,6 +74,20 @@ pub struct Cursor {
 impl Cursor {
     /// Opens the cursor `name` of the log in `folder`. A new one starts at the oldest record of the log.
     ///
+    /// ```
+    /// use ringlog::storage::{Cursor, CursorError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let cursor = Cursor::open(folder, "billing")?;
+    /// assert_eq!(cursor.position(), 0);
+    /// match Cursor::open(folder, "billing") {
+    ///     Err(CursorError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CursorError::Name`]; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
@@ -114,12 +128,36 @@ impl Cursor {
 
     /// Returns the sequence of the next record to read, after all calls of [`advance`](Self::advance) and
     /// [`rewind`](Self::rewind).
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert_eq!(cursor.position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.next_sequence
     }
 
     /// Returns the stored sequence of the next record to read: where the next reader would start.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert_eq!(cursor.committed_position(), 0);
+    /// cursor.commit()?;
+    /// assert_eq!(cursor.committed_position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn committed_position(&self) -> u64 {
         self.stored.next_sequence
@@ -143,12 +181,32 @@ impl Cursor {
     }
 
     /// Returns the path of the cursor's file.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert!(Cursor::open(folder, "billing")?.path().ends_with("cursors/billing"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Notes that all records before `next_sequence` were handled. The next [`commit`](Self::commit) stores it.
+    ///
+    /// ```
+    /// use ringlog::storage::{Cursor, CursorError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert!(matches!(cursor.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -167,11 +225,36 @@ impl Cursor {
     }
 
     /// Goes to any sequence, backwards too. The next [`commit`](Self::commit) stores it.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// cursor.rewind(3);
+    /// assert_eq!(cursor.position(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rewind(&mut self, next_sequence: u64) {
         self.next_sequence = next_sequence;
     }
 
     /// Stores the position durably. Does nothing if it did not change.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// cursor.commit()?;
+    /// drop(cursor);
+    /// assert_eq!(Cursor::open(folder, "billing")?.position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

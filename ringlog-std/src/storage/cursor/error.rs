@@ -7,6 +7,18 @@ use std::path::PathBuf;
 use crate::storage::error::ReadError;
 
 /// Why a cursor could not be opened or stored.
+///
+/// ```
+/// use ringlog::storage::{Cursor, CursorError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// match Cursor::open(folder, "a/b") {
+///     Err(CursorError::Name { name }) => assert_eq!(name, "a/b"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CursorError {

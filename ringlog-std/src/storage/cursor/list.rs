@@ -11,6 +11,18 @@ use crate::storage::folder::ending::WriterFile;
 use crate::storage::names::CURSOR_FOLDER;
 
 /// A cursor's state, read without using the cursor.
+///
+/// ```
+/// use ringlog::storage::{Cursor, cursors_of};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Cursor::open(folder, "audit")?;
+/// let cursors = cursors_of(folder)?;
+/// assert_eq!((cursors[0].name.as_str(), cursors[0].next_sequence), ("audit", 0));
+/// assert!(!cursors[0].is_damaged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CursorInfo {
@@ -29,6 +41,19 @@ pub struct CursorInfo {
 impl CursorInfo {
     /// Returns whether it was made for another log than the one with this identity. Returns `false` if either
     /// identity is not known.
+    ///
+    /// ```
+    /// use ringlog::storage::{Cursor, LogWriter, WriterFile, cursors_of};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// LogWriter::open(folder)?.close()?;
+    /// Cursor::open(folder, "audit")?;
+    /// let identity = WriterFile::of(folder).identity;
+    /// assert!(!cursors_of(folder)?[0].is_of_another_log(identity));
+    /// assert!(cursors_of(folder)?[0].is_of_another_log(Some(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_of_another_log(&self, log_identity: Option<u128>) -> bool {
         matches!((self.log_identity, log_identity), (Some(own), Some(log)) if own != log)

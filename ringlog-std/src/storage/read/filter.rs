@@ -14,7 +14,7 @@ use crate::storage::error::ReadError;
 /// use ringlog::event::{Event, EventHeader};
 /// use ringlog::storage::Filter;
 ///
-/// let filter = Filter::new().event_type(7).event_type(9).since(100).until(200);
+/// let filter = Filter::new().event_type(7).event_type(9).since(100).until(200).sequences(0..10);
 /// let event = |timestamp, event_type| {
 ///     let header = EventHeader::new(timestamp, event_type, 0);
 ///     Event { header, payload: &[], sequence: 0, offset: 64 }
@@ -34,6 +34,12 @@ pub struct Filter {
 
 impl Filter {
     /// Selects every event.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new(), Filter::default());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { types: None, since: 0, until: None, sequences: 0..u64::MAX }
@@ -69,6 +75,16 @@ impl Filter {
     }
 
     /// Returns whether the filter selects the event.
+    ///
+    /// ```
+    /// # use ringlog::event::{Event, EventHeader};
+    /// use ringlog::storage::Filter;
+    ///
+    /// let header = EventHeader::new(100, 7, 0);
+    /// let event = Event { header, payload: &[], sequence: 3, offset: 64 };
+    /// assert!(Filter::new().event_type(7).matches(&event));
+    /// assert!(!Filter::new().since(101).matches(&event));
+    /// ```
     #[must_use]
     #[inline]
     pub fn matches(&self, event: &Event<'_>) -> bool {
@@ -80,6 +96,15 @@ impl Filter {
     }
 
     /// Returns whether the filter selects neither this event nor any later one in its log.
+    ///
+    /// ```
+    /// # use ringlog::event::{Event, EventHeader};
+    /// use ringlog::storage::Filter;
+    ///
+    /// let event = Event { header: EventHeader::new(100, 7, 0), payload: &[], sequence: 3, offset: 64 };
+    /// assert!(Filter::new().sequences(0..3).is_past(&event));
+    /// assert!(!Filter::new().sequences(0..4).is_past(&event));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_past(&self, event: &Event<'_>) -> bool {
@@ -87,12 +112,24 @@ impl Filter {
     }
 
     /// Returns the smallest sequence that the filter selects.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new().sequences(5..9).first_sequence(), 5);
+    /// ```
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.sequences.start
     }
 
     /// Returns the earliest timestamp that the filter selects; 0 for all.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new().since(100).earliest(), 100);
+    /// ```
     #[must_use]
     pub const fn earliest(&self) -> u64 {
         self.since
@@ -117,6 +154,16 @@ impl Default for Filter {
 /// Iterates over the events that a [`Filter`] selects. Errors pass.
 ///
 /// It ends after the last sequence that the filter selects.
+///
+/// ```
+/// use ringlog::storage::{Filter, LogReader};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut wanted = reader.events_matching(&Filter::new().event_type(7));
+/// assert_eq!(wanted.next().unwrap()?.payload, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Filtered<I> {
     events: I,

@@ -8,6 +8,18 @@ use crate::event::Event;
 use crate::storage::error::ReadError;
 
 /// A record and where it came from.
+///
+/// ```
+/// use ringlog::storage::{LogReader, merge};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut merged = merge([reader.events(), reader.events()]);
+/// let (first, second) = (merged.next().unwrap()?, merged.next().unwrap()?);
+/// assert_eq!((first.log, second.log), (0, 1));
+/// assert_eq!(first.event, second.event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Merged<'a> {
     /// The index of its log, from 0, in the order in which the logs were given.
@@ -17,6 +29,16 @@ pub struct Merged<'a> {
 }
 
 /// Merges the events of several logs by timestamp: see [`merge`].
+///
+/// ```
+/// use ringlog::storage::{LogReader, Merge, merge, LogEvents};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let merged: Merge<'_, LogEvents<'_>> = merge([reader.events(), reader.events()]);
+/// assert_eq!(merged.count(), 8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Merge<'a, I> {
     logs: Vec<I>,

@@ -34,6 +34,13 @@ pub struct ReplayPace {
 
 impl ReplayPace {
     /// Starts now, at `speed` times the recorded pace. Returns `None` unless `speed` is finite and above zero.
+    ///
+    /// ```
+    /// use ringlog::storage::ReplayPace;
+    ///
+    /// assert!(ReplayPace::new(0.5).is_some());
+    /// assert!(ReplayPace::new(0.0).is_none());
+    /// ```
     #[must_use]
     pub fn new(speed: f64) -> Option<Self> {
         let is_usable = speed.is_finite() && speed > 0.0;
@@ -42,6 +49,15 @@ impl ReplayPace {
     }
 
     /// Returns how long the next event must still wait. `timestamp` is in nanoseconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use ringlog::storage::ReplayPace;
+    ///
+    /// let mut pace = ReplayPace::new(1.0).unwrap();
+    /// assert_eq!(pace.wait(5_000), Duration::ZERO, "the first event is due at once");
+    /// assert!(pace.wait(1_000_005_000) <= Duration::from_secs(1));
+    /// ```
     #[must_use]
     pub fn wait(&mut self, timestamp: u64) -> Duration {
         let elapsed = self.started.elapsed();

@@ -19,6 +19,28 @@ const SKIPPED_LISTED: usize = 1000;
 
 /// Reports what was copied out of a damaged log: see
 /// [`salvage_log`](crate::storage::repair::salvage::salvage_log).
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((report.records, report.missing, report.written.gaps), (2, 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SalvageReport {
@@ -40,6 +62,27 @@ pub struct SalvageReport {
 
 impl SalvageReport {
     /// Returns whether nothing was missing.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, salvage_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// # let out = folder.with_file_name("out");
+    /// // The second of three records is damaged.
+    /// assert!(!salvage_log(&folder, &out)?.is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.gaps_added == 0 && self.skipped_count == 0
@@ -54,6 +97,29 @@ impl SalvageReport {
 }
 
 /// Reports a file that was read by a salvage.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((report.files[0].records, report.files[0].base_sequence), (2, Some(0)));
+/// assert!(report.files[0].header_was_good);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SalvagedFile {
@@ -70,6 +136,28 @@ pub struct SalvagedFile {
 }
 
 /// A file, or bytes in it, that a salvage skipped.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((&report.skipped[0].path, report.skipped[0].range), (&segment, Some((88, 112))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Skipped {
@@ -82,6 +170,29 @@ pub struct Skipped {
 }
 
 /// Why a salvage skipped something.
+///
+/// ```
+/// # use ringlog::event::{EventHeader, RecordErrorKind};
+/// use ringlog::storage::{LogWriter, SkipReason, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // A bit of the second record flipped.
+/// let report = salvage_log(&folder, &out)?;
+/// let reason = &report.skipped[0].reason;
+/// assert!(matches!(reason, SkipReason::Invalid(RecordErrorKind::Checksum { .. })), "{reason}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -143,6 +254,20 @@ impl fmt::Display for SkipReason {
 }
 
 /// Why a log was not salvaged.
+///
+/// ```
+/// use ringlog::storage::{SalvageError, salvage_log};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// std::fs::write(folder.join("taken"), "another file")?;
+/// match salvage_log(path, folder) {
+///     Err(SalvageError::Occupied { path }) => assert_eq!(path, folder),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SalvageError {

@@ -15,6 +15,27 @@ use crate::words::cause;
 const FAULTS_LISTED: usize = 100;
 
 /// The state of one segment, ordered from good to bad.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, Verdict, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// assert_eq!(verify_log(&folder)?.segments[0].verdict, Verdict::Damage);
+/// assert!(Verdict::Clean < Verdict::Damage, "the order is from good to bad");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -38,12 +59,25 @@ pub enum Verdict {
 
 impl Verdict {
     /// Returns whether all that was published is there.
+    ///
+    /// ```
+    /// use ringlog::storage::Verdict;
+    ///
+    /// assert!(Verdict::Unsealed.is_whole());
+    /// assert!(!Verdict::TornTail.is_whole());
+    /// ```
     #[must_use]
     pub const fn is_whole(self) -> bool {
         matches!(self, Self::Clean | Self::Open | Self::Unsealed)
     }
 
     /// Returns a short name for messages, such as "torn tail".
+    ///
+    /// ```
+    /// use ringlog::storage::Verdict;
+    ///
+    /// assert_eq!(Verdict::TornTail.name(), "torn tail");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,6 +94,26 @@ impl Verdict {
 }
 
 /// The state of a whole log.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogVerdict, LogWriter, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// assert_eq!(verify_log(&folder)?.verdict(), LogVerdict::Loss);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LogVerdict {
@@ -74,6 +128,27 @@ pub enum LogVerdict {
 }
 
 /// A fault of a segment.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{Fault, LogWriter, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// let check = verify_log(&folder)?;
+/// assert!(matches!(check.segments[0].faults[..], [Fault::Damage { from: 88, to: 112, is_last: false, .. }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -149,6 +224,26 @@ impl Fault {
     }
 
     /// Returns the start and end offset of the lost bytes; `None` for faults without lost bytes.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, verify_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// // A bit of the second record flipped.
+    /// assert_eq!(verify_log(&folder)?.segments[0].faults[0].range(), Some((88, 112)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn range(&self) -> Option<(u64, u64)> {
         match self {
@@ -197,6 +292,15 @@ impl fmt::Display for Fault {
 }
 
 /// Counts of records and of the losses that they report.
+///
+/// ```
+/// use ringlog::storage::verify_log;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let counts = verify_log(path)?.counts();
+/// assert_eq!((counts.events, counts.gaps, counts.lost), (3, 1, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordCounts {
@@ -214,6 +318,14 @@ pub struct RecordCounts {
 
 impl RecordCounts {
     /// Returns the number of events and GAP records.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.counts().records(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.events + self.gaps
@@ -243,6 +355,16 @@ impl RecordCounts {
 }
 
 /// The result of verifying one segment.
+///
+/// ```
+/// use ringlog::storage::{Verdict, verify_log};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let check = verify_log(path)?;
+/// let segment = &check.segments[0];
+/// assert_eq!((segment.verdict, segment.fault_count), (Verdict::Clean, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SegmentCheck {
@@ -307,12 +429,40 @@ impl SegmentCheck {
     }
 
     /// Returns whether there are bytes among its records that are no valid records.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, verify_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// // A bit of the second record flipped.
+    /// assert!(verify_log(&folder)?.segments[0].has_holes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_holes(&self) -> bool {
         self.faults.iter().any(|fault| fault.range().is_some())
     }
 
     /// Returns the sequence after its last record, if known.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.segments[0].next_sequence(), Some(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> Option<u64> {
         let (base, header) = (self.base_sequence?, self.header?);
@@ -327,6 +477,16 @@ impl SegmentCheck {
 }
 
 /// The result of verifying a log: see [`verify_log`](crate::storage::repair::verify::verify_log).
+///
+/// ```
+/// use ringlog::storage::verify_log;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let check = verify_log(path)?;
+/// assert!(check.missing.is_empty() && check.missing_end.is_none());
+/// assert_eq!(check.segments.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LogCheck {
@@ -346,12 +506,29 @@ pub struct LogCheck {
 
 impl LogCheck {
     /// Returns the counts of all segments together.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.counts().events, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn counts(&self) -> RecordCounts {
         self.segments.iter().fold(RecordCounts::default(), |sum, segment| sum.plus(segment.counts))
     }
 
     /// Returns the worst that is true of the log.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogVerdict, verify_log};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// // All records are whole, but a GAP record reports lost events.
+    /// assert_eq!(verify_log(path)?.verdict(), LogVerdict::Loss);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn verdict(&self) -> LogVerdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);

@@ -48,6 +48,16 @@ pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
 /// Sequences are those of the log up to the first hole in a segment. After it they count the records that were
 /// found.
 ///
+/// ```
+/// use ringlog::storage::verify_log_with;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let mut bytes = 0;
+/// let check = verify_log_with(path, |event| bytes += event.payload.len())?;
+/// assert_eq!((check.counts().records(), bytes), (4, 5 + 16 + 8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// As [`verify_log`].

@@ -109,6 +109,16 @@ impl Look {
 impl LogFollower {
     /// Follows a log, a folder or a single file, from the first record that it has.
     ///
+    /// ```
+    /// use ringlog::storage::{LogFollower, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 0);
+    /// assert!(matches!(LogFollower::open("no such log"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] if there is no such folder or file. The folder may be empty.
@@ -122,6 +132,15 @@ impl LogFollower {
     /// a [`Cursor`](crate::storage::cursor::cursor::Cursor): its
     /// [`follow`](crate::storage::cursor::cursor::Cursor::follow) also notices a log that lost records which
     /// were read.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open_at(path, 3)?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -156,6 +175,26 @@ impl LogFollower {
 
     /// Returns the next record if it is published by now; `None` if not. Does not wait.
     ///
+    /// ```
+    /// use ringlog::storage::{LogFollower, ReadError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// loop {
+    ///     match follower.next_event() {
+    ///         Ok(Some(event)) => assert!(event.sequence < 4),
+    ///         Ok(None) => break,
+    ///         Err(ReadError::Overtaken { from, to, .. }) => {
+    ///             eprintln!("records {from} to {} were deleted", to - 1);
+    ///             follower.resume();
+    ///         }
+    ///         Err(other) => return Err(other.into()),
+    ///     }
+    /// }
+    /// assert_eq!(follower.next_sequence(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the
@@ -168,6 +207,21 @@ impl LogFollower {
     /// Waits for the next record and returns it; `None` if there is none within `limit`.
     ///
     /// While it waits it looks about once a millisecond. It does not wait for a file that has ended.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut follower = LogFollower::open(folder)?;
+    /// let mut writer = LogWriter::open(folder)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(follower.next_within(Duration::from_secs(5))?.unwrap().payload, b"abc");
+    /// assert!(follower.next_within(Duration::from_millis(10))?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -189,6 +243,26 @@ impl LogFollower {
     /// sequence.
     ///
     /// Does nothing and returns `None` if nothing was missed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter, ReadError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// # std::fs::remove_file(folder.join("00000000000000000000.evtl"))?;
+    /// let mut follower = LogFollower::open_at(folder, 0)?;
+    /// // Meanwhile the oldest segment was deleted.
+    /// assert!(matches!(follower.next_event(), Err(ReadError::Overtaken { from: 0, to: 1, .. })));
+    /// assert_eq!(follower.resume(), Some(1));
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resume(&mut self) -> Option<u64> {
         let Overtaken { to, .. } = self.overtaken.take()?;
         self.current = None;
@@ -198,6 +272,16 @@ impl LogFollower {
     }
 
     /// Returns whether no more records can come: only for a single file that is sealed and read to its end.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// while follower.advance()? {}
+    /// assert!(follower.has_ended(), "a single file that is sealed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let is_read = |current: &Followed| current.scan.is_final() && current.scan.is_at_end();
@@ -205,24 +289,71 @@ impl LogFollower {
     }
 
     /// Returns the sequence of the next record; 0 while that is not known.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// follower.next_event()?;
+    /// assert_eq!(follower.next_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.wanted.or_else(|| self.current.as_ref().map(|it| it.scan.next_sequence())).unwrap_or(0)
     }
 
     /// Returns the clock of the record that was read last; unspecified before the first one.
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// follower.next_event()?;
+    /// assert_eq!(follower.clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> ClockKind {
         self.current.as_ref().map_or(ClockKind::Unspecified, |it| it.scan.header().clock())
     }
 
     /// Returns the path of the log's folder or file.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let follower = LogFollower::open(path)?;
+    /// assert!(follower.path().ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads how far the log is published and durable now: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// assert_eq!(follower.positions()?.published, 48);
+    /// writer.sync()?;
+    /// assert_eq!(follower.positions()?.durable, 48);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -233,6 +364,21 @@ impl LogFollower {
 
     /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// assert_eq!(follower.published_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogWatermarks::of`].
@@ -242,6 +388,22 @@ impl LogFollower {
 
     /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// writer.sync()?;
+    /// assert_eq!(follower.durable_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogWatermarks::of`].
@@ -250,6 +412,17 @@ impl LogFollower {
     }
 
     /// Returns the record that [`advance`](Self::advance) found. May be called again.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// assert!(follower.found_event().is_none(), "nothing was read yet");
+    /// follower.advance()?;
+    /// assert_eq!(follower.found_event().unwrap().payload, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn found_event(&self) -> Option<Event<'_>> {
         self.current.as_ref()?.scan.found_event()
@@ -257,6 +430,19 @@ impl LogFollower {
 
     /// Goes to the next record, which [`found_event`](Self::found_event) then lends. Returns `false` if it is
     /// not published yet.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// let mut count = 0;
+    /// while follower.advance()? {
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,20 @@ use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
 use crate::storage::segment::position::PositionTracker;
 
 /// Iterates over the events of a log: see [`LogReader::events`].
+///
+/// ```
+/// use ringlog::storage::LogReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut count = 0;
+/// for event in &reader {
+///     assert_eq!(event?.sequence, count);
+///     count += 1;
+/// }
+/// assert_eq!(count, 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogEvents<'a> {
     log: &'a LogReader,
@@ -175,6 +189,17 @@ pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
 impl LogReader {
     /// Calls `f` with every event, in order, and returns the number of events. Maps one segment at a time.
     ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// let mut bytes = 0;
+    /// assert_eq!(reader.replay(|event| bytes += event.payload.len())?, 4);
+    /// assert_eq!(bytes, 5 + 16 + 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
@@ -189,6 +214,21 @@ impl LogReader {
     /// Events live as long as this reader, so each segment stays open and mapped once it was reached. For a log
     /// of more segments than a process may have open files, use [`replay`](Self::replay) or
     /// [`LogScan`](crate::storage::read::scan::log_scan::LogScan): they open one at a time.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogReader, ReadError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// for event in reader.events() {
+    ///     match event {
+    ///         Ok(event) => assert!(event.sequence < 4),
+    ///         Err(ReadError::Record { path, source }) => panic!("{}: {source}", path.display()),
+    ///         Err(other) => return Err(other.into()),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> LogEvents<'_> {
         self.events_from(0)
@@ -198,6 +238,16 @@ impl LogReader {
     ///
     /// Finding the first one takes no longer in a longer log: it needs the names of the segments and an index
     /// of one of them.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// let sequences: Vec<u64> = reader.events_from(2).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(sequences, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
         self.start_at(sequence, 0)

@@ -58,6 +58,15 @@ pub struct LogReader {
 }
 
 /// Options for opening a [`LogReader`]: see [`LogReader::options`].
+///
+/// ```
+/// use ringlog::storage::LogReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::options().verify(false).open(path)?;
+/// assert_eq!(reader.len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogReaderOptions {
     verify: bool,
@@ -82,6 +91,16 @@ impl LogReaderOptions {
 
     /// Opens a log: see [`LogReader::open`].
     ///
+    /// ```
+    /// use ringlog::storage::{LogReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let options = LogReader::options();
+    /// assert_eq!(options.open(path)?.len(), 4);
+    /// assert!(matches!(options.open("no such log"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogReader::open`].
@@ -93,6 +112,17 @@ impl LogReaderOptions {
 impl LogReader {
     /// Opens a log: the folder with its segments, or a single file.
     ///
+    /// ```
+    /// use ringlog::storage::{LogReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(LogReader::open(path)?.len(), 4);
+    /// assert!(matches!(LogReader::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
@@ -101,6 +131,15 @@ impl LogReader {
     }
 
     /// Returns the default options, to change before opening a log.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::options().verify(false).open(path)?;
+    /// assert_eq!(reader.events().count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> LogReaderOptions {
         LogReaderOptions { verify: true }
@@ -125,6 +164,22 @@ impl LogReader {
 
     /// Follows the log from after the last record that this reader shows.
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let mut follower = LogReader::open(folder)?.follow()?;
+    /// writer.write_event(&EventHeader::new(9, 0, 0), b"")?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogFollower::open_at`].
@@ -133,18 +188,42 @@ impl LogReader {
     }
 
     /// Returns the number of records in the log, GAP records included.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         self.next_sequence().saturating_sub(self.first_sequence())
     }
 
     /// Returns whether the log has no record.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(!LogReader::open(path)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the sequence of the first record; more than 0 where old segments were deleted.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.first_sequence(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
         self.index.first_sequence()
@@ -153,6 +232,14 @@ impl LogReader {
     /// Returns the sequence after the last record that was published when the log was opened.
     ///
     /// Counts the records of the last segment if that is not sealed.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.next_sequence(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         let last = self.readers.last().and_then(OnceLock::get);
@@ -160,6 +247,23 @@ impl LogReader {
     }
 
     /// Reads how far the log is published and durable now.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.positions()?.published, 48);
+    /// writer.sync()?;
+    /// assert_eq!(reader.positions()?.durable, 48);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -170,6 +274,21 @@ impl LogReader {
 
     /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.published_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogWatermarks::of`].
@@ -179,6 +298,22 @@ impl LogReader {
 
     /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// writer.sync()?;
+    /// assert_eq!(reader.durable_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogWatermarks::of`].
@@ -187,18 +322,61 @@ impl LogReader {
     }
 
     /// Returns what finding records has read so far.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.events_since(2).next().unwrap()?.sequence, 2);
+    /// assert_eq!(reader.seek_statistics().segments_indexed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn seek_statistics(&self) -> SeekStatistics {
         self.index.statistics()
     }
 
     /// Returns the segments, in order, as they were when the log was opened. There is at least one.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// assert_eq!(reader.segments()[0].header.base_sequence, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
         self.index.segments()
     }
 
     /// Returns the files in the folder that are not ringlog's. They are no part of the log.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// std::fs::write(folder.join("notes.txt"), "not a segment")?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert!(reader.foreign()[0].ends_with("notes.txt"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.index.files.foreign
@@ -206,6 +384,22 @@ impl LogReader {
 
     /// Returns the content of the log's `writer` file when the log was opened: its identity, and where it was
     /// closed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.writer_file().end.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn writer_file(&self) -> &WriterFile {
         &self.index.files.writer

@@ -60,6 +60,15 @@ pub struct MmapReader {
 }
 
 /// Options for opening an [`MmapReader`]: see [`MmapReader::options`].
+///
+/// ```
+/// use ringlog::storage::MmapReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = MmapReader::options().verify(false).open(path)?;
+/// assert_eq!(reader.len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MmapReaderOptions {
     verify: bool,
@@ -75,6 +84,16 @@ impl MmapReaderOptions {
 
     /// Opens a log file: see [`MmapReader::open`].
     ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let options = MmapReader::options();
+    /// assert_eq!(options.open(path)?.len(), 4);
+    /// assert!(matches!(options.open("no such file"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`MmapReader::open`].
@@ -86,6 +105,17 @@ impl MmapReaderOptions {
 impl MmapReader {
     /// Opens a log file for reading. A writer may have it open, may have died, or may have closed it.
     ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(MmapReader::open(path)?.len(), 4);
+    /// assert!(matches!(MmapReader::open(folder), Err(OpenError::NotAFile { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] for what is no regular file, is too short, has no header of a log file of this version, or
@@ -95,6 +125,15 @@ impl MmapReader {
     }
 
     /// Returns the default options, to change before opening a file.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::options().verify(false).open(path)?;
+    /// assert_eq!(reader.events().count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> MmapReaderOptions {
         MmapReaderOptions { verify: true }
@@ -119,6 +158,17 @@ impl MmapReader {
 
     /// Calls `f` with every event, in order, and returns the number of events.
     ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let mut bytes = 0;
+    /// assert_eq!(reader.replay(|event| bytes += event.payload.len())?, 4);
+    /// assert_eq!(bytes, 5 + 16 + 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
@@ -134,6 +184,16 @@ impl MmapReader {
     }
 
     /// Returns all events, in order. After an error the iterator ends.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let types: Vec<u8> = reader.events().map(|event| event.unwrap().header.event_type).collect();
+    /// assert_eq!((types.len(), types[0], types[1]), (4, 7, 42));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         self.events_at(IndexPoint::FIRST)
@@ -142,6 +202,16 @@ impl MmapReader {
     /// Returns the events from `sequence` on, in order; all of them if the file starts later.
     ///
     /// The first call reads through the file once to index it.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let sequences: Vec<u64> = reader.events_from(2).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(sequences, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> Events<'_> {
         let number = sequence.saturating_sub(self.header.base_sequence);
@@ -180,6 +250,16 @@ impl MmapReader {
     }
 
     /// Returns the events that a filter selects. The first call reads through the file once to index it.
+    ///
+    /// ```
+    /// use ringlog::storage::{Filter, MmapReader};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let wanted = Filter::new().event_type(7).sequences(0..2);
+    /// assert_eq!(reader.events_matching(&wanted).count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
         let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
@@ -197,6 +277,14 @@ impl MmapReader {
     /// any other wrong count is an error at the end of [`events`](Self::events) and of
     /// [`replay`](Self::replay). In a damaged file that is not sealed, only the records before the damage
     /// count.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(MmapReader::open(path)?.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         let header = &self.header;
@@ -210,6 +298,14 @@ impl MmapReader {
     }
 
     /// Returns whether the file has no record.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(!MmapReader::open(path)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let records = self.map.records();
@@ -217,6 +313,21 @@ impl MmapReader {
     }
 
     /// Adds what was published since, and returns whether there was anything.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+    /// let mut reader = MmapReader::open(&path)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(reader.len(), 0);
+    /// assert!(reader.refresh()?);
+    /// assert_eq!(reader.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -245,24 +356,64 @@ impl MmapReader {
     }
 
     /// Returns the file's header, as of the last [`refresh`](Self::refresh).
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// assert_eq!(reader.header().clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn header(&self) -> &FileHeader {
         &self.header
     }
 
     /// Returns whether nothing will be added to the file.
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let writer = MmapWriter::create(&path, 1 << 16)?;
+    /// assert!(!MmapReader::open(&path)?.is_sealed());
+    /// writer.close()?;
+    /// assert!(MmapReader::open(&path)?.is_sealed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
         self.header.has(file_flags::SEALED)
     }
 
     /// Returns whether the file was sealed and synced to its end.
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// MmapWriter::create(&path, 1 << 16)?.close()?;
+    /// assert!(MmapReader::open(&path)?.is_clean());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.header.has(file_flags::CLEAN)
     }
 
     /// Returns the path of the file.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(MmapReader::open(path)?.path().ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -336,6 +487,17 @@ impl fmt::Debug for MmapReader {
 }
 
 /// Iterates over the events of a log file: see [`MmapReader::events`].
+///
+/// ```
+/// use ringlog::storage::MmapReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = MmapReader::open(path)?;
+/// let mut events = reader.events();
+/// assert_eq!(events.next().unwrap()?.payload, b"hello");
+/// assert_eq!(events.count(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Events<'a> {
     reader: &'a MmapReader,

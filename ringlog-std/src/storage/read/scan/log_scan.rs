@@ -54,6 +54,17 @@ impl LogScan {
     ///
     /// A later segment that cannot be used is an error when the scan reaches it.
     ///
+    /// ```
+    /// use ringlog::storage::{LogScan, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert!(LogScan::open(path)?.next_event()?.is_some());
+    /// assert!(matches!(LogScan::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] if the first segment cannot be used, or a folder holds none.
@@ -103,42 +114,130 @@ impl LogScan {
     }
 
     /// Returns the usable segments, in order, as they were when the log was opened. There is at least one.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert_eq!(scan.segments()[0].header.base_sequence, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
         &self.segments
     }
 
     /// Returns what is wrong with the segments that cannot be used.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter, OpenError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// // The header of the second segment is lost.
+    /// std::fs::write(folder.join("00000000000000000001.evtl"), [0; 100])?;
+    /// let scan = LogScan::open(folder)?;
+    /// assert!(matches!(scan.unusable(), [OpenError::Header { .. }]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unusable(&self) -> &[OpenError] {
         &self.unusable
     }
 
     /// Returns the other files in the folder. They are no part of the log; the `writer` file is not listed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// std::fs::write(folder.join("notes.txt"), "not a segment")?;
+    /// assert!(LogScan::open(folder)?.foreign()[0].ends_with("notes.txt"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.foreign
     }
 
     /// Returns the content of the log's `writer` file, as it was when the log was opened.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let scan = LogScan::open(folder)?;
+    /// assert_eq!(scan.writer_file().end.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn writer_file(&self) -> &WriterFile {
         &self.writer
     }
 
     /// Returns the header of the segment that is being read.
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert_eq!(scan.header().clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self) -> &FileHeader {
         self.current.header()
     }
 
     /// Returns the file that is being read.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert!(scan.current().info().path.ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn current(&self) -> &FileScan {
         &self.current
     }
 
     /// Returns the sequence of the next record.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// scan.next_event()?;
+    /// assert_eq!(scan.next_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.current.next_sequence()
@@ -148,6 +247,23 @@ impl LogScan {
     ///
     /// The records before it in that segment come first. [`seek_with`](Self::seek_with) goes straight to the
     /// record.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// let mut scan = LogScan::open(folder)?;
+    /// scan.seek(1)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -163,6 +279,31 @@ impl LogScan {
     }
 
     /// Returns the next record, checked; `None` at the end of the log.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter, ReadError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// let mut scan = LogScan::open(&folder)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 0);
+    /// // The second record is damaged.
+    /// match scan.next_event() {
+    ///     Err(ReadError::Record { path, source }) => assert_eq!((path, source.offset), (segment, 88)),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

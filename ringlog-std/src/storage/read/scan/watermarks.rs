@@ -43,6 +43,22 @@ pub struct LogWatermarks {
 impl LogWatermarks {
     /// Reads the headers of a log, a folder or a file. Both are 0 for a folder without segments.
     ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWatermarks, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let watermarks = LogWatermarks::of(folder)?;
+    /// assert_eq!((watermarks.published, watermarks.durable), (48, 48), "the log was closed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError`] for a header, or a GAP record at the start of a segment, that cannot be read.

@@ -17,6 +17,24 @@ use crate::storage::segment::file::SegmentInfo;
 
 /// What finding records has read so far: see
 /// [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogIndex, LogWriter, SeekStatistics};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// # let mut writer = LogWriter::open(folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+/// # }
+/// # writer.close()?;
+/// let index = LogIndex::open(folder)?;
+/// assert_eq!(index.statistics(), SeekStatistics::default());
+/// index.sequence_since(0, 2)?;
+/// assert_eq!(index.statistics().segments_indexed, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct SeekStatistics {
@@ -79,6 +97,17 @@ pub(crate) struct SeekTarget {
 impl LogIndex {
     /// Opens a log, a folder or a single file, as it is now.
     ///
+    /// ```
+    /// use ringlog::storage::{LogIndex, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
+    /// assert!(matches!(LogIndex::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
@@ -105,6 +134,23 @@ impl LogIndex {
     }
 
     /// Returns what finding records has read so far.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogIndex, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let index = LogIndex::open(folder)?;
+    /// index.sequence_since(0, 2)?;
+    /// assert_eq!(index.statistics().segments_indexed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> SeekStatistics {
         // ORDERING: Relaxed, here and where they are added to: statistics, on which no other access depends.
@@ -132,6 +178,14 @@ impl LogIndex {
     ///
     /// Counts the records of the last segment if that is not sealed.
     ///
+    /// ```
+    /// use ringlog::storage::LogIndex;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError`] if that segment cannot be read.
@@ -147,6 +201,14 @@ impl LogIndex {
     }
 
     /// Returns the sequence of the first record that the log had when it was opened.
+    ///
+    /// ```
+    /// use ringlog::storage::LogIndex;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogIndex::open(path)?.first_sequence(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
         self.files.segments.first().map_or(0, |segment| segment.header.base_sequence)
@@ -154,6 +216,25 @@ impl LogIndex {
 
     /// Returns the sequence of the first record from `sequence` on with a timestamp of `since` or more; `None`
     /// if there is none.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogIndex, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// // Events with the timestamps 0, 1 and 2.
+    /// let index = LogIndex::open(folder)?;
+    /// assert_eq!(index.sequence_since(0, 1)?, Some(1));
+    /// assert_eq!(index.sequence_since(2, 1)?, Some(2));
+    /// assert_eq!(index.sequence_since(0, 3)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -13,6 +13,16 @@ impl LogScan {
     /// Goes to the record `sequence`: to the first record if the log starts after it, and to the end if it ends
     /// before it.
     ///
+    /// ```
+    /// use ringlog::storage::{LogIndex, LogScan};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let (index, mut scan) = (LogIndex::open(path)?, LogScan::open(path)?);
+    /// scan.seek_with(&index, 3)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReadError`] if the segment cannot be read, or was retired.
@@ -32,6 +42,19 @@ impl LogScan {
     /// Goes to the next record, which [`found_event`](Self::found_event) then lends. Returns `false` at the end
     /// of the log.
     ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// let mut count = 0;
+    /// while scan.advance()? {
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
@@ -45,6 +68,17 @@ impl LogScan {
     }
 
     /// Returns the record that [`advance`](Self::advance) found. May be called again.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// assert!(scan.found_event().is_none(), "nothing was read yet");
+    /// scan.advance()?;
+    /// assert_eq!(scan.found_event().unwrap().payload, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn found_event(&self) -> Option<Event<'_>> {
         self.current.found_event()
