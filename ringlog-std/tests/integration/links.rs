@@ -160,7 +160,7 @@ fn no_file_of_a_log_is_written_through_a_link() {
         assert!(before == after, "{}", moved.display());
     };
     let last = |log: &Path| log.join("00000000000000000000.evtl");
-    // Recovery has to seal it.
+    // Recovery must seal it.
     through(&last, &|log| {
         let refused = open(log).unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! A log with retention at full speed: memory and files stay as they are, pages are ready, nothing is lost.
+//! A log with retention at full speed: memory and files do not grow, pages are prefaulted, nothing is lost.
 //!
 //! `RINGLOG_SOAK_BYTES` says how much is written: half a gigabyte by default, 20 GB in the long run of CI. Only
 //! the long run compares page faults with their limit: in a short one, on a busy machine, the workers may be
