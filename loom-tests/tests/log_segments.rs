@@ -77,8 +77,8 @@ fn behind_a_sealed_segment_the_next_one_stands() {
     OPEN.expect("a segment that is not sealed");
 }
 
-/// `Prepared::recycled`, then `MmapWriter::start`, against `SegmentFile` readers: a reader that holds the lock and finds
-/// the file under its name keeps what it sees; one that comes later lets go.
+/// `Prepared::recycled`, then `MmapWriter::start`, against `SegmentFile` readers: a reader that holds the lock and
+/// finds the file under its name keeps what it sees; one that comes later lets go.
 #[test]
 fn a_segment_that_is_used_again_is_not_the_one_that_a_reader_holds() {
     static HELD: Seen = Seen::new();

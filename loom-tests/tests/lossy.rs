@@ -110,8 +110,8 @@ fn a_loss_is_exact_for_a_consumer_that_saw_the_end() {
     BEHIND.expect("a look behind the end");
 }
 
-/// Two events fill a ring, a third is lost, and one is read. `check` is given the losses that the consumer sees and then
-/// what it has read, while the producer tells of the loss and offers `more` events behind that.
+/// Two events fill a ring, a third is lost, and one is read. `check` is given the losses that the consumer sees and
+/// then what it has read, while the producer tells of the loss and offers `more` events behind that.
 fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + Send + Sync + Copy + 'static) {
     check_laps(name, None, [64, 40], move |start| {
         let (producer, mut consumer) = ring(64, 16, start);

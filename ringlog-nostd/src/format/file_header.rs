@@ -26,8 +26,8 @@ pub const FILE_MAGIC: [u8; 4] = *b"EVTL";
 pub const FILE_VERSION: u32 = 1;
 /// The largest position and the largest sequence at which a file of a log may begin.
 ///
-/// No file has 2^63 bytes, so positions and sequences within a file stay below 2^64. Once a header is checked, they need
-/// no further checks.
+/// No file has 2^63 bytes, so positions and sequences within a file stay below 2^64. Once a header is checked, they
+/// need no further checks.
 pub const MAX_POSITION: u64 = 1 << 62;
 
 /// Returns `value`, a position or a sequence of a log. Returns `None` if it is above [`MAX_POSITION`].

@@ -39,8 +39,9 @@ pub mod flags {
 
 /// The part of an event before its payload: time, type, flags and length.
 ///
-/// Make one with [`new`](Self::new) and, for flags, [`with_flags`](Self::with_flags). A header that was read from a ring
-/// or a log also has the system's flag bits and the checksum. To write it again, pass its [`as_user`](Self::as_user).
+/// Make one with [`new`](Self::new) and, for flags, [`with_flags`](Self::with_flags). A header that was read from a
+/// ring or a log also has the system's flag bits and the checksum. To write it again, pass its
+/// [`as_user`](Self::as_user).
 ///
 /// ```
 /// use ringlog_nostd::EventHeader;

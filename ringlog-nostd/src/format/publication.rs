@@ -1,8 +1,8 @@
 //! How the writer of a mapped log file and its readers share the words of the header.
 //!
 //! All stores to a header that others may have mapped, and the loads that go with them, in an order that keeps what a
-//! reader sees consistent. `docs/format.md` describes the order, and the models in `loom-tests` run this code. The caller
-//! provides the words: see [`HeaderWords`].
+//! reader sees consistent. `docs/format.md` describes the order, and the models in `loom-tests` run this code. The
+//! caller provides the words: see [`HeaderWords`].
 //!
 //! | what is stored | before | name of the pair: a reader that sees the second sees the first |
 //! |---|---|---|
@@ -62,7 +62,8 @@ pub trait HeaderWords {
     }
 }
 
-/// Reads the header's bytes by loads only. Each word is of another moment; the order of the loads keeps them consistent.
+/// Reads the header's bytes by loads only. Each word is of another moment; the order of the loads keeps them
+/// consistent.
 ///
 /// ```
 /// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
@@ -140,7 +141,8 @@ pub fn store_header(words: &impl HeaderWords, header: &FileHeader) {
         // ORDERING: Relaxed, as above.
         store64(words, at, word_at(&bytes, at), Ordering::Relaxed);
     }
-    // ORDERING: Release, BIRTH. Pairs with the first fence in `read_header`: a reader that sees the magic sees the rest.
+    // ORDERING: Release, BIRTH. Pairs with the first fence in `read_header`: a reader that sees the magic sees the
+    // rest.
     store64(words, field::MAGIC, word_at(&bytes, field::MAGIC), Ordering::Release);
 }
 

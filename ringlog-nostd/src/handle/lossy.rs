@@ -204,8 +204,8 @@ impl<'r, K> LossyProducer<'r, K> {
         Ok(Delivery::Lost)
     }
 
-    /// Tries to write the GAP record for the pending losses. Returns `true` if none are pending any more, `false` if the
-    /// ring has no room.
+    /// Tries to write the GAP record for the pending losses. Returns `true` if none are pending any more, `false` if
+    /// the ring has no room.
     ///
     /// # Errors
     ///

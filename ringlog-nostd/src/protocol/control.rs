@@ -161,8 +161,8 @@ impl Control {
         }
     }
 
-    /// Makes an empty ring of these words, whose first event will be at `start`, a multiple of 8. Only while nobody else
-    /// uses them.
+    /// Makes an empty ring of these words, whose first event will be at `start`, a multiple of 8. Only while nobody
+    /// else uses them.
     pub(crate) fn format(&self, geometry: &Geometry, birth: &Birth, start: usize) {
         let Constants { magic, layout, capacity, overrun, identity, boot } = &self.constants;
         // ORDERING: Relaxed, all but the last. BIRTH: anyone who finds the magic finds the rest.

@@ -71,7 +71,8 @@ impl Geometry {
         position & self.mask
     }
 
-    /// Returns whether a record of `stride` bytes, 16 to [`overrun`](Self::overrun), fits while `used` bytes are in use.
+    /// Returns whether a record of `stride` bytes, 16 to [`overrun`](Self::overrun), fits while `used` bytes are in
+    /// use.
     #[inline]
     pub(crate) fn has_room(&self, used: usize, stride: usize) -> bool {
         debug_assert!(stride > 0 && stride <= self.overrun);

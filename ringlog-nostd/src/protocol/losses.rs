@@ -59,7 +59,7 @@ impl Control {
     /// Exact once the producer has closed. Before that it may be stale, and only one thing is certain: if losses were
     /// seen and no longer are, their GAP record is visible.
     pub(crate) fn foreign_loss(&self) -> Option<Loss> {
-        // ORDERING: Acquire, TOLD. Pairs with the Release in `forget_loss`: the head after the GAP record was stored
+        // ORDERING: Acquire, REPORT. Pairs with the Release in `forget_loss`: the head after the GAP record was stored
         // before.
         self.loss_of(self.producer.lost.load(Ordering::Acquire))
     }
@@ -80,8 +80,8 @@ impl Control {
         if count == 0 {
             self.producer.first_loss.store(timestamp);
         }
-        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: anyone who sees these losses sees the GAP
-        // record that reports those before them. And a successor that finds them counted finds their time.
+        // ORDERING: Release, REPORT. Pairs with the Acquire in `foreign_loss`: anyone who sees these losses sees the
+        // GAP record that reports those before them. And a successor that finds them counted finds their time.
         self.producer.lost.store(count.saturating_add(events), Ordering::Release);
     }
 
@@ -103,7 +103,7 @@ impl Control {
 
     /// First half of [`gap_told`](Self::gap_told).
     pub(crate) fn forget_loss(&self) {
-        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
+        // ORDERING: Release, REPORT. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
         // head after the GAP record is seen.
         self.producer.lost.store(0, Ordering::Release);
     }

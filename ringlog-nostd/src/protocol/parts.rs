@@ -1,21 +1,21 @@
 //! The two ends of a ring: the protocol on positions, and every access to the bytes between them.
 //!
-//! Unsafe because safety is decided here: an end touches a byte only while it owns the byte, and the two positions alone
-//! decide who does.
+//! Unsafe because safety is decided here: an end touches a byte only while it owns the byte, and the two positions
+//! alone decide who does.
 //!
 //! # Who owns a byte
 //!
-//! Let `tail <= head <= tail + capacity` be the positions that the consumer released and the producer published. A record
-//! at position `p` of length `n <= overrun` takes the data region's bytes `index(p) .. index(p) + n`. They reach into the
-//! overrun area if the record starts near the end of the lap.
+//! Let `tail <= head <= tail + capacity` be the positions that the consumer released and the producer published. A
+//! record at position `p` of length `n <= overrun` takes the data region's bytes `index(p) .. index(p) + n`. They reach
+//! into the overrun area if the record starts near the end of the lap.
 //!
 //! - *Published*: records in `tail..head` belong to the consumer. It may read them, and nobody writes them.
 //! - *Free*: positions in `head..tail + capacity` belong to the producer.
-//! - *No overlap*: two positions less than `capacity` apart have different indices, so a free record that ends inside the
-//!   lap shares no byte with a published one. A record that straddles the end of the lap, at position `L`, uses the
+//! - *No overlap*: two positions less than `capacity` apart have different indices, so a free record that ends inside
+//!   the lap shares no byte with a published one. A record that straddles the end of the lap, at position `L`, uses the
 //!   overrun area for its bytes beyond `L`. The straddler of the lap before reached beyond `L - capacity`. The new one
-//!   fits below `tail + capacity` and ends beyond `L`, so `tail > L - capacity`. A tail is always between records, so the
-//!   former straddler is released. Nobody owns the bytes at the start of the lap that a straddler leaves unused.
+//!   fits below `tail + capacity` and ends beyond `L`, so `tail > L - capacity`. A tail is always between records, so
+//!   the former straddler is released. Nobody owns the bytes at the start of the lap that a straddler leaves unused.
 //!
 //! The tests check every start and every length in small rings.
 

@@ -23,8 +23,8 @@ pub(crate) struct ReadEnd<'r> {
 }
 
 impl<'r> ReadEnd<'r> {
-    /// Continues at the tail in the control words, with a fault if the words contradict each other. It is the ring's only
-    /// read end, by the contract of [`Parts::new`].
+    /// Continues at the tail in the control words, with a fault if the words contradict each other. It is the ring's
+    /// only read end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
         let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
@@ -81,8 +81,8 @@ impl<'r> ReadEnd<'r> {
         units.wrapping_sub(1) < self.max_advance.saturating_sub(known / RECORD_ALIGN)
     }
 
-    /// Returns an error unless there is just nothing new: the producer's position is impossible, or the ring has a fault
-    /// already. After a fault reading ends at `at`.
+    /// Returns an error unless there is just nothing new: the producer's position is impossible, or the ring has a
+    /// fault already. After a fault reading ends at `at`.
     #[inline]
     fn no_news(&mut self, head: usize, at: usize) -> Result<(), RingFault> {
         match self.fault {
@@ -104,8 +104,8 @@ impl<'r> ReadEnd<'r> {
 
     /// Reads the header of the record at `at` once and checks it; `available` bytes are published there.
     ///
-    /// If it is no valid header, reading ends at `rest`: at this record, or at the tail if the records before it are not
-    /// given out.
+    /// If it is no valid header, reading ends at `rest`: at this record, or at the tail if the records before it are
+    /// not given out.
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
         debug_assert!(available > 0);
@@ -161,8 +161,8 @@ impl<'r> ReadEnd<'r> {
         }
     }
 
-    /// Lends the event at `at`, where `available` bytes, more than 0, are published. If no valid event is there, reading
-    /// ends at `rest`.
+    /// Lends the event at `at`, where `available` bytes, more than 0, are published. If no valid event is there,
+    /// reading ends at `rest`.
     #[inline]
     pub(crate) fn event_within(
         &mut self,

@@ -8,9 +8,9 @@ use crate::protocol::control::Control;
 
 /// A function that writes `len` bytes from `start` on back to memory that keeps them through a reset, and waits for it.
 ///
-/// It cleans the data cache for these addresses, say, or writes the words that push the last ones out of an ECC memory's
-/// buffer. It ends with the barrier that the machine needs. It may touch more than these bytes, but must leave every
-/// byte as it is. See [`Ring::write_back`](crate::Ring::write_back).
+/// It cleans the data cache for these addresses, say, or writes the words that push the last ones out of an ECC
+/// memory's buffer. It ends with the barrier that the machine needs. It may touch more than these bytes, but must leave
+/// every byte as it is. See [`Ring::write_back`](crate::Ring::write_back).
 ///
 /// ```
 /// use ringlog_nostd::{AlignedBytes, Ring, RingOptions, WriteBack};
@@ -46,8 +46,8 @@ impl Retained {
         Self { salt: salt_of(identity), write_back: None, add_checksum: add_in_software }
     }
 
-    /// Completes the record at `position`, which is not published: first the payload reaches memory, then the header with
-    /// the checksum.
+    /// Completes the record at `position`, which is not published: first the payload reaches memory, then the header
+    /// with the checksum.
     pub(crate) fn add_checksum(&self, record: &mut [u8], position: usize) {
         if let Some(body) = record.get(HEADER_LEN..) {
             self.reach_memory(body.as_ptr(), body.len());

@@ -43,8 +43,8 @@ pub(crate) struct WriteEnd<'r> {
 }
 
 impl<'r> WriteEnd<'r> {
-    /// Continues at the head in the control words, with a fault if the words contradict each other. It is the ring's only
-    /// write end, by the contract of [`Parts::new`].
+    /// Continues at the head in the control words, with a fault if the words contradict each other. It is the ring's
+    /// only write end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>, write_back: Option<WriteBack>) -> Self {
         let (own, foreign) = (parts.control.own_head(), parts.control.foreign_tail());
         let fault = (!parts.geometry.fits(foreign, own)).then_some(RingFault::Position { own, foreign });
@@ -74,8 +74,8 @@ impl<'r> WriteEnd<'r> {
         self.head.wrapping_sub(self.parts.control.foreign_tail()).min(self.parts.geometry.capacity())
     }
 
-    /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or past it by records that are written but not
-    /// published. `stride` is at most the overrun.
+    /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or past it by records that are written but
+    /// not published. `stride` is at most the overrun.
     #[inline]
     pub(crate) fn reserve(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
         if self.has_room(at, stride) { Ok(()) } else { self.reserve_after_refresh(at, stride) }
@@ -146,7 +146,8 @@ impl<'r> WriteEnd<'r> {
         self.body_mut(at, record_len(payload_len), payload_len)
     }
 
-    /// Lends the first `len` bytes after the header of a record of `stride` bytes at `at`. `len <= stride - HEADER_LEN`.
+    /// Lends the first `len` bytes after the header of a record of `stride` bytes at `at`. `len <= stride -
+    /// HEADER_LEN`.
     #[inline]
     fn body_mut(&mut self, at: usize, stride: usize, len: usize) -> Result<&mut [u8], WriteError> {
         debug_assert!(len <= stride - HEADER_LEN && stride <= self.parts.geometry.overrun);

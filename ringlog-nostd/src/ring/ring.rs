@@ -143,9 +143,9 @@ impl<'r> Ring<'r> {
 
     /// Lends the two ends, open. Events that an earlier pair left are still there.
     ///
-    /// A ring that was a [flight recorder](crate::FlightRecorder) no longer is one. Events that it overwrote and has not
-    /// reported become a loss as any other: a [lossy producer](crate::LossyProducer) writes their GAP record after the
-    /// events in the ring.
+    /// A ring that was a [flight recorder](crate::FlightRecorder) no longer is one. Events that it overwrote and has
+    /// not reported become a loss as any other: a [lossy producer](crate::LossyProducer) writes their GAP record after
+    /// the events in the ring.
     ///
     /// ```
     /// use ringlog_nostd::{AlignedBytes, EventHeader, Ring};

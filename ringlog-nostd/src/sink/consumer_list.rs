@@ -9,8 +9,9 @@ use heapless::Vec;
 
 /// Hands the events of a ring to up to `N` consumers.
 ///
-/// A *required* consumer gets every event: one that it refuses is offered again at the next drain, and the ring keeps it
-/// until every required consumer has taken it. Any other consumer misses the events that it refuses; they are counted.
+/// A *required* consumer gets every event: one that it refuses is offered again at the next drain, and the ring keeps
+/// it until every required consumer has taken it. Any other consumer misses the events that it refuses; they are
+/// counted.
 ///
 /// The list owns the ring's consumer, because it counts what each consumer has had from the ring's position.
 ///
@@ -282,8 +283,8 @@ impl<'r, 'c, const N: usize, K> ConsumerList<'r, 'c, N, K> {
         self.slots.iter().map(|slot| (slot.consumer.name(), slot.counts))
     }
 
-    /// Returns the ring's consumer. Events that a required consumer refused are still in the ring, also those that other
-    /// consumers have had.
+    /// Returns the ring's consumer. Events that a required consumer refused are still in the ring, also those that
+    /// other consumers have had.
     ///
     /// ```
     /// # use ringlog_nostd::{AlignedBytes, ConsumerList, EventConsumer, EventHeader, Ring};

@@ -86,8 +86,8 @@ impl<E: core::fmt::Display + core::fmt::Debug> core::error::Error for StreamErro
 impl<W: Write> StreamSink<W> {
     /// Starts a stream by writing the file's header.
     ///
-    /// `created_at` is in unix nanoseconds. Without a calendar, pass a counter of starts: it must differ from one stream
-    /// to the next.
+    /// `created_at` is in unix nanoseconds. Without a calendar, pass a counter of starts: it must differ from one
+    /// stream to the next.
     ///
     /// # Errors
     ///
