@@ -38,7 +38,7 @@ pub enum RecorderError {
     /// The log refused events. It has what it took before; what was still in the ring is not in it.
     #[error("recording ended: {source}")]
     Append {
-        /// Why.
+        /// The reason.
         source: AppendError,
         /// What the log had taken before.
         written: Box<LogSummary>,
@@ -49,7 +49,7 @@ pub enum RecorderError {
     /// The log could not be closed. Readers still find what was written.
     #[error("{source}")]
     Close {
-        /// Why.
+        /// The reason.
         source: SyncError,
         /// What the log took.
         written: Box<LogSummary>,

@@ -74,7 +74,7 @@ pub enum SharedRingError {
         path: PathBuf,
         /// The length of its file.
         bytes: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A folder, a pipe, a device.
@@ -166,7 +166,7 @@ pub enum SharedRingError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

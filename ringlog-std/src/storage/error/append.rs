@@ -68,7 +68,7 @@ pub enum AppendError {
         offset: u64,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The record is larger than a segment without any other.

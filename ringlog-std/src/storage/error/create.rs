@@ -87,7 +87,7 @@ pub enum CreateError {
         path: PathBuf,
         /// Its capacity in bytes.
         capacity_bytes: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Another program has an exclusive lock on a segment of the log. The writer continues without that lock.
@@ -123,7 +123,7 @@ pub enum CreateError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -80,7 +80,7 @@ pub enum OpenError {
     WriteOffset {
         /// What was to be opened.
         path: PathBuf,
-        /// What the header says.
+        /// The value in the header.
         write_offset: u64,
         /// The length of the file in bytes.
         len_bytes: u64,
@@ -119,7 +119,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Another program has an exclusive lock on a segment. Meanwhile nobody can keep the segment from being deleted
@@ -186,7 +186,7 @@ pub enum OpenError {
     Name {
         /// The segment.
         path: PathBuf,
-        /// What its header says.
+        /// The value in its header.
         base_sequence: u64,
     },
     /// The log ends so close to the largest position that no other file can follow.
@@ -272,7 +272,7 @@ pub enum ReadError {
         path: PathBuf,
         /// Where the records end.
         offset: u64,
-        /// What the header says.
+        /// The value in the header.
         stored: u64,
         /// The records that were found.
         found: u64,
@@ -294,9 +294,9 @@ pub enum ReadError {
     WriteOffset {
         /// The file that was read.
         path: PathBuf,
-        /// What the header says.
+        /// The value in the header.
         write_offset: u64,
-        /// What it said before.
+        /// The value before.
         published_bytes: u64,
         /// The length of the file in bytes.
         len_bytes: u64,
@@ -308,7 +308,7 @@ pub enum ReadError {
         path: PathBuf,
         /// Where.
         offset: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file became shorter after it was opened.

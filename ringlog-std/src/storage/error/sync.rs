@@ -41,7 +41,7 @@ pub enum SyncError {
         from: u64,
         /// Where they end.
         to: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A sync failed before.
@@ -82,7 +82,7 @@ pub enum SyncError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The disk is so full that there is no room for the record that reports dropped events. The `writer` file notes
