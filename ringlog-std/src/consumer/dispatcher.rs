@@ -61,8 +61,11 @@ pub enum DrainError {
     /// The source is damaged.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A required consumer panicked, now or before. The source keeps what this consumer had not taken.
-    #[error("required consumer \"{name}\" has panicked and takes no more events")]
+    /// A required consumer panicked, now or before. The source keeps what it had not taken.
+    #[error(
+        "required consumer \"{name}\" has panicked and takes no more events; mend it, and drain with a new \
+             dispatcher: the source keeps what this consumer had not taken"
+    )]
     ConsumerFailed {
         /// Its name.
         name: String,

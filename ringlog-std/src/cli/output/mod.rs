@@ -37,7 +37,7 @@ impl CatFormat {
         match (self, is_safe) {
             (format, false) => Ok(format),
             (Self::Csv, true) => Ok(Self::SafeCsv),
-            (_, true) => Err(CliError::Usage("--csv-safe is for CSV: give --format csv".into())),
+            (_, true) => Err(CliError::Usage("--csv-safe is for CSV; give --format csv".into())),
         }
     }
 }

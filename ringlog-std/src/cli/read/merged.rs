@@ -11,6 +11,7 @@ use crate::storage::{Filter, HeadOrder};
 /// Lends the wanted records of some logs: see [`crate::storage::read::merge`].
 #[derive(Debug)]
 pub(crate) struct MergedSource {
+    logs: Vec<PathBuf>,
     sources: Vec<LogSource>,
     filter: Filter,
     order: HeadOrder,
@@ -31,7 +32,7 @@ impl MergedSource {
         let clock =
             sources.iter().find(|source| !source.is_empty()).map_or(ClockKind::Unspecified, LogSource::clock);
         let to_read = (0..sources.len()).rev().collect();
-        Ok(Self { sources, filter, order: HeadOrder::default(), to_read, clock })
+        Ok(Self { logs: logs.into(), sources, filter, order: HeadOrder::default(), to_read, clock })
     }
 
     /// What the timestamps count.
@@ -55,16 +56,25 @@ impl MergedSource {
             return Ok(());
         }
         if source.clock() != self.clock {
-            return Err(CliError::Usage(format!(
-                "log {} counts {}, the first one {}, so their times cannot be compared; replay them one by one",
-                log + 1,
-                clock_name(source.clock()),
-                clock_name(self.clock)
-            )));
+            let clock = source.clock();
+            return Err(self.other_clock(log, clock));
         }
         let timestamp = source.found_event().map_or(0, |event| event.header.timestamp);
         self.order.push(log, timestamp);
         Ok(())
+    }
+
+    fn other_clock(&self, log: usize, clock: ClockKind) -> CliError {
+        let path =
+            |log: Option<usize>| log.and_then(|log| self.logs.get(log)).map(|log| log.display().to_string());
+        let first = self.sources.iter().position(|source| !source.is_empty());
+        CliError::Usage(format!(
+            "{}: counts {}, and {} counts {}, so their times cannot be compared; replay them one by one",
+            path(Some(log)).unwrap_or_default(),
+            clock_name(clock),
+            path(first).unwrap_or_default(),
+            clock_name(self.clock)
+        ))
     }
 
     /// The record that was found in this log.

@@ -85,7 +85,11 @@ impl<'a> Supply<'a> {
                 sleep(STALL_PAUSE);
                 Ok(())
             }
-            None => Ok(self.maintenance.spare_step(true).map(drop)?),
+            // The workers have ended with a failure, or there are none.
+            None => {
+                let spare = self.maintenance.spare_step(true).map(drop);
+                spare.map_err(|error| self.maintenance.explain_append(error.into()))
+            }
         }
     }
 }

@@ -195,7 +195,7 @@ impl LogWriter {
         }
         let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let offset = segment.write_offset();
-        segment.append_gap(timestamp, gap)?;
+        segment.append_gap(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&header, &gap.to_payload(), offset);
         self.publish_losses();
         self.sync_if_every_event()

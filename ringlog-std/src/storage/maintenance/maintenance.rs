@@ -279,6 +279,7 @@ impl Maintenance {
     pub(crate) fn explain_append(&self, error: AppendError) -> AppendError {
         match error {
             AppendError::Poisoned { .. } => self.poison.take_reason().map_or(error, AppendError::Close),
+            AppendError::Close(source) => AppendError::Close(self.explain(source)),
             other => other,
         }
     }

@@ -229,6 +229,7 @@ impl Extent {
         check: &mut SegmentCheck,
         f: &mut impl FnMut(&Event<'_>),
     ) -> Result<u64, ReadError> {
+        let mut is_position_known = true;
         loop {
             let passed = scan.pass_valid(|event| {
                 check.counts.add(event);
@@ -237,6 +238,7 @@ impl Extent {
             if passed > 0 {
                 check.end_offset = scan.offset();
             }
+            let was_in_preamble = scan.is_in_preamble();
             match scan.next_piece()? {
                 Piece::Record => {
                     if let Some(event) = scan.found_event() {
@@ -245,9 +247,13 @@ impl Extent {
                         f(&event);
                     }
                 }
-                Piece::Hole(hole) => self.fault_of(hole).into_iter().for_each(|fault| check.add(fault)),
+                Piece::Hole(hole) => {
+                    // Nobody knows whether the damaged records at the start of a file take positions.
+                    is_position_known &= hole.is_last || !was_in_preamble;
+                    self.fault_of(hole).into_iter().for_each(|fault| check.add(fault));
+                }
                 Piece::End => {
-                    check.position = scan.end_position();
+                    check.position = scan.end_position().filter(|_| is_position_known);
                     return Ok(scan.offset());
                 }
             }
@@ -293,8 +299,9 @@ fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck])
     // A segment without a header has no records.
     let without_header = last.base_sequence.filter(|_| last.header.is_none());
     let missing = writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()?;
-    // A file may be there that cannot be opened.
-    let fault = SegmentFile::open(&missing.file).err().filter(|_| missing.file.exists());
+    // Something may be there that cannot be opened.
+    let is_segment = missing.next_sequence < missing.end.sequence && missing.file.exists();
+    let fault = SegmentFile::open(&missing.file).err().filter(|_| is_segment);
     Some(MissingEnd { fault: fault.map(Box::new), ..missing })
 }
 

@@ -12,7 +12,7 @@ mod loss;
 mod output;
 mod recover_image;
 mod replay;
-mod serve;
+pub(crate) mod serve;
 mod serve_ring;
 mod stops;
 mod stress;

@@ -62,6 +62,31 @@ fn of_pcap(folder: &Path) -> Vec<Row> {
     ]
 }
 
+/// Pcap files with holes, after a packet of 2023.
+fn holes_of_pcap(folder: &Path) -> Vec<Row> {
+    let whole = packet(1_700_000_000, 4, 4);
+    let run = |name, parts: &[Vec<u8>]| {
+        import(
+            folder,
+            name,
+            "a.pcap",
+            &[vec![pcap(2, 4), whole.clone()], parts.to_vec()].concat().concat(),
+            "",
+        )
+    };
+    let ends_in_zero = [words(&[1_700_000_000, 0, 4, 4]), vec![7, 7, 7, 0]].concat();
+    let (head, huge) = (words(&[1_700_000_000, 5, 0, 0]), words(&[1_700_000_000, 0, 1 << 30, 1 << 30]));
+    let (zeros, noise, whole) = (vec![0; 64], vec![0xFF; 20], whole.clone());
+    vec![
+        run("zeros after a packet that ends in one", &[ends_in_zero, zeros.clone()]),
+        run("zeros and noise between packets", &[zeros.clone(), noise.clone(), whole.clone()]),
+        run("zeros and noise up to the end", &[zeros.clone(), noise]),
+        run("a head whose end is in a hole", &[head, zeros.clone(), whole.clone()]),
+        run("a head whose start is in a hole", &[words(&[0, 5, 4, 4]), vec![7; 4], whole]),
+        run("a damaged head before zeros up to the end", &[huge, zeros]),
+    ]
+}
+
 fn of_pcapng(folder: &Path) -> Vec<Row> {
     let run = |name, parts: &[Vec<u8>]| import(folder, name, "a.pcapng", &parts.concat(), "");
     let start = interface(0, 9);
@@ -70,6 +95,7 @@ fn of_pcapng(folder: &Path) -> Vec<Row> {
     odd_length[end] ^= 0xFF;
     let mut no_order = section();
     no_order[8] ^= 0xFF;
+    let later_section = block(0x0A0D_0D0A, &words(&[0x1A2B_3C4D, 2, u32::MAX, u32::MAX]));
     vec![
         run("a section without a byte order", &[no_order]),
         run("zeros between blocks", &[start.clone(), enhanced(0, 1, 4), vec![0; 64], enhanced(0, 1, 4)]),
@@ -82,10 +108,15 @@ fn of_pcapng(folder: &Path) -> Vec<Row> {
             "a packet before the first time",
             &[start.clone(), simple(4, 4), enhanced(0, 1, 4), simple(4, 4)],
         ),
-        run("packets of which none has a time", &[start, simple(4, 4)]),
+        run("packets of which none has a time", &[start.clone(), simple(4, 4)]),
+        run("a section of version 2.0", &[start.clone(), enhanced(0, 1, 4), later_section]),
+        run(
+            "an interface that is described after a hole",
+            &[start.clone(), enhanced(0, 1, 4), vec![0; 64], start[28..].to_vec(), enhanced(1, 1, 4)],
+        ),
     ]
 }
 
 pub(super) fn rows(folder: &Path) -> Vec<Row> {
-    [of_pcap(folder), of_pcapng(folder)].concat()
+    [of_pcap(folder), holes_of_pcap(folder), of_pcapng(folder)].concat()
 }

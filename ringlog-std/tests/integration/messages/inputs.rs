@@ -90,6 +90,12 @@ fn compressed(folder: &Path) -> Vec<Row> {
             &[0x28, 0xB5, 0x2F, 0xFD, 0x23, 9, 0, 0, 0, 5, 1, 0, 0],
             "",
         ),
+        import(
+            "zeros after gzip",
+            "a.csv.gz",
+            &[&gz[..], &[0; 512]].concat(),
+            "--time-column 1 --delimiter ,",
+        ),
         import("gzip of nothing", "a.csv.gz", &gzip(b""), ""),
         import("an empty file", "a.csv", b"", ""),
         import("a capture in gzip that is cut", "a.pcap.gz", &gz[..gz.len() - 4], "--format pcap"),

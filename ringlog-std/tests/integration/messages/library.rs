@@ -14,7 +14,9 @@ use ringlog::storage::{
     SalvageError, SyncError, salvage_log,
 };
 
-use super::{Row, assert_table, cursor_calls, opening_calls, ring_calls, with_placeholders, writing_calls};
+use super::{
+    Row, assert_table, core_calls, cursor_calls, opening_calls, ring_calls, with_placeholders, writing_calls,
+};
 
 /// A file of a log, of which the error made here speaks.
 fn segment() -> PathBuf {
@@ -200,6 +202,7 @@ fn the_librarys_errors_say_what_the_table_says() {
         calls(folder),
         cursor_calls::rows(folder),
         ring_calls::rows(&rings),
+        core_calls::rows(folder),
         of_disks(),
         of_processes(),
     ];

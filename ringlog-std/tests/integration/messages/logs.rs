@@ -17,7 +17,7 @@ use crate::cli::support::{RINGLOG, assert_code, log_writer, ringlog, stderr_of, 
 const SECOND: &str = "00000000000000000100.evtl";
 
 /// A closed log of 250 events in three files; each record takes 40 bytes, and the times are the same in each run.
-fn whole(log: &Path) {
+pub(super) fn whole(log: &Path) {
     let mut writer = log_writer(&LogWriter::options().segment_bytes(4096), log);
     for number in 0..250 {
         writer.write_event(&EventHeader::new(number, 7, 20), &[7; 20]).unwrap();
@@ -26,7 +26,7 @@ fn whole(log: &Path) {
 }
 
 /// A whole log of this name with one change to a file of it.
-fn changed(folder: &Path, name: &str, file: &str, change: impl Fn(&Path)) {
+pub(super) fn changed(folder: &Path, name: &str, file: &str, change: impl Fn(&Path)) {
     let log = folder.join(name);
     whole(&log);
     change(&log.join(file));
@@ -46,7 +46,7 @@ fn replace_by_folder(path: &Path) {
     fs::create_dir(path).unwrap();
 }
 
-fn replace_by_link(path: &Path) {
+pub(super) fn replace_by_link(path: &Path) {
     let target = path.with_extension("moved");
     fs::rename(path, &target).unwrap();
     symlink(target, path).unwrap();

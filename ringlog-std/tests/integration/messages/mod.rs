@@ -1,11 +1,12 @@
 //! The table of errors: what triggers each, the exit code, and the text, which says what happened, to which file and offset
 //! or record, and what to do.
 //!
-//! The texts are in `programs.txt` and `library.txt`. After a change `RINGLOG_BLESS=1 cargo test ... messages::` writes them
+//! The texts are in the files `*.txt` here. After a change `RINGLOG_BLESS=1 cargo test ... messages::` writes them
 //! anew; read the difference before it is committed.
 
 #[cfg(feature = "cli")]
 mod captures;
+mod core_calls;
 mod coverage;
 mod cursor_calls;
 #[cfg(feature = "cli")]
@@ -24,10 +25,15 @@ mod logs;
 mod opening_calls;
 #[cfg(feature = "cli")]
 mod programs;
+#[cfg(feature = "cli")]
+mod reports;
 mod ring_calls;
 #[cfg(feature = "cli")]
 mod rings;
 mod rules;
+#[cfg(feature = "cli")]
+mod runs;
+mod sources;
 mod writing_calls;
 
 use std::fs;
@@ -56,19 +62,9 @@ impl Row {
     }
 }
 
-/// All sources of the crates.
-fn source_files() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("../ringlog-nostd/src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let (inner, found): (Vec<_>, Vec<_>) =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
-        folders.extend(inner);
-        files.extend(found);
-    }
-    files
-}
+/// The tables of what the programs say.
+#[cfg(feature = "cli")]
+const PROGRAM_TABLES: [&str; 5] = ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt"];
 
 fn table(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/messages").join(name)

@@ -20,7 +20,18 @@ const FOREIGN: [&str; 12] = [
     "panicked at",
 ];
 
-const TABLES: [&str; 5] = ["programs.txt", "imports.txt", "feeds.txt", "not_triggered.txt", "library.txt"];
+const TABLES: [&str; 7] = [
+    "programs.txt",
+    "imports.txt",
+    "feeds.txt",
+    "reports.txt",
+    "runs.txt",
+    "not_triggered.txt",
+    "library.txt",
+];
+
+/// What these lead to is said by the error of the file, or of the ring in one.
+const CAUSES: [&str; 4] = ["FileHeaderError", "WriteError", "RingError", "SkipError"];
 
 /// The lines of the tables that are messages, each with the row that it is in.
 fn messages() -> Vec<(String, String)> {
@@ -91,9 +102,19 @@ fn a_cause_comes_once_and_so_does_what_to_do() {
 #[test]
 fn an_error_says_what_to_do() {
     for (row, line) in messages() {
-        // What a header's error leads to is said by the error of the file.
-        let is_error =
-            line.starts_with("ringlog: ") || row.contains("Error::") && !row.contains("FileHeaderError");
-        assert!(!is_error || line.contains("; "), "{row}: no advice in {line}");
+        let is_cause = CAUSES.iter().any(|cause| row.starts_with(&format!("[{cause}::")));
+        let is_error = line.starts_with("ringlog: ") || row.contains("Error::") && !is_cause;
+        // A literal that ends in another text has the advice in it.
+        let is_whole = !line.ends_with('}');
+        assert!(!is_error || !is_whole || line.contains("; "), "{row}: no advice in {line}");
+    }
+}
+
+#[test]
+fn what_is_said_of_lines_of_json_names_fields_and_no_columns() {
+    let lines: Vec<_> = messages().into_iter().filter(|(_, line)| line.contains("a.jsonl: ")).collect();
+    assert!(lines.len() > 10, "{lines:?}");
+    for (row, line) in lines {
+        assert!(!line.contains("column"), "{row}: {line}");
     }
 }

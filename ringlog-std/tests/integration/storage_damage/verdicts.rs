@@ -6,6 +6,7 @@ use ringlog::event::file_flags;
 use ringlog::storage::{Fault, LogCheck, LogVerdict, LogWriter, MmapWriter, OpenError, Verdict, verify_log};
 
 use super::support::{Log, event, offsets};
+use crate::writer_file;
 
 fn verified(log: &Log) -> LogCheck {
     verify_log(log.path()).unwrap()
@@ -249,4 +250,25 @@ fn files_without_checksums_are_read_up_to_the_first_invalid_record() {
     assert_verdict(&check, 0, Verdict::Damage, LogVerdict::Loss);
     assert_eq!(check.counts().events, 20);
     assert!(!check.segments[0].header.unwrap().has(file_flags::CHECKSUMS));
+}
+
+#[test]
+fn a_damaged_first_record_of_the_last_file_says_nothing_about_the_end() {
+    let log = Log::of(300, 8192);
+    let last = log.segments.len() - 1;
+    let mut bytes = fs::read(&log.segments[last]).unwrap();
+    bytes[64 + 9] ^= 0xFF;
+    fs::write(&log.segments[last], bytes).unwrap();
+    let check = verified(&log);
+    assert_verdict(&check, last, Verdict::Damage, LogVerdict::Loss);
+    assert!(check.missing_end.is_none(), "{}", check.missing_end.unwrap());
+}
+
+#[test]
+fn a_writer_file_of_another_end_is_no_segment_that_cannot_be_used() {
+    let log = Log::of(300, 8192);
+    writer_file::edit(&log.path(), |lines| lines.replace("end: 300 ", "end: 300 8"));
+    let missing = verified(&log).missing_end.unwrap();
+    assert!(missing.file.ends_with("writer") && missing.fault.is_none(), "{missing}");
+    assert!(missing.to_string().contains("is an older copy or belongs to another log"), "{missing}");
 }

@@ -58,6 +58,8 @@ pub(super) struct TextReader<R> {
     decoded_at: usize,
     /// Half a unit or a unit of a pair whose rest is not read yet.
     carried: Vec<u8>,
+    /// Where in the file what was not decoded yet begins.
+    undecoded: u64,
 }
 
 const UNIT_BYTES: usize = 32 * 1024;
@@ -71,7 +73,8 @@ impl<R: Read> TextReader<R> {
         let mut first = Cursor::new(first);
         first.set_position(start);
         let input = first.chain(input);
-        Ok(Self { input, encoding, start, decoded: Vec::new(), decoded_at: 0, carried: Vec::new() })
+        let (decoded, carried) = (Vec::new(), Vec::new());
+        Ok(Self { input, encoding, start, decoded, decoded_at: 0, carried, undecoded: start })
     }
 }
 
@@ -83,7 +86,9 @@ impl<R: Read> TextReader<R> {
         let (whole, rest) = bytes.split_at(whole);
         self.carried = rest.to_vec();
         self.decoded_at = 0;
-        self.decoded = decode(whole, is_little)?.into_bytes();
+        self.decoded =
+            decode(whole, is_little).map_err(|at| half_a_character(self.undecoded + at))?.into_bytes();
+        self.undecoded += whole.len() as u64;
         Ok(())
     }
 }
@@ -96,19 +101,24 @@ fn whole_characters(bytes: &[u8], is_little: bool) -> usize {
     if is_half { whole - 2 } else { whole }
 }
 
-fn decode(bytes: &[u8], is_little: bool) -> io::Result<String> {
-    let bad = || {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is no UTF-16, as half a character is in it; copy the file again, or convert it to UTF-8",
-        )
-    };
+fn half_a_character(at: u64) -> io::Error {
+    let what = format!(
+        "it is no UTF-16, as half a character is at byte {at}; copy the file again, or convert it to UTF-8"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// The text, or where half a character begins.
+fn decode(bytes: &[u8], is_little: bool) -> Result<String, u64> {
     let (pairs, rest) = bytes.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(bad());
-    }
     let unit = |pair: &[u8; 2]| if is_little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
-    char::decode_utf16(pairs.iter().map(unit)).collect::<Result<_, _>>().map_err(|_| bad())
+    let (mut text, mut at) = (String::with_capacity(bytes.len()), 0);
+    for character in char::decode_utf16(pairs.iter().map(unit)) {
+        let character = character.map_err(|_| at)?;
+        text.push(character);
+        at += 2 * character.len_utf16() as u64;
+    }
+    if rest.is_empty() { Ok(text) } else { Err(at) }
 }
 
 impl<R: Read> Read for TextReader<R> {
@@ -152,12 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_is_an_error() {
-        let mut cut = utf16("\u{FEFF}ab", true);
-        cut.pop();
-        assert!(read(cut).is_err());
-        let mut cut = utf16("\u{FEFF}a\u{1F980}", true);
-        cut.truncate(cut.len() - 2);
-        assert!(read(cut).is_err());
+    fn half_a_character_is_an_error_that_says_where() {
+        let text = "\u{FEFF}".to_owned() + &"a\u{1F980}".repeat(20_000);
+        let whole = utf16(&text, true);
+        let at = whole.len() - 4;
+        for (file, at) in [
+            (utf16("\u{FEFF}ab", true)[..5].to_vec(), 4),
+            (whole[..whole.len() - 2].to_vec(), at),
+            (whole[..whole.len() - 1].to_vec(), at),
+            ([&whole[..at], &whole[at + 2..], &whole[2..]].concat(), at),
+        ] {
+            let error = read(file).unwrap_err().to_string();
+            assert!(error.contains(&format!("at byte {at};")), "{at}: {error}");
+        }
     }
 }

@@ -115,7 +115,7 @@ impl LogWriter {
     pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         let Some(writer) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
         let offset = writer.write_offset();
-        writer.append_preamble(timestamp, gap)?;
+        writer.append_preamble(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&Gap::header(timestamp), &gap.to_payload(), offset);
         self.publish_losses();
         Ok(())

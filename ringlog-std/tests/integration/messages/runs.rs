@@ -1,0 +1,162 @@
+//! What the programs report of a run: recordings, imports, replays and the stress test.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ringlog::event::EventHeader;
+use ringlog::storage::LogWriter;
+
+use super::reports::{run, said};
+use super::{Row, assert_table};
+use crate::cli::serve::{Running, spawn};
+use crate::cli::support::{STRESS, first_file, log_writer, ringlog_fed, start_fed, wait_until, word};
+use crate::writer_file;
+
+/// Without what differs from run to run: how long it took, and the first events, which have the time of the run.
+fn steady(mut row: Row) -> Row {
+    let is_event =
+        |line: &&str| line.starts_with(' ') && line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let lines = row.said.lines().filter(|line| !is_event(line)).map(|line| {
+        match (line.find(" in "), line.find("/s)")) {
+            (Some(start), Some(end)) if start < end => {
+                format!("{} in TIME (RATE{}", &line[..start], &line[end..])
+            }
+            _ => line.to_owned(),
+        }
+    });
+    row.said = lines.collect::<Vec<_>>().join("\n");
+    row
+}
+
+/// Records lines of standard input to a log of this name.
+fn record(folder: &Path, name: &str, log: &str, options: &str, input: &str) -> Row {
+    let log = folder.join(log);
+    let words = ["serve", "--feed", "-", "--log", word(&log)].into_iter().chain(options.split_whitespace());
+    steady(said(name, folder, &ringlog_fed(&words.collect::<Vec<_>>(), input.as_bytes())))
+}
+
+/// A log that ends with a loss which no GAP record counts yet.
+fn with_loss(folder: &Path, name: &str) {
+    let log = folder.join(name);
+    let mut writer = log_writer(&LogWriter::options(), &log);
+    writer.write_event(&EventHeader::new(1, 7, 3), b"abc").unwrap();
+    writer.close().unwrap();
+    writer_file::edit(&log, |lines| format!("{lines}untold_loss: 24 5 64 3\n"));
+}
+
+fn recordings(folder: &Path) -> Vec<Row> {
+    let record = |name, log, options, input: &str| record(folder, name, log, options, input);
+    with_loss(folder, "lossy");
+    with_loss(folder, "lossy-too");
+    let long = format!("{}\nshort\n", "x".repeat(70_000));
+    let many = "a line\n".repeat(2000);
+    fs::write(folder.join("lines"), "one\ntwo\n").unwrap();
+    let run = |name, line| steady(run(name, folder, line));
+    vec![
+        run("an import of lines", "import DIR/lines --log DIR/imported"),
+        record("lines up to their end", "lines-log", "", "one\ntwo\n"),
+        record("lines up to a limit", "limited", "--max-bytes 100", &"one\n".repeat(10)),
+        record("an earlier run's loss", "lossy", "", "one\n"),
+        record("an earlier run's loss, and one of this run", "lossy-too", "", &long),
+        record("files that are retired", "retired", "--segment-size 4KiB --keep-files 2", &many),
+        run("a feed for a time", "serve --feed unix:DIR/socket --for 1ms --max-bytes 1MiB --log DIR/timed"),
+        run("a ring for a time", "serve --ring DIR/ring --for 1ms --log DIR/drained"),
+    ]
+}
+
+/// A file that another program has put where the log's next one belongs.
+fn failing(folder: &Path) -> Row {
+    let log = folder.join("failing");
+    let words = ["serve", "--feed", "-", "--segment-size", "4KiB", "--log", word(&log)];
+    let (child, mut stdin) = start_fed(&words);
+    let line = [&[b'x'; 1000][..], b"\n"].concat();
+    stdin.write_all(&line).unwrap();
+    first_file(&log);
+    fs::write(log.join("00000000000000000003.evtl"), "not a log").unwrap();
+    while stdin.write_all(&line).is_ok() {}
+    let mut row = steady(said("a log that fails", folder, &child.wait_with_output().unwrap()));
+    let lines = row.said.lines().map(|line| match line.strip_prefix("not recorded: ") {
+        Some(rest) => {
+            format!("not recorded: SOME{}", rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ','))
+        }
+        None => line.to_owned(),
+    });
+    row.said = lines.collect::<Vec<_>>().join("\n");
+    row
+}
+
+/// Waits for the first line that a program says, stops it, and gives both.
+fn stopped(folder: &Path, name: &str, line: &str) -> Row {
+    let words: Vec<_> = line.split(' ').map(|it| it.replace("DIR", word(folder))).collect();
+    let mut running = Running(spawn(&words.iter().map(String::as_str).collect::<Vec<_>>()));
+    let mut stderr = BufReader::new(running.0.stderr.take().unwrap());
+    let mut first = String::new();
+    stderr.read_line(&mut first).unwrap();
+    running.terminate();
+    wait_until("the end", || running.0.try_wait().unwrap().is_some());
+    let mut output = take_output(&mut running);
+    std::io::Read::read_to_end(&mut stderr, &mut output.stderr).unwrap();
+    output.stderr.splice(..0, first.into_bytes());
+    steady(said(name, folder, &output))
+}
+
+fn take_output(running: &mut Running) -> Output {
+    let mut stdout = Vec::new();
+    std::io::Read::read_to_end(&mut running.0.stdout.take().unwrap(), &mut stdout).unwrap();
+    Output { status: running.0.wait().unwrap(), stdout, stderr: Vec::new() }
+}
+
+fn stops(folder: &Path) -> Vec<Row> {
+    let mut writer = log_writer(&LogWriter::options(), &folder.join("silent"));
+    let hour = 3_600_000_000_000;
+    [hour, 2 * hour]
+        .into_iter()
+        .for_each(|time| writer.write_event(&EventHeader::new(time, 7, 3), b"abc").unwrap());
+    writer.close().unwrap();
+    vec![
+        stopped(folder, "a replay that waits", "replay DIR/silent --format hex"),
+        stopped(folder, "a recording that is stopped", "serve --feed unix:DIR/socket --log DIR/stopped"),
+    ]
+}
+
+/// A run of the stress test, without its numbers and their units.
+fn stress(folder: &Path, name: &str, options: &[&str]) -> Row {
+    let output = Command::new(STRESS).args(["--ring-size", "128KiB"]).args(options).output().unwrap();
+    let mut row = said(name, folder, &output);
+    let word = |word: &str| match word {
+        _ if word.contains(|c: char| c.is_ascii_digit()) => {
+            if word.starts_with('(') {
+                "(N".to_owned()
+            } else {
+                "N".to_owned()
+            }
+        }
+        "B" | "KiB" | "MiB" | "GiB" => "UNIT".to_owned(),
+        "B/s" | "KiB/s" | "MiB/s" | "GiB/s" => "UNIT/s".to_owned(),
+        _ => word.to_owned(),
+    };
+    let line = |line: &str| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
+    let (code, text) = row.said.split_once('\n').unwrap();
+    row.said = format!("{code}\n{}", text.lines().map(line).collect::<Vec<_>>().join("\n"));
+    row
+}
+
+#[test]
+fn runs_say_what_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut rows = recordings(folder);
+    rows.push(failing(folder));
+    rows.extend(stops(folder));
+    rows.push(stress(folder, "a stress test for a time", &["--seconds", "0.01"]));
+    rows.push(stress(folder, "a stress test up to a size", &["--max-bytes", "100000"]));
+    let mut help = run("the help", folder, "help serve");
+    help.said = help
+        .said
+        .split_once("\nValues:")
+        .map_or(help.said.clone(), |(_, rest)| format!("exit 0\nValues:{rest}"));
+    rows.push(help);
+    assert_table("runs.txt", &rows);
+}
