@@ -2,7 +2,7 @@
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::{Feed, LineFeed, Next, Skip};
-use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed};
+use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed, time_of_lines};
 use crate::cli::options::args::ImportArgs;
 use crate::cli::options::config::{ImportConfig, MaxBytes};
 use crate::cli::record::pace::Pace;
@@ -13,6 +13,7 @@ use crate::cli::terminal::print::{print, print_json};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::grouped;
 use crate::cli::values::Rate;
+use crate::event::GapReason;
 
 /// Records every event of a file, as fast as the log takes them.
 pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
@@ -59,7 +60,10 @@ fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
     let (file, event_type) = (&config.file, config.event_type);
     match config.format {
         Format::Pcap => Ok((Box::new(PcapFeed::open(file, event_type)?), None)),
-        Format::Lines => Ok((Box::new(LineFeed::open(file, event_type)?), None)),
+        Format::Lines => {
+            let time = time_of_lines(file).map_err(CliError::io("read", file))?;
+            Ok((Box::new(LineFeed::open(file, event_type)?), Some(time)))
+        }
         Format::Csv => checked(TableFeed::open(file, event_type, &config.table)?, "rows", config, stop),
         Format::Json => checked(JsonFeed::open(file, event_type, &config.table)?, "lines", config, stop),
     }
@@ -72,10 +76,14 @@ fn checked(
     config: &ImportConfig,
     stop: &Stop,
 ) -> Result<Opened, CliError> {
-    if let Some((first, skipped)) = skips_all(&mut feed, stop) {
+    if let Some((first, skipped, reason)) = skips_all(&mut feed, stop) {
+        let remedy = match reason {
+            GapReason::TooLong => "shorten them, or split the file otherwise",
+            _ => "give the options that say how they are written, or correct the file",
+        };
         return Err(CliError::Unreadable(format!(
             "{}: nothing was imported, and {} is as it was: none of its {rows} ({}) can be an event, the first is at byte {}: {}; \
-             give the options that say how they are written",
+             {remedy}",
             config.file.display(),
             config.log.path.display(),
             grouped(skipped),
@@ -88,18 +96,20 @@ fn checked(
     Ok((Box::new(feed), Some(how)))
 }
 
-/// The first of the rows and their number, if none is an event.
+/// The first of the rows, their number and why they are skipped, if none is an event.
 ///
 /// The file is read until its first event. What cannot be read at all is reported by the import.
-fn skips_all(feed: &mut impl Feed, stop: &Stop) -> Option<(Skip, u64)> {
+fn skips_all(feed: &mut impl Feed, stop: &Stop) -> Option<(Skip, u64, GapReason)> {
     let (mut payload, mut first, mut skipped) = (Vec::new(), None, 0_u64);
+    let mut reason = GapReason::TooLong;
     while !stop.is_set() {
         match feed.next_event(&mut payload) {
             Ok(Next::Lost(loss)) => {
                 skipped += loss.gap.count;
+                reason = if loss.gap.reason == GapReason::TooLong { reason } else { loss.gap.reason };
                 first = first.or(loss.skip);
             }
-            Ok(Next::End) => return Some((first?, skipped)),
+            Ok(Next::End) => return Some((first?, skipped, reason)),
             Ok(_) | Err(_) => return None,
         }
     }

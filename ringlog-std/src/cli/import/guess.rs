@@ -1,6 +1,6 @@
 //! What kind of file it is.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::pcap;
@@ -31,10 +31,36 @@ impl std::fmt::Display for Format {
 }
 
 /// Guesses from the first bytes, then from the name.
+///
+/// # Errors
+///
+/// One of the kind `Unsupported` for what neither tells, and is no text: line feeds among such bytes end no lines.
 pub(crate) fn guess(path: &Path) -> io::Result<Format> {
-    let mut first = Vec::new();
-    Input::open(path)?.take(8).read_to_end(&mut first)?;
-    Ok(from_bytes(&first).unwrap_or_else(|| from_name(path)))
+    let input = Input::open(path)?;
+    let format = from_bytes(input.head()).unwrap_or_else(|| from_name(path));
+    match not_text(input.head()).filter(|_| format == Format::Lines) {
+        Some(problem) => Err(io::Error::new(ErrorKind::Unsupported, problem)),
+        None => Ok(format),
+    }
+}
+
+fn not_text(head: &[u8]) -> Option<String> {
+    if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
+        let problem = "text in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8`, or give --format csv or json, which read it";
+        return Some(problem.into());
+    }
+    let zero = head.iter().position(|&byte| byte == 0)?;
+    Some(format!(
+        "no text, as byte {zero} is zero, and in no format that is known by its first bytes; give --format, which may be \
+         lines, to have its bytes cut at each line feed"
+    ))
+}
+
+/// When the events of lines happen, in words.
+pub(crate) fn time_of_lines(path: &Path) -> io::Result<String> {
+    let is_json = Input::open(path)?.head().trim_ascii_start().starts_with(b"{\"");
+    let json = "; the first one looks like JSON, of which --format json reads the time";
+    Ok(format!("time: that of the import{}", if is_json { json } else { "" }))
 }
 
 fn from_bytes(first: &[u8]) -> Option<Format> {
@@ -63,6 +89,16 @@ mod tests {
         assert_eq!(from_bytes(&[0xA1, 0xB2, 0x3C, 0x4D]), Some(Format::Pcap));
         assert_eq!(from_bytes(b"time,price"), None);
         assert_eq!(from_bytes(b""), None);
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_taken_for_lines() {
+        for head in [&b"\xFF\xFEt\0"[..], b"\xFE\xFF\0t", b"\x93NUMPY\x01\0", b"\x7FELF\x02\x01\x01\0"] {
+            assert!(not_text(head).unwrap().contains("; "), "{head:?}");
+        }
+        for head in [&b""[..], b"caf\xE9 in Latin-1\n", "\u{feff}text".as_bytes(), b"\x1b[1mbold"] {
+            assert_eq!(not_text(head), None, "{head:?}");
+        }
     }
 
     #[test]

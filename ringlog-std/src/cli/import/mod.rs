@@ -6,6 +6,6 @@ pub(crate) mod guess;
 mod pcap;
 pub(crate) mod table;
 
-pub(crate) use guess::{Format, guess};
+pub(crate) use guess::{Format, guess, time_of_lines};
 pub(crate) use pcap::PcapFeed;
 pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed};

@@ -71,6 +71,11 @@ impl Input {
         self.padding.clone()
     }
 
+    /// What it starts with.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Whether there is nothing to read.
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_empty()

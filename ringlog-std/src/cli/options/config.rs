@@ -110,7 +110,7 @@ impl ImportConfig {
         let compression = look(&args.file)?;
         let format = match args.format {
             Some(format) => format,
-            None => guess(&args.file).map_err(CliError::io("read", &args.file))?,
+            None => guess(&args.file).map_err(|error| not_read(error, &args.file))?,
         };
         check_table_options(&args.table, format, &args.file)?;
         Ok(Self {
@@ -194,14 +194,16 @@ fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
     Err(CliError::Usage(format!("{}: {problem}", path.display())))
 }
 
+fn not_read(error: std::io::Error, path: &Path) -> CliError {
+    match error.kind() {
+        ErrorKind::Unsupported => CliError::Usage(format!("{}: {error}", path.display())),
+        _ => CliError::io("read", path)(error),
+    }
+}
+
 /// Refuses what holds nothing, or nothing that can be imported, before a log is begun for it.
 fn look(path: &Path) -> Result<Option<Compression>, CliError> {
-    let input = match Input::open(path) {
-        Err(error) if error.kind() == ErrorKind::Unsupported => {
-            return Err(CliError::Usage(format!("{}: {error}", path.display())));
-        }
-        other => other.map_err(CliError::io("read", path))?,
-    };
+    let input = Input::open(path).map_err(|error| not_read(error, path))?;
     if !input.is_empty() {
         return Ok(input.compression());
     }

@@ -58,6 +58,7 @@ fn of_pcap(folder: &Path) -> Vec<Row> {
         run("zeros up to the end", &[header.clone(), whole.clone(), vec![0; 4096]]),
         run("zeros between packets", &[header.clone(), whole.clone(), vec![0; 64], whole.clone()]),
         run("a packet longer than an event", &[header.clone(), whole.clone(), packet(2, 70_000, 70_000)]),
+        run("a fraction of more than a second", &[header.clone(), words(&[1, 123_456_789, 0, 0])]),
         run("packets that the capture has cut", &[header, packet(1, 4, 60)]),
     ]
 }

@@ -85,8 +85,12 @@ const REFUSED: &[Case] = &[
     ("a decimal comma between commas", "1700000000,5\n", "--decimal-comma --delimiter ,"),
     ("column 0", "1700000000,5\n", "--time-column 0"),
     ("a delimiter of two characters", "1700000000,5\n", "--delimiter ::"),
+    ("a delimiter that is in no row", "time,price\n1700000000,5\n1700000001,6\n", "--delimiter ;"),
+    ("a format of times that cannot be", "time,price\n10:00:00,5\n", "--time-format %H:%M:%S"),
+    ("a time that is not as the format says", "time,price\n10:00:00,5\n", "--time-format %Y-%m-%d"),
     ("an option of JSON for a table", "1700000000,5\n", "--time-field t"),
     ("an option of tables for lines", "1700000000,5\n", "--time-unit ms --format lines"),
+    ("a table with a quote too many in each row", "time,text\n1700000000,\"5\" a\n", ""),
     (
         "a table of which each row would be skipped",
         "time,price\nsoon,5\n",
@@ -133,6 +137,7 @@ const SKIPPED: &[Case] = &[
 
 const JSON: &[Case] = &[
     ("lines of which none is JSON", "no JSON\n", ""),
+    ("an array of JSON", "[{\"time\":1700000000}]\n", ""),
     ("lines without a time", "{\"name\":\"a\"}\n", ""),
     ("a field that no line has", "{\"time\":1700000000}\n", "--time-field when"),
     (
@@ -210,6 +215,9 @@ fn long(folder: &Path) -> Vec<Row> {
         import(folder, "rows of which each is longer than an event", "a.csv", &rows, ""),
         import(folder, "a line that is no UTF-8", "a.jsonl", json, ""),
         import(folder, "UTF-16", "a.csv", &utf16, ""),
+        import(folder, "UTF-16 as lines", "a.txt", &utf16, ""),
+        import(folder, "bytes as lines", "a.npy", b"\x93NUMPY\x01\0", ""),
+        import(folder, "JSON as lines", "a.log", b"{\"time\":1700000000}\n", ""),
         import(folder, "half a character of UTF-16", "a.csv", &utf16[..utf16.len() - 1], ""),
     ]
 }

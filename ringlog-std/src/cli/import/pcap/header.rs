@@ -25,6 +25,8 @@ pub(crate) struct PcapHeader {
     unit: TimeUnit,
     units_per_second: u64,
     length_order: LengthOrder,
+    /// Packets with a fraction of the second that is more than one.
+    carried: u64,
 }
 
 impl PcapHeader {
@@ -55,7 +57,7 @@ impl PcapHeader {
         };
         let is_modified = magic == MODIFIED_MAGIC;
         let length_order = length_order(version)?;
-        Ok(Self { is_big_endian, is_modified, unit, units_per_second, length_order })
+        Ok(Self { is_big_endian, is_modified, unit, units_per_second, length_order, carried: 0 })
     }
 
     /// The length of what is before a packet's bytes.
@@ -89,12 +91,25 @@ impl PcapHeader {
         word(0) * self.units_per_second + word(4)
     }
 
+    /// What to tell at the end.
+    pub(crate) fn note(&self) -> Option<String> {
+        let unit = if self.unit == TimeUnit::NANOS { "nanoseconds" } else { "microseconds" };
+        (self.carried > 0).then(|| {
+            format!(
+                "packets whose {unit} are a second or more, which was added to their seconds (is the unit of the file \
+                 another one?): {}",
+                self.carried
+            )
+        })
+    }
+
     /// Takes a whole record apart.
-    pub(crate) fn take_packet(&self, record: &[u8], payload: &mut Vec<u8>) -> Found {
+    pub(crate) fn take_packet(&mut self, record: &[u8], payload: &mut Vec<u8>) -> Found {
         let (_, original_bytes) = self.lengths(record);
         payload.clear();
         payload.extend_from_slice(record.get(self.record_head_bytes()..).unwrap_or_default());
         let units = self.units(record);
+        self.carried += u64::from(u64::from(word_at(record, 4, self.is_big_endian)) >= self.units_per_second);
         match self.unit.to_nanos(units) {
             timestamp @ Some(_) => Found::Packet { timestamp, original_bytes },
             None => Found::Unusable(format!("packet with an impossible time of {units} units")),

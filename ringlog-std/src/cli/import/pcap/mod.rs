@@ -33,6 +33,12 @@ fn begins_pcap(head: &[u8]) -> bool {
     is_usual && head.first_chunk().is_some_and(|magic| PcapHeader::has_magic(*magic))
 }
 
+/// Whether another file begins here, in front of which this one was put.
+fn begins_other(kind: &Kind, head: &[u8]) -> bool {
+    let begins_pcapng = || head.starts_with(&PCAPNG_MAGIC) && Section::new(false).restart(head).is_ok();
+    begins_pcap(head) || (matches!(kind, Kind::Pcap { .. }) && begins_pcapng())
+}
+
 #[derive(Debug)]
 enum Kind {
     Pcap { header: PcapHeader },
@@ -217,8 +223,8 @@ impl PcapFeed {
     fn block_bytes(&self, head_bytes: usize) -> Result<Result<usize, String>, FeedError> {
         let head = &self.block;
         let (claimed, least, more) = match &self.kind {
-            // As a packet it would be an empty one of the year 2055.
-            Kind::Pcap { .. } if begins_pcap(head) => {
+            // As a packet it would be an empty one of the year 2055, or longer than one can be; as a block, unknown.
+            _ if begins_other(&self.kind, head) => {
                 return Err(self.damaged(
                     "another capture begins here; what is before was imported; cut the file here, and import the rest as a \
                      file of its own",
@@ -341,9 +347,10 @@ impl Feed for PcapFeed {
         }
         notes.extend(self.untimed_note());
         notes.extend(self.reader.get_ref().padding().note());
-        if let Kind::PcapNg { section } = &self.kind {
-            notes.extend(section.note());
-        }
+        notes.extend(match &self.kind {
+            Kind::Pcap { header } => header.note(),
+            Kind::PcapNg { section } => section.note(),
+        });
         notes
     }
 }

@@ -65,8 +65,30 @@ fn a_second_capture_in_the_same_file_is_no_packet() {
     let mut file = header(0xA1B2_C3D4);
     packet(&mut file, 1, 0, b"first");
     let second_offset = file.len() as u64;
-    file.extend(header(0xA1B2_C3D4));
-    let mut feed = open(&file).unwrap();
+    assert_another_at(&[&file[..], &header(0xA1B2_C3D4)].concat(), second_offset);
+    assert_another_at(&[&file[..], &section()].concat(), second_offset);
+}
+
+#[test]
+fn a_pcap_file_after_a_section_is_no_block() {
+    let mut file = section();
+    let interface: [u32; 5] = [1, 20, 1, 0, 20];
+    file.extend(interface.iter().flat_map(|word| word.to_le_bytes()));
+    let words: [u32; 8] = [6, 32, 0, 0, 1_000_000, 0, 0, 32];
+    file.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    let second_offset = file.len() as u64;
+    assert_another_at(&[&file[..], &header(0xA1B2_C3D4), &[1; 99]].concat(), second_offset);
+}
+
+/// The start of a pcapng file.
+fn section() -> Vec<u8> {
+    let words: [u32; 7] = [0x0A0D_0D0A, 28, 0x1A2B_3C4D, 1, u32::MAX, u32::MAX, 28];
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[track_caller]
+fn assert_another_at(file: &[u8], second_offset: u64) {
+    let mut feed = open(file).unwrap();
     assert!(matches!(feed.next_event(&mut Vec::new()).unwrap(), Next::Event { .. }));
     let error = feed.next_event(&mut Vec::new()).unwrap_err();
     assert!(
@@ -74,6 +96,23 @@ fn a_second_capture_in_the_same_file_is_no_packet() {
         if *offset == second_offset && problem.contains("another capture")),
         "{error}"
     );
+}
+
+#[test]
+fn fractions_of_more_than_a_second_are_told() {
+    for (magic, most) in [(0xA1B2_C3D4_u32, 999_999), (0xA1B2_3C4D, 999_999_999)] {
+        for (fraction, is_told) in [(most, false), (most + 1, true)] {
+            let mut file = header(magic);
+            packet(&mut file, 3, fraction, b"data");
+            let mut feed = open(&file).unwrap();
+            assert!(matches!(feed.next_event(&mut Vec::new()).unwrap(), Next::Event { .. }));
+            assert_eq!(
+                feed.notes().iter().any(|note| note.contains("a second or more")),
+                is_told,
+                "{fraction}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -312,9 +312,13 @@ impl Table<'_> {
         let is_no_time = |cell: &&str| TimeFormat::readings(cell, None).is_empty();
         let cell = self.cells(odd).find(is_no_time).or_else(|| self.cells(odd).next()).unwrap_or_default();
         let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
+        let (why, give) = match TimeFormat::given(self.options) {
+            None => (why, "give"),
+            Some(_) => ("not written as the option says", "give another"),
+        };
         let (cell, what) = (super::words::cut(cell), self.column(odd));
         Err(Refusal::Ambiguous(format!(
-            "{what} is named as the time, but {cell:?} is {why}; give --time-format or --time-unit \
+            "{what} is named as the time, but {cell:?} is {why}; {give} --time-format or --time-unit \
              (or {} for another {})",
             self.kind.option(),
             self.kind.column()

@@ -185,6 +185,14 @@ fn parse_annotated(text: &str, style: Style) -> Option<u64> {
     u64::try_from(moment.as_nanosecond()).ok()
 }
 
+/// Whether times in this format can be read: it reads at least what it writes.
+pub(super) fn is_strftime(format: &str) -> bool {
+    // In no format a space stands for a digit of it.
+    let moment = jiff::civil::date(2023, 12, 11).at(22, 10, 11, 0).to_zoned(jiff::tz::TimeZone::UTC);
+    let written = moment.ok().and_then(|moment| jiff::fmt::strtime::format(format, &moment).ok());
+    written.is_some_and(|text| parse_strftime(format, &text).is_some())
+}
+
 fn parse_strftime(format: &str, text: &str) -> Option<u64> {
     let fields = BrokenDownTime::parse(format, text).ok()?;
     let moment = match fields.to_timestamp() {
@@ -242,6 +250,25 @@ mod tests {
             assert!(!strftime.is_date_only(), "{format}");
         }
         assert_eq!(TimeFormat::Strftime("%H:%M".into()).parse("17:00"), None);
+        for format in ["", "%", "%K", "%H:%M:%S", "%Y", "%Y-%m-%d %Z"] {
+            assert!(!is_strftime(format), "{format}");
+        }
+        for format in [
+            "%d.%m.%Y",
+            "%s",
+            "%s%.f",
+            "%Y%m%d%H%M%S%3f",
+            "%e %b %Y %l:%M %p",
+            "%D %T",
+            "%Y-%j",
+            "%FT%T%.f%:z[%Q]",
+            "[%d/%b/%Y:%H:%M:%S %z]",
+            "%A, %d %B %Y %k.%M",
+            "%m/%d/%y %I:%M:%S %p",
+            "%y%m%d %H",
+        ] {
+            assert!(is_strftime(format), "{format}");
+        }
         assert!(TimeFormat::Strftime("%d.%m.%Y".into()).is_date_only());
     }
 }

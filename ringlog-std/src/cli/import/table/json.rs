@@ -85,8 +85,12 @@ impl Feed for JsonFeed {
 impl Choice {
     fn find(lines: &[Vec<u8>], options: &TableOptions) -> Result<Self, String> {
         let field = options.time_field.as_ref();
+        if !lines.iter().any(|line| is_object(line)) {
+            return Err(no_object(lines));
+        }
+        let path = field.map_or(Vec::new(), |field| path_of(field, lines));
         let fields: Vec<Vec<(String, String)>> = match field {
-            Some(field) => lines.iter().map(|line| one_field(line, field)).collect(),
+            Some(field) => lines.iter().map(|line| one_field(line, field, &path)).collect(),
             None => lines.iter().map(|line| outer_fields(line)).collect(),
         };
         let (names, rows) = table(&fields);
@@ -97,7 +101,7 @@ impl Choice {
         let chosen = chosen.map_err(|(Refusal::NoTime(why) | Refusal::Ambiguous(why))| why)?;
         let name = names.get(chosen.place.time).cloned().unwrap_or_default();
         let date = chosen.place.date.and_then(|date| names.get(date).cloned());
-        let field = if field.is_some() { name.split('.').map(Into::into).collect() } else { vec![name] };
+        let field = if field.is_some() { path } else { vec![name] };
         let first_time = chosen.times.iter().flatten().next().copied();
         Ok(Self { field, date, format: chosen.format().clone(), first_time })
     }
@@ -125,6 +129,20 @@ fn no_field(lines: &[Vec<u8>], field: &str) -> String {
         "no line has a field {field:?} with a number or a text, the first line is {:?}; give another --time-field",
         cut(first)
     )
+}
+
+fn no_object(lines: &[Vec<u8>]) -> String {
+    let first = lines.first().map_or("".into(), |line| String::from_utf8_lossy(line));
+    format!(
+        "no line is one JSON object, the first is {:?}; write one object in each line, as `jq -c .` does (of an array, `jq -c \
+         '.[]'`)",
+        cut(&first)
+    )
+}
+
+fn is_object(line: &[u8]) -> bool {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    Fields(|_, _: &RawValue| ()).deserialize(&mut json).and_then(|()| json.end()).is_ok()
 }
 
 fn lines(text: &[u8], is_all: bool) -> Vec<Vec<u8>> {
@@ -156,9 +174,15 @@ fn table(fields: &[Vec<(String, String)>]) -> (Row, Vec<Row>) {
     (names, rows)
 }
 
-fn one_field(line: &[u8], field: &str) -> Vec<(String, String)> {
-    let path: Vec<String> = field.split('.').map(Into::into).collect();
-    value_at(line, &path).map_or(Vec::new(), |value| vec![(field.into(), value)])
+/// The names that lead to a field. A dot may also be in a name.
+fn path_of(field: &str, lines: &[Vec<u8>]) -> Vec<String> {
+    let whole = vec![field.to_owned()];
+    let is_name = lines.iter().any(|line| value_at(line, &whole).is_ok());
+    if is_name { whole } else { field.split('.').map(Into::into).collect() }
+}
+
+fn one_field(line: &[u8], field: &str, path: &[String]) -> Vec<(String, String)> {
+    value_at(line, path).map_or(Vec::new(), |value| vec![(field.into(), value)])
 }
 
 fn outer_fields(line: &[u8]) -> Vec<(String, String)> {

@@ -52,7 +52,7 @@ pub(crate) struct TableOptions {
     pub(crate) time_unit: Option<TimeUnit>,
     /// CSV, JSON: how the time is written, as strftime has it: "%d.%m.%Y %H:%M:%S%.f"; UTC without %z. With
     /// --date-column it covers the date, a space and the time
-    #[arg(long, value_name = "FORMAT", conflicts_with = "time_unit")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "time_unit", value_parser = time_format)]
     pub(crate) time_format: Option<String>,
     /// CSV: what separates the cells: one character, or tab [default: found]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, allow_hyphen_values = true)]
@@ -103,6 +103,16 @@ fn column(text: &str) -> Result<Column, String> {
         Ok(0) => Err("columns are counted from 1".into()),
         Ok(number) => Ok(Column::Number(number)),
         Err(_) => Ok(Column::Name(text.into())),
+    }
+}
+
+fn time_format(text: &str) -> Result<String, String> {
+    match super::format::is_strftime(text) {
+        true => Ok(text.into()),
+        false => Err(
+            "expected a format of strftime that has the date, and is known here, as \"%d.%m.%Y %H:%M:%S%.f\""
+                .into(),
+        ),
     }
 }
 

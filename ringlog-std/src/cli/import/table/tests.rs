@@ -160,7 +160,8 @@ fn lines_of_json_are_refused_in_words_of_json() {
             let problem = problem.to_string();
             let words = ["column", "row", "table", "cell", "header"];
             assert!(!words.iter().any(|word| problem.contains(word)), "{text}: {problem}");
-            assert!(problem.contains("--time-"), "{text}: {problem}");
+            // No option helps lines that are no objects.
+            assert!(problem.contains("--time-") || problem.contains("`jq -c .`"), "{text}: {problem}");
         }
     }
     let text = format!(
@@ -254,4 +255,27 @@ fn a_date_and_a_time_of_json_are_one_moment() {
     assert!(feed.words().contains("\"date\" and field \"time\""), "{}", feed.words());
     let (rows, losses) = drain(&mut feed);
     assert_eq!((rows[0].0, rows.len(), losses.len()), (1_378_054_800_000_000_000, 2, 0));
+}
+
+#[test]
+fn lines_that_are_no_objects_are_told_as_such() {
+    let find = |text: &str, options: &TableOptions| {
+        JsonFeed::open(file(text.as_bytes()).path(), 0, options).map_err(|error| error.to_string())
+    };
+    for text in
+        ["[{\"time\":1378054800}]\n", "{\n\"time\": 1378054800\n}\n", "{\"time\":1378054800},\n", "5\n"]
+    {
+        let problem = find(text, &TableOptions::default()).unwrap_err();
+        assert!(
+            problem.contains("no line is one JSON object") && problem.contains("`jq -c"),
+            "{text}: {problem}"
+        );
+    }
+    // A dot leads into an object, or is a character of the name.
+    let options = TableOptions { time_field: Some("data.T".into()), ..TableOptions::default() };
+    for text in ["{\"data\":{\"T\":1378054800}}\n", "{\"data.T\":1378054800,\"x\":\"y\"}\n"] {
+        let mut feed = find(text, &options).unwrap();
+        let next = feed.next_event(&mut Vec::new()).unwrap();
+        assert_eq!(next, Next::Event { timestamp: 1_378_054_800_000_000_000, event_type: 0 }, "{text}");
+    }
 }

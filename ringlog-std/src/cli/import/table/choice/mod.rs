@@ -54,6 +54,9 @@ impl Choice {
                 likely_samples(DELIMITERS.map(|delimiter| Sample::new(&start, layout(delimiter))), options)
             }
         };
+        if options.delimiter.is_some() {
+            check_delimiter(&start, &samples, options)?;
+        }
         let mut readings: Vec<_> = samples.iter().map(|sample| read(sample, options)).collect();
         if samples.len() > 1 {
             let lines = readings.pop();
@@ -190,11 +193,33 @@ fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
     let in_width = |it: &Sample| it.rows_of_width(it.width());
     let has_columns = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
     let is_even = |it: &Sample| it.width() > 1 && in_width(it) * 10 >= it.rows.len() * 9;
+    let is_whole = |it: &Sample| is_even(it) && it.rows.first().is_some_and(|row| row.len() == it.width());
+    // The commas of numbers are in no header: beside a delimiter that is in every row, it is no title.
+    if split.iter().any(is_whole) {
+        split.retain(|it| it.title_lines().is_none());
+    }
     split.retain(has_columns);
     if split.iter().any(is_even) {
         split.retain(is_even);
     }
     split.into_iter().chain(lines).collect()
+}
+
+/// Refuses a given delimiter that is in no row, where another one is in each: the whole row would be the time, and the
+/// second cell its fraction.
+fn check_delimiter(start: &Start<'_>, given: &[Sample], options: &TableOptions) -> Result<(), String> {
+    let splits = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
+    let Some(given) = given.first().filter(|it| !splits(it)) else { return Ok(()) };
+    let splits_each = |it: &Sample| !it.rows.is_empty() && it.rows.iter().all(|row| row.len() > 1);
+    let others = DELIMITERS.into_iter().filter(|&other| !(other == b',' && options.decimal_comma));
+    let mut samples = others.map(|delimiter| Sample::new(start, Layout { delimiter, ..given.layout }));
+    let Some(other) = samples.find(splits_each) else { return Ok(()) };
+    let is_comma = other.layout.delimiter == b',';
+    let (given, other) = (delimiter_word(given.layout.delimiter), delimiter_word(other.layout.delimiter));
+    let or = if is_comma { ", or --decimal-comma if the commas are those of numbers" } else { "" };
+    Err(format!(
+        "the delimiter {given} is in no row, and {other} is in each; give that one as --delimiter{or}"
+    ))
 }
 
 fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {

@@ -440,3 +440,46 @@ fn times_before_1970_are_called_so() {
         refused(&format!("time,px\n{time},5\n"), "before 1970");
     }
 }
+
+#[test]
+fn commas_of_numbers_make_no_title_of_a_header() {
+    // Of fewer rows, the header is too many for a split that gives most rows as many cells.
+    let table = |header: &str, row: &dyn Fn(u32) -> String| {
+        header.to_owned() + &(10..40).map(row).collect::<String>()
+    };
+    for delimiter in [";", "|", "\t"] {
+        let with = |text: &str| text.replace(';', delimiter);
+        let seconds = table("ts;Wert;Kurs\n", &|at| format!("17000000{at};21,{at};1,5\n"));
+        is(&with(&seconds), 0, SECONDS);
+        let dates = table("Zeit;Wert\n", &|at| format!("2024-03-01 14:00:{at};21,{at}\n"));
+        is(&with(&dates), 0, DATES);
+        // Without names, the first number being a whole one.
+        let nameless = table("2024-03-01 14:00:05;21\n", &|at| format!("2024-03-01 14:00:{at};21,{at}\n"));
+        is(&with(&nameless), 0, DATES);
+        let pair = table("Datum;Uhrzeit;Wert\n", &|at| format!("13.03.2024;14:00:{at};21,{at}\n"));
+        assert_eq!(found(&with(&pair)), Ok((Some(0), 1, "DD.MM.YYYY HH:MM:SS".into())));
+    }
+    // A title that has no delimiter of the rows at all is one.
+    refused(&table("My export\ntime,price\n", &|at| format!("13780548{at},5\n")), "--skip-rows 1");
+}
+
+#[test]
+fn a_delimiter_that_is_in_no_row_is_refused() {
+    let with = |delimiter, decimal_comma| TableOptions {
+        delimiter: Some(delimiter),
+        decimal_comma,
+        ..TableOptions::default()
+    };
+    for (table, delimiter) in [
+        ("time,v\n1378054800,1\n1378054801,1\n", b';'),
+        ("time,v\n2013-09-01 17:00:00,100\n2013-09-01 17:00:01,100\n", b'\t'),
+        ("1378054800,1\n1378054801,1\n", b';'),
+        ("time|v\n1378054800|1\n1378054801|1\n", b','),
+    ] {
+        let problem = find(table, &with(delimiter, false)).expect_err(table);
+        assert!(problem.contains("is in no row") && problem.contains("--delimiter"), "{table}: {problem}");
+    }
+    // One column: with the header's word for it, or the user's.
+    assert!(find("time\n1378054800,5\n1378054801,5\n", &with(b';', false)).is_ok());
+    assert!(find("2013-09-01 17:00:00,5\n2013-09-01 17:00:01,5\n", &with(b';', true)).is_ok());
+}
