@@ -52,6 +52,7 @@ pub(crate) fn has_size_limit(bytes: u64) -> bool {
 }
 
 /// Returns what the system said and what to do; errors that this program creates have both.
+#[cfg(feature = "cli")]
 pub(crate) fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
