@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def json_lines(path):
-    # Not splitlines(): it also splits at characters that may stand in a string.
+    # Not splitlines(): it also splits at characters that a string may contain.
     return [json.loads(line) for line in Path(path).read_text().split("\n") if line]
 
 

@@ -4,8 +4,8 @@
     counts.py check DOCUMENT PROGRAM     this project's ring only: fails where a count has grown by more than 3 %
     counts.py write DOCUMENT PROGRAM     all rings: measures and writes the table between its two marks
 
-PROGRAM is the `count` of the benchmarks. It runs a loop so many times; valgrind's callgrind counts the instructions of
-two lengths of it, and their difference is what the loop costs, exactly, whatever else the program does.
+PROGRAM is the `count` of the benchmarks. It runs a loop a given number of times; valgrind's callgrind counts the instructions of
+two lengths of it, and their difference is what the loop costs, exactly, no matter what else the program does.
 """
 
 import os

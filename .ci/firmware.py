@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Looks at firmware images and at what the emulators left behind. For .ci/firmware.sh.
+"""Checks firmware images and what the emulators left. For .ci/firmware.sh.
 
     firmware.py image ELF OBJDUMP            no panic, allocation, wide atomic or division in it
     firmware.py row TARGET IMAGES SMALL ELF TRACE   a row of the cost table, goals checked
-    firmware.py table README FILE RUSTC      FILE's rows against the table in README, within 5 %
-    firmware.py update README FILE RUSTC     puts FILE's rows into README
+    firmware.py table DOCUMENT FILE RUSTC    FILE's rows against the table in DOCUMENT, within 5 %
+    firmware.py update DOCUMENT FILE RUSTC   puts FILE's rows into DOCUMENT
     firmware.py stream FIRST END             stdin: `ringlog cat --format hex` against the script of events
     firmware.py dump QEMU... -- START LENGTH FILE   runs an emulator until READY and saves its memory
     firmware.py report JSON SAID             `ringlog recover-image --json` against what the firmware said
@@ -142,40 +142,40 @@ def row(target, images, small, program, trace):
     print("| " + " | ".join(map(str, cells)) + " |")
 
 
-def readme_rows(text):
+def document_rows(text):
     if MARKS[0] not in text or MARKS[1] not in text:
-        fail("the README has no place for the cost table")
+        fail("the document has no place for the cost table")
     inside = text[text.index(MARKS[0]):text.index(MARKS[1])]
     return inside, {line.split("|")[1].strip(): line for line in inside.splitlines() if line.startswith("| `")}
 
 
-def table(readme, file, rustc):
-    inside, rows = readme_rows(open(readme).read())
+def table(document, file, rustc):
+    inside, rows = document_rows(open(document).read())
     measured = {line.split("|")[1].strip(): line.strip() for line in open(file) if line.startswith("|")}
     print(open(file).read(), end="")
     if rustc not in inside:
-        print(f"the README's table was made with another compiler than {rustc}: not compared")
+        print(f"the document's table was made with another compiler than {rustc}: not compared")
         return
     wrong = [target for target, line in measured.items() if not is_close(rows.get(target, ""), line)]
     if wrong or not measured:
-        fail("the README's cost table is not what was measured, for", ", ".join(wrong), "- run `.ci/run firmware-cost`")
+        fail("the document's cost table is not what was measured, for", ", ".join(wrong), "- run `.ci/run firmware-cost`")
 
 
-def is_close(told, measured):
+def is_close(stated, measured):
     """Within 5 %, or 8 bytes or instructions."""
-    told, measured = ([int(n) for n in re.findall(r"\d+", line.split("|", 2)[2])] for line in (told + "||", measured))
-    return len(told) == len(measured) and all(abs(a - b) <= max(8, b * 0.05) for a, b in zip(told, measured))
+    stated, measured = ([int(n) for n in re.findall(r"\d+", line.split("|", 2)[2])] for line in (stated + "||", measured))
+    return len(stated) == len(measured) and all(abs(a - b) <= max(8, b * 0.05) for a, b in zip(stated, measured))
 
 
-def update(readme, file, rustc):
-    text = open(readme).read()
-    _, rows = readme_rows(text)
+def update(document, file, rustc):
+    text = open(document).read()
+    _, rows = document_rows(text)
     rows.update({line.split("|")[1].strip(): line.strip() for line in open(file) if line.startswith("|")})
     head = ("| target | write | claim + commit | read | drain | write + read | the same with `small-copy` | RAM: control + producer + consumer "
             "| instructions: write | claim + commit | read | drain | worst in an interrupt |\n" + "|---" * 13 + "|")
     body = "\n".join([MARKS[0], f"Measured with {rustc}, `opt-level = \"s\"`, LTO:", "", head, *rows.values(), ""])
     start, end = text.index(MARKS[0]), text.index(MARKS[1])
-    open(readme, "w").write(text[:start] + body + text[end:])
+    open(document, "w").write(text[:start] + body + text[end:])
 
 
 def payload_of(number):

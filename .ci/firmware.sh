@@ -14,7 +14,7 @@ firmware_setup() {
     run .ci/firmware-setup "$@" || { echo "firmware targets cannot be built or emulated here: see above"; return 1; }
 }
 
-# Debian's Rust, whatever rustup says.
+# Debian's Rust, even where rustup has another.
 firmware_cargo() {
     RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc run /usr/bin/cargo "$@"
 }
@@ -52,7 +52,7 @@ firmware_emulator() {
     esac
 }
 
-# Start and length of the memory to dump: RAM and what is retained behind it.
+# Start and length of the memory to dump: RAM and what is retained after it.
 firmware_ram() {
     case $1 in
         thumbv6m-*) echo 0x20000000 0x4000 ;;
@@ -87,7 +87,7 @@ firmware_single_core() {
     esac
 }
 
-# Makes a run repeat exactly, whatever the load of this machine.
+# Makes a run repeat exactly, also under load.
 firmware_counted() { [[ $1 == armeb* ]] || echo "-icount shift=6"; }
 
 # Resets by the system, a panic and the watchdog, with damage in between. User-mode emulation has no resets.
@@ -176,7 +176,7 @@ firmware_run() {
         firmware_cost "$machine" "$images"
         firmware_single_core "$machine" "$images"
     done
-    run python3 .ci/firmware.py table README.md "$scratch/cost" "$(firmware_rustc)"
+    run python3 .ci/firmware.py table docs/firmware.md "$scratch/cost" "$(firmware_rustc)"
 }
 
 about_firmware_two="two bare-metal targets under emulation: interrupts, resets, a stream and a dump to the host, cost"
@@ -185,7 +185,7 @@ step_firmware_two() { firmware_run "${firmware_two[@]}"; }
 about_firmware="the same for all bare-metal targets"
 step_firmware() { firmware_run "${firmware_targets[@]}"; }
 
-about_firmware_cost="measures what the core costs on each target and writes the table into README.md"
+about_firmware_cost="measures what the core costs on each target and writes the table into docs/firmware.md"
 step_firmware_cost() {
     local machine
     firmware_setup "${firmware_targets[@]}"
@@ -194,7 +194,7 @@ step_firmware_cost() {
         firmware_build apps -p ringlog-firmware --target "$machine"
         firmware_cost "$machine" "$firmware_out/apps/$machine/release"
     done
-    run python3 .ci/firmware.py update README.md "$scratch/cost" "$(firmware_rustc)"
+    run python3 .ci/firmware.py update docs/firmware.md "$scratch/cost" "$(firmware_rustc)"
 }
 
 about_words="the core's tests with 32-bit words, and on a big-endian machine under emulation"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The models of the ring and of the log's publication. Sourced by .ci/run.
 
-# A folder of its own, whatever the caller's says: see loom-tests/.cargo/config.toml.
+# Not the caller's target folder: see loom-tests/.cargo/config.toml.
 loom_target() {
     if [[ -n ${CARGO_TARGET_DIR:-} ]]; then export CARGO_TARGET_DIR=$target/loom; fi
 }

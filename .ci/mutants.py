@@ -36,11 +36,11 @@ def argued(document):
 
 
 def main(document, *arguments):
-    alive, told = survivors([name for name in arguments if name != "--sample"]), argued(document)
-    unargued = alive - told
+    alive, explained = survivors([name for name in arguments if name != "--sample"]), argued(document)
+    unargued = alive - explained
     for (path, what), count in sorted(unargued.items()):
         print(f"survives, and is not argued: {path}: {what}" + (f" × {count}" if count > 1 else ""))
-    dead = Counter() if "--sample" in arguments else told - alive
+    dead = Counter() if "--sample" in arguments else explained - alive
     for path, what in sorted(dead):
         print(f"is argued, and does not survive: {path}: {what}")
     sys.exit(1 if unargued or dead else 0)

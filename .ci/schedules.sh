@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# A log's writer, helpers and readers, in any order: see ringlog-std/src/storage/tests/schedules. Sourced by .ci/run.
+# A log's writer, workers and readers, in any order: see ringlog-std/src/storage/tests/schedules. Sourced by .ci/run.
 
-# `schedules_run COUNT`: so many schedules for each question.
+# `schedules_run COUNT`: that many schedules for each question.
 schedules_run() {
     export RINGLOG_SCHEDULES=$1 CARGO_PROFILE_TEST_OPT_LEVEL=1
     RUSTFLAGS="--cfg ringlog_shuttle" run cargo test -p ringlog-std --lib --no-default-features \

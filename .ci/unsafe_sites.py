@@ -2,7 +2,7 @@
 """docs/unsafe.md lists every unsafe site of the libraries, and nothing else.
 
     unsafe_sites.py docs/unsafe.md            compares
-    unsafe_sites.py docs/unsafe.md --print    what stands in the sources, in the document's form
+    unsafe_sites.py docs/unsafe.md --print    the sites of the sources, in the document's form
 
 A site is a function with unsafe blocks in it (and how many), an `unsafe fn`, or an `unsafe impl`. In the document
 each is the first cell of a table row, under a heading that is the file's name: `| WriteEnd::write | 1 | ... |`.
@@ -11,7 +11,7 @@ import re, sys
 from pathlib import Path
 
 LIBRARIES = ("ringlog-nostd/src", "ringlog-std/src")
-# Where unsafe may stand at all.
+# Where unsafe is allowed at all.
 FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
     "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
@@ -21,7 +21,7 @@ FILES = {
 
 
 def code_of(path):
-    """The file without comments and without what stands in string literals; same lines."""
+    """The file without comments and without the contents of string literals; same lines."""
     text = re.sub(r"//[^\n]*", "", path.read_text())
     return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
 
@@ -53,8 +53,8 @@ def in_sources():
         for path in sorted(Path(library).rglob("*.rs")):
             found, name = sites(path), path.as_posix()
             words = len(re.findall(r"\bunsafe\b(?! *\()", code_of(path)))
-            told = sum(blocks + (what != "fn") for blocks, what in found.values())
-            assert words == told, f"{name}: {words} times `unsafe`, but {told} sites are understood"
+            understood = sum(blocks + (what != "fn") for blocks, what in found.values())
+            assert words == understood, f"{name}: {words} times `unsafe`, but {understood} sites are understood"
             assert name in FILES or not words, f"{name}: unsafe code outside the files that may have it"
             if found:
                 all_sites[name] = found

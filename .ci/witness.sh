@@ -106,7 +106,7 @@ about_sanitizers="tests with threads under ThreadSanitizer, and test programs un
 step_sanitizers() {
     if witness_begin; then
         witness_thread
-        # Parking; a log's writer, helpers and readers.
+        # Parking; a log's writer, workers and readers.
         witness_threads_std --test integration -- notify:: storage_read::
     fi
     witness_valgrind

@@ -134,7 +134,7 @@ CHANGES = [
     ),
     Change(
         "log/opening.rs",
-        "`at_end`: the watermark begins at the log's end, also behind a process that was killed",
+        "`at_end`: the watermark begins at the log's end, also after a process that was killed",
         [
             (
                 "durable_position.unwrap_or(base.position)",
@@ -150,7 +150,7 @@ CHANGES = [
     ),
     Change(
         "maintenance/maintenance.rs",
-        "`note_sync_error`: keeps what says less than the failure that is to be noted yet",
+        "`note_sync_error`: keeps what says less than the failure that is noted next",
         [("if !matches!(error, SyncError::Poisoned", "if MUTANT || !matches!(error, SyncError::Poisoned")],
         orders=5000,
     ),
@@ -190,7 +190,7 @@ CHANGES = [
     ),
     Change(
         "log/closing.rs",
-        "`end`: ends the workers behind the last segment",
+        "`end`: ends the workers after the last segment",
         [
             ("self.workers = None;", "if !(MUTANT) { self.workers = None; }"),
             ("self.maintenance.discard_spare();", "self.maintenance.discard_spare(); self.workers = None;"),

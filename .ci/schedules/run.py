@@ -49,7 +49,7 @@ def changed_sources():
             old, new = old.encode(), new.replace("MUTANT", f"crate::storage::switches::is({number})").encode()
             if sources[path].count(old) != 1:
                 found = sources[path].count(old)
-                sys.exit(f"changes.py: {change.name}: the text stands {found} times in {path.name}: {old.decode()}")
+                sys.exit(f"changes.py: {change.name}: the text is {found} times in {path.name}: {old.decode()}")
             sources[path] = sources[path].replace(old, new)
     sources[storage / "switches.rs"] = SWITCHES.encode()
     modules = storage / "mod.rs"
@@ -100,7 +100,7 @@ def how_it_fails(program, number, question, orders):
     if done.returncode == 0:
         return None
     said = done.stdout + done.stderr
-    for words, how in [("deadlock!", "deadlock"), ("max_steps", "goes on for ever"), ("panicked at", "assertion")]:
+    for words, how in [("deadlock!", "deadlock"), ("max_steps", "never ends"), ("panicked at", "assertion")]:
         if words in said:
             return how
     sys.exit(f"{question}: fails in another way: {said[-2000:]}")

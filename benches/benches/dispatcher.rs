@@ -1,4 +1,4 @@
-//! A full ring drained into consumers by a dispatcher: event by event, and in runs.
+//! Drains a full ring into consumers with a dispatcher: event by event, and in runs.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ringlog::consumer::{EventConsumer, EventDispatcher, Run};
@@ -15,7 +15,7 @@ const RING_BYTES: usize = 256 * 1024;
 /// What a consumer does with the events of one drain.
 trait Taker: EventConsumer + Send {
     fn new(events: SampleLog) -> Self;
-    /// Panics unless all of them came.
+    /// Panics unless all events came.
     fn check(&self, events: SampleLog);
 }
 
@@ -84,7 +84,7 @@ impl Taker for WholeRuns {
     }
 }
 
-/// Time to give a full ring to so many consumers.
+/// Returns the time to give the events of a full ring to `consumers` consumers.
 fn drain<T: Taker>(events: SampleLog, consumers: usize) -> Duration {
     let mut ring = RingBuffer::new(RING_BYTES);
     let mut source = events.source();
@@ -127,7 +127,7 @@ fn draining(criterion: &mut Criterion) {
 }
 
 mod groups {
-    //! Criterion's entry points; the macro writes a public function without a word on it.
+    //! Criterion's entry points; the macro writes a public function without documentation.
     use super::draining;
     criterion::criterion_group!(dispatcher, draining);
 }

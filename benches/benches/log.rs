@@ -1,7 +1,7 @@
-//! From events to a log file, on one thread: with and without checksums, with pages ready and as they come.
+//! Writes events to a log file on one thread: with and without checksums, with and without prefaulted pages.
 //!
-//! Every log is read back, outside of the time. The files are in the system's temporary folder: set `TMPDIR`
-//! for another disk.
+//! Every log is read back, outside of the measured time. The files are in the system's temporary folder: set
+//! `TMPDIR` for another disk.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ringlog::consumer::Run;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 const PAYLOAD_LENS: [usize; 2] = [64, 256];
 const LOG_BYTES: usize = 8 << 20;
-/// Bytes of records that a log gets at once, at most: a piece of a ring.
+/// Most bytes of records that a log gets at once: a piece of a ring.
 const RUN_BYTES: usize = 64 * 1024;
 
 /// How a log is written.
@@ -103,7 +103,7 @@ fn measure(criterion: &mut Criterion, name: &str, run: fn(How, SampleLog, &[u8],
 }
 
 mod groups {
-    //! Criterion's entry points; the macro writes a public function without a word on it.
+    //! Criterion's entry points; the macro writes a public function without documentation.
     use super::{log_writer, mmap_writer};
     criterion::criterion_group!(log, mmap_writer, log_writer);
 }

@@ -1,4 +1,4 @@
-//! What it takes to go on with a log of 8 MiB whose writer died, and to verify one.
+//! Measures opening a log of 8 MiB whose writer died, and verifying one.
 //!
 //! The time of an opening includes what it does to the disk: it makes the next segment and syncs it. The files
 //! are in the system's temporary folder: set `TMPDIR` for another disk.
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 
 const LOG: SampleLog = SampleLog::of_bytes(64, 8 << 20);
 
-/// One segment with room to spare, and nothing synced: recovery has only the bytes to go by.
+/// One segment with room to spare, and nothing synced: recovery must find the end from the bytes alone.
 fn options() -> LogWriterOptions {
     LogWriter::options().segment_bytes(2 * LOG.file_bytes()).sync(SyncPolicy::Never)
 }
 
-/// The folder of a log as its writer leaves it when it dies.
+/// The folder of a log as a writer that died leaves it.
 struct Remains {
     folder: TempDir,
     last_end: LastEnd,
@@ -31,14 +31,14 @@ impl Remains {
         let log = folder.path().join("remains");
         fs::create_dir(&log).expect("a folder for what is left");
         let written = folder.path().join("written");
-        // What a reader sees of a log whose writer is at work is what a kill leaves.
+        // A kill leaves what a reader sees of a log whose writer is at work.
         let writer = LOG.write(&written, &options());
         copy_log(&written, &log);
         drop(writer);
         Self { folder, last_end: LastEnd::Killed }
     }
 
-    /// The machine went down: the records themselves have to say where they end.
+    /// The machine stopped: recovery must find from the records where they end.
     fn of_lost_machine() -> Self {
         let remains = Self { last_end: LastEnd::MachineLost, ..Self::of_killed_process() };
         let writer = remains.path().join("writer");
@@ -57,7 +57,7 @@ impl Remains {
         self.folder.path().join("remains")
     }
 
-    /// Time to open a copy of the log, which then holds every record.
+    /// Returns the time to open a copy of the log, which then holds every record.
     fn recover(&self) -> Duration {
         let log = self.folder.path().join("recovered");
         fs::create_dir(&log).expect("a folder for the log");
@@ -73,7 +73,7 @@ impl Remains {
     }
 }
 
-/// The named segments and what the writer says of itself.
+/// Copies the named segments and the `writer` file.
 fn copy_log(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -122,7 +122,7 @@ fn verifying(criterion: &mut Criterion) {
 }
 
 mod groups {
-    //! Criterion's entry points; the macro writes a public function without a word on it.
+    //! Criterion's entry points; the macro writes a public function without documentation.
     use super::{opening, verifying};
     criterion::criterion_group!(recovery, opening, verifying);
 }

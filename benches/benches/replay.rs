@@ -1,4 +1,4 @@
-//! Reading a finished log: all of it, and from a place in it, by sequence and by time.
+//! Reads a finished log: all of it, and from a place in it, by sequence and by time.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
@@ -123,7 +123,7 @@ fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
 }
 
 mod groups {
-    //! Criterion's entry points; the macro writes a public function without a word on it.
+    //! Criterion's entry points; the macro writes a public function without documentation.
     use super::{all_of_it, from_the_middle};
     criterion::criterion_group!(replay, all_of_it, from_the_middle);
 }

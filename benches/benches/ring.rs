@@ -1,6 +1,6 @@
-//! Rings beside each other: what one event costs to write and to read, on one thread and between two.
+//! Compares rings: what one event costs to write and to read, on one thread and between two.
 //!
-//! All rings get the work that `compare ring` gives them, and what was read is checked: see `duel` and `solo`.
+//! All rings get the same work as in `compare ring`, and what was read is checked: see `duel` and `solo`.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
@@ -12,9 +12,9 @@ use ringlog_benches::solo;
 use ringlog_benches::work::PAYLOAD_LENS;
 use std::time::Duration;
 
-/// Events of one measurement on one thread: so many that the making of the ring does not count.
+/// Events of one measurement on one thread: enough that making the ring takes no share of the time.
 const SOLO_EVENTS: usize = 256 * 1024;
-/// How long one measurement between two threads takes, about.
+/// Approximate length of one measurement between two threads.
 const DUEL_LENGTH: Duration = Duration::from_millis(10);
 
 const WAYS: [Way; 2] = [Way::Single, Way::Batch];
@@ -54,7 +54,8 @@ fn between_two_threads(criterion: &mut Criterion) {
     }
 }
 
-/// A duel counts its events itself, so each measurement is one duel, however many events criterion asks for.
+/// A duel chooses its number of events, so each measurement is one duel, for any number that criterion asks
+/// for.
 fn duel_of<C: Channel>(group: &mut BenchmarkGroup<'_, WallTime>, duel: Duel) {
     group.bench_function(BenchmarkId::new(C::NAME, duel.payload_len), |bencher| {
         bencher.iter_custom(|events| Duration::from_secs_f64(duel.run::<C>() * events as f64 / 1e9));
@@ -68,7 +69,7 @@ fn group<'c>(criterion: &'c mut Criterion, threads: &str, way: Way) -> Benchmark
 }
 
 mod groups {
-    //! Criterion's entry points; the macro writes a public function without a word on it.
+    //! Criterion's entry points; the macro writes a public function without documentation.
     use super::{between_two_threads, on_one_thread};
     criterion::criterion_group!(ring, on_one_thread, between_two_threads);
 }

@@ -1,4 +1,4 @@
-//! Line charts as SVG text: small, the same for the same figures, readable on light and dark pages.
+//! Draws line charts as SVG text: small, the same for the same figures, readable on light and dark pages.
 //!
 //! ```
 //! use ringlog_benches::chart::{Axis, LineChart, Scale, Series, plain};
@@ -30,7 +30,7 @@ const LEGEND: f64 = 52.0;
 const LETTER: f64 = 6.4;
 const ROW: f64 = 20.0;
 
-/// Line colours on a light page, and on a dark one; the light ones can be read on both.
+/// Line colours on a light page and on a dark one. Those for light pages are readable on both.
 const COLOURS: [(&str, &str); 8] = [
     ("#0a66c2", "#6cb6ff"),
     ("#c2410c", "#ff9d5c"),
@@ -51,7 +51,7 @@ pub struct Axis {
     pub label: String,
     /// How values become distances.
     pub scale: Scale,
-    /// Text of a value beside its tick: [`plain`], [`duration`], [`percent`], or one of your own.
+    /// Returns the text of a value beside its tick: [`plain`], [`duration`], [`percent`], or another function.
     pub tick_text: fn(f64) -> String,
 }
 
@@ -60,15 +60,15 @@ pub struct Axis {
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
-    /// Its points (x, y), joined in this order. What an axis has no place for is left out: a zero on a
-    /// logarithmic one, say.
+    /// Its points (x, y), joined in this order. Points outside of an axis are left out, for example zero on a
+    /// logarithmic one.
     pub points: Vec<(f64, f64)>,
 }
 
 /// A chart of lines.
 #[derive(Clone, Debug)]
 pub struct LineChart {
-    /// Stands above it.
+    /// The text above it.
     pub title: String,
     /// The axis at the bottom.
     pub x: Axis,
@@ -79,7 +79,7 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    /// The chart as a whole SVG document, without any reference to the outside.
+    /// Returns the chart as an SVG document without external references.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let plot = Plot::new(self);
@@ -162,7 +162,7 @@ impl Plot {
     }
 }
 
-/// The class of a line: its colour and dashes.
+/// Returns the CSS class of a line: its colour and dashes.
 fn class(number: usize) -> String {
     format!("s s{}", number % COLOURS.len())
 }
@@ -201,7 +201,7 @@ fn text(svg: &mut String, anchor: &str, at: (f64, f64), text: &str) {
     let _ = writeln!(svg, "<text text-anchor=\"{anchor}\" x=\"{:.1}\" y=\"{:.1}\">{text}</text>", at.0, at.1);
 }
 
-/// Text as it has to stand between tags. Control characters have no place in XML and go.
+/// Escapes text for use between tags. Removes control characters, which XML does not allow.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars().filter(|letter| !letter.is_control()) {

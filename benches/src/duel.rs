@@ -1,4 +1,4 @@
-//! Two threads and a ring between them: the one loop that all rings are measured with.
+//! Measures two threads with a ring between them: one loop for all rings.
 
 use crate::machine::Pinning;
 use crate::rivals::{Channel, RING_BYTES, Read, Write};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Events that are published, and released, together.
 pub const BATCH_EVENTS: usize = 64;
 
-/// Laps of the ring before the measured part, so that all of its memory is there.
+/// Laps of the ring before the measured part, so that all of its memory is mapped.
 const WARM_LAPS: usize = 5;
 
 /// What the consumer's thread does when it finds no record.
@@ -26,7 +26,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// The name in reports.
+    /// Returns the name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// The name in reports.
+    /// Returns the name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Way {
         }
     }
 
-    /// Writes up to `left` records of the source in this way; how many there was room for.
+    /// Writes up to `left` records of the source in this way. Returns how many there was room for.
     #[inline]
     pub fn write(self, writer: &mut impl Write, source: &mut Source, left: usize) -> usize {
         match self {
@@ -92,7 +92,7 @@ impl Way {
 pub struct Duel {
     /// Bytes of each payload.
     pub payload_len: usize,
-    /// How long the measured part takes at least, about; each ring moves as many records as that needs.
+    /// Approximate least time of the measured part; each ring moves as many records as that needs.
     pub length: Duration,
     /// How they are published and released.
     pub way: Way,
@@ -103,7 +103,7 @@ pub struct Duel {
 }
 
 impl Duel {
-    /// Nanoseconds per event, from the first write of the measured part to its last read.
+    /// Returns nanoseconds per event, from the first write of the measured part to its last read.
     ///
     /// # Panics
     /// If what was read is not what was written.
@@ -142,7 +142,7 @@ impl Duel {
         elapsed.as_nanos() as f64 / (tally.events as usize - warm) as f64
     }
 
-    /// How many events take [`length`](Self::length), as `warm` took `elapsed`.
+    /// Returns how many events take [`length`](Self::length), if `warm` took `elapsed`.
     fn events(&self, elapsed: Duration, warm: usize) -> usize {
         let events = warm as f64 * self.length.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
         (events as usize).clamp(warm, 100_000_000)

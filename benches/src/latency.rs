@@ -1,7 +1,7 @@
-//! The program `latency`: its parts, each of which measures and gives a section of the report.
+//! The program `latency`. Each of its parts measures, and returns a section of the report.
 //!
-//! The hot path runs on the first processor, everything else on the second: recorder and storm share it where
-//! there are only two.
+//! The hot path runs on the first processor, all else on the second. Recorder and storm share it if there are
+//! only two.
 
 pub mod growth;
 pub mod hot_path;
@@ -25,18 +25,18 @@ use samples::{Distribution, FIGURES, Figure, MAX, MEDIAN, P90, TAIL, TYPICAL};
 use settings::{Part, Settings};
 use waking::Strategy;
 
-/// How many times a bare copy the hot path may take, in the middle.
+/// Limit of the hot path's median, as a multiple of a bare copy's.
 const MOST_COPIES: f64 = 1.5;
-/// How many times the machine's own jitter its tail may be.
+/// Limit of the hot path's tail, as a multiple of the machine's own jitter.
 const MOST_JITTER: f64 = 1.2;
-/// An idle service's share of a processor, in percent.
+/// Limit of an idle service's share of a processor, in percent.
 const MOST_IDLE_PERCENT: f64 = 1.0;
-/// Opening a clean log, in nanoseconds.
+/// Limit of the time to open a clean log, in nanoseconds.
 const MOST_OPENING_NANOS: f64 = 10e6;
-/// How many times the dearest window of a growing log may cost what the middle one does.
+/// Limit of the most expensive window of a growing log, as a multiple of the median one.
 const MOST_GROWTH: f64 = 1.5;
 
-/// Ways of opening a log, and what a new file alone takes.
+/// Ways of opening a log, and creating a new file alone.
 const OPENINGS: [&str; 4] = ["for reading", "for reading, not cached", "for writing", "no log, a new file"];
 
 const EMPTY: &str = "empty loop";
@@ -55,7 +55,7 @@ pub fn measure(bench: &Bench<'_>, part: Part) -> Vec<Section> {
     }
 }
 
-/// Takes every thing's turn in each round. Each round begins with another one, so that none is always first.
+/// Measures every thing once in each round. Each round begins with another thing, so that none is always first.
 fn interleave(settings: &Settings, things: usize, mut turn: impl FnMut(usize)) {
     for round in 0..settings.rounds as usize {
         (0..things).for_each(|thing| turn((round + thing) % things));
@@ -105,7 +105,7 @@ fn stormy(bench: &Bench<'_>) -> Vec<Section> {
     hot_sections(bench, "hot path under a storm", &[note], &timed)
 }
 
-/// What is timed on the hot path: the baselines, the ring, and for comparison one more thing.
+/// Returns what is timed on the hot path: the baselines, the ring, and one more thing for comparison.
 fn things(bench: &Bench<'_>, more: (&'static str, Thing)) -> Vec<(&'static str, Thing)> {
     let mut things: Vec<(&str, Thing)> =
         vec![(EMPTY, hot_path::empty_loop), (COPY, hot_path::bare_copy), (RING, hot_path::ring_and_recorder)];
@@ -165,7 +165,7 @@ fn curve(bench: &Bench<'_>, distribution: &Distribution, suffix: &str) -> Series
     Series { name: format!("{}{suffix}", distribution.name()), points: distribution.curve(bench.ticks) }
 }
 
-/// Columns of a distribution, and of what else is counted.
+/// Returns the columns of a distribution, and of the other counts.
 fn figure_columns(counts: &[&str]) -> Vec<Column> {
     let counts = std::iter::once(&"times").chain(counts).map(|name| Column::new(name, Unit::Count));
     counts.chain(FIGURES.iter().map(|name| Column::new(name, Unit::Nanos))).collect()
@@ -196,7 +196,7 @@ fn one_way_section(bench: &Bench<'_>) -> Section {
     }
 }
 
-/// What the rounds of one strategy came to.
+/// Results of the rounds of one strategy.
 struct Waited {
     strategy: Strategy,
     idle_percent: Vec<f64>,
@@ -346,7 +346,7 @@ fn growth_section(windows: &[growth::Window]) -> Section {
 /// Measures all parts that the settings and the caller ask for.
 ///
 /// # Panics
-/// If a part does.
+/// If a part panics.
 #[must_use]
 pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
     let machine = crate::machine::Machine::ask();
@@ -360,7 +360,7 @@ pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
     Report { machine, command, settings: settings.clone(), overhead, sections }
 }
 
-/// Runs it on a thread of its own, so that no later part is left on the processor that it chose.
+/// Runs a part on a new thread, so that no later part stays on the processor that it chose.
 fn apart<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(run).join().expect("the thread has said why"))
 }

@@ -1,4 +1,4 @@
-//! The machine that is measured: its description, and on which processor a thread runs.
+//! Describes the machine that is measured, and chooses the processor of a thread.
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::fs;
@@ -19,7 +19,7 @@ impl Pinning {
     /// Puts the calling thread on processor `cpu`, or on any one when threads are free.
     ///
     /// # Panics
-    /// If the system refuses: a figure from a thread that is elsewhere would be false.
+    /// If the system refuses: a figure from a thread on another processor would be wrong.
     pub fn put(self, cpu: usize) {
         let mut set = CpuSet::new();
         match self {
@@ -30,7 +30,7 @@ impl Pinning {
             .unwrap_or_else(|error| panic!("cannot run on processor {cpu}: {error}"));
     }
 
-    /// The name in reports.
+    /// Returns the name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Pinning {
     }
 }
 
-/// How many processors this process may use; to be asked for the first time before any thread is pinned.
+/// Returns how many processors this process may use. Must first be called before any thread is pinned.
 #[must_use]
 pub fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
@@ -63,7 +63,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Asks the system. What it does not tell is "unknown".
+    /// Asks the system. What it does not say is "unknown".
     #[must_use]
     pub fn ask() -> Self {
         let system = rustix::system::uname();
@@ -95,7 +95,7 @@ fn unknown() -> String {
     "unknown".to_owned()
 }
 
-/// The first line `name: value` of a file of /proc.
+/// Returns the value of the first line `name: value` of a file in /proc.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;

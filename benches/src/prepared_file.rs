@@ -1,4 +1,4 @@
-//! A mapped file whose pages are ready for stores: what every writer is measured into.
+//! A mapped file whose pages are prefaulted: every writer is measured with it.
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate};
@@ -12,7 +12,7 @@ pub struct PreparedFile {
 }
 
 impl PreparedFile {
-    /// Makes the file, with all of its blocks allocated and all of its pages ready.
+    /// Makes the file, with all blocks allocated and all pages prefaulted.
     ///
     /// # Panics
     /// If the system refuses.
@@ -26,12 +26,12 @@ impl PreparedFile {
         Self { map, at: 0 }
     }
 
-    /// Starts at the beginning again, over what is there: what recycling a file does.
+    /// Starts at the beginning again, over the old bytes, as recycling a file does.
     pub fn rewind(&mut self) {
         self.at = 0;
     }
 
-    /// Copies the bytes behind those that are there.
+    /// Copies the bytes to after those that are there.
     ///
     /// # Panics
     /// If they do not fit.
@@ -39,7 +39,7 @@ impl PreparedFile {
     pub fn append(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.map.len() - self.at);
         let start = self.map.as_mut_ptr().wrapping_add(self.at);
-        // SAFETY: 1. The bytes fit behind `at`, inside the mapping, which lives as long as `self`. 2. This is
+        // SAFETY: 1. The bytes fit after `at`, inside the mapping, which lives as long as `self`. 2. This is
         // the only user of the file: it was made by `create_new` and is not opened again while it is written.
         let to = unsafe { std::slice::from_raw_parts_mut(start, bytes.len()) };
         to.copy_from_slice(bytes);

@@ -1,4 +1,5 @@
-//! Rounds: every contestant once per round, in turn, so that what the machine does to one it does to all.
+//! Figures of rounds. Each round measures every contestant in turn, so that disturbances of the machine affect
+//! all.
 
 use serde::Serialize;
 
@@ -12,43 +13,43 @@ impl Rounds {
         self.0.push(figure);
     }
 
-    /// How many there were.
+    /// Returns the number of rounds.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there was none.
+    /// Returns whether there was no round.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The middle one; NaN if there is none.
+    /// Returns the median; NaN if there is no round.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The quartiles: half of the rounds lie between.
+    /// Returns the quartiles: half of the rounds are between them.
     #[must_use]
     pub fn spread(&self) -> (f64, f64) {
         (self.quantile(0.25), self.quantile(0.75))
     }
 
-    /// The least and the largest; NaN if there is none.
+    /// Returns the smallest and the largest; NaN if there is no round.
     #[must_use]
     pub fn range(&self) -> (f64, f64) {
         (self.quantile(0.0), self.quantile(1.0))
     }
 
-    /// The figures of `self` divided by those of `other` in the same rounds.
+    /// Returns the figures of `self` divided by those of `other` in the same rounds.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(own, other)| own / other).collect())
     }
 
-    /// The lowest figure of each round.
+    /// Returns the lowest figure of each round.
     #[must_use]
     pub fn lowest<'r>(all: impl IntoIterator<Item = &'r Self>) -> Self {
         let mut all = all.into_iter();
@@ -62,7 +63,7 @@ impl Rounds {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         let last = sorted.len().saturating_sub(1);
-        // Between two figures of an even number of rounds lies their mean.
+        // For an even number of rounds, the mean of the two in the middle.
         let place = at * last as f64;
         let (below, above) = (sorted.get(place.floor() as usize), sorted.get(place.ceil() as usize));
         match (below, above) {

@@ -1,11 +1,11 @@
-//! A log for benches: the records of a [`Source`] in order, written, read back and checked.
+//! A log for benches: writes the records of a [`Source`] in order, reads them back and checks them.
 
 use crate::work::{Source, Tally};
 use ringlog::storage::{LogReader, LogWriter, LogWriterOptions, MmapReader};
 use ringlog_nostd::{encode, record_len};
 use std::path::Path;
 
-/// How much is in it.
+/// The content of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleLog {
     /// Bytes of each payload.
@@ -15,34 +15,34 @@ pub struct SampleLog {
 }
 
 impl SampleLog {
-    /// As many whole records as fit `bytes` bytes.
+    /// Makes a log of as many records as fit into `bytes` bytes.
     #[must_use]
     pub const fn of_bytes(payload_len: usize, bytes: usize) -> Self {
         Self { payload_len, events: bytes / record_len(payload_len) }
     }
 
-    /// Bytes of all records.
+    /// Returns the bytes of all records.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.events * record_len(self.payload_len)
     }
 
-    /// Size of one file that has room for all of it: whole pages.
+    /// Returns the size of one file with room for all records, in whole pages.
     #[must_use]
     pub const fn file_bytes(&self) -> u64 {
         (self.bytes() + 4096).next_multiple_of(4096) as u64
     }
 
-    /// Where the records come from.
+    /// Returns the source of the records.
     #[must_use]
     pub fn source(&self) -> Source {
         Source::new(self.payload_len)
     }
 
-    /// All records, one behind the other.
+    /// Returns all records, one after the other.
     ///
     /// # Panics
-    /// If the payload's length is none that a [`Source`] has.
+    /// If no [`Source`] has this payload length.
     #[must_use]
     pub fn records(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.bytes()];

@@ -1,4 +1,4 @@
-//! One thread that writes records into a ring and reads them back, for counting instructions.
+//! Writes records into a ring and reads them back on one thread, for counting instructions.
 
 use crate::duel::{BATCH_EVENTS, Way};
 use crate::rivals::{Channel, RING_BYTES, Read, Write};
@@ -6,9 +6,9 @@ use crate::work::Source;
 use ringlog_nostd::EventHeader;
 use std::hint::black_box;
 
-/// Writes and reads `events` records, one after the other or 64 and 64.
+/// Writes and reads `events` records, one by one or 64 at a time.
 ///
-/// A record's payload is looked at, not summed up: what is counted is the ring.
+/// A record's payload is read, but not summed up: only the ring counts.
 ///
 /// # Panics
 /// If a record is missing.
@@ -19,7 +19,7 @@ pub fn run<C: Channel>(payload_len: usize, way: Way, events: usize) {
     let mut source = Source::new(payload_len);
     let mut tally = Seen::default();
     while tally.events < events as u64 {
-        // As one read sees to it that there is room for the next write, no ring is ever full.
+        // Each read makes room for the next write, so no ring is ever full.
         match way {
             Way::Single => {
                 assert!(source.offer(|header, payload| writer.write(header, payload)));

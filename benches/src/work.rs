@@ -1,18 +1,18 @@
-//! The work that every ring is given: the same records, written in order and checked when they are read.
+//! The work for every ring: the same records, written in order and checked when they are read.
 
 use ringlog_nostd::{EventHeader, HEADER_LEN};
 
 /// Payload lengths that are measured, in bytes.
 pub const PAYLOAD_LENS: [usize; 4] = [16, 64, 256, 1024];
 
-/// Different payloads that take turns.
+/// Number of different payloads, which take turns.
 const PAYLOADS: u64 = 16;
 
 /// Makes the records: each carries its number as timestamp, and one of sixteen payloads.
 ///
-/// The payloads are ready-made. If one were stored into just before it is copied, the copy's wide loads would wait
-/// until that store, and all stores before it, have left the processor's store buffer: what is measured then is
-/// that wait, the same for every ring.
+/// The payloads are ready-made. If one were stored into just before it is copied, the copy's wide loads would
+/// wait until that store, and all stores before it, have left the processor's store buffer. The benchmark would
+/// measure that wait, the same for every ring.
 #[derive(Clone, Debug)]
 pub struct Source {
     payloads: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Records with payloads of this many bytes.
+    /// Makes records with payloads of this many bytes.
     ///
     /// # Panics
     /// If the length is no multiple of 8, is 0, or is over 65535.
@@ -32,7 +32,7 @@ impl Source {
         Self { payloads: (0..bytes).map(|index| (index % 251) as u8).collect(), payload_len, next_number: 0 }
     }
 
-    /// Offers the next record to `write`, and counts it if that says it was taken.
+    /// Offers the next record to `write`, and counts it if that returns that it was taken.
     #[inline]
     pub fn offer(&mut self, write: impl FnOnce(&EventHeader, &[u8]) -> bool) -> bool {
         let (header, payload) = self.record();
@@ -41,7 +41,7 @@ impl Source {
         taken
     }
 
-    /// The next record. It stays the next one until it is [`taken`](Self::taken).
+    /// Returns the next record. It stays the next one until it is [`taken`](Self::taken).
     #[inline]
     #[must_use]
     pub fn record(&self) -> (EventHeader, &[u8]) {
@@ -51,13 +51,13 @@ impl Source {
         (header, &self.payloads[start..start + self.payload_len])
     }
 
-    /// The record was written.
+    /// Notes that the record was written.
     #[inline]
     pub fn taken(&mut self) {
         self.next_number += 1;
     }
 
-    /// What a tally of the first `events` records has to be.
+    /// Returns what a tally of the first `events` records must be.
     #[must_use]
     pub fn expected(&self, events: u64) -> Tally {
         let payloads = (0_u64..).zip(self.payloads.chunks(self.payload_len));
@@ -69,7 +69,8 @@ impl Source {
     }
 }
 
-/// What was read: how many, the sum over all words of all payloads, and whether the numbers rose by one.
+/// What was read: the number of records, the sum over all words of all payloads, and whether the numbers rose
+/// by one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tally {
     /// Records read.
@@ -79,7 +80,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// Makes an empty tally.
     #[must_use]
     pub const fn new() -> Self {
         Self { events: 0, sum: 0, in_order: true }
@@ -100,7 +101,7 @@ impl Default for Tally {
     }
 }
 
-/// The sum of the whole words of a payload.
+/// Returns the sum of the whole words of a payload.
 #[inline]
 #[must_use]
 pub fn sum_of_words(payload: &[u8]) -> u64 {
@@ -108,7 +109,7 @@ pub fn sum_of_words(payload: &[u8]) -> u64 {
     words.iter().fold(0, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)))
 }
 
-/// A record's bytes for rings that take bytes, split where its payload begins.
+/// Returns a record's bytes for rings of bytes, split where its payload begins.
 #[inline]
 pub fn put(to: &mut [u8], header: &EventHeader, payload: &[u8]) {
     if let Some((head, body)) = to.split_first_chunk_mut::<HEADER_LEN>() {
@@ -117,7 +118,7 @@ pub fn put(to: &mut [u8], header: &EventHeader, payload: &[u8]) {
     }
 }
 
-/// The other way round. `None` for bytes that are too short.
+/// Reads a record back from such bytes; `None` for bytes that are too short.
 #[inline]
 #[must_use]
 pub fn get(from: &[u8]) -> Option<(EventHeader, &[u8])> {

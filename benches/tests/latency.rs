@@ -1,9 +1,9 @@
-//! The program `latency` as it is called, in some seconds: what it prints and what it writes.
+//! Runs the program `latency` for some seconds, and checks what it prints and what it writes.
 
 use std::fs;
 use std::process::Command;
 
-/// Everything but the figures, which a busy machine's are not worth looking at.
+/// Checks all except the figures, which mean nothing on a busy machine.
 #[test]
 fn measures_everything_and_writes_its_report() {
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +34,7 @@ fn measures_everything_and_writes_its_report() {
     let svg = fs::read_to_string(path("service.svg")).unwrap();
     assert_eq!(svg.matches("<polyline").count(), 10);
     assert!(svg.len() < 20_000, "{} bytes", svg.len());
-    // Nothing is left behind but the report.
+    // Only the report is left.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 

@@ -1,4 +1,4 @@
-//! The files beside a log's segments: cursors and indexes that somebody else may have written.
+//! Opens the files beside a log's segments: cursors and indexes that others may have written.
 #![no_main]
 
 use std::cell::OnceCell;
@@ -10,7 +10,7 @@ use ringlog::event::EventHeader;
 use ringlog::storage::{Cursor, LogIndex, LogWriter, cursors_of};
 use tempfile::TempDir;
 
-/// Records in the log.
+/// Number of records in the log.
 const RECORDS: u64 = 50;
 
 thread_local! {
@@ -37,7 +37,7 @@ fn new_log() -> TempDir {
     folder
 }
 
-/// A damaged file is an error, an intact one can be moved on; both are listed.
+/// A damaged cursor is an error, an intact one can be advanced. Both are listed.
 fn read_cursor(log: &Path, input: &[u8]) {
     fs::write(log.join("cursors/name"), input).expect("a file");
     assert_eq!(cursors_of(log).expect("a list").len(), 1);
@@ -47,10 +47,10 @@ fn read_cursor(log: &Path, input: &[u8]) {
     cursor.advance(next).expect("a cursor that was opened");
     cursor.commit().expect("a cursor that was opened");
     drop(cursor);
-    assert_eq!(Cursor::open(log, "name").expect("a file of its own").position(), next);
+    assert_eq!(Cursor::open(log, "name").expect("the cursor in its file").position(), next);
 }
 
-/// Whatever an index says, what is found is what is there.
+/// A search finds what is in the log, also if the index is wrong.
 fn read_index(log: &Path, input: &[u8]) {
     let name = format!("index/{:020}.idx", 0);
     fs::write(log.join(name), input).expect("a file");

@@ -1,4 +1,4 @@
-//! Reading a file: in every way that there is, with the same result.
+//! Reads a file in every way that there is. All results are the same.
 #![no_main]
 
 use std::cell::RefCell;

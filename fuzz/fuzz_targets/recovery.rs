@@ -1,4 +1,4 @@
-//! Going on with a log that somebody else left: recovery, and once more.
+//! Recovers a log that others left, and then once more.
 #![no_main]
 
 use std::cell::RefCell;
@@ -26,10 +26,10 @@ fn recover(log: &std::path::Path) {
     let next_sequence = writer.next_sequence();
     writer.close().expect("a log that takes events");
     read(log);
-    // What was recovered stays so.
+    // A second recovery changes nothing.
     match options.open(log) {
         Ok(again) => assert_eq!(again.next_sequence(), next_sequence),
-        // A hostile header puts the log at the end of its numbers: the event was written past it.
+        // A hostile header puts the log at the end of its numbers, so the event was written past that end.
         Err(OpenError::AtLimit { sequence, position, .. }) => {
             assert!(sequence.max(position) <= MAX_POSITION + 4096, "an event took {sequence}, {position}");
         }

@@ -1,4 +1,4 @@
-//! Salvaging a log: whatever comes out of it is a whole log, and the damaged one stays as it was.
+//! Salvages a log. The result is always a whole log, and the damaged one does not change.
 #![no_main]
 
 use std::cell::RefCell;

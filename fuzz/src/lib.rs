@@ -1,8 +1,7 @@
-//! Making files and logs out of a fuzzer's bytes.
+//! Makes files and logs out of a fuzzer's bytes.
 //!
-//! Bytes alone would hardly ever pass a checksum. So the last byte of an input says what is put right in it:
-//! bit 0 the header of each file, bits 1 to 7 how many records, 127 for all. An input without that byte's bits
-//! is taken as it is.
+//! Bytes alone would hardly ever pass a checksum. So the last byte of an input says what to make valid: bit 0 the
+//! header of each file, bits 1 to 7 how many records (127 for all). If these bits are 0, the input is used as it is.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -13,10 +12,10 @@ use ringlog::storage::crc32c_hardware;
 use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field, flags, place_word, add_checksum};
 use tempfile::TempDir;
 
-/// More files make no other log.
+/// The most files of a log. More files would test nothing new.
 const MOST_FILES: usize = 4;
 
-/// A file's bytes, put right as far as the input's last byte says.
+/// Returns the bytes of a file, made valid as far as the input's last byte says.
 #[must_use]
 pub fn file_of(input: &[u8]) -> Vec<u8> {
     let Some((&control, bytes)) = input.split_last() else { return Vec::new() };
@@ -34,7 +33,7 @@ fn put_right(mut bytes: Vec<u8>, control: u8) -> Vec<u8> {
     bytes
 }
 
-/// Has the header valid, its offsets within the file.
+/// Makes the header valid, with offsets inside the file, and returns it.
 fn header_of(bytes: &mut [u8], end: u64) -> FileHeader {
     let put = |bytes: &mut [u8], at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     put(bytes, field::MAGIC, &FILE_MAGIC);
@@ -67,7 +66,7 @@ fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
     let mut at = FILE_HEADER_LEN;
     for _ in 0..most {
         let Some(record) = bytes.get_mut(at..).filter(|record| record.len() >= 16) else { return };
-        // Short ones, so that there are many.
+        // Short records, so that there are many.
         record[11] = 0;
         record[9] = record[9] & !flags::RESERVED | flags::COMMITTED;
         if record[9] & flags::GAP != 0 {
@@ -85,7 +84,7 @@ fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
     }
 }
 
-/// A folder in memory that is emptied for every input.
+/// A folder in memory that each input finds empty.
 pub struct Folder(TempDir);
 
 impl Default for Folder {
@@ -97,13 +96,13 @@ impl Default for Folder {
 }
 
 impl Folder {
-    /// Its path.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// An empty folder in it.
+    /// Makes an empty folder in it.
     pub fn empty(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         let _ = fs::remove_dir_all(&path);
@@ -111,16 +110,16 @@ impl Folder {
         path
     }
 
-    /// The file of an input.
+    /// Writes the file of an input.
     pub fn file(&self, input: &[u8]) -> PathBuf {
         let path = self.path().join("file.evtl");
         fs::write(&path, file_of(input)).expect("room for a file");
         path
     }
 
-    /// The log of an input: files of a quarter each, named by what their headers say.
+    /// Writes the log of an input: up to four files of equal parts, named after the sequences in their headers.
     ///
-    /// The second-last byte says how many files, and bits of it what the `writer` file says.
+    /// The second-last byte gives the number of files, and some of its bits the content of the `writer` file.
     pub fn log(&self, input: &[u8]) -> PathBuf {
         let log = self.empty("log");
         let Some((&control, bytes)) = input.split_last() else { return log };
@@ -152,7 +151,7 @@ fn name_of(file: &[u8], at: u64, shape: u8) -> String {
     }
 }
 
-/// A `writer` file of a log that was not closed.
+/// Writes the `writer` file of a log that was not closed.
 fn write_writer_file(log: &Path, boot_id: &str) {
     let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n");
     let checksum = ringlog::storage::crc32c_hardware(0, lines.as_bytes());

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Every ordering of the ring and of the log's publication is needed: weakened, a model fails.
+"""Shows that every ordering of the ring and of the log's publication is needed: a model fails if it is weakened.
 
-    loom-tests/mutants/run.py            checks, and that the table in docs/orderings.md says what was found
-    loom-tests/mutants/run.py --write    checks, and writes the table
+    loom-tests/mutants/run.py            runs the mutants and compares with the table in docs/orderings.md
+    loom-tests/mutants/run.py --write    runs the mutants and writes the table
 
-Makes a copy of the source in which each mutant is there and switched off, builds the models of it once, and runs
-for each mutant, switched on by an environment variable, first the model that the table names, then all of them.
-A mutant that no model notices is an error.
+Makes a copy of the source that contains all mutants, switched off, and builds its models once. An environment variable
+switches on one mutant at a time. For each it runs the model that the table names, then all models. A mutant that no
+model notices is an error.
 """
 
 import concurrent.futures
@@ -20,19 +20,19 @@ from pathlib import Path
 from swaps import SWAPS
 from switched import ROOT, SWITCHES, KeptTable, build, manifest, switched_on
 
-# The models' own, so that what they depend on is not built again; git ignores it.
+# The models' own target folder, so that their dependencies are not built again. git ignores it.
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "loom-tests/target")).resolve()
 COPY = TARGET / "mutants"
-# What loom-tests/.cargo/config.toml says, which the copy may or may not be below.
+# The settings of loom-tests/.cargo/config.toml, which does not apply if the copy is outside of that folder.
 SETTINGS = {
     "CARGO_TARGET_DIR": str(TARGET),
     "RUSTFLAGS": "--cfg ringlog_loom",
     "CARGO_PROFILE_TEST_OPT_LEVEL": "3",
 }
-# Models take seconds: one that takes longer has not noticed anything.
+# In seconds. Models take seconds; one that takes longer has not noticed the mutant.
 TIME_LIMIT = 120
 
-# What the copy gets besides. (The models know nothing of std's cells.)
+# A module that the copy gets in addition. (The model checker does not see std's cells.)
 MUTANT_RS = f"""
 extern crate std;
 
@@ -58,7 +58,7 @@ ORDERING = re.compile(r"(?<!_)\bOrdering::(Acquire|Release|AcqRel|SeqCst)\b")
 
 
 class Source:
-    """The copy, and the mutants in it: `mutants[n - 1]` is the (file, name) of number n."""
+    """The mutants in the copy: `mutants[n - 1]` is the (file, name) of number n."""
 
     def __init__(self):
         self.mutants = []
@@ -68,14 +68,14 @@ class Source:
         return len(self.mutants)
 
     def weaken(self, file, text):
-        """Puts a switch at each ordering that is not Relaxed, and at each fence, outside comments and unit tests."""
+        """Adds a switch at each ordering except Relaxed and at each fence, outside of comments and unit tests."""
         code, tests, rest = text.partition("#[cfg(test)]")
         function, lines, counts = "", [], {}
         if re.search(r"^(pub(?!\(crate\) mod tests)|impl|unsafe|fn|const|static)\b", rest, flags=re.M):
-            sys.exit(f"{file}: code behind the unit tests, which would go without mutants")
+            sys.exit(f"{file}: code after the unit tests gets no mutants: move it before them")
 
         def named(what):
-            """Names a site by its function, so that the table stays as it is when lines move."""
+            """Names a site by its function, so that the table does not change when lines move."""
             counts[function, what] = counts.get((function, what), 0) + 1
             number = counts[function, what]
             return f"`{function}`: {what}" + (f", no. {number}" if number > 1 else "")
@@ -104,13 +104,13 @@ class Source:
     def swap(self, sources):
         for name, file, old, new in SWAPS:
             if sources[file].count(old) != 1:
-                sys.exit(f"swaps.py: {name}: the text stands {sources[file].count(old)} times in {file}")
+                sys.exit(f"swaps.py: {name}: the text occurs {sources[file].count(old)} times in {file}, not once")
             switch = f"crate::mutant::is({self.add(file, name)})"
             sources[file] = sources[file].replace(old, new.replace("MUTANT", switch))
 
 
 def make_copy():
-    """Copies the two crates that the models need, with all mutants in them."""
+    """Copies the two crates that the models need and adds all mutants."""
     shutil.rmtree(COPY, ignore_errors=True)
     unwanted = shutil.ignore_patterns("target", "firmware", "mutants", ".cargo")
     for crate in ("ringlog-nostd", "loom-tests"):
@@ -120,7 +120,7 @@ def make_copy():
 
     folder = COPY / "ringlog-nostd/src"
     source = Source()
-    # The facade itself has no ordering in the model, and only words about them.
+    # Without the facade of the atomics: in the model it has no orderings, only comments about them.
     paths = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.rs"))]
     sources = {path: (folder / path).read_text() for path in paths if path != "sync.rs"}
     source.swap(sources)
@@ -135,13 +135,13 @@ def make_copy():
 
 
 def models():
-    """Builds the models of the copy; returns a program for each file of models."""
+    """Builds the models of the copy and returns a program for each file of models."""
     artifacts = build(COPY / "loom-tests", SETTINGS)
     return {it["target"]["name"]: it["executable"] for it in artifacts if it["target"]["kind"] == ["test"]}
 
 
 def run_models(program, number, *arguments):
-    """Runs models, one after the other, with a mutant switched on; `None` if they take too long."""
+    """Runs models, one after the other, with a mutant switched on. Returns `None` if they take too long."""
     command = [program, "--test-threads", "1", *arguments]
     try:
         return subprocess.run(command, env=switched_on(number), capture_output=True, text=True, timeout=TIME_LIMIT)
@@ -150,16 +150,16 @@ def run_models(program, number, *arguments):
 
 
 def failed_models(program, number):
-    """The names of a program's models that fail with a mutant switched on, as far as it comes."""
+    """Returns the names of a program's models that fail with a mutant switched on, up to one that ends the program."""
     done = run_models(program, number)
     if done is None:
         return []
-    # A deadlock ends the whole program, with the name of the model that met it as its last word.
+    # A deadlock ends the whole program. The last name in the output is that of the model that met it.
     return re.findall(r"^test (\w+)(?: - should panic)? \.\.\. (?!ok$)", done.stdout, flags=re.M)
 
 
 def how_it_fails(program, number, model):
-    """How this model fails with a mutant switched on; `None` if it does not."""
+    """Returns how this model fails with a mutant switched on, or `None` if it does not."""
     done = run_models(program, number, "--nocapture", "--exact", model)
     if done is None or done.returncode == 0:
         return None
@@ -170,14 +170,14 @@ def how_it_fails(program, number, model):
 
 
 def killer(programs, number, expected):
-    """(file, model, how) of the first model that notices a mutant: the expected one, or any."""
+    """Returns (file, model, how) of the first model that notices a mutant: the expected one, or any."""
     file, model = expected or (None, None)
     if file in programs:
         how = how_it_fails(programs[file], number, model)
         if how:
             return file, model, how
     for file, program in sorted(programs.items()):
-        # Whose own models fail on purpose.
+        # The models of that file fail on purpose.
         if file != "race_is_seen":
             for model in failed_models(program, number):
                 how = how_it_fails(program, number, model)
@@ -188,7 +188,7 @@ def killer(programs, number, expected):
 
 def main():
     kept = KeptTable("mutants")
-    # Files of models, and models.
+    # A finder is (file of models, model).
     expected = {mutant: tuple(finder.split("::")) for mutant, finder in kept.finders().items()}
     mutants, swaps = make_copy()
     programs = models()

@@ -1,7 +1,7 @@
-"""Mutants that change the order of two steps, written out by hand; weakened orderings are found by run.py.
+"""Mutants that change the order of two steps, written by hand. run.py finds the weakened orderings itself.
 
-Each is (name, file, old, new): `old` stands in the file exactly once, and is replaced by `new`, in which `MUTANT` is a
-condition that is true when this mutant is switched on. `STRONG_Release` is an ordering that no other mutant weakens.
+Each is (name, file, old, new). `old` occurs in the file exactly once and is replaced by `new`, in which `MUTANT` is a
+condition that is true while this mutant is switched on. `STRONG_Release` is an ordering that no other mutant weakens.
 """
 
 SWAPS = [
@@ -170,7 +170,7 @@ SWAPS = [
             !self.passed.swap(true, Ordering::Relaxed)""",
     ),
     (
-        "`ParkFlag::raise`: raises the flag behind the fence",
+        "`ParkFlag::raise`: raises the flag after the fence",
         "park_flag.rs",
         "self.raised.store(true, Ordering::Relaxed);",
         """if MUTANT {
@@ -196,7 +196,7 @@ SWAPS = [
     }""",
     ),
     (
-        "`read_header`: loads the flags behind the offset",
+        "`read_header`: loads the flags after the offset",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
@@ -209,7 +209,7 @@ SWAPS = [
 fn load64(""",
     ),
     (
-        "`read_header`: loads the watermark behind the offset",
+        "`read_header`: loads the watermark after the offset",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {
@@ -221,7 +221,7 @@ fn load64(""",
 fn load64(""",
     ),
     (
-        "`read_header`: loads the magic behind the rest",
+        "`read_header`: loads the magic after the rest",
         "format/publication.rs",
         "    bytes\n}\n\nfn load64(",
         """    if MUTANT {

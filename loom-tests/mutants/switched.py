@@ -1,4 +1,4 @@
-"""What run.py here and .ci/schedules/run.py share: changes that are switched on in one build of a copy, and the kept table."""
+"""Shared by run.py here and by .ci/schedules/run.py: one build of a copy with switched changes, and the kept table."""
 
 import json
 import os
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs/orderings.md"
 SWITCH = "RINGLOG_MUTANT"
 
-# What the copy gets besides: whether the change of a number is switched on.
+# A function that the copy gets in addition: whether the change with this number is switched on.
 SWITCHES = f"""
 pub(crate) fn is(number: usize) -> bool {{
     static ON: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
@@ -21,16 +21,16 @@ pub(crate) fn is(number: usize) -> bool {{
 
 
 def manifest(members, version):
-    """The workspace's, of these members only, whose version says what they are."""
+    """Returns the workspace's manifest with only these members, marked by their version."""
     text = (ROOT / "Cargo.toml").read_text()
     text = re.sub(r"^members = .*", f"members = {json.dumps(members)}", text, flags=re.M)
     text = re.sub(r"^default-members = .*\n", "", text, flags=re.M)
-    # To cargo these are then other packages: no other build in the same target folder ever finds a changed program.
+    # To cargo these are other packages, so no other build in the same target folder uses a changed program.
     return re.sub(r'^version = "(.*)"', rf'version = "\1+{version}"', text, count=1, flags=re.M)
 
 
 def build(folder, settings, *arguments):
-    """Builds the tests of a copy; returns what cargo says of each program."""
+    """Builds the tests of a copy and returns cargo's message for each program."""
     command = ["cargo", "test", "--offline", "--no-run", *arguments, "--message-format", "json"]
     environment = {**os.environ, **settings}
     done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
@@ -43,7 +43,7 @@ def build(folder, settings, *arguments):
 
 
 def switched_on(number, **settings):
-    """The environment of a program in which this change is switched on; 0 is none."""
+    """Returns the environment of a program in which this change is switched on. 0 is none."""
     return {**os.environ, SWITCH: str(number), "RUST_BACKTRACE": "0", **settings}
 
 
@@ -59,15 +59,15 @@ class KeptTable:
         self.before, self.after = before + begin, end + after
 
     def finders(self):
-        """{(file, change): what found it}, where something did."""
+        """Returns {(file, change): what found it} for the changes that something found."""
         lines = self.text.splitlines()
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         return {(row[0].strip("`"), row[1]): row[2].strip("`") for row in rows if "::" in row[2]}
 
     def settle(self, found):
-        """Prints the table that was found; writes it with `--write`, else it has to be the kept one."""
+        """Prints the table that was found. Writes it with `--write`, otherwise exits unless it is the kept one."""
         print(found, end="")
         if "--write" in sys.argv[1:]:
             TABLE.write_text(self.before + found + self.after)
         elif found != self.text:
-            sys.exit(f"{TABLE} says something else: {sys.argv[0]} --write")
+            sys.exit(f"{TABLE} differs from this table: update it with {sys.argv[0]} --write")

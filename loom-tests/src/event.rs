@@ -1,15 +1,15 @@
-//! Events that tell whether they are whole.
+//! Events whose bytes show whether they are whole.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{EventHeader, WriteError};
 
-/// Header and payload of event `id`: every byte follows from the id and the length.
+/// Returns header and payload of event `id`. Every byte follows from the id and the length.
 fn event(id: u64, payload_len: u16) -> (EventHeader, Vec<u8>) {
     let payload = (0..payload_len).map(|index| byte(id, index)).collect();
     (EventHeader::new(id, byte(id, payload_len), payload_len), payload)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a byte that depends on both is all that is wanted")]
+#[expect(clippy::cast_possible_truncation, reason = "any byte that depends on both will do")]
 const fn byte(id: u64, index: u16) -> u8 {
     (id as u8).wrapping_mul(59).wrapping_add(index as u8).wrapping_add(1)
 }
@@ -28,11 +28,11 @@ pub fn write<T>(
     write_event(&header, &payload)
 }
 
-/// The id of an event that was read.
+/// Returns the id of an event that was read.
 ///
 /// # Panics
 ///
-/// If any byte of it is not what was written.
+/// If any byte of the event is not the one that was written.
 #[must_use]
 pub fn read_id(header: &EventHeader, payload: &[u8]) -> u64 {
     let (expected_header, expected_payload) = event(header.timestamp, header.payload_len);

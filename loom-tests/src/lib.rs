@@ -1,8 +1,8 @@
-//! Model checks of the ring: every interleaving, and every value that weak memory allows a load to see,
-//! within a bound on preemptions.
+//! Model checks of the ring. They try every interleaving, and every value that weak memory allows a load to see, within
+//! a bound on preemptions.
 //!
-//! `cargo test` in this folder runs them; `.cargo/config.toml` here switches the ring to the model's atomics.
-//! One file in `tests/` for each question. `LOOM_MAX_PREEMPTIONS=4 cargo test` looks further.
+//! `cargo test` in this folder runs them: its `.cargo/config.toml` switches the ring to the model's atomics. `tests/`
+//! has one file for each question. `LOOM_MAX_PREEMPTIONS=4 cargo test` searches further.
 
 #[cfg(not(ringlog_loom))]
 const _: () = assert!(

@@ -1,4 +1,4 @@
-//! A log file under the model checker: header words, records, and the lock that retention asks for.
+//! A log file under the model checker: header words, records, and the lock that retention takes.
 #![forbid(unsafe_code)]
 
 use crate::event::{read_id, write};
@@ -12,13 +12,13 @@ use std::sync::Mutex as RealMutex;
 
 /// Payload bytes of every event in a model's log.
 const PAYLOAD_LEN: u16 = 8;
-/// Bytes that an event takes.
+/// Length of a record, in bytes.
 pub const STRIDE: usize = record_len(PAYLOAD_LEN as usize);
 
 /// A file that its writer and readers have mapped.
 ///
 /// The words are the model's atomics, for the real code of `ringlog_nostd::publication`. The bytes of the records are
-/// ordinary ones behind a real lock, which the model checker knows nothing of; it watches one cell for each event.
+/// ordinary bytes under a real lock, which the model checker does not see. It watches one cell for each event.
 #[derive(Debug)]
 pub struct LogFile {
     words: [AtomicU64; 7],
@@ -39,7 +39,7 @@ impl HeaderWords for LogFile {
 }
 
 impl LogFile {
-    /// A file of zeros with room for so many events.
+    /// Makes a file of zeros with room for this number of events.
     #[must_use]
     pub fn zeros(events: usize) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl LogFile {
         }
     }
 
-    /// A file whose header stands.
+    /// Makes a file that has a header.
     #[must_use]
     pub fn with_header(events: usize, header: &FileHeader) -> Self {
         let file = Self::zeros(events);
@@ -59,7 +59,7 @@ impl LogFile {
         file
     }
 
-    /// Stores event `id` as the file's record number `index`, and publishes nothing: what a writer does to
+    /// Stores event `id` as the file's record number `index` and publishes nothing, as a writer does in
     /// `WriteMap::unpublished`.
     ///
     /// # Panics
@@ -72,16 +72,17 @@ impl LogFile {
         write(id, PAYLOAD_LEN, |header, payload| Ok(encode(to, header, payload).expect("room"))).unwrap();
     }
 
-    /// Publishes so many events: `WriteMap::publish`.
+    /// Publishes the first `events` events, as `WriteMap::publish` does.
     pub fn publish(&self, events: usize) {
         publication::publish(self, offset_behind(events), events as u64);
     }
 
-    /// The ids of the first events: what a reader gets of `ReadMap::records`, or a sync writes out.
+    /// Returns the ids of the first events, as a reader reads `ReadMap::records` or a sync writes the bytes to the
+    /// disk.
     ///
     /// # Panics
     ///
-    /// If any byte is not what was written.
+    /// If any byte is not the one that was written.
     pub fn ids(&self, events: usize) -> Vec<u64> {
         for cell in &self.cells[..events] {
             cell.with(|_| ());
@@ -93,11 +94,11 @@ impl LogFile {
         ids.collect()
     }
 
-    /// What a reader finds, `None` where no header stands yet.
+    /// Reads the header as a reader does. Returns `None` if there is no header yet.
     ///
     /// # Panics
     ///
-    /// If a header is there but not a whole one.
+    /// If there is a header that is not whole.
     pub fn look(&self) -> Option<FileHeader> {
         let bytes = publication::read_header(self);
         if bytes[..8] == [0; 8] {
@@ -109,23 +110,23 @@ impl LogFile {
     }
 }
 
-/// A header without events. Each `life` of a file has another one.
+/// Returns a header without events. Each `life` of a file has a different one.
 #[must_use]
 pub fn header(life: i64) -> FileHeader {
     FileHeader::new(0x0123_4567 + life, ClockKind::UnixNanos, false)
 }
 
-/// The offset behind so many events.
+/// Returns the offset after the first `events` events.
 #[must_use]
 pub const fn offset_behind(events: usize) -> u64 {
     (FILE_HEADER_LEN + events * STRIDE) as u64
 }
 
-/// How many events end at an offset.
+/// Returns the number of events below an offset.
 ///
 /// # Panics
 ///
-/// If none does.
+/// If no event ends there.
 #[must_use]
 pub fn events_below(offset: u64) -> usize {
     let bytes = usize::try_from(offset).unwrap() - FILE_HEADER_LEN;
@@ -133,14 +134,15 @@ pub fn events_below(offset: u64) -> usize {
     bytes / STRIDE
 }
 
-/// Whether nothing will be added to a file.
+/// Returns whether a file is complete.
 #[must_use]
 pub const fn is_sealed(header: &FileHeader) -> bool {
     header.has(file_flags::SEALED)
 }
 
-/// The kernel's part in a file's life: its lock, shared or exclusive, and whether its name still leads to it. All of
-/// that is in the kernel's hands, so a mutex stands for it, and orders what the kernel orders.
+/// The kernel's part in a file's life: its lock, shared or exclusive, and whether the name still leads to the file.
+///
+/// The kernel owns and orders this state. Here a mutex does the same.
 #[derive(Debug)]
 pub struct Held(Mutex<HeldState>);
 
@@ -151,17 +153,17 @@ struct HeldState {
 }
 
 impl Held {
-    /// A segment that nobody has opened.
+    /// Makes the state of a segment that nobody has opened.
     #[must_use]
     pub fn new() -> Self {
         Self(Mutex::new(HeldState { readers: 0, is_named: true }))
     }
 
-    /// A reader's `held::try_hold`, then `held::leads_to`: two calls, and time in between.
+    /// Does a reader's `os::files::try_hold`, then `share::is_same_file`. They are two calls, with time in between.
     ///
     /// # Panics
     ///
-    /// Never: nobody panics while it has the mutex.
+    /// Never: no thread panics while it has the mutex.
     pub fn try_hold(&self) -> bool {
         self.0.lock().unwrap().readers += 1;
         let leads_here = self.0.lock().unwrap().is_named;
@@ -171,7 +173,7 @@ impl Held {
         leads_here
     }
 
-    /// The end of a reader's mapping.
+    /// Ends a reader's mapping.
     ///
     /// # Panics
     ///
@@ -180,8 +182,8 @@ impl Held {
         self.0.lock().unwrap().readers -= 1;
     }
 
-    /// Retention's `try_lock` and, if nobody holds the file, rename and unlock: `Prepared::recycled`. The exclusive
-    /// lock is kept over the rename, so both are one step.
+    /// Does retention's `try_lock` and, if nobody holds the file, the rename and the unlock: `SpareSegment::recycled`.
+    /// The exclusive lock lasts over the rename, so both are one step.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
 //! Rings whose two ends can move into the model's threads.
 //!
-//! Unsafe because each end holds on to the memory that it points into.
+//! Unsafe because each end keeps the memory alive that it points into.
 
 use ringlog_nostd::{
     Consumer, GAP_PAYLOAD_LEN, ModelControl, Producer, Ring, RingError, RingOptions, ShadowCell, record_len,
@@ -14,7 +14,7 @@ pub type ModelProducer = Producer<'static, Arc<Memory>>;
 /// The consumer's end of a model ring.
 pub type ModelConsumer = Consumer<'static, Arc<Memory>>;
 
-/// What a model ring consists of: control words, bytes, and one shadow cell for each 8 bytes.
+/// The memory of a model ring: control words, bytes, and one shadow cell for each 8 bytes.
 #[derive(Debug)]
 pub struct Memory {
     control: ModelControl,
@@ -38,7 +38,7 @@ impl Memory {
         }
     }
 
-    /// Asks, as `StaticRing::split` does, whether the caller is the one who may make the ring.
+    /// Returns whether the caller is the one who may make the ring, as `StaticRing::split` does.
     #[must_use]
     pub fn is_first_split(&self) -> bool {
         self.control.is_first_split()
@@ -62,14 +62,14 @@ impl Drop for Memory {
     }
 }
 
-/// A ring of `capacity` bytes for payloads of up to `max_payload`, whose first event stands at `start`.
+/// Makes a ring of `capacity` bytes for payloads of up to `max_payload` bytes, whose first event will be at `start`.
 #[must_use]
 pub fn ring(capacity: usize, max_payload: usize, start: usize) -> (ModelProducer, ModelConsumer) {
     let (producer, consumer, _) = ring_and_memory(capacity, max_payload, start);
     (producer, consumer)
 }
 
-/// As [`ring`], with its memory, for trespassers.
+/// Makes a ring as [`ring`] does and also returns its memory, for trespassers.
 #[must_use]
 pub fn ring_and_memory(
     capacity: usize,
@@ -87,16 +87,16 @@ pub fn ring_and_memory(
     (producer, consumer, memory)
 }
 
-/// Memory for a ring that nobody has made yet.
+/// Returns memory for a ring that is not made yet.
 #[must_use]
 pub fn unformatted(capacity: usize, max_payload: usize) -> Arc<Memory> {
     Arc::new(Memory::new(capacity + record_len(max_payload.max(GAP_PAYLOAD_LEN))))
 }
 
-/// Makes a ring of this memory. Once: the former ends have to be gone.
+/// Makes a ring of this memory. Earlier ends must be gone.
 #[must_use]
 pub fn format(memory: &Arc<Memory>, options: &RingOptions) -> (ModelProducer, ModelConsumer) {
-    // SAFETY: each of the ends made below keeps the memory until it is gone itself.
+    // SAFETY: each end made below keeps the memory alive until it is dropped itself.
     let lasting: &'static Memory = unsafe { NonNull::from(&**memory).as_ref() };
     // SAFETY: (1) the words are valid, initialised and 8-aligned; (2) nothing but the two ends uses them;
     // (3) there is one cell for each word.
@@ -105,27 +105,28 @@ pub fn format(memory: &Arc<Memory>, options: &RingOptions) -> (ModelProducer, Mo
     (producer.with_owner(Arc::clone(memory)), consumer.with_owner(Arc::clone(memory)))
 }
 
-/// The producer's end for the next owner of the role.
+/// Returns the producer's end for the next owner of the role.
 ///
-/// The one before has to be gone for good, by [`std::mem::forget`] if it is to die without closing.
+/// The previous owner must be gone, by [`std::mem::forget`] if it dies without closing.
 #[must_use]
 pub fn take_over_producer(memory: &Arc<Memory>) -> ModelProducer {
     attach(memory).expect("a ring").into_producer().with_owner(Arc::clone(memory))
 }
 
-/// As [`take_over_producer`], for the consumer's end.
+/// Does what [`take_over_producer`] does, for the consumer's end.
 #[must_use]
 pub fn take_over_consumer(memory: &Arc<Memory>) -> ModelConsumer {
     attach(memory).expect("a ring").into_consumer().with_owner(Arc::clone(memory))
 }
 
-/// The ring in this memory, if somebody has made it. At most one end of each kind may come of all of them.
+/// Returns the ring in this memory, if it is made. All rings of one memory together may give at most one end of each
+/// kind.
 ///
 /// # Errors
 ///
 /// As `Ring::attach`.
 pub fn attach(memory: &Arc<Memory>) -> Result<Ring<'static>, RingError> {
-    // SAFETY: the end that is made of the ring keeps the memory until it is gone itself.
+    // SAFETY: the end that is made of the ring keeps the memory alive until it is dropped itself.
     let lasting: &'static Memory = unsafe { NonNull::from(&**memory).as_ref() };
     // SAFETY: as in `format`, whose ring this is; the former owner of the role is gone.
     unsafe { Ring::model_attach(&lasting.control, lasting.words.cast(), &lasting.cells) }

@@ -1,35 +1,35 @@
-//! How the models' consumers read beside a writer, and what is left once that has ended.
+//! How the models' consumers read while a writer runs, and the rest after it has ended.
 #![forbid(unsafe_code)]
 
 use loom::thread::{JoinHandle, yield_now};
 
 use crate::{ModelConsumer, Seen, read_id};
 
-/// The id of the next event, if there is one.
+/// Returns the id of the next event, if there is one.
 ///
 /// # Panics
 ///
-/// If it is not what was written.
+/// If it is not the event that was written.
 pub fn read_next(consumer: &mut ModelConsumer) -> Option<u64> {
     consumer.read_event().map(|(header, payload)| read_id(&header, payload))
 }
 
-/// Adds the ids of all events that there are, and returns how many.
+/// Adds the ids of all events in the ring to `ids` and returns their number.
 ///
 /// # Panics
 ///
-/// If one is not what was written.
+/// If one is not the event that was written.
 pub fn read_all(consumer: &mut ModelConsumer, ids: &mut Vec<u64>) -> usize {
     let read = consumer.drain(usize::MAX, |header, payload| ids.push(read_id(header, payload)));
     read.expect("a ring without a fault")
 }
 
-/// Looks twice for an event while the writer runs, and calls `look` with what it has each time. Then waits for the
-/// writer's end, and reads the rest.
+/// Looks twice for an event while the writer runs, and calls `look` with the ids so far each time. Then waits for the
+/// writer's end and reads the rest.
 ///
 /// # Panics
 ///
-/// If an event is not what was written, or the writer panics.
+/// If an event is not the one that was written, or the writer panics.
 pub fn read_beside(
     consumer: &mut ModelConsumer,
     writer: JoinHandle<()>,
@@ -46,7 +46,7 @@ pub fn read_beside(
     ids
 }
 
-/// Two events that are published together, and whether a consumer has looked before and behind that.
+/// Two events that are published together, and whether a consumer has looked before and after that.
 #[derive(Debug, Default)]
 pub struct Together {
     nothing: Seen,
@@ -54,17 +54,17 @@ pub struct Together {
 }
 
 impl Together {
-    /// Nobody has looked.
+    /// Returns the state in which nobody has looked.
     #[must_use]
     pub const fn new() -> Self {
         Self { nothing: Seen::new(), all: Seen::new() }
     }
 
-    /// Reads the events 0 and 1 while the writer runs: both of them or none, and then the rest.
+    /// Reads the events 0 and 1 while the writer runs: both or none, and then the rest.
     ///
     /// # Panics
     ///
-    /// If only one of them is there, or an event is not what was written, or the writer panics.
+    /// If only one of them is there, or an event is not the one that was written, or the writer panics.
     pub fn read(&self, consumer: &mut ModelConsumer, writer: JoinHandle<()>) {
         let mut ids = Vec::new();
         let early = read_all(consumer, &mut ids);
@@ -76,13 +76,13 @@ impl Together {
         assert_eq!(ids, [0, 1]);
     }
 
-    /// To be called when the model is through.
+    /// Checks that the model has looked at both moments. Call it after the last execution.
     ///
     /// # Panics
     ///
-    /// If no execution has looked before the two were published, or none behind it.
+    /// If no execution has looked before the two events were published, or none has looked after that.
     pub fn expect(&self) {
         self.nothing.expect("a look before the batch");
-        self.all.expect("a look behind the batch");
+        self.all.expect("a look after the batch");
     }
 }

@@ -1,4 +1,4 @@
-//! Running a model, and knowing what it has been through.
+//! Runs a model and records which places its executions have reached.
 #![forbid(unsafe_code)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Looks of a waiting thread before the model gives up: far more than any execution needs.
+/// How often a waiting thread looks before the model gives up: far more often than any execution needs.
 const SPIN_LIMIT: usize = 50;
 
-/// Runs `f` in every interleaving: in all of them, or in those with at most so many preemptions. Says which, how
-/// many executions there were, and how long it took. `LOOM_MAX_PREEMPTIONS` wins.
+/// Runs `f` in every interleaving, or in those with at most `preemption_bound` preemptions. `LOOM_MAX_PREEMPTIONS`
+/// overrides the bound. Prints the bound, the number of executions and the time.
 ///
 /// # Panics
 ///
-/// If `f` panics in one of them, or the model checker finds a race.
+/// If `f` panics in an interleaving, or the model checker finds a race.
 pub fn check(name: &str, preemption_bound: impl Into<Option<usize>>, f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(preemption_bound.into());
@@ -31,8 +31,8 @@ pub fn check(name: &str, preemption_bound: impl Into<Option<usize>>, f: impl Fn(
     assert!(count > 1, "{name}: nothing was interleaved");
 }
 
-/// As [`check`], in two laps of a ring of this capacity: in that of `start`, and in the last one before the
-/// positions wrap. `f` is given the position at which its ring is to start.
+/// Runs [`check`] in two laps of a ring of this capacity: in that of `start`, and in the last one before the positions
+/// wrap. `f` gets the position at which its ring starts.
 ///
 /// # Panics
 ///
@@ -51,11 +51,11 @@ pub fn check_laps(
     }
 }
 
-/// Runs `f`, which is killed where it would make its `stores + 1`st store to a control word. `None` if it was.
+/// Runs `f` and kills it before its store number `stores + 1` to a control word. Returns `None` if it was killed.
 ///
 /// # Panics
 ///
-/// If `f` panics by itself.
+/// If `f` panics for another reason.
 pub fn killed_before<T>(stores: usize, f: impl FnOnce() -> T) -> Option<T> {
     ringlog_nostd::die_before_store(stores);
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -67,11 +67,11 @@ pub fn killed_before<T>(stores: usize, f: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Asks until there is an answer, and lets the other threads run in between.
+/// Calls `ask` until it returns an answer, and lets the other threads run in between.
 ///
 /// # Panics
 ///
-/// If there is none after many looks: the other thread will never give one.
+/// If there is no answer after many calls: the other thread will never give one.
 pub fn spin<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..SPIN_LIMIT {
         if let Some(answer) = ask() {
@@ -82,19 +82,19 @@ pub fn spin<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     panic!("still no answer after {SPIN_LIMIT} looks");
 }
 
-/// Whether any execution of a model came past a place: a model that never sees a full ring proves nothing
-/// about full rings. Unknown to the model checker.
+/// Records whether any execution of a model reached a place. A model that never sees a full ring proves nothing about
+/// full rings. The model checker does not see it.
 #[derive(Debug)]
 pub struct Seen(AtomicUsize);
 
 impl Seen {
-    /// Not seen.
+    /// Returns a place that no execution has reached.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicUsize::new(0))
     }
 
-    /// Notes that an execution came past here.
+    /// Notes that an execution has reached the place.
     pub fn note(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -106,17 +106,17 @@ impl Seen {
         }
     }
 
-    /// Whether one has.
+    /// Returns whether an execution has reached the place.
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    /// To be called when the model is through.
+    /// Checks that an execution has reached the place. Call it after the last execution.
     ///
     /// # Panics
     ///
-    /// If no execution came past.
+    /// If none has.
     pub fn expect(&self, what: &str) {
         assert!(self.is_seen(), "no execution came to: {what}");
     }

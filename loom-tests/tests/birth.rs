@@ -1,7 +1,7 @@
-//! Does whoever finds a ring find a whole one?
+//! Is every ring that a thread finds in memory whole?
 //!
-//! Races: the stores of the control words when a ring is made, magic last, with the loads of somebody who attaches
-//! meanwhile, and that one's look at the positions with the first event; and with both ends at work.
+//! Races: the stores of the control words when a ring is made, magic last, with the loads of a thread that attaches
+//! meanwhile; its look at the positions with the first event, and with both ends at work.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -27,7 +27,7 @@ fn a_ring_is_found_whole_or_not_at_all() {
                     ..RingOptions::default()
                 };
                 let (mut producer, consumer) = format(&memory, &options);
-                // The consumer's end goes to the one who attaches.
+                // The thread that attaches takes the consumer's end.
                 std::mem::forget(consumer);
                 write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
             })
@@ -56,7 +56,7 @@ fn a_ring_is_found_whole_or_not_at_all() {
     EVENT.expect("a ring with an event");
 }
 
-/// The ring is full; an event is released and another one published while somebody looks at both positions.
+/// The ring is full. An event is released and another one published while a thread looks at both positions.
 #[test]
 fn who_attaches_beside_both_ends_finds_no_damage() {
     check_laps("birth, beside both ends", None, [64, 40], |start| {

@@ -1,8 +1,8 @@
-//! Is an event that was filled in place as good as one that was copied, also when it is committed shorter,
-//! and is a claim that was dropped or forgotten never seen?
+//! Is an event that was filled in place whole, also if it is committed shorter, and is a claim that was dropped or
+//! forgotten never seen?
 //!
-//! Races: the producer's writes to the lent payload, padding and header, and its store of `head`, with the
-//! consumer's reads; the claimed bytes beyond a shorter commit with what the consumer still reads.
+//! Races: the producer's writes to the lent payload, padding and header, and its store of `head`, with the consumer's
+//! reads; the claimed bytes beyond a shorter commit with the bytes that the consumer still reads.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -11,7 +11,7 @@ use loom_tests::{
 };
 use ringlog_nostd::WriteError;
 
-/// Claims `claimed` bytes, fills the first of them with event `id`, and commits these.
+/// Claims `claimed` bytes, fills the first of them with event `id`, and commits those.
 fn claim_and_commit(
     producer: &mut ModelProducer,
     claimed: usize,
@@ -30,7 +30,7 @@ fn claim_and_commit(
 fn a_shorter_commit_and_the_record_behind_it_are_whole() {
     static EARLY: Seen = Seen::new();
     check_laps("claim, shorter commit", None, [64, 40], |start| {
-        // The claim runs on into the overrun area; the record that comes of it just reaches the lap's end.
+        // The claim reaches into the overrun area. The record made of it ends exactly at the lap's end.
         let (mut producer, mut consumer) = ring(64, 24, start);
         let writer = thread::spawn(move || {
             claim_and_commit(&mut producer, 24, 0, 3).unwrap();

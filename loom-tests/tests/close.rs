@@ -1,4 +1,4 @@
-//! Has a consumer that saw the end of the stream seen every event before it?
+//! If a consumer saw the end of the stream, has it seen every event before the end?
 //!
 //! Races: the producer's last store of `head` and its store of `closed` with the consumer's loads of both.
 #![cfg(ringlog_loom)]
@@ -6,8 +6,8 @@
 use loom::thread;
 use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, write};
 
-/// Two events and the end, from a thread; `read_to_end` returns the ids that came before it saw the end, or
-/// nothing if it gave up waiting.
+/// Writes two events and closes in a thread. `read_to_end` returns the ids that it read before it saw the end, or
+/// `None` if it stopped waiting.
 fn check_two_events(
     name: &str,
     read_to_end: impl Fn(&mut ModelConsumer) -> Option<Vec<u64>> + Send + Sync + 'static,
@@ -21,7 +21,7 @@ fn check_two_events(
         });
         if let Some(ids) = read_to_end(&mut consumer) {
             ENDED.note();
-            assert_eq!(ids, [0, 1], "events behind the end");
+            assert_eq!(ids, [0, 1], "events after the end");
         }
         writer.join().unwrap();
         assert!(consumer.is_closed());
@@ -62,7 +62,7 @@ fn a_drain_behind_closed_takes_the_last_event() {
 
 /// The order matters, and the model would notice.
 #[test]
-#[should_panic(expected = "events behind the end")]
+#[should_panic(expected = "events after the end")]
 fn asking_for_closed_behind_the_last_look_loses_events() {
     check_two_events("close, wrong order", |consumer| {
         let mut ids = Vec::new();

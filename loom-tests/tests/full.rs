@@ -1,7 +1,7 @@
-//! Is a full ring full until the consumer releases, and not a moment longer?
+//! Is a full ring full until the consumer releases, and no longer?
 //!
-//! Races: the producer's load of `tail` and its write to the same bytes with the consumer's last read of
-//! them and its store of `tail`.
+//! Races: the producer's load of `tail` and its write to the released bytes with the consumer's last read of them and
+//! its store of `tail`.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -66,5 +66,5 @@ fn a_drain_gives_all_of_its_space_back_at_once() {
         assert!(ids == [0, 1] || ids == [0, 1, 2, 3], "{ids:?}");
     });
     FULL.expect("a refused write");
-    WRITTEN.expect("a write behind the drain");
+    WRITTEN.expect("a write after the drain");
 }

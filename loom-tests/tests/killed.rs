@@ -1,8 +1,8 @@
-//! What does the next owner of a role find when the one before was killed, before whichever store?
+//! What does the next owner of a role find if the previous one was killed before any of its stores?
 //!
-//! Races: the stores that the dead one made, and those of the next one, with everything that the other side does
-//! meanwhile. `killed_before` ends a thread before its n-th store to a control word, for every n; what it would
-//! have stored on its way out, by closing say, is not stored either.
+//! Races: the stores of the dead owner and of the next one with everything that the other side does meanwhile.
+//! `killed_before` ends a thread before its n-th store to a control word, for every n. The dead thread stores nothing
+//! more, also not by closing its end.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -12,8 +12,9 @@ use loom_tests::{
 };
 use std::sync::Arc;
 
-/// Event 0 stands; `write_more` tries to write 1 to `more`, and is killed before each of its stores in turn; the
-/// next owner writes 9. All of 1 to `more` or, if there `may_be_some`, the first of them are read, and all whole.
+/// Event 0 is published. `write_more` tries to write 1 to `more` and is killed before each of its stores in turn. The
+/// next owner writes 9. The consumer reads all of 1 to `more`, none, or the first ones if there `may_be_some`; all are
+/// whole.
 fn check_writer(
     name: &'static str,
     (more, may_be_some): (u64, bool),
@@ -23,7 +24,7 @@ fn check_writer(
     let lived = Arc::new(Seen::new());
     while !lived.is_seen() {
         let noted = Arc::clone(&lived);
-        check_laps(&format!("{name}, killed behind {stores}"), None, [128, 96], move |start| {
+        check_laps(&format!("{name}, killed after {stores}"), None, [128, 96], move |start| {
             let (mut first, mut consumer, memory) = ring_and_memory(128, 16, start);
             write(0, 8, |header, payload| first.write_event(header, payload)).unwrap();
             let noted = Arc::clone(&noted);
@@ -42,7 +43,7 @@ fn check_writer(
             assert!(read == 0 || read == more || (may_be_some && read < more), "{read} of {more}");
         });
         stores += 1;
-        assert!(stores < 20, "it never comes to its end");
+        assert!(stores < 20, "it never ends");
     }
 }
 
@@ -77,14 +78,14 @@ fn a_claim_is_there_or_not() {
     });
 }
 
-/// Two events fill the ring; a consumer reads them and is killed before each of its stores in turn; the next owner
-/// reads on, while a third event is written as soon as there is room. Each is read at least once, in order.
+/// Two events fill the ring. A consumer reads them and is killed before each of its stores in turn. The next owner
+/// continues, while a third event is written as soon as there is room. Each event is read at least once, in order.
 fn check_reader(name: &'static str, read: impl Fn(ModelConsumer, &mut u64) + Send + Sync + Copy + 'static) {
     let mut stores = 0;
     let lived = Arc::new(Seen::new());
     while !lived.is_seen() {
         let noted = Arc::clone(&lived);
-        check_laps(&format!("{name}, killed behind {stores}"), None, [64, 40], move |start| {
+        check_laps(&format!("{name}, killed after {stores}"), None, [64, 40], move |start| {
             let (mut producer, first, memory) = ring_and_memory(64, 16, start);
             for id in 0..2 {
                 write(id, 16, |header, payload| producer.write_event(header, payload)).unwrap();
@@ -106,7 +107,7 @@ fn check_reader(name: &'static str, read: impl Fn(ModelConsumer, &mut u64) + Sen
             readers.join().unwrap();
         });
         stores += 1;
-        assert!(stores < 20, "it never comes to its end");
+        assert!(stores < 20, "it never ends");
     }
 }
 

@@ -1,13 +1,13 @@
 //! Does a reader of a mapped log file see whole records, and header words that agree with each other?
 //!
-//! Races: the writer's stores of bytes, `event_count`, `write_offset` and SEALED, and its helper's of
+//! Races: the writer's stores of bytes, `event_count`, `write_offset` and SEALED, and its worker thread's of
 //! `synced_offset` and CLEAN, with a reader's loads of the header and its reads of bytes.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/os/mmap.rs` calls for
-//! mapped memory. Who calls what in which order is mirrored from the lines that each test names.
+//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/os/mmap.rs` calls for mapped
+//! memory. The order of the calls is that of the functions that each test names.
 //!
-//! Readers are the spawned threads. The first execution then has all stores in front of their loads, and every load
-//! tries the older values; the other way round the model checker would not find all of them.
+//! Readers are the spawned threads. So in the first execution all stores precede their loads, and every load tries the
+//! older values. The other way round the model checker would not find all of them.
 #![cfg(ringlog_loom)]
 #![expect(clippy::arc_with_non_send_sync, reason = "the model's threads are one real thread")]
 
@@ -61,7 +61,7 @@ fn a_batch_is_published_at_once() {
     });
 }
 
-/// `LogWriter::begin` and `LogWriter::end`: the last publication, then `Durable::seal`.
+/// `LogWriter::begin` and `LogWriter::end`: the last publication, then `SegmentFlusher::seal`.
 #[test]
 fn sealed_means_that_offset_and_count_are_final() {
     static OPEN: Seen = Seen::new();
@@ -91,7 +91,7 @@ fn sealed_means_that_offset_and_count_are_final() {
     SEALED.expect("a file with SEALED");
 }
 
-/// `Durable::sync`: `MapHandle::write_offset`, the bytes below it go to the disk, `store_synced_offset`.
+/// `SegmentFlusher::sync`: `MapHandle::write_offset`, a sync of the bytes below it, `store_synced_offset`.
 #[test]
 fn the_watermark_is_never_above_what_is_published() {
     static SYNCED: Seen = Seen::new();
@@ -117,7 +117,7 @@ fn the_watermark_is_never_above_what_is_published() {
     SYNCED.expect("a watermark that was raised");
 }
 
-/// `Durable::finish`, behind the writer's end: sync, SEALED, CLEAN.
+/// `SegmentFlusher::finish`, after the writer's end: sync, SEALED, CLEAN.
 #[test]
 fn clean_means_that_all_is_synced() {
     static CLEAN: Seen = Seen::new();

@@ -1,8 +1,8 @@
-//! Does a reader that follows a log from one segment to the next, or meets one that is used again, see what belongs
-//! together?
+//! Does a reader see a consistent log if it follows the log from one segment to the next, or meets a segment that is
+//! used again?
 //!
-//! Races: the stores of a new segment's header, magic last, and of SEALED in the old one, with a reader's loads of
-//! both headers; the erasing and reuse of a retired segment with readers that hold it, or come too late.
+//! Races: the stores of a new segment's header, magic last, and of SEALED in the old one, with a reader's loads of both
+//! headers; the erasing and reuse of a retired segment with readers that hold it, or come too late.
 //!
 //! The stores and loads are those of `ringlog_nostd::publication`; the kernel's lock and names are a mutex.
 #![cfg(ringlog_loom)]
@@ -43,7 +43,7 @@ fn a_header_is_seen_whole_or_not_at_all() {
     EVENT.expect("a file with an event");
 }
 
-/// `LogWriter::begin`: the next segment's header, then SEALED in the current one, then the next event.
+/// `LogWriter::begin`: the next segment's header, then SEALED in the active one, then the next event.
 #[test]
 fn behind_a_sealed_segment_the_next_one_stands() {
     static SEALED: Seen = Seen::new();
@@ -77,8 +77,8 @@ fn behind_a_sealed_segment_the_next_one_stands() {
     OPEN.expect("a segment that is not sealed");
 }
 
-/// `Prepared::recycled`, then `MmapWriter::start`, against `SegmentFile` readers: a reader that holds the lock and finds
-/// the file under its name keeps what it sees; one that comes later lets go.
+/// `SpareSegment::recycled`, then `MmapWriter::start`, against `SegmentFile` readers. A reader that holds the lock and
+/// finds the file under its name keeps what it sees. A later reader releases the lock.
 #[test]
 fn a_segment_that_is_used_again_is_not_the_one_that_a_reader_holds() {
     static HELD: Seen = Seen::new();
@@ -120,7 +120,7 @@ fn a_segment_that_is_used_again_is_not_the_one_that_a_reader_holds() {
     IN_USE.expect("a segment that was left alone");
 }
 
-/// And the lock is needed: the model would notice a reader without it.
+/// The lock is needed: the model finds the race of a reader without it.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn without_the_lock_a_reader_would_see_bytes_change() {

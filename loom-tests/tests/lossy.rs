@@ -1,7 +1,7 @@
-//! Is every event that a lossy producer was offered either read or counted, once, and at its place?
+//! Is every event that a lossy producer was offered read or counted, once, and in its place?
 //!
-//! Races: the producer's count of losses, its GAP record and its stores of `head`, `lost` and `closed` with
-//! the consumer's reads and releases, and with its look at the losses behind the end.
+//! Races: the producer's count of losses, its GAP record and its stores of `head`, `lost` and `closed` with the
+//! consumer's reads and releases, and with its look at the losses after the end.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -36,7 +36,7 @@ impl Ledger {
     }
 }
 
-/// Offers `offered` events from a thread and accounts for each of them.
+/// Offers `offered` events from a thread and checks that each of them is read or counted.
 fn check_ledger(name: &str, capacity: usize, offered: u64) {
     let seen = Arc::new([const { Seen::new() }; 3]);
     let noted = Arc::clone(&seen);
@@ -66,8 +66,8 @@ fn check_ledger(name: &str, capacity: usize, offered: u64) {
         noted[2].note_if(ledger.gaps == 0 && pending.is_none());
     });
     seen[0].expect("a GAP record");
-    seen[1].expect("a loss that the end left untold");
-    // A ring of one record always loses some of three events with two looks meanwhile.
+    seen[1].expect("a loss that was pending at the end");
+    // A ring of one record always loses one of three events if there are only two looks meanwhile.
     if capacity > 32 {
         seen[2].expect("no loss");
     }
@@ -107,11 +107,11 @@ fn a_loss_is_exact_for_a_consumer_that_saw_the_end() {
         writer.join().unwrap();
     });
     BEFORE.expect("a look before the end");
-    BEHIND.expect("a look behind the end");
+    BEHIND.expect("a look after the end");
 }
 
-/// Two events fill a ring, a third is lost, and one is read. `check` is given the losses that the consumer sees and then
-/// what it has read, while the producer tells of the loss and offers `more` events behind that.
+/// Two events fill a ring, a third is lost, and one is read. Then the producer reports the loss and offers `more`
+/// events. Meanwhile `check` gets the losses that the consumer sees, and what it reads afterwards.
 fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + Send + Sync + Copy + 'static) {
     check_laps(name, None, [64, 40], move |start| {
         let (producer, mut consumer) = ring(64, 16, start);
@@ -121,9 +121,9 @@ fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + S
         }
         let mut ledger = Ledger::default();
         consumer.drain(1, |header, payload| ledger.take(header, payload)).unwrap();
-        // The consumer is the spawned thread, so that the first execution has all stores in front of its loads, which
-        // try the older values. The other way round the model checker would go back to a load only if the thread
-        // that stores the word had not loaded it itself in between, as `flush` does.
+        // The consumer is the spawned thread, so in the first execution all stores precede its loads, which try the
+        // older values. The other way round the model checker would return to a load only if the thread that stores
+        // the word had not loaded it itself in between, and `flush` does.
         let reader = thread::spawn(move || {
             let pending = consumer.pending_loss();
             consumer.drain(usize::MAX, |header, payload| ledger.take(header, payload)).unwrap();
@@ -137,7 +137,7 @@ fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + S
     });
 }
 
-/// Also before the end: a loss is seen no more only where its GAP record can be read.
+/// Also before the end: if a loss is no longer seen, its GAP record can be read.
 #[test]
 fn a_loss_that_vanishes_has_become_a_gap_record() {
     static VANISHED: Seen = Seen::new();
@@ -146,22 +146,22 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
         PENDING.note_if(pending.is_some());
         if pending.is_none() {
             VANISHED.note();
-            assert_eq!(ledger.gaps, 1, "neither counted nor told");
+            assert_eq!(ledger.gaps, 1, "neither counted nor reported");
         }
     });
-    VANISHED.expect("a loss that was told");
-    PENDING.expect("a loss still to be told");
+    VANISHED.expect("a loss that was reported");
+    PENDING.expect("a loss that is still pending");
 }
 
-/// Nor do losses that follow hide it.
+/// Later losses do not hide a GAP record.
 #[test]
 fn losses_that_follow_a_gap_record_do_not_hide_it() {
     static NEW: Seen = Seen::new();
     check_untold("lossy, new ones", 2, |pending, ledger| {
         if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
             NEW.note();
-            assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor told");
+            assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor reported");
         }
     });
-    NEW.expect("losses behind a GAP record");
+    NEW.expect("losses after a GAP record");
 }

@@ -1,12 +1,12 @@
-//! Does a consumer that parks always learn of what was published, and of the end?
+//! Does a consumer that parks always notice what was published, and the end?
 //!
-//! Races: the producer's store of `head` (or `closed`) and its load of the flag with the consumer's store of the
-//! flag and its load of `head` and `closed`; wake-ups with the consumer's way into its sleep. A wake-up that is
-//! lost is a deadlock, which the model checker reports.
+//! Races: the producer's store of `head` (or `closed`) and its load of the flag with the consumer's store of the flag
+//! and its load of `head` and `closed`; wake-ups with a consumer that is about to sleep. A lost wake-up is a deadlock,
+//! which the model checker reports.
 //!
-//! The ring's ends and `ParkFlag` are the real ones; the loops around them are those of `NotifyProducer` and
-//! `NotifyConsumer` in `ringlog-std/src/ring/notify.rs`, with the model's threads. (A wake-up orders more in the
-//! model than `unpark` promises; the wake-ups that matter here are those that are not given.)
+//! The ring's ends and `ParkFlag` are the real ones. The loops around them are those of `NotifyProducer` and
+//! `NotifyConsumer` in `ringlog-std/src/ring/notify.rs`, with the model's threads. (A wake-up orders more in the model
+//! than `unpark` promises. Here only wake-ups that do not come matter.)
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -14,7 +14,7 @@ use loom_tests::{ModelConsumer, ModelProducer, Seen, check_laps, read_id, ring, 
 use ringlog_nostd::ParkFlag;
 use std::sync::Arc;
 
-/// A producer with a sleeper to wake.
+/// A producer that wakes a sleeper.
 struct Waking {
     producer: Option<ModelProducer>,
     flag: Arc<ParkFlag>,
@@ -40,7 +40,7 @@ impl Waking {
     }
 }
 
-/// Parks until there is something to read or the end; returns how often it slept.
+/// Parks until there is something to read, or until the end. Returns how often it slept.
 fn wait(consumer: &mut ModelConsumer, flag: &ParkFlag) -> usize {
     let mut sleeps = 0;
     loop {
@@ -55,7 +55,7 @@ fn wait(consumer: &mut ModelConsumer, flag: &ParkFlag) -> usize {
     }
 }
 
-/// Publishes in a thread; the consumer waits and reads until it has all events and, if `to_end`, the end.
+/// Publishes in a thread. The consumer waits and reads until it has all events and, if `to_end`, the end.
 fn check_park(name: &str, events: u64, to_end: bool) {
     let seen = Arc::new([const { Seen::new() }; 2]);
     let noted = Arc::clone(&seen);
@@ -78,7 +78,7 @@ fn check_park(name: &str, events: u64, to_end: bool) {
         for id in 0..events {
             waking.write(id);
         }
-        // If the end is not waited for, closing comes too late to wake anybody: only the events may.
+        // If nobody waits for the end, closing comes too late to wake the consumer: only the events can.
         if to_end {
             waking.close();
             reader.join().unwrap();

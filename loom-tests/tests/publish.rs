@@ -1,15 +1,15 @@
 //! Is a record that the consumer sees whole, and in its place?
 //!
-//! Races: the producer's writes of bytes and its store of `head` with the consumer's load of `head` and its
-//! reads of bytes.
+//! Races: the producer's writes of bytes and its store of `head` with the consumer's load of `head` and its reads of
+//! bytes.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
 use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, write};
 use std::sync::Arc;
 
-/// Publishes two records in a thread, looks three times meanwhile and once afterwards; returns how many
-/// ids each look gave.
+/// Publishes two records in a thread, looks three times meanwhile and once afterwards. Returns the number of ids that
+/// each look found.
 fn two_records(start: usize, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -> [usize; 4] {
     let (mut producer, mut consumer) = ring(64, 16, start);
     let writer = thread::spawn(move || {
@@ -32,7 +32,7 @@ fn two_records(start: usize, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>)) -
     counts
 }
 
-/// Checks a way to read, and that some look came before, between and after the two records.
+/// Checks a way to read. Some look must come before, between and after the two records.
 fn check_two_records(name: &str, look: impl Fn(&mut ModelConsumer, &mut Vec<u64>) + Send + Sync + 'static) {
     let seen = Arc::new([const { Seen::new() }; 3]);
     let noted = Arc::clone(&seen);

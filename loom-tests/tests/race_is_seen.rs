@@ -1,7 +1,7 @@
-//! Would the model notice an end that touches bytes it does not own?
+//! Does the model notice an end that touches bytes that it does not own?
 //!
-//! Races, on purpose: a trespasser's access to the shadow of some bytes with the producer's writes or the
-//! consumer's reads of the same bytes. The last test shows that other bytes are left in peace.
+//! Races, on purpose: a trespasser's access to the shadow of some bytes with the producer's writes or the consumer's
+//! reads of the same bytes. The last test shows that the ends touch no other bytes.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -64,7 +64,7 @@ fn reading_what_is_claimed_is_a_race() {
     });
 }
 
-/// The claim is over without a trace in the control words, but it used the bytes.
+/// The claim ended without a trace in the control words, but it used the bytes.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn reading_what_a_dropped_claim_held_is_a_race() {

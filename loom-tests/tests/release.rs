@@ -1,8 +1,8 @@
-//! Is space that was given back used again at once, and never while it is read?
+//! Is released space used again at once, and never while it is read?
 //!
-//! Races: the consumer's reads and its store of `tail` (by `release`, by the next read, by a drain, in runs, or
-//! in a panic) with the producer's load of `tail` and its writes to the same bytes; also where what is given back, or
-//! asked for, is no whole record.
+//! Races: the consumer's reads and its store of `tail` (by `release`, by the next read, by a drain, in runs, or in a
+//! panic) with the producer's load of `tail` and its writes to the same bytes; also if the consumer releases, or asks
+//! for, less than a whole record.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -10,8 +10,8 @@ use loom_tests::{ModelConsumer, Seen, check_laps, read_id, ring, spin, write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// A ring of two records that is full; a third is written where the first one was, as soon as `give_back`, which
-/// returns how many events it has read, gives that back.
+/// A ring of two records is full. A third is written in the place of the first, as soon as `give_back` has released it.
+/// `give_back` returns how many events it has read.
 fn check_reuse(name: &str, give_back: impl Fn(&mut ModelConsumer) -> u64 + Send + Sync + 'static) {
     let seen = Arc::new([const { Seen::new() }; 2]);
     let noted = Arc::clone(&seen);
@@ -85,7 +85,7 @@ fn a_run_is_given_back_in_parts() {
     });
 }
 
-/// The second one's reader panics: the first is given back, the second is the next.
+/// The reader panics over the second event. The first is released, the second is the next.
 #[test]
 fn a_panic_gives_back_what_was_read_before() {
     check_reuse("release, panic", |consumer| {
@@ -101,7 +101,7 @@ fn a_panic_gives_back_what_was_read_before() {
     });
 }
 
-/// The ring goes round while the consumer keeps one event lent.
+/// The producer fills the ring while the consumer keeps one event lent.
 #[test]
 fn what_is_behind_a_lent_event_is_written_and_read() {
     static ROUND: Seen = Seen::new();
@@ -131,7 +131,7 @@ fn what_is_behind_a_lent_event_is_written_and_read() {
     ROUND.expect("a ring that was filled meanwhile");
 }
 
-/// One record stands, another is written behind it; 16 of its 24 bytes are passed, and 8 are no header.
+/// One record is published, another is written after it. 16 of its 24 bytes are skipped, and the last 8 are no header.
 fn check_inside(name: &str, look: impl Fn(&mut ModelConsumer) + Send + Sync + 'static) {
     check_laps(name, None, [64, 8], move |start| {
         let (mut producer, mut consumer) = ring(64, 8, start);

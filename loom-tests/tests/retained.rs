@@ -1,7 +1,7 @@
-//! Is a record of a ring that outlives a reset whole when it is seen, its checksum included?
+//! Is a record of a retained ring whole when the consumer sees it, its checksum included?
 //!
-//! Races: the stores of a record's bytes and of its checksum, which is written over them, with the consumer's look at
-//! `head` and its reads.
+//! Races: the stores of a record's bytes, and then of its checksum into them, with the consumer's load of `head` and
+//! its reads.
 #![cfg(ringlog_loom)]
 
 use loom::thread;

@@ -1,7 +1,7 @@
-//! Does one caller alone get the two ends of a ring, and one that works?
+//! Does exactly one caller get the two ends of a ring, and do they work?
 //!
-//! Races: two calls of `StaticRing::split`, that is its swap, the ring's birth behind it and what the winner does
-//! with the ends, in two threads and a third that the winner sends an end to.
+//! Races: two calls of `StaticRing::split` (its swap, then the making of the ring) and the winner's use of the ends, in
+//! two threads and a third one that gets an end from the winner.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -9,7 +9,7 @@ use loom_tests::{Memory, Seen, check, format, read_id, spin, unformatted, write}
 use ringlog_nostd::RingOptions;
 use std::sync::Arc;
 
-/// As `StaticRing::split`; the winner sends an event from another thread. `true` for it.
+/// Does what `StaticRing::split` does. The winner sends an event from another thread and returns `true`.
 fn split_and_use(memory: &Arc<Memory>) -> bool {
     if !memory.is_first_split() {
         return false;

@@ -1,7 +1,7 @@
-//! Does a role outlive its owner: is what a dead one left half-done void, and what it published there, once?
+//! After the death of a role's owner, is what it left unfinished void, and what it published there once?
 //!
-//! Races: the stores of the dead owner and those of the next one with everything the other side does
-//! meanwhile. The hand-over is a join; between processes it is the role's lock, which the kernel lets go.
+//! Races: the stores of the dead owner and those of the next one with everything that the other side does meanwhile.
+//! The hand-over is a join. Between processes it is the role's lock, which the kernel releases.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -44,7 +44,7 @@ fn a_claim_of_a_dead_producer_is_void_and_the_next_one_goes_on() {
     BETWEEN.expect("an event that was read before the second producer wrote");
 }
 
-/// Counts what was told, in whichever way.
+/// Counts events, and losses that a GAP record reports.
 #[derive(Default)]
 struct Ledger {
     next_id: u64,
@@ -55,7 +55,7 @@ impl Ledger {
     fn drain(&mut self, consumer: &mut ModelConsumer) {
         let each = |header: &ringlog_nostd::EventHeader, payload: &[u8]| {
             if let Some(gap) = Gap::from_event(header, payload) {
-                assert_eq!((header.timestamp, gap.count), (2, 1), "told twice or at the wrong place");
+                assert_eq!((header.timestamp, gap.count), (2, 1), "reported twice or in the wrong place");
                 self.next_id += gap.count;
                 self.gaps += 1;
             } else {
@@ -67,13 +67,12 @@ impl Ledger {
     }
 }
 
-/// Two events fill the ring, a third is lost; its producer is killed before one of the stores of the GAP record
-/// that tells of it, the next one before one of those by which it settles that, and a third one tells whatever was
-/// not told.
+/// Two events fill the ring, a third is lost. The first producer is killed before one of the stores that publish the
+/// GAP record, the second before one of the stores that resolve the pending record. The third reports the rest.
 fn check_gap(stores: usize, settling_stores: usize) {
     let seen = std::sync::Arc::new([const { Seen::new() }; 2]);
     let noted = std::sync::Arc::clone(&seen);
-    check(&format!("take-over, GAP, killed behind {stores} and {settling_stores} stores"), None, move || {
+    check(&format!("take-over, GAP, killed after {stores} and {settling_stores} stores"), None, move || {
         let (first, mut consumer, memory) = ring_and_memory(64, 16, 0_usize.wrapping_sub(64));
         let mut first = first.lossy();
         for id in 0..3 {
@@ -97,16 +96,16 @@ fn check_gap(stores: usize, settling_stores: usize) {
         writer.join().unwrap();
         ledger.drain(&mut consumer);
         let pending = consumer.pending_loss();
-        assert_eq!(u32::from(pending.is_some()) + ledger.gaps, 1, "told once, or still to be told");
+        assert_eq!(u32::from(pending.is_some()) + ledger.gaps, 1, "reported once, or still pending");
         assert_eq!(ledger.next_id + pending.map_or(0, |loss| loss.count), 3);
     });
-    seen[0].expect("a loss that the first one did not tell");
+    seen[0].expect("a loss that the first one did not report");
     if stores > 1 {
-        seen[1].expect("a loss that the first one told");
+        seen[1].expect("a loss that the first one reported");
     }
 }
 
-/// A GAP record takes four stores, closing one; settling takes three at most.
+/// A GAP record takes four stores, closing one. Resolving a pending record takes three at most.
 #[test]
 fn a_gap_record_that_its_producer_died_over_is_told_once() {
     for stores in 0..=5 {
@@ -114,13 +113,13 @@ fn a_gap_record_that_its_producer_died_over_is_told_once() {
     }
 }
 
-/// Two events fill the ring; the producer is killed before one of the stores by which it counts a third as lost.
+/// Two events fill the ring. The producer is killed before one of the stores that count a third event as lost.
 #[test]
 fn a_loss_that_its_producer_died_over_is_counted_with_its_time_or_not_at_all() {
     for stores in 0..=3 {
         static COUNTED: Seen = Seen::new();
         static FORGOTTEN: Seen = Seen::new();
-        check(&format!("take-over, loss, killed behind {stores} stores"), None, move || {
+        check(&format!("take-over, loss, killed after {stores} stores"), None, move || {
             let (first, mut consumer, memory) = ring_and_memory(64, 16, 0);
             let mut first = first.lossy();
             for id in 0..2 {
@@ -143,7 +142,7 @@ fn a_loss_that_its_producer_died_over_is_counted_with_its_time_or_not_at_all() {
             let pending = consumer.pending_loss();
             assert!(pending.is_none_or(|loss| (loss.first_timestamp, loss.count) == (2, 1)), "{pending:?}");
             let told = ledger.gaps + u32::from(pending.is_some());
-            assert!(told <= u32::from(was_counted), "told without having been counted");
+            assert!(told <= u32::from(was_counted), "reported without having been counted");
             COUNTED.note_if(was_counted);
             FORGOTTEN.note_if(!was_counted && ledger.gaps == 0);
         });

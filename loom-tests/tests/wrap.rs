@@ -1,8 +1,8 @@
-//! Does the end of the lap keep the two sides apart, where a record runs on into the overrun area, the
-//! positions wrap, and space is used again?
+//! Do the two sides stay apart at the end of the lap, where a record reaches into the overrun area, positions wrap, and
+//! space is used again?
 //!
-//! Races: the producer's writes of the next straddling record (and of the one at the start of the lap) with
-//! the consumer's reads of the former; the store of `tail` with the producer's load of it.
+//! Races: the producer's writes of the next straddling record (and of the one at the start of the lap) with the
+//! consumer's reads of the former one; the store of `tail` with the producer's load of it.
 #![cfg(ringlog_loom)]
 
 use loom::thread;
@@ -10,7 +10,7 @@ use loom_tests::{ModelConsumer, ModelProducer, Seen, check, read_id, ring, spin,
 use ringlog_nostd::WriteError;
 use std::sync::Arc;
 
-/// Writes an event, waiting for room.
+/// Writes an event. Waits for room.
 fn write_waiting(producer: &mut ModelProducer, id: u64, payload_len: u16, full: &Seen) {
     spin(|| match write(id, payload_len, |header, payload| producer.write_event(header, payload)) {
         Ok(()) => Some(()),

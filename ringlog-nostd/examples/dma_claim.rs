@@ -1,14 +1,14 @@
 //! A device fills the payload of an event in the ring's own memory: nothing is copied.
 //!
-//! Here a function plays the DMA controller. On a machine it gets address and length of the claim's payload,
-//! which starts at a multiple of 8; the claim lives until the transfer's interrupt, and borrows the producer
-//! meanwhile, so that nothing else is written in between. (With a data cache: invalidate the payload first.)
+//! Here a function plays the DMA controller. On a machine the controller gets address and length of the claim's
+//! payload, which starts at a multiple of 8. The claim lives until the transfer's interrupt. It borrows the producer,
+//! so nothing else is written meanwhile. (With a data cache: invalidate the payload first.)
 
 use ringlog_nostd::{EventHeader, StaticRing};
 
 static RING: StaticRing<2048, 256> = StaticRing::new();
 
-/// Receives a frame of at most `into.len()` bytes and says how long it was.
+/// Receives a frame of at most `into.len()` bytes and returns its length.
 fn dma_receive(frame: u8, into: &mut [u8]) -> usize {
     let len = 40 + usize::from(frame) * 8;
     into[..len].fill(frame);
@@ -18,7 +18,7 @@ fn dma_receive(frame: u8, into: &mut [u8]) -> usize {
 fn main() {
     let (mut producer, mut consumer) = RING.split().expect("split once");
     for frame in 0..20 {
-        // The longest frame there can be; what the device did not need is not part of the event.
+        // Room for the longest frame. Bytes that the device did not fill are not part of the event.
         let mut claim = producer.claim(256).expect("the main loop keeps up");
         assert!(claim.payload_mut().as_ptr().cast::<u64>().is_aligned());
         let len = dma_receive(frame, claim.payload_mut());

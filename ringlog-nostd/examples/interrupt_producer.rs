@@ -1,8 +1,7 @@
-//! A producer in an interrupt: it never waits, and what it loses is told.
+//! A producer in an interrupt: it never waits, and it reports what it loses.
 //!
-//! Here a thread plays the interrupt. On a machine the producer stands in a
-//! `critical_section::Mutex<RefCell<Option<..>>>`, as in `firmware/src/bin/exchange.rs`, or in a `static` that
-//! only the interrupt touches.
+//! Here a thread plays the interrupt. On a machine the producer is in a `critical_section::Mutex<RefCell<Option<..>>>`,
+//! as in `firmware/src/bin/exchange.rs`, or in a `static` that only the interrupt uses.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use ringlog_nostd::{ClockKind, EventClock, EventHeader, Gap, LossyProducer, Stat
 
 static RING: StaticRing<4096, 16> = StaticRing::new();
 
-/// A timer of the machine: 24 bits that count microseconds, made 64 bits wide.
+/// A timer of the machine: 24 bits that count microseconds, extended to 64 bits.
 struct Timer {
     since: Instant,
     wide: Cell<WideCounter<24>>,
@@ -72,5 +71,5 @@ fn main() {
     }
     interrupts.join().expect("the interrupts end");
     assert_eq!(readings + lost, u64::from(READINGS));
-    println!("{readings} readings, {lost} lost and told of");
+    println!("{readings} readings, {lost} lost and reported");
 }

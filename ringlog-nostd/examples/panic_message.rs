@@ -1,7 +1,7 @@
-//! A panic handler that leaves its message as the last event, in memory that outlives the reset.
+//! A panic handler that leaves its message as the last event, in memory that survives the reset.
 //!
-//! Here a buffer plays the memory and a panic that is caught plays the reset. On a machine the memory is a
-//! region of the linker script that the start-up code leaves alone: see `firmware/src/bin/retained.rs`.
+//! Here a buffer plays the memory, and a caught panic plays the reset. On a machine the memory is a region of the
+//! linker script that the start-up code leaves alone: see `firmware/src/bin/retained.rs`.
 
 use std::fmt::Display;
 use std::ptr::NonNull;
@@ -11,14 +11,14 @@ use ringlog_nostd::{AlignedBytes, EventHeader, FlightRecorder, Gap, Recovery, Ri
 const MESSAGE: u8 = 0xFE;
 const LONGEST: usize = 64;
 
-/// Where the ring is. On a machine: two symbols of the linker script.
+/// Place and length of the ring's memory. On a machine: two symbols of the linker script.
 #[derive(Clone, Copy)]
 struct Memory {
     start: NonNull<u8>,
     len: usize,
 }
 
-/// What every start of the machine does first.
+/// Recovers the ring. Every start of the machine calls it first.
 fn start<'m>(memory: Memory) -> (FlightRecorder<'m>, Recovery) {
     let options = RingOptions {
         capacity: Some(512),
@@ -27,15 +27,15 @@ fn start<'m>(memory: Memory) -> (FlightRecorder<'m>, Recovery) {
         retained: true,
         ..RingOptions::default()
     };
-    // SAFETY: the memory lives to the end of `main`; the recorder of the start before is not used any more.
+    // SAFETY: the memory lives to the end of `main`; the recorder of the previous start is not used any more.
     let (ring, recovery) =
         unsafe { Ring::recover(memory.start, memory.len, &options) }.expect("large enough");
     (ring.overwrite_oldest(), recovery)
 }
 
-/// The panic handler: whatever was being written when the panic began is cut off by recovery.
+/// The panic handler. Recovery cuts off a record that was being written when the panic began.
 fn on_panic(memory: Memory, message: impl Display) {
-    // On a machine: a buffer of fixed size that takes as much as fits, as in `firmware/src/bin/retained.rs`.
+    // On a machine: a buffer of fixed size that keeps as much as fits, as in `firmware/src/bin/retained.rs`.
     let text: String = message.to_string().chars().filter(char::is_ascii).take(LONGEST).collect();
     let (mut recorder, _) = start(memory);
     let header = EventHeader::new(u64::MAX, MESSAGE, u16::try_from(text.len()).expect("at most 64"));

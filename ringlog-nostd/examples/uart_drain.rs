@@ -1,7 +1,7 @@
-//! A log file out of a UART: what the host receives is a file that `ringlog cat` opens.
+//! Writes a log file to a UART. The host receives a file that `ringlog cat` opens.
 //!
-//! Anything that implements `embedded_io::Write` takes a stream: a UART, USB, a card, an RTT channel. The device
-//! here takes a few bytes at a time, as a FIFO does.
+//! Anything that implements `embedded_io::Write` takes a stream: a UART, USB, a card, an RTT channel. The device here
+//! takes a few bytes at a time, as a FIFO does.
 
 use std::convert::Infallible;
 
@@ -34,12 +34,12 @@ impl Write for Uart {
 
 fn main() {
     let (mut producer, mut consumer) = RING.split().expect("split once");
-    // Without a calendar a counter of starts tells one stream from the next.
+    // Without a calendar, a counter of starts makes each stream different from the one before.
     let starts = 42;
     let mut sink = StreamSink::start(Uart::default(), starts, ClockKind::Ticks).expect("it takes the header");
     for tick in 0..200_u64 {
         producer.write_event(&EventHeader::new(tick, 1, 5), b"hello").expect("the loop keeps up");
-        // A few events each time around the loop, so that the loop goes on turning.
+        // A few events in each round of the loop, so that no round takes long.
         sink.drain(&mut consumer, 4).expect("the line is up");
     }
     let file = sink.into_inner().received;

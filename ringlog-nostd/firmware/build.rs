@@ -16,7 +16,7 @@ fn main() {
     } else {
         println!("cargo:rustc-link-arg-bins=-Tmemory.x");
     }
-    // User-mode emulation needs each segment on its own pages.
+    // User-mode emulation needs each segment on separate pages.
     if !target.starts_with("armeb") {
         println!("cargo:rustc-link-arg-bins=--nmagic");
     }

@@ -1,4 +1,4 @@
-//! Where timestamps come from.
+//! Sources of timestamps.
 #![forbid(unsafe_code)]
 
 use crate::format::file_header::ClockKind;
@@ -23,13 +23,24 @@ use crate::format::header::EventHeader;
 /// assert_eq!(Timer.header(7, 4), EventHeader::new(12_345, 7, 4));
 /// ```
 pub trait EventClock {
-    /// The time, in the unit that [`kind`](Self::kind) names.
+    /// Returns the time, in the unit that [`kind`](Self::kind) names.
     fn now(&self) -> u64;
 
-    /// What the timestamps count: goes into the header of a file.
+    /// Returns what the timestamps count. A file stores it in its header.
     fn kind(&self) -> ClockKind;
 
-    /// A header for an event that happens now.
+    /// Returns a header for an event that happens now. `payload_len` is in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{ClockKind, EventClock};
+    /// # struct Timer;
+    /// # impl EventClock for Timer {
+    /// #     fn now(&self) -> u64 { 12_345 }
+    /// #     fn kind(&self) -> ClockKind { ClockKind::Ticks }
+    /// # }
+    /// let header = Timer.header(7, 4);
+    /// assert_eq!((header.timestamp, header.event_type, header.payload_len), (12_345, 7, 4));
+    /// ```
     fn header(&self, event_type: u8, payload_len: u16) -> EventHeader {
         EventHeader::new(self.now(), event_type, payload_len)
     }
@@ -45,10 +56,10 @@ impl<C: EventClock + ?Sized> EventClock for &C {
     }
 }
 
-/// Makes a counter of 64 bits out of a hardware counter of `BITS` bits (1 to 32) that counts up and wraps.
+/// Extends a hardware counter of `BITS` bits (1 to 32), which counts up and wraps, to 64 bits.
 ///
-/// Has to see the counter at least once each time around: call it from the timer's interrupt, or at every
-/// event where they come often enough. One owner; no 64-bit atomics.
+/// It must see the counter at least once before each wrap: call it from the timer's interrupt, or at every event if
+/// events are frequent enough. It has one owner and uses no 64-bit atomics.
 ///
 /// ```
 /// use ringlog_nostd::WideCounter;
@@ -66,14 +77,28 @@ impl<const BITS: u32> WideCounter<BITS> {
         u32::MAX >> (32 - BITS)
     };
 
-    /// At zero.
+    /// Returns a counter at zero.
+    ///
+    /// ```
+    /// use ringlog_nostd::WideCounter;
+    ///
+    /// assert_eq!(WideCounter::<16>::new().extend(0), 0);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         let _ = Self::MASK;
         Self(0)
     }
 
-    /// The wide count at the moment when the hardware shows `raw`; higher bits of `raw` are ignored.
+    /// Returns the 64-bit count for the hardware's value `raw`. Bits of `raw` above `BITS` are ignored.
+    ///
+    /// ```
+    /// use ringlog_nostd::WideCounter;
+    ///
+    /// let mut ticks = WideCounter::<16>::new();
+    /// assert_eq!(ticks.extend(0xFFFF), 0xFFFF);
+    /// assert_eq!(ticks.extend(0x0001), 0x1_0001);
+    /// ```
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are the hardware's")]
     pub const fn extend(&mut self, raw: u32) -> u64 {
         let passed = raw.wrapping_sub(self.0 as u32) & Self::MASK;

@@ -1,12 +1,12 @@
-//! Copying a payload: without a call where it is short, so that the hot path keeps its registers.
+//! Copies a payload. A short one needs no call, so that the hot path keeps its registers.
 #![forbid(unsafe_code)]
 
 /// The longest payload that is copied without a call of `memcpy`, in bytes.
 const SHORT: usize = 64;
 
-/// Copies `from` to `to`, which is as long.
+/// Copies `from` to `to`, which has the same length.
 ///
-/// Up to [`SHORT`] bytes are copied as the first and the last words of the slice, which overlap in between.
+/// Copies up to [`SHORT`] bytes as the first and the last words of the slice, which overlap in the middle.
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     debug_assert!(to.len() == from.len());

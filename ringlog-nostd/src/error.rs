@@ -1,9 +1,9 @@
-//! One small error per operation. None allocates, all are `Copy`.
+//! The errors, one small type for each operation. All are `Copy`; none allocates.
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
-/// A number of bytes, in words.
+/// Prints a number of bytes with its unit: `1 byte`, `2 bytes`.
 pub(crate) struct Bytes(pub(crate) usize);
 
 impl fmt::Display for Bytes {
@@ -13,35 +13,49 @@ impl fmt::Display for Bytes {
 }
 
 /// Why an event was not written.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+///
+/// let mut memory = AlignedBytes::<512>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+/// let (mut producer, _consumer) = ring.split();
+/// let result = producer.write_event(&EventHeader::new(1, 7, 20), &[0; 20]);
+/// match result {
+///     Ok(()) => unreachable!("20 bytes are longer than 16"),
+///     Err(WriteError::Full) => unreachable!("the consumer has to release some space first"),
+///     Err(error) => assert_eq!(error, WriteError::PayloadTooLarge { len: 20, max: 16 }),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WriteError {
-    /// No room at the moment: try again when the consumer has released some.
+    /// The ring has no room now. Try again after the consumer has released some space.
     ///
-    /// Only ever said of an event that does fit into an empty ring.
+    /// The event fits into an empty ring.
     Full,
-    /// The payload is longer than this ring (or log) takes. It will never fit.
+    /// The payload is longer than this ring (or log) takes, so it never fits.
     PayloadTooLarge {
         /// Length of the payload in bytes.
         len: usize,
-        /// The longest that is taken.
+        /// The longest payload that fits, in bytes.
         max: usize,
     },
-    /// `header.payload_len` is not the length of the payload, or more than was claimed.
+    /// `header.payload_len` differs from the length of the payload, or is more than was claimed.
     LengthMismatch {
-        /// What the header says.
+        /// Length in the header, in bytes.
         header: u16,
-        /// The bytes that there are.
+        /// Length of the payload or of the claim, in bytes.
         payload: usize,
     },
-    /// The header sets a flag bit outside [`flags::USER`](crate::flags::USER). For a header that was read
-    /// from a ring or a log, pass [`EventHeader::as_user`](crate::EventHeader::as_user).
+    /// The header sets a flag bit outside [`flags::USER`](crate::flags::USER). To write a header that was read from a
+    /// ring or a log, pass its [`EventHeader::as_user`](crate::EventHeader::as_user).
     Flags {
         /// The flags of the header.
         found: u8,
     },
-    /// The ring's control words make no sense: see [`RingFault`].
+    /// The ring is corrupt: see [`RingFault`].
     Fault(RingFault),
 }
 
@@ -63,21 +77,40 @@ impl fmt::Display for WriteError {
 
 impl core::error::Error for WriteError {}
 
-/// Control words or records of a ring that no correct peer can have written.
+/// Why a ring is corrupt: its control words or records are such as no correct peer writes.
 ///
-/// Sticky: whoever sees one keeps it, and goes no further in that ring.
+/// An end that has met a fault keeps it and uses the ring no further.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingFault, required_len};
+/// use std::ptr::NonNull;
+///
+/// let mut memory = AlignedBytes::<512>::new();
+/// let len = memory.as_mut().len();
+/// let (mut producer, consumer) = Ring::format(memory.as_mut(), 16).unwrap().into_ends();
+/// producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+/// drop((producer, consumer));
+/// // A stray write hits the records, which follow the control words.
+/// let control_words = required_len(256, 16) - 256 - 32;
+/// memory.as_mut()[control_words..].fill(0);
+/// let start = NonNull::from(memory.as_mut()).cast();
+/// // SAFETY: the memory outlives the consumer, and nothing else uses it.
+/// let mut consumer = unsafe { Ring::attach(start, len) }.unwrap().into_consumer();
+/// assert_eq!(consumer.try_read_event(), Err(RingFault::Record { position: 0 }));
+/// assert_eq!(consumer.fault(), Some(RingFault::Record { position: 0 }));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RingFault {
-    /// The peer's position is off the 8-byte grid, or further away than the capacity.
+    /// The peer's position is not a multiple of 8, or is further away than the capacity.
     Position {
-        /// Whose handle noticed: its own position.
+        /// Position of the end that met the fault.
         own: usize,
-        /// The peer's.
+        /// Position of its peer.
         foreign: usize,
     },
-    /// A record that is not committed, has the reserved bit set, or reaches past what is published.
+    /// A record is not committed, has the reserved bit set, or reaches past what is published.
     Record {
         /// Position of the record.
         position: usize,
@@ -103,37 +136,47 @@ impl From<RingFault> for WriteError {
     }
 }
 
-/// Why a ring could not be made over, or found in, some memory.
+/// Why a ring could not be made in some memory, or found there.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring, RingError};
+///
+/// let mut memory = AlignedBytes::<64>::new();
+/// match Ring::format(memory.as_mut(), 1000) {
+///     Err(RingError::TooSmall { len, needed }) => assert!(len == 64 && needed > 1000),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RingError {
-    /// The capacity is not a power of two between one largest record and 2^(bits - 2).
+    /// The capacity is not a power of two, or not between the largest record and 2^(bits of a `usize` - 2) bytes.
     Capacity {
-        /// What was asked for, in bytes.
+        /// The capacity that was asked for, in bytes.
         asked: usize,
-        /// The smallest that would do for this maximal payload.
+        /// The smallest capacity for this largest payload, in bytes.
         min: usize,
     },
-    /// The maximal payload is more than the format's 65,535 bytes.
+    /// The largest payload is more than 65,535 bytes, or more than the address space allows.
     MaxPayload {
-        /// What was asked for, in bytes.
+        /// The largest payload that was asked for, in bytes.
         asked: usize,
     },
     /// The memory is too small.
     TooSmall {
         /// Its length in bytes.
         len: usize,
-        /// What is needed.
+        /// The length that is needed, in bytes.
         needed: usize,
     },
     /// The memory does not start at a multiple of 8. Put it into an [`AlignedBytes`](crate::AlignedBytes).
     Misaligned,
-    /// There is no ring here, or one of another word size, byte order or layout version.
+    /// The memory holds no ring, or one of another word size, byte order or layout version.
     NotARing,
-    /// The ring's own constants or positions contradict each other.
+    /// The ring's sizes or positions contradict each other.
     Damaged,
-    /// This static ring has been split already.
+    /// This static ring was split before.
     AlreadySplit,
 }
 
@@ -160,23 +203,35 @@ impl fmt::Display for RingError {
 impl core::error::Error for RingError {}
 
 /// Why a consumer did not skip to a position.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, SkipError};
+///
+/// let mut memory = AlignedBytes::<512>::new();
+/// let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+/// let (mut producer, mut consumer) = ring.split();
+/// producer.write_event(&EventHeader::new(1, 7, 16), &[0; 16]).unwrap();
+/// assert_eq!(consumer.skip_to(8), Err(SkipError::InsideRecord { position: 8, start: 0 }));
+/// assert_eq!(consumer.skip_to(40), Err(SkipError::Outside { position: 40, tail: 0, head: 32 }));
+/// assert_eq!(consumer.skip_to(32), Ok(1));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SkipError {
-    /// The position is not between what was released and what is published.
+    /// The position is before the unread events or after them.
     Outside {
-        /// Where to it was to skip.
+        /// Position to skip to.
         position: usize,
-        /// The first position that is not released.
+        /// Position of the first unread event.
         tail: usize,
-        /// The position behind the last published record.
+        /// Position after the last published event.
         head: usize,
     },
     /// No record starts there.
     InsideRecord {
-        /// Where to it was to skip.
+        /// Position to skip to.
         position: usize,
-        /// The start of the record that it is inside of.
+        /// Position of the record that contains it.
         start: usize,
     },
     /// The ring is corrupt.

@@ -1,12 +1,33 @@
 //! Event records and a lock-free single-producer single-consumer byte ring: `no_std`, no allocator.
 //!
-//! - Records: a 16-byte [`EventHeader`], a payload of up to 65,535 bytes, padding to a multiple of 8. The same
-//!   bytes in a ring and in a log file; see [`Records`], [`FileHeader`], [`Gap`].
-//! - [`ConsumerList`] hands the events of a ring to several consumers, [`FlightRecorder`] keeps the newest
-//!   events and overwrites the oldest.
-//! - The ring: [`StaticRing`] in a `static`, [`Ring::format`] over any bytes, `Ring::attach` for memory shared
-//!   with another process, `Ring::recover` for memory that outlives a reset. It gives one [`Producer`] and one
-//!   [`Consumer`]; loads and stores only, so it runs on cores without compare-and-swap.
+//! A record is a 16-byte [`EventHeader`], a payload of up to 65,535 bytes, and padding to a multiple of 8. Its bytes
+//! are the same in a ring, in a stream and in a log file, so moving events is copying bytes.
+//!
+//! A ring has one [`Producer`] and one [`Consumer`]. Both use loads and stores only, so the ring runs on cores
+//! without compare-and-swap.
+//!
+//! # Which type for which task
+//!
+//! | task | type |
+//! |---|---|
+//! | put a ring into a `static` | [`StaticRing`] |
+//! | make a ring in a buffer | [`Ring::format`], over [`AlignedBytes`] |
+//! | share a ring with another process | [`Ring::format_raw`] and [`Ring::attach`] |
+//! | keep a ring over a reset | [`Ring::recover`], with [`RingOptions::retained`] |
+//! | write events, and handle a full ring | [`Producer`] |
+//! | write events, and count those that find no room | [`LossyProducer`] |
+//! | fill a payload in place | [`Claim`], from [`Producer::claim`] |
+//! | publish several events at once | [`Batch`], from [`Producer::batch`] |
+//! | read events | [`Consumer`] |
+//! | hand each event to several consumers | [`ConsumerList`] of [`EventConsumer`]s |
+//! | keep the newest events, overwrite the oldest | [`FlightRecorder`], from [`Ring::overwrite_oldest`] |
+//! | write a log file to a UART or a card | `StreamSink` (feature `embedded-io`) |
+//! | sleep until an event comes | [`ParkFlag`] |
+//! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
+//! | keep an event after its space is released | [`OwnedEvent`] |
+//! | count missing events | [`Gap`] |
+//! | read or write records in plain bytes | [`Records`], [`Run`], [`encode`], [`decode`] |
+//! | read or write the header of a log file | [`FileHeader`], and [`publication`] in a mapped file |
 //!
 //! # In firmware
 //!
@@ -16,8 +37,12 @@
 //! static RING: StaticRing<1024, 32> = StaticRing::new();
 //!
 //! let (mut producer, mut consumer) = RING.split().unwrap();
-//! producer.write_event(&EventHeader::new(1, 7, 2), &[1, 2]).unwrap(); // in the interrupt
-//! consumer.drain(usize::MAX, |header, payload| { /* in the main loop */ }).unwrap();
+//! // In the interrupt:
+//! producer.write_event(&EventHeader::new(1, 7, 2), &[1, 2]).unwrap();
+//! // In the main loop:
+//! let mut sent = Vec::new();
+//! consumer.drain(usize::MAX, |_header, payload| sent.extend_from_slice(payload)).unwrap();
+//! assert_eq!(sent, [1, 2]);
 //! ```
 //!
 //! # Filling a payload in place
@@ -35,20 +60,22 @@
 //!
 //! # What it does not do
 //!
-//! Many producers or many consumers on one ring; waiting (poll, or park in the code around it, with a
-//! [`ParkFlag`]).
+//! A ring takes one producer and one consumer, not several. Nothing here waits: poll, or let the code around the ring
+//! sleep with a [`ParkFlag`].
 //!
 //! # Features
 //!
-//! - `crc-table-1k` (default), `crc-table-16k`: tables for CRC-32C; without either it is computed bit by bit.
-//! - `embedded-io`: `StreamSink`, a log file out of anything that takes bytes.
-//! - `defmt`: `defmt::Format` for headers, gaps and errors.
-//! - `small-copy`: payloads are copied by a byte loop instead of `memcpy`, where flash is scarcer than time.
-//! - `critical-section`, `unsafe-assume-single-core`: forwarded to `portable-atomic`, for `StaticRing::split` on
-//!   cores without compare-and-swap. The application chooses; the ring itself needs neither.
+//! - `crc-table-1k` (on by default): computes CRC-32C with a table of 1 KiB.
+//! - `crc-table-16k`: uses a table of 16 KiB, which is faster. Without a table, CRC-32C is computed bit by bit.
+//! - `embedded-io`: adds `StreamSink`, which writes a log file to a UART, a card or anything else that takes bytes.
+//! - `defmt`: implements `defmt::Format` for headers, gaps and errors.
+//! - `small-copy`: copies payloads by a byte loop instead of `memcpy`. It is slower and saves about 600 bytes of flash.
+//! - `critical-section`, `unsafe-assume-single-core`: make [`StaticRing::split`] available on cores without
+//!   compare-and-swap. The application turns on one of them, never a library; the ring itself needs neither.
+//! - `processes`: lets an end know its process, so that a forked child does not close the parent's ring.
 
-// For maintainers. The folders, from the lowest up; a file names only what is in its folder or in one above it in
-// this list:
+// For maintainers. The folders, from the lowest up. A file names only what is in its folder or in one above it in this
+// list:
 //
 // - sync.rs, copy.rs: atomics and volatile accesses, the one place that a model replaces;
 // - format/: the bytes of a record and of a log file;
@@ -58,11 +85,11 @@
 // - ring/: where the memory comes from, and how it becomes a ring;
 // - sink/: what takes the events of a consumer.
 //
-// The control words precede the data: one lap of `capacity` bytes and an overrun area that is one largest record long.
-// Positions run freely and wrap; `head` belongs to the producer, `tail` to the consumer, and who owns a byte follows
-// from the two: see protocol/parts.rs. Nobody frees anything here.
+// The control words precede the data, which is one lap of `capacity` bytes and an overrun area as long as the largest
+// record. Positions run freely and wrap: `head` belongs to the producer, `tail` to the consumer. The two decide who
+// owns a byte: see protocol/parts.rs. Nothing here frees memory.
 
-// Firmware: the allocator and the operating system are not there.
+// Firmware has no allocator and no operating system.
 #![no_std]
 #![cfg_attr(
     ringlog_loom,

@@ -1,7 +1,7 @@
-//! What the compiler has to refuse: one item for each way to use a ring wrongly, with the nearest program that is
-//! right above the one that is wrong. Read by `cargo test --doc` alone.
+//! Programs that the compiler must refuse: one item for each way to misuse a ring, with the nearest correct program
+//! above the wrong one. Only `cargo test --doc` reads this file.
 //!
-//! The error codes are compared by a nightly compiler only: `.ci/run sanitizers-full` has one do it.
+//! Only a nightly compiler compares the error codes; `.ci/run sanitizers-full` uses one.
 #![forbid(unsafe_code)]
 
 /// ```

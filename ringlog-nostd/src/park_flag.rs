@@ -1,26 +1,26 @@
-//! The flag by which a producer learns that its consumer sleeps.
+//! The flag that shows a producer that its consumer sleeps.
 #![forbid(unsafe_code)]
 
 use crate::sync::{AtomicBool, Ordering, const_unless_modelled, fence};
 
-/// Whether a consumer sleeps, or is about to: no wake-up is lost between a look that finds nothing and the sleep.
+/// Shows that a consumer sleeps or is about to. No wake-up is lost between a look that finds nothing and the sleep.
 ///
-/// Two variables are involved, this flag and what the consumer waits for (the ring's head, or its `closed`). The
-/// consumer raises the flag, *then* looks; the producer publishes, *then* asks. A `SeqCst` fence between
-/// the two on both sides makes sure that at least one sees what the other stored. The sleep itself has to
-/// remember a wake-up that comes too early, as `std::thread::park` and the event register of `wfe` do.
+/// The consumer raises the flag, *then* looks; the producer publishes, *then* asks. A `SeqCst` fence between the two
+/// steps on both sides makes sure that at least one side sees what the other stored: the flag, or what the consumer
+/// waits for (the ring's head, or its `closed`). The sleep must remember a wake-up that comes too early, as
+/// `std::thread::park` and the event register of `wfe` do.
 ///
 /// ```
 /// use ringlog_nostd::ParkFlag;
 ///
 /// static FLAG: ParkFlag = ParkFlag::new();
-/// // The consumer:
+/// // The consumer raises the flag, then looks once more, then sleeps:
 /// FLAG.raise();
-/// let nothing_to_read = true; // looked for after the flag was raised
-/// if nothing_to_read { /* sleep */ }
+/// // The producer, after each event that it published:
+/// assert!(FLAG.is_wake_due()); // so it wakes the consumer
+/// assert!(!FLAG.is_wake_due()); // once is enough
+/// // The consumer, awake:
 /// FLAG.lower();
-/// // The producer, behind each event that it published:
-/// if FLAG.is_wake_due() { /* wake the consumer */ }
 /// ```
 #[derive(Debug)]
 pub struct ParkFlag {
@@ -29,38 +29,64 @@ pub struct ParkFlag {
 
 impl ParkFlag {
     const_unless_modelled! {
-        /// A flag that is down.
+        /// Returns a flag that is down.
+        ///
+        /// ```
+        /// static FLAG: ringlog_nostd::ParkFlag = ringlog_nostd::ParkFlag::new();
+        /// assert!(!FLAG.is_wake_due());
+        /// ```
         #[must_use]
         pub fn new() -> Self {
             Self { raised: AtomicBool::new(false) }
         }
     }
 
-    /// The consumer is about to look, and to sleep if it finds nothing. Again after each sleep.
+    /// Raises the flag. The consumer calls it before it looks, and sleeps if the look finds nothing. It calls it again
+    /// after each sleep.
+    ///
+    /// ```
+    /// let flag = ringlog_nostd::ParkFlag::new();
+    /// flag.raise();
+    /// assert!(flag.is_wake_due());
+    /// ```
     pub fn raise(&self) {
-        // ORDERING: Relaxed. The fence orders it.
+        // ORDERING: Relaxed. The fence below orders it.
         self.raised.store(true, Ordering::Relaxed);
         // ORDERING: SeqCst fence, PARK. Pairs with the fence in `is_wake_due`: either that producer sees the flag,
-        // or the look that follows here sees what it published. Acquire and Release order no store before a
-        // later load.
+        // or the look that follows here sees what the producer published. Acquire and Release order no store before
+        // a later load.
         fence(Ordering::SeqCst);
     }
 
-    /// The consumer does not sleep.
+    /// Lowers the flag. The consumer calls it when it does not sleep.
+    ///
+    /// ```
+    /// let flag = ringlog_nostd::ParkFlag::new();
+    /// flag.raise();
+    /// flag.lower();
+    /// assert!(!flag.is_wake_due());
+    /// ```
     pub fn lower(&self) {
-        // ORDERING: Relaxed. Seen late, it costs a wake-up for nothing.
+        // ORDERING: Relaxed. A producer that sees it late wakes the consumer for nothing.
         self.raised.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the producer, which has just published something, has to wake the consumer. It lowers the flag.
+    /// Returns whether the producer, which has just published something, must wake the consumer. Lowers the flag.
+    ///
+    /// ```
+    /// let flag = ringlog_nostd::ParkFlag::new();
+    /// assert!(!flag.is_wake_due());
+    /// flag.raise();
+    /// assert!(flag.is_wake_due());
+    /// ```
     #[must_use = "nobody else will wake the consumer"]
     pub fn is_wake_due(&self) -> bool {
-        // ORDERING: SeqCst fence, PARK. Pairs with the fence in `raise`, see there.
+        // ORDERING: SeqCst fence, PARK. Pairs with the fence in `raise`, which has the argument.
         fence(Ordering::SeqCst);
         // ORDERING: Relaxed. The fence orders it.
         let due = self.raised.load(Ordering::Relaxed);
         if due {
-            // ORDERING: Relaxed. A consumer that raised the flag again meanwhile is woken too, and raises it anew.
+            // ORDERING: Relaxed. A consumer that has raised the flag again meanwhile is woken too, and raises it again.
             self.raised.store(false, Ordering::Relaxed);
         }
         due

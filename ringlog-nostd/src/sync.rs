@@ -1,8 +1,8 @@
-//! The atomics of the ring, real or modelled. The only file that knows of loom.
+//! The atomics of the ring, real or modelled. The only file that uses loom.
 //!
-//! Under `--cfg ringlog_loom` the atomics are loom's, and [`Shadow`] holds one loom cell for each 8 bytes of
-//! the data region: touching a range there makes the model checker complain when the other side may be
-//! touching the same bytes. In every other build `Shadow` is empty and its functions do nothing.
+//! Under `--cfg ringlog_loom` the atomics are loom's, and [`Shadow`] holds one loom cell for each 8 bytes of the data
+//! region. Each access to the region touches its cells, so the model checker reports an access that the other side may
+//! make to the same bytes at the same time. In every other build `Shadow` is empty and its functions do nothing.
 #![forbid(unsafe_code)]
 
 #[cfg(not(ringlog_loom))]
@@ -21,22 +21,22 @@ pub use model::{AtomicU32, AtomicU64, Killed, ShadowCell, die_before_store, die_
 mod real {
     use core::marker::PhantomData;
     pub(crate) use core::sync::atomic::fence;
-    // Of a mapped file. The standard library's own, whose loads are allowed on read-only memory.
+    // For a mapped file. The standard library's atomics, whose loads are allowed on read-only memory.
     #[cfg(target_has_atomic = "64")]
     pub use core::sync::atomic::{AtomicU32, AtomicU64};
     pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    /// The compiler moves no store from above to below a store that follows.
+    /// Keeps the compiler from moving a store before it past a store after it.
     ///
-    /// For words that are read after the death of the thread that stores them, by somebody to whom its role
-    /// was handed over. That hand-over orders whatever was stored; but death comes between two instructions,
-    /// and their order is the compiler's.
+    /// For words that are read after the death of the thread that stores them, by the next owner of its role. The
+    /// hand-over of the role orders all that was stored. But death comes between two instructions, and the compiler
+    /// chooses their order.
     #[inline(always)]
     pub(crate) fn in_program_order() {
         core::sync::atomic::compiler_fence(Ordering::Release);
     }
 
-    /// Nothing: the bytes themselves are the truth.
+    /// Empty: only the model shadows the bytes.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Shadow<'r>(PhantomData<&'r ()>);
 
@@ -44,32 +44,32 @@ mod real {
         /// The only value.
         pub(crate) const NONE: Self = Self(PhantomData);
 
-        /// Bytes `index..index + len` are about to be read, or were being read until now.
+        /// Notes that bytes `index..index + len` are about to be read, or were being read until now.
         #[inline(always)]
         pub(crate) fn read(self, _index: usize, _len: usize) {}
 
-        /// Bytes `index..index + len` are about to be written, or were being written until now.
+        /// Notes that bytes `index..index + len` are about to be written, or were being written until now.
         #[inline(always)]
         pub(crate) fn write(self, _index: usize, _len: usize) {}
 
-        /// Bytes `index..index + len` are lent for writing.
+        /// Notes that bytes `index..index + len` are lent for writing until the result is dropped.
         #[inline(always)]
         pub(crate) fn lend(self, _index: usize, _len: usize) -> Lent<'r> {
             Lent(self.0)
         }
     }
 
-    /// Bytes that are lent for writing, until this goes.
+    /// Bytes that are lent for writing until this is dropped.
     #[derive(Debug)]
     pub(crate) struct Lent<'r>(PhantomData<&'r ()>);
 
     impl Lent<'_> {
-        /// They are not used any more.
+        /// Ends the lend.
         #[inline(always)]
         pub(crate) fn end(self) {}
     }
 
-    /// `N` words of zero.
+    /// Returns `N` words of zero.
     pub(crate) const fn zero_words<const N: usize>() -> [AtomicUsize; N] {
         [const { AtomicUsize::new(0) }; N]
     }
@@ -86,27 +86,27 @@ mod model {
     pub use loom::sync::atomic::{AtomicU32, AtomicU64};
     use loom::thread::ThreadId;
 
-    /// The one of a model's threads that is going to die, and the stores that it will still make; `None`
-    /// once it is dead.
+    /// The model's thread that will die, and the number of stores that it makes before. `None` once it is dead.
     type Death = (ThreadId, Option<usize>);
 
     std::thread_local! {
-        // All of a model's threads run on one real one.
+        // All threads of a model run on one real thread.
         static DEATH: Cell<Option<Death>> = const { Cell::new(None) };
     }
 
-    /// From now on the calling thread dies, by unwinding, where it would make its `stores + 1`st store to a
-    /// control word, and stores nothing any more: what is dropped on the way leaves no trace either.
+    /// Makes the calling thread die, by unwinding, at its store number `stores + 1` to a control word from now on.
+    ///
+    /// It stores nothing any more: values that are dropped while it unwinds leave no trace either.
     pub fn die_before_store(stores: usize) {
         DEATH.set(Some((loom::thread::current().id(), Some(stores))));
     }
 
-    /// The one who was going to die is gone, or lives on.
+    /// Forgets the thread that was to die: it is gone, or it lives.
     pub fn die_not() {
         DEATH.set(None);
     }
 
-    /// Whether the calling thread is still there to store something.
+    /// Returns whether the calling thread is alive and may store. Kills it if its time has come.
     fn lives_to_store() -> bool {
         let Some((id, left)) = DEATH.get() else { return true };
         if id != loom::thread::current().id() {
@@ -120,11 +120,11 @@ mod model {
         true
     }
 
-    /// What a thread that was made to die unwinds with.
+    /// The payload with which a killed thread unwinds.
     #[derive(Debug)]
     pub struct Killed;
 
-    /// A word of the model, before any store to which a thread can be made to die.
+    /// A word of the model. A thread can be made to die before any store to it.
     #[derive(Debug)]
     pub(crate) struct AtomicUsize(atomic::AtomicUsize);
 
@@ -147,10 +147,10 @@ mod model {
         }
     }
 
-    /// A model's threads die between two stores, in the order of the program.
+    /// Does nothing: a model's thread dies between two stores, in the order of the program.
     pub(crate) fn in_program_order() {}
 
-    /// Stands for 8 bytes of the data region.
+    /// Represents 8 bytes of the data region.
     pub type ShadowCell = UnsafeCell<()>;
 
     /// One cell for each 8 bytes of the data region.
@@ -158,7 +158,7 @@ mod model {
     pub(crate) struct Shadow<'r>(&'r [ShadowCell]);
 
     impl<'r> Shadow<'r> {
-        /// Shadows a data region of `cells.len() * 8` bytes.
+        /// Makes the shadow of a data region of `cells.len() * 8` bytes.
         pub(crate) fn new(cells: &'r [ShadowCell]) -> Self {
             Self(cells)
         }
@@ -181,7 +181,7 @@ mod model {
         }
     }
 
-    /// Bytes that are lent for writing, until this goes.
+    /// Bytes that are lent for writing until this is dropped.
     #[derive(Debug)]
     pub(crate) struct Lent<'r> {
         shadow: Shadow<'r>,
@@ -204,7 +204,7 @@ mod model {
     }
 }
 
-/// A function that is `const` but under the model checker, whose atomics cannot be made in constants.
+/// Makes a function `const`, except under the model checker, whose atomics cannot be made in constants.
 macro_rules! const_unless_modelled {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         $(#[$meta])* #[cfg(not(ringlog_loom))] $vis const fn $($rest)*

@@ -1,4 +1,4 @@
-//! Records into a log that keeps the newest 100 GiB of the last 30 days.
+//! Records into a log that keeps 30 days and at most 100 GiB.
 
 use ringlog::{
     recorder::Recorder,

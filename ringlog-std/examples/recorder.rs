@@ -1,4 +1,4 @@
-//! A few lines that record, and three that read back.
+//! Records events in a few lines, and reads them back in three.
 
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut producer, recorder) = Recorder::start(&folder)?;
     for price in [10_125_u32, 10_126, 10_124] {
         let header = EventHeader::new(clock.now(), 1, 4);
-        // This one waits for room. `producer.lossy()` never does: it counts what did not fit.
+        // This producer waits for room. `producer.lossy()` never does: it counts what did not fit.
         while let Err(error) = producer.write_event(&header, &price.to_le_bytes()) {
             if error != WriteError::Full || recorder.has_stopped() {
                 return Err(error.into());

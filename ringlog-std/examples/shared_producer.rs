@@ -1,9 +1,9 @@
 //! A program that writes events into a ring in a file, for another program to record.
 //!
-//! Start `ringlog serve --ring /dev/shm/events.ring` first, which makes the ring, then this. Kill either of
-//! them, and start it again: nothing that was written is lost or recorded twice.
+//! First start `ringlog serve --ring /dev/shm/events.ring`, which makes the ring, then this program. Kill
+//! either of them and start it again: nothing that was written is lost or recorded twice.
 //!
-//! Without an argument it makes a ring of its own and drains it itself, to show the other side.
+//! Without an argument it makes a ring and drains it, to show the other side.
 
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;

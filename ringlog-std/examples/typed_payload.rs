@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// Event type of [`Trade`].
 const TRADE: u8 = 4;
 
-/// A trade as it stands in the log: little-endian on every machine.
+/// A trade as it is stored in the log: little-endian on every machine.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Debug)]
 #[repr(C)]
 struct Trade {

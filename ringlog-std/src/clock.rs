@@ -9,9 +9,9 @@ use crate::event::ClockKind;
 
 /// A clock that counts unix nanoseconds from the processor's time-stamp counter.
 ///
-/// It takes the wall clock's time once, when it is made, and counts on from there: it never goes backwards
-/// and does not follow later changes of the wall clock. The counter's rate is measured, so it drifts against
-/// the wall clock by some parts in a million; make a new one now and then where that matters.
+/// It takes the wall clock's time once, when it is created, and counts from there: it never goes backwards and does
+/// not follow later changes of the wall clock. The counter's rate is measured, so the clock drifts against the wall
+/// clock by some parts in a million. Create a new one now and then where that matters.
 ///
 /// ```
 /// let clock = ringlog::clock::Clock::new();
@@ -26,7 +26,17 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock set by the wall clock.
+    /// Creates a clock that starts at the wall clock's time.
+    ///
+    /// ```
+    /// use ringlog::clock::Clock;
+    /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    ///
+    /// let clock = Clock::new();
+    /// let unix = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    /// assert!(unix.abs_diff(Duration::from_nanos(clock.now())) < Duration::from_secs(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         let counter = quanta::Clock::new();
@@ -36,7 +46,14 @@ impl Clock {
         Self { counter, start_raw, start_unix_nanos }
     }
 
-    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    /// Returns the nanoseconds since 1970-01-01 00:00 UTC.
+    ///
+    /// ```
+    /// let clock = ringlog::clock::Clock::new();
+    /// let started = clock.now();
+    /// let took_nanos = clock.now() - started;
+    /// assert!(took_nanos < 1_000_000_000);
+    /// ```
     #[must_use]
     #[inline]
     pub fn now(&self) -> u64 {

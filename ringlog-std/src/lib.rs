@@ -1,11 +1,11 @@
-//! An event log for code that cannot wait: a lock-free ring, memory-mapped log files, and what is between.
+//! An event log for code that cannot wait: a lock-free ring, memory-mapped log files, and what connects them.
 //!
-//! - [`ring`]: a producer on a hot path writes events, 16-byte header and payload, without lock, system call
-//!   or allocation; another thread reads them where they lie.
+//! - [`ring`]: a producer on a hot path writes events, a 16-byte header and a payload, without lock, system call or
+//!   allocation; another thread reads them in place.
 //! - [`consumer`]: a dispatcher drains rings and logs into any number of consumers.
 //! - [`storage`]: log files that survive the death of their writer, are followed while they grow, searched by
 //!   sequence and time, and replayed without copying.
-//! - [`recorder`]: all of it on a thread of its own, or in another process than the producer.
+//! - [`recorder`]: ring, dispatcher and log together, on a separate thread or in another process than the producer.
 //!
 //! # Recording
 //!
@@ -63,7 +63,7 @@
 //!
 //! # Features
 //!
-//! - `cli` (default): the programs `ringlog` and `stress`. A library user turns it off.
+//! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -81,6 +81,9 @@ pub mod event;
 pub(crate) mod image;
 #[cfg(doctest)]
 mod misuse;
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
 pub(crate) mod os;
 pub mod recorder;
 pub mod ring;

@@ -1,5 +1,5 @@
-//! What the compiler has to refuse, for what this crate adds to the core: see `misuse.rs` there. Read by
-//! `cargo test --doc` alone.
+//! What the compiler must refuse, for what this crate adds to the core: see `misuse.rs` there. Only `cargo test
+//! --doc` reads it.
 #![forbid(unsafe_code)]
 
 /// ```

@@ -1,32 +1,43 @@
-//! What a thread does while there is nothing to do.
+//! What a thread does while it has no work.
 #![forbid(unsafe_code)]
 
 use crossbeam_utils::Backoff;
 use std::time::Duration;
 
 /// How a consumer waits for events.
+///
+/// ```
+/// use ringlog::{recorder::Recorder, ring::Idle};
+/// use std::time::Duration;
+/// # let folder = tempfile::tempdir()?;
+///
+/// assert_eq!(Idle::default(), Idle::Sleep { longest: Duration::from_millis(10) });
+/// let (producer, recorder) = Recorder::builder().idle(Idle::Yield).start(folder.path())?;
+/// # recorder.shutdown(producer)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Idle {
-    /// Looks again at once: lowest latency, one core busy.
+    /// Checks again at once: lowest latency, one core busy.
     Spin,
-    /// Spins briefly, then lets other threads run between looks.
+    /// Spins briefly, then lets other threads run between checks.
     Yield,
-    /// Spins briefly, then yields, then sleeps, longer each time up to `longest`.
+    /// Spins briefly, then yields, then sleeps, each time longer, up to `longest`.
     Sleep {
-        /// Bound of one sleep, and so of the latency that waiting adds (plus the kernel's timer slack).
+        /// The longest sleep, and so the latency that waiting adds (plus the kernel's timer slack).
         longest: Duration,
     },
 }
 
 impl Default for Idle {
-    /// Sleeps of up to ten milliseconds, which take below one percent of a processor.
+    /// Sleeps of up to ten milliseconds, which take less than one percent of a processor.
     fn default() -> Self {
         Self::Sleep { longest: Duration::from_millis(10) }
     }
 }
 
-/// How long one thread has been waiting, in one spell.
+/// How long a thread has been waiting without a break.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     idle: Idle,
@@ -44,16 +55,16 @@ impl Waiter {
         Self { idle, backoff: Backoff::new(), next_sleep: FIRST_SLEEP }
     }
 
-    /// There was something to do.
+    /// Begins again: there was work.
     pub(crate) fn reset(&mut self) {
         self.backoff.reset();
         self.next_sleep = FIRST_SLEEP;
     }
 
-    /// There was something to do, but little: lets more of it come together.
+    /// Begins again: there was work, but little. Lets more of it come together.
     ///
-    /// A consumer that looks again at once takes the cache line with the producer's position away from it for
-    /// every event, and the producer, whose stores wait for that line, pays.
+    /// A consumer that checks again at once takes the cache line with the producer's position away from it for every
+    /// event. The producer, whose stores wait for that line, slows down.
     pub(crate) fn let_gather(&mut self) {
         self.reset();
         for _ in 0..GATHERING_SPINS {
@@ -61,7 +72,7 @@ impl Waiter {
         }
     }
 
-    /// There was nothing to do, once more.
+    /// Waits once more: there was no work.
     pub(crate) fn wait(&mut self) {
         match self.idle {
             Idle::Spin => std::hint::spin_loop(),

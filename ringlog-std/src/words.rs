@@ -1,7 +1,7 @@
 //! Words that the texts of several errors share.
 //!
-//! An error's text is `CAUSE; ADVICE`, with one `; ` between the two. An error that reports another one takes the [`cause`]
-//! alone: advice is given once.
+//! An error's text is `CAUSE; ADVICE`, with one `; ` between the two. An error that reports another one takes only
+//! the [`cause`]: advice is given once.
 #![forbid(unsafe_code)]
 
 use std::{fmt, io};
@@ -19,13 +19,13 @@ impl fmt::Display for Counted {
     }
 }
 
-/// An error's text without what to do.
+/// Returns an error's text without the advice.
 pub(crate) fn cause(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     text.split_once("; ").map_or(text.as_str(), |(cause, _)| cause).to_owned()
 }
 
-/// What to do where the system refuses.
+/// Returns what to do where the system refuses.
 pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "check the path, and whether it was renamed or deleted",
@@ -45,12 +45,14 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Whether this process must not make files of so many bytes (`ulimit -f`). A file system has a limit, too, and the same error.
+/// Returns whether this process must not create a file of this size (`ulimit -f`). A file system has a limit too,
+/// with the same error.
 pub(crate) fn has_size_limit(bytes: u64) -> bool {
     getrlimit(Resource::Fsize).current.is_some_and(|most| most < bytes)
 }
 
-/// What the system said and what to do; errors that this program makes have both.
+/// Returns what the system said and what to do; errors that this program creates have both.
+#[cfg(feature = "cli")]
 pub(crate) fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }

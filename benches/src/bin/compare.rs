@@ -1,7 +1,7 @@
 //! Compares ringlog with other rings, and with the cheapest code that moves or reads the same bytes.
 //!
-//! Everything that is compared is measured in turn, round by round, in one process. The figures are medians, the
-//! ratios are medians of the rounds' ratios, and beside each stand the quartiles of the rounds.
+//! All contestants are measured in turn, round by round, in one process. The figures are medians, the ratios
+//! are medians of the rounds' ratios, and beside each are the quartiles of the rounds.
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
-    /// Write the tables to this file, as Markdown, too
+    /// Also write the tables to this file, as Markdown
     #[arg(long, global = true)]
     markdown: Option<PathBuf>,
     /// Write all figures to this file, as JSON
@@ -45,7 +45,7 @@ struct Report {
     tables: Vec<Table>,
 }
 
-/// The default arguments of a part.
+/// Returns the default arguments of a part.
 #[derive(Parser)]
 struct Defaults<A: clap::Args> {
     #[command(flatten)]
@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let given: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo run --release -p ringlog-benches --bin compare -- {}", given.join(" "));
-    // Before anything is pinned: it counts the processors.
+    // Called before any thread is pinned: it counts the processors.
     let machine = Machine::ask();
     let (tables, chart) = measure(arguments.part.as_ref().unwrap_or(&Part::All));
     let report = Report { command: command.trim_end_matches(" -- ").to_owned(), machine, tables };

@@ -1,4 +1,4 @@
-//! Latencies of ringlog's hot path, of the way to the consumer, of waking up, and of opening logs.
+//! Measures latencies: of the hot path, from producer to consumer, of waking up, and of opening logs.
 //!
 //! ```text
 //! cargo run --release -p ringlog-benches --bin latency -- --quick
@@ -36,7 +36,7 @@ fn run(args: &Args) -> Result<(), String> {
     write(args.svg_response.as_deref(), || chart("Response"))
 }
 
-/// As it can be typed again.
+/// Returns the command line as a user can type it again.
 fn command() -> String {
     let arguments = std::env::args().skip(1).map(|argument| format!(" {argument}")).collect::<String>();
     format!("latency{arguments}")

@@ -1,4 +1,4 @@
-//! From values to distances along an axis, and where its ticks stand.
+//! Maps values to distances along an axis, and places its ticks.
 
 /// How values become distances.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,7 +11,7 @@ pub enum Scale {
     Nines,
 }
 
-/// What an axis shows, from its beginning to its end.
+/// The range that an axis shows, from its beginning to its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     scale: Scale,
@@ -20,12 +20,12 @@ pub(super) struct Span {
     end: f64,
 }
 
-/// Ticks of a linear axis at most, and of a logarithmic one with more than the decades.
+/// Most ticks of a linear axis, and of a logarithmic one with ticks between decades.
 const MOST_TICKS: f64 = 7.0;
 const FEW_DECADES: f64 = 3.0;
 
 impl Scale {
-    /// Where a value stands on an endless axis; `None` if nowhere.
+    /// Returns the place of a value on an endless axis; `None` if it has none.
     fn place(self, value: f64) -> Option<f64> {
         let place = match self {
             Self::Linear => value,
@@ -36,7 +36,7 @@ impl Scale {
         place.is_finite().then_some(place)
     }
 
-    /// What has to be shown of an axis so that all values are.
+    /// Returns the part of an axis that shows all values.
     pub(super) fn span(self, values: impl Iterator<Item = f64>) -> Span {
         let places = values.filter_map(|value| self.place(value));
         let (low, high) = places
@@ -51,20 +51,20 @@ impl Scale {
             Self::Log => (down_to_125(low), -down_to_125(-high)),
             Self::Nines => (0.0, high),
         };
-        // All values the same: something has to be shown around them.
+        // If all values are the same, the axis must still have a length.
         let end = if end > begin { end } else { begin + 1.0 };
         Span { scale: self, begin, end }
     }
 }
 
 impl Span {
-    /// How far along the axis a value stands, from 0 to 1; `None` if it has no place.
+    /// Returns how far along the axis a value is, from 0 to 1; `None` if it has no place.
     pub(super) fn fraction(&self, value: f64) -> Option<f64> {
         let fraction = (self.scale.place(value)? - self.begin) / (self.end - self.begin);
         Some(fraction.clamp(0.0, 1.0))
     }
 
-    /// The values that get a tick, from the lowest.
+    /// Returns the values that get a tick, from the lowest on.
     pub(super) fn ticks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => {
@@ -84,7 +84,7 @@ impl Span {
         }
     }
 
-    /// Whether a value lies inside, but for what rounding does.
+    /// Returns whether a value is inside, apart from rounding.
     fn shows(&self, value: f64) -> bool {
         let slack = (self.end - self.begin) * 1e-6;
         let place = self.scale.place(value);
@@ -92,7 +92,7 @@ impl Span {
     }
 }
 
-/// A step of 1, 2 or 5 times a power of ten that divides a length into few parts.
+/// Returns a step of 1, 2 or 5 times a power of ten that divides a length into few parts.
 fn step(length: f64) -> f64 {
     if length <= 0.0 {
         return 1.0;
@@ -102,7 +102,7 @@ fn step(length: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().map(|part| part * decade).find(|step| *step >= least).unwrap_or(10.0 * decade)
 }
 
-/// The logarithm of the next number at or below that is 1, 2 or 5 times a power of ten.
+/// Returns the logarithm of the next number at or below that is 1, 2 or 5 times a power of ten.
 ///
 /// The reciprocals of these numbers are such numbers again, so `-down_to_125(-log)` is the next one above.
 fn down_to_125(log: f64) -> f64 {
@@ -110,7 +110,7 @@ fn down_to_125(log: f64) -> f64 {
     parts.into_iter().find(|place| *place <= log + 1e-6).unwrap_or(log.floor())
 }
 
-/// A number with a suffix for thousands, millions and so on: 1500 is `1.5k`.
+/// Formats a number with a suffix for thousands, millions and so on: 1500 is `1.5k`.
 #[must_use]
 pub fn plain(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
@@ -122,7 +122,7 @@ pub fn plain(value: f64) -> String {
     format!("{}{suffix}", short(scaled))
 }
 
-/// Nanoseconds in the unit that suits them: 1500 is `1.5 µs`.
+/// Formats nanoseconds in a suitable unit: 1500 is `1.5 µs`.
 #[must_use]
 pub fn duration(nanos: f64) -> String {
     let (scaled, unit) = match nanos.abs() {
@@ -134,13 +134,13 @@ pub fn duration(nanos: f64) -> String {
     format!("{} {unit}", short(scaled))
 }
 
-/// A quantile in percent, with all its nines: 0.999 is `99.9%`.
+/// Formats a quantile in percent, with all its nines: 0.999 is `99.9%`.
 #[must_use]
 pub fn percent(quantile: f64) -> String {
     format!("{}%", short(quantile * 100.0))
 }
 
-/// Without zeros at the end, and without what rounding left.
+/// Formats a number without zeros at the end and without rounding errors.
 fn short(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

@@ -1,4 +1,4 @@
-//! What a chart's text has to be.
+//! Tests a chart's text.
 
 use super::*;
 
@@ -25,7 +25,8 @@ fn large() -> LineChart {
     chart((0..8).map(line).collect())
 }
 
-/// Checks that tags are closed in order and that no bare `&` or `<` stands between or in them; counts tags.
+/// Checks that tags are closed in order, with no bare `&` or `<` between or in them. Returns the number of
+/// tags.
 fn count_tags(xml: &str) -> usize {
     let mut open = Vec::new();
     let mut tags = 0;
@@ -59,7 +60,7 @@ fn assert_text(text: &str) {
     }
 }
 
-/// The pixels of the chart's only line.
+/// Returns the pixels of the chart's only line.
 fn pixels(chart: &LineChart) -> Vec<(f64, f64)> {
     let svg = chart.to_svg();
     let (_, points) = svg.split_once("points=\"").expect("a line");

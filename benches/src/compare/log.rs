@@ -1,5 +1,5 @@
-//! From an event to a log file: one thread, and two with a ring between them, beside the cheapest code that
-//! moves the same bytes into the same kind of file.
+//! Compares ways from an event to a log file: one thread, two threads with a ring between them, and the
+//! cheapest code that moves the same bytes into the same kind of file.
 
 use super::Table;
 use crate::duel::Way;
@@ -40,7 +40,7 @@ pub struct Arguments {
 
 /// Size of the blocks that the plain hand-over passes.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// Blocks on their way.
+/// Blocks between the threads.
 const BLOCKS: usize = 8;
 /// Ring between producer and recorder: the same room as the blocks have.
 const RING_BYTES: usize = BLOCKS * BLOCK_BYTES;
@@ -72,7 +72,7 @@ impl Work<'_> {
         self.folder.join(name)
     }
 
-    /// Encodes the next records of the source into a block; how many bytes.
+    /// Encodes the next records of the source into a block. Returns the number of bytes.
     fn fill(&self, block: &mut [u8], source: &mut Source, left: usize) -> usize {
         let mut at = 0;
         for _ in 0..left.min(block.len() / self.record_len()) {
@@ -166,7 +166,7 @@ impl Work<'_> {
         self.per_event(elapsed)
     }
 
-    /// One thread writes events into a file whose pages are ready.
+    /// One thread writes events into a file whose pages are prefaulted.
     fn direct(&self, checksums: bool) -> f64 {
         let path = self.path("direct.evtl");
         let options = MmapWriter::options().checksums(checksums).prefault_bytes(self.file_bytes());
@@ -184,8 +184,8 @@ impl Work<'_> {
         self.per_event(elapsed)
     }
 
-    /// Ring, recorder and log, into pages that are ready; no next segment is prepared meanwhile. Counted is what a
-    /// reader finds in the log.
+    /// Ring, recorder and log, into prefaulted pages. No spare segment is prepared meanwhile. What a reader
+    /// finds in the log counts.
     fn pipeline(&self, checksums: bool, way: Way) -> f64 {
         let log = Log { work: self, folder: self.path("pipeline"), events_before: 0, keeps_all: true };
         log.run(
@@ -199,7 +199,8 @@ impl Work<'_> {
         )
     }
 
-    /// The same over several segments, fresh files or recycled ones, in the steady state: as many were filled before.
+    /// The same over several segments, fresh files or recycled ones, in the steady state: the same number was
+    /// filled before.
     fn segments(&self, recycled: bool) -> f64 {
         let sample = SampleLog { events: self.sample.events * SEGMENTS, ..self.sample };
         let work = Work { sample, ..*self };
@@ -216,13 +217,13 @@ impl Work<'_> {
 struct Log<'w> {
     work: &'w Work<'w>,
     folder: PathBuf,
-    /// Written before the measurement.
+    /// Number of events that are written before the measurement.
     events_before: usize,
     keeps_all: bool,
 }
 
 impl Log<'_> {
-    /// Nanoseconds per event, from the first write to the moment when the last event is published in the log.
+    /// Returns nanoseconds per event, from the first write until the last event is published in the log.
     fn run(&self, options: LogWriterOptions, way: Way) -> f64 {
         let Work { sample, pinning, .. } = *self.work;
         let all = SampleLog { events: self.events_before + sample.events, ..sample };
@@ -265,7 +266,7 @@ impl Log<'_> {
     }
 }
 
-/// Waits until the log's worker has the next segment ready: it would take a processor from the two threads.
+/// Waits until the log's worker has prepared the spare segment: it would take a processor from the two threads.
 fn wait_for_helpers() {
     const QUIET: Duration = Duration::from_millis(60);
     let mut spent = processor_ticks("ringlog-segment");
@@ -279,14 +280,14 @@ fn wait_for_helpers() {
     }
 }
 
-/// Processor time of this process's threads of that name, in ticks of 10 ms.
+/// Returns the processor time of this process's threads of that name, in ticks of 10 ms.
 fn processor_ticks(thread_name: &str) -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("the list of threads");
     let stats = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
     stats
         .filter(|stat| stat.contains(thread_name))
         .filter_map(|stat| {
-            // Behind the name in brackets; user and system time are the 12th and 13th field from there.
+            // After the name in brackets, user and system time are the 12th and 13th field.
             let fields: Vec<u64> =
                 stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
             Some(fields.iter().sum::<u64>())

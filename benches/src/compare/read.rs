@@ -1,4 +1,4 @@
-//! Reading logs: replay, verify and recovery beside the cheapest code that looks at the same bytes.
+//! Compares replay, verify and recovery with the cheapest code that reads the same bytes.
 
 use super::Table;
 use crate::work::{Source, Tally, sum_of_words};
@@ -76,7 +76,7 @@ impl Log {
         })
     }
 
-    /// Reads all of the file with `pread`, as `verify` does, and looks at nothing.
+    /// Reads all of the file with `pread`, as `verify` does, and ignores the bytes.
     fn copy_out(&self) -> f64 {
         let file = File::open(self.segment()).expect("the log file is opened");
         let mut buffer = vec![0; 256 << 10];
@@ -91,7 +91,7 @@ impl Log {
         })
     }
 
-    /// Goes from header to header by the lengths in them, and looks at nothing else.
+    /// Goes from header to header by the lengths in them, and reads nothing else.
     fn walk_headers(&self, mapped: &[u8]) -> f64 {
         self.timed(|| {
             let (mut at, mut events) = (0, 0);
@@ -103,7 +103,7 @@ impl Log {
         })
     }
 
-    /// Every event passed to a closure that looks at its header and at where its payload is.
+    /// Passes every event to a closure that reads its header and the address of its payload.
     fn replay(&self, reader: &MmapReader) -> f64 {
         self.timed(|| {
             let replayed = reader.replay(|event| {
@@ -123,7 +123,7 @@ impl Log {
         })
     }
 
-    /// What the tool `verify` does: read by `pread`, every checksum computed.
+    /// Does what `ringlog verify` does: reads by `pread` and computes every checksum.
     fn verify(&self) -> f64 {
         self.timed(|| {
             let mut events = 0;
@@ -133,12 +133,12 @@ impl Log {
         })
     }
 
-    /// Opening a log after another boot: the last segment was not sealed, so every record is checked.
+    /// Opens a log after another boot: the last segment was not sealed, so every record is checked.
     fn recover(&self) -> f64 {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("00000000000000000000.evtl");
         std::fs::write(&path, unsealed(&self.bytes)).expect("a copy of the log");
-        // Else recovery, which syncs what it seals, would pay for the copy's way to the disk.
+        // Otherwise recovery, which syncs what it seals, would also write the copy to the disk.
         File::open(&path).and_then(|file| file.sync_all()).expect("the copy is synced");
         let begin = Instant::now();
         let writer =
@@ -150,7 +150,7 @@ impl Log {
     }
 }
 
-/// The file as a writer leaves it that dies before it has closed: no flag says that it is whole.
+/// Returns the file as a writer leaves it that dies before closing it: no flag says that it is whole.
 fn unsealed(bytes: &[u8]) -> Vec<u8> {
     const FLAGS_AT: usize = 56;
     const SYNCED_AT: usize = 32;
@@ -163,7 +163,7 @@ fn unsealed(bytes: &[u8]) -> Vec<u8> {
 fn table(arguments: &Arguments, payload_len: usize) -> Table {
     let log = Log::write(arguments.mebibytes, payload_len);
     check(&log);
-    // Replay goes through records that were checked when they were written, or by `verify`.
+    // Replay without verification: the records were checked when they were written, or by `verify`.
     let reader = MmapReader::options().verify(false).open(log.segment()).expect("a log file");
     let log_reader = LogReader::options().verify(false).open(log.folder.path()).expect("a log");
     let verifying = MmapReader::open(log.segment()).expect("a log file");
@@ -195,7 +195,7 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
     table
 }
 
-/// That what is read fast is what was written.
+/// Checks that what is read is what was written.
 fn check(log: &Log) {
     let mut tally = Tally::new();
     let reader = MmapReader::open(log.segment()).expect("a log file");
@@ -205,6 +205,6 @@ fn check(log: &Log) {
 
 fn map(path: &Path) -> memmap2::Mmap {
     let file = File::open(path).expect("the log file is opened");
-    // SAFETY: the file is in a folder of this program's own, and nobody changes it any more.
+    // SAFETY: the file is in a folder that only this program uses, and nobody changes it any more.
     unsafe { memmap2::Mmap::map(&file) }.expect("the log file is mapped")
 }

@@ -1,4 +1,4 @@
-//! The ring between two threads, beside other rings.
+//! Compares the ring between two threads with other rings.
 
 use super::Table;
 use crate::chart::{Axis, LineChart, Scale, Series, plain};
@@ -26,7 +26,7 @@ pub struct Arguments {
     /// Measurements of every ring, in turn
     #[arg(long, default_value_t = 21)]
     rounds: usize,
-    /// Milliseconds of each measurement, about
+    /// Approximate milliseconds of each measurement
     #[arg(long, default_value_t = 8)]
     millis: u64,
     /// Whether the two threads stay on one processor each
@@ -46,7 +46,7 @@ struct Contestant {
     nanoseconds: Rounds,
 }
 
-/// Every setting as a table, and a chart of the first policy's throughput by payload length.
+/// Returns every setting as a table, and a chart of the first policy's throughput by payload length.
 #[must_use]
 pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
     let (mut tables, mut series) = (Vec::new(), Vec::new());
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
     (tables, chart)
 }
 
-/// One by one for every ring, and batches of this project's.
+/// Adds points: single records for every ring, and batches for this project's.
 fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) {
     for contestant in all {
         let name = match (contestant.way, contestant.kind) {
@@ -105,7 +105,7 @@ fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, V
     (table, all)
 }
 
-/// All rings in turn, one way after the other, `rounds` times.
+/// Measures all rings in turn, one way after the other, `rounds` times.
 fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
     let mut all: Vec<Contestant> = Vec::new();
     for _ in 0..rounds {
@@ -131,7 +131,7 @@ fn once<C: Channel>(duel: &Duel, only: &str) -> Option<(&'static str, Kind, f64)
     (C::KIND == Kind::Own || C::NAME.contains(only)).then(|| (C::NAME, C::KIND, duel.run::<C>()))
 }
 
-/// What the ratios are to be. A rival's figure is that of the fastest one in the same round.
+/// Adds the goals for the ratios. The rivals' figure is that of the fastest one in the same round.
 fn goals(table: &mut Table, all: &[Contestant], policy: Policy) {
     let fastest = |way: Way, kinds: &[Kind]| {
         let chosen = all.iter().filter(|ring| ring.way == way && kinds.contains(&ring.kind));

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! Tables of what was measured, for people and for programs.
 
 use crate::rounds::Rounds;
 use serde::Serialize;
@@ -24,7 +24,7 @@ struct Row {
     rounds: usize,
 }
 
-/// A ratio and what it is to be, both as "so many times as fast".
+/// A ratio and its goal: how many times as fast.
 #[derive(Clone, Debug, Serialize)]
 struct Goal {
     name: String,
@@ -41,7 +41,7 @@ impl Goal {
 }
 
 impl Table {
-    /// A table without rows.
+    /// Makes a table without rows.
     #[must_use]
     pub fn new(title: &str) -> Self {
         Self { title: title.to_owned(), rows: Vec::new(), goals: Vec::new() }
@@ -88,7 +88,7 @@ impl Table {
         });
     }
 
-    /// Adds a goal: the ratio of each round, and what its median is to be at least.
+    /// Adds a goal: the ratio of each round, and the least that its median must be.
     pub fn goal(&mut self, name: &str, ratios: &Rounds, wanted: f64) {
         let (first_quartile, third_quartile) = ratios.spread();
         self.goals.push(Goal {
@@ -100,7 +100,7 @@ impl Table {
         });
     }
 
-    /// As Markdown.
+    /// Returns the table as Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut text = format!("### {}\n\n", self.title);
@@ -119,10 +119,7 @@ impl Table {
             );
         }
         if !self.goals.is_empty() {
-            let _ = writeln!(
-                text,
-                "\n| so many times as fast | ratio | quartiles | goal | |\n|---|---|---|---|---|"
-            );
+            let _ = writeln!(text, "\n| times as fast | ratio | quartiles | goal | |\n|---|---|---|---|---|");
         }
         for goal in &self.goals {
             let Goal { name, ratio, first_quartile, third_quartile, wanted } = goal;

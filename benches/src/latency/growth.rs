@@ -1,4 +1,4 @@
-//! A log that grows: what adding an event costs at each size, and what opening the log then takes.
+//! Measures a log that grows: what adding an event costs at each size, and how long opening the log then takes.
 //!
 //! The threads here are not pinned: a log's worker threads start where its writer is, and would share its processor.
 
@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::path::Path;
 
-/// The first window, which is also the small log that is opened.
+/// Size of the first window, and of the small log that is opened.
 pub const SMALL_BYTES: u64 = 1 << 20;
 
 /// The size of a log's segments by default.
@@ -23,20 +23,20 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 pub struct Window {
     /// Bytes of records in the log at its beginning.
     pub from: u64,
-    /// At its end: twice as many.
+    /// Bytes of records at its end: twice as many.
     pub to: u64,
     /// Nanoseconds for each event, syncs and new segments of the worker threads included.
     pub nanos_per_event: f64,
-    /// The typical append of one in 64 that are timed one by one, readings of the clock included.
+    /// Typical time of an append, in nanoseconds. One in 64 is timed, readings of the clock included.
     pub typical_nanos: f64,
-    /// The longest of these.
+    /// Longest time of these appends, in nanoseconds.
     pub longest_nanos: f64,
 }
 
-/// Appends to a new log in `folder` until it holds `size` bytes; a window for each doubling.
+/// Appends to a new log in `folder` until it holds `size` bytes. Returns a window for each doubling.
 ///
 /// # Panics
-/// If the log fails, or holds not what was written.
+/// If the log fails, or does not hold what was written.
 #[must_use]
 pub fn grow(bench: &Bench<'_>, folder: &Path, size: u64) -> Vec<Window> {
     let payload = bench.payload();
@@ -70,7 +70,7 @@ pub fn grow(bench: &Bench<'_>, folder: &Path, size: u64) -> Vec<Window> {
     windows
 }
 
-/// What opening a clean log took, in nanoseconds, one time for each round.
+/// Times to open a clean log, in nanoseconds, one for each round.
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
     /// For reading, its files in the page cache.
@@ -116,7 +116,7 @@ fn open_writer(bench: &Bench<'_>, folder: &Path) -> f64 {
     nanos
 }
 
-/// What the file system takes for the least that has to be durable before a new segment is used.
+/// Returns the time of the file system for the least that must be durable before a new segment is used.
 fn new_file(bench: &Bench<'_>, folder: &Path) -> f64 {
     let path = folder.with_extension("new-file");
     let begin = bench.ticks.now();
@@ -129,7 +129,7 @@ fn new_file(bench: &Bench<'_>, folder: &Path) -> f64 {
     nanos
 }
 
-/// Asks the kernel to let go of the files' pages; it does with those that are synced and not mapped.
+/// Asks the kernel to drop the files' pages. It drops those that are synced and not mapped.
 fn drop_from_cache(folder: &Path) {
     for entry in fs::read_dir(folder).expect("the log's folder").flatten() {
         if let Ok(file) = File::open(entry.path()) {
@@ -138,7 +138,7 @@ fn drop_from_cache(folder: &Path) {
     }
 }
 
-/// Files in the folder, the writer's own included.
+/// Returns the number of files in the folder, the writer's own included.
 ///
 /// # Panics
 /// If it cannot be read.

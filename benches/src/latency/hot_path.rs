@@ -1,7 +1,7 @@
-//! What is timed on the hot path: the ring beside a running recorder, and what it is compared with.
+//! Times the hot path: the ring beside a running recorder, and what it is compared with.
 //!
-//! Each of these functions makes one round. All of them run [`paced::run`](super::paced::run) on the first
-//! processor, with the same schedule and the same records, and prepare and clear up outside of it.
+//! Each of these functions makes one round. All run [`paced::run`](super::paced::run) on the first processor,
+//! with the same schedule and the same records. They prepare and clean up outside of it.
 
 use super::paced::{Round, Schedule, run};
 use super::settings::Settings;
@@ -22,7 +22,7 @@ pub const BESIDE: usize = 1;
 /// What a round needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench<'a> {
-    /// How the program was told to measure.
+    /// The program's settings.
     pub settings: &'a Settings,
     /// The clock.
     pub ticks: &'a Ticks,
@@ -40,19 +40,19 @@ impl Bench<'_> {
         Schedule::new(settings.rate, lap as u64, settings.round)
     }
 
-    /// The payload of every record.
+    /// Returns the payload of every record.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
         (0..self.settings.payload).map(|index| (index % 251) as u8).collect()
     }
 
-    /// The header of every record but for the number that it carries.
+    /// Returns the header of every record, apart from its number.
     #[inline]
     fn header(number: u64, payload: &[u8]) -> EventHeader {
         EventHeader::new(number, 1, payload.len() as u16)
     }
 
-    /// Runs `start` where what it starts is to run, and comes back to the hot path's processor.
+    /// Runs `start` on the processor for what it starts, and returns to the hot path's processor.
     fn beside<T>(&self, start: impl FnOnce() -> T) -> T {
         self.settings.put(BESIDE);
         let started = start();
@@ -61,7 +61,7 @@ impl Bench<'_> {
     }
 }
 
-/// Two readings of the clock around nothing: the machine's own jitter, and the timing's cost.
+/// Times two readings of the clock around nothing: the machine's own jitter, and the timing's cost.
 pub fn empty_loop(bench: &Bench<'_>) -> Round {
     bench.settings.put(HOT);
     run(bench.ticks, &bench.schedule(), |number| {
@@ -70,7 +70,7 @@ pub fn empty_loop(bench: &Bench<'_>) -> Round {
     })
 }
 
-/// The record's bytes copied into as much memory as the ring has, round and round; nobody reads it.
+/// Copies the record's bytes into as much memory as the ring has, round and round. Nobody reads it.
 pub fn bare_copy(bench: &Bench<'_>) -> Round {
     bench.settings.put(HOT);
     let payload = bench.payload();
@@ -84,7 +84,7 @@ pub fn bare_copy(bench: &Bench<'_>) -> Round {
     round
 }
 
-/// `Producer::write_event` while a recorder drains the ring into a log.
+/// Times `Producer::write_event` while a recorder drains the ring into a log.
 ///
 /// # Panics
 /// If the recorder fails, or its log does not hold what the ring took.
@@ -106,7 +106,7 @@ pub fn ring_and_recorder(bench: &Bench<'_>) -> Round {
     round
 }
 
-/// `Producer::write_event` while a thread reads the ring and does nothing else: no disk, no log.
+/// Times `Producer::write_event` while a thread reads the ring and does nothing else: no disk, no log.
 ///
 /// # Panics
 /// If the reader does not get what the ring took.
@@ -141,7 +141,7 @@ pub fn ring_and_reader(bench: &Bench<'_>) -> Round {
     })
 }
 
-/// `LogWriter::write_event` on the hot path itself, into the mapped file: what the ring is there to avoid.
+/// Times `LogWriter::write_event` on the hot path itself, into the mapped file: what the ring avoids.
 ///
 /// # Panics
 /// If the log fails.
@@ -161,7 +161,7 @@ pub fn mapped_log(bench: &Bench<'_>) -> Round {
     round
 }
 
-/// Whether there was room.
+/// Returns whether there was room.
 ///
 /// # Panics
 /// At any other error.
@@ -175,7 +175,7 @@ pub fn taken(written: Result<(), WriteError>) -> bool {
     }
 }
 
-/// Memory that records are copied to one behind the other, as into a ring, again from the start at its end.
+/// Memory that records are copied to one after the other, as into a ring, and again from the start at its end.
 #[derive(Debug)]
 pub struct WarmMemory {
     bytes: Vec<u8>,
@@ -185,7 +185,7 @@ pub struct WarmMemory {
 }
 
 impl WarmMemory {
-    /// As much memory as a ring of `capacity` bytes has for records, all of it touched.
+    /// Makes as much memory as a ring of `capacity` bytes has for records, all of it touched.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let len = capacity + record_len(MAX_PAYLOAD);
@@ -215,7 +215,7 @@ mod tests {
         }
         assert_eq!(memory.bytes[24..40], EventHeader::new(1, 1, 8).to_bytes());
         assert_eq!(memory.bytes[40..48], 1_u64.to_le_bytes());
-        // The third one ran over the end of 64 bytes; the next starts behind it, as in a ring.
+        // The third one ran over the end of 64 bytes. The next starts after it, as in a ring.
         assert_eq!(memory.at, 8);
     }
 }

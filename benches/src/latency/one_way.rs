@@ -1,7 +1,7 @@
-//! One way from one thread to another: half a round trip over two rings, both threads spinning.
+//! Measures one way from one thread to another: half a round trip over two rings, with both threads spinning.
 //!
-//! A record goes over one ring to a second thread, which sends the one it has received back over the other.
-//! Both times are taken by the first thread, so no two processors' counters are compared.
+//! A record goes over one ring to a second thread, which sends the one it has received back over the other. The
+//! first thread takes both times, so no counters of two processors are compared.
 
 use super::hot_path::{BESIDE, Bench, HOT};
 use super::samples::Times;
@@ -14,12 +14,13 @@ use std::hint::spin_loop;
 const RING_BYTES: usize = 64 * 1024;
 /// Round trips before the counted ones.
 const WARM_UP: u64 = 10_000;
-/// Looks, some milliseconds of them, after which the other thread is given the processor: there may be only one.
+/// Number of looks, some milliseconds, after which the thread yields to the other: there may be only one
+/// processor.
 const SPINS_BEFORE_YIELD: u32 = 100_000;
 /// A record of this type ends the second thread.
 const LAST: u8 = 2;
 
-/// A record by value, as a slot of a ring of values holds it: exactly as long as ringlog's.
+/// A record by value, as in a slot of a ring of values: exactly as long as ringlog's.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Record<const PAYLOAD: usize> {
@@ -27,15 +28,15 @@ pub struct Record<const PAYLOAD: usize> {
     payload: [u8; PAYLOAD],
 }
 
-/// What sends records.
+/// Sends records.
 pub trait SendRecord<const PAYLOAD: usize> {
-    /// Sends one; there is room, as one is under way at a time.
+    /// Sends a record. There is always room, as only one is under way at a time.
     fn send(&mut self, record: &Record<PAYLOAD>);
 }
 
-/// What receives them.
+/// Receives records.
 pub trait ReceiveRecord<const PAYLOAD: usize> {
-    /// The next one, if it is there.
+    /// Returns the next record, if it has come.
     fn try_receive(&mut self) -> Option<Record<PAYLOAD>>;
 }
 
@@ -71,7 +72,7 @@ impl<const PAYLOAD: usize> ReceiveRecord<PAYLOAD> for rtrb::Consumer<Record<PAYL
     }
 }
 
-/// One round over two rings of ringlog: round trips in ticks.
+/// Makes one round over two rings of ringlog. Returns round trips in ticks.
 ///
 /// # Panics
 /// If a record comes back changed.
@@ -85,7 +86,7 @@ pub fn over_ringlog(bench: &Bench<'_>) -> Times {
     }
 }
 
-/// The same over two rings of rtrb.
+/// Makes one round over two rings of rtrb.
 ///
 /// # Panics
 /// If a record comes back changed.

@@ -1,4 +1,4 @@
-//! The recorder in a process of its own: the ring is a file, and the two share no other memory.
+//! Measures a recorder in another process: the ring is a file, and the two share no other memory.
 
 use super::hot_path::{BESIDE, Bench, HOT, taken};
 use super::paced::{Round, run};
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// Until the other process has made the ring, and until it has ended.
+/// Longest wait until the other process has made the ring, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `Producer::write_event` into a ring in a file that another process drains into a log.
+/// Times `Producer::write_event` into a ring in a file that another process drains into a log.
 ///
 /// # Panics
 /// If the other process fails, or its log does not hold what the ring took.
@@ -40,7 +40,7 @@ pub fn ring_and_process(bench: &Bench<'_>) -> Round {
     round
 }
 
-/// Where files are memory and are never written back, if the system has such a place.
+/// Makes a folder, in memory if possible, where files are never written back.
 fn memory_folder(bench: &Bench<'_>) -> tempfile::TempDir {
     let made = tempfile::Builder::new().prefix("ringlog-latency-").tempdir_in("/dev/shm");
     made.unwrap_or_else(|_| bench.settings.folder())
@@ -68,10 +68,10 @@ fn producer(ring: &Path) -> SharedProducer {
     }
 }
 
-/// What the other process does: records until the producer goes.
+/// Runs in the other process: records until the producer closes.
 ///
 /// # Errors
-/// What the recorder says, as text.
+/// The recorder's error, as text.
 pub fn record(args: &Args, ring: &PathBuf, log: &PathBuf) -> Result<(), String> {
     let options = LogWriter::options().segment_bytes(args.segment_bytes);
     let builder = Recorder::builder().ring_bytes(args.ring_bytes as usize).log(options).end_with_producer();

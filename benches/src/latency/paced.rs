@@ -1,11 +1,12 @@
-//! The one timing loop: calls at moments of a schedule that is fixed beforehand.
+//! The timing loop: makes calls at moments of a fixed schedule.
 //!
-//! Two times are taken of each call. *Service time* is from just before the call to just after it. *Response
-//! time* is from the moment at which the call was due to just after it, so that a call that is held up counts
-//! for all those that had to wait behind it: nothing is omitted because the loop itself came late.
+//! Two times are taken of each call. *Service time* is from just before the call to just after it. Response
+//! time* is from the moment at which the call was due to just after it. So a call that takes long also counts
+//! in the calls that had to wait for it: nothing is omitted when the loop itself is late.
 //!
-//! Both readings of the clock wait until what was before them has its results ([`Ticks::settled`]): what the
-//! loop did with the last call's times is not counted for the next, and no part of a call is hidden behind it.
+//! Both readings of the clock wait until all work before them has its results ([`Ticks::settled`]). So the
+//! loop's work on the last call's times does not count for the next call, and no part of a call runs after its
+//! end.
 
 use super::samples::Times;
 use super::timing::Ticks;
@@ -23,14 +24,14 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// So many calls a second for so long, behind a warm-up.
+    /// Makes a schedule of `per_second` calls for `duration`, after a warm-up.
     #[must_use]
     pub fn new(per_second: u64, warm_up: u64, duration: Duration) -> Self {
         let counted = (duration.as_secs_f64() * per_second as f64) as u64;
         Self { per_second: per_second.max(1), warm_up, counted: counted.max(1) }
     }
 
-    /// All calls.
+    /// Returns the number of all calls.
     #[must_use]
     pub const fn calls(&self) -> u64 {
         self.warm_up + self.counted
@@ -44,22 +45,22 @@ pub struct Round {
     pub service: Times,
     /// From the moment each call was due to just after it.
     pub response: Times,
-    /// Calls that said no, warm-up included.
+    /// Calls that returned `false`, warm-up included.
     pub refused: u64,
     /// How often the system took the processor away from this thread for another one meanwhile.
     pub preempted: u64,
-    /// How often a processor of the machine was interrupted meanwhile to drop page translations that another one
-    /// has changed: what a sync of mapped pages does to every thread of its process.
+    /// How often a processor of the machine was interrupted meanwhile to drop page translations that another
+    /// one has changed. A sync of mapped pages does that to every thread of its process.
     pub shootdowns: u64,
 }
 
-/// Makes the schedule's calls; `call` is given its number, and says whether it could do its work.
+/// Makes the schedule's calls. `call` gets its number, and returns whether it could do its work.
 pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool) -> Round {
     let second = ticks.per_second();
     let times = || Times::up_to(second);
     let mut round = Round { service: times(), response: times(), refused: 0, preempted: 0, shootdowns: 0 };
     let before = (preemptions(), shootdowns());
-    // The first call is due when its caller is surely here.
+    // The first call is due when its caller has surely reached it.
     let start = ticks.now() + second / 1000;
     for number in 0..schedule.calls() {
         // The product stays below 2^64 for the first hour and more, at any rate that makes sense.
@@ -79,14 +80,14 @@ pub fn run(ticks: &Ticks, schedule: &Schedule, mut call: impl FnMut(u64) -> bool
     round
 }
 
-/// How often this thread had to go before it was done; 0 where the system does not tell.
+/// Returns how often this thread was preempted; 0 if the system does not say.
 fn preemptions() -> u64 {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let count = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
     count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Interrupts of that kind since the start of the system, on all processors; 0 where it does not tell.
+/// Returns the interrupts of that kind since the start of the system, on all processors; 0 if it does not say.
 fn shootdowns() -> u64 {
     let interrupts = std::fs::read_to_string("/proc/interrupts").unwrap_or_default();
     let counts = interrupts.lines().find_map(|line| line.trim_start().strip_prefix("TLB:"));

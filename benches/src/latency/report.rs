@@ -9,25 +9,25 @@ use comfy_table::{Table, TableStyle, presets};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum Unit {
-    /// Nanoseconds; shown in the unit that suits them.
+    /// Nanoseconds, shown in a suitable unit.
     Nanos,
     /// Hundredths.
     Percent,
-    /// How many times another one.
+    /// A multiple of another figure.
     Ratio,
-    /// How many.
+    /// A number.
     Count,
 }
 
 /// A column of figures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Column {
-    /// Stands above it.
+    /// The text above it.
     pub name: String,
-    /// Of all its figures.
+    /// The unit of all its figures.
     pub unit: Unit,
 }
 
@@ -48,14 +48,14 @@ pub struct Row {
     pub figures: Vec<Figure>,
 }
 
-/// A figure that is to be at most so much.
+/// A limit on a figure, and whether it is met.
 #[derive(Clone, Debug, Serialize)]
 pub struct Goal {
     /// What the figure is.
     pub what: String,
     /// The figure; its median counts.
     pub figure: Figure,
-    /// Of the figure and the limit.
+    /// The unit of figure and limit.
     pub unit: Unit,
     /// The most that meets the goal.
     pub limit: f64,
@@ -64,21 +64,21 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// The goal that `figure` is at most `limit`.
+    /// Makes the goal that `figure` is at most `limit`.
     #[must_use]
     pub fn at_most(what: &str, figure: Figure, limit: f64, unit: Unit) -> Self {
         Self { what: what.to_owned(), figure, unit, limit, met: figure.value <= limit }
     }
 }
 
-/// One table, what is to be said of it, and its goals.
+/// One table, notes on it, and its goals.
 #[derive(Clone, Debug, Serialize)]
 pub struct Section {
-    /// Stands above it.
+    /// The text above it.
     pub title: String,
     /// What the figures are of.
     pub notes: Vec<String>,
-    /// The columns behind the names.
+    /// The columns after the names.
     pub columns: Vec<Column>,
     /// The rows.
     pub rows: Vec<Row>,
@@ -89,29 +89,29 @@ pub struct Section {
     pub curves: Vec<Series>,
 }
 
-/// All that one run of the program has measured.
+/// The results of one run of the program.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Where it ran.
     pub machine: Machine,
     /// How it was called.
     pub command: String,
-    /// What that came to.
+    /// The settings from that command.
     pub settings: Settings,
-    /// Nanoseconds of two readings of the clock around nothing, which every time contains.
+    /// Nanoseconds of two readings of the clock around nothing. Every time includes them.
     pub overhead: Overhead,
     /// What was measured.
     pub sections: Vec<Section>,
 }
 
 impl Report {
-    /// For a terminal.
+    /// Returns the report for a terminal.
     #[must_use]
     pub fn to_text(&self) -> String {
         self.render(presets::UTF8_FULL_CONDENSED, "")
     }
 
-    /// For a document.
+    /// Returns the report as Markdown.
     #[must_use]
     pub fn to_markdown(&self) -> String {
         self.render(presets::ASCII_MARKDOWN, "### ")
@@ -142,7 +142,7 @@ impl Report {
         text
     }
 
-    /// The lines of all sections whose title begins so.
+    /// Returns the lines of all sections whose title begins with this.
     #[must_use]
     pub fn curves(&self, title: &str) -> Vec<Series> {
         let sections = self.sections.iter().filter(|section| section.title.starts_with(title));
@@ -190,7 +190,7 @@ impl Section {
     }
 }
 
-/// A figure and, where it has one, its spread in the same unit.
+/// Formats a figure and, if it has one, its spread in the same unit.
 fn show(figure: &Figure, unit: Unit) -> String {
     if figure.value.is_nan() {
         return "–".to_owned();
@@ -212,7 +212,7 @@ fn show(figure: &Figure, unit: Unit) -> String {
     }
 }
 
-/// Bytes in the largest unit that divides them.
+/// Formats bytes in the largest unit that divides them.
 #[must_use]
 pub fn binary(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

@@ -1,15 +1,15 @@
-//! What was measured: distributions of one round, and of all rounds of one thing.
+//! Distributions of one round, and of all rounds of one thing.
 
 use super::timing::Ticks;
 use crate::rounds::Rounds;
 use hdrhistogram::Histogram;
 
-/// What is reported of a distribution. `typical` is the mean of the fastest 99 in 100: it resolves what a
-/// percentile cannot where the clock advances in steps, since the steps begin at no particular moment.
+/// The figures of a distribution in reports. `typical` is the mean of the fastest 99 in 100. It resolves more
+/// than a percentile if the clock advances in steps, as the steps begin at no particular moment.
 pub const FIGURES: [&str; 7] = ["typical", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
 /// The percentiles among them.
 const PERCENTILES: [f64; 6] = [50.0, 90.0, 99.0, 99.9, 99.99, 100.0];
-/// Where in [`FIGURES`] each stands.
+/// Index in [`FIGURES`].
 pub const TYPICAL: usize = 0;
 /// See [`TYPICAL`].
 pub const MEDIAN: usize = 1;
@@ -30,7 +30,7 @@ const POINTS_PER_NINE: i32 = 10;
 pub struct Times(Histogram<u64>);
 
 impl Times {
-    /// No times yet.
+    /// Makes an empty distribution.
     ///
     /// # Panics
     /// Never: the number of digits is a valid one.
@@ -39,7 +39,7 @@ impl Times {
         Self(Histogram::new(DIGITS).expect("a valid number of digits"))
     }
 
-    /// As [`new`](Self::new), with room for times of up to `ticks`, so that recording allocates nothing.
+    /// Makes an empty distribution with room for times of up to `ticks`, so that recording allocates nothing.
     ///
     /// # Panics
     /// Never: the bounds are valid ones.
@@ -59,7 +59,7 @@ impl Times {
         self.0.record(ticks).expect("one that grows");
     }
 
-    /// How many there are.
+    /// Returns the number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
@@ -73,7 +73,7 @@ impl Times {
         figures
     }
 
-    /// The mean of the fastest 99 in 100, in ticks.
+    /// Returns the mean of the fastest 99 in 100, in ticks.
     fn typical(&self) -> f64 {
         let most = (self.count() - self.count() / 100).max(1);
         let (mut counted, mut sum) = (0, 0.0);
@@ -101,7 +101,7 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// No rounds yet.
+    /// Makes a set without rounds.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), rounds: Vec::new(), all: Times::new() }
@@ -116,34 +116,35 @@ impl Distribution {
         self.all.0.add(&round.0).expect("one that grows");
     }
 
-    /// What was measured.
+    /// Returns the name of what was measured.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many times there are, in all rounds.
+    /// Returns the number of times in all rounds.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.all.count()
     }
 
-    /// Figure `index` of [`FIGURES`]: median and spread over the rounds. The largest value is that of all
-    /// rounds, its spread that of the rounds.
+    /// Returns figure `index` of [`FIGURES`]: median and spread over the rounds. For the maximum, the value is
+    /// that of all rounds, and the spread that of the rounds.
     #[must_use]
     pub fn figure(&self, index: usize) -> Figure {
         let figure = Figure::of(self.rounds.iter().map(|round| round[index]));
         if index == MAX { Figure { value: figure.high, ..figure } } else { figure }
     }
 
-    /// This one's figure `index` divided by the baseline's, round by round.
+    /// Returns figure `index` divided by the baseline's, round by round.
     #[must_use]
     pub fn ratio(&self, index: usize, baseline: &Self) -> Figure {
         let pairs = self.rounds.iter().zip(&baseline.rounds);
         Figure::of(pairs.map(|(own, other)| own[index] / other[index].max(f64::MIN_POSITIVE)))
     }
 
-    /// Quantiles and nanoseconds of all rounds, for a chart with an axis of nines. Ends at the largest value.
+    /// Returns quantiles and nanoseconds of all rounds, for a chart with an axis of nines. Ends at the largest
+    /// value.
     #[must_use]
     pub fn curve(&self, ticks: &Ticks) -> Vec<(f64, f64)> {
         let count = self.count() as f64;
@@ -167,7 +168,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// The figure of these rounds; zero if there are none.
+    /// Returns the figure of these rounds; zero if there are none.
     #[must_use]
     pub fn of(rounds: impl IntoIterator<Item = f64>) -> Self {
         let rounds: Rounds = rounds.into_iter().collect();
@@ -178,10 +179,10 @@ impl Figure {
         Self { value: rounds.median(), low, high }
     }
 
-    /// Stands where nothing is measured.
+    /// The figure where nothing was measured.
     pub const NONE: Self = Self { value: f64::NAN, low: f64::NAN, high: f64::NAN };
 
-    /// A figure without a spread.
+    /// Returns a figure without a spread.
     #[must_use]
     pub const fn exactly(value: f64) -> Self {
         Self { value, low: value, high: value }

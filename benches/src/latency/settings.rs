@@ -1,4 +1,4 @@
-//! How the program is to measure: its arguments, and what they come to.
+//! The program's arguments, and the settings from them.
 
 use crate::machine::{Pinning, processors};
 use clap::{Parser, ValueEnum};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Latencies of ringlog, beside what they are compared with.
+/// Measures latencies of ringlog, and of what they are compared with.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "latency", version)]
 pub struct Args {
@@ -34,7 +34,7 @@ pub struct Args {
     /// Size of the log that is opened, and whose growth is timed
     #[arg(long, default_value = "2G", value_parser = bytes)]
     pub log_size: u64,
-    /// Where the logs and the storm's files are put [default: the folder for temporary files]
+    /// Folder for the logs and the storm's files [default: the folder for temporary files]
     #[arg(long)]
     pub dir: Option<PathBuf>,
     /// Whether the threads stay on their processors
@@ -55,7 +55,7 @@ pub struct Args {
     /// Draw the distribution of response times on the hot path
     #[arg(long, value_name = "FILE")]
     pub svg_response: Option<PathBuf>,
-    /// Record this ring into this log until its producer goes: what the program starts itself for
+    /// Record this ring into this log until its producer closes; used by the program itself
     #[arg(long, hide = true, num_args = 2, value_names = ["RING", "LOG"])]
     pub record: Option<Vec<PathBuf>>,
 }
@@ -80,7 +80,7 @@ impl Part {
     pub const ALL: [Self; 5] = [Self::Hot, Self::Storm, Self::OneWay, Self::Idle, Self::Log];
 }
 
-/// Lengths of a payload: records that are powers of two, since a slot of the other rings has a fixed size.
+/// Lengths of a payload. The records' lengths are powers of two, as a slot of the other rings has a fixed size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Payload {
     /// Records of 32 bytes.
@@ -127,7 +127,7 @@ pub struct Settings {
     pub log_size: u64,
     /// Where files are put.
     pub dir: PathBuf,
-    /// The program that records in a process of its own; without it, that is not measured.
+    /// The program that records in another process; without it, that is not measured.
     pub program: Option<PathBuf>,
     /// Name of the pinning.
     pub pinning: &'static str,
@@ -136,7 +136,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the arguments come to; `program` understands them, too.
+    /// Returns the settings from the arguments. `program` is a program that takes them, too.
     #[must_use]
     pub fn new(args: &Args, program: Option<PathBuf>) -> Self {
         let mut settings = Self {
@@ -165,7 +165,7 @@ impl Settings {
         self.pin.put(cpu.min(processors_at_all() - 1));
     }
 
-    /// A folder that goes when it is dropped.
+    /// Makes a folder that is deleted when it is dropped.
     ///
     /// # Panics
     /// If it cannot be made.
@@ -175,14 +175,14 @@ impl Settings {
         made.unwrap_or_else(|error| panic!("{}: cannot make a folder: {error}", self.dir.display()))
     }
 
-    /// What a reader without a log sleeps between two looks: the recorder's longest sleep.
+    /// Returns how long a reader without a log sleeps between two looks: the recorder's longest sleep.
     #[must_use]
     pub const fn reader_sleep(&self) -> Duration {
         Duration::from_millis(1)
     }
 }
 
-/// Asked once; the thread that asks first is not pinned to one of them yet.
+/// Returns the number of processors. Asked only once, by a thread that is not pinned yet.
 fn processors_at_all() -> usize {
     static ALL: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *ALL.get_or_init(processors)
@@ -193,7 +193,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.001..=3600.0).contains(&seconds) { Ok(seconds) } else { Err("from 0.001 to 3600".to_owned()) }
 }
 
-/// Bytes, or KiB, MiB, GiB with `K`, `M`, `G` behind the number.
+/// Parses bytes, or KiB, MiB, GiB with `K`, `M`, `G` after the number.
 fn bytes(text: &str) -> Result<u64, String> {
     let (number, shift) = match text.as_bytes().last() {
         Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
@@ -207,7 +207,7 @@ fn bytes(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| format!("{text}: from 4K to 1024G"))
 }
 
-/// As [`bytes`], for the capacity of a ring that holds the largest payload many times.
+/// Parses as [`bytes`] does, for the capacity of a ring that holds the largest payload many times.
 fn power_of_two(text: &str) -> Result<u64, String> {
     let bytes = bytes(text)?;
     let is_ring = bytes.is_power_of_two() && (1 << 16..=1 << 32).contains(&bytes);

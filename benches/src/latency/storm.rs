@@ -1,4 +1,4 @@
-//! A writeback storm: dirty pages and syncs in the file system that the log is in.
+//! Makes a writeback storm: dirty pages and syncs in the file system of the log.
 
 use super::hot_path::BESIDE;
 use super::settings::Settings;
@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// What is written at once, between two syncs, and into one file.
+/// Bytes that are written at once, between two syncs, and into one file.
 const BLOCK_BYTES: usize = 1 << 20;
 const SYNC_BYTES: usize = 32 << 20;
 const FILE_BYTES: usize = 128 << 20;
@@ -37,7 +37,7 @@ pub struct Blown {
 }
 
 impl Storm {
-    /// Starts to write into files of its own in the folder of the logs.
+    /// Starts to write into new files in the folder of the logs.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
         let folder = settings.folder();
@@ -53,7 +53,7 @@ impl Storm {
     /// Ends it.
     ///
     /// # Panics
-    /// If it could not write: what was measured was no storm then.
+    /// If it could not write: then there was no storm.
     pub fn stop(self) -> Blown {
         // ORDERING: Relaxed. Nothing is handed over with it; the thread is joined.
         self.stop.store(true, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Every part measures what it says, in some milliseconds. The figures are not looked at: a test's machine is busy.
+//! Tests that every part measures what it says, in some milliseconds. The figures are not compared, as a test's
+//! machine is busy.
 
 use super::settings::Args;
 use super::*;
@@ -14,7 +15,7 @@ fn names(section: &Section) -> Vec<&str> {
     section.rows.iter().map(|row| row.name.as_str()).collect()
 }
 
-/// All tables are whole, as text and as Markdown.
+/// Checks that all tables are complete, as text and as Markdown.
 fn assert_whole(report: &Report) {
     let markdown = report.to_markdown();
     for section in &report.sections {

@@ -1,10 +1,10 @@
-//! Time in ticks of the processor's counter, and what it costs to read it.
+//! Times in ticks of the processor's counter, and the cost of reading it.
 
 use quanta::Clock;
 use std::hint::black_box;
 use std::time::Duration;
 
-/// Pairs of readings around nothing that tell what reading costs.
+/// Pairs of readings around nothing, to measure the cost of reading.
 const OVERHEAD_PAIRS: usize = 100_000;
 
 /// The processor's time-stamp counter (quanta's `raw`: `rdtsc` on x86-64, without a fence).
@@ -16,14 +16,14 @@ pub struct Ticks {
     nanos_per_tick: f64,
 }
 
-/// What two readings with nothing between them are apart, in nanoseconds.
+/// The difference of two readings with nothing between them, in nanoseconds.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Overhead {
     /// The smallest of all.
     pub least: f64,
     /// The middle one.
     pub median: f64,
-    /// Their mean, but for the slowest in 100.
+    /// Their mean, without the slowest in 100.
     pub mean: f64,
     /// The largest difference of neighbours among these: the step in which the clock advances.
     pub step: f64,
@@ -39,16 +39,18 @@ impl Ticks {
         Self { clock, nanos_per_tick }
     }
 
-    /// The counter now.
+    /// Returns the counter now.
     #[must_use]
     #[inline]
     pub fn now(&self) -> u64 {
         self.clock.raw()
     }
 
-    /// The counter once everything before has its result, but for stores, which no caller waits for either.
+    /// Returns the counter once all before it has its result, except for stores, which no caller waits for
+    /// either.
     ///
-    /// Without that, a processor that works ahead reads the counter too early or hides what it measures.
+    /// Without that, an out-of-order processor reads the counter too early, or before the measured work is
+    /// done.
     #[must_use]
     #[inline]
     pub fn settled(&self) -> u64 {
@@ -56,25 +58,25 @@ impl Ticks {
         self.now()
     }
 
-    /// Nanoseconds that so many ticks take.
+    /// Returns the nanoseconds of a number of ticks.
     #[must_use]
     pub fn nanos(&self, ticks: u64) -> f64 {
         ticks as f64 * self.nanos_per_tick
     }
 
-    /// Ticks of a second.
+    /// Returns the ticks of a second.
     #[must_use]
     pub fn per_second(&self) -> u64 {
         (1e9 / self.nanos_per_tick) as u64
     }
 
-    /// Ticks of a duration.
+    /// Returns the ticks of a duration.
     #[must_use]
     pub fn of(&self, duration: Duration) -> u64 {
         (duration.as_secs_f64() * 1e9 / self.nanos_per_tick) as u64
     }
 
-    /// What is measured where nothing is: to be reported beside every figure, never subtracted from it.
+    /// Measures nothing. The result is reported beside every figure, and never subtracted from it.
     #[must_use]
     pub fn overhead(&self) -> Overhead {
         let pair = |_| {
@@ -85,7 +87,7 @@ impl Ticks {
         let mut apart: Vec<u64> = (0..OVERHEAD_PAIRS).map(pair).collect();
         apart.sort_unstable();
         let fast = &apart[..OVERHEAD_PAIRS / 100 * 99];
-        // Where the counter advances in steps, so do differences; else they take every value.
+        // If the counter advances in steps, so do differences. Otherwise they take every value.
         let steps = fast.windows(2).map(|pair| pair[1] - pair[0]);
         Overhead {
             least: self.nanos(apart[0]),
@@ -134,7 +136,8 @@ mod tests {
         let (begin, clock) = (ticks.now(), Instant::now());
         std::thread::sleep(Duration::from_millis(20));
         let (counted, real) = (ticks.nanos(ticks.now() - begin), clock.elapsed().as_nanos() as f64);
-        // The two readings at an end may be interrupted between them; a false rate would be far off.
+        // The two readings at an end may be interrupted between them, but a wrong rate would be much further
+        // off.
         assert!((counted / real - 1.0).abs() < 0.5, "{counted} ns for {real} ns");
         let second = ticks.nanos(ticks.per_second());
         assert!((second / 1e9 - 1.0).abs() < 1e-6, "{second}");

@@ -1,4 +1,4 @@
-//! An idle consumer: what it costs while nothing comes, and how soon it has the event that then comes.
+//! Measures an idle consumer: its cost while nothing comes, and how soon it has the next event.
 
 use super::hot_path::{BESIDE, Bench, HOT};
 use super::samples::Times;
@@ -12,25 +12,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Until a service that has just started is idle.
+/// Time until a service that has just started is idle.
 const SETTLE: Duration = Duration::from_millis(50);
-/// Between two events: from the least, up to so much more, so that sleeper and waker do not keep step.
+/// Least time between two events. A random part is added, so that sleeper and waker do not keep step.
 const LEAST_GAP: Duration = Duration::from_micros(2500);
 const GAP_SPREAD_MICROS: u64 = 2000;
-/// Until the last event has surely come, however busy the machine is.
+/// Time until the last event has surely come, also on a busy machine.
 const LAST_WAIT: Duration = Duration::from_secs(20);
 
 /// How a consumer waits for events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strategy {
-    /// A recorder's thread, and a consumer beside its log.
+    /// A recorder's thread, with a consumer beside its log.
     Recorder(Idle),
     /// The consumer of a pair that parks: its producer wakes it.
     Park,
 }
 
 impl Strategy {
-    /// All that are measured, the recorder's default among them.
+    /// All that are measured, the recorder's default included.
     pub const ALL: [Self; 6] = [
         Self::Recorder(Idle::Spin),
         Self::Recorder(Idle::Yield),
@@ -40,7 +40,7 @@ impl Strategy {
         Self::Park,
     ];
 
-    /// The name in reports.
+    /// Returns the name in reports.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -55,7 +55,7 @@ impl Strategy {
         }
     }
 
-    /// Whether an idle service of this kind is to need less than a hundredth of a processor.
+    /// Returns whether the goal for this kind is less than a hundredth of a processor when idle.
     #[must_use]
     pub fn is_to_be_cheap(self) -> bool {
         matches!(self, Self::Park) || self == Self::Recorder(Idle::default())
@@ -67,13 +67,13 @@ impl Strategy {
 pub struct Woken {
     /// Processor time of the whole process in percent of one processor, while nothing came.
     pub idle_percent: f64,
-    /// From just before the publishing to the consumer's call, in ticks.
+    /// Time from just before the publishing to the consumer's call, in ticks.
     pub latency: Times,
-    /// What the publishing call took.
+    /// Time of the publishing call.
     pub publish: Times,
 }
 
-/// Makes one round: first nothing comes, then an event now and then. Both take half of the round.
+/// Makes one round: in its first half nothing comes, in the second half an event now and then.
 ///
 /// # Panics
 /// If an event does not come.
@@ -86,8 +86,8 @@ pub fn wake(bench: &Bench<'_>, strategy: Strategy) -> Woken {
     }
 }
 
-/// What a thread costs that only sleeps, as long each time as the default back-off at its longest: the
-/// processor time, in percent of one processor, that a system takes to put a thread to sleep and to wake it.
+/// Measures a thread that only sleeps, each time as long as the longest wait of the default back-off. Returns
+/// the processor time, in percent of one processor, that the system takes to put it to sleep and to wake it.
 ///
 /// # Panics
 /// Never, unless the thread cannot be started.
@@ -172,7 +172,8 @@ fn send(bench: &Bench<'_>, arrivals: &Arrivals, mut publish: impl FnMut(&EventHe
     Woken { idle_percent, latency, publish: publishing }
 }
 
-/// Processor time that this process takes while the calling thread sleeps, in percent of one processor.
+/// Returns the processor time that this process takes while the calling thread sleeps, in percent of one
+/// processor.
 fn busy_percent(duration: Duration) -> f64 {
     let (begin, before) = (Instant::now(), processor_time());
     std::thread::sleep(duration);
@@ -180,13 +181,13 @@ fn busy_percent(duration: Duration) -> f64 {
     100.0 * busy.as_secs_f64() / all.as_secs_f64()
 }
 
-/// Of all threads of this process.
+/// Returns the processor time of all threads of this process.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Takes down when events come that carry the moment of their publishing.
+/// Notes when events arrive that carry the moment of their publishing.
 #[derive(Clone, Debug)]
 struct Arrivals {
     ticks: Ticks,
@@ -198,7 +199,7 @@ impl Arrivals {
         Self { ticks: ticks.clone(), times: Arc::default() }
     }
 
-    /// The times of `count` events, once they have all come.
+    /// Returns the times of `count` events, once all have come.
     fn take(&self, count: u64) -> Times {
         let begin = Instant::now();
         loop {

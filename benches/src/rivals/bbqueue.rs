@@ -17,7 +17,7 @@ type Shared = Arc<bbqueue::BBQueue<BoxedSlice, AtomicCoord, Polling>>;
 /// `bbqueue` with frames, on the heap, by compare-and-swap, without notification.
 pub struct Framed(Queue);
 
-/// Frames one by one, a stream for batches. One ring is used in one way only.
+/// Frames one by one, a stream for batches. A ring is used in only one way.
 struct Writer {
     frames: FramedProducer<Shared>,
     stream: StreamProducer<Shared>,
@@ -58,7 +58,7 @@ impl Write for Writer {
     #[inline]
     fn write_batch(&mut self, source: &mut Source, limit: usize) -> usize {
         let record_len = HEADER_LEN + source.record().1.len();
-        // All or nothing: what is left before the ring's end may be too short for a record.
+        // All or nothing, as the room before the ring's end may be too short for a record.
         let Ok(mut grant) = self.stream.grant_exact(limit * record_len) else { return 0 };
         let mut events = 0;
         for record in grant.chunks_exact_mut(record_len) {

@@ -1,7 +1,7 @@
-//! Rings behind one small trait, so that all of them are given the same work.
+//! Rings with one small trait, so that all of them get the same work.
 //!
-//! Every ring gets at least the same number of bytes for records, on the heap. A record is the 16 bytes of its
-//! header and its payload, whatever the ring: rings of bytes copy both in, rings of slots hold both in a slot of
+//! Every ring gets at least the same number of bytes for records, on the heap. In every ring a record is the 16
+//! bytes of its header and its payload: rings of bytes copy both in, rings of slots hold both in a slot of
 //! exactly that size.
 
 pub mod bbqueue;
@@ -21,10 +21,10 @@ pub trait Channel {
     /// What kind of ring it is.
     const KIND: Kind;
 
-    /// A ring for at least `bytes` bytes of records with payloads of `payload_len` bytes.
+    /// Makes a ring for at least `bytes` bytes of records with payloads of `payload_len` bytes.
     fn make(bytes: usize, payload_len: usize) -> Self;
 
-    /// Its ends.
+    /// Returns its two ends.
     fn split(&mut self) -> (impl Write + Send, impl Read + Send);
 }
 
@@ -44,8 +44,8 @@ pub trait Write {
     /// Writes and publishes one record, if there is room.
     fn write(&mut self, header: &EventHeader, payload: &[u8]) -> bool;
 
-    /// Writes up to `limit` records and publishes them together, by the ring's own means for that. How many
-    /// there was room for.
+    /// Writes up to `limit` records and publishes them together, by the ring's own means for that. Returns how
+    /// many there was room for.
     ///
     /// Rings that cannot publish many at once publish one by one.
     #[inline]
@@ -75,7 +75,7 @@ pub struct Slot<const PAYLOAD: usize> {
 }
 
 impl<const PAYLOAD: usize> Slot<PAYLOAD> {
-    /// The record as a slot.
+    /// Returns the record as a slot.
     ///
     /// # Panics
     /// If the payload has another length.
@@ -85,7 +85,7 @@ impl<const PAYLOAD: usize> Slot<PAYLOAD> {
         Self { header: *header, payload: payload.try_into().expect("payloads here have one length") }
     }
 
-    /// How many slots hold at least `bytes` bytes, as a power of two.
+    /// Returns how many slots hold at least `bytes` bytes, as a power of two.
     #[must_use]
     pub const fn count(bytes: usize) -> usize {
         (bytes / size_of::<Self>()).next_power_of_two()

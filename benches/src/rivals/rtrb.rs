@@ -68,7 +68,7 @@ fn commit(
     unsafe { chunk.commit_all() };
 }
 
-/// Copies a record into the chunk from its byte `at` on; where it ends.
+/// Copies a record into the chunk from its byte `at` on. Returns where it ends.
 #[inline]
 fn fill(chunk: &mut WriteChunkUninit<'_, u8>, at: usize, header: &EventHeader, payload: &[u8]) -> usize {
     let at = fill_bytes(chunk, at, &header.to_bytes());
@@ -126,7 +126,7 @@ impl Read for &mut ChunkReader {
     }
 }
 
-/// The payload length of the record at byte `at` of the chunk.
+/// Returns the payload length of the record at byte `at` of the chunk.
 #[inline]
 fn payload_len(chunk: &ReadChunk<'_, u8>, at: usize) -> usize {
     const LEN_AT: usize = 10;

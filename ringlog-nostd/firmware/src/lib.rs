@@ -1,7 +1,7 @@
-//! What the emulated boards have in common: a timer interrupt, a UART, a reset, memory that outlives it.
+//! The common interface of the emulated boards: a timer interrupt, a UART, a reset, memory that survives it.
 //!
-//! A program is made with [`firmware!`], which puts the start-up code and the handlers around two functions.
-//! Results go out through semihosting: a line beginning with `PASS` or `FAIL`, and the exit status.
+//! [`firmware!`] makes a program: it adds the start-up code and the handlers to two functions. Results are printed by
+//! semihosting: a line that begins with `PASS` or `FAIL`, and the exit status.
 #![no_std]
 
 #[cfg_attr(all(target_arch = "arm", target_endian = "little"), path = "board/cortex_m.rs")]
@@ -18,7 +18,7 @@ pub use uart::Uart;
 
 pub use semihosting::{eprintln, println};
 
-/// The target that this was built for.
+/// The target of this build.
 pub const TARGET: &str = env!("FIRMWARE_TARGET");
 
 /// Ends the emulation as passed.

@@ -7,10 +7,10 @@ unsafe extern "C" {
     static mut _retained_end: u8;
 }
 
-/// The first bytes of the memory hold how far a test has come; the ring gets the rest.
+/// The first bytes of the memory hold the number of resets of a test. The ring gets the rest.
 const RING_OFFSET: usize = 64;
 
-/// Start and length of the memory for a ring.
+/// Returns start and length in bytes of the memory for a ring.
 #[must_use]
 pub fn retained_memory() -> (NonNull<u8>, usize) {
     let start = &raw mut _retained_start;
@@ -19,25 +19,25 @@ pub fn retained_memory() -> (NonNull<u8>, usize) {
     (NonNull::new(start.wrapping_add(RING_OFFSET)).unwrap_or(NonNull::dangling()), len)
 }
 
-/// How many resets a test has been through, kept beside the ring.
+/// The number of resets of a test so far, kept beside the ring.
 pub struct Phase(*mut [u32; 2]);
 
 impl Phase {
-    /// Where the number is kept. Make one only.
+    /// Returns the place of the number. Call it once.
     #[must_use]
     pub fn here() -> Self {
         Self((&raw mut _retained_start).cast())
     }
 
-    /// The number; 0 in memory that holds none.
+    /// Returns the number, or 0 if the memory holds none.
     #[must_use]
     pub fn get(&self) -> u32 {
-        // SAFETY: the linker script gives this memory to nobody else; any bytes are integers.
+        // SAFETY: the linker script reserves this memory for it; any bytes are integers.
         let [number, complement] = unsafe { self.0.read_volatile() };
         if number == !complement { number } else { 0 }
     }
 
-    /// Keeps another number.
+    /// Stores the number.
     pub fn set(&mut self, number: u32) {
         // SAFETY: as in `get`.
         unsafe { self.0.write_volatile([number, !number]) };

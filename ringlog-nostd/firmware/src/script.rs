@@ -3,7 +3,7 @@
 /// The longest payload, in bytes.
 pub const LONGEST: usize = 32;
 
-/// The payload of the event with this number: its length and its bytes follow from the number.
+/// Returns the payload of the event with this number. Its length and its bytes follow from the number.
 #[must_use]
 pub fn payload_of(number: u32) -> ([u8; LONGEST], usize) {
     let len = number.wrapping_mul(7) as usize % (LONGEST + 1);

@@ -3,11 +3,11 @@
 use crate::board;
 use core::convert::Infallible;
 
-/// The board's first UART, sending; on the big-endian target, which has none, a file of the host.
+/// The transmitter of the board's first UART. The big-endian target has none and uses a file of the host.
 pub struct Uart(board::Transmitter);
 
 impl Uart {
-    /// Turns the UART on. Make one only.
+    /// Turns the UART on. Call it once.
     #[must_use]
     pub fn start() -> Self {
         Self(board::Transmitter::start())

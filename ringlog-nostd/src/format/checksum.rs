@@ -1,17 +1,24 @@
 //! CRC-32C (Castagnoli, as in iSCSI, [RFC 3720 appendix B.4](https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4))
-//! and the *place word* that binds a record to where it stands.
+//! and the *place word* that binds a record to its place.
 //!
-//! A record's checksum is computed with its own checksum field holding the place word, which mixes the
-//! salt of its file (or ring) with its offset. A whole record that is found anywhere else, left over from
-//! a file's former life or moved by a disk, therefore fails its check.
+//! While a record's checksum is computed, its checksum field holds the place word, which mixes the salt of its file (or
+//! ring) with its offset. A whole record at any other place, such as one left over from a file's former life or moved
+//! by a disk, therefore fails its check.
 #![forbid(unsafe_code)]
 
 use crate::format::header::{EventHeader, HEADER_LEN};
 
-/// A function that continues a CRC-32C: takes the checksum of what came before (0 at the start) and
-/// more bytes, returns the checksum of both.
+/// A function that continues a CRC-32C: takes the checksum of the bytes before (0 at the start) and more bytes, and
+/// returns the checksum of both.
 ///
-/// [`crc32c_append`] is the portable one. A host with hardware support passes its own.
+/// [`crc32c_append`] is the portable one. A host with hardware support passes another.
+///
+/// ```
+/// use ringlog_nostd::{Crc32cAppend, crc32c_append};
+///
+/// let crc: Crc32cAppend = crc32c_append;
+/// assert_eq!(crc(0, b"123456789"), 0xE306_9283);
+/// ```
 pub type Crc32cAppend = fn(crc: u32, bytes: &[u8]) -> u32;
 
 #[cfg(feature = "crc-table-16k")]
@@ -23,7 +30,7 @@ type Tables = crc::NoTable;
 
 static CRC32C: crc::Crc<u32, Tables> = crc::Crc::<u32, Tables>::new(&crc::CRC_32_ISCSI);
 
-/// Continues a CRC-32C in software, by the table that the crate's features chose.
+/// Continues a CRC-32C in software, with the table that the crate's features choose.
 ///
 /// ```
 /// use ringlog_nostd::crc32c_append;
@@ -39,9 +46,16 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     digest.finalize()
 }
 
-/// The word that stands in the checksum field while the checksum is computed.
+/// Returns the word that the checksum field holds while the checksum is computed.
 ///
-/// `offset` is the record's byte offset in its file, or its position in its ring.
+/// `salt` is that of the file or ring. `offset` is the record's byte offset in its file, or its position in its ring.
+///
+/// ```
+/// use ringlog_nostd::place_word;
+///
+/// assert_ne!(place_word(7, 64), place_word(7, 72));
+/// assert_ne!(place_word(7, 64), place_word(8, 64));
+/// ```
 #[must_use]
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are what the format asks for")]
@@ -49,9 +63,19 @@ pub const fn place_word(salt: u32, offset: u64) -> u32 {
     salt ^ (offset / 8) as u32
 }
 
-/// The checksum that a record with this header and payload has at its place.
+/// Computes the checksum that a record with this header and payload has at the place whose word is `place`.
 ///
-/// The header's own checksum field does not count; its flags must be the stored ones.
+/// The header's flags must be the stored ones. Its checksum field is ignored.
+///
+/// ```
+/// use ringlog_nostd::{EventHeader, add_checksum, crc32c_append, encode, place_word, record_checksum};
+///
+/// let (mut record, place) = ([0; 24], place_word(7, 64));
+/// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+/// add_checksum(&mut record, place, crc32c_append).unwrap();
+/// let header = EventHeader::from_bytes(record.first_chunk().unwrap());
+/// assert_eq!(header.checksum, record_checksum(crc32c_append, &header, b"abc", place));
+/// ```
 #[must_use]
 #[inline]
 pub fn record_checksum(crc: Crc32cAppend, header: &EventHeader, payload: &[u8], place: u32) -> u32 {

@@ -11,9 +11,9 @@
 //!  56  | flags, u32          (mutable) | header_checksum, u32          |
 //! ```
 //!
-//! All little-endian. `header_checksum` is the CRC-32C of magic, version, `created_at`, `base_sequence`,
-//! `base_position` and `flags & 0xFF06`, 36 bytes in that order: what never changes. It is also the salt
-//! of the records' [place words](crate::place_word).
+//! All fields are little-endian. `header_checksum` is the CRC-32C of the parts that never change: magic, version,
+//! `created_at`, `base_sequence`, `base_position` and `flags & 0xFF06`, 36 bytes in that order. It is also the salt of
+//! the records' [place words](crate::place_word).
 #![forbid(unsafe_code)]
 
 use crate::format::checksum::crc32c_append;
@@ -26,11 +26,11 @@ pub const FILE_MAGIC: [u8; 4] = *b"EVTL";
 pub const FILE_VERSION: u32 = 1;
 /// The largest position and the largest sequence at which a file of a log may begin.
 ///
-/// No file has 2^63 bytes, so within a file neither positions nor sequences come near 2^64: what a header has passed
-/// needs no further checks.
+/// No file has 2^63 bytes, so positions and sequences within a file stay below 2^64. Once a header is checked, they
+/// need no further checks.
 pub const MAX_POSITION: u64 = 1 << 62;
 
-/// Returns a position or a sequence that a log may reach; `None` if it is above [`MAX_POSITION`].
+/// Returns `value`, a position or a sequence of a log. Returns `None` if it is above [`MAX_POSITION`].
 ///
 /// ```
 /// use ringlog_nostd::{MAX_POSITION, check_position};
@@ -74,21 +74,28 @@ pub mod file_flags {
     pub const CLEAN: u32 = 1 << 0;
     /// Bit 1: every record carries a checksum.
     pub const CHECKSUMS: u32 = 1 << 1;
-    /// Bit 2: written to something that cannot seek; offsets and counts in the header say nothing.
+    /// Bit 2: a stream, written to something that cannot seek. Offsets and counts in the header mean nothing.
     pub const STREAM: u32 = 1 << 2;
-    /// Bit 3: nothing will be added, `write_offset` and `event_count` are final.
+    /// Bit 3: complete. `write_offset` and `event_count` are final.
     pub const SEALED: u32 = 1 << 3;
     /// Bits 8 to 15: the [`ClockKind`](super::ClockKind).
     pub const CLOCK: u32 = 0xFF << CLOCK_SHIFT;
-    /// Where the clock's bits start.
+    /// The lowest bit of the clock.
     pub const CLOCK_SHIFT: u32 = 8;
-    /// What the header's checksum covers of the flags.
+    /// The bits that the header's checksum covers.
     pub const IMMUTABLE: u32 = CLOCK | CHECKSUMS | STREAM;
     /// Every bit that has a meaning.
     pub const KNOWN: u32 = IMMUTABLE | CLEAN | SEALED;
 }
 
 /// What the timestamps of a file's events count.
+///
+/// ```
+/// use ringlog_nostd::{ClockKind, FileHeader};
+///
+/// let header = FileHeader::new(0, ClockKind::MonotonicNanos, true);
+/// assert_eq!(header.clock(), ClockKind::MonotonicNanos);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -98,16 +105,22 @@ pub enum ClockKind {
     Unspecified,
     /// Nanoseconds since 1970-01-01 00:00 UTC.
     UnixNanos,
-    /// Nanoseconds since some moment, such as the machine's start.
+    /// Nanoseconds since an arbitrary moment, such as the machine's start.
     MonotonicNanos,
-    /// Ticks of a counter whose rate the file does not tell.
+    /// Ticks of a counter. The file does not record their rate.
     Ticks,
     /// A value that this version does not know.
     Other(u8),
 }
 
 impl ClockKind {
-    /// The byte that stands for the clock in a file.
+    /// Returns the byte that a file stores for the clock.
+    ///
+    /// ```
+    /// use ringlog_nostd::ClockKind;
+    ///
+    /// assert_eq!(ClockKind::UnixNanos.code(), 1);
+    /// ```
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -119,7 +132,14 @@ impl ClockKind {
         }
     }
 
-    /// The inverse of [`code`](Self::code).
+    /// Returns the clock of a stored byte: the inverse of [`code`](Self::code).
+    ///
+    /// ```
+    /// use ringlog_nostd::ClockKind;
+    ///
+    /// assert_eq!(ClockKind::from_code(3), ClockKind::Ticks);
+    /// assert_eq!(ClockKind::from_code(77), ClockKind::Other(77));
+    /// ```
     #[must_use]
     pub const fn from_code(code: u8) -> Self {
         match code {
@@ -132,7 +152,7 @@ impl ClockKind {
     }
 }
 
-/// The values of a file's header.
+/// The fields of a log file's header.
 ///
 /// ```
 /// use ringlog_nostd::{ClockKind, FileHeader};
@@ -145,24 +165,31 @@ impl ClockKind {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FileHeader {
-    /// When the file was created, unix nanoseconds; firmware without a clock puts a boot counter here.
+    /// When the file was created, in unix nanoseconds. Firmware without a calendar stores a counter of its starts.
     pub created_at: i64,
-    /// Records in the file, GAP records included. Exact once sealed, a hint before.
+    /// Number of records in the file, GAP records included. Exact once the file is sealed; may be stale before.
     pub event_count: u64,
-    /// Where the next record goes: all below is published.
+    /// Byte offset of the next record: all bytes below are published.
     pub write_offset: u64,
-    /// All below is known to be on stable storage.
+    /// The watermark, a byte offset: all bytes below are on stable storage.
     pub synced_offset: u64,
-    /// Sequence of the file's first record in its log.
+    /// Sequence in the log of the file's first record.
     pub base_sequence: u64,
-    /// Position of the file's first record in its log, in bytes.
+    /// Position in the log of the file's first record, in bytes.
     pub base_position: u64,
-    /// See [`file_flags`].
+    /// The bits of [`file_flags`].
     pub flags: u32,
 }
 
 impl FileHeader {
-    /// The header of an empty file that starts a log.
+    /// Returns the header of an empty file that starts a log. `created_at` is in unix nanoseconds.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader};
+    ///
+    /// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
+    /// assert_eq!((header.write_offset, header.event_count), (FILE_HEADER_LEN as u64, 0));
+    /// ```
     #[must_use]
     pub const fn new(created_at: i64, clock: ClockKind, checksums: bool) -> Self {
         let clock = (clock.code() as u32) << file_flags::CLOCK_SHIFT;
@@ -177,19 +204,41 @@ impl FileHeader {
         }
     }
 
-    /// Whether every bit of `mask` (one of [`file_flags`]) is set.
+    /// Returns whether every bit of `mask`, of [`file_flags`], is set.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader, file_flags};
+    ///
+    /// let header = FileHeader::new(0, ClockKind::Ticks, true);
+    /// assert!(header.has(file_flags::CHECKSUMS) && !header.has(file_flags::SEALED));
+    /// ```
     #[must_use]
     pub const fn has(&self, mask: u32) -> bool {
         self.flags & mask == mask
     }
 
-    /// The clock that the events' timestamps were read from.
+    /// Returns the clock that the events' timestamps were read from.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader};
+    ///
+    /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).clock(), ClockKind::Ticks);
+    /// ```
     #[must_use]
     pub const fn clock(&self) -> ClockKind {
         ClockKind::from_code((self.flags >> file_flags::CLOCK_SHIFT) as u8)
     }
 
-    /// The header's checksum, which is also the salt of the records' place words.
+    /// Computes the header's checksum, which is also the salt of the records' place words.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader};
+    ///
+    /// let header = FileHeader::new(0, ClockKind::Ticks, true);
+    /// let later = FileHeader { event_count: 9, write_offset: 256, ..header };
+    /// assert_eq!(header.salt(), later.salt());
+    /// assert_ne!(header.salt(), FileHeader { created_at: 1, ..header }.salt());
+    /// ```
     #[must_use]
     pub fn salt(&self) -> u32 {
         let mut covered = [0; 36];
@@ -202,7 +251,13 @@ impl FileHeader {
         crc32c_append(0, &covered)
     }
 
-    /// The header's bytes, checksum included.
+    /// Returns the header's bytes, checksum included.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader};
+    ///
+    /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).to_bytes()[..4], *b"EVTL");
+    /// ```
     #[must_use]
     pub fn to_bytes(&self) -> [u8; FILE_HEADER_LEN] {
         let mut bytes = [0; FILE_HEADER_LEN];
@@ -223,8 +278,18 @@ impl FileHeader {
     ///
     /// # Errors
     ///
-    /// [`FileHeaderError`] says which field is not what a log file of this version holds. Whether the
-    /// offsets fit the file's length is the caller's to check.
+    /// [`FileHeaderError`] names the field that no log file of this version holds. The caller has to check the offsets
+    /// against the file's length.
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader, FileHeaderError};
+    ///
+    /// let header = FileHeader::new(0, ClockKind::Ticks, true);
+    /// let mut bytes = header.to_bytes();
+    /// assert_eq!(FileHeader::from_bytes(&bytes), Ok(header));
+    /// bytes[0] = b'?';
+    /// assert_eq!(FileHeader::from_bytes(&bytes), Err(FileHeaderError::Magic { found: *b"?VTL" }));
+    /// ```
     pub fn from_bytes(bytes: &[u8; FILE_HEADER_LEN]) -> Result<Self, FileHeaderError> {
         let magic: [u8; 4] = get(bytes, field::MAGIC);
         if magic != FILE_MAGIC {
@@ -255,8 +320,8 @@ impl FileHeader {
         }
     }
 
-    /// A checksum is right for any number: anyone who writes a file can compute it. Sequences are any number up to the limit,
-    /// positions have steps of 8, as records have.
+    /// Checks the bases, because a right checksum proves nothing about them: anyone who writes a file can compute it.
+    /// A sequence is any number up to the limit. A position is a multiple of 8, as records are.
     fn check_base(self) -> Result<Self, FileHeaderError> {
         let bases = [
             ("base_sequence", field::BASE_SEQUENCE, self.base_sequence),
@@ -273,7 +338,7 @@ impl FileHeader {
         }
     }
 
-    /// What the checksum does not cover still has to make sense.
+    /// Checks the fields that the checksum does not cover.
     fn check_mutable(self) -> Result<Self, FileHeaderError> {
         let Self { flags, write_offset, synced_offset, .. } = self;
         if flags & !file_flags::KNOWN != 0 {
@@ -298,52 +363,61 @@ fn get<const N: usize>(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> [u8; N] {
     value
 }
 
-/// Why 64 bytes are not the header of a log file that this version can read.
+/// Why 64 bytes are not the header of a log file that this version reads.
+///
+/// ```
+/// use ringlog_nostd::{FileHeader, FileHeaderError};
+///
+/// match FileHeader::from_bytes(&[0; 64]) {
+///     Err(FileHeaderError::Magic { found }) => assert_eq!(found, [0; 4]),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FileHeaderError {
-    /// The first four bytes are not `EVTL`: some other kind of file.
+    /// The first four bytes are not `EVTL`: another kind of file.
     Magic {
-        /// What stands there.
+        /// The bytes found.
         found: [u8; 4],
     },
-    /// A version that this crate does not read.
+    /// This crate does not read the file's version.
     Version {
-        /// What stands there.
+        /// The version found.
         found: u32,
     },
     /// The part that never changes does not match its checksum.
     Checksum {
-        /// What stands in the file.
+        /// The checksum in the file.
         stored: u32,
-        /// What the bytes add up to.
+        /// The checksum of the bytes.
         computed: u32,
     },
     /// A flag bit without a meaning is set.
     Flags {
-        /// What stands there.
+        /// The flags found.
         found: u32,
     },
     /// The file begins at a sequence or a position above [`MAX_POSITION`], which no log reaches.
     Limit {
-        /// Which one.
+        /// Name of the field.
         name: &'static str,
-        /// Where in the header it is.
+        /// Byte offset of the field in the header.
         offset: usize,
-        /// What is there.
+        /// The value found.
         found: u64,
     },
-    /// The file begins at a position that is no multiple of 8, as that of no record is.
+    /// The file begins at a position that is no multiple of 8. Every record's position is one.
     Position {
-        /// What is there.
+        /// The position found.
         found: u64,
     },
-    /// An offset that lies inside the header or off the 8-byte grid.
+    /// An offset is inside the header or no multiple of 8.
     Offset {
-        /// Which one.
+        /// Name of the field.
         name: &'static str,
-        /// What stands there.
+        /// The offset found.
         found: u64,
     },
 }

@@ -1,7 +1,7 @@
-//! Records that stand for events which are not there.
+//! Records that report lost events.
 //!
-//! A GAP record is an ordinary record with [`flags::GAP`](crate::flags::GAP) set and a payload of exactly
-//! 16 bytes. Its header's timestamp is that of the first lost event, as far as that is known.
+//! A GAP record is an ordinary record with [`flags::GAP`](crate::flags::GAP) set and a payload of exactly 16 bytes. Its
+//! timestamp is that of the first lost event, if known.
 //!
 //! ```text
 //!   0  | count, u64: lost events, 0 = unknown                          |
@@ -17,32 +17,44 @@ pub const GAP_PAYLOAD_LEN: usize = 16;
 const LOG_SIDE: u32 = 1 << 31;
 
 /// Why events are missing.
+///
+/// ```
+/// use ringlog_nostd::GapReason;
+///
+/// assert_eq!(GapReason::RingFull.to_string(), "ring full");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum GapReason {
-    /// The ring had no room and the producer chose to lose rather than to wait.
+    /// The ring had no room, and the producer loses events instead of waiting.
     RingFull,
     /// The log had no room.
     DiskFull,
-    /// Recovery after a crash could not find these bytes whole.
+    /// Recovery after a crash found these bytes damaged and cut them off.
     RecoveryCut,
     /// The reader of a ring that overwrites its oldest events was too slow.
     ReaderOverrun,
     /// The input was longer than a payload can be.
     TooLong,
-    /// The kernel dropped what was sent here: the receiver's buffer was full.
+    /// The receiver's buffer was full, and the kernel dropped what was sent.
     ReceiverFull,
     /// A piece of the input could not be read as an event.
     NotReadable,
-    /// The recorder ended before its ring, or the feed of the ring, was drained.
+    /// The recorder ended before it had drained its ring or the feed of the ring.
     RecorderEnded,
     /// A value that this version does not know, as stored (without bit 31).
     Other(u32),
 }
 
 impl GapReason {
-    /// The number that stands for the reason in a file, without bit 31.
+    /// Returns the number that a record stores for the reason, without bit 31.
+    ///
+    /// ```
+    /// use ringlog_nostd::GapReason;
+    ///
+    /// assert_eq!(GapReason::DiskFull.code(), 2);
+    /// ```
     #[must_use]
     pub const fn code(self) -> u32 {
         match self {
@@ -58,7 +70,14 @@ impl GapReason {
         }
     }
 
-    /// The inverse of [`code`](Self::code).
+    /// Returns the reason of a stored number: the inverse of [`code`](Self::code). Bit 31 is ignored.
+    ///
+    /// ```
+    /// use ringlog_nostd::GapReason;
+    ///
+    /// assert_eq!(GapReason::from_code(2), GapReason::DiskFull);
+    /// assert_eq!(GapReason::from_code(77), GapReason::Other(77));
+    /// ```
     #[must_use]
     pub const fn from_code(code: u32) -> Self {
         match code & !LOG_SIDE {
@@ -91,7 +110,7 @@ impl core::fmt::Display for GapReason {
     }
 }
 
-/// What a GAP record says.
+/// The content of a GAP record: how many events are missing, and why.
 ///
 /// ```
 /// use ringlog_nostd::{Gap, GapReason};
@@ -102,30 +121,51 @@ impl core::fmt::Display for GapReason {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap {
-    /// How many events are missing; 0 where nobody can know.
+    /// Number of missing events. 0 means unknown.
     pub count: u64,
     /// Why they are missing.
     pub reason: GapReason,
-    /// Whether the log's side added the record, so that it takes no place in the ring's positions.
+    /// Whether the log's side added the record. Then it has no place among the ring's positions.
     pub log_side: bool,
-    /// Missing bytes divided by 8, where known; otherwise 0.
+    /// Missing bytes divided by 8. 0 means unknown.
     pub extent: u32,
 }
 
 impl Gap {
-    /// A gap of `count` events (0 = unknown) of unknown extent, written by the producer's side.
+    /// Returns a gap of `count` events (0 means unknown) and unknown extent, written by the producer's side.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Gap, GapReason};
+    ///
+    /// let gap = Gap::new(GapReason::RingFull, 3);
+    /// assert_eq!((gap.count, gap.log_side, gap.extent), (3, false, 0));
+    /// ```
     #[must_use]
     pub const fn new(reason: GapReason, count: u64) -> Self {
         Self { count, reason, log_side: false, extent: 0 }
     }
 
-    /// The header that goes with it; `timestamp` is that of the first loss.
+    /// Returns the header of a GAP record. `timestamp` is that of the first lost event.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Gap, GAP_PAYLOAD_LEN};
+    ///
+    /// let header = Gap::header(7);
+    /// assert!(header.is_gap() && header.payload_len as usize == GAP_PAYLOAD_LEN);
+    /// ```
     #[must_use]
     pub const fn header(timestamp: u64) -> EventHeader {
         EventHeader::new(timestamp, 0, GAP_PAYLOAD_LEN as u16).with_flags(flags::GAP)
     }
 
-    /// The payload of the record.
+    /// Returns the payload of the record.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Gap, GapReason};
+    ///
+    /// let payload = Gap::new(GapReason::DiskFull, 3).to_payload();
+    /// assert_eq!(payload, [3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    /// ```
     #[must_use]
     pub fn to_payload(&self) -> [u8; GAP_PAYLOAD_LEN] {
         let reason = self.reason.code() | if self.log_side { LOG_SIDE } else { 0 };
@@ -136,7 +176,15 @@ impl Gap {
         payload
     }
 
-    /// Reads a payload; `None` unless it has exactly [`GAP_PAYLOAD_LEN`] bytes.
+    /// Reads a payload. Returns `None` unless it has exactly [`GAP_PAYLOAD_LEN`] bytes.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Gap, GapReason};
+    ///
+    /// let gap = Gap::new(GapReason::DiskFull, 3);
+    /// assert_eq!(Gap::from_payload(&gap.to_payload()), Some(gap));
+    /// assert_eq!(Gap::from_payload(b"short"), None);
+    /// ```
     #[must_use]
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
         let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = payload else {
@@ -151,7 +199,15 @@ impl Gap {
         })
     }
 
-    /// Reads an event as a gap; `None` for an ordinary event.
+    /// Reads an event as a gap. Returns `None` for an ordinary event.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, Gap, GapReason};
+    ///
+    /// let gap = Gap::new(GapReason::DiskFull, 3);
+    /// assert_eq!(Gap::from_event(&Gap::header(7), &gap.to_payload()), Some(gap));
+    /// assert_eq!(Gap::from_event(&EventHeader::new(7, 0, 16), &gap.to_payload()), None);
+    /// ```
     #[must_use]
     pub fn from_event(header: &EventHeader, payload: &[u8]) -> Option<Self> {
         if header.is_gap() { Self::from_payload(payload) } else { None }

@@ -11,13 +11,13 @@
 //!      +---------------------------------------------------------------+
 //! ```
 //!
-//! `docs/format.md` in the repository describes the same for readers written in other languages.
+//! `docs/format.md` in the repository describes the format for readers in other languages.
 #![forbid(unsafe_code)]
 
-/// Bytes that an [`EventHeader`] takes in a record.
+/// Length of an [`EventHeader`] in a record, in bytes.
 pub const HEADER_LEN: usize = 16;
 
-/// The longest payload that the format can express, in bytes.
+/// The longest payload of the format, in bytes.
 pub const MAX_PAYLOAD: usize = u16::MAX as usize;
 
 /// Every record starts and ends at a multiple of this, in bytes.
@@ -27,21 +27,21 @@ pub const RECORD_ALIGN: usize = 8;
 pub mod flags {
     /// Bits 0 to 3 belong to the caller and are stored as given.
     pub const USER: u8 = 0b0000_1111;
-    /// Bit 4 is reserved: zero in every record, and a reader refuses a record that sets it.
+    /// Bit 4 is reserved. It is zero in every record; a reader refuses a record that sets it.
     pub const RESERVED: u8 = 0b0001_0000;
-    /// Bit 5 marks a record that stands for lost events: see [`Gap`](crate::Gap).
+    /// Bit 5 marks a record that reports lost events: see [`Gap`](crate::Gap).
     pub const GAP: u8 = 0b0010_0000;
-    /// Bit 6 says that the checksum field holds a CRC-32C.
+    /// Bit 6 is set if the checksum field holds a CRC-32C.
     pub const CHECKSUMMED: u8 = 0b0100_0000;
-    /// Bit 7 is set in every stored record, so that zeroed memory is never one.
+    /// Bit 7 is set in every stored record, so zeroed memory is never a record.
     pub const COMMITTED: u8 = 0b1000_0000;
 }
 
-/// What is known of an event besides its payload.
+/// The part of an event before its payload: time, type, flags and length.
 ///
-/// A caller fills in [`new`](Self::new) and, if wanted, [`with_flags`](Self::with_flags). A header that
-/// comes back from a ring or a log also carries the system's flag bits and the checksum; to write such
-/// an event again, pass [`as_user`](Self::as_user).
+/// Make one with [`new`](Self::new) and, for flags, [`with_flags`](Self::with_flags). A header that was read from a
+/// ring or a log also has the system's flag bits and the checksum. To write it again, pass its
+/// [`as_user`](Self::as_user).
 ///
 /// ```
 /// use ringlog_nostd::EventHeader;
@@ -54,27 +54,42 @@ pub mod flags {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct EventHeader {
-    /// When the event happened. The unit is the application's; a log file names its clock.
+    /// When the event happened, in a unit that the application chooses. A log file names its clock.
     pub timestamp: u64,
-    /// What kind of event it is: all 256 values are the application's.
+    /// The kind of the event. All 256 values are the application's.
     pub event_type: u8,
-    /// Bits 0 to 3 are the caller's, the others the system's: see [`flags`].
+    /// Bits 0 to 3 are the caller's, the others are the system's: see [`flags`].
     pub flags: u8,
     /// Length of the payload in bytes.
     pub payload_len: u16,
-    /// CRC-32C of the record where [`flags::CHECKSUMMED`] is set. Ignored in a header to be written.
+    /// CRC-32C of the record, if [`flags::CHECKSUMMED`] is set. Writers ignore it.
     pub checksum: u32,
 }
 
 impl EventHeader {
-    /// A header with no flags set.
+    /// Returns a header without flags. `payload_len` is in bytes.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// let header = EventHeader::new(1_700_000_000, 7, 12);
+    /// assert_eq!((header.timestamp, header.event_type, header.payload_len), (1_700_000_000, 7, 12));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn new(timestamp: u64, event_type: u8, payload_len: u16) -> Self {
         Self { timestamp, event_type, flags: 0, payload_len, checksum: 0 }
     }
 
-    /// The same header with its flags replaced. Writers refuse any bit outside [`flags::USER`].
+    /// Returns the same header with these flags. Writers refuse any bit outside [`flags::USER`].
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// assert_eq!(EventHeader::new(1, 7, 12).with_flags(0b0011).user_flags(), 0b0011);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn with_flags(mut self, flags: u8) -> Self {
@@ -82,14 +97,21 @@ impl EventHeader {
         self
     }
 
-    /// The four flag bits that belong to the caller.
+    /// Returns the four flag bits that belong to the caller.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, flags};
+    ///
+    /// let read = EventHeader::new(1, 7, 0).with_flags(flags::COMMITTED | 0b0011);
+    /// assert_eq!(read.user_flags(), 0b0011);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn user_flags(&self) -> u8 {
         self.flags & flags::USER
     }
 
-    /// The header as its writer passed it: without the system's flag bits and the checksum.
+    /// Returns the header as its writer passed it, without the system's flag bits and the checksum.
     ///
     /// ```
     /// # use ringlog_nostd::{EventHeader, flags};
@@ -104,35 +126,74 @@ impl EventHeader {
         self
     }
 
-    /// Whether this record stands for lost events instead of being one.
+    /// Returns whether this record reports lost events: see [`Gap`](crate::Gap).
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, Gap};
+    ///
+    /// assert!(Gap::header(1).is_gap());
+    /// assert!(!EventHeader::new(1, 7, 16).is_gap());
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_gap(&self) -> bool {
         self.flags & flags::GAP != 0
     }
 
-    /// Whether [`flags::COMMITTED`] is set, as it is in every stored record.
+    /// Returns whether [`flags::COMMITTED`] is set, as it is in every stored record.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, encode};
+    ///
+    /// let (mut record, header) = ([0; 16], EventHeader::new(1, 7, 0));
+    /// encode(&mut record, &header, b"").unwrap();
+    /// assert!(EventHeader::from_bytes(&record).is_committed() && !header.is_committed());
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_committed(&self) -> bool {
         self.flags & flags::COMMITTED != 0
     }
 
-    /// Whether the checksum field holds a CRC-32C.
+    /// Returns whether the checksum field holds a CRC-32C.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, add_checksum, crc32c_append, encode};
+    ///
+    /// let mut record = [0; 16];
+    /// encode(&mut record, &EventHeader::new(1, 7, 0), b"").unwrap();
+    /// assert!(!EventHeader::from_bytes(&record).is_checksummed());
+    /// add_checksum(&mut record, 0, crc32c_append).unwrap();
+    /// assert!(EventHeader::from_bytes(&record).is_checksummed());
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_checksummed(&self) -> bool {
         self.flags & flags::CHECKSUMMED != 0
     }
 
-    /// Bytes from the start of this record to the start of the next one.
+    /// Returns the length of the record: the bytes from its start to the start of the next one.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// assert_eq!(EventHeader::new(1, 7, 3).stride(), 24); // header 16, payload 3, padding 5
+    /// ```
     #[must_use]
     #[inline]
     pub const fn stride(&self) -> usize {
         record_len(self.payload_len as usize)
     }
 
-    /// The header as two 64-bit words. Stored little-endian, one after the other, they are its bytes.
+    /// Returns the header as two 64-bit words. Stored little-endian, one after the other, they are its bytes.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// assert_eq!(EventHeader::new(9, 7, 3).to_words(), [9, 7 | 3 << 16]);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn to_words(&self) -> [u64; 2] {
@@ -140,7 +201,14 @@ impl EventHeader {
         [self.timestamp, low | (self.checksum as u64) << 32]
     }
 
-    /// The inverse of [`to_words`](Self::to_words): every pair of words is some header.
+    /// Returns the header of two words: the inverse of [`to_words`](Self::to_words). Any two words are a header.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// assert_eq!(EventHeader::from_words([9, 7 | 3 << 16]), EventHeader::new(9, 7, 3));
+    /// ```
     #[must_use]
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each cast takes one field out of the word")]
@@ -155,7 +223,15 @@ impl EventHeader {
         }
     }
 
-    /// The bytes of the header as they stand in a record.
+    /// Returns the bytes of the header in a record.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// let bytes = EventHeader::new(9, 7, 3).to_bytes();
+    /// assert_eq!(bytes, [9, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, 0, 0, 0, 0, 0]);
+    /// ```
     #[must_use]
     #[inline]
     pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
@@ -167,7 +243,15 @@ impl EventHeader {
         bytes
     }
 
-    /// The inverse of [`to_bytes`](Self::to_bytes): any 16 bytes are some header, valid or not.
+    /// Reads a header: the inverse of [`to_bytes`](Self::to_bytes). Any 16 bytes are a header, valid or not.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    ///
+    ///
+    /// let header = EventHeader::new(9, 7, 3);
+    /// assert_eq!(EventHeader::from_bytes(&header.to_bytes()), header);
+    /// ```
     #[must_use]
     #[inline]
     pub fn from_bytes(bytes: &[u8; HEADER_LEN]) -> Self {
@@ -179,18 +263,24 @@ impl EventHeader {
     }
 }
 
-/// Bytes that a record with a payload of `payload_len` bytes takes: header, payload and padding.
+/// Returns the length of a record with a payload of `payload_len` bytes: header, payload and padding.
 ///
 /// # Panics
 ///
-/// Never for a length up to [`MAX_PAYLOAD`]; a longer one is no record's, so callers bound it first.
+/// May panic if `payload_len` is above [`MAX_PAYLOAD`], which no record's is. Check the length first.
+///
+/// ```
+/// use ringlog_nostd::record_len;
+///
+/// assert_eq!((record_len(0), record_len(1), record_len(8), record_len(9)), (16, 24, 24, 32));
+/// ```
 #[must_use]
 #[inline]
 pub const fn record_len(payload_len: usize) -> usize {
     debug_assert!(payload_len <= MAX_PAYLOAD);
     let rounding = HEADER_LEN + RECORD_ALIGN - 1;
-    // Where a `usize` has 16 bits the longest records do not fit into memory: their length stays as large as
-    // it can be, which is more than any ring or slice has. Elsewhere nothing can overflow.
+    // With 16-bit words the longest records do not fit into memory: their length saturates, above that of any ring or
+    // slice. With wider words nothing overflows.
     let end = if usize::BITS > 16 { payload_len + rounding } else { payload_len.saturating_add(rounding) };
     end & !(RECORD_ALIGN - 1)
 }

@@ -1,8 +1,8 @@
 //! The bytes of records and of a log file's header.
 //!
-//! Everything here reads or writes plain slices: no atomics but the two words of a file's header (`publication`), no
-//! ring, no memory of its own. Rings, log files, dumps and streams all hold these bytes, so the rest of the library
-//! and the tools call this folder; it calls only `sync` and `error`.
+//! Everything here reads or writes plain slices. It owns no memory and knows no ring; only `publication` uses atomics,
+//! for the words of a file's header. Rings, log files, dumps and streams all hold these bytes, so the rest of the
+//! library and the tools call this folder. It calls only `sync` and `error`.
 
 pub(crate) mod checksum;
 pub(crate) mod file_header;

@@ -1,10 +1,11 @@
-//! An event that owns its payload, for code that has to keep one.
+//! An event that owns its payload.
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
 use heapless::Vec;
 
-/// An event with room for a payload of up to `N` bytes, without an allocator.
+/// A copy of an event, with a payload of up to `N` bytes. Keeps an event after its space is released, without an
+/// allocator.
 ///
 /// ```
 /// use ringlog_nostd::{EventHeader, OwnedEvent};
@@ -22,7 +23,15 @@ pub struct OwnedEvent<const N: usize> {
 }
 
 impl<const N: usize> OwnedEvent<N> {
-    /// Copies an event; `None` if its payload is longer than `N` bytes.
+    /// Copies an event. Returns `None` if its payload is longer than `N` bytes.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, OwnedEvent};
+    ///
+    /// let header = EventHeader::new(1, 7, 3);
+    /// assert_eq!(OwnedEvent::<8>::copy_from(&header, b"abc").unwrap().header, header);
+    /// assert_eq!(OwnedEvent::<2>::copy_from(&header, b"abc"), None);
+    /// ```
     #[must_use]
     pub fn copy_from(header: &EventHeader, payload: &[u8]) -> Option<Self> {
         let payload = Vec::from_slice(payload).ok()?;

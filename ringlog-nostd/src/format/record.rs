@@ -1,6 +1,6 @@
-//! Records over byte slices: writing one, sealing one with its checksum, reading one, walking many.
+//! Records in byte slices: write one, add its checksum, read one, walk many.
 //!
-//! Nothing here knows where the bytes come from: a ring, a mapped file, a buffer, a test's array.
+//! The bytes may come from a ring, a mapped file or any buffer; nothing here depends on it.
 #![forbid(unsafe_code)]
 
 use crate::error::Bytes;
@@ -9,39 +9,70 @@ use crate::format::checksum::{Crc32cAppend, place_word, record_checksum};
 use crate::format::gap::GAP_PAYLOAD_LEN;
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 
-/// What a reader demands of the checksums in a run of records.
+/// What a reader requires of the checksums in a run of records.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, crc32c_append, decode, encode};
+///
+/// let mut record = [0; 24];
+/// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap(); // without a checksum
+/// assert!(decode(&record, 0, Checksums::Ignore).is_ok());
+/// assert!(decode(&record, 0, Checksums::Absent).is_ok());
+/// for checksums in [Checksums::Present, Checksums::Verify { salt: 7, crc: crc32c_append }] {
+///     assert_eq!(decode(&record, 0, checksums), Err(RecordErrorKind::ChecksumMissing));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Checksums {
-    /// No checksum is expected: a record that claims to have one is damage.
+    /// No record may carry a checksum.
     Absent,
-    /// Every record has to carry a checksum, which is not computed again.
+    /// Every record must carry a checksum, which is not verified.
     Present,
-    /// Every record has to carry the right checksum for its place.
+    /// Every record must carry the right checksum for its place.
     Verify {
         /// The salt of the file or ring: see [`place_word`].
         salt: u32,
-        /// How to compute it.
+        /// The function that computes the checksum.
         crc: Crc32cAppend,
     },
-    /// Records with and without are taken, as they stand in a ring.
+    /// Records with and without a checksum are accepted, as in a ring. Nothing is verified.
     Ignore,
 }
 
-/// An event as read: the header by value, the payload borrowed from where it stands.
+/// An event as it was read: the header by value, the payload borrowed from its place.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+///
+/// let mut bytes = [0; 24];
+/// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+/// let event = Records::starting_at(&bytes, Checksums::Absent, 64, 9).next().unwrap().unwrap();
+/// assert_eq!((event.header.timestamp, event.payload), (1, &b"abc"[..]));
+/// assert_eq!((event.sequence, event.offset), (9, 64));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event<'a> {
-    /// The header as stored, with the system's flag bits.
+    /// The stored header, with the system's flag bits.
     pub header: EventHeader,
-    /// The payload, 8-aligned if the run of records is.
+    /// The payload. It starts at a multiple of 8 if the records do.
     pub payload: &'a [u8],
-    /// Index of the record in its log, counted from 0, GAP records included.
+    /// Index of the record in its log, from 0, GAP records included.
     pub sequence: u64,
-    /// Where the record starts: the byte offset in its file, or the position in its ring.
+    /// Start of the record: the byte offset in its file, or the position in its ring.
     pub offset: u64,
 }
 
 impl Event<'_> {
-    /// The event as a [`Gap`](crate::Gap), if it is one.
+    /// Returns the event as a [`Gap`](crate::Gap), if it is one.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Event, Gap, GapReason};
+    ///
+    /// let gap = Gap::new(GapReason::RingFull, 3);
+    /// let payload = gap.to_payload();
+    /// let event = Event { header: Gap::header(1), payload: &payload, sequence: 0, offset: 0 };
+    /// assert_eq!(event.gap(), Some(gap));
+    /// ```
     #[must_use]
     pub fn gap(&self) -> Option<crate::Gap> {
         crate::Gap::from_event(&self.header, self.payload)
@@ -49,37 +80,46 @@ impl Event<'_> {
 }
 
 /// Why bytes are not a valid record.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, RecordErrorKind, decode};
+///
+/// match decode(&[0; 24], 0, Checksums::Ignore) {
+///     Err(RecordErrorKind::NotCommitted) => { /* nothing was written here */ }
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RecordErrorKind {
     /// Fewer bytes are left than the record needs.
     Truncated {
-        /// Bytes that the record takes, as far as its header can be read.
+        /// Length of the record, or of a header if not even that is whole, in bytes.
         needed: usize,
-        /// Bytes that are there.
+        /// Bytes that are left.
         available: usize,
     },
-    /// The committed bit is not set: nothing was ever written here, or it was wiped.
+    /// The committed bit is not set: nothing was written here, or it was erased.
     NotCommitted,
     /// The reserved flag bit is set.
     ReservedFlag,
-    /// Padding that is not zero.
+    /// The padding is not zero.
     Padding,
-    /// A GAP record whose payload is not 16 bytes.
+    /// The payload of a GAP record is not 16 bytes long.
     GapLength {
-        /// Its length.
+        /// Its length in bytes.
         found: u16,
     },
-    /// The record carries no checksum although the file says that all do.
+    /// The record carries no checksum, although all records of the file must.
     ChecksumMissing,
-    /// The record carries a checksum although the file says that none does.
+    /// The record carries a checksum, although no record of the file may.
     ChecksumUnexpected,
-    /// The checksum is wrong for these bytes at this place.
+    /// The checksum is not that of these bytes at this place.
     Checksum {
-        /// What stands in the record.
+        /// The checksum in the record.
         stored: u32,
-        /// What the bytes add up to.
+        /// The checksum of the bytes.
         computed: u32,
     },
 }
@@ -105,13 +145,23 @@ impl core::fmt::Display for RecordErrorKind {
     }
 }
 
-/// A record that could not be read, and where it stands.
+/// A record that could not be read, and its place.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, Records, encode};
+///
+/// let mut bytes = [0; 48];
+/// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+/// let error = Records::new(&bytes, Checksums::Absent).last().unwrap().unwrap_err();
+/// assert_eq!((error.offset, error.sequence), (24, 1));
+/// assert!(matches!(error.kind, RecordErrorKind::NotCommitted));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecordError {
-    /// Byte offset of the record, counted as in [`Event::offset`].
+    /// Start of the record, as [`Event::offset`].
     pub offset: u64,
-    /// Sequence that the record would have had.
+    /// Sequence of the record, as [`Event::sequence`].
     pub sequence: u64,
     /// What is wrong with it.
     pub kind: RecordErrorKind,
@@ -125,12 +175,21 @@ impl core::fmt::Display for RecordError {
 
 impl core::error::Error for RecordError {}
 
-/// Checks a header and a payload length that a caller wants to have written.
+/// Checks the header and the payload length, in bytes, of an event that a caller wants to write.
 ///
 /// # Errors
 ///
-/// [`WriteError::PayloadTooLarge`] before anything else, so that a hostile length meets no arithmetic;
-/// then [`WriteError::LengthMismatch`] and [`WriteError::Flags`].
+/// [`WriteError::PayloadTooLarge`] first, so that no arithmetic meets a hostile length. Then
+/// [`WriteError::LengthMismatch`] and [`WriteError::Flags`].
+///
+/// ```
+/// use ringlog_nostd::{EventHeader, WriteError, check_event};
+///
+/// let header = EventHeader::new(1, 7, 3);
+/// assert_eq!(check_event(&header, 3, 16), Ok(()));
+/// assert_eq!(check_event(&header, 4, 16), Err(WriteError::LengthMismatch { header: 3, payload: 4 }));
+/// assert_eq!(check_event(&header.with_flags(0x80), 3, 16), Err(WriteError::Flags { found: 0x80 }));
+/// ```
 #[inline]
 pub fn check_event(header: &EventHeader, payload_len: usize, max_payload: usize) -> Result<(), WriteError> {
     if payload_len > max_payload {
@@ -145,10 +204,19 @@ pub fn check_event(header: &EventHeader, payload_len: usize, max_payload: usize)
     Ok(())
 }
 
-/// Writes header, payload and padding to the start of `to` and returns the record's length.
+/// Writes header, payload and padding to the start of `to` and returns the record's length in bytes.
 ///
-/// The header is stored as it is, with [`flags::COMMITTED`] added. `None` if `to` is too short or the
-/// header's length is not the payload's; then nothing is written.
+/// Adds [`flags::COMMITTED`] to the header and changes nothing else in it. Writes nothing and returns `None` if `to` is
+/// too short or the header's length is not the payload's.
+///
+/// ```
+/// use ringlog_nostd::{EventHeader, encode};
+///
+/// let mut record = [0xAA; 24];
+/// assert_eq!(encode(&mut record, &EventHeader::new(1, 7, 3), b"abc"), Some(24));
+/// assert_eq!(record[16..], *b"abc\0\0\0\0\0");
+/// assert_eq!(encode(&mut record[..20], &EventHeader::new(1, 7, 3), b"abc"), None);
+/// ```
 #[must_use]
 pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usize> {
     if header.payload_len as usize != payload.len() {
@@ -163,33 +231,56 @@ pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usi
     if !padding.is_empty() {
         padding.fill(0);
     }
-    // Last: a checksum in it may still be on its way through the processor, and stores go out in order.
+    // Last: its checksum may not be computed yet, and a store that waits would hold up those after it.
     head.copy_from_slice(&stored.to_bytes());
     Some(stride)
 }
 
-/// Fills in the checksum of the record at the start of `record`, for a place whose word is `place`,
-/// and returns the record's length; `None` if there is no whole record.
+/// Adds the checksum to the record at the start of `record`, for the place whose word is `place`, and returns the
+/// record's length in bytes.
 ///
-/// Whatever stands in its checksum field before, a ring's own checksum say, does not matter.
+/// Returns `None` if there is no whole record. Replaces a checksum that the record had before, such as that of a ring.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, EventHeader, add_checksum, crc32c_append, decode, encode, place_word};
+///
+/// let (salt, offset, mut record) = (7, 64, [0; 24]);
+/// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+/// assert_eq!(add_checksum(&mut record, place_word(salt, offset), crc32c_append), Some(24));
+/// let verify = Checksums::Verify { salt, crc: crc32c_append };
+/// assert_eq!(decode(&record, offset, verify).unwrap().1, b"abc");
+/// ```
 #[must_use]
 pub fn add_checksum(record: &mut [u8], place: u32, crc: Crc32cAppend) -> Option<usize> {
     let mut header = EventHeader::from_bytes(record.first_chunk()?);
     let end = HEADER_LEN + header.payload_len as usize;
     header.flags |= flags::CHECKSUMMED;
     header.checksum = place;
-    // The place word goes into the field first, so that one pass over contiguous bytes is enough.
+    // The field holds the place word first, so that one pass over contiguous bytes is enough.
     *record.first_chunk_mut()? = header.to_bytes();
     header.checksum = crc(0, record.get(..end)?);
     *record.first_chunk_mut()? = header.to_bytes();
     Some(header.stride())
 }
 
-/// Reads the record at the start of `bytes`, which stands at `offset`, and returns it with its length.
+/// Reads the record at the start of `bytes` and returns header, payload and the record's length in bytes.
+///
+/// `offset` is the place of the record, which its checksum depends on. Never panics, for any bytes.
 ///
 /// # Errors
 ///
-/// Says what is wrong with it. Never panics, whatever the bytes.
+/// [`RecordErrorKind`] if the bytes are no valid record.
+///
+/// ```
+/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, decode, encode};
+///
+/// let mut bytes = [0; 24];
+/// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+/// let (header, payload, len) = decode(&bytes, 0, Checksums::Absent).unwrap();
+/// assert_eq!((header.timestamp, payload, len), (1, &b"abc"[..], 24));
+/// let cut = decode(&bytes[..20], 0, Checksums::Absent);
+/// assert_eq!(cut, Err(RecordErrorKind::Truncated { needed: 24, available: 20 }));
+/// ```
 #[inline]
 pub fn decode(
     bytes: &[u8],
@@ -207,7 +298,7 @@ pub fn decode(
     else {
         return Err(RecordErrorKind::Truncated { needed: stride, available: bytes.len() });
     };
-    // Where payloads are whole words, there is nothing to look at.
+    // A payload of whole words has no padding.
     if !padding.is_empty() && padding.iter().any(|&byte| byte != 0) {
         return Err(RecordErrorKind::Padding);
     }
@@ -215,22 +306,22 @@ pub fn decode(
     Ok((header, payload, stride))
 }
 
-/// Whether a stored header obeys what every one has to, in a ring and in a file.
+/// Returns whether a header is one that a ring or a file stores.
 #[inline]
 pub(crate) const fn is_stored_header(header: &EventHeader) -> bool {
-    // An event; or else it is looked at more closely.
+    // An event, with one comparison; otherwise a GAP record.
     header.flags & (flags::COMMITTED | flags::RESERVED | flags::GAP) == flags::COMMITTED
         || (header.flags & (flags::COMMITTED | flags::RESERVED) == flags::COMMITTED
             && header.payload_len as usize == GAP_PAYLOAD_LEN)
 }
 
-/// The same, and what is wrong.
+/// Does the same and returns what is wrong.
 #[inline]
 fn check_stored_header(header: &EventHeader) -> Result<(), RecordErrorKind> {
     if is_stored_header(header) { Ok(()) } else { Err(what_is_wrong(header)) }
 }
 
-/// Of a header that is not [`is_stored_header`].
+/// Returns what is wrong with a header for which [`is_stored_header`] is `false`.
 #[cold]
 fn what_is_wrong(header: &EventHeader) -> RecordErrorKind {
     if !header.is_committed() {
@@ -270,8 +361,7 @@ fn check_checksum(
 
 /// An iterator over the records of a byte slice.
 ///
-/// Yields each event, or an error with its offset and sequence, after which it ends: what follows a
-/// record that cannot be read has no known start.
+/// Yields each event. After an error it ends, because nobody knows where the next record would start.
 ///
 /// ```
 /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
@@ -294,31 +384,70 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Walks `bytes`, which start with a record at offset 0 and sequence 0.
+    /// Walks `bytes`, whose first record has offset 0 and sequence 0.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    ///
+    /// let mut bytes = [0; 24];
+    /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// assert_eq!(Records::new(&bytes, Checksums::Absent).count(), 1);
+    /// ```
     #[must_use]
     pub const fn new(bytes: &'a [u8], checksums: Checksums) -> Self {
         Self::starting_at(bytes, checksums, 0, 0)
     }
 
-    /// Walks `bytes`, whose first record stands at `offset` and has the sequence `sequence`.
+    /// Walks `bytes`, whose first record has this offset and sequence.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    ///
+    /// let mut bytes = [0; 24];
+    /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let event = Records::starting_at(&bytes, Checksums::Absent, 64, 9).next().unwrap().unwrap();
+    /// assert_eq!((event.offset, event.sequence), (64, 9));
+    /// ```
     #[must_use]
     pub const fn starting_at(bytes: &'a [u8], checksums: Checksums, offset: u64, sequence: u64) -> Self {
         Self { rest: bytes, offset, sequence, checksums }
     }
 
-    /// Where the next record starts.
+    /// Returns the offset of the next record.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    ///
+    /// let mut bytes = [0; 24];
+    /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut records = Records::starting_at(&bytes, Checksums::Absent, 64, 9);
+    /// records.next();
+    /// assert_eq!((records.offset(), records.sequence(), records.remaining()), (88, 10, &[][..]));
+    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The sequence of the next record.
+    /// Returns the sequence of the next record.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Checksums, Records};
+    ///
+    /// assert_eq!(Records::starting_at(&[], Checksums::Absent, 64, 9).sequence(), 9);
+    /// ```
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// The bytes that have not been walked yet.
+    /// Returns the bytes that were not walked yet. None are left after an error.
+    ///
+    /// ```
+    /// use ringlog_nostd::{Checksums, Records};
+    ///
+    /// assert_eq!(Records::new(&[0; 24], Checksums::Absent).remaining().len(), 24);
+    /// ```
     #[must_use]
     pub const fn remaining(&self) -> &'a [u8] {
         self.rest

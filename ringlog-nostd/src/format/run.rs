@@ -1,14 +1,14 @@
-//! A run of whole records that lie one behind the other, as a ring or a log hands them to consumers.
+//! A run of whole, contiguous records, as a ring or a log lends them to consumers.
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
 use crate::format::record::{Checksums, RecordError, Records, decode};
 
-/// A contiguous run of valid records, with a cursor at the first one that was not accepted yet.
+/// A contiguous run of valid records, with a cursor at the first record that was not accepted yet.
 ///
-/// A consumer takes events from the front with [`peek`](Self::peek) and [`accept`](Self::accept), or many
-/// at once with [`remaining`](Self::remaining) and [`accept_bytes`](Self::accept_bytes). What it has
-/// accepted is known to whoever lent the run even if the consumer panics half-way.
+/// A consumer takes one event with [`peek`](Self::peek) and [`accept`](Self::accept), or many at once with
+/// [`remaining`](Self::remaining) and [`accept_bytes`](Self::accept_bytes). If it panics, the lender of the run still
+/// knows what it had accepted.
 ///
 /// ```
 /// use ringlog_nostd::{EventHeader, Run, encode};
@@ -30,11 +30,21 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Checks that `bytes` are whole records (not their checksums) and makes a run of them.
+    /// Checks that `bytes` are whole records and makes a run of them. It does not check their checksums.
     ///
     /// # Errors
     ///
-    /// The first record that is not whole, with its offset in `bytes`.
+    /// [`RecordError`] for the first record that is not whole, with its offset in `bytes`.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, RecordErrorKind, Run, encode};
+    ///
+    /// let mut bytes = [0; 48];
+    /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// assert!(Run::new(&bytes[..24]).is_ok());
+    /// let error = Run::new(&bytes).unwrap_err();
+    /// assert_eq!((error.offset, error.kind), (24, RecordErrorKind::NotCommitted));
+    /// ```
     pub fn new(bytes: &'a [u8]) -> Result<Self, RecordError> {
         for record in Records::new(bytes, Checksums::Ignore) {
             record?;
@@ -42,19 +52,40 @@ impl<'a> Run<'a> {
         Ok(Self::trusted(bytes))
     }
 
-    /// A run of records that somebody has checked already.
+    /// Makes a run of records that were checked already.
     pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
         Self { bytes, accepted_bytes: 0, accepted_events: 0 }
     }
 
-    /// The bytes of the records that were not accepted yet.
+    /// Returns the bytes of the records that were not accepted yet.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// assert_eq!(run.remaining(), bytes);
+    /// run.accept();
+    /// assert_eq!(run.remaining(), b"");
+    /// ```
     #[must_use]
     #[inline]
     pub fn remaining(&self) -> &'a [u8] {
         self.bytes.get(self.accepted_bytes..).unwrap_or_default()
     }
 
-    /// The first event that was not accepted yet. Calling it twice gives the same event.
+    /// Returns the first event that was not accepted yet. A second call returns the same event.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// assert_eq!(run.peek().unwrap().1, b"abc");
+    /// assert_eq!(run.peek().unwrap().1, b"abc");
+    /// run.accept();
+    /// assert_eq!(run.peek(), None);
+    /// ```
     #[must_use]
     #[inline]
     pub fn peek(&self) -> Option<(EventHeader, &'a [u8])> {
@@ -62,7 +93,17 @@ impl<'a> Run<'a> {
         Some((header, payload))
     }
 
-    /// Accepts the event that [`peek`](Self::peek) shows; does nothing at the end.
+    /// Accepts the event that [`peek`](Self::peek) returns. Does nothing at the end.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// run.accept();
+    /// run.accept();
+    /// assert_eq!(run.accepted_events(), 1);
+    /// ```
     #[inline]
     pub fn accept(&mut self) {
         if let Some((header, _)) = self.peek() {
@@ -72,30 +113,67 @@ impl<'a> Run<'a> {
 
     /// Accepts `events` records that take the first `bytes` bytes of [`remaining`](Self::remaining).
     ///
-    /// More bytes than remain are taken as all that remain; the number of events, which is for statistics, ends at
-    /// `u64::MAX`. A number of bytes that does not end at a
-    /// record's end is a caller's mistake: what follows cannot be read, and [`peek`](Self::peek) ends.
+    /// More bytes than remain accept all that remain. The number of events is for statistics and saturates. `bytes` has
+    /// to end where a record ends; otherwise the rest cannot be read, and [`peek`](Self::peek) returns `None`.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// let bytes = run.remaining().len(); // copied as they are, say
+    /// run.accept_bytes(bytes, 1);
+    /// assert!(run.is_done());
+    /// ```
     #[inline]
     pub fn accept_bytes(&mut self, bytes: usize, events: u64) {
         self.accepted_bytes += bytes.min(self.bytes.len() - self.accepted_bytes);
         self.accepted_events = self.accepted_events.saturating_add(events);
     }
 
-    /// Bytes accepted so far.
+    /// Returns the number of bytes accepted so far.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// run.accept();
+    /// assert_eq!(run.accepted_bytes(), 24);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn accepted_bytes(&self) -> usize {
         self.accepted_bytes
     }
 
-    /// Records accepted so far.
+    /// Returns the number of records accepted so far.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// run.accept();
+    /// assert_eq!(run.accepted_events(), 1);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn accepted_events(&self) -> u64 {
         self.accepted_events
     }
 
-    /// Whether every record was accepted.
+    /// Returns whether every record was accepted.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # let mut bytes = [0; 24];
+    /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let mut run = Run::new(&bytes).unwrap(); // one record
+    /// assert!(!run.is_done());
+    /// run.accept();
+    /// assert!(run.is_done());
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_done(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Many events, published together.
+//! Several events, published together.
 #![forbid(unsafe_code)]
 
 use crate::error::WriteError;
@@ -7,10 +7,10 @@ use crate::format::record::check_event;
 use crate::handle::claim::Claim;
 use crate::handle::publisher::Publisher;
 
-/// Events that the consumer sees all at once, or not at all.
+/// Several events that the consumer sees all at once, or not at all.
 ///
-/// [`publish`](Self::publish) makes them visible with one store. Dropping or forgetting the batch discards
-/// them, so a panic half-way through never publishes half of one.
+/// [`publish`](Self::publish) makes them visible with one store. Dropping or forgetting the batch discards them, so a
+/// panic in between never publishes half a batch.
 ///
 /// ```
 /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
@@ -42,8 +42,21 @@ impl<'p, 'r> Batch<'p, 'r> {
     ///
     /// # Errors
     ///
-    /// As [`Producer::write_event`](crate::Producer::write_event). On [`WriteError::Full`] the events before
-    /// stay in the batch: publish them, so that the consumer can make room.
+    /// As [`Producer::write_event`](crate::Producer::write_event). After [`WriteError::Full`] the earlier events are
+    /// still in the batch: publish them, so that the consumer can make room.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, _consumer) = ring.split();
+    /// let mut batch = producer.batch();
+    /// let mut events = 0;
+    /// while batch.write_event(&EventHeader::new(events, 7, 0), b"") != Err(WriteError::Full) {
+    ///     events += 1;
+    /// }
+    /// assert_eq!((batch.publish(), events), (32, 32));
+    /// ```
     #[inline]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         check_event(header, payload.len(), self.inner.end.parts().geometry().max_payload)?;
@@ -53,22 +66,57 @@ impl<'p, 'r> Batch<'p, 'r> {
         Ok(())
     }
 
-    /// Reserves room for an event to be filled in place; committing it adds it to the batch.
+    /// Reserves room for an event that is filled in place. Committing the claim adds the event to the batch.
     ///
     /// # Errors
     ///
     /// As [`write_event`](Self::write_event).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let mut batch = producer.batch();
+    /// let mut claim = batch.claim(64).unwrap();
+    /// claim.payload_mut()[..2].copy_from_slice(b"ab");
+    /// claim.commit(&EventHeader::new(1, 7, 2)).unwrap();
+    /// batch.publish();
+    /// assert_eq!(consumer.read_event().unwrap().1, b"ab");
+    /// ```
     pub fn claim(&mut self, len: usize) -> Result<Claim<'_, 'r>, WriteError> {
         Ok(Claim::new(self.inner, self.next, len)?.with_cursor(&mut self.next))
     }
 
-    /// Bytes that the batch takes so far.
+    /// Returns the bytes that the batch takes so far.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, _consumer) = ring.split();
+    /// let mut batch = producer.batch();
+    /// batch.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(batch.bytes(), 24);
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.next.wrapping_sub(self.inner.end.head())
     }
 
-    /// Makes all events visible, and returns how many were added with [`write_event`](Self::write_event).
+    /// Publishes all events of the batch. Returns how many were added by [`write_event`](Self::write_event); claims do
+    /// not count.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let mut batch = producer.batch();
+    /// batch.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(batch.publish(), 1);
+    /// assert_eq!(consumer.read_event().unwrap().1, b"ab");
+    /// ```
     #[inline]
     pub fn publish(self) -> usize {
         if self.bytes() > 0 {

@@ -1,4 +1,4 @@
-//! Losing instead of waiting, and telling so.
+//! Loses events instead of waiting, and reports them.
 #![forbid(unsafe_code)]
 
 use crate::error::WriteError;
@@ -8,23 +8,36 @@ use crate::format::record::check_event;
 use crate::handle::producer::Producer;
 use crate::protocol::losses::Loss;
 
-/// What became of an event that a [`LossyProducer`] was given.
+/// What became of an event that was passed to a [`LossyProducer`].
+///
+/// ```
+/// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring};
+/// # let mut memory = AlignedBytes::<512>::new();
+/// # let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
+/// let (producer, _consumer) = ring.split();
+/// let mut producer = producer.lossy();
+/// match producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap() {
+///     Delivery::Written => {}
+///     Delivery::Lost => panic!("the ring was empty"),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Delivery {
     /// It is in the ring.
     Written,
-    /// There was no room. It is counted, and a GAP record says so or will.
+    /// There was no room. The event is counted, and a GAP record reports it.
     Lost,
 }
 
-/// A producer that never waits and never loses silently.
+/// A producer that never waits, and reports every event that it loses.
 ///
-/// An event that finds no room is counted. Before the next event that does fit, and published together
-/// with it, comes a [GAP record](Gap) with the count and the time of the first loss. Where the ring is too small to
-/// hold the two at once, the GAP record comes in place of that event, which it counts as well. So events written +
-/// counts of the GAP records = events offered, once [`flush`](Self::flush) has succeeded. Where as many as `usize::MAX`
-/// events were lost in one go, the GAP record has a count of 0, which means unknown.
+/// An event that finds no room is counted. A [GAP record](Gap) with the count and the time of the first loss is
+/// published together with the next event that fits, before it. Once [`flush`](Self::flush) has succeeded, events
+/// written + counts of the GAP records = events offered. Two special cases:
+///
+/// - If the ring is too small for both, the GAP record takes the place of that event and counts it too.
+/// - If `usize::MAX` events or more were lost in a row, the count of the GAP record is 0, which means unknown.
 ///
 /// ```
 /// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring};
@@ -48,14 +61,37 @@ pub struct LossyProducer<'r, K = ()> {
 }
 
 impl<'r, K> Producer<'r, K> {
-    /// A producer that loses events instead of reporting a full ring, counts them, and writes a
-    /// [GAP record](Gap) when space returns.
+    /// Makes a producer that loses events instead of reporting a full ring. It counts them, and writes a
+    /// [GAP record](Gap) once there is room.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// let mut producer = producer.lossy();
+    /// let mut lost = 0;
+    /// for time in 0..40 {
+    ///     if producer.write_event(&EventHeader::new(time, 7, 0), b"") == Ok(Delivery::Lost) {
+    ///         lost += 1;
+    ///     }
+    /// }
+    /// assert_eq!(lost, 8);
+    /// ```
     #[must_use]
     pub fn lossy(self) -> LossyProducer<'r, K> {
         LossyProducer { producer: self }
     }
 
-    /// Losses that no GAP record tells of yet.
+    /// Returns the losses that no GAP record reports yet.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// assert_eq!(producer.pending_loss(), None);
+    /// ```
     #[must_use]
     pub fn pending_loss(&self) -> Option<Loss> {
         self.inner.end.parts().control().own_loss()
@@ -72,13 +108,13 @@ impl<'r, K> Producer<'r, K> {
         self.inner.words_stored();
     }
 
-    /// Somebody was told of all pending losses.
+    /// Forgets all pending losses: they were reported.
     pub(crate) fn losses_told(&mut self) {
         self.inner.end.parts().control().gap_told();
         self.inner.words_stored();
     }
 
-    /// Writes a GAP record for all pending losses and, behind it, `event`; both or neither.
+    /// Writes a GAP record for all pending losses and then `event`: both or neither.
     pub(crate) fn write_gap_and(
         &mut self,
         gap: Gap,
@@ -102,13 +138,25 @@ impl<'r, K> LossyProducer<'r, K> {
     ///
     /// # Errors
     ///
-    /// As [`Producer::write_event`], but never [`WriteError::Full`]. An event that is refused for another
-    /// reason is not counted as lost: it is the caller's mistake, and the caller is told.
+    /// As [`Producer::write_event`], but never [`WriteError::Full`]. An event that is refused for another reason is the
+    /// caller's mistake and does not count as lost.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Ring, WriteError};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// let mut producer = producer.lossy();
+    /// assert_eq!(producer.write_event(&EventHeader::new(1, 7, 2), b"ab"), Ok(Delivery::Written));
+    /// let wrong = producer.write_event(&EventHeader::new(2, 7, 3), b"ab");
+    /// assert_eq!(wrong, Err(WriteError::LengthMismatch { header: 3, payload: 2 }));
+    /// assert_eq!(producer.pending_loss(), None);
+    /// ```
     #[inline]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<Delivery, WriteError> {
         let written = match self.producer.pending_loss() {
             None => self.producer.write_event(header, payload),
-            // No capacity is smaller than a GAP record. A sum could wrap, of a header that is not checked yet.
+            // No capacity is smaller than a GAP record. A sum could wrap: the header is not checked yet.
             Some(loss) if header.stride() <= self.producer.capacity() - Gap::header(0).stride() => {
                 self.write_behind_gap(loss, header, payload)
             }
@@ -124,7 +172,7 @@ impl<'r, K> LossyProducer<'r, K> {
         }
     }
 
-    /// Writes the GAP record for what is lost so far and the event behind it, published together.
+    /// Writes the GAP record for the pending losses and then the event, and publishes them together.
     #[cold]
     fn write_behind_gap(
         &mut self,
@@ -136,8 +184,8 @@ impl<'r, K> LossyProducer<'r, K> {
         self.producer.write_gap_and(gap_of(loss), loss.first_timestamp, Some((header, payload)))
     }
 
-    /// Writes the GAP record alone, because the ring never holds both, and has it count this event too. Left to be
-    /// counted behind it, the event would need a GAP record of its own in front of the next one, and so on for ever.
+    /// Writes the GAP record alone, because the ring never holds both, and counts this event in it. If the event were a
+    /// new loss, the next event would need a GAP record before it too, and no event would ever be written.
     #[cold]
     fn count_in_gap(
         &mut self,
@@ -147,7 +195,7 @@ impl<'r, K> LossyProducer<'r, K> {
     ) -> Result<Delivery, WriteError> {
         check_event(header, payload.len(), self.producer.max_payload())?;
         let mut gap = gap_of(loss);
-        // 0 is unknown, and stays so.
+        // 0 means unknown and stays 0.
         gap.count += u64::from(gap.count > 0);
         match self.producer.write_gap_and(gap, loss.first_timestamp, None) {
             Err(WriteError::Full) => self.producer.count_loss(header),
@@ -156,11 +204,27 @@ impl<'r, K> LossyProducer<'r, K> {
         Ok(Delivery::Lost)
     }
 
-    /// Tries to write the GAP record for what is lost so far; `true` if nothing is left to tell.
+    /// Tries to write the GAP record for the pending losses. Returns `true` if none are pending any more, `false` if
+    /// the ring has no room.
     ///
     /// # Errors
     ///
     /// [`WriteError::Fault`] if the ring is corrupt.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, mut consumer) = ring.split();
+    /// let mut producer = producer.lossy();
+    /// for time in 0..40 {
+    ///     producer.write_event(&EventHeader::new(time, 7, 0), b"").unwrap();
+    /// }
+    /// assert_eq!(producer.flush(), Ok(false));
+    /// consumer.drain(usize::MAX, |_, _| ()).unwrap();
+    /// assert_eq!(producer.flush(), Ok(true));
+    /// assert!(consumer.read_event().unwrap().0.is_gap());
+    /// ```
     pub fn flush(&mut self) -> Result<bool, WriteError> {
         let Some(loss) = self.producer.pending_loss() else {
             return Ok(true);
@@ -172,14 +236,40 @@ impl<'r, K> LossyProducer<'r, K> {
         }
     }
 
-    /// Losses that no GAP record tells of yet. What is pending when the producer closes is found by the
-    /// consumer's side: see [`Consumer::pending_loss`](crate::Consumer::pending_loss).
+    /// Returns the losses that no GAP record reports yet. The consumer finds those that are pending when the producer
+    /// closes: see [`Consumer::pending_loss`](crate::Consumer::pending_loss).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// let mut producer = producer.lossy();
+    /// for time in 0..40 {
+    ///     producer.write_event(&EventHeader::new(time, 7, 0), b"").unwrap();
+    /// }
+    /// let loss = producer.pending_loss().unwrap();
+    /// assert_eq!((loss.count, loss.first_timestamp), (8, 32));
+    /// ```
     #[must_use]
     pub fn pending_loss(&self) -> Option<Loss> {
         self.producer.pending_loss()
     }
 
-    /// The producer that says when the ring is full. Pending losses stay pending.
+    /// Returns the producer that reports a full ring. Pending losses stay pending.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// let mut producer = producer.lossy();
+    /// while producer.pending_loss().is_none() {
+    ///     producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// }
+    /// let mut producer = producer.into_inner();
+    /// assert_eq!(producer.write_event(&EventHeader::new(2, 7, 0), b""), Err(WriteError::Full));
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> Producer<'r, K> {
         self.producer
@@ -195,7 +285,7 @@ mod tests {
     use super::*;
     use crate::{AlignedBytes, Ring, RingOptions};
 
-    /// Of a ring with a count of losses that went as far as it goes, what the GAP record says.
+    /// Returns what the GAP record says of a count of losses that has saturated.
     fn told(capacity: usize, max_payload: usize) -> (Delivery, Gap) {
         let mut memory = AlignedBytes::<1024>::new();
         let options = RingOptions {
@@ -217,7 +307,7 @@ mod tests {
     fn a_count_that_is_not_known_is_not_told_as_if_it_were() {
         let unknown = Gap::new(GapReason::RingFull, 0);
         assert_eq!(told(256, 16), (Delivery::Written, unknown));
-        // Where the GAP record counts the event behind it too.
+        // Here the GAP record counts the event after it too.
         assert_eq!(told(32, 16), (Delivery::Lost, unknown));
     }
 }

@@ -1,7 +1,7 @@
 //! What a user holds of a ring: [`Producer`](producer::Producer), [`Consumer`](consumer::Consumer) and what they lend.
 //!
-//! Each handle is safe to call and owns its end of the ring; a claim, a batch or an event borrows it. `ring` makes
-//! the handles. They know `protocol` and `format`, never where the memory comes from.
+//! Each handle is safe to call and owns its end of the ring. A claim, a batch or an event borrows the handle. `ring`
+//! makes the handles. They use `protocol` and `format`, and do not know where the memory comes from.
 
 pub(crate) mod batch;
 pub(crate) mod claim;

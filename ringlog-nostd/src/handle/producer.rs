@@ -13,11 +13,23 @@ use crate::protocol::retained::Retained;
 
 /// Writes events into a ring. There is one for each ring.
 ///
-/// Can be sent to another thread, not shared or cloned. Dropping it closes its side: the consumer still
-/// gets every event that was written, then knows that no more will come.
+/// It can be sent to another thread, but not shared or cloned. Dropping it closes its side: the consumer still gets
+/// every event that was written, then knows that no more will come.
 ///
-/// `K` is whatever has to live as long as the handle does, such as the ring's memory: see
+/// `K` is a value that must live as long as the handle, such as the owner of the ring's memory: see
 /// [`with_owner`](Self::with_owner).
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+///
+/// let mut memory = AlignedBytes::<512>::new();
+/// let (mut producer, mut consumer) = Ring::format(memory.as_mut(), 16).unwrap().into_ends();
+/// let header = EventHeader::new(1, 7, 2);
+/// while producer.write_event(&header, b"ab") == Ok(()) {}
+/// assert_eq!(producer.write_event(&header, b"ab"), Err(WriteError::Full));
+/// consumer.drain(1, |_, _| ()).unwrap();
+/// assert_eq!(producer.write_event(&header, b"ab"), Ok(()));
+/// ```
 ///
 /// ```compile_fail
 /// fn shared<T: Sync>() {}
@@ -35,9 +47,18 @@ impl<'r> Producer<'r> {
         Self { inner: Publisher::new(parts, retention), _owner: () }
     }
 
-    /// Says which process this end belongs to: dropped in another one, a forked child say, it leaves the ring open.
+    /// Binds this end to a process. Dropped in another process, such as a forked child, it leaves the ring open.
     ///
-    /// `is_here` tells whether the present process is this one.
+    /// `is_here` returns whether the process with this id is the calling one.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, consumer) = ring.split();
+    /// drop(producer.closes_in(1, |process| process == 2)); // as in a forked child
+    /// assert!(!consumer.is_closed());
+    /// ```
     #[cfg(feature = "processes")]
     #[must_use]
     pub fn closes_in(mut self, process: u32, is_here: fn(u32) -> bool) -> Self {
@@ -45,7 +66,20 @@ impl<'r> Producer<'r> {
         self
     }
 
-    /// The same producer, which from now on also keeps `owner` alive: the owner of the ring's memory, say.
+    /// Returns the same producer, which also keeps `owner` alive, such as the owner of the ring's memory.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// # use std::sync::Arc;
+    /// let (producer, _consumer) = ring.split();
+    /// let owner = Arc::new(());
+    /// let producer = producer.with_owner(Arc::clone(&owner));
+    /// assert_eq!(Arc::strong_count(&owner), 2);
+    /// drop(producer);
+    /// assert_eq!(Arc::strong_count(&owner), 1);
+    /// ```
     #[must_use]
     pub fn with_owner<K>(self, owner: K) -> Producer<'r, K> {
         Producer { inner: self.inner, _owner: owner }
@@ -55,16 +89,28 @@ impl<'r> Producer<'r> {
 impl<'r, K> Producer<'r, K> {
     /// Writes one event and publishes it.
     ///
-    /// No lock, no system call, no allocation; loads and stores only.
+    /// Takes no lock, makes no system call and allocates nothing; it uses loads and stores only.
     ///
     /// # Errors
     ///
-    /// - [`WriteError::PayloadTooLarge`], [`WriteError::LengthMismatch`], [`WriteError::Flags`]: the event
-    ///   will never be taken as it is.
-    /// - [`WriteError::Full`]: it fits once the consumer has released some space.
+    /// - [`WriteError::PayloadTooLarge`], [`WriteError::LengthMismatch`], [`WriteError::Flags`]: the ring never takes
+    ///   this event.
+    /// - [`WriteError::Full`]: the event fits once the consumer has released some space.
     /// - [`WriteError::Fault`]: the ring is corrupt.
-    // Where it is not inlined, a caller's header is put together by narrow stores and read back by wide loads,
-    // which wait for them.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// match producer.write_event(&EventHeader::new(1, 7, 2), b"ab") {
+    ///     Ok(()) => {}
+    ///     Err(WriteError::Full) => { /* try again later, or lose the event */ }
+    ///     Err(error) => panic!("{error}"),
+    /// }
+    /// assert_eq!(consumer.read_event().unwrap().1, b"ab");
+    /// ```
+    // If not inlined, the caller builds the header by narrow stores, and the wide loads here wait for them.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
@@ -82,15 +128,15 @@ impl<'r, K> Producer<'r, K> {
     }
 
     /// Writes a GAP record for events that never reached the ring, and publishes it. `timestamp` is that of the first
-    /// of them.
+    /// lost event.
     ///
-    /// The record takes its place in the ring as an event does, so [`log_side`](Gap::log_side) is stored as `false`.
-    /// What a [`LossyProducer`](crate::LossyProducer) has counted is another loss and stays as it is.
+    /// The record takes a place in the ring as an event does, so [`log_side`](Gap::log_side) is stored as `false`.
+    /// The losses that a [`LossyProducer`](crate::LossyProducer) has counted stay pending.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Full`]: it fits once the consumer has released some space. [`WriteError::Fault`]: the ring is
-    /// corrupt.
+    /// - [`WriteError::Full`]: the record fits once the consumer has released some space.
+    /// - [`WriteError::Fault`]: the ring is corrupt.
     ///
     /// ```
     /// # use ringlog_nostd::{AlignedBytes, Gap, GapReason, Ring};
@@ -113,11 +159,22 @@ impl<'r, K> Producer<'r, K> {
 
     /// Reserves room for a payload of up to `len` bytes, to be filled in place.
     ///
-    /// The claim borrows the producer; dropping it, or forgetting it, publishes nothing.
+    /// The claim borrows the producer. Dropping or forgetting the claim publishes nothing.
     ///
     /// # Errors
     ///
     /// As [`write_event`](Self::write_event).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let mut claim = producer.claim(64).unwrap();
+    /// claim.payload_mut()[..2].copy_from_slice(b"ab");
+    /// claim.commit(&EventHeader::new(1, 7, 2)).unwrap();
+    /// assert_eq!(consumer.read_event().unwrap().1, b"ab");
+    /// ```
     ///
     /// ```compile_fail
     /// # use ringlog_nostd::{Producer, EventHeader};
@@ -132,48 +189,121 @@ impl<'r, K> Producer<'r, K> {
         Claim::new(&mut self.inner, at, len)
     }
 
-    /// Starts a batch: its events are published together, or not at all.
+    /// Starts a batch, whose events are published together, or not at all.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let mut batch = producer.batch();
+    /// batch.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// batch.write_event(&EventHeader::new(2, 7, 0), b"").unwrap();
+    /// batch.publish();
+    /// assert_eq!(consumer.drain(usize::MAX, |_, _| ()), Ok(2));
+    /// ```
     pub fn batch(&mut self) -> Batch<'_, 'r> {
         Batch::new(&mut self.inner)
     }
 
-    /// The longest payload that this ring takes, in bytes.
+    /// Returns the longest payload that the ring takes, in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// assert_eq!(producer.max_payload(), 64);
+    /// ```
     #[must_use]
     #[inline]
     pub fn max_payload(&self) -> usize {
         self.inner.end.parts().geometry().max_payload
     }
 
-    /// The ring's capacity in bytes.
+    /// Returns the ring's capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// assert_eq!(producer.capacity(), 512);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.inner.end.parts().geometry().capacity()
     }
 
-    /// Bytes in use. It may be less by the time you look, never more unless you write.
+    /// Returns the bytes in use. The consumer may have released some since; only this producer adds to them.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, _consumer) = ring.split();
+    /// producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(producer.used(), 24);
+    /// ```
     #[must_use]
     pub fn used(&self) -> usize {
         self.inner.end.used()
     }
 
-    /// Position of the next event: bytes published since the ring's start, wrapping.
+    /// Returns the position of the next event: the bytes published since the ring was made, wrapping.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (mut producer, _consumer) = ring.split();
+    /// producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(producer.position(), 24);
+    /// ```
     #[must_use]
     pub fn position(&self) -> usize {
         self.inner.end.head()
     }
 
-    /// Whether the consumer has gone. Advice: it may be about to go, and another may come.
+    /// Returns whether the consumer has closed its side. It may be stale: another consumer may come.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, consumer) = ring.split();
+    /// assert!(!producer.is_closed());
+    /// drop(consumer);
+    /// assert!(producer.is_closed());
+    /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.end.parts().control().consumer_closed()
     }
 
-    /// The fault that this producer has met, if any.
+    /// Returns the fault that this producer has met, if any.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, _consumer) = ring.split();
+    /// assert_eq!(producer.fault(), None);
+    /// ```
     #[must_use]
     pub fn fault(&self) -> Option<RingFault> {
         self.inner.end.fault()
     }
 
-    /// Closes this side, as dropping it does.
+    /// Closes this side, as dropping the producer does.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let mut ring = Ring::format(memory.as_mut(), 64).unwrap();
+    /// let (producer, consumer) = ring.split();
+    /// producer.close();
+    /// assert!(consumer.is_closed());
+    /// ```
     pub fn close(self) {}
 }

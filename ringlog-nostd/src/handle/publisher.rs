@@ -1,4 +1,4 @@
-//! The producer's side of the ring, without what a user sees of it: a producer, a claim and a batch share it.
+//! The producer's side of the ring as a producer, a claim and a batch share it. No user sees it.
 #![forbid(unsafe_code)]
 
 use crate::error::WriteError;
@@ -8,7 +8,7 @@ use crate::protocol::parts::Parts;
 use crate::protocol::retained::Retained;
 use crate::protocol::write_end::WriteEnd;
 
-/// The part that closes when it goes, so that the keeper is dropped after it.
+/// The part whose drop closes the ring. It is a field of its handle, so the owner of the memory is dropped after it.
 #[derive(Debug)]
 pub(crate) struct Publisher<'r> {
     pub(crate) end: WriteEnd<'r>,
@@ -62,7 +62,7 @@ impl<'r> Publisher<'r> {
         self.words_stored();
     }
 
-    /// The producer's words were stored. In a ring whose content is to outlive a reset, memory has to have them.
+    /// Called after the producer's words were stored: in a retained ring they must reach memory.
     #[inline]
     pub(crate) fn words_stored(&self) {
         if let Some(retention) = &self.retention {
@@ -84,7 +84,7 @@ impl<'r> Publisher<'r> {
         }
     }
 
-    /// In a ring whose content is to outlive a reset, each record carries its checksum.
+    /// Adds the record's checksum, which each record of a retained ring carries.
     #[cold]
     #[inline(never)]
     pub(crate) fn add_checksum(

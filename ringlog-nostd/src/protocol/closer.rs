@@ -1,15 +1,15 @@
-//! Whether an end that is dropped closes its side of the ring.
+//! Decides whether an end that is dropped closes its side of the ring.
 #![forbid(unsafe_code)]
 
-/// Which process an end belongs to. A forked child has a copy of the end and must not close the ring of the other.
+/// The process that an end belongs to. A forked child has a copy of the end and must not close its parent's ring.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Closer {
-    /// `None` where there are no processes.
+    /// `None` if the end is not bound to a process.
     #[cfg(feature = "processes")]
     pub(crate) process: Option<Process>,
 }
 
-/// A process, and what tells whether it is the present one.
+/// A process, and the function that checks whether it is the calling one.
 #[cfg(feature = "processes")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process {
@@ -18,7 +18,7 @@ pub(crate) struct Process {
 }
 
 impl Closer {
-    /// Whether the end is dropped where it was made.
+    /// Returns whether the calling process is the end's own.
     #[inline]
     pub(crate) fn closes(self) -> bool {
         #[cfg(feature = "processes")]

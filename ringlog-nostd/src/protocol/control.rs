@@ -1,4 +1,4 @@
-//! The control words of a ring, as they stand in memory in front of its data.
+//! The control words of a ring, which precede its data in memory.
 //!
 //! ```text
 //!  64-bit   32-bit
@@ -11,7 +11,7 @@
 //!     40       24   boot         u64, lower word first
 //!    128       32   head         the producer's line
 //!    136       36   closed
-//!    144       40   lost         events lost and not yet told by a GAP record
+//!    144       40   lost         events lost that no GAP record reports yet
 //!    152       44   gap_at       position of the GAP record being published, 1 = none
 //!    160       48   first_loss   u64 timestamp, lower word first
 //!    256       56   tail         the consumer's line
@@ -19,15 +19,15 @@
 //!    384       64   data
 //! ```
 //!
-//! Each word has one writer. Lines are 128 bytes apart where the machine has 64 bits, so that neither side's
-//! stores take the other's line away (adjacent lines are fetched in pairs); packed on smaller ones.
+//! Each word has one writer. On 64-bit machines lines are 128 bytes apart, so that neither side's stores take the
+//! other's line away (adjacent lines are fetched in pairs). On smaller machines they are packed.
 #![forbid(unsafe_code)]
 
 use crate::error::RingError;
 use crate::protocol::geometry::Geometry;
 use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, zero_words};
 
-/// Bytes from the start of one line to the next; 0 where they are packed.
+/// Bytes from the start of one line to the next; 0 if they are packed.
 const LINE_DISTANCE: usize = if usize::BITS == 64 { 128 } else { 0 };
 
 /// Words that a `u64` takes.
@@ -35,13 +35,13 @@ const WIDE_WORDS: usize = 8 / size_of::<usize>();
 
 const LAYOUT_VERSION: usize = 1;
 const RETAINED: usize = 1 << 14;
-/// The oldest records were overwritten: `lost` counts events from before the tail, not from behind the head.
+/// The ring overwrites its oldest records: `lost` counts events from before the tail, not from after the head.
 const OVERWRITING: usize = 1 << 15;
 
-/// No GAP record is being published: off the 8-byte grid, so no position.
+/// No GAP record is being published. No multiple of 8, so no position.
 pub(crate) const NO_GAP: usize = 1;
 
-/// How often somebody who is neither end looks at the positions before they are called impossible.
+/// How many times anyone who is neither end reads the positions before they count as impossible.
 const LOOKS: usize = 64;
 
 #[expect(clippy::cast_possible_truncation, reason = "the lower half of the name is the 32-bit name")]
@@ -55,7 +55,7 @@ const fn padding_after(used: usize) -> usize {
     LINE_DISTANCE.saturating_sub(used)
 }
 
-/// A `u64` in native words; not atomic as a whole, so written only while nobody else reads it.
+/// A `u64` in native words. Not atomic as a whole, so it is written only while nobody else reads it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Wide([AtomicUsize; WIDE_WORDS]);
@@ -70,7 +70,7 @@ impl Wide {
     pub(crate) fn load(&self) -> u64 {
         let mut value = 0;
         for (word, shift) in self.0.iter().zip((0..).step_by(usize::BITS as usize)) {
-            // ORDERING: Relaxed. Ordered by the word that announces it: `magic` or `head`.
+            // ORDERING: Relaxed. The word that announces it, `magic` or `head`, orders it.
             value |= (word.load(Ordering::Relaxed) as u64) << shift;
         }
         value
@@ -113,7 +113,7 @@ struct ConsumerLine {
     closed: AtomicUsize,
 }
 
-/// The control words. All zero before [`format`](Self::format). Aligned so that the data behind them is.
+/// The control words. All zero before [`format`](Self::format). Aligned to 8, so that the data after them is.
 #[derive(Debug)]
 #[repr(C, align(8))]
 pub(crate) struct Control {
@@ -125,7 +125,7 @@ pub(crate) struct Control {
     _consumer_end: [u8; padding_after(size_of::<ConsumerLine>())],
 }
 
-/// What is fixed when a ring is made, besides its sizes.
+/// What is fixed when a ring is made, except for its sizes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Birth {
     pub(crate) identity: u64,
@@ -135,7 +135,7 @@ pub(crate) struct Birth {
 
 impl Control {
     const_unless_modelled! {
-        /// Words of zero: no ring yet.
+        /// Returns words of zero: no ring yet.
         pub(crate) fn zero() -> Self {
             Self {
                 constants: Constants {
@@ -161,11 +161,11 @@ impl Control {
         }
     }
 
-    /// Makes an empty ring of these words, whose first event stands at `start`, on the 8-grid. Only while nobody
+    /// Makes an empty ring of these words, whose first event will be at `start`, a multiple of 8. Only while nobody
     /// else uses them.
     pub(crate) fn format(&self, geometry: &Geometry, birth: &Birth, start: usize) {
         let Constants { magic, layout, capacity, overrun, identity, boot } = &self.constants;
-        // ORDERING: Relaxed, all but the last. BIRTH: whoever finds the magic finds the rest.
+        // ORDERING: Relaxed, all but the last. BIRTH: anyone who finds the magic finds the rest.
         magic.store(0, Ordering::Relaxed);
         layout.store(layout_word(birth.retained), Ordering::Relaxed);
         capacity.store(geometry.capacity(), Ordering::Relaxed);
@@ -182,15 +182,15 @@ impl Control {
         magic.store(MAGIC, Ordering::Release);
     }
 
-    /// What `format` stored, checked; but for the positions, which are somewhere else by now.
+    /// Reads and checks what `format` stored, except for the positions, which have moved since.
     pub(crate) fn read_birth(&self) -> Result<(Geometry, Birth), RingError> {
         let Constants { magic, layout, capacity, overrun, identity, boot } = &self.constants;
         // ORDERING: Acquire, BIRTH. Pairs with the Release in `format`.
         if magic.load(Ordering::Acquire) != MAGIC {
             return Err(RingError::NotARing);
         }
-        // ORDERING: Relaxed, here and below: these words never change once the magic stands, but for one bit, which
-        // means nothing here.
+        // ORDERING: Relaxed, here and below: these words never change once the magic is stored, except for one bit,
+        // which means nothing here.
         let found = layout.load(Ordering::Relaxed);
         let retained = found & RETAINED != 0;
         if found & !OVERWRITING != layout_word(retained) {
@@ -201,10 +201,10 @@ impl Control {
         Ok((geometry, Birth { identity: identity.load(), boot: boot.load(), retained }))
     }
 
-    /// Whether the positions can be those of a ring of these sizes. For anybody, also while both ends are at work.
+    /// Returns whether a ring of these sizes can have these positions. Anyone may call it, also while both ends work.
     pub(crate) fn has_positions_of(&self, geometry: &Geometry) -> bool {
-        // The tail first: the consumer has seen a head at or above it before it released it (RELEASE), so the head
-        // that is loaded behind it is at or above it too.
+        // The tail first: before the consumer released this tail (RELEASE), it had seen a head at or above it. So the
+        // head that is loaded after the tail is at or above it too.
         fit_at_last(geometry, || (self.foreign_tail(), self.foreign_head()))
     }
 
@@ -212,32 +212,32 @@ impl Control {
         self.constants.identity.load()
     }
 
-    /// Where all of the words stand, and how many bytes they are: for a [`WriteBack`](crate::WriteBack).
+    /// Returns address and length in bytes of all words, for a [`WriteBack`](crate::WriteBack).
     pub(crate) fn all_words(&self) -> (*const u8, usize) {
         (core::ptr::from_ref(self).cast(), size_of::<Self>())
     }
 
-    /// Where the constants stand.
+    /// Returns address and length in bytes of the constants.
     pub(crate) fn constants_line(&self) -> (*const u8, usize) {
         (core::ptr::from_ref(&self.constants).cast(), size_of::<Constants>())
     }
 
-    /// Where the producer's line stands.
+    /// Returns address and length in bytes of the producer's line.
     pub(crate) fn producer_line(&self) -> (*const u8, usize) {
         (core::ptr::from_ref(&self.producer).cast(), size_of::<ProducerLine>())
     }
 
-    /// Where the consumer's line stands.
+    /// Returns address and length in bytes of the consumer's line.
     pub(crate) fn consumer_line(&self) -> (*const u8, usize) {
         (core::ptr::from_ref(&self.consumer).cast(), size_of::<ConsumerLine>())
     }
 
-    /// From now on the oldest records are overwritten, or not; `true` if that is new. Only by the owner of the
-    /// producer's role.
+    /// Marks the ring as one that overwrites its oldest records, or not. Returns whether that is a change. Only for the
+    /// owner of the producer's role.
     pub(crate) fn set_overwriting(&self, overwriting: bool) -> bool {
         let layout = &self.constants.layout;
-        // ORDERING: Relaxed, both. For those who find the words after a reset or in a dump; who attaches meanwhile
-        // does not look at this bit.
+        // ORDERING: Relaxed, both. The bit is for those who find the words after a reset or in a dump. Anyone who
+        // attaches meanwhile ignores it.
         let before = layout.load(Ordering::Relaxed);
         let after = if overwriting { before | OVERWRITING } else { before & !OVERWRITING };
         if after != before {
@@ -246,31 +246,31 @@ impl Control {
         after != before
     }
 
-    /// Both sides are open again.
+    /// Opens both sides again.
     pub(crate) fn reopen(&self) {
         self.reopen_producer();
         self.reopen_consumer();
     }
 
-    /// The producer's side has an owner again. Only by that owner.
+    /// Opens the producer's side again. Only for its new owner.
     pub(crate) fn reopen_producer(&self) {
-        // ORDERING: Relaxed. PUBLISH of the owner's first head is Release and covers it; a consumer that still
-        // sees its predecessor's close has seen all that the predecessor wrote.
+        // ORDERING: Relaxed. PUBLISH of the owner's first head is Release and covers it. A consumer that still sees
+        // the close of the owner's predecessor has seen all that the predecessor wrote.
         self.producer.closed.store(0, Ordering::Relaxed);
     }
 
-    /// The consumer's side has an owner again. Only by that owner.
+    /// Opens the consumer's side again. Only for its new owner.
     pub(crate) fn reopen_consumer(&self) {
-        // ORDERING: Relaxed. Advice, as in `close_consumer`.
+        // ORDERING: Relaxed. It may be stale, as in `close_consumer`.
         self.consumer.closed.store(0, Ordering::Relaxed);
     }
 
-    // The producer owns `head`, so reads it Relaxed; for the consumer it is foreign, so Acquire.
-    // The consumer owns `tail`; for the producer it is foreign.
+    // The producer owns `head`, so it reads it Relaxed. To the consumer it is foreign, so Acquire.
+    // The consumer owns `tail`. To the producer it is foreign.
 
     #[inline]
     pub(crate) fn own_head(&self) -> usize {
-        // ORDERING: Relaxed. The producer's own word, read by the producer, or by whoever holds the only handle.
+        // ORDERING: Relaxed. The producer's own word, read by the producer or by the holder of the only handle.
         self.producer.head.load(Ordering::Relaxed)
     }
 
@@ -283,8 +283,8 @@ impl Control {
 
     #[inline]
     pub(crate) fn publish_head(&self, head: usize) {
-        // ORDERING: Release, PUBLISH. Pairs with the Acquire in `foreign_head`: the records' bytes were
-        // written before and are visible to whoever sees this head.
+        // ORDERING: Release, PUBLISH. Pairs with the Acquire in `foreign_head`: the records' bytes were written
+        // before and are visible to anyone who sees this head.
         self.producer.head.store(head, Ordering::Release);
     }
 
@@ -297,13 +297,13 @@ impl Control {
     #[inline]
     pub(crate) fn foreign_tail(&self) -> usize {
         // ORDERING: Acquire, RELEASE. Pairs with the Release in `release_tail`: the consumer's reads of the
-        // bytes below this tail are over, so that the producer may write there again.
+        // bytes below this tail are over, so the producer may write there again.
         self.consumer.tail.load(Ordering::Acquire)
     }
 
     #[inline]
     pub(crate) fn release_tail(&self, tail: usize) {
-        // ORDERING: Release, RELEASE. Pairs with the Acquire in `foreign_tail`: reads come before.
+        // ORDERING: Release, RELEASE. Pairs with the Acquire in `foreign_tail`: the reads come before the store.
         self.consumer.tail.store(tail, Ordering::Release);
     }
 
@@ -313,13 +313,13 @@ impl Control {
     }
 
     pub(crate) fn producer_closed(&self) -> bool {
-        // ORDERING: Acquire, CLOSE. Pairs with the Release in `close_producer`: a head that is loaded after
-        // this says "closed" is the last one.
+        // ORDERING: Acquire, CLOSE. Pairs with the Release in `close_producer`: a head that is loaded after this
+        // load returned "closed" is the last one.
         self.producer.closed.load(Ordering::Acquire) != 0
     }
 
     pub(crate) fn close_consumer(&self) {
-        // ORDERING: Relaxed. Advice to the producer; nothing is read on the strength of it.
+        // ORDERING: Relaxed. Information for the producer, which may be stale; nothing is read because of it.
         self.consumer.closed.store(1, Ordering::Relaxed);
     }
 
@@ -329,10 +329,10 @@ impl Control {
     }
 }
 
-/// Whether two positions, tail and head, that are not loaded at one moment are those of a ring of these sizes.
+/// Returns whether a ring of these sizes can have the tail and head that `look` loads, one after the other.
 ///
-/// Ends that are at work may go a whole lap between the two loads, and what was loaded then says nothing; but hardly
-/// do they so time after time.
+/// The ends may advance by a whole lap between the two loads, and then the pair proves nothing. They hardly do so
+/// [`LOOKS`] times in a row.
 fn fit_at_last(geometry: &Geometry, mut look: impl FnMut() -> (usize, usize)) -> bool {
     (0..LOOKS).any(|_| {
         let (tail, head) = look();

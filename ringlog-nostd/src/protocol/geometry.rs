@@ -5,17 +5,17 @@ use crate::error::RingError;
 use crate::format::gap::GAP_PAYLOAD_LEN;
 use crate::format::header::{HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, record_len};
 
-/// The largest capacity, in bytes: positions can then be compared without ambiguity.
+/// The largest capacity, in bytes. Up to it positions compare without ambiguity.
 pub(crate) const MAX_CAPACITY: usize = 1 << (usize::BITS - 2);
 
-/// The longest payload that some ring takes, in bytes: the format's, unless the address space is too small.
+/// The longest payload of any ring, in bytes: the format's, unless the address space is too small.
 const LONGEST_PAYLOAD: usize =
     if MAX_PAYLOAD < MAX_CAPACITY - HEADER_LEN { MAX_PAYLOAD } else { MAX_CAPACITY - HEADER_LEN };
 
 /// Capacity, overrun and largest payload of one ring, all in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
-    /// One less than the capacity, which is a power of two, `overrun..=MAX_CAPACITY`: what the hot path needs.
+    /// The capacity less 1, which the hot path needs. The capacity is a power of two in `overrun..=MAX_CAPACITY`.
     mask: usize,
     /// Length of the largest record, a multiple of 8, at least 32.
     pub(crate) overrun: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Sizes for a capacity, with the largest payload that it allows unless a smaller one is asked for.
+    /// Returns the sizes for a capacity. Without a `max_payload` it is the largest that the capacity allows.
     pub(crate) const fn new(capacity: usize, max_payload: Option<usize>) -> Result<Self, RingError> {
         let max_payload = match max_payload {
             Some(asked) => asked,
@@ -40,7 +40,7 @@ impl Geometry {
         Ok(Self { mask: capacity - 1, overrun, max_payload })
     }
 
-    /// Sizes as they stand in the control words of a ring that somebody else has made.
+    /// Checks the sizes in the control words of a ring that was made before.
     pub(crate) fn from_stored(capacity: usize, overrun: usize) -> Result<Self, RingError> {
         let smallest = overrun_for(0);
         if overrun < smallest
@@ -53,25 +53,26 @@ impl Geometry {
         Self::new(capacity, Some(max_payload)).map_err(|_| RingError::Damaged)
     }
 
-    /// Bytes of the data region: one lap and what its last record may reach beyond it.
+    /// Returns the bytes of the data region: one lap, and the overrun that its last record may take.
     pub(crate) const fn data_len(&self) -> usize {
         self.capacity() + self.overrun
     }
 
-    /// Bytes of one lap: a power of two, `overrun..=MAX_CAPACITY`.
+    /// Returns the bytes of one lap: a power of two in `overrun..=MAX_CAPACITY`.
     #[inline]
     pub(crate) const fn capacity(&self) -> usize {
         self.mask + 1
     }
 
-    /// Where in the data region a position stands.
+    /// Returns the index of a position in the data region.
     #[inline]
     pub(crate) fn index(&self, position: usize) -> usize {
         debug_assert!(position.is_multiple_of(RECORD_ALIGN));
         position & self.mask
     }
 
-    /// Whether a record of `stride` bytes, 16 to [`overrun`](Self::overrun), fits behind `used` bytes that are in use.
+    /// Returns whether a record of `stride` bytes, 16 to [`overrun`](Self::overrun), fits while `used` bytes are in
+    /// use.
     #[inline]
     pub(crate) fn has_room(&self, used: usize, stride: usize) -> bool {
         debug_assert!(stride > 0 && stride <= self.overrun);
@@ -79,7 +80,7 @@ impl Geometry {
         used <= self.mask - (stride - 1)
     }
 
-    /// Whether `head` can be the producer's position while the consumer's is `tail`.
+    /// Returns whether `head` can be the producer's position while `tail` is the consumer's.
     #[inline]
     pub(crate) const fn fits(&self, tail: usize, head: usize) -> bool {
         let used = head.wrapping_sub(tail);
@@ -87,13 +88,13 @@ impl Geometry {
     }
 }
 
-/// The largest payload that a ring takes unless told otherwise.
+/// Returns the largest payload of a ring whose options name none.
 pub(crate) const fn default_max_payload(capacity: usize) -> usize {
     let room = capacity.saturating_sub(HEADER_LEN);
     if room < LONGEST_PAYLOAD { room } else { LONGEST_PAYLOAD }
 }
 
-/// Length of the largest record: a GAP record always fits, whatever the events.
+/// Returns the length of the largest record. A GAP record always fits, also if the events have shorter payloads.
 pub(crate) const fn overrun_for(max_payload: usize) -> usize {
     record_len(if max_payload < GAP_PAYLOAD_LEN { GAP_PAYLOAD_LEN } else { max_payload })
 }

@@ -1,24 +1,43 @@
-//! What a producer counts as lost, and the notes by which a GAP record tells of it exactly once, also where the producer
-//! dies over it.
+//! Counts the events that a producer loses. Notes make sure that a GAP record reports them exactly once, also if the
+//! producer dies over it.
 #![forbid(unsafe_code)]
 
 use crate::protocol::control::{Control, NO_GAP};
 use crate::sync::{Ordering, in_program_order};
 
-/// Losses that no GAP record tells of yet.
+/// Losses that no GAP record reports yet.
+///
+/// ```
+/// # use ringlog_nostd::{EventHeader, StaticRing};
+/// # let ring: &'static mut StaticRing<64, 16> = Box::leak(Box::new(StaticRing::new()));
+/// let (producer, consumer) = ring.split_mut(); // room for 4 events without payload
+/// let mut producer = producer.lossy();
+/// for time in 0..6 {
+///     producer.write_event(&EventHeader::new(time, 7, 0), b"").unwrap();
+/// }
+/// drop(producer);
+/// let loss = consumer.pending_loss().unwrap();
+/// assert_eq!((loss.count, loss.first_timestamp), (2, 4));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Loss {
-    /// Events lost. They are counted in a word that goes no further than `usize::MAX` (65,535 where that has 16 bits),
-    /// which stands for that many or more; a GAP record then says 0, unknown.
+    /// Number of lost events. It saturates at `usize::MAX` (65,535 where a `usize` has 16 bits), which means that many
+    /// or more; the GAP record then has the count 0, unknown.
     pub count: u64,
-    /// Timestamp of the first one.
+    /// Timestamp of the first lost event.
     pub first_timestamp: u64,
 }
 
 impl Loss {
-    /// What a GAP record says of it: the count, or 0 where that went as far as it goes and nobody knows how far it
-    /// should have gone.
+    /// Returns the count to store in a GAP record: 0 (unknown) if the counter saturated.
+    ///
+    /// ```
+    /// use ringlog_nostd::Loss;
+    ///
+    /// assert_eq!(Loss { count: 3, first_timestamp: 1 }.count_to_tell(), 3);
+    /// assert_eq!(Loss { count: usize::MAX as u64, first_timestamp: 1 }.count_to_tell(), 0);
+    /// ```
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "it was counted in a word")]
     #[must_use]
@@ -29,17 +48,19 @@ impl Loss {
 }
 
 impl Control {
-    /// Losses not told yet, for the producer, whose words these are.
+    /// Returns the losses that are not reported yet. For the producer, which owns these words.
     pub(crate) fn own_loss(&self) -> Option<Loss> {
         // ORDERING: Relaxed. The producer's own words.
         self.loss_of(self.producer.lost.load(Ordering::Relaxed))
     }
 
-    /// Losses not told yet, for anybody else: exact once the producer has closed, before that a figure for a
-    /// display, of which only this is sure: where losses are seen no more, the GAP record that tells of them is.
+    /// Returns the losses that are not reported yet. For anyone but the producer.
+    ///
+    /// Exact once the producer has closed. Before that it may be stale, and only one thing is certain: if losses were
+    /// seen and no longer are, their GAP record is visible.
     pub(crate) fn foreign_loss(&self) -> Option<Loss> {
-        // ORDERING: Acquire, TOLD. Pairs with the Release in `forget_loss`: the head behind the GAP record was
-        // stored before.
+        // ORDERING: Acquire, REPORT. Pairs with the Release in `forget_loss`: the head after the GAP record was stored
+        // before.
         self.loss_of(self.producer.lost.load(Ordering::Acquire))
     }
 
@@ -47,34 +68,34 @@ impl Control {
         (lost > 0).then(|| Loss { count: lost as u64, first_timestamp: self.producer.first_loss.load() })
     }
 
-    /// Counts one event that was not written.
+    /// Counts one event as lost.
     pub(crate) fn add_loss(&self, timestamp: u64) {
         self.add_losses(timestamp, 1);
     }
 
-    /// Counts events that are gone; `timestamp` is that of the first.
+    /// Counts events as lost. `timestamp` is that of the first.
     pub(crate) fn add_losses(&self, timestamp: u64, events: usize) {
         // ORDERING: Relaxed, both. The producer's own words.
         let count = self.producer.lost.load(Ordering::Relaxed);
         if count == 0 {
             self.producer.first_loss.store(timestamp);
         }
-        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: whoever sees these losses sees the GAP record
-        // that tells of those before them. And a successor that finds them counted finds their time.
+        // ORDERING: Release, REPORT. Pairs with the Acquire in `foreign_loss`: anyone who sees these losses sees the
+        // GAP record that reports those before them. And a successor that finds them counted finds their time.
         self.producer.lost.store(count.saturating_add(events), Ordering::Release);
     }
 
-    /// A GAP record that tells of all losses is about to be published at `position`.
+    /// Notes that the GAP record at `position`, which reports all losses, is about to be published.
     ///
-    /// Between this and [`gap_told`](Self::gap_told) the producer may die. Its successor knows from `gap_at`
-    /// and `head` whether the record stands: see [`resolve_pending_gap`](Self::resolve_pending_gap).
+    /// The producer may die between this and [`gap_told`](Self::gap_told). Its successor knows from `gap_at` and `head`
+    /// whether the record was published: see [`resolve_pending_gap`](Self::resolve_pending_gap).
     pub(crate) fn gap_pending(&self, position: usize) {
         // ORDERING: Relaxed. Only a successor reads it, see `forget_gap`. PUBLISH of the head that follows is
         // Release, so the compiler keeps this before it.
         self.producer.gap_at.store(position, Ordering::Relaxed);
     }
 
-    /// The GAP record is published: the losses are told.
+    /// Forgets the losses and the note: the GAP record is published.
     pub(crate) fn gap_told(&self) {
         self.forget_loss();
         self.forget_gap();
@@ -82,29 +103,29 @@ impl Control {
 
     /// First half of [`gap_told`](Self::gap_told).
     pub(crate) fn forget_loss(&self) {
-        // ORDERING: Release, TOLD. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
-        // head behind the GAP record is seen.
+        // ORDERING: Release, REPORT. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
+        // head after the GAP record is seen.
         self.producer.lost.store(0, Ordering::Release);
     }
 
     /// Second half of [`gap_told`](Self::gap_told).
     pub(crate) fn forget_gap(&self) {
-        // A successor that finds the note gone believes the count.
+        // A successor that finds no note believes the count.
         in_program_order();
-        // ORDERING: Relaxed. Only a successor reads it, which the hand-over of the role put behind all of this
-        // producer's stores.
+        // ORDERING: Relaxed. Only a successor reads it, and the hand-over of the role orders the successor after all
+        // of this producer's stores.
         self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
     }
 
-    /// What a new owner of the producer's role does: decides about a GAP record its predecessor died over.
+    /// Decides about a GAP record that the predecessor died over. Each new owner of the producer's role calls it.
     pub(crate) fn resolve_pending_gap(&self) {
-        // ORDERING: Relaxed. The role was handed over (between processes by the kernel's lock, which it lets go
-        // when the owner is gone), and that comes after all that the predecessor stored.
+        // ORDERING: Relaxed. The role was handed over, and that comes after all that the predecessor stored. (Between
+        // processes the kernel hands it over by a lock, which it releases when the owner is gone.)
         let gap_at = self.producer.gap_at.load(Ordering::Relaxed);
         if gap_at == NO_GAP {
             return;
         }
-        // Recovery may have cut the ring at or before the record; then it does not stand either.
+        // Recovery may have cut the ring at or before the record. Then the record is not published either.
         let stands = self.own_head().wrapping_sub(gap_at).cast_signed() > 0;
         if !stands {
             // ORDERING: Relaxed. The role has one owner.

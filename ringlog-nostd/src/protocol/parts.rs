@@ -1,24 +1,23 @@
 //! The two ends of a ring: the protocol on positions, and every access to the bytes between them.
 //!
-//! Unsafe lives here because safety is decided here: a byte is only touched by an end that owns it at that
-//! moment, and ownership is nothing but the two positions.
+//! Unsafe because safety is decided here: an end touches a byte only while it owns the byte, and the two positions
+//! alone decide who does.
 //!
 //! # Who owns a byte
 //!
-//! Let `tail <= head <= tail + capacity` be the positions that the consumer released and the producer
-//! published. A record at position `p` of length `n <= overrun` takes the data region's bytes
-//! `index(p) .. index(p) + n`, running on into the overrun area if it starts near the end of the lap.
+//! Let `tail <= head <= tail + capacity` be the positions that the consumer released and the producer published. A
+//! record at position `p` of length `n <= overrun` takes the data region's bytes `index(p) .. index(p) + n`. They reach
+//! into the overrun area if the record starts near the end of the lap.
 //!
-//! - *Published*: records in `tail..head` belong to the consumer. It may read them; nobody writes them.
+//! - *Published*: records in `tail..head` belong to the consumer. It may read them, and nobody writes them.
 //! - *Free*: positions in `head..tail + capacity` belong to the producer.
-//! - *No overlap*: two positions less than `capacity` apart have different indices, so a free record that
-//!   ends inside the lap shares no byte with a published one. One that straddles the end of the lap at `L`
-//!   uses the overrun area for what lies beyond `L`. The former straddler, of the lap before, reached beyond
-//!   `L - capacity`; the new one fits below `tail + capacity` and ends beyond `L`, so `tail > L - capacity`,
-//!   and as tails stand between records the former straddler is released. The bytes at the start of the lap
-//!   that a straddler leaves unused belong to nobody.
+//! - *No overlap*: two positions less than `capacity` apart have different indices, so a free record that ends inside
+//!   the lap shares no byte with a published one. A record that straddles the end of the lap, at position `L`, uses the
+//!   overrun area for its bytes beyond `L`. The straddler of the lap before reached beyond `L - capacity`. The new one
+//!   fits below `tail + capacity` and ends beyond `L`, so `tail > L - capacity`. A tail is always between records, so
+//!   the former straddler is released. Nobody owns the bytes at the start of the lap that a straddler leaves unused.
 //!
-//! The tests go through every start and every length of small rings.
+//! The tests check every start and every length in small rings.
 
 use crate::format::header::{EventHeader, RECORD_ALIGN, flags};
 use crate::protocol::control::Control;
@@ -26,7 +25,7 @@ use crate::protocol::geometry::Geometry;
 use crate::sync::Shadow;
 use core::ptr::NonNull;
 
-/// A ring's control words, bytes and sizes. Whoever makes one vouches for all of them.
+/// A ring's control words, bytes and sizes. The maker of a value guarantees that they belong together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'r> {
     pub(crate) control: &'r Control,
@@ -68,12 +67,12 @@ impl<'r> Parts<'r> {
         &self.geometry
     }
 
-    /// Where the data region stands, and how many bytes it is: for a [`WriteBack`](crate::WriteBack).
+    /// Returns address and length in bytes of the data region, for a [`WriteBack`](crate::WriteBack).
     pub(crate) const fn data_region(&self) -> (*const u8, usize) {
         (self.data.as_ptr().cast_const(), self.geometry.data_len())
     }
 
-    /// The address of the byte at `position`.
+    /// Returns the address of the byte at `position`.
     #[inline]
     pub(crate) fn at(&self, position: usize) -> NonNull<u8> {
         // SAFETY: an index is less than the capacity, so inside the data region.
@@ -90,7 +89,7 @@ impl<'r> Parts<'r> {
         self.shadow.read(self.geometry.index(from), len);
     }
 
-    /// Zeroes the last 8 bytes of a record, which hold the padding. The payload is copied over the rest.
+    /// Zeroes the last 8 bytes of a record, which contain the padding. The payload is copied over them afterwards.
     ///
     /// Only for the write end that has reserved the record's `stride` bytes.
     #[inline]
@@ -101,7 +100,7 @@ impl<'r> Parts<'r> {
         unsafe { last.write(0) };
     }
 
-    /// Stores the header of a record, as committed. Only for the write end that has reserved it.
+    /// Stores the header of a record as committed. Only for the write end that has reserved the record.
     #[inline]
     pub(crate) fn store_header(self, at: usize, header: &EventHeader) {
         let stored = EventHeader { flags: header.flags | flags::COMMITTED, checksum: 0, ..*header };

@@ -1,21 +1,21 @@
-//! The consumer's end: checks and lends published records and releases them. Who owns which byte: see the parent module.
+//! The consumer's end: checks published records, lends and releases them. `parts` explains who owns which byte.
 
 use crate::error::RingFault;
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN};
 use crate::format::record::is_stored_header;
 use crate::protocol::parts::Parts;
 
-/// A run ends behind the record that reaches this length, in bytes: what is walked, copied and given back together
-/// is still in the processor's nearest caches, and the producer gets its room back in time.
+/// A run ends with the record that reaches this length, in bytes. What is walked, copied and released together is then
+/// still in the processor's nearest caches, and the producer gets its room back in time.
 const RUN_BYTES: usize = 32 << 10;
 
 /// The consumer's end: reads what is published and releases it.
 #[derive(Debug)]
 pub(crate) struct ReadEnd<'r> {
     parts: Parts<'r>,
-    /// The released position, on the 8-grid.
+    /// The released position, a multiple of 8.
     tail: usize,
-    /// A head that the producer had at some time; `cached_head - tail <= capacity`.
+    /// A head that the producer had before; `cached_head - tail <= capacity`.
     cached_head: usize,
     /// The capacity in units of 8 bytes; 0 once there is a fault.
     max_advance: usize,
@@ -23,8 +23,8 @@ pub(crate) struct ReadEnd<'r> {
 }
 
 impl<'r> ReadEnd<'r> {
-    /// Goes on where the control words say, at fault if they contradict each other. The ring's only read
-    /// end, by the contract of [`Parts::new`].
+    /// Continues at the tail in the control words, with a fault if the words contradict each other. It is the ring's
+    /// only read end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let (own, foreign) = (parts.control.own_tail(), parts.control.foreign_head());
         let fault = (!parts.geometry.fits(own, foreign)).then_some(RingFault::Position { own, foreign });
@@ -48,7 +48,7 @@ impl<'r> ReadEnd<'r> {
         self.fault
     }
 
-    /// Published bytes from `at` on, as far as known; looks again when there seem to be none.
+    /// Returns the published bytes from `at` on, as far as known. Reads the producer's position if none are known.
     #[inline]
     pub(crate) fn available(&mut self, at: usize) -> Result<usize, RingFault> {
         match self.cached_head.wrapping_sub(at) {
@@ -57,12 +57,12 @@ impl<'r> ReadEnd<'r> {
         }
     }
 
-    /// Published bytes from `at` on, after a fresh look at the producer's position.
+    /// Reads the producer's position and returns the published bytes from `at` on.
     #[inline]
     pub(crate) fn refresh_head(&mut self, at: usize) -> Result<usize, RingFault> {
         let head = self.parts.control.foreign_head();
-        // Against the released tail, which is what the producer goes by, and never behind what was seen: that
-        // would be more news than there can be, as the difference wraps.
+        // Compared with the released tail, which the producer uses. A head before the one seen last would be a larger
+        // advance than is possible, as the difference wraps.
         let news = head.wrapping_sub(self.cached_head);
         let known = self.cached_head.wrapping_sub(self.tail);
         if self.is_valid_advance(news, known) {
@@ -73,16 +73,16 @@ impl<'r> ReadEnd<'r> {
         Ok(self.cached_head.wrapping_sub(at))
     }
 
-    /// Whether a producer can have published `news` bytes, not none, while `known` were published before.
+    /// Returns whether a producer can have published `news` more bytes, at least one, after `known` bytes.
     #[inline]
     fn is_valid_advance(&self, news: usize, known: usize) -> bool {
-        // In units of 8 bytes: what is not a multiple of 8 becomes a number larger than any capacity.
+        // In units of 8 bytes. Any other number of bytes becomes larger than every capacity.
         let units = news.rotate_right(RECORD_ALIGN.trailing_zeros());
         units.wrapping_sub(1) < self.max_advance.saturating_sub(known / RECORD_ALIGN)
     }
 
-    /// There is nothing new; or else the producer's position is impossible, or the ring at fault already.
-    /// Reading is to end at `at`.
+    /// Returns an error unless there is just nothing new: the producer's position is impossible, or the ring has a
+    /// fault already. After a fault reading ends at `at`.
     #[inline]
     fn no_news(&mut self, head: usize, at: usize) -> Result<(), RingFault> {
         match self.fault {
@@ -92,8 +92,8 @@ impl<'r> ReadEnd<'r> {
         }
     }
 
-    /// From now on nothing is read: all seems to be read up to `at`, and nothing can be news. What was lent or
-    /// handed out before still goes back.
+    /// Stops all reading: everything up to `at` counts as read, and no advance is valid. What was lent before can still
+    /// be released.
     #[cold]
     fn set_fault(&mut self, fault: RingFault, at: usize) -> RingFault {
         self.fault = Some(fault);
@@ -102,13 +102,15 @@ impl<'r> ReadEnd<'r> {
         fault
     }
 
-    /// The header of the record at `at`, where `available` bytes are published, read once and checked. If it
-    /// is none, reading is to end at `rest`: at this record, or at the tail if the records before are not given out.
+    /// Reads the header of the record at `at` once and checks it; `available` bytes are published there.
+    ///
+    /// If it is no valid header, reading ends at `rest`: at this record, or at the tail if the records before it are
+    /// not given out.
     #[inline]
     fn header(&mut self, at: usize, available: usize, rest: usize) -> Result<EventHeader, RingFault> {
         debug_assert!(available > 0);
         if available < HEADER_LEN {
-            // A caller has given back, or asks for, what is no whole record; or a foreign head is inside of one.
+            // A caller has released, or asks for, less than a record, or a foreign head is inside a record.
             return Err(self.set_fault(RingFault::Record { position: at }, rest));
         }
         let header = self.read_header(at);
@@ -118,14 +120,14 @@ impl<'r> ReadEnd<'r> {
         Ok(header)
     }
 
-    /// Whether a record with this header ends within `available` bytes, and the header is one that a ring stores.
+    /// Returns whether a record with this header ends within `available` bytes, and a ring stores such headers.
     #[inline]
     fn is_whole(&self, header: &EventHeader, available: usize) -> bool {
         let stride = header.stride();
         stride <= available && stride <= self.parts.geometry.overrun && is_stored_header(header)
     }
 
-    /// The 16 bytes at `at`, which the caller knows to be published.
+    /// Reads the 16 bytes at `at`, which the caller knows to be published.
     #[inline]
     fn read_header(&self, at: usize) -> EventHeader {
         self.parts.touch_read(at, HEADER_LEN);
@@ -135,7 +137,7 @@ impl<'r> ReadEnd<'r> {
         EventHeader::from_words([u64::from_le(words[0]), u64::from_le(words[1])])
     }
 
-    /// The event at the tail, if one is published: as [`event`](Self::event), with less to compute.
+    /// Lends the event at the tail, if one is published. Does what [`event`](Self::event) does, with less to compute.
     #[inline]
     pub(crate) fn first_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
         let at = self.tail;
@@ -150,7 +152,7 @@ impl<'r> ReadEnd<'r> {
         self.event_within(at, available, at).map(Some)
     }
 
-    /// The event at `at`, if one is published.
+    /// Lends the event at `at`, if one is published.
     #[inline]
     pub(crate) fn event(&mut self, at: usize) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
         match self.available(at)? {
@@ -159,8 +161,8 @@ impl<'r> ReadEnd<'r> {
         }
     }
 
-    /// The event at `at`, from where on `available` bytes, more than 0, are published. If there is none, reading
-    /// is to end at `rest`.
+    /// Lends the event at `at`, where `available` bytes, more than 0, are published. If no valid event is there,
+    /// reading ends at `rest`.
     #[inline]
     pub(crate) fn event_within(
         &mut self,
@@ -178,14 +180,15 @@ impl<'r> ReadEnd<'r> {
         Ok((header, payload))
     }
 
-    /// The whole records from `at` to the end of the lap or of what is published, as one slice. It ends before bytes that
-    /// are no record, and if it would begin with them, the ring is at fault.
+    /// Lends the whole records from `at` to the end of the lap or of what is published, as one slice.
+    ///
+    /// The slice ends before bytes that are no record. If it would begin with such bytes, the ring has a fault.
     pub(crate) fn run(&mut self, at: usize) -> Result<Option<&[u8]>, RingFault> {
         let available = self.available(at)?;
         let to_lap_end = self.parts.geometry.capacity() - self.parts.geometry.index(at);
         let end = available.min(to_lap_end).min(RUN_BYTES);
         let mut len = 0;
-        // Ends at the end of the record that straddles, not at the capacity.
+        // Ends where the straddling record ends, not at the capacity.
         while len < end {
             let record = at.wrapping_add(len);
             let left = available - len;
@@ -209,8 +212,8 @@ impl<'r> ReadEnd<'r> {
         Ok(Some(records))
     }
 
-    /// Whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or
-    /// [`header`](Self::header) has just checked. Whoever copies whole records copies these bytes too.
+    /// Returns whether zeros follow the payload of the record at `at`, whose header [`event`](Self::event) or
+    /// [`header`](Self::header) has just checked. A copy of whole records contains these bytes.
     pub(crate) fn is_padded_with_zeros(&self, at: usize, header: &EventHeader) -> bool {
         let stride = header.stride();
         let padding_bytes = stride - HEADER_LEN - header.payload_len as usize;
@@ -221,7 +224,7 @@ impl<'r> ReadEnd<'r> {
         padding_bytes == 0 || word >> (u64::BITS as usize - 8 * padding_bytes) == 0
     }
 
-    /// Gives everything below `to` back to the producer.
+    /// Releases everything below `to` to the producer.
     #[inline]
     pub(crate) fn release(&mut self, to: usize) {
         debug_assert!(to.wrapping_sub(self.tail) <= self.cached_head.wrapping_sub(self.tail));
@@ -229,13 +232,13 @@ impl<'r> ReadEnd<'r> {
         self.parts.control.release_tail(to);
     }
 
-    /// Position up to which the producer says that it has published, whether that can be or not.
+    /// Returns the producer's position as its control word has it, possible or not.
     pub(crate) fn published(&self) -> usize {
         self.parts.control.foreign_head()
     }
 
-    /// Releases everything below `to`, whether it can be read or not, and starts there without a fault. `false`, and
-    /// nothing is done, where `to` is neither among the published positions nor at their end.
+    /// Releases everything below `to`, readable or not, and continues there without a fault. Does nothing and returns
+    /// `false` if `to` is neither among the published positions nor at their end.
     pub(crate) fn restart(&mut self, to: usize) -> bool {
         let (tail, head) = (self.tail, self.published());
         let is_published =
@@ -249,7 +252,7 @@ impl<'r> ReadEnd<'r> {
         true
     }
 
-    /// Tells the model that lent records were being read until now: those in the lap of `at`.
+    /// Shows the model that lent records, those in the lap of `at`, were being read until now.
     #[inline]
     pub(crate) fn end_of_lend(&self, at: usize, len: usize) {
         let to_data_end = self.parts.geometry.data_len() - self.parts.geometry.index(at);

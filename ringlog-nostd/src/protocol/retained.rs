@@ -1,4 +1,4 @@
-//! What a ring does besides so that its content outlives a reset.
+//! What a retained ring does in addition, so that its content survives a reset.
 #![forbid(unsafe_code)]
 
 use crate::format::checksum::{crc32c_append, place_word};
@@ -6,17 +6,34 @@ use crate::format::header::HEADER_LEN;
 use crate::format::record::add_checksum;
 use crate::protocol::control::Control;
 
-/// Has `len` bytes from `start` on written back to memory that keeps them through a reset, and waits for it.
+/// A function that writes `len` bytes from `start` on back to memory that keeps them through a reset, and waits for it.
 ///
-/// Cleans the data cache for these addresses, say, or writes the words that push the last ones out of an ECC
-/// memory's buffer; ends with the barrier that the machine needs. It may touch more than these bytes, but
-/// has to leave every byte as it is. See [`Ring::write_back`](crate::Ring::write_back).
+/// It cleans the data cache for these addresses, say, or writes the words that push the last ones out of an ECC
+/// memory's buffer. It ends with the barrier that the machine needs. It may touch more than these bytes, but must leave
+/// every byte as it is. See [`Ring::write_back`](crate::Ring::write_back).
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring, RingOptions, WriteBack};
+/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+///
+/// static CLEANED: AtomicUsize = AtomicUsize::new(0);
+///
+/// fn clean(_start: *const u8, len: usize) {
+///     CLEANED.fetch_add(len, Relaxed); // on a machine: clean the cache lines, then a barrier
+/// }
+///
+/// const HOOK: WriteBack = clean;
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let options = RingOptions { retained: true, ..RingOptions::default() };
+/// let ring = Ring::format_with(memory.as_mut(), &options).unwrap().write_back(HOOK);
+/// assert!(CLEANED.load(Relaxed) >= ring.capacity());
+/// ```
 pub type WriteBack = fn(start: *const u8, len: usize);
 
-/// How the records of a retained ring are made to last.
+/// How a retained ring makes its records last.
 ///
-/// The checksum is reached through a pointer that only constructors of retained rings fill in, so that a
-/// program without such a ring does not contain it.
+/// Only the constructors of retained rings set the pointer to the checksum function, so a program without such a ring
+/// does not contain that function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retained {
     pub(crate) salt: u32,
@@ -29,8 +46,8 @@ impl Retained {
         Self { salt: salt_of(identity), write_back: None, add_checksum: add_in_software }
     }
 
-    /// Completes a record that stands at `position` and is not published: first the payload has to be in
-    /// memory, then the header with the checksum.
+    /// Completes the record at `position`, which is not published: first the payload reaches memory, then the header
+    /// with the checksum.
     pub(crate) fn add_checksum(&self, record: &mut [u8], position: usize) {
         if let Some(body) = record.get(HEADER_LEN..) {
             self.reach_memory(body.as_ptr(), body.len());
@@ -39,14 +56,14 @@ impl Retained {
         self.reach_memory(record.as_ptr(), HEADER_LEN.min(record.len()));
     }
 
-    /// The producer's position or its count of losses was stored: the records below the position are in memory, now
-    /// these words have to be.
+    /// Writes the producer's words back, after its position or its count of losses was stored. The records below the
+    /// position are in memory already.
     pub(crate) fn words_stored(&self, control: &Control) {
         let (start, len) = control.producer_line();
         self.reach_memory(start, len);
     }
 
-    /// What the ring is was stored: see [`Control::set_overwriting`].
+    /// Writes the constants back, after [`Control::set_overwriting`] has changed them.
     pub(crate) fn constants_stored(&self, control: &Control) {
         let (start, len) = control.constants_line();
         self.reach_memory(start, len);
@@ -60,7 +77,7 @@ impl Retained {
 }
 
 fn add_in_software(record: &mut [u8], place: u32) {
-    // `None` is for bytes that hold no whole record; these do.
+    // `None` is for bytes without a whole record; these have one.
     let _ = add_checksum(record, place, crc32c_append);
 }
 

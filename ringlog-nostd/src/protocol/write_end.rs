@@ -1,4 +1,4 @@
-//! The producer's end: writes records into free bytes and publishes them. Who owns which byte: see the parent module.
+//! The producer's end: writes records into free bytes and publishes them. `parts` explains who owns which byte.
 
 use crate::error::{RingFault, WriteError};
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, record_len};
@@ -19,8 +19,8 @@ unsafe fn copy(payload: &[u8], to: *mut u8) {
     crate::copy::copy(to, payload);
 }
 
-/// The same in a dozen bytes of code: volatile, because the compiler would make a call of `memcpy` of a plain
-/// loop, and that takes 600 bytes of flash where nothing else needs it.
+/// Does the same in a dozen bytes of code. Volatile, because the compiler would turn a plain loop into a call of
+/// `memcpy`, which takes 600 bytes of flash if nothing else needs it.
 #[cfg(feature = "small-copy")]
 unsafe fn copy(payload: &[u8], to: *mut u8) {
     for (at, byte) in payload.iter().enumerate() {
@@ -33,23 +33,23 @@ unsafe fn copy(payload: &[u8], to: *mut u8) {
 #[derive(Debug)]
 pub(crate) struct WriteEnd<'r> {
     parts: Parts<'r>,
-    /// The published position; on the 8-grid, any value (it runs freely and wraps).
+    /// The published position: any multiple of 8, as it runs freely and wraps.
     head: usize,
-    /// A tail that the consumer had at some time; `head - cached_tail <= capacity`.
+    /// A tail that the consumer had before; `head - cached_tail <= capacity`.
     cached_tail: usize,
     fault: Option<RingFault>,
-    /// What brings a tail into memory before the bytes below it are overwritten.
+    /// Writes a tail back to memory before the bytes below it are overwritten.
     write_back: Option<WriteBack>,
 }
 
 impl<'r> WriteEnd<'r> {
-    /// Goes on where the control words say, at fault if they contradict each other. The ring's only write
-    /// end, by the contract of [`Parts::new`].
+    /// Continues at the head in the control words, with a fault if the words contradict each other. It is the ring's
+    /// only write end, by the contract of [`Parts::new`].
     pub(crate) fn new(parts: Parts<'r>, write_back: Option<WriteBack>) -> Self {
         let (own, foreign) = (parts.control.own_head(), parts.control.foreign_tail());
         let fault = (!parts.geometry.fits(foreign, own)).then_some(RingFault::Position { own, foreign });
         let head = own & !(RECORD_ALIGN - 1);
-        // An empty cache: the first write looks for itself, or meets the fault.
+        // An empty cache: the first write reads the tail, or meets the fault.
         let cached_tail = head.wrapping_sub(parts.geometry.capacity());
         Self { parts, head, cached_tail, fault, write_back }
     }
@@ -69,13 +69,13 @@ impl<'r> WriteEnd<'r> {
         self.fault
     }
 
-    /// Bytes in use as of now, for a look from the producer's side.
+    /// Reads the consumer's position and returns the bytes in use.
     pub(crate) fn used(&self) -> usize {
         self.head.wrapping_sub(self.parts.control.foreign_tail()).min(self.parts.geometry.capacity())
     }
 
-    /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or beyond it by records written
-    /// but not published; `stride` is at most the overrun.
+    /// Makes sure that `stride` bytes at `at` are free. `at` is the head, or past it by records that are written but
+    /// not published. `stride` is at most the overrun.
     #[inline]
     pub(crate) fn reserve(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
         if self.has_room(at, stride) { Ok(()) } else { self.reserve_after_refresh(at, stride) }
@@ -93,19 +93,19 @@ impl<'r> WriteEnd<'r> {
             return Err(fault.into());
         }
         let tail = self.parts.control.foreign_tail();
-        // Never behind what was seen: records of a batch may have been written on the strength of it.
+        // Never before the tail seen last: records of a batch may have been written because of that tail.
         if !self.parts.geometry.fits(tail, self.head)
             || self.head.wrapping_sub(tail) > self.head.wrapping_sub(self.cached_tail)
         {
             let fault = RingFault::Position { own: self.head, foreign: tail };
             self.fault = Some(fault);
-            // Nothing is free any more, so that every later write comes here.
+            // Nothing is free any more, so every later write comes here.
             self.cached_tail = self.head.wrapping_sub(self.parts.geometry.capacity());
             return Err(fault.into());
         }
         self.cached_tail = tail;
         if let Some(write_back) = self.write_back {
-            // Else a reset could find overwritten records above an old tail.
+            // Without it a reset could find overwritten records above an old tail.
             let (start, len) = self.parts.control.consumer_line();
             write_back(start, len);
         }
@@ -114,7 +114,7 @@ impl<'r> WriteEnd<'r> {
 
     /// Writes a whole record at `at`, if there is room, and returns its length. Publishes nothing.
     ///
-    /// `header` and `payload` have been checked: same length, at most the maximum.
+    /// The caller has checked `header` and `payload`: the same length, at most the maximum.
     #[inline]
     pub(crate) fn write(
         &mut self,
@@ -125,12 +125,12 @@ impl<'r> WriteEnd<'r> {
         debug_assert!(payload.len() <= self.parts.geometry.overrun - HEADER_LEN);
         let stride = record_len(payload.len());
         self.reserve(at, stride)?;
-        // A copy: the stores below cannot change it, so that nothing of it is loaded again after them.
+        // A copy: the stores below cannot change it, so nothing of it is loaded again after them.
         let parts = self.parts;
         parts.touch_write(at, stride);
         parts.zero_last_word(at, stride);
         parts.store_header(at, header);
-        // Last, because it may be a call of `memcpy`, which forgets registers.
+        // Last, because it may be a call of `memcpy`, which clobbers registers.
         // SAFETY: (1) `reserve` made sure that the `stride` bytes from `at` on are free, so nobody else
         // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
         // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
@@ -139,14 +139,15 @@ impl<'r> WriteEnd<'r> {
         Ok(stride)
     }
 
-    /// Hands out the payload bytes of a record of `payload_len` bytes at `at`.
+    /// Lends the payload of a record at `at`, of `payload_len` bytes.
     #[inline]
     pub(crate) fn payload_mut(&mut self, at: usize, payload_len: usize) -> Result<&mut [u8], WriteError> {
         debug_assert!(payload_len <= self.parts.geometry.overrun - HEADER_LEN);
         self.body_mut(at, record_len(payload_len), payload_len)
     }
 
-    /// The first `len` bytes behind the header of a record of `stride` bytes at `at`; `len <= stride - HEADER_LEN`.
+    /// Lends the first `len` bytes after the header of a record of `stride` bytes at `at`. `len <= stride -
+    /// HEADER_LEN`.
     #[inline]
     fn body_mut(&mut self, at: usize, stride: usize, len: usize) -> Result<&mut [u8], WriteError> {
         debug_assert!(len <= stride - HEADER_LEN && stride <= self.parts.geometry.overrun);
@@ -164,8 +165,8 @@ impl<'r> WriteEnd<'r> {
     pub(crate) fn complete(&mut self, at: usize, header: &EventHeader) -> Result<usize, WriteError> {
         let len = header.payload_len as usize;
         let stride = record_len(len);
-        // Whether it still fits is asked again: cheap, and nothing has to be believed.
-        // Payload and padding together may be longer than any payload.
+        // Checks again that the record fits: that is cheap, and nothing is assumed.
+        // Payload and padding together may be longer than the largest payload.
         let body = self.body_mut(at, stride, stride - HEADER_LEN)?;
         if let Some(padding) = body.get_mut(len..) {
             padding.fill(0);
@@ -184,7 +185,7 @@ impl<'r> WriteEnd<'r> {
         self.parts.control.publish_head(head);
     }
 
-    /// Zeroes all that is free, so that nothing of an earlier life or behind a cut passes for a record.
+    /// Zeroes all free bytes, so that nothing from an earlier life or after a cut passes for a record.
     pub(crate) fn wipe_free(&mut self) {
         let published = self.head.wrapping_sub(self.parts.control.foreign_tail());
         let free = self.parts.geometry.capacity().saturating_sub(published);
@@ -192,19 +193,19 @@ impl<'r> WriteEnd<'r> {
             let at = self.head.wrapping_add(skip);
             self.parts.touch_write(at, RECORD_ALIGN);
             let word = self.parts.at(at).cast::<u64>();
-            // SAFETY: a free position, so no published record has its index (see above); 8 bytes that start
-            // at an index on the 8-grid are inside the lap.
+            // SAFETY: a free position, so no published record has its index (see `parts`); 8 bytes that start
+            // at an index that is a multiple of 8 are inside the lap.
             unsafe { word.write(0) };
         }
     }
 
-    /// Tells the model that the `stride` bytes at `at`, which were reserved, are in use until the answer goes.
+    /// Shows the model that the `stride` bytes at `at`, which were reserved, are in use until the result is dropped.
     #[inline]
     pub(crate) fn lend(&self, at: usize, stride: usize) -> Lent<'r> {
         self.parts.shadow.lend(self.parts.geometry.index(at), stride)
     }
 
-    /// The bytes of a record that was written at `at` and is not published: for its checksum.
+    /// Lends the bytes of the record that was written at `at` and is not published, for its checksum.
     pub(crate) fn written_mut(&mut self, at: usize, stride: usize) -> Result<&mut [u8], WriteError> {
         self.reserve(at, stride)?;
         self.parts.touch_write(at, stride);

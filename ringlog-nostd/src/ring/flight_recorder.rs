@@ -11,17 +11,19 @@ use crate::handle::producer::Producer;
 use crate::protocol::losses::Loss;
 use crate::ring::ring::Ring;
 
-/// A ring in one hand that is never full: the oldest whole events make room for a new one.
+/// A ring that is never full: it overwrites the oldest events and reports their number in a [GAP record](Gap).
 ///
-/// For traces that are read after something went wrong. How many events were overwritten is kept in the
-/// control words, so that it outlives a reset in a [retained](crate::RingOptions::retained) ring, and the
-/// first thing read is then a [GAP record](Gap) that tells. Events read + counts of the GAP records =
-/// events written, once everything was read. (A reset in the middle of a write may leave the events that it
-/// was making room for both counted and there, and one while a GAP record is lent has it told again.) A count of
-/// 0 means unknown: as many as `usize::MAX` events were overwritten between two reads (65,535 where that has 16
-/// bits), or a GAP record of unknown count was.
+/// For traces that are read after something went wrong. One handle holds both ends, because an event may only be
+/// overwritten while nobody reads it.
 ///
-/// Both ends are in one hand because whoever overwrites an event has to know that nobody reads it.
+/// If events were overwritten, the first record read is the GAP record. Once everything is read, events read + counts
+/// of the GAP records = events written. The number is kept in the control words, so in a
+/// [retained](crate::RingOptions::retained) ring it survives a reset. Limits:
+///
+/// - A reset in the middle of a write may leave events that it was overwriting both in the ring and in the count.
+/// - A reset while a GAP record is lent reports it a second time.
+/// - A count of 0 means unknown: `usize::MAX` events or more were overwritten between two reads (65,535 where a
+///   `usize` has 16 bits), or a GAP record of unknown count was overwritten.
 ///
 /// ```
 /// use ringlog_nostd::{AlignedBytes, EventHeader, Gap, Ring};
@@ -42,14 +44,24 @@ pub struct FlightRecorder<'r> {
     consumer: Consumer<'r>,
     /// The payload of the GAP record that is lent.
     gap: [u8; 16],
-    /// Whether it is: then its losses are still counted, and told when the lend ends.
+    /// Whether a GAP record is lent. Its losses stay counted until the lend ends.
     gap_is_lent: bool,
 }
 
 impl<'r> Ring<'r> {
-    /// Makes a flight recorder of the ring: the oldest events are overwritten instead of a write refused.
+    /// Makes a [flight recorder](FlightRecorder) of the ring: a write overwrites the oldest events instead of failing.
     ///
-    /// Events that are in it stay, and so does the count of what an earlier life of it has overwritten.
+    /// The events in the ring stay, and so does the count of events that were overwritten before.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let mut ring = Ring::format(memory.as_mut(), 16)?;
+    /// ring.split().0.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// let mut recorder = ring.overwrite_oldest();
+    /// assert_eq!(recorder.read_event().unwrap().0.timestamp, 1);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub fn overwrite_oldest(self) -> FlightRecorder<'r> {
         self.set_overwriting(true);
@@ -59,12 +71,20 @@ impl<'r> Ring<'r> {
 }
 
 impl<'r> FlightRecorder<'r> {
-    /// Writes one event, over the oldest ones if need be.
+    /// Writes one event. Overwrites the oldest ones if there is no room.
     ///
     /// # Errors
     ///
-    /// As [`Producer::write_event`], but never [`WriteError::Full`]. Nothing is overwritten for an event that
-    /// is refused.
+    /// As [`Producer::write_event`], but never [`WriteError::Full`]. An event that is refused overwrites nothing.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring, WriteError};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.write_event(&EventHeader::new(1, 7, 2), b"ab"), Ok(()));
+    /// let too_long = recorder.write_event(&EventHeader::new(2, 7, 17), &[0; 17]);
+    /// assert_eq!(too_long, Err(WriteError::PayloadTooLarge { len: 17, max: 16 }));
+    /// ```
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         self.end_lend();
         check_event(header, payload.len(), self.producer.max_payload())?;
@@ -72,11 +92,23 @@ impl<'r> FlightRecorder<'r> {
         self.producer.write_event(header, payload)
     }
 
-    /// Makes room for a payload of up to `len` bytes, to be filled in place: see [`Producer::claim`].
+    /// Reserves room for a payload of up to `len` bytes, to be filled in place: see [`Producer::claim`].
+    ///
+    /// Events that were overwritten for a claim are gone, also if the claim is dropped.
     ///
     /// # Errors
     ///
-    /// As [`write_event`](Self::write_event). What was overwritten for a claim that is then dropped is gone.
+    /// As [`write_event`](Self::write_event).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// let mut claim = recorder.claim(16).unwrap();
+    /// claim.payload_mut()[..2].copy_from_slice(b"ab");
+    /// claim.commit(&EventHeader::new(1, 7, 2)).unwrap();
+    /// assert_eq!(recorder.read_event().unwrap().1, b"ab");
+    /// ```
     pub fn claim(&mut self, len: usize) -> Result<Claim<'_, 'r>, WriteError> {
         self.end_lend();
         let max = self.producer.max_payload();
@@ -87,7 +119,7 @@ impl<'r> FlightRecorder<'r> {
         self.producer.claim(len)
     }
 
-    /// What was lent has been read by now: an event goes, and of what a GAP record said nothing is left to tell.
+    /// Ends the lend: releases a lent event, or forgets the losses that a lent GAP record has reported.
     fn end_lend(&mut self) {
         self.consumer.release();
         if self.gap_is_lent {
@@ -103,17 +135,17 @@ impl<'r> FlightRecorder<'r> {
         Ok(())
     }
 
-    /// Counts the oldest event, then lets it go: in this order a reset in between makes nothing vanish
-    /// without a count.
+    /// Counts the oldest event, then releases it. In this order a reset in between never leaves an event that is
+    /// neither there nor counted.
     fn overwrite_one(&mut self) -> Result<(), WriteError> {
         let Some((header, payload)) = self.consumer.try_read_event()? else {
-            // Less than a record is free and none is there: no correct ring.
+            // Less than a record is free and no record is there: no correct ring.
             let position = self.consumer.position();
             return Err(WriteError::Fault(RingFault::Record { position }));
         };
         let events = match Gap::from_event(&header, payload).map(|gap| gap.count) {
             None => 1,
-            // Unknown, as then is the sum.
+            // Unknown, and so is the sum.
             Some(0) => u64::MAX,
             Some(events) => events,
         };
@@ -122,20 +154,36 @@ impl<'r> FlightRecorder<'r> {
         Ok(())
     }
 
-    /// The oldest event, or first a GAP record if some were overwritten since the last one was read.
+    /// Reads the oldest event. If events were overwritten since the last read, the GAP record comes first.
     ///
-    /// Lends as [`Consumer::read_event`] does; the event is gone with the next call that reads or writes, and so is
-    /// what the GAP record tells. A recorder that is reset or dropped before that tells it again in its next
-    /// life. `None` where there is nothing, and in a corrupt ring.
+    /// The event, or the count of the GAP record, goes with the next call that reads or writes. A recorder that is
+    /// reset or dropped before that call reports the GAP record again in its next life. Returns `None` if there is
+    /// nothing to read, and in a corrupt ring.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// recorder.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(recorder.read_event().unwrap().1, b"ab");
+    /// assert_eq!(recorder.read_event(), None);
+    /// ```
     pub fn read_event(&mut self) -> Option<(EventHeader, &[u8])> {
         self.try_read_event().unwrap_or_default()
     }
 
-    /// The oldest event, or why there will never be one.
+    /// Reads the oldest event as [`read_event`](Self::read_event) does, and reports a corrupt ring.
     ///
     /// # Errors
     ///
     /// [`RingFault`] if the ring is corrupt.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.try_read_event(), Ok(None));
+    /// ```
     pub fn try_read_event(&mut self) -> Result<Option<(EventHeader, &[u8])>, RingFault> {
         self.end_lend();
         let Some(loss) = self.overwritten() else {
@@ -147,31 +195,73 @@ impl<'r> FlightRecorder<'r> {
         Ok(Some((header, &self.gap)))
     }
 
-    /// What was overwritten and is not told by a GAP record yet, nor by the one that is lent.
+    /// Returns the overwritten events that no GAP record has reported; one that is lent counts as reported.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{EventHeader, StaticRing};
+    /// # let ring: &'static mut StaticRing<64, 16> = Box::leak(Box::new(StaticRing::new()));
+    /// let mut recorder = ring.overwrite_oldest(); // room for 4 events without payload
+    /// for time in 0..7 {
+    ///     recorder.write_event(&EventHeader::new(time, 7, 0), b"").unwrap();
+    /// }
+    /// let loss = recorder.overwritten().unwrap();
+    /// assert_eq!((loss.count, loss.first_timestamp), (3, 0));
+    /// assert!(recorder.read_event().unwrap().0.is_gap());
+    /// assert_eq!(recorder.overwritten(), None);
+    /// ```
     #[must_use]
     pub fn overwritten(&self) -> Option<Loss> {
         if self.gap_is_lent { None } else { self.producer.pending_loss() }
     }
 
-    /// Bytes of events that are there.
+    /// Returns the bytes that the events in the ring take.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// recorder.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(recorder.used(), 24); // header 16, payload 2, padding 6
+    /// ```
     #[must_use]
     pub fn used(&self) -> usize {
         self.producer.used()
     }
 
-    /// The ring's capacity in bytes.
+    /// Returns the ring's capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// let recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.capacity(), 512);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.producer.capacity()
     }
 
-    /// The longest payload that it takes, in bytes.
+    /// Returns the longest payload that the ring takes, in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// let recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.max_payload(), 16);
+    /// ```
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.producer.max_payload()
     }
 
-    /// The fault that one of the ends has met, if any.
+    /// Returns the fault that one of the ends has met, if any.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// let recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.fault(), None);
+    /// ```
     #[must_use]
     pub fn fault(&self) -> Option<RingFault> {
         self.producer.fault().or(self.consumer.fault())

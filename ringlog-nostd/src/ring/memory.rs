@@ -1,6 +1,6 @@
-//! Rings over memory that somebody else provides.
+//! Rings over memory that the caller provides.
 //!
-//! Unsafe because this is where bytes become control words.
+//! Unsafe because bytes become control words here.
 
 use crate::error::RingError;
 use crate::format::checksum::{crc32c_append, record_checksum};
@@ -15,13 +15,26 @@ use crate::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp};
 use crate::sync::Shadow;
 use core::ptr::NonNull;
 
-/// `N` bytes that start at a multiple of 8, zero at first.
+/// A buffer of `N` bytes that starts at a multiple of 8, as a ring needs it. Zero at first.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring};
+///
+/// let mut memory = AlignedBytes::<512>::new();
+/// assert!(memory.as_mut().as_ptr().cast::<u64>().is_aligned());
+/// assert!(Ring::format(memory.as_mut(), 16).is_ok());
+/// ```
 #[derive(Clone, Debug)]
 #[repr(C, align(8))]
 pub struct AlignedBytes<const N: usize>([u8; N]);
 
 impl<const N: usize> AlignedBytes<N> {
-    /// Zeros.
+    /// Returns a buffer of zeros.
+    ///
+    /// ```
+    /// let mut memory = ringlog_nostd::AlignedBytes::<64>::new();
+    /// assert_eq!(memory.as_mut(), [0; 64]);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self([0; N])
@@ -41,11 +54,23 @@ impl<const N: usize> AsMut<[u8]> for AlignedBytes<N> {
 }
 
 impl<'r> Ring<'r> {
-    /// Makes a ring of the largest capacity that fits into `memory`, for payloads of up to `max_payload`.
+    /// Makes a ring of the largest capacity that fits into `memory`, for payloads of up to `max_payload` bytes.
     ///
     /// # Errors
     ///
-    /// [`RingError::Misaligned`], [`RingError::TooSmall`] or [`RingError::MaxPayload`].
+    /// - [`RingError::Misaligned`]: `memory` does not start at a multiple of 8.
+    /// - [`RingError::TooSmall`]: not even one record of `max_payload` bytes fits.
+    /// - [`RingError::MaxPayload`]: `max_payload` is more than 65,535.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Ring, RingError};
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// assert_eq!(Ring::format(memory.as_mut(), 64)?.capacity(), 512);
+    /// let misaligned = &mut memory.as_mut()[1..];
+    /// assert_eq!(Ring::format(misaligned, 64).err(), Some(RingError::Misaligned));
+    /// # Ok::<(), RingError>(())
+    /// ```
     pub fn format(memory: &'r mut [u8], max_payload: usize) -> Result<Self, RingError> {
         Self::format_with(memory, &RingOptions { max_payload: Some(max_payload), ..RingOptions::default() })
     }
@@ -54,7 +79,16 @@ impl<'r> Ring<'r> {
     ///
     /// # Errors
     ///
-    /// As [`format`](Self::format), and [`RingError::Capacity`] if one was asked for that cannot be.
+    /// As [`format`](Self::format), and [`RingError::Capacity`] if no ring has the capacity of the options.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let options = RingOptions { capacity: Some(128), max_payload: Some(20), ..RingOptions::default() };
+    /// assert_eq!(Ring::format_with(memory.as_mut(), &options)?.capacity(), 128);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     pub fn format_with(memory: &'r mut [u8], options: &RingOptions) -> Result<Self, RingError> {
         let len = memory.len();
         let start = NonNull::from(memory).cast::<u8>();
@@ -63,7 +97,8 @@ impl<'r> Ring<'r> {
         unsafe { Self::format_raw(start, len, options) }
     }
 
-    /// As [`format_with`](Self::format_with), for memory that is not a slice: a mapping, a linker section.
+    /// Makes a ring as [`format_with`](Self::format_with) does, in memory that is not a slice: a mapping, a linker
+    /// section.
     ///
     /// # Safety
     ///
@@ -74,6 +109,18 @@ impl<'r> Ring<'r> {
     /// # Errors
     ///
     /// As [`format_with`](Self::format_with).
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
+    /// use std::ptr::NonNull;
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let start = NonNull::from(memory.as_mut()).cast();
+    /// // SAFETY: the memory outlives the ring, and nothing else uses it.
+    /// let ring = unsafe { Ring::format_raw(start, 1024, &RingOptions::default()) }?;
+    /// assert_eq!(ring.capacity(), 256);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     pub unsafe fn format_raw(
         start: NonNull<u8>,
         len: usize,
@@ -91,18 +138,33 @@ impl<'r> Ring<'r> {
 
     /// Finds the ring that [`format_raw`](Self::format_raw) made in this memory, in this process or another.
     ///
-    /// Sizes are copied out of the memory once; positions and record headers that another process damages
-    /// afterwards are noticed and end in a fault. Ends may be at work meanwhile: their positions are looked at up to
-    /// 64 times before the ring is called damaged.
+    /// The ring's sizes are copied once. Positions and record headers that another process damages later end in a
+    /// fault. Both ends may be at work meanwhile: their positions are read up to 64 times before the ring counts as
+    /// damaged.
     ///
     /// # Safety
     ///
     /// As for [`format_raw`](Self::format_raw). Other processes count: each may use one end, and each end is
-    /// used once. (A process that writes where it must not can make a payload change while it is lent.)
+    /// used once. (A process that writes where it must not can change a payload while it is lent.)
     ///
     /// # Errors
     ///
     /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingOptions};
+    /// use std::ptr::NonNull;
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new(); // in real life: mapped into two processes
+    /// let start = NonNull::from(memory.as_mut()).cast();
+    /// // SAFETY: the memory outlives both ends, and only they use it: one producer, one consumer.
+    /// let mut producer = unsafe { Ring::format_raw(start, 1024, &RingOptions::default()) }?.into_producer();
+    /// producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// // SAFETY: as above.
+    /// let mut consumer = unsafe { Ring::attach(start, 1024) }?.into_consumer();
+    /// assert_eq!(consumer.read_event().unwrap().1, b"ab");
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     pub unsafe fn attach(start: NonNull<u8>, len: usize) -> Result<Self, RingError> {
         let read = |control: &Control| control.read_birth().map(|(geometry, _)| geometry);
         // SAFETY: the caller's promise.
@@ -110,8 +172,8 @@ impl<'r> Ring<'r> {
         Self::attached(parts)
     }
 
-    /// What the ring in this memory was made with, without becoming one of its users: its positions and
-    /// records are not looked at.
+    /// Returns what the ring in this memory was made with, without attaching to it. Positions and records are not
+    /// read.
     ///
     /// # Safety
     ///
@@ -121,6 +183,16 @@ impl<'r> Ring<'r> {
     /// # Errors
     ///
     /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Ring, RingError};
+    /// use std::ptr::NonNull;
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let start = NonNull::from(memory.as_mut()).cast();
+    /// // SAFETY: the memory outlives the call, and nothing changes it meanwhile.
+    /// assert_eq!(unsafe { Ring::stamp(start, 1024) }, Err(RingError::NotARing));
+    /// ```
     pub unsafe fn stamp(start: NonNull<u8>, len: usize) -> Result<RingStamp, RingError> {
         let mut found = None;
         let read = |control: &Control| {
@@ -135,20 +207,39 @@ impl<'r> Ring<'r> {
         Ok(RingStamp { identity: birth.identity, boot: birth.boot, capacity, max_payload })
     }
 
-    /// Goes on with a [retained](RingOptions::retained) ring in memory that kept its contents through a
-    /// reset, or makes a fresh one.
+    /// Continues with the [retained](RingOptions::retained) ring in memory that kept its contents through a reset, or
+    /// makes a fresh one.
     ///
-    /// Keeps the unread records from the oldest up to the first one that is not whole, checked by their
-    /// checksums. Where the control words make no sense, or the ring was not a retained one of these
-    /// options' sizes, a fresh ring is made as the options say.
+    /// Keeps the unread records from the oldest up to the first one that fails its checksum. Makes a fresh ring, as
+    /// the options say, if the control words contradict each other, or the ring was not a retained one of the
+    /// options' sizes.
     ///
     /// # Safety
     ///
-    /// As for [`format_raw`](Self::format_raw); whatever the memory holds is initialised bytes.
+    /// As for [`format_raw`](Self::format_raw). The memory may hold any values, but they are initialised bytes.
     ///
     /// # Errors
     ///
-    /// As [`format_with`](Self::format_with): the memory cannot hold a ring at all.
+    /// As [`format_with`](Self::format_with), if the memory cannot hold a ring of the options.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, EventHeader, Recovery, Ring, RingOptions};
+    /// use std::ptr::NonNull;
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new(); // on a machine: a section that start-up code leaves alone
+    /// let start = NonNull::from(memory.as_mut()).cast();
+    /// let options = RingOptions { retained: true, ..RingOptions::default() };
+    /// // SAFETY: the memory outlives all ends, and those of the first life are gone before the second.
+    /// let (mut ring, _) = unsafe { Ring::recover(start, 1024, &options) }?;
+    /// ring.split().0.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    ///
+    /// // After the reset.
+    /// // SAFETY: as above.
+    /// let (mut ring, recovery) = unsafe { Ring::recover(start, 1024, &options) }?;
+    /// assert_eq!(recovery, Recovery::Recovered { events: 1, cut: false });
+    /// assert_eq!(ring.split().1.read_event().unwrap().1, b"ab");
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     pub unsafe fn recover(
         start: NonNull<u8>,
         len: usize,
@@ -171,7 +262,7 @@ impl<'r> Ring<'r> {
         }
     }
 
-    /// Cuts the ring behind its last whole record and says how many there are.
+    /// Cuts the ring after its last whole record and returns how many there are.
     fn keep_whole_records(&self) -> Recovery {
         let control = self.parts().control();
         let head = control.own_head();
@@ -202,7 +293,7 @@ impl<'r> Ring<'r> {
     }
 }
 
-/// Sees control words and data in memory.
+/// Lays control words and data over memory.
 ///
 /// # Safety
 ///

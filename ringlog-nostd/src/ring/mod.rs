@@ -1,8 +1,8 @@
 //! Where a ring's memory comes from, and how it becomes a ring.
 //!
-//! A `static`, bytes of the caller, memory shared with another process or kept over a reset. Formatting, attaching
-//! and recovering end in the same pair of handles. The application, the standard library's side and the models call
-//! this folder.
+//! The memory is a `static`, a buffer of the caller, or is shared with another process or kept over a reset.
+//! Formatting, attaching and recovering all return a ring, which gives out the two handles. The application,
+//! `ringlog-std` and the models call this folder.
 
 pub(crate) mod flight_recorder;
 #[cfg(not(ringlog_loom))]

@@ -17,13 +17,13 @@ pub struct ModelControl {
 }
 
 impl ModelControl {
-    /// Words of zero.
+    /// Returns words of zero.
     #[must_use]
     pub fn new() -> Self {
         Self { control: Control::zero(), split: SplitGuard::new() }
     }
 
-    /// As `StaticRing::split`, asks whether the caller is the one who may make the ring.
+    /// Returns whether the caller is the one who may make the ring, as `StaticRing::split` does.
     #[must_use]
     pub fn is_first_split(&self) -> bool {
         self.split.is_first()
@@ -41,7 +41,7 @@ impl<'r> Ring<'r> {
     ///
     /// # Safety
     ///
-    /// As for `Ring::format_raw`; `data` is 8-aligned and `cells` is one for each 8 bytes of it.
+    /// As for `Ring::format_raw`. Besides, `data` is 8-aligned, and `cells` has one cell for each 8 bytes of it.
     ///
     /// # Panics
     ///
@@ -62,12 +62,12 @@ impl<'r> Ring<'r> {
         Self::from_parts(parts, &birth)
     }
 
-    /// Finds the ring that [`model`](Self::model) made, as `attach` does in memory, for the next owner of a
-    /// role.
+    /// Finds the ring that [`model`](Self::model) made, for the next owner of a role. Does what `attach` does in
+    /// memory.
     ///
     /// # Safety
     ///
-    /// As for `Ring::attach`; `data` and `cells` are those that the ring was made of.
+    /// As for `Ring::attach`. Besides, `data` and `cells` are those that the ring was made of.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
-//! Letting one caller pass.
+//! Lets one caller pass.
 #![forbid(unsafe_code)]
 
 use crate::sync::{AtomicBool, Ordering, const_unless_modelled};
 
-/// A door that closes behind the first one. Zero at first.
+/// Lets the first caller pass and no other. All zero at first.
 #[derive(Debug)]
 pub(crate) struct SplitGuard {
     passed: AtomicBool,
@@ -17,19 +17,19 @@ impl SplitGuard {
     }
 
     portable_atomic::cfg_has_atomic_cas! {
-        /// `true` for one caller, whichever it is.
+        /// Returns `true` to exactly one caller.
         pub(crate) fn is_first(&self) -> bool {
-            // ORDERING: Relaxed. Only one swap finds `false`, whatever the order, and nothing was written before
-            // that the first one would have to see.
+            // ORDERING: Relaxed. In any order only one swap finds `false`. Nothing was written before that the first
+            // caller would have to see.
             !self.passed.swap(true, Ordering::Relaxed)
         }
     }
 
-    /// Closes the door without asking whether somebody has passed. Needs no compare-and-swap: the caller vouches
-    /// that nobody is in `is_first` meanwhile.
+    /// Lets nobody pass from now on, without checking whether anyone has. Needs no compare-and-swap: the caller
+    /// guarantees that nobody is in `is_first` meanwhile.
     pub(crate) fn close(&self) {
-        // ORDERING: Relaxed. A swap that comes after this, as the caller's promise says that each does, finds `true`
-        // by coherence of the one word; nothing else is read on the strength of it.
+        // ORDERING: Relaxed. By the caller's promise each swap comes after this store, so it finds `true` by the
+        // coherence of this one word. Nothing else is read because of it.
         self.passed.store(true, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! A ring that has not been taken apart yet, and how it is to be made.
+//! A ring before it is split, and the options to make one.
 #![forbid(unsafe_code)]
 
 use crate::error::RingError;
@@ -10,7 +10,16 @@ use crate::protocol::geometry::{Geometry, MAX_CAPACITY, overrun_for};
 use crate::protocol::parts::Parts;
 use crate::protocol::retained::{Retained, WriteBack};
 
-/// Bytes of memory for a ring of this capacity and largest payload: control words, one lap, overrun.
+/// Returns the bytes of memory that a ring of this capacity and largest payload takes, both in bytes.
+///
+/// They hold the control words, one lap of records and the overrun area.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring, required_len};
+///
+/// let mut memory = AlignedBytes::<{ required_len(256, 16) }>::new();
+/// assert_eq!(Ring::format(memory.as_mut(), 16).unwrap().capacity(), 256);
+/// ```
 #[must_use]
 pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
     size_of::<Control>() + capacity + overrun_for(max_payload)
@@ -18,7 +27,7 @@ pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
 
 /// A ring over memory that lives for `'r`.
 ///
-/// [`split`](Self::split) lends its two ends; [`into_ends`](Self::into_ends) gives them away.
+/// [`split`](Self::split) lends its two ends. [`into_ends`](Self::into_ends) gives them away.
 ///
 /// ```
 /// use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
@@ -33,7 +42,7 @@ pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
 /// # Ok::<(), ringlog_nostd::RingError>(())
 /// ```
 ///
-/// While an end is out, the ring, and so its memory, is borrowed:
+/// The ring and its memory are borrowed for as long as an end lives:
 ///
 /// ```compile_fail
 /// # use ringlog_nostd::{AlignedBytes, Ring};
@@ -54,7 +63,7 @@ impl<'r> Ring<'r> {
         Self { parts, retention: birth.retained.then(|| Retained::of(birth.identity)) }
     }
 
-    /// The ring that somebody else made of these parts, if its control words agree with each other.
+    /// Returns the ring that was made of these parts before, if its control words agree with each other.
     pub(crate) fn attached(parts: Parts<'r>) -> Result<Self, RingError> {
         let (geometry, birth) = parts.control().read_birth()?;
         if !parts.control().has_positions_of(&geometry) {
@@ -63,7 +72,7 @@ impl<'r> Ring<'r> {
         Ok(Self::from_parts(parts, &birth))
     }
 
-    /// A ring that is not retained: a program that makes no other kind contains no checksum.
+    /// Returns a ring that is not retained. A program that makes no other kind contains no checksum code.
     pub(crate) const fn plain(parts: Parts<'r>) -> Self {
         Self { parts, retention: None }
     }
@@ -76,15 +85,37 @@ impl<'r> Ring<'r> {
         self.retention.as_ref()
     }
 
-    /// The same ring, a [retained](RingOptions::retained) one, over memory that loses what a cache or a
-    /// write buffer still holds when the machine is reset.
+    /// Makes the ends of a [retained](RingOptions::retained) ring write back what they store, by calling `hook`.
     ///
-    /// `hook` is called for the whole ring now: its data, so that what was zeroed when the ring was made, or
-    /// behind a cut, is zero in memory too, then all control words. Then the producer calls it for what it wrote, in an
-    /// order that leaves whole events in memory whenever the reset comes: the payload, the record's header, the
-    /// producer's position. A [lossy](crate::LossyProducer) producer also calls it for each event that it counts as
-    /// lost, a [flight recorder](crate::FlightRecorder) for each that it overwrites, so that the count is never
-    /// behind, and before the first for the words that say what it is. Without `retained` it does nothing.
+    /// For memory that loses what a cache or a write buffer still holds when the machine is reset. A ring that is not
+    /// retained never calls the hook. A retained one calls it:
+    ///
+    /// - now, for the whole ring: first its data, so that bytes zeroed by the making of the ring or after a cut are
+    ///   zero in memory too, then all control words;
+    /// - for each event, in an order that leaves whole events in memory at any reset: the payload, the record's
+    ///   header, the producer's position;
+    /// - for each event that a [lossy producer](crate::LossyProducer) counts as lost or a
+    ///   [flight recorder](crate::FlightRecorder) overwrites, so that memory never has an older count;
+    /// - before the first write of a flight recorder, for the words that mark the ring as one.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingOptions};
+    /// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    ///
+    /// static CALLS: AtomicUsize = AtomicUsize::new(0);
+    /// fn clean_cache(_start: *const u8, _len: usize) {
+    ///     CALLS.fetch_add(1, Relaxed); // on a machine: clean the cache lines, then a barrier
+    /// }
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let options = RingOptions { retained: true, ..RingOptions::default() };
+    /// let mut ring = Ring::format_with(memory.as_mut(), &options)?.write_back(clean_cache);
+    /// assert_eq!(CALLS.load(Relaxed), 2);
+    /// let (mut producer, _consumer) = ring.split();
+    /// producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert!(CALLS.load(Relaxed) > 2);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub fn write_back(mut self, hook: WriteBack) -> Self {
         if let Some(retention) = &mut self.retention {
@@ -97,7 +128,7 @@ impl<'r> Ring<'r> {
         self
     }
 
-    /// From now on the oldest records are overwritten, or not, and memory says so before the next event is written.
+    /// Marks the ring as one that overwrites its oldest records, or not; a write-back comes before the next event.
     pub(crate) fn set_overwriting(&self, overwriting: bool) {
         let is_new = self.parts.control().set_overwriting(overwriting);
         if is_new && let Some(retention) = &self.retention {
@@ -112,9 +143,22 @@ impl<'r> Ring<'r> {
 
     /// Lends the two ends, open. Events that an earlier pair left are still there.
     ///
-    /// A ring that was a [flight recorder](crate::FlightRecorder) is none any more. What that had overwritten and not
-    /// told yet is from now on a loss as any other: a [lossy](crate::LossyProducer) producer tells of it, behind the events
-    /// that are there.
+    /// A ring that was a [flight recorder](crate::FlightRecorder) no longer is one. Events that it overwrote and has
+    /// not reported become a loss as any other: a [lossy producer](crate::LossyProducer) writes their GAP record after
+    /// the events in the ring.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    ///
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let mut ring = Ring::format(memory.as_mut(), 16)?;
+    /// let (mut producer, _) = ring.split();
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// drop(producer);
+    /// let (_, mut consumer) = ring.split();
+    /// assert_eq!(consumer.read_event().unwrap().0.timestamp, 1);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
         self.set_overwriting(false);
@@ -122,24 +166,46 @@ impl<'r> Ring<'r> {
         (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
 
-    /// Gives the two ends away, open. See [`split`](Self::split).
+    /// Gives the two ends away, open. They borrow the memory, not the ring; otherwise as [`split`](Self::split).
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Consumer, Producer, Ring};
+    ///
+    /// fn make(memory: &mut [u8]) -> (Producer<'_>, Consumer<'_>) {
+    ///     Ring::format(memory, 16).expect("large enough").into_ends()
+    /// }
+    ///
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let (producer, mut consumer) = make(memory.as_mut());
+    /// producer.close();
+    /// assert!(consumer.is_finished());
+    /// ```
     #[must_use]
     pub fn into_ends(self) -> (Producer<'r>, Consumer<'r>) {
         self.set_overwriting(false);
         self.ends()
     }
 
-    /// The two ends, open, of a ring whose words say already whether it is a flight recorder.
+    /// Returns the two ends, open. The ring's words already say whether it is a flight recorder.
     pub(crate) fn ends(self) -> (Producer<'r>, Consumer<'r>) {
         self.parts.control().reopen();
         (Producer::new(self.parts, self.retention), Consumer::new(self.parts))
     }
 
-    /// Becomes the producer's end alone, open: the consumer is elsewhere, attached to the same memory.
+    /// Returns the producer's end alone, open. The consumer is elsewhere, attached to the same memory.
     ///
-    /// Goes on behind what the last producer published. If that one died, what it had claimed, written or
-    /// batched without publishing it is void, and a GAP record that it died over is told once. See also
-    /// [`split`](Self::split) about a flight recorder.
+    /// It continues after the last event that was published. If the previous producer died, events that it had not
+    /// published are void, and losses whose GAP record it was writing are reported once. About a flight recorder see
+    /// [`split`](Self::split).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, EventHeader, Ring};
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let mut producer = Ring::format(memory.as_mut(), 16)?.into_producer();
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// assert_eq!(producer.used(), 16);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub fn into_producer(self) -> Producer<'r> {
         self.set_overwriting(false);
@@ -147,42 +213,83 @@ impl<'r> Ring<'r> {
         Producer::new(self.parts, self.retention)
     }
 
-    /// Becomes the consumer's end alone, open: the producer is elsewhere, attached to the same memory.
+    /// Returns the consumer's end alone, open. The producer is elsewhere, attached to the same memory.
     ///
-    /// Goes on behind what the last consumer released.
+    /// It continues after the last event that was released.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// let mut memory = AlignedBytes::<512>::new();
+    /// let mut consumer = Ring::format(memory.as_mut(), 16)?.into_consumer();
+    /// assert!(consumer.is_empty());
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub fn into_consumer(self) -> Consumer<'r> {
         self.parts.control().reopen_consumer();
         Consumer::new(self.parts)
     }
 
-    /// The capacity in bytes.
+    /// Returns the capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let ring = Ring::format(memory.as_mut(), 64)?;
+    /// assert_eq!((ring.capacity(), ring.max_payload()), (512, 64));
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.parts.geometry().capacity()
     }
 
-    /// The longest payload that it takes, in bytes.
+    /// Returns the longest payload that the ring takes, in bytes.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// let options = RingOptions { capacity: Some(256), ..RingOptions::default() };
+    /// assert_eq!(Ring::format_with(memory.as_mut(), &options)?.max_payload(), 240);
+    /// # Ok::<(), ringlog_nostd::RingError>(())
+    /// ```
     #[must_use]
     pub const fn max_payload(&self) -> usize {
         self.parts.geometry().max_payload
     }
 }
 
-/// How a ring is to be made. The default takes all of the memory, and payloads up to the capacity less 16.
+/// Options to make a ring. The default uses all of the memory and takes payloads up to the capacity less 16 bytes.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
+///
+/// let options = RingOptions {
+///     capacity: Some(256),
+///     max_payload: Some(40),
+///     identity: 0x1234,
+///     boot: 7,
+///     start: 4096,
+///     retained: true,
+/// };
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let (_producer, consumer) = Ring::format_with(memory.as_mut(), &options)?.into_ends();
+/// assert_eq!((consumer.capacity(), consumer.identity(), consumer.position()), (256, 0x1234, 4096));
+/// # Ok::<(), ringlog_nostd::RingError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RingOptions {
-    /// Capacity in bytes, a power of two; `None`: the largest that fits.
+    /// Capacity in bytes, a power of two. `None` takes the largest that fits into the memory.
     pub capacity: Option<usize>,
-    /// The longest payload in bytes; `None`: what the capacity allows, at most 65,535.
+    /// The longest payload in bytes, at most 65,535. `None` takes what the capacity allows.
     pub max_payload: Option<usize>,
-    /// Tells this ring from any other: a log remembers which one it was fed from.
+    /// A number that no other ring has. A log remembers the identity of the ring that fed it.
     pub identity: u64,
-    /// Tells this run of the machine from any other.
+    /// A number that no other run of the machine has.
     pub boot: u64,
-    /// Position of the first event, a multiple of 8 (lower bits are ignored): the end of the log it feeds.
+    /// Position of the first event, a multiple of 8 (lower bits are ignored): where the log that the ring feeds ends.
     pub start: usize,
-    /// Every record carries its checksum, so that [`Ring::recover`] can tell whole ones after a reset.
+    /// Gives every record a checksum, so that [`Ring::recover`] recognises whole records after a reset.
     pub retained: bool,
 }
 
@@ -192,16 +299,25 @@ impl RingOptions {
         Birth { identity, boot, retained }
     }
 
-    /// Where the first event stands, on the 8-grid.
+    /// Returns the position of the first event, a multiple of 8.
     pub(crate) const fn first_position(&self) -> usize {
         self.start & !(RECORD_ALIGN - 1)
     }
 
-    /// Bytes of memory that a ring of these options takes.
+    /// Returns the bytes of memory that a ring of these options takes. Without a capacity it is the smallest ring.
     ///
     /// # Errors
     ///
-    /// [`RingError::Capacity`] or [`RingError::MaxPayload`]; without a capacity, the smallest is meant.
+    /// [`RingError::Capacity`] or [`RingError::MaxPayload`] if no ring has these sizes.
+    ///
+    /// ```
+    /// use ringlog_nostd::{RingError, RingOptions, required_len};
+    ///
+    /// let options = RingOptions { max_payload: Some(100), ..RingOptions::default() };
+    /// assert_eq!(options.required_len(), Ok(required_len(128, 100)));
+    /// let odd = RingOptions { capacity: Some(100), max_payload: Some(16), ..options };
+    /// assert_eq!(odd.required_len(), Err(RingError::Capacity { asked: 100, min: 32 }));
+    /// ```
     pub const fn required_len(&self) -> Result<usize, RingError> {
         let capacity = match self.capacity {
             Some(capacity) => capacity,
@@ -217,7 +333,7 @@ impl RingOptions {
         }
     }
 
-    /// The sizes of a ring in `len` bytes.
+    /// Returns the sizes of a ring in `len` bytes.
     pub(crate) fn geometry(&self, len: usize) -> Result<Geometry, RingError> {
         let geometry = match self.capacity {
             Some(capacity) => Geometry::new(capacity, self.max_payload)?,
@@ -240,7 +356,21 @@ impl RingOptions {
     }
 }
 
-/// What a ring was made with, and what never changes while it lives.
+/// What a ring was made with. It never changes while the ring lives.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
+/// use std::ptr::NonNull;
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let options = RingOptions { identity: 5, boot: 2, max_payload: Some(64), ..RingOptions::default() };
+/// Ring::format_with(memory.as_mut(), &options)?;
+/// let start = NonNull::from(memory.as_mut()).cast();
+/// // SAFETY: the memory outlives the call, and nothing changes it meanwhile.
+/// let stamp = unsafe { Ring::stamp(start, 1024) }?;
+/// assert_eq!((stamp.identity, stamp.boot, stamp.capacity, stamp.max_payload), (5, 2, 512, 64));
+/// # Ok::<(), ringlog_nostd::RingError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RingStamp {
@@ -248,21 +378,37 @@ pub struct RingStamp {
     pub identity: u64,
     /// See [`RingOptions::boot`].
     pub boot: u64,
-    /// The capacity in bytes.
+    /// Capacity in bytes.
     pub capacity: usize,
-    /// The longest payload that it takes, in bytes.
+    /// The longest payload that the ring takes, in bytes.
     pub max_payload: usize,
 }
 
 /// What [`Ring::recover`] found.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Fresh, Recovery, Ring, RingOptions};
+/// use std::ptr::NonNull;
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// let start = NonNull::from(memory.as_mut()).cast();
+/// let options = RingOptions { retained: true, ..RingOptions::default() };
+/// // SAFETY: the memory lives to the end of the example, and each ring is gone before the next is made.
+/// let (_, first) = unsafe { Ring::recover(start, 1024, &options) }?;
+/// assert_eq!(first, Recovery::Fresh(Fresh::NoRing));
+/// // SAFETY: as above.
+/// let (_, second) = unsafe { Ring::recover(start, 1024, &options) }?;
+/// assert_eq!(second, Recovery::Recovered { events: 0, cut: false });
+/// # Ok::<(), ringlog_nostd::RingError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Recovery {
-    /// The ring goes on with this many events.
+    /// The ring continues with the events that were in it.
     Recovered {
-        /// Whole records, GAP records included.
+        /// Number of whole records, GAP records included.
         events: u64,
-        /// Whether records behind them were not whole and are gone.
+        /// Whether the records after them were not whole and were cut off.
         cut: bool,
     },
     /// The ring is new and empty.
@@ -270,17 +416,31 @@ pub enum Recovery {
 }
 
 /// Why [`Ring::recover`] made a new ring.
+///
+/// ```
+/// use ringlog_nostd::{AlignedBytes, Fresh, Recovery, Ring, RingOptions};
+/// use std::ptr::NonNull;
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// Ring::format(memory.as_mut(), 64)?; // not a retained one
+/// let start = NonNull::from(memory.as_mut()).cast();
+/// let options = RingOptions { retained: true, ..RingOptions::default() };
+/// // SAFETY: the memory outlives the ring, and nothing else uses it.
+/// let (_ring, recovery) = unsafe { Ring::recover(start, 1024, &options) }?;
+/// assert_eq!(recovery, Recovery::Fresh(Fresh::NotRetained));
+/// # Ok::<(), ringlog_nostd::RingError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fresh {
-    /// There was none: first start, or the memory was cleared.
+    /// The memory held no ring: this is the first start, or the memory was cleared.
     NoRing,
     /// The control words contradicted each other.
     Damaged,
-    /// There was one whose records carry no checksums.
+    /// The memory held a ring whose records carry no checksums.
     NotRetained,
-    /// There was one of other sizes.
+    /// The memory held a ring of other sizes.
     OtherSizes,
 }
 

@@ -14,9 +14,9 @@ use crate::sync::Shadow;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-/// A ring of `CAPACITY` bytes for payloads of up to `MAX_PAYLOAD` bytes, to be put into a `static`.
+/// A ring in a `static`, of `CAPACITY` bytes, for payloads of up to `MAX_PAYLOAD` bytes.
 ///
-/// All zero until it is split, so it costs RAM and no flash.
+/// It is all zero until it is split, so it takes RAM and no flash.
 ///
 /// ```
 /// use ringlog_nostd::{EventHeader, StaticRing};
@@ -29,7 +29,7 @@ use core::ptr::NonNull;
 /// assert!(RING.split().is_err());
 /// ```
 ///
-/// Sizes that cannot be are refused by the compiler:
+/// The compiler refuses a capacity that is no power of two or too small:
 ///
 /// ```compile_fail
 /// static RING: ringlog_nostd::StaticRing<1000, 32> = ringlog_nostd::StaticRing::new();
@@ -53,7 +53,7 @@ struct Storage<const CAPACITY: usize, const MAX_PAYLOAD: usize> {
 }
 
 // SAFETY: (1) the control words are atomics; (2) the storage is touched through the two ends alone, which
-// `split` gives out once; (3) what they do to it is safe from two threads, see `ends.rs`.
+// `split` gives out once; (3) what they do to it is safe from two threads, see `protocol/parts.rs`.
 unsafe impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> Sync for StaticRing<CAPACITY, MAX_PAYLOAD> {}
 
 impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_PAYLOAD> {
@@ -65,7 +65,12 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
         Err(_) => panic!("CAPACITY has to be a power of two and hold one record of MAX_PAYLOAD bytes"),
     };
 
-    /// An empty ring, not split.
+    /// Returns an empty ring that is not split.
+    ///
+    /// ```
+    /// static RING: ringlog_nostd::StaticRing<1024, 32> = ringlog_nostd::StaticRing::new();
+    /// assert!(RING.split().is_ok());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         let _ = Self::GEOMETRY;
@@ -76,49 +81,90 @@ impl<const CAPACITY: usize, const MAX_PAYLOAD: usize> StaticRing<CAPACITY, MAX_P
     portable_atomic::cfg_has_atomic_cas! {
         /// Gives out the two ends, once.
         ///
-        /// On a target without compare-and-swap this exists if the application turned on one of the
-        /// features `critical-section` and `unsafe-assume-single-core`; [`split_mut`](Self::split_mut)
-        /// exists everywhere.
+        /// On a core without compare-and-swap it exists only if the application turned on one of the features
+        /// `critical-section` and `unsafe-assume-single-core`. [`split_mut`](Self::split_mut) exists everywhere.
         ///
         /// # Errors
         ///
-        /// [`RingError::AlreadySplit`](crate::RingError::AlreadySplit) the second time.
+        /// [`RingError::AlreadySplit`](crate::RingError::AlreadySplit) from the second call on.
+        ///
+        /// ```
+        /// use ringlog_nostd::{RingError, StaticRing};
+        ///
+        /// static RING: StaticRing<1024, 32> = StaticRing::new();
+        ///
+        /// let (producer, _consumer) = RING.split().unwrap();
+        /// assert_eq!(producer.max_payload(), 32);
+        /// assert_eq!(RING.split().err(), Some(RingError::AlreadySplit));
+        /// ```
         pub fn split(&'static self) -> Result<(Producer<'static>, Consumer<'static>), crate::RingError> {
             if !self.split.is_first() {
                 return Err(crate::RingError::AlreadySplit);
             }
-            // SAFETY: `SplitGuard` lets one caller pass, once, and none behind `split_unchecked`.
+            // SAFETY: `SplitGuard` lets one caller pass, once, and none after `split_unchecked`.
             Ok(unsafe { self.ring_unchecked() }.ends())
         }
     }
 
     /// Gives out the two ends of a ring that the caller owns for ever.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, StaticRing};
+    ///
+    /// // In firmware: a `static mut`, or what the `singleton!` macro of the `cortex-m` crate returns.
+    /// let ring: &'static mut StaticRing<1024, 32> = Box::leak(Box::new(StaticRing::new()));
+    /// let (mut producer, mut consumer) = ring.split_mut();
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    /// assert_eq!(consumer.read_event().unwrap().0.timestamp, 1);
+    /// ```
     pub fn split_mut(&'static mut self) -> (Producer<'static>, Consumer<'static>) {
         // SAFETY: the only reference there is, and it is used up.
         unsafe { self.ring_unchecked() }.ends()
     }
 
-    /// Makes a ring that the caller owns for ever a [flight recorder](crate::FlightRecorder).
+    /// Makes a [flight recorder](crate::FlightRecorder) of a ring that the caller owns for ever.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, StaticRing};
+    ///
+    /// let ring: &'static mut StaticRing<64, 16> = Box::leak(Box::new(StaticRing::new()));
+    /// let mut recorder = ring.overwrite_oldest();
+    /// for time in 0..100 {
+    ///     recorder.write_event(&EventHeader::new(time, 7, 0), b"").unwrap();
+    /// }
+    /// assert_eq!(recorder.overwritten().unwrap().count, 96);
+    /// ```
     pub fn overwrite_oldest(&'static mut self) -> FlightRecorder<'static> {
         // SAFETY: as in `split_mut`.
         unsafe { self.ring_unchecked() }.overwrite_oldest()
     }
 
-    /// Gives out the two ends without asking whether they are out already. A [`split`](Self::split) that comes
-    /// after it is refused.
+    /// Gives out the two ends without checking whether they are out already. A later [`split`](Self::split) is
+    /// refused.
     ///
     /// # Safety
     ///
     /// - Called at most once for each ring, and not if [`split`](Self::split) was.
-    /// - Nobody calls `split` meanwhile. It comes after this call where it is made by the same thread, or by one that has
-    ///   learnt of this call.
+    /// - Nobody calls `split` meanwhile. A later `split` is one by the same thread, or by a thread that this call
+    ///   happened before.
+    ///
+    /// ```
+    /// use ringlog_nostd::StaticRing;
+    ///
+    /// static RING: StaticRing<1024, 32> = StaticRing::new();
+    ///
+    /// // SAFETY: the only call for this ring, before any other thread has started.
+    /// let (producer, _consumer) = unsafe { RING.split_unchecked() };
+    /// assert_eq!(producer.capacity(), 1024);
+    /// assert!(RING.split().is_err());
+    /// ```
     pub unsafe fn split_unchecked(&'static self) -> (Producer<'static>, Consumer<'static>) {
         self.split.close();
         // SAFETY: the caller's promise.
         unsafe { self.ring_unchecked() }.ends()
     }
 
-    /// The ring, from which both ends come.
+    /// Returns the ring that both ends come from.
     ///
     /// # Safety
     ///

@@ -1,10 +1,10 @@
-//! What takes events: the trait that log writers, monitors and forwarders implement.
+//! The trait of everything that takes events: log writers, monitors, forwarders.
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
 use crate::format::run::Run;
 
-/// Takes events from a dispatcher, one at a time or a run at a time.
+/// Takes events from a [`ConsumerList`](crate::ConsumerList) or a dispatcher, one at a time or a run at a time.
 ///
 /// ```
 /// use ringlog_nostd::{EventConsumer, EventHeader};
@@ -20,21 +20,53 @@ use crate::format::run::Run;
 ///         "largest"
 ///     }
 /// }
+///
+/// let mut largest = Largest(0);
+/// assert!(largest.consume(&EventHeader::new(1, 7, 3), b"abc"));
+/// assert_eq!(largest.0, 3);
 /// ```
 pub trait EventConsumer {
-    /// Takes one event; GAP records come here too (see [`EventHeader::is_gap`]).
+    /// Takes one event and returns `true`, or refuses it and returns `false`. GAP records come here too: see
+    /// [`EventHeader::is_gap`].
     ///
-    /// `false` refuses it. A required consumer is offered a refused event again at the next drain, and
-    /// the source keeps it until then; for any other consumer it is counted as refused and passed over.
+    /// A required consumer is offered a refused event again at the next drain, and the source keeps it until then. For
+    /// any other consumer it counts as refused and is skipped.
     fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool;
 
-    /// A name for statistics and messages.
+    /// Returns a name for statistics and messages.
     fn name(&self) -> &str;
 
-    /// Takes a run of events, by default one after the other until one is refused.
+    /// Takes a run of events and returns whether it took all. By default it takes one after the other until it refuses
+    /// one.
     ///
-    /// An implementation that can do better with many records at once, such as one `memcpy`, takes them
-    /// from [`Run::remaining`] and says how many with [`Run::accept_bytes`]. Returns whether it took all.
+    /// An implementation that handles many records at once, such as by one `memcpy`, takes them from
+    /// [`Run::remaining`] and reports them with [`Run::accept_bytes`]:
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventConsumer, EventHeader, Run, encode};
+    ///
+    /// struct Copy(Vec<u8>);
+    ///
+    /// impl EventConsumer for Copy {
+    ///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+    ///         unreachable!("`consume_run` takes all")
+    ///     }
+    ///     fn name(&self) -> &str {
+    ///         "copy"
+    ///     }
+    ///     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
+    ///         self.0.extend_from_slice(run.remaining());
+    ///         run.accept_bytes(run.remaining().len(), 1);
+    ///         true
+    ///     }
+    /// }
+    ///
+    /// let mut bytes = [0; 24];
+    /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
+    /// let (mut copy, mut run) = (Copy(Vec::new()), Run::new(&bytes).unwrap());
+    /// assert!(copy.consume_run(&mut run) && run.is_done());
+    /// assert_eq!(copy.0, bytes);
+    /// ```
     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
         while let Some((header, payload)) = run.peek() {
             if !self.consume(&header, payload) {
@@ -45,8 +77,8 @@ pub trait EventConsumer {
         true
     }
 
-    /// Called now and then while there is nothing to take, for what a consumer does by the clock. By default
-    /// nothing.
+    /// Called from time to time while there is nothing to take, for work that depends on the clock. Does nothing by
+    /// default.
     fn idle(&mut self) {}
 }
 

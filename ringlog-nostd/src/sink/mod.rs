@@ -1,8 +1,8 @@
-//! What takes the events that a consumer reads.
+//! What takes the events of a ring's consumer.
 //!
-//! [`EventConsumer`](event_consumer::EventConsumer) is the trait, [`ConsumerList`](consumer_list::ConsumerList) hands
-//! each event to several, and `StreamSink` writes a log file to anything that takes bytes. Nothing here knows how a
-//! ring works; it sees the public handles only.
+//! [`EventConsumer`](event_consumer::EventConsumer) is the trait. [`ConsumerList`](consumer_list::ConsumerList) passes
+//! each event to several consumers, and `StreamSink` writes a log file to anything that takes bytes. This folder uses
+//! only the public handles of a ring.
 
 pub(crate) mod consumer_list;
 pub(crate) mod event_consumer;

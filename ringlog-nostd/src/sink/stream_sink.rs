@@ -1,4 +1,4 @@
-//! Log files out of a UART, or onto a card from front to back.
+//! Writes a log file from front to back: to a UART, to a card.
 #![forbid(unsafe_code)]
 
 use crate::error::{RingFault, WriteError};
@@ -10,10 +10,10 @@ use crate::handle::consumer::Consumer;
 use crate::sink::event_consumer::EventConsumer;
 use embedded_io::Write;
 
-/// Streams events as a log file, with checksums, to anything that takes bytes.
+/// Writes events as a log file with checksums to anything that takes bytes: a UART, USB, a card.
 ///
-/// What arrives is a file of the STREAM kind that the host's tools open: there is nothing to go back to.
-/// Nothing is buffered here but a header.
+/// Needs the feature `embedded-io`. The host's tools open the bytes that arrive; the file has the flag
+/// [`STREAM`](file_flags::STREAM), because a stream cannot seek. The sink buffers at most one header.
 ///
 /// ```
 /// use ringlog_nostd::{AlignedBytes, ClockKind, EventHeader, Ring, StreamSink};
@@ -34,13 +34,25 @@ use embedded_io::Write;
 pub struct StreamSink<W> {
     to: W,
     salt: u32,
-    /// Where the next record goes.
+    /// Byte offset of the next record.
     offset: u64,
-    /// A write failed somewhere inside a record: what follows would be damage.
+    /// A write failed inside a record: bytes after it would be damage.
     broken: bool,
 }
 
-/// Why events did not go out.
+/// Why events were not written to the stream. Needs the feature `embedded-io`.
+///
+/// ```
+/// use ringlog_nostd::{ClockKind, EventHeader, StreamError, StreamSink};
+///
+/// let mut card = [0_u8; 70]; // the header's 64 bytes fit, the record does not
+/// let mut sink = StreamSink::start(&mut card[..], 1, ClockKind::Ticks).unwrap();
+/// match sink.write_event(&EventHeader::new(1, 7, 2), b"ab") {
+///     Err(StreamError::Io(_) | StreamError::WroteNothing) => { /* start another stream */ }
+///     other => panic!("{other:?}"),
+/// }
+/// assert_eq!(sink.write_event(&EventHeader::new(2, 7, 2), b"ab"), Err(StreamError::Ended));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -51,7 +63,7 @@ pub enum StreamError<E> {
     WroteNothing,
     /// An earlier error has ended the stream: start another one.
     Ended,
-    /// The event is none that a log takes.
+    /// A log takes no such event.
     Event(WriteError),
     /// The ring is corrupt.
     Ring(RingFault),
@@ -72,12 +84,23 @@ impl<E: core::fmt::Display> core::fmt::Display for StreamError<E> {
 impl<E: core::fmt::Display + core::fmt::Debug> core::error::Error for StreamError<E> {}
 
 impl<W: Write> StreamSink<W> {
-    /// Writes the file's header. `created_at` is in nanoseconds since 1970, or a counter of starts where
-    /// there is no calendar: it has to differ from one stream to the next.
+    /// Starts a stream by writing the file's header.
+    ///
+    /// `created_at` is in unix nanoseconds. Without a calendar, pass a counter of starts: it must differ from one
+    /// stream to the next.
     ///
     /// # Errors
     ///
     /// [`StreamError::Io`] or [`StreamError::WroteNothing`].
+    ///
+    /// ```
+    /// use ringlog_nostd::{ClockKind, FileHeader, StreamSink, file_flags};
+    ///
+    /// let mut uart = [0_u8; 64];
+    /// StreamSink::start(&mut uart[..], 42, ClockKind::Ticks).unwrap();
+    /// let header = FileHeader::from_bytes(&uart).unwrap();
+    /// assert!(header.created_at == 42 && header.has(file_flags::STREAM));
+    /// ```
     pub fn start(to: W, created_at: i64, clock: ClockKind) -> Result<Self, StreamError<W::Error>> {
         let mut header = FileHeader::new(created_at, clock, true);
         header.flags |= file_flags::STREAM;
@@ -91,19 +114,38 @@ impl<W: Write> StreamSink<W> {
     ///
     /// # Errors
     ///
-    /// [`StreamError`]; after [`Io`](StreamError::Io) and [`WroteNothing`](StreamError::WroteNothing) the
-    /// stream has ended.
+    /// [`StreamError`]. After [`Io`](StreamError::Io) and [`WroteNothing`](StreamError::WroteNothing) the stream has
+    /// ended.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{ClockKind, EventHeader, StreamSink};
+    /// let mut uart = [0_u8; 128];
+    /// let mut sink = StreamSink::start(&mut uart[..], 1, ClockKind::Ticks).unwrap();
+    /// sink.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// assert_eq!(sink.offset(), 64 + 24);
+    /// ```
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), StreamError<W::Error>> {
         check_event(header, payload.len(), MAX_PAYLOAD).map_err(StreamError::Event)?;
         self.put_record(header, payload)
     }
 
-    /// Writes up to `limit` of the events that are published now, releases those that went out whole, and
-    /// returns how many they were.
+    /// Writes up to `limit` of the events that are published now, releases those that were written whole, and returns
+    /// their number.
     ///
     /// # Errors
     ///
-    /// [`StreamError`]. An event that did not go out whole is still the ring's next one.
+    /// [`StreamError`]. An event that was not written whole is still the ring's next event.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, ClockKind, EventHeader, Ring, StreamSink};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// # let (mut producer, mut consumer) = Ring::format(memory.as_mut(), 16).unwrap().into_ends();
+    /// producer.write_event(&EventHeader::new(1, 7, 2), b"ab").unwrap();
+    /// let mut uart = [0_u8; 128];
+    /// let mut sink = StreamSink::start(&mut uart[..], 1, ClockKind::Ticks).unwrap();
+    /// assert_eq!(sink.drain(&mut consumer, 8), Ok(1));
+    /// assert_eq!(sink.drain(&mut consumer, 8), Ok(0));
+    /// ```
     pub fn drain<K>(
         &mut self,
         consumer: &mut Consumer<'_, K>,
@@ -133,22 +175,44 @@ impl<W: Write> StreamSink<W> {
         Ok(events)
     }
 
-    /// Has the device send what it still holds.
+    /// Flushes the device, so that it sends the bytes that it still buffers.
     ///
     /// # Errors
     ///
     /// [`StreamError::Io`].
+    ///
+    /// ```
+    /// # use ringlog_nostd::{ClockKind, StreamSink};
+    /// let mut uart = [0_u8; 128];
+    /// let mut sink = StreamSink::start(&mut uart[..], 1, ClockKind::Ticks).unwrap();
+    /// assert_eq!(sink.flush(), Ok(()));
+    /// ```
     pub fn flush(&mut self) -> Result<(), StreamError<W::Error>> {
         self.to.flush().map_err(StreamError::Io)
     }
 
-    /// Bytes of the stream so far: where the next record goes.
+    /// Returns the length of the stream so far, in bytes: the offset of the next record.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{ClockKind, StreamSink};
+    /// let mut uart = [0_u8; 128];
+    /// let sink = StreamSink::start(&mut uart[..], 1, ClockKind::Ticks).unwrap();
+    /// assert_eq!(sink.offset(), 64, "the header");
+    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The device. The stream is complete as it is.
+    /// Returns the device. The stream is complete without a closing mark.
+    ///
+    /// ```
+    /// # use ringlog_nostd::{ClockKind, StreamSink};
+    /// let mut uart = [0_u8; 128];
+    /// let sink = StreamSink::start(&mut uart[..], 1, ClockKind::Ticks).unwrap();
+    /// let rest = sink.into_inner();
+    /// assert_eq!(rest.len(), 128 - 64);
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> W {
         self.to
@@ -167,13 +231,13 @@ impl<W: Write> StreamSink<W> {
         Ok(())
     }
 
-    /// Writes all of the bytes. (`Write::write_all` panics where a device takes none.)
+    /// Writes all bytes. (`Write::write_all` panics if a device takes none.)
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), StreamError<W::Error>> {
         if self.broken {
             return Err(StreamError::Ended);
         }
         while !bytes.is_empty() {
-            // Stays so unless all of the bytes go out.
+            // Stays set unless all bytes are written.
             self.broken = true;
             match self.to.write(bytes) {
                 Ok(0) => return Err(StreamError::WroteNothing),

@@ -4,7 +4,7 @@ use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingFau
 use std::ptr::NonNull;
 
 const RECORD_BYTES: usize = 24;
-/// Where the data stands that `control.rs` documents, in bytes.
+/// Offset of the data, in bytes, as `control.rs` documents it.
 const DATA: usize = if usize::BITS == 64 { 384 } else { 64 };
 
 fn options() -> RingOptions {
@@ -33,7 +33,7 @@ fn a_drain_takes_what_was_there_when_it_began() {
     (0..2).for_each(|number| write(&mut producer, number));
     let mut next = 2;
     let mut seen = Vec::new();
-    // As fast as it empties the ring, somebody fills it.
+    // The producer fills the ring as fast as the consumer empties it.
     let drained = consumer.drain(usize::MAX, |header, _| {
         seen.push(header.timestamp);
         write(&mut producer, next);
@@ -69,17 +69,17 @@ fn a_later_record_of_a_run_is_bounded_by_what_is_published_too() {
     let ring = unsafe { Ring::format_raw(start, len, &options()) }.unwrap();
     let (mut producer, mut consumer) = ring.into_ends();
     (0..2).for_each(|number| write(&mut producer, number));
-    // The second one says that it is 8 bytes longer: as long as a record may be, and longer than what is there.
+    // The second record claims 8 more bytes: as long as a record may be, and longer than what is published.
     // SAFETY: the low byte of its `payload_len`, inside the bytes.
     unsafe { start.as_ptr().wrapping_add(DATA + RECORD_BYTES + 10).write(16) };
-    // What is whole before it is still given out.
+    // The whole record before it is still given out.
     let run = consumer.peek_run(0).unwrap().unwrap();
     assert_eq!((run.remaining().len(), consumer.fault()), (RECORD_BYTES, None));
     let expected = RingFault::Record { position: RECORD_BYTES };
     assert_eq!(consumer.peek_run(RECORD_BYTES).map(|run| run.is_some()), Err(expected));
     assert_eq!(consumer.fault(), Some(expected));
 
-    // The next consumer gives up what cannot be read, and continues.
+    // The next consumer skips what cannot be read, and continues.
     let outside = |position| SkipError::Outside { position, tail: 0, head: 2 * RECORD_BYTES };
     for position in [2 * RECORD_BYTES + 8, RECORD_BYTES + 4, 0_usize.wrapping_sub(8)] {
         assert_eq!(consumer.skip_damage(position), Err(outside(position)));

@@ -1,4 +1,4 @@
-//! Several consumers of one ring: who gets what, and what stays in the ring.
+//! Several consumers of one ring: which events each gets, and which stay in the ring.
 
 use ringlog_nostd::{
     AlignedBytes, ConsumerCounts, ConsumerList, EventConsumer, EventHeader, ListFull, Producer, Ring,
@@ -6,7 +6,7 @@ use ringlog_nostd::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Takes what its rule lets through, and remembers it.
+/// Takes the events that its rule lets through, and remembers them.
 struct Script<F>(F, Vec<u64>);
 
 impl<F: FnMut(u64) -> bool> EventConsumer for Script<F> {
@@ -131,7 +131,7 @@ fn a_drain_offers_what_was_published_when_it_began() {
     let mut memory = AlignedBytes::<1024>::new();
     let (mut producer, consumer) = Ring::format_with(memory.as_mut(), &options()).unwrap().into_ends();
     (1..3).for_each(|number| assert!(write(&mut producer, number)));
-    // As fast as it takes events, new ones come.
+    // New events come as fast as it takes them.
     let mut refilling = Script(|number| write(&mut producer, number + 10), Vec::new());
     let mut list = ConsumerList::<1>::new(consumer);
     list.add(&mut refilling).unwrap();
@@ -175,7 +175,7 @@ fn what_a_consumer_accepted_before_it_panicked_it_is_not_offered_again() {
     assert_eq!(behind.1, before.1);
 }
 
-/// Says of each run that it has taken more events than there can be.
+/// Reports more events of each run than there can be.
 struct Boastful;
 
 impl EventConsumer for Boastful {

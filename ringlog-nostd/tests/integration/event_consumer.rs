@@ -1,8 +1,8 @@
-//! The trait that takes events: what it does by itself, and through a reference.
+//! The trait that takes events: its default methods, and its use through a reference.
 
 use ringlog_nostd::{EventConsumer, EventHeader, Run, encode};
 
-/// Refuses events from a number on, and remembers each call.
+/// Refuses events from a given number on, and remembers each call.
 #[derive(Default)]
 struct Diary {
     refuses_from: u64,
@@ -32,7 +32,7 @@ fn records(count: u64) -> Vec<u8> {
     bytes
 }
 
-/// What is asked of it as a value of a type of its own.
+/// Checks a consumer that is passed as a value of its type.
 fn visit(mut consumer: impl EventConsumer, bytes: &[u8]) -> (bool, usize) {
     assert_eq!(consumer.name(), "diary");
     consumer.idle();

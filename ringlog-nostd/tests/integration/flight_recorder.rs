@@ -1,4 +1,4 @@
-//! Rings that overwrite their oldest events, against a queue that does the same.
+//! Compares rings that overwrite their oldest events with a queue that does the same.
 
 use ringlog_nostd::{
     AlignedBytes, EventHeader, FlightRecorder, Gap, GapReason, Recovery, Ring, RingFault, RingOptions,
@@ -68,7 +68,7 @@ fn expect_gap(recorder: &mut FlightRecorder<'_>, oracle: &mut Oracle) {
     oracle.lost = 0;
 }
 
-/// One random call on both, and what it must have come to.
+/// Makes one random call on both and compares the results.
 fn step(recorder: &mut FlightRecorder<'_>, oracle: &mut Oracle, random: &mut Random, number: u64) {
     let len = random.below(recorder.max_payload() + 1);
     let (header, payload) = event(number, len);
@@ -77,7 +77,7 @@ fn step(recorder: &mut FlightRecorder<'_>, oracle: &mut Oracle, random: &mut Ran
             expect_gap(recorder, oracle);
             let read = recorder.read_event().map(|(header, payload)| (header.as_user(), payload.to_vec()));
             assert_eq!(read.as_ref(), oracle.events.front());
-            // It is gone with the next call.
+            // The next call releases it.
             if let Some((_, payload)) = oracle.events.pop_front() {
                 oracle.used -= stride_of(payload.len());
             }
@@ -139,7 +139,7 @@ fn random_histories_are_those_of_a_queue_that_drops_its_front() {
     }
 }
 
-/// Where leaked rings are, so that a leak checker finds them.
+/// Holds the leaked rings, so that a leak checker finds them.
 static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 #[test]
@@ -192,7 +192,7 @@ fn retained() -> RingOptions {
     }
 }
 
-/// A GAP record that is lent is told by the next call, whichever it is, and what that overwrites counts anew.
+/// Any next call counts a lent GAP record as reported. Events that this call overwrites are a new count.
 #[test]
 fn a_gap_is_told_when_its_lend_ends() {
     fn refused(recorder: &mut FlightRecorder<'_>) {

@@ -1,4 +1,4 @@
-//! A producer that loses events rather than wait.
+//! A producer that loses events instead of waiting.
 
 use ringlog_nostd::{AlignedBytes, Delivery, EventHeader, Gap, LossyProducer, Ring, RingOptions};
 
@@ -21,7 +21,7 @@ fn a_gap_and_the_event_behind_it_are_written_together_or_not_at_all() {
     assert_eq!(consumer.drain(1, |_, _| ()), Ok(1));
     assert_eq!(write(&mut producer, 6), Delivery::Lost);
     assert_eq!((lost(&producer), consumer.unread()), (Some((2, 5)), 4 * 24));
-    // And for both.
+    // Room for both.
     assert_eq!(consumer.drain(1, |_, _| ()), Ok(1));
     assert_eq!(write(&mut producer, 7), Delivery::Written);
     assert_eq!(lost(&producer), None);

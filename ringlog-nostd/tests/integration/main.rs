@@ -1,7 +1,7 @@
-//! What the core promises, asked of its public interface: one module for each question.
+//! Tests of the core's promises by its public interface, one module for each question.
 //!
-//! One program, because each program is linked with link-time optimisation: `cargo test --test integration oracle::`
-//! runs one module.
+//! They are one program, because each program is linked with link-time optimisation. This runs one module:
+//! `cargo test --test integration oracle::`.
 
 mod consumer;
 mod consumer_list;

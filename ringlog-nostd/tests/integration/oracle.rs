@@ -1,6 +1,6 @@
-//! The ring against an oracle: a queue of events and a count of bytes in use.
+//! Compares the ring with an oracle: a queue of events and a count of bytes in use.
 //!
-//! Small rings go through every start offset and every payload length; longer histories are random.
+//! Small rings are tested with every start offset and every payload length. Longer histories are random.
 
 use crate::queue::{Oracle, header_of, options, payload_of, stride_of};
 use ringlog_nostd::{
@@ -10,16 +10,16 @@ use std::mem::ManuallyDrop;
 
 const MEMORY_BYTES: usize = 4096;
 
-/// What no record holds by accident over a whole ring.
+/// A pattern that no record holds by accident over a whole ring.
 const UNTOUCHED: u8 = 0xEE;
 
-/// Every offset of a lap, far from the wrap of positions and across it.
+/// Returns every offset of a lap, far from the wrap of positions and across it.
 fn starts(capacity: usize, step: usize) -> impl Iterator<Item = usize> {
     let below_wrap = 0_usize.wrapping_sub(capacity);
     (0..capacity).step_by(step).flat_map(move |offset| [offset, below_wrap.wrapping_add(offset)])
 }
 
-/// Writes one record into an empty ring, and looks at every byte of the data region.
+/// Writes one record into an empty ring and checks every byte of the data region.
 fn one_record(memory: &mut AlignedBytes<MEMORY_BYTES>, capacity: usize, start: usize, len: usize) {
     let context = format!("capacity {capacity} start {start:#x} len {len}");
     let max_payload = capacity - 16;
@@ -140,12 +140,12 @@ impl Random {
     }
 }
 
-/// One history, and what is needed to repeat it.
+/// One history, with all that is needed to repeat it.
 struct History<'r> {
     producer: Producer<'r>,
     consumer: Consumer<'r>,
     oracle: Oracle,
-    /// Whether the oracle's front is what `read_event` lends: read, and not released.
+    /// Whether `read_event` lends the oracle's front: read and not released.
     lent: bool,
     random: Random,
     written: u64,
@@ -176,7 +176,7 @@ impl History<'_> {
         (header_of(self.written, len), payload_of(self.written, len))
     }
 
-    /// The oracle forgets what was lent: every reading call does.
+    /// Removes the lent event from the oracle, as every reading call does.
     fn release_lent(&mut self) {
         if std::mem::take(&mut self.lent) {
             self.oracle.pop();
@@ -309,7 +309,7 @@ impl History<'_> {
         assert_eq!(drained, Ok(expected));
     }
 
-    /// Looks at one or more runs, and releases some whole records of them.
+    /// Reads one or more runs and releases some whole records of them.
     fn runs(&mut self) {
         self.release_lent();
         let mut seen_bytes = 0;

@@ -1,4 +1,4 @@
-//! One test, or a few, for each defect that shipped in somebody's ring and could live in this one.
+//! One test or a few for each defect that shipped in another ring and could exist in this one.
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, GapReason, Producer, Ring, RingError, RingFault,
@@ -13,13 +13,13 @@ const CAPACITY: usize = 128;
 const MAX_PAYLOAD: usize = 40;
 const RECORD_BYTES: usize = 24;
 
-/// Where the words stand that `control.rs` documents, in bytes.
+/// Offsets of the words, in bytes, as `control.rs` documents them.
 const WIDE: bool = usize::BITS == 64;
 const HEAD: usize = if WIDE { 128 } else { 32 };
 const TAIL: usize = if WIDE { 256 } else { 56 };
 const DATA: usize = if WIDE { 384 } else { 64 };
 
-/// Behind the ring: no write may reach it.
+/// Bytes after the ring, which no write may reach.
 const CANARY: u64 = 0xCAFE_F00D_DEAD_BEEF;
 
 fn header_of(number: u64, len: usize) -> EventHeader {
@@ -50,7 +50,7 @@ fn addresses(bytes: &[u8]) -> Range<usize> {
     start..start + bytes.len()
 }
 
-/// Memory that a hostile neighbour can write to, with canaries behind it.
+/// Memory that a hostile neighbour can write to, with canaries after it.
 struct Shared {
     words: Vec<u64>,
 }
@@ -123,7 +123,7 @@ impl Hostile {
 
     fn poke_header(&self, index: usize, header: EventHeader) {
         let to = self.word_at(DATA + index).cast::<[u64; 2]>();
-        // SAFETY: as in `peek`; the data region is 8-aligned and two words stand at every record.
+        // SAFETY: as in `peek`; the data region is 8-aligned and every record has at least two words.
         unsafe { to.write(header.to_words().map(u64::to_le)) };
     }
 
@@ -134,7 +134,7 @@ impl Hostile {
     }
 }
 
-/// Words that a broken or hostile peer might leave, around one that is right.
+/// Returns words that a broken or hostile peer may leave, near the right one.
 fn hostile_words(right: usize) -> Vec<usize> {
     let near = (0..=CAPACITY + 24).flat_map(|d| [right.wrapping_add(d), right.wrapping_sub(d)]);
     let bits = (0..usize::BITS).flat_map(|bit| [1 << bit, right ^ (1 << bit), usize::MAX << bit]);
@@ -402,7 +402,7 @@ fn pitfall_10_closed_is_a_flag_and_everything_written_before_is_drained_after() 
     assert!(!consumer.is_closed() && !producer.is_closed(), "a new pair is open");
     drop(consumer);
     assert!(producer.is_closed());
-    assert_eq!(write_small(&mut producer, 1), Ok(()), "a consumer that has gone is advice, no error");
+    assert_eq!(write_small(&mut producer, 1), Ok(()), "a consumer that has gone is no error");
 }
 
 #[test]
@@ -579,7 +579,7 @@ fn pitfall_13_padding_that_is_not_zero_is_a_fault_and_never_part_of_a_run() {
             let (mut producer, mut consumer) = hostile.ends();
             producer.write_event(&header_of(1, len), &vec![3; len]).unwrap();
             let word = DATA + padding_byte / size_of::<usize>() * size_of::<usize>();
-            // The bytes as they stand in memory, whatever the machine's order.
+            // The bytes as they are in memory, for any byte order of the machine.
             let mut bytes = hostile.peek(word).to_le().to_le_bytes();
             bytes[padding_byte % size_of::<usize>()] = 1;
             hostile.poke(word, usize::from_le(usize::from_le_bytes(bytes)));
@@ -757,7 +757,7 @@ fn pitfall_15_losses_add_up_whatever_the_consumer_does() {
     }
 }
 
-/// Knows from timestamps 0, 1, 2, .. that every event is there or told of, in its place.
+/// Checks by timestamps 0, 1, 2, .. that every event is there or reported as lost, in its place.
 #[derive(Default)]
 struct Arrived {
     events: u64,
@@ -799,14 +799,14 @@ fn pitfall_16_reading_copies_nothing_and_every_accepted_event_arrives() {
     }
     arrived.extend(timestamps(&mut consumer));
     assert_eq!(arrived, accepted);
-    assert!(accepted.len() < 10_000, "some were refused, and said so");
+    assert!(accepted.len() < 10_000, "some were refused with an error");
 }
 
-// 8, lost wake-ups: nothing here sleeps or wakes. The ring is polled; a notifying pair is another crate's.
-// 14, mirrored mappings: the data region is mapped once. An overrun area takes a mirror's place.
+// 8, lost wake-ups: nothing here sleeps or wakes. The ring is polled; another crate has a notifying pair.
+// 14, mirrored mappings: the data region is mapped once. An overrun area replaces the mirror.
 
-/// Ours: completing a claim asked for the payload and its padding as if both were payload, and together they can
-/// be longer than the longest one; builds with debug assertions panicked.
+/// A defect of this ring: to complete a claim, it requested payload and padding together as a payload. Together they
+/// can be longer than the longest payload, and builds with debug assertions panicked.
 #[test]
 fn a_claim_of_the_longest_payloads_is_committed() {
     let mut memory: Box<AlignedBytes<{ 1 << 18 }>> = Box::default();
@@ -820,7 +820,7 @@ fn a_claim_of_the_longest_payloads_is_committed() {
     }
 }
 
-/// Whoever writes an event again may leave in its header what it was read with.
+/// A caller's header may still hold the checksum that it was read with. Writers do not store it.
 #[test]
 fn the_checksum_of_a_callers_header_is_not_stored() {
     let mut memory = AlignedBytes::<1024>::new();

@@ -1,7 +1,7 @@
-//! Any sequence of calls does to the ring what it does to the oracle; a sequence that does not is shrunk to the
+//! Any sequence of calls has the same effect on the ring and on the oracle. A sequence that has not is shrunk to the
 //! shortest one and printed.
 //!
-//! `PROPTEST_CASES=100000 cargo test --release -p ringlog-nostd --test integration properties::` for more.
+//! `PROPTEST_CASES=100000 cargo test --release -p ringlog-nostd --test integration properties::` tests more.
 
 use crate::queue::{Oracle, header_of, options, payload_of, stride_of};
 use proptest::prelude::*;
@@ -89,11 +89,11 @@ fn any_history() -> impl Strategy<Value = History> {
 
 /// A ring and its oracle, side by side.
 struct Pair<'r> {
-    /// Taken out only while it is a lossy one.
+    /// `None` only while it is a lossy producer.
     producer: Option<Producer<'r>>,
     consumer: Consumer<'r>,
     oracle: Oracle,
-    /// Losses not told yet: how many, and the time of the first.
+    /// Losses not reported yet: their number and the time of the first.
     pending: Option<(u64, u64)>,
     /// Whether the oracle's front is lent by `read_event`.
     lent: bool,
@@ -178,7 +178,7 @@ impl<'r> Pair<'r> {
         }
     }
 
-    /// A claim that was written to and is not going to be committed.
+    /// Writes to a claim that is not committed.
     fn abandoned(&mut self, len: usize) -> Option<ringlog_nostd::Claim<'_, 'r>> {
         let len = self.len(len);
         let fits = self.oracle.fits(len);
@@ -244,7 +244,7 @@ impl<'r> Pair<'r> {
         });
     }
 
-    /// What a lossy producer does, told to the oracle.
+    /// Does to the oracle what a lossy producer does.
     fn deliver(&mut self, header: EventHeader, payload: Vec<u8>) -> Delivery {
         let gap = if self.pending.is_some() { stride_of(16) } else { 0 };
         let (needed, room) = (gap + stride_of(payload.len()), self.oracle.capacity - self.oracle.used);
@@ -255,14 +255,14 @@ impl<'r> Pair<'r> {
         }
         let (count, first) = self.pending.unwrap_or((0, header.timestamp));
         self.pending = Some((count + 1, first));
-        // Where the two are never there together, the GAP record comes alone and counts the event too.
+        // If the ring never holds both, the GAP record comes alone and counts the event too.
         if needed > self.oracle.capacity {
             self.tell();
         }
         Delivery::Lost
     }
 
-    /// Puts a GAP record for all losses into the oracle; `false` if there is no room.
+    /// Adds a GAP record for all losses to the oracle. Returns `false` if there is no room.
     fn tell(&mut self) -> bool {
         let Some((count, first)) = self.pending else { return true };
         if !self.oracle.fits(16) {
@@ -274,7 +274,7 @@ impl<'r> Pair<'r> {
         true
     }
 
-    /// A loss outside the ring, which the ring's own count knows nothing of.
+    /// Writes a GAP record for a loss outside of the ring, which the ring does not count.
     fn gap(&mut self, count: u64) {
         let gap = Gap::new(GapReason::TooLong, count);
         let fits = self.oracle.fits(16);
@@ -302,7 +302,7 @@ impl<'r> Pair<'r> {
         assert_eq!(drained, Ok(expected));
     }
 
-    /// Looks at all that is there, one run or two, and releases some whole records of it.
+    /// Reads all events, in one run or two, and releases some whole records of them.
     fn runs(&mut self, released: usize) {
         self.release_lent();
         let (mut seen_bytes, mut runs) = (0, 0);
@@ -349,7 +349,7 @@ fn run(history: &History, oracle_capacity: impl FnOnce(usize) -> usize) {
 }
 
 fn config() -> Config {
-    // What fails is printed whole; a file of seeds would only repeat it.
+    // A failure is printed whole, so a file of seeds would only repeat it.
     Config { failure_persistence: None, ..Config::default() }
 }
 
@@ -362,11 +362,11 @@ fn any_history_is_that_of_the_oracle() {
     checked.unwrap_or_else(|error| panic!("{error:#?}"));
 }
 
-/// The property can fail, and shrinking leaves what is needed: to fill a ring that the oracle believes to be
-/// one word smaller takes one or two events.
+/// The property can fail, and shrinking works: one or two events fill a ring that the oracle takes for one word
+/// smaller.
 #[test]
 fn a_planted_mistake_is_found_and_shrunk() {
-    // The same histories in every run: how far shrinking comes is a matter of luck otherwise.
+    // The same histories in every run: otherwise it depends on luck how far shrinking comes.
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let checked = TestRunner::new_with_rng(config(), rng).run(&any_history(), |history| {
         run(&history, |capacity| capacity - 8);

@@ -9,7 +9,7 @@ use ringlog_nostd::publication::{
 };
 use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader, field, file_flags};
 
-/// A header in memory, and what its witness was told of it.
+/// A header in memory, and the bytes that `stored` has reported.
 #[derive(Default)]
 struct Words {
     wide: [AtomicU64; 7],
@@ -38,7 +38,7 @@ impl HeaderWords for Words {
 }
 
 impl Words {
-    /// What stands there, which is what was told.
+    /// Returns the header's bytes, which must be those reported.
     fn header(&self) -> [u8; FILE_HEADER_LEN] {
         let bytes = read_header(self);
         assert_eq!(bytes[..], self.told.borrow()[..]);

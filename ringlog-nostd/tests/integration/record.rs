@@ -1,4 +1,4 @@
-//! Records outside of a ring: written again, read as gaps, and what their errors say.
+//! Records outside of a ring: written again, read as gaps, and the texts of their errors.
 
 use ringlog_nostd::{
     Checksums, EventHeader, Gap, GapReason, RecordErrorKind, Records, add_checksum, crc32c_append, encode,

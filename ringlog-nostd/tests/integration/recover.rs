@@ -1,4 +1,4 @@
-//! A retained ring after a reset: what is whole is kept, what is not is never handed out.
+//! A retained ring after a reset: whole records are kept, others are never handed out.
 
 use ringlog_nostd::{Consumer, EventHeader, Fresh, Recovery, Ring, RingOptions, required_len};
 use std::ptr::NonNull;
@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 const CAPACITY: usize = 256;
 const MAX_PAYLOAD: usize = 60;
 
-/// Where `control.rs` says that the tail and the data stand, in bytes.
+/// Offsets of the tail and of the data, in bytes, as `control.rs` documents them.
 const WIDE: bool = usize::BITS == 64;
 const TAIL: std::ops::Range<usize> = if WIDE { 256..264 } else { 56..60 };
 const DATA: usize = if WIDE { 384 } else { 64 };
@@ -24,7 +24,7 @@ fn options(start: usize) -> RingOptions {
     }
 }
 
-/// Memory that outlives the rings in it.
+/// Memory that lives longer than the rings in it.
 struct Retained {
     words: Vec<u64>,
 }
@@ -51,7 +51,7 @@ impl Retained {
     }
 }
 
-/// A ring as a reset finds it: its bytes, all events it ever took, and how many of them were released.
+/// A ring as a reset finds it: its bytes, all events that it took, and how many of them were released.
 struct Scene {
     image: Vec<u8>,
     start: usize,
@@ -100,7 +100,7 @@ impl Scene {
         found
     }
 
-    /// Recovers from the image with these bytes changed, and checks what can always be said.
+    /// Recovers from the image with these bytes changed, and checks what must hold in every case.
     fn recover_changed(&self, changes: &[(usize, u8)]) -> (Recovery, Vec<OwnedEvent>) {
         let mut image = self.image.clone();
         changes.iter().for_each(|(at, value)| image[*at] = *value);
@@ -114,7 +114,7 @@ impl Scene {
         }
         assert_eq!(consumer.drain(usize::MAX, |_, _| ()), Ok(found.len()), "{changes:?}");
         let next = EventHeader::new(7, 7, MAX_PAYLOAD as u16);
-        assert_eq!(producer.write_event(&next, &[7; MAX_PAYLOAD]), Ok(()), "goes on: {changes:?}");
+        assert_eq!(producer.write_event(&next, &[7; MAX_PAYLOAD]), Ok(()), "continues: {changes:?}");
         assert_eq!(consumer.read_event().map(|(header, _)| header.as_user()), Some(next), "{changes:?}");
         (recovery, found)
     }
@@ -190,7 +190,7 @@ fn a_damaged_control_byte_gives_a_fresh_ring_or_whole_events_in_order() {
             for value in values_near(scene.image[at]) {
                 let (_, found) = scene.recover_changed(&[(at, value)]);
                 let possible = if TAIL.contains(&at) {
-                    // A tail on another record's place: older events once more, or fewer of the unread.
+                    // A tail at another record: older events come again, or some unread ones are missing.
                     found.is_empty() || scene.written.windows(found.len()).any(|events| events == found)
                 } else {
                     scene.unread().starts_with(&found)
@@ -273,16 +273,16 @@ fn records_of_another_identity_are_cut() {
     assert_eq!((recovery, found.len()), (Recovery::Recovered { events: 0, cut: true }, 0));
 }
 
-/// The data region as noise from an earlier life of the same identity would leave it.
+/// The data region holds records from an earlier life of the same identity.
 #[test]
 fn a_fresh_ring_holds_nothing_of_an_earlier_life() {
     for scene in scenes() {
         let mut image = scene.image.clone();
-        image[8] ^= 0xFF; // a capacity that cannot be, or the layout word
+        image[8] ^= 0xFF; // an impossible capacity, or the layout word
         let mut memory = Retained::of_image(&image);
         assert!(matches!(memory.recover(&options(scene.start)).1, Recovery::Fresh(_)));
         let fresh = memory.image();
-        // The head and the tail of the former life come back over the fresh ring.
+        // The head and the tail of the former life overwrite those of the fresh ring.
         let mut forged = fresh;
         forged[..DATA].copy_from_slice(&scene.image[..DATA]);
         let recovery = Retained::of_image(&forged).recover(&options(scene.start)).1;

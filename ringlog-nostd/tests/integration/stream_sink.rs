@@ -1,4 +1,4 @@
-//! Streams out of a ring: what arrives is a log file, whatever the device does.
+//! Streams out of a ring: the bytes that arrive are a log file, for any behaviour of the device.
 
 use embedded_io::{ErrorKind, ErrorType, Write};
 use ringlog_nostd::{
@@ -6,7 +6,7 @@ use ringlog_nostd::{
     RingFault, RingOptions, StreamError, StreamSink, WriteError, crc32c_append, file_flags,
 };
 
-/// Takes a few bytes at a time, up to a limit, and then does what it was told to.
+/// Takes a few bytes at a time, up to a limit, and then does what `at_limit` says.
 struct Device {
     bytes: Vec<u8>,
     limit: usize,
@@ -110,7 +110,7 @@ fn gaps_of_a_lossy_producer_go_out_as_gaps() {
     assert_eq!(records.len() as u64 - 1 + gaps, 50);
 }
 
-/// Wherever the device stops, the file up to there holds whole events, and the ring keeps the others.
+/// At any byte at which the device stops, the file holds whole events, and the ring keeps the others.
 #[test]
 fn a_device_that_fails_anywhere_costs_no_event() {
     for (at_limit, told) in

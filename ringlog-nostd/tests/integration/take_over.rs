@@ -1,4 +1,4 @@
-//! A role in a ring that outlives its owner: what the next owner finds, and what it does not.
+//! A role in a ring that lives longer than its owner: what the next owner finds, and what it does not.
 
 use ringlog_nostd::{
     Consumer, EventHeader, Gap, Producer, Ring, RingError, RingFault, RingOptions, SkipError, WriteError,
@@ -8,12 +8,12 @@ use std::ptr::NonNull;
 
 const CAPACITY: usize = 256;
 
-/// Where the words stand that `control.rs` documents, in bytes.
+/// Offsets of the words, in bytes, as `control.rs` documents them.
 const WIDE: bool = usize::BITS == 64;
 const HEAD: usize = if WIDE { 128 } else { 32 };
 const TAIL: usize = if WIDE { 256 } else { 56 };
 
-/// Memory that outlives the owners of both roles, as a file would.
+/// Memory that lives longer than the owners of both roles, as a file does.
 struct Memory {
     start: NonNull<u64>,
     words: usize,
@@ -48,7 +48,7 @@ impl Memory {
         self.start.cast()
     }
 
-    /// For the next owner of a role; the tests let the one before go first, or forget it.
+    /// Attaches the next owner of a role. The tests drop the previous owner first, or forget it.
     fn attach(&self) -> Ring<'_> {
         // SAFETY: the memory's own words, borrowed as long as the ring; one live end of each kind.
         unsafe { Ring::attach(self.bytes(), self.words * 8) }.unwrap()
@@ -142,8 +142,7 @@ fn losses_that_a_dead_producer_had_counted_are_told_by_the_next_one() {
     assert_eq!(second.pending_loss(), None);
 }
 
-/// Every start in the lap, the wrap of the positions among them, and every position in and around what is
-/// published.
+/// Tests every start in the lap, the wrap of positions among them, and every position in and around the published ones.
 #[test]
 fn skipping_stops_between_records_only() {
     for start in (0..2 * CAPACITY).step_by(8).map(|back| 0_usize.wrapping_sub(back)) {
@@ -192,7 +191,7 @@ fn space_that_was_skipped_goes_back_to_the_producer() {
     assert_eq!(write(&mut producer, 9, 8), Err(WriteError::Full));
 }
 
-/// Somebody changes a position between the check at attach and the end that is made of it.
+/// A position changes between the check at attach and the making of the end.
 #[test]
 fn positions_that_turn_bad_behind_the_check_are_faults() {
     for bad in [1, 4, CAPACITY + 8, usize::MAX, 1 << (usize::BITS - 1)] {

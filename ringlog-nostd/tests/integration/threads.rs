@@ -1,4 +1,4 @@
-//! Two threads, a small ring, and events that can be checked on the other side.
+//! Two threads, a small ring, and events that the other side can check.
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, Producer, Ring, RingOptions, StaticRing, WriteError,
@@ -11,7 +11,7 @@ use std::thread;
 
 const MILLION: u64 = 1_000_000;
 
-/// A multiplicative hash: neighbouring numbers give unlike events.
+/// A multiplicative hash: neighbouring numbers have unlike events.
 const fn mixed(number: u64) -> u64 {
     (number ^ 0x5851_F42D_4C95_7F2D).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
@@ -40,7 +40,7 @@ fn check(number: u64, max_payload: usize, header: &EventHeader, payload: &[u8]) 
     assert!(payload.iter().enumerate().all(|(i, byte)| *byte == seed[i % 8] ^ i as u8), "event {number}");
 }
 
-/// Repeats until there is room; another thread makes it.
+/// Repeats until another thread makes room.
 fn until_room<T>(mut attempt: impl FnMut() -> Result<T, WriteError>) -> T {
     loop {
         match attempt() {
@@ -51,7 +51,7 @@ fn until_room<T>(mut attempt: impl FnMut() -> Result<T, WriteError>) -> T {
     }
 }
 
-/// Offers that many events, numbered from 0, by every way of writing in turn, then closes.
+/// Offers this number of events, numbered from 0, by every way of writing in turn. Then closes.
 fn produce(mut producer: Producer<'_>, events: u64) {
     let max = producer.max_payload();
     let mut buffer = vec![0; max];
@@ -65,7 +65,7 @@ fn produce(mut producer: Producer<'_>, events: u64) {
                 number += 1;
             }
             1 => {
-                // Claims the most where there is room for it, commits what is needed.
+                // Claims the most if there is room for it, and commits what is needed.
                 let len = len_of(number, max);
                 until_room(|| {
                     let mut claim = producer.claim(max.min(len + 9))?;
@@ -98,7 +98,7 @@ fn produce_batch(producer: &mut Producer<'_>, numbers: Range<u64>, buffer: &mut 
     added
 }
 
-/// Takes events by every way of reading in turn, until the producer has closed and all is read.
+/// Takes events by every way of reading in turn, until the producer has closed and everything is read.
 fn consume(mut consumer: Consumer<'_>, max: usize) -> u64 {
     let mut number = 0;
     let mut turn = 0;
@@ -167,7 +167,7 @@ fn one_of_many_threads_gets_the_ends() {
     assert_eq!(split, RINGS.len());
 }
 
-/// The smallest ring goes a lap in two events, so that the positions change all the time.
+/// In the smallest ring two events are a lap, so the positions change all the time.
 #[test]
 fn a_ring_at_work_is_never_called_damaged() {
     let mut words = vec![0_u64; required_len(32, 0) / 8];

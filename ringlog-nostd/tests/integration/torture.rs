@@ -1,7 +1,7 @@
-//! Two threads for some seconds, with payloads of every size that a ring takes, and pauses on either side so that it
-//! is now full, now empty. The other side verifies sequence, length and every byte.
+//! Two threads run for some seconds, with payloads of every size that a ring takes. Both sides pause at times, so the
+//! ring is full at times and empty at times. The consumer verifies sequence, length and every byte.
 //!
-//! `RINGLOG_TORTURE_SECONDS=600` runs each ring that long instead of one second.
+//! `RINGLOG_TORTURE_SECONDS=600` runs each ring for 600 seconds instead of one.
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, Producer, Ring, RingOptions, WriteError,
@@ -9,19 +9,19 @@ use ringlog_nostd::{
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A multiplicative hash: neighbouring numbers give unlike ones.
+/// A multiplicative hash: neighbouring numbers have unlike hashes.
 const fn mixed(number: u64) -> u64 {
     (number ^ 0x5851_F42D_4C95_7F2D).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// Every size from 0 to the largest stands once in each `max_payload + 1` events.
+/// Returns the size of a payload. Each size from 0 to the largest occurs once in `max_payload + 1` events.
 fn len_of(number: u64, max_payload: usize) -> usize {
     let sizes = max_payload as u64 + 1;
-    // No size that a ring here takes divides by this prime, so the steps meet all of them.
+    // No number of sizes here is divisible by this prime, so the steps meet all sizes.
     (number % sizes * 7919 % sizes) as usize
 }
 
-/// Bytes that payloads are cut out of, each from its own place on.
+/// Bytes that payloads are cut from, each at a different place.
 struct Pattern(Vec<u8>);
 
 impl Pattern {
@@ -36,7 +36,7 @@ impl Pattern {
         &self.0[place..place + len]
     }
 
-    /// Where there is room the payload begins with sequence and length.
+    /// If it is long enough, the payload begins with sequence and length.
     fn fill(&self, number: u64, payload: &mut [u8]) {
         let len = payload.len();
         payload.copy_from_slice(self.of(number, len));
@@ -68,7 +68,7 @@ fn header_of(number: u64, len: usize) -> EventHeader {
     EventHeader::new(number, mixed(number) as u8, u16::try_from(len).unwrap()).with_flags(number as u8 & 15)
 }
 
-/// What the producer does for a while before it does something else.
+/// What the producer does for a while before it changes to something else.
 const PHASES: u64 = 4;
 const PHASE_EVENTS: u64 = 97;
 
@@ -92,7 +92,7 @@ impl<'r> Writer<'r> {
         }
     }
 
-    /// At least as many events as there are sizes, then until the time is over. Says how many were offered and
+    /// Offers at least one event of each size, then continues until the time is over. Returns how many were offered and
     /// how many were lost.
     fn run(mut self, seconds: u64) -> (u64, u64) {
         let (least, end) = (self.buffer.len() as u64 + 1, Instant::now() + Duration::from_secs(seconds));
@@ -125,7 +125,7 @@ impl<'r> Writer<'r> {
         self.producer.as_mut().expect("put back after each phase")
     }
 
-    /// Fills the buffer with the next payload and says its length.
+    /// Fills the buffer with the next payload and returns its length.
     fn fill(&mut self) -> usize {
         let len = len_of(self.number, self.buffer.len());
         self.pattern.fill(self.number, &mut self.buffer[..len]);
@@ -140,7 +140,7 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    /// Claims more than it commits, and now and then abandons a claim.
+    /// Claims more than it commits, and drops a claim from time to time.
     fn claim(&mut self) -> Result<(), WriteError> {
         let (number, max) = (self.number, self.buffer.len());
         let len = len_of(number, max);
@@ -156,7 +156,7 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    /// As many events as fit, at most four, published together.
+    /// Publishes as many events as fit, at most four, together.
     fn batch(&mut self) -> Result<(), WriteError> {
         let producer = self.producer.as_mut().expect("put back after each phase");
         let mut batch = producer.batch();
@@ -174,7 +174,7 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    /// Writes without waiting; ends when all losses are told.
+    /// Writes without waiting. Ends when all losses are reported.
     fn lossy(&mut self, end: u64) {
         let mut producer = self.producer.take().expect("put back after each phase").lossy();
         while self.number < end {
@@ -191,7 +191,7 @@ impl<'r> Writer<'r> {
     }
 }
 
-/// Nothing, or some microseconds of it, or the processor for somebody else.
+/// Does nothing, or waits some microseconds, or yields the processor.
 fn pause(phase: u64) {
     match mixed(phase) >> 61 {
         0 => thread::yield_now(),
@@ -290,7 +290,7 @@ fn torture(memory: &mut [u8], options: &RingOptions) {
     assert_eq!((reader.next, reader.lost), (offered, lost));
     let unseen = reader.sizes.iter().filter(|seen| !**seen).count() as u64;
     assert!(unseen <= lost, "{unseen} sizes were not seen, and {lost} events lost");
-    println!("payloads 0..={max_payload}: {} events verified, {lost} lost and told of", offered - lost);
+    println!("payloads 0..={max_payload}: {} events verified, {lost} lost and reported", offered - lost);
 }
 
 fn sizes(capacity: usize, max_payload: usize) -> RingOptions {

@@ -1,7 +1,7 @@
-//! A retained ring behind a cache: only bytes that were written back are there after a reset.
+//! A retained ring in cached memory: only bytes that were written back are there after a reset.
 //!
-//! The hook copies what it is called for from the ring's memory (the cache) to another one (the memory). After
-//! each call the machine may be reset: the copy alone has to give back every event that was published by then.
+//! The hook copies the bytes that it is called for from the ring's memory (the cache) to another one (the memory). The
+//! machine may be reset after each call: the copy alone must return every event that was published by then.
 
 use ringlog_nostd::{Delivery, EventHeader, Gap, Recovery, Ring, RingOptions, required_len};
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ fn options() -> RingOptions {
     }
 }
 
-/// The memory behind the cache, and what it held after each call of the hook.
+/// The memory under the cache, and its content after each call of the hook.
 #[derive(Default)]
 struct Memory {
     cache: usize,
@@ -39,7 +39,7 @@ thread_local! {
 fn write_back(start: *const u8, len: usize) {
     MEMORY.with_borrow_mut(|memory| {
         let from = start.addr() - memory.cache;
-        // SAFETY: the producer calls this for bytes of its own ring, which it may read and nobody writes now.
+        // SAFETY: the producer calls this for bytes of its ring, which it may read and nobody writes now.
         let dirty = unsafe { std::slice::from_raw_parts(start, len) };
         memory.bytes[from..from + len].copy_from_slice(dirty);
         memory.images.push(memory.bytes.clone());
@@ -50,12 +50,12 @@ fn len() -> usize {
     required_len(CAPACITY, MAX_PAYLOAD)
 }
 
-/// A ring whose memory these words are a cache of. The only one of its thread.
+/// Makes a ring whose memory is cached in these words. One ring for each thread.
 fn behind_a_cache(cache: &mut [u64]) -> Ring<'_> {
     after_a_reset(cache, vec![0; len()]).0
 }
 
-/// The same, where memory holds these bytes.
+/// Recovers a ring from memory that holds these bytes.
 fn after_a_reset(cache: &mut [u64], bytes: Vec<u8>) -> (Ring<'_>, Recovery) {
     cache.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = word_of(bytes));
     let start = NonNull::from(cache).cast::<u8>();
@@ -75,11 +75,11 @@ fn memory_now() -> Vec<u8> {
     MEMORY.with_borrow(|memory| memory.bytes.clone())
 }
 
-/// The numbers of the events that recovery finds in an image.
+/// Returns the numbers of the events that recovery finds in an image.
 fn recovered(image: &[u8]) -> (Recovery, Vec<u64>) {
     let mut words: Vec<u64> = image.chunks_exact(8).map(word_of).collect();
     let start = NonNull::from(&mut words[..]).cast();
-    // SAFETY: the words are this function's alone.
+    // SAFETY: only this function uses the words.
     let (ring, recovery) = unsafe { Ring::recover(start, image.len(), &options()) }.unwrap();
     let (_, mut consumer) = ring.into_ends();
     let mut found = Vec::new();
@@ -92,7 +92,7 @@ fn recovered(image: &[u8]) -> (Recovery, Vec<u64>) {
     (recovery, found)
 }
 
-/// Bytes of memory as the word that they are.
+/// Returns the word that these bytes of memory are.
 fn word_of(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().unwrap()).to_le()
 }
@@ -118,7 +118,7 @@ fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
         for image in take_images() {
             let (recovery, found) = recovered(&image);
             assert!(matches!(recovery, Recovery::Recovered { .. }), "event {number}: {recovery:?}");
-            // All that was published and not released; released ones may come again, the new one may be there.
+            // All events that were published and not released. Released ones may come again; the new one may be there.
             let first = found.first().copied().unwrap_or(released);
             assert!(first <= released, "event {number}: {released} released, {found:?}");
             assert!(found.iter().copied().eq(first..first + found.len() as u64), "{found:?}");
@@ -131,7 +131,7 @@ fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
     assert!(checked > 600, "{checked}");
 }
 
-/// By each way of writing in turn.
+/// Writes by each way of writing in turn.
 fn write(
     producer: &mut ringlog_nostd::Producer<'_>,
     number: u64,
@@ -151,7 +151,8 @@ fn write(
     }
 }
 
-/// What became of the events, by number: those that are there, and those that a GAP record or the count says are lost.
+/// What became of the events, by number: those that are there, and those that a GAP record or the count reports as
+/// lost.
 #[derive(Clone, Default)]
 struct Told {
     events: BTreeMap<u64, Fate>,
@@ -188,11 +189,11 @@ impl Told {
     }
 }
 
-/// What memory says after a reset: the records, and the losses that the next producer still has to tell of.
+/// Returns what memory says after a reset: the records, and the losses that the next producer must still report.
 fn found_in(image: &[u8]) -> (Told, Option<Range<u64>>) {
     let mut words: Vec<u64> = image.chunks_exact(8).map(word_of).collect();
     let start = NonNull::from(&mut words[..]).cast();
-    // SAFETY: the words are this function's alone.
+    // SAFETY: only this function uses the words.
     let (ring, _) = unsafe { Ring::recover(start, image.len(), &options()) }.unwrap();
     let (producer, mut consumer) = ring.into_ends();
     let mut told = Told::default();
@@ -233,7 +234,7 @@ fn losses_are_told_once_whenever_the_reset_comes() {
                 );
                 all.lose(loss.start, loss.end - loss.start);
             }
-            // Whatever became of an event, it is known when the call has returned.
+            // What became of an event is known once the call has returned.
             let numbers: Vec<u64> = all.events.keys().copied().collect();
             assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>(), "event {number}");
             assert!(numbers.len() as u64 >= sure, "event {number}: {} of {sure}", numbers.len());
@@ -250,7 +251,7 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
     // Events below `read` were given out.
     let (mut read, mut both) = (0, 0);
     for number in 0..400_u64 {
-        // One that needs the room of several now and then.
+        // From time to time an event that needs the room of several.
         let payload = vec![number as u8; if number % 5 == 0 { MAX_PAYLOAD } else { 1 }];
         let header = EventHeader::new(number, number as u8, payload.len() as u16);
         recorder.write_event(&header, &payload).unwrap();
@@ -262,7 +263,7 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
             assert_eq!(found_in(&while_lent).1, Some(lost.clone()), "event {number}: nowhere");
             assert_eq!((lost.start, recorder.read_event().unwrap().0.timestamp), (read, lost.end));
             let after_telling = memory_now();
-            assert_eq!(found_in(&after_telling).1, None, "event {number}: would be told again");
+            assert_eq!(found_in(&after_telling).1, None, "event {number}: would be reported again");
             read = lost.end + 1;
         }
         let mut images = take_images();
@@ -287,11 +288,11 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
     assert!(both > 0, "no reset came between the count and the position");
 }
 
-/// Where `control.rs` says that the head and the data stand, in bytes.
+/// Offsets of the head and of the data, in bytes, as `control.rs` documents them.
 const HEAD: Range<usize> = if usize::BITS == 64 { 128..136 } else { 32..36 };
 const DATA: usize = if usize::BITS == 64 { 384 } else { 64 };
 
-/// Memory in which a life of the ring left events 0 to 7, none of them released.
+/// Returns memory in which a life of the ring left events 0 to 7, none of them released.
 fn after_a_life() -> Vec<u8> {
     let mut cache = vec![0_u64; len() / 8];
     let (mut producer, _consumer) = behind_a_cache(&mut cache).into_ends();
@@ -312,7 +313,7 @@ fn what_an_earlier_life_left_is_wiped_in_memory_too() {
     let (ring, recovery) = after_a_reset(&mut cache, damaged);
     assert!(matches!(recovery, Recovery::Fresh(_)), "{recovery:?}");
     drop(ring.into_ends());
-    // A damaged head that happens to be the old one brings nothing back.
+    // A damaged head that equals the old one brings nothing back.
     let mut memory = memory_now();
     memory[HEAD].copy_from_slice(&old[HEAD]);
     assert_eq!(recovered(&memory).1, []);
@@ -332,7 +333,7 @@ fn what_stood_behind_a_cut_is_wiped_in_memory_too() {
     assert_eq!(recovered(&memory), (Recovery::Recovered { events: 3, cut: false }, vec![0, 1, 2]));
 }
 
-/// Whether the layout word in an image has the overwriting bit, as `control.rs` draws it.
+/// Returns whether the layout word in an image has the overwriting bit, as `control.rs` documents it.
 fn says_overwriting(image: &[u8]) -> bool {
     let at = size_of::<usize>();
     let word: [u8; size_of::<usize>()] = image[at..2 * at].try_into().unwrap();
@@ -372,7 +373,7 @@ fn a_flight_recorder_that_goes_on_with_plain_ends_is_none_any_more() {
         call(ring);
         let memory = memory_now();
         assert!(!says_overwriting(&memory), "{name}");
-        // Events that are there stay, and what was overwritten is still to be told.
+        // The events in the ring stay, and what was overwritten is not reported yet.
         let (found, lost) = found_in(&memory);
         assert_eq!((found.events.len(), lost), (16, Some(0..4)), "{name}");
         let (ring, _) = after_a_reset(&mut cache, memory);

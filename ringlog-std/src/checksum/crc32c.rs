@@ -1,7 +1,7 @@
-//! CRC-32C by the processor's own instructions.
+//! CRC-32C by the processor's instructions.
 //!
-//! Unsafe because the instruction for short pieces is not part of every processor of the architecture. A library
-//! does the long ones, by folding; for a record of some ten bytes its call alone costs more than the checksum.
+//! Unsafe because not every processor of the architecture has the instruction for short pieces. A library handles
+//! long pieces, by folding. For a record of some ten bytes the library's call alone costs more than the checksum.
 
 use crc_fast::{CrcAlgorithm, Digest};
 use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
@@ -33,7 +33,7 @@ pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
     append_long(crc, bytes)
 }
 
-/// The checksum of a record: of its header, which holds the place word, and its payload.
+/// Returns the checksum of a record: of its header, which holds the place word, and its payload.
 #[inline]
 pub(crate) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
@@ -46,13 +46,13 @@ pub(crate) fn record_crc(header: &[u8; HEADER_LEN], payload: &[u8]) -> u32 {
     crc32c_hardware(crc32c_hardware(0, header), payload)
 }
 
-/// The checksum of a record at the place that this place word stands for.
+/// Returns the checksum of a record at the place of this place word.
 #[inline]
 pub(crate) fn placed_crc(header: &EventHeader, payload: &[u8], place: u32) -> u32 {
     record_crc(&EventHeader { checksum: place, ..*header }.to_bytes(), payload)
 }
 
-/// Passes records to `f` up to the first one that is not whole or whose checksum is not right.
+/// Passes records to `f`, up to the first one that is not whole or whose checksum is wrong.
 #[inline]
 pub(crate) fn pass_verified<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Decoded {
     #[cfg(target_arch = "x86_64")]
@@ -68,8 +68,8 @@ pub(crate) fn pass_verified<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnM
     stretch.pass_decoded(read, f)
 }
 
-/// One function for many records: their checksums do not depend on each other, so the processor begins with the next ones
-/// while the instruction's results for this one are on their way.
+/// Handles many records in one function. Their checksums do not depend on each other, so the processor begins with
+/// the next ones while the instruction's results for this one are on their way.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn pass_by_instruction<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnMut(Event<'a>)) -> Decoded {
@@ -82,7 +82,7 @@ fn pass_by_instruction<'a>(stretch: RecordSlice<'a>, salt: u32, f: impl FnMut(Ev
     stretch.pass_decoded(read, f)
 }
 
-/// A record whose checksum is asked for.
+/// A record whose checksum is wanted.
 pub(crate) struct Placed<'a> {
     /// The words of its header, which hold the place word.
     pub(crate) words: [u64; 2],
@@ -113,8 +113,8 @@ pub(crate) fn store_checksums<'a>(records: impl Iterator<Item = Placed<'a>>) {
     });
 }
 
-/// One function for many records. A checksum is a chain of instructions of which each waits for the one before; three
-/// records next to each other fill the time.
+/// Handles many records in one function. A checksum is a chain of instructions of which each waits for the one
+/// before; three records next to each other fill the time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn each_by_instruction<'a>(mut records: impl Iterator<Item = Placed<'a>>) {
@@ -156,7 +156,7 @@ fn three_crcs(first: Placed<'_>, second: Placed<'_>, third: Placed<'_>) {
     third.store(append_payload(z, c_rest));
 }
 
-/// The state of a record's checksum behind its header, which holds the place word.
+/// Returns the state of a record's checksum after its header, which holds the place word.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 #[inline]
@@ -165,7 +165,7 @@ fn header_state([first, second]: [u64; 2]) -> u64 {
     _mm_crc32_u64(_mm_crc32_u64(u64::from(u32::MAX), first), second)
 }
 
-/// The checksum of all that led to a state, and a payload.
+/// Returns the checksum of all that led to a state, and a payload.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 #[inline]
@@ -180,7 +180,7 @@ fn append_payload(state: u64, payload: &[u8]) -> u32 {
     if payload.len() <= SHORT_BYTES { append_short(crc, payload) } else { append_long(crc, payload) }
 }
 
-/// Up to here the instruction is faster than folding. It takes 8 bytes in 3 cycles.
+/// Up to this length the instruction is faster than folding. It takes 8 bytes in 3 cycles.
 #[cfg(target_arch = "x86_64")]
 const SHORT_BYTES: usize = 1040;
 
@@ -205,9 +205,9 @@ fn append_short(crc: u32, bytes: &[u8]) -> u32 {
     !rest.iter().fold(state, |state, byte| _mm_crc32_u8(state, *byte))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the state of a 32-bit CRC stands in the low 32 bits")]
+#[expect(clippy::cast_possible_truncation, reason = "the state of a 32-bit CRC is in the low 32 bits")]
 fn append_long(crc: u32, bytes: &[u8]) -> u32 {
-    // A finished checksum is the complement of the state that it was made from.
+    // A finished checksum is the complement of the state that it came from.
     let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(!crc));
     digest.update(bytes);
     digest.finalize() as u32

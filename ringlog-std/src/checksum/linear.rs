@@ -1,5 +1,5 @@
-//! CRC-32C as what it is, a linear function: the checksum of a part of a buffer follows from those of its beginnings, and
-//! what is at a place follows from the checksum.
+//! CRC-32C as a linear function: the checksum of a part of a buffer follows from those of the buffer's prefixes, and
+//! the bytes at a place follow from the checksum.
 //!
 //! Remainders are polynomials over two elements, in the reflected order that CRC-32C uses: the highest bit
 //! is the coefficient of `x^0`. Feeding a zero byte multiplies the register by `x^8`. A finished checksum is the
@@ -56,7 +56,7 @@ const TIMES_X4: [u32; 16] = {
 
 /// What a number of zero bytes multiplies a register by: `x^0`, `x^8`, `x^16`, …
 static TIMES_BYTES: LazyLock<Vec<u32>> = LazyLock::new(|| powers(times_x));
-/// What undoes a number of zero bytes: `x^0`, `x^-8`, `x^-16`, …
+/// What reverses a number of zero bytes: `x^0`, `x^-8`, `x^-16`, …
 static OVER_BYTES: LazyLock<Vec<u32>> = LazyLock::new(|| powers(over_x));
 
 fn powers(step: fn(u32) -> u32) -> Vec<u32> {
@@ -64,32 +64,32 @@ fn powers(step: fn(u32) -> u32) -> Vec<u32> {
     std::iter::successors(Some(ONE), byte).take(MOST_BYTES + 1).collect()
 }
 
-/// The register after `zero_bytes` more zero bytes. At most [`MOST_BYTES`].
+/// Returns the register after `zero_bytes` more zero bytes. At most [`MOST_BYTES`].
 pub(crate) fn after_zeros(register: u32, zero_bytes: usize) -> u32 {
     multiply(register, TIMES_BYTES[zero_bytes])
 }
 
-/// The register before `zero_bytes` zero bytes, given the one after them. At most [`MOST_BYTES`].
+/// Returns the register before `zero_bytes` zero bytes, given the one after them. At most [`MOST_BYTES`].
 fn before_zeros(register: u32, zero_bytes: usize) -> u32 {
     multiply(register, OVER_BYTES[zero_bytes])
 }
 
-/// The place word with which a record has the checksum that it carries: there is exactly one. `unplaced` is the checksum
-/// that it would have with a place word of 0.
+/// Returns the place word with which a record has the checksum that it carries: there is exactly one. `unplaced` is
+/// the checksum that it would have with a place word of 0.
 ///
-/// The place word is in front of the payload, so it changes the checksum by itself times `x^8` for each
-/// of its own four bytes and of the payload's.
+/// The place word is in front of the payload. So it changes the checksum by itself times `x^8`, once for each of its
+/// four bytes and of the payload's bytes.
 pub(crate) fn place_of(header: &EventHeader, unplaced: u32) -> u32 {
     before_zeros(unplaced ^ header.checksum, size_of::<u32>() + usize::from(header.payload_len))
 }
 
-/// The checksums of all beginnings of a buffer, word by word, and from them those of any record in it.
+/// The checksums of all prefixes of a buffer, word by word, and from them those of any record in it.
 ///
-/// However many places of a buffer are tried for a record, each of its bytes is read once for that. Records that overlap,
-/// each as long as can be, would otherwise cost 64 KiB for every 8 bytes.
+/// Each byte is read once for that, no matter how many places of a buffer are tried for a record. Overlapping records
+/// of the largest length would otherwise cost 64 KiB for every 8 bytes.
 #[derive(Debug)]
 pub(crate) struct PrefixCrcs {
-    /// The register before each word, as far as they are known. The first one may be anything.
+    /// The register before each word, as far as it is known. The first one may have any value.
     registers: Vec<u32>,
 }
 
@@ -98,17 +98,19 @@ impl PrefixCrcs {
         Self { registers: Vec::new() }
     }
 
-    /// For another buffer.
+    /// Starts again for another buffer.
     pub(crate) fn clear(&mut self) {
         self.registers.clear();
     }
 
-    /// For a buffer that begins this many bytes later, a multiple of 8. What the first register is does not matter.
+    /// Continues with a buffer that begins this many bytes later, a multiple of 8. The value of the first register
+    /// does not matter.
     pub(crate) fn skip(&mut self, bytes: usize) {
         self.registers.drain(..self.registers.len().min(bytes / RECORD_ALIGN));
     }
 
-    /// The checksum with the place word `place` of the record at `from`, a multiple of 8. All of it is in the buffer.
+    /// Returns the checksum, with the place word `place`, of the record at `from`, a multiple of 8. All of the record
+    /// is in the buffer.
     pub(crate) fn record_crc(&mut self, buffer: &[u8], from: usize, header: &EventHeader, place: u32) -> u32 {
         let head = record_crc(&EventHeader { checksum: place, ..*header }.to_bytes(), &[]);
         let (start, len) = (from + HEADER_LEN, usize::from(header.payload_len));
@@ -120,7 +122,7 @@ impl PrefixCrcs {
         !(after_zeros(before ^ !head, len) ^ after)
     }
 
-    /// Continues up to this many words.
+    /// Extends the known registers to this many words.
     fn extend(&mut self, buffer: &[u8], words: usize) {
         if self.registers.is_empty() {
             self.registers.push(0);
@@ -134,7 +136,7 @@ impl PrefixCrcs {
     }
 }
 
-/// What the tests that bound the work of a search count, each for its own thread.
+/// What the tests that bound the work of a search count, per thread.
 #[cfg(test)]
 pub(crate) mod work {
     use std::cell::Cell;
@@ -152,7 +154,7 @@ pub(crate) mod work {
         MULTIPLICATIONS.with(|count| count.set(count.get() + 1));
     }
 
-    /// Bytes whose checksum was computed, and multiplications, since it was asked last.
+    /// Returns the bytes whose checksum was computed, and the multiplications, since the last call.
     pub(crate) fn take() -> (u64, u64) {
         (CRC_BYTES.take(), MULTIPLICATIONS.take())
     }
@@ -190,7 +192,7 @@ mod tests {
     fn the_checksum_of_a_record_follows_from_those_of_beginnings() {
         let bytes: Vec<u8> = (0..70_000_u32).map(|at| (at * 7 + at / 251) as u8).collect();
         let mut crcs = PrefixCrcs::new();
-        // In no order, so that what is known already is used, too.
+        // In no order, so that registers that are already known are used, too.
         for (from, len) in
             (0..300).map(|len| (len % 7 * 8, len)).chain([(0, 65_535), (4096, 65_535), (8, 4096)])
         {

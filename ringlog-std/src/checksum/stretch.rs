@@ -3,20 +3,20 @@
 
 use crate::event::{Event, EventHeader};
 
-/// Records that are in memory, and where they stand.
+/// Records that are in memory, and where they are in their file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordSlice<'a> {
     /// Starts with a record.
     pub(crate) bytes: &'a [u8],
-    /// Of the first record in its file.
+    /// Offset of the first record in its file.
     pub(crate) offset: u64,
-    /// Of the first record.
+    /// Sequence of the first record.
     pub(crate) sequence: u64,
-    /// A record that starts at this offset or behind it is left alone.
+    /// A record that starts at this offset or past it is left alone.
     pub(crate) starts_below: u64,
 }
 
-/// What was gone through.
+/// What was decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) bytes: usize,
@@ -24,8 +24,8 @@ pub(crate) struct Decoded {
 }
 
 impl<'a> RecordSlice<'a> {
-    /// The same with another way of reading a record. Inlined, so that it takes over the processor's features that its
-    /// caller has.
+    /// Does the same with another function that reads a record. Inlined, so that it takes over the processor features
+    /// of its caller.
     #[inline(always)]
     pub(crate) fn pass_decoded(
         self,

@@ -7,16 +7,54 @@ use ringlog_nostd::{EventConsumer, Run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What one drain did.
+///
+/// ```
+/// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
+/// # struct Counter;
+/// # impl EventConsumer for Counter {
+/// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+/// #     fn name(&self) -> &str { "counter" }
+/// # }
+/// # let mut ring = RingBuffer::new(1024);
+/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// let mut dispatcher = EventDispatcher::new();
+/// dispatcher.add_required(Counter);
+/// let drained = dispatcher.drain(&mut ring)?;
+/// assert_eq!((drained.released_bytes, drained.stalled), (24, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Bytes that the source got back.
+    /// Bytes that were given back to the source.
     pub released_bytes: usize,
-    /// Whether a required consumer refused an event, which it will be offered again.
+    /// Whether a required consumer refused an event. The next drain offers it again.
     pub stalled: bool,
 }
 
 /// Why a drain ended early.
+///
+/// ```
+/// use ringlog::consumer::{DrainError, EventConsumer, EventDispatcher};
+/// use ringlog::{event::EventHeader, ring::RingBuffer};
+///
+/// struct Faulty;
+///
+/// impl EventConsumer for Faulty {
+///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { panic!("a fault") }
+///     fn name(&self) -> &str { "faulty" }
+/// }
+///
+/// # let mut ring = RingBuffer::new(1024);
+/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// let mut dispatcher = EventDispatcher::new();
+/// dispatcher.add_required(Faulty);
+/// match dispatcher.drain(&mut ring) {
+///     Err(DrainError::ConsumerFailed { name }) => assert_eq!(name, "faulty"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrainError {
@@ -36,13 +74,13 @@ pub enum DrainError {
 
 /// Hands events to any number of consumers.
 ///
-/// A *required* consumer holds the source's space until it has taken an event; an event that it refuses is
-/// offered again at the next drain, while the others go on. Any other consumer gets each event once. A
-/// consumer that panics is not called again.
+/// A *required* consumer keeps the source's space until it has taken an event. The next drain offers an event again
+/// that it refused, and the other consumers continue meanwhile. Any other consumer gets each event once. A consumer
+/// that panics is not called again.
 ///
-/// What a consumer has had is known to this dispatcher alone. If its process is killed while it drains a ring in
-/// a file, the next one offers again what was not released: at least once, for every consumer but a log, whose
-/// [recorder](crate::recorder::RecorderBuilder::start_shared) knows from its end what it has.
+/// Only this dispatcher knows what a consumer has had. If its process is killed while it drains a ring in a file, the
+/// next one offers again what was not released: at least once for every consumer. A log is the exception: its
+/// [recorder](crate::recorder::RecorderBuilder::start_shared) knows from the log's end what it has.
 ///
 /// ```
 /// use ringlog::consumer::{EventConsumer, EventDispatcher};
@@ -77,18 +115,60 @@ struct Slot<'c> {
 }
 
 impl<'c> EventDispatcher<'c> {
-    /// A dispatcher without consumers, which drains sources into nothing.
+    /// Creates a dispatcher without consumers. It drains sources and drops their events.
+    ///
+    /// ```
+    /// use ringlog::consumer::EventDispatcher;
+    ///
+    /// assert!(EventDispatcher::new().statistics().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { slots: Vec::new() }
     }
 
-    /// Adds a consumer that sees each event once and holds nothing up.
+    /// Adds a consumer that sees each event once and delays nothing.
+    ///
+    /// ```
+    /// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
+    /// # struct Counter;
+    /// # impl EventConsumer for Counter {
+    /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    /// #     fn name(&self) -> &str { "counter" }
+    /// # }
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_consumer(Counter);
+    /// dispatcher.drain(&mut ring)?;
+    /// assert_eq!((dispatcher.statistics()[0].events, dispatcher.statistics()[0].required), (1, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_consumer(&mut self, consumer: impl EventConsumer + Send + 'c) -> &mut Self {
         self.add(Box::new(consumer), false)
     }
 
-    /// Adds a consumer without which no event is let go.
+    /// Adds a consumer that must take an event before its space is released.
+    ///
+    /// ```
+    /// use ringlog::consumer::{EventConsumer, EventDispatcher};
+    /// use ringlog::{event::EventHeader, ring::RingBuffer};
+    ///
+    /// struct Busy;
+    ///
+    /// impl EventConsumer for Busy {
+    ///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { false }
+    ///     fn name(&self) -> &str { "busy" }
+    /// }
+    ///
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_required(Busy);
+    /// assert!(dispatcher.drain(&mut ring)?.stalled);
+    /// assert!(!ring.is_empty(), "the event waits for the next drain");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_required(&mut self, consumer: impl EventConsumer + Send + 'c) -> &mut Self {
         self.add(Box::new(consumer), true)
     }
@@ -100,11 +180,27 @@ impl<'c> EventDispatcher<'c> {
         self
     }
 
-    /// Gives what the source has to every consumer, and the source its space back.
+    /// Gives the source's events to every consumer, and gives the source its space back.
+    ///
+    /// ```
+    /// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
+    /// # struct Counter;
+    /// # impl EventConsumer for Counter {
+    /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    /// #     fn name(&self) -> &str { "counter" }
+    /// # }
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_consumer(Counter);
+    /// assert_eq!(dispatcher.drain(&mut ring)?.released_bytes, 24);
+    /// assert!(ring.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`DrainError`] says whether source or consumer failed. What was handed out before stays handed out.
+    /// [`DrainError`] says whether the source or a consumer failed. What was handed out before stays handed out.
     pub fn drain<S: EventSource + ?Sized>(&mut self, source: &mut S) -> Result<Drained, DrainError> {
         let id = source.id();
         let limit = source.drain_limit_bytes();
@@ -128,7 +224,26 @@ impl<'c> EventDispatcher<'c> {
         Ok(drained)
     }
 
-    /// Tells every consumer that there is nothing to take at the moment: see [`EventConsumer::idle`].
+    /// Calls [`EventConsumer::idle`] of every consumer: there is nothing to take at the moment.
+    ///
+    /// ```
+    /// use ringlog::consumer::{EventConsumer, EventDispatcher};
+    /// use ringlog::event::EventHeader;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// struct Display<'a>(&'a AtomicBool);
+    ///
+    /// impl EventConsumer for Display<'_> {
+    ///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    ///     fn name(&self) -> &str { "display" }
+    ///     fn idle(&mut self) { self.0.store(true, Ordering::Relaxed) }
+    /// }
+    ///
+    /// let refreshed = AtomicBool::new(false);
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_consumer(Display(&refreshed)).idle();
+    /// assert!(refreshed.load(Ordering::Relaxed));
+    /// ```
     pub fn idle(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| !slot.statistics.failed) {
             let idled = catch_unwind(AssertUnwindSafe(|| slot.consumer.idle()));
@@ -136,7 +251,8 @@ impl<'c> EventDispatcher<'c> {
         }
     }
 
-    /// Bytes from the source's start that every required consumer has; with none of these, all up to `end`.
+    /// Returns the bytes from the source's start that every required consumer has. Without a required consumer these
+    /// are all up to `end`.
     fn taken_by_all(&self, id: SourceId, end: usize) -> usize {
         let required = self.slots.iter().filter(|slot| slot.statistics.required);
         required.map(|slot| slot.ahead(id)).min().unwrap_or(end).min(end)
@@ -150,7 +266,20 @@ impl<'c> EventDispatcher<'c> {
         }
     }
 
-    /// Counts of each consumer, in the order in which they were added.
+    /// Returns the counts of each consumer, in the order in which they were added.
+    ///
+    /// ```
+    /// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
+    /// # struct Counter;
+    /// # impl EventConsumer for Counter {
+    /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    /// #     fn name(&self) -> &str { "counter" }
+    /// # }
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_consumer(Counter).add_required(Counter);
+    /// let required: Vec<_> = dispatcher.statistics().iter().map(|consumer| consumer.required).collect();
+    /// assert_eq!(required, [false, true]);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Vec<ConsumerStatistics> {
         self.slots.iter().map(|slot| slot.statistics.clone()).collect()
@@ -179,7 +308,7 @@ impl Slot<'_> {
         self.set_ahead(id, self.ahead(id).saturating_sub(bytes));
     }
 
-    /// Offers what this consumer has not had of a run that starts `skip` bytes behind the source's tail.
+    /// Offers what this consumer has not had of a run that starts `skip` bytes past the source's tail.
     fn offer(&mut self, id: SourceId, run: &Run<'_>, skip: usize) {
         let ahead = self.ahead(id);
         let stalled_before = ahead < skip;
@@ -211,7 +340,7 @@ impl Slot<'_> {
         }
     }
 
-    /// An optional consumer that refuses an event misses it.
+    /// Skips the event that an optional consumer refused: it misses that event.
     fn pass_over(&mut self, rest: &mut Run<'_>) -> bool {
         let Some((header, _)) = rest.peek() else { return false };
         rest.accept_bytes(header.stride(), 0);

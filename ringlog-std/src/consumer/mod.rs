@@ -1,4 +1,4 @@
-//! From a source of events to everything that wants them.
+//! From a source of events to everything that consumes them.
 
 mod dispatcher;
 mod replay_source;

@@ -6,7 +6,7 @@ use crate::storage::{LogReader, MmapReader, ReadError};
 use ringlog_nostd::{Event, Run, encode};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that are read ahead of the dispatcher.
+/// Bytes that are read before the dispatcher asks for them.
 const WINDOW_BYTES: usize = 64 * 1024;
 
 /// The events of a log, in order, from the first one on.
@@ -27,20 +27,46 @@ const WINDOW_BYTES: usize = 64 * 1024;
 pub struct ReplaySource<'a> {
     id: SourceId,
     events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>,
-    /// Whole records that were not released.
+    /// Whole records that were not released yet.
     window: Vec<u8>,
-    /// Met behind the window; told once that is released.
+    /// An error after the window. It is reported once the window is released.
     error: Option<ReadError>,
 }
 
 impl<'a> ReplaySource<'a> {
-    /// The events of one file.
+    /// Returns the events of one file, as a source.
+    ///
+    /// ```
+    /// # use ringlog::storage::{MmapReader, MmapWriter};
+    /// use ringlog::consumer::{EventSource, ReplaySource};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.log");
+    /// # MmapWriter::create(&path, 1 << 20)?.close()?;
+    /// let reader = MmapReader::open(&path)?;
+    /// assert!(ReplaySource::of_file(&reader).peek_run(0)?.is_none(), "an empty file");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of_file(reader: &'a MmapReader) -> Self {
         Self::new(Box::new(reader.events()))
     }
 
-    /// The events of a log.
+    /// Returns the events of a log, as a source.
+    ///
+    /// ```
+    /// use ringlog::consumer::{EventDispatcher, ReplaySource};
+    /// use ringlog::{event::EventHeader, storage::{LogReader, LogWriter}};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// writer.close()?;
+    ///
+    /// let reader = LogReader::open(folder.path())?;
+    /// let drained = EventDispatcher::new().drain(&mut ReplaySource::of_log(&reader))?;
+    /// assert_eq!(drained.released_bytes, 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of_log(reader: &'a LogReader) -> Self {
         Self::new(Box::new(reader.events()))
@@ -48,7 +74,7 @@ impl<'a> ReplaySource<'a> {
 
     fn new(events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        // ORDERING: Relaxed. Only that no two get the same number matters.
+        // ORDERING: Relaxed. All that matters is that no two sources get the same number.
         let id = SourceId(NEXT.fetch_add(1, Ordering::Relaxed));
         Self { id, events, window: Vec::new(), error: None }
     }
@@ -84,7 +110,7 @@ impl EventSource for ReplaySource<'_> {
                 None => Ok(None),
             };
         }
-        // What was encoded here is whole; a caller's `skip_bytes` off a record's start reads as the end.
+        // What was encoded here is whole. A caller's `skip_bytes` that is not a record's start reads as the end.
         Ok(self.window.get(skip_bytes..).and_then(|bytes| Run::new(bytes).ok()))
     }
 

@@ -1,7 +1,7 @@
 //! Rings found in a dump of memory: a core file, a RAM image, what a debugger saved.
 //!
-//! Ring images are read only: nothing attaches to them, and no word in them is believed before it is checked. The
-//! command `recover-image` and programs call this folder. It knows the layout of a ring, not where the dump is from.
+//! Ring images are read only: nothing attaches to them, and every word is checked before it is used. The command
+//! `recover-image` and programs call this folder. It knows the layout of a ring, not where the dump is from.
 
 pub(crate) mod ring_image;
 pub(crate) mod words;

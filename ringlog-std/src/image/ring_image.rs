@@ -1,7 +1,7 @@
 //! Rings in a raw dump of memory: of any word size, in either byte order.
 //!
-//! The bytes are foreign and may be damaged: nothing in them is believed before it was checked, and no length
-//! in them makes anything allocate. The layout is that of `docs/format.md`, "The ring in memory".
+//! The bytes are foreign and may be damaged: nothing in them is used before it was checked, and no length in them
+//! causes an allocation. The layout is that of `docs/format.md`, "The ring in memory".
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{HEADER_LEN, MAX_PAYLOAD, decode, record_len};
@@ -48,32 +48,55 @@ pub struct RingImage<'i> {
 }
 
 /// Why a place that begins like a ring is none that can be read.
+///
+/// ```
+/// use ringlog::storage::RingImage;
+/// use ringlog_nostd::{AlignedBytes, Ring};
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
+/// // The dump ends too early.
+/// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
+/// assert_eq!(error.offset, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("offset {offset:#x}: the magic of a {form} ring, but {kind}")]
 pub struct RingImageError {
-    /// Where in the dump the magic stands.
+    /// Offset of the magic in the dump.
     pub offset: usize,
-    /// What the magic says.
+    /// The words that the magic indicates.
     pub form: WordForm,
     /// What is wrong.
     pub kind: RingImageErrorKind,
 }
 
 /// What is wrong with the control words of a ring in a dump.
+///
+/// ```
+/// use ringlog::storage::{RingImage, RingImageErrorKind};
+/// use ringlog_nostd::{AlignedBytes, Ring};
+///
+/// let mut memory = AlignedBytes::<1024>::new();
+/// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
+/// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
+/// assert!(matches!(error.kind, RingImageErrorKind::Truncated { missing } if missing > 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RingImageErrorKind {
-    /// Capacity and overrun are none that a ring has.
+    /// No ring has this capacity with this overrun.
     #[error(
         "a capacity of {capacity} and an overrun of {overrun} bytes are those of no ring; if one was there, it is overwritten, so pass over it"
     )]
     Sizes {
-        /// What stands there.
+        /// The capacity in the control words.
         capacity: u64,
-        /// What stands there.
+        /// The overrun in the control words.
         overrun: u64,
     },
-    /// The positions do not fit each other.
+    /// The positions contradict each other.
     #[error(
         "the positions {tail:#x} and {head:#x} do not fit a capacity of {capacity}; if a ring was there, it is overwritten, so pass over it"
     )]
@@ -88,13 +111,19 @@ pub enum RingImageErrorKind {
     /// The dump ends inside the ring.
     #[error("the dump ends {} before the ring does; dump more memory", Counted(*missing as u64, "byte"))]
     Truncated {
-        /// Bytes that are not there.
+        /// How many bytes are missing.
         missing: usize,
     },
 }
 
 impl<'i> RingImage<'i> {
-    /// All rings in a dump, in the order of their offsets, also those whose control words are damaged.
+    /// Returns all rings in a dump, in the order of their offsets, also those with damaged control words.
+    ///
+    /// ```
+    /// use ringlog::storage::RingImage;
+    ///
+    /// assert_eq!(RingImage::find_all(&[0; 4096]).count(), 0);
+    /// ```
     pub fn find_all(image: &'i [u8]) -> impl Iterator<Item = Result<Self, RingImageError>> + 'i {
         let mut from = 0;
         std::iter::from_fn(move || {
@@ -114,7 +143,7 @@ impl<'i> RingImage<'i> {
         })
     }
 
-    /// The ring whose magic stands at this offset, if it does.
+    /// Returns the ring whose magic is at this offset, if there is one.
     fn at(image: &'i [u8], offset: usize, form: WordForm) -> Option<Result<Self, RingImageError>> {
         let bytes = image.get(offset..)?;
         if !bytes.starts_with(form.magic()) {
@@ -122,7 +151,7 @@ impl<'i> RingImage<'i> {
         }
         let places = form.layout(form.word(bytes, form.bytes))?;
         match Self::read(bytes, offset, form, places) {
-            // Two bytes stand anywhere by chance: there a ring that makes no sense is none.
+            // A magic of two bytes may be there by chance. So an invalid ring of this form does not count.
             Err(_) if form.bytes == 2 => None,
             Err(kind) => Some(Err(RingImageError { offset, form, kind })),
             Ok(ring) => Some(Ok(ring)),
@@ -166,51 +195,148 @@ impl<'i> RingImage<'i> {
         })
     }
 
-    /// Where in the dump it starts, in bytes.
+    /// Returns where in the dump it starts, in bytes.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.offset(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The words of the machine that made it.
+    /// Returns the form of the words of the machine that made it.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.word_form().bytes, size_of::<usize>());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn word_form(&self) -> WordForm {
         self.form
     }
 
-    /// The ring's capacity in bytes.
+    /// Returns the ring's capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert!(ring.capacity().is_power_of_two());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The number that the ring was made with.
+    /// Returns the number that the ring was created with.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.identity(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn identity(&self) -> u64 {
         self.identity
     }
 
-    /// The boot that the ring was made in, as its maker counts them.
+    /// Returns the boot that the ring was created in, as its maker counts them.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.boot(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn boot(&self) -> u64 {
         self.boot
     }
 
-    /// Whether every record carries its checksum, so that damaged ones are told from whole ones.
+    /// Returns whether every record carries its checksum, so that a damaged record is noticed.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert!(!ring.is_retained());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_retained(&self) -> bool {
         self.layout & RETAINED != 0
     }
 
-    /// Whether it overwrites its oldest events, as a flight recorder does.
+    /// Returns whether it overwrites its oldest events, as a flight recorder does.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert!(!ring.overwrites_oldest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn overwrites_oldest(&self) -> bool {
         self.layout & OVERWRITING != 0
     }
 
-    /// Events that are gone and that no record tells of yet, with the time of the first. They are missing
-    /// before the first event if the ring [overwrites its oldest](Self::overwrites_oldest), else behind the
-    /// last. A count that went as far as the ring's words go is unknown: 0.
+    /// Returns the lost events that no record reports yet, with the time of the first.
+    ///
+    /// They are missing before the first event if the ring [overwrites its oldest](Self::overwrites_oldest), else
+    /// after the last. A count that has reached the largest value of the ring's words is unknown: 0.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.pending_gap(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pending_gap(&self) -> Option<(u64, Gap)> {
         let reason = if self.overwrites_oldest() { GapReason::ReaderOverrun } else { GapReason::RingFull };
@@ -218,14 +344,38 @@ impl<'i> RingImage<'i> {
         (self.lost > 0).then(|| (self.first_loss, Gap::new(reason, count)))
     }
 
-    /// Bytes of events that were published and not read.
+    /// Returns the bytes of events that were published and not read.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.unread_bytes(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unread_bytes(&self) -> usize {
         let unread = self.head.wrapping_sub(self.tail) & self.form.mask();
         usize::try_from(unread).unwrap_or(usize::MAX).min(self.capacity)
     }
 
-    /// The events that were published and not read, oldest first.
+    /// Returns the events that were published and not read, oldest first.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.events().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> ImageEvents<'i> {
         let salt = (self.identity ^ self.identity >> 32) & u64::from(u32::MAX);
@@ -243,7 +393,7 @@ impl<'i> RingImage<'i> {
         }
     }
 
-    /// What is published from a position on, as far as it lies in one piece.
+    /// Returns what is published from a position on, up to the end of one contiguous piece.
     fn published(&self, at: u64, left: usize) -> &'i [u8] {
         let index = usize::try_from(at & (self.capacity as u64 - 1)).unwrap_or(usize::MAX);
         let rest = self.data.get(index..).unwrap_or_default();
@@ -251,7 +401,7 @@ impl<'i> RingImage<'i> {
     }
 }
 
-/// The length of the data region, if the sizes are those of a ring.
+/// Returns the length of the data region, if a ring has these sizes.
 fn checked_sizes(capacity: u64, overrun: u64, form: WordForm) -> Result<usize, RingImageErrorKind> {
     let largest = record_len(MAX_PAYLOAD) as u64;
     let smallest = (HEADER_LEN + 16) as u64;
@@ -261,7 +411,7 @@ fn checked_sizes(capacity: u64, overrun: u64, form: WordForm) -> Result<usize, R
     data_len.ok_or(RingImageErrorKind::Sizes { capacity, overrun })
 }
 
-/// Whether a GAP record that was being published when the machine stopped stands below the head.
+/// Returns whether a GAP record that was being published when the machine stopped is below the head.
 fn is_told(gap_at: u64, head: u64, form: WordForm) -> bool {
     let ahead = head.wrapping_sub(gap_at) & form.mask();
     gap_at != NO_GAP && ahead > 0 && ahead <= form.mask() / 2
@@ -269,7 +419,22 @@ fn is_told(gap_at: u64, head: u64, form: WordForm) -> bool {
 
 /// An iterator over the unread events of a [`RingImage`].
 ///
-/// Ends after the first record that is not whole, which it yields as an error: the record's position is the
+/// Ends after the first record that is not whole, which it yields as an error. The error's offset is the record's
+/// position.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, storage::RingImage};
+/// # use ringlog_nostd::{AlignedBytes, Ring};
+/// # let mut memory = AlignedBytes::<1024>::new();
+/// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+/// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// # drop(producer);
+/// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+/// let mut events = ring.events();
+/// assert_eq!(events.next().unwrap()?.payload, b"hello");
+/// assert!(events.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 /// error's offset.
 #[derive(Clone, Debug)]
 pub struct ImageEvents<'i> {
@@ -328,7 +493,7 @@ mod tests {
         }
     }
 
-    /// Where the words stand, written down by hand from docs/format.md: producer, consumer, data.
+    /// Where the words are, written by hand from docs/format.md: producer, consumer, data.
     fn places(form: WordForm) -> (usize, usize, usize, u64) {
         match form.bytes {
             8 => (128, 256, 384, 1 | 3 << 8 | 2 << 11),
@@ -342,7 +507,7 @@ mod tests {
         (EventHeader::new(number, 7, payload.len() as u16), payload)
     }
 
-    /// A ring as a machine of this form leaves it: `events` events from position `start` on.
+    /// Returns a ring as a machine of this form leaves it: `events` events from position `start` on.
     fn ring(form: WordForm, start: u64, events: u64, extra_layout: u64) -> Vec<u8> {
         let (producer, consumer, data, layout) = places(form);
         let mut bytes = vec![0; data + CAPACITY + OVERRUN];
@@ -413,7 +578,7 @@ mod tests {
                 put(&mut dump, form, producer + 2 * form.bytes, form.mask());
                 let unknown = RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap();
                 assert_eq!(unknown, Some((u64::MAX - 1, Gap::new(reason, 0))));
-                // The record at position 16 is the GAP that tells of them.
+                // The record at position 16 is the GAP record that reports them.
                 put(&mut dump, form, producer + 3 * form.bytes, 16);
                 assert_eq!(RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap(), None);
             }

@@ -1,4 +1,4 @@
-//! Words as other machines store them, and where a ring's control words stand for each size of word.
+//! Words as other machines store them, and where a ring's control words are for each size of word.
 //!
 //! The layout is that of `docs/format.md`, "The ring in memory".
 #![forbid(unsafe_code)]
@@ -7,6 +7,13 @@ const LAYOUT_VERSION: u64 = 1;
 pub(crate) const RETAINED: u64 = 1 << 14;
 pub(crate) const OVERWRITING: u64 = 1 << 15;
 /// How a machine stores its words.
+///
+/// ```
+/// use ringlog::storage::WordForm;
+///
+/// let form = WordForm { bytes: 4, big_endian: false };
+/// assert_eq!(form.to_string(), "32-bit little-endian");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WordForm {
     /// Bytes of a word: 2, 4 or 8.
@@ -36,25 +43,25 @@ impl WordForm {
         }
     }
 
-    /// The largest value of a word.
+    /// Returns the largest value of a word.
     pub(crate) const fn mask(self) -> u64 {
         u64::MAX >> (64 - 8 * self.bytes)
     }
 
-    /// The word at a byte offset; 0 beyond the end.
+    /// Returns the word at a byte offset; 0 beyond the end.
     pub(crate) fn word(self, bytes: &[u8], at: usize) -> u64 {
         let word = bytes.get(at..).and_then(|rest| rest.get(..self.bytes)).unwrap_or_default();
         let add = |value, byte: &u8| value << 8 | u64::from(*byte);
         if self.big_endian { word.iter().fold(0, add) } else { word.iter().rev().fold(0, add) }
     }
 
-    /// A `u64` in words, the lower one first.
+    /// Returns a `u64` from words, the lower one first.
     pub(crate) fn wide(self, bytes: &[u8], at: usize) -> u64 {
         let words = (0..8).step_by(self.bytes);
         words.fold(0, |value, skip| value | self.word(bytes, at + skip) << (8 * skip))
     }
 
-    /// Where the control words stand, if the layout word is one of this form.
+    /// Returns where the control words are, if the layout word is one of this form.
     pub(crate) fn layout(self, layout: u64) -> Option<Places> {
         let word_bits = u64::from(self.bytes.trailing_zeros());
         let distance = usize::try_from(layout >> 11 & 7).ok()? * 64;

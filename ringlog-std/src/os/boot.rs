@@ -5,9 +5,16 @@ use std::{fs, io};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The identity of the machine's current run: another one after every restart.
+/// Returns the identity of the machine's current run, which every restart changes.
 ///
-/// What a killed process left in memory-mapped files is all there as long as this has not changed.
+/// As long as it is unchanged, everything that a killed process left in memory-mapped files is still there.
+///
+/// ```
+/// use ringlog::storage::boot_id;
+///
+/// assert_eq!(boot_id()?, boot_id()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! Opening files to write into them: never through a link, never one that another user has put there.
+//! Opening files to write into them: never through a link, never a file that another user has put there.
 //!
-//! A log's folder may be shared, copied with hard links, or have its old segments moved to an archive with links left in
+//! A log's folder may be shared, copied with hard links, or have its old segments moved to an archive with links in
 //! their places. What is written here must reach the file of this log and no other.
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::os::sync::kernel_call;
 
-/// Makes a file that must not exist, for reading and writing. A link of that name is not followed.
+/// Creates a file that must not exist, for reading and writing. A link of that name is not followed.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     careful(OpenOptions::new().write(true).create_new(true)).open(path)
 }
@@ -29,7 +29,7 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     regular(careful(&mut OpenOptions::new()).open(path))
 }
 
-/// Opens a regular file for reading, also where a link leads to it: a segment may be in an archive.
+/// Opens a regular file for reading, also through a link: a segment may be in an archive.
 pub(crate) fn open_linked(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     regular(OpenOptions::new().read(true).custom_flags(flags).open(path))
@@ -41,7 +41,7 @@ pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Opens or creates a file; `None` if something else than a regular file has its name.
+/// Opens or creates a file; `None` if something that is no regular file has its name.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Option<File>> {
     match regular(careful(OpenOptions::new().write(true).create(true).truncate(false)).open(path)) {
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) => {
@@ -51,7 +51,7 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// No link is followed and no pipe waited for.
+/// Opens without following a link or waiting for a pipe.
 fn careful(options: &mut OpenOptions) -> &OpenOptions {
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
 }
@@ -67,7 +67,7 @@ fn regular(opened: io::Result<File>) -> io::Result<File> {
     }
 }
 
-/// Makes a folder, unless it is there. A link of that name is not followed.
+/// Creates a folder, unless it exists. A link of that name is not followed.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -78,13 +78,13 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the name is this open file's, and not a link to it.
+/// Returns whether the name is that of this open file, and not of a link to it.
 pub(crate) fn is_at(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
     is_file_of(fs::symlink_metadata(path), file)
 }
 
-/// Whether what was found under a name is this open file.
+/// Returns whether what was found under a name is this open file.
 pub(crate) fn is_file_of(named: io::Result<fs::Metadata>, file: &File) -> io::Result<bool> {
     let named = match named {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -94,12 +94,12 @@ pub(crate) fn is_file_of(named: io::Result<fs::Metadata>, file: &File) -> io::Re
     Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
 }
 
-/// How many names the file has.
+/// Returns the number of names that the file has.
 pub(crate) fn names_of(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.nlink())
 }
 
-/// The folder that a path stands in.
+/// Returns the folder that a path is in.
 pub(crate) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.into(),

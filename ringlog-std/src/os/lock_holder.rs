@@ -1,4 +1,4 @@
-//! Who holds a file's lock, as far as the kernel tells.
+//! Who holds a file's lock, if the kernel shows it.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -13,21 +13,21 @@ use crate::os::sync::sleep;
 
 /// Every lock on this machine, a line each.
 const LOCKS: &str = "/proc/locks";
-/// How often they are read before nobody counts as a holder. The kernel gives them out piece by piece, and where locks come
-/// and go between two pieces, one that stays may be left out.
+/// How often they are read before nobody counts as a holder. The kernel returns them piece by piece. If locks come
+/// and go between two pieces, a lock that stays may be left out.
 const READINGS: usize = 5;
 
-/// The process that holds the exclusive lock of `file` at this moment.
+/// Returns the process that holds the exclusive lock of `file` at this moment.
 ///
-/// `None` if nobody does any more, if the holder lives where this process cannot see it, or if the kernel
-/// does not name files by the numbers that `stat` gives (btrfs, overlays).
+/// `None` if nobody does any more, if this process cannot see the holder, or if the kernel does not name files by the
+/// numbers that `stat` gives (btrfs, overlays).
 pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
     let name = name_in_locks(file)?;
     let exclusive = |line: &str| holder_in(line, &name).filter(|(_, kind)| *kind == Kind::Exclusive);
     (0..READINGS).find_map(|_| Some(fs::read_to_string(LOCKS).ok()?.lines().find_map(exclusive)?.0))
 }
 
-/// A process that writes the file of a log: it has a lock on it, of either kind, and maps it for writing.
+/// Returns a process that writes the file of a log: it has a lock on it, of either kind, and maps it for writing.
 ///
 /// `None` if there is none, or if it cannot be seen.
 pub(crate) fn live_writer(file: &File) -> Option<u32> {
@@ -48,16 +48,17 @@ fn name_in_locks(file: &File) -> Option<String> {
 pub(crate) enum Locker {
     /// Nobody, now.
     Nobody,
-    /// Another program, that of `flock` say. Its lock means nothing for the bytes.
+    /// Another program, such as `flock`. Its lock means nothing for the bytes.
     OtherProgram(Option<u32>),
-    /// A writer of a single file, as far as can be found out.
+    /// A writer of a single file, or a process that cannot be seen well enough to exclude that.
     Writer(Option<u32>),
 }
 
 /// Waits until nobody has the exclusive lock of `file`, a millisecond at a time, unless a writer has it.
 ///
-/// A sealed file has no writer. Nor has one whose locker does not map it for writing. A locker that cannot be looked at is
-/// waited for: it may be gone the next time, as one that lets go between the look at the lock and that at its process.
+/// A sealed file has no writer. Nor has one whose locker does not map it for writing. A locker that cannot be seen is
+/// waited for: it may be gone the next time, as one that unlocks between the check of the lock and that of its
+/// process.
 pub(crate) fn wait_for_locker(file: &File, is_sealed: bool, waits_left: &mut u32) -> io::Result<Locker> {
     let mut last_pid = None;
     loop {
@@ -79,13 +80,13 @@ pub(crate) fn wait_for_locker(file: &File, is_sealed: bool, waits_left: &mut u32
     }
 }
 
-/// Whether the process has mapped the file for writing, as a writer has; `None` if that cannot be found out.
+/// Returns whether the process has mapped the file for writing, as a writer has; `None` if that cannot be found out.
 fn maps_for_writing(pid: u32, file: &File) -> Option<bool> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();
     let name = format!(" {:02x}:{:02x} {} ", major(device), minor(device), metadata.ino());
     match fs::read_to_string(format!("/proc/{pid}/maps")) {
-        // It has ended, and its lock is on in a copy of the open file.
+        // It has ended. Its lock lives on in a copy of the open file.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
         Err(_) => None,
         Ok(maps) => {
@@ -97,7 +98,7 @@ fn maps_for_writing(pid: u32, file: &File) -> Option<bool> {
 /// Reads `1: FLOCK  ADVISORY  WRITE 9557 fe:00:10010802 0 EOF`.
 fn holder_in(line: &str, name: &str) -> Option<(u32, Kind)> {
     let mut words = line.split_whitespace().skip(1);
-    // A process that waits for a lock has `->` in front of the kind.
+    // A process that waits for a lock has `->` before the kind.
     let is_flock = words.next()? == "FLOCK";
     let kind = match words.nth(1)? {
         "WRITE" => Kind::Exclusive,
@@ -146,7 +147,7 @@ mod tests {
         let seen = File::open(&path).unwrap();
         assert_eq!(exclusive_holder(&seen), None);
         held.try_lock().unwrap();
-        // Some file systems are named differently there: then nobody is named, never a wrong one.
+        // Some file systems have another name there: then no process is named, never a wrong one.
         assert!([None, Some(std::process::id())].contains(&exclusive_holder(&seen)));
         held.unlock().unwrap();
         assert_eq!(exclusive_holder(&seen), None);

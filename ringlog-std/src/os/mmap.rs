@@ -19,17 +19,17 @@ use crate::os::sync::before_load;
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_has_atomic = "64")))]
 compile_error!("ringlog maps log files by 64-bit addresses and words: build it for a 64-bit Linux target");
 
-/// Granularity of capacities. Every mapping starts at a multiple of it, or of more.
+/// Granularity of capacities. Every mapping starts at a multiple of it.
 pub(crate) const PAGE_BYTES: u64 = 4096;
-/// How far ahead of the writer pages are made ready in one go.
+/// How far ahead of the writer pages are prefaulted at once.
 const POPULATE_BYTES: usize = 1 << 20;
 
 /// A whole mapped file, at least a header long.
 struct Mapping {
     raw: MmapRaw,
-    /// Pages below this were made ready for stores, by the writer or by a worker.
+    /// Pages below this were prefaulted, by the writer or by a worker.
     populated_bytes: AtomicUsize,
-    /// Tests only: who is told of stores.
+    /// Tests only: what is notified of stores.
     witness: Option<Arc<dyn StoreWitness>>,
 }
 
@@ -41,13 +41,13 @@ impl Mapping {
         Ok(Self { raw, populated_bytes: AtomicUsize::new(0), witness })
     }
 
-    /// Makes the pages up to `end` ready for stores, some MiB at a time, so that others soon know of the first ones.
+    /// Prefaults the pages up to `end`, some MiB at a time, so that other threads soon see the first ones.
     fn populate_to(&self, end: usize) {
         // ORDERING: Relaxed, here and below: a hint. Populating twice, or a page too few, costs time only.
         let mut from = self.populated_bytes.load(Ordering::Relaxed);
         while from < end {
             let to = end.min(from.saturating_add(POPULATE_BYTES));
-            // Without it the pages come one fault at a time: slower, and nothing else.
+            // Without this the pages come one fault at a time: slower, and nothing else.
             let _ = self.raw.advise_range(Advice::PopulateWrite, from, to - from);
             from = to.max(self.populated_bytes.fetch_max(to, Ordering::Relaxed));
         }
@@ -75,7 +75,7 @@ impl HeaderWords for Mapping {
         unsafe { AtomicU32::from_ptr(word) }
     }
 
-    /// Tells the witness, if there is one, of a store.
+    /// Notifies the witness, if there is one, of a store.
     #[inline]
     fn stored(&self, at: usize, bytes: &[u8]) {
         if let Some(witness) = &self.witness {
@@ -87,7 +87,7 @@ impl HeaderWords for Mapping {
 /// A log file mapped for reading.
 pub(crate) struct ReadMap {
     mapping: Mapping,
-    /// 64 to the length of the mapping: what readers may look at.
+    /// 64 to the length of the mapping: what readers may read.
     published_bytes: usize,
 }
 
@@ -106,7 +106,7 @@ impl ReadMap {
         publication::read_header(&self.mapping)
     }
 
-    /// Takes over a `write_offset` that was loaded from this file; `false` if it cannot be one.
+    /// Takes over a `write_offset` that was loaded from this file; `false` if it is not possible.
     pub(crate) fn set_published(&mut self, write_offset: u64) -> bool {
         let end = usize::try_from(write_offset).unwrap_or(usize::MAX);
         let fits = (self.published_bytes..=self.mapping.raw.len()).contains(&end);
@@ -120,7 +120,7 @@ impl ReadMap {
         self.published_bytes as u64
     }
 
-    /// All records that are published.
+    /// Returns all records that are published.
     pub(crate) fn records(&self) -> &[u8] {
         let start = self.mapping.raw.as_mut_ptr().wrapping_add(FILE_HEADER_LEN).cast_const();
         // SAFETY: 1. `published_bytes` lies between 64 and the length of the mapping, which lives as long
@@ -135,7 +135,7 @@ pub(crate) struct WriteMap {
     mapping: Arc<Mapping>,
     /// 64 to the length of the mapping, never less than the header's `write_offset`.
     write_offset: usize,
-    /// What this writer last knew of the mapping's populated bytes.
+    /// The mapping's populated bytes, as this writer last loaded them.
     populated_bytes: usize,
 }
 
@@ -146,14 +146,14 @@ impl WriteMap {
         Ok(Self { mapping: Arc::new(mapping), write_offset: FILE_HEADER_LEN, populated_bytes: 0 })
     }
 
-    /// Whether a page that is touched brings those around it into the kernel's cache, as it does by default. What is
-    /// cheaper in the long run costs the first store into a new file some milliseconds.
+    /// Sets whether a page that is touched brings its neighbours into the kernel's cache, as it does by default. That
+    /// is cheaper over time, but costs the first store into a new file some milliseconds.
     pub(crate) fn bring_pages_around(&mut self, together: bool) {
         // A refusal costs time only.
         let _ = self.mapping.raw.advise(if together { Advice::Normal } else { Advice::Random });
     }
 
-    /// What other threads need to make published bytes durable.
+    /// Returns what other threads need to make published bytes durable.
     pub(crate) fn handle(&self) -> MapHandle {
         MapHandle { mapping: Arc::clone(&self.mapping) }
     }
@@ -175,21 +175,21 @@ impl WriteMap {
         publication::store_header(&*self.mapping, header);
     }
 
-    /// Makes the header all zeros, of a file that is to be used again and that nobody else has mapped.
+    /// Makes the header all zeros, of a file that will be recycled and that nobody else has mapped.
     pub(crate) fn erase_header(&mut self) {
         publication::erase_header(&*self.mapping);
     }
 
-    /// All bytes that are not published yet.
+    /// Returns all bytes that are not published yet.
     pub(crate) fn unpublished(&mut self) -> &mut [u8] {
         let start = self.mapping.raw.as_mut_ptr().wrapping_add(self.write_offset);
-        // SAFETY: 1. `write_offset` is at most the length of the mapping, which lives as long as `self`.
-        // 2. No reader looks at or above the published `write_offset`, and the header is below it (file
-        // contract). 3. This is the file's only writer, and the borrow of `self` lasts as long as the slice.
+        // SAFETY: 1. `write_offset` is at most the length of the mapping, which lives as long as `self`. 2. No reader
+        // reads at or above the published `write_offset`, and the header is below it (file contract). 3. This is the
+        // file's only writer, and the borrow of `self` lasts as long as the slice.
         unsafe { slice::from_raw_parts_mut(start, self.remaining_bytes()) }
     }
 
-    /// Tells a test's witness that the first `bytes` of [`unpublished`](Self::unpublished) were stored.
+    /// Notifies a test's witness that the first `bytes` of [`unpublished`](Self::unpublished) were stored.
     #[inline]
     pub(crate) fn tell_unpublished(&mut self, bytes: usize) {
         if let Some(witness) = self.mapping.witness.clone() {
@@ -209,7 +209,7 @@ impl WriteMap {
         publication::publish(&*self.mapping, self.write_offset as u64, event_count);
     }
 
-    /// Makes the pages ready that the next `bytes` bytes will need, some MiB at a time, unless a worker did.
+    /// Prefaults the pages that the next `bytes` bytes will need, some MiB at a time, unless a worker did.
     #[inline]
     pub(crate) fn populate_ahead(&mut self, bytes: usize) {
         let end = self.write_offset.saturating_add(bytes).min(self.mapping.raw.len());
@@ -220,7 +220,7 @@ impl WriteMap {
 
     #[cold]
     fn populate_to(&mut self, end: usize) {
-        // ORDERING: Relaxed: see `Mapping::populate_to`.
+        // ORDERING: Relaxed, see `Mapping::populate_to`.
         self.populated_bytes = self.mapping.populated_bytes.load(Ordering::Relaxed);
         if end > self.populated_bytes {
             let ahead = self.populated_bytes.saturating_add(POPULATE_BYTES);
@@ -230,14 +230,14 @@ impl WriteMap {
     }
 }
 
-/// A share in a writer's mapping, for whoever makes its bytes durable and seals it.
+/// A share in a writer's mapping, for the thread that makes its bytes durable and seals it.
 #[derive(Clone)]
 pub(crate) struct MapHandle {
     mapping: Arc<Mapping>,
 }
 
 impl MapHandle {
-    /// What the writer has published.
+    /// Returns what the writer has published.
     pub(crate) fn write_offset(&self) -> u64 {
         before_load();
         publication::write_offset(&*self.mapping)
@@ -247,25 +247,24 @@ impl MapHandle {
         self.mapping.raw.len() as u64
     }
 
-    /// Which file this is, for a test's platform.
+    /// Returns which file this is, for a test's platform.
     #[cfg(test)]
     pub(crate) fn witness(&self) -> Option<&Arc<dyn StoreWitness>> {
         self.mapping.witness.as_ref()
     }
 
-    /// Makes the pages up to `window_bytes` ahead of the writer ready for its stores, once it has
-    /// used up a quarter of them.
+    /// Prefaults the pages up to `window_bytes` ahead of the writer, once it has used up a quarter of them.
     pub(crate) fn populate_window(&self, window_bytes: usize) {
         let written = usize::try_from(self.write_offset()).unwrap_or(usize::MAX);
         let len = self.mapping.raw.len();
-        // ORDERING: Relaxed: see `Mapping::populate_to`.
+        // ORDERING: Relaxed, see `Mapping::populate_to`.
         let populated = self.mapping.populated_bytes.load(Ordering::Relaxed);
         if populated < written.saturating_add(window_bytes / 4 * 3).min(len) {
             self.mapping.populate_to(written.saturating_add(window_bytes).min(len));
         }
     }
 
-    /// Raises the durable watermark. Only after the sync of all below it has returned.
+    /// Raises the durable watermark. Call it only after the sync of everything below it has returned.
     pub(crate) fn store_synced_offset(&self, offset: u64) {
         publication::raise_synced_offset(&*self.mapping, offset);
     }
@@ -275,16 +274,16 @@ impl MapHandle {
         publication::set_flags(&*self.mapping, flags);
     }
 
-    /// Takes whole pages, which nobody stores to any more, out of this mapping. Their bytes stay in the kernel's
+    /// Takes whole pages, to which nobody stores any more, out of this mapping. Their bytes stay in the kernel's
     /// cache, and a load brings them back.
     ///
-    /// A sync would write-protect them one by one, and interrupt every processor that runs a thread of this
-    /// process for each of them, the hot path's too.
+    /// A sync would write-protect them one by one, and each time interrupt every processor that runs a thread of this
+    /// process, the hot path's too.
     fn let_go(&self, from: u64, to: u64) {
         if from < to {
             let (from, bytes) = (from as usize, (to - from) as usize);
-            // SAFETY: the mapping is of a file and shared, so that its pages are the file's: dropping them from
-            // the mapping changes no byte. The writer is behind them, and loads find them again.
+            // SAFETY: the mapping is of a file and shared, so its pages are the file's: dropping them from the
+            // mapping changes no byte. The writer is past them, and loads find them again.
             // A refusal costs time only.
             let _ =
                 unsafe { self.mapping.raw.unchecked_advise_range(UncheckedAdvice::DontNeed, from, bytes) };
@@ -301,12 +300,12 @@ impl MapHandle {
     }
 }
 
-/// Is told of every store into a mapping, right after it.
+/// Is notified of every store into a mapping, right after it.
 pub(crate) trait StoreWitness: fmt::Debug + Send + Sync {
-    /// These bytes stand at `offset` now.
+    /// Takes note that these bytes are at `offset` now.
     fn stored(&self, offset: u64, bytes: &[u8]);
 
-    /// Which file it is.
+    /// Returns which file it is.
     #[cfg(test)]
     fn id(&self) -> u64;
 }

@@ -1,8 +1,8 @@
 //! Everything that talks to the kernel: files, mappings, locks, syncs, time, the boot.
 //!
 //! [`Platform`](platform::Platform) is the part that tests replace, to lose power or to fail a call at any moment.
-//! `mmap` has the only unsafe code of the log. Everything above calls this folder. It knows files and bytes, not what
-//! a segment, a record or a log is, except for the words of a header that a mapping publishes.
+//! `mmap` has the only unsafe code of the log. Everything above calls this folder. It knows files and bytes, and no
+//! segments, records or logs, except for the words of a header that a mapping publishes.
 
 pub(crate) mod boot;
 pub(crate) mod files;

@@ -1,7 +1,7 @@
 //! Whether a lock is still what it was when it was taken: of this process, on the file that has the name.
 //!
-//! A lock belongs to an open file, which a forked child has, too; and it keeps others out only as long as they come to the
-//! same file by its name.
+//! A lock belongs to an open file, which a forked child has, too. It keeps others out only while they find the same
+//! file under its name.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use crate::os::files::folder_of;
 use crate::os::sync::kernel_call;
 use crate::os::temporary::separate;
 
-/// The process that made something. A forked child has a copy of it and leaves it alone.
+/// The process that created something. A forked child has a copy of it and leaves it alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OwnerProcess(u32);
 
@@ -23,7 +23,7 @@ impl OwnerProcess {
         Self(std::process::id())
     }
 
-    /// Whether this is the process itself, and not a child that it forked.
+    /// Returns whether this is the process itself, and not a child that it forked.
     pub(crate) fn is_here(self) -> bool {
         self.0 == std::process::id()
     }
@@ -34,7 +34,7 @@ impl OwnerProcess {
 pub(crate) struct Ownership {
     path: PathBuf,
     process: OwnerProcess,
-    /// Device and number of the locked file, which stays open meanwhile, so that no other gets them.
+    /// Device and number of the locked file. It stays open meanwhile, so no other file gets them.
     inode: Mutex<(u64, u64)>,
 }
 
@@ -62,14 +62,14 @@ impl Ownership {
         self.process.is_here()
     }
 
-    /// Whether the file was deleted or replaced, so that another process can have the lock of the new one.
+    /// Returns whether the file was deleted or replaced, so that another process can have the lock of the new one.
     pub(crate) fn is_lost(&self) -> bool {
         kernel_call();
-        // Taken while the lock moves to another file: the next look says.
+        // The lock is moving to another file: the next call will see.
         let Ok(inode) = self.inode.try_lock() else { return false };
         let named = match fs::symlink_metadata(&self.path) {
             Ok(metadata) => inode_of(&metadata),
-            // A folder that was moved away as a whole has its lock still, and what else goes wrong says nothing.
+            // A folder that was moved away as a whole still has its lock. Any other error proves nothing.
             Err(error) => return error.kind() == io::ErrorKind::NotFound && folder_of(&self.path).exists(),
         };
         named != *inode

@@ -1,7 +1,7 @@
-//! What a log asks of the operating system: everything that changes what a crash leaves behind.
+//! What a log asks of the operating system: every call that changes what a crash leaves.
 //!
-//! Behind a trait, so that tests can record the calls and the stores of a run and make up what the disk might
-//! hold after a loss of power, and can have any call fail. Reading does not go through it.
+//! It is a trait so that tests can record the calls and the stores of a run, construct what the disk might hold after
+//! a loss of power, and make any call fail. Reading does not go through it.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -21,10 +21,10 @@ const ZEROS_BYTES: usize = 1 << 20;
 
 /// The calls that create, change, rename and sync files.
 pub(crate) trait Platform: fmt::Debug + Send + Sync {
-    /// The identity of the machine's current run.
+    /// Returns the identity of the machine's current run.
     fn boot_id(&self) -> io::Result<String>;
 
-    /// Makes a file that must not exist, for reading and writing; a link of that name is not followed.
+    /// Creates a file that must not exist, for reading and writing. A link of that name is not followed.
     fn create_new(&self, path: &Path) -> io::Result<File>;
 
     /// Reserves blocks up to `len_bytes` and makes the file at least that long.
@@ -36,10 +36,10 @@ pub(crate) trait Platform: fmt::Debug + Send + Sync {
     /// Sets the length of a file that is not mapped.
     fn set_len(&self, file: &File, len_bytes: u64) -> io::Result<()>;
 
-    /// Has contents, length and blocks of a file on stable storage.
+    /// Syncs the contents, the length and the blocks of a file.
     fn sync_file(&self, file: &File) -> io::Result<()>;
 
-    /// Has the pages of a mapping that hold these bytes on stable storage.
+    /// Syncs the pages of a mapping that hold these bytes.
     fn sync_map(&self, map: &MapHandle, from: u64, to: u64) -> io::Result<()>;
 
     /// Renames a file, or fails if there is one of the new name.
@@ -48,19 +48,19 @@ pub(crate) trait Platform: fmt::Debug + Send + Sync {
     /// Deletes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Has the names in a folder on stable storage.
+    /// Syncs the names in a folder.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 
-    /// Gives the blocks behind `from` back; the length stays. Only saves space, so it cannot fail.
+    /// Gives the blocks past `from` back; the length stays. This only saves space, so it cannot fail.
     fn punch(&self, file: &File, from: u64, len_bytes: u64);
 
-    /// Who is to be told of stores into a mapping of this file; nobody outside of tests.
+    /// Returns what is notified of stores into a mapping of this file; nothing outside of tests.
     fn witness(&self, _file: &File) -> Option<Arc<dyn StoreWitness>> {
         None
     }
 }
 
-/// The real one.
+/// The calls of the real system.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Linux;
 
@@ -124,7 +124,7 @@ impl Platform for Linux {
     }
 }
 
-/// For file systems that cannot allocate without writing. Only for files that hold nothing yet.
+/// Writes zeros, for file systems that cannot allocate without writing. Only for files that hold nothing yet.
 fn write_zeros(mut file: &File, len_bytes: u64) -> io::Result<()> {
     let zeros = vec![0; ZEROS_BYTES];
     let mut left = len_bytes;
@@ -136,7 +136,7 @@ fn write_zeros(mut file: &File, len_bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an error says that there is no room, so that freeing some helps.
+/// Returns whether an error means that there is no room, so that freeing some helps.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,8 +1,9 @@
-//! What a log's writer and its workers share things and wait with: the standard library's, or scheduled.
+//! What a log's writer and its workers share and wait with: the standard library's types, or scheduled ones.
 //!
-//! The only file that knows of shuttle. In the unit tests under `--cfg ringlog_shuttle`, locks, atomics and threads are
-//! that scheduler's: one thread runs at a time, and each use of them, each call of the tests' platform and each store that
-//! it is told of is a place where another one may go on. Everywhere else they are what they always are.
+//! The only file that knows of shuttle. In the unit tests under `--cfg ringlog_shuttle`, locks, atomics and threads
+//! belong to that scheduler. One thread runs at a time. Another one may continue at each use of them, at each call of
+//! the tests' platform and at each store that the platform is notified of. Everywhere else they are the ordinary
+//! ones.
 #![forbid(unsafe_code)]
 
 use std::sync::PoisonError;
@@ -21,7 +22,7 @@ pub(crate) use scheduled::{
     park_timeout, sleep, slow_kernel_call,
 };
 
-/// A lock whose holders leave things as they should be even when they panic.
+/// Locks a mutex whose holders leave its data valid even when they panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -33,21 +34,21 @@ mod real {
     pub(crate) use std::thread::{Builder, JoinHandle, Thread, park_timeout, sleep};
     use std::time::Instant;
 
-    /// When it is, for what is only done from time to time.
+    /// Returns the time, for what is only done from time to time.
     #[inline(always)]
     pub(crate) fn now() -> Instant {
         Instant::now()
     }
 
-    /// The kernel is about to be asked something that another thread or process may change the answer to.
+    /// Marks a question to the kernel whose answer another thread or process may change.
     #[inline(always)]
     pub(crate) const fn kernel_call() {}
 
-    /// A word of a mapping is about to be loaded that another thread stores.
+    /// Marks the load of a word in a mapping that another thread stores.
     #[inline(always)]
     pub(crate) const fn before_load() {}
 
-    /// The same where the disk is waited for.
+    /// Marks the same, for a call that waits for the disk.
     #[cfg(test)]
     pub(crate) const fn slow_kernel_call() {}
 }
@@ -75,10 +76,10 @@ mod scheduled {
         static NOW: Cell<Instant> = Cell::new(Instant::now());
     }
 
-    /// How often a pause ends by itself, of one thread or another: always, as if nobody ever had to wake it, or never.
+    /// How often a thread's pause ends by itself: never, every other time, or always.
     const ODDS: [f64; 3] = [0.0, 0.5, 1.0];
 
-    /// How often others may go on, at most, while the disk is waited for.
+    /// How often others may continue, at most, during a wait for the disk.
     const SLOW: usize = 8;
 
     #[derive(Clone)]
@@ -87,7 +88,8 @@ mod scheduled {
         odds: f64,
     }
 
-    /// Every other time it is late for whatever waits: the real time would make a schedule another one each run.
+    /// Returns a time that is late for every wait every other time. The real time would make each run another
+    /// schedule.
     pub(crate) fn now() -> Instant {
         if thread_rng().gen_bool(0.5) {
             NOW.set(NOW.get() + Duration::from_secs(3600));
@@ -103,20 +105,20 @@ mod scheduled {
         thread::sleep(Duration::ZERO);
     }
 
-    /// Others may come far meanwhile.
+    /// Lets others come far meanwhile.
     pub(crate) fn slow_kernel_call() {
         for _ in 0..thread_rng().gen_range(0..SLOW) {
             kernel_call();
         }
     }
 
-    /// Lets every other thread go first.
+    /// Lets every other thread run first.
     pub(crate) fn sleep(_: Duration) {
         thread::yield_now();
     }
 
-    /// Some pauses end by themselves; the rest last until somebody ends them. So whatever is to be waited for
-    /// has to be told of: a forgotten wake-up is a thread that never goes on.
+    /// Ends some pauses by itself; the rest last until somebody ends them. So every wait needs a wake-up: a forgotten
+    /// one is a thread that never continues.
     pub(crate) fn park_timeout(_: Duration) {
         let current = CURRENT.with(|current| current.borrow().clone());
         let current = current.expect("a thread of `Builder`");
@@ -127,7 +129,7 @@ mod scheduled {
         }
     }
 
-    /// As the standard library's, whose `unpark` is kept for the next pause. Shuttle's own may end by itself.
+    /// Works as the standard library's: an `unpark` is kept for the next pause. Shuttle's pause may end by itself.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct Thread(Arc<(Mutex<bool>, Condvar)>);
 

@@ -1,4 +1,4 @@
-//! Files that are made under a temporary name and renamed once they are complete.
+//! Files that are created under a temporary name and renamed once they are complete.
 #![forbid(unsafe_code)]
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use crate::os::files::{folder_of, is_at, names_of, open_to_read};
 use crate::os::platform::{Linux, Platform};
 
-/// More than any file has that is copied: the `writer` file, a role's, a cursor.
+/// More bytes than any file has that is copied: the `writer` file, a role's, a cursor.
 const MAX_COPIED_BYTES: usize = 64 << 10;
 
 /// How many names are tried for a temporary file. Nobody can guess them.
 const NAMES: usize = 16;
 
-/// Makes a temporary file in `folder` whose name begins and ends so, and that nobody has prepared.
+/// Creates a temporary file in `folder` whose name begins and ends in this way, and that nobody has prepared.
 pub(crate) fn create_temporary(
     platform: &dyn Platform,
     folder: &Path,
@@ -34,8 +34,8 @@ pub(crate) fn create_temporary(
     created
 }
 
-/// Deletes temporary files whose names begin and end so, that nobody has locked, and that hold nothing: what makers that
-/// were killed have left. Another user's file that cannot be deleted is in nobody's way.
+/// Deletes temporary files whose names begin and end in this way, that nobody has locked, and that hold nothing:
+/// killed makers left them. Another user's file that cannot be deleted is no obstacle.
 pub(crate) fn remove_abandoned(folder: &Path, start: &OsStr, end: &str, is_void: impl Fn(&File) -> bool) {
     let is_temporary = |name: &OsStr| {
         let name = name.as_encoded_bytes();
@@ -49,8 +49,8 @@ pub(crate) fn remove_abandoned(folder: &Path, start: &OsStr, end: &str, is_void:
     }
 }
 
-/// Copies a file that has other names as well, in a copy made with hard links: `None` if this is its
-/// only name. The copy is locked exclusively before it has the name.
+/// Copies a file that has other names as well, in a copy made with hard links; `None` if this is its only name. The
+/// copy is locked exclusively before it has the name.
 pub(crate) fn separate(path: &Path, file: &File) -> io::Result<Option<File>> {
     if names_of(file)? <= 1 || !is_at(path, file)? {
         return Ok(None);
@@ -73,7 +73,7 @@ fn fill_copy(from: &File, to: &File) -> io::Result<()> {
     to.sync_all()
 }
 
-/// A name that nobody has: the process id says whose it was, to a person; the rest cannot be guessed.
+/// Returns a name that nobody has. The process id in it shows a person whose it was; the rest cannot be guessed.
 pub(crate) fn temporary_name(start: &OsStr, end: &str) -> OsString {
     let drawn = RandomState::new().build_hasher().finish();
     let mut name = start.to_owned();
@@ -81,7 +81,7 @@ pub(crate) fn temporary_name(start: &OsStr, end: &str) -> OsString {
     name
 }
 
-/// What the names of the temporary files for `name` begin with.
+/// Returns the start of the names of the temporary files for `name`.
 pub(crate) fn temporary_start(name: &OsStr) -> OsString {
     let mut start = OsString::from(".");
     start.push(name);

@@ -1,4 +1,4 @@
-//! How a recorder is to be, and starting it.
+//! Options of a recorder, and how one starts.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -24,7 +24,35 @@ struct Feed<K> {
     skipped: Option<SkippedRing>,
 }
 
-/// How a [`Recorder`] is to be.
+/// Options of a [`Recorder`].
+///
+/// ```
+/// use ringlog::consumer::EventConsumer;
+/// use ringlog::event::EventHeader;
+/// use ringlog::recorder::Recorder;
+/// use ringlog::storage::LogWriter;
+/// use ringlog::ring::Idle;
+/// use std::time::Duration;
+/// # let folder = tempfile::tempdir()?;
+///
+/// struct Display;
+///
+/// impl EventConsumer for Display {
+///     fn consume(&mut self, _header: &EventHeader, _payload: &[u8]) -> bool { true }
+///     fn name(&self) -> &str { "display" }
+/// }
+///
+/// let (mut producer, recorder) = Recorder::builder()
+///     .ring_bytes(1 << 20)
+///     .max_payload(1024)
+///     .idle(Idle::Sleep { longest: Duration::from_millis(1) })
+///     .log(LogWriter::options().segment_bytes(1 << 20))
+///     .consumer(Display)
+///     .start(folder.path())?;
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// assert_eq!(recorder.shutdown(producer)?.events, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RecorderBuilder {
     ring: RingOptions,
     idle: Idle,
@@ -35,16 +63,39 @@ pub struct RecorderBuilder {
 }
 
 impl Recorder {
-    /// Records into the log folder `log`, with the defaults of [`builder`](Self::builder).
+    /// Records into the folder `log`, with the defaults of [`builder`](Self::builder).
+    ///
+    /// ```
+    /// use ringlog::{recorder::{Recorder, RecorderError}, storage::OpenError};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// // A log has one writer at a time.
+    /// let error = Recorder::start(folder.path()).unwrap_err();
+    /// assert!(matches!(error, RecorderError::Open(OpenError::Locked { .. })));
+    /// recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`RecorderError`] says whether ring, log or thread could not be had.
+    /// [`RecorderError`] says whether the ring, the log or the thread failed.
     pub fn start(log: impl AsRef<Path>) -> Result<(Producer, Self), RecorderError> {
         Self::builder().start(log)
     }
 
-    /// A ring of 4 MiB, sleeps of up to 10 milliseconds, a log of 64 MiB segments with checksums.
+    /// Returns the default options: a ring of 4 MiB, sleeps of up to 10 milliseconds, a log of 64 MiB segments with
+    /// checksums.
+    ///
+    /// ```
+    /// use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (producer, recorder) = Recorder::builder().ring_bytes(64 << 10).start(folder.path())?;
+    /// assert_eq!(producer.capacity(), 64 << 10);
+    /// recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn builder() -> RecorderBuilder {
         RecorderBuilder::new()
@@ -63,44 +114,44 @@ impl RecorderBuilder {
         }
     }
 
-    /// Capacity of the ring in bytes, a power of two.
+    /// Sets the capacity of the ring in bytes, a power of two.
     #[must_use]
     pub fn ring_bytes(mut self, bytes: usize) -> Self {
         self.ring.capacity = Some(bytes);
         self
     }
 
-    /// The longest payload in bytes.
+    /// Sets the longest payload in bytes.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.ring.max_payload = Some(bytes);
         self
     }
 
-    /// What the recorder's thread does while the ring is empty.
+    /// Sets what the recorder's thread does while the ring is empty.
     #[must_use]
     pub fn idle(mut self, idle: Idle) -> Self {
         self.idle = idle;
         self
     }
 
-    /// How the log is to be.
+    /// Sets the options of the log.
     #[must_use]
     pub fn log(mut self, options: LogWriterOptions) -> Self {
         self.log = options;
         self
     }
 
-    /// Adds a consumer beside the log. It holds nothing up.
+    /// Adds a consumer beside the log. It delays neither the log nor the producer's space.
     #[must_use]
     pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
         self.consumers.push(Box::new(consumer));
         self
     }
 
-    /// Runs `f` on the recorder's thread before it looks at the ring: to pin the thread to a processor, or to give it
-    /// a priority. The log's workers, which do the file system's calls, are other threads; they run where the
-    /// thread that starts the recorder may run.
+    /// Runs `f` on the recorder's thread before the first drain, to pin the thread to a processor or to set its
+    /// priority. The log's workers, which make the file system's calls, are other threads. They run where the thread
+    /// that starts the recorder may run.
     ///
     /// If `f` panics, the recorder ends with [`RecorderError::Panicked`].
     ///
@@ -124,7 +175,19 @@ impl RecorderBuilder {
         self
     }
 
-    /// A recorder of a shared ring ends when the producer closes. It goes on for the next one otherwise.
+    /// Ends the recorder of a shared ring when the producer closes. Without this it waits for the next producer.
+    ///
+    /// ```
+    /// use ringlog::{recorder::Recorder, ring::SharedRing};
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+    ///
+    /// let recorder = Recorder::builder().end_with_producer().start_shared(&ring, &log)?;
+    /// drop(SharedRing::open(&ring)?.claim_producer()?);
+    /// assert_eq!(recorder.wait(Duration::from_secs(60))?.events, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn end_with_producer(mut self) -> Self {
         self.ends_with_producer = true;
@@ -133,13 +196,23 @@ impl RecorderBuilder {
 
     /// Opens the log in the folder `log` and starts the thread.
     ///
+    /// ```
+    /// use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (mut producer, recorder) = Recorder::builder().max_payload(16).start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(recorder.shutdown(producer)?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Recorder::start`].
     pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
         // No shared ring can continue after what this one adds.
         let mut writer = self.log.clone().own_ring().open(log)?;
-        // The log's position is a ring's, too: a multiple of 8, and as wide.
+        // The log's position is also a ring's: a multiple of 8, and as wide.
         self.ring.start = writer.position() as usize;
         let (producer, source, after_close) =
             watched_ends(&self.ring).inspect_err(|_| writer.note_drained_ring())?;
@@ -149,18 +222,17 @@ impl RecorderBuilder {
         Ok((producer, self.spawn(Feed { source, ring: None, late, skipped: None }, writer)?))
     }
 
-    /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it,
-    /// until [`Recorder::stop`].
+    /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it, until
+    /// [`Recorder::stop`]. A ring that is missing is created, in the sizes given here.
     ///
-    /// A ring that is missing is made, in the sizes given here. Where this process, or the one before it, or
-    /// the producer was killed at any moment, each event that the ring had published gets into the log
-    /// exactly once and in order: the ring gets an event's space back once the log has published it, and
-    /// where the log ends says what need not be read again. Consumers [beside the log](Self::consumer) get
-    /// such events at least once.
+    /// This process, the recorder before it and the producer may be killed at any moment: each event that the ring
+    /// had published gets into the log exactly once and in order. The ring gets an event's space back once the log
+    /// has published it, and the log's end says what need not be read again. Consumers [beside the
+    /// log](Self::consumer) get such events at least once.
     ///
-    /// One ring feeds one log. If the machine was started anew, or the ring of a log is missing, the recorder
-    /// begins with a new ring, and a GAP record of unknown count. What cannot be read of a damaged ring is skipped, and
-    /// such a record says so: see [`Recorder::skipped`].
+    /// One ring feeds one log. After a restart of the machine, or where the ring of a log is missing, the recorder
+    /// begins with a new ring and a GAP record of unknown count. It skips what cannot be read of a damaged ring, and
+    /// such a record reports that: see [`Recorder::skipped`].
     ///
     /// ```
     /// use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
@@ -179,14 +251,13 @@ impl RecorderBuilder {
     ///
     /// # Errors
     ///
-    /// [`RecorderError::Resume`] if the ring cannot be had, or is another log's;
-    /// else as [`Recorder::start`].
+    /// [`RecorderError::Resume`] if the ring cannot be opened or belongs to another log; else as [`Recorder::start`].
     pub fn start_shared(
         self,
         ring: impl AsRef<Path>,
         log: impl AsRef<Path>,
     ) -> Result<Recorder, RecorderError> {
-        // Before the log is made: what is no ring leaves no log without events.
+        // Before the log is created: a file that is no ring must not lead to a log without events.
         if let Err(error) = SharedRing::open(&ring)
             && !error.is_transient()
         {
@@ -198,7 +269,7 @@ impl RecorderBuilder {
                 self.spawn(Feed { source, ring: Some(ring), late: None, skipped }, writer)
             }
             Err(error) => {
-                // The log is as it was; why the ring cannot feed it is the error to tell.
+                // The log is unchanged. The error to report is why the ring cannot feed it.
                 let _ = writer.close();
                 Err(error.into())
             }

@@ -9,11 +9,21 @@ use crate::consumer::DrainError;
 use crate::ring::{NewRingError, RingFault};
 use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
 
-/// Why a recorder could not start, or has ended early.
+/// Why a recorder could not start, or ended early.
+///
+/// ```
+/// use ringlog::recorder::{Recorder, RecorderError};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let error = Recorder::builder().ring_bytes(1000).start(folder.path()).unwrap_err();
+/// assert!(matches!(error, RecorderError::Ring(_)));
+/// assert!(error.written().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecorderError {
-    /// The ring could not be made.
+    /// The ring could not be created.
     #[error(transparent)]
     Ring(#[from] NewRingError),
     /// The log could not be opened.
@@ -25,10 +35,10 @@ pub enum RecorderError {
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
     Thread(#[source] std::io::Error),
-    /// The log refused events. What it had taken is there; what was still in the ring is not.
+    /// The log refused events. It has what it took before; what was still in the ring is not in it.
     #[error("recording ended: {source}")]
     Append {
-        /// Why.
+        /// The reason.
         source: AppendError,
         /// What the log had taken before.
         written: Box<LogSummary>,
@@ -36,15 +46,16 @@ pub enum RecorderError {
     /// A drain failed.
     #[error(transparent)]
     Drain(#[from] DrainError),
-    /// The log could not be closed. Readers find what was written all the same.
+    /// The log could not be closed. Readers still find what was written.
     #[error("{source}")]
     Close {
-        /// Why.
+        /// The reason.
         source: SyncError,
-        /// What the log had taken.
+        /// What the log took.
         written: Box<LogSummary>,
     },
-    /// The ring is damaged. What the log had taken is there. The next recorder of a ring in a file skips what cannot be read.
+    /// The ring is damaged. The log has what it took before. The next recorder of a ring in a file skips what cannot
+    /// be read.
     #[error(
         "{}: {source}; {}",
         ring.as_ref().map_or("the ring in memory".into(), |ring| ring.display().to_string()),
@@ -55,7 +66,7 @@ pub enum RecorderError {
         ring: Option<PathBuf>,
         /// What is wrong with it.
         source: RingFault,
-        /// What the log had taken.
+        /// What the log took.
         written: Box<LogSummary>,
     },
     /// The producer did not close within the limit. The log was closed without waiting for it.
@@ -71,7 +82,15 @@ pub enum RecorderError {
 }
 
 impl RecorderError {
-    /// What the log had taken when it failed; `None` where it is not the log that failed.
+    /// Returns what the log took before it failed; `None` if the log is not what failed.
+    ///
+    /// ```
+    /// use ringlog::recorder::{Recorder, RecorderError};
+    ///
+    /// let error = Recorder::start("/proc/no-log-here").unwrap_err();
+    /// assert!(matches!(error, RecorderError::Open(_)));
+    /// assert_eq!(error.written(), None);
+    /// ```
     #[must_use]
     pub const fn written(&self) -> Option<LogSummary> {
         match self {

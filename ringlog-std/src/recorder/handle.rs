@@ -1,4 +1,4 @@
-//! Ring, dispatcher and log on a thread of their own.
+//! The handle of a recorder: ring, dispatcher and log on their thread.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::work::Shared;
 use crate::ring::Producer;
 use crate::storage::{LogSummary, LogWatch, RecoveryReport};
 
-/// Records what a producer writes into a log, on a thread of its own.
+/// Records what a producer writes into a log, on a separate thread.
 ///
 /// ```
 /// use ringlog::{event::EventHeader, recorder::Recorder};
@@ -27,12 +27,13 @@ use crate::storage::{LogSummary, LogWatch, RecoveryReport};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Or the producer is another process, and the ring a file: see [`RecorderBuilder::start_shared`].
+/// The producer may also be another process, with the ring in a file: see
+/// [`start_shared`](crate::recorder::RecorderBuilder::start_shared).
 ///
-/// Dropping a recorder does as [`stop`](Self::stop), without reporting errors: every event that `write_event` had
-/// accepted before is in the log. A producer in this process that continues afterwards soon finds the ring full, for ever.
-/// What the ring has taken until then is lost: when that producer is dropped, the log gets a GAP record of unknown count.
-/// So it does when it is opened next, where the process ended before the ring was drained.
+/// Dropping a recorder does the same as [`stop`](Self::stop) without reporting errors: the log has every event that
+/// `write_event` had accepted before. A producer in this process that continues afterwards soon finds the ring full
+/// for good. What the ring took until then is lost, and the log gets a GAP record of unknown count when that producer
+/// is dropped. If the process ended before the ring was drained, the next opening of the log adds that record.
 #[must_use = "dropping it ends the recording"]
 #[derive(Debug)]
 pub struct Recorder {
@@ -47,62 +48,148 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// What opening the log has found: how its last writer ended, and what was kept and cut.
+    /// Returns what opening the log found: how its last writer ended, and what was kept and cut.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// assert_eq!(recorder.recovery().next_sequence, 0, "a new log");
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn recovery(&self) -> &RecoveryReport {
         &self.recovery
     }
 
-    /// What could not be read of a ring in a file, and was skipped at the start.
+    /// Returns what could not be read of a ring in a file, and was skipped at the start.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let recorder = Recorder::builder().start_shared(folder.path().join("ring"), folder.path().join("log"))?;
+    /// assert_eq!(recorder.skipped(), None, "a new ring is not damaged");
+    /// # recorder.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn skipped(&self) -> Option<&SkippedRing> {
         self.skipped.as_ref()
     }
 
-    /// How far the log has come: what is published, and what is durable.
+    /// Returns a handle that reports how much of the log is published, and how much is durable.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// let watch = recorder.watch().clone();
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// recorder.shutdown(producer)?;
+    /// assert_eq!(watch.published_position(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn watch(&self) -> &LogWatch {
         &self.watch
     }
 
-    /// Bytes that have gone from the ring into the log so far, headers and padding included.
+    /// Returns the number of bytes that went from the ring into the log so far, headers and padding included.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// while recorder.recorded_bytes() < 24 {
+    ///     std::thread::yield_now();
+    /// }
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn recorded_bytes(&self) -> u64 {
-        // ORDERING: Relaxed. A figure for a display.
+        // ORDERING: Relaxed. The number is for a display only.
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Events that the producer has lost and that no GAP record counts yet, as the idle recorder saw it last.
+    /// Returns the number of events that the producer lost and that no GAP record counts yet. The recorder updates it
+    /// when the ring is empty.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// assert_eq!(recorder.pending_loss(), 0);
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pending_loss(&self) -> u64 {
-        // ORDERING: Relaxed. A figure for a display.
+        // ORDERING: Relaxed. The number is for a display only.
         self.shared.pending_loss.load(Ordering::Relaxed)
     }
 
-    /// Whether the recorder has ended, because of an error or because the producer closed.
+    /// Returns whether the recorder has ended, because of an error or because the producer closed.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// assert!(!recorder.has_stopped());
+    /// producer.close();
+    /// while !recorder.has_stopped() {
+    ///     std::thread::yield_now();
+    /// }
+    /// # recorder.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_stopped(&self) -> bool {
         // ORDERING: Relaxed. The reason is read after joining the thread.
         self.shared.stopped.load(Ordering::Relaxed)
     }
 
-    /// Closes the producer, records everything it wrote, and seals the log.
+    /// Closes the producer, records everything that it wrote, and closes the log.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(recorder.shutdown(producer)?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`RecorderError`] if the log could not take everything, or not be closed.
+    /// [`RecorderError`] if the log could not take everything, or could not be closed.
     pub fn shutdown(self, producer: Producer) -> Result<LogSummary, RecorderError> {
         drop(producer);
         self.join()
     }
 
-    /// Waits for the producer to close elsewhere, then does as [`shutdown`](Self::shutdown).
+    /// Waits for the producer to close elsewhere, then does the same as [`shutdown`](Self::shutdown).
+    ///
+    /// ```
+    /// use ringlog::recorder::{Recorder, RecorderError};
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// // This producer stays open.
+    /// let error = recorder.wait(Duration::from_millis(5)).unwrap_err();
+    /// assert!(matches!(error, RecorderError::ProducerOpen(_)));
+    /// # drop(producer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`RecorderError::ProducerOpen`] if it has not closed within `limit`; else as `shutdown`.
+    /// [`RecorderError::ProducerOpen`] if it did not close within `limit`; else as `shutdown`.
     pub fn wait(self, limit: Duration) -> Result<LogSummary, RecorderError> {
-        // A limit beyond all time is none.
+        // A limit that is too far for the clock is no limit.
         let end = Instant::now().checked_add(limit);
         while !self.has_stopped() {
             if end.is_some_and(|end| Instant::now() >= end) {
@@ -114,15 +201,25 @@ impl Recorder {
         self.join()
     }
 
-    /// Records what is published by now, and seals the log, whether the producer goes on or not.
+    /// Records what is published by now and closes the log, even if the producer continues.
     ///
     /// What the producer publishes to a shared ring afterwards stays there for the next recorder.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(recorder.stop()?.events, 1);
+    /// # drop(producer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`shutdown`](Self::shutdown).
     pub fn stop(self) -> Result<LogSummary, RecorderError> {
-        // ORDERING: Relaxed. Nothing is handed over with it.
+        // ORDERING: Relaxed. The flag hands over no data.
         self.shared.stop.store(true, Ordering::Relaxed);
         self.join()
     }
@@ -137,13 +234,13 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         if self.pid != std::process::id() {
-            // After a fork the thread is the parent's, and there is none to wait for.
+            // After a fork the thread belongs to the parent; there is none to wait for.
             std::mem::forget(thread);
             return;
         }
-        // ORDERING: Relaxed. Nothing is handed over with it.
+        // ORDERING: Relaxed. The flag hands over no data.
         self.shared.stop.store(true, Ordering::Relaxed);
-        // Nobody is left to tell; what is missing from the log, it says itself.
+        // Nobody is left to get the error. The log itself reports what is missing.
         let _ = thread.join();
     }
 }

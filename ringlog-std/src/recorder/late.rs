@@ -1,4 +1,4 @@
-//! What a producer in this process publishes once its recorder has ended.
+//! What a producer in this process publishes after its recorder ended.
 #![forbid(unsafe_code)]
 
 use crate::ring::AfterClose;
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 pub(super) struct LateEvents {
     pub(super) log: PathBuf,
     pub(super) log_identity: u128,
-    /// To open the log with.
+    /// Options to open the log with.
     pub(super) options: LogWriterOptions,
     pub(super) after_close: AfterClose,
 }
 
 impl LateEvents {
-    /// The recorder has ended and closed the log, which is marked as one whose ring was not drained, and has a GAP record
-    /// for the losses `told`.
+    /// Waits for the producer to close. The recorder has ended and closed the log, which is marked as one whose ring
+    /// was not drained and has a GAP record for the losses given here.
     pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, told: Option<Loss>) {
         let Self { log, log_identity, options, after_close } = self;
         after_close.run(source, move |mut source| {

@@ -1,4 +1,4 @@
-//! Ring, dispatcher and log on a thread of their own.
+//! Ring, dispatcher and log on a separate thread.
 #![forbid(unsafe_code)]
 
 mod builder;

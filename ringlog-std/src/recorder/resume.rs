@@ -1,10 +1,10 @@
-//! Where a shared ring and its log go on together.
+//! Where a shared ring and its log continue together.
 //!
-//! Both count the same positions. The log's end says how far the ring has been recorded, whoever was killed
-//! between publishing to the log and releasing the ring: so each event gets into the log exactly once.
+//! Both count the same positions. The log's end says how far the ring has been recorded, even if the recorder was
+//! killed between publishing to the log and releasing the ring. So each event gets into the log exactly once.
 //!
-//! The ring of another log is refused. Damage is not: what cannot be read is skipped and reported, and the log gets a GAP
-//! record for it, so that a recorder can always start.
+//! The ring of another log is refused. A damaged ring is not: what cannot be read is skipped and reported, and the
+//! log gets a GAP record for it. So a recorder can always start.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -19,13 +19,27 @@ use crate::ring::{
 use crate::storage::{AppendError, LogWriter, OpenError};
 
 /// Why a shared ring cannot feed a log.
+///
+/// ```
+/// use ringlog::recorder::{Recorder, RecorderError, ResumeError};
+/// use ringlog::ring::{RingOptions, SharedRing};
+/// # let folder = tempfile::tempdir()?;
+/// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+///
+/// Recorder::builder().start_shared(&ring, &log)?.stop()?;
+/// // Another ring into the same log:
+/// let other = SharedRing::create(folder.path().join("other.ring"), &RingOptions::default())?;
+/// let error = Recorder::builder().start_shared(other.path(), &log).unwrap_err();
+/// assert!(matches!(error, RecorderError::Resume(ResumeError::OtherRing { .. })), "{error:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// The ring could not be made, opened or claimed.
+    /// The ring could not be created, opened or claimed.
     #[error(transparent)]
     Ring(#[from] SharedRingError),
-    /// The log was fed by another ring.
+    /// Another ring fed the log.
     #[error(
         "{}: ring {ring_identity:016x}, but {} was fed by ring {log_identity:016x}; record this ring into another log, \
          or move it away and lose its unread events",
@@ -42,10 +56,10 @@ pub enum ResumeError {
         /// The identity of the ring that fed it.
         log_identity: u64,
     },
-    /// The log, which no shared ring feeds, does not end where the ring begins.
+    /// No shared ring feeds the log, and the log does not end where the ring begins.
     #[error(
         "{}: ring {ring_identity:016x} begins at position {tail}, but {}, which no shared ring has fed last, ends at \
-         {log_end}; record this ring into a log of its own, or move it away and lose its unread events",
+         {log_end}; record this ring into another log, or move it away and lose its unread events",
         ring.display(),
         log.display()
     )]
@@ -61,7 +75,7 @@ pub enum ResumeError {
         /// The position at which it ends.
         log_end: u64,
     },
-    /// The ring, which has fed the log, is damaged, and cannot be replaced while it is in use.
+    /// The ring that fed the log is damaged, and cannot be replaced while it is in use.
     #[error("{damage}, so a new ring has to take its place: {source}")]
     Damaged {
         /// The ring.
@@ -74,7 +88,7 @@ pub enum ResumeError {
     /// The log could not store which ring feeds it.
     #[error(transparent)]
     Log(#[from] OpenError),
-    /// The log took no record of what is missing.
+    /// The log took no GAP record for what is missing.
     #[error("cannot record what is missing from the ring: {0}")]
     Gap(#[source] Box<AppendError>),
 }
@@ -88,13 +102,13 @@ pub(super) struct Resumed {
 
 /// How a ring and the end of its log fit together.
 enum Fit {
-    /// The consumer is where the log ends, once what could not be read was skipped.
+    /// The consumer is where the log ends; what could not be read was skipped.
     At(SharedConsumer, Option<SkippedRing>),
     /// The ring's positions contradict each other or the log, for this reason.
     Nowhere(String),
 }
 
-/// Finds or makes the ring `path`, and takes the consumer's role where `log` ends.
+/// Opens or creates the ring `path`, and takes the consumer's role where `log` ends.
 pub(super) fn resume(
     path: &Path,
     options: &RingOptions,
@@ -119,20 +133,20 @@ fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
         other => other?,
     };
     if !ring.is_of_this_boot()? {
-        // Nobody knows which of the ring's pages had reached its file.
+        // It is unknown which of the ring's pages had reached its file.
         let roles = ring.claim_both()?;
         let skipped = report(&ring, "it is of an earlier boot".to_owned(), log, None);
         return Ok((renew(ring, roles, new_identity(), log)?, Some(skipped)));
     }
     if log.ring_identity() == identity_after(ring.identity()) {
-        // Killed in `replace`, between log and ring.
+        // The previous recorder was killed in `replace`, between log and ring.
         let (ring, skipped) = replace(ring, "it is damaged".to_owned(), log)?;
         return Ok((ring, Some(skipped)));
     }
     Ok((ring, None))
 }
 
-/// No ring is there: the first start, or it is gone with all that was in it.
+/// Creates a ring. None is there: this is the first start, or the ring is gone with all that was in it.
 fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
     let options = RingOptions { identity: new_identity(), start: end_of(log), ..*options };
     let skipped = match log.ring_identity() {
@@ -142,13 +156,13 @@ fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
             Some(SkippedRing { ring, identity, reason, position: log.position(), bytes: None })
         }
     };
-    // First the log: killed in between, the next start is here again. Killed after it, the next start finds a ring that
-    // begins where the log ends.
+    // The log first. If this process is killed before the ring has its name, the next start takes this path again. If
+    // it is killed after that, the next start finds a ring that begins where the log ends.
     let first = || if skipped.is_some() { report_unknown_loss(log, options.identity) } else { Ok(()) };
     Ok((SharedRing::create_after(path, &options, first)?, skipped))
 }
 
-/// The ring's positions contradict each other or the log: a new one takes its place.
+/// Puts a new ring in the place of one whose positions contradict each other or the log.
 fn replace(
     ring: SharedRing,
     damage: String,
@@ -170,11 +184,12 @@ fn renew(
     log: &mut LogWriter,
 ) -> Result<SharedRing, ResumeError> {
     let options = RingOptions { identity, start: end_of(log), ..RingOptions::default() };
-    // First the log: killed in between, the next start finds the old ring and is here again.
+    // The log first: if this process is killed in between, the next start finds the old ring and takes this path
+    // again.
     ring.renew_after(roles, &options, || report_unknown_loss(log, identity))
 }
 
-/// Has the log say that something is missing, and then that the ring `identity` feeds it.
+/// Stores in the log that something is missing, and then that the ring `identity` feeds it.
 fn report_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), ResumeError> {
     log.report_unknown_loss(0, GapReason::RecoveryCut).map_err(gap_error)?;
     Ok(log.set_ring_identity(identity)?)
@@ -192,7 +207,7 @@ fn report(ring: &SharedRing, reason: String, log: &LogWriter, bytes: Option<u64>
 fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
     let (identity, log_identity) = (ring.identity(), log.ring_identity());
     let source = match ring.claim_consumer() {
-        // Its constants were read when it was opened, so it is the positions.
+        // Its constants were checked when it was opened, so the positions are what is damaged.
         Err(SharedRingError::Contents { source: damage @ RingError::Damaged, .. })
             if log_identity == identity =>
         {
@@ -222,7 +237,7 @@ fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
     }
 }
 
-/// The ring has fed the log: what the log has is released, and what cannot be read is skipped.
+/// Fits a ring that fed the log: releases what the log has, and skips what cannot be read.
 fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter) -> Result<Fit, ResumeError> {
     let skipped = skip_released(ring, &source, log)?;
     let Err(damage) = release_recorded(&mut source, end_of(log)) else {
@@ -230,13 +245,13 @@ fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter)
     };
     let head = source.published_position();
     let bytes = head.wrapping_sub(end_of(log));
-    // The word is read anew each time, and anything may be stored there meanwhile.
+    // The word is read again each time, and anything may be stored there meanwhile.
     if bytes > ring.capacity() || !head.is_multiple_of(8) {
         return Ok(Fit::Nowhere(damage.to_string()));
     }
     let unreadable = report(ring, damage.to_string(), log, Some(bytes as u64));
     if bytes > 0 {
-        // First the log: killed in between, the next start finds that it ends where the ring does.
+        // The log first: if this process is killed in between, the next start finds that it ends where the ring does.
         log.skip_to(head as u64, GapReason::RecoveryCut).map_err(gap_error)?;
     }
     match source.skip_damage(head) {
@@ -245,7 +260,7 @@ fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter)
     }
 }
 
-/// The ring may have let go of what the log does not have: what a full disk did not take, or what the log has lost.
+/// Handles a ring that released what the log does not have: what a full disk did not take, or what the log lost.
 fn skip_released(
     ring: &SharedRing,
     source: &SharedConsumer,
@@ -264,14 +279,14 @@ fn skip_released(
     Ok(Some(skipped))
 }
 
-/// Releases what the log has, up to its `end`, if what follows is a record or nothing.
+/// Releases what the log has, up to its `end`, if a record or nothing follows.
 fn release_recorded(source: &mut SharedConsumer, end: usize) -> Result<(), SkipError> {
     source.skip_to(end)?;
     source.peek_run(0)?;
     Ok(())
 }
 
-/// The log's end as a position in a ring, which is as wide on the 64-bit hosts that have logs.
+/// Returns the log's end as a position in a ring. It is as wide on the 64-bit hosts that have logs.
 fn end_of(log: &LogWriter) -> usize {
     log.position() as usize
 }
@@ -282,10 +297,10 @@ mod tests {
     use crate::event::EventHeader;
     use std::os::unix::fs::FileExt;
 
-    /// Where the head is in a ring's file.
+    /// Offset of the head in a ring's file.
     const HEAD: u64 = 128;
 
-    /// The head may change after the consumer has looked at it and found it right.
+    /// The head may change after the consumer has read it and found it right.
     #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
     #[test]
     fn a_head_that_is_no_position_gets_into_no_log() {

@@ -1,4 +1,4 @@
-//! What a recorder reports of a ring that it could not read.
+//! What a recorder reports about a ring that it could not read.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -6,6 +6,21 @@ use std::path::PathBuf;
 
 /// What a recorder could not read of its ring when it started, and skipped. The log has a GAP record of unknown count
 /// for it.
+///
+/// ```
+/// use ringlog::recorder::Recorder;
+/// # let folder = tempfile::tempdir()?;
+/// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+///
+/// Recorder::builder().start_shared(&ring, &log)?.stop()?;
+/// std::fs::remove_file(&ring)?;
+///
+/// let recorder = Recorder::builder().start_shared(&ring, &log)?;
+/// let skipped = recorder.skipped().unwrap();
+/// assert_eq!((&skipped.ring, skipped.bytes), (&ring.canonicalize()?, None), "{skipped}");
+/// # recorder.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SkippedRing {
@@ -15,7 +30,7 @@ pub struct SkippedRing {
     pub identity: u64,
     /// Why it could not be read.
     pub reason: String,
-    /// The first position that was skipped: the log ended there.
+    /// The first position that was skipped, which is where the log ended.
     pub position: u64,
     /// How many bytes were skipped; `None` if a new ring took the place of this one.
     pub bytes: Option<u64>,

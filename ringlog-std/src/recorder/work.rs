@@ -14,23 +14,23 @@ use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, Sourc
 use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
-/// What the recorder's thread and its handle have in common.
+/// What the recorder's thread and its handle share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// Given back to the ring.
+    /// Bytes that were given back to the ring.
     pub(super) bytes: AtomicU64,
-    /// Losses that the ring counts and no GAP record reports.
+    /// Losses that the ring counts and that no GAP record reports.
     pub(super) pending_loss: AtomicU64,
     /// The thread has ended.
     pub(super) stopped: AtomicBool,
-    /// The thread is to end.
+    /// The thread must end.
     pub(super) stop: AtomicBool,
 }
 
-/// As many bytes are worth a drain of their own.
+/// A drain waits until this many bytes have come together.
 const GATHERED_BYTES: usize = 16 << 10;
 
-/// How often the file of a shared ring and that of the consumer's role are looked at.
+/// How often the file of a shared ring and that of the consumer's role are checked.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
@@ -38,7 +38,7 @@ pub(super) struct Work<K> {
     pub(super) source: Consumer<'static, K>,
     /// The ring that `source` belongs to, if it is in a file.
     pub(super) ring: Option<SharedRing>,
-    /// Where the ring is in this process: what becomes of events that come too late.
+    /// For a ring in this process: handles events that come too late.
     pub(super) late: Option<LateEvents>,
     pub(super) idle: Idle,
     pub(super) ends_with_producer: bool,
@@ -51,7 +51,7 @@ pub(super) struct Work<K> {
 #[derive(Debug)]
 enum Interrupted {
     Drain(DrainError),
-    /// The ring's files are no longer this process's alone.
+    /// The files of the ring no longer belong to this process alone.
     Ring(SharedRingError),
 }
 
@@ -72,7 +72,7 @@ impl From<SharedRingError> for Interrupted {
 enum Ended {
     /// The producer has closed, and the log has all that it wrote.
     Drained,
-    /// It was told to. There may be more.
+    /// It was asked to end. There may be more.
     Early,
     /// The log takes no more.
     Stalled,
@@ -99,26 +99,26 @@ impl<K: Send + 'static> Work<K> {
             (Ok(_), Ok(_)) if matches!(drained, Ok(Ended::Stalled)) => Err(self.damaged_here(written)),
             (Ok(_), Ok(summary)) => drained.map(|_| summary).map_err(|error| self.failed(error, written)),
         };
-        // A log that could not be closed stays marked: the next writer takes it that events are missing.
+        // A log that could not be closed stays marked: the next writer assumes that events are missing.
         if let Some(late) = self.late.filter(|_| has_closed) {
             late.watch(self.source, told);
         }
         if has_panicked { Err(RecorderError::Panicked) } else { result }
     }
 
-    /// Where what is to run at the start panics, what is published by now is recorded all the same.
+    /// Runs the start-up function. If that panics, what is published by now is still recorded.
     fn start_thread(&mut self) -> std::thread::Result<()> {
         let Some(start) = self.on_thread_start.take() else { return Ok(()) };
         let started = catch_unwind(AssertUnwindSafe(start));
         if started.is_err() {
-            // ORDERING: Relaxed. This thread reads it.
+            // ORDERING: Relaxed. This same thread reads it.
             self.shared.stop.store(true, Ordering::Relaxed);
         }
         started
     }
 
-    /// Records the losses of a ring in this process that no GAP record reports, and returns them. The error is the first
-    /// that the log has met.
+    /// Records the losses of a ring in this process that no GAP record reports, and returns them. The error is the
+    /// first that the log met.
     fn record_pending_loss(&self, log: &mut LogWriter) -> Result<Option<Loss>, AppendError> {
         if let Some(error) = log.take_error() {
             return Err(error);
@@ -129,7 +129,7 @@ impl<K: Send + 'static> Work<K> {
         Ok(Some(loss))
     }
 
-    /// Why the log took no more. Bytes that are no record are the ring's fault.
+    /// Returns why the log took no more. Bytes that are no record are the ring's fault.
     fn refused(&self, source: AppendError, written: Box<LogSummary>) -> RecorderError {
         match source {
             AppendError::Run(_) => self.damaged_here(written),
@@ -173,14 +173,14 @@ impl<K: Send + 'static> Work<K> {
         let mut checked = Instant::now();
         loop {
             self.check_ring(&mut checked)?;
-            // Looked at before the drain: what was written before the close is drained after it.
+            // Read before the drain, so that what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
-            // ORDERING: Relaxed. Nothing is handed over with it.
+            // ORDERING: Relaxed. The flag hands over no data.
             let stop = self.shared.stop.load(Ordering::Relaxed);
             let drained = self.drain_once(dispatcher)?;
             match drained.released_bytes {
                 _ if drained.stalled => return Ok(Ended::Stalled),
-                // One drain takes all that a ring can hold, so all that was there before the stop.
+                // One drain takes all that a ring can hold, and so all that was there before the stop.
                 _ if stop => return Ok(if closed { Ended::Drained } else { Ended::Early }),
                 0 if closed => return Ok(Ended::Drained),
                 0 => {
@@ -194,7 +194,7 @@ impl<K: Send + 'static> Work<K> {
         }
     }
 
-    /// Looks now and then whether the consumer's role in a shared ring is still this process's alone.
+    /// Checks now and then whether the consumer's role in a shared ring still belongs to this process alone.
     fn check_ring(&self, checked: &mut Instant) -> Result<(), Interrupted> {
         let Some(ring) = self.ring.as_ref().filter(|_| checked.elapsed() >= CHECK_PERIOD) else {
             return Ok(());
@@ -205,11 +205,12 @@ impl<K: Send + 'static> Work<K> {
 
     fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, DrainError> {
         let drained = dispatcher.drain(&mut self.source)?;
-        // ORDERING: Relaxed. For a display.
+        // ORDERING: Relaxed. The number is for a display only.
         self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
         if drained.released_bytes > 0 {
-            // A GAP record may have been among them. Looking takes the producer's line away from it.
-            // ORDERING: Relaxed. For a display.
+            // A GAP record may have been among them. Reading the ring's count here would take the cache line away
+            // from the producer.
+            // ORDERING: Relaxed. The number is for a display only.
             self.shared.pending_loss.store(0, Ordering::Relaxed);
         }
         Ok(drained)
@@ -217,16 +218,16 @@ impl<K: Send + 'static> Work<K> {
 
     fn note_pending_loss(&self) {
         let pending = self.source.pending_loss().map_or(0, |loss| loss.count);
-        // ORDERING: Relaxed. For a display.
+        // ORDERING: Relaxed. The number is for a display only.
         self.shared.pending_loss.store(pending, Ordering::Relaxed);
     }
 
-    /// Has the ring tell losses that the producer of a shared one left untold when it went.
+    /// Makes the ring publish losses that the producer of a shared ring left unreported when it ended.
     fn publish_losses(&self) -> bool {
         if self.source.pending_loss().is_none() {
             return false;
         }
-        // A producer that is there tells of them itself, or leaves them to its successor.
+        // A live producer reports them itself, or leaves them to the next one.
         let producer = self.ring.as_ref().map(SharedRing::claim_producer);
         producer.is_some_and(|claimed| claimed.is_ok_and(|producer| producer.lossy().flush() == Ok(true)))
     }
@@ -236,7 +237,7 @@ struct SetOnDrop(Arc<Shared>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
-        // ORDERING: Relaxed. Whoever sees it joins the thread.
+        // ORDERING: Relaxed. The thread that sees it joins this one.
         self.0.stopped.store(true, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What the producer of a heap ring does when it is gone.
+//! Work that the producer of a heap ring does when it is dropped.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,7 +8,7 @@ use ringlog_nostd::Consumer;
 
 use crate::storage::OwnerProcess;
 
-/// Work that a consumer leaves to be done once the producer has closed.
+/// Work that a consumer leaves for the time after the producer has closed.
 #[derive(Clone)]
 pub(crate) struct AfterClose {
     left: Arc<Mutex<Option<LeftWork>>>,
@@ -18,9 +18,9 @@ pub(crate) struct AfterClose {
 type LeftWork = Box<dyn FnOnce() + Send>;
 
 impl AfterClose {
-    /// On the producer's side, once it has closed.
+    /// Runs the work on the producer's side, after it has closed.
     pub(super) fn run_left(&self) {
-        // A forked child has a copy of the ring, and the work is the parent's.
+        // A forked child has a copy of the ring; the work belongs to the parent.
         if !self.process.is_here() {
             return;
         }
@@ -41,7 +41,7 @@ impl AfterClose {
         f: impl FnOnce(Consumer<'static, K>) + Send + 'static,
     ) {
         let mut left = self.lock();
-        // The producer closes before it asks for the lock: one of the two sides sees what the other did.
+        // The producer closes before it takes the lock, so one of the two sides sees what the other did.
         if source.is_closed() {
             drop(left);
             f(source);

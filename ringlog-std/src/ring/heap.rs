@@ -1,7 +1,6 @@
 //! Memory for rings from the heap.
 //!
-//! Unsafe because the ends of a ring are to own their memory: they borrow it for ever and keep it alive
-//! themselves.
+//! Unsafe because the ends of a ring own their memory: they borrow it for `'static` and keep it alive themselves.
 
 use std::cell::UnsafeCell;
 use std::collections::hash_map::RandomState;
@@ -17,7 +16,7 @@ use super::after_close::AfterClose;
 #[derive(Debug)]
 pub(super) struct HeapMemory(Box<[Lines]>);
 
-/// As many bytes as the control words of either side have to themselves, and a multiple of them starts here.
+/// The 128 bytes that the control words of either side have to themselves, at an address that is a multiple of 128.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Lines(#[expect(dead_code, reason = "memory, used by its address")] [UnsafeCell<u64>; 16]);
@@ -26,7 +25,15 @@ struct Lines(#[expect(dead_code, reason = "memory, used by its address")] [Unsaf
 // their accesses apart. Sharing the owner touches nothing.
 unsafe impl Sync for HeapMemory {}
 
-/// What an end of a heap ring keeps until it is gone: the ring's memory.
+/// What an end of a heap ring keeps alive until it is dropped: the ring's memory.
+///
+/// ```
+/// use ringlog::ring::{HeapKeeper, SpscRingBuffer};
+///
+/// let (producer, _consumer) = SpscRingBuffer::new(1024).split();
+/// let producer: ringlog_nostd::Producer<'static, HeapKeeper> = producer;
+/// assert_eq!(producer.capacity(), 1024);
+/// ```
 #[derive(Debug)]
 pub struct HeapKeeper {
     _memory: Arc<HeapMemory>,
@@ -41,7 +48,7 @@ impl HeapKeeper {
 }
 
 impl Drop for HeapKeeper {
-    /// The end has closed: it drops what it keeps last.
+    /// Runs after the end has closed: it drops what it keeps last.
     fn drop(&mut self) {
         if let Some(after_close) = &self.after_close {
             after_close.run_left();
@@ -49,30 +56,66 @@ impl Drop for HeapKeeper {
     }
 }
 
-/// Why no ring could be made.
+/// Why no ring could be created.
+///
+/// ```
+/// use ringlog::ring::{NewRingError, RingBuffer};
+///
+/// assert!(matches!(RingBuffer::try_new(1000), Err(NewRingError::Sizes(_))), "no power of two");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NewRingError {
-    /// Sizes that cannot be.
+    /// No ring has these sizes.
     #[error(transparent)]
     Sizes(#[from] RingError),
-    /// The allocator has not that much.
+    /// The allocator does not have that much memory.
     #[error("no memory for a ring of {bytes} bytes; ask for a smaller capacity")]
     OutOfMemory {
-        /// What was asked for.
+        /// The bytes that were asked for.
         bytes: usize,
     },
 }
 
 /// The producer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
+///
+/// ```
+/// use ringlog::{event::EventHeader, ring::{Producer, SpscRingBuffer}};
+///
+/// let (mut producer, _consumer): (Producer, _) = SpscRingBuffer::new(1024).split();
+/// std::thread::spawn(move || producer.write_event(&EventHeader::new(1, 7, 5), b"hello"))
+///     .join()
+///     .unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type Producer = ringlog_nostd::Producer<'static, HeapKeeper>;
 /// The consumer's end of a heap ring: `Send + 'static`, not `Sync`, not `Clone`.
+///
+/// ```
+/// use ringlog::ring::{Consumer, SpscRingBuffer};
+///
+/// let (producer, mut consumer): (_, Consumer) = SpscRingBuffer::new(1024).split();
+/// drop(producer);
+/// assert!(consumer.read_event().is_none() && consumer.is_closed());
+/// ```
 pub type Consumer = ringlog_nostd::Consumer<'static, HeapKeeper>;
-/// A producer that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+/// A producer that loses events instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+///
+/// ```
+/// use ringlog::{event::EventHeader, ring::{LossyProducer, SpscRingBuffer}};
+///
+/// let (producer, _consumer) = SpscRingBuffer::new(64).split();
+/// let mut producer: LossyProducer = producer.lossy();
+/// for time in 0..10 {
+///     producer.write_event(&EventHeader::new(time, 7, 0), b"")?;
+/// }
+/// assert!(producer.pending_loss().is_some(), "the ring has no room for all of them");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type LossyProducer = ringlog_nostd::LossyProducer<'static, HeapKeeper>;
 
-/// Makes a ring on the heap, its pages touched so that the first lap meets no page fault. The producer runs what
-/// `after_close` holds.
+/// Creates a ring on the heap, with its pages touched so that the first lap meets no page fault. The producer runs
+/// what `after_close` holds.
 pub(super) fn ends(
     options: &RingOptions,
     after_close: Option<AfterClose>,
@@ -95,13 +138,13 @@ impl HeapMemory {
         let lines = bytes.div_ceil(size_of::<Lines>());
         let mut memory = Vec::new();
         memory.try_reserve_exact(lines).map_err(|_| NewRingError::OutOfMemory { bytes })?;
-        // Stores to every page, unlike a zeroed allocation.
+        // Stores into every page, unlike a zeroed allocation.
         memory.resize_with(lines, || Lines([const { UnsafeCell::new(0) }; 16]));
         Ok(Self(memory.into_boxed_slice()))
     }
 }
 
-/// A number that no other ring has, with very high probability.
+/// Returns a number that no other ring has, with very high probability.
 pub(super) fn identity() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,8 +1,8 @@
-//! Rings: on the heap for both ends in one hand, on the heap to be split between two threads, and in a file
-//! between two processes.
+//! Rings: on the heap for one thread, on the heap to be split between two threads, and in a file between two
+//! processes.
 //!
-//! The algorithm and the handles are those of `ringlog-nostd`; here is only where the memory comes from,
-//! and how to wait.
+//! The algorithm and the handles are those of `ringlog-nostd`. This folder has only where the memory comes from, and
+//! how to wait.
 
 mod after_close;
 mod heap;

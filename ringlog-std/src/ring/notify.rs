@@ -1,8 +1,7 @@
 //! A pair whose consumer can park: the producer wakes it.
 //!
-//! The price is one fence and one load for each publication, which is why a plain pair does not do it.
-//!
-//! Who sees what of whom is [`ParkFlag`]'s business, whose protocol the models run; here it gets threads that park.
+//! The price is one fence and one load for each publication, so a plain pair does not do it. [`ParkFlag`] has the
+//! protocol between the two sides, which the models run; this file adds threads that park.
 #![forbid(unsafe_code)]
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,13 +50,23 @@ pub fn notify_pair(producer: Producer, consumer: Consumer) -> (NotifyProducer, N
     (NotifyProducer { waking }, NotifyConsumer { consumer, signal })
 }
 
-/// A producer that wakes its parked consumer.
+/// A producer that wakes its parked consumer: see [`notify_pair`].
+///
+/// ```
+/// use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+///
+/// let (producer, consumer) = SpscRingBuffer::new(1024).split();
+/// let (mut producer, mut consumer) = notify_pair(producer, consumer);
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// assert!(consumer.wait(None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct NotifyProducer {
     waking: Waking,
 }
 
-/// Closes first, then wakes, so that a parked consumer learns of the end.
+/// Closes first, then wakes, so that a parked consumer sees that the producer has ended.
 #[derive(Debug)]
 struct Waking {
     producer: Option<Producer>,
@@ -82,6 +91,19 @@ impl Drop for Waking {
 impl NotifyProducer {
     /// Writes one event and wakes the consumer if it is parked.
     ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+    /// # let (producer, consumer) = SpscRingBuffer::new(64).split();
+    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// use ringlog_nostd::WriteError;
+    ///
+    /// producer.write_event(&EventHeader::new(1, 7, 16), &[0; 16])?;
+    /// producer.write_event(&EventHeader::new(2, 7, 16), &[0; 16])?;
+    /// assert_eq!(producer.write_event(&EventHeader::new(3, 7, 16), &[0; 16]), Err(WriteError::Full));
+    /// # assert!(consumer.wait(None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Producer::write_event`](ringlog_nostd::Producer::write_event).
@@ -93,14 +115,38 @@ impl NotifyProducer {
     }
 
     /// Gives the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// producer.with(|producer| {
+    ///     let mut batch = producer.batch();
+    ///     batch.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    ///     batch.write_event(&EventHeader::new(2, 7, 0), b"")?;
+    ///     batch.publish();
+    ///     Ok::<(), ringlog_nostd::WriteError>(())
+    /// });
+    /// assert_eq!(consumer.inner_mut().drain(usize::MAX, |_, _| ())?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with<T>(&mut self, f: impl FnOnce(&mut Producer) -> T) -> Option<T> {
-        // Also where `f` panics: what it published before is there.
+        // Also where `f` panics: what it published before is in the ring.
         let _wakes = WakesAtTheEnd(&self.waking.signal);
         self.waking.producer.as_mut().map(f)
     }
 }
 
-/// A consumer that can park until there is something to read.
+/// A consumer that can park until there is something to read: see [`notify_pair`].
+///
+/// ```
+/// # use ringlog::ring::{SpscRingBuffer, notify_pair};
+/// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
+/// let (producer, mut consumer) = notify_pair(producer, consumer);
+/// let reader = std::thread::spawn(move || consumer.wait(None));
+/// drop(producer);
+/// assert!(!reader.join().unwrap(), "the producer has ended");
+/// ```
 #[derive(Debug)]
 pub struct NotifyConsumer {
     consumer: Consumer,
@@ -108,10 +154,19 @@ pub struct NotifyConsumer {
 }
 
 impl NotifyConsumer {
-    /// Parks until an event can be read, the producer has closed, or `limit` is over. Returns whether there
-    /// is something to read.
+    /// Parks until there is an event to read, the producer has closed, or `limit` is over. Returns whether there is
+    /// something to read.
+    ///
+    /// ```
+    /// # use ringlog::ring::{SpscRingBuffer, notify_pair};
+    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    /// # let (_producer, mut consumer) = notify_pair(producer, consumer);
+    /// use std::time::Duration;
+    ///
+    /// assert!(!consumer.wait(Some(Duration::from_millis(1))));
+    /// ```
     pub fn wait(&mut self, limit: Option<Duration>) -> bool {
-        // A limit beyond all time is none.
+        // A limit that is too far for the clock is no limit.
         let end = limit.and_then(|limit| std::time::Instant::now().checked_add(limit));
         self.register();
         loop {
@@ -138,7 +193,16 @@ impl NotifyConsumer {
         }
     }
 
-    /// The consumer itself, to read from.
+    /// Returns the consumer, to read from.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
+    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(consumer.inner_mut().read_event().unwrap().1, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn inner_mut(&mut self) -> &mut Consumer {
         &mut self.consumer
     }

@@ -1,4 +1,4 @@
-//! The ring with both ends in one hand.
+//! The ring for a single thread, which has both ends.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{Batch, Claim, EventHeader, RingFault, RingOptions, WriteError};
@@ -26,18 +26,28 @@ pub struct RingBuffer {
 }
 
 impl RingBuffer {
-    /// A ring of `capacity_bytes`, a power of two of at least 32.
+    /// Creates a ring of `capacity_bytes`, a power of two of at least 32.
+    ///
+    /// ```
+    /// # use ringlog::ring::RingBuffer;
+    /// assert_eq!(RingBuffer::new(64 << 10).capacity(), 64 << 10);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If the capacity is none, or there is no memory for it; the message says which.
+    /// If no ring has this capacity, or there is no memory for it; the message says which.
     /// [`try_new`](Self::try_new) returns the error instead.
     #[must_use]
     pub fn new(capacity_bytes: usize) -> Self {
         Self::try_new(capacity_bytes).unwrap_or_else(|error| panic!("RingBuffer::new: {error}"))
     }
 
-    /// As [`new`](Self::new).
+    /// Creates a ring as [`new`](Self::new) does.
+    ///
+    /// ```
+    /// # use ringlog::ring::{NewRingError, RingBuffer};
+    /// assert!(matches!(RingBuffer::try_new(1000), Err(NewRingError::Sizes(_))), "no power of two");
+    /// ```
     ///
     /// # Errors
     ///
@@ -50,6 +60,16 @@ impl RingBuffer {
 
     /// Writes one event.
     ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// use ringlog_nostd::WriteError;
+    ///
+    /// let mut ring = RingBuffer::new(32);
+    /// ring.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(ring.write_event(&EventHeader::new(2, 7, 5), b"again"), Err(WriteError::Full));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Producer::write_event`](ringlog_nostd::Producer::write_event).
@@ -57,7 +77,17 @@ impl RingBuffer {
         self.producer.write_event(header, payload)
     }
 
-    /// Reserves room for an event to be filled in place.
+    /// Reserves room for an event, to be filled in place.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// let mut ring = RingBuffer::new(1024);
+    /// let mut claim = ring.claim(5)?;
+    /// claim.payload_mut().copy_from_slice(b"hello");
+    /// claim.commit(&EventHeader::new(1, 7, 5))?;
+    /// assert_eq!(ring.read_event().unwrap().1, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -66,22 +96,62 @@ impl RingBuffer {
         self.producer.claim(len)
     }
 
-    /// Starts a batch.
+    /// Starts a batch. Its events are published together.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// let mut ring = RingBuffer::new(1024);
+    /// let mut batch = ring.batch();
+    /// batch.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// batch.write_event(&EventHeader::new(2, 7, 0), b"")?;
+    /// batch.publish();
+    /// assert_eq!(ring.drain(usize::MAX, |_, _| ())?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&mut self) -> Batch<'_, 'static> {
         self.producer.batch()
     }
 
-    /// The next event; its space is free again at the next call that reads, or at [`release`](Self::release).
+    /// Returns the next event. Its space is free again at the next call that reads, or at [`release`](Self::release).
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(ring.read_event().unwrap().1, b"abc");
+    /// assert!(ring.read_event().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_event(&mut self) -> Option<(EventHeader, &[u8])> {
         self.consumer.read_event()
     }
 
     /// Frees the space of the event that was read last.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// let mut ring = RingBuffer::new(32);
+    /// ring.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert!(ring.read_event().is_some());
+    /// ring.release();
+    /// ring.write_event(&EventHeader::new(2, 7, 5), b"again")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn release(&mut self) {
         self.consumer.release();
     }
 
     /// Hands up to `limit` events to `f` and frees their space at once.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut bytes = 0;
+    /// assert_eq!(ring.drain(usize::MAX, |_header, payload| bytes += payload.len())?, 1);
+    /// assert_eq!(bytes, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -90,19 +160,39 @@ impl RingBuffer {
         self.consumer.drain(limit, f)
     }
 
-    /// Whether nothing is left to read.
+    /// Returns whether nothing is left to read.
+    ///
+    /// ```
+    /// # use ringlog::ring::RingBuffer;
+    /// assert!(RingBuffer::new(64).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&mut self) -> bool {
         self.consumer.is_empty()
     }
 
-    /// The capacity in bytes.
+    /// Returns the capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog::ring::RingBuffer;
+    /// assert_eq!(RingBuffer::new(64).capacity(), 64);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.producer.capacity()
     }
 
-    /// The two ends, for two threads.
+    /// Returns the two ends, for two threads.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::RingBuffer};
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let (producer, mut consumer) = ring.split();
+    /// assert_eq!(consumer.read_event().unwrap().1, b"abc");
+    /// # drop(producer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn split(self) -> (Producer, Consumer) {
         (self.producer, self.consumer)

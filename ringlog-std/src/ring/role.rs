@@ -1,7 +1,7 @@
 //! Who may write into a shared ring, and who may read from it.
 //!
-//! A role is a lock on a file beside the ring. The lock is the kernel's and ends with the process that holds
-//! it, however that ends; there is no time-out to guess. What the file says is for messages only.
+//! A role is a lock on a file beside the ring. The kernel holds the lock and frees it when its process ends, no
+//! matter how it ends. So no time-out is needed. The text in the file is for messages only.
 #![forbid(unsafe_code)]
 
 pub(crate) use super::shared_error::{Role, SharedRingError};
@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 
 use crate::storage::{Ownership, is_at, open_or_create};
 
-/// Longer than any text that is stored, and all of a strange file that is looked at.
+/// More bytes than any stored text has. No more is read of a file that is not ours.
 const TEXT_BYTES: usize = 64;
 const PREFIX: &str = "pid: ";
-/// How often the file is opened that others delete and make again.
+/// How often the file is opened if others delete it and create it again.
 const OPENINGS: usize = 100;
-/// How long an owner may take from the lock to its process id.
+/// How long an owner may take between the lock and its process id.
 const NAME_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A role in one ring, held until this is dropped.
 #[derive(Debug)]
 pub struct RoleLock {
-    /// Its lock is the role.
+    /// The lock on this file is the role.
     file: File,
     role: Role,
     ownership: Arc<Ownership>,
@@ -33,8 +33,8 @@ pub struct RoleLock {
 
 impl Drop for RoleLock {
     fn drop(&mut self) {
-        // Closing would do, but for a child that another thread is starting at this moment: until that has
-        // become its own program, it has a copy of the open file. A forked child unlocks nothing.
+        // Closing the file is not enough if another thread is starting a child at this moment: until the child has
+        // become another program, it has a copy of the open file. A forked child unlocks nothing.
         if self.ownership.is_of_this_process() {
             let _ = self.file.unlock();
         }
@@ -58,7 +58,7 @@ impl RoleLock {
                 }
                 other => other.map_err(|error| failed("lock")(error.into()))?,
             }
-            // Between the two somebody may have deleted it: then it keeps nobody out.
+            // Somebody may have deleted it between the two calls: then it keeps nobody out.
             if !is_at(&path, &file).map_err(failed("look up"))? {
                 continue;
             }
@@ -74,7 +74,7 @@ impl RoleLock {
         self.role
     }
 
-    /// Whose the role is, and whether its file still keeps others out.
+    /// Returns whose the role is, and whether its file still keeps others out.
     pub(super) const fn ownership(&self) -> &Arc<Ownership> {
         &self.ownership
     }
@@ -94,7 +94,7 @@ fn store_pid(file: &File) -> io::Result<()> {
 
 fn is_ours(file: &File) -> io::Result<bool> {
     let text = start_of(file)?;
-    // A power cut may leave zeros, or nothing, where the first text was to stand.
+    // A loss of power may leave zeros, or nothing, in place of the first text.
     Ok(text.starts_with(PREFIX) || text.bytes().all(|byte| byte == 0))
 }
 
@@ -104,7 +104,7 @@ fn start_of(file: &File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(bytes.get(..len).unwrap_or_default()).into_owned())
 }
 
-/// The process that holds the lock. Right after it took it, the file may still name the one before.
+/// Returns the process that holds the lock. Right after that one took it, the file may still name the one before.
 fn owner(file: &File) -> Option<u32> {
     let end = Instant::now() + NAME_PATIENCE;
     loop {

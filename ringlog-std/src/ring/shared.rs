@@ -16,22 +16,22 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Capacity where the options name none, in bytes.
+/// Capacity in bytes if the options give none.
 const DEFAULT_CAPACITY: usize = 4 << 20;
 
-/// A ring in a mapped file, so that producer and consumer can be two processes, and each outlive the other.
+/// A ring in a mapped file, so that producer and consumer can be two processes, and each can outlive the other.
 ///
-/// Each role has one owner at a time: claiming it locks a file beside the ring, `PATH.producer` or
-/// `PATH.consumer`, until the handle is dropped or its process dies, however it dies. The next owner goes on
-/// where that one was: what was published is there, what was only claimed is void.
+/// Each role has one owner at a time. Claiming a role locks a file beside the ring, `PATH.producer` or
+/// `PATH.consumer`, until the handle is dropped or its process dies in any way. The next owner continues where that
+/// one was: what was published is there, what was only claimed is void.
 ///
-/// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can hold a
-/// producer up. Both sides have to use the same folder, and nothing but this library may change the files, or
-/// delete those of roles that are taken: [`check`](Self::check) notices that. Anyone who cuts the file short while it is
-/// mapped ends both sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
+/// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can delay a
+/// producer. Both sides must use the same folder. Nothing but this library may change the files, or delete those of
+/// roles that are taken; [`check`](Self::check) notices that. A file that is cut short while it is mapped ends both
+/// sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
 ///
-/// A process that is forked has a copy of each handle. Dropped there it changes nothing; using it is not allowed, and the
-/// role stays taken until the copy is gone, too.
+/// A forked process has a copy of each handle. It may only drop them, which changes nothing. The role stays taken
+/// until the copy is gone, too.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -54,27 +54,40 @@ pub struct SharedRing {
     path: PathBuf,
     memory: Arc<SharedMemory>,
     stamp: RingStamp,
-    /// Device and number of the file that is mapped.
+    /// Device and inode number of the mapped file.
     inode: (u64, u64),
-    /// The roles that were claimed here, as long as they are held.
+    /// The roles that were claimed with this handle and are still held.
     claims: Mutex<Vec<Weak<Ownership>>>,
 }
 
 impl SharedRing {
-    /// Makes the ring `path`, which must not exist, as the options say.
+    /// Creates the ring `path`, which must not exist.
     ///
-    /// Without a capacity it has 4 MiB; an identity of 0 is replaced by one that is drawn; the boot id is this
-    /// boot's, whatever the options say. The blocks of the file are allocated at once.
+    /// Without a capacity it has 4 MiB. An identity of 0 is replaced by a random one. The boot id is always this
+    /// boot's. The blocks of the file are allocated at once.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let options = RingOptions { capacity: Some(4096), max_payload: Some(64), ..RingOptions::default() };
+    /// let ring = SharedRing::create(&path, &options)?;
+    /// assert_eq!(ring.capacity(), 4096);
+    /// let again = SharedRing::create(&path, &RingOptions::default());
+    /// assert!(matches!(again, Err(SharedRingError::Exists { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`SharedRingError::Exists`], [`SharedRingError::Sizes`], [`SharedRingError::DiskFull`],
-    /// [`SharedRingError::Busy`], or what the system refuses.
+    /// [`SharedRingError::Busy`], or [`SharedRingError::Io`].
     pub fn create(path: impl AsRef<Path>, options: &RingOptions) -> Result<Self, SharedRingError> {
         Self::create_after(path.as_ref(), options, || Ok(()))
     }
 
-    /// As [`create`](Self::create), and calls `first` before the ring gets its name, when all else is done that may fail.
+    /// Creates a ring as [`create`](Self::create) does, and calls `first` before the ring gets its name, when
+    /// everything else that may fail is done.
     pub(crate) fn create_after<E: From<SharedRingError>>(
         path: &Path,
         options: &RingOptions,
@@ -87,15 +100,27 @@ impl SharedRing {
         Ok(Self::open(&path)?)
     }
 
-    /// Opens the ring that somebody has made.
+    /// Opens a ring that exists.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// match SharedRing::open(&path) {
+    ///     Err(error) if error.is_missing() => drop(SharedRing::create(&path, &RingOptions::default())?),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// assert!(SharedRing::open(&path).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`SharedRingError::NotAFile`], [`SharedRingError::Names`], [`SharedRingError::Length`],
-    /// [`SharedRingError::Contents`], or what the system refuses; see [`SharedRingError::is_missing`].
+    /// [`SharedRingError::Contents`], or [`SharedRingError::Io`]; see [`SharedRingError::is_missing`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SharedRingError> {
         let path = path.as_ref();
-        // One name for all, as the locks go by it.
+        // One name for all users, because the locks go by it.
         let path = fs::canonicalize(path).map_err(|error| SharedRingError::io(path, "find", error))?;
         let file = open_file(&path)?;
         let metadata = file.metadata().map_err(|error| SharedRingError::io(&path, "look at", error))?;
@@ -113,23 +138,48 @@ impl SharedRing {
         Ok(Self { path, memory: Arc::new(memory), stamp, inode, claims: Mutex::default() })
     }
 
-    /// Takes the producer's role, over from a dead owner if need be.
+    /// Takes the producer's role, also over from a dead owner.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// let mut producer = ring.claim_producer()?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// match ring.claim_producer() {
+    ///     Err(SharedRingError::Claimed { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring
-    /// was made before the machine was started anew: its consumer makes a new one. Also
-    /// [`SharedRingError::Replaced`], [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or
-    /// what the system refuses.
+    /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring was
+    /// created before the machine was restarted: its consumer creates a new one. Also [`SharedRingError::Replaced`],
+    /// [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or [`SharedRingError::Io`].
     pub fn claim_producer(&self) -> Result<SharedProducer, SharedRingError> {
         let lock = self.claim(Role::Producer)?;
         self.memory.producer(lock).map_err(|source| self.contents(source))
     }
 
-    /// Takes the consumer's role, over from a dead owner if need be.
+    /// Takes the consumer's role, also over from a dead owner.
     ///
-    /// A dead consumer may have kept events that it had not released: they are read again. Where it counts,
+    /// A dead consumer may have handled events that it had not released: they are read again. Where that matters,
     /// [`skip_to`](ringlog_nostd::Consumer::skip_to) leaves them out.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// ring.claim_producer()?.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// // Dropped before it releases the event:
+    /// assert!(ring.claim_consumer()?.peek_run(0)?.is_some());
+    /// assert_eq!(ring.claim_consumer()?.read_event().unwrap().1, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -141,7 +191,7 @@ impl SharedRing {
 
     fn claim(&self, role: Role) -> Result<RoleLock, SharedRingError> {
         let lock = RoleLock::claim(&self.path, role)?;
-        // Only now: whoever replaces a ring holds both roles.
+        // Only now: a process that replaces a ring holds both roles.
         self.check_place()?;
         if !self.is_of_this_boot()? {
             return Err(SharedRingError::OtherBoot { path: self.path.clone() });
@@ -153,15 +203,28 @@ impl SharedRing {
         Ok(lock)
     }
 
-    /// Checks that this ring is still the one that its name leads to, has its length, and that the files of the roles
-    /// claimed with this handle still keep others out. Call it now and then, off the hot path.
+    /// Checks that the ring's name still leads to this ring, that its length is right, and that the files of the
+    /// roles claimed with this handle still keep others out. Call it now and then, off the hot path.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// let producer = ring.claim_producer()?;
+    /// assert!(ring.check().is_ok());
+    /// std::fs::remove_file(folder.path().join("events.ring.producer"))?;
+    /// assert!(matches!(ring.check(), Err(SharedRingError::RoleFile { .. })));
+    /// # drop(producer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`SharedRingError::RoleFile`] if the file of such a role was deleted or replaced: another process may have the
     /// role, too. [`SharedRingError::Replaced`], [`SharedRingError::Length`]. Stop using the ring then.
     ///
-    /// A file that the system does not let this process look at says nothing, and is no error.
+    /// A file that the system does not let this process see proves nothing, and is no error.
     pub fn check(&self) -> Result<(), SharedRingError> {
         match self.check_place() {
             Err(SharedRingError::Io { .. }) => {}
@@ -182,8 +245,8 @@ impl SharedRing {
         Ok([consumer, producer])
     }
 
-    /// Puts a new and empty ring of the same sizes in the place of this one, whose `roles` the caller has. Calls `first`
-    /// before the ring gets its name, when all else is done that may fail.
+    /// Puts a new and empty ring of the same sizes in the place of this one. The caller holds `roles`. Calls `first`
+    /// before the ring gets its name, when everything else that may fail is done.
     pub(crate) fn renew_after<E: From<SharedRingError>>(
         self,
         roles: [RoleLock; 2],
@@ -216,41 +279,84 @@ impl SharedRing {
         SharedRingError::Contents { path: self.path.clone(), source }
     }
 
-    /// Whether the ring was made since the machine was started: its content cannot be trusted otherwise.
+    /// Returns whether the ring was created since the machine was started. Otherwise its content cannot be trusted.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// assert!(SharedRing::create(&path, &RingOptions::default())?.is_of_this_boot()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SharedRingError::Io`] if the kernel does not tell its boot id.
+    /// [`SharedRingError::Io`] if the kernel does not give its boot id.
     pub fn is_of_this_boot(&self) -> Result<bool, SharedRingError> {
         Ok(self.stamp.boot == this_boot(&self.path)?)
     }
 
-    /// The number that tells this ring from any other.
+    /// Returns the number that identifies this ring among all rings.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions { identity: 42, ..RingOptions::default() })?;
+    /// assert_eq!(ring.identity(), 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn identity(&self) -> u64 {
         self.stamp.identity
     }
 
-    /// The capacity in bytes.
+    /// Returns the capacity in bytes.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// assert_eq!(SharedRing::create(&path, &RingOptions::default())?.capacity(), 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.stamp.capacity
     }
 
-    /// The longest payload that it takes, in bytes.
+    /// Returns the longest payload that it takes, in bytes.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions { max_payload: Some(1024), ..RingOptions::default() })?;
+    /// assert_eq!(ring.max_payload(), 1024);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn max_payload(&self) -> usize {
         self.stamp.max_payload
     }
 
-    /// The file, by the one name that all its users agree on.
+    /// Returns the file's path, by the one name that all its users agree on.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// assert_eq!(ring.path(), path.canonicalize()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A number that no ring has yet, and that is not 0, which stands for "no ring".
+/// Returns a number that no ring has yet. It is not 0, which means "no ring".
 pub(crate) fn new_identity() -> u64 {
     loop {
         if let identity @ 1.. = identity() {
@@ -259,8 +365,8 @@ pub(crate) fn new_identity() -> u64 {
     }
 }
 
-/// The identity of the ring that takes the place of a damaged one: a recorder that has it and finds the damaged ring knows that the
-/// replacement was interrupted.
+/// Returns the identity of the ring that takes the place of a damaged one. A recorder that has it and finds the
+/// damaged ring knows that the replacement was interrupted.
 pub(crate) fn identity_after(identity: u64) -> u64 {
     fnv1a(&identity.to_le_bytes()).max(1)
 }
@@ -276,7 +382,7 @@ fn this_boot(path: &Path) -> Result<u64, SharedRingError> {
     Ok(boot_word(&id))
 }
 
-/// The boot id as the word that stands in a ring: FNV-1a of its text.
+/// Returns the boot id as the word that a ring stores: FNV-1a of its text.
 fn boot_word(boot_id: &str) -> u64 {
     fnv1a(boot_id.as_bytes())
 }
@@ -287,7 +393,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The name that `path` will have, with its folder's links resolved.
+/// Returns the name that `path` will have, with its folder's links resolved.
 fn absolute(path: &Path) -> Result<PathBuf, SharedRingError> {
     let Some(name) = path.file_name() else {
         return Err(SharedRingError::NotAFile { path: path.into() });
@@ -300,7 +406,7 @@ fn absolute(path: &Path) -> Result<PathBuf, SharedRingError> {
     Ok(folder.join(name))
 }
 
-/// Opens without waiting for whatever a pipe of that name may be.
+/// Opens the file without waiting if it is a pipe.
 fn open_file(path: &Path) -> Result<File, SharedRingError> {
     let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let opened = OpenOptions::new().read(true).write(true).custom_flags(careful).open(path);

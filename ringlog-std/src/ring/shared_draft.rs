@@ -1,4 +1,4 @@
-//! Bringing a ring's file into being: allocated and formatted under a temporary name, then renamed.
+//! Creating a ring's file: allocated and formatted under a temporary name, then renamed.
 #![forbid(unsafe_code)]
 
 use super::shared_error::SharedRingError;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Lengths of ring files are multiples of it.
 const PAGE_BYTES: u64 = 4096;
-/// How often somebody else may take the temporary file away before it is theirs.
+/// How often another process may take the temporary file away before this one has locked it.
 const ATTEMPTS: u32 = 100;
 /// What the names of drafts end with.
 const TEMPORARY_END: &str = ".ringlog-new";
@@ -22,7 +22,7 @@ const TEMPORARY_END: &str = ".ringlog-new";
 pub(super) struct RingDraft<'p> {
     path: &'p Path,
     temporary: PathBuf,
-    /// Its maker holds its lock.
+    /// This process holds its lock.
     file: File,
     is_published: bool,
 }
@@ -42,7 +42,7 @@ impl<'p> RingDraft<'p> {
         (required_len(stamp.capacity, stamp.max_payload) as u64).next_multiple_of(PAGE_BYTES)
     }
 
-    /// Makes the file that is to be `path`, durable but for its name.
+    /// Creates the file that will be `path`, durable but for its name.
     pub(super) fn make(path: &'p Path, options: &RingOptions) -> Result<Self, SharedRingError> {
         let bytes =
             options.required_len().map_err(|source| SharedRingError::Sizes { path: path.into(), source })?;
@@ -63,11 +63,11 @@ impl<'p> RingDraft<'p> {
         })?;
         let mut memory = SharedMemory::map(&self.file).map_err(failed("map"))?;
         memory.format(options).map_err(|source| SharedRingError::Sizes { path: self.path.into(), source })?;
-        // So that after a loss of power the file still says of which boot it is.
+        // So after a loss of power the file still says which boot it is of.
         self.file.sync_all().map_err(failed("sync"))
     }
 
-    /// Gives it its name, which nothing else may have.
+    /// Renames the file to its name, which nothing else may have.
     pub(super) fn publish_new(mut self) -> Result<(), SharedRingError> {
         match Linux.rename_new(&self.temporary, self.path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -79,7 +79,7 @@ impl<'p> RingDraft<'p> {
         self.sync_folder()
     }
 
-    /// Gives it its name, which another ring has until then.
+    /// Renames the file to its name, which another ring has until then.
     pub(super) fn publish_over(mut self) -> Result<(), SharedRingError> {
         fs::rename(&self.temporary, self.path)
             .map_err(|error| SharedRingError::io(self.path, "name", error))?;
@@ -94,17 +94,17 @@ impl<'p> RingDraft<'p> {
     }
 }
 
-/// Makes and locks a temporary file for a ring's name; the lock tells a killed maker from one at work.
+/// Creates and locks a temporary file for a ring's name. The lock distinguishes a killed maker from one at work.
 fn lock_temporary(path: &Path) -> Result<(File, PathBuf), SharedRingError> {
     let failed = |action| move |error| SharedRingError::io(path, action, error);
     let folder = path.parent().unwrap_or(Path::new("/"));
     let start = temporary_start(path.file_name().unwrap_or_default());
-    // A draft is a ring only under its own name.
+    // A draft becomes a ring only by its rename.
     remove_abandoned(folder, &start, TEMPORARY_END, |_| true);
     for _ in 0..ATTEMPTS {
         let (file, temporary) =
             create_temporary(&Linux, folder, &start, TEMPORARY_END).map_err(failed("make a draft of"))?;
-        // Another maker may have taken it for one of a maker that was killed.
+        // Another maker may have taken it for the file of a killed maker.
         if file.try_lock().is_ok() && is_at(&temporary, &file).map_err(failed("look at the draft of"))? {
             return Ok((file, temporary));
         }

@@ -9,6 +9,12 @@ use ringlog_nostd::RingError;
 use crate::words::{Counted, has_size_limit, io_advice};
 
 /// One of the two sides of a ring.
+///
+/// ```
+/// use ringlog::ring::Role;
+///
+/// assert_eq!(Role::Producer.to_string(), "producer");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Role {
     /// Writes events.
@@ -26,7 +32,18 @@ impl std::fmt::Display for Role {
     }
 }
 
-/// Why a shared ring could not be made, opened or used.
+/// Why a shared ring could not be created, opened or used.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+/// match SharedRing::open("/dev/null") {
+///     Err(SharedRingError::NotAFile { path }) => assert!(path.ends_with("null")),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedRingError {
@@ -36,28 +53,28 @@ pub enum SharedRingError {
         /// The name that is taken.
         path: PathBuf,
     },
-    /// Somebody else is making a ring of that name.
+    /// Another process is creating a ring of that name.
     #[error("{}: another process is making this ring; open it once it is there", path.display())]
     Busy {
-        /// The ring that was to be made.
+        /// The ring that was to be created.
         path: PathBuf,
     },
-    /// The sizes that were asked for cannot be.
+    /// No ring has the sizes that were asked for.
     #[error("{}: {source}; choose other sizes", path.display())]
     Sizes {
-        /// The ring that was to be made.
+        /// The ring that was to be created.
         path: PathBuf,
         /// What is wrong with them.
         source: RingError,
     },
-    /// The file system has no room or takes no file so large, or the process must not make one (`ulimit -f`).
+    /// The file system has no room or takes no file so large, or the process must not create one (`ulimit -f`).
     #[error("{}: no room for a ring of {bytes} bytes; {}", path.display(), room_words(source, *bytes))]
     DiskFull {
-        /// The ring that was to be made.
+        /// The ring that was to be created.
         path: PathBuf,
         /// The length of its file.
         bytes: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A folder, a pipe, a device.
@@ -107,7 +124,7 @@ pub enum SharedRingError {
         path: PathBuf,
         /// The role.
         role: Role,
-        /// Its owner, as far as the role's file says so.
+        /// Its owner, if the role's file names one.
         pid: Option<u32>,
     },
     /// The name of a role's file is taken by something else.
@@ -116,7 +133,7 @@ pub enum SharedRingError {
         /// The file.
         path: PathBuf,
     },
-    /// The ring was made before the machine was started anew.
+    /// The ring was created before the machine was restarted.
     #[error(
         "{}: of an earlier boot, so what is in it cannot be trusted; start its consumer first (`ringlog serve --ring`), \
          which replaces it",
@@ -149,7 +166,7 @@ pub enum SharedRingError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -182,14 +199,32 @@ impl SharedRingError {
         Self::Io { path: path.into(), action, source }
     }
 
-    /// Whether there is no file of that name, so that one may be made.
+    /// Returns whether there is no file of that name, so that one may be created.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// assert!(SharedRing::open(&path).unwrap_err().is_missing());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether the same attempt may succeed a little later: the role's owner is about to go, the ring is being
-    /// made, or was replaced by its consumer.
+    /// Returns whether the same attempt may succeed a little later: the role's owner is about to end, or the ring is
+    /// being created, or its consumer replaced it.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// let _producer = ring.claim_producer()?;
+    /// assert!(ring.claim_producer().unwrap_err().is_transient());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_transient(&self) -> bool {
         let waits = matches!(

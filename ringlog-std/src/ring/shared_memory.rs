@@ -1,11 +1,11 @@
 //! The mapping of a shared ring.
 //!
-//! Unsafe because a file's bytes become a ring here, whose ends are to own the mapping: they borrow it for
-//! ever and keep it alive themselves.
+//! Unsafe because a file's bytes become a ring here, and the ends of that ring own the mapping: they borrow it for
+//! `'static` and keep it alive themselves.
 //!
-//! **Ring file contract**, cited below. A ring's file is made under a temporary name and locked until it has
-//! its own, and then nobody makes it shorter or changes it but the two ends: the producer's words and the
-//! free bytes by the holder of `PATH.producer`, the consumer's words by the holder of `PATH.consumer`. Both
+//! **Ring file contract**, cited below. A ring's file is created under a temporary name and stays locked until it has
+//! its own. From then on nobody makes it shorter or changes it but the two ends: the holder of `PATH.producer`
+//! changes the producer's words and the free bytes, the holder of `PATH.consumer` changes the consumer's words. Both
 //! are whole processes, and each of them makes one end with its lock and drops the end before the lock.
 
 pub(crate) use super::role::{Role, RoleLock};
@@ -17,14 +17,64 @@ use std::sync::Arc;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions, RingStamp};
 
-/// The producer's end of a ring in a file; dropping it gives the role back.
+/// The producer's end of a ring in a file. Dropping it gives the role back.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+/// use ringlog::ring::SharedProducer;
+///
+/// let ring = SharedRing::create(&path, &RingOptions::default())?;
+/// let producer: SharedProducer = ring.claim_producer()?;
+/// drop(producer);
+/// assert!(ring.claim_producer().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type SharedProducer = Producer<'static, SharedKeeper>;
-/// The consumer's end of a ring in a file; dropping it gives the role back.
+/// The consumer's end of a ring in a file. Dropping it gives the role back.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+/// use ringlog::ring::SharedConsumer;
+///
+/// let ring = SharedRing::create(&path, &RingOptions::default())?;
+/// let mut consumer: SharedConsumer = ring.claim_consumer()?;
+/// assert!(consumer.read_event().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type SharedConsumer = Consumer<'static, SharedKeeper>;
-/// A [`SharedProducer`] that loses instead of waiting: see [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+/// A [`SharedProducer`] that loses events instead of waiting: see
+/// [`Producer::lossy`](ringlog_nostd::Producer::lossy).
+///
+/// ```
+/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+/// use ringlog::ring::SharedLossyProducer;
+///
+/// let ring = SharedRing::create(&path, &RingOptions::default())?;
+/// let mut producer: SharedLossyProducer = ring.claim_producer()?.lossy();
+/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type SharedLossyProducer = LossyProducer<'static, SharedKeeper>;
 
-/// What an end of a shared ring keeps until it is gone: the mapping and the role.
+/// What an end of a shared ring keeps alive until it is dropped: the mapping and the role.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.ring");
+/// use ringlog::ring::SharedKeeper;
+///
+/// let ring = SharedRing::create(&path, &RingOptions::default())?;
+/// let producer: ringlog_nostd::Producer<'static, SharedKeeper> = ring.claim_producer()?;
+/// assert_eq!(producer.capacity(), ring.capacity());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SharedKeeper {
     /// Declared first, so dropped first; the end that used it is gone by then.
@@ -39,7 +89,7 @@ pub(super) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Maps all of a file, shared with everybody who does the same. An empty file is an error.
+    /// Maps a whole file, shared with everyone who maps it the same way. An empty file is an error.
     pub(super) fn map(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
@@ -56,13 +106,13 @@ impl SharedMemory {
         NonNull::new(self.raw.as_mut_ptr()).ok_or(RingError::Misaligned)
     }
 
-    /// Makes all pages ready, so that no store meets a page fault later.
+    /// Prefaults all pages, so that no store meets a page fault later.
     pub(super) fn populate(&self) {
         // Without it the pages come one fault at a time: slower, and nothing else.
         let _ = self.raw.advise(Advice::PopulateWrite);
     }
 
-    /// Makes a ring in a file that only the caller knows of yet.
+    /// Formats a ring in a file that only the caller knows of yet.
     pub(super) fn format(&mut self, options: &RingOptions) -> Result<(), RingError> {
         let start = self.start()?;
         // SAFETY: 1. The mapping is `len` initialised bytes, valid as long as `self`, which outlives the ring
@@ -71,15 +121,15 @@ impl SharedMemory {
         unsafe { Ring::format_raw(start, self.raw.len(), options) }.map(drop)
     }
 
-    /// What the ring in the file was made with.
+    /// Returns the options that the ring in the file was created with.
     pub(super) fn stamp(&self) -> Result<RingStamp, RingError> {
         let start = self.start()?;
-        // SAFETY: `len` mapped bytes, initialised whatever they are; others change them as the ends of a
-        // ring do (ring file contract).
+        // SAFETY: `len` mapped bytes, which are initialised, no matter what they hold; others change them as the ends
+        // of a ring do (ring file contract).
         unsafe { Ring::stamp(start, self.raw.len()) }
     }
 
-    /// The producer's end, for the holder of its role in this very file.
+    /// Returns the producer's end, for the holder of its role in this very file.
     pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedProducer, RingError> {
         debug_assert_eq!(lock.role(), Role::Producer);
         let ring = self.attach()?;
@@ -87,7 +137,7 @@ impl SharedMemory {
         Ok(producer.with_owner(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
     }
 
-    /// The consumer's end, for the holder of its role in this very file.
+    /// Returns the consumer's end, for the holder of its role in this very file.
     pub(super) fn consumer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedConsumer, RingError> {
         debug_assert_eq!(lock.role(), Role::Consumer);
         let ring = self.attach()?;

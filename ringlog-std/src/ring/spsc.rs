@@ -28,18 +28,29 @@ pub struct SpscRingBuffer {
 }
 
 impl SpscRingBuffer {
-    /// A ring of `capacity_bytes`, a power of two of at least 32.
+    /// Creates a ring of `capacity_bytes`, a power of two of at least 32.
+    ///
+    /// ```
+    /// # use ringlog::ring::SpscRingBuffer;
+    /// let (producer, _consumer) = SpscRingBuffer::new(1024).split();
+    /// assert_eq!(producer.capacity(), 1024);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If the capacity is none, or there is no memory for it; the message says which.
+    /// If no ring has this capacity, or there is no memory for it; the message says which.
     /// [`try_new`](Self::try_new) returns the error instead.
     #[must_use]
     pub fn new(capacity_bytes: usize) -> Self {
         Self::try_new(capacity_bytes).unwrap_or_else(|error| panic!("SpscRingBuffer::new: {error}"))
     }
 
-    /// As [`new`](Self::new).
+    /// Creates a ring as [`new`](Self::new) does.
+    ///
+    /// ```
+    /// # use ringlog::ring::{NewRingError, SpscRingBuffer};
+    /// assert!(matches!(SpscRingBuffer::try_new(1000), Err(NewRingError::Sizes(_))), "no power of two");
+    /// ```
     ///
     /// # Errors
     ///
@@ -48,7 +59,15 @@ impl SpscRingBuffer {
         Self::with_options(&RingOptions { capacity: Some(capacity_bytes), ..RingOptions::default() })
     }
 
-    /// A ring as the options say; the identity is drawn.
+    /// Creates a ring with these options, except for the identity, which is random.
+    ///
+    /// ```
+    /// # use ringlog::ring::{RingOptions, SpscRingBuffer};
+    /// let options = RingOptions { capacity: Some(1024), max_payload: Some(16), ..RingOptions::default() };
+    /// let (producer, _consumer) = SpscRingBuffer::with_options(&options)?.split();
+    /// assert_eq!((producer.capacity(), producer.max_payload()), (1024, 16));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -58,14 +77,24 @@ impl SpscRingBuffer {
         Ok(Self { producer, consumer })
     }
 
-    /// The two ends. Each keeps the memory alive.
+    /// Returns the two ends. Each keeps the memory alive.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, ring::SpscRingBuffer};
+    /// let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split();
+    /// let writer = std::thread::spawn(move || producer.write_event(&EventHeader::new(1, 7, 5), b"hello"));
+    /// writer.join().unwrap()?;
+    /// assert_eq!(consumer.read_event().unwrap().1, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn split(self) -> (Producer, Consumer) {
         (self.producer, self.consumer)
     }
 }
 
-/// The two ends of a ring, and where the consumer's side leaves the work that remains once the producer has closed.
+/// Returns the two ends of a ring, and the place where the consumer's side leaves work for the time after the
+/// producer has closed.
 pub(crate) fn watched_ends(options: &RingOptions) -> Result<(Producer, Consumer, AfterClose), NewRingError> {
     let after_close = AfterClose::new();
     let (producer, consumer) = ends(options, Some(after_close.clone()))?;

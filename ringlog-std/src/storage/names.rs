@@ -1,4 +1,4 @@
-//! Segments, the files of a log's folder: their names, and listing a folder.
+//! Segments, the files of a log's folder: their names.
 
 #![forbid(unsafe_code)]
 
@@ -9,16 +9,16 @@ use std::path::Path;
 const NAME_DIGITS: usize = 20;
 /// What follows the digits.
 const NAME_END: &str = ".evtl";
-/// What the name of a file ends with that has not got its own yet. Readers ignore such names.
+/// The end of a file's name while it does not have its final name. Readers ignore such names.
 pub(crate) const TEMPORARY_END: &str = ".ringlog-new";
-/// The file with the lock and the name of the last writer.
+/// The file with the lock and the id of the last writer.
 pub(crate) const WRITER_FILE: &str = "writer";
 /// The folder with the named cursors.
 pub(crate) const CURSOR_FOLDER: &str = "cursors";
 /// The folder with the indexes of sealed segments, a cache.
 pub(crate) const INDEX_FOLDER: &str = "index";
 
-/// The name of the segment whose first record has this sequence.
+/// Returns the name of the segment whose first record has this sequence.
 pub(crate) fn segment_name(base_sequence: u64) -> String {
     format!("{base_sequence:020}{NAME_END}")
 }
@@ -26,14 +26,14 @@ pub(crate) fn segment_name(base_sequence: u64) -> String {
 /// The inverse of [`segment_name`]; `None` for every other name.
 pub(crate) fn base_sequence_of(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_suffix(NAME_END)?;
-    // `parse` alone would take a sign.
+    // `parse` alone would accept a sign.
     if digits.len() != NAME_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
     digits.parse().ok()
 }
 
-/// Whether a file is a segment that was moved aside: a segment's name, a dot and a number.
+/// Returns whether a file is a segment that was moved aside: a segment's name, a dot and a number.
 pub(crate) fn is_aside(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.')).is_some_and(
         |(segment, number)| base_sequence_of(OsStr::new(segment)).is_some() && number.parse::<u32>().is_ok(),

@@ -29,12 +29,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often this thread has allocated.
+/// Returns how often this thread has allocated.
 pub(crate) fn count() -> u64 {
     COUNT.with(Cell::get)
 }
 
-/// The largest allocation of this thread while it does `work`, in bytes.
+/// Does `work`. Returns the largest allocation of this thread meanwhile, in bytes.
 pub(crate) fn largest_of(work: impl FnOnce()) -> usize {
     LARGEST_BYTES.with(|largest| largest.set(0));
     work();

@@ -1,11 +1,12 @@
-//! Tests that have to be alone in their process, because they measure or fork it.
+//! Runs tests that must be alone in their process, because they measure or fork it.
 
 use std::process::Command;
 
 /// Set in the environment of such a process.
 const ALONE: &str = "RINGLOG_TEST_ALONE";
 
-/// Whether this process runs the test `name` alone. If not, a new one does, and has to pass.
+/// Returns whether this process runs the test `name` alone. If not, starts a new process that does, and expects
+/// it to pass.
 #[track_caller]
 pub(crate) fn is_alone(name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {

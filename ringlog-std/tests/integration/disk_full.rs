@@ -1,7 +1,7 @@
 //! Disks that are full and file systems that cannot allocate: an error, never a signal, and nothing is lost.
 //!
-//! Small file systems are mounted in a namespace of the test's own. Where that is not allowed the test says so
-//! and the limit on the size of a file stands in for it.
+//! Each test mounts a small file system in its own namespace. Where that is not allowed, the test says so, and
+//! uses the limit on the size of a file instead.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,8 +16,8 @@ use ringlog::storage::{CreateError, LogReader, LogWriter, MmapReader, MmapWriter
 const FOLDER: &str = "RINGLOG_TEST_DISK";
 const MIB: u64 = 1 << 20;
 
-/// Runs the test `child` of this program, named with its module, by itself, after `setup`, a line of shell that may use
-/// `$FOLDER`.
+/// Runs the test `child` of this program, named with its module, in a new process. `setup` is a line of shell
+/// that runs first and may use `$FOLDER`.
 fn run_child(wrapper: &[&str], setup: &str, child: &str, folder: &Path) -> Output {
     let script = format!("{setup} && exec \"$0\" --exact {child} --nocapture");
     let mut words = wrapper.to_vec();
@@ -41,20 +41,20 @@ fn assert_child_passed(output: &Output) {
 
 const NAMESPACE: [&str; 4] = ["unshare", "--map-root-user", "--mount", "--"];
 
-/// Runs a child on a file system of its own, or says why not.
+/// Runs a child on a new file system, or says why that is not possible.
 pub(crate) fn on_mounted(kind: &str, limits: &str, child: &str) {
     let mount = format!("mount -t {kind} none \"$FOLDER\"");
     in_namespace(&NAMESPACE, "mount", &mount, limits, child);
 }
 
-/// Runs a child on a network that `setup` makes, or says why not.
+/// Runs a child on a network that `setup` makes, or says why that is not possible.
 #[cfg(feature = "cli")]
 pub(crate) fn on_own_network(setup: &str, child: &str) {
     let network = ["unshare", "--map-root-user", "--net", "--"];
     in_namespace(&network, "make a network", setup, "true", child);
 }
 
-/// Runs a child where `setup` was done, in a namespace, or says what cannot be done.
+/// Runs a child in a namespace after `setup`, or says what is not possible.
 fn in_namespace(namespace: &[&str], what: &str, setup: &str, limits: &str, child: &str) {
     let folder = tempfile::tempdir().unwrap();
     let script = [namespace, &["sh", "-c", setup]].concat();
@@ -69,7 +69,7 @@ fn in_namespace(namespace: &[&str], what: &str, setup: &str, limits: &str, child
     }
 }
 
-/// The folder that this process is to work in; `None` in the test run proper.
+/// Returns the folder for a child to work in; `None` if this process is no child.
 pub(crate) fn child_folder() -> Option<std::path::PathBuf> {
     std::env::var_os(FOLDER).map(Into::into)
 }
@@ -82,7 +82,7 @@ fn payload(number: u64) -> [u8; 1000] {
     [number as u8; 1000]
 }
 
-/// The log holds the events 0 to `count`, each in its place.
+/// Checks that the log holds the events 0 to `count`, each in its place.
 fn assert_holds(log: &Path, count: u64) {
     let mut next = 0;
     LogReader::open(log)
@@ -95,7 +95,7 @@ fn assert_holds(log: &Path, count: u64) {
     assert_eq!(next, count);
 }
 
-/// Records until the recorder gives up; returns how many events the ring took.
+/// Records until the recorder fails. Returns how many events the ring took.
 fn record_until_full(log: &Path) -> (u64, RecorderError) {
     let options = LogWriter::options().segment_bytes(MIB);
     let (mut producer, recorder) = Recorder::builder().ring_bytes(1 << 17).log(options).start(log).unwrap();
@@ -124,7 +124,7 @@ fn child_that_records_until_the_disk_is_full() {
     let written = error.written().unwrap();
     assert!(written.events > 2000 && written.events <= produced, "{written:?} of {produced}");
     assert_holds(&log, written.events);
-    // Somebody makes room, and the log continues, after a GAP record for what the ring still held.
+    // When there is room again, the log continues, after a GAP record for what the ring still held.
     std::fs::remove_file(folder.join("ballast")).unwrap();
     let mut writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
     assert_eq!(writer.next_sequence(), written.events + 1);
@@ -192,7 +192,7 @@ fn child_with_a_limit_on_the_size_of_files() {
     let is_temporary = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let left = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.filter(|name| is_temporary(name)).count(), 0);
-    // In its size, the log goes on.
+    // With segments of this size the log continues.
     let writer = LogWriter::options().segment_bytes(MIB).open(&log).unwrap();
     assert_eq!(writer.next_sequence(), 1500);
 }

@@ -1,4 +1,5 @@
-//! Locks of other programs, some of other users, of which a writer can find out little: none keeps it out for long.
+//! Locks of other programs, also of other users, about which a writer can find out little: none stops a writer
+//! for long.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -25,7 +26,7 @@ fn options() -> LogWriterOptions {
     LogWriter::options().segment_bytes(4096)
 }
 
-/// A closed log with three events a segment; its last segment is returned.
+/// Makes a closed log with three events a segment. Returns its last segment.
 fn log_of(log: &Path, events: u64) -> PathBuf {
     let mut writer = options().open(log).unwrap();
     for number in 0..events {
@@ -54,7 +55,8 @@ fn is_root() -> bool {
 /// Runs a test of this program as another user, in `folder`.
 fn run_as_user(folder: &Path, test: &str) {
     let program = folder.join("program");
-    // By a program: what this process has open for writing, a child of another test may have open, too, when it is to run.
+    // Copied by a program: a file that this process has open for writing may also be open in a child of another
+    // test, and then it cannot be executed.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
     assert!(copied.success());
     let output = as_user(USER, &program)
@@ -89,7 +91,7 @@ impl Drop for Locked {
     }
 }
 
-/// Has another user, who may only read it, lock a file.
+/// Locks a file as another user, who may only read it.
 fn lock_as_another(path: &Path) -> Locked {
     let mut flock = as_user(LOCKER, Path::new("flock"));
     let locked = Locked(flock.args(["--no-fork", "-x"]).arg(path).args(["sleep", "600"]).spawn().unwrap());
@@ -110,7 +112,7 @@ fn child_that_writes_where_another_user_holds_locks() {
         writer.close().unwrap();
     }
     MmapWriter::create(folder.join("file.evtl"), 4096).unwrap().close().unwrap();
-    // Whether this one has a writer cannot be found out.
+    // Nobody can find out whether this one has a writer.
     assert!(matches!(options().open(folder.join("unsealed")), Err(OpenError::Locked { .. })));
     let open = MmapWriter::create(folder.join("open.evtl"), 4096);
     assert!(matches!(open, Err(CreateError::Busy { .. })));
@@ -189,7 +191,7 @@ fn locks_on_many_segments_hold_an_event_up_no_longer_than_one() {
     writer.close().unwrap();
 }
 
-/// Runs `act`, or fails where it waits: for a pipe, say.
+/// Runs `act`, and fails if it waits, for a pipe for example.
 fn at_once<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(act()));

@@ -1,6 +1,7 @@
-//! A forked child has a copy of everything, and leaves the parent's files and locks alone when it drops it.
+//! A forked child has a copy of everything, and does not touch the parent's files and locks when it drops that.
 //!
-//! Each test runs alone in a process, which it forks. The child runs with one thread, drops one value and leaves.
+//! Each test runs alone in a process, which it forks. The child runs with one thread, drops one value and
+//! exits.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -15,7 +16,7 @@ use ringlog::storage::{
     LogReader, LogWriter, MmapReader, MmapWriter, OpenError, Retention, SyncError, SyncPolicy,
 };
 
-/// Runs `act` in a forked child, and says how that ended.
+/// Runs `act` in a forked child. Returns how that ended.
 fn in_child(act: impl FnOnce()) -> ExitStatus {
     // SAFETY: the child has this thread only, and what the other threads held at that moment. It drops one value and
     // leaves without running anything else; glibc sees to it that it can allocate meanwhile.
@@ -58,7 +59,7 @@ fn a_child_that_drops_a_log_writer_leaves_log_and_lock_to_the_parent() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     for number in 0..3 {
-        // Nothing is synced by itself, so that only a drop in the child could change the files.
+        // Nothing is synced automatically, so only a drop in the child could change the files.
         let options = LogWriter::options().sync(SyncPolicy::EveryBytes(1 << 30));
         let mut writer = Some(options.open(&log).unwrap());
         write(writer.as_mut().unwrap(), number);
@@ -138,7 +139,7 @@ fn a_child_that_drops_a_recorder_leaves_the_recording_to_the_parent() {
     assert_eq!(recorder.shutdown(producer).unwrap().events, 100);
 }
 
-/// Events, and GAP records.
+/// Returns the numbers of events and of GAP records.
 fn counts(log: &Path) -> (u64, u64) {
     let (mut events, mut gaps) = (0, 0);
     let each = |event: Event<'_>| *(if event.gap().is_some() { &mut gaps } else { &mut events }) += 1;

@@ -73,7 +73,7 @@ fn the_producer_of_a_shared_ring_makes_no_system_call() {
     let folder = tempfile::tempdir().unwrap();
     if std::env::var_os(RESTRICTED).is_some() {
         let (producer, consumer) = shared_ends(folder.path());
-        // The child ends without a look back; nothing needs the names any more.
+        // The child exits without clean-up, so the names are removed here.
         folder.close().unwrap();
         restricted_child(producer, consumer);
     }

@@ -1,5 +1,5 @@
-//! What is written reaches the files of this log and no others: copies made with hard links, archives that links lead to,
-//! and files that another user has put where temporary ones are made.
+//! A log is written into its own files and into no others: not into copies made with hard links, archives that
+//! links lead to, or files that another user has put where temporary ones are made.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -28,7 +28,7 @@ fn write(writer: &mut LogWriter, events: u64) {
     }
 }
 
-/// A log of which nothing was retired.
+/// Writes a log of which nothing was retired.
 fn fill(log: &Path, events: u64) {
     let mut writer = LogWriter::options().segment_bytes(SEGMENT_BYTES).open(log).unwrap();
     write(&mut writer, events);
@@ -39,7 +39,7 @@ fn segments(log: &Path) -> Vec<PathBuf> {
     LogReader::open(log).unwrap().segments().iter().map(|segment| segment.path.clone()).collect()
 }
 
-/// All files below a folder, with what is in them.
+/// Returns all files below a folder, with their contents.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -53,7 +53,7 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Has a reader say that it has read so far.
+/// Commits a cursor at this sequence.
 fn commit(log: &Path, next_sequence: u64) {
     let mut cursor = Cursor::open(log, "reader").unwrap();
     cursor.rewind(next_sequence);
@@ -64,7 +64,7 @@ fn copy_with_links(log: &Path, copy: &Path) {
     assert!(Command::new("cp").arg("-al").args([log, copy]).status().unwrap().success());
 }
 
-/// Has retention at work until it says something.
+/// Writes until retention reports an error, and returns that.
 fn write_until_told(writer: &mut LogWriter) -> Option<CreateError> {
     for _ in 0..100 {
         write(writer, 20);
@@ -127,7 +127,7 @@ fn leave_link(path: &Path, archive: &Path) -> PathBuf {
     moved
 }
 
-/// The log as a killed writer leaves it: its last segment says nothing of its end.
+/// Makes a log as a killed writer leaves it: the header of its last segment does not say where it ends.
 fn killed_log(log: &Path) -> PathBuf {
     fill(log, 3);
     drop(Cursor::open(log, "reader").unwrap());
@@ -160,7 +160,7 @@ fn no_file_of_a_log_is_written_through_a_link() {
         assert!(before == after, "{}", moved.display());
     };
     let last = |log: &Path| log.join("00000000000000000000.evtl");
-    // Recovery has to seal it.
+    // Recovery must seal it.
     through(&last, &|log| {
         let refused = open(log).unwrap_err();
         assert!(
@@ -195,7 +195,7 @@ fn no_file_of_a_log_is_written_through_a_link() {
     through(&index, &search);
 }
 
-/// What another user may have put into a shared folder: files and links of the names that drafts once had.
+/// Puts files and links into a folder as another user could: with names that temporary files once had.
 fn plant(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let planted = ["ring", "file.evtl"].map(|name| folder.join(format!(".{name}.ringlog-new")));
     let theirs = folder.join("theirs");

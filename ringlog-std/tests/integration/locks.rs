@@ -1,4 +1,4 @@
-//! Locks that are not what they were: deleted lock files, and other programs that lock a log's segments.
+//! Locks that were tampered with: deleted lock files, and other programs that lock a log's segments.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn write_one(writer: &mut LogWriter) -> Result<(), AppendError> {
     writer.write_event(&EventHeader::new(1, 1, 1000), &[1; 1000])
 }
 
-/// A closed log of some segments.
+/// Makes a closed log of some segments.
 fn log_of(log: &Path, events: u64) {
     let mut writer = options().open(log).unwrap();
     (0..events).for_each(|_| write_one(&mut writer).unwrap());
@@ -33,8 +33,8 @@ fn segments(log: &Path) -> Vec<PathBuf> {
     LogReader::open(log).unwrap().segments().iter().map(|segment| segment.path.clone()).collect()
 }
 
-/// Locks a file as `flock -x FILE` does.
-/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+/// Locks a file as `flock -x FILE` does. Tries again for a while: a program that another test is starting has
+/// all locks of this process until it runs.
 fn lock_exclusively(path: &Path) -> File {
     let file = File::open(path).unwrap();
     within(PATIENCE, || file.try_lock().ok());
@@ -54,7 +54,7 @@ fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is done to a lock file while its owner is at work.
+/// Deletes or replaces a lock file while its owner is at work.
 fn meddle(path: &Path, is_replaced: bool) {
     let text = fs::read(path).unwrap();
     fs::remove_file(path).unwrap();
@@ -76,7 +76,7 @@ fn a_writer_whose_lock_file_is_deleted_or_replaced_stops_and_leaves_the_log_alon
             matches!(&error, AppendError::Close(SyncError::LockFile { path }) if path.ends_with("writer"));
         assert!(is_told, "{error}");
         assert!(error.to_string().contains("deleted or replaced"), "{error}");
-        // Nobody else writes until the first one has ended, which changes nothing more.
+        // No other writer gets in until the first one has ended. The first one changes nothing more.
         if !is_replaced {
             let refused = options().open(&log).unwrap_err();
             assert!(matches!(refused, OpenError::Locked { pid: Some(pid), .. } if pid == std::process::id()));
@@ -114,7 +114,7 @@ fn a_writer_that_closes_without_its_lock_says_so() {
 fn a_recorder_whose_role_file_is_deleted_or_whose_ring_is_cut_short_stops() {
     type Meddle = fn(&Path);
     let cut: Meddle = |ring| {
-        // Its last page is one that neither side has come to.
+        // Neither side has reached its last page.
         let len = fs::metadata(ring).unwrap().len();
         fs::OpenOptions::new().write(true).open(ring).unwrap().set_len(len - 4096).unwrap();
     };
@@ -171,7 +171,7 @@ fn assert_reported(error: &ReadError, segment: &Path) {
     assert!(error.to_string().contains("exclusive lock"), "{error}");
 }
 
-/// Reads to the first error.
+/// Reads up to the first error.
 fn scan(log: &Path) -> Result<(), ReadError> {
     let mut scan = LogScan::open(log).map_err(Box::new)?;
     while scan.next_event()?.is_some() {}
@@ -198,7 +198,7 @@ fn a_segment_that_another_program_has_locked_is_reported_as_that_and_not_as_reti
         };
         assert_reported(&error, &all[at]);
         drop(lock);
-        assert!(follower.next_within(Duration::from_secs(5)).unwrap().is_some(), "it goes on");
+        assert!(follower.next_within(Duration::from_secs(5)).unwrap().is_some(), "it continues");
         scan(folder.path()).unwrap();
     }
 }
@@ -261,7 +261,7 @@ fn a_lock_of_another_program_holds_no_writer_up_for_long() {
     assert!(report.is_notable() && report.to_string().contains("locked exclusively"), "{report}");
     write_one(&mut writer).unwrap();
     writer.sync().unwrap();
-    // A second, on a machine that has nothing else to do.
+    // This takes a second on an idle machine.
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     assert_eq!(writer.durable_position(), writer.position(), "the dead writer's end is synced, too");
     writer.close().unwrap();

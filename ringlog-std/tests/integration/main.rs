@@ -1,7 +1,8 @@
-//! The library and its programs, used as a user uses them: one module for each question.
+//! Tests the library and its programs as a user uses them: one module for each question.
 //!
-//! One program, because each program is linked with link-time optimisation: `cargo test --test integration storage_log::`
-//! runs one module. A test that has to be alone in its process starts this program again: see `alone`.
+//! One program, because each program is linked with link-time optimisation: `cargo test --test integration
+//! storage_log::` runs one module. A test that must be alone in its process starts this program again: see
+//! `alone`.
 
 mod allocations;
 mod alone;

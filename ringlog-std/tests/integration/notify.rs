@@ -63,7 +63,7 @@ fn a_closure_that_panics_behind_a_publication_wakes_the_consumer_all_the_same() 
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         producer.with(|producer| {
             producer.write_event(&EventHeader::new(0, 0, 0), b"").unwrap();
-            panic!("behind a publication");
+            panic!("after a publication");
         })
     }));
     assert!(panicked.is_err());

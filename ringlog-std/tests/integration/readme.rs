@@ -1,13 +1,17 @@
-//! What README shows can be pasted: its programs are the examples, which are compiled with the tests.
+//! What README and the documents show can be pasted: their programs are the examples, which are compiled with the
+//! tests. README's is a doctest as well.
 
 use std::fs;
 use std::path::Path;
 
-const EXAMPLES: [&str; 4] = [
-    "ringlog-std/examples/readme_record.rs",
-    "ringlog-std/examples/readme_shared.rs",
-    "ringlog-nostd/examples/firmware_shape.rs",
-    "ringlog-std/examples/readme_months.rs",
+/// A document, and the examples that it shows, in order.
+const SHOWN: [(&str, &[&str]); 3] = [
+    ("README.md", &["ringlog-std/examples/readme_record.rs"]),
+    ("docs/firmware.md", &["ringlog-nostd/examples/firmware_shape.rs"]),
+    (
+        "docs/operating.md",
+        &["ringlog-std/examples/readme_shared.rs", "ringlog-std/examples/readme_months.rs"],
+    ),
 ];
 
 fn read(path: &str) -> String {
@@ -15,26 +19,34 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap()
 }
 
-/// The fenced blocks of README in this language.
-fn blocks(readme: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    readme.split(&fence).skip(1).map(|rest| rest.split("```\n").next().unwrap().to_owned()).collect()
+/// The fenced blocks of a document in this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let after_fence = |rest: &str| {
+        let (attributes, block) = rest.split_once('\n')?;
+        let is_language = attributes.is_empty() || attributes.starts_with(',');
+        is_language.then(|| block.split("```\n").next().unwrap().to_owned())
+    };
+    document.split(&format!("```{language}")).skip(1).filter_map(after_fence).collect()
 }
 
 #[test]
 fn every_program_in_readme_is_an_example() {
-    let shown = blocks(&read("README.md"), "rust");
-    assert_eq!(shown.len(), EXAMPLES.len());
-    for (shown, example) in shown.iter().zip(EXAMPLES) {
-        assert_eq!(*shown, read(example), "README.md does not show {example}");
+    for (document, examples) in SHOWN {
+        let shown = blocks(&read(document), "rust");
+        assert_eq!(shown.len(), examples.len(), "{document}");
+        for (shown, example) in shown.iter().zip(examples) {
+            assert_eq!(*shown, read(example), "{document} does not show {example}");
+        }
     }
 }
 
-/// A program in README that ignores a full ring would lose events in silence.
+/// A program that ignores a full ring would lose events in silence.
 #[test]
 fn every_producer_in_readme_handles_a_full_ring() {
-    for program in blocks(&read("README.md"), "rust").iter().filter(|it| it.contains("write_event")) {
-        assert!(program.contains(".lossy()") || program.contains("Full"), "{program}");
+    for (document, _) in SHOWN {
+        for program in blocks(&read(document), "rust").iter().filter(|it| it.contains("write_event")) {
+            assert!(program.contains(".lossy()") || program.contains("Full"), "{document}: {program}");
+        }
     }
 }
 
@@ -43,4 +55,7 @@ fn the_dependency_in_readme_names_the_package() {
     let shown = blocks(&read("README.md"), "toml").concat();
     let line = shown.lines().find(|line| line.starts_with("ringlog = ")).expect("a dependency");
     assert!(line.contains(concat!("package = \"", env!("CARGO_PKG_NAME"), "\"")), "{line}");
+    let without_tools = "default-features = false";
+    assert!(line.contains(without_tools), "{line}");
+    assert!(shown.lines().any(|it| it.starts_with("# ringlog = ") && !it.contains(without_tools)), "{shown}");
 }

@@ -24,7 +24,8 @@ impl Place {
         Self { log: folder.path().join("log"), _folder: folder }
     }
 
-    /// Events, and the counts of the GAP records of recorders that ended; `verify` says the same.
+    /// Returns the number of events, and the counts of the GAP records of recorders that ended. Checks that
+    /// `verify` agrees.
     fn found(&self) -> (u64, Vec<u64>) {
         let (mut events, mut gaps) = (0, Vec::new());
         let each = |event: Event<'_>| match event.gap() {
@@ -47,7 +48,7 @@ impl Place {
         (events, gaps)
     }
 
-    /// The same once a next writer has opened the log.
+    /// Returns the same after a next writer has opened the log.
     fn found_later(&self) -> (u64, Vec<u64>) {
         LogWriter::open(&self.log).unwrap().close().unwrap();
         self.found()
@@ -59,7 +60,7 @@ fn builder() -> RecorderBuilder {
     Recorder::builder().ring_bytes(RING_BYTES).idle(Idle::Yield).log(log)
 }
 
-/// Writes until the ring is full, and says how many events it took.
+/// Writes until the ring is full. Returns how many events it took.
 fn fill(producer: &mut Producer, first: u64) -> u64 {
     (0..).find(|more| write(producer, first + more).is_err()).unwrap()
 }
@@ -68,7 +69,7 @@ fn write(producer: &mut Producer, number: u64) -> Result<(), WriteError> {
     producer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
 }
 
-/// What a user may write: a full ring ends it, and everything is dropped.
+/// Records as a user's function may: a full ring ends it, and all is dropped.
 fn record_until_full(log: &Path, accepted: &mut u64) -> Result<(), Box<dyn std::error::Error>> {
     let (mut producer, recorder) = builder().start(log)?;
     for number in 0.. {
@@ -100,7 +101,7 @@ fn a_dropped_recorder_without_events_leaves_no_gap() {
     assert_eq!(place.found_later(), (0, vec![]));
 }
 
-/// Ends a recorder while its producer lives, in each way there is.
+/// Ends a recorder while its producer lives, in one of the possible ways.
 fn end_early(way: usize, recorder: Recorder) {
     match way {
         0 => drop(recorder),
@@ -157,7 +158,7 @@ fn a_log_is_opened_with_a_gap_while_its_producer_lives() {
     assert_eq!(place.found_later(), (1, vec![0]));
 }
 
-/// What a lossy producer had counted is told with its number, and not once more when it closes.
+/// What a lossy producer had counted is reported with its number, and not again when it closes.
 #[test]
 fn losses_are_told_once_where_the_recorder_goes_first() {
     let place = Place::new();
@@ -208,13 +209,13 @@ fn what_was_published_is_recorded_although_the_threads_start_panicked() {
     assert_eq!(place.found_later(), (accepted, vec![]));
 }
 
-/// Small segments, of which few are kept.
+/// Returns options for small segments, of which few are kept.
 fn keep(segments: u64) -> LogWriterOptions {
     let retention = Retention { max_segments: Some(segments), ..Retention::default() };
     LogWriter::options().segment_bytes(4096).retention(retention)
 }
 
-/// The log's GAP records, and whether it has events.
+/// Returns the log's GAP records, and whether it has events.
 fn gaps_and_events(log: &Path) -> (Vec<(GapReason, u64)>, bool) {
     let (mut gaps, mut has_events) = (Vec::new(), false);
     let each = |event: Event<'_>| match event.gap() {
@@ -248,7 +249,7 @@ fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
     for _ in 0..20 {
         assert!(matches!(start(), Err(RecorderError::Resume(_))));
     }
-    assert_eq!(gaps_and_events(&place.log), (vec![], true), "the ring is still to be told of");
+    assert_eq!(gaps_and_events(&place.log), (vec![], true), "the ring is not reported yet");
     for _ in 0..20 {
         let _ = fs::remove_dir_all(&shm);
         fs::create_dir(&shm).unwrap();
@@ -260,7 +261,7 @@ fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
     assert_eq!(segments(&place.log), 2);
 }
 
-/// Where it is opened by the late producer, the log's end is after what another recorder has added.
+/// The late producer opens the log after another recorder has added to it.
 #[test]
 fn what_is_late_is_told_after_what_another_recorder_added() {
     let place = Place::new();

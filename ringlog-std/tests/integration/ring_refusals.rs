@@ -1,4 +1,4 @@
-//! Rings that cannot be, and events that no ring takes: each has an error of its own.
+//! Rings that cannot be made, and events that no ring takes: each has its own error.
 
 use ringlog::event::EventHeader;
 use ringlog::ring::{RingBuffer, SpscRingBuffer, WriteError};

@@ -1,4 +1,4 @@
-//! Tests that cannot run on this machine say so where CI counts them.
+//! Reports tests that cannot run on this machine, so that CI counts them.
 //!
 //! A test that passes has its output captured, so a line on standard error is not seen.
 
@@ -6,8 +6,8 @@ use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// Notes that the running test could not do what it is for: its name and the reason are a line of the file that
-/// `RINGLOG_SKIPS` names.
+/// Adds a line to the file that `RINGLOG_SKIPS` names: the name of the running test, and the reason why it was
+/// skipped.
 pub(crate) fn note_skip(reason: impl Display) {
     let thread = std::thread::current();
     let reason = reason.to_string();

@@ -1,8 +1,8 @@
-//! A log with retention at full speed: memory and files stay as they are, pages are ready, nothing is lost.
+//! A log with retention at full speed: memory and files do not grow, pages are prefaulted, nothing is lost.
 //!
-//! `RINGLOG_SOAK_BYTES` says how much is written: half a gigabyte by default, 20 GB in the long run of CI. Page
-//! faults are held against their limit in the long run only; in a short one, on a machine that does much else, the
-//! workers may come too late for a whole segment.
+//! `RINGLOG_SOAK_BYTES` says how much is written: half a gigabyte by default, 20 GB in the long run of CI. Only
+//! the long run compares page faults with their limit: in a short one, on a busy machine, the workers may be
+//! late by a whole segment.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const PAGE_BYTES: u64 = 4096;
 /// A run in which the state is steady for long enough.
 const LONG_BYTES: u64 = 16_000_000_000;
 
-/// What has to stay as it is.
+/// Measurements that must not grow.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     anonymous_kib: u64,
@@ -32,7 +32,8 @@ impl Look {
         let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         let anonymous_kib = anonymous.trim().trim_end_matches(" kB").parse().unwrap();
         let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        // Behind the name, which may hold anything: minor faults are the 8th field, major ones the 10th.
+        // The fields come after the name, which may hold any character: minor faults are the 8th field, major
+        // ones the 10th.
         let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
         let faults = |at: usize| fields[at].parse::<u64>().unwrap();
         let files = std::fs::read_dir(folder).unwrap().count();
@@ -52,7 +53,7 @@ fn memory_files_and_pages_stay_as_they_are_and_nothing_is_lost() {
     let total_bytes = number("RINGLOG_SOAK_BYTES", 512 << 20);
     let keep_bytes = (total_bytes / 4).clamp(32 << 20, 1 << 30);
     let segment_bytes = (keep_bytes / 8).min(64 << 20);
-    // Beside the build, where there is a disk and not only memory.
+    // In the build's folder, which is on a disk, not in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let retention = Retention { max_bytes: Some(keep_bytes), ..Retention::default() };
     let options =

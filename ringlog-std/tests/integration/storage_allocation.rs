@@ -9,7 +9,7 @@ use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, salvage_log, v
 /// The buffer of a scan has 256 KiB, and lists grow by doubling.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Headers whose checksum is right and whose numbers are not.
+/// Headers whose checksum is right and whose numbers are wrong.
 fn hostile_headers() -> Vec<FileHeader> {
     let mut headers = Vec::new();
     for write_offset in [64, 4096, 1 << 40, u64::MAX - 7] {
@@ -31,7 +31,7 @@ fn hostile_headers() -> Vec<FileHeader> {
     headers
 }
 
-/// Records that claim the largest length, each 16 bytes behind the one before.
+/// Records that claim the largest length, each 16 bytes after the one before.
 fn hostile_records() -> Vec<u8> {
     let mut header = EventHeader::new(u64::MAX, 0xFF, u16::MAX).with_flags(0xC0);
     header.checksum = u32::MAX;

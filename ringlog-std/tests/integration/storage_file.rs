@@ -1,4 +1,4 @@
-//! Log files: what was written is what is read, whatever happens to the writer or to the file.
+//! Log files: what is read is what was written, no matter what happens to the writer or to the file.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -185,7 +185,7 @@ fn a_second_writer_is_refused_while_the_first_lives() {
     let (folder, path) = folder();
     let mut first = MmapWriter::create(&path, 4096).unwrap();
     let error = MmapWriter::create(&path, 4096).unwrap_err();
-    // Where the kernel names files differently from `stat`, nobody can tell whose lock it is.
+    // Where the kernel names files differently from `stat`, nobody can find out whose lock it is.
     let own = Some(std::process::id());
     assert!(matches!(error, CreateError::Busy { pid, .. } if pid == own || pid.is_none()), "{error}");
     let text = error.to_string();
@@ -238,7 +238,8 @@ fn what_is_no_log_is_never_replaced() {
 fn an_abandoned_temporary_file_is_cleared_and_one_with_content_is_not() {
     let (folder, path) = folder();
     let temporary = folder.path().join(".events.evtl.ringlog-new");
-    // Of a creator that was killed before it stored a header, and of one killed before the word with the magic.
+    // One file of a creator that was killed before it stored a header, and one of a creator killed before the
+    // word with the magic.
     let mut half_a_header = [1; 4096];
     half_a_header[..8].fill(0);
     for abandoned in [[0; 4096], half_a_header] {
@@ -362,7 +363,7 @@ fn damage_is_named_by_record_and_offset_and_what_is_before_it_is_read() {
     assert!(matches!(source.kind, RecordErrorKind::Checksum { .. }));
 }
 
-/// The records of a ring: some sealed with a checksum for another place, some without.
+/// Returns records of a ring: some with a checksum for another place, some without.
 fn ring_records(count: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     for number in 0..count {
@@ -406,7 +407,7 @@ fn a_run_is_stored_as_the_same_bytes_as_its_events_one_by_one() {
     }
 }
 
-/// Zeroes `created_at`, the header's checksum, and the records' checksums, after counting the latter.
+/// Zeroes `created_at`, the header's checksum and the records' checksums, after counting the records with one.
 fn clear_places(file: &mut [u8]) {
     file[8..16].fill(0);
     file[60..64].fill(0);
@@ -563,7 +564,7 @@ fn of_many_creators_at_once_none_takes_a_living_log_away() {
 
 const CHILD_PATH: &str = "RINGLOG_TEST_CHILD_PATH";
 
-/// Not a test of its own: the process that the next test kills.
+/// Not a test: the process that the next test kills.
 #[test]
 fn child_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(CHILD_PATH) else { return };

@@ -1,4 +1,4 @@
-//! Changing what a log's `writer` file says, as a kill or a loss of power leaves it.
+//! Changes a log's `writer` file to what a kill or a loss of power leaves.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(crate) fn edit(folder: &Path, change: impl FnOnce(&str) -> String) {
     store(folder, &change(lines));
 }
 
-/// Has the file say that its writer did not close the log.
+/// Makes the file say that its writer did not close the log.
 pub(crate) fn set_open(folder: &Path) {
     edit(folder, |lines| {
         let others = lines.lines().filter(|line| !line.starts_with("end: "));
@@ -26,12 +26,12 @@ pub(crate) fn set_open(folder: &Path) {
     });
 }
 
-/// Has the file say that the log begins with this sequence, as after a retention.
+/// Makes the file say that the log begins with this sequence, as after a retention.
 pub(crate) fn set_first(folder: &Path, sequence: u64) {
     edit(folder, |lines| lines.replace("first: 0\n", &format!("first: {sequence}\n")));
 }
 
-/// Has the log look as if its last writer had run before the machine's last start.
+/// Makes the log look as if its last writer had run before the machine's last start.
 pub(crate) fn pretend_other_boot(folder: &Path) {
     let boot_id = ringlog::storage::boot_id().unwrap();
     edit(folder, |lines| {

@@ -1,4 +1,4 @@
-//! The ring where a word has 16 bits: many laps, the wrap of positions, losses, recovery.
+//! Tests the ring with 16-bit words: many laps, the wrap of positions, losses, recovery.
 //!
 //! Sends `PASS` or `FAIL` by the UART and stops.
 #![no_std]
@@ -25,7 +25,7 @@ fn payload_of(number: u32) -> ([u8; LONGEST], usize) {
     (bytes, (number % 33) as usize)
 }
 
-/// Everything that was offered arrives or is told as lost, in order.
+/// Every offered event arrives or is reported as lost, in order.
 #[derive(Default)]
 struct Arrived {
     next: u32,
@@ -52,7 +52,7 @@ fn write(producer: &mut LossyProducer<'_>, number: u32) -> Delivery {
     written.unwrap_or_else(|_| fail("write"))
 }
 
-/// Bursts that the ring cannot always hold, drained in between.
+/// Writes bursts that the ring cannot always hold, and drains in between.
 fn exchange(mut producer: LossyProducer<'_>, mut consumer: Consumer<'_>) -> Arrived {
     let mut arrived = Arrived::default();
     let mut lost = 0;
@@ -70,7 +70,7 @@ fn exchange(mut producer: LossyProducer<'_>, mut consumer: Consumer<'_>) -> Arri
     arrived
 }
 
-/// A ring that starts 64 bytes below the wrap of positions, kept through a reset, damaged, and kept again.
+/// Recovers a ring that starts 64 bytes below the wrap of positions: after a reset, and after damage.
 fn recover() {
     let mut memory = AlignedBytes::<1024>::new();
     let options = RingOptions {
@@ -102,7 +102,7 @@ fn recover() {
     check(again().1 == Recovery::Recovered { events: 7, cut: true }, "cut");
 }
 
-/// The longest records of the format do not fit this address space: refused, and no arithmetic wraps.
+/// The longest records of the format do not fit into this address space. They are refused, and no arithmetic wraps.
 fn hostile_lengths() {
     let mut memory = AlignedBytes::<1024>::new();
     for longest in [16_369, 65_520, 65_535] {
@@ -119,7 +119,7 @@ fn hostile_lengths() {
         "use",
     );
     drop((producer, consumer));
-    // A stored length that reaches beyond the address space.
+    // A stored length that ends beyond the address space.
     let bytes = memory.as_mut();
     let (mut producer, mut consumer) =
         Ring::format(&mut *bytes, 64).unwrap_or_else(|_| fail("format")).into_ends();
@@ -181,7 +181,7 @@ const UDR0: *mut u8 = 0xC6 as *mut u8;
 
 impl Uart {
     fn start() {
-        // SAFETY: a device register: the transmitter is turned on.
+        // SAFETY: a device register. It turns the transmitter on.
         unsafe { UCSR0B.write_volatile(0x08) };
     }
 

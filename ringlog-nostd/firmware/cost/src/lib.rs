@@ -1,6 +1,6 @@
-//! What every image needs besides its operation: a panic handler that cannot be linked.
+//! The panic handler of every image, which cannot be linked.
 //!
-//! An image in which some path panics does not link, as `this_image_can_panic` is nowhere defined.
+//! An image with a path that panics does not link, because `this_image_can_panic` is defined nowhere.
 #![no_std]
 
 use core::panic::PanicInfo;
@@ -11,7 +11,7 @@ unsafe extern "C" {
 
 /// For the image's panic handler.
 pub fn unlinkable(_: &PanicInfo<'_>) -> ! {
-    // SAFETY: never run: the image does not link if this is reached from its operation.
+    // SAFETY: never run: the image does not link if its operation reaches this call.
     unsafe { this_image_can_panic() }
 }
 

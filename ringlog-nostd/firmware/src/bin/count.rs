@@ -1,6 +1,6 @@
-//! Operations one after the other, without interrupts, for counting their instructions in the emulator's trace.
+//! Runs operations one after the other, without interrupts. Their instructions are counted in the emulator's trace.
 //!
-//! `.ci/firmware.py` finds them by their names, which begin with `op_`.
+//! `.ci/firmware.py` finds the operations by their names, which begin with `op_`.
 #![no_std]
 #![no_main]
 
@@ -9,7 +9,7 @@ use ringlog_nostd::{Consumer, Delivery, EventHeader, LossyProducer, Producer, St
 
 firmware!(main: main, timer: on_timer, panic: panicked);
 
-/// Bytes of a payload: a header's worth.
+/// Bytes of a payload: as many as a header has.
 const PAYLOAD: usize = 16;
 
 static RING: StaticRing<1024, LONGEST> = StaticRing::new();
@@ -29,7 +29,7 @@ fn op_write(producer: &mut Producer<'static>, header: &EventHeader, payload: &[u
 #[inline(never)]
 fn op_claim(producer: &mut Producer<'static>, header: &EventHeader, byte: u8) -> bool {
     let Ok(mut claim) = producer.claim(PAYLOAD) else { return false };
-    // As a device would: a store to each end.
+    // As a device does: a store to each end.
     if let [first, .., last] = claim.payload_mut() {
         (*first, *last) = (byte, byte);
     }
@@ -89,8 +89,8 @@ fn main() -> ! {
     pass(format_args!("instructions are counted from the trace"))
 }
 
-/// Every state in which an interrupt can find the ring: room known, room to be looked for, full, a loss to tell
-/// first, a loss to tell and no room for it.
+/// Runs every state in which an interrupt can find the ring: room is known, the tail must be read first, the ring is
+/// full, a loss must be reported first, a loss must be reported and finds no room.
 fn interrupts(payload: &[u8; PAYLOAD]) {
     let (producer, mut consumer) = SMALL.split().expect("split once");
     let mut producer = producer.lossy();
@@ -100,7 +100,7 @@ fn interrupts(payload: &[u8; PAYLOAD]) {
             true => written += 1,
             false => lost += 1,
         }
-        // One, two, three or all events leave after bursts of all lengths up to 7.
+        // After bursts of all lengths up to 7, one, two, three or all events are read.
         if time % (1 + time / 8 % 7) == 0 {
             expect(consumer.drain(1 + time as usize % 4, |_, _| ()).is_ok(), "drain");
         }

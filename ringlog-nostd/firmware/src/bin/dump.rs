@@ -1,6 +1,6 @@
-//! Leaves three rings in memory for a dump: what they hold is what `.ci/run firmware` has to find.
+//! Leaves three rings in memory for a dump. `.ci/run firmware` must find what they hold.
 //!
-//! Where there is no emulator to ask for its memory (user mode), the program sends the bytes of the rings itself.
+//! In user mode no emulator can be asked for its memory, so the program sends the bytes of the rings itself.
 #![no_std]
 #![no_main]
 
@@ -20,7 +20,7 @@ fn header(number: u32) -> EventHeader {
     EventHeader::new(u64::from(number), 1, payload_of(number).1 as u16)
 }
 
-/// Events 3 and on are unread, and some behind them are lost.
+/// Events from 3 on are unread, and some events after them are lost.
 fn plain_ring() {
     let (producer, mut consumer) = PLAIN.split().expect("split once");
     let mut producer = producer.lossy();
@@ -38,11 +38,11 @@ fn plain_ring() {
         number += 1;
     }
     println!("plain: 3..{} lost {lost}", number - lost);
-    // Dropping them would close the ring; a dump is taken from a machine that stopped.
+    // A drop would close the ring, but a dump is taken from a machine that stopped.
     core::mem::forget((producer, consumer));
 }
 
-/// A flight recorder over memory that outlives a reset.
+/// A flight recorder in memory that survives a reset.
 fn retained_ring() {
     let options = RingOptions {
         capacity: Some(1024),
@@ -69,7 +69,7 @@ fn retained_ring() {
 
 fn send(uart: &mut Uart, start: *const u8, len: usize) {
     for at in 0..len {
-        // SAFETY: both callers name memory that is there, and no end of a ring is used any more.
+        // SAFETY: both callers pass existing memory, and no end of a ring is used any more.
         let byte = unsafe { start.wrapping_add(at).read_volatile() };
         let _ = uart.write(&[byte]);
     }

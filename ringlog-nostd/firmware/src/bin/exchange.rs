@@ -1,6 +1,6 @@
-//! A timer interrupt produces, the main loop consumes, on one `static`; every event is checked.
+//! A timer interrupt produces and the main loop consumes, by one `static`. Every event is checked.
 //!
-//! The ring is small and the loop slow at times, so that events are lost: the counts have to add up.
+//! The ring is small and the loop is slow at times, so events are lost. The counts must add up.
 #![no_std]
 #![no_main]
 
@@ -35,7 +35,7 @@ fn offer_next(producer: &mut LossyProducer<'static>) {
     // ORDERING: Relaxed. As in `on_timer`.
     let number = OFFERED.load(Ordering::Relaxed);
     if number == EVENTS {
-        // What is lost is told once there is room again.
+        // A loss is reported once there is room again.
         let _ = producer.flush();
         return;
     }
@@ -47,7 +47,7 @@ fn offer_next(producer: &mut LossyProducer<'static>) {
     }
 }
 
-/// What has arrived so far.
+/// The events that have arrived so far.
 #[derive(Default)]
 struct Arrived {
     next: u32,
@@ -101,7 +101,7 @@ fn main() -> ! {
         if !board::HAS_INTERRUPTS {
             on_timer();
         }
-        // Every so often a while without a look at the ring, longer than the ring can bridge.
+        // From time to time the loop does not read for longer than the ring can hold events.
         if arrived.events >= pause_at {
             pause_at += 50;
             pause();

@@ -1,7 +1,7 @@
-//! A ring that survives resets: by the system, by a panic, by the watchdog, with damage in between.
+//! A ring that survives resets by the system, by a panic and by the watchdog, with damage in between.
 //!
-//! Each start recovers the ring, checks what it finds against what the start before has written, writes more
-//! and ends in the next kind of reset. How far it has come stands in memory beside the ring.
+//! Each start recovers the ring, compares what it finds with what the previous start wrote, writes more and ends in the
+//! next kind of reset. The number of resets so far is in memory beside the ring.
 #![no_std]
 #![no_main]
 
@@ -13,7 +13,7 @@ use ringlog_nostd::{Consumer, EventHeader, Fresh, Producer, Recovery, Ring, Ring
 
 firmware!(main: main, timer: on_timer, panic: panic_into_the_ring);
 
-/// The type of the event that a panic leaves; its payload is the message.
+/// The type of the event that a panic leaves. Its payload is the message.
 const PANIC: u8 = 0xFE;
 const MESSAGE: &[u8] = b"the valve is stuck";
 /// Bytes of control words in front of the data on a 32-bit core.
@@ -49,14 +49,14 @@ fn reach_memory(_start: *const u8, _len: usize) {
 fn panic_into_the_ring(info: &PanicInfo<'_>) -> ! {
     let mut text = Text { bytes: [0; LONGEST], len: 0 };
     let _ = write!(text, "{}", info.message());
-    // Nobody goes on with the ends that were out when the panic began.
+    // The ends that were out when the panic began are not used any more.
     let (mut producer, _) = recover().0.into_ends();
     let header = EventHeader::new(u64::MAX, PANIC, text.len as u16);
     let _ = producer.write_event(&header, &text.bytes[..text.len]);
     board::reset()
 }
 
-/// As much of a message as an event takes.
+/// The start of a message, as long as an event can be.
 struct Text {
     bytes: [u8; LONGEST],
     len: usize,
@@ -82,7 +82,7 @@ fn write(producer: &mut Producer<'static>, numbers: core::ops::Range<u32>) {
     }
 }
 
-/// Reads everything; the events have to be those of the script, in order, a panic's message last if at all.
+/// Reads everything. The events must be those of the script, in order; a panic's message can only be the last.
 fn check(consumer: &mut Consumer<'static>, numbers: core::ops::Range<u32>, panicked: bool) {
     let mut next = numbers.start;
     let mut message_seen = false;
@@ -108,7 +108,7 @@ fn expect(found: Recovery, wanted: Recovery) {
     }
 }
 
-/// One bit of the memory changes, as by radiation.
+/// Flips one bit of the memory, as radiation does.
 fn flip(start: NonNull<u8>, at: usize) {
     // SAFETY: `at` is below the length of the memory at every call here.
     let byte = unsafe { start.add(at) };
@@ -118,7 +118,7 @@ fn flip(start: NonNull<u8>, at: usize) {
     unsafe { byte.write_volatile(value ^ 0x10) };
 }
 
-/// Where in the ring's memory the payload of this event of the first start stands.
+/// Returns the offset in the ring's memory of the payload of this event of the first start.
 fn place_of(number: u32) -> usize {
     let before: usize = (0..number).map(|number| (16 + payload_of(number).1).next_multiple_of(8)).sum();
     CONTROL_BYTES + before + 16
@@ -150,7 +150,7 @@ fn after_a_system_reset(ring: Ring<'static>, found: Recovery) -> ! {
     expect(found, Recovery::Recovered { events: 20, cut: false });
     let (mut producer, _) = ring.into_ends();
     write(&mut producer, 20..25);
-    // A claim that the reset interrupts is no event.
+    // A claim that a reset interrupts is no event.
     if let Ok(mut claim) = producer.claim(LONGEST) {
         claim.payload_mut().fill(0xEE);
     }
@@ -163,7 +163,7 @@ fn after_a_panic(ring: Ring<'static>, found: Recovery) -> ! {
     check(&mut consumer, 0..25, true);
     write(&mut producer, 25..40);
     board::wait_for_watchdog();
-    // Where there is none, another system reset.
+    // A board without a watchdog does another system reset.
     board::reset()
 }
 
@@ -171,7 +171,7 @@ fn after_the_watchdog(ring: Ring<'static>, found: Recovery) -> ! {
     expect(found, Recovery::Recovered { events: 15, cut: false });
     let (mut producer, mut consumer) = ring.into_ends();
     check(&mut consumer, 25..40, false);
-    // The next start is to find a ring that begins at the start of its memory.
+    // The next start must find a ring at the start of its memory.
     drop((producer, consumer));
     let (start, len) = retained_memory();
     // SAFETY: as in `recover`.
@@ -197,7 +197,7 @@ fn after_damaged_control_words(found: Recovery) -> ! {
     pass(format_args!("6 starts, {} resets", Phase::here().get() - 1))
 }
 
-/// Damages each control byte in eight ways: recovery gives a fresh ring or whole events in their order.
+/// Damages each control byte in eight ways. Recovery returns a fresh ring, or whole events in their order.
 fn every_control_byte() {
     let (start, len) = retained_memory();
     let mut image = [0; 2048];
@@ -216,7 +216,7 @@ fn every_control_byte() {
     copy_in(start, &image[..len.min(2048)]);
 }
 
-/// Whatever is found are whole events of the script, one after the other.
+/// Checks that all events found are whole events of the script, one after the other.
 fn check_some(consumer: &mut Consumer<'static>) {
     let mut last = None;
     let drained = consumer.drain(usize::MAX, |header, payload| {

@@ -1,6 +1,6 @@
-//! A log file out of the UART: the interrupt writes events, the main loop streams them.
+//! Writes a log file to the UART: the interrupt writes events, the main loop streams them.
 //!
-//! The host's tools read what arrived: `.ci/run firmware` compares it with `EVENTS` and the script.
+//! The host's tools read what arrives. `.ci/run firmware` compares it with `EVENTS` and the script.
 #![no_std]
 #![no_main]
 
@@ -18,7 +18,7 @@ static RING: StaticRing<1024, LONGEST> = StaticRing::new();
 static PRODUCER: Mutex<RefCell<Option<LossyProducer<'static>>>> = Mutex::new(RefCell::new(None));
 static WRITTEN: AtomicU32 = AtomicU32::new(0);
 
-/// Counts events: what the time of day would be elsewhere.
+/// A clock that counts events, in place of the time of day.
 struct EventCounter;
 
 impl EventClock for EventCounter {

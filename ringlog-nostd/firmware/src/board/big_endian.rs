@@ -3,21 +3,21 @@
 use semihosting::fs::File;
 use semihosting::io::Write;
 
-/// There is no timer: the program's main loop calls `on_timer` itself.
+/// Does nothing: there is no timer, and the program's main loop calls `on_timer` itself.
 pub fn start_timer(_instructions: u32) {}
 
 /// Whether `on_timer` is called by an interrupt.
 pub const HAS_INTERRUPTS: bool = false;
 
-/// Nothing can be reset here.
+/// Does nothing: this target cannot be reset.
 pub fn reset() -> ! {
     crate::fail(format_args!("no reset under user-mode emulation"))
 }
 
-/// There is no watchdog.
+/// Does nothing: there is no watchdog.
 pub fn wait_for_watchdog() {}
 
-/// A file of the host, instead of a UART.
+/// A file of the host in place of a UART.
 pub(crate) struct Transmitter(File);
 
 impl Transmitter {
@@ -52,7 +52,7 @@ unsafe impl critical_section::Impl for NoInterrupts {
     unsafe fn release(_: bool) {}
 }
 
-/// Puts start-up code around a program: its main function and what the timer would call.
+/// Adds start-up code to a program: its main function, and the function that a timer would call.
 #[macro_export]
 macro_rules! firmware {
     (main: $main:path, timer: $timer:path, panic: $panic:path) => {

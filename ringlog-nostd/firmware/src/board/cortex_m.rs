@@ -1,9 +1,9 @@
-//! microbit (Cortex-M0), lm3s6965evb (Cortex-M3) and mps2-an386 (Cortex-M4F), told apart by the target.
+//! microbit (Cortex-M0), lm3s6965evb (Cortex-M3) and mps2-an386 (Cortex-M4F); the target says which.
 
 use cortex_m::peripheral::SCB;
 use cortex_m::peripheral::syst::SystClkSource;
 
-/// Starts SysTick as the timer that calls `on_timer`, every so many instructions of the emulated core (about).
+/// Starts SysTick as the timer that calls `on_timer`, about every `instructions` instructions of the emulated core.
 pub fn start_timer(instructions: u32) {
     let mut timer = cortex_m::Peripherals::take().expect("started once").SYST;
     timer.set_clock_source(SystClkSource::Core);
@@ -51,14 +51,14 @@ const BOARD: Board = match crate::TARGET.as_bytes() {
     _ => Board::Mps2An386,
 };
 
-/// Where the registers of the board's watchdog are, if it has one.
+/// Address of the registers of the board's watchdog, if it has one.
 const WATCHDOG: Option<usize> = match BOARD {
     Board::Microbit => None,
     Board::Lm3s6965evb => Some(0x4000_0000),
     Board::Mps2An386 => Some(0x4000_8000),
 };
 
-/// Waits until the watchdog resets the machine; returns at once where there is none.
+/// Waits until the watchdog resets the machine. Returns at once if there is none.
 pub fn wait_for_watchdog() {
     let Some(watchdog) = WATCHDOG else { return };
     let (load, control, lock) = (watchdog, watchdog + 8, watchdog + 0xC00);
@@ -113,7 +113,7 @@ fn send_byte(byte: u32) {
     }
 }
 
-/// Puts start-up code and handlers around a program: its main function and what the timer calls.
+/// Adds start-up code and handlers to a program: its main function, and the function that the timer calls.
 #[macro_export]
 macro_rules! firmware {
     (main: $main:path, timer: $timer:path, panic: $panic:path) => {

@@ -6,18 +6,18 @@ use riscv::register::{mie, mstatus};
 /// The timer compare and count registers of the CLINT, two words each.
 const MTIMECMP: *mut u32 = 0x0200_4000 as *mut u32;
 const MTIME: *const u32 = 0x0200_BFF8 as *const u32;
-/// The device that ends or resets the machine.
+/// The device that stops or resets the machine.
 const FINISHER: *mut u32 = 0x0010_0000 as *mut u32;
 const FINISHER_RESET: u32 = 0x7777;
-/// A 16550: the data register, and the one that says whether it can take a byte.
+/// A 16550: the data register, and the register that shows whether it can take a byte.
 const UART_DATA: *mut u8 = 0x1000_0000 as *mut u8;
 const UART_LINE_STATUS: *const u8 = 0x1000_0005 as *const u8;
 const UART_READY: u8 = 0x20;
 
 static STEP: AtomicU32 = AtomicU32::new(0);
 
-/// Starts the machine timer, which calls `on_timer` every so many instructions of the emulated core (about):
-/// one takes 64 ns under `-icount shift=6`, a tick of the timer is 100 ns.
+/// Starts the machine timer, which calls `on_timer` about every `instructions` instructions of the emulated core. One
+/// takes 64 ns under `-icount shift=6`; a tick of the timer is 100 ns.
 pub fn start_timer(instructions: u32) {
     // ORDERING: Relaxed. One hart; the interrupt that reads it is turned on below.
     STEP.store(instructions / 3 * 2, Ordering::Relaxed);
@@ -28,7 +28,7 @@ pub fn start_timer(instructions: u32) {
     unsafe { mstatus::set_mie() };
 }
 
-/// Sets the next time at which the timer interrupts.
+/// Sets the time of the timer's next interrupt.
 pub fn rearm() {
     // SAFETY: fixed registers of this machine, here and below.
     let low = unsafe { MTIME.read_volatile() };
@@ -53,7 +53,7 @@ pub fn reset() -> ! {
     }
 }
 
-/// There is no watchdog on this machine.
+/// Does nothing: this machine has no watchdog.
 pub fn wait_for_watchdog() {}
 
 /// The machine's UART.
@@ -80,7 +80,7 @@ fn send_byte(byte: u8) {
     unsafe { UART_DATA.write_volatile(byte) };
 }
 
-/// Puts start-up code and handlers around a program: its main function and what the timer calls.
+/// Adds start-up code and handlers to a program: its main function, and the function that the timer calls.
 #[macro_export]
 macro_rules! firmware {
     (main: $main:path, timer: $timer:path, panic: $panic:path) => {
@@ -95,7 +95,7 @@ macro_rules! firmware {
             $timer();
         }
 
-        // Without it a trap, by an atomic instruction say, hangs for ever.
+        // Without it a trap, such as of an atomic instruction, hangs for ever.
         // SAFETY: the name that riscv-rt calls, with its signature.
         #[unsafe(no_mangle)]
         extern "C" fn ExceptionHandler(_: &riscv_rt::TrapFrame) -> ! {

@@ -1,4 +1,4 @@
-//! Named cursors: how far a reader has come, kept in a log's folder.
+//! Named cursors: keeps how far a reader has come in the log's folder.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -21,21 +21,21 @@ use crate::storage::names::CURSOR_FOLDER;
 
 /// Longest name of a cursor, in bytes.
 const MAX_NAME_BYTES: usize = 64;
-/// How often a cursor is opened that others delete and make again.
+/// How often opening is tried while others delete the cursor and make it again.
 const OPENINGS: usize = 100;
 
-/// A named place in a log that survives its reader, and that nobody else uses meanwhile.
+/// A named place in a log that survives its reader. One reader at a time has it.
 ///
-/// A reader handles records, says so with [`advance`](Self::advance), and stores that with
-/// [`commit`](Self::commit). Killed in between, it gets those records again: each at least once. Retention
-/// spares what a cursor still needs, up to a limit that the operator sets.
+/// A reader handles records, calls [`advance`](Self::advance), and stores the place with
+/// [`commit`](Self::commit). If it is killed in between, it gets those records again: each at least once.
+/// Retention keeps what a cursor still needs, up to a limit that the operator sets.
 ///
-/// With the power, a log may lose records that it had not synced and that were read already. Their sequences
-/// then belong to others. [`follow`](Self::follow) notices that; to have it never happen, commit no further than what
-/// is durable ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)).
+/// A power loss may take records that were read but not synced. New records then get their sequences.
+/// [`follow`](Self::follow) notices that. To rule it out, commit no further than what is durable
+/// ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)).
 ///
-/// A cursor remembers the identity of its log ([`WriterFile::identity`]), and is refused where another log has taken
-/// that one's place. A log without an identity is taken for the one that it was made for.
+/// A cursor stores the identity of its log ([`WriterFile::identity`]), and is refused where another log is in
+/// that one's place. A log without an identity counts as the one that it was made for.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -62,27 +62,41 @@ const OPENINGS: usize = 100;
 pub struct Cursor {
     folder: PathBuf,
     path: PathBuf,
-    /// Holds the exclusive lock.
+    /// Has the exclusive lock.
     file: File,
-    /// What was stored last.
+    /// The slot that was stored last.
     stored: Slot,
-    /// Which of the two slots holds it.
+    /// Index of that slot, 0 or 1.
     at: usize,
     next_sequence: u64,
 }
 
 impl Cursor {
-    /// Opens the cursor `name` of the log in `folder`. A new one is at the oldest record that there is.
+    /// Opens the cursor `name` of the log in `folder`. A new one starts at the oldest record of the log.
+    ///
+    /// ```
+    /// use ringlog::storage::{Cursor, CursorError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let cursor = Cursor::open(folder, "billing")?;
+    /// assert_eq!(cursor.position(), 0);
+    /// match Cursor::open(folder, "billing") {
+    ///     Err(CursorError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`CursorError::Name`], [`CursorError::InUse`] while somebody else has it, [`CursorError::Damaged`],
-    /// [`CursorError::OtherLog`] where the log was deleted and another one begun, and what the system refuses.
+    /// [`CursorError::Name`]; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
+    /// [`CursorError::OtherLog`] where the log was deleted and another one begun; [`CursorError::Io`].
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
         check_name(name)?;
         let cursors = folder.join(CURSOR_FOLDER);
-        // Where the folder is a link, what is in it is another's.
+        // If the folder is a link, its content is not this log's.
         if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
             return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
         }
@@ -106,24 +120,50 @@ impl Cursor {
         let (folder, next_sequence) = (folder.into(), stored.next_sequence);
         let mut cursor = Self { folder, path, file, stored, at, next_sequence };
         cursor.check_log()?;
-        // So that the next one who tries knows who has it. The lock is the kernel's, so this need not last.
+        // Stores this process's id, so that the next one to try can report it. The lock is the kernel's, so the
+        // id need not last.
         cursor.write()?;
         Ok(cursor)
     }
 
-    /// The sequence of the next record to read, as far as this reader has said.
+    /// Returns the sequence of the next record to read, after all calls of [`advance`](Self::advance) and
+    /// [`rewind`](Self::rewind).
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert_eq!(cursor.position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.next_sequence
     }
 
-    /// The sequence of the next record to read that was stored last: what a successor would start with.
+    /// Returns the stored sequence of the next record to read: where the next reader would start.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert_eq!(cursor.committed_position(), 0);
+    /// cursor.commit()?;
+    /// assert_eq!(cursor.committed_position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn committed_position(&self) -> u64 {
         self.stored.next_sequence
     }
 
-    /// Refuses a log that has another identity than the cursor's.
+    /// Refuses a log whose identity differs from the cursor's.
     pub(crate) fn check_log(&self) -> Result<(), CursorError> {
         match (self.stored.log_identity, WriterFile::of(&self.folder).identity) {
             (Some(expected), Some(found)) if expected != found => Err(CursorError::OtherLog {
@@ -140,17 +180,37 @@ impl Cursor {
         &self.folder
     }
 
-    /// The cursor's file.
+    /// Returns the path of the cursor's file.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert!(Cursor::open(folder, "billing")?.path().ends_with("cursors/billing"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Says that all records before `next_sequence` were handled. Stored with the next [`commit`](Self::commit).
+    /// Notes that all records before `next_sequence` were handled. The next [`commit`](Self::commit) stores it.
+    ///
+    /// ```
+    /// use ringlog::storage::{Cursor, CursorError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// assert!(matches!(cursor.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`CursorError::Backwards`].
+    /// [`CursorError::Backwards`] if the cursor is already past it.
     pub fn advance(&mut self, next_sequence: u64) -> Result<(), CursorError> {
         if next_sequence < self.next_sequence {
             let path = self.path.clone();
@@ -164,24 +224,49 @@ impl Cursor {
         Ok(())
     }
 
-    /// Goes anywhere, backwards too. Stored with the next [`commit`](Self::commit).
+    /// Goes to any sequence, backwards too. The next [`commit`](Self::commit) stores it.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// cursor.rewind(3);
+    /// assert_eq!(cursor.position(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rewind(&mut self, next_sequence: u64) {
         self.next_sequence = next_sequence;
     }
 
-    /// Has the position on stable storage. Does nothing if it did not change.
+    /// Stores the position durably. Does nothing if it did not change.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut cursor = Cursor::open(folder, "billing")?;
+    /// cursor.advance(7)?;
+    /// cursor.commit()?;
+    /// drop(cursor);
+    /// assert_eq!(Cursor::open(folder, "billing")?.position(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`CursorError::Io`]. What was stored before is untouched then, and the next commit tries again.
+    /// [`CursorError::Io`]: the position that was stored before is untouched, and the next commit tries again.
     /// [`CursorError::Limit`] for a position that no log reaches.
     pub fn commit(&mut self) -> Result<(), CursorError> {
         if self.next_sequence == self.stored.next_sequence { Ok(()) } else { self.write() }
     }
 
-    /// Writes into the slot that does not count, and has it count once it is on stable storage.
+    /// Writes into the slot that does not count. It counts once it is on stable storage.
     ///
-    /// After a failed sync the same slot is written again: of the other one it is known that it can be read.
+    /// After a failed sync the same slot is written again, as the other one is known to be readable.
     fn write(&mut self) -> Result<(), CursorError> {
         if check_position(self.next_sequence).is_none() {
             return Err(CursorError::Limit { path: self.path.clone(), asked: self.next_sequence });
@@ -197,7 +282,7 @@ impl Cursor {
             log_identity: self.stored.log_identity.or_else(|| WriterFile::of(&self.folder).identity),
         };
         let at = 1 - self.at;
-        // A copy of the log made with hard links keeps its cursor where it is.
+        // If the log was copied with hard links, the copy's cursor stays where it is.
         let separated = separate(&self.path, &self.file).map_err(failed(&self.path, "separate the file"))?;
         if let Some(file) = separated {
             self.file = file;
@@ -211,7 +296,7 @@ impl Cursor {
     }
 }
 
-/// No path separators and nothing hidden, so that a name is one file of the cursors' folder.
+/// Refuses path separators and hidden names, so that a name is one file in the cursors' folder.
 pub(super) fn check_name(name: &str) -> Result<(), CursorError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let has_length = (1..=MAX_NAME_BYTES).contains(&name.len());
@@ -221,7 +306,7 @@ pub(super) fn check_name(name: &str) -> Result<(), CursorError> {
     Err(CursorError::Name { name: name.chars().take(MAX_NAME_BYTES).collect() })
 }
 
-/// `None` if there is no such file. No link is followed and no pipe waited for.
+/// Opens a regular file; `None` if there is none. Follows no link and waits for no pipe.
 pub(super) fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
     match if write { open_to_write(path) } else { open_to_read(path) } {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -243,7 +328,7 @@ fn lock(path: &Path, file: &File) -> Result<(), CursorError> {
     }
 }
 
-/// Makes a cursor that is whole before it has its name. If somebody else was faster, that one stays.
+/// Creates a cursor that is complete before it has its name. If another process was faster, its cursor stays.
 fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     let cursors = folder.join(CURSOR_FOLDER);
     match fs::create_dir(&cursors) {
@@ -266,7 +351,7 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     match made {
         Ok(()) => Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder")),
         Err(error) => {
-            // The error that led here is the one to report.
+            // Report the first error, not this one.
             let _ = fs::remove_file(&temporary);
             let is_there = error.kind() == io::ErrorKind::AlreadyExists;
             if is_there { Ok(()) } else { Err(failed(path, "create the file")(error)) }
@@ -323,7 +408,7 @@ mod tests {
             fs::write(&path, &torn).unwrap();
             let expected = if slot + cut > last { 30 } else { 20 };
             assert_eq!(cursor(folder.path()).position(), expected, "cut at {cut}");
-            // And from the other end, as a disk may write it.
+            // And from the other end, as a disk may write in any order.
             torn.copy_from_slice(&before);
             torn[slot + cut..slot + SLOT_LEN].copy_from_slice(&after[slot + cut..slot + SLOT_LEN]);
             fs::write(&path, &torn).unwrap();

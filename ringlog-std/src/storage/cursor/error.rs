@@ -1,4 +1,4 @@
-//! What can go wrong with a cursor.
+//! Errors of cursors.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -7,18 +7,30 @@ use std::path::PathBuf;
 use crate::storage::error::ReadError;
 
 /// Why a cursor could not be opened or stored.
+///
+/// ```
+/// use ringlog::storage::{Cursor, CursorError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// match Cursor::open(folder, "a/b") {
+///     Err(CursorError::Name { name }) => assert_eq!(name, "a/b"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CursorError {
-    /// Not a name for a cursor.
+    /// The name is not one for a cursor.
     #[error(
         "{name:?}: not a name for a cursor; use 1 to 64 ASCII letters, digits, - _ and ., and no . at the start"
     )]
     Name {
-        /// What was given.
+        /// The name that was given, cut to 64 characters.
         name: String,
     },
-    /// Somebody else reads with this cursor.
+    /// Another reader has this cursor.
     #[error(
         "{}: in use by process {}; stop that one first, or take another name",
         path.display(),
@@ -27,7 +39,7 @@ pub enum CursorError {
     InUse {
         /// The cursor's file.
         path: PathBuf,
-        /// The process that holds it, as far as the file says so.
+        /// The process that has it, if the file says.
         pid: Option<u32>,
     },
     /// Neither slot of the file is valid.
@@ -40,7 +52,7 @@ pub enum CursorError {
         /// The cursor's file.
         path: PathBuf,
     },
-    /// The cursor was made for another log than the one that is in the folder now.
+    /// The cursor was made for another log than the one in the folder.
     #[error(
         "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
          {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
@@ -51,14 +63,14 @@ pub enum CursorError {
     OtherLog {
         /// The cursor's file.
         path: PathBuf,
-        /// Where it is in its own log.
+        /// The sequence of its next record, in its own log.
         next_sequence: u64,
         /// The identity of the log that it was made for.
         expected: u128,
-        /// The identity of the log that is there.
+        /// The identity of the log in the folder.
         found: u128,
     },
-    /// The log ends before the cursor: it lost records that were read already.
+    /// The log ends before the cursor: it lost records that were read.
     #[error(
         "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \
          then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `rewind` \
@@ -71,38 +83,38 @@ pub enum CursorError {
         path: PathBuf,
         /// Where it is.
         next_sequence: u64,
-        /// The sequence behind the log's last record.
+        /// The sequence after the log's last record.
         end: u64,
     },
     /// The cursor's log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// A cursor goes forward only.
+    /// [`Cursor::advance`](super::cursor::Cursor::advance) was asked to go backwards.
     #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
     Backwards {
         /// The cursor's file.
         path: PathBuf,
         /// Where it is.
         next_sequence: u64,
-        /// Where it was to go.
+        /// The sequence that was asked for.
         asked: u64,
     },
-    /// No log has such a record.
+    /// The sequence is above 2^62, which no log reaches.
     #[error("{}: no log has a record {asked}: none has more than 2^62; use `rewind`", path.display())]
     Limit {
         /// The cursor's file.
         path: PathBuf,
-        /// Where it was to be.
+        /// The sequence that was asked for.
         asked: u64,
     },
-    /// The system refused.
+    /// The system reported an error.
     #[error("{}: cannot {action}: {source}; check the folder, its permissions and the disk", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

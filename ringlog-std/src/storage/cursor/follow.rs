@@ -1,4 +1,4 @@
-//! Reading a log from a cursor on.
+//! Reads a log from a cursor on.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -10,18 +10,20 @@ use crate::storage::read::follow::follower::LogFollower;
 use crate::storage::read::seek::log_index::LogIndex;
 
 impl Cursor {
-    /// Follows the cursor's log from [`position`](Self::position) on, if the log has come that far.
+    /// Follows the cursor's log from [`position`](Self::position) on. The log must reach that far.
     ///
-    /// A log that lost its unsynced end with the power ends before what was read already, and gives those sequences
-    /// to other records. That is noticed here as long as the log has not grown beyond the cursor again; the writer that
-    /// recovers the log always notices ([`RecoveryReport::cursors_ahead`](crate::storage::recovery::report::RecoveryReport::cursors_ahead)). A reader
-    /// that commits no further than what is durable ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)) never meets it.
+    /// A log that lost its unsynced end in a power loss may end before the cursor, and gives those sequences to
+    /// new records. This function notices that until the log has grown past the cursor again; the writer that
+    /// recovers the log always notices
+    /// ([`RecoveryReport::cursors_ahead`](crate::storage::recovery::report::RecoveryReport::cursors_ahead)). A
+    /// reader that commits no further than what is durable
+    /// ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)) never has this error.
     /// [`LogFollower::open_at`] waits for the sequence instead.
     ///
     /// # Errors
     ///
-    /// [`CursorError::OtherLog`] where another log has taken the place of the cursor's.
-    /// [`CursorError::Ahead`], which says where the log ends; [`rewind`](Self::rewind) goes back there.
+    /// [`CursorError::OtherLog`] if another log is in the place of the cursor's. [`CursorError::Ahead`] if the
+    /// log ends before the cursor; [`rewind`](Self::rewind) goes back to the end that it names.
     /// [`CursorError::Log`] if the log's end cannot be read.
     ///
     /// ```
@@ -59,7 +61,7 @@ impl Cursor {
     }
 }
 
-/// The sequence behind the log's last record; 0 where the first segment is still to come.
+/// Returns the sequence after the log's last record; 0 if there is no segment yet.
 fn end_of(folder: &Path) -> Result<u64, CursorError> {
     match LogIndex::open(folder) {
         Err(OpenError::NoSegments { .. }) => Ok(0),

@@ -1,4 +1,4 @@
-//! The cursors in a log's folder, without using them.
+//! Lists the cursors in a log's folder, without using them.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -10,31 +10,56 @@ use crate::storage::cursor::slot::{Slot, read_newest};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::names::CURSOR_FOLDER;
 
-/// What is known of a cursor without using it.
+/// A cursor's state, read without using the cursor.
+///
+/// ```
+/// use ringlog::storage::{Cursor, cursors_of};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Cursor::open(folder, "audit")?;
+/// let cursors = cursors_of(folder)?;
+/// assert_eq!((cursors[0].name.as_str(), cursors[0].next_sequence), ("audit", 0));
+/// assert!(!cursors[0].is_damaged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CursorInfo {
     /// Its name.
     pub name: String,
-    /// The sequence of the next record that its reader needs; 0, the careful guess, if the file is damaged.
+    /// The sequence of the next record that its reader needs; 0, the safe value, if the file is damaged.
     pub next_sequence: u64,
-    /// When that was stored, unix nanoseconds; 0 if the file is damaged.
+    /// When that was stored, in unix nanoseconds; 0 if the file is damaged.
     pub updated_at: i64,
-    /// Whether the file cannot be read.
+    /// Whether the file has no valid position.
     pub is_damaged: bool,
-    /// The identity of the log that it was made for, if that is known.
+    /// The identity of the log that it was made for, if known.
     pub log_identity: Option<u128>,
 }
 
 impl CursorInfo {
-    /// Whether it was made for another log than the one with this identity. Where either is not known it is taken for this
-    /// log's.
+    /// Returns whether it was made for another log than the one with this identity. Returns `false` if either
+    /// identity is not known.
+    ///
+    /// ```
+    /// use ringlog::storage::{Cursor, LogWriter, WriterFile, cursors_of};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// LogWriter::open(folder)?.close()?;
+    /// Cursor::open(folder, "audit")?;
+    /// let identity = WriterFile::of(folder).identity;
+    /// assert!(!cursors_of(folder)?[0].is_of_another_log(identity));
+    /// assert!(cursors_of(folder)?[0].is_of_another_log(Some(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_of_another_log(&self, log_identity: Option<u128>) -> bool {
         matches!((self.log_identity, log_identity), (Some(own), Some(log)) if own != log)
     }
 
-    /// What there is to tell of a cursor that was made for another log.
+    /// Returns the warning about a cursor that was made for another log.
     pub(crate) fn other_log_words(&self) -> String {
         let Self { name, next_sequence, log_identity, .. } = self;
         format!(
@@ -45,11 +70,12 @@ impl CursorInfo {
     }
 }
 
-/// All cursors of the log in `folder`, by name, in use or not.
+/// Lists all cursors of the log in `folder`, sorted by name, in use or not.
 ///
 /// # Errors
 ///
-/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is in the list, as one that needs everything.
+/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is no error: it is in the list, with
+/// sequence 0.
 ///
 /// ```
 /// # use ringlog::storage::{Cursor, cursors_of};
@@ -78,7 +104,7 @@ pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorErr
     Ok(found)
 }
 
-/// The smallest sequence that any cursor of this log needs. Cursors that cannot be listed may need everything.
+/// Returns the smallest sequence that any cursor of this log needs; 0 if the cursors cannot be listed.
 pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
     let identity = WriterFile::read_once(folder).identity;
     match cursors_of(folder) {
@@ -90,9 +116,10 @@ pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
     }
 }
 
-/// The cursors in `folder` that were made for another log, which was there before: they are refused, and hold nothing back.
+/// Lists the cursors in `folder` that were made for another log. They are refused, and retention does not wait
+/// for them.
 ///
-/// Empty where the log's identity is not known, or the cursors cannot be listed.
+/// The list is empty if the log's identity is not known, or the cursors cannot be listed.
 ///
 /// ```
 /// # use ringlog::storage::{Cursor, LogWriter, cursors_of_other_logs};
@@ -113,8 +140,8 @@ pub(crate) fn others_among(mut cursors: Vec<CursorInfo>, log_identity: Option<u1
     cursors
 }
 
-/// The cursors of readers that have read beyond this end of their log; none where they cannot be listed. Those of another
-/// log are left out.
+/// Returns the cursors that are past this end of their log; none if they cannot be listed. Those of another log
+/// are left out.
 pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
     let identity = WriterFile::read_once(folder).identity;
     let mut cursors = cursors_of(folder).unwrap_or_default();
@@ -122,7 +149,7 @@ pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
     cursors
 }
 
-/// `None` if it was deleted meanwhile.
+/// Reads a cursor's state; `None` if the cursor was deleted meanwhile.
 fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
     let newest = match open_regular(path, false) {
         Ok(None) => return None,

@@ -1,7 +1,7 @@
-//! How far a consumer of a log has come, kept over restarts.
+//! Keeps how far a consumer of a log has come, over restarts.
 //!
-//! A cursor is two slots of a small file beside the log: one is written while the other stays valid. `tail`, retention
-//! and programs call this folder. It reads the log by `read`, and never writes to it.
+//! A cursor is two slots of a small file beside the log: one is written while the other stays valid. `tail`,
+//! retention and programs use this folder. It reads the log with `read`, and never writes to it.
 
 pub(crate) mod cursor;
 pub(crate) mod error;

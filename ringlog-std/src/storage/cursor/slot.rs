@@ -1,6 +1,6 @@
 //! The file of a cursor.
 //!
-//! A file `cursors/NAME` holds two slots of 64 bytes, 4096 bytes apart so that no sector holds both:
+//! A file `cursors/NAME` holds two slots of 64 bytes. They are 4096 bytes apart, so that no sector holds both:
 //!
 //! ```text
 //!   0  | magic "EVTC"                  | version, u32 = 1              |
@@ -13,7 +13,8 @@
 //! ```
 //!
 //! All little-endian; `checksum` is the CRC-32C of the 60 bytes before it. The valid slot with the higher
-//! generation counts, and the other one is written next: a write that is cut short anywhere leaves the old one.
+//! generation counts, and the other one is written next. So a write that is cut short anywhere leaves the old
+//! one.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -33,13 +34,13 @@ pub(crate) const FILE_BYTES: u64 = 2 * SLOT_DISTANCE;
 /// One of the two places where the position is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Slot {
-    /// Counts writes.
+    /// Number of writes.
     pub(crate) generation: u64,
     pub(crate) next_sequence: u64,
     pub(crate) updated_at: i64,
-    /// Who wrote it.
+    /// The process that wrote it.
     pub(crate) pid: u32,
-    /// Which log the sequence is of, as far as it is known.
+    /// The identity of the log that the sequence is of, if known.
     pub(crate) log_identity: Option<u128>,
 }
 
@@ -65,19 +66,19 @@ impl Slot {
         if !is_ours || word(60)? != crc32c_hardware(0, &bytes[..60]) {
             return None;
         }
-        // No cursor was written so often, and no log comes so far.
+        // A larger number cannot be right: no cursor was written that often, and no log reaches that far.
         Some(Self {
             generation: check_position(long(8)?)?,
             next_sequence: check_position(long(16)?)?,
             updated_at: long(24)?.cast_signed(),
             pid: word(32)?,
-            // Cursors that were written before there was this field have zeros here.
+            // Cursors from before this field existed have zeros here.
             log_identity: Some(u128::from_le_bytes(*bytes.get(40..)?.first_chunk()?)).filter(|&it| it != 0),
         })
     }
 }
 
-/// The slot that counts and which one it is; `None` if neither is valid.
+/// Returns the slot that counts, with its index; `None` if neither is valid.
 pub(crate) fn read_newest(file: &File) -> io::Result<Option<(usize, Slot)>> {
     let mut newest: Option<(usize, Slot)> = None;
     for at in 0..2 {

@@ -1,4 +1,4 @@
-//! Why an event is not taken.
+//! Why an event is not appended.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -11,6 +11,23 @@ use crate::event::RecordError;
 use crate::storage::error::{CreateError, SyncError};
 
 /// Why an event was not appended.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{AppendError, MmapWriter}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+/// let full = loop {
+///     if let Err(error) = writer.write_event(&EventHeader::new(1, 7, 5), b"hello") {
+///         break error;
+///     }
+/// };
+/// match full {
+///     AppendError::Full { needed_bytes, remaining_bytes, .. } => assert!(needed_bytes > remaining_bytes),
+///     other => panic!("{other}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -33,10 +50,10 @@ pub enum AppendError {
     /// The event itself is not one that a log takes.
     #[error("event refused: {0}; correct the header, `EventHeader::as_user` clears what the system has set")]
     Event(#[from] WriteError),
-    /// A run contains something that is no record. All before it was appended.
+    /// A run contains bytes that are no record. Everything before them was appended.
     #[error("run refused: {0}; hand over whole records only")]
     Run(RecordError),
-    /// A sync failed before, so nobody knows what is on the disk beyond the watermark.
+    /// A sync failed before, so it is unknown what is on the disk above the watermark.
     #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
     Poisoned {
         /// The file.
@@ -51,7 +68,7 @@ pub enum AppendError {
         offset: u64,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The record is larger than a segment without any other.
@@ -68,7 +85,7 @@ pub enum AppendError {
         /// What an empty file has room for, in bytes.
         capacity_bytes: u64,
     },
-    /// This run of the writer has written as much as it was allowed to.
+    /// This run of the writer has written as many bytes as it may.
     #[error(
         "{}: {written_bytes} bytes written, the next record would exceed the limit of {max_bytes}; \
          close the log, or ask for a larger limit",
@@ -82,7 +99,7 @@ pub enum AppendError {
         /// The limit.
         max_bytes: u64,
     },
-    /// The log has come so far that no other segment can follow.
+    /// The log has reached the largest position, so no other segment can follow.
     #[error("{}: at position {position}, and no log has more than 2^62; record into another folder", path.display())]
     AtLimit {
         /// The log's folder.

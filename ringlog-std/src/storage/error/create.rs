@@ -1,4 +1,4 @@
-//! What can go wrong when a log file is made.
+//! What can go wrong when a log file is created.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -12,7 +12,20 @@ use crate::storage::error::words::room_words;
 use crate::words::Counted;
 use crate::words::io_advice;
 
-/// Why a log file was not created. Nothing that was there before is lost then.
+/// Why a log file was not created. Existing files are unchanged then.
+///
+/// ```
+/// use ringlog::storage::{CreateError, MmapWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+///
+/// MmapWriter::create(&path, 1 << 20)?.close()?;
+/// match MmapWriter::create_new(&path, 1 << 20) {
+///     Err(CreateError::Exists { path: taken }) => assert_eq!(taken, path),
+///     other => panic!("{:?}", other.err()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateError {
@@ -28,7 +41,7 @@ pub enum CreateError {
         /// What was asked for, in bytes.
         asked_bytes: u64,
     },
-    /// The file would begin where no log does.
+    /// No log's file can begin at this sequence and position.
     #[error(
         "{}: a file of a log begins at sequence and position 2^62 at most, the position a multiple of 8, \
          not at {sequence} and {position}; begin it where a log may",
@@ -42,13 +55,13 @@ pub enum CreateError {
         /// The position of its first record.
         position: u64,
     },
-    /// Something of that name exists and was not to be moved aside.
+    /// Something of that name exists and may not be moved aside.
     #[error("{}: exists already; choose another name, or move it away", path.display())]
     Exists {
         /// The name that is taken.
         path: PathBuf,
     },
-    /// A writer that is alive holds the file.
+    /// A live writer holds the file.
     #[error(
         "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
         path.display(),
@@ -57,7 +70,7 @@ pub enum CreateError {
     Busy {
         /// The file that is being written.
         path: PathBuf,
-        /// The process that writes it, as far as the kernel tells.
+        /// The process that writes it, if the kernel shows it.
         pid: Option<u32>,
     },
     /// Something of that name exists, and it is no log file.
@@ -66,7 +79,7 @@ pub enum CreateError {
         /// The name that is taken.
         path: PathBuf,
     },
-    /// The file system has no room for the file or takes none so large, or the process must not make one so large
+    /// The file system has no room for the file or takes none so large, or the process must not create one so large
     /// (`ulimit -f`).
     #[error("{}: no room for a file of {capacity_bytes} bytes; {}", path.display(), room_words(source, *capacity_bytes))]
     DiskFull {
@@ -74,10 +87,10 @@ pub enum CreateError {
         path: PathBuf,
         /// Its capacity in bytes.
         capacity_bytes: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Another program has an exclusive lock on a segment of the log. The writer continues without that segment's own lock.
+    /// Another program has an exclusive lock on a segment of the log. The writer continues without that lock.
     #[error(
         "{}: another program (process {}) has an exclusive lock on this segment: nobody can read it meanwhile, and once \
          retired it is deleted instead of used again; end that program (`flock`, a backup)",
@@ -87,10 +100,10 @@ pub enum CreateError {
     LockedSegment {
         /// The segment.
         path: PathBuf,
-        /// The process that holds the lock, as far as the kernel tells.
+        /// The process that holds the lock, if the kernel shows it.
         pid: Option<u32>,
     },
-    /// A retired segment was not used again, because its bytes may be another's, too. Only its name was deleted.
+    /// A retired segment was not recycled, because another file may share its bytes. Only its name was deleted.
     #[error(
         "{}: this retired segment {}, so its bytes were left alone and only this name was deleted; \
          copy a log without links to keep both apart",
@@ -110,7 +123,7 @@ pub enum CreateError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

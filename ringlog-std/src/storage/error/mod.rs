@@ -1,7 +1,7 @@
 //! What can go wrong with a log: one error per family of operations.
 //!
-//! All of `storage` imports its errors from here. `words` has the parts of texts that several errors share. Nothing here
-//! reads or writes files, except that the holder of a lock is looked up where an error names it.
+//! All of `storage` imports its errors from here. `words` has the parts of texts that several errors share. Nothing
+//! here reads or writes files, except to look up the holder of a lock that an error names.
 #![forbid(unsafe_code)]
 
 mod append;

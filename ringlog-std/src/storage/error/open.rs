@@ -20,7 +20,18 @@ use crate::words::Counted;
 use crate::words::cause;
 use crate::words::io_advice;
 
-/// Why a log file was not opened for reading.
+/// Why a log was not opened, for reading or for writing.
+///
+/// ```
+/// use ringlog::storage::{LogReader, OpenError};
+/// # let folder = tempfile::tempdir()?;
+///
+/// match LogReader::open(folder.path()) {
+///     Err(OpenError::NoSegments { foreign_files, .. }) => assert_eq!(foreign_files, 0),
+///     other => panic!("{:?}", other.err()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -30,7 +41,7 @@ pub enum OpenError {
         /// What was to be opened.
         path: PathBuf,
     },
-    /// A segment that its writer is preparing: it may become another one while it is read.
+    /// A segment that its writer is preparing. It may become another one while it is read.
     #[error("{}: a segment that its writer is still preparing; open the folder that it is in", path.display())]
     Unnamed {
         /// What was to be opened.
@@ -60,7 +71,7 @@ pub enum OpenError {
         /// What is wrong with the header.
         source: FileHeaderError,
     },
-    /// The header says that there is more than the file holds.
+    /// The header records more than the file holds.
     #[error(
         "{}: offset 24: write_offset is {write_offset}, but the file was cut short and has {}; {RESTORE_OR_SALVAGE}",
         path.display(),
@@ -69,7 +80,7 @@ pub enum OpenError {
     WriteOffset {
         /// What was to be opened.
         path: PathBuf,
-        /// What the header says.
+        /// The value in the header.
         write_offset: u64,
         /// The length of the file in bytes.
         len_bytes: u64,
@@ -98,7 +109,7 @@ pub enum OpenError {
         /// What is wrong with the header.
         source: FileHeaderError,
     },
-    /// A closed log whose last records are not there.
+    /// A closed log whose last records are missing.
     #[error("{0}; {END_ADVICE}")]
     MissingEnd(MissingEnd),
     /// The system refused.
@@ -108,11 +119,11 @@ pub enum OpenError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Another program has an exclusive lock on a segment. While it has, nobody can keep the segment from being deleted
-    /// and used again, so it is not read.
+    /// Another program has an exclusive lock on a segment. Meanwhile nobody can keep the segment from being deleted
+    /// and recycled, so it is not read.
     #[error(
         "{}: another program (process {}) has an exclusive lock on this segment, so it cannot be held for reading; \
          end that program (`flock`, a backup) and read again",
@@ -122,10 +133,10 @@ pub enum OpenError {
     LockedSegment {
         /// The segment.
         path: PathBuf,
-        /// The process that holds the lock, as far as the kernel tells.
+        /// The process that holds the lock, if the kernel shows it.
         pid: Option<u32>,
     },
-    /// A writer that is alive holds the folder.
+    /// A live writer holds the folder.
     #[error(
         "{}: locked by another writer (process {}); stop it first, or write into another folder",
         path.display(),
@@ -134,10 +145,10 @@ pub enum OpenError {
     Locked {
         /// The file with the lock.
         path: PathBuf,
-        /// The process that holds it, as far as the file says so.
+        /// The process that holds it, if the file names it.
         pid: Option<u32>,
     },
-    /// The name of the folder's lock file is taken by something that no ringlog writer made.
+    /// Something that no ringlog writer created has the name of the folder's lock file.
     #[error(
         "{}: a link, a folder or another program's file has the name of the file with a log's lock; move it away, put the \
          log's own file back if there is one, or record into another folder",
@@ -147,7 +158,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// A log is written into a folder, and this is something else.
+    /// A log is written into a folder, and this is not one.
     #[error("{}: not a folder, and a log is a folder of files; give another name", path.display())]
     NotAFolder {
         /// What was to be opened.
@@ -175,10 +186,10 @@ pub enum OpenError {
     Name {
         /// The segment.
         path: PathBuf,
-        /// What its header says.
+        /// The value in its header.
         base_sequence: u64,
     },
-    /// The log ends so far on that no other file can follow.
+    /// The log ends so close to the largest position that no other file can follow.
     #[error(
         "{}: this log ends at sequence {sequence} and position {position}, but none has more than 2^62, so one of its \
          headers holds a wrong number; record into another folder, and copy what is whole with `ringlog salvage`",
@@ -187,9 +198,9 @@ pub enum OpenError {
     AtLimit {
         /// The folder.
         path: PathBuf,
-        /// The sequence behind its last record.
+        /// The sequence after its last record.
         sequence: u64,
-        /// The position behind its last record.
+        /// The position after its last record.
         position: u64,
     },
     /// The `writer` file reports a loss that is larger than any log.
@@ -201,12 +212,12 @@ pub enum OpenError {
     UnreportedLoss {
         /// The file.
         path: PathBuf,
-        /// Where in the log it says that the loss begins.
+        /// Where in the log that loss begins.
         position: u64,
-        /// How many bytes it says are missing.
+        /// How many bytes are missing.
         bytes: u64,
     },
-    /// The last segment's writer died, and what has to be whole in it is not.
+    /// The last segment's writer died, and a part of the segment that must be whole is not.
     #[error("cannot continue after a writer that died: {}; {RESTORE_OR_SALVAGE}", cause(.0))]
     Recovery(#[source] Box<ReadError>),
     /// The next segment could not be created.
@@ -218,6 +229,27 @@ pub enum OpenError {
 }
 
 /// Why the next event of a log could not be read.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{MmapReader, MmapWriter, ReadError}};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+///
+/// let mut writer = MmapWriter::create(&path, 4096)?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// // Damages the payload of the only record.
+/// let mut bytes = std::fs::read(&path)?;
+/// bytes[64 + 16] ^= 1;
+/// std::fs::write(&path, bytes)?;
+///
+/// match MmapReader::open(&path)?.replay(|_| ()) {
+///     Err(ReadError::Record { source, .. }) => assert_eq!(source.offset, 64),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -226,7 +258,7 @@ pub enum ReadError {
     Record {
         /// The file that was read.
         path: PathBuf,
-        /// Where the record stands and what is wrong with it.
+        /// Where the record is and what is wrong with it.
         source: RecordError,
     },
     /// A sealed file holds another number of records than its header says.
@@ -240,9 +272,9 @@ pub enum ReadError {
         path: PathBuf,
         /// Where the records end.
         offset: u64,
-        /// What the header says.
+        /// The value in the header.
         stored: u64,
-        /// The records that there are.
+        /// The records that were found.
         found: u64,
     },
     /// The header was good when the file was opened and is no longer.
@@ -262,9 +294,9 @@ pub enum ReadError {
     WriteOffset {
         /// The file that was read.
         path: PathBuf,
-        /// What the header says.
+        /// The value in the header.
         write_offset: u64,
-        /// What it said before.
+        /// The value before.
         published_bytes: u64,
         /// The length of the file in bytes.
         len_bytes: u64,
@@ -276,7 +308,7 @@ pub enum ReadError {
         path: PathBuf,
         /// Where.
         offset: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file became shorter after it was opened.
@@ -322,7 +354,7 @@ pub enum ReadError {
         /// The next sequence that can be read: the missed ones are `from..to`.
         to: u64,
     },
-    /// A closed log ends before its recorded end. All before it is good.
+    /// A closed log ends before its recorded end. Everything before is good.
     #[error("{0}; {END_ADVICE}")]
     MissingEnd(MissingEnd),
     /// The next segment could not be opened.
@@ -331,6 +363,18 @@ pub enum ReadError {
 }
 
 /// Where a closed log ends: see [`WriterFile`](crate::storage::folder::ending::WriterFile).
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LogWriter, WriterFile}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+/// let end = WriterFile::of(folder.path()).end.unwrap();
+/// assert_eq!((end.sequence, end.position), (1, 24));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordedEnd {
@@ -341,13 +385,32 @@ pub struct RecordedEnd {
 }
 
 /// A closed log whose files do not end where its `writer` file records.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LogWriter, OpenError}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// for time in 0..2 {
+///     let mut writer = LogWriter::open(folder.path())?;
+///     writer.write_event(&EventHeader::new(time, 7, 5), b"hello")?;
+///     writer.close()?;
+/// }
+/// std::fs::remove_file(folder.path().join("00000000000000000001.evtl"))?;
+///
+/// match LogWriter::open(folder.path()) {
+///     Err(OpenError::MissingEnd(missing)) => assert_eq!((missing.next_sequence, missing.end.sequence), (1, 2)),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MissingEnd {
-    /// The segment that begins where the log ends now: it is missing, or cannot be read. Where the log has more records than
-    /// recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an older copy.
+    /// The segment that begins where the log ends now: it is missing, or cannot be read. If the log has more records
+    /// than recorded, or ends at another position, it is the `writer` file, which belongs to another log or is an
+    /// older copy.
     pub file: PathBuf,
-    /// The sequence after the last record that is there.
+    /// The sequence after the last record that was found.
     pub next_sequence: u64,
     /// Where the log was closed.
     pub end: RecordedEnd,

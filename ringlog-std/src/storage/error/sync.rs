@@ -12,7 +12,20 @@ use crate::storage::error::words::dropped_words;
 use crate::words::cause;
 use crate::words::io_advice;
 
-/// Why published events are not known to be on stable storage.
+/// Why published events may not be on stable storage.
+///
+/// ```
+/// use ringlog::storage::SyncError;
+///
+/// fn may_continue(error: &SyncError) -> bool {
+///     // The writer takes more events after these two only.
+///     matches!(error, SyncError::Damaged(_) | SyncError::UnreportedLoss { .. })
+/// }
+///
+/// let error = SyncError::Poisoned { path: "log".into() };
+/// assert!(!may_continue(&error));
+/// assert!(error.to_string().contains("check the disk"));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SyncError {
@@ -28,7 +41,7 @@ pub enum SyncError {
         from: u64,
         /// Where they end.
         to: u64,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A sync failed before.
@@ -37,16 +50,16 @@ pub enum SyncError {
         /// The file.
         path: PathBuf,
     },
-    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the watermark stays
-    /// below the damage.
+    /// A segment that a dead writer had not synced is damaged. What this writer wrote is on stable storage; the
+    /// watermark stays below the damage.
     #[error(
         "{}, in a file that an earlier writer was killed before it had synced: the log's watermark stays below the damage \
          as long as the file is there, and later events are synced all the same; {RESTORE_OR_SALVAGE}",
         cause(.0)
     )]
     Damaged(#[source] Box<ReadError>),
-    /// The file with the log's lock was deleted or replaced, so that it keeps no other writer out. The writer takes no more
-    /// events, and leaves the files as they are.
+    /// The file with the log's lock was deleted or replaced, so it keeps no other writer out. The writer takes no
+    /// more events, and leaves the files as they are.
     #[error(
         "{}: this lock file was deleted or replaced while its log was written, so another writer may be at work; \
          end all writers of the log, leave that file alone, and open the log again",
@@ -62,18 +75,18 @@ pub enum SyncError {
         /// The log's file or folder.
         path: PathBuf,
     },
-    /// All is on stable storage, but the folder could not be put in order.
+    /// Everything is on stable storage, but the folder could not be put in order.
     #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
     Folder {
         /// The file or folder concerned.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The disk is so full that there is no room for the record that tells of dropped events. The `writer` file
-    /// tells of them, and the next run begins with that record.
+    /// The disk is so full that there is no room for the record that reports dropped events. The `writer` file notes
+    /// them, and the next run begins with that record.
     #[error(
         "{}: {} because the disk is full, and there is no room to say so in the log; free some space and record again: \
          the next run begins with a GAP record",

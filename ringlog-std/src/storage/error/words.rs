@@ -1,4 +1,4 @@
-//! What errors say, in words.
+//! The words of errors that several of them share.
 #![forbid(unsafe_code)]
 
 use crate::words::Counted;
@@ -16,7 +16,7 @@ pub(crate) const END_ADVICE: &str = "restore it from a copy, or copy what is who
      `ringlog salvage` and continue there, or, to accept the loss, end all writers, move this file away if it is there, and \
      delete the log's `writer` file: a GAP record of unknown count then reports it";
 
-/// What to do about a header that cannot be used.
+/// Returns what to do about a header that cannot be used.
 pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
     match error {
         FileHeaderError::Version { .. } => {
@@ -30,7 +30,7 @@ pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
     }
 }
 
-/// What to do where there is no room for a file of so many bytes.
+/// Returns what to do if there is no room for a file of this size.
 pub(crate) fn room_words(source: &io::Error, bytes: u64) -> &'static str {
     match source.kind() {
         io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
@@ -44,7 +44,7 @@ pub(crate) fn room_words(source: &io::Error, bytes: u64) -> &'static str {
     }
 }
 
-/// What a folder without any segment holds.
+/// Describes what a folder without any segment holds.
 pub(crate) fn no_segments_words(foreign_files: usize) -> String {
     match foreign_files as u64 {
         0 => "holds no log file (20 digits and .evtl)".to_owned(),
@@ -52,7 +52,7 @@ pub(crate) fn no_segments_words(foreign_files: usize) -> String {
     }
 }
 
-/// How many events were dropped; 0 is an unknown number.
+/// Describes how many events were dropped; 0 is an unknown number.
 pub(crate) fn dropped_words(count: u64) -> String {
     match count {
         0 => "an unknown number of events was dropped".to_owned(),
@@ -61,7 +61,7 @@ pub(crate) fn dropped_words(count: u64) -> String {
     }
 }
 
-/// Why a retired segment is not this log's alone.
+/// Describes why a retired segment does not belong to this log alone.
 pub(crate) fn link_words(names: u64) -> String {
     match names {
         0 => "is a symbolic link".to_owned(),

@@ -1,6 +1,7 @@
-//! What a log's `writer` file says to readers: the log's identity, and where a closed log ends.
+//! What a log's `writer` file gives to readers: the log's identity, and where a closed log ends.
 //!
-//! A log whose last files are missing looks whole to anyone who reads the files that are left. The recorded end tells.
+//! A log whose last files are missing looks whole to anyone who reads the files that are left. The recorded end shows
+//! the loss.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -13,12 +14,22 @@ use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::names::{WRITER_FILE, segment_name};
 use crate::words::Counted;
 
-/// A writer may be storing into the file: so often it is read before it counts as damaged.
+/// A writer may be storing into the file: it is read this often before it counts as damaged.
 const READINGS: usize = 5;
-/// Between two readings.
+/// Pause between two reads.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What a log's `writer` file says of the log.
+/// What a log's `writer` file records about the log: see [`of`](Self::of).
+///
+/// ```
+/// use ringlog::storage::{LogWriter, WriterFile};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// let file = WriterFile::of(folder.path());
+/// assert_eq!((file.identity, file.first_sequence, file.end), (Some(writer.identity()), Some(0), None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct WriterFile {
@@ -26,7 +37,7 @@ pub struct WriterFile {
     pub state: WriterFileState,
     /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
     pub identity: Option<u128>,
-    /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` where that is not
+    /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` if that is not
     /// recorded, as while a writer with a retention is at work.
     pub first_sequence: Option<u64>,
     /// Where the log ends, if its last writer closed it.
@@ -34,6 +45,16 @@ pub struct WriterFile {
 }
 
 /// Whether a log's `writer` file can be used.
+///
+/// ```
+/// use ringlog::storage::{WriterFile, WriterFileState};
+/// # let folder = tempfile::tempdir()?;
+///
+/// assert_eq!(WriterFile::of(folder.path()).state, WriterFileState::Missing);
+/// std::fs::write(folder.path().join("writer"), "nonsense")?;
+/// assert_eq!(WriterFile::of(folder.path()).state, WriterFileState::Damaged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum WriterFileState {
@@ -42,7 +63,7 @@ pub enum WriterFileState {
     Missing,
     /// Its checksum is right.
     Good,
-    /// Its checksum is wrong, it is empty, or something else has its name: it says nothing.
+    /// Its checksum is wrong, it is empty, or something else has its name. Nothing in it is used.
     Damaged,
     /// The system refuses to read it.
     Unreadable,
@@ -80,29 +101,38 @@ impl WriterFile {
         Self::read_once(folder)
     }
 
-    /// Reads the file without a second look: one that is being stored may be taken for damaged.
+    /// Reads the file once: one that is being stored may count as damaged.
     pub(crate) fn read_once(folder: &Path) -> Self {
         match open_to_read(&folder.join(WRITER_FILE)).and_then(|file| WriterRecord::read(&file)) {
             Ok(Some(record)) => Self::from(&record),
             Ok(None) => WriterFileState::Damaged.into(),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound => WriterFileState::Missing.into(),
-                // Something else than a file has its name.
+                // Something that is no file has its name.
                 io::ErrorKind::InvalidInput => WriterFileState::Damaged.into(),
                 _ => WriterFileState::Unreadable.into(),
             },
         }
     }
 
-    /// Whether the file is damaged: a loss that only it had noted is then unknown.
+    /// Returns whether the file is damaged: a loss that only it had noted is then unknown.
+    ///
+    /// ```
+    /// # use ringlog::storage::WriterFile;
+    /// # let folder = tempfile::tempdir()?;
+    /// std::fs::write(folder.path().join("writer"), "nonsense")?;
+    /// assert!(WriterFile::of(folder.path()).is_damaged());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_damaged(&self) -> bool {
         matches!(self.state, WriterFileState::Damaged)
     }
 
-    /// Compares the recorded end with where the files of the log end: the next sequence, and the position where it is known.
+    /// Compares the recorded end with where the files of the log end: the next sequence, and the position if it is
+    /// known.
     ///
-    /// The folder has to be listed after this file was read: a log only grows.
+    /// The folder must be listed after this file was read: a log only grows.
     pub(crate) fn check_end(
         &self,
         folder: &Path,
@@ -118,9 +148,10 @@ impl WriterFile {
         Ok(())
     }
 
-    /// The records that are missing before the log's first file, which begins at `base_sequence`, and which no writer retired.
+    /// Returns the records that are missing before the log's first file, which begins at `base_sequence`, if no
+    /// writer retired them.
     ///
-    /// The folder has to be listed after this file was read.
+    /// The folder must be listed after this file was read.
     pub(crate) fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
         let missing = MissingRecords::between(self.first_sequence?, base_sequence, first_file)?;
         // A writer with a retention may have opened the log since.
@@ -128,7 +159,7 @@ impl WriterFile {
         is_unchanged.then_some(missing)
     }
 
-    /// Whether the log was closed before the record `sequence`, so that no file of it begins there.
+    /// Returns whether the log was closed before the record `sequence`, so that no file of it begins there.
     pub(crate) fn ends_by(&self, sequence: u64) -> bool {
         self.end.is_some_and(|end| end.sequence <= sequence)
     }
@@ -150,7 +181,24 @@ impl From<&WriterRecord> for WriterFile {
     }
 }
 
-/// Records that should be before a segment and are not.
+/// Records that should be before a segment and are missing.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::LogWriter};
+/// # let folder = tempfile::tempdir()?;
+///
+/// for time in 0..2 {
+///     let mut writer = LogWriter::open(folder.path())?;
+///     writer.write_event(&EventHeader::new(time, 7, 5), b"hello")?;
+///     writer.close()?;
+/// }
+/// std::fs::remove_file(folder.path().join("00000000000000000000.evtl"))?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// let missing = &writer.recovery().missing[0];
+/// assert_eq!((missing.first_sequence, missing.next_sequence), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MissingRecords {
@@ -158,12 +206,12 @@ pub struct MissingRecords {
     pub before: PathBuf,
     /// The first of them.
     pub first_sequence: u64,
-    /// The first that is there again.
+    /// The first one after them that was found.
     pub next_sequence: u64,
 }
 
 impl MissingRecords {
-    /// Those from `expected` on, if the segment `before` begins after it, with `found`.
+    /// Returns those from `expected` on, if the segment `before` begins later, at `found`.
     pub(crate) fn between(expected: u64, found: u64, before: &Path) -> Option<Self> {
         (expected < found).then(|| Self {
             before: before.into(),

@@ -1,4 +1,4 @@
-//! What became of the writer of a file that is not sealed.
+//! How the writer of a file that is not sealed ended.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::storage::error::RecordedEnd;
 use crate::storage::folder::writer_lock::peek;
 
-/// For how many milliseconds a lock is looked at again whose holder cannot be.
+/// For how many milliseconds a lock is checked again if its holder cannot be seen.
 const LOOKS: u32 = 20;
 
 /// What is known of the run that wrote a log's last file.
@@ -22,12 +22,12 @@ pub(crate) enum LastRun {
     SameBoot,
     /// Its kernel has gone: what was not synced may be there or not.
     OtherBoot,
-    /// There is nothing that tells.
+    /// There is nothing that shows it.
     Unknown,
 }
 
 impl LastRun {
-    /// Of a log's folder.
+    /// Returns what is known for a log's folder.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let Some(peeked) = peek(folder) else { return Self::Unknown };
         match (peeked.is_held, peeked.record.boot_id, boot_id()) {
@@ -38,7 +38,7 @@ impl LastRun {
         }
     }
 
-    /// Of a file in it: a writer of single files holds the file itself.
+    /// Returns the same for a file in it: a writer of single files holds the file itself.
     pub(crate) fn for_file(self, file: &File) -> Self {
         match wait_for_locker(file, false, &mut { LOOKS }) {
             Ok(Locker::Writer(_)) => Self::AtWork,
@@ -50,23 +50,23 @@ impl LastRun {
 /// What is known of the log's last writer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastWriter {
-    /// The kernel that it ran under still runs, so all that it stored is there.
+    /// The kernel that it ran under still runs, so everything that it stored is there.
     pub(crate) is_same_boot: bool,
-    /// Where the log begins, unless it may have retired segments since it said so.
+    /// Where the log begins, unless it may have retired segments since it stored that.
     pub(crate) first_sequence: Option<u64>,
     /// Where the log ends, if it closed it.
     pub(crate) end: Option<RecordedEnd>,
-    /// Somebody wrote here and said under which kernel. Without that the files have to speak for themselves.
+    /// A writer stored here which kernel it ran under. Without that only the files themselves count.
     pub(crate) is_known: bool,
 }
 
 impl LastWriter {
-    /// Whether what its files say of themselves holds, also where it was not synced.
+    /// Returns whether what its files record is right, also where it was not synced.
     pub(crate) const fn is_trusted(self) -> bool {
         self.is_same_boot || self.end.is_some()
     }
 
-    /// Whether the machine went down under it, so that even whole files may not be all that there was.
+    /// Returns whether the machine went down under it, so that even whole files may not be all that there was.
     pub(crate) const fn is_lost(self) -> bool {
         self.is_known && !self.is_trusted()
     }
@@ -85,7 +85,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
         let writer = LogWriter::open(folder.path()).unwrap();
-        // Some file systems hide who holds a lock; then at least the boot is known.
+        // Some file systems hide who holds a lock. Then at least the boot is known.
         assert!([LastRun::AtWork, LastRun::SameBoot].contains(&LastRun::of_folder(folder.path())));
         writer.close().unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::SameBoot);
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(LastRun::Unknown.for_file(&seen), LastRun::Unknown);
         let foreign = File::open(&path).unwrap();
         foreign.try_lock().unwrap();
-        // Some file systems hide who holds a lock; then it may be a writer.
+        // Some file systems hide who holds a lock. Then it may be a writer.
         let hidden = exclusive_holder(&seen).is_none();
         let expected = if hidden { LastRun::AtWork } else { LastRun::SameBoot };
         assert_eq!(LastRun::SameBoot.for_file(&seen), expected, "another program's lock says nothing");

@@ -9,7 +9,7 @@ use crate::storage::folder::ending::WriterFile;
 use crate::storage::names::{CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, cannot_read, is_gone, is_unused};
 
-/// How often a folder is listed in which segments are being deleted.
+/// How often a folder in which segments are being deleted is listed.
 const LISTINGS: usize = 100;
 
 /// How often a folder is listed before it counts as one without segments.
@@ -21,9 +21,9 @@ const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
 /// The contents of a log's folder, in the order of the log.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    /// The segments by ascending base sequence, each with the sequence that its name says.
+    /// The segments by ascending base sequence, each with the sequence in its name.
     pub(crate) segments: Vec<(u64, PathBuf)>,
-    /// All that is neither a segment nor anything else that ringlog puts here, by name.
+    /// Everything that is neither a segment nor another file of ringlog, by name.
     pub(crate) foreign: Vec<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ impl Folder {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Listed {
     pub(crate) path: PathBuf,
-    /// The base sequence that its name says; a single file has any name.
+    /// The base sequence in its name. A single file may have any name.
     pub(crate) named_sequence: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ impl Listed {
     /// Opens the file and checks its header against its length and its name.
     ///
     /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
-    /// has gone by then: it is not found, and not damaged.
+    /// is gone by then: it counts as not found, not as damaged.
     pub(crate) fn open(&self) -> Result<SegmentInfo, OpenError> {
         self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
     }
@@ -86,7 +86,7 @@ pub(crate) struct LogList {
     pub(crate) segments: Vec<Listed>,
     /// What else is in the folder.
     pub(crate) foreign: Vec<PathBuf>,
-    /// What the `writer` file said before the folder was listed.
+    /// What the `writer` file recorded before the folder was listed.
     pub(crate) writer: WriterFile,
 }
 
@@ -99,7 +99,7 @@ impl LogList {
         }
         let writer = WriterFile::of(path);
         let mut folder = used_segments(path, &writer)?;
-        // Names that are listed while others are made and deleted prove nothing the first time.
+        // Names that are listed while others are created and deleted prove nothing the first time.
         for _ in 1..EMPTY_LISTINGS {
             if folder.segments.is_empty() {
                 folder = used_segments(path, &writer)?;
@@ -115,9 +115,9 @@ impl LogList {
     }
 }
 
-/// What is in a folder, without a last segment that was deleted just now because it stayed empty.
+/// Returns what is in a folder, without a last segment that was deleted just now because it stayed empty.
 ///
-/// A file without a header is no segment if the log was closed before it. Any other one has lost its header.
+/// A file without a header is no segment if the log was closed before it. Any other such file has lost its header.
 fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
     let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
         path: folder.into(),
@@ -142,7 +142,7 @@ pub(crate) struct LogFiles {
     pub(crate) segments: Vec<SegmentInfo>,
     /// What else is in the folder.
     pub(crate) foreign: Vec<PathBuf>,
-    /// What the `writer` file said before the folder was listed.
+    /// What the `writer` file recorded before the folder was listed.
     pub(crate) writer: WriterFile,
 }
 
@@ -152,7 +152,7 @@ impl LogFiles {
         if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
             return Self::open_once(path);
         }
-        // Lists the folder again where retention has deleted a segment between the listing and its opening.
+        // Lists the folder again if retention deleted a segment between the listing and its opening.
         for _ in 1..LISTINGS {
             match Self::open_once(path) {
                 Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -182,7 +182,7 @@ pub(crate) mod listings {
         COUNT.with(|count| count.set(count.get() + 1));
     }
 
-    /// On this thread, since it was asked last.
+    /// Returns the number of listings on this thread since the last call.
     pub(crate) fn take() -> u64 {
         COUNT.take()
     }

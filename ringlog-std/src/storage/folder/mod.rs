@@ -1,6 +1,6 @@
 //! The folder of a log: who writes there, and what the last writer left.
 //!
-//! The lock of the one writer, the `writer` file with the recorded end of the log, and what both say about the run
+//! The lock of the one writer, the `writer` file with the recorded end of the log, and what both show about the run
 //! before. `log`, `recovery`, `read` and `repair` call this folder. It knows names and headers of segments, not their
 //! records.
 

@@ -1,7 +1,7 @@
 //! The `writer` file of a log's folder: it keeps a second writer out and names the last one.
 //!
-//! The lock is the kernel's and ends with the process that holds it, however that ends. What the file says
-//! is only read by writers: the boot id tells a killed process from a lost kernel.
+//! The kernel holds the lock and frees it when its process ends, no matter how it ends. Only writers read the file's
+//! text: the boot id distinguishes a killed process from a lost kernel.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use crate::storage::error::OpenError;
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::names::WRITER_FILE;
 
-/// How often the file is opened that others delete and make again.
+/// How often the file is opened if others delete it and create it again.
 const OPENINGS: usize = 100;
 /// How long a writer waits for another one in its process.
 pub(crate) const OWN_WAITS: Duration = Duration::from_millis(500);
@@ -30,18 +30,18 @@ pub(crate) const OWN_WAITS: Duration = Duration::from_millis(500);
 pub(crate) struct WriterLock {
     file: File,
     ownership: Arc<Ownership>,
-    /// Whether the file was made for a log that has not begun yet: one that never does leaves none.
+    /// Whether the file was created for a log that has not begun yet. A log that never begins leaves no file.
     is_draft: bool,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // While the lock is held: another writer that waits for it then sees that the file has no name any more.
+        // Done while the lock is held: another writer that waits for it then sees that the file has no name any more.
         if self.is_draft && self.ownership.is_of_this_process() {
             let _ = fs::remove_file(self.ownership.path());
         }
-        // Closing would do, but for a child that another thread is starting at this moment: until that has
-        // become its own program, it has a copy of the open file. A forked child unlocks nothing.
+        // Closing the file is not enough if another thread is starting a child at this moment: until the child has
+        // become another program, it has a copy of the open file. A forked child unlocks nothing.
         if self.ownership.is_of_this_process() {
             let _ = self.file.unlock();
         }
@@ -49,8 +49,8 @@ impl Drop for WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the lock and reads who wrote before. Waits as long as `patience` says for a holder in this process, and for no
-    /// other one: what a producer does when it closes after its recorder takes a moment, on any thread.
+    /// Takes the lock and reads who wrote before. Waits up to `patience` for a holder in this process, and for no
+    /// other one: a producer that closes after its recorder needs a moment, on any thread.
     pub(crate) fn acquire_within(
         folder: &Path,
         patience: Duration,
@@ -86,7 +86,7 @@ impl WriterLock {
                 }
                 other => other.map_err(|error| failed("lock")(error.into()))?,
             }
-            // Between the two somebody may have deleted it: then it keeps nobody out.
+            // Somebody may have deleted it between the two calls: then it keeps nobody out.
             if is_at(&path, &file).map_err(failed("look up"))? {
                 let ownership = Arc::new(Ownership::of(&path, &file).map_err(failed("look at"))?);
                 return Ok((Self { file, ownership, is_draft: false }, previous));
@@ -97,9 +97,9 @@ impl WriterLock {
 
     /// Stores who writes now.
     ///
-    /// The new text goes over the old one in one call and the rest is cut off after it. A process killed between the two
-    /// leaves the new text and a rest of the old one, which readers ignore. A copy of the log made with hard links keeps
-    /// its text.
+    /// The new text goes over the old one in one call, and the rest is cut off after it. A process killed between the
+    /// two leaves the new text and a rest of the old one, which readers ignore. A copy of the log made with hard
+    /// links keeps its text.
     pub(crate) fn store(&mut self, platform: &dyn Platform, record: &WriterRecord) -> io::Result<()> {
         self.ownership.separate(&mut self.file)?;
         let text = record.to_text();
@@ -108,7 +108,7 @@ impl WriterLock {
         platform.sync_file(&self.file)
     }
 
-    /// Says whether the file goes with the lock, because there is no log yet.
+    /// Sets whether the file goes with the lock, because there is no log yet.
     pub(crate) fn set_draft(&mut self, is_draft: bool) {
         self.is_draft = is_draft;
     }
@@ -121,7 +121,7 @@ impl WriterLock {
         self.ownership.path()
     }
 
-    /// Whose the lock is, and whether it still keeps others out.
+    /// Returns whose the lock is, and whether it still keeps others out.
     pub(crate) const fn ownership(&self) -> &Arc<Ownership> {
         &self.ownership
     }
@@ -130,13 +130,13 @@ impl WriterLock {
 /// What is known of a folder's writer without taking its lock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Peeked {
-    /// What the file says of the last writer.
+    /// What the file records about the last writer.
     pub(crate) record: WriterRecord,
-    /// Whether it is at work.
+    /// Whether that writer is at work.
     pub(crate) is_held: bool,
 }
 
-/// Looks at the file; `None` if there is none that a writer made, or it cannot be read.
+/// Reads the file; `None` if no writer made it, or it cannot be read.
 ///
 /// The lock is not tried: a writer that starts at this moment would find it taken.
 pub(crate) fn peek(folder: &Path) -> Option<Peeked> {
@@ -191,7 +191,7 @@ mod tests {
     fn a_copy_of_the_open_file_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let (lock, _) = WriterLock::acquire(folder.path()).unwrap();
-        // What a child process has, between its start and the program that it is to become.
+        // What a child process has, between its start and the program that it becomes.
         let copy = lock.file.try_clone().unwrap();
         drop(lock);
         WriterLock::acquire(folder.path()).unwrap();

@@ -1,6 +1,6 @@
-//! What the `writer` file of a log's folder says: lines of text, with a checksum over all of them.
+//! What the `writer` file of a log's folder holds: lines of text, with a checksum over all of them.
 //!
-//! A writer takes nothing on trust here: a file whose checksum is wrong says nothing at all.
+//! A writer trusts nothing here: a file whose checksum is wrong is not used at all.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -9,20 +9,20 @@ use std::io::{self, Read};
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::storage::error::RecordedEnd;
 
-/// More than any writer stores; of a longer file only the start is read.
+/// More than any writer stores. Of a longer file only the start is read.
 const MAX_RECORD_BYTES: u64 = 4096;
 
 /// The name of the last line, whose value covers every byte before the line.
 const CHECKSUM: &str = "checksum: ";
 
-/// What the `writer` file says of a log and its last writer.
+/// What the `writer` file records about a log and its last writer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct WriterRecord {
     /// The process.
     pub(crate) pid: Option<u32>,
     /// The boot id of the kernel that it ran under.
     pub(crate) boot_id: Option<String>,
-    /// A random number drawn when the log was made. A copy of the log has the same one.
+    /// A random number drawn when the log was created. A copy of the log has the same one.
     pub(crate) log_identity: Option<u128>,
     /// The sequence at which the log begins; `None` while its writer may retire its oldest segments.
     pub(crate) first_sequence: Option<u64>,
@@ -43,9 +43,9 @@ pub(crate) struct WriterRecord {
 pub(crate) struct UnreportedLoss {
     /// The log's position that the first of them would have had.
     pub(crate) position: u64,
-    /// How many they were; 0 while they become more.
+    /// How many they were; 0 while their number grows.
     pub(crate) count: u64,
-    /// Bytes that their records would have taken; 0 while they become more.
+    /// Bytes that their records would have taken; 0 while they grow.
     pub(crate) bytes: u64,
     /// Timestamp of the first one.
     pub(crate) first_timestamp: u64,
@@ -57,7 +57,7 @@ impl WriterRecord {
         self.end.is_some()
     }
 
-    /// Whether nothing was ever stored. A writer stores into the file before the log has a segment.
+    /// Returns whether nothing was ever stored. A writer stores into the file before the log has a segment.
     pub(crate) fn is_blank(&self) -> bool {
         *self == Self::default()
     }
@@ -69,13 +69,14 @@ impl WriterRecord {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// A power cut may leave zeros, or nothing, where the first record was to be: such a file says nothing.
+    /// Parses the text. A loss of power may leave zeros, or nothing, in place of the first record: such a file holds
+    /// nothing.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.iter().all(|&byte| byte == 0) {
             return Some(Self::default());
         }
         let text = String::from_utf8_lossy(bytes);
-        // A single damaged byte leaves one of the two.
+        // A single damaged byte leaves one of the two intact.
         if !text.starts_with("pid: ") && !text.contains(CHECKSUM) {
             return None;
         }
@@ -83,7 +84,7 @@ impl WriterRecord {
         Some(Self::checked(bytes).and_then(Self::parse).unwrap_or(damaged))
     }
 
-    /// The lines that the checksum covers, if it is right.
+    /// Returns the lines that the checksum covers, if it is right.
     fn checked(bytes: &[u8]) -> Option<&str> {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
@@ -141,30 +142,31 @@ fn checksum_line(lines: &str) -> String {
     format!("{CHECKSUM}{:08x}\n", crc32c_hardware(0, lines.as_bytes()))
 }
 
-/// N decimal numbers, separated by single spaces, and nothing else.
+/// Parses N decimal numbers, separated by single spaces, and nothing else.
 fn numbers<const N: usize>(text: &str) -> Result<[u64; N], NotNumbers> {
     let numbers = text.split(' ').map(|number| number.parse().map_err(|_| NotNumbers));
     numbers.collect::<Result<Vec<u64>, _>>()?.try_into().map_err(|_| NotNumbers)
 }
 
-/// A position, or a distance between two of them.
+/// Checks a position, or a distance between two positions.
 fn position_of(number: u64) -> Result<u64, NotNumbers> {
     if number.is_multiple_of(8) { Ok(number) } else { Err(NotNumbers) }
 }
 
-/// The text is not the numbers that were expected.
+/// The text does not hold the expected numbers.
 struct NotNumbers;
 
 /// GAP records that a run may begin with before it has stored that the log is open again.
 const MOST_FIRST_GAPS: u64 = 4;
 
 impl RecordedEnd {
-    /// Whether a log that ends at this sequence has records that were not there when it was closed.
+    /// Returns whether a log that ends at this sequence has records that were not there when it was closed.
     pub(crate) const fn is_passed_by(self, next_sequence: u64) -> bool {
         next_sequence.saturating_sub(self.sequence) > MOST_FIRST_GAPS
     }
 
-    /// Whether a log has as many records as when it was closed and ends at another position, so that one of them is another.
+    /// Returns whether a log has as many records as when it was closed and ends at another position, so that one of
+    /// them is another.
     pub(crate) fn is_elsewhere(self, next_sequence: u64, position: Option<u64>) -> bool {
         next_sequence == self.sequence && position.is_some_and(|position| position != self.position)
     }

@@ -1,4 +1,4 @@
-//! The segment that a log's writer is at, and where it is in the log.
+//! The segment that a log's writer appends to, and where it is in the log.
 #![forbid(unsafe_code)]
 
 use crate::event::Event;
@@ -15,15 +15,15 @@ pub(crate) struct Base {
 /// Where the next record goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Room {
-    /// Into the segment that was active before.
+    /// Into the active segment.
     InSegment,
     /// Into a new segment.
     Rolled,
-    /// Nowhere: the disk is full, and the policy says that records are dropped then.
+    /// Nowhere: the disk is full, and the policy is to drop records then.
     Dropping,
 }
 
-/// The segment that is being written. After [`take`](Self::take) it still says where the log ends.
+/// The segment that is being written. After [`take`](Self::take) it still knows where the log ends.
 #[derive(Debug)]
 pub(crate) struct ActiveSegment {
     writer: Option<MmapWriter>,
@@ -52,7 +52,7 @@ impl ActiveSegment {
         self.base
     }
 
-    /// Whether the next record fits, header and padding included.
+    /// Returns whether the next record fits, header and padding included.
     #[inline]
     pub(crate) fn has_room(&self, stride: usize) -> bool {
         self.writer.as_ref().is_some_and(|writer| stride as u64 <= writer.remaining_bytes())
@@ -66,35 +66,35 @@ impl ActiveSegment {
         self.writer.as_ref().is_some_and(|writer| !writer.is_empty())
     }
 
-    /// Whether a GAP record of the log's side may come next.
+    /// Returns whether a GAP record of the log's side may come next.
     pub(crate) const fn is_in_preamble(&self) -> bool {
         self.positions.is_in_preamble()
     }
 
-    /// The sequence of the log's next record.
+    /// Returns the sequence of the log's next record.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.base.sequence + self.writer.as_ref().map_or(0, MmapWriter::len)
     }
 
-    /// The log's position after the last record.
+    /// Returns the log's position after the last record.
     pub(crate) fn position(&self) -> u64 {
         let offset = self.writer.as_ref().map(MmapWriter::write_offset);
         offset.map_or(self.base.position, |offset| self.positions.at(offset))
     }
 
-    /// Takes note of the next record.
+    /// Counts the next record.
     #[inline]
     pub(crate) fn pass(&mut self, event: &Event<'_>) {
         self.positions.next(event);
     }
 
-    /// Takes note of records that are not of the lead.
+    /// Counts records that are not in the preamble.
     #[inline]
     pub(crate) const fn pass_run(&mut self) {
         self.positions.pass_run();
     }
 
-    /// Takes the segment's writer away. The sequence and position that come next stay known.
+    /// Takes the segment's writer away. The next sequence and position stay known.
     pub(crate) fn take(&mut self) -> Option<MmapWriter> {
         self.base = Base { sequence: self.next_sequence(), position: self.position() };
         self.writer.take()

@@ -5,7 +5,7 @@ use crate::storage::error::{RecordedEnd, SyncError};
 use crate::storage::log::writer::LogWriter;
 
 impl LogWriter {
-    /// Ends the workers, tells what was dropped, and finishes all segments.
+    /// Ends the workers, reports dropped events, and finishes all segments.
     pub(crate) fn end(&mut self) -> Result<(), SyncError> {
         self.workers = None;
         self.is_closed = true;
@@ -29,14 +29,14 @@ impl LogWriter {
         untold
     }
 
-    /// Ends without touching any file: they are another process's.
+    /// Ends without touching any file: they belong to another process.
     fn abandon(&mut self) {
         if let Some(writer) = self.active.take() {
             writer.into_flusher();
         }
     }
 
-    /// The last chance to tell of dropped events in the log itself.
+    /// Reports dropped events in the log itself, at the last opportunity.
     fn tell_dropped(&mut self) -> Result<(), SyncError> {
         let Some(dropped) = self.dropped else { return Ok(()) };
         let _ = self.maintenance.spare_step(true);
@@ -47,14 +47,14 @@ impl LogWriter {
         Err(SyncError::UnreportedLoss { path: self.folder.clone(), count: dropped.gap().count })
     }
 
-    /// Where the segments end: events that were dropped have a position and no record.
+    /// Returns where the segments end. Dropped events have a position and no record.
     fn recorded_end(&self) -> RecordedEnd {
         RecordedEnd { sequence: self.active.next_sequence(), position: self.active.position() }
     }
 
     fn finish(&mut self) -> Result<(), SyncError> {
         let position = self.active.base().position;
-        // Where nothing else is left, an empty one says where the log goes on.
+        // If no other segment is left, an empty one shows where the log continues.
         let is_needless = self.active.is_empty() && self.maintenance.has_other_segments_or_is_new(position);
         if let Some(last) = self.active.take() {
             let durable = last.into_flusher();
@@ -72,7 +72,7 @@ impl LogWriter {
 impl Drop for LogWriter {
     fn drop(&mut self) {
         if !self.is_closed {
-            // Nobody is left to tell; without CLEAN the files say themselves that a sync failed.
+            // Nobody is left to get the error. Without CLEAN the files themselves show that a sync failed.
             let _ = self.end();
         }
     }

@@ -1,4 +1,4 @@
-//! Events that a full disk took, until a GAP record tells of them.
+//! Events that a full disk took, until a GAP record reports them.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::storage::read::scan::log_scan::LogScan;
 /// Events that were dropped since the last segment was full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Dropped {
-    /// How many, those that dropped GAP records tell of included; `None` once one of them is of unknown count.
+    /// How many, with those that dropped GAP records report; `None` once one of these has an unknown count.
     count: Option<u64>,
     /// Bytes of their records.
     pub(crate) bytes: u64,
@@ -23,12 +23,12 @@ impl Dropped {
         Self { count: Some(0), bytes: 0, first_timestamp }
     }
 
-    /// So many bytes of events that nobody has counted.
+    /// Returns a loss of `bytes` bytes of events that nobody has counted.
     pub(crate) const fn uncounted(bytes: u64, first_timestamp: u64) -> Self {
         Self { count: None, bytes, first_timestamp }
     }
 
-    /// Drops one record more.
+    /// Adds one dropped record.
     pub(crate) fn add(&mut self, header: &EventHeader, payload: &[u8]) {
         let events = match Gap::from_event(header, payload) {
             Some(Gap { count: 0, .. }) => None,
@@ -39,12 +39,12 @@ impl Dropped {
         self.bytes += header.stride() as u64;
     }
 
-    /// What is to be told of them at the start of the next segment.
+    /// Returns the GAP record for them, for the start of the next segment.
     pub(crate) fn gap(&self) -> Gap {
         gap_of(self.count.unwrap_or(0), self.bytes)
     }
 
-    /// The same for the `writer` file, where the loss begins at `position`.
+    /// Returns the same for the `writer` file, where the loss begins at `position`.
     pub(crate) fn untold(&self, position: u64) -> UnreportedLoss {
         let Self { count, bytes, first_timestamp } = *self;
         UnreportedLoss { position, count: count.unwrap_or(0), bytes, first_timestamp }
@@ -52,7 +52,7 @@ impl Dropped {
 }
 
 impl UnreportedLoss {
-    /// What is to be told, now that it was found.
+    /// Returns the GAP record for a loss that was found in the `writer` file.
     pub(crate) fn gap(&self) -> Gap {
         gap_of(self.count, self.bytes)
     }
@@ -63,17 +63,26 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
     Gap { log_side: true, extent, ..Gap::new(GapReason::DiskFull, count) }
 }
 
-/// Returns what is missing at the end of the log in `folder` if no GAP record counts it yet: what a full disk has taken, or
-/// what a ring still held when its process ended.
+/// Returns what is missing at the end of the log in `folder` if no GAP record counts it yet: what a full disk took,
+/// or what a ring still held when its process ended.
 ///
-/// The first of the two is the time of the first of those events, 0 if nobody knows. The writer notes such a loss beside the
-/// log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is still dropping
-/// events, was killed while it did, or died with a ring that was not drained.
+/// The first value is the timestamp of the first of those events, 0 if it is unknown. The writer notes such a loss
+/// beside the log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is
+/// still dropping events, was killed while it did, or died with a ring that was not drained.
+///
+/// ```
+/// use ringlog::storage::{LogWriter, unreported_loss};
+/// # let folder = tempfile::tempdir()?;
+///
+/// LogWriter::open(folder.path())?.close()?;
+/// assert_eq!(unreported_loss(folder.path()), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
     let peeked = peek(folder)?;
-    // A log that was continued since has counted it.
+    // If the log was continued since, that run has counted it.
     let untold = peeked.record.untold.filter(|untold| end_position(folder) == Some(untold.position));
     let is_undrained = peeked.record.has_undrained_ring && !peeked.is_held;
     untold.map(|untold| (untold.first_timestamp, untold.gap())).or_else(|| {
@@ -82,7 +91,7 @@ pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     })
 }
 
-/// The position at which a log ends; `None` if it cannot be read to its end.
+/// Returns the position at which a log ends; `None` if it cannot be read to its end.
 fn end_position(folder: &Path) -> Option<u64> {
     let mut scan = LogScan::open(folder).ok()?;
     let last = scan.segments().last()?.header.base_sequence;

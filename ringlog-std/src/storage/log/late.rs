@@ -1,7 +1,7 @@
-//! What is stored into a log once its recorder has closed it, by the producer that closes last.
+//! What is stored into a log after its recorder closed it, by the producer that closes last.
 //!
-//! The folder may be somebody else's by then: moved away, replaced, or written by the next recorder. That one's opening has
-//! told the loss, because this one left the log marked.
+//! The folder may belong to somebody else by then: moved away, replaced, or written by the next recorder. The next
+//! recorder's opening has reported the loss, because this one left the log marked.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::storage::folder::writer_lock::{WriterLock, peek};
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::options::LogWriterOptions;
 
-/// Notes that nothing is missing from a log that this process has closed at `end_position`: the ring that fed it was empty
-/// when its producer closed. Does nothing if somebody has written to the log since.
+/// Notes that nothing is missing from a log that this process closed at `end_position`: the ring that fed it was
+/// empty when its producer closed. Does nothing if somebody has written to the log since.
 pub(crate) fn note_drained_ring(folder: &Path, identity: u128, end_position: u64) {
     let is_own = |record: &WriterRecord| {
         record.log_identity == Some(identity)
@@ -26,14 +26,16 @@ pub(crate) fn note_drained_ring(folder: &Path, identity: u128, end_position: u64
     // The owner of the lock has seen that the ring was not drained.
     let Ok((mut lock, record)) = WriterLock::acquire(folder) else { return };
     if is_own(&record) {
-        // Where it cannot be stored, the next writer takes it that events are missing.
+        // If it cannot be stored, the next writer assumes that events are missing.
         let _ = lock.store(&Linux, &WriterRecord { has_undrained_ring: false, ..record });
     }
 }
 
-/// Appends a GAP record to the log with this `identity`, if it is still there: a ring that fed it was not drained.
+/// Appends a GAP record to the log with this `identity`, if it is still there, because a ring that fed it was not
+/// drained.
 ///
-/// The owner of the lock has reported it, and where the record cannot be stored, the next opening does.
+/// If another process has the lock, it has reported the loss. If the record cannot be stored, the next opening
+/// reports it.
 pub(crate) fn tell_undrained_ring(folder: &Path, identity: u128, options: &LogWriterOptions) {
     let found = peek(folder).and_then(|peeked| peeked.record.log_identity);
     if found != Some(identity) {

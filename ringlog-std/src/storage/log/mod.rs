@@ -1,7 +1,7 @@
-//! The writer of a log: one segment after another, without a system call on the way.
+//! The writer of a log: one segment after another, without a system call while it appends.
 //!
-//! `opening` begins it, `writer` appends, `roll` goes to the next segment, `dropped` counts what a full disk took, and
-//! `late` what a ring still held. Programs and the recorder call this folder. Slow work is done by `maintenance`.
+//! `opening` begins it, `writer` appends, `roll` goes to the next segment, `dropped` counts what a full disk took,
+//! and `late` what a ring still held. Programs and the recorder call this folder. Slow work is done by `maintenance`.
 
 pub(crate) mod active;
 pub(crate) mod closing;

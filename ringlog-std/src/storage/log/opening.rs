@@ -36,7 +36,7 @@ use crate::storage::segment::create::rounded_capacity;
 use crate::storage::segment::file::SegmentInfo;
 use crate::storage::segment::spare::{SpareSegment, is_temporary};
 
-/// What is known before the first segment of a run is begun.
+/// What is known before the first segment of a run begins.
 pub(crate) struct OpenedFolder {
     lock: WriterLock,
     record: WriterRecord,
@@ -55,7 +55,7 @@ impl LogWriter {
         platform: Arc<dyn Platform>,
         has_helpers: bool,
     ) -> Result<Self, OpenError> {
-        // Before anything is made, so that nothing is left of a log that cannot be.
+        // Before anything is created, so that nothing is left of a log that is not possible.
         rounded_capacity(folder, options.rules().segment_bytes)?;
         let mut made = MadeFolders::default();
         if !options.is_late {
@@ -77,7 +77,7 @@ impl LogWriter {
                 .map_err(|error| OpenError::Append(error.into()))?;
         }
         log.report.gap_records = log.summary().gaps;
-        // The log has gone on: from now on the boot id is this one.
+        // The log has continued, so the stored boot id is now this one.
         log.lock
             .store(&**log.maintenance.platform(), &log.record)
             .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
@@ -109,18 +109,19 @@ impl LogWriter {
             durable_position: durable_position.unwrap_or(base.position),
         };
         let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules(), past);
-        // No page is made ready yet: the syncs would wait for what the disk then has to write.
+        // No page is prefaulted yet: the syncs would wait for what the disk then has to write.
         let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules().segment_bytes, 0);
-        // After a failed sync nobody knows what is on the disk: what says that a log was begun stays.
+        // After a failed sync it is unknown what is on the disk. So the file that shows that a log was begun stays.
         let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
         lock.set_draft(lock.is_draft() && has_no_room);
         let mut next = next?;
         next.draft.map.bring_pages_around(options.rules().wants_all_prefaulted());
         let mut current = options.begin_segment(folder, next, base, &maintenance);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
-        // At each moment there is a file that says where the log goes on.
+        // At each moment there is a file that shows where the log continues.
         current.durable().sync_header().map_err(failed)?;
-        // Dropped as a file that was closed in order, the new one would promise all before it.
+        // On an error the new segment must not be closed as usual when it is dropped: it would then promise all
+        // before it.
         found.clear_away(&**maintenance.platform()).inspect_err(|_| current.durable().poison())?;
         current.durable().rename_into_place().map_err(failed)?;
         current.prefault_first_pages(options.rules().first_prefault_bytes());
@@ -163,12 +164,12 @@ impl OpenedFolder {
         }
         let WriterRecord { first_sequence, end, .. } = previous;
         let writer = LastWriter { is_same_boot, first_sequence, end, is_known };
-        // Until the log has gone on, the boot id has to stay that of the writer before. Where none has
-        // written, nothing can be missing, even if this one dies before it has written either.
+        // Until the log has continued, the boot id must stay that of the writer before. If none has written, nothing
+        // can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
         let boot_before = if is_new { Some(boot_id.clone()) } else { previous.boot_id.clone() };
         if !previous.is_damaged {
-            // What is damaged says so until the log has gone on.
+            // A damaged file must keep showing that it is damaged until the log has continued.
             let record = WriterRecord { pid, boot_id: boot_before, ..previous.clone() };
             lock.store(platform, &record).map_err(|error| {
                 lock.set_draft(lock.is_draft() && is_disk_full(&error));
@@ -183,7 +184,7 @@ impl OpenedFolder {
             (&previous).into()
         };
         if !is_known && (previous.is_damaged || !log.segments.is_empty()) {
-            // Nothing says where the log ended, or which loss no GAP record reports yet.
+            // It is unknown where the log ended, and which loss no GAP record reports yet.
             log.end.lost_after.get_or_insert(0);
             log.report.has_loss = true;
         }
@@ -222,20 +223,20 @@ impl OpenedFolder {
     }
 }
 
-/// A random number that no other log has.
+/// Returns a random number that no other log has.
 fn new_log_identity() -> u128 {
     let half = || u128::from(RandomState::new().hash_one(std::process::id()));
     half() << 64 | half()
 }
 
-/// The folders that were made for a log. They go again if it does not begin.
+/// The folders that were created for a log. They are deleted again if it does not begin.
 #[derive(Default)]
 struct MadeFolders {
     paths: Vec<PathBuf>,
 }
 
 impl MadeFolders {
-    /// Creates the folder of a log if it is missing, and has its name on stable storage.
+    /// Creates the folder of a log if it is missing, and syncs its name.
     fn create(&mut self, platform: &dyn Platform, folder: &Path) -> Result<(), OpenError> {
         match fs::metadata(folder) {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
@@ -258,12 +259,13 @@ impl MadeFolders {
 
 impl Drop for MadeFolders {
     fn drop(&mut self) {
-        // One that holds something stays.
+        // A folder that holds something stays.
         self.paths.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 }
 
-/// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at work.
+/// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at
+/// work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
     let listed = Folder::list(folder).map_err(|error| OpenError::io(folder, "list", error))?;
     // The segment that it writes may have no name yet.
@@ -280,11 +282,11 @@ fn has_segments(folder: &Path) -> Result<bool, OpenError> {
     Ok(!listed.segments.is_empty())
 }
 
-/// Whether the log ends in a segment that only says that something is missing, and not how much: what is in doubt at this
-/// end needs no other GAP record. A segment that cannot be read says nothing.
+/// Returns whether the log ends in a segment that only reports that an unknown number of events is missing. What is
+/// in doubt at this end then needs no other GAP record. A segment that cannot be read reports nothing.
 fn ends_in_doubt(segments: &[SegmentInfo], end: LogEnd) -> bool {
     let last = segments.iter().rfind(|segment| segment.header.base_sequence < end.sequence);
-    // What takes no position is of the log's side: GAP records only, and few of them.
+    // A segment that takes no position holds GAP records of the log's side only, and few of them.
     let last = last.filter(|segment| segment.header.base_position == end.position);
     let Some(mut scan) = last.and_then(|segment| FileScan::open(&segment.path).ok()) else { return false };
     while let Ok(Some(event)) = scan.next_event() {
@@ -295,14 +297,14 @@ fn ends_in_doubt(segments: &[SegmentInfo], end: LogEnd) -> bool {
     false
 }
 
-/// The finished segments of the log, before one that begins now with `next_sequence`. What they take on the disk is looked
-/// up if some may have to go.
+/// Returns the finished segments of the log, before one that begins now with `next_sequence`. Looks up what they take
+/// on the disk if some may have to be retired.
 fn kept_segments(
     segments: &[SegmentInfo],
     next_sequence: u64,
     is_limited: bool,
 ) -> VecDeque<FinishedSegment> {
-    // One without records, which gives its name free, comes last.
+    // A segment without records, which gives its name free, comes last.
     let segments: Vec<_> =
         segments.iter().filter(|segment| segment.header.base_sequence < next_sequence).collect();
     let on_disk = |segment: &SegmentInfo| if is_limited { bytes_on_disk(&segment.path).ok() } else { None };
@@ -320,6 +322,16 @@ fn kept_segments(
 
 impl LogWriterOptions {
     /// Opens the log in `folder`: see [`LogWriter::open`].
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let mut writer = LogWriter::options().checksums(false).open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.close()?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

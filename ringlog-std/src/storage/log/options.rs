@@ -1,4 +1,4 @@
-//! How a log is to be written.
+//! Options of a log's writer.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,30 @@ use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 
 const DEFAULT_PREFAULT_BYTES: usize = 16 << 20;
 
-/// How a [`LogWriter`] is to write: see [`LogWriter::options`].
+/// Options of a log's writer: see [`LogWriter::options`](crate::storage::LogWriter::options).
+///
+/// ```
+/// use ringlog::event::{ClockKind, EventHeader};
+/// use ringlog::storage::{FullDisk, LogWriter, Retention, SyncPolicy};
+/// use std::time::Duration;
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::options()
+///     .segment_bytes(1 << 20)
+///     .prefault_bytes(1 << 20)
+///     .roll_after(Some(Duration::from_secs(3600)))
+///     .sync(SyncPolicy::EveryBytes(1 << 16))
+///     .full_disk(FullDisk::DropWithGap)
+///     .retention(Retention { max_segments: Some(10), ..Retention::default() })
+///     .checksums(true)
+///     .clock(ClockKind::UnixNanos)
+///     .max_bytes(Some(24))
+///     .ring_identity(0)
+///     .open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// assert!(writer.write_event(&EventHeader::new(2, 7, 5), b"again").is_err(), "beyond max_bytes");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogWriterOptions {
     pub(crate) segment_bytes: u64,
@@ -34,12 +57,12 @@ pub struct LogWriterOptions {
     pub(crate) ring_identity: Option<u64>,
     /// A ring in this process feeds the log.
     pub(crate) has_own_ring: bool,
-    /// Neither makes the folder nor waits for its lock.
+    /// Does not create the folder or wait for its lock.
     pub(crate) is_late: bool,
 }
 
 impl LogWriterOptions {
-    /// Size of a segment's file unless told otherwise.
+    /// Default size of a segment's file.
     pub(crate) const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
     /// The sizes that a segment's file may have.
     #[cfg(feature = "cli")]
@@ -61,79 +84,79 @@ impl LogWriterOptions {
         is_late: false,
     };
 
-    /// Size of a segment's file, rounded up to 4096. The default is 64 MiB.
+    /// Sets the size of a segment's file in bytes, rounded up to 4096. The default is 64 MiB.
     #[must_use]
     pub const fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
         self
     }
 
-    /// How many bytes ahead of the writer a worker keeps pages ready for its stores, in this segment and at the
-    /// start of the next one. The default is 16 MiB.
+    /// Sets how many bytes ahead of the writer a worker prefaults pages, in the active segment and at the start of
+    /// the next one. The default is 16 MiB.
     ///
-    /// More takes longer bursts without a page fault; a whole segment, and no append ever meets one. Pages that
-    /// are ready take memory until the kernel has written them out. Opening the log waits for the first MiB of
-    /// them, or for the whole segment where that is wanted.
+    /// A larger value allows longer bursts without a page fault. With a whole segment, no append ever meets one.
+    /// Prefaulted pages take memory until the kernel has written them out. Opening the log waits for the first MiB of
+    /// them, or for the whole segment if this value covers it.
     #[must_use]
     pub const fn prefault_bytes(mut self, prefault_bytes: usize) -> Self {
         self.prefault_bytes = prefault_bytes;
         self
     }
 
-    /// Age at which a segment with records is closed although it is not full. The default is none.
+    /// Sets the age at which a segment with records is closed although it is not full. The default is none.
     ///
-    /// See [`LogWriter::roll_if_due`] for logs that get no events for long.
+    /// See [`LogWriter::roll_if_due`](crate::storage::LogWriter::roll_if_due) for logs that get no events for long.
     #[must_use]
     pub const fn roll_after(mut self, roll_after: Option<Duration>) -> Self {
         self.roll_after = roll_after;
         self
     }
 
-    /// When what was written is made durable. The default is once a second.
+    /// Sets when what was written becomes durable. The default is once a second.
     #[must_use]
     pub const fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }
 
-    /// What to do when there is no room for the next segment. The default is to stop.
+    /// Sets what the writer does when there is no room for the next segment. The default is to stop.
     #[must_use]
     pub const fn full_disk(mut self, full_disk: FullDisk) -> Self {
         self.full_disk = full_disk;
         self
     }
 
-    /// What is kept of the log. The default is everything.
+    /// Sets how much of the log is kept. The default is everything.
     #[must_use]
     pub const fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Whether every record gets a CRC-32C. The default is yes.
+    /// Sets whether every record gets a CRC-32C. The default is yes.
     ///
-    /// Without, what is not synced cannot be told from garbage after a loss of power, and is cut off.
+    /// Without checksums, what is not synced looks the same as garbage after a loss of power, and is cut off.
     #[must_use]
     pub const fn checksums(mut self, checksums: bool) -> Self {
         self.checksums = checksums;
         self
     }
 
-    /// What the timestamps count. The default is [`ClockKind::UnixNanos`].
+    /// Sets what the timestamps count. The default is [`ClockKind::UnixNanos`].
     #[must_use]
     pub const fn clock(mut self, clock: ClockKind) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many bytes of records this run may write. The default is no limit.
+    /// Sets how many bytes of records this run may write. The default is no limit.
     #[must_use]
     pub const fn max_bytes(mut self, max_bytes: Option<u64>) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// The identity of the ring that feeds the log, 0 for none: kept in the folder's `writer` file. The default
+    /// Sets the identity of the ring that feeds the log, 0 for none. The folder's `writer` file keeps it. The default
     /// is the one that is there.
     #[must_use]
     pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
@@ -141,25 +164,25 @@ impl LogWriterOptions {
         self
     }
 
-    /// A ring in this process feeds the log, and no shared one. Until the writer says that it was
-    /// [drained](LogWriter::note_drained_ring), the next writer takes it that events are missing.
+    /// A ring in this process feeds the log, and no shared one. Until the writer notes that the ring was
+    /// [drained](crate::storage::LogWriter::note_drained_ring), the next writer assumes that events are missing.
     pub(crate) const fn own_ring(mut self) -> Self {
         self.has_own_ring = true;
         self.ring_identity(0)
     }
 
-    /// For a log that is there: its folder is not made, and its lock not waited for.
+    /// For a log that exists: its folder is not created, and its lock is not waited for.
     pub(crate) const fn late(mut self) -> Self {
         self.is_late = true;
         self
     }
 
-    /// How the files of the log are to be.
+    /// Returns the options of the log's files.
     pub(crate) const fn file_options(&self) -> MmapWriterOptions {
         MmapWriter::options().checksums(self.checksums).clock(self.clock)
     }
 
-    /// In whole pages. An invalid size stays one, and is refused when the first file is made.
+    /// In whole pages. An invalid size stays invalid, and is refused when the first file is created.
     pub(crate) const fn rounded_segment_bytes(&self) -> u64 {
         match self.segment_bytes.checked_next_multiple_of(PAGE_BYTES) {
             Some(rounded) if self.segment_bytes >= PAGE_BYTES => rounded,
@@ -167,7 +190,7 @@ impl LogWriterOptions {
         }
     }
 
-    /// What the maintenance goes by.
+    /// Returns the part of the options that the maintenance needs.
     pub(crate) fn rules(&self) -> Rules {
         Rules {
             segment_bytes: self.rounded_segment_bytes(),
@@ -182,7 +205,7 @@ impl LogWriterOptions {
     }
 }
 
-/// Makes a log's segment of a prepared file.
+/// Starts a log's segment from a spare one.
 impl LogWriterOptions {
     pub(crate) fn begin_segment(
         &self,

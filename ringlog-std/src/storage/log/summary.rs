@@ -1,4 +1,4 @@
-//! Counting what goes into a log.
+//! Counts of what goes into a log.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,18 @@ use crate::storage::segment::copy::Taken;
 use crate::storage::segment::loss_counts::LossCounts;
 
 /// What a run of a [`LogWriter`](crate::storage::log::writer::LogWriter) has written.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::LogWriter};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// let summary = writer.close()?;
+/// assert_eq!((summary.events, summary.bytes, summary.lost), (1, 24, 0));
+/// assert_eq!((summary.first_sequence, summary.next_sequence), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct LogSummary {
@@ -16,7 +28,7 @@ pub struct LogSummary {
     pub gaps: u64,
     /// Lost events, as the GAP records and [`unreported`](Self::unreported) count them.
     pub lost: u64,
-    /// Events that a full disk has taken and that no GAP record counts yet; `Some(0)` is an unknown number.
+    /// Events that a full disk took and that no GAP record counts yet; `Some(0)` is an unknown number.
     pub unreported: Option<u64>,
     /// Bytes of all records, padding included.
     pub bytes: u64,
@@ -24,15 +36,28 @@ pub struct LogSummary {
     pub segments: u64,
     /// Sequence of the first record.
     pub first_sequence: u64,
-    /// Sequence behind the last record.
+    /// Sequence after the last record.
     pub next_sequence: u64,
-    /// How often appending had to wait at a roll: the next segment was not ready, or too much was not synced.
+    /// How often an append had to wait at a roll: the next segment was not ready, or too much was not synced.
     pub stalls: u64,
     pub(crate) losses: LossCounts,
 }
 
 impl LogSummary {
-    /// Events that were lost for this reason, as the GAP records count them.
+    /// Returns the number of events that were lost for this reason, as the GAP records count them.
+    ///
+    /// ```
+    /// use ringlog::event::{Gap, GapReason};
+    /// use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.append_gap(1, Gap::new(GapReason::RingFull, 3))?;
+    /// let summary = writer.close()?;
+    /// assert_eq!(summary.lost_because(GapReason::RingFull), 3);
+    /// assert_eq!(summary.lost_because(GapReason::DiskFull), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn lost_because(&self, reason: GapReason) -> u64 {
         self.losses.because(reason)
@@ -69,7 +94,7 @@ impl RunTally {
         self.losses.add_all(&taken.losses);
     }
 
-    /// Lost events, as the GAP records count them.
+    /// Returns the lost events, as the GAP records count them.
     pub(crate) const fn lost(&self) -> u64 {
         self.losses.total
     }

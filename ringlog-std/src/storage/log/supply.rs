@@ -1,4 +1,4 @@
-//! Where a log's writer gets its next segment from: the worker threads, or itself where there are none.
+//! Where a log's writer gets its next segment from: the worker threads, or the writer itself if there are none.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -9,16 +9,16 @@ use crate::storage::maintenance::maintenance::Maintenance;
 use crate::storage::maintenance::workers::Workers;
 use crate::storage::segment::spare::SpareSegment;
 
-/// How long to wait for the workers before looking again.
+/// How long to wait for the workers before the next check.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
-/// Segments that may be full and not synced, the one being written included.
+/// How many segments may be full and not synced, with the active one.
 pub(crate) const MAX_OPEN_SEGMENTS: usize = 16;
 
 /// The maintenance of a log and its worker threads, as a roll sees them.
 #[derive(Debug)]
 pub(crate) struct Supply<'a> {
     maintenance: &'a Maintenance,
-    /// Those that have not ended.
+    /// Worker threads that have not ended.
     workers: Option<&'a Workers>,
     /// Waits so far.
     stalls: &'a mut u64,
@@ -33,13 +33,13 @@ impl<'a> Supply<'a> {
         Self { maintenance, workers, stalls }
     }
 
-    /// Workers that are at work. They end when they fail.
+    /// Returns the workers if they still run. They end when they fail.
     fn live_workers(&self) -> Option<&'a Workers> {
         self.workers.filter(|workers| workers.are_alive())
     }
 
-    /// Where the disk cannot keep up, the writer waits: what is not durable stays bounded, and so do the files
-    /// that retention cannot take.
+    /// Waits if the disk cannot keep up. So what is not durable stays bounded, and so do the files that retention
+    /// cannot take.
     pub(crate) fn wait_for_syncs(&mut self) -> Result<(), AppendError> {
         let mut has_waited = false;
         while self.maintenance.open_segments() >= MAX_OPEN_SEGMENTS
@@ -56,13 +56,13 @@ impl<'a> Supply<'a> {
         Ok(())
     }
 
-    /// The next segment: prepared already, or now.
+    /// Returns the next segment: the spare one, or one that is prepared now.
     pub(crate) fn next_segment(&mut self) -> Result<SpareSegment, AppendError> {
         if let Some(Ok(next)) = self.maintenance.take_spare() {
             return Ok(next);
         }
         *self.stalls += 1;
-        // An earlier failure is no reason to fail now. A worker may have begun the attempt that fails first before it was
+        // An earlier failure is no reason to fail now. The first attempt to fail may have begun before the writer
         // asked, when there was no room yet.
         let mut has_asked = self.workers.is_none();
         loop {
@@ -75,7 +75,7 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// Lets the worker do it, which makes the segment's first pages ready for this thread, too.
+    /// Lets a worker prepare it, which also prefaults the segment's first pages for this thread.
     fn have_spare_prepared(&self) -> Result<(), AppendError> {
         match self.live_workers() {
             Some(_) if self.maintenance.is_poisoned() => Err(self.maintenance.poisoned()),

@@ -1,4 +1,4 @@
-//! Writing a log: a folder of segments that one writer at a time adds to.
+//! Writing a log: a folder of segments, to which one writer at a time adds.
 
 #![forbid(unsafe_code)]
 
@@ -21,21 +21,22 @@ use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::maintenance::workers::Workers;
 use crate::storage::recovery::report::RecoveryReport;
 
-/// Writes events to a log, a folder of segments. Each run adds segments of its own to those that are there.
+/// Writes events to a log, a folder of segments. Each run adds new segments to the existing ones.
 ///
-/// What is written is published at once: readers see it, and it survives the death of the process. It
-/// survives the loss of power once [`sync`](Self::sync) has returned, or once
-/// [`durable_position`](Self::durable_position) has passed it: see [`SyncPolicy`].
+/// What is written is published at once: readers see it, and it survives the death of the process. It survives a loss
+/// of power once [`sync`](Self::sync) has returned, or once [`durable_position`](Self::durable_position) has passed
+/// it: see [`SyncPolicy`].
 ///
-/// Helper threads prepare the next segment, sync, and retire old segments, so that appending makes no
-/// file-system call. Dropping the writer ends them and does as [`close`](Self::close), without reporting errors.
+/// Worker threads prepare the next segment, sync, and retire old segments, so that appending makes no file-system
+/// call. Dropping the writer ends them and does the same as [`close`](Self::close), without reporting errors.
 ///
-/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds it with SIGXFSZ,
-/// unless it handles or ignores that signal, as the programs `ringlog` and `stress` do. Then it is an error, as a full disk is.
+/// Where the size of files is limited (`RLIMIT_FSIZE`, `ulimit -f`), the kernel ends a process that exceeds the limit
+/// with SIGXFSZ, unless the process handles or ignores that signal, as the programs `ringlog` and `stress` do. Then
+/// it is an error, as a full disk is.
 ///
-/// A process that is forked has a copy of the writer. Dropped there, it changes nothing; using it otherwise is not allowed. The
-/// lock is the folder's `writer` file: if that is deleted or replaced, the writer notices within a second or so and takes
-/// no more events ([`SyncError::LockFile`]).
+/// A forked process has a copy of the writer. It may only drop it, which changes nothing. The lock is the folder's
+/// `writer` file: if that is deleted or replaced, the writer notices within about a second and takes no more events
+/// ([`SyncError::LockFile`]).
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -64,7 +65,7 @@ pub struct LogWriter {
     pub(crate) doubted_at: Option<u64>,
     /// Rolls that had to wait for the next segment.
     pub(crate) stalls: u64,
-    /// What a full disk has taken since the current segment was full.
+    /// What a full disk took since the active segment was full.
     pub(crate) dropped: Option<Dropped>,
     pub(crate) report: RecoveryReport,
     pub(crate) consume_error: Option<AppendError>,
@@ -72,46 +73,79 @@ pub struct LogWriter {
     /// `None` in tests, which do the maintenance step by step, and while the writer ends.
     pub(crate) workers: Option<Workers>,
     pub(crate) is_closed: bool,
-    /// Declared last, so dropped last: nobody else may start before the last segment is closed.
+    /// Declared last, so dropped last: no other writer may start before the last segment is closed.
     pub(crate) lock: WriterLock,
 }
 
 impl LogWriter {
     /// Opens the log in `folder` to add to it, and creates the folder if it is missing.
     ///
-    /// If the last writer died, its segments are sealed where their records end. After a loss of power, or
-    /// where nobody knows, because the `writer` file is missing or damaged, the new segment then starts with a GAP
-    /// record of unknown count, unless the log ends in one.
-    /// [`recovery`](Self::recovery) says what was found.
+    /// If the last writer died, its segments are sealed where their records end. After a loss of power, or if that is
+    /// unknown because the `writer` file is missing or damaged, the new segment starts with a GAP record of unknown
+    /// count, unless the log ends in one. [`recovery`](Self::recovery) reports what was found.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogWriter, OpenError};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let writer = LogWriter::open(folder.path())?;
+    /// match LogWriter::open(folder.path()) {
+    ///     Err(OpenError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`OpenError::Locked`] while another writer is at work, after half a second if that is in this process,
-    /// [`OpenError::NotAFolder`],
-    /// [`OpenError::Recovery`] if a segment is damaged where it has to be whole, [`OpenError::MissingEnd`] if a closed log
-    /// ends before its recorded end, [`OpenError::Header`] for a segment without a header, [`OpenError::Name`],
-    /// [`OpenError::Create`] if there is no room, and whatever else the system refuses.
+    /// [`OpenError::Locked`] while another writer is at work (after half a second if that one is in this process),
+    /// [`OpenError::NotAFolder`], [`OpenError::Recovery`] if a segment is damaged where it must be whole,
+    /// [`OpenError::MissingEnd`] if a closed log ends before its recorded end, [`OpenError::Header`] for a segment
+    /// without a header, [`OpenError::Name`], [`OpenError::Create`] if there is no room, and [`OpenError::Io`] for
+    /// everything else that the system refuses.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(folder)
     }
 
-    /// Options to choose before opening a log.
+    /// Returns the default options, to change before opening a log.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = LogWriter::options().segment_bytes(1 << 20).open(folder.path())?;
+    /// assert!(writer.summary().events == 0);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> LogWriterOptions {
         LogWriterOptions::DEFAULT
     }
 
-    /// Appends one event and publishes it, in a new segment if the current one is full.
+    /// Appends one event and publishes it, in a new segment if the active one is full.
     ///
-    /// On a full disk it does what [`FullDisk`](crate::storage::maintenance::policies::FullDisk) says. Under [`SyncPolicy::EveryEvent`] it returns once the event
-    /// is durable.
+    /// On a full disk [`FullDisk`](crate::storage::maintenance::policies::FullDisk) decides. Under
+    /// [`SyncPolicy::EveryEvent`] this returns once the event is durable.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use ringlog::storage::AppendError;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::options().max_bytes(Some(24)).open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// match writer.write_event(&EventHeader::new(2, 7, 5), b"again") {
+    ///     Err(AppendError::LimitReached { written_bytes, .. }) => assert_eq!(written_bytes, 24),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`AppendError::Event`], [`AppendError::TooLarge`] for a segment of this size,
-    /// [`AppendError::LimitReached`], [`AppendError::Create`] if there is no next segment,
-    /// [`AppendError::Poisoned`] after a failed sync. The log is as before then. [`AppendError::Close`] if the
-    /// event was written and could not be synced.
+    /// [`AppendError::Event`], [`AppendError::TooLarge`] for a segment of this size, [`AppendError::LimitReached`],
+    /// [`AppendError::Create`] if there is no next segment, [`AppendError::Poisoned`] after a failed sync. The log is
+    /// then unchanged. [`AppendError::Close`] if the event was written and could not be synced.
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.check_limit(header.stride())?;
@@ -125,9 +159,19 @@ impl LogWriter {
         self.sync_if_every_event()
     }
 
-    /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
+    /// Appends a GAP record, which reports lost events; `timestamp` is that of the first loss.
     ///
-    /// One of the log's side stands at the start of a segment only, and begins a new one if need be.
+    /// A GAP record of the log's side is only allowed at the start of a segment, and begins a new one if needed.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// use ringlog::event::{Gap, GapReason};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.append_gap(1, Gap::new(GapReason::RingFull, 3))?;
+    /// assert_eq!(writer.close()?.lost, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -157,8 +201,8 @@ impl LogWriter {
         self.sync_if_every_event()
     }
 
-    /// Has a GAP record of unknown count at the log's end: appends one of the log's side, unless it is there already, so that
-    /// a writer that starts again and again adds no segment each time.
+    /// Ensures that a GAP record of unknown count is at the log's end. Appends one of the log's side unless it is
+    /// there already, so that a writer that starts again and again does not add a segment each time.
     pub(crate) fn report_unknown_loss(
         &mut self,
         timestamp: u64,
@@ -172,7 +216,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Continues at a later position. A GAP record of unknown count says that what belongs before it is missing.
+    /// Continues at a later position. A GAP record of unknown count reports that what belongs before it is missing.
     ///
     /// # Errors
     ///
@@ -182,7 +226,7 @@ impl LogWriter {
         let bytes = position.saturating_sub(self.end_position());
         let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
         if self.active.is_empty() {
-            // The next segment is named by its first sequence: it has to be another one.
+            // The next segment is named by its first sequence, so that must be another one.
             self.append_preamble(0, gap)?;
         }
         let next = self.supply().next_segment()?;
@@ -199,21 +243,39 @@ impl LogWriter {
     ///
     /// A GAP record of the log's side among them begins a segment, as in [`append_gap`](Self::append_gap).
     ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use ringlog::ring::RingBuffer;
+    /// use ringlog::consumer::EventSource;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut ring = RingBuffer::new(1024);
+    /// ring.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// ring.write_event(&EventHeader::new(2, 7, 5), b"again")?;
+    ///
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// let mut run = ring.peek_run(0)?.unwrap();
+    /// writer.append_run(&mut run)?;
+    /// assert!(run.is_done());
+    /// assert_eq!(writer.close()?.events, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What
-    /// was accepted before is in the log.
+    /// As [`write_event`](Self::write_event), and [`AppendError::Run`] at bytes that are no record. What was accepted
+    /// before is in the log.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         self.append_records(run)?;
         while !run.is_done() {
-            // Bytes that are no record are an error, also where no room is left. They may have become one meanwhile.
+            // Bytes that are no record are an error, also if no room is left. They may have become a record
+            // meanwhile.
             Run::new(run.remaining()).map_err(AppendError::Run)?;
             self.append_records(run)?;
         }
         self.sync_if_every_event()
     }
 
-    /// Appends the records of the run up to bytes that are none.
+    /// Appends the records of the run, up to bytes that are no record.
     fn append_records(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         while let Some((header, payload)) = run.peek() {
             if let Some(gap) = log_side_gap(&header, payload) {
@@ -232,8 +294,8 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Appends what fits into the current segment, up to a GAP record of the log's side. If a record has grown since it
-    /// was looked at, that may be nothing: the next look finds it as it is.
+    /// Appends what fits into the active segment, up to a GAP record of the log's side. If a record has grown since
+    /// it was checked, that may be nothing: the next check finds it as it is.
     fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
         let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
@@ -249,19 +311,30 @@ impl LogWriter {
         taken.check()
     }
 
-    /// Makes all that was written durable.
+    /// Makes everything that was written durable.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.sync()?;
+    /// assert_eq!(writer.durable_position(), writer.position());
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SyncError::Failed`] with the system's error; the writer takes no more events then.
-    /// [`SyncError::Damaged`] if a segment that a dead writer has left is damaged, once for each such segment: all that this
-    /// writer wrote is durable then, and it takes more.
+    /// [`SyncError::Failed`] with the system's error; the writer takes no more events then. [`SyncError::Damaged`] if
+    /// a segment that a dead writer left is damaged, once for each such segment: everything that this writer wrote is
+    /// durable then, and it takes more events.
     pub fn sync(&mut self) -> Result<(), SyncError> {
         self.sync_own()?;
         self.report_damage()
     }
 
-    /// Makes all that was written durable, and leaves what is damaged from before to be reported.
+    /// Makes everything that was written durable, and leaves older damage to be reported later.
     fn sync_own(&self) -> Result<(), SyncError> {
         if !self.lock.ownership().is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.folder.clone() });
@@ -273,8 +346,18 @@ impl LogWriter {
         self.take_damage().map_or(Ok(()), |error| Err(SyncError::Damaged(Box::new(error))))
     }
 
-    /// Begins a new segment if the current one holds a record and has reached the age of
-    /// [`roll_after`](LogWriterOptions::roll_after). An append does that by itself; where none comes, call this.
+    /// Begins a new segment if the active one holds a record and has reached the age of
+    /// [`roll_after`](LogWriterOptions::roll_after). An append does this by itself; call this where no appends come.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.roll_if_due()?;
+    /// assert_eq!(writer.summary().segments, 0, "no age is set");
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -286,99 +369,224 @@ impl LogWriter {
         if self.go_on_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
     }
 
-    /// Syncs and seals all segments, and says what this run has written.
+    /// Syncs and seals all segments, and returns what this run wrote.
     ///
-    /// A last segment without any record is deleted: an idle run leaves nothing behind.
+    /// A last segment without any record is deleted, so that an idle run adds no file.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.close()?.segments, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::Damaged`] if that was not reported yet: the log is
-    /// closed all the same. [`SyncError::UnreportedLoss`] if the disk is still so full
-    /// that there is no room for the GAP record of what was dropped; the next run begins with it then. The
-    /// log is readable all the same.
+    /// As [`sync`](Self::sync), and [`SyncError::Folder`]. [`SyncError::Damaged`] if that was not reported yet: the
+    /// log is still closed. [`SyncError::UnreportedLoss`] if the disk is still so full that there is no room for the
+    /// GAP record of dropped events: the next run begins with it, and the log is readable.
     pub fn close(mut self) -> Result<LogSummary, SyncError> {
         self.end().map_err(|error| self.maintenance.explain(error))?;
         self.report_damage()?;
         Ok(self.summary())
     }
 
-    /// The folder.
+    /// Returns the folder.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert_eq!(LogWriter::open(folder.path())?.path(), folder.path());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// The position of the next record: bytes of the whole log as they stood in its ring. All below is
+    /// Returns the position of the next record: bytes of the whole log as they were in its ring. Everything below is
     /// published.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.position(), 24);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> u64 {
         self.end_position()
     }
 
-    /// The position below which everything is on stable storage. It lags behind [`position`](Self::position) as
-    /// the [`SyncPolicy`] has it. Behind a writer that was killed it begins where that one's files say, and passes what it
-    /// had not synced with this one's first sync, unless that is [damaged](Self::take_damage).
+    /// Returns the position below which everything is on stable storage.
+    ///
+    /// It follows [`position`](Self::position) at the pace of the [`SyncPolicy`]. After a writer that was killed it
+    /// begins where that writer's files give it, and passes what was not synced with this writer's first sync, unless
+    /// that is [damaged](Self::take_damage).
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::{LogWriter, SyncPolicy}};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::options().sync(SyncPolicy::EveryEvent).open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.durable_position(), 24);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.maintenance.durable_position()
     }
 
-    /// What is damaged in a segment that a dead writer had not synced, once for each such segment.
+    /// Returns what is damaged in a segment that a dead writer had not synced, once for each such segment.
     ///
-    /// Such a segment is read before it is promised, by the first sync. As long as it is part of the log,
-    /// [`durable_position`](Self::durable_position) stays below the damage; recording continues, and what is written is
-    /// synced as before.
+    /// Such a segment is read before it is promised, by the first sync. While it is part of the log,
+    /// [`durable_position`](Self::durable_position) stays below the damage. Recording continues, and what is written
+    /// is synced as before.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = LogWriter::open(folder.path())?;
+    /// assert!(writer.take_damage().is_none());
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
         self.maintenance.take_damage()
     }
 
-    /// A handle that tells other threads how far the log has come, also after this writer has ended.
+    /// Returns a handle that reports the log's progress to other threads, also after this writer has ended.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// let watch = writer.watch();
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    /// assert_eq!(watch.durable_position(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn watch(&self) -> LogWatch {
         LogWatch::new(Arc::clone(&self.maintenance))
     }
 
-    /// The sequence of the next record.
+    /// Returns the sequence of the next record.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.next_sequence(), 1);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.active.next_sequence()
     }
 
-    /// What opening the log has found: how the last writer ended, and what was kept and cut.
+    /// Returns what opening the log found: how the last writer ended, and what was kept and cut.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// use ringlog::storage::LastEnd;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut writer = LogWriter::open(folder.path())?;
+    /// # writer.write_event(&ringlog::event::EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    /// let writer = LogWriter::open(folder.path())?;
+    /// assert_eq!(writer.recovery().last_end, LastEnd::Closed);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn recovery(&self) -> &RecoveryReport {
         &self.report
     }
 
-    /// Why retired segments could not be deleted or recycled, once. Recording goes on meanwhile.
+    /// Returns why retired segments could not be deleted or recycled, once. Recording continues meanwhile.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// assert!(writer.take_retention_error().is_none());
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn take_retention_error(&mut self) -> Option<CreateError> {
         self.maintenance.take_retention_error()
     }
 
-    /// The sequence of the first record of this run.
+    /// Returns the sequence of the first record of this run.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    /// assert_eq!(LogWriter::open(folder.path())?.first_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first_sequence
     }
 
-    /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
+    /// Returns the log's identity: a random number that was drawn when the log was created. A copy of the log has the
+    /// same one.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let identity = LogWriter::open(folder.path())?.identity();
+    /// assert_eq!(LogWriter::open(folder.path())?.identity(), identity);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn identity(&self) -> u128 {
         self.record.log_identity.unwrap_or_default()
     }
 
-    /// The identity of the ring that feeds the log, 0 if none does.
+    /// Returns the identity of the ring that feeds the log, 0 if none does.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert_eq!(LogWriter::open(folder.path())?.ring_identity(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn ring_identity(&self) -> u64 {
         self.record.ring_identity
     }
 
-    /// Remembers, durably, which ring feeds the log from now on; 0 for none.
+    /// Stores, durably, which ring feeds the log from now on; 0 for none.
     ///
-    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events
-    /// to it: see [`Recorder`](crate::recorder::Recorder).
+    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events to it:
+    /// see [`Recorder`](crate::recorder::Recorder).
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.set_ring_identity(42)?;
+    /// drop(writer);
+    /// assert_eq!(LogWriter::open(folder.path())?.ring_identity(), 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -391,18 +599,38 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Every event that the ring in this process had taken is in the log: closing it says so.
+    /// Notes that the log has every event of the ring in this process. Closing the log stores that.
     pub(crate) const fn note_drained_ring(&mut self) {
         self.record.has_undrained_ring = false;
     }
 
-    /// Bytes of records that this run has written.
+    /// Returns the bytes of records that this run has written.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.bytes_written(), 24);
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn bytes_written(&self) -> u64 {
         self.tally.bytes
     }
 
-    /// What this run has written so far; the current segment counts once it holds a record.
+    /// Returns what this run has written so far. The active segment counts once it holds a record.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!((writer.summary().events, writer.summary().segments), (1, 1));
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn summary(&self) -> LogSummary {
         let current = u64::from(self.active.has_record());
@@ -412,7 +640,19 @@ impl LogWriter {
         LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
     }
 
-    /// The error that made this writer refuse an event as an [`EventConsumer`], once.
+    /// Returns the error that made this writer refuse an event as an [`EventConsumer`], once.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use ringlog::consumer::EventConsumer;
+    /// use ringlog::storage::AppendError;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::options().max_bytes(Some(8)).open(folder.path())?;
+    /// assert!(!writer.consume(&EventHeader::new(1, 7, 5), b"hello"));
+    /// assert!(matches!(writer.take_error(), Some(AppendError::LimitReached { .. })));
+    /// # writer.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_error(&mut self) -> Option<AppendError> {
         self.consume_error.take()
     }
@@ -427,7 +667,7 @@ impl LogWriter {
         Err(AppendError::LimitReached { path, written_bytes, max_bytes })
     }
 
-    /// What this run may still write.
+    /// Returns what this run may still write.
     #[inline]
     fn left_bytes(&self) -> u64 {
         self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
@@ -441,7 +681,7 @@ impl LogWriter {
         }
     }
 
-    /// Keeps an error for [`take_error`](Self::take_error); the first one says the most.
+    /// Keeps an error for [`take_error`](Self::take_error). The first one is the most useful.
     fn keep(&mut self, result: Result<(), AppendError>) -> bool {
         match result {
             Ok(()) => true,
@@ -453,7 +693,7 @@ impl LogWriter {
     }
 }
 
-/// Writes every event, GAP records as such. After a refusal, [`LogWriter::take_error`] tells why.
+/// Writes every event, and GAP records as such. After a refusal, [`LogWriter::take_error`] returns the reason.
 impl EventConsumer for LogWriter {
     fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
         let result = match Gap::from_event(header, payload) {
@@ -472,17 +712,17 @@ impl EventConsumer for LogWriter {
         self.keep(result)
     }
 
-    /// Rolls by age, and tells of dropped events once there is room.
+    /// Rolls by age, and reports dropped events once there is room.
     fn idle(&mut self) {
         let result = self.roll_if_due();
-        // On a full disk nothing is lost by not rolling; an append that finds no room will say so.
+        // On a full disk nothing is lost by not rolling. An append that finds no room will fail.
         if !matches!(result, Err(AppendError::Create(_))) {
             self.keep(result);
         }
     }
 }
 
-/// What may stand at the start of a segment only.
+/// Returns the GAP record if it is one that is only allowed at the start of a segment.
 #[inline]
 fn log_side_gap(header: &EventHeader, payload: &[u8]) -> Option<Gap> {
     Gap::from_event(header, payload).filter(|gap| gap.log_side)

@@ -18,7 +18,7 @@ use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::share::WRITER_WAITS;
 
 impl Maintenance {
-    /// Finishes segments that are full, and syncs the one that is being written if the policy says so.
+    /// Finishes segments that are full, and syncs the active one if the policy asks for it.
     ///
     /// Returns whether there was anything to do.
     pub(crate) fn sync_step(&self) -> Result<bool, SyncError> {
@@ -43,7 +43,7 @@ impl Maintenance {
         self.current().map_or(Ok(()), |current| self.sync_current(&current))
     }
 
-    /// Finishes everything, the segment that was being written included. Its writer has ended.
+    /// Finishes everything, the active segment included. Its writer has ended.
     pub(crate) fn finish_all(&self) -> Result<(), SyncError> {
         let _last = lock(&self.syncing);
         self.finish_unsynced()?;
@@ -51,26 +51,26 @@ impl Maintenance {
         let last = lock(&self.open).front().cloned();
         match last {
             Some(open) => self.finish(&open, None),
-            // Nothing is left that would say so.
+            // Nothing else is left that would report it.
             None if self.is_poisoned() => Err(SyncError::Poisoned { path: self.folder.clone() }),
             None => Ok(()),
         }
     }
 
-    /// No sync goes on before this is dropped: a slow disk.
+    /// Blocks syncs until this is dropped, as a slow disk does.
     #[cfg(test)]
     pub(crate) fn hold_syncs(&self) -> impl Drop + '_ {
         lock(&self.syncing)
     }
 
-    /// The segment that was being written has no record and goes.
+    /// Deletes the active segment, which has no record.
     pub(crate) fn remove_current(&self, durable: &SegmentFlusher) -> Result<(), SyncError> {
         lock(&self.open).pop_back();
         durable.remove()
     }
 
-    /// The oldest segment that is not finished: the one being written, unless the writer has just gone on. Then
-    /// that one is not synced before the older one is, so that the watermark never passes over a gap.
+    /// Returns the oldest segment that is not finished: the active one, unless the writer has just rolled. Then the
+    /// new one is not synced before the older one is, so that the watermark never passes over a gap.
     fn current(&self) -> Option<Arc<SegmentFlusher>> {
         lock(&self.open).front().map(|open| Arc::clone(&open.durable))
     }
@@ -90,16 +90,16 @@ impl Maintenance {
         Ok(())
     }
 
-    /// After damage the watermark stays where it is: it promises all that is below it.
+    /// Raises the watermark, unless there is damage: it promises everything below it.
     fn note_durable(&self, durable: &SegmentFlusher) {
         if self.is_after_damage() {
             return;
         }
-        // ORDERING: Relaxed: see `durable_position`.
+        // ORDERING: Relaxed, see `durable_position`.
         self.durable_position.fetch_max(durable.durable_position(), Ordering::Relaxed);
     }
 
-    /// Finishes all segments but the one that is being written.
+    /// Finishes all segments but the active one.
     fn finish_full(&self) -> Result<bool, SyncError> {
         let mut any = false;
         while let Some((oldest, next)) = self.oldest_full() {
@@ -124,7 +124,7 @@ impl Maintenance {
         Ok(())
     }
 
-    /// This one, and no other, is open no longer.
+    /// Removes this segment, and no other, from the open ones.
     fn close_oldest(&self, open: &UnfinishedSegment) {
         let mut all = lock(&self.open);
         if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.durable, &open.durable)) {
@@ -132,9 +132,10 @@ impl Maintenance {
         }
     }
 
-    /// The segment is finished; from now on it may be retired.
+    /// Moves a finished segment to the kept ones; from now on it may be retired.
     ///
-    /// For whoever holds the lock of those that are kept, it is among them or open, and not both: retention counts them.
+    /// A thread that holds the lock of the kept ones sees the segment there or among the open ones, and not in both:
+    /// retention counts them.
     fn keep(&self, open: &UnfinishedSegment, next: &UnfinishedSegment) {
         let path = open.durable.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
@@ -144,12 +145,12 @@ impl Maintenance {
         kept.push_back(FinishedSegment { path, bytes, ended_at, ended, next_sequence });
     }
 
-    /// Where nothing is synced: full segments are put down as they are.
+    /// Closes full segments as they are, under a policy that syncs nothing.
     pub(crate) fn close_without_sync(&self) -> Result<(), SyncError> {
-        // Somebody who syncs finishes them meanwhile.
+        // A thread that holds this lock is syncing, and finishes them.
         let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
         while let Some((oldest, next)) = self.oldest_full() {
-            // The writer may have begun it, and the next one, since names were given.
+            // The writer may have begun it, and the next one, since the last renaming.
             oldest.durable.rename_into_place()?;
             oldest.durable.punch_tail();
             lock(&self.unsynced).push_back(NeedsSync::of_this_run(oldest.durable.path()));
@@ -158,10 +159,10 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Finishes what was set down without a sync, by this run or by one that died. Whether there was any.
+    /// Finishes what was closed without a sync, by this run or by one that died. Returns whether there was any.
     fn finish_unsynced(&self) -> Result<bool, SyncError> {
         let mut were_there = false;
-        // For all of them together: the caller may be the thread that appends.
+        // One limit for all of them: the caller may be the thread that appends.
         let mut waits_left = WRITER_WAITS;
         loop {
             let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
@@ -178,7 +179,7 @@ impl Maintenance {
         Ok(were_there)
     }
 
-    /// Where another program keeps the segment locked, nothing is retired meanwhile.
+    /// Finishes one segment. If another program keeps it locked, nothing is retired meanwhile.
     fn finish_one(&self, unsynced: &NeedsSync, waits_left: &mut u32) -> Result<Finished, SyncError> {
         let is_after_damage = self.is_after_damage();
         let finish = |is_alone, waits_left: &mut u32| {
@@ -196,17 +197,17 @@ impl Maintenance {
         finish(true, &mut 0)
     }
 
-    /// The oldest of those that were put down is damaged, and nothing after it is promised.
+    /// Notes that the oldest unsynced segment is damaged. Nothing after it is promised.
     fn note_damage(&self, path: &Path, damage: Damage) {
         let mut unsynced = lock(&self.unsynced);
         if unsynced.front().is_none_or(|oldest| oldest.path != path) {
-            // Retired meanwhile.
+            // It was retired meanwhile.
             return;
         }
         if let Some(position) = damage.durable_position
             && !self.is_after_damage()
         {
-            // ORDERING: Relaxed: see `durable_position`.
+            // ORDERING: Relaxed, see `durable_position`.
             self.durable_position.fetch_max(position, Ordering::Relaxed);
         }
         unsynced.pop_front();
@@ -215,22 +216,22 @@ impl Maintenance {
         damaged.unreported.push_back(damage.error);
     }
 
-    /// Whether a segment of a dead writer is damaged, so that nothing after it can be promised.
+    /// Returns whether a segment of a dead writer is damaged, so that nothing after it can be promised.
     fn is_after_damage(&self) -> bool {
         !lock(&self.damaged).segments.is_empty()
     }
 
-    /// The segment is gone. Without its damage the watermark rises again.
+    /// Forgets the damage of a segment that is gone. Without it the watermark rises again.
     pub(crate) fn forget_damage(&self, path: &Path) {
         lock(&self.damaged).segments.retain(|damaged| damaged != path);
     }
 
-    /// What is damaged of a dead writer's segments, each once.
+    /// Returns what is damaged in a dead writer's segments, each damage once.
     pub(crate) fn take_damage(&self) -> Option<ReadError> {
         lock(&self.damaged).unreported.pop_front()
     }
 
-    /// The oldest of those that were put down is finished, or gone.
+    /// Removes the oldest unsynced segment, which is finished or gone.
     pub(crate) fn forget_unsynced(&self, path: &Path) {
         let mut unsynced = lock(&self.unsynced);
         if unsynced.front().is_some_and(|oldest| oldest.path == path) {
@@ -253,7 +254,7 @@ mod tests {
         alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
     }
 
-    /// What retention counts while segments are finished is never less than there is.
+    /// While segments are finished, retention never counts less than there is.
     #[test]
     fn a_segment_is_kept_or_open_at_each_moment() {
         let folder = tempfile::tempdir().unwrap();
@@ -277,7 +278,7 @@ mod tests {
         writer.close().unwrap();
     }
 
-    /// Takes a step after each of `events` events, the first one before them all.
+    /// Takes a step before the first event and after each of `events` events.
     fn syncs(sync: SyncPolicy, events: u64) -> Vec<bool> {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), sync);

@@ -1,8 +1,7 @@
-//! What a log needs besides appending: segments ahead, syncs behind, retention.
+//! What a log needs besides appending: spare segments, syncs, retention.
 //!
-//! The writer and its worker threads (`workers.rs`) share one [`Maintenance`]. Each of its steps may be called by any
-//! of them at any time; tests call them one by one. Files go through these states, each in the order of the
-//! log:
+//! The writer and its worker threads (`workers.rs`) share one [`Maintenance`]. Any of them may call each of its steps
+//! at any time; tests call them one by one. Files go through these states, in the order of the log:
 //!
 //! ```text
 //!   prepared  ──roll──▶  open: written, named, synced  ──finish──▶  kept  ──retention──▶  prepared, or gone
@@ -28,22 +27,22 @@ use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::poison::Poison;
 use crate::storage::segment::spare::SpareSegment;
 
-/// Opening a log makes so many bytes ready itself at the most: about a millisecond of work.
+/// Opening a log prefaults at most this many bytes itself: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
 
-/// What an [`Maintenance`] goes by.
+/// The options that a [`Maintenance`] needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) segment_bytes: u64,
-    /// How far ahead of the writer pages are made ready.
+    /// How far ahead of the writer pages are prefaulted.
     pub(crate) prefault_bytes: usize,
-    /// Without checksums old records could pass for new ones.
+    /// Without checksums old records could pass as new ones.
     pub(crate) may_recycle: bool,
     pub(crate) retention: Retention,
     pub(crate) full_disk: FullDisk,
     pub(crate) sync: SyncPolicy,
     pub(crate) roll_after: Option<Duration>,
-    /// What this run may write, GAP records apart.
+    /// The bytes that this run may write, without GAP records.
     pub(crate) max_bytes: Option<u64>,
 }
 
@@ -54,7 +53,7 @@ pub(crate) struct Maintenance {
     pub(crate) rules: Rules,
     /// The log's position at which this run reaches its limit.
     pub(crate) limit_position: AtomicU64,
-    /// Segments that are not finished, oldest first. The last one is being written, until the writer ends.
+    /// Segments that are not finished, oldest first. The last one is active until the writer ends.
     pub(crate) open: Mutex<VecDeque<UnfinishedSegment>>,
     /// Held while a segment is prepared or retired.
     pub(crate) preparing: Mutex<()>,
@@ -79,13 +78,13 @@ pub(crate) struct Maintenance {
     pub(crate) retention_error: Mutex<Option<CreateError>>,
 }
 
-/// What there is of the log when its writer begins.
+/// What exists of the log when its writer begins.
 #[derive(Debug, Default)]
 pub(crate) struct ExistingLog {
     /// The sequence at which the log begins.
     pub(crate) begins_at: u64,
     pub(crate) kept: VecDeque<FinishedSegment>,
-    /// Of the kept ones, those that nobody has synced.
+    /// Those of the kept segments that are not synced.
     pub(crate) unsynced: VecDeque<NeedsSync>,
     /// The log's position at its end.
     pub(crate) position: u64,
@@ -103,14 +102,14 @@ pub(crate) struct UnfinishedSegment {
     pub(crate) base_sequence: u64,
 }
 
-/// Which segment is being written, and how far.
+/// Which segment is active, and how far it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct WriterAt {
     pub(crate) base_sequence: u64,
     pub(crate) offset: u64,
 }
 
-/// The segment after the one that is being written.
+/// The segment after the active one.
 pub(crate) enum SpareState {
     Missing { try_at: Option<Instant> },
     Ready(SpareSegment),
@@ -120,9 +119,9 @@ pub(crate) enum SpareState {
 /// What could not be promised of dead writers' segments.
 #[derive(Default)]
 pub(crate) struct DamagedSegment {
-    /// Those that are still there.
+    /// The damaged segments that still exist.
     pub(crate) segments: Vec<PathBuf>,
-    /// What is wrong with them, as long as nobody has asked.
+    /// What is wrong with them, until it is reported.
     pub(crate) unreported: VecDeque<ReadError>,
 }
 
@@ -131,18 +130,19 @@ pub(crate) struct LastSync {
 }
 
 impl Rules {
-    /// Whether all of a segment is to be ready before it is written: who wants that wants no page fault, whatever a
-    /// worker comes to.
+    /// Returns whether a whole segment must be prefaulted before it is written. A caller that wants this wants no
+    /// page fault, no matter how far a worker has come.
     pub(crate) const fn wants_all_prefaulted(&self) -> bool {
         self.prefault_bytes as u64 >= self.segment_bytes
     }
 
-    /// Whether the oldest segments may be deleted or used again.
+    /// Returns whether the oldest segments may be deleted or recycled.
     pub(crate) fn may_retire(&self) -> bool {
         self.retention.is_limited() || self.full_disk == FullDisk::RecycleOldest
     }
 
-    /// How many bytes of the first segment are made ready before its log is open. A worker goes on from there.
+    /// Returns how many bytes of the first segment are prefaulted before its log is open. A worker continues from
+    /// there.
     pub(crate) const fn first_prefault_bytes(&self) -> usize {
         let is_much = self.prefault_bytes > FIRST_READY_BYTES && !self.wants_all_prefaulted();
         if is_much { FIRST_READY_BYTES } else { self.prefault_bytes }
@@ -158,7 +158,7 @@ impl Maintenance {
         past: ExistingLog,
     ) -> Arc<Self> {
         let ExistingLog { begins_at, kept, unsynced, position, durable_position } = past;
-        // What the caller allows may be no limit at all.
+        // The caller's limit may be so large that it is none.
         let limit_position = position.saturating_add(rules.max_bytes.unwrap_or(u64::MAX));
         Arc::new(Self {
             platform,
@@ -199,7 +199,7 @@ impl Maintenance {
         self.poison.is_set()
     }
 
-    /// Fails, and keeps the log from taking more, once its lock keeps nobody out any more.
+    /// Fails, and stops the log from taking more, once its lock keeps nobody out any more.
     pub(crate) fn check_owner(&self) -> Result<(), SyncError> {
         let path = || self.owner.path().to_owned();
         if !self.owner.is_of_this_process() {
@@ -211,42 +211,42 @@ impl Maintenance {
         Ok(())
     }
 
-    /// The log's position below which everything is on stable storage.
+    /// Returns the log's position below which everything is on stable storage.
     pub(crate) fn durable_position(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own.
+        // ORDERING: Relaxed. The number guards no other memory.
         self.durable_position.load(Ordering::Relaxed)
     }
 
-    /// The sequence at which the log begins. Exact once the workers have ended.
+    /// Returns the sequence at which the log begins. Exact once the workers have ended.
     pub(crate) fn begins_at(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own; the writer joins the workers before it counts on it.
+        // ORDERING: Relaxed. The number guards no other memory; the writer joins the workers before it relies on it.
         self.begins_at.load(Ordering::Relaxed)
     }
 
-    /// Events that this run has lost.
+    /// Returns the events that this run has lost.
     pub(crate) fn lost(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own, for a display.
+        // ORDERING: Relaxed. The number guards no other memory and is for a display.
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Only by the writer.
+    /// Sets the lost events. Only the writer calls this.
     pub(crate) fn set_lost(&self, lost: u64) {
-        // ORDERING: Relaxed: see `lost`.
+        // ORDERING: Relaxed, see `lost`.
         self.lost.store(lost, Ordering::Relaxed);
     }
 
-    /// Whether the segment that is being written can go although the log then ends with the one before it, or
-    /// begins anew.
+    /// Returns whether the active segment may be deleted. The log then ends with the segment before it, or begins
+    /// anew.
     pub(crate) fn has_other_segments_or_is_new(&self, position: u64) -> bool {
         position == 0 || self.open_segments() > 1 || !lock(&self.kept).is_empty()
     }
 
-    /// Segments that are not finished, the one being written included.
+    /// Returns the number of segments that are not finished, the active one included.
     pub(crate) fn open_segments(&self) -> usize {
         lock(&self.open).len()
     }
 
-    /// The log's position below which everything is published.
+    /// Returns the log's position below which everything is published.
     pub(crate) fn published_position(&self) -> u64 {
         let current = lock(&self.open).back().map(|open| open.durable.published_position());
         current.unwrap_or(0).max(self.durable_position())
@@ -256,7 +256,7 @@ impl Maintenance {
         lock(&self.retention_error).take()
     }
 
-    /// Keeps what a worker's step failed with, for the writer's next sync; the first one says the most.
+    /// Keeps the error of a worker's step for the writer's next sync. The first one is the most useful.
     pub(crate) fn note_sync_error(&self, error: SyncError) {
         if !matches!(error, SyncError::Poisoned { .. }) {
             self.poison.keep_reason(error);
@@ -264,7 +264,7 @@ impl Maintenance {
         self.poison.set();
     }
 
-    /// The error itself, or, where it is that an earlier sync failed, that one's.
+    /// Returns the error itself, or the cause if the error only reports that an earlier sync failed.
     pub(crate) fn explain(&self, error: SyncError) -> SyncError {
         match error {
             SyncError::Poisoned { .. } => self.poison.take_reason().unwrap_or(error),
@@ -275,7 +275,7 @@ impl Maintenance {
         }
     }
 
-    /// The same for an append.
+    /// Does the same for an append.
     pub(crate) fn explain_append(&self, error: AppendError) -> AppendError {
         match error {
             AppendError::Poisoned { .. } => self.poison.take_reason().map_or(error, AppendError::Close),
@@ -284,19 +284,19 @@ impl Maintenance {
         }
     }
 
-    /// Why nothing is taken any more.
+    /// Returns why no event is taken any more.
     pub(crate) fn poisoned(&self) -> AppendError {
         self.explain_append(AppendError::Poisoned { path: self.folder.clone() })
     }
 
-    /// Whether the segment that is being written has reached its age.
+    /// Returns whether the active segment has reached its age.
     #[inline]
     pub(crate) fn is_roll_due(&self) -> bool {
-        // ORDERING: Relaxed: only asks for a roll, now or at the next append.
+        // ORDERING: Relaxed. It only asks for a roll, now or at the next append.
         self.roll_due.load(Ordering::Relaxed)
     }
 
-    /// The writer goes on in this segment.
+    /// Notes that the writer continues in this segment.
     pub(crate) fn begin(&self, durable: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
         let durable = Arc::clone(durable);
         lock(&self.open).push_back(UnfinishedSegment {
@@ -305,40 +305,40 @@ impl Maintenance {
             begun: Instant::now(),
             base_sequence,
         });
-        // ORDERING: Relaxed: see `is_roll_due`.
+        // ORDERING: Relaxed, see `is_roll_due`.
         self.roll_due.store(false, Ordering::Relaxed);
     }
 
-    /// Positions go on by so many bytes that are not written. Only by the writer.
+    /// Advances positions by bytes that are not written. Only the writer calls this.
     pub(crate) fn skip(&self, bytes: u64) {
-        // ORDERING: Relaxed, both: only says when the next segment is prepared.
+        // ORDERING: Relaxed, both. They only decide when the next segment is prepared.
         let limit_position = self.limit_position.load(Ordering::Relaxed);
         self.limit_position.store(limit_position.saturating_add(bytes), Ordering::Relaxed);
     }
 
-    /// Makes pages ready ahead of the writer, and looks whether the segment has reached its age.
+    /// Prefaults pages ahead of the writer, and checks whether the segment has reached its age.
     ///
     /// Returns where the writer is.
     pub(crate) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
         current.durable.prefault(self.rules.prefault_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
-            // ORDERING: Relaxed: see `is_roll_due`.
+            // ORDERING: Relaxed, see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
         }
         WriterAt { base_sequence: current.base_sequence, offset: current.durable.map().write_offset() }
     }
 }
 
-/// Blocks that a file takes, in bytes.
+/// Returns the size of a file's blocks, in bytes.
 pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
-    // `blocks` counts units of 512 bytes, whatever the file system's own blocks are.
+    // `blocks` counts units of 512 bytes, no matter what the file system's blocks are.
     fs::metadata(path).map(|metadata| metadata.blocks() * 512)
 }
 
 impl std::fmt::Debug for Maintenance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upkeep")
+        f.debug_struct("Maintenance")
             .field("folder", &self.folder)
             .field("rules", &self.rules)
             .finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! What of a log is kept, and what goes.
+//! What is kept of a log, and what is retired.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -6,31 +6,35 @@ use std::time::{Duration, Instant};
 
 /// Limits beyond which the oldest segments of a log are retired: deleted, or recycled as the next ones.
 ///
-/// The default keeps everything. Several limits may be set; a segment goes as soon as one of them says so. The
-/// segment that is being written, and those of this run not synced yet under a policy that syncs, always stay.
+/// The default keeps everything. Several limits may be set; a segment is retired as soon as it is over one of them.
+/// The active segment always stays, and so do those of this run that are not synced yet under a policy that syncs.
 ///
-/// A segment that a named cursor still needs is spared as long as the log takes at most
+/// A segment that a named cursor still needs is kept as long as the log takes at most
 /// [`cursor_bytes`](Self::cursor_bytes).
 ///
 /// ```
 /// use ringlog::storage::{LogWriter, Retention};
+/// # let folder = tempfile::tempdir()?;
 ///
 /// let one_gib = Retention { max_bytes: Some(1 << 30), ..Retention::default() };
-/// let options = LogWriter::options().retention(one_gib);
+/// let writer = LogWriter::options().retention(one_gib).open(folder.path())?;
+/// assert_eq!(Retention::default().max_bytes, None, "everything is kept");
+/// # writer.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Retention {
-    /// Bytes that all files of the log may take on disk, the one prepared ahead included.
+    /// Bytes that all files of the log may take on disk, the spare segment included.
     pub max_bytes: Option<u64>,
-    /// How long ago the newest record of a segment may have been written.
+    /// The largest age of a segment's newest record.
     pub max_age: Option<Duration>,
-    /// How many segments there may be, the one being written included.
+    /// How many segments there may be, the active one included.
     pub max_segments: Option<u64>,
-    /// Bytes that the log may take for the sake of cursors; `None` lets them hold back as much as they need.
+    /// Bytes that the log may take because of cursors. `None` keeps as much as they need.
     pub cursor_bytes: Option<u64>,
 }
 
-/// A finished segment, as far as retention is concerned.
+/// A finished segment, with what retention needs to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FinishedSegment {
     pub(crate) path: PathBuf,
@@ -38,18 +42,18 @@ pub(crate) struct FinishedSegment {
     pub(crate) bytes: u64,
     /// When the next segment was begun, unix nanoseconds.
     pub(crate) ended_at: i64,
-    /// The same, for a segment of this run: no clock that is set moves it.
+    /// The same, for a segment of this run: it does not depend on the wall clock.
     pub(crate) ended: Option<Instant>,
-    /// Sequence behind its last record.
+    /// Sequence after its last record.
     pub(crate) next_sequence: u64,
 }
 
-/// What else bears on who has to go.
+/// What else decides how many segments must be retired.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct RetentionInputs {
-    /// Bytes of the files that cannot go, the one to be prepared included.
+    /// Bytes of the files that must stay, the spare one included.
     pub(crate) fixed_bytes: u64,
-    /// How many segments cannot go.
+    /// How many segments must stay.
     pub(crate) fixed_segments: u64,
     /// Now, unix nanoseconds.
     pub(crate) now: i64,
@@ -58,19 +62,19 @@ pub(crate) struct RetentionInputs {
 }
 
 impl FinishedSegment {
-    /// A clock that ran ahead when the segment ended must not keep it for ever.
+    /// Corrects the end time: a clock that was ahead when the segment ended must not keep it for ever.
     pub(crate) fn end_by(&mut self, now: i64) {
         self.ended_at = self.ended_at.min(now);
     }
 }
 
 impl Retention {
-    /// Whether anything is ever retired.
+    /// Returns whether anything is ever retired.
     pub(crate) const fn is_limited(&self) -> bool {
         self.max_bytes.is_some() || self.max_age.is_some() || self.max_segments.is_some()
     }
 
-    /// How many of the `kept`, oldest first, have to go.
+    /// Returns how many of the `kept`, oldest first, must be retired.
     pub(crate) fn count_to_retire<'a>(
         &self,
         kept: impl ExactSizeIterator<Item = &'a FinishedSegment> + Clone,
@@ -108,7 +112,7 @@ fn age(segment: &FinishedSegment, now: i64) -> Duration {
 mod tests {
     use super::*;
 
-    /// Ten segments of 100 bytes and 10 records, ended at 0, 1, … seconds.
+    /// Returns ten segments of 100 bytes and 10 records, ended at 0, 1, … seconds.
     fn kept() -> Vec<FinishedSegment> {
         (0..10)
             .map(|at| FinishedSegment {

@@ -1,4 +1,4 @@
-//! How far a log has come, for other threads than its writer's.
+//! The progress of a log, for other threads than its writer's.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::storage::error::{CreateError, ReadError};
 use crate::storage::maintenance::maintenance::Maintenance;
 
-/// Tells how far the log of a [`LogWriter`](crate::storage::log::writer::LogWriter) has come: see [`LogWriter::watch`](crate::storage::log::writer::LogWriter::watch).
+/// Reports the progress of a [`LogWriter`](crate::storage::log::writer::LogWriter)'s log to other threads: see
+/// [`LogWriter::watch`](crate::storage::log::writer::LogWriter::watch).
 ///
 /// ```
 /// use ringlog::{event::EventHeader, recorder::Recorder};
@@ -28,35 +29,79 @@ impl LogWatch {
         Self { maintenance }
     }
 
-    /// The log's position below which every event is published: seen by readers, and safe from the death of
+    /// Returns the log's position below which every event is published: readers see it, and it survives the death of
     /// the process.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.watch().published_position(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn published_position(&self) -> u64 {
         self.maintenance.published_position()
     }
 
-    /// The log's position below which every event is on stable storage. At most the published one.
+    /// Returns the log's position below which every event is on stable storage. At most the published one.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.sync()?;
+    /// assert_eq!(writer.watch().durable_position(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn durable_position(&self) -> u64 {
         self.maintenance.durable_position()
     }
 
-    /// Events that this run of the writer has lost so far: the counts of its GAP records, and what a full disk is taking
-    /// at this moment although the GAP record can only follow later. A loss of unknown count adds nothing.
+    /// Returns the number of events that this run of the writer has lost so far: the counts of its GAP records, and
+    /// what a full disk is taking now, although its GAP record can only follow later. A loss of unknown count adds
+    /// nothing.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// use ringlog::event::{Gap, GapReason};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.append_gap(1, Gap { log_side: true, ..Gap::new(GapReason::DiskFull, 3) })?;
+    /// assert_eq!(writer.watch().lost(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.maintenance.lost()
     }
 
-    /// Why retired segments could not be deleted or recycled, once: see
+    /// Returns why retired segments could not be deleted or recycled, once: see
     /// [`LogWriter::take_retention_error`](crate::storage::log::writer::LogWriter::take_retention_error).
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert!(LogWriter::open(folder.path())?.watch().take_retention_error().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn take_retention_error(&self) -> Option<CreateError> {
         self.maintenance.take_retention_error()
     }
 
-    /// What is damaged in a segment that a dead writer had not synced: see
+    /// Returns what is damaged in a segment that a dead writer had not synced: see
     /// [`LogWriter::take_damage`](crate::storage::log::writer::LogWriter::take_damage).
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert!(LogWriter::open(folder.path())?.watch().take_damage().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
         self.maintenance.take_damage()

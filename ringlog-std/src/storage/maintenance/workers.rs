@@ -1,8 +1,8 @@
-//! The threads that do a log's [maintenance](crate::storage::maintenance::maintenance), so that its writer makes no file-system call.
+//! The threads that do a log's [maintenance](Maintenance), so that its writer makes no file-system call.
 //!
-//! Three, because each may be held up by the disk for long: one keeps pages ready ahead of the writer, one has
-//! the next segment ready, one syncs. The writer never wakes them: the first looks at it again and again, more
-//! rarely where nothing happens, and wakes the others.
+//! There are three, because the disk may delay each of them for long: one keeps pages prefaulted ahead of the writer,
+//! one keeps the next segment ready, one syncs. The writer never wakes them. The first checks the writer again and
+//! again, less often if nothing happens, and wakes the others.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -16,12 +16,12 @@ use crate::storage::error::SyncError;
 use crate::storage::maintenance::maintenance::{Maintenance, WriterAt};
 use crate::storage::maintenance::policies::SyncPolicy;
 
-/// The shortest and the longest pause between two looks.
+/// The shortest and the longest pause between two checks.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
-/// How often limits of age, and the log's lock, are looked at where nothing else happens.
+/// How often limits of age, and the log's lock, are checked if nothing else happens.
 const RETENTION_PERIOD: Duration = Duration::from_secs(1);
 
-/// The running threads. Dropping it ends them, after the step that they are at.
+/// The running threads. Dropping this ends them, each after its present step.
 #[derive(Debug)]
 pub(crate) struct Workers {
     stop: Arc<AtomicBool>,
@@ -41,12 +41,12 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Whether all of them are at work: none has failed or panicked.
+    /// Returns whether all of them run: none has failed or panicked.
     pub(crate) fn are_alive(&self) -> bool {
         !self.threads.iter().any(JoinHandle::is_finished)
     }
 
-    /// Has them look at once.
+    /// Makes them check at once.
     pub(crate) fn wake(&self) {
         self.threads.iter().for_each(|thread| thread.thread().unpark());
     }
@@ -70,24 +70,24 @@ impl Drop for Workers {
             // A forked child has none of the threads, and nothing to end or to detach.
             return self.threads.drain(..).for_each(std::mem::forget);
         }
-        // ORDERING: Relaxed: joining the threads hands everything over.
+        // ORDERING: Relaxed. Joining the threads hands everything over.
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
-            // A step that panicked has left a log that is whole; the writer goes on without it.
+            // A step that panicked has left a whole log; the writer continues without it.
             let _ = thread.join();
         }
     }
 }
 
-/// Looks again and again, more rarely where there is nothing to do. Ends at the first failure, which is kept.
+/// Runs the step again and again, less often if there is nothing to do. Ends at the first failure, which is kept.
 fn repeat(
     stop: &AtomicBool,
     maintenance: &Maintenance,
     mut step: impl FnMut(&Maintenance) -> Result<bool, SyncError>,
 ) {
     let mut pause = PAUSE.0;
-    // ORDERING: Relaxed: see `Workers::drop`.
+    // ORDERING: Relaxed, see `Workers::drop`.
     while !stop.load(Ordering::Relaxed) {
         match step(maintenance) {
             Ok(true) => pause = PAUSE.0,
@@ -98,7 +98,7 @@ fn repeat(
     }
 }
 
-/// Keeps up with the writer as long as it moves, and wakes the others when it has gone on in a new segment.
+/// Keeps up with the writer as long as it moves, and wakes the others when it has continued in a new segment.
 fn pages(others: Vec<Thread>) -> impl FnMut(&Maintenance) -> Result<bool, SyncError> + Send + 'static {
     let mut last = WriterAt::default();
     move |maintenance| {

@@ -1,4 +1,4 @@
-//! Choosing among the events of a log.
+//! Chooses among the events of a log.
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
@@ -6,15 +6,15 @@ use std::ops::Range;
 use crate::event::{Event, EventHeader};
 use crate::storage::error::ReadError;
 
-/// Which events of a log are wanted: by type, by time, by sequence. A new filter wants all.
+/// Selects events of a log by type, time and sequence. A new filter selects all.
 ///
-/// A GAP record passes whatever types are asked for: it may stand for events of any type.
+/// A GAP record passes for every choice of types, as the lost events may have had any type.
 ///
 /// ```
 /// use ringlog::event::{Event, EventHeader};
 /// use ringlog::storage::Filter;
 ///
-/// let filter = Filter::new().event_type(7).event_type(9).since(100).until(200);
+/// let filter = Filter::new().event_type(7).event_type(9).since(100).until(200).sequences(0..10);
 /// let event = |timestamp, event_type| {
 ///     let header = EventHeader::new(timestamp, event_type, 0);
 ///     Event { header, payload: &[], sequence: 0, offset: 64 }
@@ -27,19 +27,25 @@ pub struct Filter {
     /// `None` for all, else a bit for each.
     types: Option<[u64; 4]>,
     since: u64,
-    /// `None` without an end: then the largest timestamp passes, too.
+    /// `None` for no end: then the largest timestamp passes too.
     until: Option<u64>,
     sequences: Range<u64>,
 }
 
 impl Filter {
-    /// Wants every event.
+    /// Selects every event.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new(), Filter::default());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { types: None, since: 0, until: None, sequences: 0..u64::MAX }
     }
 
-    /// Wants events of this type, and of those that were asked for before.
+    /// Selects events of this type, and of the types from earlier calls.
     #[must_use]
     pub fn event_type(mut self, event_type: u8) -> Self {
         let types = self.types.get_or_insert_default();
@@ -47,28 +53,38 @@ impl Filter {
         self
     }
 
-    /// Wants events with this timestamp or a later one.
+    /// Selects events with this timestamp or a later one, in the unit of the log's clock.
     #[must_use]
     pub const fn since(mut self, timestamp: u64) -> Self {
         self.since = timestamp;
         self
     }
 
-    /// Wants events with an earlier timestamp than this.
+    /// Selects events with a timestamp before this one.
     #[must_use]
     pub const fn until(mut self, timestamp: u64) -> Self {
         self.until = Some(timestamp);
         self
     }
 
-    /// Wants records with these sequences.
+    /// Selects records with these sequences; the end is not included.
     #[must_use]
     pub const fn sequences(mut self, sequences: Range<u64>) -> Self {
         self.sequences = sequences;
         self
     }
 
-    /// Whether the event is wanted.
+    /// Returns whether the filter selects the event.
+    ///
+    /// ```
+    /// # use ringlog::event::{Event, EventHeader};
+    /// use ringlog::storage::Filter;
+    ///
+    /// let header = EventHeader::new(100, 7, 0);
+    /// let event = Event { header, payload: &[], sequence: 3, offset: 64 };
+    /// assert!(Filter::new().event_type(7).matches(&event));
+    /// assert!(!Filter::new().since(101).matches(&event));
+    /// ```
     #[must_use]
     #[inline]
     pub fn matches(&self, event: &Event<'_>) -> bool {
@@ -79,20 +95,41 @@ impl Filter {
             && (header.is_gap() || self.has_type(header.event_type))
     }
 
-    /// Whether neither this event nor any behind it in its log is wanted.
+    /// Returns whether the filter selects neither this event nor any later one in its log.
+    ///
+    /// ```
+    /// # use ringlog::event::{Event, EventHeader};
+    /// use ringlog::storage::Filter;
+    ///
+    /// let event = Event { header: EventHeader::new(100, 7, 0), payload: &[], sequence: 3, offset: 64 };
+    /// assert!(Filter::new().sequences(0..3).is_past(&event));
+    /// assert!(!Filter::new().sequences(0..4).is_past(&event));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn is_past(&self, event: &Event<'_>) -> bool {
         event.sequence >= self.sequences.end
     }
 
-    /// The sequence of the first record that may be wanted.
+    /// Returns the smallest sequence that the filter selects.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new().sequences(5..9).first_sequence(), 5);
+    /// ```
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.sequences.start
     }
 
-    /// The earliest timestamp that is wanted, 0 if all are.
+    /// Returns the earliest timestamp that the filter selects; 0 for all.
+    ///
+    /// ```
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert_eq!(Filter::new().since(100).earliest(), 100);
+    /// ```
     #[must_use]
     pub const fn earliest(&self) -> u64 {
         self.since
@@ -103,7 +140,7 @@ impl Filter {
     }
 }
 
-/// Where nobody knows when events were lost, the loss is wanted with those around it.
+/// A GAP record without a time passes: the loss may be in the wanted time.
 const fn is_gap_without_time(header: &EventHeader) -> bool {
     header.is_gap() && header.timestamp == 0
 }
@@ -114,9 +151,19 @@ impl Default for Filter {
     }
 }
 
-/// The events of an iterator that a [`Filter`] wants. Errors pass.
+/// Iterates over the events that a [`Filter`] selects. Errors pass.
 ///
-/// It ends behind the last sequence that is wanted.
+/// It ends after the last sequence that the filter selects.
+///
+/// ```
+/// use ringlog::storage::{Filter, LogReader};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut wanted = reader.events_matching(&Filter::new().event_type(7));
+/// assert_eq!(wanted.next().unwrap()?.payload, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Filtered<I> {
     events: I,

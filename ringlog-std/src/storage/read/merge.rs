@@ -1,4 +1,4 @@
-//! Several logs as one, in the order of their timestamps.
+//! Merges several logs into one, in the order of their timestamps.
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
@@ -8,31 +8,54 @@ use crate::event::Event;
 use crate::storage::error::ReadError;
 
 /// A record and where it came from.
+///
+/// ```
+/// use ringlog::storage::{LogReader, merge};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut merged = merge([reader.events(), reader.events()]);
+/// let (first, second) = (merged.next().unwrap()?, merged.next().unwrap()?);
+/// assert_eq!((first.log, second.log), (0, 1));
+/// assert_eq!(first.event, second.event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Merged<'a> {
-    /// Which of the logs, counted from 0 in the order in which they were given.
+    /// The index of its log, from 0, in the order in which the logs were given.
     pub log: usize,
-    /// The record, as it stands in its log.
+    /// The record, as it is in its log.
     pub event: Event<'a>,
 }
 
 /// Merges the events of several logs by timestamp: see [`merge`].
+///
+/// ```
+/// use ringlog::storage::{LogReader, Merge, merge, LogEvents};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let merged: Merge<'_, LogEvents<'_>> = merge([reader.events(), reader.events()]);
+/// assert_eq!(merged.count(), 8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Merge<'a, I> {
     logs: Vec<I>,
     /// The next event of each log that has one.
     heads: Vec<Option<Event<'a>>>,
     order: HeadOrder,
-    /// The logs whose next event is not known yet.
+    /// The logs whose next event was not read yet.
     to_read: Vec<usize>,
     is_done: bool,
 }
 
-/// Merges iterators over logs: of the next records of all logs, the one with the smallest timestamp comes next, and
-/// of equal ones that of the log that was given first.
+/// Merges iterators over logs by timestamp. Of equal timestamps, the record of the log that was given first
+/// comes first.
 ///
-/// Each log stays in its own order, also where its timestamps go backwards. GAP records are records like others.
-/// The logs should have the same clock: numbers are compared as they are. After an error the iterator ends.
+/// Each log stays in order, even where its timestamps go backwards. GAP records are merged like other records.
+/// The logs should have the same clock, as timestamps are compared as numbers. After an error the iterator
+/// ends.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -61,7 +84,7 @@ where
     let logs: Vec<I> = logs.into_iter().collect();
     Merge {
         heads: vec![None; logs.len()],
-        // Read in the order in which they were given: the first error is that of the first log.
+        // Read in the given order, so that the first error is that of the first log.
         to_read: (0..logs.len()).rev().collect(),
         order: HeadOrder::default(),
         is_done: false,
@@ -70,7 +93,7 @@ where
 }
 
 impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Merge<'a, I> {
-    /// Has the next event of each log known.
+    /// Reads the next event of each log that lacks one.
     fn fill(&mut self) -> Result<(), ReadError> {
         while let Some(log) = self.to_read.pop() {
             let next = self.logs.get_mut(log).and_then(Iterator::next).transpose()?;
@@ -103,17 +126,17 @@ impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Iterator for Merge<'a
 
 impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> std::iter::FusedIterator for Merge<'a, I> {}
 
-/// Which of some logs has the next event: the smallest timestamp, and of equal ones the first log.
+/// Finds the log with the next event: the smallest timestamp, and of equal ones the first log.
 #[derive(Debug, Default)]
 pub(crate) struct HeadOrder(BinaryHeap<Reverse<(u64, usize)>>);
 
 impl HeadOrder {
-    /// A log's next event has this timestamp. A log may have one at a time.
+    /// Notes the timestamp of a log's next event. A log may have one at a time.
     pub(crate) fn push(&mut self, log: usize, timestamp: u64) {
         self.0.push(Reverse((timestamp, log)));
     }
 
-    /// Takes the log that is next.
+    /// Removes and returns the log that is next.
     pub(crate) fn pop(&mut self) -> Option<usize> {
         self.0.pop().map(|Reverse((_, log))| log)
     }

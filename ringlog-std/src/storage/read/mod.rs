@@ -1,4 +1,4 @@
-//! Reading a log: by mapping or by `pread`, from any sequence or time on, once or while it is written.
+//! Reads a log: by mapping or by `pread`, from any sequence or time on, once or while it is written.
 //!
 //! `bulk` decodes many records at once, `scan` reads files that may be cut or damaged, `seek` finds a place, `mapped`
 //! lends events without copying, `follow` waits for more. The tools, cursors and programs call this folder. It never

@@ -1,16 +1,17 @@
-//! Letting events go at the pace at which they happened.
+//! Replays events at the pace at which they happened.
 
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// A step back of this much means that the clock was set, not that events overtook each other. In nanoseconds.
+/// A step back of this much, in nanoseconds, means that the clock was set. Smaller ones are events out of
+/// order.
 const CLOCK_WAS_SET_NANOS: u64 = 1_000_000_000;
 
-/// Says when the next event is due.
+/// Computes when the next event is due.
 ///
-/// Events that are older than the one before are due at once. After a large step back the pace goes on from
-/// there: nothing stalls, and nothing comes in a flood until the old time is reached again.
+/// Events that are older than the one before are due at once. After a step back of more than a second the pace
+/// continues from the new time: it neither stalls nor floods.
 ///
 /// ```
 /// use ringlog::storage::ReplayPace;
@@ -25,14 +26,21 @@ const CLOCK_WAS_SET_NANOS: u64 = 1_000_000_000;
 pub struct ReplayPace {
     speed: f64,
     started: Instant,
-    /// An event with the timestamp `origin` is due so long after the start.
+    /// The time from the start to when an event with the timestamp `origin` is due.
     origin: Option<u64>,
     origin_due: Duration,
     latest: u64,
 }
 
 impl ReplayPace {
-    /// Starts now, `speed` times as fast as it happened; `None` unless that is a number above zero.
+    /// Starts now, at `speed` times the recorded pace. Returns `None` unless `speed` is finite and above zero.
+    ///
+    /// ```
+    /// use ringlog::storage::ReplayPace;
+    ///
+    /// assert!(ReplayPace::new(0.5).is_some());
+    /// assert!(ReplayPace::new(0.0).is_none());
+    /// ```
     #[must_use]
     pub fn new(speed: f64) -> Option<Self> {
         let is_usable = speed.is_finite() && speed > 0.0;
@@ -40,16 +48,25 @@ impl ReplayPace {
         is_usable.then_some(Self { speed, started, origin: None, origin_due: Duration::ZERO, latest: 0 })
     }
 
-    /// For how long the next event, with this timestamp in nanoseconds, still has to wait.
+    /// Returns how long the next event must still wait. `timestamp` is in nanoseconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use ringlog::storage::ReplayPace;
+    ///
+    /// let mut pace = ReplayPace::new(1.0).unwrap();
+    /// assert_eq!(pace.wait(5_000), Duration::ZERO, "the first event is due at once");
+    /// assert!(pace.wait(1_000_005_000) <= Duration::from_secs(1));
+    /// ```
     #[must_use]
     pub fn wait(&mut self, timestamp: u64) -> Duration {
         let elapsed = self.started.elapsed();
         self.due(timestamp, elapsed).saturating_sub(elapsed)
     }
 
-    /// Has an event with this timestamp due after `wait`, and later ones as long after it as they happened.
+    /// Makes an event with this timestamp due after `wait`, and later events relative to it.
     ///
-    /// For a wait that is longer than anybody wants to wait, over a silence or a step of the clock.
+    /// Shortens a long wait over a silence or a step of the clock.
     ///
     /// ```
     /// use ringlog::storage::ReplayPace;
@@ -79,7 +96,7 @@ impl ReplayPace {
         };
         self.latest = self.latest.max(timestamp);
         let nanos = timestamp.saturating_sub(origin) as f64 / self.speed;
-        // A float that is too large becomes the largest number.
+        // The cast turns a float that is too large into the largest number.
         self.origin_due.saturating_add(Duration::from_nanos(nanos as u64))
     }
 }

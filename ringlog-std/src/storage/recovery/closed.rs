@@ -1,4 +1,4 @@
-//! Holding what recovery finds against what the `writer` file and the files themselves say should be there.
+//! Comparing what recovery finds with what the `writer` file and the files themselves record.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::storage::recovery::segment_end::SegmentEnd;
 use crate::storage::segment::file::{cannot_read, is_unused};
 
 impl LogRecovery<'_> {
-    /// Refuses a closed log that does not end where it was closed: sequences must not be given out again.
+    /// Refuses a closed log that does not end where it was closed: its sequences must not be given out again.
     pub(crate) fn check_recorded_end(&self, ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let next_sequence = ends.last().map_or(0, |end| end.sequence);
         let last = ends.iter().rfind(|end| !end.is_empty());
@@ -26,7 +26,7 @@ impl LogRecovery<'_> {
         }
     }
 
-    /// Says of the last file of a closed log that cannot be used what is missing with it.
+    /// Adds to the error of a closed log's last file, which cannot be used, what is missing with it.
     pub(crate) fn explained(&self, named_sequence: u64, is_last: bool, error: OpenError) -> OpenError {
         match self.writer.end {
             Some(end) if is_last && end.sequence > named_sequence => {
@@ -37,7 +37,7 @@ impl LogRecovery<'_> {
         }
     }
 
-    /// Whether a file without a header is no part of the log, because the log was closed before it.
+    /// Returns whether a file without a header is no part of the log, because the log was closed before it.
     ///
     /// Any other such file was damaged: a file gets its name once its header is on the disk.
     pub(crate) fn is_stranger(&self, named_sequence: u64, path: &Path) -> Result<bool, OpenError> {

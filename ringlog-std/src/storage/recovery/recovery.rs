@@ -1,11 +1,11 @@
-//! Where a log ends, whatever became of its last writer, and so where the next segment begins.
+//! Where a log ends, no matter how its last writer ended, and so where the next segment begins.
 //!
 //! Nothing is stored into an old segment but SEALED and the final offset and count, and nothing that was ever
-//! published is deleted. Each step leaves a folder from which the next opening comes to the same end.
+//! published is deleted. Each step leaves a folder from which the next opening finds the same end.
 //!
-//! Three crashes lead here. A killed process: every file says where it ends, and the last one may still have
-//! its temporary name. A lost machine: of all that was not synced, any page may be old or new. And a crash
-//! of this recovery itself.
+//! Three crashes lead here. A killed process: every file records where it ends, and the last one may still have its
+//! temporary name. A lost machine: of everything that was not synced, any page may be old or new. And a crash of this
+//! recovery itself.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -37,54 +37,54 @@ use crate::storage::segment::spare::is_temporary;
 pub(crate) struct LogEnd {
     pub(crate) sequence: u64,
     pub(crate) position: u64,
-    /// Events may be missing here; the timestamp of the last one before, as far as it is known.
+    /// Set if events may be missing here: the timestamp of the last one before, 0 if it is unknown.
     pub(crate) lost_after: Option<u64>,
 }
 
-/// The folder of a log, whose lock the caller holds.
+/// The folder of a log. The caller holds its lock.
 pub(crate) struct LogRecovery<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) platform: &'a dyn Platform,
     pub(crate) writer: LastWriter,
     pub(crate) report: RecoveryReport,
-    /// EmptyLast files at the end, which have the name that the next one needs.
+    /// Empty files at the end. They have the name that the next segment needs.
     empties: Vec<EmptyLast>,
     /// Files that are no part of the log.
     pub(crate) strays: Vec<Stray>,
-    /// Files after the end of what is whole.
+    /// Files past the end of what is whole.
     pub(crate) cut: Vec<ChainedSegment>,
-    /// Milliseconds for which other programs' locks may still be waited for.
+    /// For how many milliseconds other programs' locks may still be waited for.
     waits_left: u32,
 }
 
-/// What recovery has found.
+/// What recovery found.
 pub(crate) struct Recovered {
     pub(crate) end: LogEnd,
     pub(crate) report: RecoveryReport,
-    /// The segments of the log in order, under their names, those at the end included that are to be cleared away. Where a
-    /// segment was sealed now, its header is the one from before.
+    /// The segments of the log in order, under their names, with those at the end that will be cleared away. The
+    /// header of a segment that was sealed now is the one from before.
     pub(crate) segments: Vec<SegmentInfo>,
     pub(crate) unfinished: Unfinished,
     empties: Vec<EmptyLast>,
 }
 
-/// What a process that died under this kernel has left: the kernel has it, the disk may not.
+/// What a process that died under this kernel left: the kernel has it, the disk may not.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Unfinished {
     /// The segments, oldest first.
     pub(crate) paths: Vec<PathBuf>,
-    /// The log's position below which all is on stable storage; `None` if that is its end.
+    /// The log's position below which everything is on stable storage; `None` if that is its end.
     pub(crate) durable_position: Option<u64>,
 }
 
 /// A segment without records.
 struct EmptyLast {
     path: PathBuf,
-    /// Something stands in it that cannot be read now: that is for a person to look at.
+    /// It holds bytes that cannot be read now: a person should look at them.
     has_bytes: bool,
 }
 
-/// A file of the log, by the name that it has now.
+/// A file of the log, by its present name.
 pub(crate) struct ChainedSegment {
     pub(crate) path: PathBuf,
     pub(crate) info: SegmentInfo,
@@ -96,11 +96,11 @@ impl ChainedSegment {
     }
 }
 
-/// What becomes of a file that is no part of the log.
+/// What happens to a file that is no part of the log.
 pub(crate) enum Stray {
     /// There is nothing in it.
     Delete(PathBuf),
-    /// A person may want to look at it: it gets the first free of the names `to.1`, `to.2`, ...
+    /// A person may want to look at it: it gets the first free name of `to.1`, `to.2`, ...
     MoveAside { from: PathBuf, to: PathBuf },
 }
 
@@ -118,16 +118,16 @@ impl<'a> LogRecovery<'a> {
         }
     }
 
-    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, but for
+    /// Finds the end of the log, seals its last segments, and clears away what does not belong to it, except for
     /// [empty segments](Recovered::clear_away) at the end.
     ///
-    /// No file changes before all that has to be read was read, and what has to be stored into was opened: an error
-    /// until then leaves the folder as it was.
+    /// No file changes before everything that must be read was read, and every file to store into was opened. An
+    /// error until then leaves the folder as it was.
     pub(crate) fn run(mut self) -> Result<Recovered, OpenError> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
         let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
-        // Of the others, the end is looked for.
+        // The end of the other segments is searched for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let ends = self.ends(&mut chain, from)?;
         self.check_recorded_end(&ends)?;
@@ -159,7 +159,7 @@ impl<'a> LogRecovery<'a> {
 
     // Which files there are.
 
-    /// The files of the log in order, those included that the log had gone on in before they were named.
+    /// Returns the files of the log in order, with those that the log had continued in before they were named.
     fn chain(&mut self) -> Result<Vec<ChainedSegment>, OpenError> {
         let Folder { segments, foreign, .. } =
             Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?;
@@ -172,7 +172,7 @@ impl<'a> LogRecovery<'a> {
             chain.extend(named.map_err(|error| self.explained(*named_sequence, is_last, error))?);
         }
         let first_sequence = chain.first().map(|link| link.info.header.base_sequence);
-        // A link of such a name is none of a writer's files.
+        // A link of such a name is no file of a writer.
         for path in foreign.into_iter().filter(|path| is_temporary(path) && is_regular(path)) {
             chain.extend(self.temporary(path, first_sequence)?);
         }
@@ -181,8 +181,8 @@ impl<'a> LogRecovery<'a> {
         Ok(chain)
     }
 
-    /// Of a named file and one without a name that begin with the same sequence, one is empty: it was to
-    /// make room for the other.
+    /// Resolves a named file and one without a name that begin with the same sequence. One of them is empty: it was
+    /// meant to make room for the other.
     fn drop_duplicates(&mut self, chain: &mut Vec<ChainedSegment>) {
         let is_empty = |link: &ChainedSegment| link.info.header.write_offset == FILE_HEADER_LEN as u64;
         let mut at = 0;
@@ -198,7 +198,7 @@ impl<'a> LogRecovery<'a> {
         }
     }
 
-    /// A file with the name of a segment; `None` if it is no part of the log.
+    /// Checks a file with the name of a segment; `None` if it is no part of the log.
     fn named(
         &mut self,
         named_sequence: u64,
@@ -220,14 +220,14 @@ impl<'a> LogRecovery<'a> {
         }
     }
 
-    /// A file that was being prepared, in use, or about to be recycled, when its writer died.
+    /// Checks a file that was being prepared, in use, or about to be recycled, when its writer died.
     fn temporary(
         &mut self,
         path: PathBuf,
         first_sequence: Option<u64>,
     ) -> Result<Option<ChainedSegment>, OpenError> {
         match SegmentFile::open(&path) {
-            // Retired: the name was changed, the header not erased yet.
+            // Retired: the file was renamed, and its header is not erased yet.
             Ok(segment) if is_retired(&segment.info, first_sequence) => {
                 self.strays.push(Stray::Delete(path));
             }
@@ -244,7 +244,7 @@ impl<'a> LogRecovery<'a> {
 
     // Where each of them ends.
 
-    /// The ends of the files from `from` on. Cuts the chain where a loss of power has torn it.
+    /// Finds the ends of the files from `from` on. Cuts the chain where a loss of power tore it.
     fn ends(&mut self, chain: &mut Vec<ChainedSegment>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
         let mut ends = Vec::new();
         let mut at = from;
@@ -266,8 +266,9 @@ impl<'a> LogRecovery<'a> {
         Ok(ends)
     }
 
-    /// Files after a torn one, or after one that is missing, may be set aside if the power went and nothing in them was
-    /// promised. None is missing before one that has its name: files are named in the order of the log.
+    /// Checks that files after a torn one, or after a missing one, may be set aside: the power went, and nothing in
+    /// them was promised. No file is missing before one that has its name, because files are named in the order of
+    /// the log.
     fn check_cut(&self, behind: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
         let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(ChainedSegment::is_named);
         let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
@@ -279,14 +280,15 @@ impl<'a> LogRecovery<'a> {
         Err(OpenError::recovery(ReadError::Discontinuity { path, expected, found }))
     }
 
-    /// Where something may be missing at the end of the log: the position behind all that may have been lost.
+    /// Returns where something may be missing at the end of the log: the position past everything that may have been
+    /// lost.
     fn lost_below(&self, links: &[ChainedSegment], ends: &[SegmentEnd]) -> Result<Option<u64>, OpenError> {
         let is_doubtful =
             self.writer.is_lost() || !self.cut.is_empty() || ends.iter().any(|end| end.is_doubtful);
         if is_doubtful { self.highest_position(links).map(Some) } else { Ok(None) }
     }
 
-    /// The position behind everything that these files, and those that are or will be set aside, have room for.
+    /// Returns the position past everything that these files, and those that are or will be set aside, have room for.
     fn highest_position(&self, links: &[ChainedSegment]) -> Result<u64, OpenError> {
         let foreign =
             Folder::list(self.folder).map_err(|error| OpenError::io(self.folder, "list", error))?.foreign;
@@ -299,7 +301,7 @@ impl<'a> LogRecovery<'a> {
 
     // What is stored of it.
 
-    /// Gives every file its name and has it say where it ends.
+    /// Gives every file its name and stores where it ends.
     fn name_and_seal(&mut self, links: &mut [ChainedSegment], ends: &[SegmentEnd]) -> Result<(), OpenError> {
         let mut found = Vec::new();
         for (link, end) in links.iter_mut().zip(ends) {
@@ -326,8 +328,8 @@ impl<'a> LogRecovery<'a> {
         Ok(())
     }
 
-    /// Which of the files somebody still has to sync. After a loss of the machine what was read came from the disk: only
-    /// those from the first damage on are not to be promised.
+    /// Returns which of the files still have to be synced. After a loss of the machine what was read came from the
+    /// disk: only the files from the first damage on cannot be promised.
     fn unfinished(&self, links: &[ChainedSegment], ends: &[SegmentEnd]) -> Unfinished {
         let damaged = ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len());
         let from = if self.writer.is_lost() { damaged } else { 0 };
@@ -343,7 +345,7 @@ impl<'a> LogRecovery<'a> {
         let path = self.folder.join(segment_name(link.info.header.base_sequence));
         let rename = || {
             let file = open_to_write(&link.path)?;
-            // A named file always has its header. A sync of it may have failed before.
+            // A named file always has its header. An earlier sync of it may have failed.
             let stored = store_again(self.platform, &file, 0, FILE_HEADER_LEN as u64)?;
             stored.unreadable.map_or(Ok(()), Err)?;
             self.platform.sync_file(&file)?;
@@ -354,7 +356,7 @@ impl<'a> LogRecovery<'a> {
         Ok(path)
     }
 
-    /// The log's end. EmptyLast segments at the end are cleared away: they have the name that the next one needs.
+    /// Returns the log's end. Empty segments at the end are cleared away: they have the name that the next one needs.
     fn end_of(&mut self, mut ends: Vec<SegmentEnd>, lost_below: Option<u64>) -> Result<LogEnd, OpenError> {
         let mut empty: Option<LogEnd> = None;
         while let Some(last) = ends.pop() {
@@ -373,7 +375,7 @@ impl<'a> LogRecovery<'a> {
             }
             return Ok(end);
         }
-        // An empty segment may have been deleted already, by a recovery that went down too.
+        // An empty segment may have been deleted already, by an earlier recovery that crashed.
         let mut end = empty.unwrap_or_default();
         if let Some(lost_below) = lost_below {
             end.position = end.position.max(lost_below);
@@ -382,11 +384,11 @@ impl<'a> LogRecovery<'a> {
         Ok(end)
     }
 
-    /// An empty segment has to give its name free, once there is another file that says where the log goes on.
+    /// Notes an empty segment. It must give its name free, once another file shows where the log continues.
     fn note_empty(&mut self, empty: &SegmentEnd) -> Result<(), OpenError> {
         let path = self.folder.join(segment_name(empty.info.header.base_sequence));
         let was_published = empty.info.header.write_offset > FILE_HEADER_LEN as u64;
-        // After a loss of power the header may be older than the bytes behind it.
+        // After a loss of power the header may be older than the bytes after it.
         let has_bytes = was_published || empty.is_doubtful && begins_with_bytes(&empty.info.path)?;
         self.empties.push(EmptyLast { path, has_bytes });
         Ok(())
@@ -434,9 +436,9 @@ impl LogEnd {
         }
     }
 
-    /// This end of a segment, seen together with an empty one behind it.
+    /// Returns this end of a segment, together with an empty segment after it.
     fn followed_by(self, empty: Self, last_timestamp: u64) -> Self {
-        // A jump that no GAP record tells of: its writer died before it could store one.
+        // A jump that no GAP record reports: the writer died before it could store one.
         let is_lost = empty.lost_after.is_some() || empty.position > self.position;
         Self {
             sequence: self.sequence,
@@ -446,19 +448,20 @@ impl LogEnd {
     }
 }
 
-/// The position behind all that a segment has room for. A file may have any length, a position is a multiple of 8.
+/// Returns the position past everything that a segment has room for. A file may have any length, but a position is a
+/// multiple of 8.
 fn room_end(info: &SegmentInfo) -> u64 {
     let room = info.file_bytes.saturating_sub(FILE_HEADER_LEN as u64);
     info.header.base_position + room.next_multiple_of(8)
 }
 
-/// A temporary file that had a name before, which is to be recycled.
+/// Returns whether a temporary file had a name before, and was about to be recycled.
 fn is_retired(info: &SegmentInfo, first_sequence: Option<u64>) -> bool {
     info.header.has(file_flags::CLEAN)
         || first_sequence.is_some_and(|first| info.header.base_sequence < first)
 }
 
-/// A temporary file whose header was never stored, or not up to the magic, which comes last.
+/// Returns whether the header of a temporary file was never stored, or not up to the magic, which comes last.
 fn never_began(error: &OpenError) -> bool {
     match error {
         OpenError::TooShort { .. } => true,
@@ -471,9 +474,10 @@ fn is_regular(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// Another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
+/// Returns another program's exclusive lock on a segment. It is waited for, and means nothing for the bytes.
 ///
-/// A segment that somebody writes outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked so, too: that is refused.
+/// A segment that is being written outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked in
+/// the same way: that is refused.
 fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
     let (path, file) = (&segment.info.path, &segment.file);
     let failed = |error| OpenError::io(path, "lock", error);
@@ -485,7 +489,7 @@ fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<Lo
     }
 }
 
-/// Whether anything stands where the first record would.
+/// Returns whether there are bytes where the first record would be.
 fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     let mut bytes = [0; HEADER_LEN];
     let file = open_linked(path).map_err(|error| OpenError::io(path, "open", error))?;

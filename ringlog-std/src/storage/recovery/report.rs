@@ -1,4 +1,4 @@
-//! What opening a log for writing has found and done.
+//! What opening a log for writing found and did.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -11,7 +11,16 @@ use crate::storage::folder::ending::{MissingRecords, WriterFile, WriterFileState
 use crate::storage::names::base_sequence_of;
 use crate::words::Counted;
 
-/// What became of the log's last writer.
+/// How the log's last writer ended.
+///
+/// ```
+/// use ringlog::storage::{LastEnd, LogWriter};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// assert_eq!(writer.recovery().last_end, LastEnd::New);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum LastEnd {
@@ -20,63 +29,105 @@ pub enum LastEnd {
     New,
     /// It closed the log.
     Closed,
-    /// Its process ended without closing, on a machine that still runs: all that it published is there.
+    /// Its process ended without closing the log, on a machine that still runs: everything that it published is
+    /// there.
     Killed,
     /// The machine went down before the log was closed: the bytes decided what is whole.
     MachineLost,
-    /// Nothing says: the `writer` file was missing or damaged. The bytes decided what is whole.
+    /// Unknown, because the `writer` file was missing or damaged. The bytes decided what is whole.
     Unknown,
 }
 
-/// What was done about one file.
+/// What recovery did with one file.
+///
+/// ```
+/// use ringlog::storage::RecoveryAction;
+///
+/// fn needs_a_look(action: &RecoveryAction) -> bool {
+///     matches!(action, RecoveryAction::SetAside(_))
+/// }
+///
+/// assert!(needs_a_look(&RecoveryAction::SetAside("00000000000000000007.evtl.1".into())));
+/// assert!(!needs_a_look(&RecoveryAction::Sealed));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RecoveryAction {
-    /// It was sealed already, and stays as it is.
+    /// It was sealed already, and is unchanged.
     Kept,
     /// It was sealed where its records end.
     Sealed,
-    /// The log had gone on in it, but it did not have its name yet. It has now, and was sealed.
+    /// The log had continued in it, but it did not have its name yet. It has it now, and was sealed.
     Adopted,
-    /// It is behind the end of what is whole, and has this name now. `salvage` reads it.
+    /// It is past the end of what is whole, and has this name now. `salvage` reads it.
     SetAside(PathBuf),
     /// It held no record and was deleted.
     Deleted,
 }
 
-/// One file that recovery had to look at.
+/// One file that recovery had to read.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LogWriter, RecoveryAction}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// for segment in &writer.recovery().segments {
+///     assert_eq!((&segment.action, segment.next_sequence, segment.cut_bytes), (&RecoveryAction::Kept, 1, 0));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RecoveredSegment {
-    /// The file, by the name that belongs to it.
+    /// The file, by its final name.
     pub path: PathBuf,
     /// What was done.
     pub action: RecoveryAction,
     /// Sequence of its first record.
     pub first_sequence: u64,
-    /// Sequence behind its last record.
+    /// Sequence after its last record.
     pub next_sequence: u64,
     /// Where its records end, in bytes from the start of the file.
     pub end_offset: u64,
-    /// Bytes from there to where its header said that they end; they are not part of the log. 0 where all are.
+    /// Bytes from there to the end that its header recorded; they are not part of the log. 0 if there are none.
     pub cut_bytes: u64,
-    /// A record before that end that cannot be read. The seal and the next segment agree on where the segment ends, so the log
-    /// continues after it as it was; `salvage` reads what follows the damage.
+    /// A record before that end that cannot be read. The seal and the next segment agree on where the segment ends,
+    /// so the log continues after it unchanged; `salvage` reads what follows the damage.
     pub damage: Option<RecordError>,
 }
 
-/// What opening a log for writing has found: see [`LogWriter::recovery`](crate::storage::log::writer::LogWriter::recovery).
+/// What opening a log for writing found: see
+/// [`LogWriter::recovery`](crate::storage::log::writer::LogWriter::recovery).
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LastEnd, LogWriter}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// let report = writer.recovery();
+/// assert_eq!((report.last_end, report.next_sequence, report.has_loss), (LastEnd::Closed, 1, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecoveryReport {
-    /// What became of the last writer.
+    /// How the last writer ended.
     pub last_end: LastEnd,
-    /// What the `writer` file said: whether it was damaged, the log's identity until then, and where the log was closed. If it
-    /// could not be used, the log has a new identity now.
+    /// What the `writer` file recorded: whether it was damaged, the log's identity until then, and where the log was
+    /// closed. If it could not be used, the log has a new identity now.
     pub writer_file: WriterFile,
-    /// The files that had to be looked at, in the order of the log: those since the last clean one.
+    /// The files that recovery had to read, in the order of the log: those since the last clean one.
     pub segments: Vec<RecoveredSegment>,
-    /// Records that are missing between older segments, which do not continue each other. The log continues all the same.
+    /// Records that are missing between older segments, which do not continue each other. The log continues.
     pub missing: Vec<MissingRecords>,
     /// Sequence of the first record of this run, a GAP record if anything is missing.
     pub next_sequence: u64,
@@ -86,31 +137,52 @@ pub struct RecoveryReport {
     pub has_loss: bool,
     /// GAP records with which this run began: what they report was lost before it.
     pub gap_records: u64,
-    /// Whether the last writer had dropped events on a full disk that it did not come to tell of.
+    /// Whether the last writer had dropped events on a full disk and not reported them.
     pub has_unreported_loss: bool,
     /// Whether a ring in the last writer's process was not drained to its end: what it held is lost.
     pub has_undrained_ring: bool,
-    /// Cursors whose readers have read beyond the log's end: the log lost that, and gives their sequences to other records
-    /// now. [`Cursor::follow`](crate::storage::cursor::cursor::Cursor::follow) notices it only until the log has grown beyond them.
+    /// Cursors whose readers have read beyond the log's end: the log lost those records, and gives their sequences to
+    /// other records now. [`Cursor::follow`](crate::storage::cursor::cursor::Cursor::follow) notices it only until
+    /// the log has grown beyond them.
     pub cursors_ahead: Vec<CursorInfo>,
-    /// Cursors that were made for another log, which was in this folder before. They are refused, and hold no segment back.
+    /// Cursors that were created for another log, which was in this folder before. They are refused, and keep no
+    /// segment.
     pub cursors_of_other_logs: Vec<CursorInfo>,
-    /// Segments that other programs keep locked exclusively. They were sealed all the same; nobody can read them meanwhile.
+    /// Segments that other programs keep locked exclusively. They were still sealed; nobody can read them meanwhile.
     pub locked_segments: Vec<LockedSegment>,
 }
 
 /// A segment that another program keeps locked.
+///
+/// ```
+/// use ringlog::storage::LogWriter;
+/// # let folder = tempfile::tempdir()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// for locked in &writer.recovery().locked_segments {
+///     eprintln!("{}: end process {:?}", locked.path.display(), locked.pid);
+/// }
+/// assert!(writer.recovery().locked_segments.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LockedSegment {
     /// The segment.
     pub path: PathBuf,
-    /// The process that holds the lock, as far as the kernel tells.
+    /// The process that holds the lock, if the kernel shows it.
     pub pid: Option<u32>,
 }
 
 impl RecoveryReport {
-    /// Whether there is anything that an operator should hear of.
+    /// Returns whether there is anything that an operator should know.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert!(!LogWriter::open(folder.path())?.recovery().is_notable());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_notable(&self) -> bool {
         let is_locked = !self.locked_segments.is_empty();
@@ -169,7 +241,7 @@ impl fmt::Display for RecoveryReport {
 }
 
 impl RecoveredSegment {
-    /// A file that has another name now.
+    /// Returns the report of a file that has another name now.
     pub(crate) fn set_aside(path: PathBuf, aside: PathBuf) -> Self {
         let sequence = path.file_name().and_then(base_sequence_of).unwrap_or(0);
         Self {

@@ -1,7 +1,7 @@
-//! Finishing a sealed segment that nobody has synced: its writer has set it down so, or died.
+//! Finishing a sealed segment that is not synced: its writer closed it so, or died.
 //!
-//! What a dead writer left is read and checked before it is promised: a page of it may be damaged, and after a sync that
-//! failed the kernel may have read it again from a disk that never got it.
+//! What a dead writer left is read and checked before it is promised. A page of it may be damaged, and after a failed
+//! sync the kernel may have read it again from a disk that never got it.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -24,11 +24,11 @@ use crate::storage::segment::share::{Hold, hold_within};
 /// How much is stored again at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A sealed segment that nobody has synced.
+/// A sealed segment that is not synced.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct NeedsSync {
     pub(crate) path: PathBuf,
-    /// Its writer is dead, and with it what it knew of syncs that failed.
+    /// Its writer is dead, and with it the knowledge of failed syncs.
     is_of_dead_run: bool,
 }
 
@@ -36,11 +36,11 @@ pub(crate) struct NeedsSync {
 #[derive(Debug)]
 pub(crate) struct Damage {
     pub(crate) error: ReadError,
-    /// The log's position below which all of it is whole and on stable storage, if that is known.
+    /// The log's position below which everything is whole and on stable storage, if that is known.
     pub(crate) durable_position: Option<u64>,
 }
 
-/// What came of finishing a segment.
+/// How finishing a segment ended.
 #[derive(Debug)]
 pub(crate) enum Finished {
     /// It is synced, or gone.
@@ -51,10 +51,10 @@ pub(crate) enum Finished {
     Damaged(Damage),
 }
 
-/// Under what circumstances a segment is finished.
+/// The circumstances in which a segment is finished.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FinishInputs {
-    /// The caller sees to it that nothing is retired, so that the segment's lock is not needed.
+    /// The caller ensures that nothing is retired, so the segment's lock is not needed.
     pub(crate) is_alone: bool,
     /// A segment before it is damaged.
     pub(crate) is_after_damage: bool,
@@ -76,11 +76,11 @@ impl NeedsSync {
         Self { path, is_of_dead_run: true }
     }
 
-    /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was retired
-    /// meanwhile, or if another program keeps it locked.
+    /// Syncs the segment and, unless a segment before it is damaged, marks it as clean. Does nothing if it was
+    /// retired meanwhile, or if another program keeps it locked.
     ///
-    /// Of a segment that is damaged, only what is whole before the damage is synced. Locks are waited for as long as
-    /// `waits_left` says, in milliseconds.
+    /// Of a damaged segment, only what is whole before the damage is synced. Locks are waited for up to `waits_left`
+    /// milliseconds.
     pub(crate) fn finish(
         &self,
         platform: &Arc<dyn Platform>,
@@ -150,20 +150,20 @@ impl NeedsSync {
 }
 
 impl Finished {
-    /// Nothing of the segment can be used.
+    /// Returns the damage of a segment in which nothing can be used.
     fn damaged_at_start(error: OpenError) -> Self {
         Self::Damaged(Damage { error: ReadError::Segment(Box::new(error)), durable_position: None })
     }
 }
 
 impl Again {
-    /// Stores again what was not synced, then reads all that the segment holds, and promises what is whole.
+    /// Stores again what was not synced, then reads everything in the segment, and promises what is whole.
     fn finish_checked(self, platform: &dyn Platform, is_after_damage: bool) -> Result<Finished, SyncError> {
         let Self { durable, segment } = self;
         let header = segment.info.header;
         let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
         let path = segment.info.path.clone();
-        // First: pages that are dirty do not change any more under the reading.
+        // First, because dirty pages do not change any more while they are read.
         let stored = store_again(platform, &segment.file, from, header.write_offset).map_err(|source| {
             let to = header.write_offset;
             durable.poison_because(SyncError::Failed { path: path.clone(), from, to, source })
@@ -174,7 +174,7 @@ impl Again {
             (Ok(()), Some(source)) => ReadError::Io { path, offset: stored.to, source },
             (Err(error), _) => error,
         };
-        // A wrong count leaves no record that is known to be the last good one.
+        // With a wrong count no record is known to be the last good one.
         let is_record = !matches!(error, ReadError::EventCount { .. });
         let whole_below = if is_record { scan.offset().min(stored.to) } else { from };
         if whole_below > from {
@@ -198,14 +198,14 @@ fn read_through(scan: &mut FileScan) -> Result<(), ReadError> {
 #[derive(Debug)]
 pub(crate) struct StoredAgain {
     pub(crate) to: u64,
-    /// Why no further.
+    /// Why it stopped there.
     pub(crate) unreadable: Option<io::Error>,
 }
 
 /// Stores the bytes between these offsets as they are, as far as they can be read.
 ///
-/// After a sync that failed the kernel takes the pages for clean although the disk does not have them
-/// ([LWN 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So they are made dirty.
+/// After a failed sync the kernel treats the pages as clean although the disk does not have them ([LWN
+/// 752063](https://lwn.net/Articles/752063/)): the next sync would write nothing. So this makes them dirty.
 pub(crate) fn store_again(
     platform: &dyn Platform,
     file: &File,

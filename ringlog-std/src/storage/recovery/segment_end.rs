@@ -1,4 +1,4 @@
-//! Where the records of one segment end, whatever became of its writer.
+//! Where the records of one segment end, no matter how its writer ended.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -18,27 +18,27 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentEnd {
     pub(crate) info: SegmentInfo,
-    /// Sequence behind the last record.
+    /// Sequence after the last record.
     pub(crate) sequence: u64,
-    /// Position behind the last record.
+    /// Position after the last record.
     pub(crate) position: u64,
-    /// Offset behind the last record.
+    /// Offset after the last record.
     pub(crate) offset: u64,
-    /// Timestamp of the last record, 0 where it was not read.
+    /// Timestamp of the last record, 0 if it was not read.
     pub(crate) last_timestamp: u64,
-    /// What is damaged before it, where all the same it is known.
+    /// Damage before the end, if the end is still known.
     pub(crate) damage: Option<RecordError>,
-    /// Whether anything may be missing behind it: it was not closed, and the machine went down.
+    /// Whether anything may be missing after it: it was not closed, and the machine went down.
     pub(crate) is_doubtful: bool,
-    /// Whether the file does not say yet that it ends here.
+    /// Whether the file does not record yet that it ends here.
     needs_sealing: bool,
 }
 
 impl SegmentEnd {
-    /// Finds the end. Records at the position of the log where the next segment begins, or after it, are no part of it.
+    /// Finds the end. Records at the position where the next segment begins, or after it, are no part of the log.
     ///
-    /// Where the power went, what is damaged ends it, unless that would take away what the disk has to have: then the
-    /// damage is reported, if the next segment agrees with the seal on the end, and else is an error.
+    /// After a loss of power, damage ends the segment, unless that would take away what the disk must have. Such
+    /// damage is reported if the next segment agrees with the seal on the end, and is an error otherwise.
     pub(crate) fn find(
         segment: SegmentFile,
         writer: LastWriter,
@@ -83,30 +83,31 @@ impl SegmentEnd {
         self.sequence == self.info.header.base_sequence
     }
 
-    /// Whether there are records in it that the kernel has, and of which nobody knows whether the disk has them, too: only
-    /// CLEAN says so, and it is not stored into streams.
+    /// Returns whether it holds records that the kernel has and that may not be on the disk: only CLEAN shows that,
+    /// and it is not stored into streams.
     pub(crate) const fn is_unfinished(&self) -> bool {
         let header = &self.info.header;
         !self.is_empty() && !header.has(file_flags::CLEAN) && !header.has(file_flags::STREAM)
     }
 
-    /// The log's position below which its records are on stable storage, as far as the file itself says.
+    /// Returns the log's position below which its records are on stable storage, as the file itself records.
     pub(crate) fn durable_position(&self) -> u64 {
         let header = &self.info.header;
-        // Without checksums the watermark has to be on the disk, too, or what is below it cannot be told from garbage.
+        // Without checksums the watermark must be on the disk, too. Otherwise what is below it looks the same as
+        // garbage.
         let durable =
             if header.has(file_flags::CHECKSUMS) { header.synced_offset } else { FILE_HEADER_LEN as u64 };
         let behind = self.offset.saturating_sub(durable);
-        // Less than the base only within the lead, whose records take no position.
+        // Less than the base only within the preamble, whose records take no position.
         header.base_position.max(self.position.saturating_sub(behind))
     }
 
-    /// Bytes that the header counts as records and that are none.
+    /// Returns the bytes that the header counts as records and that are none.
     pub(crate) fn cut_bytes(&self) -> u64 {
         self.info.header.write_offset.saturating_sub(self.offset)
     }
 
-    /// Reads all records up to `end`, or up to the first that is not valid at or behind `whole_below`.
+    /// Reads all records up to `end`, or up to the first invalid one at or past `whole_below`.
     fn walk(
         segment: SegmentFile,
         end: u64,
@@ -129,7 +130,7 @@ impl SegmentEnd {
                     damage = Some(source);
                     break;
                 }
-                // How many records a header counts means nothing where the bytes decide.
+                // The header's count of records does not matter if the bytes decide.
                 Err(ReadError::EventCount { .. }) if whole_below < end => break,
                 Err(error) => return Err(OpenError::recovery(error)),
             }
@@ -146,7 +147,7 @@ impl SegmentEnd {
         })
     }
 
-    /// A sealed segment says where it ends; only its lead has to be read.
+    /// Returns the end of a sealed segment, which its header records. Only its preamble has to be read.
     fn of_sealed(segment: SegmentFile) -> Result<Self, OpenError> {
         segment.info.check_length()?;
         let info = segment.info.clone();
@@ -166,18 +167,18 @@ impl SegmentEnd {
         })
     }
 
-    /// Whether [`seal`](Self::seal) can store into the file, as far as opening it tells.
+    /// Checks that [`seal`](Self::seal) can store into the file, as far as opening it shows.
     pub(crate) fn check_can_seal(&self) -> Result<(), OpenError> {
         let path = &self.info.path;
         let opened = if self.needs_sealing { open_to_write(path).map(drop) } else { Ok(()) };
         opened.map_err(|error| OpenError::io(path, "seal the file", error))
     }
 
-    /// Stores into the file where its records end, in an order in which every state that a crash can leave
-    /// is true. Returns whether there was anything to store.
+    /// Stores into the file where its records end, in an order in which every state that a crash can leave is true.
+    /// Returns whether there was anything to store.
     pub(crate) fn seal(&self, platform: &dyn Platform, path: &Path) -> Result<bool, OpenError> {
         if self.info.header.has(file_flags::STREAM) {
-            // Somebody put it here, perhaps a moment ago. The log goes on behind it.
+            // Somebody put it here, perhaps a moment ago. The log continues after it.
             let sync = || platform.sync_file(&open_linked(path)?);
             sync().map_err(|error| OpenError::io(path, "sync", error))?;
         }
@@ -201,19 +202,19 @@ impl SegmentEnd {
 }
 
 impl SegmentInfo {
-    /// Whether it says that its end is on stable storage.
+    /// Returns whether the header records that the end is on stable storage.
     pub(crate) const fn is_synced(&self) -> bool {
         self.header.synced_offset >= self.header.write_offset
     }
 }
 
-/// Whether a file is sealed and the next one begins where its seal says that it ends.
+/// Returns whether a file is sealed and the next one begins where its seal puts its end.
 fn is_sealed_before(header: &FileHeader, next: &FileHeader) -> bool {
     let end = header.base_sequence.wrapping_add(header.event_count);
     header.has(file_flags::SEALED) && !header.has(file_flags::STREAM) && end == next.base_sequence
 }
 
-/// The damage in a file whose end the next one knows, if it must not end the log.
+/// Returns the damage in a file whose end the next one confirms, if it must not end the log.
 fn damage_before(found: &Result<SegmentEnd, OpenError>, next: &FileHeader) -> Option<RecordError> {
     match found {
         Ok(end) if end.sequence != next.base_sequence && is_promised(next) => end.damage,
@@ -225,18 +226,18 @@ fn damage_before(found: &Result<SegmentEnd, OpenError>, next: &FileHeader) -> Op
     }
 }
 
-/// How far a scan may go where the bytes decide: beyond a seal nothing was ever written.
+/// Returns how far a scan may go if the bytes decide: nothing was ever written beyond a seal.
 fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
     let header = &info.header;
     if !header.has(file_flags::CHECKSUMS) {
-        // What is not synced cannot be told from garbage.
+        // What is not synced looks the same as garbage.
         return header.synced_offset;
     }
     let most = if is_sealed { header.write_offset.min(info.file_bytes) } else { info.file_bytes };
     most.max(header.synced_offset)
 }
 
-/// The sequence behind a sealed segment, unless its header contradicts itself.
+/// Returns the sequence after a sealed segment, unless its header contradicts itself.
 fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
     let SegmentInfo { header, path, .. } = info;
     let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
@@ -251,7 +252,7 @@ fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
     }
 }
 
-/// Whether anything in the file may have been promised to survive a loss of power.
+/// Returns whether anything in the file may have been promised to survive a loss of power.
 pub(crate) fn is_promised(header: &FileHeader) -> bool {
     header.has(file_flags::CLEAN) || header.synced_offset > FILE_HEADER_LEN as u64
 }

@@ -25,7 +25,7 @@ impl LogRecovery<'_> {
         Ok(())
     }
 
-    /// From the last one to the first, so that what is left is a log at any time.
+    /// Sets the cut files aside, from the last one to the first, so that what is left is a log at any time.
     pub(crate) fn set_aside(&mut self) -> Result<(), OpenError> {
         for link in std::mem::take(&mut self.cut).into_iter().rev() {
             let name = self.folder.join(segment_name(link.info.header.base_sequence));

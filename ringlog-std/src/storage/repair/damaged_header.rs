@@ -1,4 +1,4 @@
-//! Opening a log file whatever its header is, as long as its records can be told from other bytes.
+//! Opens a log file with any header, as long as its records can be distinguished from other bytes.
 
 #![forbid(unsafe_code)]
 
@@ -15,32 +15,32 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
 
 type HeaderBytes = [u8; FILE_HEADER_LEN];
 
-/// How far the header of an opened file can be relied on.
+/// How reliable the header of an opened file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum HeaderState {
     /// As its writer left it.
     Good,
-    /// Damaged, and put right: what never changes in it matches its checksum again.
+    /// Damaged and repaired: the fields that never change match the checksum again.
     Repaired(FileHeaderError),
-    /// Damaged; nothing of it is known but the salt, which the records confirm.
+    /// Damaged: only the salt is known, which the records confirm.
     Guessed(FileHeaderError),
 }
 
-/// What is known of a file without reading it.
+/// What the folder says about a file, without reading the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
-    /// The base sequence that its name says; a single file has any name.
+    /// The base sequence in its name; `None` for a single file, which may have any name.
     pub(crate) named_sequence: Option<u64>,
-    /// Whether the next segment's name, or where the log was closed, says that it holds a record.
+    /// Whether it must hold a record: the next segment's name, or where the log was closed, says so.
     holds_records: bool,
-    /// Whether its blocks may be those of an older segment, with that one's records in them.
+    /// Whether its blocks may be those of an older segment, and hold that one's records.
     may_be_recycled: bool,
 }
 
 impl Known {
-    /// Of each segment of a folder, by their names and where the log was closed.
+    /// Returns one for each segment of a folder, from the names and from where the log was closed.
     pub(crate) fn of_all(named: &[u64], end: Option<RecordedEnd>) -> Vec<Self> {
-        // Retention takes the oldest segments first: while record 0 is there, no blocks were used again.
+        // Retention takes the oldest segments first: while record 0 is there, no blocks were reused.
         let may_be_recycled = named.first().is_some_and(|&first| first > 0);
         let ends = named.iter().skip(1).copied().map(Some).chain([end.map(|end| end.sequence)]);
         let known = named.iter().zip(ends).map(|(&sequence, end)| Self {
@@ -52,21 +52,21 @@ impl Known {
     }
 }
 
-/// A file of a log whose header was looked at. It is not kept open: a log may have more files than a process
-/// may open.
+/// A file of a log whose header was read. It is not kept open, as a log may have more files than a process may
+/// open.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenedFile {
-    /// With a header that stands for the damaged one, if it is damaged.
+    /// With a replacement for the header if that is damaged.
     pub(crate) info: SegmentInfo,
     pub(crate) state: HeaderState,
-    /// What the records' place words are made with.
+    /// The salt of the records' place words.
     pub(crate) salt: u32,
-    /// What became of its writer, if it is not sealed.
+    /// How its writer ended, if it is not sealed.
     pub(crate) run: LastRun,
 }
 
 impl OpenedFile {
-    /// Looks at a file with a good header, as any reader does; `run` is what is known of the log's writer.
+    /// Reads a good header, as any reader does. `run` is how the log's writer ended.
     pub(crate) fn good(path: &Path, run: LastRun) -> Result<Self, OpenError> {
         let SegmentFile { file, info } = SegmentFile::open(path)?;
         let run = if info.header.has(file_flags::SEALED) { run } else { run.for_file(&file) };
@@ -74,9 +74,9 @@ impl OpenedFile {
         Ok(Self { info, state: HeaderState::Good, salt, run })
     }
 
-    /// Looks at a file with any header.
+    /// Reads a header, good or damaged.
     ///
-    /// Where nothing can be made of the header, the error is what is wrong with it.
+    /// If the header cannot be replaced, the error says what is wrong with it.
     pub(crate) fn any(path: &Path, known: Known, run: LastRun) -> Result<Self, OpenError> {
         match Self::good(path, run) {
             Err(OpenError::Header { source, .. }) => Self::damaged(path, known, run, source),
@@ -84,11 +84,11 @@ impl OpenedFile {
         }
     }
 
-    /// A scan of its records up to `end`, and of those below the position `end_position`.
+    /// Returns a scan of the records below the offset `end` and the position `end_position`.
     pub(crate) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
         let info = self.info.clone();
         let file = open_linked(&info.path).map_err(|error| OpenError::io(&info.path, "open", error))?;
-        // The base position of a guessed header is as good as none.
+        // The base position of a guessed header is not known.
         let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
         let has_checksums = info.header.has(file_flags::CHECKSUMS);
         let segment = SegmentFile { file, info };
@@ -101,7 +101,7 @@ impl OpenedFile {
         Ok(scan)
     }
 
-    /// Whether nothing tells where its records end.
+    /// Returns whether nothing says where its records end.
     pub(crate) fn is_end_guessed(&self) -> bool {
         let SegmentInfo { header, file_bytes, .. } = &self.info;
         let is_whole_file = header.write_offset == whole_file(*file_bytes);
@@ -109,7 +109,7 @@ impl OpenedFile {
         self.state != HeaderState::Good && is_whole_file && !has_no_end
     }
 
-    /// Tries what the header may have been, from what is most certain to what takes longest.
+    /// Tries candidates for the header: the most certain first, the slowest last.
     fn damaged(path: &Path, known: Known, run: LastRun, fault: FileHeaderError) -> Result<Self, OpenError> {
         let named = known.named_sequence;
         let file = DamagedFile::read(path, run)?;
@@ -135,10 +135,10 @@ impl OpenedFile {
         }
     }
 
-    /// Refuses records that may be those of an older segment which had the same blocks.
+    /// Refuses records that may be those of an older segment with the same blocks.
     ///
-    /// The first record is always written over what stood there before: if this segment holds a record, one at the very
-    /// start is its own, and with it all others of the same salt.
+    /// The first record is always written over what was there before. So if this segment holds a record, a
+    /// record at the very start is its own, and with it all others of the same salt.
     fn certain(self, known: Known, fault: FileHeaderError) -> Result<Self, OpenError> {
         if !known.may_be_recycled {
             return Ok(self);
@@ -151,7 +151,7 @@ impl OpenedFile {
         Err(OpenError::Uncertain { path: self.info.path, source: fault })
     }
 
-    /// Whether its records say that the salt is right.
+    /// Returns whether records confirm the salt.
     fn finds_records(&self, fault: FileHeaderError) -> Result<bool, OpenError> {
         if !self.info.header.has(file_flags::CHECKSUMS) {
             return Ok(false);
@@ -161,7 +161,7 @@ impl OpenedFile {
     }
 }
 
-/// Why a file with a damaged header could not be searched.
+/// Returns the error for a file with a damaged header that could not be searched.
 fn hopeless(error: ReadError, fault: FileHeaderError) -> OpenError {
     match error {
         ReadError::Io { path, source, .. } => OpenError::io(&path, "read", source),
@@ -193,7 +193,7 @@ impl<'a> DamagedFile<'a> {
     }
 }
 
-/// The header with the fields that can only have one value, or that have one which does no harm.
+/// Returns the header with constant fields restored, and with harmless values where offsets are invalid.
 fn with_plain_fields(mut bytes: HeaderBytes, file_bytes: u64) -> HeaderBytes {
     put(&mut bytes, field::MAGIC, FILE_MAGIC);
     put(&mut bytes, field::VERSION, FILE_VERSION.to_le_bytes());
@@ -210,9 +210,9 @@ fn with_plain_fields(mut bytes: HeaderBytes, file_bytes: u64) -> HeaderBytes {
     bytes
 }
 
-/// A header that differs in the base sequence or in one bit and matches the checksum that is stored.
+/// Returns a header that differs in the base sequence or in one bit and matches the stored checksum.
 ///
-/// Over so few bytes, no two headers that differ in fewer than six bits have the same CRC-32C.
+/// For this few bytes, no two headers that differ in fewer than six bits have the same CRC-32C.
 fn matching(plain: HeaderBytes, named: Option<u64>) -> Option<FileHeader> {
     if let Ok(header) = FileHeader::from_bytes(&plain) {
         return Some(header);
@@ -232,7 +232,7 @@ fn matching(plain: HeaderBytes, named: Option<u64>) -> Option<FileHeader> {
     named.into_iter().chain(flipped).find_map(|bytes| FileHeader::from_bytes(&bytes).ok())
 }
 
-/// The header as its fields say, whatever checksum is stored.
+/// Returns the header as its fields are, with a checksum that matches them.
 fn as_they_stand(mut plain: HeaderBytes) -> FileHeader {
     if let Err(FileHeaderError::Checksum { computed, .. }) = FileHeader::from_bytes(&plain) {
         put(&mut plain, field::HEADER_CHECKSUM, computed.to_le_bytes());
@@ -241,7 +241,7 @@ fn as_they_stand(mut plain: HeaderBytes) -> FileHeader {
     FileHeader::from_bytes(&plain).unwrap_or(empty)
 }
 
-/// A header of which only the salt is known: records are looked for in the whole file.
+/// Returns a header of which only the salt is known: records are searched in the whole file.
 fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeader {
     let clock = stands.flags & file_flags::CLOCK;
     FileHeader {
@@ -255,7 +255,7 @@ fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeade
     }
 }
 
-/// A `write_offset` with which records may stand anywhere in the file.
+/// Returns a `write_offset` that allows records anywhere in the file.
 const fn whole_file(file_bytes: u64) -> u64 {
     let records = file_bytes.saturating_sub(FILE_HEADER_LEN as u64) / 8 * 8;
     FILE_HEADER_LEN as u64 + records

@@ -1,4 +1,4 @@
-//! Copying what is whole out of a damaged log.
+//! Copies the valid records of a damaged log into a new one.
 
 #![forbid(unsafe_code)]
 
@@ -13,22 +13,23 @@ use crate::storage::repair::salvage_copy::{Copier, Plan};
 use crate::storage::repair::salvage_report::{SalvageError, SalvageReport};
 use crate::storage::repair::salvage_source::{Source, Sources, find_sources};
 
-/// Segments of the new log have a size between these, so that each can take any record.
+/// Size of the new log's segments in bytes. Each can take any record.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 
 /// Copies every valid record of the log at `log`, a folder or a single file, into a new log in the folder
 /// `out`, in order, with a GAP record wherever something is missing.
 ///
-/// Records behind damage are found by searching: one counts if the next one is valid too, or if it ends where
-/// one must. Where a file's header is damaged, its salt is found from its records; records that may be those of an
-/// older segment, whose blocks the file has, are left out, and reported as [`OpenError::Uncertain`](crate::storage::error::OpenError).
-/// Files that a recovery has moved aside are read too. What is missing before the end that the `writer` file of a
-/// closed log records is counted. A GAP record tells how many records are missing where the sequences around it
-/// do; if a segment has several holes, the last one tells for all of them and the others count none, which
-/// stands for unknown. Sequences of the new log start at 0.
+/// Records after damage are found by a search: a record counts if the next one is valid too, or if it ends
+/// where records must end. If a file's header is damaged, its salt is found from its records. Records that may
+/// be those of an older segment with the same blocks are left out, and reported as
+/// [`OpenError::Uncertain`](crate::storage::error::OpenError). Files that a recovery has moved aside are read
+/// too. Records that are missing at the end of a closed log are counted from its `writer` file. A GAP record
+/// counts the missing records if the sequences around it show the number. If a segment has several holes, the
+/// last GAP record counts for all of them; the others have the count 0, which means unknown. Sequences of the
+/// new log start at 0.
 ///
-/// Nothing is written to the damaged log. Records of a file without checksums are copied up to the first that
-/// is not valid: without checksums nothing tells records from other bytes.
+/// Nothing is written to the damaged log. Records of a file without checksums are copied up to the first
+/// invalid one: without checksums, records after it cannot be distinguished from other bytes.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -55,7 +56,8 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 ///
 /// # Errors
 ///
-/// [`SalvageError`]: no log, no valid record in it, `out` is taken, or the new log cannot be written.
+/// [`SalvageError`] if there is no log, if it has no valid record, if `out` is not free, or if the new log
+/// cannot be written.
 pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
     let (log, out) = (log.as_ref(), out.as_ref());
     let Sources { files: sources, skipped, missing_start, end } = find_sources(log)?;
@@ -64,7 +66,7 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
     let mut report = SalvageReport::default();
     skipped.into_iter().for_each(|skipped| report.skip(skipped));
     if plans.iter().all(|plan| plan.found == 0) {
-        // No file of which something was found, but each may say why.
+        // No file has a valid record, but each may say why.
         let skipped = plans.into_iter().zip(sources).filter_map(|(plan, source)| plan.problem(source));
         report.skipped.extend(skipped);
         return Err(SalvageError::Nothing { path: log.into(), skipped: report.skipped });
@@ -82,7 +84,7 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
     copier.finish()
 }
 
-/// Begins the new log, with segments as large as those of the old one.
+/// Opens the new log, with segments as large as those of the old one.
 fn begin(sources: &[Source], out: &Path) -> Result<LogWriter, SalvageError> {
     let opened = sources.iter().filter_map(|source| source.opened.as_ref().ok());
     let largest = opened.map(|opened| opened.info.file_bytes).max().unwrap_or_default();
@@ -93,7 +95,7 @@ fn begin(sources: &[Source], out: &Path) -> Result<LogWriter, SalvageError> {
     options.open(out).map_err(SalvageError::Create)
 }
 
-/// Checks that the new log takes nobody's place.
+/// Checks that `out` is free and outside the damaged log.
 fn check_out(log: &Path, out: &Path) -> Result<(), SalvageError> {
     let io_error = |source| SalvageError::Io { path: out.into(), source };
     match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
@@ -114,7 +116,7 @@ fn check_out(log: &Path, out: &Path) -> Result<(), SalvageError> {
     Ok(())
 }
 
-/// The nearest folder that exists, without links.
+/// Returns the nearest parent that exists, with links resolved.
 fn existing_part(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));

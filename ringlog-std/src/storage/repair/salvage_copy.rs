@@ -1,4 +1,4 @@
-//! Copying the records of one damaged file: first counted, then copied with GAP records between them.
+//! Copies the records of one damaged file: counts them first, then copies them with GAP records between them.
 
 #![forbid(unsafe_code)]
 
@@ -20,16 +20,16 @@ use crate::storage::repair::salvage_report::{
 };
 use crate::storage::repair::salvage_source::Source;
 
-/// What was found of a file by reading it once, and so what is to be copied and what is missing.
+/// The result of reading a file once: what to copy, and what is missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Plan {
     /// Where records end at the latest.
     end: u64,
-    /// Where records are known to have been; behind it, bytes may never have been any.
+    /// Up to here all bytes were records. After it, bytes may never have been records.
     known_end: u64,
-    /// Nothing is known of where records end.
+    /// Whether nothing says where records end.
     is_end_guessed: bool,
-    /// There may have been more records than anything tells of.
+    /// Whether there may have been more records than any count or name shows.
     is_end_unknown: bool,
     /// A record at this position or above is no part of the log.
     end_position: Option<u64>,
@@ -37,9 +37,10 @@ pub(crate) struct Plan {
     pub(crate) found: u64,
     /// Holes in which something is missing.
     holes: u64,
-    /// Records in the file as its own header tells.
+    /// Number of records in the file, from its own header.
     counted: Option<u64>,
-    /// Records from its first to the first of the next file, by their names, or to where the log was closed.
+    /// Number of records from its first to the first of the next file, by their names, or to where the log was
+    /// closed.
     span: Option<u64>,
 }
 
@@ -51,7 +52,8 @@ impl Plan {
         let next_base = behind.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
         let end = end.filter(|_| behind.is_empty()).map(|end| end.sequence);
         let next_position = behind.first().and_then(Source::header).map(|header| header.base_position);
-        // All of a file that was closed belongs to the log: a next one that begins within it is damaged, or foreign.
+        // All of a file that was closed belongs to the log. A next one that begins within it is damaged or
+        // foreign.
         let end_position = next_position.filter(|_| !source.header().is_some_and(is_closed));
         let mut plan = Self { end_position, ..Self::default() };
         if !source.is_aside || behind.is_empty() {
@@ -68,7 +70,7 @@ impl Plan {
         plan
     }
 
-    /// Where to look for records.
+    /// Sets where to search for records.
     fn bound(&mut self, opened: &OpenedFile) {
         let run = opened.run;
         let (header, file_bytes) = (opened.info.header, opened.info.file_bytes);
@@ -80,10 +82,10 @@ impl Plan {
         let end = match (header.has(file_flags::CHECKSUMS), self.end_position) {
             _ if is_whole_file => file_bytes,
             _ if header.has(file_flags::CLEAN) && is_sealed => header.write_offset,
-            // Behind it, nothing tells a record from garbage.
+            // Past it, a record cannot be distinguished from garbage.
             (false, _) if run == LastRun::OtherBoot => header.synced_offset,
             (false, _) => header.write_offset,
-            // Sealed by a recovery, behind which the log left room: something may stand there.
+            // Sealed by a recovery, and the log left room after the end: records may be there.
             (true, Some(_)) if is_sealed => file_bytes,
             (true, _) if is_kept => header.write_offset,
             (true, _) => file_bytes,
@@ -105,7 +107,8 @@ impl Plan {
         }
     }
 
-    /// A `write_offset` that fell back hides records that a count still tells of.
+    /// Searches the whole file if records are missing: a `write_offset` that is too small hides records that a
+    /// count still includes.
     fn extend_if_short(&mut self, opened: &OpenedFile) {
         let (narrow, file_bytes) = (*self, opened.info.file_bytes);
         if self.is_short() && self.end < file_bytes && opened.info.header.has(file_flags::CHECKSUMS) {
@@ -116,7 +119,7 @@ impl Plan {
                 *self = narrow;
             }
         }
-        // All bytes up to where the header says are valid, and the next file agrees: the count is wrong.
+        // All bytes up to the header's end are valid, and the next file agrees: so the count is wrong.
         if self.holes == 0 && self.known_end <= self.end && self.span.is_none_or(|span| span == self.found) {
             self.counted = self.counted.map(|_| self.found);
         }
@@ -126,16 +129,16 @@ impl Plan {
         opened.scan(self.end, self.end_position)
     }
 
-    /// Whether there were records in the hole, as opposed to room that was never used.
+    /// Returns whether there were records in the hole. Otherwise it is room that was never used.
     ///
-    /// To be asked once all records before it were counted.
+    /// Call it only once all records before the hole were counted.
     fn is_missing(&self, hole: &Hole) -> bool {
         let is_published = hole.from < self.known_end;
         let is_room = hole.is_unwritten && self.is_end_guessed;
         !hole.is_last || is_published && self.expected().map_or(!is_room, |_| self.is_short())
     }
 
-    /// How many records there should be in the file, where sequences tell.
+    /// Returns how many records should be in the file, if a count or sequences say.
     fn expected(&self) -> Option<u64> {
         self.counted.or(self.span)
     }
@@ -144,23 +147,23 @@ impl Plan {
         self.expected().is_some_and(|expected| self.found < expected)
     }
 
-    /// Records that are missing in the file, where that can be told.
+    /// Returns how many records are missing in the file; 0 if that is not known.
     fn missing(&self) -> u64 {
         self.expected().and_then(|expected| expected.checked_sub(self.found)).unwrap_or_default()
     }
 
-    /// Records that should be between this file and the next one.
+    /// Returns how many records should be between this file and the next one.
     fn missing_behind(&self) -> u64 {
         let end = self.counted.map(|counted| counted.max(self.found));
         end.and_then(|end| self.span?.checked_sub(end)).unwrap_or_default()
     }
 
-    /// Bytes that the file had before it was cut short.
+    /// Returns how many bytes the file lost when it was cut short.
     fn cut_bytes(&self, file_bytes: u64) -> u64 {
         self.known_end.saturating_sub(file_bytes)
     }
 
-    /// Why nothing was found in a file.
+    /// Returns why nothing was found in a file.
     pub(crate) fn problem(self, source: Source) -> Option<Skipped> {
         match source.opened {
             Err(error) => Some(Skipped::file(&source.path, SkipReason::File(error))),
@@ -174,12 +177,12 @@ impl Plan {
     }
 }
 
-/// Whether its writer closed the file, so that all of it is on the disk and nothing in it was cut off.
+/// Returns whether its writer closed the file, so that all of it is on the disk and nothing was cut off.
 fn is_closed(header: &FileHeader) -> bool {
     header.has(file_flags::SEALED) && header.has(file_flags::CLEAN)
 }
 
-/// The number of records that a sealed file's header tells, if there can be so many.
+/// Returns the record count of a sealed file's header, if the file has room for that many.
 fn counted(header: &FileHeader, file_bytes: u64) -> Option<u64> {
     let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
     let bytes = header.write_offset.max(file_bytes).saturating_sub(FILE_HEADER_LEN as u64);
@@ -190,11 +193,11 @@ fn skipped(path: PathBuf, hole: &Hole) -> Skipped {
     Skipped { path, range: Some((hole.from, hole.to)), reason: SkipReason::Invalid(hole.kind) }
 }
 
-/// Writes what is whole into a new log.
+/// Writes valid records into a new log.
 pub(crate) struct Copier {
     writer: LogWriter,
     report: SalvageReport,
-    /// Of the last event, for the GAP behind it.
+    /// Timestamp of the last event, for the GAP record after it.
     last_timestamp: u64,
 }
 
@@ -203,7 +206,7 @@ impl Copier {
         Self { writer, report, last_timestamp: 0 }
     }
 
-    /// Copies a file as planned, and tells what is missing in it and behind it.
+    /// Copies a file as planned, and adds GAP records for what is missing in it and after it.
     pub(crate) fn copy(&mut self, plan: &Plan, source: Source) -> Result<(), SalvageError> {
         let Source { path, opened, base_sequence, is_aside, .. } = source;
         let header_was_good = matches!(&opened, Ok(OpenedFile { state: HeaderState::Good, .. }));
@@ -233,7 +236,7 @@ impl Copier {
         self.add_gap(count, 0)
     }
 
-    /// Returns how many records were copied.
+    /// Copies the records of a file. Returns how many were copied.
     fn copy_records(&mut self, plan: &Plan, mut scan: FileScan, path: &Path) -> Result<u64, SalvageError> {
         let (mut copied, mut holes) = (0, 0);
         let stopped = loop {
@@ -268,18 +271,18 @@ impl Copier {
         }?)
     }
 
-    /// The last hole of a file tells for all of them.
+    /// Adds a GAP record for a hole. The last one of a file counts for all of them.
     fn copy_hole(&mut self, plan: &Plan, number: u64, hole: Hole, path: &Path) -> Result<(), SalvageError> {
         let is_end_known = hole.is_last && !plan.is_end_guessed;
         let to = if is_end_known { plan.known_end.max(hole.from) } else { hole.to };
         let count = if number == plan.holes { plan.missing() } else { 0 };
-        // Of a tail that was never written nobody knows how long it was to be.
+        // Nobody knows how long a tail that was never written should have been.
         let bytes = if hole.is_last && !is_end_known { 0 } else { to - hole.from };
         self.report.skip(skipped(path.into(), &Hole { to, ..hole }));
         self.add_gap(count, bytes)
     }
 
-    /// What is missing without a hole: an end that came too early.
+    /// Adds a GAP record for what is missing without a hole: an end that came too early.
     fn copy_end(
         &mut self,
         plan: &Plan,
@@ -299,14 +302,14 @@ impl Copier {
         if plan.is_end_unknown { self.add_gap(0, 0) } else { Ok(()) }
     }
 
-    /// Tells that records are missing here; a count or a number of bytes of 0 is not known.
+    /// Adds a GAP record here. A count or number of bytes of 0 means unknown.
     fn add_gap(&mut self, count: u64, bytes: u64) -> Result<(), SalvageError> {
         let extent = u32::try_from(bytes / 8).unwrap_or(0);
         let gap = Gap { extent, ..Gap::new(GapReason::RecoveryCut, count) };
         self.add(self.last_timestamp, gap)
     }
 
-    /// Adds what a full disk took at the end of the log, where no GAP record counts it yet.
+    /// Adds a GAP record for what a full disk took at the end of the log, and no GAP record counts yet.
     pub(crate) fn add_unreported(&mut self, timestamp: u64, gap: Gap) -> Result<(), SalvageError> {
         self.add(timestamp, Gap { log_side: false, ..gap })
     }

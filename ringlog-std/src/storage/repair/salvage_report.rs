@@ -1,4 +1,4 @@
-//! What a salvage has found and what it could not.
+//! The report and the errors of a salvage.
 
 #![forbid(unsafe_code)]
 
@@ -14,31 +14,75 @@ use crate::words::Counted;
 use crate::words::cause;
 use crate::words::io_advice;
 
-/// So many skipped places are listed; the others are only counted.
+/// This many skipped places are listed; the others are only counted.
 const SKIPPED_LISTED: usize = 1000;
 
-/// What was copied out of a damaged log: see [`salvage_log`](crate::storage::repair::salvage::salvage_log).
+/// Reports what was copied out of a damaged log: see
+/// [`salvage_log`](crate::storage::repair::salvage::salvage_log).
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((report.records, report.missing, report.written.gaps), (2, 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SalvageReport {
-    /// What is in the new log.
+    /// The new log.
     pub written: LogSummary,
-    /// Records that were copied, GAP records included.
+    /// Number of records that were copied, GAP records included.
     pub records: u64,
-    /// GAP records that were added where something is missing.
+    /// Number of GAP records that were added where records are missing.
     pub gaps_added: u64,
-    /// Missing records, as far as those GAP records can count them.
+    /// Number of missing records, as far as those GAP records count them.
     pub missing: u64,
     /// The files that were read, in order.
     pub files: Vec<SalvagedFile>,
-    /// What was passed over; the first thousand.
+    /// The first thousand places that were skipped.
     pub skipped: Vec<Skipped>,
-    /// How much was passed over.
+    /// Number of places that were skipped.
     pub skipped_count: u64,
 }
 
 impl SalvageReport {
-    /// Whether nothing was missing.
+    /// Returns whether nothing was missing.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, salvage_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// # let out = folder.with_file_name("out");
+    /// // The second of three records is damaged.
+    /// assert!(!salvage_log(&folder, &out)?.is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.gaps_added == 0 && self.skipped_count == 0
@@ -52,53 +96,121 @@ impl SalvageReport {
     }
 }
 
-/// A file that records were copied from.
+/// Reports a file that was read by a salvage.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((report.files[0].records, report.files[0].base_sequence), (2, Some(0)));
+/// assert!(report.files[0].header_was_good);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SalvagedFile {
     /// The file.
     pub path: PathBuf,
-    /// Records that were copied.
+    /// Number of records that were copied from it.
     pub records: u64,
-    /// Sequence of its first record.
+    /// Sequence of its first record, if known.
     pub base_sequence: Option<u64>,
     /// Whether its header was good.
     pub header_was_good: bool,
-    /// Whether it is a file that readers pass over: moved aside by a recovery, or without its final name.
+    /// Whether readers ignore the file: a recovery moved it aside, or it never got its final name.
     pub was_set_aside: bool,
 }
 
-/// Something that was passed over.
+/// A file, or bytes in it, that a salvage skipped.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // The second of three records is damaged.
+/// let report = salvage_log(&folder, &out)?;
+/// assert_eq!((&report.skipped[0].path, report.skipped[0].range), (&segment, Some((88, 112))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
-    /// The bytes, as offsets in the file; `None` for all of it.
+    /// Start and end offset of the skipped bytes; `None` for the whole file.
     pub range: Option<(u64, u64)>,
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
 }
 
-/// Why something was passed over.
+/// Why a salvage skipped something.
+///
+/// ```
+/// # use ringlog::event::{EventHeader, RecordErrorKind};
+/// use ringlog::storage::{LogWriter, SkipReason, salvage_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// # let out = folder.with_file_name("out");
+/// // A bit of the second record flipped.
+/// let report = salvage_log(&folder, &out)?;
+/// let reason = &report.skipped[0].reason;
+/// assert!(matches!(reason, SkipReason::Invalid(RecordErrorKind::Checksum { .. })), "{reason}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// These bytes are no valid records.
+    /// The bytes are no valid records.
     Invalid(RecordErrorKind),
     /// The file cannot be used.
     File(OpenError),
-    /// The file could not be read on.
+    /// Reading the file failed part-way.
     Read(ReadError),
-    /// The file was set aside, and other files hold what belongs in its place.
+    /// The file was set aside, and other files hold the records of its place.
     Overlap,
-    /// The file was set aside, as many others were, after the same segment.
+    /// The file was set aside, and so were too many others after the same segment.
     Crowded,
-    /// It has no header, and the log was closed before it or went on without it.
+    /// The file has no header, and the log was closed before it or continued without it.
     Unused,
-    /// There is no such file, and records are missing that it should hold.
+    /// The file does not exist, and records that it should hold are missing.
     Absent {
-        /// How many.
+        /// The number of missing records.
         count: u64,
     },
 }
@@ -112,7 +224,7 @@ impl Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.reason, self.range) {
-            // These name the file by themselves.
+            // These errors name the file themselves.
             (SkipReason::File(error), _) => f.write_str(&cause(error)),
             (SkipReason::Read(error), _) => f.write_str(&cause(error)),
             (reason, Some((from, to))) => {
@@ -133,7 +245,7 @@ impl fmt::Display for SkipReason {
                 f.write_str("set aside after the same segment as too many others; salvage it alone")
             }
             Self::Unused => f.write_str(
-                "it has no header, and the log was closed before it or went on without it; salvage it alone to look at it",
+                "it has no header, and the log was closed before it or continued without it; salvage it alone to look at it",
             ),
             Self::Absent { count } => write!(f, "there is no such file, and it should hold {}", Counted(*count, "missing record")),
             Self::Overlap => f.write_str("set aside, and other files hold what belongs in its place"),
@@ -142,44 +254,58 @@ impl fmt::Display for SkipReason {
 }
 
 /// Why a log was not salvaged.
+///
+/// ```
+/// use ringlog::storage::{SalvageError, salvage_log};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// std::fs::write(folder.join("taken"), "another file")?;
+/// match salvage_log(path, folder) {
+///     Err(SalvageError::Occupied { path }) => assert_eq!(path, folder),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SalvageError {
     /// The damaged log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// There is something already where the new log is to be.
+    /// The path for the new log is not free.
     #[error("{}: exists and is not an empty folder; give a name that is free", path.display())]
     Occupied {
-        /// Where the new log was to be.
+        /// The path for the new log.
         path: PathBuf,
     },
-    /// The new log would be inside the damaged one, of which nothing may be changed.
+    /// The new log would be inside the damaged one, which must not change.
     #[error("{}: is inside the damaged log, which stays as it is; give a place outside", path.display())]
     Inside {
-        /// Where the new log was to be.
+        /// The path for the new log.
         path: PathBuf,
     },
-    /// There is no valid record.
+    /// The log has no valid record.
     #[error("{}: not one valid record was found, and nothing was written; check the path, or restore the log from a copy", path.display())]
     Nothing {
         /// The damaged log.
         path: PathBuf,
-        /// What was passed over.
+        /// The places that were skipped.
         skipped: Vec<Skipped>,
     },
-    /// The place for the new log could not be looked at.
+    /// The path for the new log could not be read.
     #[error("{}: cannot look it up: {source}; {}", path.display(), io_advice(source))]
     Io {
-        /// Where the new log was to be.
+        /// The path for the new log.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The new log could not be begun.
+    /// The new log could not be opened.
     #[error("the new log: {0}")]
     Create(#[source] OpenError),
-    /// The new log takes no more. What was copied before is in it.
+    /// Writing to the new log failed. What was copied before is in it.
     #[error("the new log: {0}")]
     Write(#[from] AppendError),
     /// The new log could not be closed.

@@ -1,4 +1,4 @@
-//! The files that a log can be salvaged from, in the order of their records.
+//! Finds the files that a log can be salvaged from, in the order of their records.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,7 @@ use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::salvage_report::{SkipReason, Skipped};
 use crate::storage::segment::file::is_unused;
 
-/// A file is read at most so often to see whether others go after it: each reading may be one of the whole file.
+/// How often a file is read at most to find whether others fit after it. Each time the whole file may be read.
 const MOST_READINGS: u32 = 64;
 
 /// A file with records of the log.
@@ -27,9 +27,9 @@ pub(crate) struct Source {
     pub(crate) opened: Result<OpenedFile, OpenError>,
     /// Sequence of its first record.
     pub(crate) base_sequence: Option<u64>,
-    /// It was moved aside, or never got its name: no reader takes it for a part of the log.
+    /// Whether it was moved aside, or never got its name: readers ignore it.
     pub(crate) is_aside: bool,
-    /// How often it was read for its end.
+    /// How often it was read to find its end.
     readings: Cell<u32>,
 }
 
@@ -45,7 +45,7 @@ impl Source {
         Self { path, opened, base_sequence, is_aside: false, readings: Cell::new(0) }
     }
 
-    /// Its header, unless that could only be guessed.
+    /// Returns its header, unless that was only guessed.
     pub(crate) fn header(&self) -> Option<&FileHeader> {
         match &self.opened {
             Ok(OpenedFile { state: HeaderState::Guessed(_), .. }) | Err(_) => None,
@@ -53,9 +53,10 @@ impl Source {
         }
     }
 
-    /// Position and sequence behind its records, as far as they are below `limit`, where another file goes on.
+    /// Returns the position and sequence after its records, of those below `limit`, where another file
+    /// continues.
     ///
-    /// A file that nobody came to seal has to be read for that.
+    /// Reads the whole file if it was not sealed after a crash of the machine.
     fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
         self.readings.set(self.readings.get() + 1);
         let header = *self.header()?;
@@ -69,7 +70,7 @@ impl Source {
         }
         let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
         let count = if is_counted { header.event_count } else { 0 };
-        // Nobody has compared these with the length of the file.
+        // These were not compared with the length of the file.
         let end = header.write_offset.min(i64::MAX as u64);
         Some((scan.position_at(end), header.base_sequence.checked_add(count)?))
     }
@@ -81,7 +82,7 @@ pub(crate) struct Sources {
     pub(crate) files: Vec<Source>,
     /// Files that cannot be read.
     pub(crate) skipped: Vec<Skipped>,
-    /// What is missing before the first file.
+    /// The records that are missing before the first file.
     pub(crate) missing_start: Option<MissingRecords>,
     /// Where the log was closed.
     pub(crate) end: Option<RecordedEnd>,
@@ -99,7 +100,7 @@ pub(crate) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
     let is_begun = |path: &Path| !is_unused(path).unwrap_or(false);
     let mut skipped = Vec::new();
-    // The log was closed before it.
+    // The log was closed before this file.
     if let Some((_, last)) = named.pop_if(|(sequence, path)| writer.ends_by(*sequence) && !is_begun(path)) {
         skipped.push(Skipped::file(&last, SkipReason::Unused));
     }
@@ -131,13 +132,13 @@ pub(crate) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     Ok(Sources { files: sources, skipped, missing_start, end: writer.end })
 }
 
-/// Whether a file has the name of a segment that was moved aside, or of one that had no name yet.
+/// Returns whether a file has the name of a segment that was moved aside, or the temporary name of a new one.
 fn is_set_aside(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     is_aside(path) || name.starts_with('.') && name.ends_with(TEMPORARY_END)
 }
 
-/// Puts a file where its records belong, if no other stands there.
+/// Inserts a file where its records belong, if no other file is there.
 fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) {
     let Some(&FileHeader { base_position, base_sequence, .. }) = aside.header() else { return };
     let is_before = |source: &Source| {

@@ -1,4 +1,4 @@
-//! What the verification of a log comes to.
+//! The results of verifying a log.
 
 #![forbid(unsafe_code)]
 
@@ -11,39 +11,73 @@ use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::words::Counted;
 use crate::words::cause;
 
-/// So many faults of a segment are listed; the others are only counted.
+/// This many faults of a segment are listed; the others are only counted.
 const FAULTS_LISTED: usize = 100;
 
-/// The state of one segment, from good to bad.
+/// The state of one segment, ordered from good to bad.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogWriter, Verdict, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// assert_eq!(verify_log(&folder)?.segments[0].verdict, Verdict::Damage);
+/// assert!(Verdict::Clean < Verdict::Damage, "the order is from good to bad");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Sealed, and all there.
+    /// Sealed and complete.
     Clean,
-    /// Its writer is at work; all that it published is there.
+    /// Its writer is at work. All that it published is there.
     Open,
-    /// Its writer died or was killed; all that it published is there.
+    /// Its writer died or was killed. All that it published is there.
     Unsealed,
-    /// Its writer died, and the last records are not whole, or nobody can know whether they are all.
+    /// Its writer died. The last records are not whole, or nobody can know whether more are missing.
     TornTail,
-    /// Its writer died with its machine, and there are valid records behind some that are not.
+    /// Its writer died with its machine. Valid records follow some that are not valid.
     Hole,
     /// The file ends before its records do.
     CutShort,
-    /// Bytes are wrong that its writer had left right.
+    /// Bytes changed that its writer had written correctly.
     Damage,
-    /// It could not be read: that says nothing about what is in it.
+    /// The file could not be read, so its content is not known.
     Unreadable,
 }
 
 impl Verdict {
-    /// Whether everything that was published is there.
+    /// Returns whether all that was published is there.
+    ///
+    /// ```
+    /// use ringlog::storage::Verdict;
+    ///
+    /// assert!(Verdict::Unsealed.is_whole());
+    /// assert!(!Verdict::TornTail.is_whole());
+    /// ```
     #[must_use]
     pub const fn is_whole(self) -> bool {
         matches!(self, Self::Clean | Self::Open | Self::Unsealed)
     }
 
-    /// One word for it.
+    /// Returns a short name for messages, such as "torn tail".
+    ///
+    /// ```
+    /// use ringlog::storage::Verdict;
+    ///
+    /// assert_eq!(Verdict::TornTail.name(), "torn tail");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,30 +94,71 @@ impl Verdict {
 }
 
 /// The state of a whole log.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogVerdict, LogWriter, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// assert_eq!(verify_log(&folder)?.verdict(), LogVerdict::Loss);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LogVerdict {
-    /// All there.
+    /// Complete.
     Clean,
-    /// All there so far; its writer is at work.
+    /// Complete so far; its writer is at work.
     Open,
     /// Readable, and something is missing.
     Loss,
-    /// No event of it can be read, or the system refuses to read all of it.
+    /// No event can be read, or the system could not read all of it.
     Unreadable,
 }
 
-/// Something that is wrong with a segment.
+/// A fault of a segment.
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{Fault, LogWriter, verify_log};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("log");
+/// # let mut writer = LogWriter::open(&folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+/// # }
+/// # writer.close()?;
+/// # let segment = folder.join("00000000000000000000.evtl");
+/// # let mut bytes = std::fs::read(&segment)?;
+/// # bytes[64 + 24 + 20] ^= 1;
+/// # std::fs::write(&segment, bytes)?;
+/// // A bit of the second record flipped.
+/// let check = verify_log(&folder)?;
+/// assert!(matches!(check.segments[0].faults[..], [Fault::Damage { from: 88, to: 112, is_last: false, .. }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It could not be opened, or does not belong here.
+    /// The segment could not be opened, or does not belong here.
     Open(OpenError),
-    /// Reading ended before it did.
+    /// Reading failed before the segment's end.
     Read(ReadError),
-    /// Its header is damaged; its records were found all the same.
+    /// The header is damaged, but the records were found.
     Header(FileHeaderError),
-    /// Bytes that had been whole are no valid records.
+    /// Bytes that were once valid records are valid no more.
     Damage {
         /// Offset of the first record that is not valid.
         from: u64,
@@ -91,10 +166,10 @@ pub enum Fault {
         to: u64,
         /// What is wrong at `from`.
         kind: RecordErrorKind,
-        /// Whether no valid record is behind.
+        /// Whether no valid record follows.
         is_last: bool,
     },
-    /// As far as is known its writer's machine stopped before these bytes were on the disk.
+    /// These bytes were probably not on the disk when the writer's machine stopped.
     TornTail {
         /// Offset of the first record that is not valid.
         from: u64,
@@ -103,7 +178,7 @@ pub enum Fault {
         /// What is wrong at `from`.
         kind: RecordErrorKind,
     },
-    /// As a torn tail, and valid records are behind it.
+    /// As a torn tail, but valid records follow.
     Hole {
         /// Offset of the first record that is not valid.
         from: u64,
@@ -112,25 +187,25 @@ pub enum Fault {
         /// What is wrong at `from`.
         kind: RecordErrorKind,
     },
-    /// Its header counts other records than there are.
+    /// The header's count differs from the number of records.
     EventCount {
-        /// What the header says.
+        /// The header's count.
         stored: u64,
-        /// The records that there are.
+        /// The number of records in the file.
         found: u64,
     },
-    /// The file is shorter than its records.
+    /// The file ends before its records do.
     CutShort {
-        /// Where its records end.
+        /// Offset where its records end.
         write_offset: u64,
         /// Its length in bytes.
         len_bytes: u64,
     },
-    /// It starts before the segment in front of it ends.
+    /// The segment starts before the one before it ends.
     Overlap {
-        /// The sequence that would follow.
+        /// The sequence after the segment before.
         expected: u64,
-        /// The one that it starts with.
+        /// The sequence that it starts with.
         found: u64,
     },
 }
@@ -148,7 +223,27 @@ impl Fault {
         }
     }
 
-    /// The bytes that are lost, as offsets in the segment.
+    /// Returns the start and end offset of the lost bytes; `None` for faults without lost bytes.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, verify_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// // A bit of the second record flipped.
+    /// assert_eq!(verify_log(&folder)?.segments[0].faults[0].range(), Some((88, 112)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn range(&self) -> Option<(u64, u64)> {
         match self {
@@ -163,7 +258,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What to do is said once for the whole log.
+            // What to do is reported once for the whole log.
             Self::Open(error) => f.write_str(&cause(error)),
             Self::Read(error) => f.write_str(&cause(error)),
             Self::Header(error) => write!(f, "offset 0: {error}, but its records were found"),
@@ -196,24 +291,41 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How many records there are, and what they say.
+/// Counts of records and of the losses that they report.
+///
+/// ```
+/// use ringlog::storage::verify_log;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let counts = verify_log(path)?.counts();
+/// assert_eq!((counts.events, counts.gaps, counts.lost), (3, 1, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordCounts {
-    /// Events, without GAP records.
+    /// Number of events, without GAP records.
     pub events: u64,
-    /// GAP records.
+    /// Number of GAP records.
     pub gaps: u64,
-    /// GAP records that do not know how many events are missing.
+    /// Number of GAP records that do not know how many events are missing.
     pub gaps_of_unknown_count: u64,
-    /// Lost events, as the GAP records count them.
+    /// Number of lost events, as the GAP records count them.
     pub lost: u64,
-    /// Bytes of all records, padding included.
+    /// Size of all records in bytes, padding included.
     pub bytes: u64,
 }
 
 impl RecordCounts {
-    /// Events and GAP records.
+    /// Returns the number of events and GAP records.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.counts().records(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.events + self.gaps
@@ -242,31 +354,41 @@ impl RecordCounts {
     }
 }
 
-/// What was found of one segment.
+/// The result of verifying one segment.
+///
+/// ```
+/// use ringlog::storage::{Verdict, verify_log};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let check = verify_log(path)?;
+/// let segment = &check.segments[0];
+/// assert_eq!((segment.verdict, segment.fault_count), (Verdict::Clean, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SegmentCheck {
     /// The file.
     pub path: PathBuf,
-    /// Whether that is a symbolic link: the bytes are elsewhere.
+    /// Whether the path is a symbolic link, so that the bytes are elsewhere.
     pub is_link: bool,
     /// Its length in bytes.
     pub file_bytes: u64,
-    /// Its header, put right as far as that was possible.
+    /// Its header, repaired as far as possible; `None` if it could not be read.
     pub header: Option<FileHeader>,
-    /// Sequence of its first record, by its name or its header.
+    /// Sequence of its first record, from its name or its header.
     pub base_sequence: Option<u64>,
-    /// What it comes to.
+    /// The worst that is true of the segment.
     pub verdict: Verdict,
-    /// The valid records, those behind damage included.
+    /// The valid records, those after damage included.
     pub counts: RecordCounts,
-    /// Where the last valid record ends.
+    /// Offset where the last valid record ends.
     pub end_offset: u64,
-    /// The log's position there, if it has records and all were read.
+    /// The log's position there, if the segment has records and all were read.
     pub(crate) position: Option<u64>,
-    /// What is wrong, in the order in which it was found; the first hundred.
+    /// The first hundred faults, in the order in which they were found.
     pub faults: Vec<Fault>,
-    /// How many faults there are.
+    /// The number of faults.
     pub fault_count: u64,
 }
 
@@ -295,24 +417,52 @@ impl SegmentCheck {
         }
     }
 
-    /// Takes this verdict unless there was a worse one.
+    /// Sets this verdict, unless the segment has a worse one.
     pub(crate) fn settle(&mut self, verdict: Verdict) {
         self.verdict = self.verdict.max(verdict);
     }
 
-    /// Whether there is no such file.
+    /// Returns whether the file does not exist.
     pub(crate) fn is_gone(&self) -> bool {
         let is_gone = |fault: &Fault| matches!(fault, Fault::Open(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound);
         self.faults.iter().any(is_gone)
     }
 
-    /// Whether bytes among its records are none.
+    /// Returns whether there are bytes among its records that are no valid records.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWriter, verify_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// // A bit of the second record flipped.
+    /// assert!(verify_log(&folder)?.segments[0].has_holes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_holes(&self) -> bool {
         self.faults.iter().any(|fault| fault.range().is_some())
     }
 
-    /// The sequence behind its last record, where that is known.
+    /// Returns the sequence after its last record, if known.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.segments[0].next_sequence(), Some(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> Option<u64> {
         let (base, header) = (self.base_sequence?, self.header?);
@@ -326,32 +476,59 @@ impl SegmentCheck {
     }
 }
 
-/// What was found of a log.
+/// The result of verifying a log: see [`verify_log`](crate::storage::repair::verify::verify_log).
+///
+/// ```
+/// use ringlog::storage::verify_log;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let check = verify_log(path)?;
+/// assert!(check.missing.is_empty() && check.missing_end.is_none());
+/// assert_eq!(check.segments.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LogCheck {
-    /// Its segments in order.
+    /// The segments, in order.
     pub segments: Vec<SegmentCheck>,
-    /// What is missing between them.
+    /// The records that are missing before or between them.
     pub missing: Vec<MissingRecords>,
-    /// What is missing at its end, if it was closed.
+    /// What is missing at the end, if the log was closed.
     pub missing_end: Option<MissingEnd>,
-    /// What its `writer` file says of it.
+    /// The content of its `writer` file.
     pub writer_file: WriterFile,
-    /// What else is in its folder, apart from the writers' file.
+    /// The other files in its folder; the `writer` file is not listed.
     pub foreign: Vec<PathBuf>,
-    /// Whether a writer is at work. Its newest segment may not have its name yet.
+    /// Whether a writer is at work. Then its newest segment may not have a name yet, and is not checked.
     pub is_being_written: bool,
 }
 
 impl LogCheck {
-    /// The records of all segments.
+    /// Returns the counts of all segments together.
+    ///
+    /// ```
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(verify_log(path)?.counts().events, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn counts(&self) -> RecordCounts {
         self.segments.iter().fold(RecordCounts::default(), |sum, segment| sum.plus(segment.counts))
     }
 
-    /// The worst that is true of the log.
+    /// Returns the worst that is true of the log.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogVerdict, verify_log};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// // All records are whole, but a GAP record reports lost events.
+    /// assert_eq!(verify_log(path)?.verdict(), LogVerdict::Loss);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn verdict(&self) -> LogVerdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);

@@ -1,4 +1,4 @@
-//! Reading all of a log and telling what kind of damage it has, segment by segment.
+//! Reads all of a log and finds what kind of damage each segment has.
 
 #![forbid(unsafe_code)]
 
@@ -15,10 +15,10 @@ use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
-/// Reads and checks every record of a log, a folder or a single file, behind damage too.
+/// Reads and checks every record of a log, a folder or a single file. It continues after damage.
 ///
-/// Nothing is written, and no lock is taken that a writer would miss. A log whose writer is at work is read
-/// as far as it was published.
+/// Writes nothing, and takes no lock that would stop a writer. A log whose writer is at work is read as far as
+/// it is published.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -38,14 +38,25 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// # Errors
 ///
-/// [`OpenError`] if there is no log at that path. What is wrong with a log is in the [`LogCheck`].
+/// [`OpenError`] if there is no log at that path. Faults of a log are no error: they are in the [`LogCheck`].
 pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
     verify_log_with(path, |_| {})
 }
 
-/// As [`verify_log`], and calls `f` with every valid record.
+/// Verifies a log as [`verify_log`] does, and calls `f` with every valid record.
 ///
-/// Sequences are those of the log up to the first hole in a segment; behind it they count what was found.
+/// Sequences are those of the log up to the first hole in a segment. After it they count the records that were
+/// found.
+///
+/// ```
+/// use ringlog::storage::verify_log_with;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let mut bytes = 0;
+/// let check = verify_log_with(path, |event| bytes += event.payload.len())?;
+/// assert_eq!((check.counts().records(), bytes), (4, 5 + 16 + 8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -58,12 +69,12 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
     let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
     let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
     let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
-    // The last one first: a segment that has a successor has come to its end.
+    // The last one first: a segment with a successor gets no more records.
     let look_at = |(file, known)| Segment::look_at(file, known, last_run);
     let mut segments: Vec<_> = files.into_iter().zip(known).rev().map(look_at).collect();
     segments.reverse();
     if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
-        // A single file that is no log.
+        // It is a single file that is no log.
         segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
     }
     let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
@@ -72,7 +83,7 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
         let end_position = base_positions.get(at).copied().flatten();
         let mut check = segment.check(end_position, &mut f);
         if last_run == LastRun::AtWork && check.is_gone() {
-            // The writer has deleted it meanwhile, as one of its oldest.
+            // The writer's retention has deleted it meanwhile.
             expected = None;
             continue;
         }
@@ -85,7 +96,7 @@ pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) ->
     Ok(LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written })
 }
 
-/// A file of the log, looked at if that was possible.
+/// A file of the log, opened if that was possible.
 struct Segment {
     file: Listed,
     opened: Result<OpenedFile, OpenError>,
@@ -94,7 +105,7 @@ struct Segment {
 impl Segment {
     fn look_at(file: Listed, known: Known, last_run: LastRun) -> Self {
         let opened = match OpenedFile::any(&file.path, known, last_run) {
-            // A single file that is something else entirely is not searched for records.
+            // A single file of another format is not searched for records.
             Ok(OpenedFile { state: HeaderState::Repaired(fault) | HeaderState::Guessed(fault), .. })
                 if file.named_sequence.is_none()
                     && matches!(fault, FileHeaderError::Magic { .. } | FileHeaderError::Version { .. }) =>
@@ -157,12 +168,12 @@ struct Extent {
     is_sealed: bool,
     /// Where records end at the latest.
     end: u64,
-    /// Where they end as the header says.
+    /// Where they end by the header.
     published_end: u64,
-    /// Below, nothing but damage makes a record invalid.
+    /// Below this offset only damage makes a record invalid.
     whole_below: u64,
     is_cut_short: bool,
-    /// Nobody knows where records end.
+    /// Whether nothing says where records end.
     is_end_guessed: bool,
 }
 
@@ -211,7 +222,7 @@ impl Extent {
         check
     }
 
-    /// Reads all records, and returns where that ended.
+    /// Reads all records, and returns the offset where that ended.
     fn read(
         &self,
         mut scan: FileScan,
@@ -249,7 +260,7 @@ impl Extent {
         }
     }
 
-    /// What a hole means here; nothing, if it is only the room behind the last record.
+    /// Returns the fault of a hole; `None` if it is only the room after the last record.
     fn fault_of(&self, hole: Hole) -> Option<Fault> {
         let Hole { from, to, kind, is_last, is_unwritten } = hole;
         let is_room = from >= self.published_end || self.is_end_guessed && is_unwritten;
@@ -264,7 +275,7 @@ impl Extent {
         })
     }
 
-    /// What only shows once all records were read up to `offset`.
+    /// Adds what is known only once all records were read up to `offset`.
     fn conclude(&self, check: &mut SegmentCheck, offset: u64) {
         let Self { header, run, is_sealed, .. } = self;
         let is_whole = offset == header.write_offset && !check.has_holes();
@@ -282,10 +293,10 @@ impl Extent {
     }
 }
 
-/// Compares where the last segment ends, as far as that is known, with where the log was closed.
+/// Compares where the last segment ends with where the log was closed, if both are known.
 fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck]) -> Option<MissingEnd> {
     let last = checks.last()?;
-    // Without a header it has no records.
+    // A segment without a header has no records.
     let without_header = last.base_sequence.filter(|_| last.header.is_none());
     let missing = writer.check_end(folder, last.next_sequence().or(without_header)?, last.position).err()?;
     // Something may be there that cannot be opened.
@@ -294,7 +305,7 @@ fn find_missing_end(folder: &Path, writer: &WriterFile, checks: &[SegmentCheck])
     Some(MissingEnd { fault: fault.map(Box::new), ..missing })
 }
 
-/// Compares where a segment starts with where the one before it ends, as far as that is known.
+/// Compares where a segment starts with where the one before it ends, if both are known.
 fn find_missing(segment: &mut SegmentCheck, expected: Option<u64>) -> Option<MissingRecords> {
     let (found, expected) = (segment.base_sequence?, expected?);
     if found < expected {

@@ -1,8 +1,8 @@
 //! Records on their way from a ring into a file: the same bytes but for the checksum.
 //!
-//! The ring's bytes are read once, by the copy. Its producer may be another process, and a faulty one may store into
-//! bytes that it has published. So what was copied, into bytes that nobody else sees yet, is what is checked, counted
-//! and given checksums.
+//! The ring's bytes are read once, by the copy. The ring's producer may be another process, and a faulty one may
+//! store into bytes that it has published. So what is checked, counted and given checksums is the copy, in bytes that
+//! nobody else sees yet.
 #![forbid(unsafe_code)]
 
 use std::mem::take;
@@ -15,15 +15,15 @@ use crate::checksum::crc32c::{Placed, record_crc, store_checksums};
 use crate::storage::error::AppendError;
 use crate::storage::segment::loss_counts::LossCounts;
 
-/// Where a run of records is going to stand.
+/// Where a run of records will be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunPlacement {
     pub(crate) salt: u32,
-    /// Of the first record in its file.
+    /// Offset of the first record in its file.
     pub(crate) offset: u64,
 }
 
-/// What was taken of the bytes that were copied: whole records, up to the first bytes that are none.
+/// What was taken of the copied bytes: whole records, up to the first bytes that are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) bytes: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Taken {
     pub(crate) gaps: u64,
     /// Lost events, as the GAP records count them.
     pub(crate) losses: LossCounts,
-    /// What is wrong with the bytes after them.
+    /// What is wrong with the bytes after the records.
     pub(crate) damage: Option<RecordErrorKind>,
 }
 
@@ -46,22 +46,22 @@ impl Taken {
     }
 }
 
-/// The header with the checksum of this record at its place.
+/// Returns the header with the checksum of this record at its place.
 #[inline]
 pub(crate) fn with_checksum(header: EventHeader, payload: &[u8], place: u32) -> EventHeader {
     let placed = placed(header, place);
     EventHeader { checksum: record_crc(&placed.to_bytes(), payload), ..placed }
 }
 
-/// The header that the checksum is computed of, with the place word where it is going to stand.
+/// Returns the header that the checksum is computed of, with the place word of the record's new place.
 #[inline]
 const fn placed(header: EventHeader, place: u32) -> EventHeader {
     EventHeader { flags: header.flags | flags::CHECKSUMMED, checksum: place, ..header }
 }
 
-/// Checks records that were copied, and gives them their checksums.
+/// Checks copied records, and gives them their checksums.
 ///
-/// `ends_before` says of a GAP record whether the run ends there.
+/// `ends_before` returns whether the run ends before this GAP record.
 pub(crate) fn add_checksums(
     copied: &mut [u8],
     place: RunPlacement,
@@ -77,7 +77,7 @@ pub(crate) fn add_checksums(
     walk.taken
 }
 
-/// Checks records that were copied, and takes away the checksums that they had in their ring.
+/// Checks copied records, and removes the checksums that they had in their ring.
 pub(crate) fn remove_checksums(copied: &mut [u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
     let mut walk = Walk::new(copied, ends_before);
     while let Some((header, head, ..)) = walk.next() {
@@ -89,7 +89,7 @@ pub(crate) fn remove_checksums(copied: &mut [u8], ends_before: impl Fn(&Gap) -> 
     walk.taken
 }
 
-/// The records of a run, one after the other.
+/// Walks over the records of a run.
 struct Walk<'a, F> {
     rest: &'a mut [u8],
     ends_before: F,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use ringlog_nostd::{GapReason, add_checksum, crc32c_append, encode};
 
-    /// Records of every small length, some with a checksum of their ring, then bytes that are no record.
+    /// Returns records of every small length, some with a checksum of their ring, then bytes that are no record.
     fn run() -> (Vec<u8>, usize) {
         let mut bytes = vec![0; 64 << 10];
         let mut at = 0;
@@ -162,7 +162,7 @@ mod tests {
         false
     }
 
-    /// What the core's own functions make of each record.
+    /// Returns what the core's functions make of each record.
     fn expected(bytes: &[u8], len: usize, checksums: bool) -> Vec<u8> {
         let mut made = bytes[..len].to_vec();
         let mut at = 0;
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// If any byte of a run changes before it is copied, the record is taken whole or not at all.
+    /// If any byte of a run changes before it is copied, its record is taken whole or not at all.
     #[test]
     fn what_is_taken_of_a_changed_run_is_whole() {
         let (bytes, _) = run();

@@ -1,4 +1,4 @@
-//! Bringing a log file into being: allocated and locked under a temporary name, then renamed.
+//! Creating a log file: allocated and locked under a temporary name, then renamed.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -29,20 +29,20 @@ pub(crate) struct NewFile {
     pub(crate) map: WriteMap,
 }
 
-/// What lock a writer holds on its file.
+/// How a writer locks its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NameHold {
-    /// Nobody else may write, and no other lock says so: a single file.
+    /// For a single file: nobody else may write, and no other lock ensures that.
     Exclusive,
-    /// As a reader: the file must not be recycled. The lock of its folder keeps other writers out.
+    /// As a reader locks it: the file must not be recycled. The lock of its folder keeps other writers out.
     Shared,
 }
 
 impl NewFile {
-    /// Makes a temporary file in `folder` with `capacity_bytes` (rounded up to pages) on disk, and returns its name, which
-    /// begins with `start`.
+    /// Creates a temporary file in `folder` with `capacity_bytes` (rounded up to pages) on disk, and returns its
+    /// name, which begins with `start`.
     ///
-    /// On an error the file is gone again. `wanted` is the name that the user knows it by.
+    /// On an error the file is deleted again. `wanted` is the name that the user knows it by.
     pub(crate) fn allocate(
         platform: &dyn Platform,
         folder: &Path,
@@ -82,7 +82,7 @@ impl NewFile {
     }
 }
 
-/// A full disk is told apart from everything else that can go wrong.
+/// Returns the error for a file that was not created. A full disk has a variant for itself.
 fn create_error(path: &Path, capacity_bytes: u64, source: io::Error) -> CreateError {
     if is_disk_full(&source) {
         return CreateError::DiskFull { path: path.into(), capacity_bytes, source };
@@ -97,7 +97,7 @@ pub(crate) fn rounded_capacity(path: &Path, asked_bytes: u64) -> Result<u64, Cre
     Ok(asked_bytes.next_multiple_of(PAGE_BYTES))
 }
 
-/// What to do with a file that has the wanted name already.
+/// What to do with a file that already has the wanted name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
     Refuse,
@@ -109,14 +109,14 @@ pub(crate) struct NameReservation {
     path: PathBuf,
     folder_path: PathBuf,
     folder: File,
-    /// The file that was made here, until it has its name.
+    /// The file that was created here, until it has its name.
     temporary: Option<PathBuf>,
 }
 
 impl Drop for NameReservation {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Made here and never given its name.
+            // It was created here and never got its name.
             remove_quietly(temporary);
         }
     }
@@ -132,7 +132,7 @@ impl NameReservation {
         let folder =
             open_folder(&folder_path).map_err(|e| CreateError::io(&folder_path, "open the folder", e))?;
         lock_patiently(&folder).map_err(|e| CreateError::io(&folder_path, "lock the folder", e))?;
-        // A creator that was killed leaves a temporary file without its lock, and without any event.
+        // A killed creator leaves a temporary file without a lock, and without any event.
         remove_abandoned(&folder_path, &temporary_start(name), TEMPORARY_END, holds_no_event);
         let place = Self { path: path.into(), folder_path, folder, temporary: None };
         place.check(existing)?;
@@ -159,7 +159,7 @@ impl NameReservation {
         }
     }
 
-    /// Gives the file its name: the old one, if any, is moved aside, and the folder is synced.
+    /// Renames the file into place: an old one is moved aside first, and the folder is synced.
     pub(crate) fn publish(mut self, existing: Existing) -> Result<(), CreateError> {
         if let Some(temporary) = &self.temporary {
             self.rename(temporary, existing)?;
@@ -180,7 +180,7 @@ impl NameReservation {
     }
 }
 
-/// How long another creator, or whoever else locks the folder, is waited for.
+/// How long to wait for another creator, or any other process that locks the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits for the lock, but not for ever: any process that may read the folder can hold it.
@@ -214,7 +214,7 @@ fn check_dead_log(path: &Path) -> Result<(), CreateError> {
     }
 }
 
-/// Fails if the file is in the folder of a log that somebody writes: the lock for all of them is there.
+/// Fails if the file is in the folder of a log that is being written: the lock for all its files is there.
 fn check_folder(path: &Path) -> Result<(), CreateError> {
     let Ok(writer) = open_to_read(&folder_of(path).join(WRITER_FILE)) else { return Ok(()) };
     match writer.try_lock_shared() {
@@ -225,12 +225,12 @@ fn check_folder(path: &Path) -> Result<(), CreateError> {
     }
 }
 
-/// Renames `path` to the first of PATH.1, PATH.2, … that is free, and says which.
+/// Renames `path` to the first of PATH.1, PATH.2, … that is free, and returns that name.
 pub(crate) fn move_aside(platform: &dyn Platform, path: &Path) -> Result<PathBuf, CreateError> {
     move_to_numbered(platform, path, path)
 }
 
-/// Renames `from` to the first of PATH.1, PATH.2, … that is free, and says which.
+/// Renames `from` to the first of PATH.1, PATH.2, … that is free, and returns that name.
 pub(crate) fn move_to_numbered(
     platform: &dyn Platform,
     from: &Path,
@@ -257,8 +257,8 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 fn holds_no_event(mut file: &File) -> bool {
     let mut head = [0; FILE_HEADER_LEN];
     match file.read_exact(&mut head) {
-        // The word with the magic is stored last, and events only after it: without it there is none,
-        // however much of the header a killed creator had stored.
+        // The word with the magic is stored last, and events only after it. Without it there is no event, no matter
+        // how much of the header a killed creator had stored.
         Ok(()) => {
             head.starts_with(&[0; 8]) || FileHeader::from_bytes(&head).is_ok_and(|h| h.event_count == 0)
         }

@@ -1,4 +1,4 @@
-//! Opening segments for `pread`, and checking all of them that belong to a log.
+//! Opening segments for `pread`, and checking all segments of a log.
 
 #![forbid(unsafe_code)]
 
@@ -17,12 +17,12 @@ use crate::os::files::open_linked;
 use crate::os::sync::kernel_call;
 use crate::storage::error::OpenError;
 
-/// How often the header of a live file is read until two readings agree.
+/// How often the header of a live file is read until two reads agree.
 const HEADER_READINGS: usize = 1000;
-/// So many files are open at once while their headers are on the way from the disk.
+/// How many files are open at once while their headers come from the disk.
 const OPENED_AT_ONCE: usize = 64;
 
-/// A segment that is open, with a header that was checked.
+/// An open segment, with a checked header.
 #[derive(Debug)]
 pub(crate) struct SegmentFile {
     pub(crate) file: File,
@@ -35,7 +35,7 @@ impl SegmentFile {
         Self::of(path, open_regular(path)?)
     }
 
-    /// Checks the header of a file that is open.
+    /// Checks the header of an open file.
     pub(crate) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
         let looked_up = file.metadata();
@@ -43,9 +43,9 @@ impl SegmentFile {
         Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } })
     }
 
-    /// Opens many files as [`open`](Self::open) does, and lets go of them again.
+    /// Opens many files as [`open`](Self::open) does, and closes them again.
     ///
-    /// Their headers come from the disk many at a time, where they are not in the kernel's cache.
+    /// Headers that are not in the kernel's cache come from the disk many at a time.
     pub(crate) fn look_at_all<'p>(
         paths: impl IntoIterator<Item = &'p Path>,
     ) -> impl Iterator<Item = Result<SegmentInfo, OpenError>> {
@@ -57,7 +57,7 @@ impl SegmentFile {
             {
                 let file = open_regular(path);
                 if let (Ok(file), true) = (&file, paths.peek().is_some()) {
-                    // Without it they come one by one.
+                    // Without this they come one by one.
                     let _ = fadvise(file, 0, NonZero::new(FILE_HEADER_LEN as u64), Advice::WillNeed);
                 }
                 opened.push_back((path, file));
@@ -69,6 +69,21 @@ impl SegmentFile {
 }
 
 /// What is known of a segment without reading its records.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LogReader, LogWriter}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::options().segment_bytes(1 << 20).open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let reader = LogReader::open(folder.path())?;
+/// let segment = &reader.segments()[0];
+/// assert!(segment.path.ends_with("00000000000000000000.evtl"));
+/// assert_eq!((segment.header.event_count, segment.file_bytes), (1, 1 << 20));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SegmentInfo {
@@ -101,7 +116,7 @@ impl SegmentInfo {
     }
 }
 
-/// Whether nothing has this name any more. A link that leads nowhere is still there.
+/// Returns whether nothing has this name any more. A link that leads nowhere still exists.
 pub(crate) fn is_gone(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -111,14 +126,14 @@ pub(crate) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
-    // Asked before the file is opened: opening a pipe would wait for its other end.
+    // Checked before the file is opened: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
     open_linked(path).map_err(|source| OpenError::io(path, "open", source))
 }
 
-/// The error for a file that cannot be opened: a link that leads nowhere is not the same as no file.
+/// Returns the error for a file that cannot be opened. A link that leads nowhere is not the same as no file.
 fn explained(path: &Path, source: io::Error) -> OpenError {
     match fs::read_link(path) {
         Ok(target) if source.kind() == io::ErrorKind::NotFound => {
@@ -128,7 +143,7 @@ fn explained(path: &Path, source: io::Error) -> OpenError {
     }
 }
 
-/// Whether a file was prepared and never used: it is empty, or all of its header is zero.
+/// Returns whether a file was prepared and never used: it is empty, or its whole header is zero.
 pub(crate) fn is_unused(path: &Path) -> io::Result<bool> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Ok(false);
@@ -138,7 +153,7 @@ pub(crate) fn is_unused(path: &Path) -> io::Result<bool> {
     Ok((read == 0 || read == FILE_HEADER_LEN) && bytes == [0; FILE_HEADER_LEN])
 }
 
-/// Reads until the buffer is full or the file ends, and returns how many bytes there were.
+/// Reads until the buffer is full or the file ends, and returns the number of bytes read.
 pub(crate) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
@@ -163,10 +178,10 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buffer, offset)
 }
 
-/// The header of a file whose writer may be at work.
+/// Reads the header of a file whose writer may be at work.
 ///
-/// A single reading could be torn, or have its offset from before and its SEALED from after the last record.
-/// Two that agree are neither, and what follows a reading with SEALED is final.
+/// A single read could be torn, or have its offset from before the last record and its SEALED from after it. Two that
+/// agree have neither fault, and what follows a read with SEALED is final.
 pub(crate) fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader, OpenError> {
     let mut first = read_header(file, path)?;
     for _ in 0..HEADER_READINGS {
@@ -177,7 +192,7 @@ pub(crate) fn read_stable_header(file: &File, path: &Path) -> Result<FileHeader,
         }
         first = second;
     }
-    // A writer that publishes between any two readings: words are stored in one piece, so this one is good.
+    // A writer publishes between any two reads. Words are stored in one piece, so this header is good.
     Ok(first)
 }
 

@@ -1,4 +1,4 @@
-//! Making published bytes durable, and finishing a file: what happens on another thread than the writer's.
+//! Making published bytes durable, and finishing a file: the work of another thread than the writer's.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -24,36 +24,36 @@ pub(crate) struct SegmentFlusher {
     file: File,
     path: PathBuf,
     base_position: u64,
-    /// As long as `path` is not durable; held while the file is renamed.
+    /// Set as long as `path` is not durable; held while the file is renamed.
     unnamed: Mutex<Option<TemporaryName>>,
     /// Length of the GAP records at the start that take no position.
     preamble_bytes: AtomicU64,
     /// Held during a sync, so that two of them never lower the watermark.
     syncing: Mutex<()>,
     synced_offset: AtomicU64,
-    /// Whether the blocks of the unused tail were given back. Held while they are, and while pages are made ready.
+    /// Whether the blocks of the unused tail were given back. Held meanwhile, and while pages are prefaulted.
     is_tail_gone: Mutex<bool>,
     /// Set once a sync has failed; shared by all files of a log.
     poison: Arc<Poison>,
     process: OwnerProcess,
 }
 
-/// What is so of a file that has not got its own name yet.
+/// State of a file that does not have its final name yet.
 struct TemporaryName {
-    /// The name that it has meanwhile.
+    /// The temporary name.
     temporary: PathBuf,
     /// Whether the header is on stable storage. No record can be durable before, so one sync of it is enough.
     has_durable_header: bool,
 }
 
-/// What a [`SegmentFlusher`] is made of.
+/// The parts that make a [`SegmentFlusher`].
 pub(crate) struct FlusherParts {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) map: MapHandle,
     pub(crate) file: File,
     /// The file's final name.
     pub(crate) path: PathBuf,
-    /// The name that it has meanwhile: see [`SegmentFlusher::rename_into_place`].
+    /// The name until then: see [`SegmentFlusher::rename_into_place`].
     pub(crate) temporary: Option<PathBuf>,
     pub(crate) poison: Arc<Poison>,
 }
@@ -88,27 +88,27 @@ impl SegmentFlusher {
     }
 
     pub(crate) fn synced_offset(&self) -> u64 {
-        // ORDERING: Relaxed: a number on its own.
+        // ORDERING: Relaxed. The number guards no other memory.
         self.synced_offset.load(Ordering::Relaxed)
     }
 
-    /// A GAP record of the lead is about to be published.
+    /// Adds the bytes of a preamble GAP record that is about to be published.
     pub(crate) fn add_lead(&self, bytes: u64) {
         // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
         self.preamble_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The log's position below which everything is on stable storage, as far as this file goes.
+    /// Returns the log's position below which everything is on stable storage, according to this file.
     pub(crate) fn durable_position(&self) -> u64 {
         self.position_at(self.synced_offset())
     }
 
-    /// The log's position below which everything is published, as far as this file goes.
+    /// Returns the log's position below which everything is published, according to this file.
     pub(crate) fn published_position(&self) -> u64 {
         self.position_at(self.map.write_offset())
     }
 
-    /// The log's position behind the file's last byte: as much as fits.
+    /// Returns the log's position past the file's last byte: the most that fits.
     pub(crate) fn end_position(&self) -> u64 {
         self.position_at(self.map.len_bytes())
     }
@@ -116,7 +116,7 @@ impl SegmentFlusher {
     fn position_at(&self, offset: u64) -> u64 {
         // ORDERING: Relaxed: see `add_lead`.
         let preamble_bytes = self.preamble_bytes.load(Ordering::Relaxed);
-        // As in `Positions::at`. An offset in the lead is at the lead's end.
+        // As in `PositionTracker::at`. An offset in the preamble counts as the preamble's end.
         self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + preamble_bytes)
     }
 
@@ -125,17 +125,17 @@ impl SegmentFlusher {
         self.poison.is_set()
     }
 
-    /// Whether this is the process that writes the file, and not a child that it forked.
+    /// Returns whether this process writes the file, and is not a child that it forked.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process.is_here()
     }
 
-    /// Whether the file has its own name, so that a reader finds it.
+    /// Returns whether the file has its final name, so that a reader finds it.
     pub(crate) fn is_named(&self) -> bool {
         lock(&self.unnamed).is_none()
     }
 
-    /// Has the header of a file that has no name yet on stable storage.
+    /// Syncs the header of a file that has no final name yet.
     pub(crate) fn sync_header(&self) -> Result<(), SyncError> {
         lock(&self.unnamed).as_mut().map_or(Ok(()), |unnamed| self.sync_header_of(unnamed))
     }
@@ -148,13 +148,14 @@ impl SegmentFlusher {
         Ok(())
     }
 
-    /// Has the file under its own name, with a header on stable storage, before anything in it is durable.
+    /// Syncs the header, renames the file to its final name and syncs the folder, before any record becomes durable.
     pub(crate) fn rename_into_place(&self) -> Result<(), SyncError> {
         let mut guard = lock(&self.unnamed);
         let Some(unnamed) = &mut *guard else { return Ok(()) };
-        // Whoever had the lock before may have failed. A second sync of the same pages would succeed, and write nothing.
+        // The thread that had the lock before may have failed. A second sync of the same pages would succeed, and
+        // write nothing.
         self.refuse_if_poisoned()?;
-        // A named file always has its header, whatever the power does.
+        // A named file always has its header, also after a loss of power.
         self.sync_header_of(unnamed)?;
         let failed = |source| {
             self.poison_because(SyncError::Folder {
@@ -164,7 +165,7 @@ impl SegmentFlusher {
             })
         };
         self.platform.rename_new(&unnamed.temporary, &self.path).map_err(failed)?;
-        // Where the folder's sync fails, this is the one to delete.
+        // If the folder's sync fails, this is the name to delete.
         unnamed.temporary.clone_from(&self.path);
         self.platform.sync_folder(&folder_of(&self.path)).map_err(failed)?;
         *guard = None;
@@ -181,12 +182,12 @@ impl SegmentFlusher {
         })
     }
 
-    /// Writes all that is published to stable storage, then raises the watermark, and returns it.
+    /// Writes everything that is published to stable storage, then raises the watermark, and returns it.
     pub(crate) fn sync(&self) -> Result<u64, SyncError> {
         self.sync_below(self.map.write_offset())
     }
 
-    /// The same for what is below `to`, which is published.
+    /// Does the same for what is below `to`, which is published.
     pub(crate) fn sync_below(&self, to: u64) -> Result<u64, SyncError> {
         if !self.is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.path.clone() });
@@ -210,14 +211,14 @@ impl SegmentFlusher {
         self.platform.sync_file(&self.file)
     }
 
-    /// Says that nothing will be added. The writer has stopped publishing before.
+    /// Marks the file as complete: nothing will be added. The writer has stopped publishing before.
     pub(crate) fn seal(&self) {
         self.map.set_flags(file_flags::SEALED);
     }
 
-    /// Syncs, seals, marks as clean where that is a promise that can be kept, and gives the blocks of the unused tail back.
+    /// Syncs, seals, marks the file as clean if `is_clean`, and gives the blocks of the unused tail back.
     ///
-    /// CLEAN says that all before it in its log is on stable storage, too.
+    /// CLEAN promises that everything before it in its log is on stable storage, too.
     pub(crate) fn finish(&self, is_clean: bool) -> Result<u64, SyncError> {
         let end = self.sync()?;
         self.seal();
@@ -229,7 +230,7 @@ impl SegmentFlusher {
         Ok(end)
     }
 
-    /// Makes pages ready ahead of the writer. Behind its end that would take the blocks of the unused tail again.
+    /// Prefaults pages ahead of the writer. Past its end that would take the blocks of the unused tail again.
     pub(crate) fn prefault(&self, window_bytes: usize) {
         let is_tail_gone = lock(&self.is_tail_gone);
         if !*is_tail_gone {
@@ -254,12 +255,12 @@ impl SegmentFlusher {
         })
     }
 
-    /// Remembers, for good, that a sync failed. Nobody asks why.
+    /// Marks the log, for good, as one whose sync failed, without a reason.
     pub(crate) fn poison(&self) {
         self.poison.set();
     }
 
-    /// The same with the reason, which is returned.
+    /// Marks the log in the same way with a reason, and returns the reason.
     pub(crate) fn poison_because(&self, reason: SyncError) -> SyncError {
         self.poison.because(reason)
     }
@@ -277,7 +278,7 @@ mod tests {
     use crate::storage::tests::single_step::{alone, write};
     use std::os::unix::fs::MetadataExt;
 
-    /// A worker looks at the segment that is being written, and comes to its pages when that one is finished.
+    /// A worker reads which segment is active, and prefaults its pages only after that segment is finished.
     #[test]
     fn pages_of_a_finished_segment_are_not_made_ready() {
         let folder = tempfile::tempdir().unwrap();

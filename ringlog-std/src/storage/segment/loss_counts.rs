@@ -1,4 +1,4 @@
-//! Counting lost events by the reasons that GAP records give.
+//! Counts of lost events, by the reasons in GAP records.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use crate::event::{Gap, GapReason};
 pub(crate) struct LossCounts {
     /// Of all reasons.
     pub(crate) total: u64,
-    /// Each count at the code of its reason; those of unknown codes are in the total alone.
+    /// Each count at the code of its reason. Losses of unknown codes are in the total only.
     by_code: [u64; GapReason::RecorderEnded.code() as usize + 1],
 }
 
@@ -28,7 +28,7 @@ impl LossCounts {
         }
     }
 
-    /// Those of one reason.
+    /// Returns the losses of one reason.
     pub(crate) fn because(&self, reason: GapReason) -> u64 {
         self.by_code.get(reason.code() as usize).copied().unwrap_or(0)
     }

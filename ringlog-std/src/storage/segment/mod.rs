@@ -1,7 +1,8 @@
 //! One segment: its name, its file, its header, and the bytes that are appended to it.
 //!
-//! `create` and `spare` make files, `writer` appends, `flusher` syncs and closes, `share` keeps a reader's segment from
-//! being recycled. `log`, `maintenance`, `recovery` and `read` call this folder. A segment does not know of the others.
+//! `create` and `spare` create files, `writer` appends, `flusher` syncs and closes, `share` keeps a reader's segment
+//! from being recycled. `log`, `maintenance`, `recovery` and `read` call this folder. A segment does not know of the
+//! others.
 
 pub(crate) mod copy;
 pub(crate) mod create;

@@ -1,11 +1,29 @@
-//! What can be chosen before a log file is created.
+//! Options of a log file.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{ClockKind, FileHeader};
 
 use crate::os::time::unix_nanos;
 
-/// How an [`MmapWriter`] is to write: see [`MmapWriter::options`].
+/// Options of a file's writer: see [`MmapWriter::options`](crate::storage::MmapWriter::options).
+///
+/// ```
+/// use ringlog::event::{ClockKind, EventHeader};
+/// use ringlog::storage::MmapWriter;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+///
+/// let mut writer = MmapWriter::options()
+///     .checksums(false)
+///     .clock(ClockKind::UnixNanos)
+///     .prefault_bytes(4096)
+///     .base(100, 2400)
+///     .create(&path, 1 << 20)?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// let header = writer.header();
+/// assert_eq!((header.base_sequence, header.base_position, header.event_count), (100, 2400, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MmapWriterOptions {
     checksums: bool,
@@ -26,22 +44,22 @@ impl MmapWriterOptions {
         }
     }
 
-    /// Whether every record gets a CRC-32C. The default is yes.
+    /// Sets whether every record gets a CRC-32C. The default is yes.
     #[must_use]
     pub const fn checksums(mut self, checksums: bool) -> Self {
         self.checksums = checksums;
         self
     }
 
-    /// What the timestamps count. The default is [`ClockKind::UnixNanos`].
+    /// Sets what the timestamps count. The default is [`ClockKind::UnixNanos`].
     #[must_use]
     pub const fn clock(mut self, clock: ClockKind) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many bytes of the file, from its start, are made ready for stores before it is given out. The default
-    /// is 0: the first append to each piece of 4 MiB pays for it.
+    /// Sets how many bytes of the file, from its start, are prefaulted before the writer is returned. The default is
+    /// 0: the first append to each piece of 4 MiB pays for it.
     ///
     /// Without a log's worker threads, this keeps page faults and system calls out of every append.
     #[must_use]
@@ -50,7 +68,7 @@ impl MmapWriterOptions {
         self
     }
 
-    /// Sequence and position of the file's first record in a larger log, each at most
+    /// Sets the sequence and position of the file's first record in a larger log, each at most
     /// [`MAX_POSITION`](crate::event::MAX_POSITION), the position a multiple of 8. The default is the start.
     #[must_use]
     pub const fn base(mut self, sequence: u64, position: u64) -> Self {
@@ -59,9 +77,9 @@ impl MmapWriterOptions {
         self
     }
 
-    /// The header of a file that is started now with these options.
+    /// Returns the header of a file that starts now with these options.
     ///
-    /// A file that held a log before gets another salt, so that what is left of that never passes.
+    /// A file that held a log before gets another salt, so that old records in it never pass as new ones.
     pub(crate) fn header(&self, former_salt: Option<u32>) -> FileHeader {
         let mut created_at = unix_nanos();
         loop {

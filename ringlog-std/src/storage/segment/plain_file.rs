@@ -7,24 +7,24 @@ use crate::os::platform::{Linux, Platform};
 use crate::storage::error::CreateError;
 use crate::storage::segment::spare::SpareSegment;
 
-/// A file made as the next segment of a log is made: allocated, synced, mapped, all of its pages ready.
+/// A file created as the next segment of a log is: allocated, synced, mapped, with all of its pages prefaulted.
 ///
-/// It has a name that readers of the folder ignore, and goes with this value. What a kill leaves behind is
-/// deleted when the log is opened the next time.
+/// Readers of the folder ignore its name. The file is deleted when this is dropped. One that a kill leaves is deleted
+/// when the log is opened the next time.
 pub(crate) struct PlainFile {
     /// `None` only while it is dropped.
     prepared: Option<SpareSegment>,
 }
 
 impl PlainFile {
-    /// Makes one for at least `bytes` bytes.
+    /// Creates one for at least `bytes` bytes.
     pub(crate) fn create_in(folder: &Path, bytes: usize) -> Result<Self, CreateError> {
         let capacity = bytes as u64 + crate::os::mmap::PAGE_BYTES;
         let prepared = SpareSegment::fresh(&Linux as &dyn Platform, folder, capacity, bytes)?;
         Ok(Self { prepared: Some(prepared) })
     }
 
-    /// The mapping, from behind the room for a header.
+    /// Returns the mapping, past the room for a header.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         self.prepared.as_mut().map_or(&mut [], |prepared| prepared.draft.map.unpublished())
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use crate::os::sync::{AtomicBool, Mutex, lock};
 use crate::storage::error::SyncError;
 
-/// Shared by all files of a log.
+/// A flag that all files of a log share.
 #[derive(Debug, Default)]
 pub(crate) struct Poison {
     is_set: AtomicBool,
@@ -19,7 +19,7 @@ pub(crate) struct Poison {
 enum Reason {
     #[default]
     Unknown,
-    /// What failed first. The writer has not heard of it.
+    /// What failed first. The writer does not know it yet.
     Known(SyncError),
     Told,
 }
@@ -27,18 +27,20 @@ enum Reason {
 impl Poison {
     #[inline]
     pub(crate) fn is_set(&self) -> bool {
-        // ORDERING: Relaxed: it guards no other memory, and a writer that sees it late has only published what was never
-        // promised to be durable. The reason has a mutex: who saw the flag locks it after `because` did.
+        // ORDERING: Relaxed. It guards no other memory, and a writer that sees it late has only published what was
+        // never promised to be durable. The reason has a mutex: a thread that saw the flag locks it after `because`
+        // did.
         self.is_set.load(Ordering::Relaxed)
     }
 
-    /// Remembers, for good, that a sync failed.
+    /// Records, for good, that a sync failed.
     pub(crate) fn set(&self) {
-        // ORDERING: Relaxed: see `is_set`.
+        // ORDERING: Relaxed, see `is_set`.
         self.is_set.store(true, Ordering::Relaxed);
     }
 
-    /// The same with the reason, which is stored first: a thread that meets the flag can tell why. Returns the reason.
+    /// Does the same with the reason, which is stored first: a thread that sees the flag finds the reason. Returns
+    /// the reason.
     pub(crate) fn because(&self, reason: SyncError) -> SyncError {
         if let Some(copy) = copy_of(&reason) {
             self.keep_reason(copy);
@@ -47,7 +49,7 @@ impl Poison {
         reason
     }
 
-    /// Keeps the reason if none is known.
+    /// Keeps the reason if there is none yet.
     pub(crate) fn keep_reason(&self, reason: SyncError) {
         let mut kept = lock(&self.reason);
         if matches!(*kept, Reason::Unknown) {
@@ -55,7 +57,7 @@ impl Poison {
         }
     }
 
-    /// Why, once.
+    /// Returns the reason, once.
     pub(crate) fn take_reason(&self) -> Option<SyncError> {
         let mut kept = lock(&self.reason);
         if !matches!(*kept, Reason::Known(_)) {
@@ -67,7 +69,7 @@ impl Poison {
         }
     }
 
-    /// The writer has heard of this error.
+    /// Notes that the writer has reported this error.
     pub(crate) fn note_told(&self, error: &SyncError) {
         let mut kept = lock(&self.reason);
         if matches!(&*kept, Reason::Known(reason) if reason.to_string() == error.to_string()) {
@@ -76,7 +78,7 @@ impl Poison {
     }
 }
 
-/// Errors of the system have no copies, but their numbers have.
+/// Copies an error. Errors of the system cannot be cloned, but their numbers can.
 fn copy_of(error: &SyncError) -> Option<SyncError> {
     let copy = |source: &io::Error| match source.raw_os_error() {
         Some(number) => io::Error::from_raw_os_error(number),

@@ -1,4 +1,4 @@
-//! PositionTracker of the records of a segment: bytes of the log as they stood in its ring.
+//! Positions of a segment's records: bytes of the log as they were in its ring.
 
 #![forbid(unsafe_code)]
 
@@ -6,9 +6,9 @@ use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::event::{Event, FileHeader};
 
-/// Follows the records of one segment, in order, and knows their positions.
+/// Follows the records of one segment, in order, and computes their positions.
 ///
-/// The GAP records that the log's side put at the very start, the *lead*, never stood in a ring and take no
+/// The GAP records that the log's side put at the very start, the *preamble*, were never in a ring and take no
 /// position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PositionTracker {
@@ -18,14 +18,14 @@ pub(crate) struct PositionTracker {
 }
 
 impl PositionTracker {
-    /// Before the first record of a file with this header.
+    /// Starts before the first record of a file with this header.
     pub(crate) const fn of(header: &FileHeader) -> Self {
         Self { base_position: header.base_position, preamble_bytes: 0, is_in_preamble: true }
     }
 
-    /// Takes the next record and returns its position; `None` for one of the lead.
+    /// Takes the next record and returns its position; `None` for one of the preamble.
     ///
-    /// Once the lead was passed, records may be asked for in any order.
+    /// After the preamble, records may be taken in any order.
     pub(crate) fn next(&mut self, event: &Event<'_>) -> Option<u64> {
         if self.is_in_preamble && event.gap().is_some_and(|gap| gap.log_side) {
             self.preamble_bytes += event.header.stride() as u64;
@@ -36,30 +36,32 @@ impl PositionTracker {
         is_behind_lead.then(|| self.at(event.offset))
     }
 
-    /// Takes records that are not of the lead, in one go.
+    /// Takes records that are not in the preamble, all at once.
     #[inline]
     pub(crate) const fn pass_run(&mut self) {
         self.is_in_preamble = false;
     }
 
-    /// The position that belongs to an offset in the file; that of the lead's end for one in the lead.
+    /// Returns the position of an offset in the file. An offset in the preamble has the position of the preamble's
+    /// end.
     ///
-    /// A header was checked: with the length of a file added its base position stays below 2^64.
+    /// A checked header's base position stays below 2^64 with the length of a file added.
     pub(crate) const fn at(&self, offset: u64) -> u64 {
         let preamble_end = FILE_HEADER_LEN as u64 + self.preamble_bytes;
         self.base_position + offset.saturating_sub(preamble_end)
     }
 
-    /// The inverse of [`at`](Self::at): where in the file the record of this position starts, behind the lead at the least.
+    /// Returns where in the file the record of this position starts, at least past the preamble: the inverse of
+    /// [`at`](Self::at).
     ///
     /// The position is that of another header, so it was checked, too.
     pub(crate) const fn offset_of(&self, position: u64) -> u64 {
         position.saturating_sub(self.base_position) + FILE_HEADER_LEN as u64 + self.preamble_bytes
     }
 
-    /// Takes it that the records from `offset` on are not of the lead, whatever stood before.
+    /// Assumes that the records from `offset` on are not in the preamble, no matter what was before.
     ///
-    /// What was lost may all have been lead: positions are then at most too low.
+    /// What was lost may all have been preamble: positions are then at most too low.
     pub(crate) const fn go_on_behind_hole(&mut self, offset: u64) {
         if self.is_in_preamble {
             self.preamble_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
@@ -67,7 +69,7 @@ impl PositionTracker {
         }
     }
 
-    /// Whether no record has a position yet.
+    /// Returns whether no record has a position yet.
     pub(crate) const fn is_in_preamble(&self) -> bool {
         self.is_in_preamble
     }
@@ -94,6 +96,6 @@ mod tests {
         }
         assert_eq!((positions.offset_of(999), positions.offset_of(MAX_POSITION)), (96, MAX_POSITION - 904));
         assert_eq!((positions.at(160), positions.is_in_preamble()), (1064, false));
-        assert_eq!(positions.next(&event(64)), None, "asked again, it is still of the lead");
+        assert_eq!(positions.next(&event(64)), None, "asked again, it is still in the preamble");
     }
 }

@@ -1,10 +1,10 @@
 //! Holding a segment that others may retire: a shared lock on it, and whether its name still leads to it.
 //!
-//! Retention recycles a segment only under an exclusive lock, after which the name leads elsewhere. So a
-//! reader that has the shared lock *and then* sees its file under the name keeps what it has mapped or opened.
+//! Retention recycles a segment only under an exclusive lock, after which the name leads elsewhere. So a reader that
+//! has the shared lock *and then* finds its file under the name keeps what it has mapped or opened.
 //!
-//! Retention renames before it locks. So an exclusive lock on a file that has its name is a writer's of a single file, or
-//! another program's: a reader waits a little for that one, and then says whose it is.
+//! Retention renames before it locks. So an exclusive lock on a file that has its name is held by the writer of a
+//! single file, or by another program. A reader waits a little for the second, and then reports who holds it.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -20,10 +20,10 @@ pub(crate) const READER_WAITS: u32 = 200;
 /// The same for a log's writer, for all segments of a recovery or of a sync together.
 pub(crate) const WRITER_WAITS: u32 = 1000;
 
-/// What came of waiting for the shared lock of a file that has no writer.
+/// How waiting for the shared lock of a file without a writer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hold {
-    /// It is held.
+    /// The lock is held.
     Held,
     /// The name leads elsewhere: the file was retired.
     Gone,
@@ -36,7 +36,7 @@ pub(crate) fn hold_finished(path: &Path, file: &File) -> io::Result<Hold> {
     hold_within(path, file, &mut { READER_WAITS })
 }
 
-/// The same for as many milliseconds as are left at most.
+/// Does the same, and waits at most as many milliseconds as are left.
 pub(crate) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io::Result<Hold> {
     loop {
         let is_held = try_hold(file)?;
@@ -50,7 +50,7 @@ pub(crate) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io:
     }
 }
 
-/// Whether the name leads to this open file, and not to another one or none.
+/// Returns whether the name leads to this open file, and not to another one or none.
 pub(crate) fn is_same_file(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
     is_file_of(fs::metadata(path), file)

@@ -1,4 +1,4 @@
-//! A log of one file: making it, and writing from its start.
+//! A log of one file: creating it, and writing from its start.
 #![forbid(unsafe_code)]
 use std::path::Path;
 use std::sync::Arc;
@@ -14,18 +14,39 @@ use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 impl MmapWriter {
     /// Creates the log file `path` of `capacity_bytes`, rounded up to 4096, all of it allocated at once.
     ///
-    /// A finished log of that name, or one whose writer died, is first renamed to `path.1`, `path.2` and
-    /// so on, whichever is free. Nothing is ever overwritten.
+    /// A finished log of that name, or one whose writer died, is first renamed to the first free name of `path.1`,
+    /// `path.2` and so on. Nothing is ever overwritten.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let path = folder.path().join("events.evtl");
+    /// MmapWriter::create(&path, 1 << 20)?.close()?;
+    /// MmapWriter::create(&path, 1 << 20)?.close()?;
+    /// assert!(folder.path().join("events.evtl.1").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is
-    /// not a log, a full disk, and whatever else the system refuses.
+    /// [`CreateError`]: a capacity under 4096 or over 2^46, a log that is being written, a file that is not a log, a
+    /// full disk, and everything else that the system refuses.
     pub fn create(path: impl AsRef<Path>, capacity_bytes: u64) -> Result<Self, CreateError> {
         Self::options().create(path, capacity_bytes)
     }
 
     /// Creates the log file `path` if nothing of that name exists.
+    ///
+    /// ```
+    /// use ringlog::storage::{CreateError, MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let path = folder.path().join("events.evtl");
+    /// MmapWriter::create_new(&path, 1 << 20)?.close()?;
+    /// assert!(matches!(MmapWriter::create_new(&path, 1 << 20), Err(CreateError::Exists { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -38,6 +59,14 @@ impl MmapWriter {
 impl MmapWriterOptions {
     /// Creates the file, after moving a log of that name aside: see [`MmapWriter::create`].
     ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = MmapWriter::options().checksums(false).create(folder.path().join("events.evtl"), 5000)?;
+    /// assert_eq!(writer.capacity_bytes(), 8192);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`MmapWriter::create`].
@@ -46,6 +75,14 @@ impl MmapWriterOptions {
     }
 
     /// Creates the file if nothing of that name exists: see [`MmapWriter::create_new`].
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = MmapWriter::options().base(7, 64).create_new(folder.path().join("events.evtl"), 4096)?;
+    /// assert_eq!(writer.header().base_sequence, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -72,7 +109,7 @@ impl MmapWriterOptions {
         let birth = SegmentBirth { platform, path: path.into(), temporary: None, poison };
         let mut writer = MmapWriter::start(draft, &self.header(None), birth);
         writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
-        // Behind the sync, which takes pages away again.
+        // After the sync, which takes pages away again.
         writer.prefault(self.prefault_bytes);
         place.publish(existing).map(|()| writer)
     }

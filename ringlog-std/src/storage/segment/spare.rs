@@ -1,4 +1,4 @@
-//! Segments made ready before they are needed: fresh ones, and recycled ones.
+//! Segments that are prepared before they are needed: new ones, and recycled ones.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -17,11 +17,11 @@ use crate::storage::names::TEMPORARY_END;
 use crate::storage::segment::create::{NameHold, NewFile};
 use crate::storage::segment::file::SegmentFile;
 
-/// What the name of a segment that is not named yet begins with.
+/// The start of a segment's name before it has its final one.
 const TEMPORARY_START: &str = ".next-";
 
-/// A segment that only wants a header: its blocks are reserved, its first 64 bytes are zero, and all of that
-/// is on stable storage, under a name that readers ignore.
+/// A segment that only lacks a header. Its blocks are reserved, its first 64 bytes are zero, and all of that is on
+/// stable storage, under a name that readers ignore.
 pub(crate) struct SpareSegment {
     pub(crate) draft: NewFile,
     pub(crate) temporary: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct SpareSegment {
 }
 
 impl SpareSegment {
-    /// Makes a new file.
+    /// Creates a new file.
     pub(crate) fn fresh(
         platform: &dyn Platform,
         folder: &Path,
@@ -47,11 +47,12 @@ impl SpareSegment {
 
     /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
     ///
-    /// Old records stay in it. Their place words have the old salt, so they never pass for new ones.
+    /// Old records stay in it. Their place words have the old salt, so they never pass as new ones.
     ///
     /// # Errors
     ///
-    /// [`CreateError::Linked`] if others may have the file, too: in a copy made with hard links, or moved to an archive.
+    /// [`CreateError::Linked`] if the file may belong to others, too: in a copy made with hard links, or moved to an
+    /// archive.
     pub(crate) fn recycled(
         platform: &dyn Platform,
         segment: &Path,
@@ -79,13 +80,13 @@ impl SpareSegment {
             Self::of_retired(platform, segment, &temporary, file, capacity_bytes, former_salt)
         });
         if !matches!(made, Ok(Some(_))) {
-            // It stood for nothing but what it held, and that is retired.
+            // The name was only for the records in it, and those are retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
         }
         made.map(|made| made.map(|prepared| prepared.with_ready_pages(prefault_bytes)))
     }
 
-    /// Goes on with a retired file that has a temporary name; `None` if somebody reads it.
+    /// Continues with a retired file that has a temporary name; `None` if somebody reads it.
     fn of_retired(
         platform: &dyn Platform,
         segment: &Path,
@@ -95,10 +96,10 @@ impl SpareSegment {
         former_salt: u32,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| CreateError::io(temporary, action, source);
-        // First the name, also on the disk: a segment never stands in the log without its header.
+        // First the name, also on the disk: no segment is ever in the log without its header.
         platform.sync_folder(&folder_of(temporary)).map_err(failed("sync the folder of"))?;
-        // Readers hold a shared lock on what they map. One that comes between the name and this lock finds
-        // that the name leads elsewhere: see `held`.
+        // Readers hold a shared lock on what they map. One that comes between the rename and this lock finds that the
+        // name leads elsewhere: see `share`.
         if file.try_lock().is_err() {
             return match exclusive_holder(&file) {
                 None => Ok(None),
@@ -107,8 +108,8 @@ impl SpareSegment {
         }
         file.unlock().map_err(failed("unlock"))?;
         let mut draft = NewFile::fill(platform, temporary, file, capacity_bytes, NameHold::Shared)?;
-        // From here on the file is no log. Only the header's page is synced: what else is dirty in the file
-        // would be written for nothing.
+        // From here on the file is no log. Only the header's page is synced: syncing what else is dirty in the file
+        // would be wasted work.
         draft.map.erase_header();
         platform
             .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
@@ -124,7 +125,7 @@ impl SpareSegment {
             .map_err(|source| CreateError::io(&self.temporary, "sync the new segment", source))
     }
 
-    /// A sync of the whole file would take the pages away again, so this comes last.
+    /// Comes last, because a sync of the whole file would take the pages away again.
     fn with_ready_pages(mut self, prefault_bytes: usize) -> Self {
         if prefault_bytes > 0 {
             self.draft.map.populate_ahead(prefault_bytes);
@@ -134,12 +135,12 @@ impl SpareSegment {
 
     /// Deletes the file, which was never used.
     pub(crate) fn discard(self, platform: &dyn Platform) {
-        // What stays is found and deleted when the log is opened the next time.
+        // A file that stays is found and deleted when the log is opened the next time.
         let _ = platform.remove(&self.temporary);
     }
 }
 
-/// Whether a file of this name is one that a log's writer is preparing, or was.
+/// Returns whether this name is one of a file that a log's writer prepares or prepared.
 pub(crate) fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))

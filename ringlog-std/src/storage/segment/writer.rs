@@ -21,9 +21,9 @@ use crate::storage::segment::poison::Poison;
 
 /// Writes events to one memory-mapped log file.
 ///
-/// What is written is published at once: readers see it, and it survives the death of the process. It
-/// survives the loss of power once [`sync`](Self::sync) has returned. Dropping the writer syncs and seals
-/// the file as [`close`](Self::close) does, but cannot report an error.
+/// What is written is published at once: readers see it, and it survives the death of the process. It survives a loss
+/// of power once [`sync`](Self::sync) has returned. Dropping the writer syncs and seals the file as
+/// [`close`](Self::close) does, but cannot report an error.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -44,25 +44,36 @@ pub struct MmapWriter {
     map: WriteMap,
     durable: Arc<SegmentFlusher>,
     event_count: u64,
-    /// As it was stored at the start.
+    /// The header as it was stored at the start.
     header: FileHeader,
     salt: u32,
     checksums: bool,
     finished: bool,
 }
 
-/// What a file that becomes a log is to be known by.
+/// Names and shared state of a file that becomes a log.
 pub(crate) struct SegmentBirth {
     pub(crate) platform: Arc<dyn Platform>,
-    /// Its final name.
+    /// The final name.
     pub(crate) path: PathBuf,
-    /// The name that it has until [`SegmentFlusher::rename_into_place`], if another one.
+    /// The name until [`SegmentFlusher::rename_into_place`], if that is another one.
     pub(crate) temporary: Option<PathBuf>,
     /// Set by a failed sync of this file, or of any other of its log.
     pub(crate) poison: Arc<Poison>,
 }
 
-/// What [`MmapWriter::close`] leaves behind.
+/// What [`MmapWriter::close`] returns.
+///
+/// ```
+/// # use ringlog::{event::EventHeader, storage::MmapWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("events.evtl");
+/// let mut writer = MmapWriter::create(&path, 1 << 20)?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// let closed = writer.close()?;
+/// assert_eq!((closed.path, closed.event_count, closed.write_offset), (path, 1, 64 + 24));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Closed {
@@ -75,7 +86,15 @@ pub struct Closed {
 }
 
 impl MmapWriter {
-    /// Options to choose before creating a file.
+    /// Returns the default options, to change before creating a file.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = MmapWriter::options().checksums(false).create(folder.path().join("events.evtl"), 4096)?;
+    /// assert!(writer.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> MmapWriterOptions {
         MmapWriterOptions::new()
@@ -100,41 +119,63 @@ impl MmapWriter {
         }
     }
 
-    /// Makes pages ready for the next `bytes` bytes.
+    /// Prefaults the pages of the next `bytes` bytes.
     pub(crate) fn prefault(&mut self, bytes: usize) {
         if bytes > 0 {
             self.map.populate_ahead(bytes);
         }
     }
 
-    /// Makes exactly these pages ready, and has those behind them come many at a time.
+    /// Prefaults exactly these pages. Later pages then come many at a time.
     pub(crate) fn prefault_first_pages(&mut self, bytes: usize) {
         self.durable.map().populate_window(bytes);
         self.map.bring_pages_around(true);
     }
 
-    /// Makes the file as it was created durable: its length, its blocks, its header.
+    /// Syncs the file as it was created: its length, its blocks, its header.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
         self.durable.sync_new()
     }
 
     /// Appends one event and publishes it.
     ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// use ringlog::storage::AppendError;
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// // The header's length is not that of the payload.
+    /// let error = writer.write_event(&EventHeader::new(2, 7, 9), b"hello").unwrap_err();
+    /// assert!(matches!(error, AppendError::Event(_)));
+    /// assert_eq!(writer.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::TooLarge`] if an empty
-    /// one would be, [`AppendError::Event`] for a header
-    /// that does not fit its payload or sets more than the user's flags, [`AppendError::Poisoned`] after a
-    /// failed sync. The log is as before then.
-    // Always: a caller puts the header together field by field, and has it in registers only where it sees that whole
-    // words of it are used.
+    /// [`AppendError::Full`] if the rest of the file is too small, [`AppendError::TooLarge`] if an empty file would
+    /// be, [`AppendError::Event`] for a header that does not fit its payload or sets more than the user's flags,
+    /// [`AppendError::Poisoned`] after a failed sync. The log is then unchanged.
+    // Always inlined: a caller builds the header field by field, and keeps it in registers only if the compiler sees
+    // that whole words of it are used.
     #[inline(always)]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), AppendError> {
         check_event(header, payload.len(), MAX_PAYLOAD)?;
         self.append(header, payload)
     }
 
-    /// Appends a record that stands for lost events; `timestamp` is that of the first loss.
+    /// Appends a GAP record, which reports lost events; `timestamp` is that of the first loss.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// use ringlog::event::{Gap, GapReason};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.append_gap(1, Gap::new(GapReason::RingFull, 3))?;
+    /// assert_eq!(writer.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -143,7 +184,7 @@ impl MmapWriter {
         self.append(&Gap::header(timestamp), &gap.to_payload())
     }
 
-    /// Appends a GAP record to the lead, which takes no position.
+    /// Appends a GAP record to the preamble, which takes no position.
     pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         self.durable.add_lead(Gap::header(timestamp).stride() as u64);
         self.append_gap(timestamp, gap)
@@ -151,20 +192,34 @@ impl MmapWriter {
 
     /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
     ///
-    /// The run's bytes are read once: what was copied is what is checked, and what the checksums are of.
+    /// The run's bytes are read once: the checks and the checksums are made from the copy.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// use ringlog::{consumer::EventSource, ring::RingBuffer};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut ring = RingBuffer::new(1024);
+    /// ring.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// ring.write_event(&EventHeader::new(2, 7, 5), b"again")?;
+    ///
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.append_run(&mut ring.peek_run(0)?.unwrap())?;
+    /// assert_eq!(writer.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`AppendError::Full`] if not all of them fit, [`AppendError::TooLarge`] for one that never does,
-    /// [`AppendError::Run`] at bytes that are no record:
-    /// those before are appended and accepted. [`AppendError::Poisoned`] after a failed sync.
+    /// [`AppendError::Run`] at bytes that are no record: the records before are appended and accepted.
+    /// [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         self.append_part(run, usize::MAX, |_| false)?.check()?;
         if run.is_done() { Ok(()) } else { Err(self.full(first_stride(run.remaining()))) }
     }
 
-    /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record that it
-    /// `ends_before`, and accepts them from the run.
+    /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record for which
+    /// `ends_before` is true, and accepts them from the run.
     ///
     /// # Errors
     ///
@@ -190,7 +245,7 @@ impl MmapWriter {
         Ok(taken)
     }
 
-    /// Copies `from`, and seals what of it are records, without publishing them.
+    /// Copies `from`, and adds checksums to the records in it, without publishing them.
     fn copy(&mut self, from: &[u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
         self.map.populate_ahead(from.len());
         let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
@@ -207,21 +262,40 @@ impl MmapWriter {
         taken
     }
 
-    /// Makes all that was written durable and raises the watermark.
+    /// Makes everything that was written durable and raises the watermark.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.sync()?;
+    /// assert_eq!(writer.synced_offset(), writer.write_offset());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer
-    /// takes no more events: what reached the disk can no longer be known.
+    /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer takes no more
+    /// events: what reached the disk is unknown.
     pub fn sync(&mut self) -> Result<(), SyncError> {
         self.durable.sync().map(drop)
     }
 
-    /// Syncs the file, seals it, and gives the blocks behind the last event back to the file system.
+    /// Syncs the file, seals it, and gives the blocks past the last event back to the file system.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.close()?.event_count, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`sync`](Self::sync). The file is readable all the same, it only is not marked as clean.
+    /// As [`sync`](Self::sync). The file is still readable; it is only not marked as clean.
     pub fn close(self) -> Result<Closed, SyncError> {
         let event_count = self.event_count;
         let durable = self.into_flusher();
@@ -229,60 +303,128 @@ impl MmapWriter {
         Ok(Closed { path: durable.path().into(), event_count, write_offset })
     }
 
-    /// Ends the writing. Syncing and sealing are left to the caller, or to a thread of its choice.
+    /// Ends the writing. The caller, or a thread of its choice, syncs and seals the file.
     pub(crate) fn into_flusher(mut self) -> Arc<SegmentFlusher> {
         self.finished = true;
         Arc::clone(&self.durable)
     }
 
-    /// The part that workers share.
+    /// Returns the part that the workers share.
     pub(crate) const fn durable(&self) -> &Arc<SegmentFlusher> {
         &self.durable
     }
 
-    /// The file.
+    /// Returns the file's path.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("events.evtl");
+    /// assert_eq!(MmapWriter::create(&path, 4096)?.path(), path);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         self.durable.path()
     }
 
-    /// Records in the file, GAP records included.
+    /// Returns the number of records in the file, GAP records included.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.event_count
     }
 
-    /// Whether nothing was written yet.
+    /// Returns whether nothing was written yet.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// assert!(MmapWriter::create(folder.path().join("events.evtl"), 4096)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.event_count == 0
     }
 
-    /// Where the next record goes, in bytes from the start of the file.
+    /// Returns where the next record goes, in bytes from the start of the file.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// assert_eq!(writer.write_offset(), 64, "past the header");
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.write_offset(), 64 + 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn write_offset(&self) -> u64 {
         self.map.write_offset()
     }
 
-    /// All below is on stable storage.
+    /// Returns the offset below which everything is on stable storage, in bytes from the start of the file.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.synced_offset(), 64, "not synced yet");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn synced_offset(&self) -> u64 {
         self.durable.synced_offset()
     }
 
-    /// Size of the file in bytes, its header included.
+    /// Returns the size of the file in bytes, its header included.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = MmapWriter::create(folder.path().join("events.evtl"), 5000)?;
+    /// assert_eq!(writer.capacity_bytes(), 8192, "whole pages");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn capacity_bytes(&self) -> u64 {
         self.map.capacity_bytes()
     }
 
-    /// Bytes that are left for records.
+    /// Returns the bytes that are left for records.
+    ///
+    /// ```
+    /// # use ringlog::storage::MmapWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// assert_eq!(writer.remaining_bytes(), 4096 - 64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn remaining_bytes(&self) -> u64 {
         self.map.remaining_bytes() as u64
     }
 
-    /// The header as it stands in the file now.
+    /// Returns the header as it is in the file now.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.header().event_count, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self) -> FileHeader {
         FileHeader {
@@ -327,7 +469,7 @@ impl MmapWriter {
         Ok(())
     }
 
-    /// What can never fit is not called full.
+    /// Returns `TooLarge` instead of `Full` for what can never fit.
     #[cold]
     fn full(&self, needed_bytes: usize) -> AppendError {
         let (path, needed_bytes) = (self.path().into(), needed_bytes as u64);
@@ -343,7 +485,7 @@ impl MmapWriter {
 impl Drop for MmapWriter {
     fn drop(&mut self) {
         if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
-            // Nobody is left to tell; without CLEAN the file says itself that the sync failed.
+            // Nobody is left to get the error. Without CLEAN the file itself shows that the sync failed.
             let _ = self.durable.finish(true);
         }
     }
@@ -360,7 +502,7 @@ impl fmt::Debug for MmapWriter {
     }
 }
 
-/// Length of the record at the start of `bytes`, 0 if there is none.
+/// Returns the length of the record at the start of `bytes`, 0 if there is none.
 fn first_stride(bytes: &[u8]) -> usize {
     bytes.first_chunk::<HEADER_LEN>().map_or(0, |head| EventHeader::from_bytes(head).stride())
 }

@@ -1,4 +1,4 @@
-//! What a search costs on bytes that were made to cost much: counted, not timed.
+//! Counts, without a clock, what a search costs on bytes that were crafted to cost much.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn header() -> FileHeader {
     FileHeader { write_offset: FILE_BYTES as u64, ..FileHeader::new(7, ClockKind::UnixNanos, true) }
 }
 
-/// A file of one's own making: the rest is filled with what `next` appends.
+/// Makes a file, filled with what `next` appends.
 fn file_of(mut next: impl FnMut(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = header().to_bytes().to_vec();
     while bytes.len() < FILE_BYTES {
@@ -36,8 +36,8 @@ fn put_valid(bytes: &mut Vec<u8>, payload: &[u8]) {
         .unwrap();
 }
 
-/// The second word of a header that claims the longest payload. Its last byte is 0, as the padding of the record that
-/// began 65,544 bytes before has to be.
+/// Writes the second word of a header that claims the longest payload. Its last byte is 0, as the padding of
+/// the record that began 65,544 bytes before must be.
 fn put_long_header(bytes: &mut Vec<u8>) {
     let [_, second] = EventHeader::new(0, 1, MAX_PAYLOAD as u16).with_flags(0xC0).to_words();
     let checksum = (bytes.len() as u64 / 8 * 0x9E37) & 0x00FF_FFFF;
@@ -49,7 +49,8 @@ fn overlapping() -> Vec<u8> {
     file_of(put_long_header)
 }
 
-/// The same, and half of the records in each second stretch of 64 KiB have the right checksum: they lack a neighbour.
+/// The same, and half of the records in every second piece of 64 KiB have the right checksum, but no valid
+/// neighbour.
 fn overlapping_and_valid() -> Vec<u8> {
     let mut bytes = overlapping();
     let last = FILE_BYTES - 2 * record_len(MAX_PAYLOAD);
@@ -72,7 +73,7 @@ fn overlapping_and_valid() -> Vec<u8> {
     bytes
 }
 
-/// Two short records, as many as a search wants, and after them a header that claims the longest payload.
+/// Two short records, as many as a search needs, and after them a header that claims the longest payload.
 fn valid_and_damaged_in_turn() -> Vec<u8> {
     file_of(|bytes| {
         put_valid(bytes, b"");
@@ -86,7 +87,7 @@ fn sound() -> Vec<u8> {
     file_of(|bytes| put_valid(bytes, &[5; 240]))
 }
 
-/// Verifies and salvages a log of this one file; what each of them cost, in bytes and multiplications.
+/// Verifies and salvages a log of this one file. Returns the cost of each, in bytes and multiplications.
 fn cost_of(bytes: &[u8]) -> [(u64, u64); 2] {
     let folder = tempfile::tempdir().unwrap();
     let (log, out): (PathBuf, &Path) = (folder.path().join("log"), &folder.path().join("out"));
@@ -105,8 +106,8 @@ fn without_header(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a log are read `bytes` times as often as those of a sound one, and for each word there are at most this many
-/// multiplications.
+/// Checks that at most `bytes` times the bytes of a valid log are read, with at most this many multiplications
+/// for each word.
 fn assert_costs_at_most(crafted: &[u8], bytes: u64, multiplications: u64) {
     for ((crafted, sound), of) in
         cost_of(crafted).into_iter().zip(cost_of(&sound())).zip(["verify", "salvage"])

@@ -17,7 +17,7 @@ use crate::storage::maintenance::maintenance::{Maintenance, SpareState};
 /// Bytes that each event of [`write`] takes.
 pub(crate) const STRIDE: u64 = 24;
 
-/// What the workers do, nobody does.
+/// Opens a log without workers: nobody does their work.
 pub(crate) fn alone(folder: &Path, options: LogWriterOptions) -> LogWriter {
     LogWriter::open_at(folder, options, Arc::new(Linux), false).unwrap()
 }
@@ -26,7 +26,8 @@ pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendErr
     writer.write_event(&EventHeader::new(number, 0, 8), &number.to_le_bytes())
 }
 
-/// As a signal that kills the process: nothing is synced, sealed or stored any more, and its locks go.
+/// Ends a writer as a signal that kills the process: nothing is synced, sealed or stored any more, and its
+/// locks are released.
 pub(crate) fn kill(mut writer: LogWriter) {
     writer.is_closed = true;
     if let Some(current) = writer.active.take() {
@@ -34,7 +35,7 @@ pub(crate) fn kill(mut writer: LogWriter) {
     }
 }
 
-/// The next segment is ready, and those that are open still have no name: a worker that is late.
+/// Prepares the next segment while the open ones still have no name, as a worker that is late.
 pub(crate) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
     let mut next = lock(&writer.maintenance.next);
     if !matches!(*next, SpareState::Ready(_)) {
@@ -43,7 +44,7 @@ pub(crate) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
     Ok(())
 }
 
-/// So many segments of one event each, finished, before an empty one.
+/// Writes `segments` finished segments of one event each, and an empty one after them.
 pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
     for number in 0..segments {
         write(writer, number).unwrap();
@@ -52,8 +53,8 @@ pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
     }
 }
 
-/// Keeps the workers from preparing a segment, and tells `begun`. Once the writer waits for one, an attempt fails that began
-/// before there was room; the workers continue when the writer has seen that.
+/// Keeps the workers from preparing a segment, and calls `begun`. Once the writer waits for a segment, an
+/// attempt fails that began before there was room. The workers continue when the writer has seen that.
 pub(crate) fn fail_an_earlier_attempt(maintenance: &Maintenance, begun: impl FnOnce()) {
     let _turn = lock(&maintenance.preparing);
     begun();

@@ -1,4 +1,4 @@
-//! Reads a log that several producers, one after the other, have filled.
+//! Reads a log that several producers have filled, one after the other.
 
 use super::operations::event;
 use ringlog::event::{Event, Gap, GapReason};
@@ -9,18 +9,18 @@ use std::path::Path;
 pub(crate) struct Owner {
     pub(crate) number: usize,
     pub(crate) events: u64,
-    /// A GAP record between its last event and the next producer's first says that events are missing.
+    /// Whether a GAP record between its last event and the next producer's first reports missing events.
     pub(crate) is_followed_by_gap: bool,
 }
 
 /// Reads the whole log: of every owner `0..owners` the events from its first one on, each once and in order.
 ///
-/// `check` is told of each owner what there was. Returns the events of all.
+/// Calls `check` with the result for each owner. Returns the events of all.
 pub(crate) fn check_log(log: &Path, owners: usize, check: impl Fn(Owner)) -> u64 {
     let mut ledger = Ledger { check, owner: 0, next_index: 0, sequence: 0, events: 0, has_gap: false };
     match LogReader::open(log) {
         Ok(reader) => reader.events().for_each(|found| ledger.take(&found.unwrap())),
-        // All were killed before their first event: then the counts say so, too.
+        // All were killed before their first event. Then the counts must agree.
         Err(OpenError::NoSegments { .. }) => {}
         Err(error) => panic!("{error}"),
     }
@@ -34,7 +34,7 @@ struct Ledger<F> {
     next_index: u64,
     sequence: u64,
     events: u64,
-    /// Since the last event.
+    /// Whether a GAP record came since the last event.
     has_gap: bool,
 }
 
@@ -52,14 +52,14 @@ impl<F: Fn(Owner)> Ledger<F> {
         assert!(owner >= self.owner, "event {index} of producer {owner} after those of {}", self.owner);
         assert!(owner > self.owner || !self.has_gap, "a gap among the events of producer {owner}");
         self.finish_before(owner);
-        assert_eq!(index, self.next_index, "lost or told twice, of producer {owner}");
+        assert_eq!(index, self.next_index, "lost or delivered twice, of producer {owner}");
         let (header, payload) = event(owner as u64, index);
         assert_eq!((found.header.as_user(), found.payload), (header, &payload[..]), "invented");
         self.next_index += 1;
         self.events += 1;
     }
 
-    /// No more comes of the producers before this one.
+    /// Finishes the producers before this one: no more events come from them.
     fn finish_before(&mut self, owner: usize) {
         while self.owner < owner {
             let (number, events, is_followed_by_gap) = (self.owner, self.next_index, self.has_gap);

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use ringlog::ring::{SharedProducer, SharedRing};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-/// What a child is to do; unset in the test program itself.
+/// What a child must do; unset in the test program itself.
 const ROLE: &str = "RINGLOG_CHILD_ROLE";
 const FOLDER: &str = "RINGLOG_CHILD_FOLDER";
 const NUMBER: &str = "RINGLOG_CHILD_NUMBER";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What this process is to do, if it is a child.
+/// What this process must do if it is a child.
 pub(crate) struct Task {
     pub(crate) role: String,
     pub(crate) folder: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// `None` in the test program that people start. A child ends with its parent.
+    /// Returns the task; `None` in the test program that people start. A child ends with its parent.
     pub(crate) fn of_this_process() -> Option<Self> {
         let role = std::env::var(ROLE).ok()?;
         set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
@@ -63,7 +63,7 @@ impl Running {
         patiently("the end of a child", || self.0.try_wait().unwrap())
     }
 
-    /// Kills it as nothing can be prepared for, and waits until it is gone.
+    /// Kills it with SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         assert!(self.0.try_wait().unwrap().is_none(), "the child has ended by itself");
         self.0.kill().unwrap();
@@ -71,14 +71,14 @@ impl Running {
     }
 }
 
-/// A folder in memory where there is one: these tests are about processes, not about disks.
+/// Makes a folder, in memory if possible: these tests are about processes, not about disks.
 pub(crate) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let in_memory = rustix::fs::statvfs(memory).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > 512 << 20);
     if in_memory { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// Asks until there is an answer.
+/// Calls `ask` until it returns an answer.
 pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -90,7 +90,7 @@ pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// The producer's end of a ring that may still be made, by a process that may still have to die.
+/// Claims the producer's role of a ring. Waits until the ring is made, and until the last producer is dead.
 pub(crate) fn claim_producer(ring: &Path) -> SharedProducer {
     patiently("the producer's role", || match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {
         Ok(producer) => Some(producer),
@@ -99,7 +99,7 @@ pub(crate) fn claim_producer(ring: &Path) -> SharedProducer {
     })
 }
 
-/// How many kills: 200, or as the environment says.
+/// Returns the number of kills: 200, or as the environment says.
 pub(crate) fn kills_wanted() -> u64 {
     std::env::var("RINGLOG_KILLS").map_or(200, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
 }
@@ -122,8 +122,8 @@ impl Random {
         (self.0 >> 16) % bound
     }
 
-    /// Waits for a moment to kill: mostly one when the child has begun to work, which `has_begun` knows, as a
-    /// busy machine may take longer to start it than it is given otherwise.
+    /// Waits for a moment to kill. Mostly it first waits for `has_begun`, which says that the child works: a
+    /// busy machine may take long to start it.
     pub(crate) fn wait_for_moment(&mut self, has_begun: impl Fn() -> bool) {
         if self.below(4) > 0 {
             patiently("the child's first event", || has_begun().then_some(()));

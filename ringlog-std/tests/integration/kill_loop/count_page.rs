@@ -1,4 +1,4 @@
-//! Counts that outlive a killed process, in a page that the library does not know.
+//! Counts that outlive a killed process, in a page of their own that the library does not use.
 
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::OpenOptions;
@@ -26,8 +26,8 @@ impl CountPage {
     fn slot(&self, slot: usize) -> &AtomicU64 {
         assert!(slot * 8 + 8 <= self.map.len());
         let word = self.map.as_mut_ptr().wrapping_add(slot * 8).cast::<u64>();
-        // SAFETY: 1. Inside the mapping, just checked, which lives as long as `self`. 2. 8-aligned, as
-        // mappings start at a page. 3. Everybody uses these words as atomics.
+        // SAFETY: 1. Inside the mapping, just checked, which lives as long as `self`. 2. 8-aligned, as mappings
+        // start at a page. 3. All uses of these words are atomic.
         unsafe { AtomicU64::from_ptr(word) }
     }
 

@@ -1,5 +1,6 @@
-//! A ring within the process, which ends in any way there is: by an early return that drops recorder and producer, by
-//! `exit`, by `abort`, by a kill. What was accepted before a drop is in the log. Otherwise a GAP record says what is missing.
+//! A ring within the process, which ends in every way: an early return that drops recorder and producer,
+//! `exit`, `abort`, a kill. What was accepted before a drop is in the log. Otherwise a GAP record reports what
+//! is missing.
 
 use super::check::{Owner, check_log};
 use super::children::{Random, Running, Task, kills_wanted, patiently, scratch};
@@ -16,7 +17,7 @@ const RUNS_PER_LOG: usize = 24;
 /// How a process ends: the roles of the children.
 const ENDINGS: [&str; 4] = ["drop", "exit", "abort", "kill"];
 
-/// Writes until its time is over, and returns early then, or where the ring is full.
+/// Writes until its time is over or the ring is full, and returns early then.
 fn write_and_drop(task: &Task, time: Duration) -> Result<(), WriteError> {
     let (mut producer, recorder) =
         patiently("the log", || started(builder(RING_BYTES).start(task.folder.join("log"))));
@@ -42,7 +43,7 @@ fn write_and_drop(task: &Task, time: Duration) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// Runs one process for each ending that is planned, and compares.
+/// Runs one process for each planned ending, and compares.
 fn run_and_compare(random: &mut Random, planned: &[usize]) -> u64 {
     let scratch = scratch();
     let folder = scratch.path();

@@ -1,5 +1,5 @@
-//! A ring within the process: the whole process is killed, and what was in the ring is gone, which a GAP record says. What
-//! the log had published is not.
+//! A ring within the process, which is killed. What was in the ring is lost, and a GAP record reports it. What
+//! the log had published is not lost.
 
 use super::check::{Owner, check_log};
 use super::children::{Random, Running, Task, kills_wanted, patiently, scratch};
@@ -15,7 +15,7 @@ const TEST: &str = "in_process::every_event_that_the_log_had_published_is_there"
 const RING_BYTES: usize = 32 << 10;
 const KILLS_PER_LOG: usize = 25;
 
-/// Counts what the log has taken: a dispatcher offers a run to the log first.
+/// Counts what the log has taken. A dispatcher offers each run to the log first.
 struct Published {
     counts: CountPage,
     slot: usize,
@@ -34,7 +34,7 @@ impl EventConsumer for Published {
     }
 }
 
-/// Where the counts of an owner stand: of what its log took, and of what its ring took.
+/// Returns the slots of an owner's counts: of what its log took, and of what its ring took.
 const fn slots(owner: usize) -> (usize, usize) {
     (2 * owner, 2 * owner + 1)
 }

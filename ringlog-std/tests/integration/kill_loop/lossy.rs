@@ -1,5 +1,5 @@
-//! A shared ring whose producers lose events rather than wait: each event is in the log or counted by a GAP
-//! record, once, whoever is killed.
+//! A shared ring whose producers lose events rather than wait. Each event is in the log or counted by a GAP
+//! record, exactly once, no matter which process is killed.
 
 use super::children::{Random, Task, claim_producer, kills_wanted, scratch};
 use super::count_page::CountPage;
@@ -11,7 +11,7 @@ use ringlog::storage::LogReader;
 use std::path::Path;
 
 const TEST: &str = "lossy::every_event_is_in_the_log_or_counted_once_whoever_is_killed";
-/// So small that it is full most of the time.
+/// Small, so that it is full most of the time.
 const RING_BYTES: usize = 2 << 10;
 const KILLS_PER_LOG: usize = 25;
 
@@ -26,7 +26,7 @@ fn offer(task: &Task) {
     }
 }
 
-/// What a log says of the events that it was offered.
+/// What a log reports about the events that were offered.
 #[derive(Default)]
 struct Ledger {
     events: u64,
@@ -57,8 +57,8 @@ impl Ledger {
         let (header, payload) = event(timestamp >> 32, timestamp & 0xFFFF_FFFF);
         assert_eq!((found.header.as_user(), found.payload), (header, &payload[..]), "invented");
         if let Some(last) = self.last {
-            assert!(timestamp > last, "told twice, or out of order");
-            // Between two events of one producer, every one is accounted for at its place.
+            assert!(timestamp > last, "delivered twice, or out of order");
+            // Between two events of one producer, every event is accounted for in its place.
             let same_owner = timestamp >> 32 == last >> 32;
             assert!(!same_owner || timestamp - last == 1 + self.lost_since, "lost without a record");
         }
@@ -68,7 +68,7 @@ impl Ledger {
     }
 }
 
-/// Returns the lost events, all of which were told.
+/// Returns the number of lost events, all of which were reported.
 fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let scratch = scratch();
     let folder = scratch.path();
@@ -76,7 +76,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let mut pair = Pair::start(TEST, folder);
     pair.kill_often(random, kills, &counts);
     let owners = pair.end();
-    // It also has the ring tell what the last producer left untold.
+    // It also reports the loss that the last producer left unreported in the ring.
     record(folder, RING_BYTES).stop().unwrap();
     let ledger = Ledger::of(&folder.join("log"));
     let offered: u64 = (0..owners).map(|owner| counts.load(owner)).sum();
@@ -104,6 +104,6 @@ fn every_event_is_in_the_log_or_counted_once_whoever_is_killed() {
         lost += kill_and_compare(&mut random, kills);
         left -= kills;
     }
-    println!("{} kills, {lost} events lost and told", kills_wanted());
+    println!("{} kills, {lost} events lost and reported", kills_wanted());
     assert!(lost > kills_wanted(), "hardly anything was lost");
 }

@@ -1,5 +1,5 @@
 //! Processes that write, record, or do both, killed at random moments and started again: nothing is lost,
-//! nothing told twice, nothing invented.
+//! reported twice or invented.
 //!
 //! 200 kills for each test; `RINGLOG_KILLS=10000 cargo test --release --test integration kill_loop::` does more.
 

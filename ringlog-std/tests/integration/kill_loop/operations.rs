@@ -1,4 +1,4 @@
-//! What the producers of these tests do: all ways of writing, and every byte follows from a number.
+//! What the producers of these tests do: they write in all ways, and every byte follows from a number.
 
 use ringlog::event::EventHeader;
 use ringlog::ring::WriteError;
@@ -7,7 +7,7 @@ use ringlog_nostd::Producer;
 /// The longest payload that is written here.
 pub(crate) const MAX_PAYLOAD: usize = 256;
 
-/// One step of a producer: its events are published together, or none of them is.
+/// One step of a producer. Its events are published together, or none of them is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     /// `write_event`.
@@ -16,12 +16,12 @@ pub(crate) enum Step {
     Claim,
     /// A claim that is filled with rubbish and dropped, then `write_event`.
     AbandonedClaim,
-    /// So many events in a batch.
+    /// A batch of this many events.
     Batch(u64),
 }
 
 impl Step {
-    /// The step that a producer takes when it has published `index` events.
+    /// Returns the step that a producer takes when it has published `index` events.
     pub(crate) const fn at(index: u64) -> Self {
         match mix(index) % 8 {
             0..4 => Self::Write,
@@ -31,7 +31,7 @@ impl Step {
         }
     }
 
-    /// Events that it publishes.
+    /// Returns how many events it publishes.
     pub(crate) const fn events(self) -> u64 {
         match self {
             Self::Batch(events) => events,
@@ -79,7 +79,7 @@ fn claim<K>(producer: &mut Producer<'_, K>, owner: u64, index: u64) -> Result<()
     claim.commit(&header)
 }
 
-/// Event `index` of the `owner`-th producer.
+/// Returns event `index` of the `owner`-th producer.
 pub(crate) fn event(owner: u64, index: u64) -> (EventHeader, Vec<u8>) {
     let seed = mix(owner << 32 | index);
     let payload: Vec<u8> = (0..seed % 97).map(|byte| (seed >> 8).wrapping_add(byte * 59) as u8).collect();

@@ -1,4 +1,4 @@
-//! The recorders of these tests, and starting them while somebody may still have to die.
+//! The recorders of these tests. They are started while the last owner of a role may still be dying.
 
 use super::children::{Task, patiently};
 use super::operations::MAX_PAYLOAD;
@@ -13,13 +13,13 @@ pub(crate) fn builder(ring_bytes: usize) -> RecorderBuilder {
     Recorder::builder().ring_bytes(ring_bytes).max_payload(MAX_PAYLOAD).log(log).idle(Idle::Yield)
 }
 
-/// A recorder of the shared ring in `folder`, which is made if it is missing.
+/// Starts a recorder of the shared ring in `folder`. The ring is made if it is missing.
 pub(crate) fn record(folder: &Path, ring_bytes: usize) -> Recorder {
     let start = || builder(ring_bytes).start_shared(folder.join("ring"), folder.join("log"));
     patiently("ring and log", || started(start()))
 }
 
-/// `None` where it is worth another try.
+/// Returns the recorder; `None` if another try may succeed.
 pub(crate) fn started<T>(result: Result<T, RecorderError>) -> Option<T> {
     match result {
         Ok(recorder) => Some(recorder),

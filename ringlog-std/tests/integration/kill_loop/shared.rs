@@ -10,7 +10,7 @@ use std::path::Path;
 
 const TEST: &str = "shared::every_published_event_is_in_the_log_once_whoever_is_killed";
 const RING_BYTES: usize = 32 << 10;
-/// So many kills, then the log is compared, and a new one begun.
+/// After this many kills the log is compared, and a new one is begun.
 const KILLS_PER_LOG: usize = 25;
 
 /// The child that writes, until it is killed.
@@ -31,14 +31,14 @@ fn produce(task: &Task) {
     }
 }
 
-/// A recorder and a producer, and who kills them.
+/// A recorder and a producer, which are killed again and again.
 pub(crate) struct Pair<'a> {
     test: &'static str,
     folder: &'a Path,
     service: Running,
     producer: Running,
     kills: usize,
-    /// Producers so far.
+    /// Number of producers so far.
     pub(crate) owners: usize,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Pair<'a> {
         Self { test, folder, service, producer, kills: 0, owners: 1 }
     }
 
-    /// Kills one of them, or both, and starts them again, until it has killed so often.
+    /// Kills one of them, or both, and starts them again, `kills` times.
     ///
     /// `counts` has a count for each producer.
     pub(crate) fn kill_often(&mut self, random: &mut Random, kills: usize, counts: &CountPage) {
@@ -82,7 +82,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Kills and compares; returns the events that the log has in the end.
+/// Kills and compares. Returns the number of events in the log at the end.
 fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let scratch = scratch();
     let folder = scratch.path();
@@ -94,7 +94,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     check_log(&folder.join("log"), owners, |Owner { number: owner, events: found, is_followed_by_gap }| {
         assert!(!is_followed_by_gap, "nothing may be missing");
         let count = counts.load(owner);
-        // The count was stored after the step had returned, so it may be one step behind.
+        // The count was stored after the step had returned, so one step may be missing in it.
         assert!(
             found == count || found == count + Step::at(count).events(),
             "producer {owner} had published {count} or a step more, the log has {found}"

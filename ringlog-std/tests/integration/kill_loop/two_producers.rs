@@ -1,4 +1,4 @@
-//! Two processes want the same role.
+//! Two processes claim the same role.
 
 use super::children::{Running, Task, claim_producer, patiently, scratch};
 use super::operations::Step;

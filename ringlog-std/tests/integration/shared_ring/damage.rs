@@ -1,4 +1,4 @@
-//! Ring files that somebody damaged or made up: an error or a fault, and never anything worse.
+//! Ring files that are damaged or forged: an error or a fault, and never anything worse.
 
 use super::roles::options;
 use super::support::{Random, scratch};
@@ -11,10 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const CAPACITY: usize = 4096;
-/// What stands in front of the data, on the hosts that have logs.
+/// Size of what comes before the data, on the hosts that have logs.
 const CONTROL_BYTES: u64 = 384;
 
-/// A ring with some events in it.
+/// Makes a ring with some events in it. Returns its bytes.
 fn ring_file(path: &Path) -> Vec<u8> {
     let ring = SharedRing::create(path, &options(CAPACITY)).unwrap();
     let mut producer = ring.claim_producer().unwrap();
@@ -26,7 +26,7 @@ fn ring_file(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// Uses whatever the file holds in every way; returns the events that it gave.
+/// Uses the file's ring in every way, with any content. Returns how many events it gave.
 fn use_it(path: &Path) -> Result<usize, SharedRingError> {
     let ring = SharedRing::open(path)?;
     let mut consumer = ring.claim_consumer()?;
@@ -46,7 +46,7 @@ fn use_it(path: &Path) -> Result<usize, SharedRingError> {
     Ok(events)
 }
 
-/// The service meets it, too: it records, or says why not.
+/// Starts a recorder on the ring: it records, or says why not.
 fn record_it(path: &Path, log: &Path) {
     let small = LogWriter::options().segment_bytes(64 << 10);
     let started = Recorder::builder().log(small).start_shared(path, log);
@@ -64,7 +64,7 @@ fn every_byte_of_the_control_words_damaged_is_refused_or_usable() {
     let mut refused = 0;
     for at in 0..CONTROL_BYTES {
         for bits in [0x01, 0x80, 0xFF] {
-            // In place: a new file would be a new mapping only.
+            // In place: a new file would only cost a new mapping.
             let damage = |byte: u8| {
                 let file = OpenOptions::new().write(true).open(&path).unwrap();
                 file.write_all_at(&good, 0).unwrap();

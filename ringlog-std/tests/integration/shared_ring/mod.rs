@@ -1,4 +1,4 @@
-//! Rings in files: their roles, what others may have done to the files, and where a log goes on with one.
+//! Rings in files: their roles, what others may have done to the files, and where a log continues with one.
 
 mod damage;
 mod resume;

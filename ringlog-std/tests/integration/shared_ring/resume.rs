@@ -1,4 +1,4 @@
-//! Where ring and log go on together, and where they refuse to.
+//! Tests when ring and log continue together, and when they refuse.
 
 use super::roles::options;
 use super::support::scratch;
@@ -147,7 +147,7 @@ fn a_log_that_no_ring_fed_takes_a_ring_that_begins_where_it_ends() {
     place.record();
     assert_eq!(place.times(), [5, 100, 101, 102, 103]);
 
-    // And where none is there, one is made that does.
+    // If the ring is missing, one is made that does.
     std::fs::remove_file(&place.ring).unwrap();
     let other = Place::new();
     std::fs::remove_dir_all(&other.log).ok();
@@ -186,7 +186,7 @@ fn a_ring_that_fed_another_log_is_refused_with_both_identities() {
             if (ring_identity, log_identity) == (foreign, own)));
     let text = refusal.to_string();
     assert!(text.contains(&format!("{own:016x}")) && text.contains(&format!("{foreign:016x}")), "{text}");
-    // Neither is worse for it.
+    // Neither was changed by the refusal.
     place.write(0..3);
     assert_eq!(place.record().events, 3);
 }
@@ -263,7 +263,7 @@ fn a_recorder_that_was_killed_while_it_made_a_ring_anew_does_it_again() {
     assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5], vec![(0, GapReason::RecoveryCut)]));
 }
 
-/// Killed when a damaged ring was to be replaced: the log has the identity that follows, the old ring is there.
+/// Killed before a damaged ring was replaced: the log has the identity that follows, and the old ring exists.
 #[test]
 fn a_recorder_that_was_killed_while_it_replaced_a_damaged_ring_does_it_again() {
     let place = Place::new();
@@ -282,7 +282,7 @@ fn a_recorder_that_was_killed_while_it_replaced_a_damaged_ring_does_it_again() {
     assert_eq!((place.times(), place.gaps()), (vec![0, 1, 5], vec![(0, GapReason::RecoveryCut)]));
 }
 
-/// The ring let go of what the log does not have, an older copy of it say: the rest is recorded.
+/// The ring released what the log does not have, as with an older copy of the log: the rest is recorded.
 #[test]
 fn what_a_ring_still_has_is_recorded_where_the_log_has_lost_its_end() {
     let place = Place::new();
@@ -312,7 +312,7 @@ fn a_ring_that_is_gone_is_made_anew_and_a_gap_says_so() {
     assert_eq!((place.times(), place.gaps()), (vec![0, 1, 2, 7, 8], vec![(0, GapReason::RecoveryCut)]));
 }
 
-/// Offers so many events of one length, and says how many did not fit.
+/// Offers `count` events of one length. Returns how many did not fit.
 fn offer(producer: &mut SharedLossyProducer, count: u64) -> u64 {
     let mut lost = 0;
     for time in 0..count {
@@ -330,7 +330,7 @@ fn losses_of_a_producer_that_is_gone_are_told_once() {
     let lost = offer(&mut producer, 1000);
     assert_eq!(lost, 1000 - 4096 / 24);
     let summary = place.record();
-    assert_eq!((summary.lost, summary.events), (0, 1000 - lost), "it is there and tells of them itself");
+    assert_eq!((summary.lost, summary.events), (0, 1000 - lost), "it is at work and reports them itself");
     let lost_later = offer(&mut producer, 1000);
     assert_eq!(lost_later, lost + 1, "for the GAP record");
     drop(producer);

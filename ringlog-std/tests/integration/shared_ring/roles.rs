@@ -1,4 +1,4 @@
-//! Who gets a role in a ring and who does not, and making and opening the files.
+//! Tests who gets a role in a ring and who does not, and making and opening the files.
 
 use super::support::scratch;
 use ringlog::event::EventHeader;
@@ -90,7 +90,7 @@ fn a_maker_that_was_killed_is_in_nobodys_way() {
     while producer.write_event(&EventHeader::new(1, 0, 0), b"").is_ok() {}
     assert_eq!(ring.claim_consumer().unwrap().drain(usize::MAX, |_, _| ()), Ok(256));
 
-    // One at work is left alone, and in nobody's way either.
+    // One that is in use is left alone, and stops nobody.
     let held = std::fs::File::create(&draft).unwrap();
     held.lock().unwrap();
     SharedRing::create(folder.path().join("another"), &options(1 << 12)).unwrap();

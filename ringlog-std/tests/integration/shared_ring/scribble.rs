@@ -35,7 +35,7 @@ impl Place {
         u64::from_ne_bytes(word)
     }
 
-    /// Makes the header at a position one that no record has.
+    /// Makes the header at a position invalid for any record.
     fn damage(&self, position: u64) {
         self.store(DATA + position % CAPACITY + 8, 0);
     }
@@ -84,7 +84,7 @@ impl Shape {
         Recorder::builder().ring_bytes(self.ring_bytes).max_payload(self.payload).log(log).idle(Idle::Yield)
     }
 
-    /// Stores random bytes anywhere into the ring's data, until it is told to stop.
+    /// Stores random bytes anywhere into the ring's data until `stop` is set.
     fn scribble(self, file: &File, random: &mut Random, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let offset = random.next() % (self.ring_bytes as u64 - 8);
@@ -93,12 +93,12 @@ impl Shape {
     }
 }
 
-/// What became of the rounds.
+/// Results of the rounds.
 #[derive(Default, Debug)]
 struct Rounds {
-    /// The recorder met what is no record.
+    /// Rounds in which the recorder found bytes that are no record.
     damaged: u32,
-    /// It started with skipping something.
+    /// Rounds in which a recorder skipped something when it started.
     skipped: u32,
 }
 
@@ -251,7 +251,7 @@ fn a_ring_whose_positions_contradict_each_other_is_replaced() {
             }
             other => panic!("{other}"),
         }
-        assert_eq!(place.gaps(), [], "nothing is told before it can be done");
+        assert_eq!(place.gaps(), [], "nothing is reported before it can be done");
         drop(held);
         let recorder = place.start().unwrap();
         let skipped = recorder.skipped().unwrap();

@@ -1,8 +1,8 @@
-//! Where these tests work, and random numbers.
+//! A folder for these tests, and random numbers.
 
 use std::path::Path;
 
-/// A folder in memory where there is one: these tests are about processes, not about disks.
+/// Makes a folder, in memory if possible: these tests are about processes, not about disks.
 pub(crate) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()

@@ -1,4 +1,4 @@
-//! Numbers and bytes that no writer stores: refused or harmless, at a cost that is bounded.
+//! Numbers and bytes that no writer stores: refused or harmless, at a bounded cost.
 
 mod numbers;
 pub(crate) mod support;

@@ -33,7 +33,7 @@ const EDGES: [u64; 16] = [
     u64::MAX,
 ];
 
-/// Opens and reads a log in every way that there is, and returns what those say that refuse it.
+/// Opens and reads a log in every way. Returns the errors of those that refuse it.
 fn read_everywhere(log: &Path, file: &Path) -> Vec<String> {
     let mut refusals = Vec::new();
     let mut keep = |refusal: Option<String>| refusals.extend(refusal);
@@ -101,7 +101,7 @@ fn a_file_that_begins_beyond_2_to_the_62_is_refused_by_name_offset_and_value() {
                 assert!(text.contains(&file.display().to_string()) && text.contains(&expected), "{text}");
             }
             assert_eq!(fs::read(&file).unwrap(), bytes, "it stays as it is");
-            // Its records are whole.
+            // The records are whole.
             let report = salvage_log(&log, folder.path().join("salvaged")).unwrap();
             assert_eq!(report.records, 3);
             fs::remove_dir_all(folder.path().join("salvaged")).unwrap();
@@ -199,7 +199,7 @@ fn hostile_header(noise: &mut Noise) -> FileHeader {
     }
 }
 
-/// A second file that the log may go on in.
+/// Returns a header for a second file in which the log may continue.
 fn successor(noise: &mut Noise, first: &FileHeader) -> FileHeader {
     let base_sequence = first.base_sequence.wrapping_add(noise.next() % 4);
     FileHeader { base_sequence, ..hostile_header(noise) }
@@ -223,7 +223,7 @@ fn no_numbers_in_headers_make_anything_panic() {
             put_writer_file(&log, &format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n"));
         }
         read_everywhere(&log, &file);
-        // These sync, which takes its time.
+        // These sync, which takes time.
         if round % 5 < 2 {
             let out = folder.path().join("out");
             let _ = salvage_log(&log, &out);
@@ -264,7 +264,7 @@ fn a_cursor_file_holds_no_number_that_no_log_reaches() {
         slot.resize(8192, 0);
         fs::write(&path, &slot).unwrap();
         let opened = Cursor::open(folder.path(), "a").map(|cursor| cursor.position());
-        // The next write would count on.
+        // The next write would increment it.
         let is_refused = value > MAX_POSITION || at == 8 && value == MAX_POSITION;
         match opened {
             Ok(position) => assert!(!is_refused && position == if at == 16 { value } else { 1 }, "{value}"),

@@ -1,4 +1,4 @@
-//! Files whose checksums are right and whose numbers are not.
+//! Files whose checksums are right and whose numbers are wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use ringlog::event::{ClockKind, EventHeader, FileHeader};
 use ringlog::storage::crc32c_hardware;
 use ringlog_nostd::{HEADER_LEN, add_checksum, encode, place_word};
 
-/// The header of an unsealed file with checksums that begins a log.
+/// Returns the header of an unsealed file with checksums that begins a log.
 pub(crate) fn plain_header() -> FileHeader {
     FileHeader::new(7, ClockKind::UnixNanos, true)
 }
 
-/// A file with this header and, from offset 64 on, as many valid records of `payload_len` bytes as are wanted.
+/// Returns a file with this header and, from offset 64 on, `records` valid records of `payload_len` bytes.
 pub(crate) fn file_of(header: &FileHeader, records: u64, payload_len: usize) -> Vec<u8> {
     let mut bytes = header.to_bytes().to_vec();
     for number in 0..records {
@@ -30,7 +30,7 @@ pub(crate) fn put_record(bytes: &mut Vec<u8>, salt: u32, number: u64, payload: &
     add_checksum(&mut bytes[start..], place_word(salt, start as u64), crc32c_hardware).unwrap();
 }
 
-/// A file that a closed log could have, were it not for the header's bases.
+/// Returns a file that a closed log could have, except for the header's bases.
 pub(crate) fn sealed_file(header: FileHeader, records: u64) -> Vec<u8> {
     let end = 64 + records * (HEADER_LEN as u64 + 8);
     let flags = header.flags | 0b1001;
@@ -44,7 +44,7 @@ pub(crate) fn put_writer_file(log: &Path, lines: &str) {
     fs::write(log.join("writer"), format!("{lines}checksum: {checksum:08x}\n")).unwrap();
 }
 
-/// A log's folder with one file, named as its header says.
+/// Makes a log's folder with one file, named as its header says.
 pub(crate) fn log_of(folder: &Path, base_sequence: u64, bytes: &[u8]) -> PathBuf {
     let log = folder.join("log");
     let _ = fs::remove_dir_all(&log);

@@ -8,13 +8,13 @@ use ringlog::storage::{LogReader, LogScan, LogVerdict, verify_log};
 
 use super::support::{Contents, Log, contents, event};
 
-/// Bits of a sealed file's header that change nothing a reader delivers, so that nobody has to be told.
+/// Bits of a sealed file's header that change nothing a reader delivers, so that they need no error.
 ///
-/// - CLEAN: that everything was on stable storage was true, and matters to nobody once it is read.
-/// - SEALED: `write_offset` still ends the records; a reader that follows the log learns of the end from the
-///   next segment, and a writer seals it again.
-/// - `synced_offset`: readers go by `write_offset`, and a sealed file was synced to its end. Bits 0 to 2, and
-///   those whose change leaves less than 64, are told: they make no offset.
+/// - CLEAN: all was on stable storage, and readers do not use that.
+/// - SEALED: `write_offset` still ends the records. A follower sees the end by the next segment, and a writer
+///   seals the file again.
+/// - `synced_offset`: readers use `write_offset`, and a sealed file was synced to its end. Bits 0 to 2, and
+///   those whose change leaves less than 64, are reported: the result is no valid offset.
 fn bits_that_change_nothing(synced_offset: u64) -> BTreeSet<usize> {
     let synced = (0..64).filter(|bit| {
         let flipped = synced_offset ^ 1 << bit;
@@ -23,7 +23,7 @@ fn bits_that_change_nothing(synced_offset: u64) -> BTreeSet<usize> {
     [56 * 8, 56 * 8 + 3].into_iter().chain(synced.map(|bit| 32 * 8 + bit)).collect()
 }
 
-/// What both readers deliver.
+/// Returns what both readers deliver.
 fn delivered(log: &Log) -> Contents {
     let scanned = contents(&log.path());
     let mut mapped = Vec::new();

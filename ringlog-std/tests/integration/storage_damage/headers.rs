@@ -1,4 +1,4 @@
-//! Headers that are damaged or gone: the salt is found again from the records.
+//! Headers that are damaged or gone: the salt is found from the records.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use ringlog::storage::{LogVerdict, SalvageError, salvage_log, verify_log};
 use super::oracle::Oracle;
 use super::support::{Log, Noise, contents};
 
-/// Damages the header of the middle segment; all its records are found all the same, and nothing is missing.
+/// Damages the header of the middle segment, and checks that all its records are still found.
 fn all_is_found(what: &str, damage: impl Fn(&mut [u8])) {
     let log = Log::of(300, 8192);
     let oracle = Oracle::of(&log);
     log.change(1, |bytes| damage(&mut bytes[..64]));
     let check = verify_log(log.path()).unwrap();
-    // A reader goes as far as `write_offset` says.
+    // A reader reads up to `write_offset`.
     let readable = if what.starts_with("small") { 300 - log.header(1).event_count } else { 300 };
     assert_eq!((check.verdict(), check.counts().events), (LogVerdict::Loss, readable), "{what}");
     assert_eq!(check.missing, [], "{what}");

@@ -1,5 +1,5 @@
-//! Damaged logs: every flipped bit is reported, nothing false is taken for a record, and all that is whole is
-//! found again.
+//! Damaged logs: every flipped bit is reported, no other bytes are accepted as a record, and every whole record
+//! is found.
 
 mod flips;
 mod headers;

@@ -1,4 +1,4 @@
-//! What a salvage has to find, by comparing the damaged bytes with the whole ones.
+//! Computes what a salvage must find, by comparing the damaged bytes with the original ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,12 +29,12 @@ impl Oracle {
         Self { segments, total: number }
     }
 
-    /// The numbers of the whole records that have a whole neighbour, or end where records end.
+    /// Returns the numbers of the whole records that have a whole neighbour, or end where records end.
     fn must_find(&self) -> BTreeSet<u64> {
         self.segments.iter().flat_map(|(path, known)| whole_with_neighbour(path, known)).collect()
     }
 
-    /// The numbers of all whole records.
+    /// Returns the numbers of all whole records.
     fn may_find(&self) -> BTreeSet<u64> {
         let whole = self.segments.iter().flat_map(|(path, known)| {
             let bytes = fs::read(path).unwrap_or_default();
@@ -69,7 +69,7 @@ impl Oracle {
         Some((report, found))
     }
 
-    /// Everything that is missing is told: exactly, or by a gap that says that it does not know.
+    /// Checks that all missing records are reported: with their number, or by a GAP record of unknown count.
     fn check_gaps(&self, found: &Contents, what: &str) {
         let counted: u64 = found.gaps.iter().map(|gap| gap.count).sum();
         let missing = self.total - found.numbers.len() as u64;

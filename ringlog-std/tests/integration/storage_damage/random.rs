@@ -8,10 +8,10 @@ use ringlog::storage::{FileScan, LogReader, LogScan, LogVerdict, MmapReader, ver
 use super::oracle::Oracle;
 use super::support::{Log, Noise};
 
-/// Ways in which bytes go wrong, the header's or only those of records.
+/// Number of kinds of damage, to the header or only to records.
 const KINDS: usize = 8;
 
-/// Damages some segment in some way; says what it did.
+/// Damages a random segment in a random way. Returns what it did.
 fn damage(log: &Log, noise: &mut Noise, spare_header: bool) -> String {
     let segment = noise.below(log.segments.len());
     let kind = noise.below(KINDS);
@@ -20,7 +20,7 @@ fn damage(log: &Log, noise: &mut Noise, spare_header: bool) -> String {
     log.change(segment, |bytes| {
         let end = bytes.len();
         if end < 2048 {
-            // Cut short before; there is not much left to damage.
+            // Cut short before: too little is left to damage.
             return;
         }
         let at = first + noise.below(end - first);
@@ -52,7 +52,7 @@ fn damage(log: &Log, noise: &mut Noise, spare_header: bool) -> String {
     what
 }
 
-/// Reads the log in every way there is; the results are other tests' matter.
+/// Reads the log in every way. Other tests check the results.
 fn read_everything(log: &Log) {
     if let Ok(reader) = LogReader::open(log.path()) {
         let _ = (reader.len(), reader.events().count());
@@ -70,7 +70,8 @@ fn read_everything(log: &Log) {
     }
 }
 
-/// Set in the environment, it makes these tests so many times as long, with other damage.
+/// Name of a variable in the environment. Its number makes these tests that many times as long, with other
+/// damage.
 const TIMES: &str = "RINGLOG_DAMAGE_TIMES";
 
 fn rounds(seed: u64, rounds: u64, most_damages: usize, spare_header: bool) {

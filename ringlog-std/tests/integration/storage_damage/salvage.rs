@@ -1,4 +1,4 @@
-//! What a salvage reads, what it refuses, and what its GAP records say.
+//! Tests what a salvage reads, what it refuses, and what its GAP records say.
 
 use std::fs;
 use std::path::Path;
@@ -79,7 +79,7 @@ fn a_file_cut_short_loses_its_end_with_the_count() {
     }
 }
 
-/// A log whose machine stopped: what a recovery cut off is behind the end of the sealed segment.
+/// A log whose machine stopped. The records that a recovery cut off are after the end of the sealed segment.
 #[test]
 fn records_behind_the_hole_that_a_recovery_cut_at_are_found() {
     let log = Log::of(100, 1 << 16);
@@ -157,7 +157,7 @@ fn a_segment_is_not_read_again_for_each_of_many_files_that_were_set_aside() {
     log.unseal(0, 64);
     log.pretend_other_boot();
     for base_sequence in 1..=100 {
-        // Each begins within the first record, so that no place is found for it.
+        // Each begins within the first record, so it has no place.
         let header = FileHeader { base_sequence, base_position: 8, ..log.header(0) };
         let name = format!("{base_sequence:020}.evtl.1");
         fs::write(log.path().join(name), header.to_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Logs of events that are known by their number, and ways to damage them.
+//! Logs of events that follow from their number, and ways to damage them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Log {
         self.folder.path().join("log")
     }
 
-    /// A place for another log, which is not there yet.
+    /// Returns a path for another log, which does not exist yet.
     pub(crate) fn out(&self) -> PathBuf {
         let out = self.folder.path().join("out");
         if out.exists() {
@@ -72,14 +72,14 @@ impl Log {
         });
     }
 
-    /// Has the log look as if its last writer had run before the machine's last start.
+    /// Makes the log look as if its last writer had run before the machine's last start.
     pub(crate) fn pretend_other_boot(&self) {
         let boot_id = "00000000-0000-4000-8000-000000000000";
         let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: open\n");
         crate::writer_file::store(&self.path(), &lines);
     }
 
-    /// All files of the log, byte for byte.
+    /// Returns all files of the log, byte for byte.
     pub(crate) fn image(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut image: Vec<_> = fs::read_dir(self.path())
             .unwrap()
@@ -91,7 +91,7 @@ impl Log {
     }
 }
 
-/// Offsets of the records of an undamaged segment, and behind the last of them its end.
+/// Returns the offsets of the records of an undamaged segment, and after them the offset of its end.
 pub(crate) fn offsets(segment: &Path) -> Vec<u64> {
     let mut scan = FileScan::open(segment).unwrap();
     let mut offsets = Vec::new();

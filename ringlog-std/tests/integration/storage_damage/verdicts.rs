@@ -1,4 +1,4 @@
-//! Clean, open, torn tail, hole, damage, cut short, missing: each is told from the others.
+//! Clean, open, torn tail, hole, damage, cut short, missing: each is distinguished from the others.
 
 use std::fs;
 
@@ -188,7 +188,7 @@ fn a_missing_segment_is_told_with_its_sequences() {
     fs::remove_file(&log.segments[0]).unwrap();
     let missing = &verified(&log).missing[0];
     assert_eq!((missing.first_sequence, missing.next_sequence), (0, named(2)));
-    // As a writer leaves it that retired them.
+    // As left by a writer that retired them.
     crate::writer_file::set_first(&log.path(), named(2));
     assert_eq!(verified(&log).verdict(), LogVerdict::Clean);
 }

@@ -93,7 +93,7 @@ fn a_sealed_file_with_another_count_is_refused() {
     assert!(matches!(scan.next_event(), Err(ReadError::EventCount { stored: 9, found: 8, .. })));
 }
 
-/// What firmware sends through a serial line: header, records, and whatever comes then.
+/// Returns what firmware sends through a serial line: header, records, and then other bytes.
 fn stream(count: u64, tail: &[u8]) -> Vec<u8> {
     let mut header = FileHeader::new(1, ClockKind::Ticks, true);
     header.flags |= file_flags::STREAM;
@@ -179,7 +179,7 @@ fn cutting_a_log_anywhere_never_panics_and_never_invents() {
     assert_eq!(read(&cut_path).len(), 20);
 }
 
-/// Headers with a right checksum and with numbers that no writer stores.
+/// Returns headers with a right checksum and with numbers that no writer stores.
 fn hostile_headers(base_sequence: u64) -> Vec<FileHeader> {
     let mut headers = Vec::new();
     for write_offset in [64, 200, u64::MAX - 7] {

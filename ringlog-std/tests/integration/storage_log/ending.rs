@@ -1,4 +1,4 @@
-//! Where a closed log ends, as its `writer` file says, against the files that are there.
+//! Compares where a closed log ends by its `writer` file with the files that exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use ringlog::storage::{
 use super::support::{assert_holds, read, refusal, segments, write};
 use crate::writer_file::{edit, set_first, set_open};
 
-/// A closed log in segments of 4096 bytes; its files.
+/// Makes a closed log in segments of 4096 bytes. Returns its files.
 fn closed_log(folder: &Path, count: u64) -> Vec<PathBuf> {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
     let first = writer.next_sequence();
@@ -30,7 +30,7 @@ fn zero_header(segment: &Path) {
     fs::write(segment, bytes).unwrap();
 }
 
-/// All that is in a folder.
+/// Returns all that is in a folder.
 fn image(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut image: Vec<_> = entries.map(|path| (path.clone(), fs::read(path).ok())).collect();
@@ -88,7 +88,7 @@ fn readers_end_with_an_error_that_names_both_ends_and_the_file() {
         assert_eq!(follower.next_event().unwrap().unwrap().sequence, sequence);
     }
     check(&follower.next_within(std::time::Duration::from_secs(5)).unwrap_err());
-    // As soon as the file is back, all is well.
+    // When the file is back, the log is complete again.
     let missing = verify_log(folder.path()).unwrap().missing_end.unwrap();
     assert_eq!((missing.next_sequence, missing.end.sequence), (end, 200));
 }
@@ -143,7 +143,7 @@ fn without_its_writer_file_a_log_goes_on_under_another_identity_with_a_gap() {
     let found = read(folder.path());
     assert_eq!(found[end as usize].gap().map(|gap| gap.count), Some(0));
     assert_eq!(found.len() as u64, end + 2);
-    // Once only, and under this identity from now on.
+    // Only once, and with this identity from now on.
     let next = WriterFile::of(folder.path()).identity;
     let writer = LogWriter::open(folder.path()).unwrap();
     assert_eq!((Some(writer.identity()), writer.recovery().has_loss), (next, false));
@@ -199,7 +199,7 @@ fn what_retention_deletes_and_an_idle_run_leave_the_end_right() {
     }
 }
 
-/// Events of 40 bytes, all of one type.
+/// Makes a log of events of 40 bytes, all of one type.
 fn log_of_type(folder: &Path, event_type: u8, count: u64) -> Vec<PathBuf> {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
     for number in 0..count {
@@ -210,8 +210,8 @@ fn log_of_type(folder: &Path, event_type: u8, count: u64) -> Vec<PathBuf> {
     segments(folder)
 }
 
-/// A log of three segments whose first one was retired, and whose last one got the blocks of a segment with 80 events of
-/// type 1; its first `erased` bytes are gone. It has 150 events of type 2.
+/// Makes a log of three segments with 150 events of type 2. The first segment was retired. The last one has the
+/// blocks of a segment with 80 events of type 1; its first `erased` bytes are gone.
 fn recycled_and_erased(folder: &Path, erased: usize) -> PathBuf {
     let old = log_of_type(&folder.join("old"), 1, 80);
     let all = log_of_type(&folder.join("log"), 2, 250);
@@ -226,7 +226,7 @@ fn recycled_and_erased(folder: &Path, erased: usize) -> PathBuf {
     last
 }
 
-/// How many events of each of the two types a log has.
+/// Returns how many events of each of the two types a log has.
 fn types(log: &Path) -> [u64; 2] {
     let mut counts = [0; 2];
     let reader = LogReader::open(log).unwrap();
@@ -241,7 +241,7 @@ fn types(log: &Path) -> [u64; 2] {
 
 #[test]
 fn records_of_a_blocks_former_life_are_never_given_out() {
-    // The log was closed after it, and its first record is there: so all are its own.
+    // The log was closed after it, and its first record is valid: so all are its own.
     for (erased, has_end, found, missing) in [
         (64, true, 150, 0),
         (64, false, 100, 0),
@@ -264,7 +264,7 @@ fn records_of_a_blocks_former_life_are_never_given_out() {
     }
 }
 
-/// Five events were dropped on a full disk, and only the `writer` file says so.
+/// Makes a log that dropped five events on a full disk. Only the `writer` file says so.
 fn log_with_untold_loss(folder: &Path) {
     closed_log(folder, 10);
     let position = WriterFile::of(folder).end.unwrap().position;
@@ -273,7 +273,7 @@ fn log_with_untold_loss(folder: &Path) {
 
 #[test]
 fn whatever_bit_of_the_writer_file_flips_a_loss_that_it_notes_is_reported() {
-    // In memory where there is such a place: it opens some two thousand logs.
+    // In memory if possible: it opens about two thousand logs.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let template = folder.path().join("template");
     log_with_untold_loss(&template);
@@ -325,7 +325,7 @@ fn a_damaged_writer_file_stays_damaged_until_the_log_has_gone_on() {
     assert!(LogWriter::open(log).unwrap().recovery().has_loss);
 }
 
-/// Nobody but a writer with a retention deletes the first files of a log.
+/// Only a writer with a retention deletes the first files of a log.
 #[test]
 fn missing_first_files_are_reported_unless_a_writer_retired_them() {
     for is_killed in [false, true] {
@@ -349,7 +349,7 @@ fn missing_first_files_are_reported_unless_a_writer_retired_them() {
         assert_eq!((salvaged.records, salvaged.missing, salvaged.gaps_added), (300 - begin, begin, 1));
         assert!(matches!(salvaged.skipped[0].reason, SkipReason::Absent { count } if count == begin));
         assert_eq!(salvaged.skipped[0].path, all[0]);
-        // The next writer says it and continues, and nothing forgets it.
+        // The next writer reports it and continues, and it stays reported.
         let writer = LogWriter::open(log).unwrap();
         assert!(is_named(&writer.recovery().missing));
         writer.close().unwrap();
@@ -373,7 +373,7 @@ fn files_that_a_writer_retired_are_not_missing() {
     assert!(begin > 0);
     assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
     assert_eq!(verify_log(log).unwrap().verdict(), LogVerdict::Clean);
-    // One that retires nothing leaves the beginning as it was, also where it dies.
+    // A writer that retires nothing leaves the beginning as it was, even if it dies.
     let mut writer = LogWriter::open(log).unwrap();
     write(&mut writer, 600..601);
     assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
@@ -384,7 +384,7 @@ fn files_that_a_writer_retired_are_not_missing() {
     assert_eq!((missing.len(), missing[0].first_sequence), (1, begin));
 }
 
-/// Its own from before the last run, another log's, and ends that never were: the log is longer, or ends elsewhere.
+/// Ends from before the last run, from another log, and wrong ones: the log is longer, or ends elsewhere.
 #[test]
 fn a_writer_file_that_contradicts_the_log_is_reported_and_no_sequence_is_given_out_twice() {
     let folder = tempfile::tempdir().unwrap();

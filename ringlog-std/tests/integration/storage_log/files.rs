@@ -1,4 +1,4 @@
-//! What recovery does with each file that it finds, and what it says of it.
+//! Tests what recovery does with each file that it finds, and what it reports.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn a_first_writer_that_died_before_its_first_event_leaves_no_doubt() {
     let folder = tempfile::tempdir().unwrap();
     LogWriter::open(folder.path()).unwrap().close().unwrap();
     set_open(folder.path());
-    // As far as it may have come.
+    // The segment, as far as that writer may have prepared it.
     let path = folder.path().join(format!("{:020}.evtl", 0));
     drop(MmapWriter::options().base(0, 0).create_new(&path, 4096).unwrap());
     unseal(&path, 64);
@@ -35,8 +35,8 @@ fn a_folder_without_segments_is_a_new_log_whatever_its_writer_file_says() {
     }
 }
 
-/// A log of so many events and two files that both begin with the sequence behind them: one with the name of a
-/// segment, one with the name that it has while it is prepared. Each holds so many events.
+/// Makes a log of `before` events and two files that both begin with the next sequence: one with the name of a
+/// segment and `named` events, one with a temporary name and `prepared` events.
 fn twins(folder: &Path, before: u64, named: u64, prepared: u64) -> [PathBuf; 2] {
     let mut writer = LogWriter::open(folder).unwrap();
     write(&mut writer, 0..before);
@@ -142,7 +142,7 @@ fn behind_a_torn_segment_only_what_was_not_promised_is_put_aside() {
     assert!(matches!(&error, OpenError::Recovery(source)
         if matches!(**source, ReadError::Discontinuity { expected: 0, .. })));
     assert!(all.iter().all(|path| path.exists()));
-    // It had not.
+    // It had not returned.
     patch(last, 32, &64_u64.to_le_bytes());
     let writer = LogWriter::open(folder.path()).unwrap();
     assert_eq!((writer.first_sequence(), writer.recovery().has_loss), (0, true));
@@ -151,7 +151,7 @@ fn behind_a_torn_segment_only_what_was_not_promised_is_put_aside() {
     assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), all.len());
 }
 
-/// What recovery says that it did with the file of this name.
+/// Returns what recovery reports that it did with the file of this name.
 fn action_on(writer: &LogWriter, path: &Path) -> RecoveryAction {
     let told = writer.recovery().segments.iter().find(|told| told.path == path);
     told.unwrap_or_else(|| panic!("{}", writer.recovery())).action.clone()
@@ -175,7 +175,8 @@ fn an_empty_segment_is_deleted_unless_something_stands_in_it() {
             let action = action_on(&writer, &named);
             drop(writer);
             let foreign = LogReader::open(folder.path()).unwrap().foreign().to_vec();
-            // A writer whose stores are all there says itself how far it had come.
+            // Unless the machine was lost, all stores of the writer are there, and its header says where it
+            // ends.
             if is_machine_lost && !stored.is_empty() {
                 assert_eq!(
                     vec![action],
@@ -282,7 +283,7 @@ fn a_closed_segment_without_records_says_where_the_log_goes_on() {
     let boot_id = ringlog::storage::boot_id().unwrap();
     let lines = format!("pid: 1\nboot_id: {boot_id}\nring_identity: 0\nstate: closed\nend: 7 1000\n");
     crate::writer_file::store(folder.path(), &lines);
-    // No other file says it, so a writer that writes nothing leaves one, too.
+    // No other file holds it, so a writer that writes nothing leaves one, too.
     for _ in 0..3 {
         let writer = LogWriter::open(folder.path()).unwrap();
         assert_eq!((writer.next_sequence(), writer.position()), (7, 1000));

@@ -1,4 +1,4 @@
-//! Segments prepared ahead, syncs behind, retention, and a disk that is full.
+//! Tests spare segments, syncs by workers, retention, and a full disk.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -100,7 +100,7 @@ fn segments_roll_by_age() {
     let mut writer = small().roll_after(age).open(folder.path()).unwrap();
     for number in 0..3 {
         write(&mut writer, number..number + 1);
-        // An empty one does not.
+        // An empty segment does not roll.
         wait_until(|| writer.roll_if_due().is_ok() && writer.summary().segments == number + 1);
         std::thread::sleep(Duration::from_millis(60));
         writer.roll_if_due().unwrap();
@@ -243,7 +243,7 @@ fn a_log_that_is_dropped_is_closed() {
     assert_holds(folder.path(), 0..1000);
 }
 
-/// A file system with room for so many bytes; `None` where mounting is not allowed.
+/// A small file system; `None` where mounting is not allowed.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -264,7 +264,7 @@ impl SmallDisk {
         self.0.path().join("log")
     }
 
-    /// Somebody else's file takes all the room but this.
+    /// Makes a file that takes all room except this many bytes.
     fn fill_but(&self, bytes: u64) -> PathBuf {
         let path = self.0.path().join("somebody else's");
         let room = rustix::fs::statvfs(self.0.path()).unwrap();
@@ -281,7 +281,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Writes until the disk is full, and returns the number of the event that found no room.
+/// Writes until the disk is full. Returns the number of the event that found no room.
 fn write_until_full(writer: &mut LogWriter) -> u64 {
     for number in writer.next_sequence().. {
         let (header, payload) = event(number);
@@ -421,7 +421,7 @@ fn a_loss_that_finds_no_room_is_told_by_the_next_run() {
     let found = read(&disk.log());
     assert_eq!(found[events as usize].gap().map(|gap| gap.count), Some(count));
     assert_is(found.last().unwrap(), 2000);
-    // Told once.
+    // It is reported once.
     drop(options.open(disk.log()).unwrap());
     assert_eq!(read(&disk.log()).len(), found.len());
 }
@@ -470,7 +470,7 @@ fn on_a_full_disk_the_oldest_segment_makes_room() {
     for number in 0..5000 {
         write(&mut writer, number..number + 1);
         if number % 100 == 0 {
-            // What is not finished cannot go.
+            // A segment that is not finished cannot be retired.
             writer.sync().unwrap();
         }
     }

@@ -15,7 +15,7 @@ use crate::writer_file::{pretend_other_boot, set_open};
 const CHILD_LOG: &str = "RINGLOG_TEST_CHILD_LOG";
 pub(crate) const RECOVERY_GAP: Gap = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) };
 
-/// Does nothing by itself; run with a folder in its environment, it writes there until it is killed.
+/// Not a test: with a folder in its environment, it writes there until it is killed.
 #[test]
 fn child_that_writes_until_it_is_killed() {
     let Some(folder) = std::env::var_os(CHILD_LOG) else { return };
@@ -38,7 +38,8 @@ fn start_child(folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Kills the child (SIGKILL) once it has told of so many events; returns the last number it told of.
+/// Kills the child (SIGKILL) once it has printed `reports` numbers of events. Returns the last number that it
+/// printed.
 fn kill_after(mut child: Child, reports: usize) -> u64 {
     let mut last = 0;
     let mut seen = 0;
@@ -89,7 +90,7 @@ fn positions_go_on_exactly_behind_a_killed_writer() {
     assert_eq!(writer.position(), scan.position());
 }
 
-/// A log of 100 events in one segment whose writer seems to have died with its machine.
+/// Makes a log of 100 events in one segment whose writer seems to have died with its machine.
 pub(crate) fn died_with_machine(folder: &Path, synced: u64, checksums: bool) -> Offsets {
     let options = LogWriter::options().segment_bytes(1 << 16).checksums(checksums);
     let mut writer = options.open(folder).unwrap();
@@ -217,7 +218,7 @@ fn an_empty_segment_of_a_dead_writer_is_replaced() {
     for _ in 0..3 {
         drop(MmapWriter::options().base(3, position).create_new(&path, 4096).unwrap());
         unseal(&path, 64);
-        // Not needed either, it goes again.
+        // It is not needed either, so it is deleted again.
         drop(open(folder.path()));
         assert!(!path.exists());
     }
@@ -233,7 +234,7 @@ fn an_empty_segment_of_a_dead_writer_is_replaced() {
 fn a_gap_that_a_recovery_did_not_come_to_store_is_stored_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
-    // As it is when a recovery has sealed the old segment and is killed then.
+    // The state after a recovery that was killed when it had sealed the old segment.
     drop(LogWriter::open(folder.path()).unwrap());
     std::fs::remove_file(segments(folder.path()).pop().unwrap()).unwrap();
     assert!(log.header().has(file_flags::SEALED) && !log.header().has(file_flags::CLEAN));
@@ -252,7 +253,7 @@ fn a_gap_that_an_empty_segment_leaves_unsaid_is_stored_by_the_next() {
     died_with_machine(folder.path(), 0, true);
     drop(LogWriter::open(folder.path()).unwrap());
     set_open(folder.path());
-    // As it is when the writer is killed between creating its segment and storing the GAP record.
+    // The state after a writer that was killed between creating its segment and storing the GAP record.
     let last = segments(folder.path()).pop().unwrap();
     std::fs::remove_file(&last).unwrap();
     let options = MmapWriter::options().base(100, (1 << 16) - 64);
@@ -281,7 +282,7 @@ fn a_recovery_that_was_refused_leaves_the_next_one_in_the_same_doubt() {
     damage(&log.path, log.of(70));
     damage(&log.path, log.of(5) + 8);
     refusal(folder.path());
-    // Below the watermark it is whole again. Nobody knows any better than before what stands above it.
+    // Below the watermark it is whole again. What was above it is still not known.
     damage(&log.path, log.of(5) + 8);
     goes_on_after(folder.path(), 70);
 }
@@ -290,7 +291,7 @@ fn a_recovery_that_was_refused_leaves_the_next_one_in_the_same_doubt() {
 fn records_behind_the_point_where_the_log_went_on_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
-    // The next segment as a writer makes it that finds 40 of the records already stored elsewhere.
+    // The next segment of a writer that found 40 of the records.
     let next = folder.path().join(format!("{:020}.evtl", 40));
     let options = MmapWriter::options().base(40, log.of(40) - 64);
     let mut writer = options.create_new(next, 4096).unwrap();

@@ -13,7 +13,7 @@ fn log_of(folder: &Path, count: u64) {
     writer.close().unwrap();
 }
 
-/// What both readers say of a log that cannot be opened.
+/// Returns the errors of both readers for a log that cannot be opened.
 fn unreadable(path: &Path) -> (OpenError, OpenError) {
     let errors = (LogReader::open(path).unwrap_err(), LogScan::open(path).unwrap_err());
     assert_eq!(errors.0.to_string(), errors.1.to_string());

@@ -1,4 +1,4 @@
-//! Events that are known by their number, and reading a log in both ways.
+//! Events that follow from their number, and reading a log in both ways.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -17,7 +17,8 @@ pub(crate) fn event(number: u64) -> (EventHeader, Vec<u8>) {
 
 /// Opens a log to write to it.
 ///
-/// Another test may be starting a program at this moment, which has all locks of this process until it runs.
+/// Tries again for a while: a program that another test is starting has all locks of this process until it
+/// runs.
 pub(crate) fn open(folder: &Path) -> LogWriter {
     let mut opened = LogWriter::open(folder);
     wait_until(|| {
@@ -50,7 +51,7 @@ impl Stored {
     }
 }
 
-/// All records, read through mappings and with `pread`, which have to agree.
+/// Reads all records through mappings and with `pread`, and checks that both agree.
 pub(crate) fn read(path: &Path) -> Vec<Stored> {
     let mut mapped = Vec::new();
     let reader = LogReader::open(path).unwrap();
@@ -77,7 +78,7 @@ fn scan(path: &Path) -> Vec<Stored> {
     found
 }
 
-/// The log holds exactly the events of these numbers, each with its number as sequence.
+/// Checks that the log holds exactly the events of these numbers, each with its number as sequence.
 pub(crate) fn assert_holds(path: &Path, numbers: std::ops::Range<u64>) {
     let found = read(path);
     assert_eq!(found.len() as u64, numbers.end - numbers.start);
@@ -87,7 +88,7 @@ pub(crate) fn assert_holds(path: &Path, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// This record is the event of this number, byte for byte.
+/// Checks that this record is the event of this number, byte for byte.
 pub(crate) fn assert_is(stored: &Stored, number: u64) {
     let (header, payload) = event(number);
     assert_eq!((stored.header.as_user(), &stored.payload), (header, &payload), "event {number}");
@@ -122,7 +123,7 @@ pub(crate) fn refusal(folder: &Path) -> (OpenError, String) {
     (error, text)
 }
 
-/// Waits for something that happens on another thread, but not for ever.
+/// Waits for something that happens on another thread, with a limit.
 pub(crate) fn wait_until(mut happened: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !happened() {

@@ -1,4 +1,4 @@
-//! Writing over many runs and many segments.
+//! Tests writing over many runs and many segments.
 
 use ringlog::event::{EventHeader, Gap, GapReason, HEADER_LEN, Run, record_len};
 use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter};
@@ -40,7 +40,7 @@ fn many_runs_give_gap_free_sequences_and_positions() {
     assert_positions_continue(folder.path(), position);
 }
 
-/// Each segment's base position is the end of the one before.
+/// Checks that each segment's base position is the end of the one before.
 fn assert_positions_continue(folder: &std::path::Path, end: u64) {
     let mut expected = 0;
     for segment in LogReader::open(folder).unwrap().segments() {

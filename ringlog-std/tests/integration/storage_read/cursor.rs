@@ -1,4 +1,4 @@
-//! Cursors beside followers: at least once, whatever happens in between.
+//! Cursors with followers: each event is handled at least once, no matter what happens in between.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
                 assert_eq!(cursor.committed_position(), seen.len() as u64);
             }
         }
-        // It dies here: between an advance and its commit, nearly always.
+        // The reader dies here, nearly always between an advance and its commit.
         if seen.len() == 600 {
             assert!(life > 10);
             break;
@@ -43,12 +43,12 @@ fn remove_segments(folder: &Path) {
     segments(folder).into_iter().for_each(|(_, path)| std::fs::remove_file(path).unwrap());
 }
 
-/// A log whose records from `end` on are gone, as after a loss of power. Its identity stays.
+/// Removes a log's records from `end` on, as a loss of power does. Its identity stays.
 fn lose_from(folder: &Path, end: u64) {
     remove_segments(folder);
     let said = std::fs::read_to_string(folder.join("writer")).unwrap();
     let identity = said.lines().find(|line| line.starts_with("log_identity: ")).unwrap();
-    // As a log that was never closed, and that the machine lost before it had a segment.
+    // As in a log that was never closed, and whose machine stopped before it had a segment.
     let text = format!("pid: 1\nboot_id: \n{identity}\nring_identity: 0\nstate: open\n");
     let checksum = crc(text.as_bytes());
     std::fs::write(folder.join("writer"), format!("{text}checksum: {checksum:08x}\n")).unwrap();
@@ -61,7 +61,7 @@ fn crc(bytes: &[u8]) -> u32 {
     }) ^ !0
 }
 
-/// The log is deleted, and another one begun in its folder; the cursors stay.
+/// Deletes the log, and begins another one in its folder. The cursors stay.
 fn begin_anew(folder: &Path, numbers: std::ops::Range<u64>) {
     remove_segments(folder);
     std::fs::remove_file(folder.join("writer")).unwrap();
@@ -93,7 +93,7 @@ fn a_cursor_is_refused_by_a_log_that_was_begun_anew_in_the_same_folder() {
     let cursor = committed(folder.path(), 200);
     let path = cursor.path().to_owned();
     begin_anew(folder.path(), 0..500);
-    // For a cursor that was open meanwhile, too.
+    // The same for a cursor that was open meanwhile.
     assert_is_of_another_log(cursor.follow().unwrap_err(), &path, 200);
     drop(cursor);
     let before = std::fs::read(&path).unwrap();
@@ -129,7 +129,8 @@ fn a_copied_log_takes_its_cursors_along() {
     assert_follows(&mut cursor.follow().unwrap(), 200..310);
 }
 
-/// Without an identity a log is taken for the cursor's; with a new one it is refused, and the way to go on is named.
+/// Checks that a log without an identity counts as the cursor's. With a new one it is refused, and the error
+/// says how to continue.
 fn loses_its_identity(change: impl Fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..300);
@@ -231,7 +232,7 @@ fn a_cursor_ahead_of_its_log_says_what_was_lost_and_goes_on_from_there() {
         assert!(writer.recovery().to_string().contains(&told), "{}", writer.recovery());
         write(&mut writer, end..end + 9);
         assert_follows(&mut follower, end..end + 9);
-        // At the end of a log that is being written, which is counted then.
+        // The end of a log that is being written is counted.
         cursor.advance(end + 9).unwrap();
         let mut follower = cursor.follow().unwrap();
         cursor.advance(end + 10).unwrap();
@@ -285,7 +286,7 @@ fn a_deleted_cursor_starts_again_and_a_missing_folder_is_an_error() {
     cursor.advance(5).unwrap();
     cursor.commit().unwrap();
     std::fs::remove_file(cursor.path()).unwrap();
-    // The old one still has its lock, on a file that has no name any more.
+    // The old cursor still has its lock, on a file that has no name any more.
     assert_eq!(Cursor::open(folder.path(), "a").unwrap().position(), 0);
     let missing = folder.path().join("missing");
     assert!(matches!(Cursor::open(missing, "a"), Err(CursorError::Io { .. })));
@@ -338,7 +339,7 @@ fn a_cursor_of_another_log_holds_nothing_back_and_is_reported_until_it_is_delete
     writer.close().unwrap();
     assert!(LogReader::open(folder.path()).unwrap().first_sequence() > 100);
 
-    // One of this log does, beside it.
+    // A cursor of this log does, beside it.
     let own = Cursor::open(folder.path(), "own").unwrap();
     let needed = own.position();
     let mut writer = options.open(folder.path()).unwrap();

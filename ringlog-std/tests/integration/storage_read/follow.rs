@@ -1,4 +1,4 @@
-//! Followers beside writers that live, die and come again.
+//! Followers beside writers that run, die and start again.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -29,7 +29,7 @@ fn followers_see_every_event_across_the_rolls_of_a_live_writer() {
             let mut writer = writer(path);
             for start in (0..EVENTS).step_by(50) {
                 write(&mut writer, start..start + 50);
-                // Now and then the followers come to the end of what there is.
+                // Sometimes the followers reach the end of what was written.
                 std::thread::sleep(Duration::from_micros(start % 7 * 100));
             }
             writer.close().unwrap();
@@ -79,7 +79,7 @@ fn an_idle_writer_leaves_its_name_to_the_next_one() {
     log_of(folder.path(), 0..10);
     let mut follower = LogFollower::open_at(folder.path(), 10).unwrap();
     for _ in 0..3 {
-        // Its segment has no record, the follower is in it, and it is deleted.
+        // The follower is in a segment without a record, which is deleted.
         let idle = writer(folder.path());
         assert!(follower.next_within(Duration::from_millis(250)).unwrap().is_none());
         idle.close().unwrap();
@@ -208,7 +208,7 @@ fn the_next_segment_may_get_its_name_some_time_after_the_seal() {
     let all = segments(folder.path());
     crate::writer_file::set_open(folder.path());
     let unnamed = folder.path().join("next");
-    // The worker thread of a writer gives names, in order: here it is slow.
+    // A writer's worker thread gives segments their names, in order. Here it is slow.
     for (_, path) in all.iter().skip(2) {
         fs::remove_file(path).unwrap();
     }

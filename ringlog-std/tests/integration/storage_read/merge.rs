@@ -1,4 +1,4 @@
-//! Merging, against a naive merge.
+//! Compares merging with a naive merge.
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! Reading logs: following them, seeking in them, merging them, and remembering how far one has come.
+//! Reads logs: follows, seeks in and merges them, and keeps how far a reader has come.
 
 mod cursor;
 mod follow;

@@ -1,6 +1,7 @@
-//! Readers in threads of their own beside a writer that uses its oldest segments again, as fast as it can.
+//! Readers on several threads beside a writer that recycles its oldest segments as fast as it can.
 //!
-//! What they read is what was written, of the life of the segment that they opened; or they hear that it is gone.
+//! They read what was written into the segment that they opened, before it was recycled, or get an error that
+//! it is gone.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,9 @@ use super::support::{assert_is, write};
 
 const TIME: Duration = Duration::from_secs(1);
 
-/// Runs the readers beside the writer; each returns how many records it has read.
+/// Runs the readers beside the writer. Each returns how many records it has read.
 fn beside_recycling(sync: SyncPolicy) {
-    // In memory, where there is one: no sync holds the writer up.
+    // In memory if possible, so that no sync slows the writer.
     let memory = Path::new("/dev/shm");
     let builder = tempfile::Builder::new();
     let folder = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.unwrap();
@@ -28,7 +29,7 @@ fn beside_recycling(sync: SyncPolicy) {
     std::thread::scope(|scope| {
         let kinds: [fn(&Path) -> u64; 3] = [read_segments, read_log, scan_log];
         let (path, has_ended) = (folder.path(), &has_ended);
-        // ORDERING: Relaxed, here and below: a flag on its own.
+        // ORDERING: Relaxed, here and below: a flag, with no data of other threads read after it.
         let goes_on = || !has_ended.load(Ordering::Relaxed);
         let again = |read: fn(&Path) -> u64| {
             move || std::iter::repeat_with(|| read(path)).take_while(|_| goes_on()).sum()
@@ -64,7 +65,7 @@ fn the_same_where_segments_are_finished_later() {
     beside_recycling(SyncPolicy::Never);
 }
 
-/// `None` if retention was faster.
+/// Returns the reader; `None` if retention was faster.
 fn unless_gone<T>(opened: Result<T, OpenError>) -> Option<T> {
     match opened {
         Ok(opened) => Some(opened),
@@ -96,7 +97,7 @@ fn read_segments(folder: &Path) -> u64 {
     for path in names(folder) {
         let Some(mut reader) = unless_gone(MmapReader::open(&path)) else { continue };
         let salt = reader.header().salt();
-        // Twice, with time in between for whoever would take it away.
+        // Twice, with time in between for a writer that would recycle it.
         for _ in 0..2 {
             let mut next = reader.header().base_sequence;
             for event in &reader {

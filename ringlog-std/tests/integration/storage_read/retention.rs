@@ -12,7 +12,7 @@ use super::support::{
     writer,
 };
 
-/// What retention does: the oldest segments go, whether somebody reads them or not.
+/// Does what retention does: deletes the oldest segments, even while a reader has them.
 fn retire(folder: &Path, count: usize) -> u64 {
     for (_, path) in segments(folder).into_iter().take(count) {
         fs::remove_file(path).unwrap();
@@ -28,7 +28,7 @@ fn a_follower_that_fell_behind_hears_what_it_missed_and_goes_on() {
     let mut follower = LogFollower::open(folder.path()).unwrap();
     assert_follows(&mut follower, 0..5);
     let oldest = retire(folder.path(), 6);
-    // What it has open it keeps.
+    // It keeps what it has open.
     assert_follows(&mut follower, 5..second);
     for _ in 0..2 {
         let error = follower.next_within(PATIENCE).unwrap_err();
@@ -53,7 +53,7 @@ fn a_follower_that_starts_before_the_log_hears_it_at_once() {
     assert_eq!(overtaken(&follower.next_event().unwrap_err()), (7, oldest));
     follower.resume();
     assert_follows(&mut follower, oldest..1000);
-    // From the first one that there is, nothing is missed.
+    // A follower from the oldest record misses nothing.
     let mut follower = LogFollower::open(folder.path()).unwrap();
     assert_follows(&mut follower, oldest..1000);
 }
@@ -136,7 +136,7 @@ fn a_segment_that_is_being_recycled_counts_as_retired() {
     let reader = LogReader::open(folder.path()).unwrap();
     let mut scan = LogScan::open(folder.path()).unwrap();
     assert_is(&scan.next_event().unwrap().unwrap(), 0);
-    // A recycler renames first, and locks then.
+    // A recycler renames first, and then locks.
     let recyclers: Vec<File> = all[1..3].iter().map(|(_, path)| rename_and_lock(path)).collect();
     let mut events = reader.events_from(1);
     assert_is(&events.next().unwrap().unwrap(), 1);
@@ -169,7 +169,7 @@ fn the_index_of_a_retired_segment_goes_with_it() {
         let entries = fs::read_dir(folder.path().join("index")).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
     };
-    // Reads all of them to find out that none is as late.
+    // Reads all of them to find that none is that late.
     assert!(reader.events_since(u64::MAX).next().is_none());
     let before = indexes();
     assert!(!before.is_empty());
@@ -179,7 +179,7 @@ fn the_index_of_a_retired_segment_goes_with_it() {
     assert!(!indexes().iter().any(|index| before.contains(index)), "{before:?}");
 }
 
-/// Deletes the oldest segments until it is told to stop, and leaves three.
+/// Deletes the oldest segments until `stop` is set, and leaves three.
 fn retire_until(folder: &Path, stop: &AtomicBool) {
     // ORDERING: Relaxed: a flag on its own.
     while !stop.load(Ordering::Relaxed) {

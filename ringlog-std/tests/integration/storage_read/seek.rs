@@ -1,4 +1,4 @@
-//! Seeking, against a naive search, and what it costs.
+//! Compares seeking with a naive search, and counts its cost.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -11,14 +11,15 @@ use ringlog::storage::{
 
 use super::support::{Random, segments, wait_until_visible};
 
-/// What a record is known by here: sequence, timestamp, type.
+/// What identifies a record here: sequence, timestamp, type.
 type Known = (u64, u64, u8);
 
 fn known(event: &Event<'_>) -> Known {
     (event.sequence, event.header.timestamp, event.header.event_type)
 }
 
-/// A log with timestamps that rise on the whole and go backwards all the time, and its writer where that is at work.
+/// Makes a log with timestamps that rise on the whole and often go backwards. Returns its writer too if that is
+/// at work.
 fn random_log(
     folder: &Path,
     random: &mut Random,
@@ -152,7 +153,7 @@ fn hundred_segments(folder: &Path) -> u64 {
     number
 }
 
-/// What one search costs a reader that has just opened the log.
+/// Returns what one search costs a reader that has just opened the log.
 fn cost(folder: &Path, search: impl Fn(&LogReader) -> Option<u64>, expected: u64) -> SeekStatistics {
     let reader = LogReader::open(folder).unwrap();
     assert_eq!(search(&reader), Some(expected));
@@ -210,7 +211,7 @@ fn a_wrong_index_is_made_anew() {
             assert_eq!(find(), expected);
         }
     }
-    // Those of a log that had the same names.
+    // Indexes of a log whose segments had the same names.
     let other = tempfile::tempdir().unwrap();
     let (all, _writer) = random_log(other.path(), &mut random, 2000, 65_536);
     let _ = fs::remove_dir_all(other.path().join("index"));
@@ -243,7 +244,7 @@ fn a_search_by_time_stops_at_damage_that_may_hide_what_is_looked_for() {
         let error = LogIndex::open(folder.path()).unwrap().sequence_since(0, time).unwrap_err();
         assert!(matches!(error, ReadError::Record { source, .. } if source.offset == offset), "{error}");
     }
-    // By sequence nothing has to be known of it.
+    // A search by sequence does not need its index.
     assert_eq!(reader.events_from(900).next().unwrap().unwrap().sequence, 900);
     assert!(
         !folder.path().join("index").join(format!("{base:020}.idx")).exists(),

@@ -1,4 +1,4 @@
-//! Events that are known by their number, and logs made of them.
+//! Events that follow from their number, and logs of them.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ pub(crate) fn wait_until_visible(folder: &Path, next_sequence: u64) {
     }
 }
 
-/// This record is the event of this number, byte for byte.
+/// Checks that this record is the event of this number, byte for byte.
 #[track_caller]
 pub(crate) fn assert_is(read: &Event<'_>, number: u64) {
     let (header, payload) = event(number);
@@ -52,7 +52,7 @@ pub(crate) fn assert_is(read: &Event<'_>, number: u64) {
     assert_eq!(found, (number, header, &payload[..]), "event {number}");
 }
 
-/// The follower gives out exactly these events next.
+/// Checks that the follower gives out exactly these events next.
 #[track_caller]
 pub(crate) fn assert_follows(follower: &mut LogFollower, numbers: std::ops::Range<u64>) {
     for number in numbers {
@@ -61,7 +61,7 @@ pub(crate) fn assert_follows(follower: &mut LogFollower, numbers: std::ops::Rang
     }
 }
 
-/// What was missed and where to go on.
+/// Returns the first missed sequence and where to continue.
 #[track_caller]
 pub(crate) fn overtaken(error: &ReadError) -> (u64, u64) {
     match error {

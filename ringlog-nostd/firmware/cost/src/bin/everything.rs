@@ -1,4 +1,4 @@
-//! The whole core API in one image, which links only if no path of it panics.
+//! Calls the whole API of the core in one image, which links only if no path of it panics.
 #![no_std]
 #![no_main]
 
@@ -13,7 +13,7 @@ ringlog_cost::no_panic!();
 
 static mut RING: StaticRing<1024, 64> = StaticRing::new();
 
-/// What calls from outside can give.
+/// Values that only a caller from outside knows.
 #[repr(C)]
 pub struct World {
     memory: NonNull<u8>,
@@ -27,7 +27,7 @@ pub struct World {
     write_back: fn(*const u8, usize),
 }
 
-/// A device behind a pointer, so that nothing is known of it here.
+/// A device that is reached by a pointer, so that the compiler knows nothing of it.
 #[derive(Clone, Copy)]
 struct Device(fn(&[u8]) -> Result<usize, embedded_io::ErrorKind>);
 
@@ -63,10 +63,10 @@ impl EventConsumer for Taker {
 fn operation(world: &'static mut World) -> u64 {
     let World { memory, len, options, .. } = *world;
     let start = &raw mut RING;
-    // SAFETY: never run; nobody else has a reference to it.
+    // SAFETY: never run; nothing else has a reference to it.
     let (producer, consumer) = unsafe { &mut *start }.split_mut();
     let mut result = both_ends(world, producer, consumer);
-    // SAFETY: never run; the caller gives memory of its own.
+    // SAFETY: never run; the caller passes memory that nothing else uses.
     if let Ok((ring, _)) = unsafe { Ring::recover(memory, len, &options) } {
         let (producer, consumer) = ring.write_back(world.write_back).into_ends();
         result += both_ends(world, producer, consumer);

@@ -1,4 +1,4 @@
-//! The polling hot path, one function an operation, for `.ci/hot_path.py` to look at instruction by instruction.
+//! The polling hot path, one function for each operation. `.ci/hot_path.py` checks their instructions.
 #![no_std]
 #![no_main]
 

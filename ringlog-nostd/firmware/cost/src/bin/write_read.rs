@@ -6,7 +6,7 @@ use ringlog_nostd::{Consumer, EventHeader, Producer, required_len};
 
 ringlog_cost::no_panic!();
 
-/// Bytes of the control words, a producer's handle and a consumer's: read out of the image.
+/// Bytes of the control words, of a producer's and of a consumer's handle. A script reads them out of the image.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 #[used]

@@ -1,4 +1,4 @@
-//! How a log's writer goes from one segment to the next, and what it does without a next one.
+//! How a log's writer goes from one segment to the next, and what it does if there is none.
 //!
 //! The methods that append, in `writer.rs`, call these, and none of these calls one that appends events.
 #![forbid(unsafe_code)]
@@ -16,7 +16,7 @@ use crate::storage::maintenance::policies::FullDisk;
 use crate::storage::segment::spare::SpareSegment;
 
 impl LogWriter {
-    /// Sees to it that `stride` bytes fit into the active segment, and rolls to the next one if need be.
+    /// Ensures that `stride` bytes fit into the active segment, and rolls to the next one if needed.
     #[inline]
     pub(crate) fn make_room(&mut self, stride: usize) -> Result<Room, AppendError> {
         if self.dropped.is_none() && !self.maintenance.is_roll_due() && self.active.has_room(stride) {
@@ -35,7 +35,7 @@ impl LogWriter {
             return Ok(Room::Dropping);
         }
         let has_rolled = match self.roll_if_old() {
-            // Old as it is, the segment may have room.
+            // The segment is past its age, but may have room.
             Err(AppendError::Create(_)) => false,
             other => other?,
         };
@@ -53,7 +53,7 @@ impl LogWriter {
         }
     }
 
-    /// Rolls if the active segment holds a record and has reached its age; returns whether it has.
+    /// Rolls if the active segment holds a record and has reached its age. Returns whether it rolled.
     pub(crate) fn roll_if_old(&mut self) -> Result<bool, AppendError> {
         let is_due = self.active.has_record() && self.maintenance.is_roll_due();
         if is_due {
@@ -80,7 +80,7 @@ impl LogWriter {
         Supply::new(&self.maintenance, self.workers.as_ref(), &mut self.stalls)
     }
 
-    /// Stores a header into the prepared segment and seals the active one: no system call.
+    /// Stores a header into the spare segment and seals the active one: no system call.
     pub(crate) fn begin(&mut self, next: SpareSegment) {
         debug_assert!(!self.active.is_empty(), "the next segment would have the same name");
         let base = Base { sequence: self.active.next_sequence(), position: self.end_position() };
@@ -93,13 +93,13 @@ impl LogWriter {
         self.announce();
     }
 
-    /// Tells the workers which segment is active.
+    /// Makes the new active segment known to the workers.
     pub(crate) fn announce(&self) {
         let Some(writer) = self.active.writer() else { return };
         self.maintenance.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
     }
 
-    /// Begins the next segment with what was dropped, if there is one by now.
+    /// Begins the next segment with the GAP record for what was dropped, if a spare segment is ready.
     pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
         self.check_position(self.end_position())?;
         let Some(Ok(next)) = self.maintenance.take_spare() else { return Ok(false) };
@@ -129,7 +129,7 @@ impl LogWriter {
         self.active.pass(&event);
     }
 
-    /// The log's position after all that was written or dropped.
+    /// Returns the log's position after all that was written or dropped.
     pub(crate) fn end_position(&self) -> u64 {
         self.active.position() + self.dropped.as_ref().map_or(0, |dropped| dropped.bytes)
     }
@@ -143,8 +143,8 @@ impl LogWriter {
         Err(AppendError::TooLarge { path, needed_bytes: stride as u64, capacity_bytes })
     }
 
-    /// Drops a record. Where it is the first one, the `writer` file learns of it, so that the loss is told even
-    /// if this writer does not come to it.
+    /// Drops a record. For the first one it also notes the loss in the `writer` file, so that the next run reports it
+    /// if this writer does not.
     ///
     /// # Errors
     ///
@@ -159,13 +159,14 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Events that this run has lost so far, whether a GAP record counts them already or a full disk still takes them.
+    /// Returns the events that this run has lost so far, those that a GAP record counts and those that a full disk
+    /// still takes.
     pub(crate) fn lost(&self) -> u64 {
         let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
         self.tally.lost().saturating_add(dropped)
     }
 
-    /// Has [`LogWatch::lost`](crate::storage::maintenance::watch::LogWatch::lost) say what is lost by now.
+    /// Updates [`LogWatch::lost`](crate::storage::maintenance::watch::LogWatch::lost).
     #[cold]
     pub(crate) fn publish_losses(&self) {
         self.maintenance.set_lost(self.lost());

@@ -1,4 +1,4 @@
-//! Rolls of a writer whose workers' steps are taken one by one.
+//! Rolls of a writer, with the workers' steps taken one by one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ fn no_segment_is_prepared_that_the_limit_leaves_unused() {
         let folder = tempfile::tempdir().unwrap();
         let options = LogWriter::options().segment_bytes(4096).max_bytes(most).roll_after(age);
         let mut writer = single_step::alone(folder.path(), options);
-        // A sixteenth of the segment is worth a next one.
+        // A sixteenth of the segment triggers the next one.
         for number in 0..8 {
             assert!(!writer.maintenance.spare_step(false).unwrap());
             write(&mut writer, number).unwrap();
@@ -65,7 +65,7 @@ fn only_where_nothing_is_synced_full_segments_are_set_down_as_they_are() {
     }
 }
 
-/// The writer has begun two segments since names were given: one that was ready, and one made ready meanwhile.
+/// The writer has begun two segments since names were given: one that was ready, and one that became ready meanwhile.
 #[test]
 fn a_segment_is_not_set_down_without_its_name() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,8 +177,8 @@ fn a_gap_record_of_the_logs_side_in_a_run_begins_a_segment() {
     assert_eq!(reader.segments().len(), 2);
 }
 
-/// How many stalls the roll is that finds as many segments not synced as there may be, where the disk comes to
-/// them after a pause.
+/// Returns the stalls of a roll that finds as many segments unsynced as there may be, if the disk reaches them after
+/// a pause.
 fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let options = LogWriter::options().segment_bytes(4096).sync(RARELY);
@@ -211,7 +211,7 @@ fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
 
 #[test]
 fn where_the_disk_cannot_keep_up_the_writer_waits_which_is_one_stall() {
-    // On a busy machine the writer may come to the roll after the disk.
+    // On a busy machine the writer may reach the roll after the disk does.
     let has_waited = [50, 500, 5000].into_iter().any(|pause| {
         let stalls = stalls_at_a_slow_disk(Duration::from_millis(pause));
         assert!(stalls <= 1, "{stalls}");

@@ -1,4 +1,4 @@
-//! The next segment, and those that go so that there is room for it.
+//! The next segment, and the segments that are retired to make room for it.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -19,19 +19,19 @@ use crate::storage::read::seek::index_cache;
 use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::spare::SpareSegment;
 
-/// How soon after a failure the next segment is tried again.
+/// How long after a failure the next segment is tried again.
 const RETRY: Duration = Duration::from_millis(50);
-/// The next segment is prepared once so much of the current one is written, or a sixteenth of it.
+/// The next segment is prepared once this many bytes of the active one are written, or a sixteenth of it.
 const PREPARE_AFTER_BYTES: u64 = 1 << 20;
 
-/// What became of a retired segment.
+/// What a retired segment became.
 enum Retired {
     Recycled(SpareSegment),
     Gone,
 }
 
 impl Maintenance {
-    /// The next segment if it is ready, the error if it could not be made, `None` if that is not known yet.
+    /// Returns the next segment if it is ready, the error if it could not be made, `None` if neither is known yet.
     pub(crate) fn take_spare(&self) -> Option<Result<SpareSegment, CreateError>> {
         let mut next = lock(&self.next);
         match std::mem::replace(&mut *next, SpareState::Missing { try_at: None }) {
@@ -47,13 +47,14 @@ impl Maintenance {
         }
     }
 
-    /// The writer waits for the next segment.
+    /// Asks for the next segment, because the writer waits for it.
     pub(crate) fn request_spare(&self) {
-        // ORDERING: Relaxed: only asks for a step; the segment is handed over by a lock.
+        // ORDERING: Relaxed. It only asks for a step; a lock hands the segment over.
         self.is_spare_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Names segments, prepares the next one if there is none and it may soon be needed, and retires others.
+    /// Renames new segments into place, prepares the next one if there is none and it may soon be needed, and retires
+    /// others.
     ///
     /// Returns whether there was anything to do.
     pub(crate) fn spare_step(&self, is_wanted_now: bool) -> Result<bool, SyncError> {
@@ -62,7 +63,7 @@ impl Maintenance {
         if self.rules.sync == SyncPolicy::Never {
             self.close_without_sync()?;
         }
-        // ORDERING: Relaxed: see `request_spare`.
+        // ORDERING: Relaxed, see `request_spare`.
         let is_wanted_now = self.is_spare_requested.swap(false, Ordering::Relaxed) || is_wanted_now;
         let wanted = (is_wanted_now || self.is_far_enough()) && self.is_spare_missing(is_wanted_now);
         if wanted {
@@ -88,10 +89,10 @@ impl Maintenance {
         })
     }
 
-    /// Whether the run reaches its limit before the end of this segment. Should it want another one all the same, for
-    /// a GAP record, it has to wait.
+    /// Returns whether the run reaches its limit before the end of this segment. If it needs another one after all,
+    /// for a GAP record, it has to wait.
     fn may_be_last(&self, current: &SegmentFlusher) -> bool {
-        // ORDERING: Relaxed: see `skip`.
+        // ORDERING: Relaxed, see `skip`.
         let limit_position = self.limit_position.load(Ordering::Relaxed);
         self.rules.roll_after.is_none() && limit_position <= current.end_position()
     }
@@ -119,7 +120,7 @@ impl Maintenance {
             if !is_full || self.rules.full_disk != FullDisk::RecycleOldest {
                 return made;
             }
-            // With the blocks of the oldest segment, or where it once stood.
+            // With the blocks of the oldest segment, or in the room that it leaves.
             match self.retire_oldest(true) {
                 Some(Retired::Recycled(prepared)) => return Ok(prepared),
                 Some(Retired::Gone) => {}
@@ -130,7 +131,7 @@ impl Maintenance {
 
     // Retention.
 
-    /// Retires what is over the limits also where nothing is being written: by age.
+    /// Retires what is over the limits, by age also while nothing is being written.
     pub(crate) fn retention_step(&self) -> Result<(), SyncError> {
         let _turn = lock(&self.preparing);
         self.check_owner()?;
@@ -138,7 +139,7 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Retires what is over the limits. Where the next segment is `wanted`, the first one that can be becomes it.
+    /// Retires what is over the limits. If the next segment is `wanted`, the first retired one that fits becomes it.
     fn retire(&self, wanted: bool) -> Option<SpareSegment> {
         if !self.rules.retention.is_limited() {
             return None;
@@ -155,12 +156,12 @@ impl Maintenance {
     }
 
     fn count_to_retire(&self, is_spare_requested: bool) -> usize {
-        // Reads files, so before the lock that a roll takes, too.
+        // Reads files, and so comes before the lock that a roll takes, too.
         let needed_from = needed_from(&self.folder);
-        // Under this lock a segment is kept or open: see `keep`.
+        // Under this lock a segment is either kept or open: see `keep`.
         let mut kept = lock(&self.kept);
         let open = self.open_segments() as u64;
-        // After those that are open: the writer may go on in it at any time, and then it counts once.
+        // After counting the open ones: the writer may roll to it at any time, and then it counts once.
         let has_next = is_spare_requested || matches!(*lock(&self.next), SpareState::Ready(_));
         let fixed_bytes = (u64::from(has_next) + open) * self.rules.segment_bytes;
         let around = RetentionInputs { fixed_bytes, fixed_segments: open, now: unix_nanos(), needed_from };
@@ -168,7 +169,7 @@ impl Maintenance {
         self.rules.retention.count_to_retire(kept.iter(), &around)
     }
 
-    /// Retires the oldest segment; `None` if none may go, or it cannot. What goes wrong is kept as `retention_error`.
+    /// Retires the oldest segment; `None` if none may be retired, or it fails. An error is kept as `retention_error`.
     fn retire_oldest(&self, recycle: bool) -> Option<Retired> {
         let oldest = self.pop_oldest()?;
         match self.retire_one(&oldest, recycle) {
@@ -176,23 +177,24 @@ impl Maintenance {
                 self.forget_unsynced(&oldest.path);
                 self.forget_damage(&oldest.path);
                 index_cache::forget(&oldest.path);
-                // ORDERING: Relaxed: see `begins_at`.
+                // ORDERING: Relaxed, see `begins_at`.
                 self.begins_at.fetch_max(oldest.next_sequence, Ordering::Relaxed);
                 Some(retired)
             }
             Err(source) => {
                 let (path, action) = (oldest.path.clone(), "delete the retired segment");
                 self.note(CreateError::Io { path, action, source });
-                // Those behind it stay, too: segments may be missing at the start of a log only.
+                // Later ones stay, too: segments may be missing only at the start of a log.
                 lock(&self.kept).push_front(oldest);
                 None
             }
         }
     }
 
-    /// The newest finished segment tells where the log goes on, as long as the next one holds nothing.
+    /// Takes the oldest segment that may be retired. The newest finished one stays while the next one holds nothing,
+    /// because it shows where the log continues.
     fn pop_oldest(&self) -> Option<FinishedSegment> {
-        // Asked without the lock, which a roll takes: the answer may have to wait for the disk.
+        // Read without the lock, which a roll takes: the answer may have to wait for the disk.
         let current = lock(&self.open).back().map(|open| Arc::clone(&open.durable));
         let is_begun = current.is_some_and(|durable| {
             durable.is_named() && durable.map().write_offset() > FILE_HEADER_LEN as u64
@@ -201,14 +203,14 @@ impl Maintenance {
         if kept.len() > 1 || is_begun { kept.pop_front() } else { None }
     }
 
-    /// Deletes a segment, or recycles it if it can be.
+    /// Recycles a segment if it fits, and deletes it otherwise.
     fn retire_one(&self, segment: &FinishedSegment, recycle: bool) -> io::Result<Retired> {
         if recycle && self.rules.may_recycle {
             let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
             match SpareSegment::recycled(&*self.platform, &segment.path, segment_bytes, prefault_bytes) {
                 Ok(None) => {}
                 Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
-                // It is deleted then: on a full disk that is what makes room.
+                // Deleted below, which makes room on a full disk.
                 Err(CreateError::DiskFull { .. }) => {}
                 Err(error) => self.note(error),
             }
@@ -225,7 +227,7 @@ impl Maintenance {
         *lock(&self.retention_error) = Some(error);
     }
 
-    /// Deletes what was prepared and not used.
+    /// Deletes a spare segment that was not used.
     pub(crate) fn discard_spare(&self) {
         if let Some(Ok(prepared)) = self.take_spare() {
             prepared.discard(&*self.platform);

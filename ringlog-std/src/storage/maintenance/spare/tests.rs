@@ -67,7 +67,7 @@ fn a_failure_is_told_once_and_not_tried_again_at_once() {
     assert!(try_at >= before + RETRY);
     assert!(matches!(writer.maintenance.take_spare(), Some(Err(_))));
     assert!(writer.maintenance.take_spare().is_none());
-    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("it is told") };
+    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("reported") };
     assert_eq!(kept, Some(try_at));
     fs::rename(folder.path().join("elsewhere"), &inner).unwrap();
     writer.close().unwrap();
@@ -91,7 +91,7 @@ fn after_a_failure_there_is_a_pause_unless_the_writer_waits() {
     writer.close().unwrap();
 }
 
-/// A log of five segments, opened again.
+/// Returns a log of five segments, opened again.
 fn five(folder: &Path, options: LogWriterOptions) -> LogWriter {
     let mut writer = alone(folder, small());
     fill(&mut writer, 5);
@@ -131,7 +131,7 @@ fn of_those_that_go_at_once_one_becomes_the_next_and_the_others_are_deleted() {
         assert!(writer.maintenance.spare_step(true).unwrap());
         assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.kept).len()), (1, 1));
         let next = writer.maintenance.take_spare().unwrap().unwrap();
-        // Without checksums old records would pass for new ones.
+        // Without checksums old records would pass as new ones.
         assert_eq!(next.former_salt.is_some(), checksums);
         next.discard(&*writer.maintenance.platform);
         assert_eq!(temporaries(folder.path()), 0);

@@ -1,7 +1,7 @@
-//! Many records that are in memory, gone through in one go.
+//! Decodes many records in memory in one pass.
 //!
-//! What comes of the first record that is not as demanded, and of one that is not whole in this memory, is the business of
-//! whoever looks at records one by one: a walk ends before it.
+//! A pass ends before the first record that is not as demanded or not whole in this memory. The
+//! record-by-record decoder then looks at that one.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{
@@ -14,14 +14,14 @@ use crate::checksum::stretch::{Decoded, RecordSlice};
 /// A stream ends where this many bytes are all 0x00 or all 0xFF.
 const STREAM_END_BYTES: usize = 16;
 
-/// What a reader demands of the checksums of a file's records.
+/// What a reader demands of the checksums in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Demand {
-    /// That there is none.
+    /// No checksum.
     Absent,
-    /// That there is one, which is not computed again.
+    /// A checksum, which is not compared.
     Present,
-    /// That it is right.
+    /// The right checksum.
     Verify {
         /// The salt of the file.
         salt: u32,
@@ -29,7 +29,7 @@ pub(crate) enum Demand {
 }
 
 impl Demand {
-    /// What the records of a file with this header have to fulfil.
+    /// Returns what records of a file with this header must fulfil.
     pub(crate) fn of(header: &FileHeader, verify: bool) -> Self {
         match (header.has(file_flags::CHECKSUMS), verify) {
             (false, _) => Self::Absent,
@@ -38,7 +38,7 @@ impl Demand {
         }
     }
 
-    /// Reads the record at the start of `bytes`, which stands at `offset`, as [`decode`] does.
+    /// Reads the record at the start of `bytes` as [`decode`] does; `offset` is its place in the file.
     #[inline]
     pub(crate) fn decode(
         self,
@@ -51,7 +51,7 @@ impl Demand {
         Ok((header, payload, stride))
     }
 
-    /// Compares the checksum of a record that has one, if that is demanded.
+    /// Compares the checksum of a record, if that is demanded.
     #[inline]
     pub(crate) fn check(
         self,
@@ -66,7 +66,7 @@ impl Demand {
 }
 
 impl<'a> RecordSlice<'a> {
-    /// Passes the records to `f` up to the first one that is not as demanded, or not whole.
+    /// Passes the records to `f`, up to the first one that is not as demanded or not whole.
     #[inline]
     pub(crate) fn pass(self, demand: Demand, f: impl FnMut(Event<'a>)) -> Decoded {
         match demand {
@@ -112,7 +112,7 @@ mod tests {
         RecordSlice { bytes, offset: 64, sequence: 5, starts_below: u64::MAX }
     }
 
-    /// What the core's walk makes of it, record by record.
+    /// The records that the core's iterator finds one by one.
     fn one_by_one(bytes: &[u8], checksums: Checksums) -> Vec<Event<'_>> {
         Records::starting_at(bytes, checksums, 64, 5).map_while(Result::ok).collect()
     }

@@ -1,14 +1,14 @@
-//! Where some of the records of a segment stand, so that the others are found without reading all.
+//! The offsets of some records of a segment, so that the others are found without reading all.
 //!
-//! Timestamps may go backwards, but the largest one so far never does: an entry remembers it, and so the first
-//! record at or after a moment is found by bisecting, too.
+//! Timestamps may go backwards, but the largest one so far never does. Each entry stores it, so a binary search
+//! also finds the first record at or after a moment.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{EventHeader, FILE_HEADER_LEN};
 
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 
-/// An entry stands for the first record that starts so many bytes behind the one of the entry before, in bytes.
+/// An entry is at the first record that starts at least this many bytes after the record of the entry before.
 pub(crate) const SPACING_BYTES: u64 = 32 * 1024;
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 
@@ -17,7 +17,7 @@ const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 pub(crate) struct IndexPoint {
     /// Bytes from the start of the file: 64 and more.
     pub(crate) offset: u64,
-    /// Records of the file before it.
+    /// Number of records before it in the file.
     pub(crate) number: u64,
 }
 
@@ -26,7 +26,7 @@ impl IndexPoint {
     pub(crate) const FIRST: Self = Self { offset: HEADER_LEN_BYTES, number: 0 };
 }
 
-/// One of the places that an index remembers.
+/// A place that an index stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     pub(crate) place: IndexPoint,
@@ -38,11 +38,11 @@ pub(crate) struct Entry {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Index {
     pub(crate) entries: Vec<Entry>,
-    /// Behind the last record.
+    /// The end of the last record.
     pub(crate) end: IndexPoint,
     /// `None` without records.
     pub(crate) max_timestamp: Option<u64>,
-    /// Whether something stands at the end that should be a record and is none.
+    /// Whether the bytes at the end should be a record and are none.
     pub(crate) is_cut: bool,
 }
 
@@ -53,17 +53,17 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Indexes the records that stand behind a file's header.
+    /// Indexes the records after a file's header.
     pub(crate) fn of(bytes: &[u8], demand: Demand) -> Self {
         let mut index = Self::default();
         index.extend(bytes, demand);
         index
     }
 
-    /// Goes on where it stopped, up to the end or the first bytes that are no record.
+    /// Continues where it stopped, up to the end or the first bytes that are no record.
     ///
-    /// It demands of every record what reading demands: a damaged length that leads to the start of some
-    /// other record would shift all numbers behind it.
+    /// It checks every record as a reader does: a damaged length could lead to the start of another record, and
+    /// all numbers after it would be wrong.
     pub(crate) fn extend(&mut self, bytes: &[u8], demand: Demand) {
         while let Some((header, stride)) = record_at(bytes, self.end.offset, demand) {
             self.add(&header, stride);
@@ -71,7 +71,7 @@ impl Index {
         self.is_cut = rest_at(bytes, self.end.offset).is_some();
     }
 
-    /// Takes the next record of the file.
+    /// Adds the next record of the file.
     pub(crate) fn add(&mut self, header: &EventHeader, stride: usize) {
         let last = self.entries.last().map(|entry| entry.place.offset);
         if last.is_none_or(|last| self.end.offset - last >= SPACING_BYTES) {
@@ -82,17 +82,18 @@ impl Index {
         self.end = IndexPoint { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(crate) const fn record_count(&self) -> u64 {
         self.end.number
     }
 
-    /// The largest timestamp that the file may hold, as far as it can be read: anything may stand behind damage.
+    /// Returns the largest timestamp that the file may hold: the largest possible one if there is damage, as
+    /// any record may follow it.
     pub(crate) fn latest(&self) -> Option<u64> {
         if self.is_cut { Some(u64::MAX) } else { self.max_timestamp }
     }
 
-    /// Where to start walking to record `number`: at most [`SPACING_BYTES`] and a record before it.
+    /// Returns where to start walking to record `number`: at most [`SPACING_BYTES`] and a record before it.
     pub(crate) fn start_of_number(&self, number: u64) -> IndexPoint {
         if number >= self.end.number {
             return self.end;
@@ -100,13 +101,15 @@ impl Index {
         self.last_entry(|entry| entry.place.number <= number)
     }
 
-    /// Where to start walking to the first record with a timestamp of `since` or more; `None` if there is none.
+    /// Returns where to start walking to the first record with a timestamp of `since` or more; `None` if there
+    /// is none.
     pub(crate) fn start_of_time(&self, since: u64) -> Option<IndexPoint> {
         self.max_timestamp.filter(|&max| max >= since)?;
         Some(self.last_entry(|entry| entry.place.number == 0 || entry.max_before < since))
     }
 
-    /// The last of the entries for which this holds, where it holds for none behind one for which it does not.
+    /// Returns the last entry for which `holds` is true. It must be true for a first part of the entries and
+    /// false for the rest.
     fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> IndexPoint {
         let behind = self.entries.partition_point(holds);
         behind
@@ -116,9 +119,9 @@ impl Index {
     }
 }
 
-/// Walks from `from` to the first record that is wanted, the end, or bytes that are no record, whichever is first.
+/// Walks from `from` to the first of these: a record that is wanted, the end, bytes that are no record.
 ///
-/// Returns that place, and how many records were looked at.
+/// Returns that place, and the number of records that were read.
 pub(crate) fn walk(
     bytes: &[u8],
     from: IndexPoint,
@@ -136,13 +139,13 @@ pub(crate) fn walk(
     (place, looked_at)
 }
 
-/// What stands from `offset` on, if that is anything. Erased bytes, where a stream ends, are nothing.
+/// Returns the bytes from `offset` on; `None` if there are none, or only the erased bytes where a stream ends.
 fn rest_at(bytes: &[u8], offset: u64) -> Option<&[u8]> {
     let at = usize::try_from(offset.checked_sub(HEADER_LEN_BYTES)?).ok()?;
     bytes.get(at..).filter(|rest| !rest.is_empty() && !stream_ended(rest))
 }
 
-/// The record at `offset`, if there is one.
+/// Returns the header and length of the record at `offset`, if there is one.
 fn record_at(bytes: &[u8], offset: u64, demand: Demand) -> Option<(EventHeader, usize)> {
     demand.decode(rest_at(bytes, offset)?, offset).ok().map(|(header, _, stride)| (header, stride))
 }
@@ -152,7 +155,7 @@ mod tests {
     use super::*;
     use ringlog_nostd::{Checksums, decode, encode};
 
-    /// Timestamps that rise and fall: the larger ones come later, but not in order.
+    /// Timestamps that rise on the whole, but not in order.
     fn timestamp(number: u64) -> u64 {
         number * 10 + number.wrapping_mul(7_919) % 400
     }

@@ -1,11 +1,11 @@
-//! Following a log that grows, across its segments, from any process.
+//! Follows a log that grows, across its segments, from any process.
 //!
-//! How far it has come is seen in the header of the segment that is read, which is one small `pread` for each
-//! look. The folder is looked into only where a successor may be: once the segment is sealed and read to its
-//! end, and after a silence, less and less often.
+//! The header of the segment that is read shows how far it is published: one small `pread` for each look. The
+//! folder is listed only when there may be a successor: once the segment is sealed and read to its end, and
+//! after a silence, less and less often.
 //!
-//! Read with `pread`, not through a mapping: the tools follow files that somebody may cut short meanwhile, which
-//! is an error here and would be a signal there.
+//! It reads with `pread`, not through a mapping: the tools follow files that others may cut short meanwhile.
+//! That is an error here, and would be a signal with a mapping.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -23,18 +23,19 @@ use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 
-/// After so long without a new record the folder is looked into, and then again and again.
+/// After this time without a new record the folder is listed, and from then on once in this time.
 const SILENCE: Duration = Duration::from_millis(100);
-/// The first wait for the successor of a sealed segment; each one is twice as long, up to [`SILENCE`].
+/// The first wait for the successor of a sealed segment. Each wait is twice as long as the one before, up to
+/// [`SILENCE`].
 const FIRST_WAIT: Duration = Duration::from_millis(1);
-/// How often the folder is listed before what is missing in it counts as missing.
+/// How often the folder is listed before a missing segment counts as missing.
 const LISTINGS: u32 = 3;
 
-/// Reads the records of a log as they are published, and goes on with the next segment when one is full.
+/// Reads the records of a log as they are published, and continues with the next segment when one is full.
 ///
-/// It sees whole records only, outlives its writers, and waits for the first segment of an empty folder. A
-/// segment that it reads is not recycled meanwhile. One that retention deleted before it came there is
-/// [`ReadError::Overtaken`], which says what is missed; [`resume`](Self::resume) goes on behind it.
+/// It sees only whole records, outlives its writers, and waits for the first segment of an empty folder. A
+/// segment that it reads is not recycled meanwhile. One that retention deleted before that is
+/// [`ReadError::Overtaken`], which names the missed records; [`resume`](Self::resume) continues after them.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -56,11 +57,11 @@ pub struct LogFollower {
     path: PathBuf,
     is_folder: bool,
     current: Option<Followed>,
-    /// The sequence of the next record to give out; `None` for the first there is.
+    /// The sequence of the next record to give out; `None` for the first one that the log has.
     wanted: Option<u64>,
     look: Look,
     overtaken: Option<Overtaken>,
-    /// The segments as they were listed last. A log of many would otherwise be listed for each of them.
+    /// The segments as they were listed last, so that a log of many is not listed again for each of them.
     listed: Vec<(u64, PathBuf)>,
 }
 
@@ -78,7 +79,7 @@ struct Overtaken {
     to: u64,
 }
 
-/// When to look into the folder next.
+/// When to list the folder next.
 #[derive(Debug)]
 struct Look {
     next: Instant,
@@ -94,7 +95,7 @@ impl Look {
         Self { next: now() + SILENCE, wait: SILENCE }
     }
 
-    /// Whether it is time; the next time is later each time.
+    /// Returns whether it is time, and sets the next time, with a longer wait each time.
     fn is_due_at(&mut self, now: Instant) -> bool {
         let is_due = now >= self.next;
         if is_due {
@@ -106,7 +107,17 @@ impl Look {
 }
 
 impl LogFollower {
-    /// Follows a log, a folder or a single file, from the first record that there is.
+    /// Follows a log, a folder or a single file, from the first record that it has.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogFollower, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 0);
+    /// assert!(matches!(LogFollower::open("no such log"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -115,10 +126,21 @@ impl LogFollower {
         Self::open_wanting(path.as_ref(), None)
     }
 
-    /// Follows a log from the record `sequence` on, which need not be written yet.
+    /// Follows a log from the record `sequence` on. That record need not be written yet.
     ///
-    /// If the log starts behind it, the first look says so: [`ReadError::Overtaken`]. A sequence that was read before is
-    /// in a [`Cursor`](crate::storage::cursor::cursor::Cursor), whose [`follow`](crate::storage::cursor::cursor::Cursor::follow) also notices a log that lost it.
+    /// If the log starts after it, the first read is [`ReadError::Overtaken`]. To continue after a restart, use
+    /// a [`Cursor`](crate::storage::cursor::cursor::Cursor): its
+    /// [`follow`](crate::storage::cursor::cursor::Cursor::follow) also notices a log that lost records which
+    /// were read.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open_at(path, 3)?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -144,33 +166,68 @@ impl LogFollower {
             follower.current = match FileScan::open_held(path)? {
                 LiveFile::Held(scan) => Some(Followed { scan, is_held: true }),
                 LiveFile::Unheld(scan) => Some(Followed { scan, is_held: false }),
-                // LiveFile again for the error that says what is wrong with it.
+                // Opened again for the error that says what is wrong.
                 LiveFile::Gone => Some(Followed { scan: FileScan::open(path)?, is_held: false }),
             };
         }
         Ok(follower)
     }
 
-    /// The next record, if it is published by now. Returns at once.
+    /// Returns the next record if it is published by now; `None` if not. Does not wait.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogFollower, ReadError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// loop {
+    ///     match follower.next_event() {
+    ///         Ok(Some(event)) => assert!(event.sequence < 4),
+    ///         Ok(None) => break,
+    ///         Err(ReadError::Overtaken { from, to, .. }) => {
+    ///             eprintln!("records {from} to {} were deleted", to - 1);
+    ///             follower.resume();
+    ///         }
+    ///         Err(other) => return Err(other.into()),
+    ///     }
+    /// }
+    /// assert_eq!(follower.next_sequence(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the last record
-    /// of a closed log that had more; any other [`ReadError`] for damage, a file that was cut short, and what the
-    /// system refuses. Calling again looks again.
+    /// [`ReadError::Overtaken`] until [`resume`](Self::resume) is called; [`ReadError::MissingEnd`] after the
+    /// last record of a closed log that had more; any other [`ReadError`] for damage, a file that was cut
+    /// short, and I/O. Calling again tries again.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
 
-    /// The next record; waits for it, but no longer than `limit`.
+    /// Waits for the next record and returns it; `None` if there is none within `limit`.
     ///
-    /// While it waits it looks about once a millisecond.
+    /// While it waits it looks about once a millisecond. It does not wait for a file that has ended.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut follower = LogFollower::open(folder)?;
+    /// let mut writer = LogWriter::open(folder)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(follower.next_within(Duration::from_secs(5))?.unwrap().payload, b"abc");
+    /// assert!(follower.next_within(Duration::from_millis(10))?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
     pub fn next_within(&mut self, limit: Duration) -> Result<Option<Event<'_>>, ReadError> {
-        // A limit beyond all time is none.
+        // A limit beyond the range of the clock is no limit.
         let end = Instant::now().checked_add(limit);
         let mut waiter = Waiter::new(Idle::default());
         while !self.advance()? {
@@ -182,9 +239,30 @@ impl LogFollower {
         Ok(self.found_event())
     }
 
-    /// After [`ReadError::Overtaken`]: goes on with the next record that there is, and returns its sequence.
+    /// Continues after [`ReadError::Overtaken`] with the next record that the log has, and returns its
+    /// sequence.
     ///
-    /// Does nothing if nothing was missed.
+    /// Does nothing and returns `None` if nothing was missed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter, ReadError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// # std::fs::remove_file(folder.join("00000000000000000000.evtl"))?;
+    /// let mut follower = LogFollower::open_at(folder, 0)?;
+    /// // Meanwhile the oldest segment was deleted.
+    /// assert!(matches!(follower.next_event(), Err(ReadError::Overtaken { from: 0, to: 1, .. })));
+    /// assert_eq!(follower.resume(), Some(1));
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resume(&mut self) -> Option<u64> {
         let Overtaken { to, .. } = self.overtaken.take()?;
         self.current = None;
@@ -193,32 +271,89 @@ impl LogFollower {
         Some(to)
     }
 
-    /// Whether nothing will ever come: a single file that is sealed and read to its end.
+    /// Returns whether no more records can come: only for a single file that is sealed and read to its end.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// while follower.advance()? {}
+    /// assert!(follower.has_ended(), "a single file that is sealed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let is_read = |current: &Followed| current.scan.is_final() && current.scan.is_at_end();
         !self.is_folder && self.current.as_ref().is_none_or(is_read)
     }
 
-    /// The sequence of the next record, once that is known: 0 before the first look at a log.
+    /// Returns the sequence of the next record; 0 while that is not known.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// follower.next_event()?;
+    /// assert_eq!(follower.next_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.wanted.or_else(|| self.current.as_ref().map(|it| it.scan.next_sequence())).unwrap_or(0)
     }
 
-    /// What the timestamps of the record that was read last count.
+    /// Returns the clock of the record that was read last; unspecified before the first one.
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// follower.next_event()?;
+    /// assert_eq!(follower.clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> ClockKind {
         self.current.as_ref().map_or(ClockKind::Unspecified, |it| it.scan.header().clock())
     }
 
-    /// The log's folder or file.
+    /// Returns the path of the log's folder or file.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let follower = LogFollower::open(path)?;
+    /// assert!(follower.path().ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is published and what is durable now: see [`LogWatermarks`].
+    /// Reads how far the log is published and durable now: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// assert_eq!(follower.positions()?.published, 48);
+    /// writer.sync()?;
+    /// assert_eq!(follower.positions()?.durable, 48);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -227,7 +362,22 @@ impl LogFollower {
         LogWatermarks::of(&self.path)
     }
 
-    /// The position behind the last record that is published now: see [`LogWatermarks`].
+    /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// assert_eq!(follower.published_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -236,7 +386,23 @@ impl LogFollower {
         Ok(self.positions()?.published)
     }
 
-    /// The position below which all records are on stable storage now: see [`LogWatermarks`].
+    /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let follower = LogFollower::open(folder)?;
+    /// writer.sync()?;
+    /// assert_eq!(follower.durable_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -245,14 +411,38 @@ impl LogFollower {
         Ok(self.positions()?.durable)
     }
 
-    /// The record that [`advance`](Self::advance) found, as often as it is asked for.
+    /// Returns the record that [`advance`](Self::advance) found. May be called again.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// assert!(follower.found_event().is_none(), "nothing was read yet");
+    /// follower.advance()?;
+    /// assert_eq!(follower.found_event().unwrap().payload, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn found_event(&self) -> Option<Event<'_>> {
         self.current.as_ref()?.scan.found_event()
     }
 
-    /// Goes to the next record, which [`found_event`](Self::found_event) then lends; `false` if it is not
-    /// published yet.
+    /// Goes to the next record, which [`found_event`](Self::found_event) then lends. Returns `false` if it is
+    /// not published yet.
+    ///
+    /// ```
+    /// use ringlog::storage::LogFollower;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut follower = LogFollower::open(path)?;
+    /// let mut count = 0;
+    /// while follower.advance()? {
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -290,10 +480,10 @@ impl LogFollower {
         Ok(false)
     }
 
-    /// Looks at the header of the segment; `true` if there is more in it than was known.
+    /// Reads the header of the segment again; `true` if there is more to read, or if the segment is now final.
     fn refresh(&mut self) -> Result<bool, ReadError> {
         let Some(current) = &mut self.current else { return Ok(false) };
-        // Without its name it may be recycled already.
+        // A file without its name may be recycled already.
         let hold = |scan: &FileScan| scan.hold().unwrap_or(false) && scan.is_named().unwrap_or(false);
         current.is_held = current.is_held || hold(&current.scan);
         match current.scan.refresh() {
@@ -306,7 +496,7 @@ impl LogFollower {
         }
     }
 
-    /// Looks for the segment to read next; `true` if there is one.
+    /// Lists the folder for the segment to read next; `true` if there is one.
     fn look_into_folder(&mut self) -> Result<bool, ReadError> {
         if self.enter_known()? {
             return Ok(true);
@@ -314,11 +504,12 @@ impl LogFollower {
         let mut listings = 0;
         loop {
             listings += 1;
-            // Before the listing: all files of a closed log have their names.
+            // Read before the listing: all files of a closed log have their names.
             let writer = WriterFile::read_once(&self.path);
             let folder = Folder::list(&self.path).map_err(|source| self.cannot_list(source))?;
             let is_named = match &self.current {
-                // Asked after the listing: what is missing there was then deleted before this segment was.
+                // Checked after the listing. If this segment still has its name, retention has not deleted the
+                // later ones that the list lacks: it deletes the oldest first.
                 Some(current) => current.scan.is_named().map_err(|source| self.cannot_list(source))?,
                 None => false,
             };
@@ -339,12 +530,12 @@ impl LogFollower {
                     self.listed = folder.segments;
                     return Ok(true);
                 }
-                // A segment is missing, or vanished meanwhile: names that are listed while others are made
-                // and deleted prove nothing the first time.
+                // A segment is missing, or vanished meanwhile. One listing proves nothing while names are made
+                // and deleted.
                 Successor::Segment(_) if listings >= LISTINGS => return Ok(false),
                 Successor::Missing { .. } if self.refresh()? => return Ok(true),
                 Successor::Segment(_) => {}
-                // Behind it starts what is wanted: nothing of that is missed.
+                // The wanted record comes after what was deleted, so nothing is missed.
                 Successor::Overtaken { to, .. } if self.wanted.is_some_and(|wanted| to <= wanted) => {
                     self.current = None;
                 }
@@ -360,8 +551,8 @@ impl LogFollower {
         }
     }
 
-    /// Enters the successor of a sealed segment if that was listed already, with another one after it: so it was not the last one
-    /// even then. `false` if not, or if it was retired meanwhile.
+    /// Enters the successor of a sealed segment if it was listed already with another one after it, so that it
+    /// was not the last one even then. Returns `false` if it was not, or was retired meanwhile.
     fn enter_known(&mut self) -> Result<bool, ReadError> {
         let Some(Followed { scan, .. }) = self.current.as_ref().filter(|it| it.scan.is_final()) else {
             return Ok(false);
@@ -377,7 +568,7 @@ impl LogFollower {
         Ok(is_entered)
     }
 
-    /// Compares the end of what was read with where the log was closed.
+    /// Checks that the records that were read end where the log was closed.
     fn check_end(&self, writer: &WriterFile) -> Result<(), MissingEnd> {
         let scan = self.current.as_ref().map(|current| &current.scan);
         let (next_sequence, position) =
@@ -385,7 +576,7 @@ impl LogFollower {
         writer.check_end(&self.path, next_sequence, position)
     }
 
-    /// Opens a segment and goes to where reading goes on; `false` if it was retired meanwhile.
+    /// Opens a segment and goes near the wanted record; `false` if it was retired meanwhile.
     fn enter(&mut self, segments: &[(u64, PathBuf)], at: usize) -> Result<bool, ReadError> {
         let (named_sequence, path) = &segments[at];
         let next = segments.get(at + 1);
@@ -395,7 +586,7 @@ impl LogFollower {
         };
         let (mut scan, is_held) = match opened.map_err(Box::new)? {
             LiveFile::Held(scan) => (scan, true),
-            // The last one: its writer may have the lock.
+            // The last segment: its writer may have the lock.
             LiveFile::Unheld(scan) => (scan, false),
             LiveFile::Gone => return Ok(false),
         };
@@ -409,7 +600,7 @@ impl LogFollower {
         Ok(true)
     }
 
-    /// Goes close to the wanted record where an index is kept; else all before it is read and left out.
+    /// Goes close to the wanted record if an index is kept. Otherwise all before it is read and left out.
     fn go_near(&self, scan: &mut FileScan) -> Result<(), ReadError> {
         let header = *scan.header();
         let number = self.wanted.unwrap_or(0).saturating_sub(header.base_sequence);
@@ -423,7 +614,8 @@ impl LogFollower {
         }
     }
 
-    /// An error in a segment that could be recycled while it was read is no damage.
+    /// Turns an error in a segment that was not held and lost its name into [`ReadError::Overtaken`]: it may
+    /// have been recycled.
     fn explained(&mut self, error: ReadError) -> ReadError {
         let Some(Followed { scan, is_held: false }) = &self.current else { return error };
         if scan.is_named().unwrap_or(true) {
@@ -475,7 +667,7 @@ mod tests {
         assert!(listings < 10, "{listings} listings for {segments} segments");
     }
 
-    /// How often it is due within a second, asked at every millisecond as a waiting follower does.
+    /// Counts how often it is due within a second, asked every millisecond as a waiting follower does.
     fn looks_in_a_second(mut look: Look) -> usize {
         let start = Instant::now();
         (0..1000).filter(|milli| look.is_due_at(start + Duration::from_millis(*milli))).count()
@@ -484,7 +676,7 @@ mod tests {
     #[test]
     fn a_silent_log_is_looked_for_in_its_folder_about_ten_times_a_second() {
         assert!((8..=11).contains(&looks_in_a_second(Look::after_silence())));
-        // 1, 2, 4, ... 64 milliseconds after each other at first.
+        // At first after 1, 2, 4, ... 64 milliseconds.
         assert!((14..=19).contains(&looks_in_a_second(Look::at_once())));
     }
 }

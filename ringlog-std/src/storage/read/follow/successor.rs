@@ -1,25 +1,25 @@
-//! Which segment a follower reads next, from nothing but the names in the folder.
+//! Chooses the segment that a follower reads next, from only the names in the folder.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 
-/// What the names in a folder say to a follower that has read all it has.
+/// What the names in a folder say to a follower that has read its segment to the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Successor {
     /// Nothing new.
     None,
     /// The segment that was read was deleted because it stayed empty; another will take its name.
     Waiting,
-    /// Go on with this one of the segments.
+    /// Continue with the segment of this index.
     Segment(usize),
     /// The records `from..to` were deleted before they were read.
     Overtaken { from: u64, to: u64 },
-    /// This one of the segments should start with `expected`.
+    /// The segment of this index should start with `expected`.
     Missing { expected: u64, at: usize },
 }
 
-/// `current` has the base sequence and the next sequence of the segment that is read, if any, and `is_named`
-/// tells whether it still has its name. `wanted` is the next record to give out.
+/// Chooses the next segment. `current` has the base sequence and the next sequence of the segment that is read,
+/// if any, and `is_named` says whether it still has its name. `wanted` is the next record to give out.
 pub(crate) fn successor(
     segments: &[(u64, PathBuf)],
     current: Option<(u64, u64)>,
@@ -35,12 +35,12 @@ pub(crate) fn successor(
         // The empty segment itself.
         Some(found) if found == base_sequence && is_named => next_of(segments, at, expected),
         Some(found) if found == expected => Successor::Segment(at),
-        // Old segments go first: where this one is, those behind it were never deleted.
+        // Retention deletes old segments first: while this one has its name, no later one was deleted.
         Some(_) if is_named => Successor::Missing { expected, at },
         Some(to) => Successor::Overtaken { from: expected, to },
         None if is_named || segments.is_empty() => Successor::None,
         None if base_sequence == expected => Successor::Waiting,
-        // This one was deleted and older ones were not.
+        // This segment was deleted, and older ones were not.
         None => Successor::Missing { expected, at: segments.len() - 1 },
     }
 }

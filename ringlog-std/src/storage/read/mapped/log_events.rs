@@ -1,4 +1,4 @@
-//! The events of a log across its segments.
+//! Iterates over the events of a log across its segments.
 
 #![forbid(unsafe_code)]
 
@@ -10,14 +10,28 @@ use crate::storage::read::mapped::log_reader::{FirstWanted, LogReader};
 use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
 use crate::storage::segment::position::PositionTracker;
 
-/// The events of a log: see [`LogReader::events`].
+/// Iterates over the events of a log: see [`LogReader::events`].
+///
+/// ```
+/// use ringlog::storage::LogReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::open(path)?;
+/// let mut count = 0;
+/// for event in &reader {
+///     assert_eq!(event?.sequence, count);
+///     count += 1;
+/// }
+/// assert_eq!(count, 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogEvents<'a> {
     log: &'a LogReader,
     /// The segment that is read, or the next one to enter while `current` is `None`.
     at: usize,
     start: FirstWanted,
-    /// What the next record's sequence has to be, once one was read.
+    /// The sequence that the next record must have, once one was read.
     next_sequence: Option<u64>,
     current: Option<Current<'a>>,
     is_done: bool,
@@ -28,7 +42,7 @@ pub struct LogEvents<'a> {
 struct Current<'a> {
     events: Events<'a>,
     positions: PositionTracker,
-    /// The next segment goes on from here.
+    /// Where the next segment continues.
     end_position: Option<u64>,
 }
 
@@ -36,7 +50,7 @@ impl<'a> Current<'a> {
     fn of(reader: &'a MmapReader, place: IndexPoint, end_position: Option<u64>) -> Self {
         let mut positions = PositionTracker::of(reader.header());
         if place != IndexPoint::FIRST {
-            // The lead stands at the very start, which is skipped.
+            // The preamble is at the very start, which this reader skips.
             for event in reader.events().map_while(Result::ok) {
                 if positions.next(&event).is_some() {
                     break;
@@ -46,8 +60,8 @@ impl<'a> Current<'a> {
         Self { events: reader.events_at(place), positions, end_position }
     }
 
-    /// Passes the next events of the segment that belong to the log to `f`, as [`Events::pass_valid`] does. First the lead
-    /// has to be read.
+    /// Passes the next events of the segment that belong to the log to `f`, as [`Events::pass_valid`] does.
+    /// Passes none before the preamble was read.
     fn pass_valid(&mut self, f: impl FnMut(Event<'a>)) -> u64 {
         if self.positions.is_in_preamble() {
             return 0;
@@ -56,7 +70,7 @@ impl<'a> Current<'a> {
         self.events.pass_valid(behind, f)
     }
 
-    /// The next record of the segment that belongs to the log.
+    /// Returns the next record of the segment that belongs to the log.
     #[inline]
     fn next(&mut self) -> Option<Result<Event<'a>, ReadError>> {
         let event = match self.events.next()? {
@@ -95,12 +109,12 @@ impl<'a> Iterator for LogEvents<'a> {
 impl std::iter::FusedIterator for LogEvents<'_> {}
 
 impl<'a> LogEvents<'a> {
-    /// From the segment `at` on, or the first one behind it that holds a record of that time.
+    /// Starts at the segment `at`, or at the first one from there on that holds a record of that time.
     pub(crate) fn new(log: &'a LogReader, at: usize, start: FirstWanted) -> Self {
         Self { log, at, start, next_sequence: None, current: None, is_done: false }
     }
 
-    /// Goes to the next segment, or to the first one; `false` at the end.
+    /// Goes to the first or next segment; `false` at the end.
     fn enter(&mut self) -> Result<bool, ReadError> {
         let log = self.log;
         self.current = None;
@@ -127,7 +141,7 @@ impl<'a> LogEvents<'a> {
         Ok(true)
     }
 
-    /// The segment to enter, `None` at the end of the log.
+    /// Returns the segment to enter; `None` at the end of the log.
     fn next_reader(&mut self) -> Result<Option<&'a MmapReader>, ReadError> {
         if self.next_sequence.is_none() && self.start.since > 0 {
             match self.log.segment_since(self.at, self.start.since)? {
@@ -145,7 +159,7 @@ impl<'a> LogEvents<'a> {
     }
 }
 
-/// Calls `f` with every event, one segment mapped at a time.
+/// Calls `f` with every event. Maps one segment at a time.
 pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
     let (mut count, mut expected) = (0, None);
     for at in 0..log.segments().len() {
@@ -173,41 +187,78 @@ pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
 }
 
 impl LogReader {
-    /// Calls `f` with every event, and returns how many there were.
+    /// Calls `f` with every event, in order, and returns the number of events. Maps one segment at a time.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// let mut bytes = 0;
+    /// assert_eq!(reader.replay(|event| bytes += event.payload.len())?, 4);
+    /// assert_eq!(bytes, 5 + 16 + 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`, and
+    /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
     /// [`ReadError::MissingEnd`] after the last record of a closed log that had more.
     pub fn replay(&self, f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
         replay(self, f)
     }
 
-    /// All events, in order. After an error the iterator ends; [`ReadError::MissingEnd`] comes after the last event of a
-    /// closed log that had more.
+    /// Returns all events, in order. After an error the iterator ends. [`ReadError::MissingEnd`] comes after
+    /// the last event of a closed log that had more.
     ///
-    /// What it lends lives as long as this reader, so each segment that it comes to stays open and mapped. For a
-    /// log of more segments than a process may have files, use [`replay`](Self::replay), or
-    /// [`LogScan`](crate::storage::read::scan::log_scan::LogScan), which have one open at a time.
+    /// Events live as long as this reader, so each segment stays open and mapped once it was reached. For a log
+    /// of more segments than a process may have open files, use [`replay`](Self::replay) or
+    /// [`LogScan`](crate::storage::read::scan::log_scan::LogScan): they open one at a time.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogReader, ReadError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// for event in reader.events() {
+    ///     match event {
+    ///         Ok(event) => assert!(event.sequence < 4),
+    ///         Err(ReadError::Record { path, source }) => panic!("{}: {source}", path.display()),
+    ///         Err(other) => return Err(other.into()),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> LogEvents<'_> {
         self.events_from(0)
     }
 
-    /// The events from `sequence` on, in order; all of them if the log starts later.
+    /// Returns the events from `sequence` on, in order; all of them if the log starts later.
     ///
-    /// Finding the first one takes no longer in a longer log: the names of the segments and an index of one
-    /// of them tell where it stands.
+    /// Finding the first one takes no longer in a longer log: it needs the names of the segments and an index
+    /// of one of them.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// let sequences: Vec<u64> = reader.events_from(2).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(sequences, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
         self.start_at(sequence, 0)
     }
 
-    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    /// Returns the events from the first one on whose timestamp is `since` or later; none if there is no such
+    /// event.
     ///
-    /// Timestamps may go backwards: events behind that one may be earlier again, see
-    /// [`events_matching`](Self::events_matching). Each segment has to be read once for its index, which is
-    /// then kept in the folder `index` of the log, a cache. From then on this reads 64 bytes for each
+    /// Timestamps may go backwards, so later events may have earlier timestamps;
+    /// [`events_matching`](Self::events_matching) leaves those out. Each segment is read once for its index,
+    /// which is then kept in the folder `index` of the log, a cache. From then on this reads 64 bytes for each
     /// segment, one index, and at most 32 KiB of records.
     ///
     /// ```
@@ -229,7 +280,7 @@ impl LogReader {
         self.start_at(0, since)
     }
 
-    /// The events that a filter wants, found without reading what is before the first of them.
+    /// Returns the events that a filter selects. Finds the first one without reading all before it.
     ///
     /// ```
     /// # use ringlog::event::EventHeader;

@@ -1,4 +1,4 @@
-//! Reading a whole log, a folder or a file, through mappings.
+//! Reads a whole log, a folder or a file, through mappings.
 
 #![forbid(unsafe_code)]
 
@@ -16,17 +16,19 @@ use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
 use crate::storage::read::seek::log_index::{LogIndex, SeekStatistics};
 use crate::storage::segment::file::SegmentInfo;
 
-/// How often a log is opened whose last segment is retired at once.
+/// How often opening is tried while the last segment is retired each time.
 const OPENINGS: usize = 100;
 
-/// Reads the events of a log across its segments, each mapped when it is first needed.
+/// Reads the events of a log across its segments. Maps each when it is first needed.
 ///
-/// It shows the segments that there were when it was opened; [`follow`](Self::follow) goes on from there. As
-/// with [`MmapReader`], nobody but a ringlog writer may change them meanwhile; for files of others take
-/// [`LogScan`](crate::storage::read::scan::log_scan::LogScan). Opening costs by segments, not by events.
+/// It shows the segments that the log had when it was opened; [`follow`](Self::follow) continues from there. As
+/// with [`MmapReader`], only a ringlog writer may change them meanwhile. For files that others may change, use
+/// [`LogScan`](crate::storage::read::scan::log_scan::LogScan). The time to open grows with the number of
+/// segments, not of events.
 ///
-/// A segment is held from when it is first read: retention may delete it, and it is still read. One that was
-/// deleted before is [`ReadError::Overtaken`]; open the log again and go on at the sequence that this names.
+/// A segment is held from when it is first read, so it stays readable if retention deletes it. One that was
+/// deleted before is [`ReadError::Overtaken`]: open the log again and continue at the sequence that the error
+/// names.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -50,28 +52,37 @@ const OPENINGS: usize = 100;
 pub struct LogReader {
     path: PathBuf,
     pub(crate) index: LogIndex,
-    /// One for each segment; the last one is mapped from the start.
+    /// One for each segment. The last one is mapped from the start.
     readers: Vec<OnceLock<MmapReader>>,
     verify: bool,
 }
 
-/// How a [`LogReader`] is to read: see [`LogReader::options`].
+/// Options for opening a [`LogReader`]: see [`LogReader::options`].
+///
+/// ```
+/// use ringlog::storage::LogReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = LogReader::options().verify(false).open(path)?;
+/// assert_eq!(reader.len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogReaderOptions {
     verify: bool,
 }
 
-/// What the first record has to be.
+/// Which record is wanted first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FirstWanted {
-    /// Not before this one.
+    /// The smallest sequence.
     pub(crate) sequence: u64,
-    /// Of this time or later.
+    /// The earliest timestamp.
     pub(crate) since: u64,
 }
 
 impl LogReaderOptions {
-    /// Whether checksums are verified as records are read. The default is yes.
+    /// Sets whether checksums are verified as records are read. The default is `true`.
     #[must_use]
     pub const fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
@@ -79,6 +90,16 @@ impl LogReaderOptions {
     }
 
     /// Opens a log: see [`LogReader::open`].
+    ///
+    /// ```
+    /// use ringlog::storage::{LogReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let options = LogReader::options();
+    /// assert_eq!(options.open(path)?.len(), 4);
+    /// assert!(matches!(options.open("no such log"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -91,6 +112,17 @@ impl LogReaderOptions {
 impl LogReader {
     /// Opens a log: the folder with its segments, or a single file.
     ///
+    /// ```
+    /// use ringlog::storage::{LogReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(LogReader::open(path)?.len(), 4);
+    /// assert!(matches!(LogReader::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
@@ -98,13 +130,22 @@ impl LogReader {
         Self::options().open(path)
     }
 
-    /// Options to choose before opening a log.
+    /// Returns the default options, to change before opening a log.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::options().verify(false).open(path)?;
+    /// assert_eq!(reader.events().count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> LogReaderOptions {
         LogReaderOptions { verify: true }
     }
 
-    /// Opens again where retention was faster than the mapping of the last segment.
+    /// Opens a log. Tries again where the last segment was retired before it was mapped.
     fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
         for _ in 0..OPENINGS {
             let index = LogIndex::of(path, LogFiles::open(path)?);
@@ -121,7 +162,23 @@ impl LogReader {
         Err(OpenError::Io { path: path.into(), action: "open the last segment of", source })
     }
 
-    /// Goes on behind the last record that this reader shows, with what is written from now on.
+    /// Follows the log from after the last record that this reader shows.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let mut follower = LogReader::open(folder)?.follow()?;
+    /// writer.write_event(&EventHeader::new(9, 0, 0), b"")?;
+    /// assert_eq!(follower.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -130,34 +187,83 @@ impl LogReader {
         LogFollower::open_at(&self.path, self.next_sequence())
     }
 
-    /// Records in the log, GAP records included.
+    /// Returns the number of records in the log, GAP records included.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         self.next_sequence().saturating_sub(self.first_sequence())
     }
 
-    /// Whether there is no record.
+    /// Returns whether the log has no record.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(!LogReader::open(path)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sequence of the first record: not 0 where old segments were deleted.
+    /// Returns the sequence of the first record; more than 0 where old segments were deleted.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.first_sequence(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
         self.index.first_sequence()
     }
 
-    /// The sequence behind the last record that was published when the log was opened.
+    /// Returns the sequence after the last record that was published when the log was opened.
     ///
     /// Counts the records of the last segment if that is not sealed.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogReader::open(path)?.next_sequence(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         let last = self.readers.last().and_then(OnceLock::get);
         last.map_or(0, |last| last.header().base_sequence + last.len())
     }
 
-    /// What is published and what is durable now, as the headers say.
+    /// Reads how far the log is published and durable now.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.positions()?.published, 48);
+    /// writer.sync()?;
+    /// assert_eq!(reader.positions()?.durable, 48);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -166,7 +272,22 @@ impl LogReader {
         LogWatermarks::of(&self.path)
     }
 
-    /// The position behind the last record that is published now: see [`LogWatermarks`].
+    /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.published_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -175,7 +296,23 @@ impl LogReader {
         Ok(self.positions()?.published)
     }
 
-    /// The position below which all records are on stable storage now: see [`LogWatermarks`].
+    /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// let reader = LogReader::open(folder)?;
+    /// writer.sync()?;
+    /// assert_eq!(reader.durable_position()?, 48, "three records of 16 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -184,25 +321,85 @@ impl LogReader {
         Ok(self.positions()?.durable)
     }
 
-    /// What finding records has cost this reader so far.
+    /// Returns what finding records has read so far.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.events_since(2).next().unwrap()?.sequence, 2);
+    /// assert_eq!(reader.seek_statistics().segments_indexed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn seek_statistics(&self) -> SeekStatistics {
         self.index.statistics()
     }
 
-    /// The segments, in order, as they were when the log was opened. At least one.
+    /// Returns the segments, in order, as they were when the log was opened. There is at least one.
+    ///
+    /// ```
+    /// use ringlog::storage::LogReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = LogReader::open(path)?;
+    /// assert_eq!(reader.segments()[0].header.base_sequence, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
         self.index.segments()
     }
 
-    /// What else is in the folder, apart from what ringlog puts there: it is no part of the log.
+    /// Returns the files in the folder that are not ringlog's. They are no part of the log.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// std::fs::write(folder.join("notes.txt"), "not a segment")?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert!(reader.foreign()[0].ends_with("notes.txt"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.index.files.foreign
     }
 
-    /// What the log's `writer` file said of the log when it was opened: the identity, and where the log was closed.
+    /// Returns the content of the log's `writer` file when the log was opened: its identity, and where it was
+    /// closed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let reader = LogReader::open(folder)?;
+    /// assert_eq!(reader.writer_file().end.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn writer_file(&self) -> &WriterFile {
         &self.index.files.writer
@@ -218,7 +415,7 @@ impl LogReader {
         writer.check_end(&self.path, next_sequence, position).map_err(ReadError::MissingEnd)
     }
 
-    /// The reader of one of the segments, mapped now if it was not yet.
+    /// Returns the reader of a segment. Maps it now if it was not mapped yet.
     pub(crate) fn reader(&self, at: usize) -> Result<Option<&MmapReader>, ReadError> {
         let Some(slot) = self.readers.get(at) else { return Ok(None) };
         if slot.get().is_none() {
@@ -228,7 +425,7 @@ impl LogReader {
         Ok(slot.get())
     }
 
-    /// The reader of one of the segments if that is mapped.
+    /// Returns the reader of a segment if that is mapped.
     pub(crate) fn mapped(&self, at: usize) -> Option<&MmapReader> {
         self.readers.get(at).and_then(OnceLock::get)
     }
@@ -242,7 +439,7 @@ impl LogReader {
             }
             other => other.map_err(Box::new)?,
         };
-        // Only the last one may have a writer, which holds it.
+        // Only the last segment may have a writer, which holds it.
         let is_last = at + 1 == self.readers.len();
         let is_there = is_last || reader.hold_finished().map_err(Box::new)?;
         // Another file may have that name by now.
@@ -252,12 +449,12 @@ impl LogReader {
         Ok(reader)
     }
 
-    /// The index of a segment: of one that may grow, what its mapping shows.
+    /// Returns the index of a segment. For one that may grow, that of what its mapping shows.
     fn index_of<'a>(&'a self, at: usize, reader: &'a MmapReader) -> Result<&'a Index, ReadError> {
         if reader.is_sealed() { self.index.index(at) } else { Ok(reader.index()) }
     }
 
-    /// The first segment from `at` on that holds a record of this time or later.
+    /// Returns the first segment from `at` on that may hold a record of this time or later.
     pub(crate) fn segment_since(&self, at: usize, since: u64) -> Result<Option<usize>, ReadError> {
         for at in at..self.readers.len() {
             let max = match self.readers.get(at).and_then(OnceLock::get) {
@@ -271,7 +468,7 @@ impl LogReader {
         Ok(None)
     }
 
-    /// Where in a segment the first record stands that is wanted, or its end.
+    /// Returns the place of the first wanted record in a segment, or the segment's end.
     pub(crate) fn place_of(
         &self,
         at: usize,

@@ -1,6 +1,6 @@
 //! Reads segments through a mapping: events are lent, not copied.
 //!
-//! A segment here is closed or held against its writer, as a mapping must not shrink under its reader.
+//! A segment here is held, or has its writer: it must not be recycled or shrink while it is mapped.
 
 pub(crate) mod log_events;
 pub(crate) mod log_reader;

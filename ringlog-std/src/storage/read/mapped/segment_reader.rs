@@ -1,4 +1,4 @@
-//! One log file, read through a mapping.
+//! Reads one log file through a mapping.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -23,15 +23,15 @@ use crate::storage::segment::spare::is_temporary;
 
 const HEADER_LEN_BYTES: u64 = FILE_HEADER_LEN as u64;
 
-/// How often a file is opened whose name leads to another one by the time that it is locked.
+/// How often opening is tried while the name is another file's by the time that the lock is held.
 const OPENINGS: usize = 100;
 
 /// Reads the events of one memory-mapped log file, finished or still being written.
 ///
-/// It shows what was published when it was opened; [`refresh`](Self::refresh) shows what came since.
+/// It shows what was published when it was opened; [`refresh`](Self::refresh) adds what came since.
 ///
-/// While it is open, nobody but a ringlog writer may change the file, and nobody may cut it short: as with
-/// every mapped file, the system ends a process that looks at bytes which are gone.
+/// While it is open, only a ringlog writer may change the file, and nobody may cut it short: as with every
+/// mapped file, the system kills a process that reads bytes which are gone.
 ///
 /// ```
 /// # use ringlog::event::EventHeader;
@@ -54,19 +54,28 @@ pub struct MmapReader {
     demand: Demand,
     index: OnceLock<Index>,
     path: PathBuf,
-    /// Holds the shared lock, if no writer has the file: it must not be recycled while it is mapped.
+    /// Has the shared lock, if no writer has the file: it must not be recycled while it is mapped.
     file: File,
     is_held: bool,
 }
 
-/// How an [`MmapReader`] is to read: see [`MmapReader::options`].
+/// Options for opening an [`MmapReader`]: see [`MmapReader::options`].
+///
+/// ```
+/// use ringlog::storage::MmapReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = MmapReader::options().verify(false).open(path)?;
+/// assert_eq!(reader.len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MmapReaderOptions {
     verify: bool,
 }
 
 impl MmapReaderOptions {
-    /// Whether checksums are verified as records are read. The default is yes.
+    /// Sets whether checksums are verified as records are read. The default is `true`.
     #[must_use]
     pub const fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
@@ -74,6 +83,16 @@ impl MmapReaderOptions {
     }
 
     /// Opens a log file: see [`MmapReader::open`].
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let options = MmapReader::options();
+    /// assert_eq!(options.open(path)?.len(), 4);
+    /// assert!(matches!(options.open("no such file"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -86,15 +105,35 @@ impl MmapReaderOptions {
 impl MmapReader {
     /// Opens a log file for reading. A writer may have it open, may have died, or may have closed it.
     ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(MmapReader::open(path)?.len(), 4);
+    /// assert!(matches!(MmapReader::open(folder), Err(OpenError::NotAFile { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`OpenError`]: not a regular file, too short, no header of a log file of this version, less in the
-    /// file than its header says, and what the system refuses.
+    /// [`OpenError`] for what is no regular file, is too short, has no header of a log file of this version, or
+    /// is shorter than its header says, and for I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(path)
     }
 
-    /// Options to choose before opening a file.
+    /// Returns the default options, to change before opening a file.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::options().verify(false).open(path)?;
+    /// assert_eq!(reader.events().count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn options() -> MmapReaderOptions {
         MmapReaderOptions { verify: true }
@@ -117,15 +156,26 @@ impl MmapReader {
         Ok(Self { map, header, demand, index: OnceLock::new(), path: path.into(), file, is_held })
     }
 
-    /// Calls `f` with every event, and returns how many there were.
+    /// Calls `f` with every event, in order, and returns the number of events.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let mut bytes = 0;
+    /// assert_eq!(reader.replay(|event| bytes += event.payload.len())?, 4);
+    /// assert_eq!(bytes, 5 + 16 + 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError`] at the first record that cannot be read, after all before it were passed to `f`.
+    /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
     pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
         let mut events = self.events();
         let mut count = events.pass_valid(u64::MAX, &mut f);
-        // The rest is where it ends, or damage.
+        // What is left is the end, or damage.
         for event in events {
             f(event?);
             count += 1;
@@ -133,15 +183,35 @@ impl MmapReader {
         Ok(count)
     }
 
-    /// All events, in order. After an error the iterator ends.
+    /// Returns all events, in order. After an error the iterator ends.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let types: Vec<u8> = reader.events().map(|event| event.unwrap().header.event_type).collect();
+    /// assert_eq!((types.len(), types[0], types[1]), (4, 7, 42));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         self.events_at(IndexPoint::FIRST)
     }
 
-    /// The events from `sequence` on, in order; all of them if the file starts later.
+    /// Returns the events from `sequence` on, in order; all of them if the file starts later.
     ///
     /// The first call reads through the file once to index it.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let sequences: Vec<u64> = reader.events_from(2).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(sequences, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_from(&self, sequence: u64) -> Events<'_> {
         let number = sequence.saturating_sub(self.header.base_sequence);
@@ -150,11 +220,12 @@ impl MmapReader {
         self.events_at(place)
     }
 
-    /// The events from the first one on whose timestamp is `since` or later; none if there is no such event.
+    /// Returns the events from the first one on whose timestamp is `since` or later; none if there is no such
+    /// event.
     ///
-    /// Timestamps may go backwards: events behind that one may be earlier again, see
-    /// [`Filter`](crate::storage::read::filter::Filter). The first call reads through the file once to index it; then this takes
-    /// the same time for every file.
+    /// Timestamps may go backwards, so later events may have earlier timestamps; a
+    /// [`Filter`](crate::storage::read::filter::Filter) leaves those out. The first call reads through the file
+    /// once to index it. After that it takes the same time for every file.
     ///
     /// ```
     /// # use ringlog::event::EventHeader;
@@ -178,7 +249,17 @@ impl MmapReader {
         self.events_at(place)
     }
 
-    /// The events that a filter wants.
+    /// Returns the events that a filter selects. The first call reads through the file once to index it.
+    ///
+    /// ```
+    /// use ringlog::storage::{Filter, MmapReader};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// let wanted = Filter::new().event_type(7).sequences(0..2);
+    /// assert_eq!(reader.events_matching(&wanted).count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
         let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
@@ -189,11 +270,21 @@ impl MmapReader {
         Filtered::new(self.events_at(start), filter.clone())
     }
 
-    /// Records in the file, GAP records included: counted, or as its header says once it is sealed.
+    /// Returns the number of records in the file, GAP records included: counted, or from the header once it is
+    /// sealed.
     ///
-    /// No checksum covers the header's count. One that the file has no room for is not believed, and the records
-    /// are counted instead; any other wrong one is an error at the end of [`events`](Self::events) and of
-    /// [`replay`](Self::replay). In a damaged file that is not sealed, the records before the damage.
+    /// No checksum covers the header's count. If the file has no room for it, the records are counted instead;
+    /// any other wrong count is an error at the end of [`events`](Self::events) and of
+    /// [`replay`](Self::replay). In a damaged file that is not sealed, only the records before the damage
+    /// count.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(MmapReader::open(path)?.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         let header = &self.header;
@@ -206,19 +297,42 @@ impl MmapReader {
         }
     }
 
-    /// Whether there is no record.
+    /// Returns whether the file has no record.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(!MmapReader::open(path)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let records = self.map.records();
         records.is_empty() || self.is_stream() && stream_ended(records)
     }
 
-    /// Shows what was published since, and returns whether that is anything.
+    /// Adds what was published since, and returns whether there was anything.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let mut writer = MmapWriter::create(&path, 1 << 16)?;
+    /// let mut reader = MmapReader::open(&path)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// assert_eq!(reader.len(), 0);
+    /// assert!(reader.refresh()?);
+    /// assert_eq!(reader.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError::Header`] or [`ReadError::WriteOffset`] if something else has written into the file.
-    /// The reader goes on with what it had.
+    /// [`ReadError::Header`] or [`ReadError::WriteOffset`] if something else has written into the file. The
+    /// reader keeps what it had.
     pub fn refresh(&mut self) -> Result<bool, ReadError> {
         let header = FileHeader::from_bytes(&self.map.header_bytes())
             .and_then(|header| self.same_salt(header))
@@ -233,7 +347,7 @@ impl MmapReader {
             });
         }
         self.header = header;
-        // Its writer may have had the exclusive lock when the file was opened, and let it go since.
+        // Its writer may have had the exclusive lock when the file was opened, and released it since.
         self.is_held = self.is_held || self.hold_now().unwrap_or(false);
         if let Some(index) = self.index.get_mut() {
             index.extend(self.map.records(), self.demand);
@@ -241,25 +355,65 @@ impl MmapReader {
         Ok(before < write_offset)
     }
 
-    /// The file's header, as of the last [`refresh`](Self::refresh).
+    /// Returns the file's header, as of the last [`refresh`](Self::refresh).
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let reader = MmapReader::open(path)?;
+    /// assert_eq!(reader.header().clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn header(&self) -> &FileHeader {
         &self.header
     }
 
-    /// Whether nothing will be added to the file.
+    /// Returns whether nothing will be added to the file.
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// let writer = MmapWriter::create(&path, 1 << 16)?;
+    /// assert!(!MmapReader::open(&path)?.is_sealed());
+    /// writer.close()?;
+    /// assert!(MmapReader::open(&path)?.is_sealed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
         self.header.has(file_flags::SEALED)
     }
 
-    /// Whether the file was sealed and synced to its end.
+    /// Returns whether the file was sealed and synced to its end.
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// MmapWriter::create(&path, 1 << 16)?.close()?;
+    /// assert!(MmapReader::open(&path)?.is_clean());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.header.has(file_flags::CLEAN)
     }
 
-    /// The file.
+    /// Returns the path of the file.
+    ///
+    /// ```
+    /// use ringlog::storage::MmapReader;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert!(MmapReader::open(path)?.path().ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -273,7 +427,7 @@ impl MmapReader {
         self.index.get_or_init(|| Index::of(self.map.records(), self.demand))
     }
 
-    /// Walks from a place to the first record that is wanted, and says how many it looked at.
+    /// Walks from a place to the first wanted record. Also returns the number of records that it read.
     pub(crate) fn walk(
         &self,
         from: IndexPoint,
@@ -290,7 +444,7 @@ impl MmapReader {
         Events { reader: self, records: Some(records) }
     }
 
-    /// What records have to look like. That checksums are right is compared apart.
+    /// Returns the form that records must have. Whether checksums are right is checked separately.
     const fn form(&self) -> Checksums {
         match self.demand {
             Demand::Absent => Checksums::Absent,
@@ -298,12 +452,12 @@ impl MmapReader {
         }
     }
 
-    /// Without its name the file may be recycled already.
+    /// Takes the shared lock. A file that lost its name may be recycled already, and counts as not held.
     fn hold_now(&self) -> io::Result<bool> {
         Ok(try_hold(&self.file)? && is_same_file(&self.path, &self.file)?)
     }
 
-    /// Holds a segment that has no writer any more; `false` if it was retired meanwhile.
+    /// Takes the shared lock on a segment that has no writer any more; `false` if it was retired meanwhile.
     pub(crate) fn hold_finished(&mut self) -> Result<bool, OpenError> {
         if !self.is_held {
             let held = hold_finished(&self.path, &self.file);
@@ -316,7 +470,7 @@ impl MmapReader {
         Ok(true)
     }
 
-    /// What never changes must be what the file was opened with.
+    /// Checks that the fields which never change are those that the file was opened with.
     fn same_salt(&self, header: FileHeader) -> Result<FileHeader, FileHeaderError> {
         let (stored, computed) = (header.salt(), self.header.salt());
         if stored == computed { Ok(header) } else { Err(FileHeaderError::Checksum { stored, computed }) }
@@ -332,7 +486,18 @@ impl fmt::Debug for MmapReader {
     }
 }
 
-/// The events of a log file: see [`MmapReader::events`].
+/// Iterates over the events of a log file: see [`MmapReader::events`].
+///
+/// ```
+/// use ringlog::storage::MmapReader;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let reader = MmapReader::open(path)?;
+/// let mut events = reader.events();
+/// assert_eq!(events.next().unwrap()?.payload, b"hello");
+/// assert_eq!(events.count(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Events<'a> {
     reader: &'a MmapReader,
@@ -367,7 +532,8 @@ impl<'a> Iterator for Events<'a> {
 impl std::iter::FusedIterator for Events<'_> {}
 
 impl<'a> Events<'a> {
-    /// Passes the next events that start below this offset to `f`, all that are whole and valid, and returns how many.
+    /// Passes the next events that start below this offset to `f`, as long as they are whole and valid. Returns
+    /// their number.
     pub(crate) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
         let Some(records) = &mut self.records else { return 0 };
         let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
@@ -387,7 +553,7 @@ impl<'a> Events<'a> {
         ReadError::Record { path: self.reader.path.clone(), source }
     }
 
-    /// A sealed file has to hold as many records as it says.
+    /// Checks that a sealed file holds as many records as its header says.
     fn end(&mut self) -> Option<ReadError> {
         let records = self.records.take()?;
         let header = &self.reader.header;
@@ -417,14 +583,14 @@ impl<'a> IntoIterator for &'a MmapReader {
     }
 }
 
-/// Where to stop: at `write_offset`, which a stream does not know.
+/// Returns where to stop: at `write_offset`, which a stream does not have.
 fn end_of(header: &FileHeader, map: &ReadMap) -> u64 {
     if header.has(file_flags::STREAM) { map.len_bytes() } else { header.write_offset }
 }
 
-/// Opens the file that has the name once it is locked, and says whether it is.
+/// Opens the file that has the name once it is locked. Also returns whether it is locked.
 ///
-/// A file that was retired between its opening and its locking may be recycled: see `held`.
+/// A file that was retired between its opening and its locking may be recycled: see `segment/share.rs`.
 fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
     if is_temporary(path) {
         return Err(OpenError::Unnamed { path: path.into() });
@@ -440,7 +606,7 @@ fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
 }
 
 fn open_regular(path: &Path) -> Result<File, OpenError> {
-    // Asked before opening, because opening a pipe waits for its other end.
+    // Checked before opening, as opening a pipe waits for its other end.
     let metadata = std::fs::metadata(path).map_err(|source| OpenError::io(path, "find the file", source))?;
     if !metadata.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });

@@ -1,4 +1,4 @@
-//! Finding the records behind bytes that are none.
+//! Finds the records after bytes that are none.
 
 #![forbid(unsafe_code)]
 
@@ -7,10 +7,10 @@ use crate::storage::error::ReadError;
 use crate::storage::read::decode::bulk::Demand;
 use crate::storage::read::scan::segment_scan::{FileScan, UNWRITTEN_BYTES};
 
-/// Where the flags stand in a record.
+/// Offset of the flags in a record.
 const FLAGS_AT: usize = 9;
 
-/// What a scan that goes on behind damage finds next.
+/// What a scan finds next when it continues after damage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Piece {
     /// A valid record.
@@ -32,18 +32,19 @@ pub(crate) struct Hole {
     pub(crate) kind: RecordErrorKind,
     /// Whether nothing was ever written at `from`.
     pub(crate) is_unwritten: bool,
-    /// Whether there is no valid record behind it.
+    /// Whether no valid record follows.
     pub(crate) is_last: bool,
 }
 
 impl FileScan {
-    /// Goes to the next record, or behind bytes that are none.
+    /// Goes to the next record, or past bytes that are none.
     ///
-    /// Behind a hole, sequences count what was found and are no longer those of the log.
+    /// After a hole, sequences count the records that were found, and are no longer those of the log.
     ///
     /// # Errors
     ///
-    /// The file was cut short meanwhile, or I/O. The number of records is not compared with the header's.
+    /// [`ReadError`] if the file was cut short meanwhile, or for I/O. The number of records is not compared
+    /// with the header's.
     pub(crate) fn next_piece(&mut self) -> Result<Piece, ReadError> {
         match self.advance() {
             Ok(true) => Ok(Piece::Record),
@@ -57,7 +58,8 @@ impl FileScan {
 
     /// Goes from a record that is not valid to the next place where records begin.
     ///
-    /// Every record starts at a multiple of 8. Without checksums, structure alone would prove nothing.
+    /// Every record starts at a multiple of 8. Without checksums there is no search: structure alone proves
+    /// nothing.
     fn skip_hole(&mut self, kind: RecordErrorKind) -> Result<Hole, ReadError> {
         let from = self.offset;
         let is_unwritten = is_zero(self.ahead());
@@ -75,7 +77,7 @@ impl FileScan {
         Ok(hole(self.end, true))
     }
 
-    /// Goes to the next place in the buffer that looks like a record's start, or else to the end of the buffer.
+    /// Goes to the next place in the buffer that looks like the start of a record, or to the end of the buffer.
     pub(crate) fn pass_over(&mut self) {
         let ahead = self.ahead();
         let places = (RECORD_ALIGN..ahead.len().saturating_sub(HEADER_LEN - 1)).step_by(RECORD_ALIGN);
@@ -86,7 +88,7 @@ impl FileScan {
         self.offset += places.into_iter().find(looks_like_one).unwrap_or(behind) as u64;
     }
 
-    /// Whether there is room for a record that belongs to this log.
+    /// Returns whether there is room at `offset` for a record of this log.
     pub(crate) fn may_begin_at(&self, offset: u64) -> bool {
         offset < self.end && self.end - offset >= HEADER_LEN as u64 && !self.is_past_end_position(offset)
     }
@@ -96,7 +98,7 @@ impl FileScan {
         !self.positions.is_in_preamble() && self.end_position.is_some_and(|end| position >= end)
     }
 
-    /// Whether a valid record stands at `offset` that has a neighbour: another valid one, or an end.
+    /// Returns whether a valid record at `offset` is followed by another valid one or by an end.
     pub(crate) fn begins_records(&mut self) -> Result<bool, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(false) };
         if self.decode_at(0, self.demand).is_err() {
@@ -110,8 +112,8 @@ impl FileScan {
         self.is_record_behind(stride, self.demand)
     }
 
-    /// The length of the record that may stand at `offset`, if its header looks like one; it is in the
-    /// buffer then.
+    /// Returns the length of the record at `offset` if its header is plausible. The record is in the buffer
+    /// then.
     pub(crate) fn plausible_stride(&mut self) -> Result<Option<usize>, ReadError> {
         self.fetch(HEADER_LEN)?;
         let Some(header) = self.ahead().first_chunk().map(EventHeader::from_bytes) else { return Ok(None) };
@@ -122,13 +124,13 @@ impl FileScan {
         Ok(Some(header.stride()))
     }
 
-    /// Whether nothing was ever written `distance` bytes behind `offset`.
+    /// Returns whether nothing was ever written `distance` bytes after `offset`.
     pub(crate) fn is_unwritten_behind(&mut self, distance: usize) -> Result<bool, ReadError> {
         self.fetch(distance + UNWRITTEN_BYTES)?;
         Ok(is_zero(self.ahead().get(distance..).unwrap_or_default()))
     }
 
-    /// Whether a valid record stands `distance` bytes behind `offset`.
+    /// Returns whether a valid record is `distance` bytes after `offset`.
     pub(crate) fn is_record_behind(&mut self, distance: usize, demand: Demand) -> Result<bool, ReadError> {
         self.fetch(distance + HEADER_LEN)?;
         let behind = self.ahead().get(distance..).unwrap_or_default();
@@ -138,7 +140,7 @@ impl FileScan {
     }
 }
 
-/// Whether a stored record with a checksum may have these flags.
+/// Returns whether a stored record with a checksum may have these flags.
 const fn is_checksummed(found: u8) -> bool {
     let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
     found & system == flags::COMMITTED | flags::CHECKSUMMED

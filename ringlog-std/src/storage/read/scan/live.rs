@@ -1,4 +1,4 @@
-//! A scan of a segment that grows, or that may be retired: held, jumped about in, and looked at again.
+//! Scans a segment that grows or may be retired: holds it, seeks in it, and refreshes its header.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -15,12 +15,12 @@ use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::{SegmentInfo, is_gone, read_header, read_stable_header};
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 
-/// What came of opening a segment by a name that was listed a moment ago.
+/// The result of opening a segment by a name that was just listed.
 #[derive(Debug)]
 pub(crate) enum LiveFile {
-    /// It is open and cannot be recycled any more.
+    /// It is open, and cannot be recycled any more.
     Held(FileScan),
-    /// It is open, and somebody has an exclusive lock on it: the writer of a single file, or another program.
+    /// It is open, and another has an exclusive lock on it: the writer of a single file, or another program.
     Unheld(FileScan),
     /// It was retired meanwhile.
     Gone,
@@ -42,7 +42,7 @@ impl FileScan {
         };
         let held =
             scan.hold().map_err(|source| OpenError::Io { path: path.into(), action: "lock", source })?;
-        // In this order: see `held`.
+        // In this order: see `segment/share.rs`.
         let is_named = scan.is_named().map_err(|source| OpenError::Io {
             path: path.into(),
             action: "look up",
@@ -87,33 +87,33 @@ impl FileScan {
         }
     }
 
-    /// Takes the shared lock; `false` while somebody has an exclusive one.
+    /// Takes the shared lock; `false` while another has an exclusive one.
     pub(crate) fn hold(&self) -> io::Result<bool> {
         try_hold(&self.segment.file)
     }
 
-    /// Whether the file still has the name under which it was opened.
+    /// Returns whether the file still has the name under which it was opened.
     pub(crate) fn is_named(&self) -> io::Result<bool> {
         is_same_file(&self.segment.info.path, &self.segment.file)
     }
 
-    /// Whether all that is known was read.
+    /// Returns whether all published records were read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.offset >= self.end
     }
 
-    /// Checks that the file has the name that belongs to its header.
+    /// Checks that the file's name matches its header.
     pub(crate) fn check_name(&self, named_sequence: u64) -> Result<(), OpenError> {
         self.segment.info.check_name(named_sequence)
     }
 
-    /// Whether nothing will be added to the file.
+    /// Returns whether nothing will be added to the file.
     pub(crate) fn is_final(&self) -> bool {
         let header = self.header();
         header.has(file_flags::STREAM) || header.has(file_flags::SEALED)
     }
 
-    /// Looks at the header again; `true` if there is more to read, or if it is known now that there is not.
+    /// Reads the header again; `true` if there is more to read, or if the segment is now final.
     pub(crate) fn refresh(&mut self) -> Result<bool, ReadError> {
         if self.is_final() {
             return Ok(false);
@@ -155,7 +155,7 @@ impl FileScan {
         Ok(())
     }
 
-    /// Goes to a place between two records, as an index of this file knows it.
+    /// Goes to a place between two records, which comes from an index of this file.
     pub(crate) fn go_to(&mut self, place: IndexPoint) -> Result<(), ReadError> {
         self.read_lead()?;
         self.found = None;
@@ -169,7 +169,7 @@ impl FileScan {
         Ok(())
     }
 
-    /// Goes on until the next record would be this one, or the end is reached.
+    /// Reads up to before the record `sequence`, or to the end.
     pub(crate) fn skip_to(&mut self, sequence: u64) -> Result<(), ReadError> {
         while self.next_sequence() < sequence && self.advance()? {}
         Ok(())
@@ -181,7 +181,7 @@ impl FileScan {
         Ok(())
     }
 
-    /// Indexes all records that are left to read, up to damage.
+    /// Indexes all records that are not read yet, up to damage.
     pub(crate) fn index_all(&mut self) -> Result<Index, ReadError> {
         let mut index = Index::default();
         loop {

@@ -1,4 +1,4 @@
-//! Reading a whole log, a folder or a file, that others may change.
+//! Reads a whole log, a folder or a file, that others may change.
 
 #![forbid(unsafe_code)]
 
@@ -12,10 +12,10 @@ use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::SegmentInfo;
 
-/// How often a log is opened whose first segment is retired at once.
+/// How often opening is tried while the first segment is retired each time.
 const OPENINGS: usize = 100;
 
-/// Reads the records of a log across its segments and verifies their checksums: see [`FileScan`].
+/// Reads the records of a log across its segments and verifies their checksums. For one file see [`FileScan`].
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -39,12 +39,12 @@ pub struct LogScan {
     writer: WriterFile,
     files: Vec<Listed>,
     foreign: Vec<PathBuf>,
-    /// Those of the files that could be opened.
+    /// The files that could be opened.
     segments: Vec<SegmentInfo>,
-    /// Where the log went on, for each file that could be opened.
+    /// The base position of each file; `None` for one that could not be opened.
     base_positions: Vec<Option<u64>>,
     unusable: Vec<OpenError>,
-    /// Which of the files is being read.
+    /// Index of the file that is being read.
     at: usize,
     pub(crate) current: FileScan,
 }
@@ -52,7 +52,18 @@ pub struct LogScan {
 impl LogScan {
     /// Opens a log: the folder with its segments, or a single file.
     ///
-    /// Later segments that cannot be used are an error where the scan comes to them.
+    /// A later segment that cannot be used is an error when the scan reaches it.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogScan, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert!(LogScan::open(path)?.next_event()?.is_some());
+    /// assert!(matches!(LogScan::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -78,7 +89,7 @@ impl LogScan {
                     base_positions.push(Some(info.header.base_position));
                     segments.push(info);
                 }
-                // Retired since the folder was listed, or the first one.
+                // A segment that was retired since the folder was listed, or the first one.
                 Err(error) if base_positions.is_empty() || is_gone(&error) => return Err(error),
                 Err(error) => {
                     base_positions.push(None);
@@ -102,44 +113,131 @@ impl LogScan {
         })
     }
 
-    /// The segments as they were when the log was opened, in order, without those that cannot be used. At
-    /// least one.
+    /// Returns the usable segments, in order, as they were when the log was opened. There is at least one.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert_eq!(scan.segments()[0].header.base_sequence, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
         &self.segments
     }
 
-    /// What is wrong with the segments that cannot be used.
+    /// Returns what is wrong with the segments that cannot be used.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter, OpenError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// // The header of the second segment is lost.
+    /// std::fs::write(folder.join("00000000000000000001.evtl"), [0; 100])?;
+    /// let scan = LogScan::open(folder)?;
+    /// assert!(matches!(scan.unusable(), [OpenError::Header { .. }]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unusable(&self) -> &[OpenError] {
         &self.unusable
     }
 
-    /// What else is in the folder, apart from the writers' file: it is no part of the log.
+    /// Returns the other files in the folder. They are no part of the log; the `writer` file is not listed.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// std::fs::write(folder.join("notes.txt"), "not a segment")?;
+    /// assert!(LogScan::open(folder)?.foreign()[0].ends_with("notes.txt"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
         &self.foreign
     }
 
-    /// What the log's `writer` file says of the log, as it was when the log was opened.
+    /// Returns the content of the log's `writer` file, as it was when the log was opened.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let scan = LogScan::open(folder)?;
+    /// assert_eq!(scan.writer_file().end.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn writer_file(&self) -> &WriterFile {
         &self.writer
     }
 
-    /// The header of the segment that is being read.
+    /// Returns the header of the segment that is being read.
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert_eq!(scan.header().clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self) -> &FileHeader {
         self.current.header()
     }
 
-    /// The file that is being read.
+    /// Returns the file that is being read.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let scan = LogScan::open(path)?;
+    /// assert!(scan.current().info().path.ends_with("format.evtl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn current(&self) -> &FileScan {
         &self.current
     }
 
-    /// The sequence of the next record.
+    /// Returns the sequence of the next record.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// scan.next_event()?;
+    /// assert_eq!(scan.next_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.current.next_sequence()
@@ -147,7 +245,25 @@ impl LogScan {
 
     /// Goes to the start of the segment that holds the record `sequence`, or would hold it.
     ///
-    /// Records before it in that segment are still lent.
+    /// The records before it in that segment come first. [`seek_with`](Self::seek_with) goes straight to the
+    /// record.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # for number in 0..2 {
+    /// #     let mut writer = LogWriter::open(folder)?;
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// #     writer.close()?;
+    /// # }
+    /// let mut scan = LogScan::open(folder)?;
+    /// scan.seek(1)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -162,12 +278,38 @@ impl LogScan {
         Ok(())
     }
 
-    /// The next record, checked; `None` at the end of the log.
+    /// Returns the next record, checked; `None` at the end of the log.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter, ReadError};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// let mut scan = LogScan::open(&folder)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 0);
+    /// // The second record is damaged.
+    /// match scan.next_event() {
+    ///     Err(ReadError::Record { path, source }) => assert_eq!((path, source.offset), (segment, 88)),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError`] as [`FileScan::next_event`], for a segment that does not continue its
-    /// predecessor, and [`ReadError::MissingEnd`]. Calling again gives the same error.
+    /// [`ReadError`] as for [`FileScan::next_event`]; [`ReadError::Discontinuity`] for a segment that does not
+    /// continue its predecessor; [`ReadError::MissingEnd`] for a closed log that had more. Calling again gives
+    /// the same error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -194,14 +336,14 @@ fn is_gone(error: &OpenError) -> bool {
     matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
-/// Opens one of the files, up to where the next one goes on.
+/// Opens one of the files, up to where the next one continues.
 fn open_at(
     files: &[Listed],
     base_positions: &[Option<u64>],
     at: usize,
 ) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
-    // The last one may have a writer that holds it.
+    // A writer may hold the last one.
     let is_last = at + 1 == files.len();
     let opened =
         if is_last { FileScan::open_last(&file.path)? } else { FileScan::open_finished(&file.path)? };

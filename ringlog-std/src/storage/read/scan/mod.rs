@@ -1,7 +1,8 @@
-//! Reads a segment by `pread`, whatever state it is in.
+//! Reads a segment by `pread`, in any state.
 //!
-//! `segment_scan` goes record by record, `live` reads one that is being written, `hole` finds what follows damage,
-//! `salt` finds which run a record belongs to. Verifying, salvage and `cat` read by this folder.
+//! `segment_scan` goes record by record, `live` reads one that is being written, `hole` finds what follows
+//! damage, `salt` finds the salt under which records were written. Verification, salvage and `cat` use this
+//! folder.
 
 pub(crate) mod hole;
 pub(crate) mod live;

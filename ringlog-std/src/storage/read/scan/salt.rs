@@ -1,4 +1,4 @@
-//! Finding the salt of a file whose header is damaged, from its records.
+//! Finds the salt of a file with a damaged header, from its records.
 
 #![forbid(unsafe_code)]
 
@@ -12,22 +12,22 @@ use crate::storage::read::scan::hole::Piece;
 use crate::storage::read::scan::segment_scan::FileScan;
 
 impl FileScan {
-    /// Whether records are found under the salt that this scan goes by. Ends the scan.
+    /// Returns whether records are valid under the salt of this scan. Ends the scan.
     pub(crate) fn finds_records(&mut self) -> Result<bool, ReadError> {
         if self.begins_records()? {
             return Ok(true);
         }
         Ok(match self.next_piece()? {
-            // The first record is valid, and no neighbour of it is.
+            // The first record is valid, but its neighbour is not.
             Piece::Record | Piece::End => false,
             Piece::Hole(hole) => !hole.is_last,
         })
     }
 
-    /// Searches for records whatever their salt is, and gives it. Ends the scan.
+    /// Searches for records of any salt, and returns that salt. Ends the scan.
     ///
-    /// A checksum is a linear function of the place word in it: from one record the place word that makes
-    /// its checksum right follows, and with it the salt. The records behind it confirm that.
+    /// A checksum is a linear function of its place word. So one record gives the place word that makes its
+    /// checksum right, and with it the salt. The records after it confirm the salt.
     pub(crate) fn search_salt(&mut self) -> Result<Option<u32>, ReadError> {
         self.offset = FILE_HEADER_LEN as u64;
         while self.may_begin_at(self.offset) {
@@ -39,13 +39,13 @@ impl FileScan {
         Ok(None)
     }
 
-    /// The salt under which records begin at `offset`.
+    /// Returns the salt under which records begin at `offset`.
     fn salt_here(&mut self) -> Result<Option<u32>, ReadError> {
         let Some(stride) = self.plausible_stride()? else { return Ok(None) };
         let Ok((header, _)) = self.decode_at(0, Demand::Present) else { return Ok(None) };
         let at = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
         let unplaced = self.prefix_crcs.record_crc(&self.buffer, at, &header, 0);
-        // The place word of a salt of zero is the offset's part alone.
+        // The place word of salt 0 is the offset's part alone.
         let salt = place_of(&header, unplaced) ^ place_word(0, self.offset);
         let demand = Demand::Verify { salt };
         if !self.is_record_behind(stride, demand)? {

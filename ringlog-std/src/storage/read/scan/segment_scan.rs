@@ -1,6 +1,6 @@
-//! Reading log files that others may change: with `pread` into a bounded buffer, never through a mapping.
+//! Reads log files that others may change: with `pread` into a bounded buffer, never through a mapping.
 //!
-//! A file that is cut short meanwhile is an error here, where a mapping would end the process.
+//! A file that is cut short meanwhile is an error here. With a mapping it would end the process.
 
 #![forbid(unsafe_code)]
 
@@ -21,9 +21,9 @@ use crate::storage::segment::position::PositionTracker;
 /// Room for at least three of the largest records, which a search looks at together.
 const BUFFER_BYTES: usize = 256 * 1024;
 const _: () = assert!(BUFFER_BYTES >= 3 * record_len(MAX_PAYLOAD));
-/// The first window: whoever wants no more than a sealed segment's end looks at the GAP records at its start, if it has any.
+/// The first window is small: to find the end of a sealed segment, only the GAP records at its start are read.
 const FIRST_BYTES: usize = 4096;
-/// So many equal bytes at a record boundary end a STREAM file.
+/// This many erased bytes at a record boundary end a STREAM file.
 pub(crate) const UNWRITTEN_BYTES: usize = 16;
 
 /// Reads the records of one log file and verifies their checksums.
@@ -43,24 +43,24 @@ pub(crate) const UNWRITTEN_BYTES: usize = 16;
 pub struct FileScan {
     pub(crate) segment: SegmentFile,
     pub(crate) demand: Demand,
-    /// Records end here at the latest: at most the length that the file had.
+    /// Records end here at the latest. At most the length that the file had.
     pub(crate) end: u64,
     /// A record at this position or above is no part of the log.
     pub(crate) end_position: Option<u64>,
     pub(crate) positions: PositionTracker,
-    /// Where the next record starts: 64 to `end`.
+    /// Offset where the next record starts: 64 to `end`.
     pub(crate) offset: u64,
     /// The sequence of the next record.
     pub(crate) sequence: u64,
     /// The record that was found last.
     pub(crate) found: Option<FoundRecord>,
     pub(crate) buffer: Vec<u8>,
-    /// Where in the file the buffer starts: at most `offset`.
+    /// Offset in the file where the buffer starts: at most `offset`.
     pub(crate) buffer_offset: u64,
-    /// Of the buffer.
+    /// CRCs of the buffer's prefixes.
     pub(crate) prefix_crcs: PrefixCrcs,
-    /// Something in the buffer is no record: checksums come from `prefix_crcs` as long as it is there, so that records which
-    /// are none cost no more than their header.
+    /// Whether the buffer holds bytes that are no record. Then checksums come from `prefix_crcs`, so that a
+    /// candidate costs no more than its header.
     pub(crate) is_suspect: bool,
 }
 
@@ -75,23 +75,33 @@ pub(crate) struct FoundRecord {
 impl FileScan {
     /// Opens a log file and checks its header.
     ///
+    /// ```
+    /// use ringlog::storage::{FileScan, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(FileScan::open(path)?.next_sequence(), 0);
+    /// assert!(matches!(FileScan::open("no such file"), Err(OpenError::Io { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`OpenError`]: not a file, too short, a damaged header, a `write_offset` beyond the file's end, I/O.
+    /// [`OpenError`] for what is no file, is too short, has a damaged header or a `write_offset` beyond its
+    /// end, and for I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
         segment.info.check_length()?;
         Ok(Self::of(segment))
     }
 
-    /// Reads up to where the header says; the file's length was checked.
+    /// Reads up to the header's end; the file's length was checked.
     pub(crate) fn of(segment: SegmentFile) -> Self {
         let SegmentInfo { header, file_bytes, .. } = &segment.info;
         let end = if header.has(file_flags::STREAM) { *file_bytes } else { header.write_offset };
         Self::up_to(segment, end)
     }
 
-    /// Reads up to `end`, whatever the header says.
+    /// Reads up to `end`, which need not be the header's.
     pub(crate) fn up_to(segment: SegmentFile, end: u64) -> Self {
         let header = &segment.info.header;
         Self {
@@ -115,58 +125,121 @@ impl FileScan {
         Self { demand: Demand::Verify { salt }, ..Self::up_to(segment, end) }
     }
 
-    /// The file's header, as it was when the file was opened.
+    /// Returns the file's header, as it was when the file was opened.
+    ///
+    /// ```
+    /// # use ringlog::event::ClockKind;
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(FileScan::open(path)?.header().clock(), ClockKind::UnixNanos);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self) -> &FileHeader {
         &self.segment.info.header
     }
 
-    /// The file's path, header and length.
+    /// Returns the file's path, header and length.
+    ///
+    /// ```
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(FileScan::open(path)?.info().file_bytes, std::fs::metadata(path)?.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn info(&self) -> &SegmentInfo {
         &self.segment.info
     }
 
-    /// Where the next record starts, or the last one that could be read ends.
+    /// Returns the offset in bytes where the next record starts, or where the last readable one ends.
+    ///
+    /// ```
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = FileScan::open(path)?;
+    /// assert_eq!(scan.offset(), 64, "after the header");
+    /// scan.next_event()?;
+    /// assert_eq!(scan.offset(), 88, "after a record of 24 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The sequence of the next record.
+    ///
+    /// ```
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = FileScan::open(path)?;
+    /// scan.next_event()?;
+    /// assert_eq!(scan.next_sequence(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// The position of the next record in the log.
+    /// Returns the position of the next record in the log, in bytes.
+    ///
+    /// ```
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = FileScan::open(path)?;
+    /// let start = scan.position();
+    /// scan.next_event()?;
+    /// assert_eq!(scan.position() - start, 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> u64 {
         self.positions.at(self.offset)
     }
 
-    /// The position after its last record, once all were read; `None` if it has none.
+    /// Returns the position after its last record, once all were read; `None` if it has none.
     pub(crate) fn end_position(&self) -> Option<u64> {
         (self.offset > FILE_HEADER_LEN as u64).then(|| self.position())
     }
 
-    /// The position that the log has at an offset of this file, once the lead was read.
+    /// Returns the log's position at an offset of this file, once the preamble was read.
     pub(crate) fn position_at(&self, offset: u64) -> u64 {
         self.positions.at(offset)
     }
 
-    /// Whether only records were read that take no position.
+    /// Returns whether the scan is still in the preamble, the records that take no position.
     pub(crate) fn is_in_preamble(&self) -> bool {
         self.positions.is_in_preamble()
     }
 
-    /// The next record, checked; `None` at the end.
+    /// Returns the next record, checked; `None` at the end.
+    ///
+    /// ```
+    /// use ringlog::storage::FileScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = FileScan::open(path)?;
+    /// let mut count = 0;
+    /// while let Some(event) = scan.next_event()? {
+    ///     assert_eq!(event.sequence, count);
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`ReadError`] names the file, the offset and what is wrong there: damage, a file that was cut short
-    /// meanwhile, a sealed file with another number of records than its header says, I/O. Calling again
-    /// gives the same error.
+    /// meanwhile, a sealed file whose header has another number of records, I/O. Calling again gives the same
+    /// error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
@@ -185,11 +258,11 @@ impl FileScan {
         self.take()
     }
 
-    /// Passes what comes next to `f` as long as it is whole and valid, and stops before anything else, which
-    /// [`advance`](Self::advance) then looks at: the lead, an end, bytes that are no record and what is near them, the end
-    /// of the buffer.
+    /// Passes the next records to `f` as long as they are whole and valid. It stops before anything else, which
+    /// [`advance`](Self::advance) then reads: the preamble, an end, bytes that are no record and what is near
+    /// them, the end of the buffer.
     ///
-    /// Returns how many there were.
+    /// Returns the number of records.
     pub(crate) fn pass_valid(&mut self, mut f: impl FnMut(&Event<'_>)) -> u64 {
         self.found = None;
         if self.positions.is_in_preamble() || self.is_suspect {
@@ -208,7 +281,7 @@ impl FileScan {
         passed.events
     }
 
-    /// The record that [`advance`](Self::advance) found.
+    /// Returns the record that [`advance`](Self::advance) found.
     pub(crate) fn found_event(&self) -> Option<Event<'_>> {
         self.event_of(self.found?)
     }
@@ -220,12 +293,12 @@ impl FileScan {
         Some(Event { header, payload, sequence, offset })
     }
 
-    /// Leaves out what stands at this position or above.
+    /// Leaves out the records at this position and above.
     pub(crate) fn end_at_position(&mut self, end_position: u64) {
         self.end_position = Some(end_position);
     }
 
-    /// Checks the record at `offset`, which is in the buffer as far as it is in the file.
+    /// Checks the record at `offset`. It is in the buffer as far as it is in the file.
     fn take(&mut self) -> Result<bool, ReadError> {
         let (offset, sequence) = (self.offset, self.sequence);
         let (header, stride) = self.decode_next().map_err(|kind| ReadError::Record {
@@ -237,7 +310,7 @@ impl FileScan {
         if let (Some(position), Some(end_position)) = (position, self.end_position)
             && position >= end_position
         {
-            // The log went on from here in its next segment; the count in the header is not its own.
+            // From here the log continued in its next segment, so the header's count does not apply.
             self.end = offset;
             return Ok(false);
         }
@@ -248,7 +321,7 @@ impl FileScan {
         Ok(true)
     }
 
-    /// The header and the length of the record at `offset`, if it is valid.
+    /// Returns the header and the length of the record at `offset`, if it is valid.
     fn decode_next(&mut self) -> Result<(EventHeader, usize), RecordErrorKind> {
         if self.is_suspect {
             return self.decode_at(0, self.demand);
@@ -256,7 +329,7 @@ impl FileScan {
         self.demand.decode(self.ahead(), self.offset).map(|(header, _, stride)| (header, stride))
     }
 
-    /// The same of the record `distance` bytes behind `offset`, at a cost that does not grow with the record.
+    /// Returns the same for the record `distance` bytes after `offset`. The cost does not grow with the record.
     pub(crate) fn decode_at(
         &mut self,
         distance: usize,
@@ -279,7 +352,7 @@ impl FileScan {
         }
     }
 
-    /// At the end of a sealed file the header knows how many records there are.
+    /// Compares the number of records with the header's, at the end of a sealed file.
     fn check_count(&self) -> Result<bool, ReadError> {
         let SegmentInfo { header, path, .. } = &self.segment.info;
         let found = self.sequence - header.base_sequence;
@@ -291,13 +364,13 @@ impl FileScan {
         Err(ReadError::EventCount { path, offset, stored, found })
     }
 
-    /// What is buffered from `offset` on, up to the end of the records.
+    /// Returns the buffered bytes from `offset` on, up to the end of the records.
     pub(crate) fn ahead(&self) -> &[u8] {
         let from = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
         self.buffer.get(from..).unwrap_or_default()
     }
 
-    /// Has the next record in the buffer, as far as it belongs to the file's records.
+    /// Reads the next record into the buffer, as far as the file's records go.
     #[inline]
     fn fetch_record(&mut self) -> Result<(), ReadError> {
         if self.stride_ahead() <= self.ahead().len() {
@@ -307,12 +380,12 @@ impl FileScan {
         self.fetch(self.stride_ahead())
     }
 
-    /// The length of the next record, as far as it is in the buffer.
+    /// Returns the length of the next record; that of a header if that is not in the buffer yet.
     fn stride_ahead(&self) -> usize {
         self.ahead().first_chunk().map_or(HEADER_LEN, |head| EventHeader::from_bytes(head).stride())
     }
 
-    /// Has the next `bytes` bytes in the buffer, as far as they belong to the file's records.
+    /// Reads the next `bytes` bytes into the buffer, as far as the file's records go.
     pub(crate) fn fetch(&mut self, bytes: usize) -> Result<(), ReadError> {
         let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let needed = bytes.min(left);
@@ -335,7 +408,7 @@ impl FileScan {
         }
     }
 
-    /// Has the buffer begin with what is ahead, and returns how much that is.
+    /// Moves the unread bytes to the start of the buffer, and returns how many there are.
     fn keep_ahead(&mut self) -> usize {
         let passed = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
         let kept = self.ahead().len();
@@ -349,7 +422,7 @@ impl FileScan {
     }
 }
 
-/// Whether memory was never written from here on.
+/// Returns whether memory was never written from here on.
 fn is_unwritten(ahead: &[u8]) -> bool {
     let start = ahead.get(..UNWRITTEN_BYTES).unwrap_or(ahead);
     [0x00, 0xFF].into_iter().any(|unwritten| start.iter().all(|&byte| byte == unwritten))

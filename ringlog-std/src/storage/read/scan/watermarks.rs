@@ -1,4 +1,4 @@
-//! How far a log is published, and how far it is durable.
+//! Computes how far a log is published and how far it is durable.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::storage::read::scan::live::LiveFile;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::SegmentInfo;
 
-/// How far a log has come, in bytes of its records as they stood in its ring.
+/// How far a log is published and durable, in bytes of its records as they were in its ring.
 ///
-/// Read from the headers of its segments, by any process, whatever its writer does meanwhile. A segment that was
-/// begun some milliseconds ago and has no name yet does not count.
+/// Any process can read it from the headers of the segments, while the log is written. A new segment counts
+/// once it has its name, some milliseconds after it was begun.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -34,18 +34,34 @@ use crate::storage::segment::file::SegmentInfo;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct LogWatermarks {
-    /// Behind the last record that readers can see: it survives the death of the writer.
+    /// The end of the last record that readers can see. All below survives the death of the writer.
     pub published: u64,
-    /// All records below are on stable storage: they survive the loss of power. At most `published`.
+    /// All below is on stable storage and survives a loss of power. At most `published`.
     pub durable: u64,
 }
 
 impl LogWatermarks {
-    /// Reads the headers of a log, a folder or a file. A folder without any segment has come nowhere.
+    /// Reads the headers of a log, a folder or a file. Both are 0 for a folder without segments.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogWatermarks, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let watermarks = LogWatermarks::of(folder)?;
+    /// assert_eq!((watermarks.published, watermarks.durable), (48, 48), "the log was closed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError`] for a header, or a record of the log's side at the start of a segment, that cannot be read.
+    /// [`ReadError`] for a header, or a GAP record at the start of a segment, that cannot be read.
     pub fn of(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let segments = match LogFiles::open(path.as_ref()) {
             Err(OpenError::NoSegments { .. }) => return Ok(Self::default()),
@@ -62,7 +78,7 @@ impl LogWatermarks {
     }
 }
 
-/// The first segment that is not known to be durable to its end. All before a CLEAN one are.
+/// Returns the first segment that is not known to be durable to its end. All before a CLEAN one are.
 fn first_not_durable(segments: &[SegmentInfo]) -> usize {
     let is_clean = |segment: &SegmentInfo| segment.header.has(file_flags::CLEAN);
     let from = segments.iter().rposition(is_clean).map_or(0, |clean| clean + 1);
@@ -70,12 +86,13 @@ fn first_not_durable(segments: &[SegmentInfo]) -> usize {
     from + rest.take_while(|segment| is_durable_to_its_end(&segment.header)).count()
 }
 
-/// A last segment that is not sealed may have more by now, so it is never counted as a whole.
+/// Returns whether a sealed segment is durable to its end. One that is not sealed may have more by now.
 fn is_durable_to_its_end(header: &FileHeader) -> bool {
     header.has(file_flags::SEALED) && header.synced_offset >= header.write_offset
 }
 
-/// Nothing is durable that is not published, also if the header says so.
+/// Returns the offset up to which a segment is durable: never more than is published, even if the header says
+/// so.
 fn durable_offset(segment: &SegmentInfo) -> u64 {
     segment.header.synced_offset.min(end_offset(&segment.header, segment.file_bytes))
 }
@@ -84,13 +101,13 @@ fn end_offset(header: &FileHeader, file_bytes: u64) -> u64 {
     if header.has(file_flags::STREAM) { file_bytes } else { header.write_offset }
 }
 
-/// The position after a segment's last record; `None` if it has none.
+/// Returns the position after a segment's last record; `None` if it has none.
 pub(crate) fn end_position(segment: &SegmentInfo) -> Result<Option<u64>, ReadError> {
     let end = end_offset(&segment.header, segment.file_bytes);
     if end > FILE_HEADER_LEN as u64 { position_in(segment, end).map(Some) } else { Ok(None) }
 }
 
-/// The position of an offset in a segment, for which the records of the log's side at its start are read.
+/// Returns the position of an offset in a segment. Reads the preamble of the segment for that.
 fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
     let base_position = segment.header.base_position;
     if offset <= FILE_HEADER_LEN as u64 {
@@ -103,7 +120,7 @@ fn position_in(segment: &SegmentInfo, offset: u64) -> Result<u64, ReadError> {
             scan.read_lead()?;
             Ok(scan.position_at(offset))
         }
-        // Retired since its header was read: then the log went on, and it took no less than this.
+        // The segment was retired since its header was read. Then the log continued, at this position or above.
         _ => Ok(base_position + (offset - FILE_HEADER_LEN as u64)),
     }
 }

@@ -1,4 +1,4 @@
-//! Indexes of sealed segments kept in files: a cache that anybody may delete at any time.
+//! Keeps indexes of sealed segments in files: a cache that anyone may delete at any time.
 //!
 //! ```text
 //!   0  | magic "EVTX"                  | version, u32 = 1              |
@@ -11,8 +11,8 @@
 //!  64  | entries of 24 bytes: offset u64, number u64, max_before u64   |
 //! ```
 //!
-//! All little-endian. `header_checksum` is the CRC-32C of the 60 bytes before it, `entries_checksum` that of all
-//! entries. A file that is not exactly this, or of another salt or end, is taken as missing.
+//! All little-endian. `header_checksum` is the CRC-32C of the 60 bytes before it, `entries_checksum` that of
+//! all entries. A file that differs in any way, or has another salt or end, counts as missing.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -38,19 +38,19 @@ const ENTRY_LEN: usize = 24;
 const MAX_FILE_BYTES: u64 = 64 << 20;
 const NAME_END: &str = ".idx";
 const TEMPORARY_END: &str = ".new";
-/// A temporary file of this age was left by a process that died.
+/// The age at which a temporary file counts as left by a process that died.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-/// What an index has to be of, to be of any use.
+/// The segment that an index must be of to be of use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct IndexKey {
-    /// The salt of the segment, which tells it from any other that had its name.
+    /// The salt of the segment, which differs from that of any other that had its name.
     pub(crate) salt: u32,
     /// Where its records end.
     pub(crate) end_offset: u64,
 }
 
-/// What is known of a segment without its entries.
+/// What the header of an index file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Summary {
     pub(crate) record_count: u64,
@@ -72,13 +72,13 @@ impl IndexFile {
         Self { path: log_folder.join(INDEX_FOLDER).join(format!("{stem}{NAME_END}")), key }
     }
 
-    /// Reads the first 64 bytes only.
+    /// Reads only the first 64 bytes.
     pub(crate) fn read_summary(&self) -> Option<Summary> {
         let header = read_header(&open_to_read(&self.path).ok()?, self.key)?;
         Some(header.summary())
     }
 
-    /// Reads the whole index. Whatever is wrong with it, it is as good as missing.
+    /// Reads the whole index. Returns `None` if anything is wrong with it.
     pub(crate) fn read(&self) -> Option<Index> {
         let file = open_to_read(&self.path).ok()?;
         let header = read_header(&file, self.key)?;
@@ -91,7 +91,7 @@ impl IndexFile {
         header.with_entries(bytes.get(HEADER_LEN..)?)
     }
 
-    /// Keeps an index, in one piece or not at all.
+    /// Writes the index, all of it or nothing. Does nothing for one that is too long.
     pub(crate) fn write(&self, index: &Index) -> io::Result<()> {
         let bytes = to_bytes(index, self.key);
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -109,22 +109,22 @@ impl IndexFile {
         })
     }
 
-    /// Deletes the indexes of segments that are gone, and what processes left that died.
+    /// Deletes the indexes of segments that are gone, and temporary files of processes that died.
     pub(crate) fn clear_away_old(&self) {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let entries = folder.read_dir().into_iter().flatten().flatten();
         for entry in entries.filter(|entry| is_old(folder, entry)) {
-            // Somebody else may have been faster; nothing depends on it.
+            // Another process may have been faster; nothing depends on it.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Deletes the index of a segment that goes, if there is one.
+/// Deletes the index of a segment that is deleted, if there is one.
 pub(crate) fn forget(segment: &Path) {
     let name = segment.with_extension(&NAME_END[1..]);
     let index = folder_of(segment).join(INDEX_FOLDER).join(name.file_name().unwrap_or_default());
-    // A cache: what stays is cleared away with the next index that is kept.
+    // A cache: what stays is deleted when the next index is kept.
     let _ = fs::remove_file(index);
 }
 
@@ -174,7 +174,8 @@ impl Header {
         Summary { record_count: self.record_count, max_timestamp }
     }
 
-    /// Whether the segment has room for this many records. Its end was checked against the length of its file.
+    /// Returns whether the segment has room for this many records. Its end was checked against the length of
+    /// its file.
     fn has_room(&self) -> bool {
         self.record_count <= (self.key.end_offset - FILE_HEADER_LEN as u64) / EVENT_HEADER_LEN as u64
     }
@@ -183,7 +184,7 @@ impl Header {
         self.entry_count.checked_mul(ENTRY_LEN as u64)?.checked_add(HEADER_LEN as u64)
     }
 
-    /// The index, if its entries are what an index over this file can have.
+    /// Returns the index if its entries are consistent with each other and with this header.
     fn with_entries(&self, bytes: &[u8]) -> Option<Index> {
         if self.entries_checksum != crc32c_hardware(0, bytes) {
             return None;
@@ -244,7 +245,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// Whether a file is the index of a segment that is gone, or was left by a process that died.
+/// Returns whether a file is the index of a segment that is gone, or was left by a process that died.
 fn is_old(folder: &Path, entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let Some(name) = name.to_str() else { return false };

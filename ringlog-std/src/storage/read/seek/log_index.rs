@@ -1,4 +1,4 @@
-//! Finding records of a log by sequence and by time without reading it through.
+//! Finds records of a log by sequence and by time without reading it through.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -15,11 +15,30 @@ use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 use crate::storage::segment::file::SegmentInfo;
 
-/// What finding records has cost so far: see [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
+/// What finding records has read so far: see
+/// [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// use ringlog::storage::{LogIndex, LogWriter, SeekStatistics};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// # let mut writer = LogWriter::open(folder)?;
+/// # for number in 0..3 {
+/// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+/// # }
+/// # writer.close()?;
+/// let index = LogIndex::open(folder)?;
+/// assert_eq!(index.statistics(), SeekStatistics::default());
+/// index.sequence_since(0, 2)?;
+/// assert_eq!(index.statistics().segments_indexed, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct SeekStatistics {
-    /// Records that were looked at, those of segments that were indexed included.
+    /// Records that were read, those of segments that were indexed included.
     pub records: u64,
     /// Index files that were read, whole or their first 64 bytes.
     pub index_files: u64,
@@ -27,12 +46,12 @@ pub struct SeekStatistics {
     pub segments_indexed: u64,
 }
 
-/// Tells where records of a log stand, by sequence and by time, without reading the log through.
+/// Finds records of a log by sequence and by time, without reading the log through.
 ///
-/// It makes an index of a segment when that is first needed, for which the segment is read once; those of sealed
-/// segments are kept in the folder `index` of the log, which is a cache that may be deleted. It reads with
-/// `pread`, so others may change the files: a reader of one's own log, [`LogReader`](crate::storage::read::mapped::log_reader::LogReader), has all
-/// this built in.
+/// Reads a segment once to index it, when that is first needed. Indexes of sealed segments are kept in the
+/// folder `index` of the log, a cache that may be deleted. It reads with `pread`, so others may change the
+/// files. [`LogReader`](crate::storage::read::mapped::log_reader::LogReader) has all this built in, for logs
+/// that only ringlog writes.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -62,14 +81,14 @@ pub struct LogIndex {
     records: AtomicU64,
     index_files: AtomicU64,
     segments_indexed: AtomicU64,
-    /// Indexes of segments that are gone are deleted once, when the first one is kept.
+    /// Set once indexes of segments that are gone were deleted: when the first index is kept.
     clear_away: Once,
 }
 
-/// Where to start walking to what was looked for.
+/// Where to start walking to the wanted record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SeekTarget {
-    /// Which of the segments.
+    /// Index of the segment.
     pub(crate) at: usize,
     /// At most 32 KiB and a record before it.
     pub(crate) place: IndexPoint,
@@ -77,6 +96,17 @@ pub(crate) struct SeekTarget {
 
 impl LogIndex {
     /// Opens a log, a folder or a single file, as it is now.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogIndex, OpenError};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
+    /// assert!(matches!(LogIndex::open(folder), Err(OpenError::NoSegments { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -103,10 +133,27 @@ impl LogIndex {
         &self.files.segments
     }
 
-    /// What finding records has cost so far.
+    /// Returns what finding records has read so far.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogIndex, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// let index = LogIndex::open(folder)?;
+    /// index.sequence_since(0, 2)?;
+    /// assert_eq!(index.statistics().segments_indexed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> SeekStatistics {
-        // ORDERING: Relaxed, here and where they are added to: figures on their own.
+        // ORDERING: Relaxed, here and where they are added to: statistics, on which no other access depends.
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SeekStatistics {
             records: read(&self.records),
@@ -120,15 +167,24 @@ impl LogIndex {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// The segment that holds `sequence`, or would.
+    /// Returns the index of the segment that holds `sequence`, or would.
     pub(crate) fn segment_of(&self, sequence: u64) -> usize {
         let begins_by_then = |segment: &SegmentInfo| segment.header.base_sequence <= sequence;
         self.files.segments.partition_point(begins_by_then).saturating_sub(1)
     }
 
-    /// The sequence behind the last record that was published when the log was opened, or a little later.
+    /// Returns the sequence after the last record that was published when the log was opened, or a little
+    /// later.
     ///
     /// Counts the records of the last segment if that is not sealed.
+    ///
+    /// ```
+    /// use ringlog::storage::LogIndex;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -138,23 +194,51 @@ impl LogIndex {
         let header = &self.files.segments[last].header;
         let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
         let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        // No checksum covers the count: one for which there is no room is not believed.
+        // No checksum covers the count, so one for which there is no room is not used.
         let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
         let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
         Ok(header.base_sequence + count)
     }
 
-    /// The sequence of the first record that there was when the log was opened.
+    /// Returns the sequence of the first record that the log had when it was opened.
+    ///
+    /// ```
+    /// use ringlog::storage::LogIndex;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// assert_eq!(LogIndex::open(path)?.first_sequence(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
         self.files.segments.first().map_or(0, |segment| segment.header.base_sequence)
     }
 
-    /// The sequence of the first record from `sequence` on with a timestamp of `since` or more.
+    /// Returns the sequence of the first record from `sequence` on with a timestamp of `since` or more; `None`
+    /// if there is none.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogIndex, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let mut writer = LogWriter::open(folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
+    /// # }
+    /// # writer.close()?;
+    /// // Events with the timestamps 0, 1 and 2.
+    /// let index = LogIndex::open(folder)?;
+    /// assert_eq!(index.sequence_since(0, 1)?, Some(1));
+    /// assert_eq!(index.sequence_since(2, 1)?, Some(2));
+    /// assert_eq!(index.sequence_since(0, 3)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if a segment cannot be read that may hold it, or was retired.
+    /// [`ReadError`] if a segment that may hold it cannot be read or was retired.
     pub fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
         for at in self.segment_of(sequence)..self.files.segments.len() {
             if let Some(start) = self.start_in(at, sequence, since)? {
@@ -167,7 +251,7 @@ impl LogIndex {
         Ok(None)
     }
 
-    /// Where in a segment to start for a record of this sequence or more, and of this time or later.
+    /// Returns where in a segment to start for a record of this sequence or more, and of this time or later.
     pub(crate) fn start_in(
         &self,
         at: usize,
@@ -203,7 +287,7 @@ impl LogIndex {
         Ok(None)
     }
 
-    /// The largest timestamp that a segment may hold; of a kept index only the first 64 bytes are read.
+    /// Returns the largest timestamp that a segment may hold. Of a kept index only the first 64 bytes are read.
     pub(crate) fn max_timestamp(&self, at: usize) -> Result<Option<u64>, ReadError> {
         if let Some(max) = self.maxima[at].get() {
             return Ok(*max);
@@ -219,7 +303,8 @@ impl LogIndex {
         Ok(*self.maxima[at].get_or_init(|| max))
     }
 
-    /// Of a segment without a kept index. One that can be read again from a file does not stay in memory.
+    /// Returns the largest timestamp of a segment without a kept index. An index that is now kept in a file
+    /// does not stay in memory.
     fn latest(&self, at: usize) -> Result<Option<u64>, ReadError> {
         if self.indexes[at].get().is_some() || self.index_file(at).is_none() {
             return Ok(self.index(at)?.latest());
@@ -227,7 +312,7 @@ impl LogIndex {
         Ok(self.make(at)?.latest())
     }
 
-    /// The index of a segment, kept or made now.
+    /// Returns the index of a segment, kept or made now.
     pub(crate) fn index(&self, at: usize) -> Result<&Index, ReadError> {
         if let Some(index) = self.indexes[at].get() {
             return Ok(index);
@@ -257,14 +342,14 @@ impl LogIndex {
             && !index.is_cut
             && index.end.offset == self.files.segments[at].header.write_offset
         {
-            // A cache: a folder that cannot be written to costs time, and nothing else.
+            // A cache: a folder that cannot be written to costs only time.
             let _ = file.write(&index);
             self.clear_away.call_once(|| file.clear_away_old());
         }
         Ok(index)
     }
 
-    /// Opens a segment up to where the next one goes on.
+    /// Opens a segment, up to where the next one continues.
     pub(crate) fn open_scan(&self, at: usize) -> Result<FileScan, ReadError> {
         let (segment, is_last) = (&self.files.segments[at], at + 1 == self.files.segments.len());
         let path = &segment.path;
@@ -279,7 +364,7 @@ impl LogIndex {
         Ok(scan)
     }
 
-    /// The error for a segment that is there no longer.
+    /// Returns the error for a segment that is gone.
     pub(crate) fn retired(&self, at: usize) -> ReadError {
         let SegmentInfo { path, header, .. } = &self.files.segments[at];
         let folder = self.folder.as_deref().unwrap_or(path);
@@ -295,7 +380,7 @@ impl LogIndex {
         }
     }
 
-    /// Where the index of a segment is kept, if it can be.
+    /// Returns the file for the index of a segment, if it can be kept.
     fn index_file(&self, at: usize) -> Option<IndexFile> {
         let header = &self.files.segments[at].header;
         let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);

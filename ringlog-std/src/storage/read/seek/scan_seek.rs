@@ -1,4 +1,4 @@
-//! Going straight to a record, and what retention leaves of a log that is being scanned.
+//! Goes straight to a record, and notices what retention took from a log that is being scanned.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -10,7 +10,18 @@ use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::read::seek::log_index::LogIndex;
 
 impl LogScan {
-    /// Goes to the record `sequence`, to the first one if the log starts behind it, or to the end.
+    /// Goes to the record `sequence`: to the first record if the log starts after it, and to the end if it ends
+    /// before it.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogIndex, LogScan};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let (index, mut scan) = (LogIndex::open(path)?, LogScan::open(path)?);
+    /// scan.seek_with(&index, 3)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -28,7 +39,21 @@ impl LogScan {
         self.current.skip_to(sequence)
     }
 
-    /// Goes to the next record, which [`found_event`](Self::found_event) then lends; `false` at the end of the log.
+    /// Goes to the next record, which [`found_event`](Self::found_event) then lends. Returns `false` at the end
+    /// of the log.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// let mut count = 0;
+    /// while scan.advance()? {
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -42,13 +67,24 @@ impl LogScan {
         Ok(true)
     }
 
-    /// The record that [`advance`](Self::advance) found, as often as it is asked for.
+    /// Returns the record that [`advance`](Self::advance) found. May be called again.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// assert!(scan.found_event().is_none(), "nothing was read yet");
+    /// scan.advance()?;
+    /// assert_eq!(scan.found_event().unwrap().payload, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn found_event(&self) -> Option<Event<'_>> {
         self.current.found_event()
     }
 
-    /// A next segment that is there no longer was retired: says what is missed.
+    /// Turns the error for a next segment that was retired into one that names the missed records.
     pub(crate) fn explained(&self, error: OpenError) -> ReadError {
         let from = self.current.next_sequence();
         let is_gone =

@@ -1,4 +1,4 @@
-//! What a log may hold, given what was written and what was promised.
+//! Checks what a log holds against what was written and what was promised.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ pub(crate) fn event(number: u64) -> (EventHeader, Vec<u8>) {
     (EventHeader::new(number, number as u8, len as u16).with_flags((number % 16) as u8), payload)
 }
 
-/// All records of the log, each of which has to be one that was written.
+/// Reads all records of the log. Each must be one that was written.
 pub(crate) fn read(folder: &Path) -> Vec<Found> {
     let (found, damage) = read_to_damage(folder);
     assert!(damage.is_none(), "{}", damage.unwrap());
     found
 }
 
-/// All records, and one [`Found::Damage`] for each segment that cannot be read to its end.
+/// Reads all records, with one [`Found::Damage`] for each segment that cannot be read to its end.
 pub(crate) fn read_on(folder: &Path) -> Vec<Found> {
     let (found, damage) = read_to_damage(folder);
     if damage.is_none() { found } else { read_segments(folder) }
@@ -86,9 +86,9 @@ impl Found {
     }
 }
 
-/// The events rise, and every one that is missing between two of them is told of by GAP records there.
+/// Checks that event numbers rise, and that GAP records report every event that is missing between two of them.
 ///
-/// Returns the number behind the last event that is there.
+/// Returns the number after the last event that was found.
 pub(crate) fn check_told(found: &[Found]) -> u64 {
     let mut next: Option<u64> = None;
     let mut lost = Some(0);
@@ -101,7 +101,7 @@ pub(crate) fn check_told(found: &[Found]) -> u64 {
                     assert!(*number >= next, "{number} again after {next}");
                     assert!(
                         lost.is_none_or(|lost| lost == number - next),
-                        "{next} to {number} are not told of"
+                        "no GAP record reports {next} to {number}"
                     );
                 }
                 (next, lost) = (Some(number + 1), Some(0));
@@ -111,17 +111,17 @@ pub(crate) fn check_told(found: &[Found]) -> u64 {
     next.unwrap_or(0)
 }
 
-/// The events that GAP records before the next event tell of.
+/// Returns how many events the GAP records before the next event count.
 pub(crate) fn counted(found: &[Found]) -> u64 {
     ahead(found).map(|found| if let Found::Gap(gap) = found { gap.count } else { 0 }).sum()
 }
 
-/// Whether a GAP record of unknown count stands before the next event.
+/// Returns whether a GAP record of unknown count comes before the next event.
 pub(crate) fn is_in_doubt(found: &[Found]) -> bool {
     ahead(found).any(|found| matches!(found, Found::Damage | Found::Gap(Gap { count: 0, .. })))
 }
 
-/// Whether damage stands before the next event.
+/// Returns whether damage comes before the next event.
 pub(crate) fn is_damaged(found: &[Found]) -> bool {
     ahead(found).any(|found| *found == Found::Damage)
 }

@@ -1,4 +1,4 @@
-//! What a dead writer has left is damaged, or was begun and never reached the disk.
+//! Tests with files of a dead writer that are damaged, or were begun and never reached the disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -43,7 +43,7 @@ fn put(writer: &mut LogWriter, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// A log of many segments that nobody has synced, whose writer was killed; its segments.
+/// Writes a log of many segments that were not synced, and kills its writer. Returns the segments.
 fn killed(folder: &Path, options: &LogWriterOptions) -> Vec<PathBuf> {
     let mut writer = open(folder, options);
     put(&mut writer, 0..EVENTS);
@@ -73,7 +73,7 @@ fn patch(path: &Path, offset: u64, bytes: &[u8]) {
     OpenOptions::new().write(true).open(path).unwrap().write_all_at(bytes, offset).unwrap();
 }
 
-/// Where the event with this number begins in its segment, and which position of the log that is.
+/// Returns where the event with this number begins: its offset in the segment, and its position in the log.
 fn place(path: &Path, number: u64) -> (u64, u64) {
     let bytes = |from, to| (from..to).map(|number| event(number).0.stride() as u64).sum::<u64>();
     let base = header(path).base_sequence;
@@ -84,7 +84,7 @@ fn is_clean(path: &Path) -> bool {
     header(path).has(file_flags::CLEAN)
 }
 
-/// The damage that the sync has met: file, offset and record.
+/// Returns the damage that the sync reported: file, offset and record.
 fn damage_of(result: Result<(), SyncError>) -> (PathBuf, u64, u64) {
     let error = result.unwrap_err();
     let SyncError::Damaged(damage) = &error else { panic!("{error}") };
@@ -98,7 +98,7 @@ fn damage_of(result: Result<(), SyncError>) -> (PathBuf, u64, u64) {
     (path.clone(), source.offset, source.sequence)
 }
 
-/// Reads each segment alone: which events are there, also if others are damaged.
+/// Reads each segment alone. Returns the events that can be read, even if others are damaged.
 fn whole_events(folder: &Path) -> Vec<u64> {
     let mut found = Vec::new();
     for path in segments(folder) {
@@ -112,7 +112,7 @@ fn whole_events(folder: &Path) -> Vec<u64> {
     found
 }
 
-/// Damages a page in the middle of a segment; the number of the first event that it takes.
+/// Damages a page in the middle of a segment. Returns the number of the first event in it.
 fn damage_page(path: &Path) -> u64 {
     let FileHeader { base_sequence, event_count, .. } = header(path);
     let number = base_sequence + event_count / 2;
@@ -193,7 +193,7 @@ fn damage_stops_no_writer_that_syncs_every_event_and_is_reported_at_the_close() 
     assert!(watch.take_damage().is_none());
     writer.close().unwrap();
 
-    // As long as the segment is there, each writer meets it, and says so once.
+    // As long as the segment exists, each writer finds the damage and reports it once.
     let writer = open(folder.path(), &options);
     let error = writer.close().unwrap_err();
     assert!(matches!(error, SyncError::Damaged(_)), "{error}");
@@ -252,7 +252,7 @@ fn a_loss_of_power_after_known_damage_takes_nothing_that_was_synced() {
     }
 }
 
-/// Files that were begun and had no name yet when the power went; the headers of some never reached the disk.
+/// Files that were begun and had no name yet at the power loss. The headers of some never reached the disk.
 #[test]
 fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening() {
     let options = options(SyncPolicy::EveryBytes(u64::MAX));
@@ -344,7 +344,7 @@ fn what_a_sync_cannot_read_of_a_dead_writers_segment_is_damage() {
     put(&mut writer, EVENTS + 3..EVENTS + 6);
     writer.close().unwrap();
 
-    // The next one can read it, and promises all.
+    // The next writer can read it, and promises all.
     let mut writer = open(folder.path(), &options);
     writer.sync().unwrap();
     assert_eq!(writer.durable_position(), writer.position());
@@ -425,7 +425,7 @@ fn of_two_files_that_begin_with_the_same_record_the_one_without_a_name_is_set_as
     let named = segments(folder.path()).pop().unwrap();
     let bytes = fs::read(&named).unwrap();
     patch(&temporary, 0, &bytes[..FILE_HEADER_LEN]);
-    // None of its records is whole, so that both end where they begin.
+    // None of its records is whole, so both files end where they begin.
     patch(&named, FILE_HEADER_LEN as u64, &[0; 512]);
     let writer = try_open(folder.path(), &options, "next boot").unwrap();
     let told = &writer.recovery().segments;

@@ -1,4 +1,4 @@
-//! What a disk may hold while a trace is played.
+//! Computes what a disk may hold while a trace is played.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,11 +9,11 @@ use crate::storage::tests::power_loss::trace::{FileId, Op};
 pub(crate) const SECTOR: usize = 512;
 const PAGE: u64 = 4096;
 
-/// A disk between two moments: what is on stable storage, and what may or may not be.
+/// A disk at one moment: what is on stable storage, and what may be.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     files: BTreeMap<FileId, Content>,
-    /// Names that are on stable storage.
+    /// The names that are on stable storage.
     names: BTreeMap<String, FileId>,
     /// Changes of names since.
     pending: Vec<Op>,
@@ -43,7 +43,7 @@ pub(crate) struct Remains {
 }
 
 impl Disk {
-    /// A disk on which these files are safe.
+    /// Returns a disk with these files on stable storage.
     pub(crate) fn holding(files: Vec<(FileId, Remains)>) -> Self {
         let mut disk = Self::default();
         for (id, Remains { name, bytes, .. }) in files {
@@ -78,7 +78,7 @@ impl Disk {
         }
     }
 
-    /// The files after a crash at this moment.
+    /// Returns the files after a crash at this moment.
     pub(crate) fn crash(&self, random: &mut Random) -> Vec<Remains> {
         let mut names = self.names.clone();
         let luck = Luck::draw(random);
@@ -94,22 +94,22 @@ impl Disk {
             .collect()
     }
 
-    /// What was stored into the file, whether or not the disk has it.
+    /// Returns what was stored into the file, on stable storage or not.
     pub(crate) fn newest(&self, file: FileId) -> &[u8] {
         &self.files[&file].bytes
     }
 
-    /// Whether a sector was stored into since it was last synced.
+    /// Returns whether a sector was stored into since it was last synced.
     pub(crate) fn has_versions(&self, file: FileId, sector: usize) -> bool {
         self.files[&file].versions.contains_key(&sector)
     }
 
-    /// The sectors that were stored into since they were last synced.
+    /// Returns the sectors that were stored into since they were last synced.
     pub(crate) fn sectors_with_versions(&self, file: FileId) -> impl Iterator<Item = usize> + '_ {
         self.files[&file].versions.keys().copied()
     }
 
-    /// Two versions of such a sector, an older and a newer one.
+    /// Returns two versions of such a sector, an older and a newer one.
     pub(crate) fn two_versions(
         &self,
         file: FileId,
@@ -123,7 +123,7 @@ impl Disk {
 }
 
 impl Remains {
-    /// Stores a sector as far as the file goes; whether that changes anything.
+    /// Stores a sector, up to the file's end. Returns whether that changes anything.
     pub(crate) fn store_sector(&mut self, sector: usize, bytes: &[u8; SECTOR]) -> bool {
         let start = (sector * SECTOR).min(self.bytes.len());
         let end = self.bytes.len().min(start + SECTOR);
@@ -134,10 +134,10 @@ impl Remains {
     }
 }
 
-/// What schedules ask, which look at the worst case only.
+/// Queries of the schedules, which check only the worst case.
 #[cfg(ringlog_shuttle)]
 impl Disk {
-    /// The files after the worst crash at this moment: of what is not synced, nothing is there.
+    /// Returns the files after the worst crash at this moment: nothing that was not synced is left.
     pub(crate) fn oldest(&self) -> Vec<Remains> {
         let mut random = Random::new(0);
         let file = |(name, id): (&String, &FileId)| Remains {
@@ -148,13 +148,13 @@ impl Disk {
         self.names.iter().map(file).collect()
     }
 
-    /// A word of a file as it was stored last.
+    /// Returns a word of a file as it was stored last.
     pub(crate) fn word(&self, file: FileId, at: usize) -> u64 {
         let bytes = &self.files[&file].bytes[at..at + 8];
         u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
     }
 
-    /// Whether these bytes of a file are on stable storage as they were stored.
+    /// Returns whether these bytes of a file are on stable storage as they were stored.
     pub(crate) fn is_stable(&self, file: FileId, from: usize, to: usize) -> bool {
         let content = &self.files[&file];
         let oldest = content.crash(&mut Random::new(0), Luck::Old);
@@ -187,7 +187,7 @@ impl Luck {
         }
     }
 
-    /// Which of so many versions.
+    /// Picks one of `count` versions.
     fn pick(self, count: usize, random: &mut Random) -> usize {
         match self {
             Self::Old => 0,
@@ -197,7 +197,8 @@ impl Luck {
     }
 }
 
-/// A change of a name whose file is not there, since an earlier change did not happen, does not happen either.
+/// Applies a change of a name. It has no effect if the file is missing because an earlier change did not
+/// happen.
 fn rename(names: &mut BTreeMap<String, FileId>, op: &Op) {
     match op {
         Op::Create { file, name } => {

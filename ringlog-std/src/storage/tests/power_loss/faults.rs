@@ -1,4 +1,4 @@
-//! What a disk does wrong besides forgetting: each kind is planned for an image, and counted where it happened.
+//! Faults of a disk besides lost writes. Each kind is planned for an image, and counted where it happened.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -19,7 +19,8 @@ use crate::storage::tests::power_loss::run::Random;
 pub(crate) enum Fault {
     /// The first sector of files that were not synced reads as zeros.
     ZeroedHeaders,
-    /// A sector is written at another place, of the same file or of another one, and its own keeps what it had.
+    /// A sector is written at another place, in the same file or in another one. Its own place keeps its old
+    /// content.
     Misdirected,
     /// Sectors cannot be read.
     Unreadable,
@@ -27,7 +28,7 @@ pub(crate) enum Fault {
     Linked,
 }
 
-/// What has happened to one image, or, added up, to many.
+/// What happened to one image, or, as a sum, to many.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Happened {
     /// A file was begun after one whose header did not reach the disk, and neither has a name.
@@ -60,7 +61,7 @@ impl Happened {
         self.reported += other.reported;
     }
 
-    /// A fault that was planned and never happened shows nothing.
+    /// Checks that the planned fault happened: otherwise the test shows nothing.
     pub(crate) fn check(&self, fault: Option<Fault>) {
         let must_be = match fault {
             None => &[][..],
@@ -77,14 +78,14 @@ impl Happened {
 #[derive(Default, Debug)]
 pub(crate) struct Image {
     pub(crate) fault: Option<Fault>,
-    /// Files in which the disk may have damaged what it had stored.
+    /// Files in which the disk may have damaged stored bytes.
     pub(crate) damaged: BTreeSet<String>,
     pub(crate) happened: Happened,
-    /// Files outside of the log with the contents that they had before.
+    /// Files outside of the log, with their contents before the test.
     outside: Vec<(PathBuf, Contents)>,
 }
 
-/// The bytes of a file, which a failed assertion does not print.
+/// The bytes of a file. A failed assertion does not print them.
 #[derive(PartialEq, Eq)]
 struct Contents(Vec<u8>);
 
@@ -112,7 +113,7 @@ impl Image {
         image
     }
 
-    /// Plans what is done to files in a folder.
+    /// Applies the planned fault to the files in a folder.
     pub(crate) fn lay_over(&mut self, folder: &Path, outside: &Path, random: &mut Random) {
         match self.fault {
             Some(Fault::Linked) => self.link(folder, outside, random),
@@ -121,7 +122,7 @@ impl Image {
         }
     }
 
-    /// Whether recovery has set one of the damaged files aside, and says so.
+    /// Returns whether recovery reports that it has set one of the damaged files aside.
     pub(crate) fn is_set_aside(&self, report: &RecoveryReport) -> bool {
         report.segments.iter().any(|told| {
             let name = told.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -187,7 +188,8 @@ impl Image {
         }
     }
 
-    /// A log may say in the header of a file with several names where its records end, and nothing else.
+    /// Checks files outside: in a file with several names, a log may change only the header, to say where its
+    /// records end.
     pub(crate) fn check_outside(&self) {
         for (path, Contents(before)) in &self.outside {
             let after = fs::read(path).unwrap();
@@ -208,7 +210,7 @@ impl Image {
         }
     }
 
-    /// From now on everything can be read.
+    /// Makes all sectors readable from now on.
     pub(crate) fn make_readable(&mut self) {
         let met = UNREADABLE.with_borrow_mut(std::mem::take).met;
         self.happened.unreadable |= u64::from(met > 0);
@@ -226,7 +228,7 @@ thread_local! {
     static UNREADABLE: RefCell<Unreadable> = RefCell::default();
 }
 
-/// How many of these bytes of a file can be read at once.
+/// Returns how many of these bytes of a file one read can return.
 pub(crate) fn readable_bytes(file: &File, offset: u64, len: usize) -> io::Result<usize> {
     UNREADABLE.with_borrow_mut(|bad| {
         if bad.sectors.is_empty() {
@@ -265,7 +267,7 @@ fn pick<'a, T>(all: &'a [T], random: &mut Random) -> Option<&'a T> {
     if all.is_empty() { None } else { all.get(random.below(all.len() as u64) as usize) }
 }
 
-/// A sector of a file, mostly one that holds records.
+/// Picks a sector of a file, mostly one that holds records.
 fn target_sector(bytes: &[u8], random: &mut Random) -> usize {
     let all = bytes.len().div_ceil(SECTOR).max(1) as u64;
     let header = bytes.first_chunk().and_then(|head| FileHeader::from_bytes(head).ok());
@@ -274,7 +276,7 @@ fn target_sector(bytes: &[u8], random: &mut Random) -> usize {
     random.below(end) as usize
 }
 
-/// What belongs to the log; its `writer` file is not damaged here.
+/// Returns whether a file belongs to the log. Its `writer` file is not damaged here.
 fn is_of_log(name: &str) -> bool {
     name != WRITER_FILE
 }

@@ -1,10 +1,10 @@
-//! What a log promises about a loss of power, tried on made-up disks.
+//! Tests what a log promises about a loss of power, on simulated disks.
 //!
-//! A run of the real writer goes through a [`Platform`](crate::os::platform::Platform) that records every store and
-//! every call (`trace.rs`). From any prefix of that record, `disk.rs` makes up what a disk may hold
-//! after the power went at that moment: each 512-byte sector that was stored into since it was last synced holds any of
-//! its versions since then, in any combination; and each creation, renaming or deletion since the folder was last
-//! synced has or has not happened. The real recovery opens that folder, and `check.rs` holds what it finds against
+//! A run of the real writer goes through a [`Platform`](crate::os::platform::Platform) that records every store
+//! and every call (`trace.rs`). From any prefix of that record, `disk.rs` generates what a disk may hold after
+//! a power loss at that moment. Each 512-byte sector that was stored into since its last sync has any of its
+//! versions since then, in any combination. Each creation, renaming or deletion since the folder's last sync
+//! has or has not happened. The real recovery opens that folder, and `check.rs` compares what it finds with
 //! what was written and what was promised.
 //!
 //! The number of images is 20,000 in all, or as many as `RINGLOG_IMAGES` says.
@@ -22,7 +22,7 @@ pub(crate) mod trace;
 use faults::Fault;
 use run::{Setting, an_undeletable_segment, power_losses};
 
-/// Images of this share of the whole.
+/// Returns this share of the number of images.
 fn images(share: u64) -> u64 {
     let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
     all * share / 100

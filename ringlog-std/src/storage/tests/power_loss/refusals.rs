@@ -1,4 +1,5 @@
-//! A disk so full that a name or a few bytes in the `writer` file find no room, and what a failed sync leads to.
+//! Tests a disk so full that it has no room for a name or for a few bytes in the `writer` file, and what
+//! follows a failed sync.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ fn put(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
     writer.write_event(&header, &payload)
 }
 
-/// Writes events from `first` on, until there are so many segments.
+/// Writes events from `number` on, until there are `segments` segments.
 fn put_until(writer: &mut LogWriter, segments: u64, mut number: u64) -> u64 {
     while writer.summary().segments < segments {
         put(writer, number).unwrap();
@@ -64,7 +65,7 @@ fn a_segment_that_finds_no_room_for_its_name_ends_the_log_and_is_adopted_by_the_
     let error = writer.sync().unwrap_err();
     assert!(matches!(error, SyncError::Folder { action: "name the segment", .. }), "{error:?}");
     let durable = writer.durable_position();
-    // Also when there is room again: what became of the name cannot be known.
+    // It refuses even when there is room again: whether the name reached the disk cannot be known.
     refuse(&recorder, None);
     assert!(matches!(put(&mut writer, next), Err(AppendError::Poisoned { .. })));
     assert!(writer.sync().is_err() && writer.close().is_err());
@@ -87,7 +88,7 @@ fn a_retired_segment_that_finds_no_room_for_another_name_is_deleted_and_the_log_
         next = put_until(&mut writer, segments, next);
         writer.sync().unwrap();
     }
-    let error = writer.take_retention_error().expect("it is told of").to_string();
+    let error = writer.take_retention_error().expect("it is reported").to_string();
     assert!(error.contains("recycling"), "{error}");
     writer.close().unwrap();
     let left = events(folder.path());
@@ -119,7 +120,7 @@ fn a_run_that_finds_no_room_for_its_name_in_the_writer_file_does_not_begin() {
 fn what_the_writer_file_has_no_room_for_is_an_error_and_changes_nothing() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options().full_disk(FullDisk::DropWithGap), &recorder).unwrap();
-    // Until the segment is full: from then on there is no room anywhere.
+    // Fills the segment. From then on there is no room anywhere.
     recorder.disk_full.store(1, std::sync::atomic::Ordering::Relaxed);
     refuse(&recorder, Refused::Store);
     let mut next = 0;
@@ -137,14 +138,14 @@ fn what_the_writer_file_has_no_room_for_is_an_error_and_changes_nothing() {
 
     recorder.disk_full.store(0, std::sync::atomic::Ordering::Relaxed);
     refuse(&recorder, None);
-    // As far as the file says, that writer was killed; nothing was dropped, so nothing is told.
+    // By its file, that writer was killed. Nothing was dropped, so no loss is reported.
     let writer = try_open(folder.path(), options(), &recorder).unwrap();
     assert_eq!(writer.recovery().last_end, LastEnd::Killed);
     assert!(read(folder.path()).into_iter().eq((0..next).map(Found::Event)));
 }
 
-/// Two threads that meet at the name of a segment: the first one's sync fails, the second one's would succeed and write
-/// nothing. Found by `schedules`.
+/// Two threads give a segment its name at the same time: the first one's sync fails, the second one's would
+/// succeed and write nothing. Found by `schedules`.
 #[test]
 fn behind_a_failed_sync_no_segment_gets_its_name() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
@@ -168,7 +169,7 @@ fn why_a_log_was_poisoned_is_told_whoever_notes_it_first() {
     assert!(matches!(writer.sync(), Err(SyncError::Folder { .. })));
 }
 
-/// A worker whose sync has failed has yet to note it when the writer comes.
+/// A worker's sync has failed, and the writer syncs before the worker has noted it.
 #[test]
 fn a_writer_that_meets_a_failed_sync_says_why_before_a_helper_has_noted_it() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
@@ -214,7 +215,7 @@ fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
     assert!(has_failed_behind_the_name);
 }
 
-/// Positions go on over what was dropped, the limit counts what was written.
+/// Positions include what was dropped. The limit counts only what was written.
 #[test]
 fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
@@ -232,7 +233,7 @@ fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
             put(&mut writer, number).unwrap();
         }
         recorder.disk_full.store(0, Ordering::Relaxed);
-        // It is tried again after a while only.
+        // It is tried again only after a while.
         std::thread::sleep(std::time::Duration::from_millis(60));
         writer.maintenance.spare_step(false).unwrap();
         put(&mut writer, numbers.next().unwrap()).unwrap();

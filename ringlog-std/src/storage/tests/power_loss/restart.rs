@@ -1,4 +1,5 @@
-//! Going on under the same kernel behind a process that died or whose sync failed, before the power goes.
+//! Tests a process that continues under the same kernel after another one died or its sync failed, before the
+//! power fails.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::storage::tests::power_loss::run::{Random, Setting, lose_power, promis
 use crate::storage::tests::power_loss::trace::{Op, Recorder};
 use crate::storage::tests::single_step::kill;
 
-/// Disks that are made up of one run.
+/// Number of disks that are generated from one run.
 const DISKS: u64 = 50;
 const EVENTS: u64 = 60;
 
@@ -38,7 +39,8 @@ fn put(writer: &mut LogWriter, recorder: &Recorder, numbers: std::ops::Range<u64
     }
 }
 
-/// Has the power go behind what was done so far: recovery finds all that was promised. The run goes on.
+/// Simulates a power loss after what was done so far: recovery must find all that was promised. The run
+/// continues.
 fn lose_power_here(recorder: &Recorder, checksums: bool) {
     let trace = recorder.trace.take();
     let mut disk = Disk::default();
@@ -75,11 +77,11 @@ fn what_a_killed_process_has_not_synced_is_not_promised_before_its_successor_has
     }
 }
 
-/// The kernel takes pages for clean that no disk has: a second sync of them writes nothing.
+/// After a failed sync the kernel takes pages for clean that no disk has: a second sync of them writes nothing.
 #[test]
 fn behind_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
     for checksums in [true, false] {
-        // The records' sync fails, or that of the watermark behind it.
+        // The records' sync fails, or the sync of the watermark after it.
         for sync in 1..=2 {
             let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
             let mut writer = open(folder.path(), checksums, &recorder);
@@ -99,7 +101,7 @@ fn behind_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
     }
 }
 
-/// The header is the first that has to be on the disk: no file has its name without it.
+/// The header must be on the disk first: without it no file has its name.
 #[test]
 fn behind_an_opening_whose_sync_failed_the_next_one_leaves_no_file_without_a_header() {
     let mut failed = 0;

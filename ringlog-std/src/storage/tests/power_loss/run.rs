@@ -1,4 +1,4 @@
-//! Runs of a writer, cut off again and again.
+//! Runs a writer, and cuts each run off at many moments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use crate::storage::tests::single_step::{kill, prepare_late};
 const AFTERWARDS: u64 = 1_000_000;
 /// One image in this many is salvaged, too.
 const SALVAGE_EVERY: u64 = 8;
-/// Images that are made from one run.
+/// Number of images from one run.
 const IMAGES_PER_RUN: u64 = 100;
 
 /// A small generator: the same seed gives the same run.
@@ -47,7 +47,7 @@ impl Random {
     }
 }
 
-/// What kind of runs.
+/// The kind of runs.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) retention: bool,
@@ -89,7 +89,7 @@ impl Setting {
     }
 }
 
-/// Has the power go in many runs, at many moments of each.
+/// Simulates power losses in many runs, at many moments of each.
 pub(crate) fn power_losses(images: u64, setting: Setting) {
     let mut seen = Tally::default();
     for seed in 1..=images.div_ceil(IMAGES_PER_RUN) {
@@ -97,19 +97,19 @@ pub(crate) fn power_losses(images: u64, setting: Setting) {
         seen.add(ran.unwrap_or_else(|_| panic!("seed {seed}")));
     }
     println!("{seen:?}");
-    // A test that never meets a torn log shows nothing.
+    // A test without any torn log shows nothing.
     assert!(seen.images >= images && seen.cut > images / 20, "{seen:?}");
     assert!(!setting.late || seen.happened.lost_before_begun > 0, "{seen:?}");
     seen.happened.check(setting.fault);
 }
 
-/// What was met.
+/// Counts of what the images held.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     images: u64,
     /// Images in which events were missing that had been written.
     cut: u64,
-    /// Images of a recovery.
+    /// Images from a power loss during a recovery.
     again: u64,
     happened: Happened,
 }
@@ -136,7 +136,7 @@ fn one_run(seed: u64, setting: Setting) -> Tally {
     let recorder = Arc::new(Recorder::new("first boot"));
     let lives = if setting.killed { 2 + random.below(2) } else { 1 };
     for life in 0..lives {
-        // Whoever goes on behind the failure does not know of it.
+        // The process that continues after the failure does not know of it.
         let setting = Setting { failing_sync: setting.failing_sync && life == 0, ..setting };
         write(folder.path(), &options, &recorder, setting, &mut random);
     }
@@ -150,7 +150,7 @@ fn one_run(seed: u64, setting: Setting) -> Tally {
     tally
 }
 
-/// Plays a trace and stops at so many moments of it.
+/// Plays a trace, and stops at `count` moments of it.
 fn cut_off(
     trace: &[Op],
     mut disk: Disk,
@@ -171,7 +171,7 @@ fn cut_off(
     }
 }
 
-/// A writer's life; it may end in a close.
+/// Runs a writer from opening to its end, which may be a close.
 fn write(
     folder: &Path,
     options: &LogWriterOptions,
@@ -209,7 +209,7 @@ fn write(
     }
 }
 
-/// One thing that a writer or one of its workers may do.
+/// Does one random step of a writer or of one of its workers.
 fn step(
     writer: &mut LogWriter,
     recorder: &Recorder,
@@ -242,7 +242,7 @@ fn step(
     Ok(())
 }
 
-/// After a failed sync nothing is promised any more, however often it is tried.
+/// Checks that after a failed sync nothing is promised any more, however often it is tried.
 fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::error::Error) {
     let was_sync = !error.to_string().contains("cannot create") && writer.maintenance.is_poisoned();
     let durable = writer.durable_position();
@@ -257,12 +257,12 @@ fn check_poisoned(mut writer: LogWriter, recorder: &Recorder, error: &dyn std::e
     assert_eq!(recorder.sync_fails_in.load(Ordering::Relaxed), 0, "it was the injected failure");
 }
 
-/// What the writer says is durable, as the number of an event. No GAP record or event takes less than 16 bytes, so
-/// what is below is found by adding up lengths.
+/// Notes what the writer says is durable, as the number of an event. No GAP record or event takes less than 16
+/// bytes, so the sum of lengths gives the number.
 pub(crate) fn promise(writer: &LogWriter, recorder: &Recorder) {
     let mut at = 0;
     let mut number = 0;
-    // Positions count dropped records too, and those are told of before anything behind them.
+    // Positions count dropped records too, and a GAP record reports those before anything after them.
     while at + event(number).0.stride() as u64 <= writer.durable_position() {
         at += event(number).0.stride() as u64;
         number += 1;
@@ -289,7 +289,7 @@ pub(crate) fn lose_power(
     let salvaged = is_salvaged.then(|| salvage(folder.path()));
     let kept = recover(folder.path(), options, &recorder, disk, &mut image);
     if let Some(salvaged) = salvaged {
-        // Whatever recovery keeps is whole, so salvage has found it too, and more behind holes.
+        // All that recovery keeps is whole, so salvage has found it too, and more after holes.
         let (from, to) = span(&read(folder.path()));
         assert!((from..to).all(|number| salvaged.contains(&number)), "{from} to {to}: {salvaged:?}");
     }
@@ -313,7 +313,7 @@ pub(crate) fn lose_power(
     tally
 }
 
-/// Retention that meets a file which it cannot delete leaves a log without a hole.
+/// Retention that finds a file which it cannot delete leaves a log without a hole.
 pub(crate) fn an_undeletable_segment() {
     let folder = scratch();
     let recorder = Arc::new(Recorder::new("boot"));
@@ -337,12 +337,12 @@ pub(crate) fn an_undeletable_segment() {
     writer.close().unwrap();
 }
 
-/// The numbers of all events that salvage finds; each has to be one that was written.
+/// Returns the numbers of all events that salvage finds. Each must be one that was written.
 fn salvage(folder: &Path) -> BTreeSet<u64> {
     let out = scratch();
     match salvage_log(folder, out.path()) {
         Ok(_) => {}
-        // Nothing was ever named, or nothing is whole.
+        // No file had its name, or nothing is whole.
         Err(SalvageError::Open(OpenError::NoSegments { .. }) | SalvageError::Nothing { .. }) => {
             return BTreeSet::new();
         }
@@ -355,7 +355,7 @@ fn salvage(folder: &Path) -> BTreeSet<u64> {
     events.collect()
 }
 
-/// The events that were written before the crash and are in the log: from the first one to behind the last.
+/// Returns the range of events in the log that were written before the crash.
 fn span(found: &[Found]) -> (u64, u64) {
     let mut numbers = found.iter().filter_map(|record| match record {
         Found::Event(number) if *number < AFTERWARDS => Some(*number),
@@ -365,7 +365,7 @@ fn span(found: &[Found]) -> (u64, u64) {
     (first, numbers.next_back().unwrap_or(first) + 1)
 }
 
-/// Opens what is left, checks it against what the run did, and goes on. Returns how many events were kept.
+/// Opens what is left, checks it against what the run did, and continues. Returns how many events were kept.
 fn recover(
     folder: &Path,
     options: &LogWriterOptions,
@@ -380,7 +380,7 @@ fn recover(
     if let (Err(error), Some(contents)) = (&opened, contents) {
         check_refusal(folder, error, image, &contents);
         if image.fault == Some(Fault::Unreadable) {
-            // What could not be read for a while is no reason to come to another end.
+            // A second attempt, with all readable, must end as if all had been readable at first.
             image.make_readable();
             opened = open();
         } else {
@@ -393,7 +393,7 @@ fn recover(
     image.make_readable();
     assert!(recorder.trace.names_are_synced_at_once(), "{before:#?}");
     let report = writer.recovery().clone();
-    // No writer's deletions are taken for a loss.
+    // Deletions by a writer must not count as a loss.
     assert!(report.missing.is_empty() || !image.damaged.is_empty(), "{report}\n{image:?}\n{before:#?}");
     let look = || if image.damaged.is_empty() { read(folder) } else { read_on(folder) };
     let found = look();
@@ -403,7 +403,7 @@ fn recover(
     let kept = check_told(&found[..old_end]);
     let is_whole_from_the_start = !run.is_retired && old_end > 0;
     assert!(!is_whole_from_the_start || span(&found).0 == 0 || is_in_doubt(&found), "{report}");
-    // Retention may have taken every event that was not lost: then only the sequence tells where the log was.
+    // Retention may have taken every event that was not lost. Then only the sequence shows where the log was.
     let told_end = kept + counted(&found[old_end..]);
     let is_all_retired = run.is_retired && old_end == 0;
     let told_end = if is_all_retired { told_end.max(report.next_sequence) } else { told_end };
@@ -411,7 +411,7 @@ fn recover(
     let state = format!("{kept} of {} promised\n{report}\n{image:?}\n{before:#?}", run.promised);
     assert!(told_end >= run.promised || is_reported, "{state}");
     assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
-    // Whatever is missing is told of: the run had not closed the log, so nobody can know.
+    // All that is missing must be reported, possibly with an unknown count, as the run had not closed the log.
     let is_told = told_end >= run.written || is_in_doubt(&found[old_end..]);
     assert!(is_told, "{kept} of {}: {report}", run.written);
     image.happened.reported += u64::from(is_reported || found.contains(&Found::Damage));
@@ -430,7 +430,7 @@ fn recover(
     kept
 }
 
-/// The tools read all of a log, or say what cannot be read, file and offset.
+/// Checks that the tools read all of a log, or report the file and offset of what cannot be read.
 fn check_tools(folder: &Path, image: &mut Image) {
     if image.fault != Some(Fault::Unreadable) {
         return;
@@ -456,7 +456,7 @@ fn check_tools(folder: &Path, image: &mut Image) {
     image.happened.reported += 1;
 }
 
-/// Writes so much that old segments are used again, if they may be.
+/// Writes enough that old segments are recycled, if they may be.
 fn roll_on(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>) {
     let opened = LogWriter::open_at(folder, options.clone(), Arc::clone(recorder) as _, false);
     let mut writer = opened.unwrap();
@@ -468,7 +468,8 @@ fn roll_on(folder: &Path, options: &LogWriterOptions, recorder: &Arc<Recorder>) 
     writer.close().unwrap();
 }
 
-/// Only what the disk has damaged keeps a log from opening, the error says where, and the folder stays as it was.
+/// Checks that only damage by the disk keeps a log from opening, that the error says where, and that the folder
+/// stays as it was.
 fn check_refusal(folder: &Path, error: &OpenError, image: &mut Image, contents: &BTreeMap<PathBuf, Vec<u8>>) {
     let said = error.to_string();
     assert!(!image.damaged.is_empty() || image.fault == Some(Fault::Linked), "{said}\n{image:?}");
@@ -479,7 +480,7 @@ fn check_refusal(folder: &Path, error: &OpenError, image: &mut Image, contents: 
     image.happened.refused += 1;
 }
 
-/// The files of a folder, but for the one that says who writes there.
+/// Returns the files of a folder without the `writer` file.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let all = list(folder).into_iter().filter(|(path, _)| path.file_name() != Some(WRITER_FILE.as_ref()));
     all.map(|(path, _)| (path.clone(), std::fs::read(path).unwrap())).collect()

@@ -1,4 +1,4 @@
-//! A platform that does everything for real, but for syncs, and remembers it.
+//! A platform that does all calls except syncs, and records all of them.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use crate::os::mmap::{MapHandle, StoreWitness};
 use crate::os::platform::{Linux, Platform};
 use crate::os::sync::{kernel_call, slow_kernel_call};
 
-/// A file, whatever its name.
+/// A file under any name.
 pub(crate) type FileId = u64;
 
 /// One thing that happened.
@@ -66,11 +66,12 @@ pub(crate) enum Op {
     Producing(u64),
     /// All events below this number were written.
     Written(u64),
-    /// All events below this number were promised to be durable, or told of as lost.
+    /// All events below this number were promised to be durable, or reported as lost.
     Promised(u64),
 }
 
-/// What happened so far. Standard locks, and nothing in between: another thread goes on behind an entry only.
+/// What happened so far. No schedule interrupts a standard lock, so another thread continues only after an
+/// entry.
 #[derive(Debug, Default)]
 pub(crate) struct Trace(Mutex<Vec<Op>>);
 
@@ -84,8 +85,8 @@ impl Trace {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
-    /// Whether each file that got another name, or lost it, was followed by a sync of the folder before anything
-    /// else happened.
+    /// Returns whether each change of a name was followed by a sync of the folder before anything else
+    /// happened.
     pub(crate) fn names_are_synced_at_once(&self) -> bool {
         let ops = self.0.lock().unwrap();
         let is_change = |op: &Op| matches!(op, Op::Rename { .. } | Op::Remove { .. });
@@ -97,15 +98,15 @@ impl Trace {
 /// A call for which there is no room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
-    /// Renaming files whose names end so.
+    /// Renaming files whose names end with this.
     RenameFrom(&'static str),
-    /// Renaming to names that end so.
+    /// Renaming to names that end with this.
     RenameTo(&'static str),
     /// Storing into files that are not mapped.
     Store,
 }
 
-/// The platform. Syncs are only remembered, so it is fast.
+/// The platform. Syncs are only recorded, so it is fast.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     pub(crate) trace: Arc<Trace>,
@@ -136,14 +137,15 @@ impl Recorder {
         }
     }
 
-    /// Makes a file known that is there already.
+    /// Adds a file that exists already.
     pub(crate) fn adopt(&self, path: &Path) -> FileId {
         let id = self.next_file.fetch_add(1, Ordering::Relaxed);
         self.files.lock().unwrap().insert(inode(&File::open(path).unwrap()), id);
         id
     }
 
-    /// The file; one that is met for the first time is the `writer` file, which is not created through the platform.
+    /// Returns the file's id. A file without one is the `writer` file, which is not created through the
+    /// platform.
     fn id(&self, file: &File) -> FileId {
         let inode = inode(file);
         let known = self.files.lock().unwrap().get(&inode).copied();
@@ -166,7 +168,7 @@ impl Recorder {
         if refused.is_some_and(is_refused) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    /// A sync takes its time: what is stored before it counts may be safe, what is stored behind that is not.
+    /// A sync takes time: what is stored before it counts may be safe, what is stored after that is not.
     fn sync_may_fail(&self) -> io::Result<()> {
         slow_kernel_call();
         let left = self.sync_fails_in.load(Ordering::Relaxed);

@@ -1,15 +1,15 @@
-//! Schedules in which a thread goes many steps while the others stand still.
+//! Schedules in which one thread takes many steps while the others take none.
 
 use shuttle::scheduler::{RandomScheduler, Schedule, Scheduler, Task, TaskId};
 
 use crate::storage::tests::power_loss::run::Random;
 
-/// The longest run of steps that is drawn for any schedule.
+/// The largest number of steps in a run, over all schedules.
 const LONGEST: u64 = 60;
 
-/// As a random schedule, but that whoever is chosen goes on for a while, in some schedules longer than in others.
+/// A random schedule in which the chosen thread continues for a while, in some schedules longer than in others.
 ///
-/// Where each step is drawn anew, nobody comes far between two neighbouring steps of another thread.
+/// If each step were drawn anew, no thread would come far between two neighbouring steps of another.
 pub(crate) struct Bursts {
     random: RandomScheduler,
     luck: Random,

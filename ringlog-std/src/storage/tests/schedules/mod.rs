@@ -1,14 +1,14 @@
-//! A log's writer, its worker threads and its readers, in any order.
+//! Tests a log's writer, its worker threads and its readers, in any order of their steps.
 //!
-//! Each test opens with the question that it answers. The real writer, the real workers and the real readers run on
-//! real files, under shuttle, which lets one thread run at a time and chooses at random who goes on at each lock,
-//! each atomic access, each call of the platform and each store into a mapping. A quarter of the schedules choose anew each
-//! time, in a quarter a thread goes on for a while, and half of them (PCT) change their mind a few times only, so that a
-//! thread may be left behind for long. A sync takes its time. Pauses end by themselves or do not, those of one thread
-//! always and those of another never, so nothing may rely on it. The platform is that of `power_loss`: it syncs nothing,
-//! remembers everything, and after a failed sync does as kernels do.
+//! Each test opens with the question that it answers. The real writer, workers and readers run on real files,
+//! under shuttle. It lets one thread run at a time, and chooses the next one at random at each lock, each
+//! atomic access, each call of the platform and each store into a mapping. A quarter of the schedules choose
+//! anew each time. In another quarter a thread continues for a while. The other half (PCT) change the thread
+//! only a few times, so a thread may wait for long. A sync takes time. In each schedule, some threads' pauses
+//! always end by themselves and others' never do, so no code may rely on that. The platform is that of
+//! `power_loss`: it syncs nothing, records all calls, and after a failed sync behaves as kernels do.
 //!
-//! Not seen here: reorderings of memory, which the models in `loom-tests` look into.
+//! Reorderings of memory are not tested here, but by the models in `loom-tests`.
 //!
 //! The number of schedules for each question is 200, or as many as `RINGLOG_SCHEDULES` says. `.ci/run schedules` runs
 //! them; `docs/orderings.md` lists changes to the code that make each of them fail.

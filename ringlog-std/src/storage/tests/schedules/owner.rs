@@ -1,4 +1,4 @@
-//! Who has a segment.
+//! Tests that a segment has one owner at a time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::storage::tests::schedules::world::{
     World, below, events_of_a_segment, is_gone, is_overtaken, number, options, schedules, sync_policy, write,
 };
 
-/// Is a segment ever offered to two takers, or used again while somebody reads it?
+/// Is a segment ever offered to two takers, or recycled while a reader has it?
 ///
-/// Readers open segments as retention renames, locks and erases them, and look twice at what they hold.
+/// Readers open segments while retention renames, locks and erases them, and read twice what they have.
 #[test]
 fn a_segment_has_one_owner_and_a_reader_keeps_what_it_holds() {
     schedules(|| {
@@ -53,7 +53,7 @@ fn a_segment_has_one_owner_and_a_reader_keeps_what_it_holds() {
     });
 }
 
-/// The numbers of a segment's events, which follow from where it begins.
+/// Returns the numbers of a segment's events, which must follow from its base sequence.
 fn numbers(reader: &MmapReader) -> Vec<u64> {
     let numbers: Vec<_> = reader.events().map(|event| number(&event.unwrap())).collect();
     let first = reader.header().base_sequence;

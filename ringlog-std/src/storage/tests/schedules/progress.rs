@@ -1,4 +1,4 @@
-//! Whether whoever waits goes on.
+//! Tests that every thread that waits continues.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,9 +11,9 @@ use crate::storage::tests::schedules::world::{
     World, below, close_or_drop, events_of_a_segment, options, schedules, sync_policy, write,
 };
 
-/// Does closing or dropping a log always end, whatever its workers are at?
+/// Does closing or dropping a log always end, at any step of its workers?
 ///
-/// A wake-up that is lost is a deadlock here: a pause need not end by itself.
+/// A lost wake-up is a deadlock here, as a pause need not end by itself.
 #[test]
 fn closing_and_dropping_end_whatever_the_helpers_are_at() {
     schedules(|| {
@@ -35,7 +35,7 @@ fn closing_and_dropping_end_whatever_the_helpers_are_at() {
     });
 }
 
-/// Does a writer that waits for the sixteenth segment to be synced always go on, and are there never more?
+/// Does a writer that waits for the sixteenth segment to be synced always continue, and are there never more?
 #[test]
 fn a_writer_that_waits_for_syncs_goes_on() {
     schedules(|| {

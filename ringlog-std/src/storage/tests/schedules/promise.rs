@@ -1,4 +1,4 @@
-//! What is promised to be durable, and what a log promises that has failed.
+//! Tests what is promised to be durable, also by a log that has failed.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::storage::tests::schedules::world::{
     write,
 };
 
-/// Looks at the watermark again and again, and notes it as a promise at that moment.
+/// Reads the watermark again and again, and notes each value as a promise at that moment.
 fn observe(world: &World, watch: LogWatch) -> thread::JoinHandle<()> {
     let trace = Arc::clone(&world.disk.trace);
     thread::spawn(move || {
@@ -28,12 +28,12 @@ fn observe(world: &World, watch: LogWatch) -> thread::JoinHandle<()> {
     })
 }
 
-/// Between the load and the entry nobody goes on.
+/// Notes the watermark. No other thread runs between the load and the entry.
 fn note(trace: &crate::storage::tests::power_loss::trace::Trace, watch: &LogWatch) {
     trace.add(Op::Promised(watch.durable_position() / stride()));
 }
 
-/// Is the watermark ever above what was synced, also at the moment of a roll, and behind a process that was killed?
+/// Is the watermark ever above what was synced, also during a roll, and after a process was killed?
 #[test]
 fn the_watermark_is_never_above_what_was_synced() {
     schedules(|| {
@@ -60,8 +60,8 @@ fn the_watermark_is_never_above_what_was_synced() {
     });
 }
 
-/// Does a log whose sync has failed ever promise anything that is not safe, or take an event, also when it ends at that
-/// moment? And does it say why?
+/// Does a log whose sync has failed ever promise what is not safe, or accept an event, also when it ends at
+/// that moment? Does it report why?
 #[test]
 fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
     schedules(|| {
@@ -95,7 +95,7 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
         }
         let has_record = writer.active.has_record();
         if has_record && below(4) == 0 {
-            // Nothing is left to finish then but a segment without a record, which may fail to get its name.
+            // Then only a segment without a record is left to finish, and getting its name may fail.
             has_said_why |= writer.sync().is_err_and(|error| tells_why(&error));
             has_said_why |= writer.roll().is_err_and(|error| tells_why(&error));
         }

@@ -1,4 +1,4 @@
-//! What was promised, held against what a disk has on stable storage at that moment.
+//! Compares what was promised with what a disk has on stable storage at that moment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::storage::tests::power_loss::run::scratch;
 use crate::storage::tests::power_loss::trace::{FileId, Op, Recorder};
 use crate::storage::tests::schedules::world::number;
 
-/// Plays what happened, and checks whatever is promised on the way:
+/// Plays the trace, and checks every promise on the way:
 ///
 /// - no header says that more is durable than is;
-/// - nor does a file say that it is clean before all of it is;
+/// - no file says that it is clean before all of it is durable;
 /// - the events below the log's watermark survive the worst loss of power;
-/// - a file is begun once, and again only after it was made nobody's.
+/// - a file is begun once, and again only after it was erased.
 pub(crate) fn check(trace: &[Op]) {
     let (mut disk, mut promised, mut begun) = (Disk::default(), 0, BTreeSet::new());
     for op in trace {
@@ -57,7 +57,8 @@ fn check_header(disk: &Disk, file: FileId, at: usize, bytes: &[u8]) {
     }
 }
 
-/// The word with the magic is stored last when a file is begun, and erased when it is to be used again.
+/// Checks the word with the magic: it is stored last when a file is begun, and erased before the file is
+/// reused.
 fn check_life(begun: &mut BTreeSet<FileId>, file: FileId, at: usize, bytes: &[u8]) {
     if at != field::MAGIC || bytes.len() != 8 {
         return;
@@ -69,7 +70,7 @@ fn check_life(begun: &mut BTreeSet<FileId>, file: FileId, at: usize, bytes: &[u8
     }
 }
 
-/// How many events, from the first one on, recovery finds on the worst disk.
+/// Returns how many events, from the first one on, recovery finds on the worst disk.
 fn survivors(disk: &Disk) -> u64 {
     let folder = scratch();
     lay_out(folder.path(), &disk.oldest());

@@ -1,4 +1,4 @@
-//! A log on a made-up machine, and schedules to run it in.
+//! A log on a simulated machine, and schedules to run it in.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -26,7 +26,7 @@ const PAYLOAD_LENS: [u16; 3] = [984, 1984, 4000];
 const SEGMENT_BYTES: u64 = 4096;
 /// How often a PCT schedule changes its mind.
 const DEPTHS: [usize; 2] = [3, 10];
-/// More than any of these runs needs: who takes as many waits for what never comes.
+/// More steps than any of these runs needs: a thread that takes this many waits for something that never comes.
 const MAX_STEPS: usize = 400_000;
 
 thread_local! {
@@ -34,12 +34,12 @@ thread_local! {
     static PAYLOAD_LEN: Cell<u16> = const { Cell::new(PAYLOAD_LENS[0]) };
 }
 
-/// What an event takes in this schedule.
+/// Returns the size of an event's record in this schedule, in bytes.
 pub(crate) fn stride() -> u64 {
     record_len(PAYLOAD_LEN.get().into()) as u64
 }
 
-/// How many events fill a segment.
+/// Returns how many events fill a segment.
 pub(crate) fn events_of_a_segment() -> u64 {
     (SEGMENT_BYTES - FILE_HEADER_LEN as u64) / stride()
 }
@@ -62,7 +62,7 @@ pub(crate) fn schedules(f: impl Fn() + Send + Sync + 'static) {
     }
 }
 
-/// A number below `end`, chosen with the schedule.
+/// Returns a number below `end`, chosen with the schedule.
 pub(crate) fn below(end: u64) -> u64 {
     thread_rng().gen_range(0..end)
 }
@@ -81,7 +81,7 @@ pub(crate) fn options(sync: SyncPolicy) -> LogWriterOptions {
     LogWriter::options().segment_bytes(SEGMENT_BYTES).sync(sync).full_disk(full_disk)
 }
 
-/// A folder, on a disk that remembers everything.
+/// A folder, on a disk that records all calls.
 pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) disk: Arc<Recorder>,
@@ -103,7 +103,7 @@ impl World {
         LogWriter::open_at(self.folder(), options, platform, true).unwrap()
     }
 
-    /// A process that writes some events, syncs some of them, and is killed. Returns how many.
+    /// Runs a process that writes some events, syncs some of them, and is killed. Returns how many it wrote.
     pub(crate) fn killed_life(&self, options: LogWriterOptions) -> u64 {
         let platform: Arc<dyn Platform> = Arc::clone(&self.disk) as _;
         let mut writer = LogWriter::open_at(self.folder(), options, platform, false).unwrap();
@@ -120,7 +120,7 @@ impl World {
         events
     }
 
-    /// One of the next syncs fails.
+    /// Makes one of the next `within` syncs fail.
     pub(crate) fn fail_a_sync(&self, within: u64) {
         self.disk.sync_fails_in.store(1 + below(within), Ordering::Relaxed);
     }
@@ -132,14 +132,14 @@ pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendErr
     writer.write_event(&EventHeader::new(number, 0, PAYLOAD_LEN.get()), &payload)
 }
 
-/// The number of an event, if it is whole.
+/// Returns the number of an event, and checks that it is whole.
 pub(crate) fn number(event: &crate::event::Event<'_>) -> u64 {
     let number = event.header.timestamp;
     assert!(event.payload.iter().all(|&byte| byte == number as u8), "another event's bytes");
     number
 }
 
-/// Whether an error says that retention was faster: the clean ones.
+/// Returns whether an error reports that retention was faster.
 pub(crate) fn is_gone(error: &OpenError) -> bool {
     match error {
         OpenError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
@@ -148,7 +148,7 @@ pub(crate) fn is_gone(error: &OpenError) -> bool {
     }
 }
 
-/// The same, for what is met while reading.
+/// Returns the same for an error while reading.
 pub(crate) fn is_overtaken(error: &ReadError) -> bool {
     match error {
         ReadError::Overtaken { .. } => true,
@@ -157,7 +157,7 @@ pub(crate) fn is_overtaken(error: &ReadError) -> bool {
     }
 }
 
-/// Whether an error tells of the failure that was injected, at whatever depth.
+/// Returns whether an error reports the injected failure, at any depth.
 pub(crate) fn tells_why(error: &(dyn std::error::Error + 'static)) -> bool {
     error.to_string().contains("injected") || error.source().is_some_and(tells_why)
 }
