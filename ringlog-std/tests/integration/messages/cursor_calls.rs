@@ -10,7 +10,7 @@ use ringlog_nostd::{AlignedBytes, Ring};
 use super::Row;
 use super::library::failed;
 
-/// A closed log of so many events.
+/// Creates a closed log of this many events.
 pub(super) fn log(path: &Path, events: u64) {
     let mut writer = LogWriter::options().open(path).unwrap();
     (0..events).for_each(|at| writer.write_event(&EventHeader::new(at, 7, 3), b"abc").unwrap());

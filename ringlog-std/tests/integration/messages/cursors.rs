@@ -11,7 +11,7 @@ use super::Row;
 use super::programs::run;
 use crate::cli::support::{assert_code, log_writer, ringlog, word};
 
-/// A closed log of so many events.
+/// Creates a closed log of this many events.
 fn log(path: &Path, events: u64) {
     let mut writer = log_writer(&LogWriter::options(), path);
     (0..events).for_each(|at| writer.write_event(&EventHeader::new(at, 7, 3), b"abc").unwrap());

@@ -120,7 +120,7 @@ fn literal(source: &str) -> (String, &str) {
             '"' => return (text, &source[at + 1..]),
             '\\' => match characters.next() {
                 Some((_, 'n')) => text.push('\n'),
-                // The line goes on where the next one has its first word.
+                // The text continues at the first word of the next line.
                 Some((at, '\n')) => {
                     let rest = source[at..].trim_start();
                     let (more, rest) = literal(rest);

@@ -16,6 +16,7 @@ pub(crate) mod options;
 mod properties;
 mod rows;
 mod sample;
+mod strftime;
 mod words;
 
 pub(crate) use json::JsonFeed;

@@ -107,7 +107,7 @@ fn column(text: &str) -> Result<Column, String> {
 }
 
 fn time_format(text: &str) -> Result<String, String> {
-    match super::format::is_strftime(text) {
+    match super::strftime::is_strftime(text) {
         true => Ok(text.into()),
         false => Err(
             "expected a format of strftime that has the date, and is known here, as \"%d.%m.%Y %H:%M:%S%.f\""
