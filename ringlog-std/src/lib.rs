@@ -6,6 +6,7 @@
 //! - [`storage`]: log files that survive the death of their writer, are followed while they grow, searched by
 //!   sequence and time, and replayed without copying.
 //! - [`recorder`]: ring, dispatcher and log together, on a separate thread or in another process than the producer.
+//! - [`image`]: finds rings in a dump of memory.
 //!
 //! # Recording
 //!
@@ -78,7 +79,7 @@ pub(crate) mod checksum;
 pub mod clock;
 pub mod consumer;
 pub mod event;
-pub(crate) mod image;
+pub mod image;
 #[cfg(doctest)]
 mod misuse;
 #[cfg(doctest)]

@@ -3,7 +3,9 @@
 #![no_std]
 
 use core::panic::PanicInfo;
-use ringlog_nostd::{Checksums, EventHeader, StaticRing, crc32c_append, decode, encode, place_word, add_checksum};
+use ringlog_nostd::{
+    Checksums, EventHeader, StaticRing, add_checksum, crc32c_append, decode, encode, place_word,
+};
 
 static RING: StaticRing<256, 32> = StaticRing::new();
 

@@ -5,3 +5,6 @@
 
 pub(crate) mod ring_image;
 pub(crate) mod words;
+
+pub use ring_image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
+pub use words::WordForm;

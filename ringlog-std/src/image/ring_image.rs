@@ -18,7 +18,7 @@ const NO_GAP: u64 = 1;
 ///
 /// ```
 /// use ringlog::event::EventHeader;
-/// use ringlog::storage::RingImage;
+/// use ringlog::image::RingImage;
 /// use ringlog_nostd::{AlignedBytes, Ring};
 ///
 /// let mut memory = AlignedBytes::<1024>::new();
@@ -50,7 +50,7 @@ pub struct RingImage<'i> {
 /// Why a place that begins like a ring is none that can be read.
 ///
 /// ```
-/// use ringlog::storage::RingImage;
+/// use ringlog::image::RingImage;
 /// use ringlog_nostd::{AlignedBytes, Ring};
 ///
 /// let mut memory = AlignedBytes::<1024>::new();
@@ -74,7 +74,7 @@ pub struct RingImageError {
 /// What is wrong with the control words of a ring in a dump.
 ///
 /// ```
-/// use ringlog::storage::{RingImage, RingImageErrorKind};
+/// use ringlog::image::{RingImage, RingImageErrorKind};
 /// use ringlog_nostd::{AlignedBytes, Ring};
 ///
 /// let mut memory = AlignedBytes::<1024>::new();
@@ -120,7 +120,7 @@ impl<'i> RingImage<'i> {
     /// Returns all rings in a dump, in the order of their offsets, also those with damaged control words.
     ///
     /// ```
-    /// use ringlog::storage::RingImage;
+    /// use ringlog::image::RingImage;
     ///
     /// assert_eq!(RingImage::find_all(&[0; 4096]).count(), 0);
     /// ```
@@ -198,7 +198,7 @@ impl<'i> RingImage<'i> {
     /// Returns where in the dump it starts, in bytes.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -216,7 +216,7 @@ impl<'i> RingImage<'i> {
     /// Returns the form of the words of the machine that made it.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -234,7 +234,7 @@ impl<'i> RingImage<'i> {
     /// Returns the ring's capacity in bytes.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -252,7 +252,7 @@ impl<'i> RingImage<'i> {
     /// Returns the number that the ring was created with.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -270,7 +270,7 @@ impl<'i> RingImage<'i> {
     /// Returns the boot that the ring was created in, as its maker counts them.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -288,7 +288,7 @@ impl<'i> RingImage<'i> {
     /// Returns whether every record carries its checksum, so that a damaged record is noticed.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -306,7 +306,7 @@ impl<'i> RingImage<'i> {
     /// Returns whether it overwrites its oldest events, as a flight recorder does.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -327,7 +327,7 @@ impl<'i> RingImage<'i> {
     /// after the last. A count that has reached the largest value of the ring's words is unknown: 0.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -347,7 +347,7 @@ impl<'i> RingImage<'i> {
     /// Returns the bytes of events that were published and not read.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -366,7 +366,7 @@ impl<'i> RingImage<'i> {
     /// Returns the events that were published and not read, oldest first.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, storage::RingImage};
+    /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
     /// # let mut memory = AlignedBytes::<1024>::new();
     /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
@@ -423,7 +423,7 @@ fn is_told(gap_at: u64, head: u64, form: WordForm) -> bool {
 /// position.
 ///
 /// ```
-/// # use ringlog::{event::EventHeader, storage::RingImage};
+/// # use ringlog::{event::EventHeader, image::RingImage};
 /// # use ringlog_nostd::{AlignedBytes, Ring};
 /// # let mut memory = AlignedBytes::<1024>::new();
 /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();

@@ -9,7 +9,7 @@ pub(crate) const OVERWRITING: u64 = 1 << 15;
 /// How a machine stores its words.
 ///
 /// ```
-/// use ringlog::storage::WordForm;
+/// use ringlog::image::WordForm;
 ///
 /// let form = WordForm { bytes: 4, big_endian: false };
 /// assert_eq!(form.to_string(), "32-bit little-endian");

@@ -2,7 +2,17 @@
 //! processes.
 //!
 //! The algorithm and the handles are those of `ringlog-nostd`. This folder has only where the memory comes from, and
-//! how to wait.
+//! how to wait. Which type for which task:
+//!
+//! | task | use |
+//! |---|---|
+//! | one thread writes and reads | [`RingBuffer`] |
+//! | one thread writes, another one reads | [`SpscRingBuffer`], split into [`Producer`] and [`Consumer`] |
+//! | the same, and the reader sleeps while there is nothing | [`notify_pair`] |
+//! | two processes | [`SharedRing`], for [`SharedProducer`] and [`SharedConsumer`] |
+//! | lose events instead of waiting for a full ring, and have them counted | `lossy()` of any producer: [`LossyProducer`], [`SharedLossyProducer`] |
+//! | fill a payload in place | [`Claim`]; publish several events at once: [`Batch`] |
+//! | the caller's memory | [`Ring`], [`StaticRing`], with [`RingOptions`] |
 
 mod after_close;
 mod heap;
@@ -24,7 +34,7 @@ pub use ring_buffer::RingBuffer;
 pub use ringlog_nostd::{
     Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, SkipError, StaticRing, WriteError,
 };
-pub use role::RoleLock;
+pub(crate) use role::RoleLock;
 pub use shared::SharedRing;
 pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::{Role, SharedRingError};

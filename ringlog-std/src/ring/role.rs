@@ -24,7 +24,7 @@ const NAME_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A role in one ring, held until this is dropped.
 #[derive(Debug)]
-pub struct RoleLock {
+pub(crate) struct RoleLock {
     /// The lock on this file is the role.
     file: File,
     role: Role,

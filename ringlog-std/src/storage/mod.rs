@@ -1,4 +1,23 @@
 //! Log files: written and read through memory mappings, and kept safe from crashes.
+//!
+//! A log is a folder of segments, or a single file. Which type for which task:
+//!
+//! | task | use |
+//! |---|---|
+//! | write a log that may run for months | [`LogWriter`], with [`LogWriterOptions`], [`SyncPolicy`], [`Retention`], [`FullDisk`] |
+//! | write one file of fixed size | [`MmapWriter`], with [`MmapWriterOptions`] |
+//! | know from another thread how far a writer has come | [`LogWatch`] |
+//! | read a log without copying | [`LogReader`]; one file: [`MmapReader`] |
+//! | read files that others may change or cut short | [`LogScan`]; one file: [`FileScan`] |
+//! | choose events by type, sequence or time | [`Filter`] |
+//! | read a log while it is written | [`LogFollower`]; over restarts of the reader: [`Cursor`] |
+//! | read several logs as one, in the order of time | [`merge`](fn@merge); at the original pace: [`ReplayPace`] |
+//! | find records without reading the log through | [`LogIndex`] |
+//! | learn what an opening found and cut | [`RecoveryReport`] |
+//! | check a log, copy what is whole of a damaged one | [`verify_log`], [`salvage_log`] |
+//! | know what may be missing at the end of a log | [`WriterFile`], [`LogWatermarks`], [`unreported_loss`] |
+//!
+//! Errors: [`OpenError`], [`ReadError`], [`AppendError`], [`SyncError`], [`CreateError`], [`CursorError`], [`SalvageError`].
 
 pub(crate) mod cursor;
 pub(crate) mod error;
@@ -14,8 +33,6 @@ pub(crate) mod segment;
 pub(crate) mod tests;
 
 pub use crate::checksum::crc32c::crc32c_hardware;
-pub use crate::image::ring_image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
-pub use crate::image::words::WordForm;
 pub use crate::os::boot::boot_id;
 pub(crate) use crate::os::files::is_at;
 pub(crate) use crate::os::files::open_folder;

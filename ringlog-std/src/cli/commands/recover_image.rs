@@ -12,7 +12,8 @@ use crate::cli::read::tally::Tally;
 use crate::cli::terminal::print::{json_line, tell};
 use crate::cli::terminal::words::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
-use crate::storage::{MmapWriter, RingImage, RingImageError, RingImageErrorKind};
+use crate::image::{RingImage, RingImageError, RingImageErrorKind};
+use crate::storage::MmapWriter;
 
 /// Size of the smallest log file.
 const SMALLEST_FILE_BYTES: u64 = 4096;

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ringlog::event::EventHeader;
-use ringlog::storage::{Cursor, LogWriter, RingImage};
+use ringlog::image::RingImage;
+use ringlog::storage::{Cursor, LogWriter};
 use ringlog_nostd::{AlignedBytes, Ring};
 
 use super::Row;

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use ringlog_nostd::{
     Checksums, ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FileHeader, FlightRecorder,
     Gap, LossyProducer, OwnedEvent, Producer, Records, Ring, RingOptions, Run, StaticRing, StreamSink,
-    WideCounter, crc32c_append, encode, place_word, add_checksum,
+    WideCounter, add_checksum, crc32c_append, encode, place_word,
 };
 
 ringlog_cost::no_panic!();
