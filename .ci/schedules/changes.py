@@ -197,7 +197,7 @@ CHANGES = [
         ],
     ),
     Change(
-        "maintenance/spare/mod.rs",
+        "maintenance/retire.rs",
         "`pop_oldest`: holds the lists of open and of finished segments, in the other order than `keep`",
         [
             (

@@ -6,7 +6,7 @@
 use crc_fast::{CrcAlgorithm, Digest};
 use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
 
-use crate::checksum::stretch::{Decoded, RecordSlice};
+use crate::checksum::record_slice::{Decoded, RecordSlice};
 
 /// Continues a CRC-32C with hardware support, where the processor has it: a
 /// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).

@@ -1,6 +1,7 @@
 //! Reads logs for a command: several merged, the last N events, counts of what is in them.
 //!
-//! The commands that show or check logs call this folder. It prints nothing.
+//! `source` opens a log and goes to the first event that the filters of a command want. The commands that show or check
+//! logs call this folder. It prints nothing.
 
 pub(crate) mod last;
 pub(crate) mod merged;

@@ -5,9 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod append;
-mod create;
+pub(crate) mod create;
 mod open;
-mod sync;
+pub(crate) mod sync;
 pub(crate) mod words;
 
 pub use append::AppendError;

@@ -127,7 +127,7 @@ impl<'a> LogRecovery<'a> {
         let mut chain = self.chain()?;
         self.report.last_end = self.last_end(&chain);
         let from = chain.iter().rposition(|link| link.info.header.has(file_flags::CLEAN)).unwrap_or(0);
-        // The end of the other segments is searched for.
+        // These were closed: only the ends of the later ones are searched for.
         chain[..from].iter().try_for_each(|link| link.info.check_length())?;
         let ends = self.ends(&mut chain, from)?;
         self.check_recorded_end(&ends)?;

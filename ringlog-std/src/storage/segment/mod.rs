@@ -1,7 +1,7 @@
 //! One segment: its name, its file, its header, and the bytes that are appended to it.
 //!
-//! `create` and `spare` create files, `writer` appends, `flusher` syncs and closes, `share` keeps a reader's segment
-//! from being recycled. `log`, `maintenance`, `recovery` and `read` call this folder. A segment does not know of the
+//! `create` and `spare` create files, `writer` appends, `copy` adds the checksums of what was copied, `flusher` syncs and
+//! closes, `share` keeps a reader's segment from being recycled. `log`, `maintenance`, `recovery` and `read` call this folder. A segment does not know of the
 //! others.
 
 pub(crate) mod copy;

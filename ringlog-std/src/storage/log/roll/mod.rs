@@ -1,6 +1,6 @@
 //! How a log's writer goes from one segment to the next, and what it does if there is none.
 //!
-//! The methods that append, in `writer.rs`, call these, and none of these calls one that appends events.
+//! The methods that append events, in `writer.rs`, call these. These append GAP records of the log's side, never events.
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{FILE_HEADER_LEN, check_position};

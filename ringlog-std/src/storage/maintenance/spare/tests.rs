@@ -4,10 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use ringlog_nostd::FILE_HEADER_LEN;
+
 use crate::storage::folder::listing::Folder;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::retention::Retention;
+use crate::storage::maintenance::retire::Retired;
 use crate::storage::maintenance::spare::*;
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
@@ -116,7 +119,7 @@ fn each_file_of_the_log_counts_once() {
             let made = SpareSegment::fresh(&*writer.maintenance.platform, folder.path(), 4096, 0).unwrap();
             *lock(&writer.maintenance.next) = SpareState::Ready(made);
         }
-        let count = writer.maintenance.count_to_retire(is_wanted);
+        let count = writer.maintenance.count_due(is_wanted);
         assert_eq!(count, retired, "{most} files, the next one is wanted {is_wanted}, ready {is_ready}");
         writer.close().unwrap();
     }

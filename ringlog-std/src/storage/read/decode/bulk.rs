@@ -9,7 +9,7 @@ use ringlog_nostd::{
 };
 
 use crate::checksum::crc32c::{pass_verified, placed_crc};
-use crate::checksum::stretch::{Decoded, RecordSlice};
+use crate::checksum::record_slice::{Decoded, RecordSlice};
 
 /// A stream ends where this many bytes are all 0x00 or all 0xFF.
 const STREAM_END_BYTES: usize = 16;

@@ -11,7 +11,7 @@ use ringlog_nostd::{
     Records, file_flags,
 };
 
-use crate::checksum::stretch::RecordSlice;
+use crate::checksum::record_slice::RecordSlice;
 use crate::os::files::{open_linked, try_hold};
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};

@@ -9,7 +9,7 @@ use std::path::Path;
 use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
 
 use crate::checksum::linear::PrefixCrcs;
-use crate::checksum::stretch::RecordSlice;
+use crate::checksum::record_slice::RecordSlice;
 use crate::event::{
     Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
 };

@@ -1,8 +1,8 @@
 //! Finds the first record from a sequence or a time on.
 //!
-//! `log_index` chooses the segment and a place in it, `index_cache` keeps the index in a file in the log's
-//! folder, and `scan_seek` does the same for readers without a mapping. An index is a hint: what it says is
-//! checked.
+//! `log_index` finds the sequence of the first record that is wanted: the segment, a place in it, then record by record.
+//! `index_cache` keeps the index of a segment in a file in the log's folder. `scan_seek` moves a scan to a sequence. An
+//! index is a hint: what it says is checked.
 
 pub(crate) mod index_cache;
 pub(crate) mod log_index;

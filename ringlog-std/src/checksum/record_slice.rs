@@ -24,8 +24,8 @@ pub(crate) struct Decoded {
 }
 
 impl<'a> RecordSlice<'a> {
-    /// Does the same with another function that reads a record. Inlined, so that it takes over the processor features
-    /// of its caller.
+    /// Hands each record that `decode` reads to `f`, up to the first one that it does not read. Inlined, so that it takes
+    /// over the processor features of its caller.
     #[inline(always)]
     pub(crate) fn pass_decoded(
         self,
