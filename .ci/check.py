@@ -92,6 +92,19 @@ def guarantees(document):
     print(f"{len(named)} tests are named, and there")
 
 
+def doc_examples(*coverages):
+    """Everything public that rustdoc counts has an example (its `--show-coverage`, one file for each library)."""
+    total = 0
+    for coverage in coverages:
+        for file, found in json.loads(Path(coverage).read_text()).items():
+            missing = found["total_examples"] - found["with_examples"]
+            assert missing == 0, f"{file}: {missing} public items without an example"
+            assert found["total"] == found["with_docs"], f"{file}: public items without a doc comment"
+            total += found["total_examples"]
+    assert total > 100, "hardly anything was counted"
+    print(f"{total} public types and functions, each with an example")
+
+
 def counts(serve_json, info_json, limited, events_json):
     """serve, info and cat speak of the same log, and nothing was lost."""
     serve, info = summary(serve_json), summary(info_json)
@@ -175,4 +188,4 @@ def rows(csv, reader_json):
     print(f"{len(events)} rows equal")
 
 
-{function.__name__: function for function in (document, flips, guarantees, counts, same, capture, rows)}[sys.argv[1]](*sys.argv[2:])
+{function.__name__: function for function in (document, flips, guarantees, doc_examples, counts, same, capture, rows)}[sys.argv[1]](*sys.argv[2:])
