@@ -77,6 +77,16 @@ const REFUSED: &[Case] = &[
     ("a time of GPS", "gps_time,price\n1700000000,5\n1700000001,6\n", ""),
     ("a column that names a zone", "time,zone\n2026-01-01 00:00:00,Europe/Berlin\n", ""),
     ("a title", "Trades of 2023\ntime,price\n1700000000,5\n1700000001,6\n1700000002,7\n", ""),
+    (
+        "commas that may be those of numbers",
+        "1,72654E+11\t1566,48\tsell\n1,72654E+11\t1663,96\tbuy\n1,72654E+11\t1865,15\tbuy\n5\t1,72654E+11\t1693,60\tbuy\n",
+        "--time-unit ms --time-column 1",
+    ),
+    (
+        "rows of different widths without names",
+        "2026-04-15,2026-04-15,5,2026-03-05,14:34:26.885\n7,2026-04-15,2026-04-15,5,2026-03-05,14:34:26.885\n",
+        "",
+    ),
     ("more names than cells", "id,price,time,note\na,5,1700000000\nb,6,1700000001\n", ""),
     ("a name of another unit", "time_ms,price\n1700000000,5\n1700000001,6\n", ""),
     ("times that a spreadsheet has rounded", "time,price\n1.7E+12,5\n1.7E+12,6\n", ""),

@@ -81,6 +81,11 @@ impl Sample {
         self.rows.iter().filter(|row| row.len() == width).count()
     }
 
+    /// Whether at least two thirds of the rows have the most frequent number of cells.
+    pub(super) fn is_even(&self) -> bool {
+        self.rows_of_width(self.width()) * 3 >= self.rows.len() * 2
+    }
+
     /// Returns how many lines precede the first row with the most frequent number of cells, if they may be titles.
     ///
     /// Titles have at most half as many cells.

@@ -48,10 +48,13 @@ impl Choice {
         let (start, delimiter) = pass_head(start, options, line_end);
         let given = options.delimiter.or(delimiter);
         let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
+        let mut rival = None;
         let samples: Vec<Sample> = match given {
             Some(delimiter) => vec![Sample::new(&start, layout(delimiter))],
             None => {
-                likely_samples(DELIMITERS.map(|delimiter| Sample::new(&start, layout(delimiter))), options)
+                let all = DELIMITERS.map(|delimiter| Sample::new(&start, layout(delimiter)));
+                rival = rival_of_commas(&all);
+                likely_samples(all, options)
             }
         };
         if options.delimiter.is_some() {
@@ -71,6 +74,7 @@ impl Choice {
             readings.extend(lines.filter(|lines| lines.is_ok() && !is_sure));
         }
         let mut choice = best(readings)?;
+        check_decimal_comma(&choice, rival)?;
         choice.lines_to_pass = start.lines_before;
         Ok(choice)
     }
@@ -246,6 +250,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let table = Table { names, rows, options, kind: Kind::Csv };
     let chosen = if rows.is_empty() { no_rows(&table)? } else { table.choose()? };
     check_names(&table, &chosen)?;
+    check_widths(&table, &chosen, sample)?;
     let is_given =
         options.time_column.is_some() || options.date_column.is_some() || options.delimiter.is_some();
     if !is_given && sample.layout.delimiter == b',' {
@@ -253,7 +258,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     }
     let width = sample.width();
     let rows_of_width = sample.rows_of_width(width);
-    let is_even = rows_of_width * 3 >= sample.rows.len() * 2;
+    let is_even = sample.is_even();
     let choice = Choice {
         layout: sample.layout,
         lines_to_pass: 0,
@@ -339,6 +344,37 @@ fn has_header(sample: &Sample, options: &TableOptions) -> Result<bool, Refusal> 
             "the first row may name the columns or be data: {first}; give --header yes or no"
         ))
     })
+}
+
+/// Returns a delimiter besides the comma that is in every row.
+fn rival_of_commas(samples: &[Sample]) -> Option<u8> {
+    let splits_each = |it: &&Sample| it.rows.iter().all(|row| row.len() > 1);
+    let others = samples.iter().filter(|it| ![b',', NO_DELIMITER].contains(&it.layout.delimiter));
+    others.filter(|it| !it.rows.is_empty()).find(splits_each).map(|it| it.layout.delimiter)
+}
+
+/// Refuses numbers before a comma as times if another delimiter is in every row: the commas may be decimal commas.
+fn check_decimal_comma(choice: &Choice, rival: Option<u8>) -> Result<(), String> {
+    let is_number = choice.names.is_none() && choice.format.is_number();
+    match rival.filter(|_| is_number && choice.layout.delimiter == b',').map(delimiter_word) {
+        None => Ok(()),
+        Some(rival) => Err(format!(
+            "the commas may be those of numbers, as {rival} is in each row, too; give --delimiter"
+        )),
+    }
+}
+
+/// Refuses rows without names that have different numbers of cells: a cell may be that of another column.
+fn check_widths(table: &Table<'_>, chosen: &Candidate, sample: &Sample) -> Result<(), Refusal> {
+    let is_known = table.names.is_some() || table.options.time_column.is_some();
+    if is_known || chosen.place.is_first() || sample.is_even() {
+        return Ok(());
+    }
+    Err(Refusal::Ambiguous(format!(
+        "the rows have different numbers of cells and no names, so a cell may be that of another column: {}; give the \
+         number of the column as --time-column",
+        table.words(chosen)
+    )))
 }
 
 /// Returns the only reading, or the most even one of several that find the same times.

@@ -105,6 +105,17 @@ fn names_of_other_columns_are_refused() {
 }
 
 #[test]
+fn rows_of_different_widths_need_names_or_a_column() {
+    let row = "2026-04-15,2026-04-15,5,2026-03-05,14:34:26.885";
+    let table = format!("{row}\n7,{row}\n");
+    refused(&table, "--time-column");
+    assert!(
+        find(&format!("{row}\n{row}\n{row}\n7,{row}\n").replace("2026-04-15", "x"), &TableOptions::default())
+            .is_ok()
+    );
+}
+
+#[test]
 fn a_first_row_of_values_names_nothing() {
     let format = TableOptions {
         time_column: Some(Column::Number(1)),
