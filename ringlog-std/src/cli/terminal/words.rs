@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::event::{ClockKind, Event};
+use crate::os::time::unix_nanos;
 
 /// Returns the nanoseconds since 1970 by the system's clock.
 pub(crate) fn unix_now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(unix_nanos()).unwrap_or(0)
 }
 
 /// Groups the digits of a number: `1,234,567`.

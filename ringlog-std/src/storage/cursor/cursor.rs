@@ -6,13 +6,13 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringlog_nostd::check_position;
 
 use crate::os::files::{is_at, open_to_read, open_to_write};
 use crate::os::platform::{Linux, Platform};
 use crate::os::temporary::{create_temporary, separate};
+use crate::os::time::unix_nanos;
 use crate::storage::cursor::error::CursorError;
 use crate::storage::cursor::slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
 use crate::storage::folder::ending::WriterFile;
@@ -276,7 +276,7 @@ impl Cursor {
         let slot = Slot {
             generation,
             next_sequence: self.next_sequence,
-            updated_at: unix_now(),
+            updated_at: unix_nanos().max(0),
             pid: std::process::id(),
             // The log may have been begun after the cursor.
             log_identity: self.stored.log_identity.or_else(|| WriterFile::of(&self.folder).identity),
@@ -341,7 +341,7 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     let slot = Slot {
         generation: 1,
         next_sequence,
-        updated_at: unix_now(),
+        updated_at: unix_nanos().max(0),
         pid: std::process::id(),
         log_identity: WriterFile::of(folder).identity,
     };
@@ -368,11 +368,6 @@ fn write_new(file: &File, slot: &Slot) -> io::Result<()> {
 pub(super) fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CursorError {
     let path = path.into();
     move |source| CursorError::Io { path, action, source }
-}
-
-fn unix_now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
