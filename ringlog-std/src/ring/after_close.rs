@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringlog_nostd::Consumer;
 
-use crate::storage::OwnerProcess;
+use crate::os::ownership::OwnerProcess;
 
 /// Work that a consumer leaves for the time after the producer has closed.
 #[derive(Clone)]

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::storage::{Ownership, is_at, open_or_create};
+use crate::os::files::{is_at, open_or_create};
+use crate::os::ownership::Ownership;
 
 /// More bytes than any stored text has. No more is read of a file that is not ours.
 const TEXT_BYTES: usize = 64;

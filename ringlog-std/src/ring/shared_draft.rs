@@ -1,15 +1,17 @@
 //! Creating a ring's file: allocated and formatted under a temporary name, then renamed.
 #![forbid(unsafe_code)]
 
-use super::shared_error::SharedRingError;
-use super::shared_memory::SharedMemory;
-use crate::storage::{
-    Linux, Platform, create_temporary, is_at, open_folder, remove_abandoned, temporary_start,
-};
-use ringlog_nostd::{RingOptions, RingStamp, required_len};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use ringlog_nostd::{RingOptions, RingStamp, required_len};
+
+use super::shared_error::SharedRingError;
+use super::shared_memory::SharedMemory;
+use crate::os::files::{is_at, open_folder};
+use crate::os::platform::{Linux, Platform};
+use crate::os::temporary::{create_temporary, remove_abandoned, temporary_start};
 
 /// Lengths of ring files are multiples of it.
 const PAGE_BYTES: u64 = 4096;

@@ -34,13 +34,6 @@ pub(crate) mod tests;
 
 pub use crate::checksum::crc32c::crc32c_hardware;
 pub use crate::os::boot::boot_id;
-pub(crate) use crate::os::files::is_at;
-pub(crate) use crate::os::files::open_folder;
-pub(crate) use crate::os::files::open_or_create;
-pub(crate) use crate::os::ownership::{OwnerProcess, Ownership};
-pub(crate) use crate::os::platform::{Linux, Platform};
-pub(crate) use crate::os::temporary::temporary_start;
-pub(crate) use crate::os::temporary::{create_temporary, remove_abandoned};
 pub use cursor::cursor::Cursor;
 pub use cursor::error::CursorError;
 pub use cursor::list::{CursorInfo, cursors_of, cursors_of_other_logs};

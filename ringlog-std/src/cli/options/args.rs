@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::feed::spec::{self, FeedSpec};
-pub(crate) use crate::cli::import::guess::Format;
-pub(crate) use crate::cli::import::table::options::TableOptions;
+use crate::cli::import::guess::Format;
+use crate::cli::import::table::options::TableOptions;
 use crate::cli::options::log_args::LogArgs;
 use crate::cli::output::CatFormat;
 use crate::cli::values::{self, Rate, ReplayTo, Speed};

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::feed::spec::FeedSpec;
-use crate::cli::import::guess;
-
-pub(crate) use crate::cli::import::guess::Format;
-pub(crate) use crate::cli::import::table::options::TableOptions;
+use crate::cli::import::table::options::TableOptions;
+use crate::cli::import::{Format, guess};
 use crate::cli::input::{Compression, Input};
 use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::cli::options::log_args::LogPlan;
 use crate::cli::terminal::words::size;
-use crate::cli::values::Rate;
-use crate::cli::values::Show;
+use crate::cli::values::{Rate, Show};
 
 const DEFAULT_RATE: u64 = 100_000;
 /// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.

@@ -3,23 +3,18 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ringlog_nostd::FILE_HEADER_LEN;
 
 use crate::os::sync::lock;
-use crate::storage::maintenance::maintenance::Rules;
-use crate::storage::maintenance::retention::FinishedSegment;
-use crate::storage::read::seek::index_cache;
-
 use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::needed_from;
-pub(crate) use crate::storage::error::CreateError;
-pub(crate) use crate::storage::error::SyncError;
-use crate::storage::maintenance::maintenance::Maintenance;
-use crate::storage::maintenance::maintenance::SpareState;
-use crate::storage::maintenance::retention::RetentionInputs;
+use crate::storage::error::{CreateError, SyncError};
+use crate::storage::maintenance::maintenance::{Maintenance, Rules, SpareState};
+use crate::storage::maintenance::retention::{FinishedSegment, RetentionInputs};
+use crate::storage::read::seek::index_cache;
 use crate::storage::segment::spare::SpareSegment;
-use std::sync::atomic::Ordering;
 
 /// What a retired segment became.
 pub(crate) enum Retired {
