@@ -15,8 +15,9 @@ impl LogWriter {
         }
         let untold = self.tell_dropped();
         let end = self.recorded_end();
-        let finished = self.finish();
+        // Before retention counts the files that stay.
         self.maintenance.discard_spare();
+        let finished = self.finish();
         finished?;
         self.record.first_sequence = Some(self.maintenance.begins_at());
         self.record.end = Some(end);

@@ -43,18 +43,24 @@ impl Maintenance {
         self.current().map_or(Ok(()), |current| self.sync_current(&current))
     }
 
-    /// Finishes everything, the active segment included. Its writer has ended.
+    /// Finishes everything, the active segment included, and retires what is over the limits. The writer has ended.
     pub(crate) fn finish_all(&self) -> Result<(), SyncError> {
         let _last = lock(&self.syncing);
         self.finish_unsynced()?;
         self.finish_full()?;
         let last = lock(&self.open).front().cloned();
-        match last {
-            Some(open) => self.finish(&open, None),
+        if let Some(last) = &last {
+            self.finish(last)?;
+        } else if self.is_poisoned() {
             // Nothing else is left that would report it.
-            None if self.is_poisoned() => Err(SyncError::Poisoned { path: self.folder.clone() }),
-            None => Ok(()),
+            return Err(SyncError::Poisoned { path: self.folder.clone() });
         }
+        // Those that were finished just now could not be retired before. The last one still counts as open.
+        self.retention_step()?;
+        if let Some(last) = &last {
+            self.close_oldest(last);
+        }
+        Ok(())
     }
 
     /// Blocks syncs until this is dropped, as a slow disk does.
@@ -103,7 +109,8 @@ impl Maintenance {
     fn finish_full(&self) -> Result<bool, SyncError> {
         let mut any = false;
         while let Some((oldest, next)) = self.oldest_full() {
-            self.finish(&oldest, Some(&next))?;
+            self.finish(&oldest)?;
+            self.keep(&oldest, &next);
             any = true;
         }
         Ok(any)
@@ -114,13 +121,9 @@ impl Maintenance {
         Some((open.front()?.clone(), open.get(1)?.clone()))
     }
 
-    fn finish(&self, open: &UnfinishedSegment, next: Option<&UnfinishedSegment>) -> Result<(), SyncError> {
+    fn finish(&self, open: &UnfinishedSegment) -> Result<(), SyncError> {
         open.durable.finish(!self.is_after_damage())?;
         self.note_durable(&open.durable);
-        match next {
-            Some(next) => self.keep(open, next),
-            None => self.close_oldest(open),
-        }
         Ok(())
     }
 
@@ -244,6 +247,8 @@ impl Maintenance {
 mod tests {
     use super::*;
     use crate::storage::log::writer::LogWriter;
+    use crate::storage::maintenance::retention::Retention;
+    use crate::storage::read::mapped::log_reader::LogReader;
     use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
     use std::path::PathBuf;
     use std::sync::atomic::AtomicBool;
@@ -350,6 +355,22 @@ mod tests {
         writer.sync().unwrap();
         assert!(paths().is_empty());
         writer.close().unwrap();
+    }
+
+    #[test]
+    fn closing_retires_the_segments_that_it_finishes() {
+        let folder = tempfile::tempdir().unwrap();
+        let retention = Retention { max_segments: Some(3), ..Retention::default() };
+        let options = LogWriter::options().segment_bytes(4096).retention(retention);
+        let mut writer = alone(folder.path(), options.sync(SyncPolicy::EveryBytes(1 << 20)));
+        for number in 0..6 {
+            write(&mut writer, number).unwrap();
+            writer.roll().unwrap();
+        }
+        write(&mut writer, 6).unwrap();
+        assert_eq!(writer.maintenance.open_segments(), 7, "no sync has finished any");
+        writer.close().unwrap();
+        assert_eq!(LogReader::open(folder.path()).unwrap().segments().len(), 3);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 ///
 /// The default keeps everything. Several limits may be set; a segment is retired as soon as it is over one of them.
 /// The active segment always stays, and so do those of this run that are not synced yet under a policy that syncs.
+/// Closing the log syncs them and retires what is over the limits.
 ///
 /// A segment that a named cursor still needs is kept as long as the log takes at most
 /// [`cursor_bytes`](Self::cursor_bytes).
