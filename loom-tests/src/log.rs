@@ -3,11 +3,11 @@
 
 use crate::event::{read_id, write};
 use loom::sync::Mutex;
-use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-use ringlog_nostd::{
-    Checksums, ClockKind, FILE_HEADER_LEN, FileHeader, Records, ShadowCell, encode, field, file_flags,
-    record_len,
+use ringlog_nostd::format::{
+    Checksums, FILE_HEADER_LEN, FileHeader, Records, encode, field, file_flags, record_len,
 };
+use ringlog_nostd::internal::publication::{self, AtomicU32, AtomicU64, HeaderWords};
+use ringlog_nostd::{ClockKind, ShadowCell};
 use std::sync::Mutex as RealMutex;
 
 /// Payload bytes of every event in a model's log.
@@ -17,7 +17,7 @@ pub const STRIDE: usize = record_len(PAYLOAD_LEN as usize);
 
 /// A file that its writer and readers have mapped.
 ///
-/// The words are the model's atomics, for the real code of `ringlog_nostd::publication`. The bytes of the records are
+/// The words are the model's atomics, for the real code of `format/publication.rs`. The bytes of the records are
 /// ordinary bytes under a real lock, which the model checker does not see. It watches one cell for each event.
 #[derive(Debug)]
 pub struct LogFile {

@@ -3,7 +3,7 @@
 //! Races: the writer's stores of bytes, `event_count`, `write_offset` and SEALED, and its worker thread's of
 //! `synced_offset` and CLEAN, with a reader's loads of the header and its reads of bytes.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/os/mmap.rs` calls for mapped
+//! The stores and loads are those of `format/publication.rs`, which `ringlog-std/src/os/mmap.rs` calls for mapped
 //! memory. The order of the calls is that of the functions that each test names.
 //!
 //! Readers are the spawned threads. So in the first execution all stores precede their loads, and every load tries the
@@ -14,7 +14,8 @@
 use loom::thread;
 use loom_tests::log::{LogFile, events_below, header, is_sealed, offset_behind};
 use loom_tests::{Seen, check};
-use ringlog_nostd::{file_flags, publication};
+use ringlog_nostd::format::file_flags;
+use ringlog_nostd::internal::publication;
 use std::sync::Arc;
 
 /// `MmapWriter::write_event`: bytes, then `WriteMap::publish`; `MmapReader::refresh`: the header, then records.

@@ -4,14 +4,15 @@
 //! Races: the stores of a new segment's header, magic last, and of SEALED in the old one, with a reader's loads of both
 //! headers; the erasing and reuse of a retired segment with readers that hold it, or come too late.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`; the kernel's lock and names are a mutex.
+//! The stores and loads are those of `format/publication.rs`; the kernel's lock and names are a mutex.
 #![cfg(ringlog_loom)]
 #![expect(clippy::arc_with_non_send_sync, reason = "the model's threads are one real thread")]
 
 use loom::thread;
 use loom_tests::log::{Held, LogFile, events_below, header, is_sealed, offset_behind};
 use loom_tests::{Seen, check};
-use ringlog_nostd::{FileHeader, file_flags, publication};
+use ringlog_nostd::format::{FileHeader, file_flags};
+use ringlog_nostd::internal::publication;
 use std::sync::Arc;
 
 /// `MmapWriter::start`, on a file whose first 64 bytes are zero.

@@ -26,8 +26,7 @@
 //! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
 //! | keep an event after its space is released | [`OwnedEvent`] |
 //! | count missing events | [`Gap`] |
-//! | read or write records in plain bytes | [`Records`], [`Run`], [`encode`], [`decode`] |
-//! | read or write the header of a log file | [`FileHeader`], and [`publication`] in a mapped file |
+//! | read or write records and log files as plain bytes | [`format`](mod@format) |
 //!
 //! # In firmware
 //!
@@ -102,7 +101,7 @@
 mod clock;
 mod copy;
 mod error;
-mod format;
+pub mod format;
 mod handle;
 #[cfg(doctest)]
 mod misuse;
@@ -112,22 +111,12 @@ mod ring;
 mod sink;
 mod sync;
 
-#[cfg(target_has_atomic = "64")]
-pub use format::publication;
-
 pub use self::clock::{EventClock, WideCounter};
 pub use self::error::{RingError, RingFault, SkipError, WriteError};
-pub use self::format::checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
-pub use self::format::file_header::{
-    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION,
-    check_position, field, file_flags,
-};
-pub use self::format::gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
-pub use self::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
+pub use self::format::file_header::ClockKind;
+pub use self::format::gap::{Gap, GapReason};
+pub use self::format::header::{EventHeader, MAX_PAYLOAD, flags};
 pub use self::format::owned::OwnedEvent;
-pub use self::format::record::{
-    Checksums, Event, RecordError, RecordErrorKind, Records, add_checksum, check_event, decode, encode,
-};
 pub use self::format::run::Run;
 pub use self::handle::batch::Batch;
 pub use self::handle::claim::Claim;
@@ -136,13 +125,12 @@ pub use self::handle::lossy::{Delivery, LossyProducer};
 pub use self::handle::producer::Producer;
 pub use self::park_flag::ParkFlag;
 pub use self::protocol::losses::Loss;
-pub use self::protocol::retained::WriteBack;
 pub use self::ring::flight_recorder::FlightRecorder;
 #[cfg(not(ringlog_loom))]
 pub use self::ring::memory::AlignedBytes;
 #[cfg(ringlog_loom)]
 pub use self::ring::model::ModelControl;
-pub use self::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
+pub use self::ring::ring::{Recovery, Ring, RingOptions};
 #[cfg(not(ringlog_loom))]
 pub use self::ring::static_ring::StaticRing;
 pub use self::sink::consumer_list::{ConsumerCounts, ConsumerList, ListFull};
@@ -151,3 +139,19 @@ pub use self::sink::event_consumer::EventConsumer;
 pub use self::sink::stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
 pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};
+
+/// What `ringlog-std` and the tests of this workspace need besides. It is not part of the API: any version may change
+/// it.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::format::checksum::record_checksum;
+    pub use crate::format::file_header::check_position;
+    pub use crate::format::record::check_event;
+    pub use crate::ring::ring::RingStamp;
+
+    /// How a log file's writer and readers share the words of its header.
+    #[cfg(target_has_atomic = "64")]
+    pub mod publication {
+        pub use crate::format::publication::*;
+    }
+}

@@ -3,9 +3,8 @@
 #![no_std]
 
 use core::panic::PanicInfo;
-use ringlog_nostd::{
-    Checksums, EventHeader, StaticRing, add_checksum, crc32c_append, decode, encode, place_word,
-};
+use ringlog_nostd::format::{Checksums, add_checksum, crc32c_append, decode, encode, place_word};
+use ringlog_nostd::{EventHeader, StaticRing};
 
 static RING: StaticRing<256, 32> = StaticRing::new();
 

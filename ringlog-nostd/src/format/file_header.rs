@@ -13,7 +13,7 @@
 //!
 //! All fields are little-endian. `header_checksum` is the CRC-32C of the parts that never change: magic, version,
 //! `created_at`, `base_sequence`, `base_position` and `flags & 0xFF06`, 36 bytes in that order. It is also the salt of
-//! the records' [place words](crate::place_word).
+//! the records' [place words](crate::format::place_word).
 #![forbid(unsafe_code)]
 
 use crate::format::checksum::crc32c_append;
@@ -31,13 +31,6 @@ pub const FILE_VERSION: u32 = 1;
 pub const MAX_POSITION: u64 = 1 << 62;
 
 /// Returns `value`, a position or a sequence of a log. Returns `None` if it is above [`MAX_POSITION`].
-///
-/// ```
-/// use ringlog_nostd::{MAX_POSITION, check_position};
-///
-/// assert_eq!(check_position(MAX_POSITION), Some(MAX_POSITION));
-/// assert_eq!(check_position(MAX_POSITION + 1), None);
-/// ```
 #[must_use]
 pub const fn check_position(value: u64) -> Option<u64> {
     if value <= MAX_POSITION { Some(value) } else { None }
@@ -91,7 +84,8 @@ pub mod file_flags {
 /// What the timestamps of a file's events count.
 ///
 /// ```
-/// use ringlog_nostd::{ClockKind, FileHeader};
+/// use ringlog_nostd::ClockKind;
+/// use ringlog_nostd::format::FileHeader;
 ///
 /// let header = FileHeader::new(0, ClockKind::MonotonicNanos, true);
 /// assert_eq!(header.clock(), ClockKind::MonotonicNanos);
@@ -155,7 +149,8 @@ impl ClockKind {
 /// The fields of a log file's header.
 ///
 /// ```
-/// use ringlog_nostd::{ClockKind, FileHeader};
+/// use ringlog_nostd::ClockKind;
+/// use ringlog_nostd::format::FileHeader;
 ///
 /// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
 /// let bytes = header.to_bytes();
@@ -185,7 +180,8 @@ impl FileHeader {
     /// Returns the header of an empty file that starts a log. `created_at` is in unix nanoseconds.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader};
     ///
     /// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
     /// assert_eq!((header.write_offset, header.event_count), (FILE_HEADER_LEN as u64, 0));
@@ -207,7 +203,8 @@ impl FileHeader {
     /// Returns whether every bit of `mask`, of [`file_flags`], is set.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, file_flags};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FileHeader, file_flags};
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// assert!(header.has(file_flags::CHECKSUMS) && !header.has(file_flags::SEALED));
@@ -220,7 +217,8 @@ impl FileHeader {
     /// Returns the clock that the events' timestamps were read from.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).clock(), ClockKind::Ticks);
     /// ```
@@ -232,7 +230,8 @@ impl FileHeader {
     /// Computes the header's checksum, which is also the salt of the records' place words.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// let later = FileHeader { event_count: 9, write_offset: 256, ..header };
@@ -254,7 +253,8 @@ impl FileHeader {
     /// Returns the header's bytes, checksum included.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).to_bytes()[..4], *b"EVTL");
     /// ```
@@ -282,7 +282,8 @@ impl FileHeader {
     /// against the file's length.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, FileHeaderError};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FileHeader, FileHeaderError};
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// let mut bytes = header.to_bytes();
@@ -366,7 +367,7 @@ fn get<const N: usize>(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> [u8; N] {
 /// Why 64 bytes are not the header of a log file that this version reads.
 ///
 /// ```
-/// use ringlog_nostd::{FileHeader, FileHeaderError};
+/// use ringlog_nostd::format::{FileHeader, FileHeaderError};
 ///
 /// match FileHeader::from_bytes(&[0; 64]) {
 ///     Err(FileHeaderError::Magic { found }) => assert_eq!(found, [0; 4]),

@@ -5,14 +5,15 @@
 
 use crate::error::Bytes;
 use crate::error::WriteError;
-use crate::format::checksum::{Crc32cAppend, place_word, record_checksum};
+use crate::format::checksum::{place_word, record_checksum};
 use crate::format::gap::GAP_PAYLOAD_LEN;
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, flags, record_len};
 
 /// What a reader requires of the checksums in a run of records.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, crc32c_append, decode, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, RecordErrorKind, crc32c_append, decode, encode};
 ///
 /// let mut record = [0; 24];
 /// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap(); // without a checksum
@@ -32,8 +33,9 @@ pub enum Checksums {
     Verify {
         /// The salt of the file or ring: see [`place_word`].
         salt: u32,
-        /// The function that computes the checksum.
-        crc: Crc32cAppend,
+        /// The function that computes the checksum: [`crc32c_append`](crate::format::crc32c_append), or one of the host
+        /// that returns the same faster.
+        crc: fn(crc: u32, bytes: &[u8]) -> u32,
     },
     /// Records with and without a checksum are accepted, as in a ring. Nothing is verified.
     Ignore,
@@ -42,7 +44,8 @@ pub enum Checksums {
 /// An event as it was read: the header by value, the payload borrowed from its place.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, Records, encode};
 ///
 /// let mut bytes = [0; 24];
 /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -66,7 +69,8 @@ impl Event<'_> {
     /// Returns the event as a [`Gap`](crate::Gap), if it is one.
     ///
     /// ```
-    /// use ringlog_nostd::{Event, Gap, GapReason};
+    /// use ringlog_nostd::{Gap, GapReason};
+    /// use ringlog_nostd::format::Event;
     ///
     /// let gap = Gap::new(GapReason::RingFull, 3);
     /// let payload = gap.to_payload();
@@ -82,7 +86,7 @@ impl Event<'_> {
 /// Why bytes are not a valid record.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, RecordErrorKind, decode};
+/// use ringlog_nostd::format::{Checksums, RecordErrorKind, decode};
 ///
 /// match decode(&[0; 24], 0, Checksums::Ignore) {
 ///     Err(RecordErrorKind::NotCommitted) => { /* nothing was written here */ }
@@ -148,7 +152,8 @@ impl core::fmt::Display for RecordErrorKind {
 /// A record that could not be read, and its place.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, Records, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, RecordErrorKind, Records, encode};
 ///
 /// let mut bytes = [0; 48];
 /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -181,15 +186,6 @@ impl core::error::Error for RecordError {}
 ///
 /// [`WriteError::PayloadTooLarge`] first, so that no arithmetic meets a hostile length. Then
 /// [`WriteError::LengthMismatch`] and [`WriteError::Flags`].
-///
-/// ```
-/// use ringlog_nostd::{EventHeader, WriteError, check_event};
-///
-/// let header = EventHeader::new(1, 7, 3);
-/// assert_eq!(check_event(&header, 3, 16), Ok(()));
-/// assert_eq!(check_event(&header, 4, 16), Err(WriteError::LengthMismatch { header: 3, payload: 4 }));
-/// assert_eq!(check_event(&header.with_flags(0x80), 3, 16), Err(WriteError::Flags { found: 0x80 }));
-/// ```
 #[inline]
 pub fn check_event(header: &EventHeader, payload_len: usize, max_payload: usize) -> Result<(), WriteError> {
     if payload_len > max_payload {
@@ -210,7 +206,8 @@ pub fn check_event(header: &EventHeader, payload_len: usize, max_payload: usize)
 /// too short or the header's length is not the payload's.
 ///
 /// ```
-/// use ringlog_nostd::{EventHeader, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::encode;
 ///
 /// let mut record = [0xAA; 24];
 /// assert_eq!(encode(&mut record, &EventHeader::new(1, 7, 3), b"abc"), Some(24));
@@ -242,7 +239,8 @@ pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usi
 /// Returns `None` if there is no whole record. Replaces a checksum that the record had before, such as that of a ring.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, add_checksum, crc32c_append, decode, encode, place_word};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, add_checksum, crc32c_append, decode, encode, place_word};
 ///
 /// let (salt, offset, mut record) = (7, 64, [0; 24]);
 /// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -251,7 +249,7 @@ pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usi
 /// assert_eq!(decode(&record, offset, verify).unwrap().1, b"abc");
 /// ```
 #[must_use]
-pub fn add_checksum(record: &mut [u8], place: u32, crc: Crc32cAppend) -> Option<usize> {
+pub fn add_checksum(record: &mut [u8], place: u32, crc: fn(u32, &[u8]) -> u32) -> Option<usize> {
     let mut header = EventHeader::from_bytes(record.first_chunk()?);
     let end = HEADER_LEN + header.payload_len as usize;
     header.flags |= flags::CHECKSUMMED;
@@ -272,7 +270,8 @@ pub fn add_checksum(record: &mut [u8], place: u32, crc: Crc32cAppend) -> Option<
 /// [`RecordErrorKind`] if the bytes are no valid record.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, RecordErrorKind, decode, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, RecordErrorKind, decode, encode};
 ///
 /// let mut bytes = [0; 24];
 /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -364,7 +363,8 @@ fn check_checksum(
 /// Yields each event. After an error it ends, because nobody knows where the next record would start.
 ///
 /// ```
-/// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+/// use ringlog_nostd::EventHeader;
+/// use ringlog_nostd::format::{Checksums, Records, encode};
 ///
 /// let mut bytes = [0; 48];
 /// let n = encode(&mut bytes, &EventHeader::new(10, 1, 3), b"abc").unwrap();
@@ -387,7 +387,8 @@ impl<'a> Records<'a> {
     /// Walks `bytes`, whose first record has offset 0 and sequence 0.
     ///
     /// ```
-    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::{Checksums, Records, encode};
     ///
     /// let mut bytes = [0; 24];
     /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -401,7 +402,8 @@ impl<'a> Records<'a> {
     /// Walks `bytes`, whose first record has this offset and sequence.
     ///
     /// ```
-    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::{Checksums, Records, encode};
     ///
     /// let mut bytes = [0; 24];
     /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -416,7 +418,8 @@ impl<'a> Records<'a> {
     /// Returns the offset of the next record.
     ///
     /// ```
-    /// use ringlog_nostd::{Checksums, EventHeader, Records, encode};
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::{Checksums, Records, encode};
     ///
     /// let mut bytes = [0; 24];
     /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -432,7 +435,7 @@ impl<'a> Records<'a> {
     /// Returns the sequence of the next record.
     ///
     /// ```
-    /// use ringlog_nostd::{Checksums, Records};
+    /// use ringlog_nostd::format::{Checksums, Records};
     ///
     /// assert_eq!(Records::starting_at(&[], Checksums::Absent, 64, 9).sequence(), 9);
     /// ```
@@ -444,7 +447,7 @@ impl<'a> Records<'a> {
     /// Returns the bytes that were not walked yet. None are left after an error.
     ///
     /// ```
-    /// use ringlog_nostd::{Checksums, Records};
+    /// use ringlog_nostd::format::{Checksums, Records};
     ///
     /// assert_eq!(Records::new(&[0; 24], Checksums::Absent).remaining().len(), 24);
     /// ```

@@ -94,7 +94,8 @@ impl<W: Write> StreamSink<W> {
     /// [`StreamError::Io`] or [`StreamError::WroteNothing`].
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, StreamSink, file_flags};
+    /// use ringlog_nostd::{ClockKind, StreamSink};
+    /// use ringlog_nostd::format::{FileHeader, file_flags};
     ///
     /// let mut uart = [0_u8; 64];
     /// StreamSink::start(&mut uart[..], 42, ClockKind::Ticks).unwrap();

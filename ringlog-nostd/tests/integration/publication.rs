@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use ringlog_nostd::publication::{
+use ringlog_nostd::ClockKind;
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use ringlog_nostd::internal::publication::{
     HeaderWords, erase_header, publish, raise_synced_offset, read_header, set_flags, store_header,
     write_offset,
 };
-use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader, field, file_flags};
 
 /// A header in memory, and the bytes that `stored` has reported.
 #[derive(Default)]

@@ -1,9 +1,10 @@
 //! Streams out of a ring: the bytes that arrive are a log file, for any behaviour of the device.
 
 use embedded_io::{ErrorKind, ErrorType, Write};
+use ringlog_nostd::format::{Checksums, FileHeader, Records, crc32c_append, file_flags};
 use ringlog_nostd::{
-    AlignedBytes, Checksums, ClockKind, EventConsumer, EventHeader, FileHeader, Gap, Producer, Records, Ring,
-    RingFault, RingOptions, StreamError, StreamSink, WriteError, crc32c_append, file_flags,
+    AlignedBytes, ClockKind, EventConsumer, EventHeader, Gap, Producer, Ring, RingFault, RingOptions,
+    StreamError, StreamSink, WriteError,
 };
 
 /// Takes a few bytes at a time, up to a limit, and then does what `at_limit` says.
