@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_says_what_stands_there() {
+    fn each_error_says_what_was_found() {
         extern crate std;
         use std::string::ToString;
         for (error, part) in [

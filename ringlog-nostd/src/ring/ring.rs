@@ -417,7 +417,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_tells_its_sizes() {
+    fn a_ring_returns_its_sizes() {
         let mut memory = crate::AlignedBytes::<1024>::new();
         let options = RingOptions { capacity: Some(256), max_payload: Some(40), ..RingOptions::default() };
         let ring = Ring::format_with(memory.as_mut(), &options).unwrap();

@@ -168,7 +168,7 @@ fn everything_written_is_read_or_counted() {
 
 /// A refused event overwrites nothing.
 #[test]
-fn a_refused_event_costs_nobody_his_place() {
+fn a_refused_event_costs_no_other_consumer_its_place() {
     let mut memory = AlignedBytes::<1024>::new();
     let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
     while recorder.overwritten().is_none() {
@@ -194,7 +194,7 @@ fn retained() -> RingOptions {
 
 /// Any next call counts a lent GAP record as reported. Events that this call overwrites are a new count.
 #[test]
-fn a_gap_is_told_when_its_lend_ends() {
+fn a_gap_is_reported_when_its_record_is_released() {
     fn refused(recorder: &mut FlightRecorder<'_>) {
         recorder.write_event(&EventHeader::new(0, 0, 3), b"").unwrap_err();
     }

@@ -357,7 +357,7 @@ fn pitfall_07_a_panic_while_draining_releases_what_was_handed_out_before() {
 }
 
 #[test]
-fn pitfall_09_a_drain_releases_and_the_producer_goes_on() {
+fn pitfall_09_a_drain_releases_and_the_producer_continues() {
     let mut memory = AlignedBytes::<1024>::new();
     for limit in [1, 2, 3, usize::MAX] {
         let mut ring = Ring::format_with(memory.as_mut(), &options(CAPACITY, 0)).unwrap();
@@ -715,7 +715,7 @@ fn pitfall_15_a_loss_outside_the_ring_takes_its_place_and_leaves_the_ring_s_own_
 }
 
 #[test]
-fn pitfall_15_losses_add_up_whatever_the_consumer_does() {
+fn pitfall_15_losses_add_up_for_any_reads_of_the_consumer() {
     for seed in 1..=200_u64 {
         let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut next = move |bound: u64| {

@@ -15,7 +15,7 @@ use ringlog_nostd::internal::publication::{
 struct Words {
     wide: [AtomicU64; 7],
     narrow: [AtomicU32; 2],
-    told: RefCell<Vec<u8>>,
+    copy: RefCell<Vec<u8>>,
     calls: RefCell<Vec<usize>>,
 }
 
@@ -31,9 +31,9 @@ impl HeaderWords for Words {
     }
 
     fn stored(&self, at: usize, bytes: &[u8]) {
-        let mut told = self.told.borrow_mut();
-        told.resize(FILE_HEADER_LEN, 0);
-        told[at..at + bytes.len()].copy_from_slice(bytes);
+        let mut copy = self.copy.borrow_mut();
+        copy.resize(FILE_HEADER_LEN, 0);
+        copy[at..at + bytes.len()].copy_from_slice(bytes);
         self.calls.borrow_mut().push(at);
     }
 }
@@ -42,7 +42,7 @@ impl Words {
     /// Returns the header's bytes, which must be those reported.
     fn header(&self) -> [u8; FILE_HEADER_LEN] {
         let bytes = read_header(self);
-        assert_eq!(bytes[..], self.told.borrow()[..]);
+        assert_eq!(bytes[..], self.copy.borrow()[..]);
         bytes
     }
 }

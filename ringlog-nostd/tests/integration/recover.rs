@@ -291,7 +291,7 @@ fn a_fresh_ring_holds_nothing_of_an_earlier_life() {
 }
 
 #[test]
-fn what_stood_behind_a_cut_never_comes_back() {
+fn what_was_after_a_cut_never_comes_back() {
     for scene in scenes() {
         let first = (DATA..scene.image.len()).find(|at| scene.event_at(*at) == Some(0)).unwrap();
         let mut image = scene.image.clone();

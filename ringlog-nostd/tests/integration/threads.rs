@@ -215,7 +215,7 @@ fn events_through_a_retained_ring() {
 }
 
 #[test]
-fn a_lossy_million_is_there_or_told_of_in_its_place() {
+fn a_lossy_million_is_there_or_reported_in_its_place() {
     let mut memory = AlignedBytes::<2048>::new();
     let ring = Ring::format(memory.as_mut(), 64).unwrap();
     let (producer, mut consumer) = ring.into_ends();
