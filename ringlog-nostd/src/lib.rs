@@ -145,7 +145,7 @@ pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};
 #[doc(hidden)]
 pub mod internal {
     pub use crate::format::checksum::record_checksum;
-    pub use crate::format::file_header::check_position;
+    pub use crate::format::file_fields::check_position;
     pub use crate::format::record::check_event;
     pub use crate::ring::ring::RingStamp;
 

@@ -35,19 +35,25 @@
 // for the words of a file's header. It calls only `sync` and `error`.
 
 pub(crate) mod checksum;
+pub(crate) mod file_fields;
 pub(crate) mod file_header;
+pub(crate) mod file_header_error;
 pub(crate) mod gap;
 pub(crate) mod header;
 pub(crate) mod owned;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod publication;
 pub(crate) mod record;
+pub(crate) mod record_error;
+pub(crate) mod records;
 pub(crate) mod run;
 
 pub use checksum::{crc32c_append, place_word};
-pub use file_header::{
-    FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION, field, file_flags,
-};
+pub use file_fields::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, MAX_POSITION, field, file_flags};
+pub use file_header::FileHeader;
+pub use file_header_error::FileHeaderError;
 pub use gap::GAP_PAYLOAD_LEN;
 pub use header::{HEADER_LEN, RECORD_ALIGN, record_len};
-pub use record::{Checksums, Event, RecordError, RecordErrorKind, Records, add_checksum, decode, encode};
+pub use record::{Checksums, add_checksum, decode, encode};
+pub use record_error::{RecordError, RecordErrorKind};
+pub use records::{Event, Records};

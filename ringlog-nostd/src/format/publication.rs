@@ -14,7 +14,8 @@
 //! | the rest of a header | the word with the magic | BIRTH |
 #![forbid(unsafe_code)]
 
-use crate::format::file_header::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use crate::format::file_fields::{FILE_HEADER_LEN, field, file_flags};
+use crate::format::file_header::FileHeader;
 pub use crate::sync::{AtomicU32, AtomicU64};
 use crate::sync::{Ordering, fence};
 

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
-use crate::format::record::{Checksums, RecordError, Records, decode};
+use crate::format::record::{Checksums, decode};
+use crate::format::record_error::RecordError;
+use crate::format::records::Records;
 
 /// A contiguous run of valid records, with a cursor at the first record that was not accepted yet.
 ///

@@ -4,7 +4,7 @@
 
 use crate::error::RingError;
 use crate::format::checksum::{crc32c_append, place_word, record_checksum};
-use crate::format::record::Event;
+use crate::format::records::Event;
 use crate::protocol::control::Control;
 use crate::protocol::geometry::Geometry;
 use crate::protocol::parts::Parts;

@@ -3,7 +3,8 @@
 
 use crate::error::{RingFault, WriteError};
 use crate::format::checksum::{crc32c_append, place_word, record_checksum};
-use crate::format::file_header::{ClockKind, FILE_HEADER_LEN, FileHeader, file_flags};
+use crate::format::file_fields::{FILE_HEADER_LEN, file_flags};
+use crate::format::file_header::{ClockKind, FileHeader};
 use crate::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, flags};
 use crate::format::record::check_event;
 use crate::handle::consumer::Consumer;
