@@ -193,8 +193,9 @@ fn what_is_wrong(header: &EventHeader) -> RecordErrorKind {
     }
 }
 
+/// Checks a record against what is required of its checksum.
 #[inline]
-fn check_checksum(
+pub(crate) fn check_checksum(
     header: &EventHeader,
     payload: &[u8],
     offset: u64,

@@ -3,7 +3,8 @@
 //! Unsafe because bytes become control words here.
 
 use crate::error::RingError;
-use crate::format::checksum::{crc32c_append, place_word, record_checksum};
+use crate::format::checksum::crc32c_append;
+use crate::format::record::{Checksums, check_checksum};
 use crate::format::records::Event;
 use crate::protocol::control::Control;
 use crate::protocol::geometry::Geometry;
@@ -276,10 +277,10 @@ impl<'r> Ring<'r> {
     }
 
     fn is_whole(&self, event: &Event<'_>) -> bool {
-        let Some(retention) = self.retention() else { return false };
-        let place = place_word(retention.salt, event.offset);
-        event.header.is_checksummed()
-            && record_checksum(crc32c_append, &event.header, event.payload, place) == event.header.checksum
+        self.retention().is_some_and(|retention| {
+            let verify = Checksums::Verify { salt: retention.salt, crc: crc32c_append };
+            check_checksum(&event.header, event.payload, event.offset, verify).is_ok()
+        })
     }
 }
 

@@ -325,16 +325,21 @@ impl RingOptions {
     pub const fn required_len(&self) -> Result<usize, RingError> {
         let capacity = match self.capacity {
             Some(capacity) => capacity,
-            None => overrun_for(match self.max_payload {
-                Some(asked) if asked <= crate::MAX_PAYLOAD => asked,
-                _ => 0,
-            })
-            .next_power_of_two(),
+            None => self.smallest_capacity(),
         };
         match Geometry::new(capacity, self.max_payload) {
-            Ok(geometry) => Ok(size_of::<Control>() + geometry.data_len()),
+            Ok(geometry) => Ok(Ring::required_len(geometry.capacity(), geometry.max_payload)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the smallest capacity for the largest payload. [`Geometry::new`] refuses a payload that is too long.
+    const fn smallest_capacity(&self) -> usize {
+        overrun_for(match self.max_payload {
+            Some(asked) if asked <= crate::MAX_PAYLOAD => asked,
+            _ => 0,
+        })
+        .next_power_of_two()
     }
 
     /// Returns the sizes of a ring in `len` bytes.
@@ -348,8 +353,7 @@ impl RingOptions {
     }
 
     fn largest(&self, len: usize) -> Result<Geometry, RingError> {
-        let smallest = overrun_for(self.max_payload.unwrap_or(0).min(crate::MAX_PAYLOAD)).next_power_of_two();
-        let mut best = Geometry::new(smallest, self.max_payload)?;
+        let mut best = Geometry::new(self.smallest_capacity(), self.max_payload)?;
         while best.capacity() < MAX_CAPACITY
             && let Ok(next) = Geometry::new(best.capacity() * 2, self.max_payload)
             && Ring::required_len(next.capacity(), next.max_payload) <= len
