@@ -59,8 +59,8 @@
 //!
 //! # What it does not do
 //!
-//! A ring takes one producer and one consumer, not several. Nothing here waits: poll, or let the code around the ring
-//! sleep with a [`ParkFlag`].
+//! A ring takes no second producer or consumer. Nothing here waits: poll, or let the code around the ring sleep with a
+//! [`ParkFlag`].
 //!
 //! # Features
 //!
@@ -73,16 +73,8 @@
 //!   compare-and-swap. The application turns on one of them, never a library; the ring itself needs neither.
 //! - `processes`: lets an end know its process, so that a forked child does not close the parent's ring.
 
-// For maintainers. The folders, from the lowest up. A file names only what is in its folder or in one above it in this
-// list:
-//
-// - sync.rs, copy.rs: atomics and volatile accesses, the one place that a model replaces;
-// - format/: the bytes of a record and of a log file;
-// - protocol/: the control words, all arithmetic on sizes and positions, and the two ends with every access to the
-//   ring's bytes;
-// - handle/: what a user holds of a ring (producer, consumer, claim, batch);
-// - ring/: where the memory comes from, and how it becomes a ring;
-// - sink/: what takes the events of a consumer.
+// For maintainers. docs/design.md has the map of the folders. A file names only what is in its own folder or in one
+// above it in that map.
 //
 // The control words precede the data, which is one lap of `capacity` bytes and an overrun area as long as the largest
 // record. Positions run freely and wrap: `head` belongs to the producer, `tail` to the consumer. The two decide who
