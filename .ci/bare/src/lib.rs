@@ -13,7 +13,7 @@ fn on_panic(_: &PanicInfo) -> ! {
     loop {}
 }
 
-/// Writes a record, seals it, reads it back; returns its length, or 0 if anything went wrong.
+/// Writes a record, adds its checksum, reads it back; returns its length, or 0 if anything went wrong.
 #[unsafe(no_mangle)]
 pub extern "C" fn round_trip(timestamp: u64) -> usize {
     let mut record = [0; 24];

@@ -233,7 +233,7 @@ mod tests {
 
     const VERIFY: Checksums = Checksums::Verify { salt: 0xDEAD_BEEF, crc: crc32c_append };
 
-    fn sealed(header: EventHeader, payload: &[u8], offset: u64) -> Vec<u8> {
+    fn with_checksum(header: EventHeader, payload: &[u8], offset: u64) -> Vec<u8> {
         let mut record = vec![0xAA; header.stride()];
         encode(&mut record, &header, payload).unwrap();
         add_checksum(&mut record, place_word(0xDEAD_BEEF, offset), crc32c_append).unwrap();
@@ -261,7 +261,7 @@ mod tests {
     fn every_payload_length_round_trips_with_zero_padding() {
         for len in 0..200_u16 {
             let payload: Vec<u8> = (0..len).map(|i| i as u8 | 1).collect();
-            let record = sealed(EventHeader::new(9, 8, len), &payload, 640);
+            let record = with_checksum(EventHeader::new(9, 8, len), &payload, 640);
             let (header, read, stride) = decode(&record, 640, VERIFY).unwrap();
             assert_eq!((header.timestamp, read, stride), (9, &payload[..], record.len()));
             assert!(record[16 + usize::from(len)..].iter().all(|&b| b == 0));
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn every_single_bit_flip_is_refused() {
-        let record = sealed(EventHeader::new(1, 2, 13).with_flags(5), b"thirteen byte", 64);
+        let record = with_checksum(EventHeader::new(1, 2, 13).with_flags(5), b"thirteen byte", 64);
         for bit in 0..record.len() * 8 {
             let mut damaged = record.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -281,13 +281,13 @@ mod tests {
 
     #[test]
     fn a_whole_record_at_another_place_is_refused() {
-        let record = sealed(EventHeader::new(1, 2, 3), b"abc", 64);
+        let record = with_checksum(EventHeader::new(1, 2, 3), b"abc", 64);
         assert!(matches!(decode(&record, 72, VERIFY), Err(RecordErrorKind::Checksum { .. })));
     }
 
     #[test]
-    fn checksum_demands() {
-        let with = sealed(EventHeader::new(1, 2, 3), b"abc", 0);
+    fn a_required_or_unexpected_checksum_is_noticed() {
+        let with = with_checksum(EventHeader::new(1, 2, 3), b"abc", 0);
         let mut without = [0; 24];
         let _ = encode(&mut without, &EventHeader::new(1, 2, 3), b"abc");
         assert_eq!(decode(&with, 0, Checksums::Absent), Err(RecordErrorKind::ChecksumUnexpected));
