@@ -5,7 +5,8 @@ use ringlog::consumer::{EventConsumer, EventDispatcher, Run};
 use ringlog::ring::RingBuffer;
 use ringlog_benches::sample_log::SampleLog;
 use ringlog_benches::work::Tally;
-use ringlog_nostd::{Checksums, EventHeader, Records, record_len};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::{Checksums, Records, record_len};
 use std::time::{Duration, Instant};
 
 const PAYLOAD_LENS: [usize; 2] = [64, 256];

@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ringlog::consumer::Run;
 use ringlog::storage::{LogWriter, MmapWriter, SyncPolicy};
 use ringlog_benches::sample_log::SampleLog;
-use ringlog_nostd::record_len;
+use ringlog_nostd::format::record_len;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

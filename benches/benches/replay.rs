@@ -111,7 +111,7 @@ fn from_the_middle(criterion: &mut Criterion) {
 }
 
 fn sum_of_piece<'a, E: std::fmt::Debug>(
-    events: impl Iterator<Item = Result<ringlog_nostd::Event<'a>, E>>,
+    events: impl Iterator<Item = Result<ringlog_nostd::format::Event<'a>, E>>,
 ) -> u64 {
     events.take(PIECE as usize).map(|event| event.expect("a whole log").header.timestamp).sum()
 }

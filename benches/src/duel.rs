@@ -3,7 +3,7 @@
 use crate::machine::Pinning;
 use crate::rivals::{Channel, RING_BYTES, Read, Write};
 use crate::work::{Source, Tally};
-use ringlog_nostd::HEADER_LEN;
+use ringlog_nostd::format::HEADER_LEN;
 use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;

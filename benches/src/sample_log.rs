@@ -2,7 +2,7 @@
 
 use crate::work::{Source, Tally};
 use ringlog::storage::{LogReader, LogWriter, LogWriterOptions, MmapReader};
-use ringlog_nostd::{encode, record_len};
+use ringlog_nostd::format::{encode, record_len};
 use std::path::Path;
 
 /// The content of the log.

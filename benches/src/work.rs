@@ -1,6 +1,7 @@
 //! The work for every ring: the same records, written in order and checked when they are read.
 
-use ringlog_nostd::{EventHeader, HEADER_LEN};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::HEADER_LEN;
 
 /// Payload lengths that are measured, in bytes.
 pub const PAYLOAD_LENS: [usize; 4] = [16, 64, 256, 1024];

@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use ringlog::event::{Checksums, Records};
 use ringlog::storage::{FileScan, MmapReader, verify_log};
 use ringlog_fuzz::Folder;
+use ringlog_nostd::format::{Checksums, Records};
 
 thread_local! {
     static FOLDER: RefCell<Folder> = RefCell::default();

@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use ringlog::event::{EventHeader, MAX_POSITION};
+use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogScan, LogWriter, OpenError};
 use ringlog_fuzz::Folder;
+use ringlog_nostd::format::MAX_POSITION;
 
 thread_local! {
     static FOLDER: RefCell<Folder> = RefCell::default();

@@ -7,9 +7,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringlog::event::{EventHeader, FileHeader, FileHeaderError, MAX_POSITION, file_flags};
+use ringlog::event::{EventHeader, FileHeader, FileHeaderError, file_flags};
 use ringlog::storage::crc32c_hardware;
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, add_checksum, field, flags, place_word};
+use ringlog_nostd::flags;
+use ringlog_nostd::format::{
+    FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, MAX_POSITION, add_checksum, field, place_word,
+};
 use tempfile::TempDir;
 
 /// The most files of a log. More files would test nothing new.

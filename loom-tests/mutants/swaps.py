@@ -70,12 +70,12 @@ SWAPS = [
         "handle/lossy.rs",
         "if let Some((header, payload)) = event {",
         """if MUTANT {
-            self.inner.end.parts().control().gap_told();
+            self.inner.end.parts().control().gap_reported();
         }
         if let Some((header, payload)) = event {""",
     ),
     (
-        "`Control::gap_told`: forgets the GAP record's place, then the losses",
+        "`Control::gap_reported`: forgets the GAP record's place, then the losses",
         "protocol/losses.rs",
         """self.forget_loss();
         self.forget_gap();""",

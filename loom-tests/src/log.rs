@@ -3,11 +3,11 @@
 
 use crate::event::{read_id, write};
 use loom::sync::Mutex;
-use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-use ringlog_nostd::{
-    Checksums, ClockKind, FILE_HEADER_LEN, FileHeader, Records, ShadowCell, encode, field, file_flags,
-    record_len,
+use ringlog_nostd::format::{
+    Checksums, FILE_HEADER_LEN, FileHeader, Records, encode, field, file_flags, record_len,
 };
+use ringlog_nostd::internal::publication::{self, AtomicU32, AtomicU64, HeaderWords};
+use ringlog_nostd::{ClockKind, ShadowCell};
 use std::sync::Mutex as RealMutex;
 
 /// Payload bytes of every event in a model's log.
@@ -17,7 +17,7 @@ pub const STRIDE: usize = record_len(PAYLOAD_LEN as usize);
 
 /// A file that its writer and readers have mapped.
 ///
-/// The words are the model's atomics, for the real code of `ringlog_nostd::publication`. The bytes of the records are
+/// The words are the model's atomics, for the real code of `format/publication.rs`. The bytes of the records are
 /// ordinary bytes under a real lock, which the model checker does not see. It watches one cell for each event.
 #[derive(Debug)]
 pub struct LogFile {
@@ -74,7 +74,7 @@ impl LogFile {
 
     /// Publishes the first `events` events, as `WriteMap::publish` does.
     pub fn publish(&self, events: usize) {
-        publication::publish(self, offset_behind(events), events as u64);
+        publication::publish(self, offset_after(events), events as u64);
     }
 
     /// Returns the ids of the first events, as a reader reads `ReadMap::records` or a sync writes the bytes to the
@@ -118,7 +118,7 @@ pub fn header(life: i64) -> FileHeader {
 
 /// Returns the offset after the first `events` events.
 #[must_use]
-pub const fn offset_behind(events: usize) -> u64 {
+pub const fn offset_after(events: usize) -> u64 {
     (FILE_HEADER_LEN + events * STRIDE) as u64
 }
 
@@ -144,19 +144,19 @@ pub const fn is_sealed(header: &FileHeader) -> bool {
 ///
 /// The kernel owns and orders this state. Here a mutex does the same.
 #[derive(Debug)]
-pub struct Held(Mutex<HeldState>);
+pub struct ShareLock(Mutex<ShareLockState>);
 
 #[derive(Debug)]
-struct HeldState {
+struct ShareLockState {
     readers: usize,
     is_named: bool,
 }
 
-impl Held {
+impl ShareLock {
     /// Makes the state of a segment that nobody has opened.
     #[must_use]
     pub fn new() -> Self {
-        Self(Mutex::new(HeldState { readers: 0, is_named: true }))
+        Self(Mutex::new(ShareLockState { readers: 0, is_named: true }))
     }
 
     /// Does a reader's `os::files::try_hold`, then `share::is_same_file`. They are two calls, with time in between.
@@ -196,7 +196,7 @@ impl Held {
     }
 }
 
-impl Default for Held {
+impl Default for ShareLock {
     fn default() -> Self {
         Self::new()
     }

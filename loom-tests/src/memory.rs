@@ -2,9 +2,8 @@
 //!
 //! Unsafe because each end keeps the memory alive that it points into.
 
-use ringlog_nostd::{
-    Consumer, GAP_PAYLOAD_LEN, ModelControl, Producer, Ring, RingError, RingOptions, ShadowCell, record_len,
-};
+use ringlog_nostd::format::{GAP_PAYLOAD_LEN, record_len};
+use ringlog_nostd::{Consumer, ModelControl, Producer, Ring, RingError, RingOptions, ShadowCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ fn claim_and_commit(
 }
 
 #[test]
-fn a_shorter_commit_and_the_record_behind_it_are_whole() {
+fn a_shorter_commit_and_the_record_after_it_are_whole() {
     static EARLY: Seen = Seen::new();
     check_laps("claim, shorter commit", None, [64, 40], |start| {
         // The claim reaches into the overrun area. The record made of it ends exactly at the lap's end.

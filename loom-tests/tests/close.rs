@@ -45,7 +45,7 @@ fn finished_means_that_every_event_was_read() {
 }
 
 #[test]
-fn a_drain_behind_closed_takes_the_last_event() {
+fn a_drain_after_closed_takes_the_last_event() {
     check_two_events("close, drain", |consumer| {
         let mut ids = Vec::new();
         for _ in 0..3 {
@@ -63,7 +63,7 @@ fn a_drain_behind_closed_takes_the_last_event() {
 /// The order matters, and the model would notice.
 #[test]
 #[should_panic(expected = "events after the end")]
-fn asking_for_closed_behind_the_last_look_loses_events() {
+fn asking_for_closed_after_the_last_look_loses_events() {
     check_two_events("close, wrong order", |consumer| {
         let mut ids = Vec::new();
         for _ in 0..3 {

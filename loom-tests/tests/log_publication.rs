@@ -3,7 +3,7 @@
 //! Races: the writer's stores of bytes, `event_count`, `write_offset` and SEALED, and its worker thread's of
 //! `synced_offset` and CLEAN, with a reader's loads of the header and its reads of bytes.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`, which `ringlog-std/src/os/mmap.rs` calls for mapped
+//! The stores and loads are those of `format/publication.rs`, which `ringlog-std/src/os/mmap.rs` calls for mapped
 //! memory. The order of the calls is that of the functions that each test names.
 //!
 //! Readers are the spawned threads. So in the first execution all stores precede their loads, and every load tries the
@@ -12,9 +12,10 @@
 #![expect(clippy::arc_with_non_send_sync, reason = "the model's threads are one real thread")]
 
 use loom::thread;
-use loom_tests::log::{LogFile, events_below, header, is_sealed, offset_behind};
+use loom_tests::log::{LogFile, events_below, header, is_sealed, offset_after};
 use loom_tests::{Seen, check};
-use ringlog_nostd::{file_flags, publication};
+use ringlog_nostd::format::file_flags;
+use ringlog_nostd::internal::publication;
 use std::sync::Arc;
 
 /// `MmapWriter::write_event`: bytes, then `WriteMap::publish`; `MmapReader::refresh`: the header, then records.
@@ -73,7 +74,7 @@ fn sealed_means_that_offset_and_count_are_final() {
             let seen = reading.look().unwrap();
             if is_sealed(&seen) {
                 SEALED.note();
-                assert_eq!((seen.write_offset, seen.event_count), (offset_behind(2), 2), "not the last ones");
+                assert_eq!((seen.write_offset, seen.event_count), (offset_after(2), 2), "not the last ones");
             } else {
                 OPEN.note();
             }
@@ -107,7 +108,7 @@ fn the_watermark_is_never_above_what_is_published() {
         let reading = Arc::clone(&file);
         let reader = thread::spawn(move || {
             let seen = reading.look().unwrap();
-            SYNCED.note_if(seen.synced_offset > offset_behind(0));
+            SYNCED.note_if(seen.synced_offset > offset_after(0));
         });
         file.store_event(0, 0);
         file.publish(1);
@@ -129,7 +130,7 @@ fn clean_means_that_all_is_synced() {
             if seen.has(file_flags::CLEAN) {
                 CLEAN.note();
                 assert!(is_sealed(&seen));
-                assert_eq!((seen.write_offset, seen.synced_offset), (offset_behind(1), offset_behind(1)));
+                assert_eq!((seen.write_offset, seen.synced_offset), (offset_after(1), offset_after(1)));
             }
         });
         file.store_event(0, 0);

@@ -4,14 +4,15 @@
 //! Races: the stores of a new segment's header, magic last, and of SEALED in the old one, with a reader's loads of both
 //! headers; the erasing and reuse of a retired segment with readers that hold it, or come too late.
 //!
-//! The stores and loads are those of `ringlog_nostd::publication`; the kernel's lock and names are a mutex.
+//! The stores and loads are those of `format/publication.rs`; the kernel's lock and names are a mutex.
 #![cfg(ringlog_loom)]
 #![expect(clippy::arc_with_non_send_sync, reason = "the model's threads are one real thread")]
 
 use loom::thread;
-use loom_tests::log::{Held, LogFile, events_below, header, is_sealed, offset_behind};
+use loom_tests::log::{LogFile, ShareLock, events_below, header, is_sealed, offset_after};
 use loom_tests::{Seen, check};
-use ringlog_nostd::{FileHeader, file_flags, publication};
+use ringlog_nostd::format::{FileHeader, file_flags};
+use ringlog_nostd::internal::publication;
 use std::sync::Arc;
 
 /// `MmapWriter::start`, on a file whose first 64 bytes are zero.
@@ -45,7 +46,7 @@ fn a_header_is_seen_whole_or_not_at_all() {
 
 /// `LogWriter::begin`: the next segment's header, then SEALED in the active one, then the next event.
 #[test]
-fn behind_a_sealed_segment_the_next_one_stands() {
+fn after_a_sealed_segment_the_next_one_is_there() {
     static SEALED: Seen = Seen::new();
     static OPEN: Seen = Seen::new();
     check("log, hand-over", None, || {
@@ -57,9 +58,10 @@ fn behind_a_sealed_segment_the_next_one_stands() {
             let mut ids = reading_old.ids(events_below(seen.write_offset));
             if is_sealed(&seen) {
                 SEALED.note();
-                let behind = reading_next.look().expect("the next segment's header, stored before SEALED");
-                assert_eq!(behind.base_sequence, ids.len() as u64, "an event is missing");
-                ids.extend(reading_next.ids(events_below(behind.write_offset)));
+                let next_header =
+                    reading_next.look().expect("the next segment's header, stored before SEALED");
+                assert_eq!(next_header.base_sequence, ids.len() as u64, "an event is missing");
+                ids.extend(reading_next.ids(events_below(next_header.write_offset)));
             } else {
                 OPEN.note();
             }
@@ -90,7 +92,7 @@ fn a_segment_that_is_used_again_is_not_the_one_that_a_reader_holds() {
         file.store_event(0, 0);
         file.publish(1);
         publication::set_flags(&*file, file_flags::SEALED);
-        let held = Arc::new(Held::new());
+        let held = Arc::new(ShareLock::new());
         let (used_again, asked) = (Arc::clone(&file), Arc::clone(&held));
         let retention = thread::spawn(move || {
             if !asked.try_set_aside() {
@@ -106,7 +108,7 @@ fn a_segment_that_is_used_again_is_not_the_one_that_a_reader_holds() {
         if held.try_hold() {
             HELD.note();
             let seen = file.look().expect("the header of the life that is held");
-            assert_eq!((seen.salt(), seen.write_offset), (header(1).salt(), offset_behind(1)));
+            assert_eq!((seen.salt(), seen.write_offset), (header(1).salt(), offset_after(1)));
             assert_eq!(file.ids(1), [0], "another life's event");
             held.let_go();
         } else {

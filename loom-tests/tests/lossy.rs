@@ -80,14 +80,14 @@ fn events_and_gaps_add_up_to_what_was_offered() {
 
 /// Here a GAP record and an event never fit together.
 #[test]
-fn a_gap_that_fills_the_ring_tells_all_before_it() {
+fn a_gap_that_fills_the_ring_counts_all_before_it() {
     check_ledger("lossy, 32", 32, 3);
 }
 
 #[test]
 fn a_loss_is_exact_for_a_consumer_that_saw_the_end() {
     static BEFORE: Seen = Seen::new();
-    static BEHIND: Seen = Seen::new();
+    static AFTER: Seen = Seen::new();
     check_laps("lossy, end", None, [32, 0], |start| {
         let (producer, consumer) = ring(32, 16, start);
         let mut producer = producer.lossy();
@@ -100,19 +100,23 @@ fn a_loss_is_exact_for_a_consumer_that_saw_the_end() {
         let closed = consumer.is_closed();
         BEFORE.note_if(!closed);
         if closed {
-            BEHIND.note();
+            AFTER.note();
             let loss = consumer.pending_loss().expect("two were lost");
             assert_eq!((loss.count, loss.first_timestamp), (2, 1));
         }
         writer.join().unwrap();
     });
     BEFORE.expect("a look before the end");
-    BEHIND.expect("a look after the end");
+    AFTER.expect("a look after the end");
 }
 
 /// Two events fill a ring, a third is lost, and one is read. Then the producer reports the loss and offers `more`
 /// events. Meanwhile `check` gets the losses that the consumer sees, and what it reads afterwards.
-fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + Send + Sync + Copy + 'static) {
+fn check_pending_loss(
+    name: &str,
+    more: u64,
+    check: impl Fn(Option<Loss>, &Ledger) + Send + Sync + Copy + 'static,
+) {
     check_laps(name, None, [64, 40], move |start| {
         let (producer, mut consumer) = ring(64, 16, start);
         let mut producer = producer.lossy();
@@ -142,7 +146,7 @@ fn check_untold(name: &str, more: u64, check: impl Fn(Option<Loss>, &Ledger) + S
 fn a_loss_that_vanishes_has_become_a_gap_record() {
     static VANISHED: Seen = Seen::new();
     static PENDING: Seen = Seen::new();
-    check_untold("lossy, vanished", 0, |pending, ledger| {
+    check_pending_loss("lossy, vanished", 0, |pending, ledger| {
         PENDING.note_if(pending.is_some());
         if pending.is_none() {
             VANISHED.note();
@@ -157,7 +161,7 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
 #[test]
 fn losses_that_follow_a_gap_record_do_not_hide_it() {
     static NEW: Seen = Seen::new();
-    check_untold("lossy, new ones", 2, |pending, ledger| {
+    check_pending_loss("lossy, new ones", 2, |pending, ledger| {
         if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
             NEW.note();
             assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor reported");

@@ -103,7 +103,7 @@ fn a_panic_gives_back_what_was_read_before() {
 
 /// The producer fills the ring while the consumer keeps one event lent.
 #[test]
-fn what_is_behind_a_lent_event_is_written_and_read() {
+fn what_is_after_a_lent_event_is_written_and_read() {
     static ROUND: Seen = Seen::new();
     check_laps("release, lent", None, [64, 8], |start| {
         let (mut producer, mut consumer) = ring(64, 8, start);
@@ -145,7 +145,7 @@ fn check_inside(name: &str, look: impl Fn(&mut ModelConsumer) + Send + Sync + 's
 }
 
 #[test]
-fn behind_a_part_of_a_record_nothing_is_read_that_is_not_published() {
+fn after_a_part_of_a_record_nothing_is_read_that_is_not_published() {
     check_inside("release, inside a record", |consumer| {
         consumer.release_bytes(16);
         let _ = consumer.try_read_event();

@@ -21,7 +21,7 @@ fn retained() -> (ModelProducer, ModelConsumer) {
     format(&memory, &options)
 }
 
-fn check_sealed(name: &str, put: impl Fn(&mut ModelProducer) + Send + Sync + Copy + 'static) {
+fn check_has_checksum(name: &str, put: impl Fn(&mut ModelProducer) + Send + Sync + Copy + 'static) {
     let seen = Arc::new(Seen::new());
     let noted = Arc::clone(&seen);
     check(name, None, move || {
@@ -38,15 +38,15 @@ fn check_sealed(name: &str, put: impl Fn(&mut ModelProducer) + Send + Sync + Cop
 }
 
 #[test]
-fn an_event_is_sealed_before_it_is_published() {
-    check_sealed("retained, write_event", |producer| {
+fn an_event_has_its_checksum_before_it_is_published() {
+    check_has_checksum("retained, write_event", |producer| {
         write(0, 16, |header, payload| producer.write_event(header, payload)).unwrap();
     });
 }
 
 #[test]
-fn a_claim_is_sealed_before_it_is_published() {
-    check_sealed("retained, claim", |producer| {
+fn a_claim_has_its_checksum_before_it_is_published() {
+    check_has_checksum("retained, claim", |producer| {
         let mut claim = producer.claim(16).unwrap();
         let commit = |header: &EventHeader, payload: &[u8]| {
             claim.payload_mut()[..payload.len()].copy_from_slice(payload);
@@ -57,8 +57,8 @@ fn a_claim_is_sealed_before_it_is_published() {
 }
 
 #[test]
-fn a_batch_is_sealed_before_it_is_published() {
-    check_sealed("retained, batch", |producer| {
+fn a_batch_has_its_checksum_before_it_is_published() {
+    check_has_checksum("retained, batch", |producer| {
         let mut batch = producer.batch();
         write(0, 16, |header, payload| batch.write_event(header, payload)).unwrap();
         assert_eq!(batch.publish(), 1);

@@ -17,7 +17,7 @@ fn drain_ids(consumer: &mut ModelConsumer, limit: usize, ids: &mut Vec<u64>) {
 }
 
 #[test]
-fn a_claim_of_a_dead_producer_is_void_and_the_next_one_goes_on() {
+fn a_claim_of_a_dead_producer_is_void_and_the_next_one_continues() {
     static BETWEEN: Seen = Seen::new();
     check("take-over, claim", None, || {
         let (mut first, mut consumer, memory) = ring_and_memory(64, 16, 40);
@@ -85,9 +85,9 @@ fn check_gap(stores: usize, settling_stores: usize) {
             let _ = killed_before(settling_stores, || take_over_producer(&memory));
             let mut third = take_over_producer(&memory).lossy();
             let third_at = third.into_inner();
-            let told = third_at.position() != full;
-            noted_there[usize::from(told)].note();
-            assert_eq!(third_at.pending_loss().is_none(), told);
+            let reported = third_at.position() != full;
+            noted_there[usize::from(reported)].note();
+            assert_eq!(third_at.pending_loss().is_none(), reported);
             third = third_at.lossy();
             third.flush().unwrap();
         });
@@ -107,7 +107,7 @@ fn check_gap(stores: usize, settling_stores: usize) {
 
 /// A GAP record takes four stores, closing one. Resolving a pending record takes three at most.
 #[test]
-fn a_gap_record_that_its_producer_died_over_is_told_once() {
+fn a_gap_record_that_its_producer_died_over_is_reported_once() {
     for stores in 0..=5 {
         (0..=3).for_each(|settling_stores| check_gap(stores, settling_stores));
     }
@@ -141,8 +141,8 @@ fn a_loss_that_its_producer_died_over_is_counted_with_its_time_or_not_at_all() {
             ledger.drain(&mut consumer);
             let pending = consumer.pending_loss();
             assert!(pending.is_none_or(|loss| (loss.first_timestamp, loss.count) == (2, 1)), "{pending:?}");
-            let told = ledger.gaps + u32::from(pending.is_some());
-            assert!(told <= u32::from(was_counted), "reported without having been counted");
+            let reported = ledger.gaps + u32::from(pending.is_some());
+            assert!(reported <= u32::from(was_counted), "reported without having been counted");
             COUNTED.note_if(was_counted);
             FORGOTTEN.note_if(!was_counted && ledger.gaps == 0);
         });

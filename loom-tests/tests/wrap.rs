@@ -68,7 +68,7 @@ fn a_ring_of_one_record_goes_through_several_laps() {
 }
 
 #[test]
-fn a_run_ends_with_the_straddler_and_the_next_starts_behind_it() {
+fn a_run_ends_with_the_straddler_and_the_next_starts_after_it() {
     check_lengths("wrap, peek_run", [64, 24, 0_usize.wrapping_sub(24)], &[24, 8, 24], |consumer| {
         let mut ids = Vec::new();
         while ids.len() < 3 {

@@ -6,7 +6,8 @@
 use std::convert::Infallible;
 
 use embedded_io::{ErrorType, Write};
-use ringlog_nostd::{Checksums, ClockKind, EventHeader, FileHeader, Records, StaticRing, StreamSink};
+use ringlog_nostd::format::{Checksums, FileHeader, Records};
+use ringlog_nostd::{ClockKind, EventHeader, StaticRing, StreamSink};
 
 static RING: StaticRing<1024, 32> = StaticRing::new();
 
@@ -46,7 +47,7 @@ fn main() {
 
     // The host's side: `ringlog cat FILE`, or these lines.
     let header = FileHeader::from_bytes(file.first_chunk().expect("64 bytes")).expect("a log file");
-    let verify = Checksums::Verify { salt: header.salt(), crc: ringlog_nostd::crc32c_append };
+    let verify = Checksums::Verify { salt: header.salt(), crc: ringlog_nostd::format::crc32c_append };
     let mut events = 0;
     for event in Records::starting_at(&file[64..], verify, 64, 0) {
         assert_eq!(event.expect("whole").payload, b"hello");

@@ -82,7 +82,7 @@ impl core::error::Error for WriteError {}
 /// An end that has met a fault keeps it and uses the ring no further.
 ///
 /// ```
-/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingFault, required_len};
+/// use ringlog_nostd::{AlignedBytes, EventHeader, Ring, RingFault};
 /// use std::ptr::NonNull;
 ///
 /// let mut memory = AlignedBytes::<512>::new();
@@ -91,7 +91,7 @@ impl core::error::Error for WriteError {}
 /// producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
 /// drop((producer, consumer));
 /// // A stray write hits the records, which follow the control words.
-/// let control_words = required_len(256, 16) - 256 - 32;
+/// let control_words = Ring::required_len(256, 16) - 256 - 32;
 /// memory.as_mut()[control_words..].fill(0);
 /// let start = NonNull::from(memory.as_mut()).cast();
 /// // SAFETY: the memory outlives the consumer, and nothing else uses it.

@@ -26,8 +26,7 @@
 //! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
 //! | keep an event after its space is released | [`OwnedEvent`] |
 //! | count missing events | [`Gap`] |
-//! | read or write records in plain bytes | [`Records`], [`Run`], [`encode`], [`decode`] |
-//! | read or write the header of a log file | [`FileHeader`], and [`publication`] in a mapped file |
+//! | read or write records and log files as plain bytes | [`format`](mod@format) |
 //!
 //! # In firmware
 //!
@@ -60,8 +59,8 @@
 //!
 //! # What it does not do
 //!
-//! A ring takes one producer and one consumer, not several. Nothing here waits: poll, or let the code around the ring
-//! sleep with a [`ParkFlag`].
+//! A ring takes no second producer or consumer. Nothing here waits: poll, or let the code around the ring sleep with a
+//! [`ParkFlag`].
 //!
 //! # Features
 //!
@@ -74,16 +73,8 @@
 //!   compare-and-swap. The application turns on one of them, never a library; the ring itself needs neither.
 //! - `processes`: lets an end know its process, so that a forked child does not close the parent's ring.
 
-// For maintainers. The folders, from the lowest up. A file names only what is in its folder or in one above it in this
-// list:
-//
-// - sync.rs, copy.rs: atomics and volatile accesses, the one place that a model replaces;
-// - format/: the bytes of a record and of a log file;
-// - protocol/: the control words, all arithmetic on sizes and positions, and the two ends with every access to the
-//   ring's bytes;
-// - handle/: what a user holds of a ring (producer, consumer, claim, batch);
-// - ring/: where the memory comes from, and how it becomes a ring;
-// - sink/: what takes the events of a consumer.
+// For maintainers. docs/design.md has the map of the folders. A file names only what is in its own folder or in one
+// above it in that map.
 //
 // The control words precede the data, which is one lap of `capacity` bytes and an overrun area as long as the largest
 // record. Positions run freely and wrap: `head` belongs to the producer, `tail` to the consumer. The two decide who
@@ -102,7 +93,7 @@
 mod clock;
 mod copy;
 mod error;
-mod format;
+pub mod format;
 mod handle;
 #[cfg(doctest)]
 mod misuse;
@@ -112,22 +103,12 @@ mod ring;
 mod sink;
 mod sync;
 
-#[cfg(target_has_atomic = "64")]
-pub use format::publication;
-
 pub use self::clock::{EventClock, WideCounter};
 pub use self::error::{RingError, RingFault, SkipError, WriteError};
-pub use self::format::checksum::{Crc32cAppend, crc32c_append, place_word, record_checksum};
-pub use self::format::file_header::{
-    ClockKind, FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, FileHeader, FileHeaderError, MAX_POSITION,
-    check_position, field, file_flags,
-};
-pub use self::format::gap::{GAP_PAYLOAD_LEN, Gap, GapReason};
-pub use self::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN, flags, record_len};
+pub use self::format::file_header::ClockKind;
+pub use self::format::gap::{Gap, GapReason};
+pub use self::format::header::{EventHeader, MAX_PAYLOAD, flags};
 pub use self::format::owned::OwnedEvent;
-pub use self::format::record::{
-    Checksums, Event, RecordError, RecordErrorKind, Records, add_checksum, check_event, decode, encode,
-};
 pub use self::format::run::Run;
 pub use self::handle::batch::Batch;
 pub use self::handle::claim::Claim;
@@ -136,13 +117,12 @@ pub use self::handle::lossy::{Delivery, LossyProducer};
 pub use self::handle::producer::Producer;
 pub use self::park_flag::ParkFlag;
 pub use self::protocol::losses::Loss;
-pub use self::protocol::retained::WriteBack;
 pub use self::ring::flight_recorder::FlightRecorder;
 #[cfg(not(ringlog_loom))]
 pub use self::ring::memory::AlignedBytes;
 #[cfg(ringlog_loom)]
 pub use self::ring::model::ModelControl;
-pub use self::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp, required_len};
+pub use self::ring::ring::{Recovery, Ring, RingOptions};
 #[cfg(not(ringlog_loom))]
 pub use self::ring::static_ring::StaticRing;
 pub use self::sink::consumer_list::{ConsumerCounts, ConsumerList, ListFull};
@@ -151,3 +131,19 @@ pub use self::sink::event_consumer::EventConsumer;
 pub use self::sink::stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
 pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};
+
+/// What `ringlog-std` and the tests of this workspace need besides. It is not part of the API: any version may change
+/// it.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::format::checksum::record_checksum;
+    pub use crate::format::file_fields::check_position;
+    pub use crate::format::record::check_event;
+    pub use crate::ring::ring::RingStamp;
+
+    /// How a log file's writer and readers share the words of its header.
+    #[cfg(target_has_atomic = "64")]
+    pub mod publication {
+        pub use crate::format::publication::*;
+    }
+}

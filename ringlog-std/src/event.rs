@@ -1,8 +1,10 @@
-//! Events: headers, records, gaps, file headers and checksums, re-exported from `ringlog-nostd`.
+//! Events: headers, gaps, the headers of log files, and what can be wrong with their bytes.
+//!
+//! Re-exported from `ringlog-nostd`. Its module [`format`](mod@ringlog_nostd::format) has what reads and writes the
+//! bytes themselves.
 #![forbid(unsafe_code)]
 
-pub use ringlog_nostd::{
-    Checksums, ClockKind, Crc32cAppend, Event, EventHeader, FileHeader, FileHeaderError, GAP_PAYLOAD_LEN,
-    Gap, GapReason, HEADER_LEN, MAX_PAYLOAD, MAX_POSITION, OwnedEvent, RECORD_ALIGN, RecordError,
-    RecordErrorKind, Records, Run, file_flags, flags, record_len,
+pub use ringlog_nostd::format::{
+    Event, FileHeader, FileHeaderError, RecordError, RecordErrorKind, file_flags,
 };
+pub use ringlog_nostd::{ClockKind, EventHeader, Gap, GapReason, MAX_PAYLOAD, flags};

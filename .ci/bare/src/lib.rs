@@ -3,9 +3,8 @@
 #![no_std]
 
 use core::panic::PanicInfo;
-use ringlog_nostd::{
-    Checksums, EventHeader, StaticRing, add_checksum, crc32c_append, decode, encode, place_word,
-};
+use ringlog_nostd::format::{Checksums, add_checksum, crc32c_append, decode, encode, place_word};
+use ringlog_nostd::{EventHeader, StaticRing};
 
 static RING: StaticRing<256, 32> = StaticRing::new();
 
@@ -14,7 +13,7 @@ fn on_panic(_: &PanicInfo) -> ! {
     loop {}
 }
 
-/// Writes a record, seals it, reads it back; returns its length, or 0 if anything went wrong.
+/// Writes a record, adds its checksum, reads it back; returns its length, or 0 if anything went wrong.
 #[unsafe(no_mangle)]
 pub extern "C" fn round_trip(timestamp: u64) -> usize {
     let mut record = [0; 24];

@@ -10,7 +10,7 @@ use crate::work::Source;
 use ringlog::recorder::Recorder;
 use ringlog::ring::Idle;
 use ringlog::storage::{LogWriter, LogWriterOptions, MmapWriter, Retention, SyncPolicy};
-use ringlog_nostd::{encode, record_len};
+use ringlog_nostd::format::{encode, record_len};
 use std::hint::spin_loop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use super::Table;
 use crate::work::{Source, Tally, sum_of_words};
 use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, verify_log_with};
-use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN, record_len};
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN, record_len};
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;

@@ -8,7 +8,7 @@ use crate::machine::Pinning;
 use crate::rivals::{Channel, Kind};
 use crate::rounds::Rounds;
 use crate::work::PAYLOAD_LENS;
-use ringlog_nostd::HEADER_LEN;
+use ringlog_nostd::format::HEADER_LEN;
 use std::time::Duration;
 
 /// What to measure.

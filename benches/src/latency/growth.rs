@@ -6,7 +6,7 @@ use super::hot_path::Bench;
 use super::samples::{Distribution, MAX, TYPICAL, Times};
 use ringlog::event::EventHeader;
 use ringlog::storage::{LogReader, LogWriter};
-use ringlog_nostd::record_len;
+use ringlog_nostd::format::record_len;
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use std::fs::{self, File};
 use std::hint::black_box;

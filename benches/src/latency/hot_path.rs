@@ -10,7 +10,8 @@ use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{SpscRingBuffer, WriteError};
 use ringlog::storage::LogWriter;
-use ringlog_nostd::{MAX_PAYLOAD, record_len};
+use ringlog_nostd::MAX_PAYLOAD;
+use ringlog_nostd::format::record_len;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 

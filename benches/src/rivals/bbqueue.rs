@@ -8,7 +8,8 @@ use bbqueue::prod_cons::stream::{StreamConsumer, StreamProducer};
 use bbqueue::traits::coordination::cas::AtomicCoord;
 use bbqueue::traits::notifier::polling::Polling;
 use bbqueue::traits::storage::BoxedSlice;
-use ringlog_nostd::{EventHeader, HEADER_LEN};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::HEADER_LEN;
 use std::sync::Arc;
 
 type Queue = ArcBBQueue<BoxedSlice, AtomicCoord, Polling>;

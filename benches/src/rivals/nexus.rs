@@ -3,7 +3,8 @@
 use super::{Channel, Kind, Read, Write};
 use crate::work::{get, put};
 use nexus_logbuf::queue::spsc::{Consumer, Producer, new};
-use ringlog_nostd::{EventHeader, HEADER_LEN};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::HEADER_LEN;
 
 /// `nexus_logbuf::queue::spsc`. It cannot publish many records at once.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use super::{Channel, Kind, Read, Slot, Write};
 use crate::work::{Source, get};
-use ringlog_nostd::{EventHeader, HEADER_LEN};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::HEADER_LEN;
 use rtrb::chunks::{ReadChunk, WriteChunkUninit};
 use rtrb::{Consumer, CopyToUninit, Producer, RingBuffer};
 

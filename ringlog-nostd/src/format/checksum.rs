@@ -8,19 +8,6 @@
 
 use crate::format::header::{EventHeader, HEADER_LEN};
 
-/// A function that continues a CRC-32C: takes the checksum of the bytes before (0 at the start) and more bytes, and
-/// returns the checksum of both.
-///
-/// [`crc32c_append`] is the portable one. A host with hardware support passes another.
-///
-/// ```
-/// use ringlog_nostd::{Crc32cAppend, crc32c_append};
-///
-/// let crc: Crc32cAppend = crc32c_append;
-/// assert_eq!(crc(0, b"123456789"), 0xE306_9283);
-/// ```
-pub type Crc32cAppend = fn(crc: u32, bytes: &[u8]) -> u32;
-
 #[cfg(feature = "crc-table-16k")]
 type Tables = crc::Table<16>;
 #[cfg(all(feature = "crc-table-1k", not(feature = "crc-table-16k")))]
@@ -32,8 +19,10 @@ static CRC32C: crc::Crc<u32, Tables> = crc::Crc::<u32, Tables>::new(&crc::CRC_32
 
 /// Continues a CRC-32C in software, with the table that the crate's features choose.
 ///
+/// `crc` is the checksum of the bytes before, 0 at the start. The result is that of both.
+///
 /// ```
-/// use ringlog_nostd::crc32c_append;
+/// use ringlog_nostd::format::crc32c_append;
 ///
 /// assert_eq!(crc32c_append(0, b"123456789"), 0xE306_9283);
 /// assert_eq!(crc32c_append(crc32c_append(0, b"1234"), b"56789"), 0xE306_9283);
@@ -51,7 +40,7 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
 /// `salt` is that of the file or ring. `offset` is the record's byte offset in its file, or its position in its ring.
 ///
 /// ```
-/// use ringlog_nostd::place_word;
+/// use ringlog_nostd::format::place_word;
 ///
 /// assert_ne!(place_word(7, 64), place_word(7, 72));
 /// assert_ne!(place_word(7, 64), place_word(8, 64));
@@ -66,19 +55,9 @@ pub const fn place_word(salt: u32, offset: u64) -> u32 {
 /// Computes the checksum that a record with this header and payload has at the place whose word is `place`.
 ///
 /// The header's flags must be the stored ones. Its checksum field is ignored.
-///
-/// ```
-/// use ringlog_nostd::{EventHeader, add_checksum, crc32c_append, encode, place_word, record_checksum};
-///
-/// let (mut record, place) = ([0; 24], place_word(7, 64));
-/// encode(&mut record, &EventHeader::new(1, 7, 3), b"abc").unwrap();
-/// add_checksum(&mut record, place, crc32c_append).unwrap();
-/// let header = EventHeader::from_bytes(record.first_chunk().unwrap());
-/// assert_eq!(header.checksum, record_checksum(crc32c_append, &header, b"abc", place));
-/// ```
 #[must_use]
 #[inline]
-pub fn record_checksum(crc: Crc32cAppend, header: &EventHeader, payload: &[u8], place: u32) -> u32 {
+pub fn record_checksum(crc: fn(u32, &[u8]) -> u32, header: &EventHeader, payload: &[u8], place: u32) -> u32 {
     let placed = EventHeader { checksum: place, ..*header };
     let bytes: [u8; HEADER_LEN] = placed.to_bytes();
     crc(crc(0, &bytes), payload)

@@ -1,97 +1,17 @@
-//! The 64 bytes at the start of every log file.
-//!
-//! ```text
-//!   0  | magic "EVTL"                  | version, u32 = 1              |
-//!   8  | created_at, i64: unix nanoseconds                             |
-//!  16  | event_count, u64                                    (mutable) |
-//!  24  | write_offset, u64                                   (mutable) |
-//!  32  | synced_offset, u64                                  (mutable) |
-//!  40  | base_sequence, u64                                            |
-//!  48  | base_position, u64                                            |
-//!  56  | flags, u32          (mutable) | header_checksum, u32          |
-//! ```
-//!
-//! All fields are little-endian. `header_checksum` is the CRC-32C of the parts that never change: magic, version,
-//! `created_at`, `base_sequence`, `base_position` and `flags & 0xFF06`, 36 bytes in that order. It is also the salt of
-//! the records' [place words](crate::place_word).
+//! The header of a log file, made, read and checked. Its layout is in `file_fields.rs`.
 #![forbid(unsafe_code)]
 
 use crate::format::checksum::crc32c_append;
-
-/// Length of the header in bytes, and the offset of the first record.
-pub const FILE_HEADER_LEN: usize = 64;
-/// The first four bytes of a log file.
-pub const FILE_MAGIC: [u8; 4] = *b"EVTL";
-/// The version that this crate reads and writes.
-pub const FILE_VERSION: u32 = 1;
-/// The largest position and the largest sequence at which a file of a log may begin.
-///
-/// No file has 2^63 bytes, so positions and sequences within a file stay below 2^64. Once a header is checked, they
-/// need no further checks.
-pub const MAX_POSITION: u64 = 1 << 62;
-
-/// Returns `value`, a position or a sequence of a log. Returns `None` if it is above [`MAX_POSITION`].
-///
-/// ```
-/// use ringlog_nostd::{MAX_POSITION, check_position};
-///
-/// assert_eq!(check_position(MAX_POSITION), Some(MAX_POSITION));
-/// assert_eq!(check_position(MAX_POSITION + 1), None);
-/// ```
-#[must_use]
-pub const fn check_position(value: u64) -> Option<u64> {
-    if value <= MAX_POSITION { Some(value) } else { None }
-}
-
-/// Byte offsets of the fields of a [`FileHeader`].
-pub mod field {
-    /// `magic`, 4 bytes.
-    pub const MAGIC: usize = 0;
-    /// `version`, u32.
-    pub const VERSION: usize = MAGIC + 4;
-    /// `created_at`, i64.
-    pub const CREATED_AT: usize = VERSION + 4;
-    /// `event_count`, u64, mutable.
-    pub const EVENT_COUNT: usize = CREATED_AT + 8;
-    /// `write_offset`, u64, mutable.
-    pub const WRITE_OFFSET: usize = EVENT_COUNT + 8;
-    /// `synced_offset`, u64, mutable.
-    pub const SYNCED_OFFSET: usize = WRITE_OFFSET + 8;
-    /// `base_sequence`, u64.
-    pub const BASE_SEQUENCE: usize = SYNCED_OFFSET + 8;
-    /// `base_position`, u64.
-    pub const BASE_POSITION: usize = BASE_SEQUENCE + 8;
-    /// `flags`, u32, bits 0 and 3 mutable.
-    pub const FLAGS: usize = BASE_POSITION + 8;
-    /// `header_checksum`, u32.
-    pub const HEADER_CHECKSUM: usize = FLAGS + 4;
-}
-const _: () = assert!(field::HEADER_CHECKSUM + 4 == FILE_HEADER_LEN);
-
-/// The bits of [`FileHeader::flags`].
-pub mod file_flags {
-    /// Bit 0: sealed, and synced to the end.
-    pub const CLEAN: u32 = 1 << 0;
-    /// Bit 1: every record carries a checksum.
-    pub const CHECKSUMS: u32 = 1 << 1;
-    /// Bit 2: a stream, written to something that cannot seek. Offsets and counts in the header mean nothing.
-    pub const STREAM: u32 = 1 << 2;
-    /// Bit 3: complete. `write_offset` and `event_count` are final.
-    pub const SEALED: u32 = 1 << 3;
-    /// Bits 8 to 15: the [`ClockKind`](super::ClockKind).
-    pub const CLOCK: u32 = 0xFF << CLOCK_SHIFT;
-    /// The lowest bit of the clock.
-    pub const CLOCK_SHIFT: u32 = 8;
-    /// The bits that the header's checksum covers.
-    pub const IMMUTABLE: u32 = CLOCK | CHECKSUMS | STREAM;
-    /// Every bit that has a meaning.
-    pub const KNOWN: u32 = IMMUTABLE | CLEAN | SEALED;
-}
+use crate::format::file_fields::{
+    FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field, file_flags,
+};
+use crate::format::file_header_error::FileHeaderError;
 
 /// What the timestamps of a file's events count.
 ///
 /// ```
-/// use ringlog_nostd::{ClockKind, FileHeader};
+/// use ringlog_nostd::ClockKind;
+/// use ringlog_nostd::format::FileHeader;
 ///
 /// let header = FileHeader::new(0, ClockKind::MonotonicNanos, true);
 /// assert_eq!(header.clock(), ClockKind::MonotonicNanos);
@@ -155,7 +75,8 @@ impl ClockKind {
 /// The fields of a log file's header.
 ///
 /// ```
-/// use ringlog_nostd::{ClockKind, FileHeader};
+/// use ringlog_nostd::ClockKind;
+/// use ringlog_nostd::format::FileHeader;
 ///
 /// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
 /// let bytes = header.to_bytes();
@@ -185,7 +106,8 @@ impl FileHeader {
     /// Returns the header of an empty file that starts a log. `created_at` is in unix nanoseconds.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader};
     ///
     /// let header = FileHeader::new(1_700_000_000_000_000_000, ClockKind::UnixNanos, true);
     /// assert_eq!((header.write_offset, header.event_count), (FILE_HEADER_LEN as u64, 0));
@@ -207,7 +129,8 @@ impl FileHeader {
     /// Returns whether every bit of `mask`, of [`file_flags`], is set.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, file_flags};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FileHeader, file_flags};
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// assert!(header.has(file_flags::CHECKSUMS) && !header.has(file_flags::SEALED));
@@ -220,7 +143,8 @@ impl FileHeader {
     /// Returns the clock that the events' timestamps were read from.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).clock(), ClockKind::Ticks);
     /// ```
@@ -232,7 +156,8 @@ impl FileHeader {
     /// Computes the header's checksum, which is also the salt of the records' place words.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// let later = FileHeader { event_count: 9, write_offset: 256, ..header };
@@ -254,7 +179,8 @@ impl FileHeader {
     /// Returns the header's bytes, checksum included.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::FileHeader;
     ///
     /// assert_eq!(FileHeader::new(0, ClockKind::Ticks, true).to_bytes()[..4], *b"EVTL");
     /// ```
@@ -282,7 +208,8 @@ impl FileHeader {
     /// against the file's length.
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, FileHeaderError};
+    /// use ringlog_nostd::ClockKind;
+    /// use ringlog_nostd::format::{FileHeader, FileHeaderError};
     ///
     /// let header = FileHeader::new(0, ClockKind::Ticks, true);
     /// let mut bytes = header.to_bytes();
@@ -363,98 +290,10 @@ fn get<const N: usize>(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> [u8; N] {
     value
 }
 
-/// Why 64 bytes are not the header of a log file that this version reads.
-///
-/// ```
-/// use ringlog_nostd::{FileHeader, FileHeaderError};
-///
-/// match FileHeader::from_bytes(&[0; 64]) {
-///     Err(FileHeaderError::Magic { found }) => assert_eq!(found, [0; 4]),
-///     other => panic!("{other:?}"),
-/// }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum FileHeaderError {
-    /// The first four bytes are not `EVTL`: another kind of file.
-    Magic {
-        /// The bytes found.
-        found: [u8; 4],
-    },
-    /// This crate does not read the file's version.
-    Version {
-        /// The version found.
-        found: u32,
-    },
-    /// The part that never changes does not match its checksum.
-    Checksum {
-        /// The checksum in the file.
-        stored: u32,
-        /// The checksum of the bytes.
-        computed: u32,
-    },
-    /// A flag bit without a meaning is set.
-    Flags {
-        /// The flags found.
-        found: u32,
-    },
-    /// The file begins at a sequence or a position above [`MAX_POSITION`], which no log reaches.
-    Limit {
-        /// Name of the field.
-        name: &'static str,
-        /// Byte offset of the field in the header.
-        offset: usize,
-        /// The value found.
-        found: u64,
-    },
-    /// The file begins at a position that is no multiple of 8. Every record's position is one.
-    Position {
-        /// The position found.
-        found: u64,
-    },
-    /// An offset is inside the header or no multiple of 8.
-    Offset {
-        /// Name of the field.
-        name: &'static str,
-        /// The offset found.
-        found: u64,
-    },
-}
-
-impl core::fmt::Display for FileHeaderError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Magic { found } => {
-                write!(f, "not a ringlog file: it starts with {found:02x?}, not \"EVTL\"")
-            }
-            Self::Version { found } => {
-                write!(f, "file format version {found}, this program reads version {FILE_VERSION}")
-            }
-            Self::Checksum { stored, computed } => {
-                write!(f, "damaged file header: checksum {stored:#010x} stored, {computed:#010x} computed")
-            }
-            Self::Flags { found } => write!(f, "damaged file header: unknown flag bits in {found:#x}"),
-            Self::Limit { name, offset, found } => {
-                write!(
-                    f,
-                    "bad file header: at offset {offset} {name} is {found}, more than 2^62, which no log reaches"
-                )
-            }
-            Self::Position { found } => {
-                let offset = field::BASE_POSITION;
-                write!(f, "bad file header: at offset {offset} base_position is {found}, no multiple of 8")
-            }
-            Self::Offset { name, found } => write!(f, "damaged file header: {name} is {found}"),
-        }
-    }
-}
-
-impl core::error::Error for FileHeaderError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::file_fields::MAX_POSITION;
 
     fn sample() -> FileHeader {
         let mut header = FileHeader::new(-5, ClockKind::MonotonicNanos, true);
@@ -549,20 +388,5 @@ mod tests {
             FileHeader { flags: header.flags ^ file_flags::CHECKSUMS, ..header },
         ];
         assert!(others.iter().all(|other| other.salt() != header.salt()));
-    }
-
-    #[test]
-    fn each_error_says_what_stands_there() {
-        extern crate std;
-        use std::string::ToString;
-        for (error, part) in [
-            (FileHeaderError::Magic { found: *b"ELF\x7F" }, "[45, 4c, 46, 7f]"),
-            (FileHeaderError::Version { found: 2 }, "version 2"),
-            (FileHeaderError::Checksum { stored: 0xAB, computed: 5 }, "0x000000ab stored"),
-            (FileHeaderError::Flags { found: 0x8001 }, "0x8001"),
-            (FileHeaderError::Offset { name: "write_offset", found: 65 }, "write_offset is 65"),
-        ] {
-            assert!(error.to_string().contains(part), "{error}");
-        }
     }
 }

@@ -148,7 +148,8 @@ impl Gap {
     /// Returns the header of a GAP record. `timestamp` is that of the first lost event.
     ///
     /// ```
-    /// use ringlog_nostd::{Gap, GAP_PAYLOAD_LEN};
+    /// use ringlog_nostd::Gap;
+    /// use ringlog_nostd::format::GAP_PAYLOAD_LEN;
     ///
     /// let header = Gap::header(7);
     /// assert!(header.is_gap() && header.payload_len as usize == GAP_PAYLOAD_LEN);

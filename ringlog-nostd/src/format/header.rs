@@ -143,7 +143,8 @@ impl EventHeader {
     /// Returns whether [`flags::COMMITTED`] is set, as it is in every stored record.
     ///
     /// ```
-    /// use ringlog_nostd::{EventHeader, encode};
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::encode;
     ///
     /// let (mut record, header) = ([0; 16], EventHeader::new(1, 7, 0));
     /// encode(&mut record, &header, b"").unwrap();
@@ -158,7 +159,8 @@ impl EventHeader {
     /// Returns whether the checksum field holds a CRC-32C.
     ///
     /// ```
-    /// use ringlog_nostd::{EventHeader, add_checksum, crc32c_append, encode};
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::{add_checksum, crc32c_append, encode};
     ///
     /// let mut record = [0; 16];
     /// encode(&mut record, &EventHeader::new(1, 7, 0), b"").unwrap();
@@ -270,7 +272,7 @@ impl EventHeader {
 /// May panic if `payload_len` is above [`MAX_PAYLOAD`], which no record's is. Check the length first.
 ///
 /// ```
-/// use ringlog_nostd::record_len;
+/// use ringlog_nostd::format::record_len;
 ///
 /// assert_eq!((record_len(0), record_len(1), record_len(8), record_len(9)), (16, 24, 24, 32));
 /// ```

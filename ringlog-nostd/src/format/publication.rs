@@ -14,7 +14,8 @@
 //! | the rest of a header | the word with the magic | BIRTH |
 #![forbid(unsafe_code)]
 
-use crate::format::file_header::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use crate::format::file_fields::{FILE_HEADER_LEN, field, file_flags};
+use crate::format::file_header::FileHeader;
 pub use crate::sync::{AtomicU32, AtomicU64};
 use crate::sync::{Ordering, fence};
 
@@ -25,8 +26,9 @@ const MIDDLE: [usize; 5] =
 /// The words of one header in memory, little-endian on every machine.
 ///
 /// ```
-/// use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// use ringlog_nostd::{ClockKind, FileHeader};
+/// use ringlog_nostd::internal::publication::{self, AtomicU32, AtomicU64, HeaderWords};
+/// use ringlog_nostd::ClockKind;
+/// use ringlog_nostd::format::FileHeader;
 ///
 /// /// On a host, references into a mapping.
 /// #[derive(Default)]
@@ -64,21 +66,6 @@ pub trait HeaderWords {
 
 /// Reads the header's bytes by loads only. Each word is of another moment; the order of the loads keeps them
 /// consistent.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// assert_eq!(FileHeader::from_bytes(&publication::read_header(&words)), Ok(header));
-/// ```
 pub fn read_header(words: &impl HeaderWords) -> [u8; FILE_HEADER_LEN] {
     let mut bytes = [0; FILE_HEADER_LEN];
     load64(words, field::MAGIC, &mut bytes);
@@ -113,21 +100,6 @@ fn load64(words: &impl HeaderWords, at: usize, bytes: &mut [u8; FILE_HEADER_LEN]
 }
 
 /// Stores a whole header, the word with the magic last. Without the magic the file is no log yet.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// assert_eq!(publication::read_header(&words), header.to_bytes());
-/// ```
 pub fn store_header(words: &impl HeaderWords, header: &FileHeader) {
     let bytes = header.to_bytes();
     for at in [field::FLAGS, field::HEADER_CHECKSUM] {
@@ -153,22 +125,6 @@ fn word_at(bytes: &[u8; FILE_HEADER_LEN], at: usize) -> u64 {
 }
 
 /// Zeroes the header of a file that will be used again. Nobody else may have the file mapped.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// publication::erase_header(&words);
-/// assert_eq!(publication::read_header(&words), [0; 64]);
-/// ```
 pub fn erase_header(words: &impl HeaderWords) {
     for at in (0..FILE_HEADER_LEN).step_by(8) {
         if at == field::FLAGS {
@@ -183,22 +139,6 @@ pub fn erase_header(words: &impl HeaderWords) {
 }
 
 /// Publishes all bytes below `write_offset`, and `event_count` with them. Only the file's writer may call it.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// publication::publish(&words, 88, 1);
-/// assert_eq!(publication::write_offset(&words), 88);
-/// ```
 #[inline]
 pub fn publish(words: &impl HeaderWords, write_offset: u64, event_count: u64) {
     // ORDERING: Relaxed: it may be stale until the file is sealed, and then SEAL covers it.
@@ -209,21 +149,6 @@ pub fn publish(words: &impl HeaderWords, write_offset: u64, event_count: u64) {
 }
 
 /// Returns the offset up to which the writer has published, for the thread that makes it durable.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// assert_eq!(publication::write_offset(&words), 64);
-/// ```
 #[inline]
 pub fn write_offset(words: &impl HeaderWords) -> u64 {
     // ORDERING: Acquire, PUBLISH. Pairs with the Release in `publish`: a sync that starts after this load writes the
@@ -232,25 +157,6 @@ pub fn write_offset(words: &impl HeaderWords) -> u64 {
 }
 
 /// Raises the durable watermark. Call it only after the sync of all bytes below has returned.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// publication::publish(&words, 88, 1);
-/// // The sync of the bytes below 88 returns here.
-/// publication::raise_synced_offset(&words, 88);
-/// let found = FileHeader::from_bytes(&publication::read_header(&words)).unwrap();
-/// assert_eq!(found.synced_offset, 88);
-/// ```
 pub fn raise_synced_offset(words: &impl HeaderWords, synced_offset: u64) {
     // ORDERING: Release, SYNC. Pairs with the third fence in `read_header`: a reader that sees this watermark sees the
     // `write_offset` that it was taken from.
@@ -258,23 +164,6 @@ pub fn raise_synced_offset(words: &impl HeaderWords, synced_offset: u64) {
 }
 
 /// Sets SEALED, CLEAN or both. Nothing clears them again. Other bits stay as they are.
-///
-/// ```
-/// # use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-/// # use ringlog_nostd::{ClockKind, FileHeader, file_flags};
-/// # #[derive(Default)]
-/// # struct Words([AtomicU64; 7], [AtomicU32; 2]);
-/// # impl HeaderWords for Words {
-/// #     fn word64(&self, at: usize) -> &AtomicU64 { &self.0[at / 8] }
-/// #     fn word32(&self, at: usize) -> &AtomicU32 { &self.1[at % 8 / 4] }
-/// # }
-/// let words = Words::default();
-/// let header = FileHeader::new(0, ClockKind::UnixNanos, true);
-/// publication::store_header(&words, &header);
-/// publication::set_flags(&words, file_flags::SEALED);
-/// let found = FileHeader::from_bytes(&publication::read_header(&words)).unwrap();
-/// assert!(found.has(file_flags::SEALED) && !found.has(file_flags::CLEAN));
-/// ```
 pub fn set_flags(words: &impl HeaderWords, flags: u32) {
     let mutable = flags & (file_flags::SEALED | file_flags::CLEAN);
     // ORDERING: Release, SEAL. Pairs with the second fence in `read_header`: what was stored before, in this file

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
-use crate::format::record::{Checksums, RecordError, Records, decode};
+use crate::format::record::{Checksums, decode};
+use crate::format::record_error::RecordError;
+use crate::format::records::Records;
 
 /// A contiguous run of valid records, with a cursor at the first record that was not accepted yet.
 ///
@@ -11,7 +13,8 @@ use crate::format::record::{Checksums, RecordError, Records, decode};
 /// knows what it had accepted.
 ///
 /// ```
-/// use ringlog_nostd::{EventHeader, Run, encode};
+/// use ringlog_nostd::{EventHeader, Run};
+/// use ringlog_nostd::format::encode;
 ///
 /// let mut bytes = [0; 24];
 /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -37,7 +40,8 @@ impl<'a> Run<'a> {
     /// [`RecordError`] for the first record that is not whole, with its offset in `bytes`.
     ///
     /// ```
-    /// use ringlog_nostd::{EventHeader, RecordErrorKind, Run, encode};
+    /// use ringlog_nostd::{EventHeader, Run};
+    /// use ringlog_nostd::format::{RecordErrorKind, encode};
     ///
     /// let mut bytes = [0; 48];
     /// encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
@@ -60,7 +64,8 @@ impl<'a> Run<'a> {
     /// Returns the bytes of the records that were not accepted yet.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -77,7 +82,8 @@ impl<'a> Run<'a> {
     /// Returns the first event that was not accepted yet. A second call returns the same event.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -96,7 +102,8 @@ impl<'a> Run<'a> {
     /// Accepts the event that [`peek`](Self::peek) returns. Does nothing at the end.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -117,7 +124,8 @@ impl<'a> Run<'a> {
     /// to end where a record ends; otherwise the rest cannot be read, and [`peek`](Self::peek) returns `None`.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -134,7 +142,8 @@ impl<'a> Run<'a> {
     /// Returns the number of bytes accepted so far.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -150,7 +159,8 @@ impl<'a> Run<'a> {
     /// Returns the number of records accepted so far.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record
@@ -166,7 +176,8 @@ impl<'a> Run<'a> {
     /// Returns whether every record was accepted.
     ///
     /// ```
-    /// # use ringlog_nostd::{EventHeader, Run, encode};
+    /// # use ringlog_nostd::{EventHeader, Run};
+    /// # use ringlog_nostd::format::encode;
     /// # let mut bytes = [0; 24];
     /// # encode(&mut bytes, &EventHeader::new(1, 7, 3), b"abc").unwrap();
     /// let mut run = Run::new(&bytes).unwrap(); // one record

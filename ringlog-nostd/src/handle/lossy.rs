@@ -109,8 +109,8 @@ impl<'r, K> Producer<'r, K> {
     }
 
     /// Forgets all pending losses: they were reported.
-    pub(crate) fn losses_told(&mut self) {
-        self.inner.end.parts().control().gap_told();
+    pub(crate) fn losses_reported(&mut self) {
+        self.inner.end.parts().control().gap_reported();
         self.inner.words_stored();
     }
 
@@ -128,7 +128,7 @@ impl<'r, K> Producer<'r, K> {
         }
         self.inner.end.parts().control().gap_pending(at);
         self.inner.publish(next);
-        self.inner.end.parts().control().gap_told();
+        self.inner.end.parts().control().gap_reported();
         Ok(())
     }
 }
@@ -158,7 +158,7 @@ impl<'r, K> LossyProducer<'r, K> {
             None => self.producer.write_event(header, payload),
             // No capacity is smaller than a GAP record. A sum could wrap: the header is not checked yet.
             Some(loss) if header.stride() <= self.producer.capacity() - Gap::header(0).stride() => {
-                self.write_behind_gap(loss, header, payload)
+                self.write_after_gap(loss, header, payload)
             }
             Some(loss) => return self.count_in_gap(loss, header, payload),
         };
@@ -174,7 +174,7 @@ impl<'r, K> LossyProducer<'r, K> {
 
     /// Writes the GAP record for the pending losses and then the event, and publishes them together.
     #[cold]
-    fn write_behind_gap(
+    fn write_after_gap(
         &mut self,
         loss: Loss,
         header: &EventHeader,
@@ -277,7 +277,7 @@ impl<'r, K> LossyProducer<'r, K> {
 }
 
 fn gap_of(loss: Loss) -> Gap {
-    Gap::new(GapReason::RingFull, loss.count_to_tell())
+    Gap::new(GapReason::RingFull, loss.count_to_report())
 }
 
 #[cfg(test)]
@@ -286,7 +286,7 @@ mod tests {
     use crate::{AlignedBytes, Ring, RingOptions};
 
     /// Returns what the GAP record says of a count of losses that has saturated.
-    fn told(capacity: usize, max_payload: usize) -> (Delivery, Gap) {
+    fn gap_of_saturated_count(capacity: usize, max_payload: usize) -> (Delivery, Gap) {
         let mut memory = AlignedBytes::<1024>::new();
         let options = RingOptions {
             capacity: Some(capacity),
@@ -304,10 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_not_known_is_not_told_as_if_it_were() {
+    fn an_unknown_count_is_reported_as_unknown() {
         let unknown = Gap::new(GapReason::RingFull, 0);
-        assert_eq!(told(256, 16), (Delivery::Written, unknown));
+        assert_eq!(gap_of_saturated_count(256, 16), (Delivery::Written, unknown));
         // Here the GAP record counts the event after it too.
-        assert_eq!(told(32, 16), (Delivery::Lost, unknown));
+        assert_eq!(gap_of_saturated_count(32, 16), (Delivery::Lost, unknown));
     }
 }

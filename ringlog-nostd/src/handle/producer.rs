@@ -177,7 +177,7 @@ impl<'r, K> Producer<'r, K> {
     /// ```
     ///
     /// ```compile_fail
-    /// # use ringlog_nostd::{Producer, EventHeader};
+    /// # use ringlog_nostd::{EventHeader, Producer};
     /// fn two_claims(producer: &mut Producer<'_>) {
     ///     let mut first = producer.claim(8).unwrap();
     ///     let mut second = producer.claim(8).unwrap(); // the producer is borrowed already

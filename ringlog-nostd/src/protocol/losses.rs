@@ -35,13 +35,13 @@ impl Loss {
     /// ```
     /// use ringlog_nostd::Loss;
     ///
-    /// assert_eq!(Loss { count: 3, first_timestamp: 1 }.count_to_tell(), 3);
-    /// assert_eq!(Loss { count: usize::MAX as u64, first_timestamp: 1 }.count_to_tell(), 0);
+    /// assert_eq!(Loss { count: 3, first_timestamp: 1 }.count_to_report(), 3);
+    /// assert_eq!(Loss { count: usize::MAX as u64, first_timestamp: 1 }.count_to_report(), 0);
     /// ```
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "it was counted in a word")]
     #[must_use]
-    pub const fn count_to_tell(&self) -> u64 {
+    pub const fn count_to_report(&self) -> u64 {
         let count = self.count as usize;
         if count == usize::MAX { 0 } else { count as u64 }
     }
@@ -87,8 +87,8 @@ impl Control {
 
     /// Notes that the GAP record at `position`, which reports all losses, is about to be published.
     ///
-    /// The producer may die between this and [`gap_told`](Self::gap_told). Its successor knows from `gap_at` and `head`
-    /// whether the record was published: see [`resolve_pending_gap`](Self::resolve_pending_gap).
+    /// The producer may die between this and [`gap_reported`](Self::gap_reported). Its successor knows from `gap_at`
+    /// and `head` whether the record was published: see [`resolve_pending_gap`](Self::resolve_pending_gap).
     pub(crate) fn gap_pending(&self, position: usize) {
         // ORDERING: Relaxed. Only a successor reads it, see `forget_gap`. PUBLISH of the head that follows is
         // Release, so the compiler keeps this before it.
@@ -96,19 +96,19 @@ impl Control {
     }
 
     /// Forgets the losses and the note: the GAP record is published.
-    pub(crate) fn gap_told(&self) {
+    pub(crate) fn gap_reported(&self) {
         self.forget_loss();
         self.forget_gap();
     }
 
-    /// First half of [`gap_told`](Self::gap_told).
+    /// First half of [`gap_reported`](Self::gap_reported).
     pub(crate) fn forget_loss(&self) {
         // ORDERING: Release, REPORT. Pairs with the Acquire in `foreign_loss`: the count is not seen reset before the
         // head after the GAP record is seen.
         self.producer.lost.store(0, Ordering::Release);
     }
 
-    /// Second half of [`gap_told`](Self::gap_told).
+    /// Second half of [`gap_reported`](Self::gap_reported).
     pub(crate) fn forget_gap(&self) {
         // A successor that finds no note believes the count.
         in_program_order();
@@ -126,12 +126,12 @@ impl Control {
             return;
         }
         // Recovery may have cut the ring at or before the record. Then the record is not published either.
-        let stands = self.own_head().wrapping_sub(gap_at).cast_signed() > 0;
-        if !stands {
+        let is_published = self.own_head().wrapping_sub(gap_at).cast_signed() > 0;
+        if is_published {
+            self.gap_reported();
+        } else {
             // ORDERING: Relaxed. The role has one owner.
             self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
-        } else {
-            self.gap_told();
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     use crate::protocol::control::tests::formatted;
 
     #[test]
-    fn a_gap_is_told_once_wherever_the_producer_died() {
+    fn a_gap_is_reported_once_wherever_the_producer_died() {
         for died_after in 0..5 {
             let control = formatted();
             control.add_loss(77);
@@ -160,15 +160,15 @@ mod tests {
                 control.forget_gap();
             }
             control.resolve_pending_gap();
-            let told = control.own_head() == 96;
-            assert_eq!(control.own_loss(), (!told).then_some(Loss { count: 2, first_timestamp: 77 }));
+            let reported = control.own_head() == 96;
+            assert_eq!(control.own_loss(), (!reported).then_some(Loss { count: 2, first_timestamp: 77 }));
         }
     }
 
     #[test]
-    fn a_count_that_went_as_far_as_it_goes_is_unknown() {
+    fn a_saturated_count_is_unknown() {
         const MOST: u64 = usize::MAX as u64;
-        for (lost, more, count, told) in [
+        for (lost, more, count, reported) in [
             (0, 1, 1, 1),
             (usize::MAX - 2, 1, MOST - 1, MOST - 1),
             (usize::MAX - 1, 1, MOST, 0),
@@ -179,12 +179,12 @@ mod tests {
             control.producer.lost.store(lost, Ordering::Relaxed);
             control.add_losses(77, more);
             let loss = control.own_loss().unwrap();
-            assert_eq!((loss.count, loss.count_to_tell()), (count, told), "{lost} + {more}");
+            assert_eq!((loss.count, loss.count_to_report()), (count, reported), "{lost} + {more}");
         }
     }
 
     #[test]
-    fn a_gap_that_recovery_cut_off_is_still_to_be_told() {
+    fn a_gap_that_recovery_cut_off_is_reported_again() {
         let control = formatted();
         control.add_loss(77);
         control.gap_pending(96);
@@ -195,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn losses_after_a_gap_that_was_told_are_a_successors_to_tell() {
+    fn losses_after_a_reported_gap_are_reported_by_the_successor() {
         let control = formatted();
         control.add_loss(77);
         control.gap_pending(64);
         control.publish_head(96);
-        control.gap_told();
+        control.gap_reported();
         control.add_loss(99);
         control.resolve_pending_gap();
         assert_eq!(control.own_loss(), Some(Loss { count: 1, first_timestamp: 99 }));

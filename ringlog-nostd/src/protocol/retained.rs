@@ -6,29 +6,8 @@ use crate::format::header::HEADER_LEN;
 use crate::format::record::add_checksum;
 use crate::protocol::control::Control;
 
-/// A function that writes `len` bytes from `start` on back to memory that keeps them through a reset, and waits for it.
-///
-/// It cleans the data cache for these addresses, say, or writes the words that push the last ones out of an ECC
-/// memory's buffer. It ends with the barrier that the machine needs. It may touch more than these bytes, but must leave
-/// every byte as it is. See [`Ring::write_back`](crate::Ring::write_back).
-///
-/// ```
-/// use ringlog_nostd::{AlignedBytes, Ring, RingOptions, WriteBack};
-/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-///
-/// static CLEANED: AtomicUsize = AtomicUsize::new(0);
-///
-/// fn clean(_start: *const u8, len: usize) {
-///     CLEANED.fetch_add(len, Relaxed); // on a machine: clean the cache lines, then a barrier
-/// }
-///
-/// const HOOK: WriteBack = clean;
-/// let mut memory = AlignedBytes::<1024>::new();
-/// let options = RingOptions { retained: true, ..RingOptions::default() };
-/// let ring = Ring::format_with(memory.as_mut(), &options).unwrap().write_back(HOOK);
-/// assert!(CLEANED.load(Relaxed) >= ring.capacity());
-/// ```
-pub type WriteBack = fn(start: *const u8, len: usize);
+/// See [`Ring::write_back`](crate::Ring::write_back).
+pub(crate) type WriteBack = fn(start: *const u8, len: usize);
 
 /// How a retained ring makes its records last.
 ///

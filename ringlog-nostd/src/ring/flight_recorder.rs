@@ -124,7 +124,7 @@ impl<'r> FlightRecorder<'r> {
         self.consumer.release();
         if self.gap_is_lent {
             self.gap_is_lent = false;
-            self.producer.losses_told();
+            self.producer.losses_reported();
         }
     }
 
@@ -190,7 +190,7 @@ impl<'r> FlightRecorder<'r> {
             return self.consumer.try_read_event();
         };
         self.gap_is_lent = true;
-        self.gap = Gap::new(GapReason::ReaderOverrun, loss.count_to_tell()).to_payload();
+        self.gap = Gap::new(GapReason::ReaderOverrun, loss.count_to_report()).to_payload();
         let header = Gap::header(loss.first_timestamp).with_flags(flags::GAP | flags::COMMITTED);
         Ok(Some((header, &self.gap)))
     }
@@ -273,13 +273,13 @@ mod tests {
     use super::*;
     use crate::AlignedBytes;
 
-    fn told(recorder: &mut FlightRecorder<'_>) -> Option<Gap> {
+    fn next_gap(recorder: &mut FlightRecorder<'_>) -> Option<Gap> {
         let (header, payload) = recorder.read_event()?;
         Gap::from_event(&header, payload)
     }
 
     #[test]
-    fn a_count_that_is_not_known_is_not_told_as_if_it_were() {
+    fn an_unknown_count_is_reported_as_unknown() {
         let unknown = Some(Gap::new(GapReason::ReaderOverrun, 0));
         let mut memory = AlignedBytes::<512>::new();
         let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
@@ -290,7 +290,7 @@ mod tests {
         while recorder.overwritten().is_none() {
             recorder.write_event(&EventHeader::new(9, 0, 0), b"").unwrap();
         }
-        assert_eq!(told(&mut recorder), unknown);
-        assert_eq!(told(&mut recorder), None, "then events");
+        assert_eq!(next_gap(&mut recorder), unknown);
+        assert_eq!(next_gap(&mut recorder), None, "then events");
     }
 }

@@ -3,15 +3,15 @@
 //! Unsafe because bytes become control words here.
 
 use crate::error::RingError;
-use crate::format::checksum::{crc32c_append, record_checksum};
-use crate::format::record::Event;
-use crate::place_word;
+use crate::format::checksum::crc32c_append;
+use crate::format::record::{Checksums, check_checksum};
+use crate::format::records::Event;
 use crate::protocol::control::Control;
 use crate::protocol::geometry::Geometry;
 use crate::protocol::parts::Parts;
 use crate::protocol::read_end::ReadEnd;
 use crate::protocol::write_end::WriteEnd;
-use crate::ring::ring::{Fresh, Recovery, Ring, RingOptions, RingStamp};
+use crate::ring::ring::{Recovery, Ring, RingOptions, RingStamp};
 use crate::sync::Shadow;
 use core::ptr::NonNull;
 
@@ -183,16 +183,7 @@ impl<'r> Ring<'r> {
     /// # Errors
     ///
     /// [`RingError::NotARing`], [`RingError::Damaged`], [`RingError::Misaligned`], [`RingError::TooSmall`].
-    ///
-    /// ```
-    /// use ringlog_nostd::{AlignedBytes, Ring, RingError};
-    /// use std::ptr::NonNull;
-    ///
-    /// let mut memory = AlignedBytes::<1024>::new();
-    /// let start = NonNull::from(memory.as_mut()).cast();
-    /// // SAFETY: the memory outlives the call, and nothing changes it meanwhile.
-    /// assert_eq!(unsafe { Ring::stamp(start, 1024) }, Err(RingError::NotARing));
-    /// ```
+    #[doc(hidden)]
     pub unsafe fn stamp(start: NonNull<u8>, len: usize) -> Result<RingStamp, RingError> {
         let mut found = None;
         let read = |control: &Control| {
@@ -249,10 +240,10 @@ impl<'r> Ring<'r> {
         // SAFETY: the caller's promise.
         let found = unsafe { Self::attach(start, len) };
         let recovery = match &found {
-            Err(RingError::NotARing) => Recovery::Fresh(Fresh::NoRing),
-            Err(_) => Recovery::Fresh(Fresh::Damaged),
-            Ok(ring) if ring.retention().is_none() => Recovery::Fresh(Fresh::NotRetained),
-            Ok(ring) if !ring.has_sizes_of(&wanted) => Recovery::Fresh(Fresh::OtherSizes),
+            Err(RingError::NotARing) => Recovery::NoRing,
+            Err(_) => Recovery::Damaged,
+            Ok(ring) if ring.retention().is_none() => Recovery::NotRetained,
+            Ok(ring) if !ring.has_sizes_of(&wanted) => Recovery::OtherSizes,
             Ok(ring) => ring.keep_whole_records(),
         };
         match (found, recovery) {
@@ -286,10 +277,10 @@ impl<'r> Ring<'r> {
     }
 
     fn is_whole(&self, event: &Event<'_>) -> bool {
-        let Some(retention) = self.retention() else { return false };
-        let place = place_word(retention.salt, event.offset);
-        event.header.is_checksummed()
-            && record_checksum(crc32c_append, &event.header, event.payload, place) == event.header.checksum
+        self.retention().is_some_and(|retention| {
+            let verify = Checksums::Verify { salt: retention.salt, crc: crc32c_append };
+            check_checksum(&event.header, event.payload, event.offset, verify).is_ok()
+        })
     }
 }
 

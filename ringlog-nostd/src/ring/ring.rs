@@ -8,22 +8,7 @@ use crate::handle::producer::Producer;
 use crate::protocol::control::{Birth, Control};
 use crate::protocol::geometry::{Geometry, MAX_CAPACITY, overrun_for};
 use crate::protocol::parts::Parts;
-use crate::protocol::retained::{Retained, WriteBack};
-
-/// Returns the bytes of memory that a ring of this capacity and largest payload takes, both in bytes.
-///
-/// They hold the control words, one lap of records and the overrun area.
-///
-/// ```
-/// use ringlog_nostd::{AlignedBytes, Ring, required_len};
-///
-/// let mut memory = AlignedBytes::<{ required_len(256, 16) }>::new();
-/// assert_eq!(Ring::format(memory.as_mut(), 16).unwrap().capacity(), 256);
-/// ```
-#[must_use]
-pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
-    size_of::<Control>() + capacity + overrun_for(max_payload)
-}
+use crate::protocol::retained::Retained;
 
 /// A ring over memory that lives for `'r`.
 ///
@@ -85,10 +70,29 @@ impl<'r> Ring<'r> {
         self.retention.as_ref()
     }
 
+    /// Returns the bytes of memory that a ring of this capacity and largest payload takes, both in bytes.
+    ///
+    /// They hold the control words, one lap of records and the overrun area.
+    ///
+    /// ```
+    /// use ringlog_nostd::{AlignedBytes, Ring};
+    ///
+    /// let mut memory = AlignedBytes::<{ Ring::required_len(256, 16) }>::new();
+    /// assert_eq!(Ring::format(memory.as_mut(), 16).unwrap().capacity(), 256);
+    /// ```
+    #[must_use]
+    pub const fn required_len(capacity: usize, max_payload: usize) -> usize {
+        size_of::<Control>() + capacity + overrun_for(max_payload)
+    }
+
     /// Makes the ends of a [retained](RingOptions::retained) ring write back what they store, by calling `hook`.
     ///
-    /// For memory that loses what a cache or a write buffer still holds when the machine is reset. A ring that is not
-    /// retained never calls the hook. A retained one calls it:
+    /// For memory that loses what a cache or a write buffer still holds when the machine is reset. The hook writes
+    /// `len` bytes from `start` on back to that memory and waits for it. It cleans the data cache for these addresses,
+    /// say, or writes the words that push the last ones out of an ECC memory's buffer, and ends with the barrier that
+    /// the machine needs. It may touch more than these bytes, but must leave every byte as it is.
+    ///
+    /// A ring that is not retained never calls the hook. A retained one calls it:
     ///
     /// - now, for the whole ring: first its data, so that bytes zeroed by the making of the ring or after a cut are
     ///   zero in memory too, then all control words;
@@ -117,7 +121,7 @@ impl<'r> Ring<'r> {
     /// # Ok::<(), ringlog_nostd::RingError>(())
     /// ```
     #[must_use]
-    pub fn write_back(mut self, hook: WriteBack) -> Self {
+    pub fn write_back(mut self, hook: fn(start: *const u8, len: usize)) -> Self {
         if let Some(retention) = &mut self.retention {
             retention.write_back = Some(hook);
             // The data first: memory never has the words of a new ring above records of an older one.
@@ -311,26 +315,31 @@ impl RingOptions {
     /// [`RingError::Capacity`] or [`RingError::MaxPayload`] if no ring has these sizes.
     ///
     /// ```
-    /// use ringlog_nostd::{RingError, RingOptions, required_len};
+    /// use ringlog_nostd::{Ring, RingError, RingOptions};
     ///
     /// let options = RingOptions { max_payload: Some(100), ..RingOptions::default() };
-    /// assert_eq!(options.required_len(), Ok(required_len(128, 100)));
+    /// assert_eq!(options.required_len(), Ok(Ring::required_len(128, 100)));
     /// let odd = RingOptions { capacity: Some(100), max_payload: Some(16), ..options };
     /// assert_eq!(odd.required_len(), Err(RingError::Capacity { asked: 100, min: 32 }));
     /// ```
     pub const fn required_len(&self) -> Result<usize, RingError> {
         let capacity = match self.capacity {
             Some(capacity) => capacity,
-            None => overrun_for(match self.max_payload {
-                Some(asked) if asked <= crate::MAX_PAYLOAD => asked,
-                _ => 0,
-            })
-            .next_power_of_two(),
+            None => self.smallest_capacity(),
         };
         match Geometry::new(capacity, self.max_payload) {
-            Ok(geometry) => Ok(size_of::<Control>() + geometry.data_len()),
+            Ok(geometry) => Ok(Ring::required_len(geometry.capacity(), geometry.max_payload)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the smallest capacity for the largest payload. [`Geometry::new`] refuses a payload that is too long.
+    const fn smallest_capacity(&self) -> usize {
+        overrun_for(match self.max_payload {
+            Some(asked) if asked <= crate::MAX_PAYLOAD => asked,
+            _ => 0,
+        })
+        .next_power_of_two()
     }
 
     /// Returns the sizes of a ring in `len` bytes.
@@ -339,16 +348,15 @@ impl RingOptions {
             Some(capacity) => Geometry::new(capacity, self.max_payload)?,
             None => self.largest(len)?,
         };
-        let needed = required_len(geometry.capacity(), geometry.max_payload);
+        let needed = Ring::required_len(geometry.capacity(), geometry.max_payload);
         if len < needed { Err(RingError::TooSmall { len, needed }) } else { Ok(geometry) }
     }
 
     fn largest(&self, len: usize) -> Result<Geometry, RingError> {
-        let smallest = overrun_for(self.max_payload.unwrap_or(0).min(crate::MAX_PAYLOAD)).next_power_of_two();
-        let mut best = Geometry::new(smallest, self.max_payload)?;
+        let mut best = Geometry::new(self.smallest_capacity(), self.max_payload)?;
         while best.capacity() < MAX_CAPACITY
             && let Ok(next) = Geometry::new(best.capacity() * 2, self.max_payload)
-            && required_len(next.capacity(), next.max_payload) <= len
+            && Ring::required_len(next.capacity(), next.max_payload) <= len
         {
             best = next;
         }
@@ -357,20 +365,6 @@ impl RingOptions {
 }
 
 /// What a ring was made with. It never changes while the ring lives.
-///
-/// ```
-/// use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
-/// use std::ptr::NonNull;
-///
-/// let mut memory = AlignedBytes::<1024>::new();
-/// let options = RingOptions { identity: 5, boot: 2, max_payload: Some(64), ..RingOptions::default() };
-/// Ring::format_with(memory.as_mut(), &options)?;
-/// let start = NonNull::from(memory.as_mut()).cast();
-/// // SAFETY: the memory outlives the call, and nothing changes it meanwhile.
-/// let stamp = unsafe { Ring::stamp(start, 1024) }?;
-/// assert_eq!((stamp.identity, stamp.boot, stamp.capacity, stamp.max_payload), (5, 2, 512, 64));
-/// # Ok::<(), ringlog_nostd::RingError>(())
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RingStamp {
@@ -384,10 +378,10 @@ pub struct RingStamp {
     pub max_payload: usize,
 }
 
-/// What [`Ring::recover`] found.
+/// What [`Ring::recover`] found: the ring, or why it made a new one.
 ///
 /// ```
-/// use ringlog_nostd::{AlignedBytes, Fresh, Recovery, Ring, RingOptions};
+/// use ringlog_nostd::{AlignedBytes, Recovery, Ring, RingOptions};
 /// use std::ptr::NonNull;
 ///
 /// let mut memory = AlignedBytes::<1024>::new();
@@ -395,7 +389,7 @@ pub struct RingStamp {
 /// let options = RingOptions { retained: true, ..RingOptions::default() };
 /// // SAFETY: the memory lives to the end of the example, and each ring is gone before the next is made.
 /// let (_, first) = unsafe { Ring::recover(start, 1024, &options) }?;
-/// assert_eq!(first, Recovery::Fresh(Fresh::NoRing));
+/// assert_eq!(first, Recovery::NoRing);
 /// // SAFETY: as above.
 /// let (_, second) = unsafe { Ring::recover(start, 1024, &options) }?;
 /// assert_eq!(second, Recovery::Recovered { events: 0, cut: false });
@@ -403,6 +397,7 @@ pub struct RingStamp {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Recovery {
     /// The ring continues with the events that were in it.
     Recovered {
@@ -411,36 +406,13 @@ pub enum Recovery {
         /// Whether the records after them were not whole and were cut off.
         cut: bool,
     },
-    /// The ring is new and empty.
-    Fresh(Fresh),
-}
-
-/// Why [`Ring::recover`] made a new ring.
-///
-/// ```
-/// use ringlog_nostd::{AlignedBytes, Fresh, Recovery, Ring, RingOptions};
-/// use std::ptr::NonNull;
-///
-/// let mut memory = AlignedBytes::<1024>::new();
-/// Ring::format(memory.as_mut(), 64)?; // not a retained one
-/// let start = NonNull::from(memory.as_mut()).cast();
-/// let options = RingOptions { retained: true, ..RingOptions::default() };
-/// // SAFETY: the memory outlives the ring, and nothing else uses it.
-/// let (_ring, recovery) = unsafe { Ring::recover(start, 1024, &options) }?;
-/// assert_eq!(recovery, Recovery::Fresh(Fresh::NotRetained));
-/// # Ok::<(), ringlog_nostd::RingError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Fresh {
-    /// The memory held no ring: this is the first start, or the memory was cleared.
+    /// The ring is new. The memory held none: this is the first start, or the memory was cleared.
     NoRing,
-    /// The control words contradicted each other.
+    /// The ring is new. The control words of the one before contradicted each other.
     Damaged,
-    /// The memory held a ring whose records carry no checksums.
+    /// The ring is new. The records of the one before carry no checksums.
     NotRetained,
-    /// The memory held a ring of other sizes.
+    /// The ring is new. The one before had other sizes.
     OtherSizes,
 }
 
@@ -449,7 +421,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_tells_its_sizes() {
+    fn a_ring_returns_its_sizes() {
         let mut memory = crate::AlignedBytes::<1024>::new();
         let options = RingOptions { capacity: Some(256), max_payload: Some(40), ..RingOptions::default() };
         let ring = Ring::format_with(memory.as_mut(), &options).unwrap();
@@ -464,13 +436,13 @@ mod tests {
                 max_payload: Some(max_payload),
                 ..RingOptions::default()
             };
-            let needed = required_len(capacity, max_payload);
+            let needed = Ring::required_len(capacity, max_payload);
             assert_eq!(options.required_len(), Ok(needed));
             assert_eq!(options.geometry(needed).map(|sizes| sizes.capacity()), Ok(capacity));
             assert_eq!(options.geometry(needed - 1), Err(RingError::TooSmall { len: needed - 1, needed }));
         }
         let smallest = RingOptions { max_payload: Some(100), ..RingOptions::default() };
-        assert_eq!(smallest.required_len(), Ok(required_len(128, 100)));
+        assert_eq!(smallest.required_len(), Ok(Ring::required_len(128, 100)));
         assert!(RingOptions { max_payload: Some(65_536), ..smallest }.required_len().is_err());
     }
 }

@@ -257,7 +257,7 @@ impl<'r, 'c, const N: usize, K> ConsumerList<'r, 'c, N, K> {
     /// Returns the name and the counts of each consumer, in the order in which they were added.
     ///
     /// ```
-    /// # use ringlog_nostd::{AlignedBytes, ConsumerList, EventConsumer, ConsumerCounts, EventHeader, Ring};
+    /// # use ringlog_nostd::{AlignedBytes, ConsumerCounts, ConsumerList, EventConsumer, EventHeader, Ring};
     /// # struct Count(u32);
     /// # impl EventConsumer for Count {
     /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {

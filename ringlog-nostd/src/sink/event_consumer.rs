@@ -43,7 +43,8 @@ pub trait EventConsumer {
     /// [`Run::remaining`] and reports them with [`Run::accept_bytes`]:
     ///
     /// ```
-    /// use ringlog_nostd::{EventConsumer, EventHeader, Run, encode};
+    /// use ringlog_nostd::{EventConsumer, EventHeader, Run};
+    /// use ringlog_nostd::format::encode;
     ///
     /// struct Copy(Vec<u8>);
     ///

@@ -3,7 +3,8 @@
 
 use crate::error::{RingFault, WriteError};
 use crate::format::checksum::{crc32c_append, place_word, record_checksum};
-use crate::format::file_header::{ClockKind, FILE_HEADER_LEN, FileHeader, file_flags};
+use crate::format::file_fields::{FILE_HEADER_LEN, file_flags};
+use crate::format::file_header::{ClockKind, FileHeader};
 use crate::format::header::{EventHeader, HEADER_LEN, MAX_PAYLOAD, flags};
 use crate::format::record::check_event;
 use crate::handle::consumer::Consumer;
@@ -94,7 +95,8 @@ impl<W: Write> StreamSink<W> {
     /// [`StreamError::Io`] or [`StreamError::WroteNothing`].
     ///
     /// ```
-    /// use ringlog_nostd::{ClockKind, FileHeader, StreamSink, file_flags};
+    /// use ringlog_nostd::{ClockKind, StreamSink};
+    /// use ringlog_nostd::format::{FileHeader, file_flags};
     ///
     /// let mut uart = [0_u8; 64];
     /// StreamSink::start(&mut uart[..], 42, ClockKind::Ticks).unwrap();

@@ -20,7 +20,7 @@ fn write(producer: &mut Producer<'_>, number: u64) {
 }
 
 #[test]
-fn it_tells_the_sizes_and_the_name_of_its_ring() {
+fn it_returns_the_sizes_and_the_name_of_its_ring() {
     let mut memory = AlignedBytes::<1024>::new();
     let (producer, consumer) = ends(&mut memory);
     assert_eq!((consumer.capacity(), producer.capacity(), consumer.identity()), (256, 256, 77));
@@ -45,7 +45,7 @@ fn a_drain_takes_what_was_there_when_it_began() {
 }
 
 #[test]
-fn a_look_behind_what_was_seen_finds_what_came_since() {
+fn a_look_past_what_was_seen_finds_what_came_since() {
     let mut memory = AlignedBytes::<1024>::new();
     let (mut producer, mut consumer) = ends(&mut memory);
     write(&mut producer, 0);

@@ -156,11 +156,11 @@ fn what_a_consumer_accepted_before_it_panicked_it_is_not_offered_again() {
         },
         Vec::new(),
     );
-    let (mut before, mut behind) = (Script(|_| true, Vec::new()), Script(|_| true, Vec::new()));
+    let (mut before, mut after) = (Script(|_| true, Vec::new()), Script(|_| true, Vec::new()));
     let mut list = ConsumerList::<3>::new(consumer);
     list.add_required(&mut before).unwrap();
     list.add(&mut fragile).unwrap();
-    list.add_required(&mut behind).unwrap();
+    list.add_required(&mut after).unwrap();
     (0..6).for_each(|number| assert!(write(&mut producer, number)));
     assert!(catch_unwind(AssertUnwindSafe(|| list.drain())).is_err());
     let counts = |list: &ConsumerList<'_, '_, 3>| list.counts().map(|(_, counts)| counts).collect::<Vec<_>>();
@@ -172,7 +172,7 @@ fn what_a_consumer_accepted_before_it_panicked_it_is_not_offered_again() {
     drop(list);
     assert_eq!(before.1, [0, 1, 2, 3, 4, 5]);
     assert_eq!(fragile.1, [0, 2, 3, 4, 5]);
-    assert_eq!(behind.1, before.1);
+    assert_eq!(after.1, before.1);
 }
 
 /// Reports more events of each run than there can be.

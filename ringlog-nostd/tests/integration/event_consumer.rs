@@ -1,6 +1,7 @@
 //! The trait that takes events: its default methods, and its use through a reference.
 
-use ringlog_nostd::{EventConsumer, EventHeader, Run, encode};
+use ringlog_nostd::format::encode;
+use ringlog_nostd::{EventConsumer, EventHeader, Run};
 
 /// Refuses events from a given number on, and remembers each call.
 #[derive(Default)]

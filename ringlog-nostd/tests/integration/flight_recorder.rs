@@ -2,7 +2,7 @@
 
 use ringlog_nostd::{
     AlignedBytes, EventHeader, FlightRecorder, Gap, GapReason, Recovery, Ring, RingFault, RingOptions,
-    StaticRing, WriteError, required_len,
+    StaticRing, WriteError,
 };
 use std::collections::VecDeque;
 use std::ptr::NonNull;
@@ -168,7 +168,7 @@ fn everything_written_is_read_or_counted() {
 
 /// A refused event overwrites nothing.
 #[test]
-fn a_refused_event_costs_nobody_his_place() {
+fn a_refused_event_costs_no_other_consumer_its_place() {
     let mut memory = AlignedBytes::<1024>::new();
     let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
     while recorder.overwritten().is_none() {
@@ -194,7 +194,7 @@ fn retained() -> RingOptions {
 
 /// Any next call counts a lent GAP record as reported. Events that this call overwrites are a new count.
 #[test]
-fn a_gap_is_told_when_its_lend_ends() {
+fn a_gap_is_reported_when_its_record_is_released() {
     fn refused(recorder: &mut FlightRecorder<'_>) {
         recorder.write_event(&EventHeader::new(0, 0, 3), b"").unwrap_err();
     }
@@ -220,7 +220,7 @@ fn a_gap_is_told_when_its_lend_ends() {
         (claim, Some((2, 12))),
     ];
     for (number, (call, next_life)) in calls.into_iter().enumerate() {
-        let mut words = vec![0_u64; required_len(128, 16) / 8];
+        let mut words = vec![0_u64; Ring::required_len(128, 16) / 8];
         let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
         // SAFETY: the words live to the end, and each ring is gone before the next is made.
         let recover = || unsafe { Ring::recover(start, len, &retained()) }.unwrap().0.overwrite_oldest();
@@ -246,7 +246,7 @@ fn a_gap_is_told_when_its_lend_ends() {
 #[test]
 fn the_count_outlives_a_reset() {
     let options = retained();
-    let mut words = vec![0_u64; required_len(128, 16) / 8];
+    let mut words = vec![0_u64; Ring::required_len(128, 16) / 8];
     let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
     // SAFETY: the words live to the end, and each ring is gone before the next is made.
     let recover = || unsafe { Ring::recover(start, len, &options) }.unwrap();
@@ -265,7 +265,7 @@ fn the_count_outlives_a_reset() {
 
 #[test]
 fn a_corrupt_ring_is_at_fault_for_good() {
-    let mut words = vec![0_u64; required_len(128, 16) / 8];
+    let mut words = vec![0_u64; Ring::required_len(128, 16) / 8];
     let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
     let data = len - (128 + 32);
     let options = RingOptions { capacity: Some(128), max_payload: Some(16), ..RingOptions::default() };

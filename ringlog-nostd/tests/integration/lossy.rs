@@ -7,7 +7,7 @@ fn write(producer: &mut LossyProducer<'_>, number: u64) -> Delivery {
 }
 
 #[test]
-fn a_gap_and_the_event_behind_it_are_written_together_or_not_at_all() {
+fn a_gap_and_the_event_after_it_are_written_together_or_not_at_all() {
     let mut memory = AlignedBytes::<1024>::new();
     let options = RingOptions { capacity: Some(128), max_payload: Some(16), ..RingOptions::default() };
     let (producer, mut consumer) = Ring::format_with(memory.as_mut(), &options).unwrap().into_ends();
@@ -33,7 +33,7 @@ fn a_gap_and_the_event_behind_it_are_written_together_or_not_at_all() {
 }
 
 #[test]
-fn an_event_that_never_fits_behind_a_gap_is_lost_once_and_the_next_is_delivered() {
+fn an_event_that_never_fits_after_a_gap_is_lost_once_and_the_next_is_delivered() {
     for (capacity, len) in [(32, 0), (64, 24), (64, 48), (128, 112), (1024, 1000)] {
         let mut memory = AlignedBytes::<4096>::new();
         let options =
@@ -74,7 +74,7 @@ fn an_event_that_never_fits_behind_a_gap_is_lost_once_and_the_next_is_delivered(
 }
 
 #[test]
-fn what_is_refused_behind_a_loss_is_no_loss_itself() {
+fn what_is_refused_after_a_loss_is_no_loss_itself() {
     for capacity in [32, 1024] {
         let mut memory = AlignedBytes::<2048>::new();
         let options =

@@ -3,9 +3,8 @@
 //! Small rings are tested with every start offset and every payload length. Longer histories are random.
 
 use crate::queue::{Oracle, header_of, options, payload_of, stride_of};
-use ringlog_nostd::{
-    AlignedBytes, Consumer, EventHeader, Producer, Ring, RingOptions, WriteError, encode, required_len,
-};
+use ringlog_nostd::format::encode;
+use ringlog_nostd::{AlignedBytes, Consumer, EventHeader, Producer, Ring, RingOptions, WriteError};
 use std::mem::ManuallyDrop;
 
 const MEMORY_BYTES: usize = 4096;
@@ -23,7 +22,7 @@ fn starts(capacity: usize, step: usize) -> impl Iterator<Item = usize> {
 fn one_record(memory: &mut AlignedBytes<MEMORY_BYTES>, capacity: usize, start: usize, len: usize) {
     let context = format!("capacity {capacity} start {start:#x} len {len}");
     let max_payload = capacity - 16;
-    let bytes = &mut memory.as_mut()[..required_len(capacity, max_payload)];
+    let bytes = &mut memory.as_mut()[..Ring::required_len(capacity, max_payload)];
     bytes.fill(UNTOUCHED);
     let header = header_of(start as u64 + 1, len);
     let payload = payload_of(len as u64, len);

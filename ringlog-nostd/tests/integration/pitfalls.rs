@@ -2,7 +2,7 @@
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, GapReason, Producer, Ring, RingError, RingFault,
-    RingOptions, StaticRing, WriteError, required_len,
+    RingOptions, StaticRing, WriteError,
 };
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -57,7 +57,7 @@ struct Shared {
 
 impl Shared {
     fn new() -> Self {
-        let words = required_len(CAPACITY, MAX_PAYLOAD).div_ceil(8);
+        let words = Ring::required_len(CAPACITY, MAX_PAYLOAD).div_ceil(8);
         let mut words = vec![0; words];
         words.extend([CANARY; 16]);
         Self { words }
@@ -357,7 +357,7 @@ fn pitfall_07_a_panic_while_draining_releases_what_was_handed_out_before() {
 }
 
 #[test]
-fn pitfall_09_a_drain_releases_and_the_producer_goes_on() {
+fn pitfall_09_a_drain_releases_and_the_producer_continues() {
     let mut memory = AlignedBytes::<1024>::new();
     for limit in [1, 2, 3, usize::MAX] {
         let mut ring = Ring::format_with(memory.as_mut(), &options(CAPACITY, 0)).unwrap();
@@ -440,7 +440,7 @@ fn pitfall_11_misaligned_memory_is_refused() {
 #[test]
 fn pitfall_11_memory_that_is_too_short_is_refused() {
     let mut memory = AlignedBytes::<1024>::new();
-    let needed = required_len(CAPACITY, MAX_PAYLOAD);
+    let needed = Ring::required_len(CAPACITY, MAX_PAYLOAD);
     let options =
         RingOptions { capacity: Some(CAPACITY), max_payload: Some(MAX_PAYLOAD), ..RingOptions::default() };
     for len in 0..needed {
@@ -670,7 +670,7 @@ fn pitfall_13_control_words_of_any_value_are_refused_or_usable() {
 }
 
 fn use_both_ends(hostile: &Hostile, ring: Ring<'_>) {
-    assert!(required_len(ring.capacity(), 0) <= hostile.shared.len_bytes());
+    assert!(Ring::required_len(ring.capacity(), 0) <= hostile.shared.len_bytes());
     let (mut producer, mut consumer) = ring.into_ends();
     let _ = fill(&mut producer);
     let _ = consumer.drain(usize::MAX, |_, payload| hostile.assert_inside(payload));
@@ -715,7 +715,7 @@ fn pitfall_15_a_loss_outside_the_ring_takes_its_place_and_leaves_the_ring_s_own_
 }
 
 #[test]
-fn pitfall_15_losses_add_up_whatever_the_consumer_does() {
+fn pitfall_15_losses_add_up_for_any_reads_of_the_consumer() {
     for seed in 1..=200_u64 {
         let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut next = move |bound: u64| {

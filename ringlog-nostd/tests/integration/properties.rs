@@ -130,7 +130,7 @@ impl<'r> Pair<'r> {
             Step::Batch { lens, fate } => self.batch(lens, *fate),
             Step::TooLarge(extra) => self.too_large(*extra),
             Step::Lossy(lens) => self.lossy(lens),
-            Step::Flush => self.with_lossy(|pair, producer| assert_eq!(producer.flush(), Ok(pair.tell()))),
+            Step::Flush => self.with_lossy(|pair, producer| assert_eq!(producer.flush(), Ok(pair.report()))),
             Step::Gap(count) => self.gap(*count),
             Step::Read => self.read(),
             Step::Release => {
@@ -249,7 +249,7 @@ impl<'r> Pair<'r> {
         let gap = if self.pending.is_some() { stride_of(16) } else { 0 };
         let (needed, room) = (gap + stride_of(payload.len()), self.oracle.capacity - self.oracle.used);
         if needed <= room {
-            assert!(self.tell());
+            assert!(self.report());
             self.oracle.push(header, payload);
             return Delivery::Written;
         }
@@ -257,13 +257,13 @@ impl<'r> Pair<'r> {
         self.pending = Some((count + 1, first));
         // If the ring never holds both, the GAP record comes alone and counts the event too.
         if needed > self.oracle.capacity {
-            self.tell();
+            self.report();
         }
         Delivery::Lost
     }
 
     /// Adds a GAP record for all losses to the oracle. Returns `false` if there is no room.
-    fn tell(&mut self) -> bool {
+    fn report(&mut self) -> bool {
         let Some((count, first)) = self.pending else { return true };
         if !self.oracle.fits(16) {
             return false;

@@ -3,18 +3,19 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use ringlog_nostd::publication::{
+use ringlog_nostd::ClockKind;
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use ringlog_nostd::internal::publication::{
     HeaderWords, erase_header, publish, raise_synced_offset, read_header, set_flags, store_header,
     write_offset,
 };
-use ringlog_nostd::{ClockKind, FILE_HEADER_LEN, FileHeader, field, file_flags};
 
 /// A header in memory, and the bytes that `stored` has reported.
 #[derive(Default)]
 struct Words {
     wide: [AtomicU64; 7],
     narrow: [AtomicU32; 2],
-    told: RefCell<Vec<u8>>,
+    copy: RefCell<Vec<u8>>,
     calls: RefCell<Vec<usize>>,
 }
 
@@ -30,9 +31,9 @@ impl HeaderWords for Words {
     }
 
     fn stored(&self, at: usize, bytes: &[u8]) {
-        let mut told = self.told.borrow_mut();
-        told.resize(FILE_HEADER_LEN, 0);
-        told[at..at + bytes.len()].copy_from_slice(bytes);
+        let mut copy = self.copy.borrow_mut();
+        copy.resize(FILE_HEADER_LEN, 0);
+        copy[at..at + bytes.len()].copy_from_slice(bytes);
         self.calls.borrow_mut().push(at);
     }
 }
@@ -41,7 +42,7 @@ impl Words {
     /// Returns the header's bytes, which must be those reported.
     fn header(&self) -> [u8; FILE_HEADER_LEN] {
         let bytes = read_header(self);
-        assert_eq!(bytes[..], self.told.borrow()[..]);
+        assert_eq!(bytes[..], self.copy.borrow()[..]);
         bytes
     }
 }

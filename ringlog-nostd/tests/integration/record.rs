@@ -1,9 +1,9 @@
 //! Records outside of a ring: written again, read as gaps, and the texts of their errors.
 
-use ringlog_nostd::{
-    Checksums, EventHeader, Gap, GapReason, RecordErrorKind, Records, add_checksum, crc32c_append, encode,
-    place_word,
+use ringlog_nostd::format::{
+    Checksums, RecordErrorKind, Records, add_checksum, crc32c_append, encode, place_word,
 };
+use ringlog_nostd::{EventHeader, Gap, GapReason};
 
 #[test]
 fn a_header_that_was_read_can_be_written_again() {

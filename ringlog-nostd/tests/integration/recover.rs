@@ -1,6 +1,6 @@
 //! A retained ring after a reset: whole records are kept, others are never handed out.
 
-use ringlog_nostd::{Consumer, EventHeader, Fresh, Recovery, Ring, RingOptions, required_len};
+use ringlog_nostd::{Consumer, EventHeader, Recovery, Ring, RingOptions};
 use std::ptr::NonNull;
 
 const CAPACITY: usize = 256;
@@ -31,7 +31,7 @@ struct Retained {
 
 impl Retained {
     fn new() -> Self {
-        Self { words: vec![0; required_len(CAPACITY, MAX_PAYLOAD).div_ceil(8)] }
+        Self { words: vec![0; Ring::required_len(CAPACITY, MAX_PAYLOAD).div_ceil(8)] }
     }
 
     fn of_image(image: &[u8]) -> Self {
@@ -66,7 +66,7 @@ impl Scene {
         let mut written = Vec::new();
         let mut released = 0;
         let (ring, recovery) = memory.recover(&options(start));
-        assert_eq!(recovery, Recovery::Fresh(Fresh::NoRing));
+        assert_eq!(recovery, Recovery::NoRing);
         let (mut producer, mut consumer) = ring.into_ends();
         for number in 0..24_u64 {
             let payload = vec![0xA0 | number as u8; (number as usize * 13) % (MAX_PAYLOAD + 1)];
@@ -110,7 +110,7 @@ impl Scene {
         let found = collect_runs(&mut consumer);
         match recovery {
             Recovery::Recovered { events, .. } => assert_eq!(events, found.len() as u64, "{changes:?}"),
-            Recovery::Fresh(_) => assert!(found.is_empty(), "{changes:?}"),
+            _ => assert!(found.is_empty(), "{changes:?}"),
         }
         assert_eq!(consumer.drain(usize::MAX, |_, _| ()), Ok(found.len()), "{changes:?}");
         let next = EventHeader::new(7, 7, MAX_PAYLOAD as u16);
@@ -247,7 +247,7 @@ fn memory_of_noise_is_a_fresh_ring() {
             *word = random;
         }
         let (_, recovery) = memory.recover(&options(0));
-        assert_eq!(recovery, Recovery::Fresh(Fresh::NoRing));
+        assert_eq!(recovery, Recovery::NoRing);
     }
 }
 
@@ -256,11 +256,11 @@ fn another_life_of_the_ring_is_not_recovered() {
     let scene = Scene::new(0);
     let mut memory = Retained::of_image(&scene.image);
     let smaller = RingOptions { max_payload: Some(MAX_PAYLOAD - 8), ..options(0) };
-    assert_eq!(memory.recover(&smaller).1, Recovery::Fresh(Fresh::OtherSizes));
+    assert_eq!(memory.recover(&smaller).1, Recovery::OtherSizes);
 
     let plain = RingOptions { retained: false, ..options(0) };
-    assert!(matches!(memory.recover(&plain).1, Recovery::Fresh(_)));
-    assert_eq!(memory.recover(&options(0)).1, Recovery::Fresh(Fresh::NotRetained));
+    assert!(!matches!(memory.recover(&plain).1, Recovery::Recovered { .. }));
+    assert_eq!(memory.recover(&options(0)).1, Recovery::NotRetained);
     assert_eq!(memory.recover(&options(0)).1, Recovery::Recovered { events: 0, cut: false });
 }
 
@@ -280,7 +280,7 @@ fn a_fresh_ring_holds_nothing_of_an_earlier_life() {
         let mut image = scene.image.clone();
         image[8] ^= 0xFF; // an impossible capacity, or the layout word
         let mut memory = Retained::of_image(&image);
-        assert!(matches!(memory.recover(&options(scene.start)).1, Recovery::Fresh(_)));
+        assert!(!matches!(memory.recover(&options(scene.start)).1, Recovery::Recovered { .. }));
         let fresh = memory.image();
         // The head and the tail of the former life overwrite those of the fresh ring.
         let mut forged = fresh;
@@ -291,7 +291,7 @@ fn a_fresh_ring_holds_nothing_of_an_earlier_life() {
 }
 
 #[test]
-fn what_stood_behind_a_cut_never_comes_back() {
+fn what_was_after_a_cut_never_comes_back() {
     for scene in scenes() {
         let first = (DATA..scene.image.len()).find(|at| scene.event_at(*at) == Some(0)).unwrap();
         let mut image = scene.image.clone();

@@ -1,9 +1,10 @@
 //! Streams out of a ring: the bytes that arrive are a log file, for any behaviour of the device.
 
 use embedded_io::{ErrorKind, ErrorType, Write};
+use ringlog_nostd::format::{Checksums, FileHeader, Records, crc32c_append, file_flags};
 use ringlog_nostd::{
-    AlignedBytes, Checksums, ClockKind, EventConsumer, EventHeader, FileHeader, Gap, Producer, Records, Ring,
-    RingFault, RingOptions, StreamError, StreamSink, WriteError, crc32c_append, file_flags,
+    AlignedBytes, ClockKind, EventConsumer, EventHeader, Gap, Producer, Ring, RingFault, RingOptions,
+    StreamError, StreamSink, WriteError,
 };
 
 /// Takes a few bytes at a time, up to a limit, and then does what `at_limit` says.
@@ -113,7 +114,7 @@ fn gaps_of_a_lossy_producer_go_out_as_gaps() {
 /// At any byte at which the device stops, the file holds whole events, and the ring keeps the others.
 #[test]
 fn a_device_that_fails_anywhere_costs_no_event() {
-    for (at_limit, told) in
+    for (at_limit, expected) in
         [(Ok(0), StreamError::WroteNothing), (Err(ErrorKind::TimedOut), StreamError::Io(ErrorKind::TimedOut))]
     {
         for limit in 64..64 + 300 {
@@ -122,7 +123,7 @@ fn a_device_that_fails_anywhere_costs_no_event() {
             let (mut producer, mut consumer) = ring.split();
             fill(&mut producer, 0..10);
             let mut sink = StreamSink::start(device(limit, at_limit), 1, ClockKind::Ticks).unwrap();
-            assert_eq!(sink.drain(&mut consumer, usize::MAX), Err(told));
+            assert_eq!(sink.drain(&mut consumer, usize::MAX), Err(expected));
             assert_eq!(sink.drain(&mut consumer, usize::MAX), Err(StreamError::Ended));
             let whole = usize::try_from(sink.offset()).unwrap();
             let (_, records) = parse(&sink.into_inner().bytes[..whole]);

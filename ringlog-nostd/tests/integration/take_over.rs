@@ -124,7 +124,7 @@ fn a_new_consumer_gets_what_was_not_released() {
 }
 
 #[test]
-fn losses_that_a_dead_producer_had_counted_are_told_by_the_next_one() {
+fn losses_that_a_dead_producer_had_counted_are_reported_by_the_next_one() {
     let memory = Memory::formatted(0);
     let mut first = memory.producer().lossy();
     for time in 0..20 {
@@ -193,7 +193,7 @@ fn space_that_was_skipped_goes_back_to_the_producer() {
 
 /// A position changes between the check at attach and the making of the end.
 #[test]
-fn positions_that_turn_bad_behind_the_check_are_faults() {
+fn positions_that_turn_bad_after_the_check_are_faults() {
     for bad in [1, 4, CAPACITY + 8, usize::MAX, 1 << (usize::BITS - 1)] {
         let memory = Memory::formatted(0);
         let ring = memory.attach();
@@ -215,7 +215,7 @@ fn positions_that_turn_bad_behind_the_check_are_faults() {
 }
 
 #[test]
-fn a_stamp_tells_what_a_ring_was_made_with_and_no_more() {
+fn a_stamp_says_what_a_ring_was_made_with_and_no_more() {
     let memory = Memory::formatted(64);
     let len = memory.words * 8;
     memory.poke(HEAD, 3);

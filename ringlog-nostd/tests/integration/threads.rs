@@ -2,7 +2,6 @@
 
 use ringlog_nostd::{
     AlignedBytes, Consumer, Delivery, EventHeader, Gap, Producer, Ring, RingOptions, StaticRing, WriteError,
-    required_len,
 };
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -170,7 +169,7 @@ fn one_of_many_threads_gets_the_ends() {
 /// In the smallest ring two events are a lap, so the positions change all the time.
 #[test]
 fn a_ring_at_work_is_never_called_damaged() {
-    let mut words = vec![0_u64; required_len(32, 0) / 8];
+    let mut words = vec![0_u64; Ring::required_len(32, 0) / 8];
     let (start, len) = (NonNull::from(&mut words[..]).cast::<u8>(), words.len() * 8);
     let options = RingOptions { capacity: Some(32), max_payload: Some(0), ..RingOptions::default() };
     // SAFETY: the words live to the end, and nobody else touches them but this ring's two ends.
@@ -216,7 +215,7 @@ fn events_through_a_retained_ring() {
 }
 
 #[test]
-fn a_lossy_million_is_there_or_told_of_in_its_place() {
+fn a_lossy_million_is_there_or_reported_in_its_place() {
     let mut memory = AlignedBytes::<2048>::new();
     let ring = Ring::format(memory.as_mut(), 64).unwrap();
     let (producer, mut consumer) = ring.into_ends();

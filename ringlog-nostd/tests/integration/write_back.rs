@@ -3,7 +3,7 @@
 //! The hook copies the bytes that it is called for from the ring's memory (the cache) to another one (the memory). The
 //! machine may be reset after each call: the copy alone must return every event that was published by then.
 
-use ringlog_nostd::{Delivery, EventHeader, Gap, Recovery, Ring, RingOptions, required_len};
+use ringlog_nostd::{Delivery, EventHeader, Gap, Recovery, Ring, RingOptions};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -47,11 +47,11 @@ fn write_back(start: *const u8, len: usize) {
 }
 
 fn len() -> usize {
-    required_len(CAPACITY, MAX_PAYLOAD)
+    Ring::required_len(CAPACITY, MAX_PAYLOAD)
 }
 
 /// Makes a ring whose memory is cached in these words. One ring for each thread.
-fn behind_a_cache(cache: &mut [u64]) -> Ring<'_> {
+fn cached_ring(cache: &mut [u64]) -> Ring<'_> {
     after_a_reset(cache, vec![0; len()]).0
 }
 
@@ -100,7 +100,7 @@ fn word_of(bytes: &[u8]) -> u64 {
 #[test]
 fn pitfall_15_a_reset_after_any_write_back_finds_every_published_event() {
     let mut cache = vec![0_u64; len() / 8];
-    let ring = behind_a_cache(&mut cache);
+    let ring = cached_ring(&mut cache);
     let (mut producer, mut consumer) = ring.into_ends();
     assert_eq!(
         recovered(take_images().last().unwrap()),
@@ -154,7 +154,7 @@ fn write(
 /// What became of the events, by number: those that are there, and those that a GAP record or the count reports as
 /// lost.
 #[derive(Clone, Default)]
-struct Told {
+struct Reported {
     events: BTreeMap<u64, Fate>,
     lost: Vec<Range<u64>>,
 }
@@ -165,7 +165,7 @@ enum Fate {
     Lost,
 }
 
-impl Told {
+impl Reported {
     fn add(&mut self, header: &EventHeader, payload: &[u8]) {
         match Gap::from_event(header, payload) {
             Some(gap) => self.lose(header.timestamp, gap.count),
@@ -185,30 +185,30 @@ impl Told {
     }
 
     fn has_lost(&self, loss: &Range<u64>) -> bool {
-        self.lost.iter().any(|told| told.start < loss.end && loss.start < told.end)
+        self.lost.iter().any(|reported| reported.start < loss.end && loss.start < reported.end)
     }
 }
 
 /// Returns what memory says after a reset: the records, and the losses that the next producer must still report.
-fn found_in(image: &[u8]) -> (Told, Option<Range<u64>>) {
+fn found_in(image: &[u8]) -> (Reported, Option<Range<u64>>) {
     let mut words: Vec<u64> = image.chunks_exact(8).map(word_of).collect();
     let start = NonNull::from(&mut words[..]).cast();
     // SAFETY: only this function uses the words.
     let (ring, _) = unsafe { Ring::recover(start, image.len(), &options()) }.unwrap();
     let (producer, mut consumer) = ring.into_ends();
-    let mut told = Told::default();
-    consumer.drain(usize::MAX, |header, payload| told.add(header, payload)).unwrap();
+    let mut reported = Reported::default();
+    consumer.drain(usize::MAX, |header, payload| reported.add(header, payload)).unwrap();
     let loss = producer.pending_loss();
-    (told, loss.map(|loss| loss.first_timestamp..loss.first_timestamp + loss.count))
+    (reported, loss.map(|loss| loss.first_timestamp..loss.first_timestamp + loss.count))
 }
 
 #[test]
-fn losses_are_told_once_whenever_the_reset_comes() {
+fn losses_are_reported_once_whenever_the_reset_comes() {
     let mut cache = vec![0_u64; len() / 8];
-    let ring = behind_a_cache(&mut cache);
+    let ring = cached_ring(&mut cache);
     let (producer, mut consumer) = ring.into_ends();
     let mut producer = producer.lossy();
-    let mut released = Told::default();
+    let mut released = Reported::default();
     let mut pending_seen = 0;
     for number in 0..600_u64 {
         let payload = [number as u8; 5];
@@ -246,7 +246,7 @@ fn losses_are_told_once_whenever_the_reset_comes() {
 #[test]
 fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
     let mut cache = vec![0_u64; len() / 8];
-    let ring = behind_a_cache(&mut cache);
+    let ring = cached_ring(&mut cache);
     let mut recorder = ring.overwrite_oldest();
     // Events below `read` were given out.
     let (mut read, mut both) = (0, 0);
@@ -256,8 +256,8 @@ fn what_a_flight_recorder_overwrites_is_counted_whenever_the_reset_comes() {
         let header = EventHeader::new(number, number as u8, payload.len() as u16);
         recorder.write_event(&header, &payload).unwrap();
         if number % 50 == 49 {
-            let (gap, told) = recorder.read_event().unwrap();
-            let lost = gap.timestamp..gap.timestamp + Gap::from_event(&gap, told).unwrap().count;
+            let (gap, payload) = recorder.read_event().unwrap();
+            let lost = gap.timestamp..gap.timestamp + Gap::from_event(&gap, payload).unwrap().count;
             assert_eq!(recorder.overwritten(), None, "what is lent");
             let while_lent = memory_now();
             assert_eq!(found_in(&while_lent).1, Some(lost.clone()), "event {number}: nowhere");
@@ -295,7 +295,7 @@ const DATA: usize = if usize::BITS == 64 { 384 } else { 64 };
 /// Returns memory in which a life of the ring left events 0 to 7, none of them released.
 fn after_a_life() -> Vec<u8> {
     let mut cache = vec![0_u64; len() / 8];
-    let (mut producer, _consumer) = behind_a_cache(&mut cache).into_ends();
+    let (mut producer, _consumer) = cached_ring(&mut cache).into_ends();
     for number in 0..8 {
         producer.write_event(&EventHeader::new(number, number as u8, 1), &[number as u8]).unwrap();
     }
@@ -311,7 +311,7 @@ fn what_an_earlier_life_left_is_wiped_in_memory_too() {
     damaged[size_of::<usize>()] ^= 0xFF;
     let mut cache = vec![0_u64; len() / 8];
     let (ring, recovery) = after_a_reset(&mut cache, damaged);
-    assert!(matches!(recovery, Recovery::Fresh(_)), "{recovery:?}");
+    assert!(!matches!(recovery, Recovery::Recovered { .. }), "{recovery:?}");
     drop(ring.into_ends());
     // A damaged head that equals the old one brings nothing back.
     let mut memory = memory_now();
@@ -320,7 +320,7 @@ fn what_an_earlier_life_left_is_wiped_in_memory_too() {
 }
 
 #[test]
-fn what_stood_behind_a_cut_is_wiped_in_memory_too() {
+fn what_was_after_a_cut_is_wiped_in_memory_too() {
     let mut damaged = after_a_life();
     // Each record is 24 bytes long, and the first starts at the beginning of a lap: the payload of event 3.
     damaged[DATA + 3 * 24 + 16] ^= 1;
@@ -343,7 +343,7 @@ fn says_overwriting(image: &[u8]) -> bool {
 #[test]
 fn memory_knows_a_flight_recorder_before_anything_is_overwritten() {
     let mut cache = vec![0_u64; len() / 8];
-    let ring = behind_a_cache(&mut cache);
+    let ring = cached_ring(&mut cache);
     assert!(!says_overwriting(&memory_now()));
     let mut recorder = ring.overwrite_oldest();
     assert!(says_overwriting(&memory_now()));
@@ -353,7 +353,7 @@ fn memory_knows_a_flight_recorder_before_anything_is_overwritten() {
 }
 
 #[test]
-fn a_flight_recorder_that_goes_on_with_plain_ends_is_none_any_more() {
+fn a_flight_recorder_that_continues_with_plain_ends_is_none_any_more() {
     type Call = fn(Ring<'_>);
     let calls: [(&str, Call); 3] = [
         ("split", |mut ring| drop(ring.split())),
@@ -362,7 +362,7 @@ fn a_flight_recorder_that_goes_on_with_plain_ends_is_none_any_more() {
     ];
     for (name, call) in calls {
         let mut cache = vec![0_u64; len() / 8];
-        let mut recorder = behind_a_cache(&mut cache).overwrite_oldest();
+        let mut recorder = cached_ring(&mut cache).overwrite_oldest();
         for number in 0..20 {
             recorder.write_event(&EventHeader::new(number, number as u8, 0), b"").unwrap();
         }

@@ -4,15 +4,15 @@
 //! long pieces, by folding. For a record of some ten bytes the library's call alone costs more than the checksum.
 
 use crc_fast::{CrcAlgorithm, Digest};
-use ringlog_nostd::{Checksums, Event, EventHeader, HEADER_LEN, decode, place_word};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::{Checksums, Event, HEADER_LEN, decode, place_word};
 
 use crate::checksum::record_slice::{Decoded, RecordSlice};
 
-/// Continues a CRC-32C with hardware support, where the processor has it: a
-/// [`Crc32cAppend`](ringlog_nostd::Crc32cAppend).
+/// Continues a CRC-32C with hardware support, where the processor has it.
 ///
 /// Takes the checksum of what came before (0 at the start) and returns that of both, as
-/// [`ringlog_nostd::crc32c_append`] does.
+/// [`ringlog_nostd::format::crc32c_append`] does.
 ///
 /// ```
 /// use ringlog::storage::crc32c_hardware;
@@ -216,7 +216,7 @@ fn append_long(crc: u32, bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::crc32c_append;
+    use ringlog_nostd::format::crc32c_append;
 
     fn noise(len: usize) -> Vec<u8> {
         let mut state = 0x9E37_79B9_u32;

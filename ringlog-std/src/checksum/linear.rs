@@ -8,8 +8,10 @@
 
 use std::sync::LazyLock;
 
+use ringlog_nostd::format::{HEADER_LEN, RECORD_ALIGN};
+
 use crate::checksum::crc32c::{crc32c_hardware, record_crc};
-use crate::event::{EventHeader, HEADER_LEN, MAX_PAYLOAD, RECORD_ALIGN};
+use crate::event::{EventHeader, MAX_PAYLOAD};
 
 /// The generator, without `x^32`, reflected.
 const GENERATOR: u32 = 0x82F6_3B78;
@@ -163,7 +165,8 @@ pub(crate) mod work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{crc32c_append, record_checksum};
+    use ringlog_nostd::format::crc32c_append;
+    use ringlog_nostd::internal::record_checksum;
 
     #[test]
     fn dividing_undoes_multiplying() {

@@ -3,7 +3,8 @@
 
 use super::source::{EventSource, SourceError, SourceId};
 use crate::storage::{LogReader, MmapReader, ReadError};
-use ringlog_nostd::{Event, Run, encode};
+use ringlog_nostd::Run;
+use ringlog_nostd::format::{Event, encode};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that are read before the dispatcher asks for them.

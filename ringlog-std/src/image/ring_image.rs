@@ -4,10 +4,11 @@
 //! causes an allocation. The layout is that of `docs/format.md`, "The ring in memory".
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{HEADER_LEN, MAX_PAYLOAD, decode, record_len};
+use ringlog_nostd::MAX_PAYLOAD;
+use ringlog_nostd::format::{Checksums, HEADER_LEN, decode, record_len};
 
 use crate::checksum::crc32c::crc32c_hardware;
-use crate::event::{Checksums, Event, Gap, GapReason, RecordError};
+use crate::event::{Event, Gap, GapReason, RecordError};
 use crate::image::words::{OVERWRITING, Places, RETAINED, WordForm};
 use crate::words::Counted;
 
@@ -474,7 +475,7 @@ impl std::iter::FusedIterator for ImageEvents<'_> {}
 mod tests {
     use super::*;
     use crate::event::EventHeader;
-    use ringlog_nostd::{add_checksum, crc32c_append, encode, place_word};
+    use ringlog_nostd::format::{add_checksum, crc32c_append, encode, place_word};
 
     const CAPACITY: usize = 128;
     const OVERRUN: usize = 40;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, io, slice};
 
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
-use ringlog_nostd::publication::{self, AtomicU32, AtomicU64, HeaderWords};
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, field};
+use ringlog_nostd::internal::publication::{self, AtomicU32, AtomicU64, HeaderWords};
 
 use crate::os::sync::before_load;
 

@@ -124,7 +124,7 @@ impl<K: Send + 'static> Work<K> {
             return Err(error);
         }
         let (None, Some(loss)) = (&self.ring, self.source.pending_loss()) else { return Ok(None) };
-        let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_tell()) };
+        let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, loss.count_to_report()) };
         log.append_gap(loss.first_timestamp, gap)?;
         Ok(Some(loss))
     }

@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{RingOptions, RingStamp, required_len};
+use ringlog_nostd::internal::RingStamp;
+use ringlog_nostd::{Ring, RingOptions};
 
 use super::shared_error::SharedRingError;
 use super::shared_memory::SharedMemory;
@@ -41,7 +42,7 @@ impl Drop for RingDraft<'_> {
 impl<'p> RingDraft<'p> {
     /// The length of the file for a ring of these sizes, in bytes.
     pub(super) fn file_bytes(stamp: &RingStamp) -> u64 {
-        (required_len(stamp.capacity, stamp.max_payload) as u64).next_multiple_of(PAGE_BYTES)
+        (Ring::required_len(stamp.capacity, stamp.max_payload) as u64).next_multiple_of(PAGE_BYTES)
     }
 
     /// Creates the file that will be `path`, durable but for its name.

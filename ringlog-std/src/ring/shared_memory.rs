@@ -15,7 +15,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
-use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions, RingStamp};
+use ringlog_nostd::internal::RingStamp;
+use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions};
 
 /// The producer's end of a ring in a file. Dropping it gives the role back.
 ///

@@ -6,11 +6,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ringlog::consumer::Run;
 use ringlog::event::{
-    ClockKind, EventHeader, FileHeader, FileHeaderError, Gap, GapReason, RecordErrorKind, Run, file_flags,
+    ClockKind, EventHeader, FileHeader, FileHeaderError, Gap, GapReason, RecordErrorKind, file_flags,
 };
 use ringlog::storage::{AppendError, CreateError, MmapReader, MmapWriter, OpenError, ReadError};
-use ringlog_nostd::{add_checksum, encode};
+use ringlog_nostd::format::{add_checksum, encode};
 use tempfile::TempDir;
 
 /// An event as a test remembers it: timestamp, type, user flags, payload.
@@ -372,7 +373,7 @@ fn ring_records(count: u64) -> Vec<u8> {
         bytes.resize(start + header(number, len).stride(), 0xAA);
         let _ = encode(&mut bytes[start..], &header(number, len), &payload(len)).unwrap();
         if number % 2 == 0 {
-            let _ = add_checksum(&mut bytes[start..], 12_345, ringlog_nostd::crc32c_append).unwrap();
+            let _ = add_checksum(&mut bytes[start..], 12_345, ringlog_nostd::format::crc32c_append).unwrap();
         }
     }
     bytes

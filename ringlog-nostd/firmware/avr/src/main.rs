@@ -8,7 +8,7 @@
 use core::fmt::{self, Write};
 use core::ptr::NonNull;
 use ringlog_nostd::{
-    AlignedBytes, Consumer, Delivery, EventHeader, Fresh, Gap, LossyProducer, Recovery, Ring, RingError,
+    AlignedBytes, Consumer, Delivery, EventHeader, Gap, LossyProducer, Recovery, Ring, RingError,
     RingOptions, StaticRing,
 };
 
@@ -85,7 +85,7 @@ fn recover() {
     // SAFETY: the memory lives to the end, and each ring is gone before the next is made; here and below.
     let again = || unsafe { Ring::recover(start, 1024, &options) }.unwrap_or_else(|_| fail("recover"));
     let (ring, found) = again();
-    check(found == Recovery::Fresh(Fresh::NoRing), "fresh");
+    check(found == Recovery::NoRing, "fresh");
     let mut producer = ring.into_ends().0.lossy();
     (0..8).for_each(|number| check(write(&mut producer, number) == Delivery::Written, "room"));
     check(producer.into_inner().position() < 512, "the positions have wrapped");

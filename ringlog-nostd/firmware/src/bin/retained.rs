@@ -9,7 +9,7 @@ use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::ptr::NonNull;
 use ringlog_firmware::{LONGEST, Phase, board, fail, firmware, pass, payload_of, println, retained_memory};
-use ringlog_nostd::{Consumer, EventHeader, Fresh, Producer, Recovery, Ring, RingOptions};
+use ringlog_nostd::{Consumer, EventHeader, Producer, Recovery, Ring, RingOptions};
 
 firmware!(main: main, timer: on_timer, panic: panic_into_the_ring);
 
@@ -141,7 +141,7 @@ fn main() -> ! {
 }
 
 fn first_start(ring: Ring<'static>, found: Recovery) -> ! {
-    expect(found, Recovery::Fresh(Fresh::NoRing));
+    expect(found, Recovery::NoRing);
     write(&mut ring.into_ends().0, 0..20);
     board::reset()
 }
@@ -193,7 +193,7 @@ fn after_damage(ring: Ring<'static>, found: Recovery) -> ! {
 }
 
 fn after_damaged_control_words(found: Recovery) -> ! {
-    expect(found, Recovery::Fresh(Fresh::Damaged));
+    expect(found, Recovery::Damaged);
     pass(format_args!("6 starts, {} resets", Phase::here().get() - 1))
 }
 

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use ringlog_nostd::Run;
+
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::RecoverImageArgs;
 use crate::cli::output::Printer;
 use crate::cli::read::tally::Tally;
 use crate::cli::terminal::print::{json_line, tell};
 use crate::cli::terminal::words::counted;
-use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
+use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError};
 use crate::image::{RingImage, RingImageError, RingImageErrorKind};
 use crate::storage::MmapWriter;
 
@@ -191,7 +193,7 @@ fn write_file(folder: &Path, ring: &RingImage<'_>, bytes: u64) -> Result<String,
     let mut record = Vec::new();
     each_record(ring, |event| {
         record.resize(event.header.stride(), 0);
-        let _ = ringlog_nostd::encode(&mut record, &event.header, event.payload);
+        let _ = ringlog_nostd::format::encode(&mut record, &event.header, event.payload);
         let mut run = Run::new(&record).map_err(|error| CliError::Mismatch(error.to_string()))?;
         Ok(writer.append_run(&mut run)?)
     })?;

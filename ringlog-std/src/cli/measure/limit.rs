@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-use ringlog_nostd::encode;
+use ringlog_nostd::format::{encode, record_len};
 
 use crate::cli::terminal::words::unix_now;
-use crate::event::{EventHeader, record_len};
+use crate::event::EventHeader;
 use crate::ring::{Idle, Waiter};
 use crate::storage::{CreateError, PlainFile};
 
@@ -139,7 +139,7 @@ fn next(blocks: &Receiver<Vec<u8>>) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Checksums, Records};
+    use ringlog_nostd::format::{Checksums, Records};
 
     #[test]
     fn the_same_records_arrive_in_order() {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 use serde::Serialize;
 
 use crate::cli::error::CliError;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::check_position;
+use ringlog_nostd::internal::check_position;
 
 use crate::os::files::{is_at, open_to_read, open_to_write};
 use crate::os::platform::{Linux, Platform};

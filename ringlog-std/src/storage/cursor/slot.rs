@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use ringlog_nostd::check_position;
+use ringlog_nostd::internal::check_position;
 
 use crate::checksum::crc32c::crc32c_hardware;
 

@@ -4,7 +4,7 @@
 use crate::words::Counted;
 use std::io;
 
-use ringlog_nostd::FileHeaderError;
+use ringlog_nostd::format::FileHeaderError;
 
 use crate::words::has_size_limit;
 

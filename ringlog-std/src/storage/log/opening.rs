@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use ringlog_nostd::check_position;
+use ringlog_nostd::internal::check_position;
 
 use crate::event::GapReason;
 use crate::os::files::{folder_of, open_to_read};

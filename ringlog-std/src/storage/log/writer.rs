@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::{EventConsumer, check_event};
+use ringlog_nostd::format::{GAP_PAYLOAD_LEN, record_len};
+use ringlog_nostd::internal::check_event;
+use ringlog_nostd::{EventConsumer, Run};
 
-use crate::event::{EventHeader, GAP_PAYLOAD_LEN, Gap, GapReason, MAX_PAYLOAD, Run, record_len};
+use crate::event::{EventHeader, Gap, GapReason, MAX_PAYLOAD};
 use crate::storage::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
 use crate::storage::folder::writer_lock::WriterLock;
 use crate::storage::folder::writer_record::WriterRecord;

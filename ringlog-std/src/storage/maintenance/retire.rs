@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::os::sync::lock;
 use crate::os::time::unix_nanos;

@@ -11,9 +11,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, check_position};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, HEADER_LEN};
+use ringlog_nostd::internal::check_position;
 
-use crate::event::{FileHeaderError, HEADER_LEN, file_flags};
+use crate::event::{FileHeaderError, file_flags};
 use crate::os::files::{folder_of, open_linked, open_to_write};
 use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::os::platform::Platform;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use ringlog_nostd::{FILE_HEADER_LEN, RecordError};
+use ringlog_nostd::format::{FILE_HEADER_LEN, RecordError};
 
 use crate::storage::cursor::list::CursorInfo;
 use crate::storage::folder::ending::{MissingRecords, WriterFile, WriterFileState};

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::os::files::open_to_write;
 use crate::os::mmap::WriteMap;
@@ -237,7 +237,7 @@ mod tests {
     use crate::os::platform::Linux;
     use crate::storage::segment::writer::MmapWriter;
     use crate::storage::tests::power_loss::trace::{Op, Recorder};
-    use ringlog_nostd::{field, file_flags};
+    use ringlog_nostd::format::{field, file_flags};
     use std::fs;
     use std::os::unix::fs::FileExt;
 

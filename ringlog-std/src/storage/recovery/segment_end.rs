@@ -4,9 +4,9 @@
 use std::io;
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, RecordError, field};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, HEADER_LEN, RecordError, field};
 
-use crate::event::{HEADER_LEN, file_flags};
+use crate::event::file_flags;
 use crate::os::files::{open_linked, open_to_write};
 use crate::os::platform::Platform;
 use crate::storage::error::{OpenError, ReadError};

@@ -1,7 +1,7 @@
 //! What recovery deletes or moves away, once it has read all that it needs.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::storage::error::OpenError;
 use crate::storage::names::segment_name;

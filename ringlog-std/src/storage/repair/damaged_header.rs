@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, check_position, field};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
+use ringlog_nostd::internal::check_position;
 
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 use crate::os::files::open_linked;

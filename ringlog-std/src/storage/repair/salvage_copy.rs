@@ -4,9 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN};
 
-use crate::event::{Event, FileHeader, Gap, GapReason, HEADER_LEN, file_flags};
+use crate::event::{Event, FileHeader, Gap, GapReason, file_flags};
 use crate::os::files::folder_of;
 use crate::storage::error::{OpenError, ReadError, RecordedEnd};
 use crate::storage::folder::last_run::LastRun;

@@ -402,7 +402,7 @@ impl SegmentCheck {
             base_sequence: None,
             verdict: Verdict::Clean,
             counts: RecordCounts::default(),
-            end_offset: ringlog_nostd::FILE_HEADER_LEN as u64,
+            end_offset: ringlog_nostd::format::FILE_HEADER_LEN as u64,
             position: None,
             faults: Vec::new(),
             fault_count: 0,

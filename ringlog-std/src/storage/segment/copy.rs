@@ -7,9 +7,8 @@
 
 use std::mem::take;
 
-use ringlog_nostd::{
-    Checksums, EventHeader, Gap, HEADER_LEN, RecordError, RecordErrorKind, decode, flags, place_word,
-};
+use ringlog_nostd::format::{Checksums, HEADER_LEN, RecordError, RecordErrorKind, decode, place_word};
+use ringlog_nostd::{EventHeader, Gap, flags};
 
 use crate::checksum::crc32c::{Placed, record_crc, store_checksums};
 use crate::storage::error::AppendError;
@@ -137,7 +136,8 @@ impl<'a, F: Fn(&Gap) -> bool> Walk<'a, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{GapReason, add_checksum, crc32c_append, encode};
+    use ringlog_nostd::GapReason;
+    use ringlog_nostd::format::{add_checksum, crc32c_append, encode};
 
     /// Returns records of every small length, some with a checksum of their ring, then bytes that are no record.
     fn run() -> (Vec<u8>, usize) {

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, file_flags};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, file_flags};
 
 use crate::os::files::{folder_of, open_folder, open_to_read};
 use crate::os::lock_holder::{Locker, exclusive_holder, wait_for_locker};

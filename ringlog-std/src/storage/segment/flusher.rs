@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, file_flags};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, file_flags};
 
 use crate::os::files::folder_of;
 use crate::os::mmap::{MapHandle, PAGE_BYTES};

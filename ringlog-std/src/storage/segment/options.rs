@@ -1,7 +1,8 @@
 //! Options of a log file.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{ClockKind, FileHeader};
+use ringlog_nostd::ClockKind;
+use ringlog_nostd::format::FileHeader;
 
 use crate::os::time::unix_nanos;
 
@@ -68,8 +69,8 @@ impl MmapWriterOptions {
         self
     }
 
-    /// Sets the sequence and position of the file's first record in a larger log, each at most
-    /// [`MAX_POSITION`](crate::event::MAX_POSITION), the position a multiple of 8. The default is the start.
+    /// Sets the sequence and position of the file's first record in a larger log, each at most 2^62, the position a
+    /// multiple of 8. The default is the start.
     #[must_use]
     pub const fn base(mut self, sequence: u64, position: u64) -> Self {
         self.base_sequence = sequence;

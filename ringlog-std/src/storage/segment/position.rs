@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::event::{Event, FileHeader};
 
@@ -78,7 +78,9 @@ impl PositionTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ClockKind, Gap, GapReason, MAX_POSITION};
+    use ringlog_nostd::format::MAX_POSITION;
+
+    use crate::event::{ClockKind, Gap, GapReason};
 
     #[test]
     fn only_log_side_gaps_at_the_start_take_no_position() {

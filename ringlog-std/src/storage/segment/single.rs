@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ringlog_nostd::check_position;
+use ringlog_nostd::internal::check_position;
 
 use crate::os::platform::Linux;
 use crate::storage::error::CreateError;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use ringlog_nostd::{
-    EventHeader, FILE_HEADER_LEN, FileHeader, Gap, HEADER_LEN, MAX_PAYLOAD, RecordErrorKind, Run, WriteError,
-    check_event, encode, file_flags, flags, place_word,
+use ringlog_nostd::format::{
+    FILE_HEADER_LEN, FileHeader, HEADER_LEN, RecordErrorKind, encode, file_flags, place_word,
 };
+use ringlog_nostd::internal::check_event;
+use ringlog_nostd::{EventHeader, Gap, MAX_PAYLOAD, Run, WriteError, flags};
 
 use crate::os::mmap::WriteMap;
 use crate::os::platform::Platform;

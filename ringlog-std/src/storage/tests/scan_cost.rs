@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{add_checksum, encode, place_word, record_len};
+use ringlog_nostd::format::{HEADER_LEN, add_checksum, encode, place_word, record_len};
 
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::checksum::linear::{after_zeros, work};
-use crate::event::{ClockKind, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD};
+use crate::event::{ClockKind, EventHeader, FileHeader, MAX_PAYLOAD};
 use crate::storage::repair::salvage::salvage_log;
 use crate::storage::repair::verify::verify_log;
 

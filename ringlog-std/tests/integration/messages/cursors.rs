@@ -40,7 +40,7 @@ fn lose_end(path: &Path) {
     let identity = said.lines().find(|line| line.starts_with("log_identity: ")).unwrap();
     let text = format!("pid: 1\nboot_id: \n{identity}\nring_identity: 0\nstate: open\n");
     fs::remove_file(path.join("00000000000000000000.evtl")).unwrap();
-    let checksum = ringlog_nostd::crc32c_append(0, text.as_bytes());
+    let checksum = ringlog_nostd::format::crc32c_append(0, text.as_bytes());
     fs::write(path.join("writer"), format!("{text}checksum: {checksum:08x}\n")).unwrap();
     log(path, 1);
 }

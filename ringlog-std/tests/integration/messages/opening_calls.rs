@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use ringlog::event::{EventHeader, FileHeader, MAX_POSITION};
+use ringlog::event::{EventHeader, FileHeader};
 use ringlog::storage::{
     FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, SkipReason, salvage_log,
 };
+use ringlog_nostd::format::MAX_POSITION;
 
 use super::Row;
 use super::library::{failed, settled, three_files};

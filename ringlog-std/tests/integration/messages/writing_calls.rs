@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use ringlog::consumer::Run;
-use ringlog::event::{EventHeader, FileHeader, MAX_POSITION};
+use ringlog::event::{EventHeader, FileHeader};
 use ringlog::storage::{
     CreateError, LogWriter, LogWriterOptions, MmapWriter, ReadError, Retention, SyncPolicy,
 };
+use ringlog_nostd::format::MAX_POSITION;
 
 use super::Row;
 use super::library::{failed, made, settled, three_files, too_large};
@@ -31,7 +32,7 @@ fn appending(folder: &Path) -> Vec<Row> {
     write(&mut limited, 40).unwrap();
     let mut plain = small_files().open(folder.join("plain")).unwrap();
     let mut bytes = [0; 24];
-    ringlog_nostd::encode(&mut bytes, &EventHeader::new(1, 1, 8), &[0; 8]).unwrap();
+    ringlog_nostd::format::encode(&mut bytes, &EventHeader::new(1, 1, 8), &[0; 8]).unwrap();
     let mut run = Run::new(&bytes).unwrap();
     run.accept_bytes(16, 0);
     vec![

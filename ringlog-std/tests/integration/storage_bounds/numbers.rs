@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{FileHeader, MAX_POSITION};
+use ringlog::event::FileHeader;
 use ringlog::storage::{
     AppendError, CreateError, Cursor, CursorError, FileScan, LogFollower, LogIndex, LogReader, LogScan,
     LogWatermarks, LogWriter, MmapReader, MmapWriter, OpenError, crc32c_hardware, cursors_of, salvage_log,
     verify_log,
 };
+use ringlog_nostd::format::MAX_POSITION;
 
 use super::support::{file_of, log_of, plain_header, put_writer_file, sealed_file};
 use crate::storage_damage::support::Noise;

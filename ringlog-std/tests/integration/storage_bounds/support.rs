@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ringlog::event::{ClockKind, EventHeader, FileHeader};
 use ringlog::storage::crc32c_hardware;
-use ringlog_nostd::{HEADER_LEN, add_checksum, encode, place_word};
+use ringlog_nostd::format::{HEADER_LEN, add_checksum, encode, place_word};
 
 /// Returns the header of an unsealed file with checksums that begins a log.
 pub(crate) fn plain_header() -> FileHeader {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ringlog::event::{ClockKind, FileHeader, file_flags};
 use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, OpenError, ReadError, crc32c_hardware};
-use ringlog_nostd::{add_checksum, encode, place_word};
+use ringlog_nostd::format::{add_checksum, encode, place_word};
 
 use super::support::{assert_is, event, patch, read, segments, write};
 

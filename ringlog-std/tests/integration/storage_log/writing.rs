@@ -1,8 +1,10 @@
 //! Tests writing over many runs and many segments.
 
-use ringlog::event::{EventHeader, Gap, GapReason, HEADER_LEN, Run, record_len};
+use ringlog::consumer::Run;
+use ringlog::event::{EventHeader, Gap, GapReason};
 use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter};
-use ringlog_nostd::{EventConsumer, encode};
+use ringlog_nostd::EventConsumer;
+use ringlog_nostd::format::{HEADER_LEN, encode, record_len};
 
 use super::support::{assert_holds, assert_is, event, read, segments, wait_until, write};
 
@@ -245,7 +247,7 @@ fn bytes_that_are_no_record_are_refused_at_a_full_segment_too() {
     }
     let mut bytes = [0; 48];
     for at in [0, 24] {
-        ringlog_nostd::encode(&mut bytes[at..], &EventHeader::new(1, 1, 8), &[0; 8]).unwrap();
+        ringlog_nostd::format::encode(&mut bytes[at..], &EventHeader::new(1, 1, 8), &[0; 8]).unwrap();
     }
     let mut run = ringlog::consumer::Run::new(&bytes).unwrap();
     run.accept_bytes(16, 0);

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use ringlog_nostd::{Consumer, EventHeader, Producer, required_len};
+use ringlog_nostd::{Consumer, EventHeader, Producer, Ring};
 
 ringlog_cost::no_panic!();
 
@@ -11,7 +11,7 @@ ringlog_cost::no_panic!();
 #[unsafe(no_mangle)]
 #[used]
 static RAM_BYTES: [u32; 3] = [
-    (required_len(64, 16) - 64 - 32) as u32,
+    (Ring::required_len(64, 16) - 64 - 32) as u32,
     size_of::<Producer<'static>>() as u32,
     size_of::<Consumer<'static>>() as u32,
 ];

@@ -3,7 +3,8 @@
 //! The methods that append events, in `writer.rs`, call these. These append GAP records of the log's side, never events.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{FILE_HEADER_LEN, check_position};
+use ringlog_nostd::format::FILE_HEADER_LEN;
+use ringlog_nostd::internal::check_position;
 
 use crate::event::{Event, EventHeader, Gap};
 use crate::storage::error::{AppendError, CreateError};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ringlog_nostd::{FILE_HEADER_LEN, Gap, GapReason, Run, encode};
+use ringlog_nostd::format::{FILE_HEADER_LEN, encode};
+use ringlog_nostd::{Gap, GapReason, Run};
 
 use crate::os::platform::Linux;
 use crate::storage::error::SyncError;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::storage::folder::listing::Folder;
 use crate::storage::log::options::LogWriterOptions;

@@ -4,9 +4,8 @@
 //! record-by-record decoder then looks at that one.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{
-    Checksums, Event, EventHeader, FileHeader, RecordErrorKind, decode, file_flags, place_word,
-};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::{Checksums, Event, FileHeader, RecordErrorKind, decode, file_flags, place_word};
 
 use crate::checksum::crc32c::{pass_verified, placed_crc};
 use crate::checksum::record_slice::{Decoded, RecordSlice};
@@ -86,7 +85,7 @@ pub(crate) fn stream_ended(rest: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{Records, add_checksum, crc32c_append, encode};
+    use ringlog_nostd::format::{Records, add_checksum, crc32c_append, encode};
 
     const SALT: u32 = 0xABCD;
 

@@ -4,7 +4,8 @@
 //! also finds the first record at or after a moment.
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{EventHeader, FILE_HEADER_LEN};
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 
@@ -153,7 +154,7 @@ fn record_at(bytes: &[u8], offset: u64, demand: Demand) -> Option<(EventHeader, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringlog_nostd::{Checksums, decode, encode};
+    use ringlog_nostd::format::{Checksums, decode, encode};
 
     /// Timestamps that rise on the whole, but not in order.
     fn timestamp(number: u64) -> u64 {

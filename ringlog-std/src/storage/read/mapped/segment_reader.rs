@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{fmt, io};
 
-use ringlog_nostd::{
-    Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError,
-    Records, file_flags,
+use ringlog_nostd::EventHeader;
+use ringlog_nostd::format::{
+    Checksums, Event, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError, Records,
+    file_flags,
 };
 
 use crate::checksum::record_slice::RecordSlice;

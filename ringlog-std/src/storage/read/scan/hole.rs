@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::event::{EventHeader, HEADER_LEN, RECORD_ALIGN, RecordError, RecordErrorKind, flags};
+use ringlog_nostd::format::{HEADER_LEN, RECORD_ALIGN};
+
+use crate::event::{EventHeader, RecordError, RecordErrorKind, flags};
 use crate::storage::error::ReadError;
 use crate::storage::read::decode::bulk::Demand;
 use crate::storage::read::scan::segment_scan::{FileScan, UNWRITTEN_BYTES};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{Ordering, fence};
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::event::{FileHeader, FileHeaderError, file_flags};
 use crate::os::files::try_hold;

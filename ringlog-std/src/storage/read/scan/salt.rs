@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use ringlog_nostd::{FILE_HEADER_LEN, place_word};
+use ringlog_nostd::format::{FILE_HEADER_LEN, place_word};
 
 use crate::checksum::linear::place_of;
 use crate::event::EventHeader;

@@ -6,13 +6,11 @@
 
 use std::path::Path;
 
-use ringlog_nostd::{FILE_HEADER_LEN, place_word, record_len};
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN, place_word, record_len};
 
 use crate::checksum::linear::PrefixCrcs;
 use crate::checksum::record_slice::RecordSlice;
-use crate::event::{
-    Event, EventHeader, FileHeader, HEADER_LEN, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags,
-};
+use crate::event::{Event, EventHeader, FileHeader, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::Demand;
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};

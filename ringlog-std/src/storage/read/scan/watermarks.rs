@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::event::{FileHeader, file_flags};
 use crate::storage::error::{OpenError, ReadError};

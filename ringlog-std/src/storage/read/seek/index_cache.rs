@@ -21,7 +21,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringlog_nostd::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN as EVENT_HEADER_LEN};
 
 use crate::checksum::crc32c::crc32c_hardware;
 use crate::os::files::{create_folder, folder_of, open_to_read};

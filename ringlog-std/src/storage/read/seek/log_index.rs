@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN};
 
-use crate::event::{HEADER_LEN, file_flags};
+use crate::event::file_flags;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::listing::{Folder, LogFiles};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};

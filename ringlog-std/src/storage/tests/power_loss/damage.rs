@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::{FILE_HEADER_LEN, FileHeader, field, file_flags};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, field, file_flags};
 
 use crate::storage::error::{OpenError, ReadError, SyncError};
 use crate::storage::log::options::LogWriterOptions;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader};
 
 use crate::storage::names::WRITER_FILE;
 use crate::storage::recovery::report::{RecoveryAction, RecoveryReport};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ringlog_nostd::field;
+use ringlog_nostd::format::field;
 
 use crate::event::file_flags;
 use crate::storage::error::OpenError;

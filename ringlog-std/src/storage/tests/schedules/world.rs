@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ringlog_nostd::FILE_HEADER_LEN;
+use ringlog_nostd::format::{FILE_HEADER_LEN, record_len};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner};
 
-use crate::event::{EventHeader, record_len};
+use crate::event::EventHeader;
 use crate::os::platform::Platform;
 use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
 use crate::storage::log::options::LogWriterOptions;
