@@ -9,7 +9,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::RecoverImageArgs;
 use crate::cli::output::Printer;
 use crate::cli::read::tally::Tally;
-use crate::cli::terminal::print::{json_line, tell};
+use crate::cli::terminal::print::{eprint, json_line};
 use crate::cli::terminal::words::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError, Run};
 use crate::image::{RingImage, RingImageError, RingImageErrorKind};
@@ -112,7 +112,7 @@ impl Findings {
     fn note(&mut self, args: &RecoverImageArgs, problem: String) {
         self.problem_count += 1;
         if self.problems.len() < PROBLEMS_LISTED {
-            tell(&format!("ringlog: {}: {problem}", args.image.display()));
+            eprint(&format!("ringlog: {}: {problem}", args.image.display()));
             self.problems.push(problem);
         }
     }
@@ -125,7 +125,7 @@ impl Findings {
     fn end(self, args: &RecoverImageArgs) -> Result<Outcome, CliError> {
         let unlisted = self.problem_count - self.problems.len() as u64;
         if unlisted > 0 {
-            tell(&format!("ringlog: {}: {} more", args.image.display(), counted(unlisted, "such place")));
+            eprint(&format!("ringlog: {}: {} more", args.image.display(), counted(unlisted, "such place")));
         }
         if self.rings == 0 {
             return Err(CliError::NoRing { path: args.image.clone() });
@@ -168,7 +168,7 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
         damage: damage.map(|error| error.to_string()),
         file,
     };
-    tell(&report.words());
+    eprint(&report.words());
     if args.to.is_none() && !args.json {
         print_events(args, ring)?;
     }

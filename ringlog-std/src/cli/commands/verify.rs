@@ -8,7 +8,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::InspectArgs;
 use crate::cli::read::source::{WriterLine, damaged_words};
 use crate::cli::read::tally::Tally;
-use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
@@ -158,7 +158,7 @@ fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliE
         (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
         (LogVerdict::Loss, problem) => {
             if let Some(problem) = problem {
-                tell(&format!("ringlog: {problem}"));
+                eprint(&format!("ringlog: {problem}"));
             }
             Ok(Outcome::Loss)
         }

@@ -70,10 +70,10 @@ impl ByteSource {
     ) -> io::Result<Self> {
         let (sender, chunks) = sync_channel(4);
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let is_told = Arc::clone(&is_stopping);
+        let should_stop = Arc::clone(&is_stopping);
         // Never joined: it may be blocked in `read` when the program ends, and it holds nothing of value.
         thread::Builder::new().name("ringlog-input".into()).spawn(move || match open() {
-            Ok(reader) => send_chunks(reader, &sender, &is_told),
+            Ok(reader) => send_chunks(reader, &sender, &should_stop),
             Err(error) => drop(sender.send(Err(error))),
         })?;
         Ok(Self::Thread(Reading { chunks, is_stopping }))
@@ -140,8 +140,8 @@ fn send_chunks(
             chunk
         });
         // Dropping the sender marks the end.
-        let worth_telling = !is_last || message.is_err();
-        if (worth_telling && sender.send(message).is_err()) || is_last {
+        let is_worth_sending = !is_last || message.is_err();
+        if (is_worth_sending && sender.send(message).is_err()) || is_last {
             return;
         }
     }

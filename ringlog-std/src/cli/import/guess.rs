@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_tell_more_than_names() {
+    fn bytes_decide_before_names() {
         assert_eq!(from_bytes(&[0x0A, 0x0D, 0x0D, 0x0A, 1, 2]), Some(Format::Pcap));
         assert_eq!(from_bytes(&[0xA1, 0xB2, 0x3C, 0x4D]), Some(Format::Pcap));
         assert_eq!(from_bytes(b"time,price"), None);

@@ -12,7 +12,7 @@ use crate::cli::read::tally::Tally;
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::status::{Gauges, Status};
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
@@ -59,7 +59,7 @@ impl Recording {
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
         let (producer, recorder) = builder.start(&log.path)?;
-        tell_recovery(&recorder);
+        print_recovery(&recorder);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
         Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
@@ -177,8 +177,8 @@ impl Recorded {
         ended: Result<LogSummary, RecorderError>,
         mut retention: RetentionWatch,
     ) -> Result<Self, CliError> {
-        retention.look(tell);
-        let retention_errors = retention.into_told();
+        retention.look(eprint);
+        let retention_errors = retention.into_reported();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
             // The log is whole. The error is a loss that no GAP record counts yet, or damage from an earlier run.
@@ -186,7 +186,7 @@ impl Recorded {
                 source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
             }) => {
-                tell(&format!("ringlog: {source}"));
+                eprint(&format!("ringlog: {source}"));
                 (*written, None)
             }
             Err(error) => match error.written() {
@@ -287,7 +287,7 @@ impl Recorded {
             let event = match source.next_event() {
                 // If the log failed, what can be read counts.
                 Err(error) if self.has_failed => {
-                    tell(&format!("ringlog: what was written cannot be read further: {error}"));
+                    eprint(&format!("ringlog: what was written cannot be read further: {error}"));
                     break;
                 }
                 other => other?,
@@ -306,12 +306,12 @@ impl Recorded {
 }
 
 /// Prints how the previous writer of the log ended, if that is notable.
-pub(crate) fn tell_recovery(recorder: &Recorder) {
+pub(crate) fn print_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
-        tell(&format!("recovery: {}", recorder.recovery()));
+        eprint(&format!("recovery: {}", recorder.recovery()));
     }
     if let Some(skipped) = recorder.skipped() {
-        tell(&format!("ringlog: {skipped}"));
+        eprint(&format!("ringlog: {skipped}"));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cli::record::pace::Pace;
 use crate::cli::record::pump::{Ended, Limits, Progress, pump};
 use crate::cli::record::recording::{Before, Part, ReadBack, Recorded, Recording};
 use crate::cli::record::status::Status;
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
 use crate::words::cause;
 
@@ -86,7 +86,7 @@ pub(crate) struct Session {
 /// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
-    tell(plan.introduction);
+    eprint(plan.introduction);
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
@@ -109,7 +109,7 @@ impl Session {
         let failure = recorded.take_failure();
         let read_back = match (recorded.read_back(), &failure) {
             (Err(error), Some(_)) => {
-                tell(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
+                eprint(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
                 recorded.unread()
             }
             (read_back, _) => read_back?,
@@ -174,8 +174,8 @@ impl Session {
 
     fn log_failed(&mut self, failure: CliError) {
         let Tally { events, lost, .. } = self.tally;
-        let told = events.saturating_add(lost.saturating_sub(self.before.lost));
-        self.unrecorded = self.produced.saturating_sub(told);
+        let reported = events.saturating_add(lost.saturating_sub(self.before.lost));
+        self.unrecorded = self.produced.saturating_sub(reported);
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
         self.failure = Some(failure);
@@ -310,7 +310,7 @@ mod tests {
     use std::process::ExitCode;
 
     #[test]
-    fn the_default_limit_has_an_exit_code_of_its_own_and_an_asked_one_has_none() {
+    fn the_default_limit_has_its_own_exit_code_and_an_asked_one_has_none() {
         for (max_bytes, code) in [(MaxBytes::Default(1000), 4), (MaxBytes::Asked(1000), 0)] {
             let folder = tempfile::tempdir().unwrap();
             let session = record(Plan {

@@ -10,7 +10,7 @@ use ringlog::event::{Event, GapReason};
 use ringlog::storage::LogReader;
 use std::path::Path;
 
-const TEST: &str = "lossy::every_event_is_in_the_log_or_counted_once_whoever_is_killed";
+const TEST: &str = "lossy::every_event_is_in_the_log_or_counted_once_after_any_kill";
 /// Small, so that it is full most of the time.
 const RING_BYTES: usize = 2 << 10;
 const KILLS_PER_LOG: usize = 25;
@@ -76,10 +76,10 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let (counts, owners) = Pair::run(TEST, folder, RING_BYTES, random, kills);
     let ledger = Ledger::of(&folder.join("log"));
     let offered: u64 = (0..owners).map(|owner| counts.load(owner)).sum();
-    let told = ledger.events + ledger.lost;
+    let reported = ledger.events + ledger.lost;
     // Each of them may have died between an event and its count.
     assert!(
-        (offered..=offered + owners as u64).contains(&told),
+        (offered..=offered + owners as u64).contains(&reported),
         "{offered} events offered by {owners} producers, {} in the log, {} counted as lost",
         ledger.events,
         ledger.lost
@@ -88,7 +88,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
 }
 
 #[test]
-fn every_event_is_in_the_log_or_counted_once_whoever_is_killed() {
+fn every_event_is_in_the_log_or_counted_once_after_any_kill() {
     match Task::of_this_process() {
         Some(task) if task.role == "serve" => return serve(&task, RING_BYTES),
         Some(task) => return offer(&task),

@@ -8,7 +8,7 @@ use super::recording::{record, serve};
 use ringlog::ring::WriteError;
 use std::path::Path;
 
-const TEST: &str = "shared::every_published_event_is_in_the_log_once_whoever_is_killed";
+const TEST: &str = "shared::every_published_event_is_in_the_log_once_after_any_kill";
 const RING_BYTES: usize = 32 << 10;
 /// After this many kills the log is compared, and a new one is begun.
 const KILLS_PER_LOG: usize = 25;
@@ -111,7 +111,7 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
 }
 
 #[test]
-fn every_published_event_is_in_the_log_once_whoever_is_killed() {
+fn every_published_event_is_in_the_log_once_after_any_kill() {
     match Task::of_this_process() {
         Some(task) if task.role == "serve" => return serve(&task, RING_BYTES),
         Some(task) => return produce(&task),

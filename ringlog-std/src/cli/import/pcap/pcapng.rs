@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_event_is_told() {
+    fn what_cannot_be_an_event_is_reported() {
         let mut section = Section::new(false);
         let mut payload = Vec::new();
         let unusable = |found| matches!(found, Found::Unusable(_));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn no_block_panics_whatever_its_bytes() {
+    fn no_block_of_any_bytes_panics() {
         let mut state = 1_u64;
         for round in 0..20_000 {
             let mut bytes =
