@@ -65,7 +65,7 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
     let feed: Box<dyn Feed> = match &config.feed {
         FeedSpec::Demo => Box::new(DemoFeed::new(config.seed, unix_now)),
         FeedSpec::Stdin => Box::new(LineFeed::stdin()?),
-        FeedSpec::File(path) => Box::new(LineFeed::open(path, 0)?),
+        FeedSpec::File(path) => Box::new(LineFeed::open_text(path, 0)?),
         FeedSpec::Udp(udp) => Box::new(DatagramFeed::udp(udp)?),
         FeedSpec::UnixDatagrams(path) => Box::new(DatagramFeed::unix(path)?),
         FeedSpec::Stream(listen, framing) => Box::new(ConnectionFeed::listen(listen, *framing)?),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::cli::input::Input;
+use crate::cli::input::{Input, is_utf16};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -58,6 +58,11 @@ impl ByteSource {
         }
         let path = PathBuf::from(path);
         Self::read_by_thread(move || File::open(path))
+    }
+
+    /// Whether this is a file of text in UTF-16. What comes through a pipe is not known before it is read.
+    pub(crate) fn is_utf16(&self) -> bool {
+        matches!(self, Self::File(input) if is_utf16(input.head()))
     }
 
     /// Opens standard input.

@@ -37,6 +37,11 @@ pub(crate) struct Input {
     head_error: Option<io::Error>,
 }
 
+/// Whether text that starts like this is UTF-16.
+pub(crate) fn is_utf16(head: &[u8]) -> bool {
+    head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF")
+}
+
 impl Input {
     /// Opens a file and checks its first bytes.
     ///
