@@ -89,24 +89,24 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let (produced, ended) = result?;
     let seconds = started.elapsed().as_secs_f64();
     let reading = Instant::now();
-    let tally = recorded.read_back()?.tally;
+    let stats = recorded.read_back()?.stats;
     let read_back_seconds = reading.elapsed().as_secs_f64();
-    let limit = limit(log, config.payload_len, tally.bytes);
-    let events_per_second = tally.events as f64 / seconds;
+    let limit = limit(log, config.payload_len, stats.bytes);
+    let events_per_second = stats.events as f64 / seconds;
     Ok(StressReport {
         produced,
         persisted: recorded.events,
-        lost: tally.lost.saturating_sub(recorded.before().lost),
-        events_in_log: tally.events,
+        lost: stats.lost.saturating_sub(recorded.before().lost),
+        events_in_log: stats.events,
         events_per_second,
-        bytes_per_second: tally.bytes as f64 / seconds,
+        bytes_per_second: stats.bytes as f64 / seconds,
         seconds,
         producing_seconds: producing.as_secs_f64(),
         read_back_seconds,
         limit_events_per_second: limit,
         of_limit: limit.map(|limit| events_per_second / limit),
         payload_len: config.payload_len,
-        bytes_in_log: tally.bytes,
+        bytes_in_log: stats.bytes,
         ring_bytes: config.ring_bytes,
         log: log.display().to_string(),
         ended,
