@@ -1,7 +1,7 @@
-"""Changes to how a log's threads work together, each of which a question of storage/schedules notices: see run.py.
+"""Changes to how a log's threads work together, each noticed by a question of storage/tests/schedules: see run.py.
 
-Each is a `Change`: `edits` are (old, new) or (old, new, file) with `old` standing exactly once in the file, and `MUTANT`
-in `new` a condition that is true when this change is switched on. Later changes find the text that earlier ones have left.
+The `edits` of a `Change` are (old, new) or (old, new, file). `old` is in the file exactly once. `MUTANT` in `new` becomes a
+condition that is true while this change is switched on. Later changes find the text that earlier ones have left.
 """
 
 from dataclasses import dataclass
@@ -145,7 +145,7 @@ CHANGES = [
     Change(
         "maintenance/flush.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
-        [("None if self.is_poisoned()", "None if !(MUTANT) && self.is_poisoned()")],
+        [("} else if self.is_poisoned() {", "} else if !(MUTANT) && self.is_poisoned() {")],
         orders=5000,
     ),
     Change(

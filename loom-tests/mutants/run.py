@@ -9,16 +9,14 @@ switches on one mutant at a time. For each it runs the model that the table name
 model notices is an error.
 """
 
-import concurrent.futures
 import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from swaps import SWAPS
-from switched import ROOT, SWITCHES, KeptTable, build, manifest, switched_on
+from switched import ROOT, SWITCHES, KeptTable, build, change_source, crate_sources, how_it_failed, in_parallel, manifest
+from switched import run_switched, write_copy
 
 # The models' own target folder, so that their dependencies are not built again. git ignores it.
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "loom-tests/target")).resolve()
@@ -101,36 +99,24 @@ class Source:
             lines.append(line)
         return "".join(lines) + tests + rest
 
-    def swap(self, sources):
-        for name, file, old, new in SWAPS:
-            if sources[file].count(old) != 1:
-                sys.exit(f"swaps.py: {name}: the text occurs {sources[file].count(old)} times in {file}, not once")
-            switch = f"crate::mutant::is({self.add(file, name)})"
-            sources[file] = sources[file].replace(old, new.replace("MUTANT", switch))
-
 
 def make_copy():
     """Copies the two crates that the models need and adds all mutants."""
-    shutil.rmtree(COPY, ignore_errors=True)
-    unwanted = shutil.ignore_patterns("target", "firmware", "mutants", ".cargo")
-    for crate in ("ringlog-nostd", "loom-tests"):
-        shutil.copytree(ROOT / crate, COPY / crate, ignore=unwanted)
-    shutil.copy(ROOT / "Cargo.lock", COPY)
-    (COPY / "Cargo.toml").write_text(manifest(["ringlog-nostd", "loom-tests"], "mutants"))
-
-    folder = COPY / "ringlog-nostd/src"
-    source = Source()
-    # Without the facade of the atomics: in the model it has no orderings, only comments about them.
-    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.rs"))]
-    sources = {path: (folder / path).read_text() for path in paths if path != "sync.rs"}
-    source.swap(sources)
+    sources = crate_sources("ringlog-nostd", "loom-tests")
+    sources[Path("Cargo.toml")] = manifest(["ringlog-nostd", "loom-tests"], "mutants")
+    folder, source = Path("ringlog-nostd/src"), Source()
+    for name, file, old, new in SWAPS:
+        change_source(sources, folder / file, name, old, new, f"crate::mutant::is({source.add(file, name)})")
     swaps = len(source.mutants)
-    for file, text in sources.items():
-        sources[file] = source.weaken(file, text).replace("STRONG_", "Ordering::")
-    sources["mutant.rs"] = MUTANT_RS
-    sources["lib.rs"] = sources["lib.rs"].replace("mod sync;", "mod mutant;\nmod sync;", 1)
-    for file, text in sources.items():
-        (folder / file).write_text(text)
+    for path, text in sources.items():
+        # Without the facade of the atomics: in the model it has no orderings, only comments about them.
+        if path.suffix == ".rs" and folder in path.parents and path.name != "sync.rs":
+            file = path.relative_to(folder).as_posix()
+            sources[path] = source.weaken(file, text.decode()).replace("STRONG_", "Ordering::").encode()
+    root = folder / "lib.rs"
+    sources[root] = sources[root].replace(b"mod sync;", b"mod mutant;\nmod sync;", 1)
+    sources[folder / "mutant.rs"] = MUTANT_RS.encode()
+    write_copy(COPY, sources)
     return source.mutants, swaps
 
 
@@ -142,11 +128,7 @@ def models():
 
 def run_models(program, number, *arguments):
     """Runs models, one after the other, with a mutant switched on. Returns `None` if they take too long."""
-    command = [program, "--test-threads", "1", *arguments]
-    try:
-        return subprocess.run(command, env=switched_on(number), capture_output=True, text=True, timeout=TIME_LIMIT)
-    except subprocess.TimeoutExpired:
-        return None
+    return run_switched([program, "--test-threads", "1", *arguments], number, TIME_LIMIT)
 
 
 def failed_models(program, number):
@@ -161,12 +143,7 @@ def failed_models(program, number):
 def how_it_fails(program, number, model):
     """Returns how this model fails with a mutant switched on, or `None` if it does not."""
     done = run_models(program, number, "--nocapture", "--exact", model)
-    if done is None or done.returncode == 0:
-        return None
-    for words, how in [("Causality violation", "race"), ("deadlock", "deadlock"), ("panicked at", "assertion")]:
-        if words in done.stderr + done.stdout:
-            return how
-    return None
+    return how_it_failed(done, [("Causality violation", "race"), ("deadlock", "deadlock")])
 
 
 def killer(programs, number, expected):
@@ -196,19 +173,17 @@ def main():
         if failed := failed_models(program, 0):
             sys.exit(f"{file}: fails without a mutant: {', '.join(failed)}")
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        numbers = range(1, len(mutants) + 1)
-        found = list(pool.map(lambda number: killer(programs, number, expected.get(mutants[number - 1])), numbers))
+    numbers = range(1, len(mutants) + 1)
+    found = list(in_parallel(killer, [programs] * len(mutants), numbers, map(expected.get, mutants)))
 
-    rows = ["| file | mutant | model that fails | how |\n", "|---|---|---|---|\n"]
-    survivors = 0
+    rows, survivors = [], 0
     # The orderings first.
     for (file, name), dead in sorted(zip(mutants[swaps:], found[swaps:])) + list(zip(mutants[:swaps], found[:swaps])):
         survivors += dead is None
         model, how = (f"`{dead[0]}::{dead[1]}`", dead[2]) if dead else ("none", "**survives**")
-        rows.append(f"| `{file}` | {name} | {model} | {how} |\n")
+        rows.append([f"`{file}`", name, model, how])
     print(f"{len(mutants)} mutants, {survivors} survive")
-    kept.settle("".join(rows))
+    kept.compare(["file", "mutant", "model that fails", "how"], rows)
     if survivors:
         sys.exit("an ordering that no model needs, or a model that is missing")
 

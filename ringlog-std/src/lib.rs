@@ -85,6 +85,9 @@ mod misuse;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 mod readme {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operating.md")]
+mod operating {}
 pub(crate) mod os;
 pub mod recorder;
 pub mod ring;

@@ -22,7 +22,7 @@ use clap::Parser;
 use error::{CliError, Outcome};
 use options::args::{Command, RinglogArgs, StressArgs};
 
-use terminal::print::tell;
+use terminal::print::eprint;
 use terminal::words::printable_lines;
 
 /// Runs the program `ringlog`.
@@ -70,18 +70,18 @@ impl CliError {
                 // Help and version are not errors: they go to standard output.
                 match printable_lines(&error.render().to_string()) {
                     Cow::Borrowed(_) => drop(error.print()),
-                    Cow::Owned(text) => tell(text.trim_end()),
+                    Cow::Owned(text) => eprint(text.trim_end()),
                 }
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
             }
             // The reader of the output has seen enough: `ringlog cat LOG | head` is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Usage(_) => {
-                tell(&format!("{program}: {self}"));
+                eprint(&format!("{program}: {self}"));
                 ExitCode::from(2)
             }
             _ => {
-                tell(&format!("{program}: {self}"));
+                eprint(&format!("{program}: {self}"));
                 ExitCode::FAILURE
             }
         }

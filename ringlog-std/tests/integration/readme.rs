@@ -1,17 +1,14 @@
-//! What README and the documents show can be pasted: their programs are the examples, which are compiled with the
-//! tests. README's is a doctest as well.
+//! What README and the documents show can be pasted: their programs are examples, which `.ci/run examples` runs, and but
+//! for the firmware's, which is compiled with the tests, doctests of the library.
 
 use std::fs;
 use std::path::Path;
 
 /// A document, and the examples that it shows, in order.
 const SHOWN: [(&str, &[&str]); 3] = [
-    ("README.md", &["ringlog-std/examples/readme_record.rs"]),
+    ("README.md", &["examples/src/bin/readme_record.rs"]),
     ("docs/firmware.md", &["ringlog-nostd/examples/firmware_shape.rs"]),
-    (
-        "docs/operating.md",
-        &["ringlog-std/examples/readme_shared.rs", "ringlog-std/examples/readme_months.rs"],
-    ),
+    ("docs/operating.md", &["examples/src/bin/readme_shared.rs", "examples/src/bin/readme_months.rs"]),
 ];
 
 fn read(path: &str) -> String {

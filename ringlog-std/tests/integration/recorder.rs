@@ -160,7 +160,7 @@ fn a_log_is_opened_with_a_gap_while_its_producer_lives() {
 
 /// What a lossy producer had counted is reported with its number, and not again when it closes.
 #[test]
-fn losses_are_told_once_where_the_recorder_goes_first() {
+fn losses_are_reported_once_where_the_recorder_goes_first() {
     let place = Place::new();
     let (producer, recorder) = builder().start(&place.log).unwrap();
     let mut producer = producer.lossy();
@@ -197,14 +197,14 @@ fn a_recorder_that_could_not_start_leaves_no_gap() {
 #[test]
 fn what_was_published_is_recorded_although_the_threads_start_panicked() {
     let place = Place::new();
-    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let fail = move || {
-        told.recv().unwrap();
+        receiver.recv().unwrap();
         panic!("no such processor");
     };
     let (mut producer, recorder) = builder().on_thread_start(fail).start(&place.log).unwrap();
     let accepted = fill(&mut producer, 0);
-    tell.send(()).unwrap();
+    sender.send(()).unwrap();
     assert!(matches!(recorder.shutdown(producer), Err(RecorderError::Panicked)));
     assert_eq!(place.found_later(), (accepted, vec![]));
 }
@@ -263,7 +263,7 @@ fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
 
 /// The late producer opens the log after another recorder has added to it.
 #[test]
-fn what_is_late_is_told_after_what_another_recorder_added() {
+fn what_is_late_is_reported_after_what_another_recorder_added() {
     let place = Place::new();
     let start = || builder().ring_bytes(1 << 16).log(keep(2)).start(&place.log).unwrap();
     let (mut first, recorder) = start();

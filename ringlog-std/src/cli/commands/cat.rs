@@ -6,7 +6,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::CatArgs;
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::read::source::LogSource;
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::words::counted;
 use crate::storage::Filter;
 
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
     printer.flush().map_err(CliError::Output)?;
     let hidden_gaps = printed?;
     if hidden_gaps > 0 && format == CatFormat::Raw {
-        tell(&format!("ringlog: not shown: {}; see --format text", counted(hidden_gaps, "gap")));
+        eprint(&format!("ringlog: not shown: {}; see --format text", counted(hidden_gaps, "gap")));
     }
     Ok(Outcome::Clean)
 }

@@ -5,15 +5,15 @@ use serde::Serialize;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::InspectArgs;
 use crate::cli::read::source::{SegmentLine, WriterLine};
+use crate::cli::read::stats::RecordStats;
 use crate::cli::read::survey::Survey;
-use crate::cli::read::tally::Tally;
 use crate::cli::terminal::print::{print, print_json};
 
 #[derive(Serialize)]
 struct InfoReport<'a> {
     log: String,
     #[serde(flatten)]
-    tally: &'a Tally,
+    stats: &'a RecordStats,
     clock: &'a str,
     /// None for a single file.
     #[serde(flatten)]
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     if args.json {
         print_json(&InfoReport {
             log: args.log.display().to_string(),
-            tally: &survey.tally,
+            stats: &survey.stats,
             clock: &survey.clock,
             writer: &survey.writer,
             segments: &survey.segments,

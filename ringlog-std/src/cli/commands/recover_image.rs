@@ -10,8 +10,8 @@ use ringlog_nostd::Run;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::RecoverImageArgs;
 use crate::cli::output::Printer;
-use crate::cli::read::tally::Tally;
-use crate::cli::terminal::print::{json_line, tell};
+use crate::cli::read::stats::RecordStats;
+use crate::cli::terminal::print::{eprint, json_line};
 use crate::cli::terminal::words::counted;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError};
 use crate::image::{RingImage, RingImageError, RingImageErrorKind};
@@ -38,7 +38,7 @@ struct RingReport {
     overwrites_oldest: bool,
     /// Includes the gaps that this command adds for losses of the ring and for damage.
     #[serde(flatten)]
-    tally: Tally,
+    stats: RecordStats,
     /// The damaged record at which the events end.
     damage: Option<String>,
     /// The log file that was written.
@@ -94,7 +94,7 @@ impl Findings {
         }
         self.rings += 1;
         self.bytes += ring.unread_bytes();
-        self.has_loss |= report.damage.is_some() || report.tally.has_loss();
+        self.has_loss |= report.damage.is_some() || report.stats.has_loss();
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Findings {
     fn note(&mut self, args: &RecoverImageArgs, problem: String) {
         self.problem_count += 1;
         if self.problems.len() < PROBLEMS_LISTED {
-            tell(&format!("ringlog: {}: {problem}", args.image.display()));
+            eprint(&format!("ringlog: {}: {problem}", args.image.display()));
             self.problems.push(problem);
         }
     }
@@ -127,7 +127,7 @@ impl Findings {
     fn end(self, args: &RecoverImageArgs) -> Result<Outcome, CliError> {
         let unlisted = self.problem_count - self.problems.len() as u64;
         if unlisted > 0 {
-            tell(&format!("ringlog: {}: {} more", args.image.display(), counted(unlisted, "such place")));
+            eprint(&format!("ringlog: {}: {} more", args.image.display(), counted(unlisted, "such place")));
         }
         if self.rings == 0 {
             return Err(CliError::NoRing { path: args.image.clone() });
@@ -147,13 +147,13 @@ fn write_out(text: &str) -> Result<(), CliError> {
 
 /// Prints the events of a ring or writes them to a file, and describes the ring.
 fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, CliError> {
-    let mut tally = Tally::default();
+    let mut stats = RecordStats::default();
     let damage = each_record(ring, |event| {
-        tally.add(event);
+        stats.add(event);
         Ok(())
     })?;
     let file = match &args.to {
-        Some(folder) => Some(write_file(folder, ring, tally.bytes)?),
+        Some(folder) => Some(write_file(folder, ring, stats.bytes)?),
         None => None,
     };
     let form = ring.word_form();
@@ -166,11 +166,11 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
         boot: ring.boot(),
         retained: ring.is_retained(),
         overwrites_oldest: ring.overwrites_oldest(),
-        tally,
+        stats,
         damage: damage.map(|error| error.to_string()),
         file,
     };
-    tell(&report.words());
+    eprint(&report.words());
     if args.to.is_none() && !args.json {
         print_events(args, ring)?;
     }
@@ -256,7 +256,7 @@ impl<F: FnMut(&Event<'_>) -> Result<(), CliError>> Numbered<F> {
 
 impl RingReport {
     fn words(&self) -> String {
-        let Self { offset, word_bits, byte_order, capacity, tally, .. } = self;
+        let Self { offset, word_bits, byte_order, capacity, stats, .. } = self;
         let kind = match (self.retained, self.overwrites_oldest) {
             (false, false) => "",
             (true, false) => ", retained",
@@ -269,8 +269,8 @@ impl RingReport {
         format!(
             "ring at offset {offset:#x}: {word_bits}-bit {byte_order}-endian, capacity {capacity}{kind}: \
              {}{file}, lost {}{damage}",
-            counted(tally.events, "unread event"),
-            tally.lost_words(),
+            counted(stats.events, "unread event"),
+            stats.lost_words(),
         )
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::options::args::ReplayArgs;
 use crate::cli::output::CatFormat;
 use crate::cli::read::merged::MergedSource;
 use crate::cli::record::replay_target::{self, ReplayTarget};
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{clock_name, grouped, moment, span};
 use crate::cli::values::Speed;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     });
     // The target keeps what was replayed before an error.
     let outcome = target.finish();
-    waits.tell_shortened();
+    waits.print_shortened();
     let was_whole = replayed?;
     let outcome = outcome?;
     Ok(if was_whole { outcome } else { Outcome::Loss })
@@ -100,13 +100,13 @@ impl Waits {
     fn announce(&self, wait: Duration, event: &Event<'_>) {
         let next = moment(event.header.timestamp, self.clock);
         let remedy = if self.max.is_some() { "" } else { "; --max-wait 10s shortens such waits" };
-        tell(&format!("waiting {} for the next event, from {next}{remedy}", span(wait)));
+        eprint(&format!("waiting {} for the next event, from {next}{remedy}", span(wait)));
     }
 
-    fn tell_shortened(&self) {
+    fn print_shortened(&self) {
         if self.shortened > 0 {
             let waits = if self.shortened == 1 { "wait was" } else { "waits were" };
-            tell(&format!("{} {waits} shortened, by {} in all", grouped(self.shortened), span(self.saved)));
+            eprint(&format!("{} {waits} shortened, by {} in all", grouped(self.shortened), span(self.saved)));
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::SalvageArgs;
-use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, size};
 use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log};
 
@@ -74,7 +74,7 @@ impl From<&Skipped> for SkippedReport {
 pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
     let salvaged = salvage_log(&args.log, &args.out);
     if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {
-        skipped.iter().for_each(|skipped| tell(&skipped.to_string()));
+        skipped.iter().for_each(|skipped| eprint(&skipped.to_string()));
     }
     let report = salvaged?;
     if args.json {

@@ -10,7 +10,7 @@ use crate::cli::record::pump::Limits;
 use crate::cli::record::ring_service::RingService;
 use crate::cli::record::session::{Plan, Session, record};
 use crate::cli::record::status::Status;
-use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{size, unix_now};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     }
     let outcome = session.outcome()?;
     if outcome == Outcome::DefaultLimit {
-        tell(&format!(
+        eprint(&format!(
             "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and \
              keep the newest events, or --max-bytes for another limit",
             size(DEFAULT_MAX_BYTES)
@@ -56,8 +56,8 @@ fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
 
 fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
     let service = RingService::start(ring, &config.log, config.ring_bytes)?;
-    tell(&format!("recording ring {} to {}", ring.display(), config.log.path.display()));
-    tell(&format!("{}; what is published later stays in the ring for the next run", end_words(config)));
+    eprint(&format!("recording ring {} to {}", ring.display(), config.log.path.display()));
+    eprint(&format!("{}; what is published later stays in the ring for the next run", end_words(config)));
     service.run(limits, Status::new(config.show, None))
 }
 
@@ -65,12 +65,12 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
     let feed: Box<dyn Feed> = match &config.feed {
         FeedSpec::Demo => Box::new(DemoFeed::new(config.seed, unix_now)),
         FeedSpec::Stdin => Box::new(LineFeed::stdin()?),
-        FeedSpec::File(path) => Box::new(LineFeed::open(path, 0)?),
+        FeedSpec::File(path) => Box::new(LineFeed::open_text(path, 0)?),
         FeedSpec::Udp(udp) => Box::new(DatagramFeed::udp(udp)?),
         FeedSpec::UnixDatagrams(path) => Box::new(DatagramFeed::unix(path)?),
         FeedSpec::Stream(listen, framing) => Box::new(ConnectionFeed::listen(listen, *framing)?),
     };
-    feed.introduction().iter().for_each(|line| tell(line));
+    feed.introduction().iter().for_each(|line| eprint(line));
     Ok(feed)
 }
 

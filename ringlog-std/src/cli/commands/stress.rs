@@ -13,7 +13,7 @@ use crate::cli::options::config::StressConfig;
 use crate::cli::options::log_args::{LogArgs, LogPlan};
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::recording::Recording;
-use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{grouped, size};
 
@@ -89,24 +89,24 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
     let (produced, ended) = result?;
     let seconds = started.elapsed().as_secs_f64();
     let reading = Instant::now();
-    let tally = recorded.read_back()?.tally;
+    let stats = recorded.read_back()?.stats;
     let read_back_seconds = reading.elapsed().as_secs_f64();
-    let limit = limit(log, config.payload_len, tally.bytes);
-    let events_per_second = tally.events as f64 / seconds;
+    let limit = limit(log, config.payload_len, stats.bytes);
+    let events_per_second = stats.events as f64 / seconds;
     Ok(StressReport {
         produced,
         persisted: recorded.events,
-        lost: tally.lost.saturating_sub(recorded.before().lost),
-        events_in_log: tally.events,
+        lost: stats.lost.saturating_sub(recorded.before().lost),
+        events_in_log: stats.events,
         events_per_second,
-        bytes_per_second: tally.bytes as f64 / seconds,
+        bytes_per_second: stats.bytes as f64 / seconds,
         seconds,
         producing_seconds: producing.as_secs_f64(),
         read_back_seconds,
         limit_events_per_second: limit,
         of_limit: limit.map(|limit| events_per_second / limit),
         payload_len: config.payload_len,
-        bytes_in_log: tally.bytes,
+        bytes_in_log: stats.bytes,
         ring_bytes: config.ring_bytes,
         log: log.display().to_string(),
         ended,
@@ -116,7 +116,7 @@ fn measure(config: &StressConfig, log: &Path, max_bytes: u64, stop: &Stop) -> Re
 /// Measures the limit; a disk without room for the plain copy does not fail the run.
 fn limit(log: &Path, payload_len: u16, log_bytes: u64) -> Option<f64> {
     let measured = plain_copy(log, payload_len, log_bytes);
-    measured.inspect_err(|error| tell(&format!("stress: the limit was not measured: {error}"))).ok()
+    measured.inspect_err(|error| eprint(&format!("stress: the limit was not measured: {error}"))).ok()
 }
 
 fn produce(
@@ -239,10 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_and_what_was_reached_of_it_are_told() {
+    fn the_limit_and_what_was_reached_of_it_are_printed() {
         let mut report = report(10, 10, 0, 10);
-        let told = "limit       4.0 M events/s by a plain two-thread copy of the same bytes: this run reached 62 %\n";
-        assert!(report.words().contains(told), "{}", report.words());
+        let expected = "limit       4.0 M events/s by a plain two-thread copy of the same bytes: this run reached 62 %\n";
+        assert!(report.words().contains(expected), "{}", report.words());
         (report.limit_events_per_second, report.of_limit) = (None, None);
         assert!(report.words().contains("limit       not measured\n"), "{}", report.words());
     }

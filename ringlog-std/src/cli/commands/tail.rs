@@ -8,7 +8,7 @@ use crate::cli::options::args::TailArgs;
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::read::last::last_sequence;
 use crate::cli::read::source::LogSource;
-use crate::cli::terminal::print::{is_output_gone, tell};
+use crate::cli::terminal::print::{eprint, is_output_gone};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
 use crate::ring::{Idle, Waiter};
@@ -81,7 +81,7 @@ fn back_to_the_end(cursor: &mut Cursor, end: u64) -> u64 {
     let lost = cursor.position().saturating_sub(end);
     if lost > 0 {
         let (at, lost) = (cursor.position(), counted(lost, "record"));
-        tell(&format!(
+        eprint(&format!(
             "ringlog: the cursor is at record {at}, the log ends before {end}: it lost {lost}; continuing with {end}"
         ));
         cursor.rewind(end);
@@ -171,7 +171,7 @@ impl Tail {
     fn skip(&mut self, from: u64, to: u64) {
         self.missed = self.missed.saturating_add(to.saturating_sub(from));
         let missed = counted(to.saturating_sub(from), "record");
-        tell(&format!(
+        eprint(&format!(
             "ringlog: retention deleted {missed} from {from} on before they were read; continuing with {to}"
         ));
         self.follower.resume();

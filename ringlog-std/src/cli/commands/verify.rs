@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::InspectArgs;
 use crate::cli::read::source::{WriterLine, damaged_words};
-use crate::cli::read::tally::Tally;
-use crate::cli::terminal::print::{print, print_json, tell};
+use crate::cli::read::stats::RecordStats;
+use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
@@ -22,7 +22,7 @@ struct VerifyReport<'a> {
     /// "clean", "open", "loss" or "unreadable".
     result: &'static str,
     #[serde(flatten)]
-    tally: &'a Tally,
+    stats: &'a RecordStats,
     /// The first problem, in words.
     problem: Option<String>,
     /// None for a single file.
@@ -117,20 +117,20 @@ impl From<&MissingEnd> for MissingReport {
 
 /// Exit 0: every event is there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
-    let mut tally = Tally::default();
-    let check = verify_log_with(&args.log, |event| tally.add(event))?;
+    let mut stats = RecordStats::default();
+    let check = verify_log_with(&args.log, |event| stats.add(event))?;
     if let Some((_, gap)) = unreported_loss(&args.log) {
-        tally.add_unreported(&gap);
+        stats.add_unreported(&gap);
     }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
-    tally.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
-    let (problem, verdict) = (problem_of(&check, &args.log), verdict_of(&check, &tally));
+    stats.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
+    let (problem, verdict) = (problem_of(&check, &args.log), verdict_of(&check, &stats));
     let writer = args.log.is_dir().then(|| WriterLine::new(&check.writer_file, &args.log));
     if args.json {
         print_json(&VerifyReport {
             log: args.log.display().to_string(),
             result: name_of(verdict),
-            tally: &tally,
+            stats: &stats,
             problem: problem.clone(),
             segments: check.segments.iter().map(SegmentReport::from).collect(),
             missing: (check.missing.iter().map(MissingReport::from))
@@ -140,15 +140,15 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
         })?;
     } else {
         let end = writer.map(|it| format!("end {}\n{}", it.end_words(&args.log), it.cursor_words()));
-        print(&(words(&check, &tally) + &end.unwrap_or_default()))?;
+        print(&(words(&check, &stats) + &end.unwrap_or_default()))?;
     }
     outcome(verdict, problem)
 }
 
 /// Returns the verdict; a loss that only the `writer` file records counts too.
-fn verdict_of(check: &LogCheck, tally: &Tally) -> LogVerdict {
+fn verdict_of(check: &LogCheck, stats: &RecordStats) -> LogVerdict {
     match check.verdict() {
-        LogVerdict::Clean if tally.unreported.is_some() => LogVerdict::Loss,
+        LogVerdict::Clean if stats.unreported.is_some() => LogVerdict::Loss,
         verdict => verdict,
     }
 }
@@ -158,7 +158,7 @@ fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliE
         (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
         (LogVerdict::Loss, problem) => {
             if let Some(problem) = problem {
-                tell(&format!("ringlog: {problem}"));
+                eprint(&format!("ringlog: {problem}"));
             }
             Ok(Outcome::Loss)
         }
@@ -245,13 +245,13 @@ fn torn_words(check: &LogCheck) -> Option<String> {
     ))
 }
 
-fn words(check: &LogCheck, tally: &Tally) -> String {
+fn words(check: &LogCheck, stats: &RecordStats) -> String {
     let mut text = format!(
         "{}: {} in {}, lost {}\n",
-        name_of(verdict_of(check, tally)),
-        counted(tally.events, "event"),
+        name_of(verdict_of(check, stats)),
+        counted(stats.events, "event"),
         counted(check.segments.len() as u64, "file"),
-        lost_words(check, tally),
+        lost_words(check, stats),
     );
     text += if check.segments.iter().all(has_checksums) {
         "every record checked against its checksum\n"
@@ -271,7 +271,7 @@ fn words(check: &LogCheck, tally: &Tally) -> String {
 }
 
 /// Returns the loss in words. No count covers what is damaged or missing.
-fn lost_words(check: &LogCheck, tally: &Tally) -> String {
+fn lost_words(check: &LogCheck, stats: &RecordStats) -> String {
     // A damaged header loses no record, but hides how many there were if the writer died.
     let is_found = |fault: &Fault| matches!(fault, Fault::Header(_));
     let are_all = |segment: &SegmentCheck| {
@@ -280,10 +280,10 @@ fn lost_words(check: &LogCheck, tally: &Tally) -> String {
             && segment.faults.iter().all(is_found)
     };
     let is_complete = check.missing.is_empty() && check.missing_end.is_none();
-    match (is_complete && check.segments.iter().all(are_all), tally.has_loss()) {
-        (true, _) => tally.lost_words(),
+    match (is_complete && check.segments.iter().all(are_all), stats.has_loss()) {
+        (true, _) => stats.lost_words(),
         (false, false) => "what is damaged or missing below".into(),
-        (false, true) => format!("{}, and what is damaged or missing below", tally.lost_words()),
+        (false, true) => format!("{}, and what is damaged or missing below", stats.lost_words()),
     }
 }
 

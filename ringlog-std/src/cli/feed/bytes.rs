@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::cli::input::Input;
+use crate::cli::input::{Input, is_utf16};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -60,6 +60,11 @@ impl ByteSource {
         Self::read_by_thread(move || File::open(path))
     }
 
+    /// Whether this is a file of text in UTF-16. What comes through a pipe is not known before it is read.
+    pub(crate) fn is_utf16(&self) -> bool {
+        matches!(self, Self::File(input) if is_utf16(input.head()))
+    }
+
     /// Opens standard input.
     pub(crate) fn stdin() -> io::Result<Self> {
         Self::read_by_thread(|| Ok(io::stdin().lock()))
@@ -70,10 +75,10 @@ impl ByteSource {
     ) -> io::Result<Self> {
         let (sender, chunks) = sync_channel(4);
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let is_told = Arc::clone(&is_stopping);
+        let should_stop = Arc::clone(&is_stopping);
         // Never joined: it may be blocked in `read` when the program ends, and it holds nothing of value.
         thread::Builder::new().name("ringlog-input".into()).spawn(move || match open() {
-            Ok(reader) => send_chunks(reader, &sender, &is_told),
+            Ok(reader) => send_chunks(reader, &sender, &should_stop),
             Err(error) => drop(sender.send(Err(error))),
         })?;
         Ok(Self::Thread(Reading { chunks, is_stopping }))
@@ -140,8 +145,8 @@ fn send_chunks(
             chunk
         });
         // Dropping the sender marks the end.
-        let worth_telling = !is_last || message.is_err();
-        if (worth_telling && sender.send(message).is_err()) || is_last {
+        let is_worth_sending = !is_last || message.is_err();
+        if (is_worth_sending && sender.send(message).is_err()) || is_last {
             return;
         }
     }

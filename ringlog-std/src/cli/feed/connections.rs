@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_follow_each_other_and_a_record_without_an_end_is_told() {
+    fn connections_follow_each_other_and_a_record_without_an_end_is_reported() {
         let (mut feed, address) = tcp("lines");
         assert_eq!(feed.notes(), [format!("no connection was made to tcp://{address}")]);
         for number in 1..4 {
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_reset_and_a_record_that_is_too_long_are_told() {
+    fn a_connection_that_is_reset_and_a_record_that_is_too_long_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let listen = Listen::Unix(folder.path().join("socket"));
         let mut feed = ConnectionFeed::listen(&listen, Framing::Lines).unwrap();

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_was_passed_tells_nothing_and_one_that_wraps_goes_on() {
+    fn a_count_that_was_passed_says_nothing_and_one_that_wraps_continues() {
         let (mut feed, ..) = local();
         let mut dropped = |count: u32| feed.note_drops(count, 9).map_or(0, |loss| loss.gap.count);
         assert_eq!([3, 3, 2, 10, 9].map(&mut dropped), [3, 0, 0, 7, 0]);
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_that_is_longer_than_an_event_can_be_is_told() {
+    fn a_datagram_that_is_longer_than_an_event_can_be_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let mut feed = DatagramFeed::unix(&path).unwrap();

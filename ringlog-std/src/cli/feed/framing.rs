@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_record_is_told_wherever_the_stream_breaks_off() {
+    fn what_is_left_of_a_record_is_reported_wherever_the_stream_breaks_off() {
         for framing in ["lines", "length16be", "length32le"] {
             let (whole, next) = (prefixed(framing, b"whole"), prefixed(framing, b"broken"));
             for length in 1..next.len() {

@@ -30,6 +30,17 @@ impl LineFeed {
         }
     }
 
+    /// Opens a file, unless it is text in UTF-16: a line feed is two bytes there, of which lines would take one.
+    pub(crate) fn open_text(path: &Path, event_type: u8) -> Result<Self, FeedError> {
+        let feed = Self::open(path, event_type)?;
+        if feed.source.is_utf16() {
+            let problem = "text in UTF-16, which has no lines of bytes; convert it: `iconv -f UTF-16 -t UTF-8 FILE | ringlog \
+                           serve --feed -`";
+            return Err(FeedError::Unclear { path: path.into(), problem: problem.into() });
+        }
+        Ok(feed)
+    }
+
     /// Opens standard input.
     pub(crate) fn stdin() -> Result<Self, FeedError> {
         let name = String::from("standard input");
@@ -172,6 +183,19 @@ mod tests {
         let [loss] = &losses[..] else { panic!("{losses:?}") };
         assert_eq!((loss.gap.reason, loss.gap.count), (GapReason::TooLong, 1));
         assert_eq!(loss.skip.as_ref().unwrap().offset, 3 + MAX_PAYLOAD as u64 + 1);
+    }
+
+    #[test]
+    fn a_file_in_utf16_is_no_text_of_lines() {
+        for (content, is_text) in
+            [(&b"\xFF\xFEa\0\n\0"[..], false), (b"\xFE\xFF\0a\0\n", false), (b"\xFF\n", true)]
+        {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content).unwrap();
+            assert_eq!(LineFeed::open_text(file.path(), 0).is_ok(), is_text, "{content:?}");
+            // An import of lines that was asked for takes any bytes.
+            assert!(LineFeed::open(file.path(), 0).is_ok());
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::pcap;
-use crate::cli::input::Input;
+use crate::cli::input::{Input, is_utf16};
 
 /// The formats that can be imported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -45,7 +45,7 @@ pub(crate) fn guess(path: &Path) -> io::Result<Format> {
 }
 
 fn not_text(head: &[u8]) -> Option<String> {
-    if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
+    if is_utf16(head) {
         let problem = "text in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8`, or give --format csv or json, which read it";
         return Some(problem.into());
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_tell_more_than_names() {
+    fn bytes_decide_before_names() {
         assert_eq!(from_bytes(&[0x0A, 0x0D, 0x0D, 0x0A, 1, 2]), Some(Format::Pcap));
         assert_eq!(from_bytes(&[0xA1, 0xB2, 0x3C, 0x4D]), Some(Format::Pcap));
         assert_eq!(from_bytes(b"time,price"), None);

@@ -37,6 +37,11 @@ pub(crate) struct Input {
     head_error: Option<io::Error>,
 }
 
+/// Whether text that starts like this is UTF-16.
+pub(crate) fn is_utf16(head: &[u8]) -> bool {
+    head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF")
+}
+
 impl Input {
     /// Opens a file and checks its first bytes.
     ///
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_compressed_data_is_told() {
+    fn what_follows_compressed_data_is_reported() {
         for whole in [gzip(b"text"), zstd(b"text")] {
             let (found, error) = read(&[&whole[..], b"and more that is not compressed"].concat());
             assert_eq!(
@@ -232,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_after_or_between_compressed_data_are_told_and_cost_nothing() {
+    fn zeros_after_or_between_compressed_data_are_reported_and_cost_nothing() {
         for (half, whole) in [(gzip(b"one "), gzip(b"two")), (zstd(b"one "), zstd(b"two"))] {
             for zeros in [1, 3, 4, 511, 200_000] {
                 let padding = vec![0; zeros];

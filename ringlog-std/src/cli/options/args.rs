@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_stands_for_the_feed() {
+    fn a_ring_replaces_the_feed() {
         assert_eq!(parse("--ring /dev/shm/r").unwrap().serve.ring, Some(PathBuf::from("/dev/shm/r")));
         for with in ["--feed demo", "--rate max", "--seed 2"] {
             assert_eq!(parse(&format!("--ring r {with}")).unwrap_err().exit_code(), 2, "{with}");

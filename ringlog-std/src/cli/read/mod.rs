@@ -6,5 +6,5 @@
 pub(crate) mod last;
 pub(crate) mod merged;
 pub(crate) mod source;
+pub(crate) mod stats;
 pub(crate) mod survey;
-pub(crate) mod tally;

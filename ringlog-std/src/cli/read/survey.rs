@@ -4,14 +4,14 @@ use std::path::Path;
 
 use crate::cli::error::CliError;
 use crate::cli::read::source::{LogSource, SegmentLine, WriterLine};
-use crate::cli::read::tally::Tally;
+use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::words::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
 
 /// What a log holds up to its end, or up to the first record that cannot be read.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    pub(crate) tally: Tally,
+    pub(crate) stats: RecordStats,
     pub(crate) segments: Vec<SegmentLine>,
     /// None for a single file.
     pub(crate) writer: Option<WriterLine>,
@@ -25,47 +25,47 @@ impl Survey {
     pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
         let mut survey = Self::read(LogSource::open_or_empty(path)?, path);
         if let Some((_, gap)) = unreported_loss(path) {
-            survey.tally.add_unreported(&gap);
+            survey.stats.add_unreported(&gap);
         }
         Ok(survey)
     }
 
     fn read(mut source: LogSource, path: &Path) -> Self {
-        let mut tally = Tally::default();
+        let mut stats = RecordStats::default();
         let problem = loop {
             match source.next_event() {
-                Ok(Some(event)) => tally.add(&event),
+                Ok(Some(event)) => stats.add(&event),
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };
         let missing = || source.missing_start().map(|missing| CliError::Unreadable(missing.to_string()));
         let problem = problem.or_else(missing);
-        tally.name_times(source.clock());
+        stats.name_times(source.clock());
         let writer = path.is_dir().then(|| source.writer_file(path));
-        Self { tally, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
+        Self { stats, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
     }
 
     /// Returns the contents in words, one line each.
     pub(crate) fn print(&self, log: &Path) -> String {
-        let tally = &self.tally;
+        let stats = &self.stats;
         let moment = |timestamp: Option<u64>, date: &Option<String>| match (date, timestamp) {
             (Some(date), _) => date.clone(),
             (None, Some(timestamp)) => timestamp.to_string(),
             (None, None) => "none".into(),
         };
         let mut text = format!("log      {}\n", log.display());
-        text += &format!("events   {}\n", grouped(tally.events));
-        text += &format!("lost     {}\n", tally.lost_words());
+        text += &format!("events   {}\n", grouped(stats.events));
+        text += &format!("lost     {}\n", stats.lost_words());
         text += &format!(
             "bytes    {} in records, {} of them payload\n",
-            size(tally.bytes),
-            size(tally.payload_bytes)
+            size(stats.bytes),
+            size(stats.payload_bytes)
         );
-        text += &format!("first    {}\n", moment(tally.first_timestamp, &tally.first_time));
-        text += &format!("last     {}\n", moment(tally.last_timestamp, &tally.last_time));
+        text += &format!("first    {}\n", moment(stats.first_timestamp, &stats.first_time));
+        text += &format!("last     {}\n", moment(stats.last_timestamp, &stats.last_time));
         text += &format!("clock    {}\n", self.clock);
-        text += &format!("types    {}\n", types_words(tally));
+        text += &format!("types    {}\n", types_words(stats));
         if let Some(writer) = &self.writer {
             text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
             text += &format!("end      {}\n{}", writer.end_words(log), writer.cursor_words());
@@ -77,8 +77,8 @@ impl Survey {
     }
 }
 
-fn types_words(tally: &Tally) -> String {
+fn types_words(stats: &RecordStats) -> String {
     let words: Vec<String> =
-        tally.types.iter().map(|(event_type, count)| format!("{event_type}: {}", grouped(*count))).collect();
+        stats.types.iter().map(|(event_type, count)| format!("{event_type}: {}", grouped(*count))).collect();
     if words.is_empty() { "none".into() } else { words.join("  ") }
 }

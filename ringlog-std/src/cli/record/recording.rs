@@ -8,11 +8,11 @@ use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::read::source::LogSource;
-use crate::cli::read::tally::Tally;
+use crate::cli::read::stats::RecordStats;
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::status::{Gauges, Status};
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
@@ -59,7 +59,7 @@ impl Recording {
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
         let (producer, recorder) = builder.start(&log.path)?;
-        tell_recovery(&recorder);
+        print_recovery(&recorder);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
         Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
@@ -163,7 +163,7 @@ pub(crate) enum Part {
 /// What reading the log found of a run.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBack {
-    pub(crate) tally: Tally,
+    pub(crate) stats: RecordStats,
     /// The first events, one line each.
     pub(crate) sample: String,
     /// How much of the run was read.
@@ -177,8 +177,8 @@ impl Recorded {
         ended: Result<LogSummary, RecorderError>,
         mut retention: RetentionWatch,
     ) -> Result<Self, CliError> {
-        retention.look(tell);
-        let retention_errors = retention.into_told();
+        retention.look(eprint);
+        let retention_errors = retention.into_reported();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
             // The log is whole. The error is a loss that no GAP record counts yet, or damage from an earlier run.
@@ -186,7 +186,7 @@ impl Recorded {
                 source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
             }) => {
-                tell(&format!("ringlog: {source}"));
+                eprint(&format!("ringlog: {source}"));
                 (*written, None)
             }
             Err(error) => match error.written() {
@@ -234,7 +234,7 @@ impl Recorded {
         let LogSummary { first_sequence, unreported, .. } = self.summary;
         let mut found = if self.keeps_all { self.read_from(first_sequence) } else { self.read_last_file() }?;
         if let Some(count) = unreported {
-            found.tally.add_unreported(&Gap::new(GapReason::DiskFull, count));
+            found.stats.add_unreported(&Gap::new(GapReason::DiskFull, count));
         }
         Ok(found)
     }
@@ -244,7 +244,7 @@ impl Recorded {
         let last =
             LogSource::open_or_empty(&self.log)?.segments().last().map_or(0, |last| last.base_sequence);
         let mut found = self.read_from(first_sequence.max(last.min(next_sequence)))?;
-        found.tally = self.counted_by_writer(found.tally);
+        found.stats = self.counted_by_writer(found.stats);
         found.part = Part::LastFile;
         Ok(found)
     }
@@ -252,32 +252,32 @@ impl Recorded {
     /// Returns the counts of the writer, for a run that cannot be read back.
     pub(crate) fn unread(&self) -> ReadBack {
         ReadBack {
-            tally: self.counted_by_writer(Tally::default()),
+            stats: self.counted_by_writer(RecordStats::default()),
             part: Part::Nothing,
             ..ReadBack::default()
         }
     }
 
-    fn counted_by_writer(&self, found: Tally) -> Tally {
+    fn counted_by_writer(&self, found: RecordStats) -> RecordStats {
         let LogSummary { events, gaps, lost, unreported, bytes, .. } = self.summary;
         let lost = lost - unreported.unwrap_or(0);
-        let mut tally = Tally { events, gaps, lost, bytes, ..found };
+        let mut stats = RecordStats { events, gaps, lost, bytes, ..found };
         for reason in (1..).map(GapReason::from_code).take_while(|it| !matches!(it, GapReason::Other(_))) {
             let count = self.summary.lost_because(reason);
             if count > 0 {
-                tally.lost_by_reason.insert(reason.to_string(), count);
+                stats.lost_by_reason.insert(reason.to_string(), count);
             }
         }
-        tally
+        stats
     }
 
     fn read_from(&self, first_sequence: u64) -> Result<ReadBack, CliError> {
         let next_sequence = self.summary.next_sequence;
-        let mut tally = Tally::default();
+        let mut stats = RecordStats::default();
         let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
         if first_sequence == next_sequence {
             // Then the log may have no file.
-            return Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All });
+            return Ok(ReadBack { stats, sample: sample.into_text(), part: Part::All });
         }
         let mut source = LogSource::open(&self.log)?;
         source.seek(first_sequence)?;
@@ -287,7 +287,7 @@ impl Recorded {
             let event = match source.next_event() {
                 // If the log failed, what can be read counts.
                 Err(error) if self.has_failed => {
-                    tell(&format!("ringlog: what was written cannot be read further: {error}"));
+                    eprint(&format!("ringlog: what was written cannot be read further: {error}"));
                     break;
                 }
                 other => other?,
@@ -296,22 +296,22 @@ impl Recorded {
             if event.sequence < first_sequence {
                 continue;
             }
-            if tally.events < SAMPLE_EVENTS {
+            if stats.events < SAMPLE_EVENTS {
                 sample.print(&event, clock).map_err(CliError::Output)?;
             }
-            tally.add(&event);
+            stats.add(&event);
         }
-        Ok(ReadBack { tally, sample: sample.into_text(), part: Part::All })
+        Ok(ReadBack { stats, sample: sample.into_text(), part: Part::All })
     }
 }
 
 /// Prints how the previous writer of the log ended, if that is notable.
-pub(crate) fn tell_recovery(recorder: &Recorder) {
+pub(crate) fn print_recovery(recorder: &Recorder) {
     if recorder.recovery().is_notable() {
-        tell(&format!("recovery: {}", recorder.recovery()));
+        eprint(&format!("recovery: {}", recorder.recovery()));
     }
     if let Some(skipped) = recorder.skipped() {
-        tell(&format!("ringlog: {skipped}"));
+        eprint(&format!("ringlog: {skipped}"));
     }
 }
 
@@ -334,7 +334,7 @@ mod tests {
             recording.write_gap(number, Gap::new(GapReason::TooLong, 3)).unwrap();
         }
         let recorded = recording.finish(&Progress::default()).unwrap();
-        let tally = recorded.read_back().unwrap().tally;
-        assert_eq!((recorded.events, recorded.lost(), tally.gaps, tally.lost), (20, 60, 20, 60));
+        let stats = recorded.read_back().unwrap().stats;
+        assert_eq!((recorded.events, recorded.lost(), stats.gaps, stats.lost), (20, 60, 20, 60));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::output::{CatFormat, Printer};
-use crate::cli::terminal::print::{is_output_gone, tell};
+use crate::cli::terminal::print::{eprint, is_output_gone};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
 use crate::cli::values::ReplayTo;
@@ -111,7 +111,7 @@ impl ReplayTarget for LogTarget {
     fn finish(self: Box<Self>) -> Result<Outcome, CliError> {
         let path = self.0.path().display().to_string();
         let summary = self.0.close()?;
-        tell(&format!(
+        eprint(&format!(
             "wrote {} and {} to {path}",
             counted(summary.events, "event"),
             counted(summary.gaps, "gap")
@@ -192,7 +192,7 @@ impl<W: RingWriter> ReplayTarget for RingTarget<W> {
 
     fn finish(self: Box<Self>) -> Result<Outcome, CliError> {
         let (events, gaps) = (counted(self.events, "event"), counted(self.gaps, "gap"));
-        tell(&format!("wrote {events} and {gaps} to {}", self.path.display()));
+        eprint(&format!("wrote {events} and {gaps} to {}", self.path.display()));
         Ok(Outcome::Clean)
     }
 }

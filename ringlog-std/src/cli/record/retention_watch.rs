@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use crate::storage::LogWatch;
 
 /// Most errors that are reported; more would say nothing new.
-const TOLD_MOST: usize = 10;
+const REPORTED_MAX: usize = 10;
 
 /// Watches a log for damage, and for retired segments that could not be deleted or recycled.
 #[derive(Debug)]
 pub(crate) struct RetentionWatch {
     log: LogWatch,
-    told: BTreeSet<String>,
+    reported: BTreeSet<String>,
 }
 
 impl RetentionWatch {
     pub(crate) fn new(log: &LogWatch) -> Self {
-        Self { log: log.clone(), told: BTreeSet::new() }
+        Self { log: log.clone(), reported: BTreeSet::new() }
     }
 
     /// Reports new errors and damage. Recording continues.
@@ -26,14 +26,14 @@ impl RetentionWatch {
         }
         let Some(error) = self.log.take_retention_error() else { return };
         let error = error.to_string();
-        if self.told.len() < TOLD_MOST && self.told.insert(error.clone()) {
+        if self.reported.len() < REPORTED_MAX && self.reported.insert(error.clone()) {
             say(&format!("ringlog: retention: {error}"));
         }
     }
 
     /// Returns the errors that were reported, for the summary of a run.
-    pub(crate) fn into_told(self) -> Vec<String> {
-        self.told.into_iter().collect()
+    pub(crate) fn into_reported(self) -> Vec<String> {
+        self.reported.into_iter().collect()
     }
 }
 
@@ -44,7 +44,7 @@ mod tests {
     use crate::storage::{LogReader, LogWriter, Retention};
 
     #[test]
-    fn a_segment_that_cannot_be_deleted_is_told_of_once() {
+    fn a_segment_that_cannot_be_deleted_is_reported_once() {
         let folder = tempfile::tempdir().unwrap();
         let retention = Retention { max_segments: Some(2), ..Retention::default() };
         let mut writer =
@@ -69,6 +69,6 @@ mod tests {
         retention.look(|line| lines.push(line.to_owned()));
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].contains("retired segment"), "{lines:?}");
-        assert_eq!(retention.into_told().len(), 1);
+        assert_eq!(retention.into_reported().len(), 1);
     }
 }

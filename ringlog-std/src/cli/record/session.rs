@@ -8,12 +8,12 @@ use serde::Serialize;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::Feed;
 use crate::cli::options::log_args::LogPlan;
-use crate::cli::read::tally::Tally;
+use crate::cli::read::stats::RecordStats;
 use crate::cli::record::pace::Pace;
 use crate::cli::record::pump::{Ended, Limits, Progress, pump};
 use crate::cli::record::recording::{Before, Part, ReadBack, Recorded, Recording};
 use crate::cli::record::status::Status;
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
 use crate::words::cause;
 
@@ -37,7 +37,7 @@ pub(crate) struct Session {
     produced: u64,
     /// Counts of these events in the log, from reading it back.
     #[serde(flatten)]
-    tally: Tally,
+    stats: RecordStats,
     /// Events that the log did not take because it failed; they are lost.
     unrecorded: u64,
     /// Pieces of the input that cannot be events; `lost` counts them too.
@@ -86,7 +86,7 @@ pub(crate) struct Session {
 /// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
-    tell(plan.introduction);
+    eprint(plan.introduction);
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
@@ -109,7 +109,7 @@ impl Session {
         let failure = recorded.take_failure();
         let read_back = match (recorded.read_back(), &failure) {
             (Err(error), Some(_)) => {
-                tell(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
+                eprint(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
                 recorded.unread()
             }
             (read_back, _) => read_back?,
@@ -129,9 +129,9 @@ impl Session {
     }
 
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
-        let ReadBack { mut tally, sample, part } = read_back;
+        let ReadBack { mut stats, sample, part } = read_back;
         let seconds = elapsed.as_secs_f64();
-        tally.name_times(crate::event::ClockKind::UnixNanos);
+        stats.name_times(crate::event::ClockKind::UnixNanos);
         Self {
             log: log.display().to_string(),
             produced: progress.events.saturating_add(progress.lost),
@@ -139,14 +139,14 @@ impl Session {
             skipped: progress.skipped,
             dropped: None,
             seconds,
-            events_per_second: tally.events as f64 / seconds,
-            bytes_per_second: tally.bytes as f64 / seconds,
+            events_per_second: stats.events as f64 / seconds,
+            bytes_per_second: stats.bytes as f64 / seconds,
             ended: String::new(),
             stopped_at_byte: None,
             error: None,
             retention_errors: Vec::new(),
-            next: next_command(log, &tally),
-            tally,
+            next: next_command(log, &stats),
+            stats,
             notes: Vec::new(),
             sample,
             read_bytes: progress.read_bytes,
@@ -173,9 +173,9 @@ impl Session {
     }
 
     fn log_failed(&mut self, failure: CliError) {
-        let Tally { events, lost, .. } = self.tally;
-        let told = events.saturating_add(lost.saturating_sub(self.before.lost));
-        self.unrecorded = self.produced.saturating_sub(told);
+        let RecordStats { events, lost, .. } = self.stats;
+        let reported = events.saturating_add(lost.saturating_sub(self.before.lost));
+        self.unrecorded = self.produced.saturating_sub(reported);
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
         self.failure = Some(failure);
@@ -197,9 +197,9 @@ impl Session {
     }
 
     fn check(&self) -> Result<(), CliError> {
-        let Tally { events, lost, .. } = self.tally;
+        let RecordStats { events, lost, .. } = self.stats;
         if self.produced.saturating_add(self.before.lost) == events.saturating_add(lost)
-            || self.tally.has_unknown_loss()
+            || self.stats.has_unknown_loss()
         {
             return Ok(());
         }
@@ -219,7 +219,7 @@ impl Session {
 
     /// Whether this run lost events. Its first GAP records do not count: they report losses of earlier runs.
     fn has_lost(&self) -> bool {
-        self.tally.gaps > self.before.gaps || self.tally.unreported.is_some() || self.was_ring_damaged
+        self.stats.gaps > self.before.gaps || self.stats.unreported.is_some() || self.was_ring_damaged
     }
 
     /// Returns the error that ended the run, or how complete the recording is.
@@ -235,9 +235,9 @@ impl Session {
     /// Returns the loss in words; names losses of earlier runs as such.
     fn lost_words(&self) -> String {
         match self.before.gaps {
-            0 => self.tally.lost_words(),
+            0 => self.stats.lost_words(),
             _ if self.has_lost() => {
-                format!("{}, including what an earlier run lost", self.tally.lost_words())
+                format!("{}, including what an earlier run lost", self.stats.lost_words())
             }
             gaps => format!("0, after {} for what an earlier run lost", counted(gaps, "gap")),
         }
@@ -247,10 +247,10 @@ impl Session {
     pub(crate) fn words(&self, what: &str) -> String {
         let mut text = format!(
             "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
-            counted(self.tally.events, "event"),
+            counted(self.stats.events, "event"),
             self.seconds,
             grouped(self.events_per_second as u64),
-            size(self.tally.bytes),
+            size(self.stats.bytes),
             self.lost_words(),
             self.ended,
         );
@@ -282,8 +282,8 @@ impl Session {
     }
 }
 
-fn next_command(log: &Path, tally: &Tally) -> String {
-    let first = tally.first_sequence.unwrap_or(0).to_string();
+fn next_command(log: &Path, stats: &RecordStats) -> String {
+    let first = stats.first_sequence.unwrap_or(0).to_string();
     let log = path_word(log);
     let mut words = vec!["cat", &*log];
     if first != "0" {
@@ -310,7 +310,7 @@ mod tests {
     use std::process::ExitCode;
 
     #[test]
-    fn the_default_limit_has_an_exit_code_of_its_own_and_an_asked_one_has_none() {
+    fn the_default_limit_has_its_own_exit_code_and_an_asked_one_has_none() {
         for (max_bytes, code) in [(MaxBytes::Default(1000), 4), (MaxBytes::Asked(1000), 0)] {
             let folder = tempfile::tempdir().unwrap();
             let session = record(Plan {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::record::pump::Progress;
-use crate::cli::terminal::print::tell;
+use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::cli::values::Show;
 
@@ -57,7 +57,7 @@ impl Status {
                 }
                 bar.set_message(line);
             }
-            None if self.show == Show::Lines => tell(&line),
+            None if self.show == Show::Lines => eprint(&line),
             None => {}
         }
     }
@@ -65,8 +65,8 @@ impl Status {
     /// Prints a message that stays.
     pub(crate) fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| tell(text)),
-            None => tell(text),
+            Some(bar) => bar.suspend(|| eprint(text)),
+            None => eprint(text),
         }
     }
 

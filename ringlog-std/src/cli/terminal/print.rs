@@ -12,7 +12,7 @@ use crate::cli::terminal::words::{printable_json, printable_lines};
 /// Prints a line to standard error, and ignores that nobody may read it.
 ///
 /// Escapes what could control a terminal: the line may quote an input or the name of a file.
-pub(crate) fn tell(line: &str) {
+pub(crate) fn eprint(line: &str) {
     let _ = writeln!(anstream::stderr(), "{}", printable_lines(line));
 }
 

@@ -96,8 +96,8 @@ fn a_damaged_record_is_named_with_its_offset() {
     let output = ringlog(&["verify", word(&segment)]);
     assert_code(&output, 3);
     let offset = (64 + 24 * 500).to_string();
-    let told = stderr_of(&output) + &String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains(&offset) && told.contains(word(&segment)), "{told}");
+    let reported = stderr_of(&output) + &String::from_utf8_lossy(&output.stdout);
+    assert!(reported.contains(&offset) && reported.contains(word(&segment)), "{reported}");
 
     let cat = ringlog(&["cat", word(&segment), "--format", "raw"]);
     assert_code(&cat, 1);

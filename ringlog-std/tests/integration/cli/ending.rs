@@ -112,9 +112,9 @@ fn check_all(is_last: bool, damage: Damage) {
     let copy = json_of(&ringlog(&["info", "--json", word(&folder.path().join("out"))]));
     assert_eq!(number(&copy, "events") + number(&copy, "lost"), EVENTS, "{damage:?}");
     // A hole between older segments is reported, but the end of the log is known.
-    let goes_on = damage == MissingFile && !is_last;
+    let continues = damage == MissingFile && !is_last;
     let before = fs::symlink_metadata(segment).ok().map(|it| (it.len(), it.is_dir()));
-    check("serve", damage, &log, segment, if goes_on { 0 } else { 1 });
+    check("serve", damage, &log, segment, if continues { 0 } else { 1 });
     assert_eq!(fs::symlink_metadata(segment).ok().map(|it| (it.len(), it.is_dir())), before);
 }
 

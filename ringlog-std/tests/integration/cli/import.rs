@@ -100,7 +100,7 @@ fn time_column_and_unit_can_be_given() {
 }
 
 #[test]
-fn every_line_comes_back_whatever_its_bytes() {
+fn every_line_of_any_bytes_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lines.log");
     let mut text = Vec::new();
@@ -153,7 +153,7 @@ fn a_capture_that_is_cut_short_gives_its_packets_and_an_error_with_the_offset() 
 }
 
 #[test]
-fn what_cannot_be_an_event_is_reported_and_told_by_the_exit_code() {
+fn what_cannot_be_an_event_is_reported_by_a_line_and_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lines.txt");
     std::fs::write(&file, format!("short\n{}\nlast\n", "x".repeat(70_000))).unwrap();
@@ -167,7 +167,7 @@ fn what_cannot_be_an_event_is_reported_and_told_by_the_exit_code() {
 }
 
 #[test]
-fn zeros_after_the_last_packet_are_told_and_a_gap_is_in_the_log() {
+fn zeros_after_the_last_packet_are_reported_and_a_gap_is_in_the_log() {
     let mut capture = std::fs::read(test_data("capture.pcapng")).unwrap();
     let end = capture.len();
     capture.resize(end + 5000, 0);
@@ -176,8 +176,8 @@ fn zeros_after_the_last_packet_are_told_and_a_gap_is_in_the_log() {
     std::fs::write(&file, capture).unwrap();
     let output = ringlog(&["import", word(&file), "--log", word(&log)]);
     assert_code(&output, 3);
-    let told = format!("skipped at byte {end}: 5000 zero bytes up to the end of the capture");
-    assert!(stderr_of(&output).contains(&told), "{}", stderr_of(&output));
+    let expected = format!("skipped at byte {end}: 5000 zero bytes up to the end of the capture");
+    assert!(stderr_of(&output).contains(&expected), "{}", stderr_of(&output));
     let records = records_of(&log);
     assert_eq!(records.len(), 5898 + 1);
     let gap = Gap::from_payload(&records[5898].payload).unwrap();

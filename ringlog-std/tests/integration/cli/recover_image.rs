@@ -62,7 +62,7 @@ fn a_log_file_is_made_that_the_other_tools_read() {
 }
 
 #[test]
-fn damage_is_loss_and_told() {
+fn damage_is_loss_and_reported() {
     // The payload of the second unread event: each record takes 24 bytes, the first starts at position -64.
     let data = 96 + 384 + 256 - 64;
     let (folder, path) = dump(|bytes| bytes[data + 3 * 24 - 256 + 16] ^= 1);
@@ -120,7 +120,7 @@ fn memory_does_not_grow_with_the_places_that_are_no_ring() {
 }
 
 #[test]
-fn rings_that_overlap_are_read_only_so_often_and_told() {
+fn rings_that_overlap_are_read_a_few_times_only_and_reported() {
     let capacity = 1 << 20;
     let mut image = control_words(capacity).repeat(3000);
     let event = EventHeader::new(5, 1, 0).with_flags(0x80).to_bytes();

@@ -93,7 +93,7 @@ fn what_another_program_writes_is_recorded_until_somebody_stops_it() {
 }
 
 #[test]
-fn a_killed_service_goes_on_where_it_was() {
+fn a_killed_service_continues_where_it_was() {
     let place = Place::new();
     let mut producer = None;
     for round in 0..4 {

@@ -133,7 +133,7 @@ fn what_the_user_takes_as_it_is_is_printed() {
 }
 
 #[test]
-fn rows_that_do_not_fit_are_skipped_and_told_by_a_gap() {
+fn rows_that_do_not_fit_are_skipped_and_counted_by_a_gap() {
     let rows: String = (0..30).map(|at| format!("13780548{at:02}083,5\n")).collect();
     let table = format!(
         "time,price\n{rows}1378054830083000,6\n1378054831083,7\n\"1378054832083,8\n1378054833083,9\n"

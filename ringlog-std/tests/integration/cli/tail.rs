@@ -247,7 +247,7 @@ fn a_cursor_that_is_ahead_of_its_log_goes_back_to_the_end_and_says_so() {
 }
 
 #[test]
-fn a_cursor_is_refused_by_a_log_that_was_begun_anew_and_goes_on_as_the_message_says() {
+fn a_cursor_is_refused_by_a_log_that_was_begun_anew_and_continues_as_the_message_says() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     write(&log, 0..50);
@@ -263,10 +263,10 @@ fn a_cursor_is_refused_by_a_log_that_was_begun_anew_and_goes_on_as_the_message_s
     let (said, path) = (stderr_of(&output), log.join("cursors/a"));
     assert!(output.stdout.is_empty() && said.contains(path.to_str().unwrap()), "{said}");
     assert!(said.contains("delete this file") && said.contains("--from-seq 50"), "{said}");
-    let told = "cursors/a: this cursor is at record 50 of another log";
+    let expected = "cursors/a: this cursor is at record 50 of another log";
     for command in ["info", "verify"] {
         let words = String::from_utf8(stdout_of(&ringlog(&[command, word(&log)])).to_vec()).unwrap();
-        assert!(words.contains(told) && words.contains("delete it"), "{words}");
+        assert!(words.contains(expected) && words.contains("delete it"), "{words}");
         let json = json_of(&ringlog(&[command, word(&log), "--json"]));
         assert_eq!(json["cursors_of_other_logs"][0]["next_sequence"], 50, "{json}");
     }
@@ -304,7 +304,7 @@ fn a_cursor_in_use_names_its_process_and_a_damaged_one_the_way_out() {
 }
 
 #[test]
-fn what_was_retired_before_it_was_read_is_told_and_the_exit_code_says_so() {
+fn what_was_retired_before_it_was_read_is_reported_and_the_exit_code_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     write(&log, 0..500);

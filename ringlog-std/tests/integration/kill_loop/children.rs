@@ -100,8 +100,26 @@ pub(crate) fn claim_producer(ring: &Path) -> SharedProducer {
 }
 
 /// Returns the number of kills: 200, or as the environment says.
-pub(crate) fn kills_wanted() -> u64 {
+fn kills_wanted() -> u64 {
     std::env::var("RINGLOG_KILLS").map_or(200, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
+}
+
+/// Calls `kill_and_compare` with up to `kills_per_log` kills, which needs a new log each time, until there were as many
+/// as wanted. Adds up the events that it returns and fails if they are few. `what` says which events those are.
+pub(crate) fn kill_in_logs(
+    test: &str,
+    kills_per_log: usize,
+    what: &str,
+    mut kill_and_compare: impl FnMut(&mut Random, usize) -> u64,
+) {
+    let (mut random, mut left, mut events) = (Random::new(test), kills_wanted() as usize, 0);
+    while left > 0 {
+        let kills = left.min(kills_per_log);
+        events += kill_and_compare(&mut random, kills);
+        left -= kills;
+    }
+    println!("{} kills, {events} events {what}", kills_wanted());
+    assert!(events > kills_wanted(), "hardly any event was {what}");
 }
 
 /// Different numbers in each run; the seed is printed.

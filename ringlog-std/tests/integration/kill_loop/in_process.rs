@@ -2,7 +2,7 @@
 //! the log had published is not lost.
 
 use super::check::{Owner, check_log};
-use super::children::{Random, Running, Task, kills_wanted, patiently, scratch};
+use super::children::{Random, Running, Task, kill_in_logs, patiently, scratch};
 use super::count_page::CountPage;
 use super::operations::Step;
 use super::recording::{builder, started};
@@ -89,12 +89,5 @@ fn every_event_that_the_log_had_published_is_there() {
     if let Some(task) = Task::of_this_process() {
         return write_and_record(&task);
     }
-    let (mut random, mut left, mut events) = (Random::new(TEST), kills_wanted() as usize, 0);
-    while left > 0 {
-        let kills = left.min(KILLS_PER_LOG);
-        events += kill_and_compare(&mut random, kills);
-        left -= kills;
-    }
-    println!("{} kills, {events} events compared", kills_wanted());
-    assert!(events > kills_wanted(), "hardly anything was written");
+    kill_in_logs(TEST, KILLS_PER_LOG, "compared", kill_and_compare);
 }

@@ -1,16 +1,16 @@
 //! A shared ring whose producers lose events rather than wait. Each event is in the log or counted by a GAP
 //! record, exactly once, no matter which process is killed.
 
-use super::children::{Random, Task, claim_producer, kills_wanted, scratch};
+use super::children::{Random, Task, claim_producer, kill_in_logs, scratch};
 use super::count_page::CountPage;
 use super::operations::event;
-use super::recording::{record, serve};
+use super::recording::serve;
 use super::shared::Pair;
 use ringlog::event::{Event, GapReason};
 use ringlog::storage::LogReader;
 use std::path::Path;
 
-const TEST: &str = "lossy::every_event_is_in_the_log_or_counted_once_whoever_is_killed";
+const TEST: &str = "lossy::every_event_is_in_the_log_or_counted_once_after_any_kill";
 /// Small, so that it is full most of the time.
 const RING_BYTES: usize = 2 << 10;
 const KILLS_PER_LOG: usize = 25;
@@ -72,18 +72,14 @@ impl Ledger {
 fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let scratch = scratch();
     let folder = scratch.path();
-    let counts = CountPage::create(&folder.join("counts"), kills + 3);
-    let mut pair = Pair::start(TEST, folder);
-    pair.kill_often(random, kills, &counts);
-    let owners = pair.end();
-    // It also reports the loss that the last producer left unreported in the ring.
-    record(folder, RING_BYTES).stop().unwrap();
+    // The recorder at the end also reports the loss that the last producer left unreported in the ring.
+    let (counts, owners) = Pair::run(TEST, folder, RING_BYTES, random, kills);
     let ledger = Ledger::of(&folder.join("log"));
     let offered: u64 = (0..owners).map(|owner| counts.load(owner)).sum();
-    let told = ledger.events + ledger.lost;
+    let reported = ledger.events + ledger.lost;
     // Each of them may have died between an event and its count.
     assert!(
-        (offered..=offered + owners as u64).contains(&told),
+        (offered..=offered + owners as u64).contains(&reported),
         "{offered} events offered by {owners} producers, {} in the log, {} counted as lost",
         ledger.events,
         ledger.lost
@@ -92,18 +88,11 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
 }
 
 #[test]
-fn every_event_is_in_the_log_or_counted_once_whoever_is_killed() {
+fn every_event_is_in_the_log_or_counted_once_after_any_kill() {
     match Task::of_this_process() {
         Some(task) if task.role == "serve" => return serve(&task, RING_BYTES),
         Some(task) => return offer(&task),
         None => {}
     }
-    let (mut random, mut left, mut lost) = (Random::new(TEST), kills_wanted() as usize, 0);
-    while left > 0 {
-        let kills = left.min(KILLS_PER_LOG);
-        lost += kill_and_compare(&mut random, kills);
-        left -= kills;
-    }
-    println!("{} kills, {lost} events lost and reported", kills_wanted());
-    assert!(lost > kills_wanted(), "hardly anything was lost");
+    kill_in_logs(TEST, KILLS_PER_LOG, "lost and reported", kill_and_compare);
 }

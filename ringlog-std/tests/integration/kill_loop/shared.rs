@@ -1,14 +1,14 @@
 //! A shared ring: producer, recorder or both are killed.
 
 use super::check::{Owner, check_log};
-use super::children::{Random, Running, Task, claim_producer, kills_wanted, scratch};
+use super::children::{Random, Running, Task, claim_producer, kill_in_logs, scratch};
 use super::count_page::CountPage;
 use super::operations::Step;
 use super::recording::{record, serve};
 use ringlog::ring::WriteError;
 use std::path::Path;
 
-const TEST: &str = "shared::every_published_event_is_in_the_log_once_whoever_is_killed";
+const TEST: &str = "shared::every_published_event_is_in_the_log_once_after_any_kill";
 const RING_BYTES: usize = 32 << 10;
 /// After this many kills the log is compared, and a new one is begun.
 const KILLS_PER_LOG: usize = 25;
@@ -39,11 +39,11 @@ pub(crate) struct Pair<'a> {
     producer: Running,
     kills: usize,
     /// Number of producers so far.
-    pub(crate) owners: usize,
+    owners: usize,
 }
 
 impl<'a> Pair<'a> {
-    pub(crate) fn start(test: &'static str, folder: &'a Path) -> Self {
+    fn start(test: &'static str, folder: &'a Path) -> Self {
         let service = Running::start(test, "serve", folder, 0);
         let producer = Running::start(test, "produce", folder, 0);
         Self { test, folder, service, producer, kills: 0, owners: 1 }
@@ -52,7 +52,7 @@ impl<'a> Pair<'a> {
     /// Kills one of them, or both, and starts them again, `kills` times.
     ///
     /// `counts` has a count for each producer.
-    pub(crate) fn kill_often(&mut self, random: &mut Random, kills: usize, counts: &CountPage) {
+    fn kill_often(&mut self, random: &mut Random, kills: usize, counts: &CountPage) {
         while self.kills < kills {
             random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
             let what = random.below(3);
@@ -74,11 +74,23 @@ impl<'a> Pair<'a> {
         random.wait_for_moment(|| counts.load(self.owners - 1) > 0);
     }
 
-    /// Kills both for good.
-    pub(crate) fn end(mut self) -> usize {
-        self.producer.kill();
-        self.service.kill();
-        self.owners
+    /// Kills one of them, or both, `kills` times in all, then both for good, and records what the ring still holds.
+    ///
+    /// Returns what each producer counted, and the number of producers.
+    pub(crate) fn run(
+        test: &'static str,
+        folder: &'a Path,
+        ring_bytes: usize,
+        random: &mut Random,
+        kills: usize,
+    ) -> (CountPage, usize) {
+        let counts = CountPage::create(&folder.join("counts"), kills + 3);
+        let mut pair = Self::start(test, folder);
+        pair.kill_often(random, kills, &counts);
+        pair.producer.kill();
+        pair.service.kill();
+        record(folder, ring_bytes).stop().unwrap();
+        (counts, pair.owners)
     }
 }
 
@@ -86,11 +98,7 @@ impl<'a> Pair<'a> {
 fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
     let scratch = scratch();
     let folder = scratch.path();
-    let counts = CountPage::create(&folder.join("counts"), kills + 3);
-    let mut pair = Pair::start(TEST, folder);
-    pair.kill_often(random, kills, &counts);
-    let owners = pair.end();
-    record(folder, RING_BYTES).stop().unwrap();
+    let (counts, owners) = Pair::run(TEST, folder, RING_BYTES, random, kills);
     check_log(&folder.join("log"), owners, |Owner { number: owner, events: found, is_followed_by_gap }| {
         assert!(!is_followed_by_gap, "nothing may be missing");
         let count = counts.load(owner);
@@ -103,18 +111,11 @@ fn kill_and_compare(random: &mut Random, kills: usize) -> u64 {
 }
 
 #[test]
-fn every_published_event_is_in_the_log_once_whoever_is_killed() {
+fn every_published_event_is_in_the_log_once_after_any_kill() {
     match Task::of_this_process() {
         Some(task) if task.role == "serve" => return serve(&task, RING_BYTES),
         Some(task) => return produce(&task),
         None => {}
     }
-    let (mut random, mut left, mut events) = (Random::new(TEST), kills_wanted() as usize, 0);
-    while left > 0 {
-        let kills = left.min(KILLS_PER_LOG);
-        events += kill_and_compare(&mut random, kills);
-        left -= kills;
-    }
-    println!("{} kills, {events} events compared", kills_wanted());
-    assert!(events > kills_wanted(), "hardly anything was written");
+    kill_in_logs(TEST, KILLS_PER_LOG, "compared", kill_and_compare);
 }

@@ -5,7 +5,7 @@ use super::operations::Step;
 use ringlog::ring::{RingOptions, Role, SharedRing, SharedRingError};
 use std::path::Path;
 
-const TEST: &str = "two_producers::the_second_is_told_the_process_of_the_first_and_follows_when_it_died";
+const TEST: &str = "two_producers::the_second_learns_the_process_of_the_first_and_follows_when_it_died";
 
 /// The child: takes the role, writes an event as a sign, and stays.
 fn hold(folder: &Path) {
@@ -17,7 +17,7 @@ fn hold(folder: &Path) {
 }
 
 #[test]
-fn the_second_is_told_the_process_of_the_first_and_follows_when_it_died() {
+fn the_second_learns_the_process_of_the_first_and_follows_when_it_died() {
     if let Some(task) = Task::of_this_process() {
         return hold(&task.folder);
     }

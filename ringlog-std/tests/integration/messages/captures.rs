@@ -40,6 +40,12 @@ fn enhanced(interface: u32, time: u64, bytes: u32) -> Vec<u8> {
     block(6, &[body, vec![7; bytes.next_multiple_of(4) as usize]].concat())
 }
 
+/// Statistics of an interface that has dropped this many packets.
+fn dropped(interface: u32, packets: u32) -> Vec<u8> {
+    let option = [vec![5, 0, 8, 0], words(&[packets, 0, 0])].concat();
+    block(5, &[words(&[interface, 0, 0]), option].concat())
+}
+
 fn simple(original: u32, room: u32) -> Vec<u8> {
     block(3, &[words(&[original]), vec![7; room as usize]].concat())
 }
@@ -104,6 +110,7 @@ fn of_pcapng(folder: &Path) -> Vec<Row> {
         run("a packet of an interface that is not there", &[start.clone(), enhanced(5, 1, 4)]),
         run("a simple packet without an interface", &[section(), simple(4, 4)]),
         run("a packet with an impossible time", &[interface(0, 0), enhanced(0, u64::MAX, 4)]),
+        run("a capture that dropped packets", &[start.clone(), enhanced(0, 1, 4), dropped(0, 1200)]),
         run("a simple packet in a shorter block", &[start.clone(), simple(60, 4)]),
         run(
             "a packet before the first time",

@@ -43,6 +43,7 @@ const PLACES: &[(&str, &str)] = &[
     ("a socket where a file is", "unix:DIR/lines"),
     ("a file that is not there", "DIR/missing"),
     ("a folder", "DIR"),
+    ("a file in UTF-16", "DIR/utf16"),
 ];
 
 /// Sockets that others have.
@@ -188,6 +189,7 @@ fn feeds_say_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("lines"), "one\n").unwrap();
+    fs::write(folder.join("utf16"), b"\xFF\xFEo\0n\0e\0\n\0").unwrap();
     let refused = |&(name, feed): &(&str, &str)| refused(folder, name, feed);
     let mut rows: Vec<_> = SPECS.iter().chain(PLACES).map(refused).collect();
     rows.push(long_path());

@@ -101,7 +101,7 @@ fn of_disks() -> Vec<Row> {
 /// Errors of a disk that is full, and of the process.
 fn of_processes() -> Vec<Row> {
     let why = "the disk would have to be full while the log is closed";
-    let untold = |count| SyncError::UnreportedLoss { path: "log".into(), count };
+    let unreported = |count| SyncError::UnreportedLoss { path: "log".into(), count };
     let limit = || io::ErrorKind::FileTooLarge.into();
     let full = || io::ErrorKind::StorageFull.into();
     let no_file = CreateError::DiskFull { path: segment(), capacity_bytes: 4096, source: full() };
@@ -119,8 +119,8 @@ fn of_processes() -> Vec<Row> {
     let busy = SharedRingError::Busy { path: "ring".into() };
     vec![
         made("SharedRingError::Busy", "another process would have to win each of many races", busy),
-        made("SyncError::UnreportedLoss of one", why, untold(1)),
-        made("SyncError::UnreportedLoss of nobody knows how many", why, untold(0)),
+        made("SyncError::UnreportedLoss of one", why, unreported(1)),
+        made("SyncError::UnreportedLoss of nobody knows how many", why, unreported(0)),
         made("SyncError::OtherProcess", "the tests of `fork` trigger it", forked),
         made("CreateError::DiskFull of a disk that is full", mounted, no_file),
         made("SharedRingError::DiskFull of a disk that is full", mounted, no_ring),

@@ -105,10 +105,10 @@ fn folders(folder: &Path) -> Vec<Row> {
 fn endings(folder: &Path) -> Vec<Row> {
     let limit = FileHeader { base_position: MAX_POSITION, ..plain_header() };
     let limit = log_of(folder, 0, &sealed_file(limit, 3));
-    let untold = folder.join("untold");
-    LogWriter::open(&untold).unwrap().close().unwrap();
+    let unreported = folder.join("unreported");
+    LogWriter::open(&unreported).unwrap().close().unwrap();
     let beyond = MAX_POSITION + 8;
-    writer_file::edit(&untold, |lines| format!("{lines}untold_loss: 0 1 {beyond} 5\n"));
+    writer_file::edit(&unreported, |lines| format!("{lines}untold_loss: 0 1 {beyond} 5\n"));
     let torn = changed(folder, "torn", |_| ());
     writer_file::pretend_other_boot(&torn);
     writer_file::set_open(&torn);
@@ -126,7 +126,7 @@ fn endings(folder: &Path) -> Vec<Row> {
     let skipped = uncertain.next().map_or(Ok(()), Err);
     vec![
         failed("OpenError::AtLimit", folder, settled(|| LogWriter::open(&limit))),
-        failed("OpenError::UnreportedLoss", folder, settled(|| LogWriter::open(&untold))),
+        failed("OpenError::UnreportedLoss", folder, settled(|| LogWriter::open(&unreported))),
         failed("OpenError::Recovery", folder, settled(|| LogWriter::open(&torn))),
         failed("OpenError::Uncertain", folder, skipped),
     ]

@@ -124,7 +124,7 @@ fn a_stream_ends_at_unwritten_memory_or_with_the_file() {
 }
 
 #[test]
-fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
+fn a_stream_that_ends_in_something_else_is_an_error_after_its_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stream.evtl");
     let whole = stream(30, &[]);
@@ -144,7 +144,7 @@ fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
 }
 
 #[test]
-fn a_log_goes_on_behind_a_stream_file_that_was_put_into_its_folder() {
+fn a_log_continues_after_a_stream_file_that_was_put_into_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("{:020}.evtl", 0));
     let put_there = stream(30, &[0; 100]);
@@ -229,7 +229,7 @@ fn hostile_numbers_in_a_header_never_panic_and_never_lose_records() {
 
 /// Positions are multiples of 8, and the files of other writers may have any length.
 #[test]
-fn a_log_goes_on_at_a_multiple_of_8_whatever_length_its_last_file_has() {
+fn a_log_continues_at_a_multiple_of_8_after_a_file_of_any_length() {
     for len_bytes in 2040..=2048 {
         let folder = tempfile::tempdir().unwrap();
         let path = one_segment(folder.path(), 1);

@@ -162,7 +162,7 @@ fn as_a_consumer_it_takes_events_and_gaps_as_they_come_from_a_ring() {
 }
 
 #[test]
-fn gaps_of_the_log_side_stand_at_the_start_of_a_segment_and_take_no_position() {
+fn gaps_of_the_log_side_start_a_segment_and_take_no_position() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = LogWriter::open(folder.path()).unwrap();
     let gap = Gap { log_side: true, ..Gap::new(GapReason::DiskFull, 2) };

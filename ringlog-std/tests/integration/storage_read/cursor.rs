@@ -202,7 +202,7 @@ fn a_cursor_file_without_an_identity_is_read_and_gets_one() {
 }
 
 #[test]
-fn a_cursor_ahead_of_its_log_says_what_was_lost_and_goes_on_from_there() {
+fn a_cursor_ahead_of_its_log_says_what_was_lost_and_continues_there() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..300);
     let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
@@ -228,8 +228,8 @@ fn a_cursor_ahead_of_its_log_says_what_was_lost_and_goes_on_from_there() {
             ahead.iter().map(|it| (&*it.name, it.next_sequence)).collect::<Vec<_>>(),
             [("worker", read)]
         );
-        let told = format!("cursor worker: its reader has read records {end} to {}", read - 1);
-        assert!(writer.recovery().to_string().contains(&told), "{}", writer.recovery());
+        let expected = format!("cursor worker: its reader has read records {end} to {}", read - 1);
+        assert!(writer.recovery().to_string().contains(&expected), "{}", writer.recovery());
         write(&mut writer, end..end + 9);
         assert_follows(&mut follower, end..end + 9);
         // The end of a log that is being written is counted.

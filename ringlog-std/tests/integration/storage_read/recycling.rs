@@ -30,12 +30,12 @@ fn beside_recycling(sync: SyncPolicy) {
         let kinds: [fn(&Path) -> u64; 3] = [read_segments, read_log, scan_log];
         let (path, has_ended) = (folder.path(), &has_ended);
         // ORDERING: Relaxed, here and below: a flag, with no data of other threads read after it.
-        let goes_on = || !has_ended.load(Ordering::Relaxed);
+        let is_running = || !has_ended.load(Ordering::Relaxed);
         let again = |read: fn(&Path) -> u64| {
-            move || std::iter::repeat_with(|| read(path)).take_while(|_| goes_on()).sum()
+            move || std::iter::repeat_with(|| read(path)).take_while(|_| is_running()).sum()
         };
         let mut readers: Vec<_> = kinds.into_iter().map(|read| scope.spawn(again(read))).collect();
-        readers.push(scope.spawn(move || follow(path, goes_on)));
+        readers.push(scope.spawn(move || follow(path, is_running)));
         let (end, mut next) = (Instant::now() + TIME, 0);
         while Instant::now() < end {
             write(&mut writer, next..next + 40);
@@ -142,11 +142,11 @@ fn scan_log(folder: &Path) -> u64 {
     }
 }
 
-fn follow(folder: &Path, goes_on: impl Fn() -> bool) -> u64 {
+fn follow(folder: &Path, is_running: impl Fn() -> bool) -> u64 {
     let mut follower = LogFollower::open(folder).unwrap();
     let mut next = None;
     let mut count = 0;
-    while goes_on() {
+    while is_running() {
         match follower.next_within(Duration::from_millis(10)) {
             Ok(Some(event)) => {
                 assert_is(&event, next.unwrap_or(event.sequence));

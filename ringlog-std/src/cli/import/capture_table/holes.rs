@@ -45,26 +45,26 @@ fn read_on(file: &[u8]) -> (Events, Vec<String>, Option<FeedError>) {
     let mut named = tempfile::NamedTempFile::new().unwrap();
     named.write_all(file).unwrap();
     let mut feed = PcapFeed::open(named.path(), 0).unwrap();
-    let (mut payload, mut events, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut payload, mut events, mut reported) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         match feed.next_event(&mut payload) {
             Ok(Next::Event { timestamp, .. }) => events.push((timestamp, payload.clone())),
             Ok(Next::Lost(loss)) => {
                 let skip = loss.skip.unwrap();
-                told.push(format!("{}: {}", skip.offset, skip.what));
+                reported.push(format!("{}: {}", skip.offset, skip.what));
             }
             Ok(Next::End) => {
                 assert_eq!(feed.read_bytes(), file.len() as u64);
-                return (events, told, None);
+                return (events, reported, None);
             }
             Ok(Next::Idle) => panic!("a file is never idle"),
-            Err(error) => return (events, told, Some(error)),
+            Err(error) => return (events, reported, Some(error)),
         }
     }
 }
 
 #[test]
-fn whatever_part_reads_as_zeros_all_packets_outside_it_are_read_and_it_is_told() {
+fn all_packets_outside_a_part_of_zeros_are_read_and_the_part_is_reported() {
     for kind in 0..4 {
         let (whole, places) = places(kind);
         for (start, bytes) in
@@ -73,19 +73,22 @@ fn whatever_part_reads_as_zeros_all_packets_outside_it_are_read_and_it_is_told()
             let hole = start..start + bytes;
             let mut file = whole.clone();
             file[hole.clone()].fill(0);
-            let (events, told, error) = read_on(&file);
+            let (events, reported, error) = read_on(&file);
             let is_outside =
                 |place: &std::ops::Range<usize>| place.end <= hole.start || hole.end <= place.start;
             let outside = places.iter().filter(|(place, _)| is_outside(place));
             let missing: Vec<_> =
                 outside.filter(|(_, event)| !events.contains(event)).map(|it| &it.0).take(3).collect();
-            assert!(missing.is_empty() && error.is_none(), "{kind} {hole:?}: {missing:?} {told:?} {error:?}");
+            assert!(
+                missing.is_empty() && error.is_none(),
+                "{kind} {hole:?}: {missing:?} {reported:?} {error:?}"
+            );
             // A packet in the hole may be read with zeros in it, but never as something else.
             let touched = places.iter().filter(|(place, _)| !is_outside(place)).count();
             let others =
                 events.iter().filter(|event| !places.iter().any(|(_, place)| place == *event)).count();
-            assert!(others <= touched.min(2), "{kind} {hole:?}: {others} {told:?}");
-            assert!(touched == others || !told.is_empty(), "{kind} {hole:?}");
+            assert!(others <= touched.min(2), "{kind} {hole:?}: {others} {reported:?}");
+            assert!(touched == others || !reported.is_empty(), "{kind} {hole:?}");
         }
     }
 }
@@ -97,10 +100,10 @@ fn a_capture_that_ends_in_zeros_anywhere_in_a_packet_is_read_up_to_there() {
         let last = places[3].0.clone();
         for end in last.start + 1..last.end - 4 {
             let file = [&whole[..end], &vec![0; last.end - end + 700]].concat();
-            let (events, told, error) = read_on(&file);
-            assert!(error.is_none() && !told.is_empty(), "{kind} {end}: {told:?} {error:?}");
+            let (events, reported, error) = read_on(&file);
+            assert!(error.is_none() && !reported.is_empty(), "{kind} {end}: {reported:?} {error:?}");
             assert!(events.iter().zip(&places[..3]).all(|(event, place)| *event == place.1), "{kind} {end}");
-            assert!((3..=4).contains(&events.len()), "{kind} {end}: {told:?}");
+            assert!((3..=4).contains(&events.len()), "{kind} {end}: {reported:?}");
         }
     }
 }
@@ -117,12 +120,12 @@ fn after_a_hole_an_interface_has_no_number_that_anybody_knows() {
     let third = Words::new(false).block(1, interface(false, None, None)).bytes;
     let file =
         [&start[..], &packet(0), &[0; 512], &third, &packet(0), &packet(2), &start, &packet(0)].concat();
-    let (events, told, error) = read_on(&file);
-    assert!(error.is_none() && told.len() == 2, "{told:?} {error:?}");
+    let (events, reported, error) = read_on(&file);
+    assert!(error.is_none() && reported.len() == 2, "{reported:?} {error:?}");
     assert_eq!(events, vec![(START, b"x".to_vec()); 3]);
     assert!(
-        told[0].contains("512 zero bytes where") && told[1].contains("interface 2 that is not"),
-        "{told:?}"
+        reported[0].contains("512 zero bytes where") && reported[1].contains("interface 2 that is not"),
+        "{reported:?}"
     );
 }
 
@@ -134,8 +137,8 @@ fn damage_without_a_packet_after_it_is_an_error_with_file_offset_and_remedy() {
         let noise: Vec<u8> =
             (0..3000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x81).collect();
         for damage in [noise, [vec![0; 512], vec![0xEE; 100]].concat()] {
-            let (events, told, error) = read_on(&[&whole[..end], &damage].concat());
-            assert!(events.len() == 3 && told.is_empty(), "{told:?}");
+            let (events, reported, error) = read_on(&[&whole[..end], &damage].concat());
+            assert!(events.len() == 3 && reported.is_empty(), "{reported:?}");
             let error = error.unwrap();
             assert!(matches!(error, FeedError::Damaged { offset, .. } if offset == end as u64), "{error}");
             let text = error.to_string();

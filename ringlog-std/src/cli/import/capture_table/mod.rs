@@ -271,7 +271,7 @@ fn a_capture_without_any_time_takes_that_of_its_import() {
 }
 
 #[test]
-fn zeros_after_the_last_packet_are_told_once_with_offset_and_length() {
+fn zeros_after_the_last_packet_are_reported_once_with_offset_and_length() {
     let packets = packets(1000);
     let pcapng = section(true).block(1, interface(true, None, None)).block(1, interface(true, Some(9), None));
     let pcapng = packets

@@ -347,10 +347,10 @@ impl Feed for PcapFeed {
         }
         notes.extend(self.untimed_note());
         notes.extend(self.reader.get_ref().padding().note());
-        notes.extend(match &self.kind {
-            Kind::Pcap { header } => header.note(),
-            Kind::PcapNg { section } => section.note(),
-        });
+        match &self.kind {
+            Kind::Pcap { header } => notes.extend(header.note()),
+            Kind::PcapNg { section } => notes.extend(section.notes()),
+        }
         notes
     }
 }

@@ -8,9 +8,14 @@ const INTERFACE_DESCRIPTION: u32 = 1;
 /// The packet block of the first drafts of the format.
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
 const OPTION_END: u16 = 0;
+/// In a packet: packets that were dropped since the one before. In statistics: dropped by the interface so far.
+const OPTION_PACKET_DROPS: u16 = 4;
+const OPTION_INTERFACE_DROPS: u16 = 5;
+const OPTION_SYSTEM_DROPS: u16 = 7;
 const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 const MICROSECONDS: u8 = 6;
@@ -37,6 +42,16 @@ struct Interface {
     /// `None` if the unit in the file is impossible.
     unit: Option<TimeUnit>,
     snap_bytes: u32,
+    drops: Drops,
+}
+
+/// Packets of an interface that were dropped while they were captured.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drops {
+    /// The sum of the counts at the packets.
+    of_packets: u64,
+    /// The last count of the statistics, which is one since the start.
+    of_statistics: u64,
 }
 
 /// What the blocks of a section so far say about the following ones.
@@ -47,6 +62,8 @@ pub(crate) struct Section {
     /// The time of the packet before, also from an earlier section.
     timestamp: Option<u64>,
     packets_with_time_before: u64,
+    /// Packets that the interfaces of earlier sections dropped.
+    dropped_before: u64,
     /// Whether blocks are missing; then the number of an interface that is described later is not known.
     has_lost_blocks: bool,
 }
@@ -64,6 +81,7 @@ impl Section {
             interfaces: Vec::new(),
             timestamp: None,
             packets_with_time_before: 0,
+            dropped_before: 0,
             has_lost_blocks: false,
         }
     }
@@ -76,6 +94,7 @@ impl Section {
             (major, minor) => return Err(SectionProblem::Version(major, minor)),
         }
         self.is_big_endian = is_big_endian;
+        self.dropped_before = self.dropped();
         self.interfaces.clear();
         self.has_lost_blocks = false;
         Ok(())
@@ -117,14 +136,26 @@ impl Section {
         format!("damaged block of type {block_type:#x}, {} bytes", block.len())
     }
 
-    /// Returns a note for the end of the import.
-    pub(crate) fn note(&self) -> Option<String> {
-        (self.packets_with_time_before > 0).then(|| {
+    /// Returns how many packets were dropped while they were captured, as the capture says.
+    ///
+    /// Packets and statistics may count the same drops, so the larger count is that of an interface.
+    fn dropped(&self) -> u64 {
+        let of_interface = |it: &Interface| it.drops.of_packets.max(it.drops.of_statistics);
+        self.interfaces.iter().map(of_interface).fold(self.dropped_before, u64::saturating_add)
+    }
+
+    /// Returns notes for the end of the import.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+        let untimed = self.packets_with_time_before;
+        let untimed = (untimed > 0)
+            .then(|| format!("packets without a time that took that of the packet before: {untimed}"));
+        let dropped = self.dropped();
+        let dropped = (dropped > 0).then(|| {
             format!(
-                "packets without a time that took that of the packet before: {}",
-                self.packets_with_time_before
+                "packets that were dropped while the others were captured, as the capture says: {dropped}"
             )
-        })
+        });
+        untimed.into_iter().chain(dropped)
     }
 
     /// Parses one whole block.
@@ -134,13 +165,16 @@ impl Section {
             INTERFACE_DESCRIPTION => self.add_interface(body),
             ENHANCED_PACKET => {
                 let interface = word_at(body, 0, self.is_big_endian);
-                self.take_packet(interface, body, payload)
+                self.take_packet(interface, 0, body, payload)
             }
             OBSOLETE_PACKET => {
                 let interface = half_at(body, 0, self.is_big_endian);
-                self.take_packet(interface.into(), body, payload)
+                let dropped = half_at(body, 2, self.is_big_endian);
+                let known = if dropped == u16::MAX { 0 } else { dropped };
+                self.take_packet(interface.into(), known.into(), body, payload)
             }
             SIMPLE_PACKET => self.take_simple_packet(body, payload),
+            INTERFACE_STATISTICS => Some(self.take_statistics(body)),
             _ => Some(Found::Nothing),
         });
         found.unwrap_or_else(|| Found::Unusable(self.damaged_words(block)))
@@ -157,36 +191,81 @@ impl Section {
             return Some(Found::Nothing);
         }
         let interface = self.read_interface(body);
-        self.interfaces.push(interface.unwrap_or(Interface { unit: None, snap_bytes: 0 }));
+        self.interfaces.push(interface.unwrap_or(Interface {
+            unit: None,
+            snap_bytes: 0,
+            drops: Drops::default(),
+        }));
         interface.map(|_| Found::Nothing)
     }
 
     fn read_interface(&self, body: &[u8]) -> Option<Interface> {
         let (mut tsresol, mut offset_seconds) = (MICROSECONDS, 0);
-        let mut options = body.get(8..)?;
+        self.take_options(body.get(8..)?, |code, value| {
+            match code {
+                OPTION_TSRESOL => tsresol = *value.first()?,
+                OPTION_TSOFFSET => offset_seconds = self.double_word(value)?.cast_signed(),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(Interface {
+            unit: TimeUnit::from_options(tsresol, offset_seconds),
+            snap_bytes: word_at(body, 4, self.is_big_endian),
+            drops: Drops::default(),
+        })
+    }
+
+    /// Calls `take` with the code and the value of each option. Ends with `None` if one does not fit, or if `take` does.
+    fn take_options(&self, mut options: &[u8], mut take: impl FnMut(u16, &[u8]) -> Option<()>) -> Option<()> {
         while options.len() >= 4 {
             let length = usize::from(half_at(options, 2, self.is_big_endian));
             let value = options.get(4..4 + length)?;
             match half_at(options, 0, self.is_big_endian) {
                 OPTION_END => break,
-                OPTION_TSRESOL => tsresol = *value.first()?,
-                OPTION_TSOFFSET if self.is_big_endian => {
-                    offset_seconds = i64::from_be_bytes(*value.first_chunk()?);
-                }
-                OPTION_TSOFFSET => offset_seconds = i64::from_le_bytes(*value.first_chunk()?),
-                _ => {}
+                code => take(code, value)?,
             }
             options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
         }
-        Some(Interface {
-            unit: TimeUnit::from_options(tsresol, offset_seconds),
-            snap_bytes: word_at(body, 4, self.is_big_endian),
-        })
+        Some(())
+    }
+
+    fn double_word(&self, value: &[u8]) -> Option<u64> {
+        let value = *value.first_chunk()?;
+        Some(if self.is_big_endian { u64::from_be_bytes(value) } else { u64::from_le_bytes(value) })
+    }
+
+    /// Adds up the counts of these options; those that do not fit count nothing.
+    fn sum_of_options(&self, options: &[u8], counts: &[u16]) -> u64 {
+        let mut sum = 0_u64;
+        self.take_options(options, |code, value| {
+            if counts.contains(&code) {
+                sum = sum.saturating_add(self.double_word(value)?);
+            }
+            Some(())
+        });
+        sum
+    }
+
+    /// Notes how many packets were dropped. Statistics without an interface, or damaged ones, are left out.
+    fn take_statistics(&mut self, body: &[u8]) -> Found {
+        let options = body.get(12..).unwrap_or_default();
+        let dropped = self.sum_of_options(options, &[OPTION_INTERFACE_DROPS, OPTION_SYSTEM_DROPS]);
+        if let Some(interface) = self.interfaces.get_mut(word_at(body, 0, self.is_big_endian) as usize) {
+            interface.drops.of_statistics = dropped.max(interface.drops.of_statistics);
+        }
+        Found::Nothing
     }
 
     /// Parses an enhanced or an obsolete packet block. They differ only in the first four bytes: the obsolete one has a
     /// shorter interface number, and a count of drops.
-    fn take_packet(&mut self, interface_id: u32, body: &[u8], payload: &mut Vec<u8>) -> Option<Found> {
+    fn take_packet(
+        &mut self,
+        interface_id: u32,
+        dropped: u64,
+        body: &[u8],
+        payload: &mut Vec<u8>,
+    ) -> Option<Found> {
         let word = |at| word_at(body, at, self.is_big_endian);
         let data = body.get(20..)?.get(..word(12) as usize)?;
         let Some(interface) = self.interfaces.get(interface_id as usize) else {
@@ -197,6 +276,11 @@ impl Section {
             return Some(Found::Unusable(format!("packet with an impossible time of {units} units")));
         };
         let original_bytes = word(16);
+        let options = body.get(20 + data.len().next_multiple_of(4)..).unwrap_or_default();
+        let dropped = dropped.saturating_add(self.sum_of_options(options, &[OPTION_PACKET_DROPS]));
+        if let Some(Interface { drops, .. }) = self.interfaces.get_mut(interface_id as usize) {
+            drops.of_packets = drops.of_packets.saturating_add(dropped);
+        }
         self.timestamp = Some(timestamp);
         payload.clear();
         payload.extend_from_slice(data);
@@ -289,11 +373,58 @@ mod tests {
         let found = section.take_block(&block(3, &body, false), &mut payload);
         assert_eq!(found, Found::Packet { timestamp: Some(100_000_000_001), original_bytes: 1500 });
         assert_eq!(payload, b"sixsix");
-        assert!(section.note().is_some());
+        assert_eq!(section.notes().count(), 1);
+    }
+
+    /// Drops of the interface and of the system since the start of the capture.
+    fn statistics(interface: u32, of_interface: u64, of_system: u64, big: bool) -> Vec<u8> {
+        let mut body = words(&[interface, 0, 0], big);
+        for (code, count) in [(4, 1000), (5, of_interface), (7, of_system)] {
+            body.extend([short(code, big), short(8, big)].concat());
+            body.extend(if big { count.to_be_bytes() } else { count.to_le_bytes() });
+        }
+        block(5, &body, big)
     }
 
     #[test]
-    fn what_cannot_be_an_event_is_told() {
+    fn drops_of_the_capture_are_counted_once_per_interface_and_section() {
+        for big in [false, true] {
+            let dropped_before = |count: u64| {
+                let mut body = words(&[1, 0, 1, 1, 1], big);
+                body.extend(*b"x\0\0\0");
+                body.extend([short(4, big), short(8, big)].concat());
+                body.extend(if big { count.to_be_bytes() } else { count.to_le_bytes() });
+                block(6, &body, big)
+            };
+            let mut body = [short(0, big), short(2, big)].concat();
+            body.extend(words(&[0, 1, 1, 1], big));
+            body.extend(*b"x\0\0\0");
+            let mut section = Section::new(big);
+            let take = |section: &mut Section, blocks: &[Vec<u8>]| {
+                for block in blocks {
+                    let found = section.take_block(block, &mut Vec::new());
+                    assert!(!matches!(found, Found::Unusable(_)), "{found:?}");
+                }
+                section.dropped()
+            };
+            assert_eq!(take(&mut section, &[interface(0, big), interface(0, big)]), 0);
+            // A later count includes the earlier one, and those at the packets.
+            assert_eq!(take(&mut section, &[statistics(0, 3, 1, big), statistics(0, 5, 2, big)]), 7);
+            assert_eq!(take(&mut section, &[dropped_before(2), dropped_before(3), block(2, &body, big)]), 12);
+            assert_eq!(take(&mut section, &[statistics(1, 6, 0, big), statistics(9, 99, 0, big)]), 13);
+            let magic = words(&[0, 28, BYTE_ORDER_MAGIC], big);
+            section.restart(&[&magic[..], &short(1, big), &short(0, big)].concat()).unwrap();
+            assert_eq!(take(&mut section, &[interface(0, big), statistics(0, 1000, 0, big)]), 1013);
+            let notes: Vec<_> = section.notes().collect();
+            assert_eq!(
+                notes,
+                ["packets that were dropped while the others were captured, as the capture says: 1013"]
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_event_is_reported() {
         let mut section = Section::new(false);
         let mut payload = Vec::new();
         let unusable = |found| matches!(found, Found::Unusable(_));
@@ -306,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn no_block_panics_whatever_its_bytes() {
+    fn no_block_of_any_bytes_panics() {
         let mut state = 1_u64;
         for round in 0..20_000 {
             let mut bytes =

@@ -99,16 +99,16 @@ fn assert_another_at(file: &[u8], second_offset: u64) {
 }
 
 #[test]
-fn fractions_of_more_than_a_second_are_told() {
+fn fractions_of_more_than_a_second_are_reported() {
     for (magic, most) in [(0xA1B2_C3D4_u32, 999_999), (0xA1B2_3C4D, 999_999_999)] {
-        for (fraction, is_told) in [(most, false), (most + 1, true)] {
+        for (fraction, is_reported) in [(most, false), (most + 1, true)] {
             let mut file = header(magic);
             packet(&mut file, 3, fraction, b"data");
             let mut feed = open(&file).unwrap();
             assert!(matches!(feed.next_event(&mut Vec::new()).unwrap(), Next::Event { .. }));
             assert_eq!(
                 feed.notes().iter().any(|note| note.contains("a second or more")),
-                is_told,
+                is_reported,
                 "{fraction}"
             );
         }
@@ -149,7 +149,7 @@ fn other_files_are_refused() {
 }
 
 #[test]
-fn no_capture_panics_or_loops_whatever_its_bytes() {
+fn no_capture_of_any_bytes_panics_or_loops() {
     let mut whole = header(0xA1B2_C3D4);
     for length in 0..20 {
         packet(&mut whole, length, 0, &vec![7; length as usize * 9]);

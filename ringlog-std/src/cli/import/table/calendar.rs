@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn styles_tell_zones_and_clocks_apart() {
+    fn styles_distinguish_zones_and_clocks() {
         let style = |text| read(text, DateOrder::YearMonthDay).unwrap().0;
         assert_ne!(style("2013-09-01"), style("2013-09-01 17:00"));
         assert_ne!(style("2013-09-01 17:00:00"), style("2013-09-01 17:00:00Z"));

@@ -81,9 +81,23 @@ impl Sample {
         self.rows.iter().filter(|row| row.len() == width).count()
     }
 
-    /// Whether at least two thirds of the rows have the most frequent number of cells.
-    pub(super) fn is_even(&self) -> bool {
-        self.rows_of_width(self.width()) * 3 >= self.rows.len() * 2
+    /// Whether two thirds of the rows have the most frequent number of cells: it is usual, and rows of another number
+    /// are exceptions.
+    pub(super) fn has_usual_width(&self) -> bool {
+        self.is_usual(self.width(), self.rows.len())
+    }
+
+    fn is_usual(&self, width: usize, rows: usize) -> bool {
+        self.rows_of_width(width) * 3 >= rows * 2
+    }
+
+    /// Whether nine tenths of the rows have the same number of columns. If a delimiter does that, those that do not are
+    /// parts of cells.
+    ///
+    /// More is asked than of a usual width: delimiters that are parts of cells may split many rows alike.
+    pub(super) fn is_split_evenly(&self) -> bool {
+        let width = self.width();
+        width > 1 && self.rows_of_width(width) * 10 >= self.rows.len() * 9
     }
 
     /// Returns how many lines precede the first row with the most frequent number of cells, if they may be titles.
@@ -92,8 +106,8 @@ impl Sample {
     pub(super) fn title_lines(&self) -> Option<u64> {
         let width = self.width();
         let titles = self.rows.iter().take_while(|row| row.len() * 2 <= width).count();
-        let is_even = self.rows_of_width(width) * 3 >= (self.rows.len() - titles) * 2;
-        let first = self.line_numbers.get(titles).filter(|_| titles > 0 && is_even)?;
+        let is_usual = self.is_usual(width, self.rows.len() - titles);
+        let first = self.line_numbers.get(titles).filter(|_| titles > 0 && is_usual)?;
         Some(first - 1)
     }
 

@@ -258,7 +258,7 @@ fn a_date_and_a_time_of_json_are_one_moment() {
 }
 
 #[test]
-fn lines_that_are_no_objects_are_told_as_such() {
+fn lines_that_are_no_objects_are_reported_as_such() {
     let find = |text: &str, options: &TableOptions| {
         JsonFeed::open(file(text.as_bytes()).path(), 0, options).map_err(|error| error.to_string())
     };

@@ -250,7 +250,7 @@ impl<S: Sink> Pump<'_, S> {
     fn lose(&mut self, loss: Loss) -> Result<(), CliError> {
         let Loss { gap, timestamp, skip } = loss;
         if let Some(skip) = skip {
-            self.tell(&skip);
+            self.report_skip(&skip);
         }
         self.progress.lost = self.progress.lost.saturating_add(gap.count);
         match &mut self.unwritten {
@@ -281,7 +281,7 @@ impl<S: Sink> Pump<'_, S> {
         self.write_losses()
     }
 
-    fn tell(&mut self, skip: &Skip) {
+    fn report_skip(&mut self, skip: &Skip) {
         self.progress.skipped += 1;
         if self.progress.skipped <= SKIPS_SHOWN {
             self.sink.say(&format!("skipped at byte {}: {}", skip.offset, skip.what));

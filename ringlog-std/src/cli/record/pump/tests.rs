@@ -78,7 +78,7 @@ fn the_size_limit_is_never_passed() {
 }
 
 #[test]
-fn the_default_limit_ends_a_run_in_a_way_of_its_own() {
+fn the_default_limit_ends_a_run_in_its_own_way() {
     let ended = |max_bytes, bytes| Limits { max_bytes, ..no_limits() }.ended_by_size(bytes);
     assert_eq!(ended(MaxBytes::Default(9), 9), None);
     assert_eq!(ended(MaxBytes::Default(9), 10), Some(Ended::DefaultBytes));
@@ -87,7 +87,7 @@ fn the_default_limit_ends_a_run_in_a_way_of_its_own() {
 }
 
 #[test]
-fn skips_are_told_and_counted() {
+fn skips_are_reported_and_counted() {
     let skip = |offset| Next::Lost(Loss::skipped(GapReason::TooLong, None, offset, "odd".into()));
     let mut memory = Memory::default();
     let (_, progress) = run((0..50).map(skip).collect(), &no_limits(), &mut memory);
@@ -119,7 +119,7 @@ fn lost(reason: GapReason, count: u64, timestamp: Option<u64>) -> Next {
 }
 
 #[test]
-fn losses_stand_where_they_happened_and_equal_ones_in_a_row_are_one_gap() {
+fn losses_are_where_they_happened_and_equal_ones_in_a_row_are_one_gap() {
     use GapReason::{NotReadable, ReceiverFull};
     let mut script = events(3);
     script.extend([lost(ReceiverFull, 2, Some(50)), lost(ReceiverFull, 3, Some(51))]);

@@ -194,17 +194,16 @@ fn likely_samples(samples: [Sample; 5], options: &TableOptions) -> Vec<Sample> {
     let is_possible = |it: &Sample| !(options.decimal_comma && it.layout.delimiter == b',');
     let (lines, mut split): (Vec<_>, Vec<_>) =
         samples.into_iter().filter(is_possible).partition(|it| it.layout.delimiter == NO_DELIMITER);
-    let in_width = |it: &Sample| it.rows_of_width(it.width());
     let has_columns = |it: &Sample| it.rows.iter().any(|row| row.len() > 1);
-    let is_even = |it: &Sample| it.width() > 1 && in_width(it) * 10 >= it.rows.len() * 9;
-    let is_whole = |it: &Sample| is_even(it) && it.rows.first().is_some_and(|row| row.len() == it.width());
+    let is_whole =
+        |it: &Sample| it.is_split_evenly() && it.rows.first().is_some_and(|row| row.len() == it.width());
     // Decimal commas are in no header. If another delimiter is in every row, the header is not a title.
     if split.iter().any(is_whole) {
         split.retain(|it| it.title_lines().is_none());
     }
     split.retain(has_columns);
-    if split.iter().any(is_even) {
-        split.retain(is_even);
+    if split.iter().any(Sample::is_split_evenly) {
+        split.retain(Sample::is_split_evenly);
     }
     split.into_iter().chain(lines).collect()
 }
@@ -258,7 +257,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     }
     let width = sample.width();
     let rows_of_width = sample.rows_of_width(width);
-    let is_even = sample.is_even();
+    let has_usual_width = sample.has_usual_width();
     let choice = Choice {
         layout: sample.layout,
         lines_to_pass: 0,
@@ -267,7 +266,7 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
         place: chosen.place,
         format: chosen.format().clone(),
         // In a row with another number of cells, only the first cell has a known place.
-        width: Some(width).filter(|_| is_even && !chosen.place.is_first()),
+        width: Some(width).filter(|_| has_usual_width && !chosen.place.is_first()),
         fewest_cells: fewest_cells(rows),
         named_zone: table.named_zone(&chosen),
         first_time: chosen.times.iter().flatten().next().copied(),
@@ -367,7 +366,7 @@ fn check_decimal_comma(choice: &Choice, rival: Option<u8>) -> Result<(), String>
 /// Refuses rows without names that have different numbers of cells: a cell may be that of another column.
 fn check_widths(table: &Table<'_>, chosen: &Candidate, sample: &Sample) -> Result<(), Refusal> {
     let is_known = table.names.is_some() || table.options.time_column.is_some();
-    if is_known || chosen.place.is_first() || sample.is_even() {
+    if is_known || chosen.place.is_first() || sample.has_usual_width() {
         return Ok(());
     }
     Err(Refusal::Ambiguous(format!(

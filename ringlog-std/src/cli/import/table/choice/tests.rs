@@ -159,7 +159,7 @@ fn what_may_be_meant_in_several_ways_is_refused() {
 }
 
 #[test]
-fn orders_of_day_and_month_that_the_rows_tell() {
+fn orders_of_day_and_month_that_the_rows_show() {
     is("time,price\n05/06/2013 17:00:00,5\n05/13/2013 17:00:00,5\n", 0, "MM/DD/YYYY HH:MM:SS");
     is("time,price\n13/06/2013 5:00 PM,5\n", 0, "DD/MM/YYYY HH:MM AM/PM");
     is("Gmt time,price\n01.09.2013 17:00:00.083,5\n", 0, "DD.MM.YYYY HH:MM:SS");
@@ -394,7 +394,7 @@ fn a_unit_in_the_name_is_that_of_the_values() {
 }
 
 #[test]
-fn times_that_lack_digits_are_refused_or_told() {
+fn times_that_lack_digits_are_refused_or_reported() {
     for rows in [
         "1.68411E+12,5\n1.68411E+12,6\n1.68412E+12,7\n",
         "1684110000001,5\n1.68411E+12,6\n",

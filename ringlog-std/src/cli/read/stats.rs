@@ -15,7 +15,7 @@ const REASONS_LISTED: usize = 32;
 /// `events` counts records without GAP records, `gaps` counts GAP records, `lost` is the sum of their counts and of
 /// `unreported`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct RecordStats {
     pub(crate) events: u64,
     /// Saturates at `u64::MAX`, as do all sums of counts from GAP records.
     pub(crate) lost: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Tally {
     pub(crate) lost_by_reason: BTreeMap<String, u64>,
 }
 
-impl Tally {
+impl RecordStats {
     /// Counts one record.
     pub(crate) fn add(&mut self, event: &Event<'_>) {
         self.bytes += event.header.stride() as u64;
@@ -132,12 +132,12 @@ mod tests {
     use super::*;
     use crate::event::EventHeader;
 
-    fn tally(records: &[(EventHeader, Vec<u8>)]) -> Tally {
-        let mut tally = Tally::default();
+    fn stats(records: &[(EventHeader, Vec<u8>)]) -> RecordStats {
+        let mut stats = RecordStats::default();
         for ((header, payload), sequence) in records.iter().zip(5..) {
-            tally.add(&Event { header: *header, payload, sequence, offset: 0 });
+            stats.add(&Event { header: *header, payload, sequence, offset: 0 });
         }
-        tally
+        stats
     }
 
     fn gap(count: u64) -> (EventHeader, Vec<u8>) {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn events_gaps_and_losses_are_three_things() {
         let event = |timestamp, event_type| (EventHeader::new(timestamp, event_type, 3), vec![1, 2, 3]);
-        let sum = tally(&[gap(4), event(20, 1), event(30, 1), gap(2), event(40, 9)]);
+        let sum = stats(&[gap(4), event(20, 1), event(30, 1), gap(2), event(40, 9)]);
         assert_eq!((sum.events, sum.gaps, sum.lost, sum.gaps_of_unknown_count), (3, 2, 6, 0));
         assert_eq!((sum.bytes, sum.payload_bytes), (2 * 32 + 3 * 24, 9));
         assert_eq!((sum.first_timestamp, sum.last_timestamp), (Some(20), Some(40)));
@@ -159,28 +159,28 @@ mod tests {
     #[test]
     fn more_reasons_than_anyone_knows_count_as_one() {
         let gap = |code| Gap::new(GapReason::from_code(code), 1).to_payload().to_vec();
-        let sum = tally(&(1..1000).map(|code| (Gap::header(1), gap(code))).collect::<Vec<_>>());
+        let sum = stats(&(1..1000).map(|code| (Gap::header(1), gap(code))).collect::<Vec<_>>());
         assert_eq!((sum.lost, sum.lost_by_reason.len()), (999, REASONS_LISTED + 1));
         assert_eq!(sum.lost_by_reason["other reasons"], 999 - REASONS_LISTED as u64);
     }
 
     #[test]
     fn a_gap_of_unknown_count_makes_the_loss_a_lower_bound() {
-        let sum = tally(&[gap(4), gap(0)]);
+        let sum = stats(&[gap(4), gap(0)]);
         assert!(sum.has_loss());
         assert_eq!(sum.lost_words(), "at least 4 in 2 gaps, 1 of them without a count");
-        assert_eq!(tally(&[gap(0)]).lost_words(), "an unknown number in 1 gap");
-        assert_eq!(tally(&[]).lost_words(), "0");
+        assert_eq!(stats(&[gap(0)]).lost_words(), "an unknown number in 1 gap");
+        assert_eq!(stats(&[]).lost_words(), "0");
     }
 
     #[test]
     fn what_no_gap_counts_yet_is_lost_too() {
-        let mut sum = tally(&[gap(4)]);
+        let mut sum = stats(&[gap(4)]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 3));
         assert_eq!((sum.lost, sum.gaps, sum.lost_by_reason["disk full"]), (7, 1, 3));
         assert_eq!(sum.lost_words(), "7, 3 of them in no gap yet");
         assert!(!sum.has_unknown_loss());
-        let mut sum = tally(&[]);
+        let mut sum = stats(&[]);
         sum.add_unreported(&Gap::new(GapReason::DiskFull, 0));
         assert!(sum.has_loss() && sum.has_unknown_loss());
         assert_eq!(sum.lost_words(), "an unknown number that no gap counts yet");
