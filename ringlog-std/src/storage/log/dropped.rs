@@ -69,17 +69,8 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
 /// The first value is the timestamp of the first of those events, 0 if it is unknown. The writer notes such a loss
 /// beside the log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is
 /// still dropping events, was killed while it did, or died with a ring that was not drained.
-///
-/// ```
-/// use ringlog::storage::{LogWriter, unreported_loss};
-/// # let folder = tempfile::tempdir()?;
-///
-/// LogWriter::open(folder.path())?.close()?;
-/// assert_eq!(unreported_loss(folder.path()), None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[must_use]
-pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
+pub(crate) fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
     let peeked = peek(folder)?;
     // If the log was continued since, that run has counted it.

@@ -22,9 +22,7 @@ use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::last_run::LastWriter;
 use crate::storage::folder::listing::Folder;
 use crate::storage::names::{is_aside, segment_name};
-use crate::storage::recovery::report::{
-    LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport,
-};
+use crate::storage::recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use crate::storage::recovery::resync::store_again;
 use crate::storage::recovery::segment_end::{SegmentEnd, is_promised};
 use crate::storage::segment::create::move_aside;
@@ -478,13 +476,16 @@ fn is_regular(path: &Path) -> bool {
 ///
 /// A segment that is being written outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked in
 /// the same way: that is refused.
-fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+fn foreign_lock(
+    segment: &SegmentFile,
+    waits_left: &mut u32,
+) -> Result<Option<(PathBuf, Option<u32>)>, OpenError> {
     let (path, file) = (&segment.info.path, &segment.file);
     let failed = |error| OpenError::io(path, "lock", error);
     let is_sealed = segment.info.header.has(file_flags::SEALED);
     match wait_for_locker(file, is_sealed, waits_left).map_err(failed)? {
         Locker::Nobody => Ok(None),
-        Locker::OtherProgram(pid) => Ok(Some(LockedSegment { path: path.clone(), pid })),
+        Locker::OtherProgram(pid) => Ok(Some((path.clone(), pid))),
         Locker::Writer(pid) => Err(OpenError::Locked { path: path.clone(), pid }),
     }
 }

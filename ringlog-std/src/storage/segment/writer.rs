@@ -62,29 +62,6 @@ pub(crate) struct SegmentBirth {
     pub(crate) poison: Arc<Poison>,
 }
 
-/// What [`MmapWriter::close`] returns.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, storage::MmapWriter};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.evtl");
-/// let mut writer = MmapWriter::create(&path, 1 << 20)?;
-/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// let closed = writer.close()?;
-/// assert_eq!((closed.path, closed.event_count, closed.write_offset), (path, 1, 64 + 24));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Closed {
-    /// The file, sealed and synced.
-    pub path: PathBuf,
-    /// Records in it, GAP records included.
-    pub event_count: u64,
-    /// Where its records end, in bytes.
-    pub write_offset: u64,
-}
-
 impl MmapWriter {
     /// Returns the default options, to change before creating a file.
     ///
@@ -282,25 +259,27 @@ impl MmapWriter {
         self.durable.sync().map(drop)
     }
 
-    /// Syncs the file, seals it, and gives the blocks past the last event back to the file system.
+    /// Syncs the file, seals it, and gives the blocks past the last event back to the file system. Returns the header,
+    /// with the final count and end of its records.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, storage::MmapWriter};
     /// # let folder = tempfile::tempdir()?;
     /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
     /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.close()?.event_count, 1);
+    /// let header = writer.close()?;
+    /// assert_eq!((header.event_count, header.write_offset), (1, 64 + 24));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`sync`](Self::sync). The file is still readable; it is only not marked as clean.
-    pub fn close(self) -> Result<Closed, SyncError> {
-        let event_count = self.event_count;
-        let durable = self.into_flusher();
-        let write_offset = durable.finish(true)?;
-        Ok(Closed { path: durable.path().into(), event_count, write_offset })
+    pub fn close(self) -> Result<FileHeader, SyncError> {
+        let header = self.header();
+        let synced_offset = self.into_flusher().finish(true)?;
+        let flags = header.flags | file_flags::SEALED | file_flags::CLEAN;
+        Ok(FileHeader { synced_offset, flags, ..header })
     }
 
     /// Ends the writing. The caller, or a thread of its choice, syncs and seals the file.
