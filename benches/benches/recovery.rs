@@ -4,7 +4,7 @@
 //! are in the system's temporary folder: set `TMPDIR` for another disk.
 
 use criterion::{Criterion, Throughput};
-use ringlog::storage::{LastEnd, LogVerdict, LogWriter, LogWriterOptions, SyncPolicy, verify_log};
+use ringlog::storage::{LastEnd, LogWriter, LogWriterOptions, SyncPolicy, Verdict, verify_log};
 use ringlog_benches::sample_log::SampleLog;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,8 +108,8 @@ fn verifying(criterion: &mut Criterion) {
     group.sample_size(20).measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Bytes(LOG.bytes() as u64));
     for (name, path, verdict) in [
-        ("closed", closed.path().to_owned(), LogVerdict::Clean),
-        ("after a lost machine", lost.path(), LogVerdict::Loss),
+        ("closed", closed.path().to_owned(), Verdict::Clean),
+        ("after a lost machine", lost.path(), Verdict::Loss),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

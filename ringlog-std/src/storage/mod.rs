@@ -37,8 +37,12 @@ pub use cursor::error::CursorError;
 pub use cursor::list::CursorInfo;
 #[cfg(feature = "cli")]
 pub(crate) use cursor::list::cursors_of_other_logs;
-pub use error::{AppendError, CreateError, MissingEnd, OpenError, ReadError, RecordedEnd, SyncError};
-pub use folder::ending::{MissingRecords, WriterFile, WriterFileState};
+#[cfg(feature = "cli")]
+pub(crate) use error::RecordedEnd;
+pub use error::{AppendError, CreateError, MissingEnd, OpenError, ReadError, SyncError};
+#[cfg(feature = "cli")]
+pub(crate) use folder::ending::WriterFileState;
+pub use folder::ending::{MissingRecords, WriterFile};
 #[cfg(feature = "cli")]
 pub(crate) use log::dropped::unreported_loss;
 pub(crate) use log::late::{note_drained_ring, tell_undrained_ring};
@@ -63,8 +67,8 @@ pub use read::scan::watermarks::LogWatermarks;
 pub use read::seek::log_index::{LogIndex, SeekStatistics};
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
 pub use repair::salvage::salvage_log;
-pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped};
-pub use repair::verdict::{Fault, LogCheck, LogVerdict, RecordCounts, SegmentCheck, Verdict};
+pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
+pub use repair::verdict::{Fault, LogCheck, RecordCounts, SegmentCheck, Verdict};
 pub use repair::verify::verify_log;
 #[cfg(feature = "cli")]
 pub(crate) use repair::verify::verify_log_with;

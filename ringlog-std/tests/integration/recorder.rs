@@ -3,9 +3,7 @@
 use ringlog::event::{Event, EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{Idle, Producer, SharedRing, WriteError};
-use ringlog::storage::{
-    LogReader, LogVerdict, LogWriter, LogWriterOptions, OpenError, Retention, verify_log,
-};
+use ringlog::storage::{LogReader, LogWriter, LogWriterOptions, OpenError, Retention, Verdict, verify_log};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -43,7 +41,7 @@ impl Place {
             Err(OpenError::NoSegments { .. }) => return (0, vec![]),
             Err(error) => panic!("{error}"),
         };
-        let verdict = if gaps.is_empty() { LogVerdict::Clean } else { LogVerdict::Loss };
+        let verdict = if gaps.is_empty() { Verdict::Clean } else { Verdict::Loss };
         assert_eq!(verify_log(&self.log).unwrap().verdict(), verdict);
         (events, gaps)
     }

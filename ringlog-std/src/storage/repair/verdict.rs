@@ -14,7 +14,9 @@ use crate::words::cause;
 /// This many faults of a segment are listed; the others are only counted.
 const FAULTS_LISTED: usize = 100;
 
-/// The state of one segment, ordered from good to bad.
+/// The state of one segment, or of a whole log, ordered from good to bad.
+///
+/// A log is clean, open, unreadable, or has a loss; the other states are those of segments.
 ///
 /// ```
 /// # use ringlog::event::EventHeader;
@@ -53,7 +55,9 @@ pub enum Verdict {
     CutShort,
     /// Bytes changed that its writer had written correctly.
     Damage,
-    /// The file could not be read, so its content is not known.
+    /// Of a log: it is readable, and something is missing.
+    Loss,
+    /// A file could not be read, so its content is not known. Of a log also: no event can be read.
     Unreadable,
 }
 
@@ -88,43 +92,10 @@ impl Verdict {
             Self::Hole => "hole",
             Self::CutShort => "cut short",
             Self::Damage => "damage",
+            Self::Loss => "loss",
             Self::Unreadable => "unreadable",
         }
     }
-}
-
-/// The state of a whole log.
-///
-/// ```
-/// # use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogVerdict, LogWriter, verify_log};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path().join("log");
-/// # let mut writer = LogWriter::open(&folder)?;
-/// # for number in 0..3 {
-/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
-/// # }
-/// # writer.close()?;
-/// # let segment = folder.join("00000000000000000000.evtl");
-/// # let mut bytes = std::fs::read(&segment)?;
-/// # bytes[64 + 24 + 20] ^= 1;
-/// # std::fs::write(&segment, bytes)?;
-/// // A bit of the second record flipped.
-/// assert_eq!(verify_log(&folder)?.verdict(), LogVerdict::Loss);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum LogVerdict {
-    /// Complete.
-    Clean,
-    /// Complete so far; its writer is at work.
-    Open,
-    /// Readable, and something is missing.
-    Loss,
-    /// No event can be read, or the system could not read all of it.
-    Unreadable,
 }
 
 /// A fault of a segment.
@@ -522,15 +493,15 @@ impl LogCheck {
     /// Returns the worst that is true of the log.
     ///
     /// ```
-    /// use ringlog::storage::{LogVerdict, verify_log};
+    /// use ringlog::storage::{verify_log};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
     /// // All records are whole, but a GAP record reports lost events.
-    /// assert_eq!(verify_log(path)?.verdict(), LogVerdict::Loss);
+    /// assert_eq!(verify_log(path)?.verdict(), Verdict::Loss);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn verdict(&self) -> LogVerdict {
+    pub fn verdict(&self) -> Verdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);
         let counts = self.counts();
         let is_complete = self.missing.is_empty() && self.missing_end.is_none();
@@ -538,11 +509,11 @@ impl LogCheck {
         let is_told = is_complete && !self.writer_file.is_damaged();
         let is_whole = is_told && self.segments.iter().all(|it| it.verdict.is_whole());
         match (is_whole, counts.gaps) {
-            _ if has(Verdict::Unreadable) => LogVerdict::Unreadable,
-            (false, _) if counts.events == 0 => LogVerdict::Unreadable,
-            (false, _) | (true, 1..) => LogVerdict::Loss,
-            (true, 0) if self.is_being_written || has(Verdict::Open) => LogVerdict::Open,
-            (true, 0) => LogVerdict::Clean,
+            _ if has(Verdict::Unreadable) => Verdict::Unreadable,
+            (false, _) if counts.events == 0 => Verdict::Unreadable,
+            (false, _) | (true, 1..) => Verdict::Loss,
+            (true, 0) if self.is_being_written || has(Verdict::Open) => Verdict::Open,
+            (true, 0) => Verdict::Clean,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// ```
 /// use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogVerdict, LogWriter, Verdict, verify_log};
+/// use ringlog::storage::{LogWriter, Verdict, verify_log};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path().join("log");
@@ -31,7 +31,7 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 /// writer.close()?;
 ///
 /// let check = verify_log(&folder)?;
-/// assert_eq!(check.verdict(), LogVerdict::Clean);
+/// assert_eq!(check.verdict(), Verdict::Clean);
 /// assert_eq!((check.segments[0].verdict, check.segments[0].counts.events), (Verdict::Clean, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

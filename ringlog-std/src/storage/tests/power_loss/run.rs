@@ -14,7 +14,7 @@ use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::repair::salvage::salvage_log;
 use crate::storage::repair::salvage_report::SalvageError;
-use crate::storage::repair::verdict::LogVerdict;
+use crate::storage::repair::verdict::Verdict;
 use crate::storage::repair::verify::verify_log;
 use crate::storage::tests::power_loss::check::{
     Found, check_told, counted, event, is_damaged, is_in_doubt, read, read_on,
@@ -456,7 +456,7 @@ fn check_tools(folder: &Path, image: &mut Image) {
     };
     assert!(image.damaged.iter().any(|name| error.contains(name)) && error.contains("offset "), "{error}");
     let check = verify_log(folder).unwrap();
-    assert!(matches!(check.verdict(), LogVerdict::Loss | LogVerdict::Unreadable), "{error}\n{check:?}");
+    assert!(matches!(check.verdict(), Verdict::Loss | Verdict::Unreadable), "{error}\n{check:?}");
     image.happened.reported += 1;
 }
 
