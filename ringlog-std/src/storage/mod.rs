@@ -68,10 +68,11 @@ pub use read::seek::log_index::{LogIndex, SeekStatistics};
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
 pub use repair::salvage::salvage_log;
 pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
-pub use repair::verdict::{Fault, LogCheck, RecordCounts, SegmentCheck, Verdict};
+pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 pub use repair::verify::verify_log;
 #[cfg(feature = "cli")]
 pub(crate) use repair::verify::verify_log_with;
+pub use segment::counts::RecordCounts;
 pub use segment::file::SegmentInfo;
 pub use segment::options::MmapWriterOptions;
 #[cfg(feature = "cli")]

@@ -170,7 +170,7 @@ fn losses_are_told_once_where_the_recorder_goes_first() {
     drop(producer);
     LogWriter::open(&place.log).unwrap().close().unwrap();
     let counts = verify_log(&place.log).unwrap().counts();
-    assert_eq!((counts.events + counts.lost, counts.gaps_of_unknown_count), (offered, 0));
+    assert_eq!((counts.events + counts.lost(), counts.gaps_of_unknown_count()), (offered, 0));
 }
 
 #[test]

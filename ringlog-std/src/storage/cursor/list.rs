@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::storage::cursor::cursor::{Cursor, check_name, failed, open_regular};
+use crate::storage::cursor::cursor::{Cursor, check_name, failed, open_existing};
 use crate::storage::cursor::error::CursorError;
 use crate::storage::cursor::slot::{Slot, read_newest};
 use crate::storage::folder::ending::WriterFile;
@@ -148,7 +148,7 @@ pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
 
 /// Reads a cursor's state; `None` if the cursor was deleted meanwhile.
 fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
-    let newest = match open_regular(path, false) {
+    let newest = match open_existing(path, false) {
         Ok(None) => return None,
         Ok(Some(file)) => read_newest(&file).ok().flatten(),
         Err(_) => None,

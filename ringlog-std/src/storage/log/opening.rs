@@ -17,13 +17,12 @@ use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::{cursors_of, others_among};
 use crate::storage::error::{CreateError, OpenError};
 use crate::storage::folder::ending::{WriterFile, WriterFileState};
-use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
 use crate::storage::folder::writer_record::{UnreportedLoss, WriterRecord};
 use crate::storage::log::active::{ActiveSegment, Base};
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::RunTally;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance, bytes_on_disk};
 use crate::storage::maintenance::retention::FinishedSegment;
@@ -32,6 +31,7 @@ use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
 use crate::storage::recovery::resync::NeedsSync;
+use crate::storage::segment::counts::RecordCounts;
 use crate::storage::segment::create::rounded_capacity;
 use crate::storage::segment::file::SegmentInfo;
 use crate::storage::segment::spare::{SpareSegment, is_temporary};
@@ -130,7 +130,7 @@ impl LogWriter {
             options,
             record,
             active: ActiveSegment::new(current, base),
-            tally: RunTally::default(),
+            counts: RecordCounts::default(),
             full_segments: 0,
             first_sequence: base.sequence,
             doubted_at,
@@ -156,14 +156,14 @@ impl OpenedFolder {
         lock.set_draft(was_missing && previous.is_blank() && !has_segments(folder)?);
         let boot_id =
             platform.boot_id().map_err(|error| OpenError::io(folder, "read the boot id for", error))?;
-        let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let is_known = previous.boot_id.is_some();
+        let run = LastRun::under(previous.boot_id.as_deref(), &boot_id);
+        let is_known = run != LastRun::Unknown;
         let pid = Some(std::process::id());
         if previous.pid != pid {
             refuse_live_writer(folder)?;
         }
         let WriterRecord { first_sequence, end, .. } = previous;
-        let writer = LastWriter { is_same_boot, first_sequence, end, is_known };
+        let writer = LastWriter { run, first_sequence, end };
         // Until the log has continued, the boot id must stay that of the writer before. If none has written, nothing
         // can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;

@@ -14,12 +14,13 @@ use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::active::{ActiveSegment, Room};
 use crate::storage::log::dropped::Dropped;
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::{LogSummary, RunTally};
+use crate::storage::log::summary::LogSummary;
 use crate::storage::maintenance::maintenance::Maintenance;
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::maintenance::workers::Workers;
 use crate::storage::recovery::report::RecoveryReport;
+use crate::storage::segment::counts::RecordCounts;
 
 /// Writes events to a log, a folder of segments. Each run adds new segments to the existing ones.
 ///
@@ -57,7 +58,7 @@ pub struct LogWriter {
     pub(crate) options: LogWriterOptions,
     pub(crate) record: WriterRecord,
     pub(crate) active: ActiveSegment,
-    pub(crate) tally: RunTally,
+    pub(crate) counts: RecordCounts,
     /// Segments of this run that are full.
     pub(crate) full_segments: u64,
     pub(crate) first_sequence: u64,
@@ -302,7 +303,7 @@ impl LogWriter {
         let appended = segment.append_part(run, most_bytes, |gap| gap.log_side);
         let taken = appended.map_err(|error| self.maintenance.explain_append(error))?;
         if taken.records > 0 {
-            self.tally.add_run(&taken);
+            taken.add_to(&mut self.counts);
             self.active.pass_run();
         }
         if taken.gaps > 0 {
@@ -617,7 +618,7 @@ impl LogWriter {
     /// ```
     #[must_use]
     pub const fn bytes_written(&self) -> u64 {
-        self.tally.bytes
+        self.counts.bytes
     }
 
     /// Returns what this run has written so far. The active segment counts once it holds a record.
@@ -635,7 +636,7 @@ impl LogWriter {
     pub fn summary(&self) -> LogSummary {
         let current = u64::from(self.active.has_record());
         let (first, next) = (self.first_sequence, self.next_sequence());
-        let written = self.tally.summary(self.full_segments + current, first, next);
+        let written = LogSummary::of(&self.counts, self.full_segments + current, first, next);
         let unreported = self.dropped.map(|dropped| dropped.gap().count);
         LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
     }
@@ -662,7 +663,7 @@ impl LogWriter {
         if stride as u64 <= self.left_bytes() {
             return Ok(());
         }
-        let (path, written_bytes) = (self.folder.clone(), self.tally.bytes);
+        let (path, written_bytes) = (self.folder.clone(), self.counts.bytes);
         let max_bytes = self.options.max_bytes.unwrap_or(u64::MAX);
         Err(AppendError::LimitReached { path, written_bytes, max_bytes })
     }
@@ -670,7 +671,7 @@ impl LogWriter {
     /// Returns what this run may still write.
     #[inline]
     fn left_bytes(&self) -> u64 {
-        self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
+        self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.counts.bytes))
     }
 
     #[inline]

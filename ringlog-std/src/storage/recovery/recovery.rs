@@ -19,7 +19,7 @@ use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::os::platform::Platform;
 use crate::storage::cursor::list::cursors_ahead;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::folder::listing::Folder;
 use crate::storage::names::{is_aside, segment_name};
 use crate::storage::recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
@@ -146,12 +146,12 @@ impl<'a> LogRecovery<'a> {
     }
 
     fn last_end(&self, chain: &[ChainedSegment]) -> LastEnd {
-        match self.writer {
+        match self.writer.run {
             _ if chain.is_empty() => LastEnd::New,
-            LastWriter { end: Some(_), .. } => LastEnd::Closed,
-            LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
-            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
-            LastWriter { .. } => LastEnd::Unknown,
+            _ if self.writer.end.is_some() => LastEnd::Closed,
+            LastRun::SameBoot => LastEnd::Killed,
+            LastRun::OtherBoot => LastEnd::MachineLost,
+            LastRun::Unknown | LastRun::AtWork => LastEnd::Unknown,
         }
     }
 

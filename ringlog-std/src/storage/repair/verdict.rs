@@ -5,9 +5,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
+use crate::event::{FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
+use crate::storage::segment::counts::RecordCounts;
 use crate::words::Counted;
 use crate::words::cause;
 
@@ -262,69 +263,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Counts of records and of the losses that they report.
-///
-/// ```
-/// use ringlog::storage::verify_log;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let counts = verify_log(path)?.counts();
-/// assert_eq!((counts.events, counts.gaps, counts.lost), (3, 1, 3));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RecordCounts {
-    /// Number of events, without GAP records.
-    pub events: u64,
-    /// Number of GAP records.
-    pub gaps: u64,
-    /// Number of GAP records that do not know how many events are missing.
-    pub gaps_of_unknown_count: u64,
-    /// Number of lost events, as the GAP records count them.
-    pub lost: u64,
-    /// Size of all records in bytes, padding included.
-    pub bytes: u64,
-}
-
-impl RecordCounts {
-    /// Returns the number of events and GAP records.
-    ///
-    /// ```
-    /// use ringlog::storage::verify_log;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(verify_log(path)?.counts().records(), 4);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn records(&self) -> u64 {
-        self.events + self.gaps
-    }
-
-    pub(crate) fn add(&mut self, event: &Event<'_>) {
-        self.bytes += event.header.stride() as u64;
-        match event.gap() {
-            None => self.events += 1,
-            Some(gap) => {
-                self.gaps += 1;
-                self.gaps_of_unknown_count += u64::from(gap.count == 0);
-                self.lost = self.lost.saturating_add(gap.count);
-            }
-        }
-    }
-
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            events: self.events + other.events,
-            gaps: self.gaps + other.gaps,
-            gaps_of_unknown_count: self.gaps_of_unknown_count + other.gaps_of_unknown_count,
-            lost: self.lost.saturating_add(other.lost),
-            bytes: self.bytes + other.bytes,
-        }
-    }
-}
-
 /// The result of verifying one segment.
 ///
 /// ```
@@ -487,7 +425,9 @@ impl LogCheck {
     /// ```
     #[must_use]
     pub fn counts(&self) -> RecordCounts {
-        self.segments.iter().fold(RecordCounts::default(), |sum, segment| sum.plus(segment.counts))
+        let mut sum = RecordCounts::default();
+        self.segments.iter().for_each(|segment| sum.add_all(&segment.counts));
+        sum
     }
 
     /// Returns the worst that is true of the log.

@@ -125,7 +125,8 @@ pub(crate) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
     OpenError::io(path, "read the header at offset 0", source)
 }
 
-fn open_regular(path: &Path) -> Result<File, OpenError> {
+/// Opens a regular file for reading, also through a link.
+pub(crate) fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Checked before the file is opened: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });

@@ -341,5 +341,5 @@ fn counts_of_gaps_that_pass_2_to_the_64_stay_at_the_largest_number() {
         (number(&report, "lost"), number(&report["lost_by_reason"], "ring full")),
         (u64::MAX, u64::MAX)
     );
-    assert_eq!(verify_log(folder.path()).unwrap().counts().lost, u64::MAX);
+    assert_eq!(verify_log(folder.path()).unwrap().counts().lost(), u64::MAX);
 }

@@ -125,7 +125,7 @@ impl LogWriter {
     #[inline]
     pub(crate) fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
         let event = Event { header: *header, payload, sequence: 0, offset };
-        self.tally.add(&event);
+        self.counts.add(&event);
         self.active.pass(&event);
     }
 
@@ -163,7 +163,7 @@ impl LogWriter {
     /// still takes.
     pub(crate) fn lost(&self) -> u64 {
         let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
-        self.tally.lost().saturating_add(dropped)
+        self.counts.lost().saturating_add(dropped)
     }
 
     /// Updates [`LogWatch::lost`](crate::storage::maintenance::watch::LogWatch::lost).
