@@ -433,7 +433,7 @@ impl LogCheck {
     /// Returns the worst that is true of the log.
     ///
     /// ```
-    /// use ringlog::storage::{verify_log};
+    /// use ringlog::storage::{Verdict, verify_log};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
     /// // All records are whole, but a GAP record reports lost events.
