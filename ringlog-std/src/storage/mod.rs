@@ -45,7 +45,7 @@ pub(crate) use folder::ending::WriterFileState;
 pub use folder::ending::{MissingRecords, WriterFile};
 #[cfg(feature = "cli")]
 pub(crate) use log::dropped::unreported_loss;
-pub(crate) use log::late::{note_drained_ring, tell_undrained_ring};
+pub(crate) use log::late::{note_drained_ring, report_undrained_ring};
 pub use log::options::LogWriterOptions;
 pub use log::summary::LogSummary;
 pub use log::writer::LogWriter;

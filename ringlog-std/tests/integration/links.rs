@@ -65,11 +65,11 @@ fn copy_with_links(log: &Path, copy: &Path) {
 }
 
 /// Writes until retention reports an error, and returns that.
-fn write_until_told(writer: &mut LogWriter) -> Option<CreateError> {
+fn write_until_reported(writer: &mut LogWriter) -> Option<CreateError> {
     for _ in 0..100 {
         write(writer, 20);
-        if let Some(told) = writer.take_retention_error() {
-            return Some(told);
+        if let Some(error) = writer.take_retention_error() {
+            return Some(error);
         }
     }
     None
@@ -85,9 +85,9 @@ fn recycling_leaves_a_copy_made_with_hard_links_alone() {
     let before = contents(&copy);
 
     let mut writer = open(&log);
-    let told = write_until_told(&mut writer).expect("retention says what it left alone");
-    assert!(matches!(told, CreateError::Linked { names: 2, .. }), "{told}");
-    assert!(told.to_string().contains("hard links"), "{told}");
+    let error = write_until_reported(&mut writer).expect("retention says what it left alone");
+    assert!(matches!(error, CreateError::Linked { names: 2, .. }), "{error}");
+    assert!(error.to_string().contains("hard links"), "{error}");
     write(&mut writer, 100);
     writer.close().unwrap();
     commit(&log, 7);
@@ -111,8 +111,8 @@ fn recycling_leaves_an_archive_alone_that_a_link_leads_to() {
     assert_eq!(LogReader::open(&log).unwrap().replay(|_| ()).unwrap(), 30, "links are read through");
 
     let mut writer = open(&log);
-    let told = write_until_told(&mut writer).expect("retention says what it left alone");
-    assert!(matches!(told, CreateError::Linked { names: 0, .. }), "{told}");
+    let error = write_until_reported(&mut writer).expect("retention says what it left alone");
+    assert!(matches!(error, CreateError::Linked { names: 0, .. }), "{error}");
     write(&mut writer, 100);
     writer.close().unwrap();
     assert!(contents(&archive) == before, "the archive is as it was");

@@ -72,9 +72,9 @@ fn a_writer_whose_lock_file_is_deleted_or_replaced_stops_and_leaves_the_log_alon
         write_one(&mut writer).unwrap();
         meddle(&log.join("writer"), is_replaced);
         let error = within(PATIENCE, || write_one(&mut writer).err());
-        let is_told =
+        let is_shown =
             matches!(&error, AppendError::Close(SyncError::LockFile { path }) if path.ends_with("writer"));
-        assert!(is_told, "{error}");
+        assert!(is_shown, "{error}");
         assert!(error.to_string().contains("deleted or replaced"), "{error}");
         // No other writer gets in until the first one has ended. The first one changes nothing more.
         if !is_replaced {
@@ -166,8 +166,8 @@ fn is_reported(error: &OpenError, segment: &Path) -> bool {
 
 #[track_caller]
 fn assert_reported(error: &ReadError, segment: &Path) {
-    let is_told = matches!(error, ReadError::Segment(error) if is_reported(error, segment));
-    assert!(is_told, "{error}");
+    let is_shown = matches!(error, ReadError::Segment(error) if is_reported(error, segment));
+    assert!(is_shown, "{error}");
     assert!(error.to_string().contains("exclusive lock"), "{error}");
 }
 
@@ -224,14 +224,14 @@ fn retention_deletes_a_segment_that_another_program_has_locked_and_reports_the_l
     let _lock = lock_exclusively(&oldest);
     let retention = Retention { max_segments: Some(3), ..Retention::default() };
     let mut writer = options().retention(retention).open(folder.path()).unwrap();
-    let told = within(PATIENCE, || {
+    let error = within(PATIENCE, || {
         write_one(&mut writer).unwrap();
         writer.take_retention_error()
     });
-    if let CreateError::LockedSegment { path, pid: Some(pid) } = &told {
+    if let CreateError::LockedSegment { path, pid: Some(pid) } = &error {
         assert_eq!((path, *pid), (&oldest, std::process::id()));
     } else {
-        panic!("{told}");
+        panic!("{error}");
     }
     writer.close().unwrap();
     assert!(!oldest.exists());

@@ -216,7 +216,7 @@ fn a_finished_log_is_moved_aside_and_stays_readable_even_while_it_is_read() {
 }
 
 #[test]
-fn create_new_refuses_whatever_exists() {
+fn create_new_refuses_what_exists() {
     let (_folder, path) = folder();
     drop(MmapWriter::create_new(&path, 4096).unwrap());
     assert!(matches!(MmapWriter::create_new(&path, 4096), Err(CreateError::Exists { .. })));
@@ -289,7 +289,7 @@ fn a_truncated_log_names_what_is_missing() {
 }
 
 #[test]
-fn random_bytes_behind_any_header_never_panic() {
+fn random_bytes_after_any_header_never_panic() {
     let (_folder, path) = folder();
     let mut state = 7_u64;
     let mut noise = || {

@@ -87,7 +87,7 @@ mod tests {
     use crate::storage::segment::writer::MmapWriter;
 
     #[test]
-    fn a_folder_tells_of_its_writer() {
+    fn a_folder_shows_who_its_writer_is() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
         let writer = LogWriter::open(folder.path()).unwrap();

@@ -43,7 +43,7 @@ pub(crate) struct OpenedFolder {
     log: Recovered,
     /// The sequence at which the log begins.
     begins_at: u64,
-    untold: Option<UnreportedLoss>,
+    unreported: Option<UnreportedLoss>,
     /// A ring in the last writer's process held events, or may have held some, that the log does not have.
     has_undrained_ring: bool,
 }
@@ -53,7 +53,7 @@ impl LogWriter {
         folder: &Path,
         options: LogWriterOptions,
         platform: Arc<dyn Platform>,
-        has_helpers: bool,
+        has_workers: bool,
     ) -> Result<Self, OpenError> {
         // Before anything is created, so that nothing is left of a log that is not possible.
         rounded_capacity(folder, options.rules().segment_bytes)?;
@@ -62,7 +62,8 @@ impl LogWriter {
             made.create(&*platform, folder)?;
         }
         let found = OpenedFolder::of(folder, &options, &*platform)?;
-        let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
+        let (end, unreported, has_undrained_ring) =
+            (found.log.end, found.unreported, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
         made.paths.clear();
         let lost = match end.lost_after {
@@ -72,8 +73,8 @@ impl LogWriter {
         if let Some((timestamp, reason)) = lost {
             log.report_unknown_loss(timestamp, reason).map_err(|error| OpenError::Append(error.into()))?;
         }
-        if let Some(untold) = untold {
-            log.append_gap_unlimited(untold.first_timestamp, untold.gap())
+        if let Some(unreported) = unreported {
+            log.append_gap_unlimited(unreported.first_timestamp, unreported.gap())
                 .map_err(|error| OpenError::Append(error.into()))?;
         }
         log.report.gap_records = log.summary().gaps;
@@ -81,7 +82,7 @@ impl LogWriter {
         log.lock
             .store(&**log.maintenance.platform(), &log.record)
             .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
-        if has_helpers {
+        if has_workers {
             let workers = Workers::start(&log.maintenance);
             log.workers =
                 Some(workers.map_err(|error| OpenError::io(folder, "start the worker threads of", error))?);
@@ -119,11 +120,11 @@ impl LogWriter {
         let mut current = options.begin_segment(folder, next, base, &maintenance);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that shows where the log continues.
-        current.durable().sync_header().map_err(failed)?;
+        current.flusher().sync_header().map_err(failed)?;
         // On an error the new segment must not be closed as usual when it is dropped: it would then promise all
         // before it.
-        found.clear_away(&**maintenance.platform()).inspect_err(|_| current.durable().poison())?;
-        current.durable().rename_into_place().map_err(failed)?;
+        found.clear_away(&**maintenance.platform()).inspect_err(|_| current.flusher().poison())?;
+        current.flusher().rename_into_place().map_err(failed)?;
         current.prefault_first_pages(options.rules().first_prefault_bytes());
         let log = Self {
             folder: folder.into(),
@@ -188,10 +189,10 @@ impl OpenedFolder {
             log.end.lost_after.get_or_insert(0);
             log.report.has_loss = true;
         }
-        let untold = previous.untold.filter(|untold| untold.position == log.end.position);
-        if let Some(untold) = untold {
-            let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
-            let UnreportedLoss { position: from, bytes, .. } = untold;
+        let unreported = previous.unreported.filter(|unreported| unreported.position == log.end.position);
+        if let Some(unreported) = unreported {
+            let position = log.end.position.checked_add(unreported.bytes).and_then(check_position);
+            let UnreportedLoss { position: from, bytes, .. } = unreported;
             log.end.position = position.ok_or_else(|| OpenError::UnreportedLoss {
                 path: lock.path().into(),
                 position: from,
@@ -219,7 +220,7 @@ impl OpenedFolder {
             has_undrained_ring: options.has_own_ring,
             ..WriterRecord::default()
         };
-        Ok(Self { lock, record, log, begins_at, untold, has_undrained_ring })
+        Ok(Self { lock, record, log, begins_at, unreported, has_undrained_ring })
     }
 }
 

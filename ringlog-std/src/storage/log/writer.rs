@@ -367,7 +367,7 @@ impl LogWriter {
         if self.dropped.is_none() {
             return self.roll_if_old().map(drop);
         }
-        if self.go_on_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
+        if self.continue_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
     }
 
     /// Syncs and seals all segments, and returns what this run wrote.

@@ -95,7 +95,7 @@ pub(crate) struct ExistingLog {
 /// A segment that is not finished.
 #[derive(Clone)]
 pub(crate) struct UnfinishedSegment {
-    pub(crate) durable: Arc<SegmentFlusher>,
+    pub(crate) flusher: Arc<SegmentFlusher>,
     pub(crate) begun_at: i64,
     pub(crate) begun: Instant,
     /// Sequence of its first record.
@@ -248,7 +248,7 @@ impl Maintenance {
 
     /// Returns the log's position below which everything is published.
     pub(crate) fn published_position(&self) -> u64 {
-        let current = lock(&self.open).back().map(|open| open.durable.published_position());
+        let current = lock(&self.open).back().map(|open| open.flusher.published_position());
         current.unwrap_or(0).max(self.durable_position())
     }
 
@@ -269,7 +269,7 @@ impl Maintenance {
         match error {
             SyncError::Poisoned { .. } => self.poison.take_reason().unwrap_or(error),
             other => {
-                self.poison.note_told(&other);
+                self.poison.note_reported(&other);
                 other
             }
         }
@@ -297,10 +297,10 @@ impl Maintenance {
     }
 
     /// Notes that the writer continues in this segment.
-    pub(crate) fn begin(&self, durable: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
-        let durable = Arc::clone(durable);
+    pub(crate) fn begin(&self, flusher: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
+        let flusher = Arc::clone(flusher);
         lock(&self.open).push_back(UnfinishedSegment {
-            durable,
+            flusher,
             begun_at,
             begun: Instant::now(),
             base_sequence,
@@ -321,12 +321,12 @@ impl Maintenance {
     /// Returns where the writer is.
     pub(crate) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.durable.prefault(self.rules.prefault_bytes);
+        current.flusher.prefault(self.rules.prefault_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed, see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
         }
-        WriterAt { base_sequence: current.base_sequence, offset: current.durable.map().write_offset() }
+        WriterAt { base_sequence: current.base_sequence, offset: current.flusher.map().write_offset() }
     }
 }
 

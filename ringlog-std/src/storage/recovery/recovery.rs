@@ -267,13 +267,13 @@ impl<'a> LogRecovery<'a> {
     /// Checks that files after a torn one, or after a missing one, may be set aside: the power went, and nothing in
     /// them was promised. No file is missing before one that has its name, because files are named in the order of
     /// the log.
-    fn check_cut(&self, behind: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
-        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(ChainedSegment::is_named);
-        let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
+    fn check_cut(&self, after: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
+        let may_be_missing = !self.writer.is_trusted() && !after.iter().any(ChainedSegment::is_named);
+        let is_promised = after.iter().any(|link| is_promised(&link.info.header));
         if (end.is_doubtful || may_be_missing) && !is_promised {
             return Ok(());
         }
-        let Some(next) = behind.first() else { return Ok(()) };
+        let Some(next) = after.first() else { return Ok(()) };
         let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
         Err(OpenError::recovery(ReadError::Discontinuity { path, expected, found }))
     }
@@ -416,8 +416,8 @@ impl Recovered {
             };
             let folder = folder_of(&path);
             platform.sync_folder(&folder).map_err(|error| OpenError::io(&folder, "sync", error))?;
-            if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
-                told.action = action;
+            if let Some(reported) = self.report.segments.iter_mut().find(|reported| reported.path == path) {
+                reported.action = action;
             }
         }
         Ok(())

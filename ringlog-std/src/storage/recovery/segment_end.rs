@@ -97,9 +97,9 @@ impl SegmentEnd {
         // garbage.
         let durable =
             if header.has(file_flags::CHECKSUMS) { header.synced_offset } else { FILE_HEADER_LEN as u64 };
-        let behind = self.offset.saturating_sub(durable);
+        let after_durable = self.offset.saturating_sub(durable);
         // Less than the base only within the preamble, whose records take no position.
-        header.base_position.max(self.position.saturating_sub(behind))
+        header.base_position.max(self.position.saturating_sub(after_durable))
     }
 
     /// Returns the bytes that the header counts as records and that are none.

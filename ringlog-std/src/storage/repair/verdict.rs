@@ -446,8 +446,8 @@ impl LogCheck {
         let counts = self.counts();
         let is_complete = self.missing.is_empty() && self.missing_end.is_none();
         // A damaged `writer` file may have noted a loss that no GAP record reports.
-        let is_told = is_complete && !self.writer_file.is_damaged();
-        let is_whole = is_told && self.segments.iter().all(|it| it.verdict.is_whole());
+        let is_known = is_complete && !self.writer_file.is_damaged();
+        let is_whole = is_known && self.segments.iter().all(|it| it.verdict.is_whole());
         match (is_whole, counts.gaps) {
             _ if has(Verdict::Unreadable) => Verdict::Unreadable,
             (false, _) if counts.events == 0 => Verdict::Unreadable,

@@ -42,7 +42,7 @@ use crate::storage::segment::poison::Poison;
 /// ```
 pub struct MmapWriter {
     map: WriteMap,
-    durable: Arc<SegmentFlusher>,
+    flusher: Arc<SegmentFlusher>,
     event_count: u64,
     /// The header as it was stored at the start.
     header: FileHeader,
@@ -83,11 +83,11 @@ impl MmapWriter {
         map.store_header(header);
         let SegmentBirth { platform, path, temporary, poison } = birth;
         let parts = FlusherParts { platform, map: map.handle(), file, path, temporary, poison };
-        let durable = SegmentFlusher::new(parts, header);
+        let flusher = SegmentFlusher::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {
             map,
-            durable,
+            flusher,
             event_count: 0,
             header: *header,
             salt: header.salt(),
@@ -105,13 +105,13 @@ impl MmapWriter {
 
     /// Prefaults exactly these pages. Later pages then come many at a time.
     pub(crate) fn prefault_first_pages(&mut self, bytes: usize) {
-        self.durable.map().populate_window(bytes);
+        self.flusher.map().populate_window(bytes);
         self.map.bring_pages_around(true);
     }
 
     /// Syncs the file as it was created: its length, its blocks, its header.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
-        self.durable.sync_new()
+        self.flusher.sync_new()
     }
 
     /// Appends one event and publishes it.
@@ -163,7 +163,7 @@ impl MmapWriter {
 
     /// Appends a GAP record to the preamble, which takes no position.
     pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
-        self.durable.add_lead(Gap::header(timestamp).stride() as u64);
+        self.flusher.add_preamble(Gap::header(timestamp).stride() as u64);
         self.append_gap(timestamp, gap)
     }
 
@@ -228,14 +228,14 @@ impl MmapWriter {
         let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
         let to = &mut self.map.unpublished()[..from.len()];
         to.copy_from_slice(from);
-        self.map.tell_unpublished(from.len());
+        self.map.show_to_witness(from.len());
         let to = &mut self.map.unpublished()[..from.len()];
         let taken = if self.checksums {
             add_checksums(to, place, ends_before)
         } else {
             remove_checksums(to, ends_before)
         };
-        self.map.tell_unpublished(taken.bytes);
+        self.map.show_to_witness(taken.bytes);
         taken
     }
 
@@ -256,7 +256,7 @@ impl MmapWriter {
     /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer takes no more
     /// events: what reached the disk is unknown.
     pub fn sync(&mut self) -> Result<(), SyncError> {
-        self.durable.sync().map(drop)
+        self.flusher.sync().map(drop)
     }
 
     /// Syncs the file, seals it, and gives the blocks past the last event back to the file system. Returns the header,
@@ -285,12 +285,12 @@ impl MmapWriter {
     /// Ends the writing. The caller, or a thread of its choice, syncs and seals the file.
     pub(crate) fn into_flusher(mut self) -> Arc<SegmentFlusher> {
         self.finished = true;
-        Arc::clone(&self.durable)
+        Arc::clone(&self.flusher)
     }
 
     /// Returns the part that the workers share.
-    pub(crate) const fn durable(&self) -> &Arc<SegmentFlusher> {
-        &self.durable
+    pub(crate) const fn flusher(&self) -> &Arc<SegmentFlusher> {
+        &self.flusher
     }
 
     /// Returns the file's path.
@@ -304,7 +304,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.durable.path()
+        self.flusher.path()
     }
 
     /// Returns the number of records in the file, GAP records included.
@@ -363,7 +363,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub fn synced_offset(&self) -> u64 {
-        self.durable.synced_offset()
+        self.flusher.synced_offset()
     }
 
     /// Returns the size of the file in bytes, its header included.
@@ -430,7 +430,7 @@ impl MmapWriter {
         };
         let sealed = encode(self.map.unpublished(), &stored, payload);
         let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
-        self.map.tell_unpublished(stride);
+        self.map.show_to_witness(stride);
         self.publish(stride, 1);
         Ok(())
     }
@@ -442,7 +442,7 @@ impl MmapWriter {
 
     #[inline]
     fn refuse_if_poisoned(&self) -> Result<(), AppendError> {
-        if self.durable.is_poisoned() {
+        if self.flusher.is_poisoned() {
             return Err(AppendError::Poisoned { path: self.path().into() });
         }
         Ok(())
@@ -463,9 +463,9 @@ impl MmapWriter {
 
 impl Drop for MmapWriter {
     fn drop(&mut self) {
-        if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
+        if !self.finished && !self.flusher.is_poisoned() && self.flusher.is_of_this_process() {
             // Nobody is left to get the error. Without CLEAN the file itself shows that the sync failed.
-            let _ = self.durable.finish(true);
+            let _ = self.flusher.finish(true);
         }
     }
 }
@@ -500,7 +500,7 @@ mod tests {
         let path = folder.path().join("events.evtl");
         let mut writer = MmapWriter::create(&path, 4096).unwrap();
         writer.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
-        writer.durable.poison();
+        writer.flusher.poison();
 
         let refused = writer.write_event(&EventHeader::new(1, 2, 3), b"abc");
         assert!(matches!(refused, Err(AppendError::Poisoned { .. })));

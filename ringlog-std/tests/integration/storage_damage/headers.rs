@@ -68,7 +68,7 @@ fn the_offsets_may_be_anything() {
 }
 
 #[test]
-fn the_salt_is_found_behind_damaged_records_too() {
+fn the_salt_is_found_after_damaged_records_too() {
     let log = Log::of(300, 1 << 16);
     let oracle = Oracle::of(&log);
     log.change(0, |bytes| bytes[..4000].fill(0xA5));

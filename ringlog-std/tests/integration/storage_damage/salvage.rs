@@ -23,7 +23,7 @@ fn an_undamaged_log_is_copied_whole() {
 }
 
 #[test]
-fn a_gap_tells_how_many_records_and_bytes_are_missing() {
+fn a_gap_reports_how_many_records_and_bytes_are_missing() {
     let log = Log::of(300, 8192);
     let oracle = Oracle::of(&log);
     let offsets = offsets(&log.segments[1]);
@@ -79,7 +79,7 @@ fn a_file_cut_short_loses_its_end_with_the_count() {
 
 /// A log whose machine stopped. The records that a recovery cut off are after the end of the sealed segment.
 #[test]
-fn records_behind_the_hole_that_a_recovery_cut_at_are_found() {
+fn records_after_the_hole_that_a_recovery_cut_at_are_found() {
     let log = Log::of(100, 1 << 16);
     let offsets = offsets(&log.segments[0]);
     log.unseal(0, offsets[10]);
@@ -306,7 +306,7 @@ fn the_largest_records_are_copied() {
 }
 
 #[test]
-fn a_last_record_alone_is_found_by_where_it_ends_whatever_stands_behind_it() {
+fn a_last_record_alone_is_found_by_where_it_ends_no_matter_what_is_after_it() {
     for is_sealed in [true, false] {
         let log = Log::of(40, 1 << 16);
         let offsets = offsets(&log.segments[0]);

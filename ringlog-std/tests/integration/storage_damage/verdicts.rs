@@ -111,7 +111,7 @@ fn a_torn_tail_starts_at_its_first_invalid_record() {
 }
 
 #[test]
-fn a_hole_has_valid_records_behind_it() {
+fn a_hole_has_valid_records_after_it() {
     let log = Log::of(40, 1 << 16);
     let offsets = offsets(&log.segments[0]);
     log.unseal(0, offsets[5]);
@@ -175,7 +175,7 @@ fn a_file_that_was_cut_short_says_where() {
 }
 
 #[test]
-fn a_missing_segment_is_told_with_its_sequences() {
+fn a_missing_segment_is_reported_with_its_sequences() {
     let log = Log::of(300, 8192);
     fs::remove_file(&log.segments[1]).unwrap();
     let check = verified(&log);

@@ -124,7 +124,7 @@ fn a_stream_ends_at_unwritten_memory_or_with_the_file() {
 }
 
 #[test]
-fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
+fn a_stream_that_ends_in_something_else_is_an_error_after_its_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stream.evtl");
     let whole = stream(30, &[]);
@@ -144,7 +144,7 @@ fn a_stream_that_ends_in_something_else_is_an_error_behind_its_last_record() {
 }
 
 #[test]
-fn a_log_goes_on_behind_a_stream_file_that_was_put_into_its_folder() {
+fn a_log_continues_after_a_stream_file_that_was_put_into_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("{:020}.evtl", 0));
     let put_there = stream(30, &[0; 100]);

@@ -126,7 +126,7 @@ fn a_closed_log_that_lost_its_end_is_refused_to_writers_and_nothing_changes() {
 }
 
 #[test]
-fn without_its_writer_file_a_log_goes_on_under_another_identity_with_a_gap() {
+fn without_its_writer_file_a_log_continues_under_another_identity_with_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let all = closed_log(folder.path(), 200);
     let identity = WriterFile::of(folder.path()).identity.unwrap();
@@ -267,18 +267,18 @@ fn records_of_a_blocks_former_life_are_never_given_out() {
 }
 
 /// Makes a log that dropped five events on a full disk. Only the `writer` file says so.
-fn log_with_untold_loss(folder: &Path) {
+fn log_with_unreported_loss(folder: &Path) {
     closed_log(folder, 10);
     let position = WriterFile::of(folder).end_position().unwrap();
     edit(folder, |lines| format!("{lines}untold_loss: {position} 5 120 7\n"));
 }
 
 #[test]
-fn whatever_bit_of_the_writer_file_flips_a_loss_that_it_notes_is_reported() {
+fn a_loss_that_the_writer_file_notes_is_reported_no_matter_which_bit_flips() {
     // In memory if possible: it opens about two thousand logs.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let template = folder.path().join("template");
-    log_with_untold_loss(&template);
+    log_with_unreported_loss(&template);
     let good = fs::read(template.join("writer")).unwrap();
     let segment = segments(&template).pop().unwrap();
     let (mut unknown, mut counted) = (0, 0);

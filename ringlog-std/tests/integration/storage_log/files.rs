@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ringlog::event::file_flags;
 use ringlog::storage::{LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError};
 
-use super::recovery::{Offsets, RECOVERY_GAP, died_with_machine, goes_on_after};
+use super::recovery::{Offsets, RECOVERY_GAP, continues_after, died_with_machine};
 use super::support::{assert_holds, damage, event, patch, read, refusal, segments, unseal, write};
 use crate::writer_file::{pretend_other_boot, set_open};
 
@@ -25,7 +25,7 @@ fn a_first_writer_that_died_before_its_first_event_leaves_no_doubt() {
 }
 
 #[test]
-fn a_folder_without_segments_is_a_new_log_whatever_its_writer_file_says() {
+fn a_folder_without_segments_is_a_new_log_no_matter_what_its_writer_file_says() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let writer = LogWriter::open(folder.path()).unwrap();
@@ -124,7 +124,7 @@ fn a_segment_that_was_about_to_be_recycled_goes() {
 }
 
 #[test]
-fn behind_a_torn_segment_only_what_was_not_promised_is_put_aside() {
+fn after_a_torn_segment_only_what_was_not_promised_is_put_aside() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
     write(&mut writer, 0..60);
@@ -159,7 +159,7 @@ fn action_on(writer: &LogWriter, path: &Path) -> String {
 }
 
 #[test]
-fn an_empty_segment_is_deleted_unless_something_stands_in_it() {
+fn an_empty_segment_is_deleted_unless_something_is_in_it() {
     for is_machine_lost in [false, true] {
         for stored in [&[][..], &[0, 0, 1]] {
             let folder = tempfile::tempdir().unwrap();
@@ -194,7 +194,7 @@ fn a_segment_that_counts_records_is_kept_also_where_its_first_one_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
     patch(&log.path, 64, &[0; 16]);
-    goes_on_after(folder.path(), 0);
+    continues_after(folder.path(), 0);
     assert_eq!(LogReader::open(folder.path()).unwrap().foreign().len(), 1);
 }
 
@@ -253,7 +253,7 @@ fn after_a_power_loss_a_count_that_the_bytes_contradict_is_put_right() {
         patch(&log.path, 16, &count.to_le_bytes());
         let flags = std::fs::read(&log.path).unwrap()[56];
         patch(&log.path, 56, &[flags | 0b1000]);
-        goes_on_after(folder.path(), 100);
+        continues_after(folder.path(), 100);
         assert_eq!((log.header().event_count, log.header().has(file_flags::SEALED)), (100, true));
     }
 }
@@ -277,7 +277,7 @@ fn a_seal_whose_count_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_closed_segment_without_records_says_where_the_log_goes_on() {
+fn a_closed_segment_without_records_says_where_the_log_continues() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("{:020}.evtl", 7));
     MmapWriter::options().base(7, 1000).create_new(&path, 4096).unwrap().close().unwrap();

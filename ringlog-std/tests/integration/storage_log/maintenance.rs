@@ -169,7 +169,7 @@ fn a_sync_beside_rolls_leaves_nothing_unsynced() {
 }
 
 #[test]
-fn a_log_whose_segments_were_all_retired_goes_on_where_it_was() {
+fn a_log_whose_segments_were_all_retired_continues_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let brief = Retention { max_age: Some(Duration::from_millis(1)), ..Retention::default() };
     let options = small().retention(brief);
@@ -295,7 +295,7 @@ fn write_until_full(writer: &mut LogWriter) -> u64 {
 }
 
 #[test]
-fn on_a_full_disk_an_append_fails_and_goes_on_when_there_is_room() {
+fn on_a_full_disk_an_append_fails_and_continues_when_there_is_room() {
     let Some(disk) = SmallDisk::mount(1 << 20) else { return };
     let mut writer = small().open(disk.log()).unwrap();
     let others = disk.fill_but(4 << 16);
@@ -309,7 +309,7 @@ fn on_a_full_disk_an_append_fails_and_goes_on_when_there_is_room() {
 }
 
 #[test]
-fn on_a_full_disk_events_are_dropped_counted_and_told_of() {
+fn on_a_full_disk_events_are_dropped_counted_and_reported() {
     let Some(disk) = SmallDisk::mount(1 << 20) else { return };
     let mut writer = small().full_disk(FullDisk::DropWithGap).open(disk.log()).unwrap();
     let others = disk.fill_but(2 << 16);
@@ -339,7 +339,7 @@ fn on_a_full_disk_events_are_dropped_counted_and_told_of() {
 }
 
 #[test]
-fn rolls_and_gaps_of_the_log_side_wait_until_dropped_events_are_told_of() {
+fn rolls_and_gaps_of_the_log_side_wait_until_dropped_events_are_reported() {
     for asks_to_roll in [true, false] {
         let Some(disk) = SmallDisk::mount(1 << 20) else { return };
         let options = small().full_disk(FullDisk::DropWithGap).roll_after(Some(Duration::from_millis(1)));
@@ -401,7 +401,7 @@ fn segments_without_their_tails_make_room_too() {
 }
 
 #[test]
-fn a_loss_that_finds_no_room_is_told_by_the_next_run() {
+fn a_loss_that_finds_no_room_is_reported_by_the_next_run() {
     let Some(disk) = SmallDisk::mount(1 << 20) else { return };
     let options = small().full_disk(FullDisk::DropWithGap);
     let mut writer = options.open(disk.log()).unwrap();
@@ -427,7 +427,7 @@ fn a_loss_that_finds_no_room_is_told_by_the_next_run() {
 }
 
 #[test]
-fn a_recorder_that_was_killed_while_it_dropped_events_goes_on_where_its_ring_is() {
+fn a_recorder_that_was_killed_while_it_dropped_events_continues_where_its_ring_is() {
     use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
     let Some(disk) = SmallDisk::mount(1 << 20) else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -446,8 +446,8 @@ fn a_recorder_that_was_killed_while_it_dropped_events_goes_on_where_its_ring_is(
     };
     start(10, 0).stop().unwrap();
     let others = disk.fill_but(1 << 16);
-    let untold = start(2000, 10).stop();
-    assert!(untold.is_err(), "{untold:?}");
+    let unreported = start(2000, 10).stop();
+    assert!(unreported.is_err(), "{unreported:?}");
     // As a kill leaves it: the count was never stored.
     crate::writer_file::set_open(&disk.log());
     crate::writer_file::edit(&disk.log(), |lines| {

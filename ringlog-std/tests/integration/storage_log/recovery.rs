@@ -59,7 +59,7 @@ fn kill_after(mut child: Child, reports: usize) -> u64 {
 }
 
 #[test]
-fn everything_that_a_killed_writer_published_is_there_and_the_log_goes_on() {
+fn everything_that_a_killed_writer_published_is_there_and_the_log_continues() {
     let folder = tempfile::tempdir().unwrap();
     let mut next = 0;
     for reports in [3, 11, 30] {
@@ -80,7 +80,7 @@ fn everything_that_a_killed_writer_published_is_there_and_the_log_goes_on() {
 }
 
 #[test]
-fn positions_go_on_exactly_behind_a_killed_writer() {
+fn positions_continue_exactly_after_a_killed_writer() {
     let folder = tempfile::tempdir().unwrap();
     kill_after(start_child(folder.path()), 4);
     let writer = LogWriter::open(folder.path()).unwrap();
@@ -119,7 +119,7 @@ impl Offsets {
 }
 
 /// Opens the log again, writes one more event, and checks what is there.
-pub(crate) fn goes_on_after(folder: &Path, kept: u64) {
+pub(crate) fn continues_after(folder: &Path, kept: u64) {
     let mut writer = LogWriter::open(folder).unwrap();
     assert_eq!((writer.first_sequence(), writer.next_sequence()), (kept, kept + 1));
     assert_eq!(writer.position(), (1 << 16) - 64);
@@ -144,7 +144,7 @@ fn after_a_power_loss_the_valid_prefix_stays_and_a_gap_says_so() {
         if kept < 100 {
             damage(&log.path, log.of(kept) + 8);
         }
-        goes_on_after(folder.path(), kept);
+        continues_after(folder.path(), kept);
         let header = log.header();
         assert_eq!((header.event_count, header.write_offset), (kept, log.of(kept)));
         assert!(header.has(file_flags::SEALED) && !header.has(file_flags::CLEAN));
@@ -157,7 +157,7 @@ fn after_a_power_loss_a_write_offset_that_came_too_early_or_late_does_not_matter
         let folder = tempfile::tempdir().unwrap();
         let log = died_with_machine(folder.path(), 0, true);
         patch(&log.path, 24, &u64::to_le_bytes(write_offset));
-        goes_on_after(folder.path(), 100);
+        continues_after(folder.path(), 100);
     }
 }
 
@@ -180,7 +180,7 @@ fn damage_below_the_watermark_is_refused_and_nothing_is_touched() {
 fn without_checksums_a_power_loss_cuts_at_the_watermark() {
     let folder = tempfile::tempdir().unwrap();
     died_with_machine(folder.path(), 42, false);
-    goes_on_after(folder.path(), 42);
+    continues_after(folder.path(), 42);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_segment_of_which_nothing_is_valid_is_kept_under_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
     damage(&log.path, 64 + 8);
-    goes_on_after(folder.path(), 0);
+    continues_after(folder.path(), 0);
     let aside = LogReader::open(folder.path()).unwrap().foreign().to_vec();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(std::fs::metadata(&aside[0]).unwrap().len(), 1 << 16);
@@ -271,7 +271,7 @@ fn a_log_without_its_writer_file_is_taken_as_from_another_boot() {
     let log = died_with_machine(folder.path(), 10, true);
     std::fs::remove_file(folder.path().join("writer")).unwrap();
     damage(&log.path, log.of(70));
-    goes_on_after(folder.path(), 70);
+    continues_after(folder.path(), 70);
 }
 
 #[test]
@@ -284,11 +284,11 @@ fn a_recovery_that_was_refused_leaves_the_next_one_in_the_same_doubt() {
     refusal(folder.path());
     // Below the watermark it is whole again. What was above it is still not known.
     damage(&log.path, log.of(5) + 8);
-    goes_on_after(folder.path(), 70);
+    continues_after(folder.path(), 70);
 }
 
 #[test]
-fn records_behind_the_point_where_the_log_went_on_are_not_read() {
+fn records_after_the_point_where_the_log_continued_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let log = died_with_machine(folder.path(), 0, true);
     // The next segment of a writer that found 40 of the records.

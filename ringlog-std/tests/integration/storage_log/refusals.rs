@@ -22,7 +22,7 @@ fn unreadable(path: &Path) -> (OpenError, OpenError) {
 }
 
 #[test]
-fn a_second_writer_is_told_the_process_of_the_first() {
+fn a_second_writer_gets_the_process_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let writer = LogWriter::open(folder.path()).unwrap();
     let (error, text) = refusal(folder.path());

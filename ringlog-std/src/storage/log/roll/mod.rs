@@ -31,7 +31,7 @@ impl LogWriter {
             return Err(self.maintenance.poisoned());
         }
         let had_dropped = self.dropped.is_some();
-        if had_dropped && !self.go_on_after_loss()? {
+        if had_dropped && !self.continue_after_loss()? {
             return Ok(Room::Dropping);
         }
         let has_rolled = match self.roll_if_old() {
@@ -96,11 +96,11 @@ impl LogWriter {
     /// Makes the new active segment known to the workers.
     pub(crate) fn announce(&self) {
         let Some(writer) = self.active.writer() else { return };
-        self.maintenance.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
+        self.maintenance.begin(writer.flusher(), self.active.base().sequence, writer.header().created_at);
     }
 
     /// Begins the next segment with the GAP record for what was dropped, if a spare segment is ready.
-    pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+    pub(crate) fn continue_after_loss(&mut self) -> Result<bool, AppendError> {
         self.check_position(self.end_position())?;
         let Some(Ok(next)) = self.maintenance.take_spare() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
@@ -173,8 +173,8 @@ impl LogWriter {
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
-        let untold = Some(Dropped::starting_at(timestamp).untold(self.end_position()));
-        let record = WriterRecord { untold, ..self.record.clone() };
+        let unreported = Some(Dropped::starting_at(timestamp).unreported(self.end_position()));
+        let record = WriterRecord { unreported, ..self.record.clone() };
         self.lock.store(&**self.maintenance.platform(), &record).map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store that events are lost");
             AppendError::Io { path, offset: 0, action, source }
