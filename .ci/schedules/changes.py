@@ -145,7 +145,7 @@ CHANGES = [
     Change(
         "maintenance/flush.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
-        [("None if self.is_poisoned()", "None if !(MUTANT) && self.is_poisoned()")],
+        [("} else if self.is_poisoned() {", "} else if !(MUTANT) && self.is_poisoned() {")],
         orders=5000,
     ),
     Change(

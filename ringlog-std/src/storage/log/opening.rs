@@ -56,7 +56,7 @@ impl LogWriter {
         has_workers: bool,
     ) -> Result<Self, OpenError> {
         // Before anything is created, so that nothing is left of a log that is not possible.
-        rounded_capacity(folder, options.rules().segment_bytes)?;
+        rounded_capacity(folder, options.rules.segment_bytes)?;
         let mut made = MadeFolders::default();
         if !options.is_late {
             made.create(&*platform, folder)?;
@@ -98,7 +98,7 @@ impl LogWriter {
     ) -> Result<Self, OpenError> {
         let OpenedFolder { mut lock, record, log: mut found, begins_at, .. } = found;
         let end = found.end;
-        let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
+        let kept = kept_segments(&found.segments, end.sequence, options.rules.retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
         let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
         let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
@@ -109,14 +109,14 @@ impl LogWriter {
             position: base.position,
             durable_position: durable_position.unwrap_or(base.position),
         };
-        let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules(), past);
+        let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules.clone(), past);
         // No page is prefaulted yet: the syncs would wait for what the disk then has to write.
-        let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules().segment_bytes, 0);
+        let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules.segment_bytes, 0);
         // After a failed sync it is unknown what is on the disk. So the file that shows that a log was begun stays.
         let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
         lock.set_draft(lock.is_draft() && has_no_room);
         let mut next = next?;
-        next.draft.map.bring_pages_around(options.rules().wants_all_prefaulted());
+        next.draft.map.bring_pages_around(options.rules.wants_all_prefaulted());
         let mut current = options.begin_segment(folder, next, base, &maintenance);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that shows where the log continues.
@@ -125,7 +125,7 @@ impl LogWriter {
         // before it.
         found.clear_away(&**maintenance.platform()).inspect_err(|_| current.flusher().poison())?;
         current.flusher().rename_into_place().map_err(failed)?;
-        current.prefault_first_pages(options.rules().first_prefault_bytes());
+        current.prefault_first_pages(options.rules.first_prefault_bytes());
         let log = Self {
             folder: folder.into(),
             options,
@@ -215,7 +215,7 @@ impl OpenedFolder {
             pid,
             boot_id,
             log_identity,
-            first_sequence: (!options.rules().may_retire()).then_some(begins_at),
+            first_sequence: (!options.rules.may_retire()).then_some(begins_at),
             ring_identity,
             has_undrained_ring: options.has_own_ring,
             ..WriterRecord::default()

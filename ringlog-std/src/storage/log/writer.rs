@@ -664,19 +664,19 @@ impl LogWriter {
             return Ok(());
         }
         let (path, written_bytes) = (self.folder.clone(), self.counts.bytes);
-        let max_bytes = self.options.max_bytes.unwrap_or(u64::MAX);
+        let max_bytes = self.options.rules.max_bytes.unwrap_or(u64::MAX);
         Err(AppendError::LimitReached { path, written_bytes, max_bytes })
     }
 
     /// Returns what this run may still write.
     #[inline]
     fn left_bytes(&self) -> u64 {
-        self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.counts.bytes))
+        self.options.rules.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.counts.bytes))
     }
 
     #[inline]
     fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
-        match self.options.sync {
+        match self.options.rules.sync {
             SyncPolicy::EveryEvent => Ok(self.sync_own()?),
             _ => Ok(()),
         }

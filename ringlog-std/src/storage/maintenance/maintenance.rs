@@ -24,20 +24,20 @@ use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::{FinishedSegment, Retention};
 use crate::storage::recovery::resync::NeedsSync;
 use crate::storage::segment::flusher::SegmentFlusher;
+use crate::storage::segment::options::FileOptions;
 use crate::storage::segment::poison::Poison;
 use crate::storage::segment::spare::SpareSegment;
 
 /// Opening a log prefaults at most this many bytes itself: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
 
-/// The options that a [`Maintenance`] needs.
+/// The options of a log's writer that its [`Maintenance`] needs too.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) segment_bytes: u64,
     /// How far ahead of the writer pages are prefaulted.
     pub(crate) prefault_bytes: usize,
-    /// Without checksums old records could pass as new ones.
-    pub(crate) may_recycle: bool,
+    pub(crate) file: FileOptions,
     pub(crate) retention: Retention,
     pub(crate) full_disk: FullDisk,
     pub(crate) sync: SyncPolicy,
@@ -134,6 +134,11 @@ impl Rules {
     /// page fault, no matter how far a worker has come.
     pub(crate) const fn wants_all_prefaulted(&self) -> bool {
         self.prefault_bytes as u64 >= self.segment_bytes
+    }
+
+    /// Returns whether a retired segment's file may be used again. Without checksums old records could pass as new ones.
+    pub(crate) const fn may_recycle(&self) -> bool {
+        self.file.checksums
     }
 
     /// Returns whether the oldest segments may be deleted or recycled.

@@ -99,7 +99,7 @@ impl Maintenance {
 
     /// Recycles a segment if it fits, and deletes it otherwise.
     fn retire_one(&self, segment: &FinishedSegment, recycle: bool) -> io::Result<Retired> {
-        if recycle && self.rules.may_recycle {
+        if recycle && self.rules.may_recycle() {
             let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
             match SpareSegment::recycled(&*self.platform, &segment.path, segment_bytes, prefault_bytes) {
                 Ok(None) => {}

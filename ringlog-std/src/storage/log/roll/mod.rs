@@ -45,7 +45,7 @@ impl LogWriter {
         self.check_size(stride)?;
         match self.roll() {
             Err(AppendError::Create(CreateError::DiskFull { .. }))
-                if self.options.full_disk == FullDisk::DropWithGap =>
+                if self.options.rules.full_disk == FullDisk::DropWithGap =>
             {
                 Ok(Room::Dropping)
             }
@@ -135,7 +135,7 @@ impl LogWriter {
     }
 
     pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
-        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
+        let capacity_bytes = self.options.rules.segment_bytes - FILE_HEADER_LEN as u64;
         if stride as u64 <= capacity_bytes {
             return Ok(());
         }
