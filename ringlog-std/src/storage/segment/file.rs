@@ -131,16 +131,16 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, OpenError> {
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    open_linked(path).map_err(|source| OpenError::io(path, "open", source))
+    open_linked(path).map_err(|source| OpenError::io(path, "open the file", source))
 }
 
-/// Returns the error for a file that cannot be opened. A link that leads nowhere is not the same as no file.
+/// Returns the error for a file that cannot be found. A link that leads nowhere is not the same as no file.
 fn explained(path: &Path, source: io::Error) -> OpenError {
     match fs::read_link(path) {
         Ok(target) if source.kind() == io::ErrorKind::NotFound => {
             OpenError::BrokenLink { path: path.into(), target }
         }
-        _ => OpenError::io(path, "open", source),
+        _ => OpenError::io(path, "find the file", source),
     }
 }
 
