@@ -44,9 +44,9 @@ impl LogWriter {
 
     /// Returns the position below which everything is on stable storage.
     ///
-    /// It follows [`position`](Self::position) at the pace of the [`SyncPolicy`]. After a writer that was killed it
-    /// begins where that writer's files give it, and passes what was not synced with this writer's first sync, unless
-    /// that is [damaged](Self::take_damage).
+    /// It follows [`position`](Self::position) at the pace of the [`SyncPolicy`](crate::storage::SyncPolicy). After a writer
+    /// that was killed it begins where that writer's files give it, and passes what was not synced with this writer's
+    /// first sync, unless that is [damaged](Self::take_damage).
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, storage::{LogWriter, SyncPolicy}};
