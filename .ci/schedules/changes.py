@@ -75,9 +75,9 @@ CHANGES = [
         "`finish`: the watermark is raised, then the segment is synced",
         [
             (
-                "open.durable.finish(!self",
-                "if MUTANT { self.durable_position.fetch_max(open.durable.published_position(), Ordering::Relaxed); } "
-                "open.durable.finish(!self",
+                "open.flusher.finish(!self",
+                "if MUTANT { self.durable_position.fetch_max(open.flusher.published_position(), Ordering::Relaxed); } "
+                "open.flusher.finish(!self",
             )
         ],
     ),
@@ -86,9 +86,9 @@ CHANGES = [
         "`current`: the newest open segment, also at a roll",
         [
             (
-                "lock(&self.open).front().map(|open| Arc::clone(&open.durable))",
+                "lock(&self.open).front().map(|open| Arc::clone(&open.flusher))",
                 "let open = lock(&self.open); let one = if MUTANT { open.back() } else { open.front() }; "
-                "one.map(|open| Arc::clone(&open.durable))",
+                "one.map(|open| Arc::clone(&open.flusher))",
             )
         ],
         orders=5000,
@@ -112,7 +112,7 @@ CHANGES = [
             (
                 "let mut any = false;",
                 "let mut any = false; if MUTANT { let mut full: Vec<_> = lock(&self.open).iter().cloned().collect(); "
-                "full.pop(); for open in full.iter().rev() { open.durable.finish(true)?; self.note_durable(&open.durable); } }",
+                "full.pop(); for open in full.iter().rev() { open.flusher.finish(true)?; self.note_durable(&open.flusher); } }",
             )
         ],
     ),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use ringlog::event::EventHeader;
-use ringlog::storage::{Cursor, LogIndex, LogWriter, cursors_of};
+use ringlog::storage::{Cursor, LogIndex, LogWriter};
 use tempfile::TempDir;
 
 /// Number of records in the log.
@@ -40,7 +40,7 @@ fn new_log() -> TempDir {
 /// A damaged cursor is an error, an intact one can be advanced. Both are listed.
 fn read_cursor(log: &Path, input: &[u8]) {
     fs::write(log.join("cursors/name"), input).expect("a file");
-    assert_eq!(cursors_of(log).expect("a list").len(), 1);
+    assert_eq!(Cursor::list(log).expect("a list").len(), 1);
     let Ok(mut cursor) = Cursor::open(log, "name") else { return };
     let before = cursor.position();
     let Some(next) = before.checked_add(1) else { return };

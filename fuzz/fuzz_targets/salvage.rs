@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
-use ringlog::storage::{LogVerdict, Verdict, salvage_log, verify_log};
+use ringlog::storage::{Verdict, salvage_log, verify_log};
 use ringlog_fuzz::Folder;
 
 thread_local! {
@@ -27,7 +27,7 @@ fn salvage(log: &Path, out: &Path) {
     let Ok(report) = salvaged else { return };
     assert!(report.records > 0);
     if let Ok(check) = checked
-        && check.verdict() == LogVerdict::Clean
+        && check.verdict() == Verdict::Clean
         && check.segments.iter().all(|segment| segment.verdict == Verdict::Clean)
     {
         assert!(report.records >= check.counts().records(), "{report:?} {check:?}");

@@ -13,16 +13,9 @@ use crate::checksum::record_slice::{Decoded, RecordSlice};
 ///
 /// Takes the checksum of what came before (0 at the start) and returns that of both, as
 /// [`ringlog_nostd::format::crc32c_append`] does.
-///
-/// ```
-/// use ringlog::storage::crc32c_hardware;
-///
-/// assert_eq!(crc32c_hardware(0, b"123456789"), 0xE306_9283);
-/// assert_eq!(crc32c_hardware(crc32c_hardware(0, b"1234"), b"56789"), 0xE306_9283);
-/// ```
 #[must_use]
 #[inline]
-pub fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn crc32c_hardware(crc: u32, bytes: &[u8]) -> u32 {
     #[cfg(test)]
     crate::checksum::linear::work::count_bytes(bytes.len());
     #[cfg(target_arch = "x86_64")]

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_word_of_a_record_is_found_whatever_the_record() {
+    fn the_place_word_of_any_record_is_found() {
         let payload: Vec<u8> = (0..65_535_u32).map(|at| (at * 7 + at / 251) as u8).collect();
         for len in (0..300).chain([4096, 65_535]) {
             for place in [0, 1, 0x5F0D_F8CF, u32::MAX] {

@@ -9,17 +9,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 ///
 /// As long as it is unchanged, everything that a killed process left in memory-mapped files is still there.
 ///
-/// ```
-/// use ringlog::storage::boot_id;
-///
-/// assert_eq!(boot_id()?, boot_id()?);
-/// # Ok::<(), std::io::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// The kernel's error if `/proc` is not mounted or not readable.
-pub fn boot_id() -> io::Result<String> {
+/// An error if `/proc` is not mounted or not readable.
+pub(crate) fn boot_id() -> io::Result<String> {
     fs::read_to_string(BOOT_ID).map(|text| text.trim().to_owned())
 }
 

@@ -191,7 +191,7 @@ impl WriteMap {
 
     /// Notifies a test's witness that the first `bytes` of [`unpublished`](Self::unpublished) were stored.
     #[inline]
-    pub(crate) fn tell_unpublished(&mut self, bytes: usize) {
+    pub(crate) fn show_to_witness(&mut self, bytes: usize) {
         if let Some(witness) = self.mapping.witness.clone() {
             let offset = self.write_offset();
             witness.stored(offset, &self.unpublished()[..bytes]);
@@ -279,7 +279,7 @@ impl MapHandle {
     ///
     /// A sync would write-protect them one by one, and each time interrupt every processor that runs a thread of this
     /// process, the hot path's too.
-    fn let_go(&self, from: u64, to: u64) {
+    fn unmap_pages(&self, from: u64, to: u64) {
         if from < to {
             let (from, bytes) = (from as usize, (to - from) as usize);
             // SAFETY: the mapping is of a file and shared, so its pages are the file's: dropping them from the
@@ -294,7 +294,7 @@ impl MapHandle {
     pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let len = self.mapping.raw.len() as u64;
         let (from, to) = ((from / PAGE_BYTES * PAGE_BYTES).min(len), to.min(len));
-        self.let_go(from.max(PAGE_BYTES), to / PAGE_BYTES * PAGE_BYTES);
+        self.unmap_pages(from.max(PAGE_BYTES), to / PAGE_BYTES * PAGE_BYTES);
         // Both are at most the length of the mapping, a `usize`.
         self.mapping.raw.flush_range(from as usize, to.saturating_sub(from) as usize)
     }

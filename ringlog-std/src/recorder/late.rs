@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::ring::AfterClose;
-use crate::storage::{LogWriterOptions, note_drained_ring, tell_undrained_ring};
+use crate::storage::{LogWriterOptions, note_drained_ring, report_undrained_ring};
 use ringlog_nostd::{Consumer, Loss};
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ impl LateEvents {
             if source.fault().is_none() && source.is_empty() && source.pending_loss() == told {
                 note_drained_ring(&log, log_identity, source.position() as u64);
             } else {
-                tell_undrained_ring(&log, log_identity, &options);
+                report_undrained_ring(&log, log_identity, &options);
             }
         });
     }

@@ -15,7 +15,7 @@
 //! | find records without reading the log through | [`LogIndex`] |
 //! | learn what an opening found and cut | [`RecoveryReport`] |
 //! | check a log, copy what is whole of a damaged one | [`verify_log`], [`salvage_log`] |
-//! | know what may be missing at the end of a log | [`WriterFile`], [`LogWatermarks`], [`unreported_loss`] |
+//! | know what may be missing at the end of a log | [`WriterFile`], [`LogWatermarks`] |
 //!
 //! Errors: [`OpenError`], [`ReadError`], [`AppendError`], [`SyncError`], [`CreateError`], [`CursorError`], [`SalvageError`].
 
@@ -32,15 +32,20 @@ pub(crate) mod segment;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use crate::checksum::crc32c::crc32c_hardware;
-pub use crate::os::boot::boot_id;
 pub use cursor::cursor::Cursor;
 pub use cursor::error::CursorError;
-pub use cursor::list::{CursorInfo, cursors_of, cursors_of_other_logs};
-pub use error::{AppendError, CreateError, MissingEnd, OpenError, ReadError, RecordedEnd, SyncError};
-pub use folder::ending::{MissingRecords, WriterFile, WriterFileState};
-pub use log::dropped::unreported_loss;
-pub(crate) use log::late::{note_drained_ring, tell_undrained_ring};
+pub use cursor::list::CursorInfo;
+#[cfg(feature = "cli")]
+pub(crate) use cursor::list::cursors_of_other_logs;
+#[cfg(feature = "cli")]
+pub(crate) use error::RecordedEnd;
+pub use error::{AppendError, CreateError, MissingEnd, OpenError, ReadError, SyncError};
+#[cfg(feature = "cli")]
+pub(crate) use folder::ending::WriterFileState;
+pub use folder::ending::{MissingRecords, WriterFile};
+#[cfg(feature = "cli")]
+pub(crate) use log::dropped::unreported_loss;
+pub(crate) use log::late::{note_drained_ring, report_undrained_ring};
 pub use log::options::LogWriterOptions;
 pub use log::summary::LogSummary;
 pub use log::writer::LogWriter;
@@ -60,13 +65,16 @@ pub use read::scan::log_scan::LogScan;
 pub use read::scan::segment_scan::FileScan;
 pub use read::scan::watermarks::LogWatermarks;
 pub use read::seek::log_index::{LogIndex, SeekStatistics};
-pub use recovery::report::{LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport};
+pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
 pub use repair::salvage::salvage_log;
-pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped};
-pub use repair::verdict::{Fault, LogCheck, LogVerdict, RecordCounts, SegmentCheck, Verdict};
-pub use repair::verify::{verify_log, verify_log_with};
+pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
+pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
+pub use repair::verify::verify_log;
+#[cfg(feature = "cli")]
+pub(crate) use repair::verify::verify_log_with;
+pub use segment::counts::RecordCounts;
 pub use segment::file::SegmentInfo;
 pub use segment::options::MmapWriterOptions;
 #[cfg(feature = "cli")]
 pub(crate) use segment::plain_file::PlainFile;
-pub use segment::writer::{Closed, MmapWriter};
+pub use segment::writer::MmapWriter;

@@ -127,7 +127,9 @@ fn another_users_lock_on_a_sealed_segment_keeps_no_writer_out() {
     let at = |name: &str| folder.path().join(name);
     let logs = ["sealed", "unsynced", "unsealed"].map(|name| log_of(&at(name), 10));
     let files = ["file.evtl", "open.evtl"].map(at);
-    files.iter().for_each(|path| drop(MmapWriter::create(path, 4096).unwrap().close().unwrap()));
+    for path in &files {
+        MmapWriter::create(path, 4096).unwrap().close().unwrap();
+    }
     unfinish(&logs[1], CLEAN);
     unfinish(&logs[2], CLEAN | SEALED);
     unfinish(&files[1], CLEAN | SEALED);

@@ -257,7 +257,7 @@ fn a_lock_of_another_program_holds_no_writer_up_for_long() {
     let started = Instant::now();
     let mut writer = options().sync(SyncPolicy::EveryBytes(1)).open(folder.path()).unwrap();
     let report = writer.recovery().clone();
-    assert_eq!(report.locked_segments.iter().map(|it| &it.path).collect::<Vec<_>>(), [&last]);
+    assert_eq!(report.locked_segments.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&last]);
     assert!(report.is_notable() && report.to_string().contains("locked exclusively"), "{report}");
     write_one(&mut writer).unwrap();
     writer.sync().unwrap();

@@ -3,9 +3,7 @@
 use ringlog::event::{Event, EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{Idle, Producer, SharedRing, WriteError};
-use ringlog::storage::{
-    LogReader, LogVerdict, LogWriter, LogWriterOptions, OpenError, Retention, verify_log,
-};
+use ringlog::storage::{LogReader, LogWriter, LogWriterOptions, OpenError, Retention, Verdict, verify_log};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -43,7 +41,7 @@ impl Place {
             Err(OpenError::NoSegments { .. }) => return (0, vec![]),
             Err(error) => panic!("{error}"),
         };
-        let verdict = if gaps.is_empty() { LogVerdict::Clean } else { LogVerdict::Loss };
+        let verdict = if gaps.is_empty() { Verdict::Clean } else { Verdict::Loss };
         assert_eq!(verify_log(&self.log).unwrap().verdict(), verdict);
         (events, gaps)
     }
@@ -172,7 +170,7 @@ fn losses_are_reported_once_where_the_recorder_goes_first() {
     drop(producer);
     LogWriter::open(&place.log).unwrap().close().unwrap();
     let counts = verify_log(&place.log).unwrap().counts();
-    assert_eq!((counts.events + counts.lost, counts.gaps_of_unknown_count), (offered, 0));
+    assert_eq!((counts.events + counts.lost(), counts.gaps_of_unknown_count()), (offered, 0));
 }
 
 #[test]

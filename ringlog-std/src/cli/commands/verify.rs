@@ -12,8 +12,7 @@ use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
-    Fault, LogCheck, LogVerdict, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss,
-    verify_log_with,
+    Fault, LogCheck, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss, verify_log_with,
 };
 
 #[derive(Serialize)]
@@ -129,7 +128,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
     if args.json {
         print_json(&VerifyReport {
             log: args.log.display().to_string(),
-            result: name_of(verdict),
+            result: verdict.name(),
             stats: &stats,
             problem: problem.clone(),
             segments: check.segments.iter().map(SegmentReport::from).collect(),
@@ -146,17 +145,17 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
 }
 
 /// Returns the verdict; a loss that only the `writer` file records counts too.
-fn verdict_of(check: &LogCheck, stats: &RecordStats) -> LogVerdict {
+fn verdict_of(check: &LogCheck, stats: &RecordStats) -> Verdict {
     match check.verdict() {
-        LogVerdict::Clean if stats.unreported.is_some() => LogVerdict::Loss,
+        Verdict::Clean if stats.unreported.is_some() => Verdict::Loss,
         verdict => verdict,
     }
 }
 
-fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliError> {
+fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outcome, CliError> {
     match (verdict, problem) {
-        (LogVerdict::Clean | LogVerdict::Open, _) => Ok(Outcome::Clean),
-        (LogVerdict::Loss, problem) => {
+        (Verdict::Clean | Verdict::Open, _) => Ok(Outcome::Clean),
+        (Verdict::Loss, problem) => {
             if let Some(problem) = problem {
                 eprint(&format!("ringlog: {problem}"));
             }
@@ -165,15 +164,6 @@ fn outcome(verdict: LogVerdict, problem: Option<String>) -> Result<Outcome, CliE
         (_, problem) => Err(CliError::Unreadable(
             problem.unwrap_or_else(|| "no event can be read; check the path".into()),
         )),
-    }
-}
-
-const fn name_of(verdict: LogVerdict) -> &'static str {
-    match verdict {
-        LogVerdict::Clean => "clean",
-        LogVerdict::Open => "open",
-        LogVerdict::Loss => "loss",
-        LogVerdict::Unreadable => "unreadable",
     }
 }
 
@@ -248,7 +238,7 @@ fn torn_words(check: &LogCheck) -> Option<String> {
 fn words(check: &LogCheck, stats: &RecordStats) -> String {
     let mut text = format!(
         "{}: {} in {}, lost {}\n",
-        name_of(verdict_of(check, stats)),
+        verdict_of(check, stats).name(),
         counted(stats.events, "event"),
         counted(check.segments.len() as u64, "file"),
         lost_words(check, stats),

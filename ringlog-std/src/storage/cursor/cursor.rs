@@ -102,7 +102,7 @@ impl Cursor {
         }
         let path = cursors.join(name);
         for _ in 0..OPENINGS {
-            let Some(file) = open_regular(&path, true)? else {
+            let Some(file) = open_existing(&path, true)? else {
                 create(folder, &path)?;
                 continue;
             };
@@ -307,7 +307,7 @@ pub(super) fn check_name(name: &str) -> Result<(), CursorError> {
 }
 
 /// Opens a regular file; `None` if there is none. Follows no link and waits for no pipe.
-pub(super) fn open_regular(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
+pub(super) fn open_existing(path: &Path, write: bool) -> Result<Option<File>, CursorError> {
     match if write { open_to_write(path) } else { open_to_read(path) } {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::storage::cursor::cursor::{check_name, failed, open_regular};
+use crate::storage::cursor::cursor::{Cursor, check_name, failed, open_existing};
 use crate::storage::cursor::error::CursorError;
 use crate::storage::cursor::slot::{Slot, read_newest};
 use crate::storage::folder::ending::WriterFile;
@@ -13,12 +13,12 @@ use crate::storage::names::CURSOR_FOLDER;
 /// A cursor's state, read without using the cursor.
 ///
 /// ```
-/// use ringlog::storage::{Cursor, cursors_of};
+/// use ringlog::storage::Cursor;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path();
 /// Cursor::open(folder, "audit")?;
-/// let cursors = cursors_of(folder)?;
+/// let cursors = Cursor::list(folder)?;
 /// assert_eq!((cursors[0].name.as_str(), cursors[0].next_sequence), ("audit", 0));
 /// assert!(!cursors[0].is_damaged);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,15 +43,15 @@ impl CursorInfo {
     /// identity is not known.
     ///
     /// ```
-    /// use ringlog::storage::{Cursor, LogWriter, WriterFile, cursors_of};
+    /// use ringlog::storage::{Cursor, LogWriter, WriterFile};
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let folder = folder.path();
     /// LogWriter::open(folder)?.close()?;
     /// Cursor::open(folder, "audit")?;
     /// let identity = WriterFile::of(folder).identity;
-    /// assert!(!cursors_of(folder)?[0].is_of_another_log(identity));
-    /// assert!(cursors_of(folder)?[0].is_of_another_log(Some(1)));
+    /// assert!(!Cursor::list(folder)?[0].is_of_another_log(identity));
+    /// assert!(Cursor::list(folder)?[0].is_of_another_log(Some(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -70,24 +70,30 @@ impl CursorInfo {
     }
 }
 
-/// Lists all cursors of the log in `folder`, sorted by name, in use or not.
-///
-/// # Errors
-///
-/// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is no error: it is in the list, with
-/// sequence 0.
-///
-/// ```
-/// # use ringlog::storage::{Cursor, cursors_of};
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
-/// Cursor::open(folder, "audit")?;
-/// let needed = cursors_of(folder)?.iter().map(|cursor| cursor.next_sequence).min();
-/// assert_eq!(needed, Some(0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn cursors_of(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
-    let cursors = folder.as_ref().join(CURSOR_FOLDER);
+impl Cursor {
+    /// Lists all cursors of the log in `folder`, sorted by name, in use or not.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Io`] if the cursors cannot be listed. A damaged cursor is no error: it is in the list, with
+    /// sequence 0.
+    ///
+    /// ```
+    /// # use ringlog::storage::Cursor;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// Cursor::open(folder, "audit")?;
+    /// let needed = Cursor::list(folder)?.iter().map(|cursor| cursor.next_sequence).min();
+    /// assert_eq!(needed, Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn list(folder: impl AsRef<Path>) -> Result<Vec<CursorInfo>, CursorError> {
+        cursors_of(folder.as_ref())
+    }
+}
+
+pub(crate) fn cursors_of(folder: &Path) -> Result<Vec<CursorInfo>, CursorError> {
+    let cursors = folder.join(CURSOR_FOLDER);
     let entries = match cursors.read_dir() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(failed(&cursors, "list the cursors"))?,
@@ -120,18 +126,9 @@ pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
 /// for them.
 ///
 /// The list is empty if the log's identity is not known, or the cursors cannot be listed.
-///
-/// ```
-/// # use ringlog::storage::{Cursor, LogWriter, cursors_of_other_logs};
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
-/// LogWriter::open(folder)?.close()?;
-/// Cursor::open(folder, "audit")?;
-/// assert_eq!(cursors_of_other_logs(folder), []);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn cursors_of_other_logs(folder: impl AsRef<Path>) -> Vec<CursorInfo> {
-    let identity = WriterFile::of(folder.as_ref()).identity;
+#[cfg(feature = "cli")]
+pub(crate) fn cursors_of_other_logs(folder: &Path) -> Vec<CursorInfo> {
+    let identity = WriterFile::of(folder).identity;
     others_among(cursors_of(folder).unwrap_or_default(), identity)
 }
 
@@ -151,7 +148,7 @@ pub(crate) fn cursors_ahead(folder: &Path, end: u64) -> Vec<CursorInfo> {
 
 /// Reads a cursor's state; `None` if the cursor was deleted meanwhile.
 fn info_of(name: &str, path: &Path) -> Option<CursorInfo> {
-    let newest = match open_regular(path, false) {
+    let newest = match open_existing(path, false) {
         Ok(None) => return None,
         Ok(Some(file)) => read_newest(&file).ok().flatten(),
         Err(_) => None,

@@ -12,5 +12,6 @@ pub(crate) mod words;
 
 pub use append::AppendError;
 pub use create::CreateError;
-pub use open::{MissingEnd, OpenError, ReadError, RecordedEnd};
+pub(crate) use open::RecordedEnd;
+pub use open::{MissingEnd, OpenError, ReadError};
 pub use sync::SyncError;

@@ -362,26 +362,13 @@ pub enum ReadError {
     Segment(#[from] Box<OpenError>),
 }
 
-/// Where a closed log ends: see [`WriterFile`](crate::storage::folder::ending::WriterFile).
-///
-/// ```
-/// use ringlog::{event::EventHeader, storage::{LogWriter, WriterFile}};
-/// # let folder = tempfile::tempdir()?;
-///
-/// let mut writer = LogWriter::open(folder.path())?;
-/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// writer.close()?;
-/// let end = WriterFile::of(folder.path()).end.unwrap();
-/// assert_eq!((end.sequence, end.position), (1, 24));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// Where a closed log ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RecordedEnd {
+pub(crate) struct RecordedEnd {
     /// The sequence after that of the last record.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// The position after the last record.
-    pub position: u64,
+    pub(crate) position: u64,
 }
 
 /// A closed log whose files do not end where its `writer` file records.
@@ -398,7 +385,7 @@ pub struct RecordedEnd {
 /// std::fs::remove_file(folder.path().join("00000000000000000001.evtl"))?;
 ///
 /// match LogWriter::open(folder.path()) {
-///     Err(OpenError::MissingEnd(missing)) => assert_eq!((missing.next_sequence, missing.end.sequence), (1, 2)),
+///     Err(OpenError::MissingEnd(missing)) => assert_eq!((missing.next_sequence, missing.end_sequence()), (1, 2)),
 ///     other => panic!("{other:?}"),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -413,7 +400,7 @@ pub struct MissingEnd {
     /// The sequence after the last record that was found.
     pub next_sequence: u64,
     /// Where the log was closed.
-    pub end: RecordedEnd,
+    pub(crate) end: RecordedEnd,
     /// What is wrong with the file, if there is one.
     pub fault: Option<Box<OpenError>>,
 }
@@ -423,6 +410,25 @@ impl MissingEnd {
         let is_short = next_sequence < end.sequence;
         let file = if is_short { segment_name(next_sequence) } else { WRITER_FILE.into() };
         Self { file: folder.join(file), next_sequence, end, fault: None }
+    }
+
+    /// Returns the sequence after the last record that the log had when it was closed.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, storage::{LogWriter, OpenError}};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    /// std::fs::remove_file(folder.path().join("00000000000000000000.evtl"))?;
+    /// let Err(OpenError::MissingEnd(missing)) = LogWriter::open(folder.path()) else { panic!() };
+    /// assert_eq!(missing.end_sequence() - missing.next_sequence, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn end_sequence(&self) -> u64 {
+        self.end.sequence
     }
 }
 

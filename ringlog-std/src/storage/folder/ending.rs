@@ -27,37 +27,26 @@ const PAUSE: Duration = Duration::from_millis(2);
 ///
 /// let writer = LogWriter::open(folder.path())?;
 /// let file = WriterFile::of(folder.path());
-/// assert_eq!((file.identity, file.first_sequence, file.end), (Some(writer.identity()), Some(0), None));
+/// assert_eq!((file.identity, file.first_sequence, file.end_sequence()), (Some(writer.identity()), Some(0), None));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct WriterFile {
     /// Whether the file could be used.
-    pub state: WriterFileState,
+    pub(crate) state: WriterFileState,
     /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
     pub identity: Option<u128>,
     /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` if that is not
     /// recorded, as while a writer with a retention is at work.
     pub first_sequence: Option<u64>,
     /// Where the log ends, if its last writer closed it.
-    pub end: Option<RecordedEnd>,
+    pub(crate) end: Option<RecordedEnd>,
 }
 
 /// Whether a log's `writer` file can be used.
-///
-/// ```
-/// use ringlog::storage::{WriterFile, WriterFileState};
-/// # let folder = tempfile::tempdir()?;
-///
-/// assert_eq!(WriterFile::of(folder.path()).state, WriterFileState::Missing);
-/// std::fs::write(folder.path().join("writer"), "nonsense")?;
-/// assert_eq!(WriterFile::of(folder.path()).state, WriterFileState::Damaged);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum WriterFileState {
+pub(crate) enum WriterFileState {
     /// There is none. A single file has none either.
     #[default]
     Missing,
@@ -74,19 +63,18 @@ impl WriterFile {
     ///
     /// ```
     /// use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogWriter, WriterFile, WriterFileState};
+    /// use ringlog::storage::{LogWriter, WriterFile};
     ///
     /// # let folder = tempfile::tempdir()?;
     /// let mut writer = LogWriter::open(folder.path())?;
     /// let identity = writer.identity();
     /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
-    /// assert_eq!(WriterFile::of(folder.path()).end, None);
+    /// assert_eq!(WriterFile::of(folder.path()).end_sequence(), None);
     ///
     /// writer.close()?;
     /// let file = WriterFile::of(folder.path());
-    /// assert_eq!((file.state, file.identity), (WriterFileState::Good, Some(identity)));
-    /// let end = file.end.expect("the log is closed");
-    /// assert_eq!((end.sequence, end.position), (1, 24));
+    /// assert_eq!(file.identity, Some(identity));
+    /// assert_eq!((file.end_sequence(), file.end_position()), (Some(1), Some(24)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -113,6 +101,34 @@ impl WriterFile {
                 _ => WriterFileState::Unreadable.into(),
             },
         }
+    }
+
+    /// Returns the sequence after the log's last record, if its last writer closed it.
+    ///
+    /// ```
+    /// # use ringlog::storage::{LogWriter, WriterFile};
+    /// # let folder = tempfile::tempdir()?;
+    /// LogWriter::open(folder.path())?.close()?;
+    /// assert_eq!(WriterFile::of(folder.path()).end_sequence(), Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn end_sequence(&self) -> Option<u64> {
+        self.end.map(|end| end.sequence)
+    }
+
+    /// Returns the log's position after its last record, if its last writer closed it.
+    ///
+    /// ```
+    /// # use ringlog::storage::{LogWriter, WriterFile};
+    /// # let folder = tempfile::tempdir()?;
+    /// LogWriter::open(folder.path())?.close()?;
+    /// assert_eq!(WriterFile::of(folder.path()).end_position(), Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn end_position(&self) -> Option<u64> {
+        self.end.map(|end| end.position)
     }
 
     /// Returns whether the file is damaged: a loss that only it had noted is then unknown.

@@ -30,11 +30,19 @@ impl LastRun {
     /// Returns what is known for a log's folder.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let Some(peeked) = peek(folder) else { return Self::Unknown };
-        match (peeked.is_held, peeked.record.boot_id, boot_id()) {
-            (true, ..) => Self::AtWork,
-            (_, Some(then), Ok(now)) if then == now => Self::SameBoot,
-            (_, Some(_), Ok(_)) => Self::OtherBoot,
+        match (peeked.is_held, boot_id()) {
+            (true, _) => Self::AtWork,
+            (_, Ok(now)) => Self::under(peeked.record.boot_id.as_deref(), &now),
             _ => Self::Unknown,
+        }
+    }
+
+    /// Returns what is known of a writer that has gone and that stored this boot id, if this one is the kernel's now.
+    pub(crate) fn under(stored: Option<&str>, now: &str) -> Self {
+        match stored {
+            Some(then) if then == now => Self::SameBoot,
+            Some(_) => Self::OtherBoot,
+            None => Self::Unknown,
         }
     }
 
@@ -50,25 +58,23 @@ impl LastRun {
 /// What is known of the log's last writer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastWriter {
-    /// The kernel that it ran under still runs, so everything that it stored is there.
-    pub(crate) is_same_boot: bool,
+    /// Which kernel it ran under, as it stored it. Without that only the files themselves count.
+    pub(crate) run: LastRun,
     /// Where the log begins, unless it may have retired segments since it stored that.
     pub(crate) first_sequence: Option<u64>,
     /// Where the log ends, if it closed it.
     pub(crate) end: Option<RecordedEnd>,
-    /// A writer stored here which kernel it ran under. Without that only the files themselves count.
-    pub(crate) is_known: bool,
 }
 
 impl LastWriter {
     /// Returns whether what its files record is right, also where it was not synced.
     pub(crate) const fn is_trusted(self) -> bool {
-        self.is_same_boot || self.end.is_some()
+        matches!(self.run, LastRun::SameBoot) || self.end.is_some()
     }
 
     /// Returns whether the machine went down under it, so that even whole files may not be all that there was.
     pub(crate) const fn is_lost(self) -> bool {
-        self.is_known && !self.is_trusted()
+        matches!(self.run, LastRun::OtherBoot) && !self.is_trusted()
     }
 }
 
@@ -81,7 +87,7 @@ mod tests {
     use crate::storage::segment::writer::MmapWriter;
 
     #[test]
-    fn a_folder_tells_of_its_writer() {
+    fn a_folder_shows_who_its_writer_is() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(LastRun::of_folder(folder.path()), LastRun::Unknown);
         let writer = LogWriter::open(folder.path()).unwrap();

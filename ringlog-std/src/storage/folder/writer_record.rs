@@ -33,7 +33,7 @@ pub(crate) struct WriterRecord {
     /// Where the log ends, if the writer closed it, so that nothing is missing from it.
     pub(crate) end: Option<RecordedEnd>,
     /// Events that it dropped on a full disk and that no GAP record reports, unless the log was continued since.
-    pub(crate) untold: Option<UnreportedLoss>,
+    pub(crate) unreported: Option<UnreportedLoss>,
     /// The file has a record whose checksum is wrong. All other fields are then unknown.
     pub(crate) is_damaged: bool,
 }
@@ -107,7 +107,7 @@ impl WriterRecord {
             ring_identity: value("ring_identity")?.parse().ok()?,
             has_undrained_ring: value("ring") == Some("not drained"),
             end: value("end").map(RecordedEnd::parse).transpose().ok()?,
-            untold: value("untold_loss").map(UnreportedLoss::parse).transpose().ok()?,
+            unreported: value("untold_loss").map(UnreportedLoss::parse).transpose().ok()?,
             is_damaged: false,
         })
     }
@@ -130,7 +130,7 @@ impl WriterRecord {
         if let Some(RecordedEnd { sequence, position }) = self.end {
             text.push_str(&format!("end: {sequence} {position}\n"));
         }
-        if let Some(UnreportedLoss { position, count, bytes, first_timestamp }) = self.untold {
+        if let Some(UnreportedLoss { position, count, bytes, first_timestamp }) = self.unreported {
             text.push_str(&format!("untold_loss: {position} {count} {bytes} {first_timestamp}\n"));
         }
         let last = checksum_line(&text);
@@ -197,7 +197,7 @@ mod tests {
             ring_identity: u64::MAX,
             has_undrained_ring: true,
             end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),
-            untold: Some(UnreportedLoss { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
+            unreported: Some(UnreportedLoss { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
             is_damaged: false,
         }
     }
@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn a_position_that_is_no_multiple_of_8_is_damage() {
-        let (end, untold) = (full().end.unwrap(), full().untold.unwrap());
+        let (end, unreported) = (full().end.unwrap(), full().unreported.unwrap());
         for off in 1..8 {
             let bad = [
                 WriterRecord { end: Some(RecordedEnd { position: off, ..end }), ..full() },
-                WriterRecord { untold: Some(UnreportedLoss { position: off, ..untold }), ..full() },
-                WriterRecord { untold: Some(UnreportedLoss { bytes: off, ..untold }), ..full() },
+                WriterRecord { unreported: Some(UnreportedLoss { position: off, ..unreported }), ..full() },
+                WriterRecord { unreported: Some(UnreportedLoss { bytes: off, ..unreported }), ..full() },
             ];
             assert!(bad.iter().all(|it| read(it.to_text().as_bytes()).unwrap().is_damaged), "{off}");
         }

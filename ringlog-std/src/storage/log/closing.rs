@@ -13,7 +13,7 @@ impl LogWriter {
             self.abandon();
             return Err(error);
         }
-        let untold = self.tell_dropped();
+        let unreported = self.report_dropped();
         let end = self.recorded_end();
         // Before retention counts the files that stay.
         self.maintenance.discard_spare();
@@ -21,13 +21,13 @@ impl LogWriter {
         finished?;
         self.record.first_sequence = Some(self.maintenance.begins_at());
         self.record.end = Some(end);
-        self.record.untold = untold.as_ref().err().and(self.record.untold);
+        self.record.unreported = unreported.as_ref().err().and(self.record.unreported);
         let stored = self.lock.store(&**self.maintenance.platform(), &self.record);
         stored.map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store into the file");
             SyncError::Folder { path, action, source }
         })?;
-        untold
+        unreported
     }
 
     /// Ends without touching any file: they belong to another process.
@@ -38,13 +38,13 @@ impl LogWriter {
     }
 
     /// Reports dropped events in the log itself, at the last opportunity.
-    fn tell_dropped(&mut self) -> Result<(), SyncError> {
+    fn report_dropped(&mut self) -> Result<(), SyncError> {
         let Some(dropped) = self.dropped else { return Ok(()) };
         let _ = self.maintenance.spare_step(true);
-        if matches!(self.go_on_after_loss(), Ok(true)) {
+        if matches!(self.continue_after_loss(), Ok(true)) {
             return Ok(());
         }
-        self.record.untold = Some(dropped.untold(self.active.position()));
+        self.record.unreported = Some(dropped.unreported(self.active.position()));
         Err(SyncError::UnreportedLoss { path: self.folder.clone(), count: dropped.gap().count })
     }
 
@@ -58,12 +58,12 @@ impl LogWriter {
         // If no other segment is left, an empty one shows where the log continues.
         let is_needless = self.active.is_empty() && self.maintenance.has_other_segments_or_is_new(position);
         if let Some(last) = self.active.take() {
-            let durable = last.into_flusher();
+            let flusher = last.into_flusher();
             if is_needless {
-                self.maintenance.remove_current(&durable)?;
+                self.maintenance.remove_current(&flusher)?;
             } else {
                 self.full_segments += 1;
-                durable.seal();
+                flusher.seal();
             }
         }
         self.maintenance.finish_all()

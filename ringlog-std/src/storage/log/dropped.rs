@@ -45,7 +45,7 @@ impl Dropped {
     }
 
     /// Returns the same for the `writer` file, where the loss begins at `position`.
-    pub(crate) fn untold(&self, position: u64) -> UnreportedLoss {
+    pub(crate) fn unreported(&self, position: u64) -> UnreportedLoss {
         let Self { count, bytes, first_timestamp } = *self;
         UnreportedLoss { position, count: count.unwrap_or(0), bytes, first_timestamp }
     }
@@ -69,23 +69,15 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
 /// The first value is the timestamp of the first of those events, 0 if it is unknown. The writer notes such a loss
 /// beside the log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is
 /// still dropping events, was killed while it did, or died with a ring that was not drained.
-///
-/// ```
-/// use ringlog::storage::{LogWriter, unreported_loss};
-/// # let folder = tempfile::tempdir()?;
-///
-/// LogWriter::open(folder.path())?.close()?;
-/// assert_eq!(unreported_loss(folder.path()), None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[must_use]
-pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
+pub(crate) fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
     let peeked = peek(folder)?;
     // If the log was continued since, that run has counted it.
-    let untold = peeked.record.untold.filter(|untold| end_position(folder) == Some(untold.position));
+    let unreported =
+        peeked.record.unreported.filter(|unreported| end_position(folder) == Some(unreported.position));
     let is_undrained = peeked.record.has_undrained_ring && !peeked.is_held;
-    untold.map(|untold| (untold.first_timestamp, untold.gap())).or_else(|| {
+    unreported.map(|unreported| (unreported.first_timestamp, unreported.gap())).or_else(|| {
         let gap = Gap { log_side: true, ..Gap::new(GapReason::RecorderEnded, 0) };
         is_undrained.then_some((0, gap))
     })
@@ -105,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dropped_gaps_tell_of_is_counted_too() {
+    fn what_dropped_gaps_report_is_counted_too() {
         let mut dropped = Dropped::starting_at(5);
         dropped.add(&EventHeader::new(5, 0, 0), b"");
         let gap = Gap::new(GapReason::RingFull, 10);
@@ -114,6 +106,6 @@ mod tests {
         dropped.add(&Gap::header(6), &Gap::new(GapReason::RecoveryCut, 0).to_payload());
         dropped.add(&EventHeader::new(5, 0, 0), b"");
         assert_eq!(dropped.gap().count, 0, "unknown");
-        assert_eq!(dropped.untold(8).position, 8);
+        assert_eq!(dropped.unreported(8).position, 8);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn note_drained_ring(folder: &Path, identity: u128, end_position: u64
 ///
 /// If another process has the lock, it has reported the loss. If the record cannot be stored, the next opening
 /// reports it.
-pub(crate) fn tell_undrained_ring(folder: &Path, identity: u128, options: &LogWriterOptions) {
+pub(crate) fn report_undrained_ring(folder: &Path, identity: u128, options: &LogWriterOptions) {
     let found = peek(folder).and_then(|peeked| peeked.record.log_identity);
     if found != Some(identity) {
         return;

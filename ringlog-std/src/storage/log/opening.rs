@@ -17,13 +17,12 @@ use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::{cursors_of, others_among};
 use crate::storage::error::{CreateError, OpenError};
 use crate::storage::folder::ending::{WriterFile, WriterFileState};
-use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
 use crate::storage::folder::writer_record::{UnreportedLoss, WriterRecord};
 use crate::storage::log::active::{ActiveSegment, Base};
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::RunTally;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance, bytes_on_disk};
 use crate::storage::maintenance::retention::FinishedSegment;
@@ -32,6 +31,7 @@ use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::recovery::recovery::{LogEnd, LogRecovery, Recovered, Unfinished};
 use crate::storage::recovery::resync::NeedsSync;
+use crate::storage::segment::counts::RecordCounts;
 use crate::storage::segment::create::rounded_capacity;
 use crate::storage::segment::file::SegmentInfo;
 use crate::storage::segment::spare::{SpareSegment, is_temporary};
@@ -43,7 +43,7 @@ pub(crate) struct OpenedFolder {
     log: Recovered,
     /// The sequence at which the log begins.
     begins_at: u64,
-    untold: Option<UnreportedLoss>,
+    unreported: Option<UnreportedLoss>,
     /// A ring in the last writer's process held events, or may have held some, that the log does not have.
     has_undrained_ring: bool,
 }
@@ -53,16 +53,17 @@ impl LogWriter {
         folder: &Path,
         options: LogWriterOptions,
         platform: Arc<dyn Platform>,
-        has_helpers: bool,
+        has_workers: bool,
     ) -> Result<Self, OpenError> {
         // Before anything is created, so that nothing is left of a log that is not possible.
-        rounded_capacity(folder, options.rules().segment_bytes)?;
+        rounded_capacity(folder, options.rules.segment_bytes)?;
         let mut made = MadeFolders::default();
         if !options.is_late {
             made.create(&*platform, folder)?;
         }
         let found = OpenedFolder::of(folder, &options, &*platform)?;
-        let (end, untold, has_undrained_ring) = (found.log.end, found.untold, found.has_undrained_ring);
+        let (end, unreported, has_undrained_ring) =
+            (found.log.end, found.unreported, found.has_undrained_ring);
         let mut log = Self::at_end(folder, options, platform, found)?;
         made.paths.clear();
         let lost = match end.lost_after {
@@ -72,8 +73,8 @@ impl LogWriter {
         if let Some((timestamp, reason)) = lost {
             log.report_unknown_loss(timestamp, reason).map_err(|error| OpenError::Append(error.into()))?;
         }
-        if let Some(untold) = untold {
-            log.append_gap_unlimited(untold.first_timestamp, untold.gap())
+        if let Some(unreported) = unreported {
+            log.append_gap_unlimited(unreported.first_timestamp, unreported.gap())
                 .map_err(|error| OpenError::Append(error.into()))?;
         }
         log.report.gap_records = log.summary().gaps;
@@ -81,7 +82,7 @@ impl LogWriter {
         log.lock
             .store(&**log.maintenance.platform(), &log.record)
             .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
-        if has_helpers {
+        if has_workers {
             let workers = Workers::start(&log.maintenance);
             log.workers =
                 Some(workers.map_err(|error| OpenError::io(folder, "start the worker threads of", error))?);
@@ -97,7 +98,7 @@ impl LogWriter {
     ) -> Result<Self, OpenError> {
         let OpenedFolder { mut lock, record, log: mut found, begins_at, .. } = found;
         let end = found.end;
-        let kept = kept_segments(&found.segments, end.sequence, options.rules().retention.is_limited());
+        let kept = kept_segments(&found.segments, end.sequence, options.rules.retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
         let doubted_at = ends_in_doubt(&found.segments, end).then_some(base.sequence);
         let Unfinished { paths, durable_position } = std::mem::take(&mut found.unfinished);
@@ -108,29 +109,29 @@ impl LogWriter {
             position: base.position,
             durable_position: durable_position.unwrap_or(base.position),
         };
-        let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules(), past);
+        let maintenance = Maintenance::new(platform, folder, lock.ownership(), options.rules.clone(), past);
         // No page is prefaulted yet: the syncs would wait for what the disk then has to write.
-        let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules().segment_bytes, 0);
+        let next = SpareSegment::fresh(&**maintenance.platform(), folder, options.rules.segment_bytes, 0);
         // After a failed sync it is unknown what is on the disk. So the file that shows that a log was begun stays.
         let has_no_room = matches!(next, Err(CreateError::DiskFull { .. }));
         lock.set_draft(lock.is_draft() && has_no_room);
         let mut next = next?;
-        next.draft.map.bring_pages_around(options.rules().wants_all_prefaulted());
+        next.draft.map.bring_pages_around(options.rules.wants_all_prefaulted());
         let mut current = options.begin_segment(folder, next, base, &maintenance);
         let failed = |error| OpenError::io(folder, "name the new segment in", io::Error::other(error));
         // At each moment there is a file that shows where the log continues.
-        current.durable().sync_header().map_err(failed)?;
+        current.flusher().sync_header().map_err(failed)?;
         // On an error the new segment must not be closed as usual when it is dropped: it would then promise all
         // before it.
-        found.clear_away(&**maintenance.platform()).inspect_err(|_| current.durable().poison())?;
-        current.durable().rename_into_place().map_err(failed)?;
-        current.prefault_first_pages(options.rules().first_prefault_bytes());
+        found.clear_away(&**maintenance.platform()).inspect_err(|_| current.flusher().poison())?;
+        current.flusher().rename_into_place().map_err(failed)?;
+        current.prefault_first_pages(options.rules.first_prefault_bytes());
         let log = Self {
             folder: folder.into(),
             options,
             record,
             active: ActiveSegment::new(current, base),
-            tally: RunTally::default(),
+            counts: RecordCounts::default(),
             full_segments: 0,
             first_sequence: base.sequence,
             doubted_at,
@@ -156,14 +157,14 @@ impl OpenedFolder {
         lock.set_draft(was_missing && previous.is_blank() && !has_segments(folder)?);
         let boot_id =
             platform.boot_id().map_err(|error| OpenError::io(folder, "read the boot id for", error))?;
-        let is_same_boot = previous.boot_id.as_deref() == Some(&boot_id);
-        let is_known = previous.boot_id.is_some();
+        let run = LastRun::under(previous.boot_id.as_deref(), &boot_id);
+        let is_known = run != LastRun::Unknown;
         let pid = Some(std::process::id());
         if previous.pid != pid {
             refuse_live_writer(folder)?;
         }
         let WriterRecord { first_sequence, end, .. } = previous;
-        let writer = LastWriter { is_same_boot, first_sequence, end, is_known };
+        let writer = LastWriter { run, first_sequence, end };
         // Until the log has continued, the boot id must stay that of the writer before. If none has written, nothing
         // can be missing, even if this one dies before it has written either.
         let is_new = !is_known && !previous.is_damaged && !has_segments(folder)?;
@@ -188,10 +189,10 @@ impl OpenedFolder {
             log.end.lost_after.get_or_insert(0);
             log.report.has_loss = true;
         }
-        let untold = previous.untold.filter(|untold| untold.position == log.end.position);
-        if let Some(untold) = untold {
-            let position = log.end.position.checked_add(untold.bytes).and_then(check_position);
-            let UnreportedLoss { position: from, bytes, .. } = untold;
+        let unreported = previous.unreported.filter(|unreported| unreported.position == log.end.position);
+        if let Some(unreported) = unreported {
+            let position = log.end.position.checked_add(unreported.bytes).and_then(check_position);
+            let UnreportedLoss { position: from, bytes, .. } = unreported;
             log.end.position = position.ok_or_else(|| OpenError::UnreportedLoss {
                 path: lock.path().into(),
                 position: from,
@@ -214,12 +215,12 @@ impl OpenedFolder {
             pid,
             boot_id,
             log_identity,
-            first_sequence: (!options.rules().may_retire()).then_some(begins_at),
+            first_sequence: (!options.rules.may_retire()).then_some(begins_at),
             ring_identity,
             has_undrained_ring: options.has_own_ring,
             ..WriterRecord::default()
         };
-        Ok(Self { lock, record, log, begins_at, untold, has_undrained_ring })
+        Ok(Self { lock, record, log, begins_at, unreported, has_undrained_ring })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::storage::maintenance::maintenance::{Maintenance, Rules};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
 use crate::storage::names::segment_name;
-use crate::storage::segment::options::MmapWriterOptions;
+use crate::storage::segment::options::FileOptions;
 use crate::storage::segment::spare::SpareSegment;
 use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
 
@@ -45,15 +45,7 @@ const DEFAULT_PREFAULT_BYTES: usize = 16 << 20;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LogWriterOptions {
-    pub(crate) segment_bytes: u64,
-    prefault_bytes: usize,
-    roll_after: Option<Duration>,
-    pub(crate) sync: SyncPolicy,
-    pub(crate) full_disk: FullDisk,
-    retention: Retention,
-    checksums: bool,
-    clock: ClockKind,
-    pub(crate) max_bytes: Option<u64>,
+    pub(crate) rules: Rules,
     pub(crate) ring_identity: Option<u64>,
     /// A ring in this process feeds the log.
     pub(crate) has_own_ring: bool,
@@ -70,15 +62,16 @@ impl LogWriterOptions {
         crate::storage::segment::create::CAPACITY_BYTES;
 
     pub(crate) const DEFAULT: Self = Self {
-        segment_bytes: Self::DEFAULT_SEGMENT_BYTES,
-        prefault_bytes: DEFAULT_PREFAULT_BYTES,
-        roll_after: None,
-        sync: SyncPolicy::Interval(Duration::from_secs(1)),
-        full_disk: FullDisk::Stop,
-        retention: Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None },
-        checksums: true,
-        clock: ClockKind::UnixNanos,
-        max_bytes: None,
+        rules: Rules {
+            segment_bytes: Self::DEFAULT_SEGMENT_BYTES,
+            prefault_bytes: DEFAULT_PREFAULT_BYTES,
+            file: FileOptions::DEFAULT,
+            retention: Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None },
+            full_disk: FullDisk::Stop,
+            sync: SyncPolicy::Interval(Duration::from_secs(1)),
+            roll_after: None,
+            max_bytes: None,
+        },
         ring_identity: None,
         has_own_ring: false,
         is_late: false,
@@ -87,7 +80,11 @@ impl LogWriterOptions {
     /// Sets the size of a segment's file in bytes, rounded up to 4096. The default is 64 MiB.
     #[must_use]
     pub const fn segment_bytes(mut self, segment_bytes: u64) -> Self {
-        self.segment_bytes = segment_bytes;
+        // An invalid size stays invalid, and is refused when the first file is created.
+        self.rules.segment_bytes = match segment_bytes.checked_next_multiple_of(PAGE_BYTES) {
+            Some(rounded) if segment_bytes >= PAGE_BYTES => rounded,
+            _ => segment_bytes,
+        };
         self
     }
 
@@ -99,7 +96,7 @@ impl LogWriterOptions {
     /// them, or for the whole segment if this value covers it.
     #[must_use]
     pub const fn prefault_bytes(mut self, prefault_bytes: usize) -> Self {
-        self.prefault_bytes = prefault_bytes;
+        self.rules.prefault_bytes = prefault_bytes;
         self
     }
 
@@ -108,28 +105,28 @@ impl LogWriterOptions {
     /// See [`LogWriter::roll_if_due`](crate::storage::LogWriter::roll_if_due) for logs that get no events for long.
     #[must_use]
     pub const fn roll_after(mut self, roll_after: Option<Duration>) -> Self {
-        self.roll_after = roll_after;
+        self.rules.roll_after = roll_after;
         self
     }
 
     /// Sets when what was written becomes durable. The default is once a second.
     #[must_use]
     pub const fn sync(mut self, sync: SyncPolicy) -> Self {
-        self.sync = sync;
+        self.rules.sync = sync;
         self
     }
 
     /// Sets what the writer does when there is no room for the next segment. The default is to stop.
     #[must_use]
     pub const fn full_disk(mut self, full_disk: FullDisk) -> Self {
-        self.full_disk = full_disk;
+        self.rules.full_disk = full_disk;
         self
     }
 
     /// Sets how much of the log is kept. The default is everything.
     #[must_use]
     pub const fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
+        self.rules.retention = retention;
         self
     }
 
@@ -138,21 +135,21 @@ impl LogWriterOptions {
     /// Without checksums, what is not synced looks the same as garbage after a loss of power, and is cut off.
     #[must_use]
     pub const fn checksums(mut self, checksums: bool) -> Self {
-        self.checksums = checksums;
+        self.rules.file.checksums = checksums;
         self
     }
 
     /// Sets what the timestamps count. The default is [`ClockKind::UnixNanos`].
     #[must_use]
     pub const fn clock(mut self, clock: ClockKind) -> Self {
-        self.clock = clock;
+        self.rules.file.clock = clock;
         self
     }
 
     /// Sets how many bytes of records this run may write. The default is no limit.
     #[must_use]
     pub const fn max_bytes(mut self, max_bytes: Option<u64>) -> Self {
-        self.max_bytes = max_bytes;
+        self.rules.max_bytes = max_bytes;
         self
     }
 
@@ -176,33 +173,6 @@ impl LogWriterOptions {
         self.is_late = true;
         self
     }
-
-    /// Returns the options of the log's files.
-    pub(crate) const fn file_options(&self) -> MmapWriterOptions {
-        MmapWriter::options().checksums(self.checksums).clock(self.clock)
-    }
-
-    /// In whole pages. An invalid size stays invalid, and is refused when the first file is created.
-    pub(crate) const fn rounded_segment_bytes(&self) -> u64 {
-        match self.segment_bytes.checked_next_multiple_of(PAGE_BYTES) {
-            Some(rounded) if self.segment_bytes >= PAGE_BYTES => rounded,
-            _ => self.segment_bytes,
-        }
-    }
-
-    /// Returns the part of the options that the maintenance needs.
-    pub(crate) fn rules(&self) -> Rules {
-        Rules {
-            segment_bytes: self.rounded_segment_bytes(),
-            prefault_bytes: self.prefault_bytes,
-            may_recycle: self.checksums,
-            retention: self.retention,
-            full_disk: self.full_disk,
-            sync: self.sync,
-            roll_after: self.roll_after,
-            max_bytes: self.max_bytes,
-        }
-    }
 }
 
 /// Starts a log's segment from a spare one.
@@ -215,7 +185,7 @@ impl LogWriterOptions {
         maintenance: &Maintenance,
     ) -> MmapWriter {
         let SpareSegment { draft, temporary, former_salt } = next;
-        let header = self.file_options().base(base.sequence, base.position).header(former_salt);
+        let header = self.rules.file.header(base.sequence, base.position, former_salt);
         let path = folder.join(segment_name(base.sequence));
         let (platform, poison) = (Arc::clone(maintenance.platform()), Arc::clone(maintenance.poison()));
         MmapWriter::start(draft, &header, SegmentBirth { platform, path, temporary: Some(temporary), poison })

@@ -2,9 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::event::{Event, GapReason};
-use crate::storage::segment::copy::Taken;
-use crate::storage::segment::loss_counts::LossCounts;
+use crate::event::GapReason;
+use crate::storage::segment::counts::{LossCounts, RecordCounts};
 
 /// What a run of a [`LogWriter`](crate::storage::log::writer::LogWriter) has written.
 ///
@@ -44,6 +43,27 @@ pub struct LogSummary {
 }
 
 impl LogSummary {
+    pub(crate) const fn of(
+        counts: &RecordCounts,
+        segments: u64,
+        first_sequence: u64,
+        next_sequence: u64,
+    ) -> Self {
+        let RecordCounts { bytes, events, gaps, losses } = *counts;
+        Self {
+            events,
+            gaps,
+            lost: losses.total,
+            unreported: None,
+            bytes,
+            segments,
+            first_sequence,
+            next_sequence,
+            stalls: 0,
+            losses,
+        }
+    }
+
     /// Returns the number of events that were lost for this reason, as the GAP records count them.
     ///
     /// ```
@@ -61,57 +81,5 @@ impl LogSummary {
     #[must_use]
     pub fn lost_because(&self, reason: GapReason) -> u64 {
         self.losses.because(reason)
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RunTally {
-    pub(crate) bytes: u64,
-    events: u64,
-    gaps: u64,
-    losses: LossCounts,
-}
-
-impl RunTally {
-    #[inline]
-    pub(crate) fn add(&mut self, event: &Event<'_>) {
-        self.bytes += event.header.stride() as u64;
-        match event.gap() {
-            Some(gap) => {
-                self.gaps += 1;
-                self.losses.add(&gap);
-            }
-            None => self.events += 1,
-        }
-    }
-
-    /// Adds the records of a run.
-    #[inline]
-    pub(crate) fn add_run(&mut self, taken: &Taken) {
-        self.bytes += taken.bytes as u64;
-        self.events += taken.records - taken.gaps;
-        self.gaps += taken.gaps;
-        self.losses.add_all(&taken.losses);
-    }
-
-    /// Returns the lost events, as the GAP records count them.
-    pub(crate) const fn lost(&self) -> u64 {
-        self.losses.total
-    }
-
-    pub(crate) const fn summary(&self, segments: u64, first_sequence: u64, next_sequence: u64) -> LogSummary {
-        let Self { bytes, events, gaps, losses } = *self;
-        LogSummary {
-            events,
-            gaps,
-            lost: losses.total,
-            unreported: None,
-            bytes,
-            segments,
-            first_sequence,
-            next_sequence,
-            stalls: 0,
-            losses,
-        }
     }
 }

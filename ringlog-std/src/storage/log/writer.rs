@@ -10,18 +10,18 @@ use ringlog_nostd::internal::check_event;
 use ringlog_nostd::{EventConsumer, Run};
 
 use crate::event::{EventHeader, Gap, GapReason, MAX_PAYLOAD};
-use crate::storage::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
+use crate::storage::error::{AppendError, OpenError, SyncError};
 use crate::storage::folder::writer_lock::WriterLock;
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::active::{ActiveSegment, Room};
 use crate::storage::log::dropped::Dropped;
 use crate::storage::log::options::LogWriterOptions;
-use crate::storage::log::summary::{LogSummary, RunTally};
+use crate::storage::log::summary::LogSummary;
 use crate::storage::maintenance::maintenance::Maintenance;
 use crate::storage::maintenance::policies::SyncPolicy;
-use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::maintenance::workers::Workers;
 use crate::storage::recovery::report::RecoveryReport;
+use crate::storage::segment::counts::RecordCounts;
 
 /// Writes events to a log, a folder of segments. Each run adds new segments to the existing ones.
 ///
@@ -59,7 +59,7 @@ pub struct LogWriter {
     pub(crate) options: LogWriterOptions,
     pub(crate) record: WriterRecord,
     pub(crate) active: ActiveSegment,
-    pub(crate) tally: RunTally,
+    pub(crate) counts: RecordCounts,
     /// Segments of this run that are full.
     pub(crate) full_segments: u64,
     pub(crate) first_sequence: u64,
@@ -304,7 +304,7 @@ impl LogWriter {
         let appended = segment.append_part(run, most_bytes, |gap| gap.log_side);
         let taken = appended.map_err(|error| self.maintenance.explain_append(error))?;
         if taken.records > 0 {
-            self.tally.add_run(&taken);
+            taken.add_to(&mut self.counts);
             self.active.pass_run();
         }
         if taken.gaps > 0 {
@@ -368,7 +368,7 @@ impl LogWriter {
         if self.dropped.is_none() {
             return self.roll_if_old().map(drop);
         }
-        if self.go_on_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
+        if self.continue_after_loss()? { self.sync_if_every_event() } else { Ok(()) }
     }
 
     /// Syncs and seals all segments, and returns what this run wrote.
@@ -395,253 +395,6 @@ impl LogWriter {
         Ok(self.summary())
     }
 
-    /// Returns the folder.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// assert_eq!(LogWriter::open(folder.path())?.path(), folder.path());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Returns the position of the next record: bytes of the whole log as they were in its ring. Everything below is
-    /// published.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.position(), 24);
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn position(&self) -> u64 {
-        self.end_position()
-    }
-
-    /// Returns the position below which everything is on stable storage.
-    ///
-    /// It follows [`position`](Self::position) at the pace of the [`SyncPolicy`]. After a writer that was killed it
-    /// begins where that writer's files give it, and passes what was not synced with this writer's first sync, unless
-    /// that is [damaged](Self::take_damage).
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::{LogWriter, SyncPolicy}};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::options().sync(SyncPolicy::EveryEvent).open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.durable_position(), 24);
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn durable_position(&self) -> u64 {
-        self.maintenance.durable_position()
-    }
-
-    /// Returns what is damaged in a segment that a dead writer had not synced, once for each such segment.
-    ///
-    /// Such a segment is read before it is promised, by the first sync. While it is part of the log,
-    /// [`durable_position`](Self::durable_position) stays below the damage. Recording continues, and what is written
-    /// is synced as before.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// let writer = LogWriter::open(folder.path())?;
-    /// assert!(writer.take_damage().is_none());
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn take_damage(&self) -> Option<ReadError> {
-        self.maintenance.take_damage()
-    }
-
-    /// Returns a handle that reports the log's progress to other threads, also after this writer has ended.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// let watch = writer.watch();
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// writer.close()?;
-    /// assert_eq!(watch.durable_position(), 24);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn watch(&self) -> LogWatch {
-        LogWatch::new(Arc::clone(&self.maintenance))
-    }
-
-    /// Returns the sequence of the next record.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.next_sequence(), 1);
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn next_sequence(&self) -> u64 {
-        self.active.next_sequence()
-    }
-
-    /// Returns what opening the log found: how the last writer ended, and what was kept and cut.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// use ringlog::storage::LastEnd;
-    /// # let folder = tempfile::tempdir()?;
-    /// # let mut writer = LogWriter::open(folder.path())?;
-    /// # writer.write_event(&ringlog::event::EventHeader::new(1, 7, 5), b"hello")?;
-    /// writer.close()?;
-    /// let writer = LogWriter::open(folder.path())?;
-    /// assert_eq!(writer.recovery().last_end, LastEnd::Closed);
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn recovery(&self) -> &RecoveryReport {
-        &self.report
-    }
-
-    /// Returns why retired segments could not be deleted or recycled, once. Recording continues meanwhile.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// assert!(writer.take_retention_error().is_none());
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn take_retention_error(&mut self) -> Option<CreateError> {
-        self.maintenance.take_retention_error()
-    }
-
-    /// Returns the sequence of the first record of this run.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// writer.close()?;
-    /// assert_eq!(LogWriter::open(folder.path())?.first_sequence(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn first_sequence(&self) -> u64 {
-        self.first_sequence
-    }
-
-    /// Returns the log's identity: a random number that was drawn when the log was created. A copy of the log has the
-    /// same one.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// let identity = LogWriter::open(folder.path())?.identity();
-    /// assert_eq!(LogWriter::open(folder.path())?.identity(), identity);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn identity(&self) -> u128 {
-        self.record.log_identity.unwrap_or_default()
-    }
-
-    /// Returns the identity of the ring that feeds the log, 0 if none does.
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// assert_eq!(LogWriter::open(folder.path())?.ring_identity(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn ring_identity(&self) -> u64 {
-        self.record.ring_identity
-    }
-
-    /// Stores, durably, which ring feeds the log from now on; 0 for none.
-    ///
-    /// A ring and its log count the same positions. While a ring feeds a log, nothing else may write events to it:
-    /// see [`Recorder`](crate::recorder::Recorder).
-    ///
-    /// ```
-    /// # use ringlog::storage::LogWriter;
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.set_ring_identity(42)?;
-    /// drop(writer);
-    /// assert_eq!(LogWriter::open(folder.path())?.ring_identity(), 42);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::Io`] if it cannot be stored.
-    pub fn set_ring_identity(&mut self, ring_identity: u64) -> Result<(), OpenError> {
-        let record = WriterRecord { ring_identity, ..self.record.clone() };
-        let stored = self.lock.store(&**self.maintenance.platform(), &record);
-        stored.map_err(|error| OpenError::io(self.lock.path(), "store into the file", error))?;
-        self.record = record;
-        Ok(())
-    }
-
-    /// Notes that the log has every event of the ring in this process. Closing the log stores that.
-    pub(crate) const fn note_drained_ring(&mut self) {
-        self.record.has_undrained_ring = false;
-    }
-
-    /// Returns the bytes of records that this run has written.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.bytes_written(), 24);
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn bytes_written(&self) -> u64 {
-        self.tally.bytes
-    }
-
-    /// Returns what this run has written so far. The active segment counts once it holds a record.
-    ///
-    /// ```
-    /// # use ringlog::{event::EventHeader, storage::LogWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// let mut writer = LogWriter::open(folder.path())?;
-    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!((writer.summary().events, writer.summary().segments), (1, 1));
-    /// # writer.close()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn summary(&self) -> LogSummary {
-        let current = u64::from(self.active.has_record());
-        let (first, next) = (self.first_sequence, self.next_sequence());
-        let written = self.tally.summary(self.full_segments + current, first, next);
-        let unreported = self.dropped.map(|dropped| dropped.gap().count);
-        LogSummary { stalls: self.stalls, lost: self.lost(), unreported, ..written }
-    }
-
     /// Returns the error that made this writer refuse an event as an [`EventConsumer`], once.
     ///
     /// ```
@@ -664,20 +417,20 @@ impl LogWriter {
         if stride as u64 <= self.left_bytes() {
             return Ok(());
         }
-        let (path, written_bytes) = (self.folder.clone(), self.tally.bytes);
-        let max_bytes = self.options.max_bytes.unwrap_or(u64::MAX);
+        let (path, written_bytes) = (self.folder.clone(), self.counts.bytes);
+        let max_bytes = self.options.rules.max_bytes.unwrap_or(u64::MAX);
         Err(AppendError::LimitReached { path, written_bytes, max_bytes })
     }
 
     /// Returns what this run may still write.
     #[inline]
     fn left_bytes(&self) -> u64 {
-        self.options.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.tally.bytes))
+        self.options.rules.max_bytes.map_or(u64::MAX, |max_bytes| max_bytes.saturating_sub(self.counts.bytes))
     }
 
     #[inline]
     fn sync_if_every_event(&mut self) -> Result<(), AppendError> {
-        match self.options.sync {
+        match self.options.rules.sync {
             SyncPolicy::EveryEvent => Ok(self.sync_own()?),
             _ => Ok(()),
         }

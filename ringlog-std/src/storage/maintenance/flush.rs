@@ -70,15 +70,15 @@ impl Maintenance {
     }
 
     /// Deletes the active segment, which has no record.
-    pub(crate) fn remove_current(&self, durable: &SegmentFlusher) -> Result<(), SyncError> {
+    pub(crate) fn remove_current(&self, flusher: &SegmentFlusher) -> Result<(), SyncError> {
         lock(&self.open).pop_back();
-        durable.remove()
+        flusher.remove()
     }
 
     /// Returns the oldest segment that is not finished: the active one, unless the writer has just rolled. Then the
     /// new one is not synced before the older one is, so that the watermark never passes over a gap.
     fn current(&self) -> Option<Arc<SegmentFlusher>> {
-        lock(&self.open).front().map(|open| Arc::clone(&open.durable))
+        lock(&self.open).front().map(|open| Arc::clone(&open.flusher))
     }
 
     fn is_sync_due(&self, current: &SegmentFlusher, last: Instant) -> bool {
@@ -97,12 +97,12 @@ impl Maintenance {
     }
 
     /// Raises the watermark, unless there is damage: it promises everything below it.
-    fn note_durable(&self, durable: &SegmentFlusher) {
+    fn note_durable(&self, flusher: &SegmentFlusher) {
         if self.is_after_damage() {
             return;
         }
         // ORDERING: Relaxed, see `durable_position`.
-        self.durable_position.fetch_max(durable.durable_position(), Ordering::Relaxed);
+        self.durable_position.fetch_max(flusher.durable_position(), Ordering::Relaxed);
     }
 
     /// Finishes all segments but the active one.
@@ -122,15 +122,15 @@ impl Maintenance {
     }
 
     fn finish(&self, open: &UnfinishedSegment) -> Result<(), SyncError> {
-        open.durable.finish(!self.is_after_damage())?;
-        self.note_durable(&open.durable);
+        open.flusher.finish(!self.is_after_damage())?;
+        self.note_durable(&open.flusher);
         Ok(())
     }
 
     /// Removes this segment, and no other, from the open ones.
     fn close_oldest(&self, open: &UnfinishedSegment) {
         let mut all = lock(&self.open);
-        if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.durable, &open.durable)) {
+        if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.flusher, &open.flusher)) {
             all.pop_front();
         }
     }
@@ -140,7 +140,7 @@ impl Maintenance {
     /// A thread that holds the lock of the kept ones sees the segment there or among the open ones, and not in both:
     /// retention counts them.
     fn keep(&self, open: &UnfinishedSegment, next: &UnfinishedSegment) {
-        let path = open.durable.path().to_owned();
+        let path = open.flusher.path().to_owned();
         let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
         let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
         let mut kept = lock(&self.kept);
@@ -154,9 +154,9 @@ impl Maintenance {
         let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
         while let Some((oldest, next)) = self.oldest_full() {
             // The writer may have begun it, and the next one, since the last renaming.
-            oldest.durable.rename_into_place()?;
-            oldest.durable.punch_tail();
-            lock(&self.unsynced).push_back(NeedsSync::of_this_run(oldest.durable.path()));
+            oldest.flusher.rename_into_place()?;
+            oldest.flusher.punch_tail();
+            lock(&self.unsynced).push_back(NeedsSync::of_this_run(oldest.flusher.path()));
             self.keep(&oldest, &next);
         }
         Ok(())
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_tells_that_it_has_finished_a_segment() {
+    fn a_step_reports_that_it_has_finished_a_segment() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
         write(&mut writer, 0).unwrap();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_segment_may_go_where_another_says_where_the_log_goes_on() {
+    fn an_empty_segment_may_go_where_another_says_where_the_log_continues() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
         let may_go = |writer: &LogWriter, position| writer.maintenance.has_other_segments_or_is_new(position);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_that_were_put_down_only_the_oldest_is_forgotten() {
+    fn of_those_that_were_closed_without_sync_only_the_oldest_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::Never);
         for number in 0..2 {

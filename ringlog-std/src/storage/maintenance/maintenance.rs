@@ -24,20 +24,20 @@ use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::{FinishedSegment, Retention};
 use crate::storage::recovery::resync::NeedsSync;
 use crate::storage::segment::flusher::SegmentFlusher;
+use crate::storage::segment::options::FileOptions;
 use crate::storage::segment::poison::Poison;
 use crate::storage::segment::spare::SpareSegment;
 
 /// Opening a log prefaults at most this many bytes itself: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
 
-/// The options that a [`Maintenance`] needs.
+/// The options of a log's writer that its [`Maintenance`] needs too.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) segment_bytes: u64,
     /// How far ahead of the writer pages are prefaulted.
     pub(crate) prefault_bytes: usize,
-    /// Without checksums old records could pass as new ones.
-    pub(crate) may_recycle: bool,
+    pub(crate) file: FileOptions,
     pub(crate) retention: Retention,
     pub(crate) full_disk: FullDisk,
     pub(crate) sync: SyncPolicy,
@@ -95,7 +95,7 @@ pub(crate) struct ExistingLog {
 /// A segment that is not finished.
 #[derive(Clone)]
 pub(crate) struct UnfinishedSegment {
-    pub(crate) durable: Arc<SegmentFlusher>,
+    pub(crate) flusher: Arc<SegmentFlusher>,
     pub(crate) begun_at: i64,
     pub(crate) begun: Instant,
     /// Sequence of its first record.
@@ -134,6 +134,11 @@ impl Rules {
     /// page fault, no matter how far a worker has come.
     pub(crate) const fn wants_all_prefaulted(&self) -> bool {
         self.prefault_bytes as u64 >= self.segment_bytes
+    }
+
+    /// Returns whether a retired segment's file may be used again. Without checksums old records could pass as new ones.
+    pub(crate) const fn may_recycle(&self) -> bool {
+        self.file.checksums
     }
 
     /// Returns whether the oldest segments may be deleted or recycled.
@@ -248,7 +253,7 @@ impl Maintenance {
 
     /// Returns the log's position below which everything is published.
     pub(crate) fn published_position(&self) -> u64 {
-        let current = lock(&self.open).back().map(|open| open.durable.published_position());
+        let current = lock(&self.open).back().map(|open| open.flusher.published_position());
         current.unwrap_or(0).max(self.durable_position())
     }
 
@@ -269,7 +274,7 @@ impl Maintenance {
         match error {
             SyncError::Poisoned { .. } => self.poison.take_reason().unwrap_or(error),
             other => {
-                self.poison.note_told(&other);
+                self.poison.note_reported(&other);
                 other
             }
         }
@@ -297,10 +302,10 @@ impl Maintenance {
     }
 
     /// Notes that the writer continues in this segment.
-    pub(crate) fn begin(&self, durable: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
-        let durable = Arc::clone(durable);
+    pub(crate) fn begin(&self, flusher: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
+        let flusher = Arc::clone(flusher);
         lock(&self.open).push_back(UnfinishedSegment {
-            durable,
+            flusher,
             begun_at,
             begun: Instant::now(),
             base_sequence,
@@ -321,12 +326,12 @@ impl Maintenance {
     /// Returns where the writer is.
     pub(crate) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.durable.prefault(self.rules.prefault_bytes);
+        current.flusher.prefault(self.rules.prefault_bytes);
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed, see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
         }
-        WriterAt { base_sequence: current.base_sequence, offset: current.durable.map().write_offset() }
+        WriterAt { base_sequence: current.base_sequence, offset: current.flusher.map().write_offset() }
     }
 }
 

@@ -89,9 +89,9 @@ impl Maintenance {
     /// because it shows where the log continues.
     pub(crate) fn pop_oldest(&self) -> Option<FinishedSegment> {
         // Read without the lock, which a roll takes: the answer may have to wait for the disk.
-        let current = lock(&self.open).back().map(|open| Arc::clone(&open.durable));
-        let is_begun = current.is_some_and(|durable| {
-            durable.is_named() && durable.map().write_offset() > FILE_HEADER_LEN as u64
+        let current = lock(&self.open).back().map(|open| Arc::clone(&open.flusher));
+        let is_begun = current.is_some_and(|flusher| {
+            flusher.is_named() && flusher.map().write_offset() > FILE_HEADER_LEN as u64
         });
         let mut kept = lock(&self.kept);
         if kept.len() > 1 || is_begun { kept.pop_front() } else { None }
@@ -99,7 +99,7 @@ impl Maintenance {
 
     /// Recycles a segment if it fits, and deletes it otherwise.
     fn retire_one(&self, segment: &FinishedSegment, recycle: bool) -> io::Result<Retired> {
-        if recycle && self.rules.may_recycle {
+        if recycle && self.rules.may_recycle() {
             let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
             match SpareSegment::recycled(&*self.platform, &segment.path, segment_bytes, prefault_bytes) {
                 Ok(None) => {}

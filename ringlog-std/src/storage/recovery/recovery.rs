@@ -20,12 +20,10 @@ use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::os::platform::Platform;
 use crate::storage::cursor::list::cursors_ahead;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::folder::listing::Folder;
 use crate::storage::names::{is_aside, segment_name};
-use crate::storage::recovery::report::{
-    LastEnd, LockedSegment, RecoveredSegment, RecoveryAction, RecoveryReport,
-};
+use crate::storage::recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 use crate::storage::recovery::resync::store_again;
 use crate::storage::recovery::segment_end::{SegmentEnd, is_promised};
 use crate::storage::segment::create::move_aside;
@@ -149,12 +147,12 @@ impl<'a> LogRecovery<'a> {
     }
 
     fn last_end(&self, chain: &[ChainedSegment]) -> LastEnd {
-        match self.writer {
+        match self.writer.run {
             _ if chain.is_empty() => LastEnd::New,
-            LastWriter { end: Some(_), .. } => LastEnd::Closed,
-            LastWriter { is_same_boot: true, .. } => LastEnd::Killed,
-            LastWriter { is_known: true, .. } => LastEnd::MachineLost,
-            LastWriter { .. } => LastEnd::Unknown,
+            _ if self.writer.end.is_some() => LastEnd::Closed,
+            LastRun::SameBoot => LastEnd::Killed,
+            LastRun::OtherBoot => LastEnd::MachineLost,
+            LastRun::Unknown | LastRun::AtWork => LastEnd::Unknown,
         }
     }
 
@@ -270,13 +268,13 @@ impl<'a> LogRecovery<'a> {
     /// Checks that files after a torn one, or after a missing one, may be set aside: the power went, and nothing in
     /// them was promised. No file is missing before one that has its name, because files are named in the order of
     /// the log.
-    fn check_cut(&self, behind: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
-        let may_be_missing = !self.writer.is_trusted() && !behind.iter().any(ChainedSegment::is_named);
-        let is_promised = behind.iter().any(|link| is_promised(&link.info.header));
+    fn check_cut(&self, after: &[ChainedSegment], end: &SegmentEnd) -> Result<(), OpenError> {
+        let may_be_missing = !self.writer.is_trusted() && !after.iter().any(ChainedSegment::is_named);
+        let is_promised = after.iter().any(|link| is_promised(&link.info.header));
         if (end.is_doubtful || may_be_missing) && !is_promised {
             return Ok(());
         }
-        let Some(next) = behind.first() else { return Ok(()) };
+        let Some(next) = after.first() else { return Ok(()) };
         let (path, expected, found) = (next.path.clone(), end.sequence, next.info.header.base_sequence);
         Err(OpenError::recovery(ReadError::Discontinuity { path, expected, found }))
     }
@@ -419,8 +417,8 @@ impl Recovered {
             };
             let folder = folder_of(&path);
             platform.sync_folder(&folder).map_err(|error| OpenError::io(&folder, "sync", error))?;
-            if let Some(told) = self.report.segments.iter_mut().find(|told| told.path == path) {
-                told.action = action;
+            if let Some(reported) = self.report.segments.iter_mut().find(|reported| reported.path == path) {
+                reported.action = action;
             }
         }
         Ok(())
@@ -479,13 +477,16 @@ fn is_regular(path: &Path) -> bool {
 ///
 /// A segment that is being written outside of a [`LogWriter`](crate::storage::log::writer::LogWriter) is locked in
 /// the same way: that is refused.
-fn foreign_lock(segment: &SegmentFile, waits_left: &mut u32) -> Result<Option<LockedSegment>, OpenError> {
+fn foreign_lock(
+    segment: &SegmentFile,
+    waits_left: &mut u32,
+) -> Result<Option<(PathBuf, Option<u32>)>, OpenError> {
     let (path, file) = (&segment.info.path, &segment.file);
     let failed = |error| OpenError::io(path, "lock", error);
     let is_sealed = segment.info.header.has(file_flags::SEALED);
     match wait_for_locker(file, is_sealed, waits_left).map_err(failed)? {
         Locker::Nobody => Ok(None),
-        Locker::OtherProgram(pid) => Ok(Some(LockedSegment { path: path.clone(), pid })),
+        Locker::OtherProgram(pid) => Ok(Some((path.clone(), pid))),
         Locker::Writer(pid) => Err(OpenError::Locked { path: path.clone(), pid }),
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ringlog_nostd::format::{FILE_HEADER_LEN, RecordError};
 
@@ -39,20 +39,8 @@ pub enum LastEnd {
 }
 
 /// What recovery did with one file.
-///
-/// ```
-/// use ringlog::storage::RecoveryAction;
-///
-/// fn needs_a_look(action: &RecoveryAction) -> bool {
-///     matches!(action, RecoveryAction::SetAside(_))
-/// }
-///
-/// assert!(needs_a_look(&RecoveryAction::SetAside("00000000000000000007.evtl.1".into())));
-/// assert!(!needs_a_look(&RecoveryAction::Sealed));
-/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum RecoveryAction {
+pub(crate) enum RecoveryAction {
     /// It was sealed already, and is unchanged.
     Kept,
     /// It was sealed where its records end.
@@ -68,7 +56,7 @@ pub enum RecoveryAction {
 /// One file that recovery had to read.
 ///
 /// ```
-/// use ringlog::{event::EventHeader, storage::{LogWriter, RecoveryAction}};
+/// use ringlog::{event::EventHeader, storage::LogWriter};
 /// # let folder = tempfile::tempdir()?;
 ///
 /// let mut writer = LogWriter::open(folder.path())?;
@@ -77,7 +65,7 @@ pub enum RecoveryAction {
 ///
 /// let writer = LogWriter::open(folder.path())?;
 /// for segment in &writer.recovery().segments {
-///     assert_eq!((&segment.action, segment.next_sequence, segment.cut_bytes), (&RecoveryAction::Kept, 1, 0));
+///     assert_eq!((segment.next_sequence, segment.cut_bytes, segment.set_aside()), (1, 0, None));
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -87,7 +75,7 @@ pub struct RecoveredSegment {
     /// The file, by its final name.
     pub path: PathBuf,
     /// What was done.
-    pub action: RecoveryAction,
+    pub(crate) action: RecoveryAction,
     /// Sequence of its first record.
     pub first_sequence: u64,
     /// Sequence after its last record.
@@ -148,30 +136,9 @@ pub struct RecoveryReport {
     /// Cursors that were created for another log, which was in this folder before. They are refused, and keep no
     /// segment.
     pub cursors_of_other_logs: Vec<CursorInfo>,
-    /// Segments that other programs keep locked exclusively. They were still sealed; nobody can read them meanwhile.
-    pub locked_segments: Vec<LockedSegment>,
-}
-
-/// A segment that another program keeps locked.
-///
-/// ```
-/// use ringlog::storage::LogWriter;
-/// # let folder = tempfile::tempdir()?;
-///
-/// let writer = LogWriter::open(folder.path())?;
-/// for locked in &writer.recovery().locked_segments {
-///     eprintln!("{}: end process {:?}", locked.path.display(), locked.pid);
-/// }
-/// assert!(writer.recovery().locked_segments.is_empty());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct LockedSegment {
-    /// The segment.
-    pub path: PathBuf,
-    /// The process that holds the lock, if the kernel shows it.
-    pub pid: Option<u32>,
+    /// Segments that other programs keep locked exclusively, each with the process that does, if the kernel shows it.
+    /// They were still sealed; nobody can read them meanwhile.
+    pub locked_segments: Vec<(PathBuf, Option<u32>)>,
 }
 
 impl RecoveryReport {
@@ -217,12 +184,12 @@ impl fmt::Display for RecoveryReport {
             f.write_str("; its recorder ended before it had drained its ring")?;
         }
         for segment in &self.segments {
-            segment.describe(f)?;
+            write!(f, "\n  {segment}")?;
         }
         for missing in &self.missing {
             write!(f, "\n  {missing}")?;
         }
-        for LockedSegment { path, pid } in &self.locked_segments {
+        for (path, pid) in &self.locked_segments {
             let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
             write!(f, "\n  {}: locked exclusively by another program, process {pid}", path.display())?;
         }
@@ -242,7 +209,7 @@ impl fmt::Display for RecoveryReport {
 
 impl RecoveredSegment {
     /// Returns the report of a file that has another name now.
-    pub(crate) fn set_aside(path: PathBuf, aside: PathBuf) -> Self {
+    pub(crate) fn at_other_name(path: PathBuf, aside: PathBuf) -> Self {
         let sequence = path.file_name().and_then(base_sequence_of).unwrap_or(0);
         Self {
             path,
@@ -255,9 +222,31 @@ impl RecoveredSegment {
         }
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Returns the name that the file has now if it is past the end of what is whole; `salvage` reads it.
+    ///
+    /// ```
+    /// use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let writer = LogWriter::open(folder.path())?;
+    /// for aside in writer.recovery().segments.iter().filter_map(|segment| segment.set_aside()) {
+    ///     eprintln!("{}: salvage what is whole", aside.display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn set_aside(&self) -> Option<&Path> {
+        match &self.action {
+            RecoveryAction::SetAside(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RecoveredSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, action, first_sequence, next_sequence, end_offset, cut_bytes, damage } = self;
-        write!(f, "\n  {}: ", path.display())?;
+        write!(f, "{}: ", path.display())?;
         match action {
             RecoveryAction::Kept => f.write_str("sealed already")?,
             RecoveryAction::Sealed => f.write_str("sealed")?,

@@ -62,7 +62,7 @@ pub(crate) struct FinishInputs {
 
 /// A segment that is open again.
 struct Again {
-    durable: Arc<SegmentFlusher>,
+    flusher: Arc<SegmentFlusher>,
     /// The file for reading, and its header.
     segment: SegmentFile,
 }
@@ -125,7 +125,7 @@ impl NeedsSync {
         if self.is_of_dead_run {
             again.finish_checked(&**platform, is_after_damage)
         } else {
-            again.durable.finish(!is_after_damage).map(|_| Finished::Done)
+            again.flusher.finish(!is_after_damage).map(|_| Finished::Done)
         }
     }
 
@@ -145,7 +145,7 @@ impl NeedsSync {
             temporary: None,
             poison: Arc::clone(poison),
         };
-        Ok(Again { durable: SegmentFlusher::new(parts, &segment.info.header), segment })
+        Ok(Again { flusher: SegmentFlusher::new(parts, &segment.info.header), segment })
     }
 }
 
@@ -159,18 +159,18 @@ impl Finished {
 impl Again {
     /// Stores again what was not synced, then reads everything in the segment, and promises what is whole.
     fn finish_checked(self, platform: &dyn Platform, is_after_damage: bool) -> Result<Finished, SyncError> {
-        let Self { durable, segment } = self;
+        let Self { flusher, segment } = self;
         let header = segment.info.header;
         let from = header.synced_offset.max(FILE_HEADER_LEN as u64);
         let path = segment.info.path.clone();
         // First, because dirty pages do not change any more while they are read.
         let stored = store_again(platform, &segment.file, from, header.write_offset).map_err(|source| {
             let to = header.write_offset;
-            durable.poison_because(SyncError::Failed { path: path.clone(), from, to, source })
+            flusher.poison_because(SyncError::Failed { path: path.clone(), from, to, source })
         })?;
         let mut scan = FileScan::of(segment);
         let error = match (read_through(&mut scan), stored.unreadable) {
-            (Ok(()), None) => return durable.finish(!is_after_damage).map(|_| Finished::Done),
+            (Ok(()), None) => return flusher.finish(!is_after_damage).map(|_| Finished::Done),
             (Ok(()), Some(source)) => ReadError::Io { path, offset: stored.to, source },
             (Err(error), _) => error,
         };
@@ -178,7 +178,7 @@ impl Again {
         let is_record = !matches!(error, ReadError::EventCount { .. });
         let whole_below = if is_record { scan.offset().min(stored.to) } else { from };
         if whole_below > from {
-            durable.sync_below(whole_below)?;
+            flusher.sync_below(whole_below)?;
         }
         Ok(Finished::Damaged(Damage { error, durable_position: Some(scan.position_at(whole_below)) }))
     }

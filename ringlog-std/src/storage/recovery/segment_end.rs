@@ -10,7 +10,7 @@ use crate::event::file_flags;
 use crate::os::files::{open_linked, open_to_write};
 use crate::os::platform::Platform;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::last_run::LastWriter;
+use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
@@ -67,7 +67,7 @@ impl SegmentEnd {
         if is_clean || is_sealed && writer.is_trusted() {
             return Self::of_sealed(segment);
         }
-        if writer.is_same_boot {
+        if writer.run == LastRun::SameBoot {
             segment.info.check_length()?;
             return Self::walk(segment, header.write_offset, header.write_offset, None);
         }
@@ -97,9 +97,9 @@ impl SegmentEnd {
         // garbage.
         let durable =
             if header.has(file_flags::CHECKSUMS) { header.synced_offset } else { FILE_HEADER_LEN as u64 };
-        let behind = self.offset.saturating_sub(durable);
+        let after_durable = self.offset.saturating_sub(durable);
         // Less than the base only within the preamble, whose records take no position.
-        header.base_position.max(self.position.saturating_sub(behind))
+        header.base_position.max(self.position.saturating_sub(after_durable))
     }
 
     /// Returns the bytes that the header counts as records and that are none.

@@ -18,7 +18,7 @@ impl LogRecovery<'_> {
                 Stray::MoveAside { from, to } => {
                     let aside = move_to_numbered(self.platform, &from, &to)?;
                     self.sync_folder()?;
-                    self.report.segments.push(RecoveredSegment::set_aside(from, aside));
+                    self.report.segments.push(RecoveredSegment::at_other_name(from, aside));
                 }
             }
         }
@@ -34,7 +34,7 @@ impl LogRecovery<'_> {
             let header = &link.info.header;
             self.report.segments.push(RecoveredSegment {
                 cut_bytes: header.write_offset - FILE_HEADER_LEN as u64,
-                ..RecoveredSegment::set_aside(name, aside)
+                ..RecoveredSegment::at_other_name(name, aside)
             });
         }
         Ok(())

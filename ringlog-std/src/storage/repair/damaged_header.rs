@@ -119,10 +119,10 @@ impl OpenedFile {
         if let Some(header) = matching(plain, named) {
             return Ok(file.opened(header, repaired, header.salt()));
         }
-        let stands = as_they_stand(plain);
-        let guessed = guessed(stands, named, file.file_bytes);
+        let unchecked = unchecked_header(plain);
+        let guessed = guessed(unchecked, named, file.file_bytes);
         let stored = u32::from_le_bytes(get(&file.header, field::HEADER_CHECKSUM));
-        for (header, state, salt) in [(stands, repaired, stands.salt()), (guessed, guess, stored)] {
+        for (header, state, salt) in [(unchecked, repaired, unchecked.salt()), (guessed, guess, stored)] {
             let attempt = file.opened(header, state, salt);
             if attempt.finds_records(fault)? {
                 return Ok(attempt);
@@ -234,7 +234,7 @@ fn matching(plain: HeaderBytes, named: Option<u64>) -> Option<FileHeader> {
 }
 
 /// Returns the header as its fields are, with a checksum that matches them.
-fn as_they_stand(mut plain: HeaderBytes) -> FileHeader {
+fn unchecked_header(mut plain: HeaderBytes) -> FileHeader {
     if let Err(FileHeaderError::Checksum { computed, .. }) = FileHeader::from_bytes(&plain) {
         put(&mut plain, field::HEADER_CHECKSUM, computed.to_le_bytes());
     }
@@ -243,16 +243,16 @@ fn as_they_stand(mut plain: HeaderBytes) -> FileHeader {
 }
 
 /// Returns a header of which only the salt is known: records are searched in the whole file.
-fn guessed(stands: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeader {
-    let clock = stands.flags & file_flags::CLOCK;
+fn guessed(unchecked: FileHeader, named: Option<u64>, file_bytes: u64) -> FileHeader {
+    let clock = unchecked.flags & file_flags::CLOCK;
     FileHeader {
         event_count: 0,
         write_offset: whole_file(file_bytes),
         synced_offset: FILE_HEADER_LEN as u64,
         // A name may hold any number.
-        base_sequence: named.and_then(check_position).unwrap_or(stands.base_sequence),
+        base_sequence: named.and_then(check_position).unwrap_or(unchecked.base_sequence),
         flags: clock | file_flags::CHECKSUMS,
-        ..stands
+        ..unchecked
     }
 }
 

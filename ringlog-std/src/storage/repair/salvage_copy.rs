@@ -48,15 +48,15 @@ impl Plan {
     /// Reads the file `at` of `sources`, of a log that was closed at `end`.
     pub(crate) fn of(sources: &[Source], at: usize, end: Option<RecordedEnd>) -> Self {
         let Some(source) = sources.get(at) else { return Self::default() };
-        let behind = sources.get(at + 1..).unwrap_or_default();
-        let next_base = behind.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
-        let end = end.filter(|_| behind.is_empty()).map(|end| end.sequence);
-        let next_position = behind.first().and_then(Source::header).map(|header| header.base_position);
+        let after = sources.get(at + 1..).unwrap_or_default();
+        let next_base = after.iter().find(|next| !next.is_aside).and_then(|next| next.base_sequence);
+        let end = end.filter(|_| after.is_empty()).map(|end| end.sequence);
+        let next_position = after.first().and_then(Source::header).map(|header| header.base_position);
         // All of a file that was closed belongs to the log. A next one that begins within it is damaged or
         // foreign.
         let end_position = next_position.filter(|_| !source.header().is_some_and(is_closed));
         let mut plan = Self { end_position, ..Self::default() };
-        if !source.is_aside || behind.is_empty() {
+        if !source.is_aside || after.is_empty() {
             plan.span = source.base_sequence.and_then(|base| next_base.or(end)?.checked_sub(base));
         }
         if let Ok(opened) = &source.opened {
@@ -153,7 +153,7 @@ impl Plan {
     }
 
     /// Returns how many records should be between this file and the next one.
-    fn missing_behind(&self) -> u64 {
+    fn missing_after(&self) -> u64 {
         let end = self.counted.map(|counted| counted.max(self.found));
         end.and_then(|end| self.span?.checked_sub(end)).unwrap_or_default()
     }
@@ -220,7 +220,7 @@ impl Copier {
                 0
             }
         };
-        if let (Some(base), Some(span), count @ 1..) = (base_sequence, plan.span, plan.missing_behind()) {
+        if let (Some(base), Some(span), count @ 1..) = (base_sequence, plan.span, plan.missing_after()) {
             self.add_absent(&folder_of(&path), base.saturating_add(span - count), count)?;
         }
         let file =

@@ -166,36 +166,12 @@ pub struct Skipped {
     /// Start and end offset of the skipped bytes; `None` for the whole file.
     pub range: Option<(u64, u64)>,
     /// The reason.
-    pub reason: SkipReason,
+    pub(crate) reason: SkipReason,
 }
 
 /// Why a salvage skipped something.
-///
-/// ```
-/// # use ringlog::event::{EventHeader, RecordErrorKind};
-/// use ringlog::storage::{LogWriter, SkipReason, salvage_log};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path().join("log");
-/// # let mut writer = LogWriter::open(&folder)?;
-/// # for number in 0..3 {
-/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
-/// # }
-/// # writer.close()?;
-/// # let segment = folder.join("00000000000000000000.evtl");
-/// # let mut bytes = std::fs::read(&segment)?;
-/// # bytes[64 + 24 + 20] ^= 1;
-/// # std::fs::write(&segment, bytes)?;
-/// # let out = folder.with_file_name("out");
-/// // A bit of the second record flipped.
-/// let report = salvage_log(&folder, &out)?;
-/// let reason = &report.skipped[0].reason;
-/// assert!(matches!(reason, SkipReason::Invalid(RecordErrorKind::Checksum { .. })), "{reason}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum SkipReason {
+pub(crate) enum SkipReason {
     /// The bytes are no valid records.
     Invalid(RecordErrorKind),
     /// The file cannot be used.
@@ -218,6 +194,54 @@ pub enum SkipReason {
 impl Skipped {
     pub(crate) fn file(path: &Path, reason: SkipReason) -> Self {
         Self { path: path.into(), range: None, reason }
+    }
+
+    /// Returns the error if the whole file cannot be used.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use ringlog::storage::{OpenError, salvage_log};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let log = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&log)?;
+    /// # writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # writer.close()?;
+    /// std::fs::write(log.join("00000000000000000001.evtl"), "too short")?;
+    /// let report = salvage_log(&log, folder.path().join("out"))?;
+    /// assert!(matches!(report.skipped[0].error(), Some(OpenError::TooShort { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn error(&self) -> Option<&OpenError> {
+        match &self.reason {
+            SkipReason::File(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of missing records if the file does not exist.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use ringlog::storage::salvage_log;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let log = folder.path().join("log");
+    /// # for time in 0..2 {
+    /// #     let mut writer = LogWriter::open(&log)?;
+    /// #     writer.write_event(&EventHeader::new(time, 7, 5), b"hello")?;
+    /// #     writer.close()?;
+    /// # }
+    /// std::fs::remove_file(log.join("00000000000000000000.evtl"))?;
+    /// let report = salvage_log(&log, folder.path().join("out"))?;
+    /// assert_eq!(report.skipped[0].missing(), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn missing(&self) -> Option<u64> {
+        match self.reason {
+            SkipReason::Absent { count } => Some(count),
+            _ => None,
+        }
     }
 }
 

@@ -149,19 +149,19 @@ fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) 
     };
     let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
     let before = at.checked_sub(1).and_then(|before| sources.get(before));
-    let behind = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
+    let after = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
     let fits_before =
-        behind.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
+        after.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
     if fits_before && before.is_some_and(|before| before.readings.get() >= MOST_READINGS) {
         return skipped.push(Skipped::file(&aside.path, SkipReason::Crowded));
     }
-    let fits_behind = || {
+    let fits_after = || {
         before.is_none_or(|before| {
             let end = before.end_below(base_position);
             end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
         })
     };
-    if fits_before && fits_behind() {
+    if fits_before && fits_after() {
         sources.insert(at, aside);
     } else {
         skipped.push(Skipped::file(&aside.path, SkipReason::Overlap));

@@ -5,16 +5,19 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::event::{Event, FileHeader, FileHeaderError, RecordErrorKind, file_flags};
+use crate::event::{FileHeader, FileHeaderError, RecordErrorKind, file_flags};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
+use crate::storage::segment::counts::RecordCounts;
 use crate::words::Counted;
 use crate::words::cause;
 
 /// This many faults of a segment are listed; the others are only counted.
 const FAULTS_LISTED: usize = 100;
 
-/// The state of one segment, ordered from good to bad.
+/// The state of one segment, or of a whole log, ordered from good to bad.
+///
+/// A log is clean, open, unreadable, or has a loss; the other states are those of segments.
 ///
 /// ```
 /// # use ringlog::event::EventHeader;
@@ -53,7 +56,9 @@ pub enum Verdict {
     CutShort,
     /// Bytes changed that its writer had written correctly.
     Damage,
-    /// The file could not be read, so its content is not known.
+    /// Of a log: it is readable, and something is missing.
+    Loss,
+    /// A file could not be read, so its content is not known. Of a log also: no event can be read.
     Unreadable,
 }
 
@@ -88,43 +93,10 @@ impl Verdict {
             Self::Hole => "hole",
             Self::CutShort => "cut short",
             Self::Damage => "damage",
+            Self::Loss => "loss",
             Self::Unreadable => "unreadable",
         }
     }
-}
-
-/// The state of a whole log.
-///
-/// ```
-/// # use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogVerdict, LogWriter, verify_log};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path().join("log");
-/// # let mut writer = LogWriter::open(&folder)?;
-/// # for number in 0..3 {
-/// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
-/// # }
-/// # writer.close()?;
-/// # let segment = folder.join("00000000000000000000.evtl");
-/// # let mut bytes = std::fs::read(&segment)?;
-/// # bytes[64 + 24 + 20] ^= 1;
-/// # std::fs::write(&segment, bytes)?;
-/// // A bit of the second record flipped.
-/// assert_eq!(verify_log(&folder)?.verdict(), LogVerdict::Loss);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum LogVerdict {
-    /// Complete.
-    Clean,
-    /// Complete so far; its writer is at work.
-    Open,
-    /// Readable, and something is missing.
-    Loss,
-    /// No event can be read, or the system could not read all of it.
-    Unreadable,
 }
 
 /// A fault of a segment.
@@ -291,69 +263,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Counts of records and of the losses that they report.
-///
-/// ```
-/// use ringlog::storage::verify_log;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let counts = verify_log(path)?.counts();
-/// assert_eq!((counts.events, counts.gaps, counts.lost), (3, 1, 3));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RecordCounts {
-    /// Number of events, without GAP records.
-    pub events: u64,
-    /// Number of GAP records.
-    pub gaps: u64,
-    /// Number of GAP records that do not know how many events are missing.
-    pub gaps_of_unknown_count: u64,
-    /// Number of lost events, as the GAP records count them.
-    pub lost: u64,
-    /// Size of all records in bytes, padding included.
-    pub bytes: u64,
-}
-
-impl RecordCounts {
-    /// Returns the number of events and GAP records.
-    ///
-    /// ```
-    /// use ringlog::storage::verify_log;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(verify_log(path)?.counts().records(), 4);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn records(&self) -> u64 {
-        self.events + self.gaps
-    }
-
-    pub(crate) fn add(&mut self, event: &Event<'_>) {
-        self.bytes += event.header.stride() as u64;
-        match event.gap() {
-            None => self.events += 1,
-            Some(gap) => {
-                self.gaps += 1;
-                self.gaps_of_unknown_count += u64::from(gap.count == 0);
-                self.lost = self.lost.saturating_add(gap.count);
-            }
-        }
-    }
-
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            events: self.events + other.events,
-            gaps: self.gaps + other.gaps,
-            gaps_of_unknown_count: self.gaps_of_unknown_count + other.gaps_of_unknown_count,
-            lost: self.lost.saturating_add(other.lost),
-            bytes: self.bytes + other.bytes,
-        }
-    }
-}
-
 /// The result of verifying one segment.
 ///
 /// ```
@@ -516,33 +425,35 @@ impl LogCheck {
     /// ```
     #[must_use]
     pub fn counts(&self) -> RecordCounts {
-        self.segments.iter().fold(RecordCounts::default(), |sum, segment| sum.plus(segment.counts))
+        let mut sum = RecordCounts::default();
+        self.segments.iter().for_each(|segment| sum.add_all(&segment.counts));
+        sum
     }
 
     /// Returns the worst that is true of the log.
     ///
     /// ```
-    /// use ringlog::storage::{LogVerdict, verify_log};
+    /// use ringlog::storage::{Verdict, verify_log};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
     /// // All records are whole, but a GAP record reports lost events.
-    /// assert_eq!(verify_log(path)?.verdict(), LogVerdict::Loss);
+    /// assert_eq!(verify_log(path)?.verdict(), Verdict::Loss);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn verdict(&self) -> LogVerdict {
+    pub fn verdict(&self) -> Verdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);
         let counts = self.counts();
         let is_complete = self.missing.is_empty() && self.missing_end.is_none();
         // A damaged `writer` file may have noted a loss that no GAP record reports.
-        let is_told = is_complete && !self.writer_file.is_damaged();
-        let is_whole = is_told && self.segments.iter().all(|it| it.verdict.is_whole());
+        let is_known = is_complete && !self.writer_file.is_damaged();
+        let is_whole = is_known && self.segments.iter().all(|it| it.verdict.is_whole());
         match (is_whole, counts.gaps) {
-            _ if has(Verdict::Unreadable) => LogVerdict::Unreadable,
-            (false, _) if counts.events == 0 => LogVerdict::Unreadable,
-            (false, _) | (true, 1..) => LogVerdict::Loss,
-            (true, 0) if self.is_being_written || has(Verdict::Open) => LogVerdict::Open,
-            (true, 0) => LogVerdict::Clean,
+            _ if has(Verdict::Unreadable) => Verdict::Unreadable,
+            (false, _) if counts.events == 0 => Verdict::Unreadable,
+            (false, _) | (true, 1..) => Verdict::Loss,
+            (true, 0) if self.is_being_written || has(Verdict::Open) => Verdict::Open,
+            (true, 0) => Verdict::Clean,
         }
     }
 }

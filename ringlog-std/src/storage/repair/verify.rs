@@ -22,7 +22,7 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// ```
 /// use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogVerdict, LogWriter, Verdict, verify_log};
+/// use ringlog::storage::{LogWriter, Verdict, verify_log};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path().join("log");
@@ -31,7 +31,7 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 /// writer.close()?;
 ///
 /// let check = verify_log(&folder)?;
-/// assert_eq!(check.verdict(), LogVerdict::Clean);
+/// assert_eq!(check.verdict(), Verdict::Clean);
 /// assert_eq!((check.segments[0].verdict, check.segments[0].counts.events), (Verdict::Clean, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,29 +40,14 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// [`OpenError`] if there is no log at that path. Faults of a log are no error: they are in the [`LogCheck`].
 pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
-    verify_log_with(path, |_| {})
+    verify_log_with(path.as_ref(), |_| {})
 }
 
 /// Verifies a log as [`verify_log`] does, and calls `f` with every valid record.
 ///
 /// Sequences are those of the log up to the first hole in a segment. After it they count the records that were
 /// found.
-///
-/// ```
-/// use ringlog::storage::verify_log_with;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let mut bytes = 0;
-/// let check = verify_log_with(path, |event| bytes += event.payload.len())?;
-/// assert_eq!((check.counts().records(), bytes), (4, 5 + 16 + 8));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`verify_log`].
-pub fn verify_log_with(path: impl AsRef<Path>, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
-    let path = path.as_ref();
+pub(crate) fn verify_log_with(path: &Path, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
     let LogList { segments: files, foreign, writer } = LogList::of(path)?;
     let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
     let mut missing: Vec<_> = first.into_iter().collect();

@@ -12,7 +12,7 @@ use ringlog_nostd::{EventHeader, Gap, flags};
 
 use crate::checksum::crc32c::{Placed, record_crc, store_checksums};
 use crate::storage::error::AppendError;
-use crate::storage::segment::loss_counts::LossCounts;
+use crate::storage::segment::counts::{LossCounts, RecordCounts};
 
 /// Where a run of records will be.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,15 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Adds the records to these counts.
+    #[inline]
+    pub(crate) fn add_to(&self, counts: &mut RecordCounts) {
+        counts.bytes += self.bytes as u64;
+        counts.events += self.records - self.gaps;
+        counts.gaps += self.gaps;
+        counts.losses.add_all(&self.losses);
+    }
+
     /// # Errors
     ///
     /// [`AppendError::Run`] if bytes that are no record follow.

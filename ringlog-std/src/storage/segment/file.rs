@@ -125,21 +125,22 @@ pub(crate) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
     OpenError::io(path, "read the header at offset 0", source)
 }
 
-fn open_regular(path: &Path) -> Result<File, OpenError> {
+/// Opens a regular file for reading, also through a link.
+pub(crate) fn open_regular(path: &Path) -> Result<File, OpenError> {
     // Checked before the file is opened: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });
     }
-    open_linked(path).map_err(|source| OpenError::io(path, "open", source))
+    open_linked(path).map_err(|source| OpenError::io(path, "open the file", source))
 }
 
-/// Returns the error for a file that cannot be opened. A link that leads nowhere is not the same as no file.
+/// Returns the error for a file that cannot be found. A link that leads nowhere is not the same as no file.
 fn explained(path: &Path, source: io::Error) -> OpenError {
     match fs::read_link(path) {
         Ok(target) if source.kind() == io::ErrorKind::NotFound => {
             OpenError::BrokenLink { path: path.into(), target }
         }
-        _ => OpenError::io(path, "open", source),
+        _ => OpenError::io(path, "find the file", source),
     }
 }
 

@@ -93,7 +93,7 @@ impl SegmentFlusher {
     }
 
     /// Adds the bytes of a preamble GAP record that is about to be published.
-    pub(crate) fn add_lead(&self, bytes: u64) {
+    pub(crate) fn add_preamble(&self, bytes: u64) {
         // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
         self.preamble_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -114,7 +114,7 @@ impl SegmentFlusher {
     }
 
     fn position_at(&self, offset: u64) -> u64 {
-        // ORDERING: Relaxed: see `add_lead`.
+        // ORDERING: Relaxed: see `add_preamble`.
         let preamble_bytes = self.preamble_bytes.load(Ordering::Relaxed);
         // As in `PositionTracker::at`. An offset in the preamble counts as the preamble's end.
         self.base_position + offset.saturating_sub(FILE_HEADER_LEN as u64 + preamble_bytes)
@@ -284,13 +284,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = LogWriter::options().segment_bytes(16 << 20).prefault_bytes(0);
         let mut writer = alone(folder.path(), options);
-        let durable = Arc::clone(writer.active.writer().map(MmapWriter::durable).unwrap());
+        let flusher = Arc::clone(writer.active.writer().map(MmapWriter::flusher).unwrap());
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
         writer.sync().unwrap();
-        let blocks = || std::fs::metadata(durable.path()).unwrap().blocks();
+        let blocks = || std::fs::metadata(flusher.path()).unwrap().blocks();
         assert_eq!(blocks(), 8);
-        durable.prefault(16 << 20);
+        flusher.prefault(16 << 20);
         assert_eq!(blocks(), 8);
         writer.close().unwrap();
     }

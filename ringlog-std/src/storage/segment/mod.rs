@@ -5,10 +5,10 @@
 //! others.
 
 pub(crate) mod copy;
+pub(crate) mod counts;
 pub(crate) mod create;
 pub(crate) mod file;
 pub(crate) mod flusher;
-pub(crate) mod loss_counts;
 pub(crate) mod options;
 #[cfg(feature = "cli")]
 pub(crate) mod plain_file;

@@ -6,6 +6,38 @@ use ringlog_nostd::format::FileHeader;
 
 use crate::os::time::unix_nanos;
 
+/// What a single file and each file of a log are created with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileOptions {
+    pub(crate) checksums: bool,
+    pub(crate) clock: ClockKind,
+}
+
+impl FileOptions {
+    pub(crate) const DEFAULT: Self = Self { checksums: true, clock: ClockKind::UnixNanos };
+
+    /// Returns the header of a file that starts now, with this sequence and position.
+    ///
+    /// A file that held a log before gets another salt, so that old records in it never pass as new ones.
+    pub(crate) fn header(
+        &self,
+        base_sequence: u64,
+        base_position: u64,
+        former_salt: Option<u32>,
+    ) -> FileHeader {
+        let mut created_at = unix_nanos();
+        loop {
+            let mut header = FileHeader::new(created_at, self.clock, self.checksums);
+            header.base_sequence = base_sequence;
+            header.base_position = base_position;
+            if former_salt != Some(header.salt()) {
+                return header;
+            }
+            created_at = created_at.wrapping_add(1);
+        }
+    }
+}
+
 /// Options of a file's writer: see [`MmapWriter::options`](crate::storage::MmapWriter::options).
 ///
 /// ```
@@ -27,8 +59,7 @@ use crate::os::time::unix_nanos;
 /// ```
 #[derive(Clone, Debug)]
 pub struct MmapWriterOptions {
-    checksums: bool,
-    clock: ClockKind,
+    pub(crate) file: FileOptions,
     pub(crate) prefault_bytes: usize,
     pub(crate) base_sequence: u64,
     pub(crate) base_position: u64,
@@ -36,26 +67,20 @@ pub struct MmapWriterOptions {
 
 impl MmapWriterOptions {
     pub(crate) const fn new() -> Self {
-        Self {
-            checksums: true,
-            clock: ClockKind::UnixNanos,
-            prefault_bytes: 0,
-            base_sequence: 0,
-            base_position: 0,
-        }
+        Self { file: FileOptions::DEFAULT, prefault_bytes: 0, base_sequence: 0, base_position: 0 }
     }
 
     /// Sets whether every record gets a CRC-32C. The default is yes.
     #[must_use]
     pub const fn checksums(mut self, checksums: bool) -> Self {
-        self.checksums = checksums;
+        self.file.checksums = checksums;
         self
     }
 
     /// Sets what the timestamps count. The default is [`ClockKind::UnixNanos`].
     #[must_use]
     pub const fn clock(mut self, clock: ClockKind) -> Self {
-        self.clock = clock;
+        self.file.clock = clock;
         self
     }
 
@@ -76,21 +101,5 @@ impl MmapWriterOptions {
         self.base_sequence = sequence;
         self.base_position = position;
         self
-    }
-
-    /// Returns the header of a file that starts now with these options.
-    ///
-    /// A file that held a log before gets another salt, so that old records in it never pass as new ones.
-    pub(crate) fn header(&self, former_salt: Option<u32>) -> FileHeader {
-        let mut created_at = unix_nanos();
-        loop {
-            let mut header = FileHeader::new(created_at, self.clock, self.checksums);
-            header.base_sequence = self.base_sequence;
-            header.base_position = self.base_position;
-            if former_salt != Some(header.salt()) {
-                return header;
-            }
-            created_at = created_at.wrapping_add(1);
-        }
     }
 }

@@ -21,7 +21,7 @@ enum Reason {
     Unknown,
     /// What failed first. The writer does not know it yet.
     Known(SyncError),
-    Told,
+    Reported,
 }
 
 impl Poison {
@@ -63,17 +63,17 @@ impl Poison {
         if !matches!(*kept, Reason::Known(_)) {
             return None;
         }
-        match std::mem::replace(&mut *kept, Reason::Told) {
+        match std::mem::replace(&mut *kept, Reason::Reported) {
             Reason::Known(reason) => Some(reason),
             _ => None,
         }
     }
 
     /// Notes that the writer has reported this error.
-    pub(crate) fn note_told(&self, error: &SyncError) {
+    pub(crate) fn note_reported(&self, error: &SyncError) {
         let mut kept = lock(&self.reason);
         if matches!(&*kept, Reason::Known(reason) if reason.to_string() == error.to_string()) {
-            *kept = Reason::Told;
+            *kept = Reason::Reported;
         }
     }
 }

@@ -32,8 +32,8 @@ impl PositionTracker {
             return None;
         }
         self.is_in_preamble = false;
-        let is_behind_lead = event.offset >= FILE_HEADER_LEN as u64 + self.preamble_bytes;
-        is_behind_lead.then(|| self.at(event.offset))
+        let is_past_preamble = event.offset >= FILE_HEADER_LEN as u64 + self.preamble_bytes;
+        is_past_preamble.then(|| self.at(event.offset))
     }
 
     /// Takes records that are not in the preamble, all at once.
@@ -62,7 +62,7 @@ impl PositionTracker {
     /// Assumes that the records from `offset` on are not in the preamble, no matter what was before.
     ///
     /// What was lost may all have been preamble: positions are then at most too low.
-    pub(crate) const fn go_on_behind_hole(&mut self, offset: u64) {
+    pub(crate) const fn continue_after_hole(&mut self, offset: u64) {
         if self.is_in_preamble {
             self.preamble_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
             self.is_in_preamble = false;

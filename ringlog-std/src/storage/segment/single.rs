@@ -107,7 +107,7 @@ impl MmapWriterOptions {
         let draft = place.allocate(capacity_bytes)?;
         let (platform, poison) = (Linux::shared(), Arc::default());
         let birth = SegmentBirth { platform, path: path.into(), temporary: None, poison };
-        let mut writer = MmapWriter::start(draft, &self.header(None), birth);
+        let mut writer = MmapWriter::start(draft, &self.file.header(sequence, position, None), birth);
         writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
         // After the sync, which takes pages away again.
         writer.prefault(self.prefault_bytes);

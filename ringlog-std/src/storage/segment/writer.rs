@@ -43,7 +43,7 @@ use crate::storage::segment::poison::Poison;
 /// ```
 pub struct MmapWriter {
     map: WriteMap,
-    durable: Arc<SegmentFlusher>,
+    flusher: Arc<SegmentFlusher>,
     event_count: u64,
     /// The header as it was stored at the start.
     header: FileHeader,
@@ -61,29 +61,6 @@ pub(crate) struct SegmentBirth {
     pub(crate) temporary: Option<PathBuf>,
     /// Set by a failed sync of this file, or of any other of its log.
     pub(crate) poison: Arc<Poison>,
-}
-
-/// What [`MmapWriter::close`] returns.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, storage::MmapWriter};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.evtl");
-/// let mut writer = MmapWriter::create(&path, 1 << 20)?;
-/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// let closed = writer.close()?;
-/// assert_eq!((closed.path, closed.event_count, closed.write_offset), (path, 1, 64 + 24));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Closed {
-    /// The file, sealed and synced.
-    pub path: PathBuf,
-    /// Records in it, GAP records included.
-    pub event_count: u64,
-    /// Where its records end, in bytes.
-    pub write_offset: u64,
 }
 
 impl MmapWriter {
@@ -107,11 +84,11 @@ impl MmapWriter {
         map.store_header(header);
         let SegmentBirth { platform, path, temporary, poison } = birth;
         let parts = FlusherParts { platform, map: map.handle(), file, path, temporary, poison };
-        let durable = SegmentFlusher::new(parts, header);
+        let flusher = SegmentFlusher::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {
             map,
-            durable,
+            flusher,
             event_count: 0,
             header: *header,
             salt: header.salt(),
@@ -129,13 +106,13 @@ impl MmapWriter {
 
     /// Prefaults exactly these pages. Later pages then come many at a time.
     pub(crate) fn prefault_first_pages(&mut self, bytes: usize) {
-        self.durable.map().populate_window(bytes);
+        self.flusher.map().populate_window(bytes);
         self.map.bring_pages_around(true);
     }
 
     /// Syncs the file as it was created: its length, its blocks, its header.
     pub(crate) fn sync_new(&self) -> io::Result<()> {
-        self.durable.sync_new()
+        self.flusher.sync_new()
     }
 
     /// Appends one event and publishes it.
@@ -187,7 +164,7 @@ impl MmapWriter {
 
     /// Appends a GAP record to the preamble, which takes no position.
     pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
-        self.durable.add_lead(Gap::header(timestamp).stride() as u64);
+        self.flusher.add_preamble(Gap::header(timestamp).stride() as u64);
         self.append_gap(timestamp, gap)
     }
 
@@ -252,14 +229,14 @@ impl MmapWriter {
         let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
         let to = &mut self.map.unpublished()[..from.len()];
         to.copy_from_slice(from);
-        self.map.tell_unpublished(from.len());
+        self.map.show_to_witness(from.len());
         let to = &mut self.map.unpublished()[..from.len()];
         let taken = if self.checksums {
             add_checksums(to, place, ends_before)
         } else {
             remove_checksums(to, ends_before)
         };
-        self.map.tell_unpublished(taken.bytes);
+        self.map.show_to_witness(taken.bytes);
         taken
     }
 
@@ -280,39 +257,41 @@ impl MmapWriter {
     /// [`SyncError::Failed`] with the system's error. The watermark stays where it was, and the writer takes no more
     /// events: what reached the disk is unknown.
     pub fn sync(&mut self) -> Result<(), SyncError> {
-        self.durable.sync().map(drop)
+        self.flusher.sync().map(drop)
     }
 
-    /// Syncs the file, seals it, and gives the blocks past the last event back to the file system.
+    /// Syncs the file, seals it, and gives the blocks past the last event back to the file system. Returns the header,
+    /// with the final count and end of its records.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, storage::MmapWriter};
     /// # let folder = tempfile::tempdir()?;
     /// let mut writer = MmapWriter::create(folder.path().join("events.evtl"), 4096)?;
     /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(writer.close()?.event_count, 1);
+    /// let header = writer.close()?;
+    /// assert_eq!((header.event_count, header.write_offset), (1, 64 + 24));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`sync`](Self::sync). The file is still readable; it is only not marked as clean.
-    pub fn close(self) -> Result<Closed, SyncError> {
-        let event_count = self.event_count;
-        let durable = self.into_flusher();
-        let write_offset = durable.finish(true)?;
-        Ok(Closed { path: durable.path().into(), event_count, write_offset })
+    pub fn close(self) -> Result<FileHeader, SyncError> {
+        let header = self.header();
+        let synced_offset = self.into_flusher().finish(true)?;
+        let flags = header.flags | file_flags::SEALED | file_flags::CLEAN;
+        Ok(FileHeader { synced_offset, flags, ..header })
     }
 
     /// Ends the writing. The caller, or a thread of its choice, syncs and seals the file.
     pub(crate) fn into_flusher(mut self) -> Arc<SegmentFlusher> {
         self.finished = true;
-        Arc::clone(&self.durable)
+        Arc::clone(&self.flusher)
     }
 
     /// Returns the part that the workers share.
-    pub(crate) const fn durable(&self) -> &Arc<SegmentFlusher> {
-        &self.durable
+    pub(crate) const fn flusher(&self) -> &Arc<SegmentFlusher> {
+        &self.flusher
     }
 
     /// Returns the file's path.
@@ -326,7 +305,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.durable.path()
+        self.flusher.path()
     }
 
     /// Returns the number of records in the file, GAP records included.
@@ -385,7 +364,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub fn synced_offset(&self) -> u64 {
-        self.durable.synced_offset()
+        self.flusher.synced_offset()
     }
 
     /// Returns the size of the file in bytes, its header included.
@@ -452,7 +431,7 @@ impl MmapWriter {
         };
         let sealed = encode(self.map.unpublished(), &stored, payload);
         let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
-        self.map.tell_unpublished(stride);
+        self.map.show_to_witness(stride);
         self.publish(stride, 1);
         Ok(())
     }
@@ -464,7 +443,7 @@ impl MmapWriter {
 
     #[inline]
     fn refuse_if_poisoned(&self) -> Result<(), AppendError> {
-        if self.durable.is_poisoned() {
+        if self.flusher.is_poisoned() {
             return Err(AppendError::Poisoned { path: self.path().into() });
         }
         Ok(())
@@ -485,9 +464,9 @@ impl MmapWriter {
 
 impl Drop for MmapWriter {
     fn drop(&mut self) {
-        if !self.finished && !self.durable.is_poisoned() && self.durable.is_of_this_process() {
+        if !self.finished && !self.flusher.is_poisoned() && self.flusher.is_of_this_process() {
             // Nobody is left to get the error. Without CLEAN the file itself shows that the sync failed.
-            let _ = self.durable.finish(true);
+            let _ = self.flusher.finish(true);
         }
     }
 }
@@ -522,7 +501,7 @@ mod tests {
         let path = folder.path().join("events.evtl");
         let mut writer = MmapWriter::create(&path, 4096).unwrap();
         writer.write_event(&EventHeader::new(1, 2, 3), b"abc").unwrap();
-        writer.durable.poison();
+        writer.flusher.poison();
 
         let refused = writer.write_event(&EventHeader::new(1, 2, 3), b"abc");
         assert!(matches!(refused, Err(AppendError::Poisoned { .. })));

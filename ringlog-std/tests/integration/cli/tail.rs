@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use ringlog::event::EventHeader;
-use ringlog::storage::{Cursor, LogReader, LogWriter, cursors_of};
+use ringlog::storage::{Cursor, LogReader, LogWriter};
 
 use super::support::{RINGLOG, assert_code, json_of, log_writer, ringlog, stderr_of, stdout_of, word};
 
@@ -183,7 +183,7 @@ fn a_cursor_remembers_what_was_printed() {
     assert_eq!(new(&[]), [0; 0]);
     write(&log, 40..300);
     assert_eq!(new(&["--to-seq", "200"]), (40..200).collect::<Vec<_>>());
-    assert_eq!(cursors_of(&log).unwrap()[0].next_sequence, 200);
+    assert_eq!(Cursor::list(&log).unwrap()[0].next_sequence, 200);
     assert_eq!(new(&["--type", "0"]), (200..300).filter(|it| it % 3 == 0).collect::<Vec<_>>());
     assert_eq!(new(&[]), [0; 0], "what the filter left out was seen");
 }
@@ -212,7 +212,7 @@ fn a_killed_reader_sees_everything_at_least_once() {
     // The rest; some events may come once more.
     let rest = numbers(stdout_of(&tail(&log, &["--cursor", "a"])));
     assert!(rest.first().is_none_or(|first| *first <= seen) && rest.last().is_none_or(|last| *last == 359));
-    assert_eq!(cursors_of(&log).unwrap()[0].next_sequence, 360);
+    assert_eq!(Cursor::list(&log).unwrap()[0].next_sequence, 360);
 }
 
 /// Tries again while it is locked: a program that another test is starting has all locks of this process until it runs.

@@ -5,9 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader};
-use ringlog::storage::{
-    FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, SkipReason, salvage_log,
-};
+use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
 use ringlog_nostd::format::MAX_POSITION;
 
 use super::Row;
@@ -118,11 +116,7 @@ fn endings(folder: &Path) -> Vec<Row> {
     patch(&last, 64 + 10 * 40 + 30, &[0xFF]);
     let erased = recycled(folder);
     let report = salvage_log(&erased, folder.join("out")).unwrap();
-    let reasons = report.skipped.iter().map(|it| &it.reason);
-    let mut uncertain = reasons.filter_map(|reason| match reason {
-        SkipReason::File(error) => Some(error.to_string()),
-        _ => None,
-    });
+    let mut uncertain = report.skipped.iter().filter_map(|it| it.error()).map(ToString::to_string);
     let skipped = uncertain.next().map_or(Ok(()), Err);
     vec![
         failed("OpenError::AtLimit", folder, settled(|| LogWriter::open(&limit))),

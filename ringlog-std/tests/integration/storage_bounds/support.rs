@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{ClockKind, EventHeader, FileHeader};
-use ringlog::storage::crc32c_hardware;
+use ringlog_nostd::format::crc32c_append;
 use ringlog_nostd::format::{HEADER_LEN, add_checksum, encode, place_word};
 
 /// Returns the header of an unsealed file with checksums that begins a log.
@@ -27,7 +27,7 @@ pub(crate) fn put_record(bytes: &mut Vec<u8>, salt: u32, number: u64, payload: &
     let start = bytes.len();
     bytes.resize(start + header.stride(), 0);
     encode(&mut bytes[start..], &header, payload).unwrap();
-    add_checksum(&mut bytes[start..], place_word(salt, start as u64), crc32c_hardware).unwrap();
+    add_checksum(&mut bytes[start..], place_word(salt, start as u64), crc32c_append).unwrap();
 }
 
 /// Returns a file that a closed log could have, except for the header's bases.
@@ -40,7 +40,7 @@ pub(crate) fn sealed_file(header: FileHeader, records: u64) -> Vec<u8> {
 
 /// Writes a log's `writer` file, with the checksum that belongs to these lines.
 pub(crate) fn put_writer_file(log: &Path, lines: &str) {
-    let checksum = crc32c_hardware(0, lines.as_bytes());
+    let checksum = crc32c_append(0, lines.as_bytes());
     fs::write(log.join("writer"), format!("{lines}checksum: {checksum:08x}\n")).unwrap();
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt;
 
-use ringlog::storage::{LogReader, LogScan, LogVerdict, verify_log};
+use ringlog::storage::{LogReader, LogScan, Verdict, verify_log};
 
 use super::support::{Contents, Log, contents, event};
 
@@ -49,14 +49,14 @@ fn flip_every_bit_of(log: &Log, segment: usize) {
         let (at, mask) = (bit / 8, 1 << (bit % 8));
         file.write_all_at(&[bytes[at] ^ mask], at as u64).unwrap();
         let verdict = verify_log(log.path()).map(|check| check.verdict());
-        if verdict.is_ok_and(|verdict| verdict == LogVerdict::Clean) {
+        if verdict.is_ok_and(|verdict| verdict == Verdict::Clean) {
             assert_eq!(delivered(log), before, "bit {bit}");
             silent.insert(bit);
         }
         file.write_all_at(&bytes[at..=at], at as u64).unwrap();
     }
     assert_eq!(silent, bits_that_change_nothing(header.synced_offset));
-    assert_eq!(verify_log(log.path()).unwrap().verdict(), LogVerdict::Clean);
+    assert_eq!(verify_log(log.path()).unwrap().verdict(), Verdict::Clean);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn every_flipped_bit_of_a_segment_with_a_successor_is_reported_or_changes_nothin
     for bit in 0..128 * 8 {
         let (at, mask) = (bit / 8, 1 << (bit % 8));
         file.write_all_at(&[bytes[at] ^ mask], at as u64).unwrap();
-        if verify_log(log.path()).is_ok_and(|check| check.verdict() == LogVerdict::Clean) {
+        if verify_log(log.path()).is_ok_and(|check| check.verdict() == Verdict::Clean) {
             assert_eq!(delivered(&log), before, "bit {bit}");
             silent.insert(bit);
         }
@@ -101,7 +101,7 @@ fn every_flipped_bit_of_a_single_file_is_reported_or_changes_nothing() {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(&copy, damaged).unwrap();
-        if verify_log(&copy).is_ok_and(|check| check.verdict() == LogVerdict::Clean) {
+        if verify_log(&copy).is_ok_and(|check| check.verdict() == Verdict::Clean) {
             assert_eq!(contents(&copy), before, "bit {bit}");
             silent.insert(bit);
         }

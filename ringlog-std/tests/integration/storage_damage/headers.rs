@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ringlog::storage::{LogVerdict, SalvageError, salvage_log, verify_log};
+use ringlog::storage::{SalvageError, Verdict, salvage_log, verify_log};
 
 use super::oracle::Oracle;
 use super::support::{Log, Noise, contents};
@@ -15,7 +15,7 @@ fn all_is_found(what: &str, damage: impl Fn(&mut [u8])) {
     let check = verify_log(log.path()).unwrap();
     // A reader reads up to `write_offset`.
     let readable = if what.starts_with("small") { 300 - log.header(1).event_count } else { 300 };
-    assert_eq!((check.verdict(), check.counts().events), (LogVerdict::Loss, readable), "{what}");
+    assert_eq!((check.verdict(), check.counts().events), (Verdict::Loss, readable), "{what}");
     assert_eq!(check.missing, [], "{what}");
     let (report, found) = oracle.check_salvage(&log, what).unwrap();
     assert_eq!((found.numbers.len(), found.gaps.len()), (300, 0), "{what}: {report:?}");
@@ -104,5 +104,5 @@ fn noise_has_no_salt() {
     fs::write(&path, bytes).unwrap();
     let error = salvage_log(folder.path(), folder.path().with_extension("out")).unwrap_err();
     assert!(matches!(error, SalvageError::Nothing { .. }), "{error}");
-    assert_eq!(verify_log(folder.path()).unwrap().verdict(), LogVerdict::Unreadable);
+    assert_eq!(verify_log(folder.path()).unwrap().verdict(), Verdict::Unreadable);
 }

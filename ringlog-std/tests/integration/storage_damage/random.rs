@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use ringlog::storage::{FileScan, LogReader, LogScan, LogVerdict, MmapReader, verify_log};
+use ringlog::storage::{FileScan, LogReader, LogScan, MmapReader, Verdict, verify_log};
 
 use super::oracle::Oracle;
 use super::support::{Log, Noise};
@@ -90,7 +90,7 @@ fn rounds(seed: u64, rounds: u64, most_damages: usize, spare_header: bool) {
         read_everything(&whole);
         let started = Instant::now();
         let verdict = verify_log(whole.path()).map(|check| check.verdict());
-        let is_clean = matches!(verdict, Ok(LogVerdict::Clean));
+        let is_clean = matches!(verdict, Ok(Verdict::Clean));
         let salvaged = oracle.check_salvage(&whole, &what);
         assert!(started.elapsed().as_secs() < 20, "{what}: too slow");
         if let Some((report, found)) = salvaged {

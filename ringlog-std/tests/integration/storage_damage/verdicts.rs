@@ -3,7 +3,7 @@
 use std::fs;
 
 use ringlog::event::file_flags;
-use ringlog::storage::{Fault, LogCheck, LogVerdict, LogWriter, MmapWriter, OpenError, Verdict, verify_log};
+use ringlog::storage::{Fault, LogCheck, LogWriter, MmapWriter, OpenError, Verdict, verify_log};
 
 use super::support::{Log, event, offsets};
 use crate::writer_file;
@@ -13,7 +13,7 @@ fn verified(log: &Log) -> LogCheck {
 }
 
 #[track_caller]
-fn assert_verdict(check: &LogCheck, segment: usize, verdict: Verdict, log: LogVerdict) {
+fn assert_verdict(check: &LogCheck, segment: usize, verdict: Verdict, log: Verdict) {
     let faults = &check.segments[segment].faults;
     assert_eq!((check.segments[segment].verdict, check.verdict()), (verdict, log), "{faults:?}");
 }
@@ -23,7 +23,7 @@ fn a_closed_log_is_clean_and_counted() {
     let log = Log::of(300, 8192);
     let check = verified(&log);
     assert!(check.segments.iter().all(|segment| segment.verdict == Verdict::Clean));
-    assert_eq!((check.verdict(), check.counts().events), (LogVerdict::Clean, 300));
+    assert_eq!((check.verdict(), check.counts().events), (Verdict::Clean, 300));
     let mut next = 0;
     for (segment, path) in check.segments.iter().zip(&log.segments) {
         assert_eq!((segment.base_sequence, &segment.path), (Some(next), path));
@@ -44,7 +44,7 @@ fn a_log_whose_writer_is_at_work_is_open() {
     // The newest segment gets its name from another thread.
     let check = loop {
         let check = verify_log(folder.path()).unwrap();
-        assert_eq!(check.verdict(), LogVerdict::Open);
+        assert_eq!(check.verdict(), Verdict::Open);
         if check.counts().events == 100 {
             break check;
         }
@@ -57,9 +57,9 @@ fn a_log_whose_writer_is_at_work_is_open() {
     let path = folder.path().join("single.evtl");
     let mut single = MmapWriter::create(&path, 4096).unwrap();
     single.write_event(&event(1).0, &event(1).1).unwrap();
-    assert_eq!(verify_log(&path).unwrap().verdict(), LogVerdict::Open);
+    assert_eq!(verify_log(&path).unwrap().verdict(), Verdict::Open);
     single.close().unwrap();
-    assert_eq!(verify_log(&path).unwrap().verdict(), LogVerdict::Clean);
+    assert_eq!(verify_log(&path).unwrap().verdict(), Verdict::Clean);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn what_a_killed_writer_left_is_all_there() {
     let log = Log::of(40, 1 << 16);
     log.unseal(0, 64);
     let check = verified(&log);
-    assert_verdict(&check, 0, Verdict::Unsealed, LogVerdict::Clean);
+    assert_verdict(&check, 0, Verdict::Unsealed, Verdict::Clean);
     assert_eq!((check.counts().events, check.segments[0].next_sequence()), (40, Some(40)));
 }
 
@@ -78,7 +78,7 @@ fn a_killed_writers_records_are_whole_so_an_invalid_one_is_damage() {
     let from = offsets(&log.segments[0])[39];
     log.change(0, |bytes| bytes[from as usize + 1] ^= 1);
     let check = verified(&log);
-    assert_verdict(&check, 0, Verdict::Damage, LogVerdict::Loss);
+    assert_verdict(&check, 0, Verdict::Damage, Verdict::Loss);
     assert_eq!(check.counts().events, 39);
 }
 
@@ -91,7 +91,7 @@ fn after_a_power_loss_the_end_is_torn_even_if_all_records_are_valid() {
     let offset = offsets(&log.segments[0])[10];
     log.change(0, |bytes| bytes[24..32].copy_from_slice(&offset.to_le_bytes()));
     let check = verified(&log);
-    assert_verdict(&check, 0, Verdict::TornTail, LogVerdict::Loss);
+    assert_verdict(&check, 0, Verdict::TornTail, Verdict::Loss);
     assert_eq!((check.counts().events, check.segments[0].fault_count), (40, 0));
 }
 
@@ -103,7 +103,7 @@ fn a_torn_tail_starts_at_its_first_invalid_record() {
     log.pretend_other_boot();
     log.change(0, |bytes| bytes[at as usize..].fill(0));
     let check = verified(&log);
-    assert_verdict(&check, 0, Verdict::TornTail, LogVerdict::Loss);
+    assert_verdict(&check, 0, Verdict::TornTail, Verdict::Loss);
     assert!(
         matches!(check.segments[0].faults[..], [Fault::TornTail { from, to, .. }] if (from, to) == (at, end))
     );
@@ -118,7 +118,7 @@ fn a_hole_has_valid_records_after_it() {
     log.pretend_other_boot();
     log.change(0, |bytes| bytes[offsets[20] as usize..offsets[23] as usize].fill(0));
     let check = verified(&log);
-    assert_verdict(&check, 0, Verdict::Hole, LogVerdict::Loss);
+    assert_verdict(&check, 0, Verdict::Hole, Verdict::Loss);
     let wanted = (offsets[20], offsets[23]);
     assert!(matches!(check.segments[0].faults[..], [Fault::Hole { from, to, .. }] if (from, to) == wanted));
     assert_eq!((check.counts().events, check.segments[0].end_offset), (37, offsets[40]));
@@ -135,7 +135,7 @@ fn below_the_watermark_and_in_a_sealed_segment_a_hole_is_damage() {
         }
         log.change(0, |bytes| bytes[offsets[20] as usize + 9] ^= 0x80);
         let check = verified(&log);
-        assert_verdict(&check, 0, Verdict::Damage, LogVerdict::Loss);
+        assert_verdict(&check, 0, Verdict::Damage, Verdict::Loss);
         let wanted = (offsets[20], offsets[21], false);
         assert!(matches!(check.segments[0].faults[..],
             [Fault::Damage { from, to, is_last, .. }] if (from, to, is_last) == wanted));
@@ -148,7 +148,7 @@ fn one_damaged_header_leaves_the_other_segments_readable() {
     let log = Log::of(300, 8192);
     log.change(1, |bytes| bytes[8] ^= 1);
     let check = verified(&log);
-    assert_verdict(&check, 1, Verdict::Damage, LogVerdict::Loss);
+    assert_verdict(&check, 1, Verdict::Damage, Verdict::Loss);
     assert!(matches!(check.segments[1].faults[..], [Fault::Header(_)]));
     assert_eq!((check.counts().events, check.missing.len()), (300, 0));
     let whole = |at: usize| check.segments[at].verdict == Verdict::Clean;
@@ -162,7 +162,7 @@ fn a_file_that_was_cut_short_says_where() {
     for (len, events) in [(offsets[30], 30), (offsets[30] + 3, 30), (64, 0), (end - 1, 39)] {
         fs::File::options().write(true).open(&log.segments[0]).unwrap().set_len(len).unwrap();
         let check = verified(&log);
-        let log_verdict = if events > 0 { LogVerdict::Loss } else { LogVerdict::Unreadable };
+        let log_verdict = if events > 0 { Verdict::Loss } else { Verdict::Unreadable };
         assert_verdict(&check, 0, Verdict::CutShort, log_verdict);
         assert!(matches!(check.segments[0].faults[..],
             [Fault::CutShort { write_offset, len_bytes }] if (write_offset, len_bytes) == (end, len)));
@@ -171,7 +171,7 @@ fn a_file_that_was_cut_short_says_where() {
         fs::copy(&whole.segments[0], &log.segments[0]).unwrap();
     }
     log.change(0, |bytes| bytes.truncate(63));
-    assert_verdict(&verified(&log), 0, Verdict::CutShort, LogVerdict::Unreadable);
+    assert_verdict(&verified(&log), 0, Verdict::CutShort, Verdict::Unreadable);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_missing_segment_is_reported_with_its_sequences() {
     let log = Log::of(300, 8192);
     fs::remove_file(&log.segments[1]).unwrap();
     let check = verified(&log);
-    assert_eq!(check.verdict(), LogVerdict::Loss);
+    assert_eq!(check.verdict(), Verdict::Loss);
     let named = |at: usize| log.segments[at].file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
     assert_eq!(check.missing.len(), 1);
     let missing = &check.missing[0];
@@ -190,7 +190,7 @@ fn a_missing_segment_is_reported_with_its_sequences() {
     assert_eq!((missing.first_sequence, missing.next_sequence), (0, named(2)));
     // As left by a writer that retired them.
     crate::writer_file::set_first(&log.path(), named(2));
-    assert_eq!(verified(&log).verdict(), LogVerdict::Clean);
+    assert_eq!(verified(&log).verdict(), Verdict::Clean);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn another_count_another_name_and_an_overlap_are_damage() {
     let other = log.path().join(format!("{:020}.evtl", 5));
     fs::rename(&log.segments[1], &other).unwrap();
     let check = verified(&log);
-    assert_verdict(&check, 1, Verdict::Damage, LogVerdict::Loss);
+    assert_verdict(&check, 1, Verdict::Damage, Verdict::Loss);
     let faults = &check.segments[1].faults;
     assert!(
         matches!(faults[..], [Fault::Open(OpenError::Name { .. }), Fault::Overlap { found: 5, .. }]),
@@ -228,7 +228,7 @@ fn records_that_the_log_has_gone_on_without_are_no_part_of_it() {
     let position = (0..20).map(|number| event(number).0.stride() as u64).sum();
     write(20, position, 20..40);
     let check = verify_log(folder.path()).unwrap();
-    assert_eq!((check.verdict(), check.counts().events), (LogVerdict::Clean, 40));
+    assert_eq!((check.verdict(), check.counts().events), (Verdict::Clean, 40));
     assert_eq!(check.segments[0].counts.events, 20);
 }
 
@@ -247,7 +247,7 @@ fn files_without_checksums_are_read_up_to_the_first_invalid_record() {
     bytes[at + 9] = 0;
     fs::write(&path, bytes).unwrap();
     let check = verify_log(&path).unwrap();
-    assert_verdict(&check, 0, Verdict::Damage, LogVerdict::Loss);
+    assert_verdict(&check, 0, Verdict::Damage, Verdict::Loss);
     assert_eq!(check.counts().events, 20);
     assert!(!check.segments[0].header.unwrap().has(file_flags::CHECKSUMS));
 }
@@ -260,7 +260,7 @@ fn a_damaged_first_record_of_the_last_file_says_nothing_about_the_end() {
     bytes[64 + 9] ^= 0xFF;
     fs::write(&log.segments[last], bytes).unwrap();
     let check = verified(&log);
-    assert_verdict(&check, last, Verdict::Damage, LogVerdict::Loss);
+    assert_verdict(&check, last, Verdict::Damage, Verdict::Loss);
     assert!(check.missing_end.is_none(), "{}", check.missing_end.unwrap());
 }
 

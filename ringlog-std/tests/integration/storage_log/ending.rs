@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringlog::storage::{
-    LogFollower, LogReader, LogScan, LogVerdict, LogWriter, MissingRecords, OpenError, ReadError, Retention,
-    SkipReason, WriterFile, WriterFileState, salvage_log, verify_log,
+    LogFollower, LogReader, LogScan, LogWriter, MissingRecords, OpenError, ReadError, Retention, Skipped,
+    Verdict, WriterFile, salvage_log, verify_log,
 };
 
 use super::support::{assert_holds, read, refusal, segments, write};
@@ -64,7 +64,7 @@ fn readers_end_with_an_error_that_names_both_ends_and_the_file() {
     fs::remove_file(last).unwrap();
     let check = |error: &ReadError| {
         assert!(matches!(error, ReadError::MissingEnd(missing)
-            if missing.next_sequence == end && missing.end.sequence == 200 && missing.file == *last));
+            if missing.next_sequence == end && missing.end_sequence() == 200 && missing.file == *last));
         let text = error.to_string();
         assert!(text.contains("record 200") && text.contains(&format!("record {end}")), "{text}");
     };
@@ -90,7 +90,7 @@ fn readers_end_with_an_error_that_names_both_ends_and_the_file() {
     check(&follower.next_within(std::time::Duration::from_secs(5)).unwrap_err());
     // When the file is back, the log is complete again.
     let missing = verify_log(folder.path()).unwrap().missing_end.unwrap();
-    assert_eq!((missing.next_sequence, missing.end.sequence), (end, 200));
+    assert_eq!((missing.next_sequence, missing.end_sequence()), (end, 200));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_closed_log_that_lost_its_end_is_refused_to_writers_and_nothing_changes() {
             image.iter().filter(|(path, _)| !path.ends_with("writer")).cloned().collect::<Vec<_>>()
         };
         assert_eq!(writer(&image(folder.path())), writer(&before), "{damage}");
-        assert_eq!(WriterFile::of(folder.path()).end.unwrap().sequence, 200, "it stays closed");
+        assert_eq!(WriterFile::of(folder.path()).end_sequence(), Some(200), "it stays closed");
     }
 }
 
@@ -136,7 +136,8 @@ fn without_its_writer_file_a_log_continues_under_another_identity_with_a_gap() {
     let mut writer = LogWriter::open(folder.path()).unwrap();
     assert_ne!(writer.identity(), identity);
     assert!(writer.recovery().has_loss && writer.recovery().is_notable());
-    assert_eq!(writer.recovery().writer_file.state, WriterFileState::Missing);
+    let report = writer.recovery().to_string();
+    assert!(report.contains("the `writer` file was missing, so the log has a new identity"), "{report}");
     assert!(writer.recovery().to_string().contains("`writer` file was missing"), "{}", writer.recovery());
     write(&mut writer, 200..201);
     writer.close().unwrap();
@@ -192,7 +193,7 @@ fn what_retention_deletes_and_an_idle_run_leave_the_end_right() {
     writer.close().unwrap();
     for _ in 0..2 {
         options.open(folder.path()).unwrap().close().unwrap();
-        assert_eq!(WriterFile::of(folder.path()).end.unwrap().sequence, 500);
+        assert_eq!(WriterFile::of(folder.path()).end_sequence(), Some(500));
         let first = LogReader::open(folder.path()).unwrap().first_sequence();
         assert!(first > 0);
         assert_holds(folder.path(), first..500);
@@ -258,8 +259,9 @@ fn records_of_a_blocks_former_life_are_never_given_out() {
         let report = salvage_log(log, &out).unwrap();
         assert_eq!((types(&out), report.missing), ([0, found], missing), "{erased} {has_end}: {report:?}");
         assert_eq!(report.gaps_added, u64::from(found == 100), "{erased} {has_end}");
-        let is_uncertain = |reason: &SkipReason| matches!(reason, SkipReason::File(OpenError::Uncertain { path, .. }) if *path == last);
-        assert_eq!(report.skipped.iter().any(|it| is_uncertain(&it.reason)), found == 100);
+        let is_uncertain =
+            |it: &Skipped| matches!(it.error(), Some(OpenError::Uncertain { path, .. }) if *path == last);
+        assert_eq!(report.skipped.iter().any(is_uncertain), found == 100);
         assert_eq!(verify_log(log).unwrap().counts().events, found, "{erased} {has_end}");
     }
 }
@@ -267,7 +269,7 @@ fn records_of_a_blocks_former_life_are_never_given_out() {
 /// Makes a log that dropped five events on a full disk. Only the `writer` file says so.
 fn log_with_unreported_loss(folder: &Path) {
     closed_log(folder, 10);
-    let position = WriterFile::of(folder).end.unwrap().position;
+    let position = WriterFile::of(folder).end_position().unwrap();
     edit(folder, |lines| format!("{lines}untold_loss: {position} 5 120 7\n"));
 }
 
@@ -343,11 +345,11 @@ fn missing_first_files_are_reported_unless_a_writer_retired_them() {
         };
         let check = verify_log(log).unwrap();
         assert!(is_named(&check.missing), "{is_killed}: {:?}", check.missing);
-        assert_eq!(check.verdict(), LogVerdict::Loss);
+        assert_eq!(check.verdict(), Verdict::Loss);
         let out = tempfile::tempdir().unwrap();
         let salvaged = salvage_log(log, out.path()).unwrap();
         assert_eq!((salvaged.records, salvaged.missing, salvaged.gaps_added), (300 - begin, begin, 1));
-        assert!(matches!(salvaged.skipped[0].reason, SkipReason::Absent { count } if count == begin));
+        assert_eq!(salvaged.skipped[0].missing(), Some(begin));
         assert_eq!(salvaged.skipped[0].path, all[0]);
         // The next writer reports it and continues, and it stays reported.
         let writer = LogWriter::open(log).unwrap();
@@ -372,13 +374,13 @@ fn files_that_a_writer_retired_are_not_missing() {
     let begin = sequence_of(&segments(log)[0]);
     assert!(begin > 0);
     assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
-    assert_eq!(verify_log(log).unwrap().verdict(), LogVerdict::Clean);
+    assert_eq!(verify_log(log).unwrap().verdict(), Verdict::Clean);
     // A writer that retires nothing leaves the beginning as it was, even if it dies.
     let mut writer = LogWriter::open(log).unwrap();
     write(&mut writer, 600..601);
     assert_eq!(WriterFile::of(log).first_sequence, Some(begin));
     writer.close().unwrap();
-    assert_eq!(verify_log(log).unwrap().verdict(), LogVerdict::Clean);
+    assert_eq!(verify_log(log).unwrap().verdict(), Verdict::Clean);
     fs::remove_file(&segments(log)[0]).unwrap();
     let missing = verify_log(log).unwrap().missing;
     assert_eq!((missing.len(), missing[0].first_sequence), (1, begin));
@@ -416,7 +418,7 @@ fn a_writer_file_that_contradicts_the_log_is_reported_and_no_sequence_is_given_o
             assert!(image(log) == before, "{end}: the opening changed something");
             let check = verify_log(log).unwrap();
             assert!(check.missing_end.is_some() || damages_last, "{end} {damages_last}");
-            assert_ne!(check.verdict(), LogVerdict::Clean, "{end} {damages_last}");
+            assert_ne!(check.verdict(), Verdict::Clean, "{end} {damages_last}");
             if !damages_last {
                 assert_all_readers_report(log, end);
             }

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use ringlog::storage::{
-    Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile, cursors_of, cursors_of_other_logs,
-};
+use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile};
 
 use super::support::{Random, assert_follows, assert_is, log_of, segments, write, writer};
 
@@ -169,14 +167,14 @@ fn a_log_whose_writer_file_is_damaged_is_taken_for_the_cursors_until_it_has_anot
 fn a_cursor_that_is_older_than_its_log_learns_which_one_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
-    assert_eq!(cursors_of(folder.path()).unwrap()[0].log_identity, None);
+    assert_eq!(Cursor::list(folder.path()).unwrap()[0].log_identity, None);
     log_of(folder.path(), 0..300);
     cursor.advance(100).unwrap();
     cursor.commit().unwrap();
     let path = cursor.path().to_owned();
     drop(cursor);
     let identity = WriterFile::of(folder.path()).identity;
-    assert!(identity.is_some() && cursors_of(folder.path()).unwrap()[0].log_identity == identity);
+    assert!(identity.is_some() && Cursor::list(folder.path()).unwrap()[0].log_identity == identity);
     begin_anew(folder.path(), 0..300);
     assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 100);
 }
@@ -195,7 +193,7 @@ fn a_cursor_file_without_an_identity_is_read_and_gets_one() {
         bytes[slot + 60..slot + 64].copy_from_slice(&checksum.to_le_bytes());
     }
     std::fs::write(&path, bytes).unwrap();
-    assert_eq!(cursors_of(folder.path()).unwrap()[0].log_identity, None);
+    assert_eq!(Cursor::list(folder.path()).unwrap()[0].log_identity, None);
     assert_eq!(Cursor::open(folder.path(), "worker").unwrap().position(), 200);
     begin_anew(folder.path(), 0..300);
     assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 200);
@@ -270,11 +268,11 @@ fn a_new_cursor_is_at_the_oldest_record_and_all_are_listed() {
     let mut billing = Cursor::open(folder.path(), "billing").unwrap();
     assert!(oldest > 0 && audit.position() == oldest);
     billing.advance(oldest + 9).unwrap();
-    assert_eq!(cursors_of(folder.path()).unwrap()[1].next_sequence, oldest, "not before it is stored");
+    assert_eq!(Cursor::list(folder.path()).unwrap()[1].next_sequence, oldest, "not before it is stored");
     billing.commit().unwrap();
     audit.commit().unwrap();
     let found: Vec<(String, u64)> =
-        cursors_of(folder.path()).unwrap().into_iter().map(|it| (it.name, it.next_sequence)).collect();
+        Cursor::list(folder.path()).unwrap().into_iter().map(|it| (it.name, it.next_sequence)).collect();
     assert_eq!(found, [("audit".to_owned(), oldest), ("billing".to_owned(), oldest + 9)]);
     assert!(LogReader::open(folder.path()).unwrap().foreign().is_empty(), "cursors are no strangers");
 }
@@ -331,7 +329,9 @@ fn a_cursor_of_another_log_holds_nothing_back_and_is_reported_until_it_is_delete
     let options = LogWriter::options().segment_bytes(4096).retention(few);
     let mut writer = options.open(folder.path()).unwrap();
     let report = writer.recovery().clone();
-    assert_eq!(report.cursors_of_other_logs, cursors_of_other_logs(folder.path()));
+    let mut others = Cursor::list(folder.path()).unwrap();
+    others.retain(|it| it.is_of_another_log(Some(writer.identity())));
+    assert_eq!(report.cursors_of_other_logs, others);
     assert!(report.is_notable() && report.cursors_of_other_logs[0].name == "worker");
     let text = report.to_string();
     assert!(text.contains("cursors/worker: this cursor is at record 5 of another log"), "{text}");

@@ -32,7 +32,7 @@ impl LogWriter {
             return Err(self.maintenance.poisoned());
         }
         let had_dropped = self.dropped.is_some();
-        if had_dropped && !self.go_on_after_loss()? {
+        if had_dropped && !self.continue_after_loss()? {
             return Ok(Room::Dropping);
         }
         let has_rolled = match self.roll_if_old() {
@@ -46,7 +46,7 @@ impl LogWriter {
         self.check_size(stride)?;
         match self.roll() {
             Err(AppendError::Create(CreateError::DiskFull { .. }))
-                if self.options.full_disk == FullDisk::DropWithGap =>
+                if self.options.rules.full_disk == FullDisk::DropWithGap =>
             {
                 Ok(Room::Dropping)
             }
@@ -97,11 +97,11 @@ impl LogWriter {
     /// Makes the new active segment known to the workers.
     pub(crate) fn announce(&self) {
         let Some(writer) = self.active.writer() else { return };
-        self.maintenance.begin(writer.durable(), self.active.base().sequence, writer.header().created_at);
+        self.maintenance.begin(writer.flusher(), self.active.base().sequence, writer.header().created_at);
     }
 
     /// Begins the next segment with the GAP record for what was dropped, if a spare segment is ready.
-    pub(crate) fn go_on_after_loss(&mut self) -> Result<bool, AppendError> {
+    pub(crate) fn continue_after_loss(&mut self) -> Result<bool, AppendError> {
         self.check_position(self.end_position())?;
         let Some(Ok(next)) = self.maintenance.take_spare() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
@@ -126,7 +126,7 @@ impl LogWriter {
     #[inline]
     pub(crate) fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
         let event = Event { header: *header, payload, sequence: 0, offset };
-        self.tally.add(&event);
+        self.counts.add(&event);
         self.active.pass(&event);
     }
 
@@ -136,7 +136,7 @@ impl LogWriter {
     }
 
     pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
-        let capacity_bytes = self.options.rounded_segment_bytes() - FILE_HEADER_LEN as u64;
+        let capacity_bytes = self.options.rules.segment_bytes - FILE_HEADER_LEN as u64;
         if stride as u64 <= capacity_bytes {
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl LogWriter {
     /// still takes.
     pub(crate) fn lost(&self) -> u64 {
         let dropped = self.dropped.map_or(0, |dropped| dropped.gap().count);
-        self.tally.lost().saturating_add(dropped)
+        self.counts.lost().saturating_add(dropped)
     }
 
     /// Updates [`LogWatch::lost`](crate::storage::maintenance::watch::LogWatch::lost).
@@ -174,8 +174,8 @@ impl LogWriter {
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {
-        let untold = Some(Dropped::starting_at(timestamp).untold(self.end_position()));
-        let record = WriterRecord { untold, ..self.record.clone() };
+        let unreported = Some(Dropped::starting_at(timestamp).unreported(self.end_position()));
+        let record = WriterRecord { unreported, ..self.record.clone() };
         self.lock.store(&**self.maintenance.platform(), &record).map_err(|source| {
             let (path, action) = (self.lock.path().to_owned(), "store that events are lost");
             AppendError::Io { path, offset: 0, action, source }

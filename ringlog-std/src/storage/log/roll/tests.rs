@@ -23,7 +23,7 @@ fn alone(folder: &Path, sync: SyncPolicy) -> LogWriter {
 const RARELY: SyncPolicy = SyncPolicy::EveryBytes(1 << 20);
 
 #[test]
-fn an_empty_segment_behind_one_that_is_not_finished_goes_at_the_end() {
+fn an_empty_segment_after_one_that_is_not_finished_goes_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), RARELY);
     write(&mut writer, 0).unwrap();
@@ -85,7 +85,7 @@ fn a_segment_is_not_set_down_without_its_name() {
 }
 
 #[test]
-fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
+fn what_poisoned_the_log_is_reported_once_and_nothing_is_taken_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), RARELY);
     write(&mut writer, 0).unwrap();
@@ -98,8 +98,8 @@ fn what_poisoned_the_log_is_told_once_and_nothing_is_taken_behind_it() {
         });
     }
     assert!(writer.maintenance.is_poisoned());
-    let told = writer.sync().unwrap_err();
-    assert!(matches!(&told, SyncError::Folder { source, .. } if source.to_string() == "first"), "{told}");
+    let error = writer.sync().unwrap_err();
+    assert!(matches!(&error, SyncError::Folder { source, .. } if source.to_string() == "first"), "{error}");
     assert!(matches!(writer.sync(), Err(SyncError::Poisoned { .. })));
     assert!(matches!(write(&mut writer, 1), Err(AppendError::Poisoned { .. })));
     assert!(matches!(writer.roll(), Err(AppendError::Poisoned { .. })));

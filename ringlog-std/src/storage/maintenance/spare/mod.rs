@@ -67,14 +67,14 @@ impl Maintenance {
     }
 
     fn rename_all_into_place(&self) -> Result<(), SyncError> {
-        let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.durable)).collect();
-        open.iter().try_for_each(|durable| durable.rename_into_place())
+        let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.flusher)).collect();
+        open.iter().try_for_each(|flusher| flusher.rename_into_place())
     }
 
     fn is_far_enough(&self) -> bool {
         let threshold = (self.rules.segment_bytes / 16).min(PREPARE_AFTER_BYTES);
         lock(&self.open).back().is_some_and(|open| {
-            open.durable.map().write_offset() >= threshold && !self.may_be_last(&open.durable)
+            open.flusher.map().write_offset() >= threshold && !self.may_be_last(&open.flusher)
         })
     }
 

@@ -59,7 +59,7 @@ fn a_large_segment_has_its_next_one_before_a_sixteenth_is_written() {
 }
 
 #[test]
-fn a_failure_is_told_once_and_not_tried_again_at_once() {
+fn a_failure_is_reported_once_and_not_tried_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("log");
     let writer = alone(&inner, small());

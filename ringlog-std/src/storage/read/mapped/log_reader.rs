@@ -397,7 +397,7 @@ impl LogReader {
     /// # }
     /// # writer.close()?;
     /// let reader = LogReader::open(folder)?;
-    /// assert_eq!(reader.writer_file().end.unwrap().sequence, 3);
+    /// assert_eq!(reader.writer_file().end_sequence(), Some(3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

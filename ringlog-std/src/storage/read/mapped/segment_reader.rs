@@ -13,12 +13,13 @@ use ringlog_nostd::format::{
 };
 
 use crate::checksum::record_slice::RecordSlice;
-use crate::os::files::{open_linked, try_hold};
+use crate::os::files::try_hold;
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
 use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::segment::file::open_regular;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 use crate::storage::segment::spare::is_temporary;
 
@@ -604,13 +605,4 @@ fn open_and_hold(path: &Path) -> Result<(File, bool), OpenError> {
         }
     }
     Err(OpenError::io(path, "find the file twice under its name", io::ErrorKind::NotFound.into()))
-}
-
-fn open_regular(path: &Path) -> Result<File, OpenError> {
-    // Checked before opening, as opening a pipe waits for its other end.
-    let metadata = std::fs::metadata(path).map_err(|source| OpenError::io(path, "find the file", source))?;
-    if !metadata.is_file() {
-        return Err(OpenError::NotAFile { path: path.into() });
-    }
-    open_linked(path).map_err(|source| OpenError::io(path, "open the file", source))
 }

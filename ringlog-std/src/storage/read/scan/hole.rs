@@ -70,7 +70,7 @@ impl FileScan {
         self.offset += RECORD_ALIGN as u64;
         while matches!(self.demand, Demand::Verify { .. }) && self.may_begin_at(self.offset) {
             if self.begins_records()? {
-                self.positions.go_on_behind_hole(self.offset);
+                self.positions.continue_after_hole(self.offset);
                 return Ok(hole(self.offset, false));
             }
             self.pass_over();

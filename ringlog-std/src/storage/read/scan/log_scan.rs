@@ -188,7 +188,7 @@ impl LogScan {
     /// # }
     /// # writer.close()?;
     /// let scan = LogScan::open(folder)?;
-    /// assert_eq!(scan.writer_file().end.unwrap().sequence, 3);
+    /// assert_eq!(scan.writer_file().end_sequence(), Some(3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -89,7 +89,7 @@ impl Found {
 /// Checks that event numbers rise, and that GAP records report every event that is missing between two of them.
 ///
 /// Returns the number after the last event that was found.
-pub(crate) fn check_told(found: &[Found]) -> u64 {
+pub(crate) fn check_report(found: &[Found]) -> u64 {
     let mut next: Option<u64> = None;
     let mut lost = Some(0);
     for record in found {

@@ -238,10 +238,10 @@ fn a_loss_of_power_after_known_damage_takes_nothing_that_was_synced() {
         let mut writer = try_open(folder.path(), &options, "next boot").unwrap();
         let report = writer.recovery().clone();
         assert_eq!(report.last_end, LastEnd::MachineLost);
-        let told: Vec<_> =
-            report.segments.iter().filter_map(|told| Some((&told.path, told.damage?))).collect();
+        let reported: Vec<_> =
+            report.segments.iter().filter_map(|reported| Some((&reported.path, reported.damage?))).collect();
         assert!(
-            matches!(told[..], [(path, damage)] if *path == files[1] && damage.sequence == number),
+            matches!(reported[..], [(path, damage)] if *path == files[1] && damage.sequence == number),
             "{report}"
         );
         assert!(report.to_string().contains(&format!("record {number} at offset")), "{report}");
@@ -283,9 +283,10 @@ fn segments_whose_headers_never_reached_the_disk_do_not_keep_a_log_from_opening(
 fn check_gap(folder: &Path, options: &LogWriterOptions, kept: u64, lost: u32) {
     let writer = try_open(folder, options, "next boot").unwrap_or_else(|error| panic!("{lost:04b}: {error}"));
     let report = writer.recovery();
-    let aside = |told: &&_| matches!(told, RecoveredSegment { action: RecoveryAction::SetAside(_), .. });
-    let behind = (lost.trailing_zeros()..4).filter(|at| lost & 1 << at == 0).count();
-    assert_eq!(report.segments.iter().filter(aside).count(), behind, "{lost:04b}: {report}");
+    let aside =
+        |reported: &&_| matches!(reported, RecoveredSegment { action: RecoveryAction::SetAside(_), .. });
+    let after = (lost.trailing_zeros()..4).filter(|at| lost & 1 << at == 0).count();
+    assert_eq!(report.segments.iter().filter(aside).count(), after, "{lost:04b}: {report}");
     assert!(report.has_loss, "{report}");
     let found = read(folder);
     let events = found.iter().filter(|found| matches!(found, Found::Event(_))).count() as u64;
@@ -428,8 +429,9 @@ fn of_two_files_that_begin_with_the_same_record_the_one_without_a_name_is_set_as
     // None of its records is whole, so both files end where they begin.
     patch(&named, FILE_HEADER_LEN as u64, &[0; 512]);
     let writer = try_open(folder.path(), &options, "next boot").unwrap();
-    let told = &writer.recovery().segments;
-    let aside = told.iter().filter(|told| matches!(told.action, RecoveryAction::SetAside(_))).count();
+    let reported = &writer.recovery().segments;
+    let aside =
+        reported.iter().filter(|reported| matches!(reported.action, RecoveryAction::SetAside(_))).count();
     assert_eq!(aside, 2, "{}", writer.recovery());
 }
 

@@ -124,9 +124,9 @@ impl Image {
 
     /// Returns whether recovery reports that it has set one of the damaged files aside.
     pub(crate) fn is_set_aside(&self, report: &RecoveryReport) -> bool {
-        report.segments.iter().any(|told| {
-            let name = told.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            matches!(told.action, RecoveryAction::SetAside(_)) && self.damaged.contains(name)
+        report.segments.iter().any(|segment| {
+            let name = segment.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            matches!(segment.action, RecoveryAction::SetAside(_)) && self.damaged.contains(name)
         })
     }
 

@@ -74,7 +74,7 @@ fn the_same_where_processes_were_killed_before_and_old_segments_are_recycled() {
 }
 
 #[test]
-fn the_same_where_a_process_went_on_behind_a_sync_that_had_failed() {
+fn the_same_where_a_process_continued_after_a_failed_sync() {
     power_losses(images(5), Setting { killed: true, failing_sync: true, ..Setting::plain() });
 }
 
@@ -104,6 +104,6 @@ fn nothing_is_stored_through_links() {
 }
 
 #[test]
-fn behind_a_segment_that_cannot_be_deleted_nothing_is_retired() {
+fn after_a_segment_that_cannot_be_deleted_nothing_is_retired() {
     an_undeletable_segment();
 }

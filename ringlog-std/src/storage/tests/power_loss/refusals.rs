@@ -78,7 +78,7 @@ fn a_segment_that_finds_no_room_for_its_name_ends_the_log_and_is_adopted_by_the_
 }
 
 #[test]
-fn a_retired_segment_that_finds_no_room_for_another_name_is_deleted_and_the_log_goes_on() {
+fn a_retired_segment_that_finds_no_room_for_another_name_is_deleted_and_the_log_continues() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let retention = Retention { max_segments: Some(2), ..Retention::default() };
     let mut writer = try_open(folder.path(), options().retention(retention), &recorder).unwrap();
@@ -147,19 +147,19 @@ fn what_the_writer_file_has_no_room_for_is_an_error_and_changes_nothing() {
 /// Two threads give a segment its name at the same time: the first one's sync fails, the second one's would
 /// succeed and write nothing. Found by `schedules`.
 #[test]
-fn behind_a_failed_sync_no_segment_gets_its_name() {
+fn after_a_failed_sync_no_segment_gets_its_name() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
     put_until(&mut writer, 2, 0);
-    let durable = Arc::clone(writer.active.writer().unwrap().durable());
-    durable.poison();
-    assert!(matches!(durable.rename_into_place(), Err(SyncError::Poisoned { .. })));
-    assert!(!durable.is_named());
+    let flusher = Arc::clone(writer.active.writer().unwrap().flusher());
+    flusher.poison();
+    assert!(matches!(flusher.rename_into_place(), Err(SyncError::Poisoned { .. })));
+    assert!(!flusher.is_named());
 }
 
 /// Found by `schedules`.
 #[test]
-fn why_a_log_was_poisoned_is_told_whoever_notes_it_first() {
+fn why_a_log_was_poisoned_is_reported_no_matter_who_notes_it_first() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
     put(&mut writer, 0).unwrap();
@@ -196,7 +196,7 @@ fn a_poisoned_log_does_not_close_as_if_nothing_had_been() {
 
 #[test]
 fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
-    let mut has_failed_behind_the_name = false;
+    let mut has_failed_after_the_name = false;
     for sync in 1..20 {
         let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
         let mut writer = try_open(folder.path(), options(), &recorder).unwrap();
@@ -205,19 +205,19 @@ fn an_empty_segment_goes_under_whichever_name_a_failed_sync_has_left_it() {
         recorder.sync_fails_in.store(sync, Ordering::Relaxed);
         let Err(error) = writer.sync() else { break };
         let files = Folder::list(folder.path()).unwrap();
-        has_failed_behind_the_name |= matches!(error, SyncError::Folder { action: "name the segment", .. })
+        has_failed_after_the_name |= matches!(error, SyncError::Folder { action: "name the segment", .. })
             && files.segments.len() == 2;
         let error = writer.close().unwrap_err();
         assert!(matches!(error, SyncError::Poisoned { .. }), "{sync}: {error:?}");
         assert_eq!(Folder::list(folder.path()).unwrap().segments.len(), 1, "{sync}");
         assert_eq!(temporaries(folder.path()), 0, "{sync}");
     }
-    assert!(has_failed_behind_the_name);
+    assert!(has_failed_after_the_name);
 }
 
 /// Positions include what was dropped. The limit counts only what was written.
 #[test]
-fn a_run_with_a_limit_goes_on_behind_its_second_loss() {
+fn a_run_with_a_limit_continues_after_its_second_loss() {
     let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));
     let options =
         options().sync(SyncPolicy::Never).full_disk(FullDisk::DropWithGap).max_bytes(Some(3 * 4096));

@@ -79,7 +79,7 @@ fn what_a_killed_process_has_not_synced_is_not_promised_before_its_successor_has
 
 /// After a failed sync the kernel takes pages for clean that no disk has: a second sync of them writes nothing.
 #[test]
-fn behind_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
+fn after_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
     for checksums in [true, false] {
         // The records' sync fails, or the sync of the watermark after it.
         for sync in 1..=2 {
@@ -103,7 +103,7 @@ fn behind_a_sync_that_failed_the_next_process_stores_again_what_it_promises() {
 
 /// The header must be on the disk first: without it no file has its name.
 #[test]
-fn behind_an_opening_whose_sync_failed_the_next_one_leaves_no_file_without_a_header() {
+fn after_an_opening_whose_sync_failed_the_next_one_leaves_no_file_without_a_header() {
     let mut failed = 0;
     for sync in 1..12 {
         let (folder, recorder) = (scratch(), Arc::new(Recorder::new("boot")));

@@ -14,10 +14,10 @@ use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::repair::salvage::salvage_log;
 use crate::storage::repair::salvage_report::SalvageError;
-use crate::storage::repair::verdict::LogVerdict;
+use crate::storage::repair::verdict::Verdict;
 use crate::storage::repair::verify::verify_log;
 use crate::storage::tests::power_loss::check::{
-    Found, check_told, counted, event, is_damaged, is_in_doubt, read, read_on,
+    Found, check_report, counted, event, is_damaged, is_in_doubt, read, read_on,
 };
 use crate::storage::tests::power_loss::disk::{Disk, lay_out};
 use crate::storage::tests::power_loss::faults::{Fault, Happened, Image};
@@ -400,20 +400,20 @@ fn recover(
     // Without what was written after an earlier crash.
     let old = |record: &Found| matches!(record, Found::Event(number) if *number < AFTERWARDS);
     let old_end = found.iter().rposition(old).map_or(0, |at| at + 1);
-    let kept = check_told(&found[..old_end]);
+    let kept = check_report(&found[..old_end]);
     let is_whole_from_the_start = !run.is_retired && old_end > 0;
     assert!(!is_whole_from_the_start || span(&found).0 == 0 || is_in_doubt(&found), "{report}");
     // Retention may have taken every event that was not lost. Then only the sequence shows where the log was.
-    let told_end = kept + counted(&found[old_end..]);
+    let reported_end = kept + counted(&found[old_end..]);
     let is_all_retired = run.is_retired && old_end == 0;
-    let told_end = if is_all_retired { told_end.max(report.next_sequence) } else { told_end };
+    let reported_end = if is_all_retired { reported_end.max(report.next_sequence) } else { reported_end };
     let is_reported = is_damaged(&found[old_end..]) || image.is_set_aside(&report);
     let state = format!("{kept} of {} promised\n{report}\n{image:?}\n{before:#?}", run.promised);
-    assert!(told_end >= run.promised || is_reported, "{state}");
+    assert!(reported_end >= run.promised || is_reported, "{state}");
     assert!(kept <= run.producing + 1, "{kept} of {}", run.producing);
     // All that is missing must be reported, possibly with an unknown count, as the run had not closed the log.
-    let is_told = told_end >= run.written || is_in_doubt(&found[old_end..]);
-    assert!(is_told, "{kept} of {}: {report}", run.written);
+    let is_shown = reported_end >= run.written || is_in_doubt(&found[old_end..]);
+    assert!(is_shown, "{kept} of {}: {report}", run.written);
     image.happened.reported += u64::from(is_reported || found.contains(&Found::Damage));
     let next = found.len() as u64 + AFTERWARDS;
     for number in next..next + 3 {
@@ -456,7 +456,7 @@ fn check_tools(folder: &Path, image: &mut Image) {
     };
     assert!(image.damaged.iter().any(|name| error.contains(name)) && error.contains("offset "), "{error}");
     let check = verify_log(folder).unwrap();
-    assert!(matches!(check.verdict(), LogVerdict::Loss | LogVerdict::Unreadable), "{error}\n{check:?}");
+    assert!(matches!(check.verdict(), Verdict::Loss | Verdict::Unreadable), "{error}\n{check:?}");
     image.happened.reported += 1;
 }
 

@@ -15,7 +15,7 @@ use crate::storage::tests::schedules::world::{
 ///
 /// A lost wake-up is a deadlock here, as a pause need not end by itself.
 #[test]
-fn closing_and_dropping_end_whatever_the_helpers_are_at() {
+fn closing_and_dropping_end_no_matter_what_the_workers_are_doing() {
     schedules(|| {
         let world = World::new();
         let full_disk = [FullDisk::Stop, FullDisk::DropWithGap, FullDisk::RecycleOldest][below(3) as usize];
@@ -37,7 +37,7 @@ fn closing_and_dropping_end_whatever_the_helpers_are_at() {
 
 /// Does a writer that waits for the sixteenth segment to be synced always continue, and are there never more?
 #[test]
-fn a_writer_that_waits_for_syncs_goes_on() {
+fn a_writer_that_waits_for_syncs_continues() {
     schedules(|| {
         let world = World::new();
         let sync = [SyncPolicy::EveryBytes(1), SyncPolicy::EveryBytes(u64::MAX)][below(2) as usize];

@@ -9,7 +9,7 @@ use crate::storage::maintenance::watch::LogWatch;
 use crate::storage::tests::power_loss::trace::Op;
 use crate::storage::tests::schedules::stable::check;
 use crate::storage::tests::schedules::world::{
-    World, below, close_or_drop, events_of_a_segment, options, schedules, stride, sync_policy, tells_why,
+    World, below, close_or_drop, events_of_a_segment, options, reports_why, schedules, stride, sync_policy,
     write,
 };
 
@@ -81,7 +81,7 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
                 // The next segment could not be made: no promise is broken.
                 Err(AppendError::Create(_)) => {}
                 Err(error) => {
-                    has_said_why |= tells_why(&error);
+                    has_said_why |= reports_why(&error);
                     assert!(maintenance.is_poisoned(), "{error}");
                 }
             }
@@ -89,15 +89,15 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
                 let was_poisoned = maintenance.is_poisoned();
                 match writer.sync() {
                     Ok(()) => assert!(!was_poisoned, "a sync has succeeded"),
-                    Err(error) => has_said_why |= tells_why(&error),
+                    Err(error) => has_said_why |= reports_why(&error),
                 }
             }
         }
         let has_record = writer.active.has_record();
         if has_record && below(4) == 0 {
             // Then only a segment without a record is left to finish, and getting its name may fail.
-            has_said_why |= writer.sync().is_err_and(|error| tells_why(&error));
-            has_said_why |= writer.roll().is_err_and(|error| tells_why(&error));
+            has_said_why |= writer.sync().is_err_and(|error| reports_why(&error));
+            has_said_why |= writer.roll().is_err_and(|error| reports_why(&error));
         }
         let was_poisoned = maintenance.is_poisoned();
         if below(2) == 0 {
@@ -107,7 +107,7 @@ fn a_log_that_is_poisoned_promises_nothing_and_takes_nothing() {
                 Ok(_) => {
                     assert!(!was_poisoned && !maintenance.is_poisoned(), "closed as if nothing had been")
                 }
-                Err(error) => assert!(has_said_why || tells_why(&error), "{error:?}"),
+                Err(error) => assert!(has_said_why || reports_why(&error), "{error:?}"),
             }
         }
         note(&world.disk.trace, &watch);

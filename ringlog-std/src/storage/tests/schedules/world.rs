@@ -158,8 +158,8 @@ pub(crate) fn is_overtaken(error: &ReadError) -> bool {
 }
 
 /// Returns whether an error reports the injected failure, at any depth.
-pub(crate) fn tells_why(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.to_string().contains("injected") || error.source().is_some_and(tells_why)
+pub(crate) fn reports_why(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.to_string().contains("injected") || error.source().is_some_and(reports_why)
 }
 
 /// Ends the writer in one of the two ways.
