@@ -10,7 +10,7 @@ use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
 
 use super::error::RecorderError;
 use super::late::LateEvents;
-use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
+use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher};
 use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
@@ -139,9 +139,9 @@ impl<K: Send + 'static> Work<K> {
 
     fn failed(&self, why: Interrupted, written: Box<LogSummary>) -> RecorderError {
         match why {
-            Interrupted::Drain(DrainError::Source(SourceError::Ring(fault))) => self.damaged(fault, written),
+            Interrupted::Drain(DrainError::Ring(fault)) => self.damaged(fault, written),
             Interrupted::Drain(error) => error.into(),
-            Interrupted::Ring(error) => RecorderError::Resume(error.into()),
+            Interrupted::Ring(error) => error.into(),
         }
     }
 
