@@ -154,18 +154,8 @@ impl Default for Filter {
 /// Iterates over the events that a [`Filter`] selects. Errors pass.
 ///
 /// It ends after the last sequence that the filter selects.
-///
-/// ```
-/// use ringlog::storage::{Filter, LogReader};
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let mut wanted = reader.events_matching(&Filter::new().event_type(7));
-/// assert_eq!(wanted.next().unwrap()?.payload, b"hello");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
-pub struct Filtered<I> {
+pub(crate) struct Filtered<I> {
     events: I,
     filter: Filter,
     is_done: bool,

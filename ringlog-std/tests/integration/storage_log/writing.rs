@@ -1,7 +1,7 @@
 //! Tests writing over many runs and many segments.
 
 use ringlog::event::{EventHeader, Gap, GapReason, HEADER_LEN, Run, record_len};
-use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter};
+use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter, ReaderOptions};
 use ringlog_nostd::{EventConsumer, encode};
 
 use super::support::{assert_holds, assert_is, event, read, segments, wait_until, write};
@@ -191,7 +191,7 @@ fn reading_from_a_sequence_finds_it_in_every_segment() {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
     write(&mut writer, 0..300);
     writer.close().unwrap();
-    let reader = LogReader::options().verify(false).open(folder.path()).unwrap();
+    let reader = LogReader::open_with(folder.path(), &ReaderOptions::new().verify(false)).unwrap();
     let mut scan = LogScan::open(folder.path()).unwrap();
     for sequence in 0..300 {
         let first = reader.events_from(sequence).next().unwrap().unwrap();

@@ -362,55 +362,6 @@ impl LogFollower {
         LogWatermarks::of(&self.path)
     }
 
-    /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogFollower, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let follower = LogFollower::open(folder)?;
-    /// assert_eq!(follower.published_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn published_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.published)
-    }
-
-    /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogFollower, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let follower = LogFollower::open(folder)?;
-    /// writer.sync()?;
-    /// assert_eq!(follower.durable_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn durable_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.durable)
-    }
-
     /// Returns the record that [`advance`](Self::advance) found. May be called again.
     ///
     /// ```

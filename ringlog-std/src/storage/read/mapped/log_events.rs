@@ -11,22 +11,8 @@ use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
 use crate::storage::segment::position::PositionTracker;
 
 /// Iterates over the events of a log: see [`LogReader::events`].
-///
-/// ```
-/// use ringlog::storage::LogReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let mut count = 0;
-/// for event in &reader {
-///     assert_eq!(event?.sequence, count);
-///     count += 1;
-/// }
-/// assert_eq!(count, 4);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
-pub struct LogEvents<'a> {
+pub(crate) struct LogEvents<'a> {
     log: &'a LogReader,
     /// The segment that is read, or the next one to enter while `current` is `None`.
     at: usize,
@@ -229,8 +215,7 @@ impl LogReader {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events(&self) -> LogEvents<'_> {
+    pub fn events(&self) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.events_from(0)
     }
 
@@ -248,8 +233,7 @@ impl LogReader {
     /// assert_eq!(sequences, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
+    pub fn events_from(&self, sequence: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.start_at(sequence, 0)
     }
 
@@ -275,8 +259,7 @@ impl LogReader {
     /// assert!(reader.events_since(41).next().is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_since(&self, since: u64) -> LogEvents<'_> {
+    pub fn events_since(&self, since: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.start_at(0, since)
     }
 
@@ -297,22 +280,15 @@ impl LogReader {
     /// assert_eq!(found, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_matching(&self, filter: &Filter) -> Filtered<LogEvents<'_>> {
+    pub fn events_matching<'a>(
+        &'a self,
+        filter: &Filter,
+    ) -> impl Iterator<Item = Result<Event<'a>, ReadError>> + use<'a> {
         Filtered::new(self.start_at(filter.first_sequence(), filter.earliest()), filter.clone())
     }
 
     fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
         let at = self.index.segment_of(sequence);
         LogEvents::new(self, at, FirstWanted { sequence, since })
-    }
-}
-
-impl<'a> IntoIterator for &'a LogReader {
-    type Item = Result<Event<'a>, ReadError>;
-    type IntoIter = LogEvents<'a>;
-
-    fn into_iter(self) -> LogEvents<'a> {
-        self.events()
     }
 }

@@ -18,6 +18,7 @@ use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
 use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::mapped::options::ReaderOptions;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 use crate::storage::segment::spare::is_temporary;
 
@@ -59,49 +60,6 @@ pub struct MmapReader {
     is_held: bool,
 }
 
-/// Options for opening an [`MmapReader`]: see [`MmapReader::options`].
-///
-/// ```
-/// use ringlog::storage::MmapReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = MmapReader::options().verify(false).open(path)?;
-/// assert_eq!(reader.len(), 4);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct MmapReaderOptions {
-    verify: bool,
-}
-
-impl MmapReaderOptions {
-    /// Sets whether checksums are verified as records are read. The default is `true`.
-    #[must_use]
-    pub const fn verify(mut self, verify: bool) -> Self {
-        self.verify = verify;
-        self
-    }
-
-    /// Opens a log file: see [`MmapReader::open`].
-    ///
-    /// ```
-    /// use ringlog::storage::{MmapReader, OpenError};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let options = MmapReader::options();
-    /// assert_eq!(options.open(path)?.len(), 4);
-    /// assert!(matches!(options.open("no such file"), Err(OpenError::Io { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`MmapReader::open`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<MmapReader, OpenError> {
-        MmapReader::open_at(path.as_ref(), self.verify)
-    }
-}
-
 impl MmapReader {
     /// Opens a log file for reading. A writer may have it open, may have died, or may have closed it.
     ///
@@ -121,25 +79,28 @@ impl MmapReader {
     /// [`OpenError`] for what is no regular file, is too short, has no header of a log file of this version, or
     /// is shorter than its header says, and for I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::options().open(path)
+        Self::open_with(path, &ReaderOptions::new())
     }
 
-    /// Returns the default options, to change before opening a file.
+    /// Opens a log file with these options.
     ///
     /// ```
-    /// use ringlog::storage::MmapReader;
+    /// use ringlog::storage::{MmapReader, ReaderOptions};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::options().verify(false).open(path)?;
+    /// let reader = MmapReader::open_with(path, &ReaderOptions::new().verify(false))?;
     /// assert_eq!(reader.events().count(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub const fn options() -> MmapReaderOptions {
-        MmapReaderOptions { verify: true }
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Self, OpenError> {
+        Self::open_at(path.as_ref(), options.verify)
     }
 
-    fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
+    pub(crate) fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
         let (file, is_held) = open_and_hold(path)?;
         let len_bytes = file.metadata().map_err(|e| OpenError::io(path, "look at the file", e))?.len();
         if len_bytes < HEADER_LEN_BYTES {
@@ -173,7 +134,7 @@ impl MmapReader {
     ///
     /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
     pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
-        let mut events = self.events();
+        let mut events = self.events_at(IndexPoint::FIRST);
         let mut count = events.pass_valid(u64::MAX, &mut f);
         // What is left is the end, or damage.
         for event in events {
@@ -194,8 +155,7 @@ impl MmapReader {
     /// assert_eq!((types.len(), types[0], types[1]), (4, 7, 42));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events(&self) -> Events<'_> {
+    pub fn events(&self) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.events_at(IndexPoint::FIRST)
     }
 
@@ -212,8 +172,7 @@ impl MmapReader {
     /// assert_eq!(sequences, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_from(&self, sequence: u64) -> Events<'_> {
+    pub fn events_from(&self, sequence: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         let number = sequence.saturating_sub(self.header.base_sequence);
         let start = self.index().start_of_number(number);
         let (place, _) = self.walk(start, |at, _| at >= number);
@@ -241,8 +200,7 @@ impl MmapReader {
     /// assert_eq!(found, [30, 20, 40]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_since(&self, since: u64) -> Events<'_> {
+    pub fn events_since(&self, since: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         let index = self.index();
         let start = index.start_of_time(since).unwrap_or(index.end);
         let (place, _) = self.walk(start, |_, header| header.timestamp >= since);
@@ -260,8 +218,10 @@ impl MmapReader {
     /// assert_eq!(reader.events_matching(&wanted).count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
+    pub fn events_matching<'a>(
+        &'a self,
+        filter: &Filter,
+    ) -> impl Iterator<Item = Result<Event<'a>, ReadError>> + use<'a> {
         let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
         let index = self.index();
         let by_number = index.start_of_number(number);
@@ -487,19 +447,8 @@ impl fmt::Debug for MmapReader {
 }
 
 /// Iterates over the events of a log file: see [`MmapReader::events`].
-///
-/// ```
-/// use ringlog::storage::MmapReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = MmapReader::open(path)?;
-/// let mut events = reader.events();
-/// assert_eq!(events.next().unwrap()?.payload, b"hello");
-/// assert_eq!(events.count(), 3);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone)]
-pub struct Events<'a> {
+pub(crate) struct Events<'a> {
     reader: &'a MmapReader,
     /// `None` after the end or an error.
     records: Option<Records<'a>>,
@@ -571,15 +520,6 @@ impl<'a> Events<'a> {
 impl fmt::Debug for Events<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").field("reader", &self.reader).finish_non_exhaustive()
-    }
-}
-
-impl<'a> IntoIterator for &'a MmapReader {
-    type Item = Result<Event<'a>, ReadError>;
-    type IntoIter = Events<'a>;
-
-    fn into_iter(self) -> Events<'a> {
-        self.events()
     }
 }
 

@@ -15,35 +15,16 @@ use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 use crate::storage::segment::file::SegmentInfo;
 
-/// What finding records has read so far: see
-/// [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
-///
-/// ```
-/// # use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogIndex, LogWriter, SeekStatistics};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
-/// # let mut writer = LogWriter::open(folder)?;
-/// # for number in 0..3 {
-/// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-/// # }
-/// # writer.close()?;
-/// let index = LogIndex::open(folder)?;
-/// assert_eq!(index.statistics(), SeekStatistics::default());
-/// index.sequence_since(0, 2)?;
-/// assert_eq!(index.statistics().segments_indexed, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// What finding records has read so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct SeekStatistics {
+#[cfg(test)]
+pub(crate) struct SeekStatistics {
     /// Records that were read, those of segments that were indexed included.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Index files that were read, whole or their first 64 bytes.
-    pub index_files: u64,
+    pub(crate) index_files: u64,
     /// Segments that were read through because they had no index.
-    pub segments_indexed: u64,
+    pub(crate) segments_indexed: u64,
 }
 
 /// Finds records of a log by sequence and by time, without reading the log through.
@@ -134,25 +115,8 @@ impl LogIndex {
     }
 
     /// Returns what finding records has read so far.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogIndex, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// # writer.close()?;
-    /// let index = LogIndex::open(folder)?;
-    /// index.sequence_since(0, 2)?;
-    /// assert_eq!(index.statistics().segments_indexed, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn statistics(&self) -> SeekStatistics {
+    #[cfg(test)]
+    pub(crate) fn statistics(&self) -> SeekStatistics {
         // ORDERING: Relaxed, here and where they are added to: statistics, on which no other access depends.
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SeekStatistics {
