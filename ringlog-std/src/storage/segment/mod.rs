@@ -5,6 +5,7 @@
 //! others.
 
 pub(crate) mod copy;
+pub(crate) mod count;
 pub(crate) mod create;
 pub(crate) mod file;
 pub(crate) mod flusher;

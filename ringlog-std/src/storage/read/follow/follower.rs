@@ -11,17 +11,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::event::{ClockKind, Event, file_flags};
+use crate::event::{ClockKind, Event};
 use crate::os::sync::now;
 use crate::ring::{Idle, Waiter};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::Folder;
 use crate::storage::read::follow::successor::{Successor, successor};
+use crate::storage::read::overtaken::overtaken;
 use crate::storage::read::scan::live::LiveFile;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
+use crate::storage::segment::count::final_count;
 
 /// After this time without a new record the folder is listed, and from then on once in this time.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -555,7 +557,7 @@ impl LogFollower {
     fn go_near(&self, scan: &mut FileScan) -> Result<(), ReadError> {
         let header = *scan.header();
         let number = self.wanted.unwrap_or(0).saturating_sub(header.base_sequence);
-        if number == 0 || !header.has(file_flags::SEALED) || header.has(file_flags::STREAM) {
+        if number == 0 || final_count(&header).is_none() {
             return Ok(());
         }
         let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
@@ -573,12 +575,9 @@ impl LogFollower {
             return error;
         }
         let from = self.wanted.unwrap_or_else(|| scan.next_sequence());
-        let next = Folder::list(&self.path).ok().and_then(|folder| {
-            folder.segments.iter().map(|(base_sequence, _)| *base_sequence).find(|base| *base > from)
-        });
-        match next {
-            Some(to) => self.overtaken(from, to),
-            None => error,
+        match overtaken(&self.path, from) {
+            Some(ReadError::Overtaken { from, to, .. }) => self.overtaken(from, to),
+            _ => error,
         }
     }
 

@@ -378,9 +378,7 @@ impl LogReader {
         }
         let number = start.sequence.saturating_sub(base_sequence);
         let index = self.index_of(at, reader)?;
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(start.since).unwrap_or(index.end);
-        let from = if by_number.offset > by_time.offset { by_number } else { by_time };
+        let from = index.start_of(number, start.since);
         let (place, walked) = reader.walk(from, |at, header| at >= number && header.timestamp >= start.since);
         self.index.count_records(walked);
         Ok(place)

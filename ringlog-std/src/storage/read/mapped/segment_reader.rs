@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::{fmt, io};
 
 use ringlog_nostd::{
-    Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError,
-    Records, file_flags,
+    Checksums, Event, EventHeader, FILE_HEADER_LEN, FileHeader, FileHeaderError, RecordError, Records,
+    file_flags,
 };
 
 use crate::checksum::record_slice::RecordSlice;
@@ -19,6 +19,7 @@ use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
 use crate::storage::read::filter::{Filter, Filtered};
 use crate::storage::read::mapped::options::ReaderOptions;
+use crate::storage::segment::count::believed_count;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 use crate::storage::segment::spare::is_temporary;
 
@@ -224,9 +225,7 @@ impl MmapReader {
     ) -> impl Iterator<Item = Result<Event<'a>, ReadError>> + use<'a> {
         let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
         let index = self.index();
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(filter.earliest()).unwrap_or(index.end);
-        let start = if by_number.offset > by_time.offset { by_number } else { by_time };
+        let start = index.start_of(number, filter.earliest());
         Filtered::new(self.events_at(start), filter.clone())
     }
 
@@ -247,14 +246,8 @@ impl MmapReader {
     /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
-        let header = &self.header;
-        let most = (self.map.published_bytes() - HEADER_LEN_BYTES) / HEADER_LEN as u64;
-        let is_possible = header.event_count <= most && (header.event_count == 0) == (most == 0);
-        if self.is_sealed() && !self.is_stream() && is_possible {
-            header.event_count
-        } else {
-            self.index().record_count()
-        }
+        let counted = believed_count(&self.header, self.map.published_bytes());
+        counted.unwrap_or_else(|| self.index().record_count())
     }
 
     /// Returns whether the file has no record.

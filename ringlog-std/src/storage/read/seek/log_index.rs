@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 
-use ringlog_nostd::FILE_HEADER_LEN;
-
-use crate::event::{HEADER_LEN, file_flags};
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::listing::{Folder, LogFiles};
+use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};
+use crate::storage::read::overtaken::overtaken;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
+use crate::storage::segment::count::{believed_count, final_count};
 use crate::storage::segment::file::SegmentInfo;
 
 /// What finding records has read so far.
@@ -156,11 +155,10 @@ impl LogIndex {
     pub fn next_sequence(&self) -> Result<u64, ReadError> {
         let Some(last) = self.files.segments.len().checked_sub(1) else { return Ok(0) };
         let header = &self.files.segments[last].header;
-        let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
-        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        // No checksum covers the count, so one for which there is no room is not used.
-        let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
-        let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
+        let count = match believed_count(header, header.write_offset) {
+            Some(count) => count,
+            None => self.index(last)?.record_count(),
+        };
         Ok(header.base_sequence + count)
     }
 
@@ -227,12 +225,7 @@ impl LogIndex {
         }
         let number = sequence.saturating_sub(self.files.segments[at].header.base_sequence);
         let index = self.index(at)?;
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(since).unwrap_or(index.end);
-        Ok(Some(SeekTarget {
-            at,
-            place: if by_number.offset > by_time.offset { by_number } else { by_time },
-        }))
+        Ok(Some(SeekTarget { at, place: index.start_of(number, since) }))
     }
 
     fn walk_to(&self, start: SeekTarget, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
@@ -332,23 +325,17 @@ impl LogIndex {
     pub(crate) fn retired(&self, at: usize) -> ReadError {
         let SegmentInfo { path, header, .. } = &self.files.segments[at];
         let folder = self.folder.as_deref().unwrap_or(path);
-        let next = Folder::list(folder).ok().and_then(|found| {
-            found.segments.iter().map(|(base, _)| *base).find(|base| *base > header.base_sequence)
-        });
-        match next {
-            Some(to) => ReadError::Overtaken { path: folder.into(), from: header.base_sequence, to },
-            None => {
-                let source = std::io::ErrorKind::NotFound.into();
-                ReadError::Segment(Box::new(OpenError::Io { path: path.clone(), action: "open", source }))
-            }
-        }
+        overtaken(folder, header.base_sequence).unwrap_or_else(|| {
+            let source = std::io::ErrorKind::NotFound.into();
+            ReadError::Segment(Box::new(OpenError::Io { path: path.clone(), action: "open", source }))
+        })
     }
 
     /// Returns the file for the index of a segment, if it can be kept.
     fn index_file(&self, at: usize) -> Option<IndexFile> {
         let header = &self.files.segments[at].header;
-        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        let folder = self.folder.as_ref().filter(|_| is_final)?;
+        final_count(header)?;
+        let folder = self.folder.as_ref()?;
         let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
         Some(IndexFile::new(folder, header.base_sequence, key))
     }
