@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_consumer_that_refuses_keeps_the_event_and_the_others_go_on() {
+    fn a_required_consumer_that_refuses_keeps_the_event_and_the_others_continue() {
         let (a, b) = (Seen::default(), Seen::default());
         let mut ring = ring_with(5);
         let mut refusals = 2;

@@ -198,13 +198,13 @@ fn skip_released(
 ) -> Result<Option<SkippedRing>, RecorderError> {
     let tail = source.position() as u64;
     let bytes = tail.saturating_sub(log.position());
-    let is_told = log.recovery().has_unreported_loss;
-    if bytes == 0 || !is_told && bytes > ring.capacity() as u64 {
+    let is_reported = log.recovery().has_unreported_loss;
+    if bytes == 0 || !is_reported && bytes > ring.capacity() as u64 {
         return Ok(None);
     }
     let damage = "its consumer has released events that the log does not have".to_owned();
     let skipped = report(ring, damage, log, Some(bytes));
-    let reason = if is_told { GapReason::DiskFull } else { GapReason::RecoveryCut };
+    let reason = if is_reported { GapReason::DiskFull } else { GapReason::RecoveryCut };
     log.skip_to(tail, reason).map_err(gap_error)?;
     Ok(Some(skipped))
 }

@@ -50,7 +50,7 @@ fn a_parked_consumer_learns_that_the_producer_has_gone() {
 }
 
 #[test]
-fn a_closure_that_panics_behind_a_publication_wakes_the_consumer_all_the_same() {
+fn a_closure_that_panics_after_a_publication_wakes_the_consumer_all_the_same() {
     let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     let reader = std::thread::spawn(move || {
         let start = std::time::Instant::now();

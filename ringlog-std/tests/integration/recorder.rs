@@ -160,7 +160,7 @@ fn a_log_is_opened_with_a_gap_while_its_producer_lives() {
 
 /// What a lossy producer had counted is reported with its number, and not again when it closes.
 #[test]
-fn losses_are_told_once_where_the_recorder_goes_first() {
+fn losses_are_reported_once_where_the_recorder_goes_first() {
     let place = Place::new();
     let (producer, recorder) = builder().start(&place.log).unwrap();
     let mut producer = producer.lossy();
@@ -263,7 +263,7 @@ fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
 
 /// The late producer opens the log after another recorder has added to it.
 #[test]
-fn what_is_late_is_told_after_what_another_recorder_added() {
+fn what_is_late_is_reported_after_what_another_recorder_added() {
     let place = Place::new();
     let start = || builder().ring_bytes(1 << 16).log(keep(2)).start(&place.log).unwrap();
     let (mut first, recorder) = start();

@@ -192,7 +192,7 @@ fn a_ring_that_fed_another_log_is_refused_with_both_identities() {
 }
 
 #[test]
-fn a_ring_goes_on_with_a_log_that_something_else_wrote_to_after_a_gap() {
+fn a_ring_continues_with_a_log_that_something_else_wrote_to_after_a_gap() {
     let place = Place::new();
     place.record();
     place.write(0..2);
@@ -209,7 +209,7 @@ fn a_ring_goes_on_with_a_log_that_something_else_wrote_to_after_a_gap() {
 }
 
 #[test]
-fn a_ring_is_refused_once_a_recorder_with_a_ring_of_its_own_wrote_to_the_log() {
+fn a_ring_is_refused_once_a_recorder_with_another_ring_wrote_to_the_log() {
     let place = Place::new();
     place.record();
     place.write(0..2);
@@ -323,7 +323,7 @@ fn offer(producer: &mut SharedLossyProducer, count: u64) -> u64 {
 }
 
 #[test]
-fn losses_of_a_producer_that_is_gone_are_told_once() {
+fn losses_of_a_producer_that_is_gone_are_reported_once() {
     let place = Place::new();
     place.record();
     let mut producer = SharedRing::open(&place.ring).unwrap().claim_producer().unwrap().lossy();
@@ -341,7 +341,7 @@ fn losses_of_a_producer_that_is_gone_are_told_once() {
 }
 
 #[test]
-fn a_recorder_goes_on_when_producers_come_and_go_unless_it_is_told_to_end() {
+fn a_recorder_continues_when_producers_come_and_go_unless_it_is_asked_to_end() {
     let place = Place::new();
     let recorder = place.start().unwrap();
     for round in 0..5 {
@@ -358,7 +358,7 @@ fn a_recorder_goes_on_when_producers_come_and_go_unless_it_is_told_to_end() {
 }
 
 #[test]
-fn a_second_recorder_is_told_who_has_the_ring() {
+fn the_error_of_a_second_recorder_names_the_owner_of_the_ring() {
     let place = Place::new();
     let recorder = place.start().unwrap();
     let second = place.log.with_file_name("second");

@@ -54,7 +54,7 @@ fn a_ring_that_was_replaced_takes_no_owners() {
 }
 
 #[test]
-fn what_cannot_be_created_leaves_nothing_behind() {
+fn what_cannot_be_created_leaves_no_file() {
     let folder = scratch();
     let path = folder.path().join("ring");
     for (capacity, max_payload) in [(100, None), (4096, Some(5000)), (4096, Some(70_000)), (0, None)] {

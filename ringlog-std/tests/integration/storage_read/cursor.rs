@@ -202,7 +202,7 @@ fn a_cursor_file_without_an_identity_is_read_and_gets_one() {
 }
 
 #[test]
-fn a_cursor_ahead_of_its_log_says_what_was_lost_and_goes_on_from_there() {
+fn a_cursor_ahead_of_its_log_says_what_was_lost_and_continues_from_there() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..300);
     let mut cursor = Cursor::open(folder.path(), "worker").unwrap();

@@ -161,7 +161,7 @@ fn a_file_that_is_cut_short_is_an_error_and_no_signal() {
 }
 
 #[test]
-fn damage_is_told_at_its_offset_and_what_is_before_it_is_given_out() {
+fn damage_is_reported_at_its_offset_and_what_is_before_it_is_given_out() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..20);
     let (_, path) = segments(folder.path()).remove(0);

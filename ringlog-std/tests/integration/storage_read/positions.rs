@@ -47,7 +47,7 @@ fn positions_are_the_writers_across_rolls_and_runs() {
 }
 
 #[test]
-fn what_is_written_behind_the_last_sync_is_not_durable() {
+fn what_is_written_after_the_last_sync_is_not_durable() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = LogWriter::open(folder.path()).unwrap();
     write(&mut writer, 0..10);

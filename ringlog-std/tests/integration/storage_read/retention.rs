@@ -21,7 +21,7 @@ fn retire(folder: &Path, count: usize) -> u64 {
 }
 
 #[test]
-fn a_follower_that_fell_behind_hears_what_it_missed_and_goes_on() {
+fn a_follower_that_was_too_slow_gets_what_it_missed_and_continues() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..1000);
     let second = segments(folder.path())[1].0;
@@ -195,7 +195,7 @@ fn retire_until(folder: &Path, stop: &AtomicBool) {
 }
 
 #[test]
-fn with_retention_at_work_every_event_is_either_read_or_told_as_missed() {
+fn with_retention_at_work_every_event_is_either_read_or_reported_as_missed() {
     const EVENTS: u64 = 8_000;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
