@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_has_a_bit_of_its_own() {
+    fn each_type_has_a_separate_bit() {
         for wanted in 0..=255 {
             let filter = Filter::new().event_type(wanted);
             let passed: Vec<u8> = (0..=255).filter(|&it| filter.matches(&event(0, 0, it))).collect();

@@ -119,8 +119,8 @@ impl Index {
     /// Returns the last entry for which `holds` is true. It must be true for a first part of the entries and
     /// false for the rest.
     fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> IndexPoint {
-        let behind = self.entries.partition_point(holds);
-        behind
+        let after = self.entries.partition_point(holds);
+        after
             .checked_sub(1)
             .and_then(|at| self.entries.get(at))
             .map_or(IndexPoint::FIRST, |entry| entry.place)

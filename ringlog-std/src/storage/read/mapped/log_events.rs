@@ -7,7 +7,8 @@ use crate::storage::error::ReadError;
 use crate::storage::read::decode::segment_index::IndexPoint;
 use crate::storage::read::filter::{Filter, Filtered};
 use crate::storage::read::mapped::log_reader::{FirstWanted, LogReader};
-use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
+use crate::storage::read::mapped::segment_events::Events;
+use crate::storage::read::mapped::segment_reader::MmapReader;
 use crate::storage::segment::position::PositionTracker;
 
 /// Iterates over the events of a log: see [`LogReader::events`].
@@ -52,8 +53,8 @@ impl<'a> Current<'a> {
         if self.positions.is_in_preamble() {
             return 0;
         }
-        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
-        self.events.pass_valid(behind, f)
+        let next_segment = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        self.events.pass_valid(next_segment, f)
     }
 
     /// Returns the next record of the segment that belongs to the log.

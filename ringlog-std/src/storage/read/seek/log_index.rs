@@ -8,7 +8,7 @@ use std::sync::{Once, OnceLock};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};
-use crate::storage::read::overtaken::overtaken;
+use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 use crate::storage::segment::count::{believed_count, final_count};

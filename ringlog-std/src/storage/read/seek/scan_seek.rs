@@ -5,8 +5,8 @@ use std::io;
 
 use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::read::overtaken::overtaken;
 use crate::storage::read::scan::log_scan::LogScan;
+use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::seek::log_index::LogIndex;
 
 impl LogScan {
