@@ -6,7 +6,7 @@ use super::timing::Ticks;
 use ringlog::consumer::EventConsumer;
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
-use ringlog::ring::{Idle, Producer, SpscRingBuffer, notify_pair};
+use ringlog::ring::{Idle, Producer, SpscRingBuffer};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,8 +125,7 @@ fn wake_recorder(bench: &Bench<'_>, idle: Idle) -> Woken {
 
 fn wake_parked(bench: &Bench<'_>) -> Woken {
     let arrivals = Arrivals::new(bench.ticks);
-    let (producer, consumer) = SpscRingBuffer::new(bench.settings.ring_bytes).split();
-    let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    let (mut producer, mut consumer) = SpscRingBuffer::new(bench.settings.ring_bytes).split_notify();
     std::thread::scope(|scope| {
         let mut seen = arrivals.clone();
         scope.spawn(move || {

@@ -1,7 +1,7 @@
 //! Gives each event of a source to every consumer.
 #![forbid(unsafe_code)]
 
-use super::source::{EventSource, SourceError, SourceId};
+use super::source::{DrainError, EventSource};
 use super::statistics::ConsumerStatistics;
 use ringlog_nostd::{EventConsumer, Run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,46 +30,6 @@ pub struct Drained {
     pub released_bytes: usize,
     /// Whether a required consumer refused an event. The next drain offers it again.
     pub stalled: bool,
-}
-
-/// Why a drain ended early.
-///
-/// ```
-/// use ringlog::consumer::{DrainError, EventConsumer, EventDispatcher};
-/// use ringlog::{event::EventHeader, ring::RingBuffer};
-///
-/// struct Faulty;
-///
-/// impl EventConsumer for Faulty {
-///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { panic!("a fault") }
-///     fn name(&self) -> &str { "faulty" }
-/// }
-///
-/// # let mut ring = RingBuffer::new(1024);
-/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
-/// let mut dispatcher = EventDispatcher::new();
-/// dispatcher.add_required(Faulty);
-/// match dispatcher.drain(&mut ring) {
-///     Err(DrainError::ConsumerFailed { name }) => assert_eq!(name, "faulty"),
-///     other => panic!("{other:?}"),
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DrainError {
-    /// The source is damaged.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A required consumer panicked, now or before. The source keeps what it had not taken.
-    #[error(
-        "required consumer \"{name}\" has panicked and takes no more events; mend it, and drain with a new \
-             dispatcher: the source keeps what this consumer had not taken"
-    )]
-    ConsumerFailed {
-        /// Its name.
-        name: String,
-    },
 }
 
 /// Hands events to any number of consumers.
@@ -111,7 +71,7 @@ struct Slot<'c> {
     consumer: Box<dyn EventConsumer + Send + 'c>,
     statistics: ConsumerStatistics,
     /// For each source: bytes taken beyond what the source has released.
-    ahead: Vec<(SourceId, usize)>,
+    ahead: Vec<(u64, usize)>,
 }
 
 impl<'c> EventDispatcher<'c> {
@@ -253,7 +213,7 @@ impl<'c> EventDispatcher<'c> {
 
     /// Returns the bytes from the source's start that every required consumer has. Without a required consumer these
     /// are all up to `end`.
-    fn taken_by_all(&self, id: SourceId, end: usize) -> usize {
+    fn taken_by_all(&self, id: u64, end: usize) -> usize {
         let required = self.slots.iter().filter(|slot| slot.statistics.required);
         required.map(|slot| slot.ahead(id)).min().unwrap_or(end).min(end)
     }
@@ -293,23 +253,23 @@ impl std::fmt::Debug for EventDispatcher<'_> {
 }
 
 impl Slot<'_> {
-    fn ahead(&self, id: SourceId) -> usize {
+    fn ahead(&self, id: u64) -> usize {
         self.ahead.iter().find(|(known, _)| *known == id).map_or(0, |(_, bytes)| *bytes)
     }
 
-    fn set_ahead(&mut self, id: SourceId, bytes: usize) {
+    fn set_ahead(&mut self, id: u64, bytes: usize) {
         self.ahead.retain(|(known, _)| *known != id);
         if bytes > 0 {
             self.ahead.push((id, bytes));
         }
     }
 
-    fn released(&mut self, id: SourceId, bytes: usize) {
+    fn released(&mut self, id: u64, bytes: usize) {
         self.set_ahead(id, self.ahead(id).saturating_sub(bytes));
     }
 
     /// Offers what this consumer has not had of a run that starts `skip` bytes past the source's tail.
-    fn offer(&mut self, id: SourceId, run: &Run<'_>, skip: usize) {
+    fn offer(&mut self, id: u64, run: &Run<'_>, skip: usize) {
         let ahead = self.ahead(id);
         let stalled_before = ahead < skip;
         if self.statistics.failed || stalled_before || ahead >= skip + run.remaining().len() {
@@ -397,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_consumer_that_refuses_keeps_the_event_and_the_others_go_on() {
+    fn a_required_consumer_that_refuses_keeps_the_event_and_the_others_continue() {
         let (a, b) = (Seen::default(), Seen::default());
         let mut ring = ring_with(5);
         let mut refusals = 2;

@@ -5,15 +5,15 @@
 //! | handle events | implement [`EventConsumer`]; a log is one: [`LogWriter`](crate::storage::LogWriter) |
 //! | hand each event to several consumers, at the speed of each | [`EventDispatcher`] |
 //! | know how far each consumer is, and what it refused | [`ConsumerStatistics`] |
-//! | drain something else than a ring or a log | implement [`EventSource`]; a log that is read once more: [`ReplaySource`] |
+//! | give a log's events to consumers once more | [`LogReader::source`](crate::storage::LogReader::source) |
+//! | drain something else than a ring or a log | implement [`EventSource`] |
 
 mod dispatcher;
 mod replay_source;
 mod source;
 mod statistics;
 
-pub use dispatcher::{DrainError, Drained, EventDispatcher};
-pub use replay_source::ReplaySource;
+pub use dispatcher::{Drained, EventDispatcher};
 pub use ringlog_nostd::{EventConsumer, Run};
-pub use source::{EventSource, SourceError, SourceId};
+pub use source::{DrainError, EventSource};
 pub use statistics::ConsumerStatistics;

@@ -1,7 +1,7 @@
 //! A log as a source for a dispatcher.
 #![forbid(unsafe_code)]
 
-use super::source::{EventSource, SourceError, SourceId};
+use super::source::{DrainError, EventSource};
 use crate::storage::{LogReader, MmapReader, ReadError};
 use ringlog_nostd::Run;
 use ringlog_nostd::format::{Event, encode};
@@ -10,52 +10,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes that are read before the dispatcher asks for them.
 const WINDOW_BYTES: usize = 64 * 1024;
 
-/// The events of a log, in order, from the first one on.
-///
-/// ```
-/// use ringlog::{consumer::{EventDispatcher, ReplaySource}, event::EventHeader, storage::MmapReader};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.log");
-/// # let mut writer = ringlog::storage::MmapWriter::create(&path, 1 << 20)?;
-/// # writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
-/// # writer.close()?;
-/// let reader = MmapReader::open(&path)?;
-/// let mut dispatcher = EventDispatcher::new();
-/// let drained = dispatcher.drain(&mut ReplaySource::of_file(&reader))?;
-/// assert_eq!(drained.released_bytes, 24);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct ReplaySource<'a> {
-    id: SourceId,
-    events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>,
-    /// Whole records that were not released yet.
-    window: Vec<u8>,
-    /// An error after the window. It is reported once the window is released.
-    error: Option<ReadError>,
-}
-
-impl<'a> ReplaySource<'a> {
-    /// Returns the events of one file, as a source.
+impl MmapReader {
+    /// Returns the events of the file as a source for a dispatcher, from the first one on.
     ///
     /// ```
-    /// # use ringlog::storage::{MmapReader, MmapWriter};
-    /// use ringlog::consumer::{EventSource, ReplaySource};
+    /// use ringlog::{consumer::{EventDispatcher, EventSource}, event::EventHeader};
+    /// use ringlog::storage::{MmapReader, MmapWriter};
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events.log");
-    /// # MmapWriter::create(&path, 1 << 20)?.close()?;
+    /// let mut writer = MmapWriter::create(&path, 1 << 20)?;
+    /// assert!(MmapReader::open(&path)?.source().peek_run(0)?.is_none(), "an empty file");
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// writer.close()?;
+    ///
     /// let reader = MmapReader::open(&path)?;
-    /// assert!(ReplaySource::of_file(&reader).peek_run(0)?.is_none(), "an empty file");
+    /// let drained = EventDispatcher::new().drain(&mut reader.source())?;
+    /// assert_eq!(drained.released_bytes, 24);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn of_file(reader: &'a MmapReader) -> Self {
-        Self::new(Box::new(reader.events()))
+    pub fn source(&self) -> impl EventSource {
+        ReplaySource::new(Box::new(self.events()))
     }
+}
 
-    /// Returns the events of a log, as a source.
+impl LogReader {
+    /// Returns the events of the log as a source for a dispatcher, from the first one on.
     ///
     /// ```
-    /// use ringlog::consumer::{EventDispatcher, ReplaySource};
+    /// use ringlog::consumer::EventDispatcher;
     /// use ringlog::{event::EventHeader, storage::{LogReader, LogWriter}};
     /// # let folder = tempfile::tempdir()?;
     ///
@@ -64,19 +46,30 @@ impl<'a> ReplaySource<'a> {
     /// writer.close()?;
     ///
     /// let reader = LogReader::open(folder.path())?;
-    /// let drained = EventDispatcher::new().drain(&mut ReplaySource::of_log(&reader))?;
+    /// let drained = EventDispatcher::new().drain(&mut reader.source())?;
     /// assert_eq!(drained.released_bytes, 24);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn of_log(reader: &'a LogReader) -> Self {
-        Self::new(Box::new(reader.events()))
+    pub fn source(&self) -> impl EventSource {
+        ReplaySource::new(Box::new(self.events()))
     }
+}
 
+/// The events of a log, in order.
+struct ReplaySource<'a> {
+    id: u64,
+    events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>,
+    /// Whole records that were not released yet.
+    window: Vec<u8>,
+    /// An error after the window. It is reported once the window is released.
+    error: Option<ReadError>,
+}
+
+impl<'a> ReplaySource<'a> {
     fn new(events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // ORDERING: Relaxed. All that matters is that no two sources get the same number.
-        let id = SourceId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { id, events, window: Vec::new(), error: None }
     }
 
@@ -99,11 +92,11 @@ impl<'a> ReplaySource<'a> {
 }
 
 impl EventSource for ReplaySource<'_> {
-    fn id(&self) -> SourceId {
+    fn id(&self) -> u64 {
         self.id
     }
 
-    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, SourceError> {
+    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, DrainError> {
         self.fill(skip_bytes.saturating_add(WINDOW_BYTES));
         if skip_bytes >= self.window.len() {
             return match self.error.take() {
@@ -121,12 +114,6 @@ impl EventSource for ReplaySource<'_> {
 
     fn drain_limit_bytes(&self) -> usize {
         usize::MAX
-    }
-}
-
-impl std::fmt::Debug for ReplaySource<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReplaySource").field("window_bytes", &self.window.len()).finish_non_exhaustive()
     }
 }
 
@@ -163,7 +150,7 @@ mod tests {
         let mut sum = Sum(0);
         let mut dispatcher = EventDispatcher::new();
         dispatcher.add_required(&mut sum);
-        let drained = dispatcher.drain(&mut ReplaySource::of_log(&reader)).unwrap();
+        let drained = dispatcher.drain(&mut reader.source()).unwrap();
         assert_eq!(drained.released_bytes, 20_000 * 24);
         drop(dispatcher);
         assert_eq!(sum.0, (0..20_000_u64).sum::<u64>());

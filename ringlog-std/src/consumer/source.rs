@@ -5,41 +5,47 @@ use crate::ring::RingBuffer;
 use crate::storage::ReadError;
 use ringlog_nostd::{Consumer, RingFault, Run};
 
-/// Identifies a source, so that a dispatcher knows which consumer got how much of which source.
+/// Why a drain ended early.
 ///
 /// ```
-/// use ringlog::{consumer::EventSource, ring::RingBuffer};
+/// use ringlog::consumer::{DrainError, EventConsumer, EventDispatcher};
+/// use ringlog::{event::EventHeader, ring::RingBuffer};
 ///
-/// assert_ne!(RingBuffer::new(64).id(), RingBuffer::new(64).id());
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SourceId(pub u64);
-
-/// Why a source has nothing more to give.
+/// struct Faulty;
 ///
-/// ```
-/// use ringlog::consumer::SourceError;
-/// use ringlog::ring::RingFault;
-///
-/// fn advice(error: &SourceError) -> &'static str {
-///     match error {
-///         SourceError::Ring(_) => "replace the ring",
-///         SourceError::Log(_) => "salvage the log",
-///         _ => "see the message",
-///     }
+/// impl EventConsumer for Faulty {
+///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { panic!("a fault") }
+///     fn name(&self) -> &str { "faulty" }
 /// }
 ///
-/// assert_eq!(advice(&SourceError::Ring(RingFault::Record { position: 16 })), "replace the ring");
+/// # let mut ring = RingBuffer::new(1024);
+/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+/// let mut dispatcher = EventDispatcher::new();
+/// dispatcher.add_required(Faulty);
+/// match dispatcher.drain(&mut ring) {
+///     Err(DrainError::ConsumerFailed { name }) => assert_eq!(name, "faulty"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SourceError {
+pub enum DrainError {
     /// The ring is damaged.
     #[error(transparent)]
     Ring(#[from] RingFault),
-    /// The log cannot be read further.
+    /// A record of the log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// A required consumer panicked, now or before. The source keeps what it had not taken.
+    #[error(
+        "required consumer \"{name}\" has panicked and takes no more events; mend it, and drain with a new \
+             dispatcher: the source keeps what this consumer had not taken"
+    )]
+    ConsumerFailed {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Events in runs, kept until they are released: a ring's consumer, or a [`RingBuffer`].
@@ -51,6 +57,7 @@ pub enum SourceError {
 /// let mut ring = RingBuffer::new(1024);
 /// ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
 /// assert!(ring.drain_limit_bytes() >= 24);
+/// assert_ne!(ring.id(), RingBuffer::new(64).id());
 ///
 /// let bytes = ring.peek_run(0)?.unwrap().remaining().len();
 /// ring.release_bytes(bytes);
@@ -59,15 +66,15 @@ pub enum SourceError {
 /// ```
 pub trait EventSource {
     /// Returns the number that identifies this source among all that the same dispatcher drains.
-    fn id(&self) -> SourceId;
+    fn id(&self) -> u64;
 
     /// Returns the whole records that start `skip_bytes` past the first one that was not released, up to the end of
     /// one contiguous piece; `None` at the end.
     ///
     /// # Errors
     ///
-    /// [`SourceError`] if the source is damaged.
-    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, SourceError>;
+    /// [`DrainError`] if the source is damaged.
+    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, DrainError>;
 
     /// Releases the first `bytes` bytes that were not released yet.
     fn release_bytes(&mut self, bytes: usize);
@@ -78,11 +85,11 @@ pub trait EventSource {
 }
 
 impl<K> EventSource for Consumer<'_, K> {
-    fn id(&self) -> SourceId {
-        SourceId(self.identity())
+    fn id(&self) -> u64 {
+        self.identity()
     }
 
-    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, SourceError> {
+    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, DrainError> {
         Ok(Consumer::peek_run(self, skip_bytes)?)
     }
 
@@ -96,11 +103,11 @@ impl<K> EventSource for Consumer<'_, K> {
 }
 
 impl EventSource for RingBuffer {
-    fn id(&self) -> SourceId {
+    fn id(&self) -> u64 {
         EventSource::id(&self.consumer)
     }
 
-    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, SourceError> {
+    fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, DrainError> {
         EventSource::peek_run(&mut self.consumer, skip_bytes)
     }
 

@@ -4,7 +4,10 @@
 //! `recover-image` and programs call this folder. It knows the layout of a ring, not where the dump is from.
 
 pub(crate) mod ring_image;
+#[cfg(test)]
+mod tests;
 pub(crate) mod words;
 
-pub use ring_image::{ImageEvents, RingImage, RingImageError, RingImageErrorKind};
-pub use words::WordForm;
+#[cfg(feature = "cli")]
+pub(crate) use ring_image::RingImageErrorKind;
+pub use ring_image::{RingImage, RingImageError};

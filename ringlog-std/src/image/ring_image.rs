@@ -13,7 +13,7 @@ use crate::image::words::{OVERWRITING, Places, RETAINED, WordForm};
 use crate::words::Counted;
 
 /// No GAP record is being published.
-const NO_GAP: u64 = 1;
+pub(crate) const NO_GAP: u64 = 1;
 
 /// A ring in a dump of memory, whose control words make sense.
 ///
@@ -58,35 +58,60 @@ pub struct RingImage<'i> {
 /// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
 /// // The dump ends too early.
 /// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
-/// assert_eq!(error.offset, 0);
+/// assert_eq!(error.offset(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("offset {offset:#x}: the magic of a {form} ring, but {kind}")]
 pub struct RingImageError {
-    /// Offset of the magic in the dump.
-    pub offset: usize,
+    offset: usize,
     /// The words that the magic indicates.
-    pub form: WordForm,
-    /// What is wrong.
-    pub kind: RingImageErrorKind,
+    form: WordForm,
+    pub(crate) kind: RingImageErrorKind,
+}
+
+impl RingImageError {
+    /// Returns the offset in the dump at which a ring seems to begin.
+    ///
+    /// ```
+    /// use ringlog::image::RingImage;
+    /// use ringlog_nostd::{AlignedBytes, Ring};
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
+    /// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
+    /// assert_eq!(error.offset(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Returns how many bytes more the dump should have; `None` if the ring's control words are damaged.
+    ///
+    /// ```
+    /// use ringlog::image::RingImage;
+    /// use ringlog_nostd::{AlignedBytes, Ring};
+    ///
+    /// let mut memory = AlignedBytes::<1024>::new();
+    /// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
+    /// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
+    /// assert!(error.missing_bytes() > Some(0), "dump more memory");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn missing_bytes(&self) -> Option<usize> {
+        match self.kind {
+            RingImageErrorKind::Truncated { missing } => Some(missing),
+            RingImageErrorKind::Sizes { .. } | RingImageErrorKind::Positions { .. } => None,
+        }
+    }
 }
 
 /// What is wrong with the control words of a ring in a dump.
-///
-/// ```
-/// use ringlog::image::{RingImage, RingImageErrorKind};
-/// use ringlog_nostd::{AlignedBytes, Ring};
-///
-/// let mut memory = AlignedBytes::<1024>::new();
-/// drop(Ring::format(memory.as_mut(), 64)?.into_ends());
-/// let error = RingImage::find_all(&memory.as_mut()[..512]).next().unwrap().unwrap_err();
-/// assert!(matches!(error.kind, RingImageErrorKind::Truncated { missing } if missing > 0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RingImageErrorKind {
+pub(crate) enum RingImageErrorKind {
     /// No ring has this capacity with this overrun.
     #[error(
         "a capacity of {capacity} and an overrun of {overrun} bytes are those of no ring; if one was there, it is overwritten, so pass over it"
@@ -178,7 +203,7 @@ impl<'i> RingImage<'i> {
             return Err(RingImageErrorKind::Positions { tail, head, capacity });
         }
         let mut lost = word(places.producer + 2 * w);
-        if is_told(word(places.producer + 3 * w), head, form) {
+        if is_reported(word(places.producer + 3 * w), head, form) {
             lost = 0;
         }
         Ok(Self {
@@ -214,7 +239,7 @@ impl<'i> RingImage<'i> {
         self.offset
     }
 
-    /// Returns the form of the words of the machine that made it.
+    /// Returns the size of the words of the machine that made it, in bits: 16, 32 or 64.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, image::RingImage};
@@ -224,11 +249,34 @@ impl<'i> RingImage<'i> {
     /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
     /// # drop(producer);
     /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
-    /// assert_eq!(ring.word_form().bytes, size_of::<usize>());
+    /// assert_eq!(ring.word_bits(), usize::BITS);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn word_form(&self) -> WordForm {
+    pub const fn word_bits(&self) -> u32 {
+        self.form.bits()
+    }
+
+    /// Returns whether that machine stores the most significant byte of a word first.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, image::RingImage};
+    /// # use ringlog_nostd::{AlignedBytes, Ring};
+    /// # let mut memory = AlignedBytes::<1024>::new();
+    /// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
+    /// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// # drop(producer);
+    /// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
+    /// assert_eq!(ring.is_big_endian(), cfg!(target_endian = "big"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn is_big_endian(&self) -> bool {
+        self.form.big_endian
+    }
+
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) const fn word_form(&self) -> WordForm {
         self.form
     }
 
@@ -366,6 +414,8 @@ impl<'i> RingImage<'i> {
 
     /// Returns the events that were published and not read, oldest first.
     ///
+    /// Ends after the first record that is not whole, which is an error. Its offset is the record's position.
+    ///
     /// ```
     /// # use ringlog::{event::EventHeader, image::RingImage};
     /// # use ringlog_nostd::{AlignedBytes, Ring};
@@ -377,21 +427,32 @@ impl<'i> RingImage<'i> {
     /// assert_eq!(ring.events().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events(&self) -> ImageEvents<'i> {
+    pub fn events(&self) -> impl Iterator<Item = Result<Event<'i>, RecordError>> + use<'i> {
         let salt = (self.identity ^ self.identity >> 32) & u64::from(u32::MAX);
         let salt = u32::try_from(salt).unwrap_or_default();
-        ImageEvents {
-            ring: *self,
-            at: self.tail,
-            left: self.unread_bytes(),
-            sequence: 0,
-            checksums: if self.is_retained() {
-                Checksums::Verify { salt, crc: crc32c_hardware }
-            } else {
-                Checksums::Absent
-            },
-        }
+        let checksums = if self.is_retained() {
+            Checksums::Verify { salt, crc: crc32c_hardware }
+        } else {
+            Checksums::Absent
+        };
+        let (ring, mut at, mut left, mut sequences) = (*self, self.tail, self.unread_bytes(), 0..);
+        std::iter::from_fn(move || {
+            if left == 0 {
+                return None;
+            }
+            let (offset, sequence) = (at, sequences.next()?);
+            match decode(ring.published(offset, left), offset, checksums) {
+                Ok((header, payload, stride)) => {
+                    at = offset.wrapping_add(stride as u64) & ring.form.mask();
+                    left -= stride;
+                    Some(Ok(Event { header, payload, sequence, offset }))
+                }
+                Err(kind) => {
+                    left = 0;
+                    Some(Err(RecordError { offset, sequence, kind }))
+                }
+            }
+        })
     }
 
     /// Returns what is published from a position on, up to the end of one contiguous piece.
@@ -413,241 +474,7 @@ fn checked_sizes(capacity: u64, overrun: u64, form: WordForm) -> Result<usize, R
 }
 
 /// Returns whether a GAP record that was being published when the machine stopped is below the head.
-fn is_told(gap_at: u64, head: u64, form: WordForm) -> bool {
+fn is_reported(gap_at: u64, head: u64, form: WordForm) -> bool {
     let ahead = head.wrapping_sub(gap_at) & form.mask();
     gap_at != NO_GAP && ahead > 0 && ahead <= form.mask() / 2
-}
-
-/// An iterator over the unread events of a [`RingImage`].
-///
-/// Ends after the first record that is not whole, which it yields as an error. The error's offset is the record's
-/// position.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, image::RingImage};
-/// # use ringlog_nostd::{AlignedBytes, Ring};
-/// # let mut memory = AlignedBytes::<1024>::new();
-/// # let (mut producer, _) = Ring::format(memory.as_mut(), 64)?.into_ends();
-/// # producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// # drop(producer);
-/// let ring = RingImage::find_all(memory.as_mut()).next().unwrap()?;
-/// let mut events = ring.events();
-/// assert_eq!(events.next().unwrap()?.payload, b"hello");
-/// assert!(events.next().is_none());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-/// error's offset.
-#[derive(Clone, Debug)]
-pub struct ImageEvents<'i> {
-    ring: RingImage<'i>,
-    at: u64,
-    left: usize,
-    sequence: u64,
-    checksums: Checksums,
-}
-
-impl<'i> Iterator for ImageEvents<'i> {
-    type Item = Result<Event<'i>, RecordError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let (offset, sequence) = (self.at, self.sequence);
-        match decode(self.ring.published(offset, self.left), offset, self.checksums) {
-            Ok((header, payload, stride)) => {
-                self.at = offset.wrapping_add(stride as u64) & self.ring.form.mask();
-                self.left -= stride;
-                self.sequence += 1;
-                Some(Ok(Event { header, payload, sequence, offset }))
-            }
-            Err(kind) => {
-                self.left = 0;
-                Some(Err(RecordError { offset, sequence, kind }))
-            }
-        }
-    }
-}
-
-impl std::iter::FusedIterator for ImageEvents<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::EventHeader;
-    use ringlog_nostd::format::{add_checksum, crc32c_append, encode, place_word};
-
-    const CAPACITY: usize = 128;
-    const OVERRUN: usize = 40;
-    const IDENTITY: u64 = 0x1122_3344_5566_7788;
-
-    fn put(bytes: &mut [u8], form: WordForm, at: usize, value: u64) {
-        for place in 0..form.bytes {
-            let shift = if form.big_endian { form.bytes - 1 - place } else { place } * 8;
-            bytes[at + place] = (value >> shift).to_le_bytes()[0];
-        }
-    }
-
-    fn put_wide(bytes: &mut [u8], form: WordForm, at: usize, value: u64) {
-        for skip in (0..8).step_by(form.bytes) {
-            put(bytes, form, at + skip, value >> (8 * skip) & form.mask());
-        }
-    }
-
-    /// Where the words are, written by hand from docs/format.md: producer, consumer, data.
-    fn places(form: WordForm) -> (usize, usize, usize, u64) {
-        match form.bytes {
-            8 => (128, 256, 384, 1 | 3 << 8 | 2 << 11),
-            4 => (32, 56, 64, 1 | 2 << 8),
-            _ => (24, 40, 48, 1 | 1 << 8),
-        }
-    }
-
-    fn event(number: u64) -> (EventHeader, Vec<u8>) {
-        let payload = vec![number as u8; number as usize * 5 % 25];
-        (EventHeader::new(number, 7, payload.len() as u16), payload)
-    }
-
-    /// Returns a ring as a machine of this form leaves it: `events` events from position `start` on.
-    fn ring(form: WordForm, start: u64, events: u64, extra_layout: u64) -> Vec<u8> {
-        let (producer, consumer, data, layout) = places(form);
-        let mut bytes = vec![0; data + CAPACITY + OVERRUN];
-        let w = form.bytes;
-        bytes[..w].copy_from_slice(form.magic());
-        put(&mut bytes, form, w, layout | extra_layout);
-        put(&mut bytes, form, 2 * w, CAPACITY as u64);
-        put(&mut bytes, form, 3 * w, OVERRUN as u64);
-        put_wide(&mut bytes, form, 4 * w, IDENTITY);
-        put_wide(&mut bytes, form, 4 * w + 8, 9);
-        let start = start & form.mask();
-        let mut at = start;
-        for number in 0..events {
-            let (header, payload) = event(number);
-            let from = data + usize::try_from(at).unwrap() % CAPACITY;
-            let stride = encode(&mut bytes[from..], &header, &payload).unwrap();
-            if extra_layout & RETAINED != 0 {
-                let place = place_word(0x1122_3344 ^ 0x5566_7788, at);
-                let _ = add_checksum(&mut bytes[from..], place, crc32c_append);
-            }
-            at = at.wrapping_add(stride as u64) & form.mask();
-        }
-        put(&mut bytes, form, producer, at);
-        put(&mut bytes, form, producer + 3 * w, NO_GAP);
-        put(&mut bytes, form, consumer, start);
-        bytes
-    }
-
-    fn numbers(ring: &RingImage<'_>) -> Vec<u64> {
-        ring.events().map(|event| event.unwrap().header.timestamp).collect()
-    }
-
-    #[test]
-    fn rings_of_every_word_size_and_byte_order_are_found_anywhere_in_a_dump() {
-        for form in WordForm::ALL {
-            for (extra_layout, start) in [(0, 0), (RETAINED, 96), (RETAINED | OVERWRITING, u64::MAX - 47)] {
-                for before in [0, 1, 13] {
-                    let mut dump = vec![b'R'; before];
-                    dump.extend(ring(form, start, 4, extra_layout));
-                    dump.extend([b'1'; 9]);
-                    let found: Vec<_> = RingImage::find_all(&dump).collect();
-                    let [Ok(ring)] = &found[..] else { panic!("{form}: {found:?}") };
-                    assert_eq!((ring.offset(), ring.word_form()), (before, form));
-                    assert_eq!((ring.capacity(), ring.identity(), ring.boot()), (CAPACITY, IDENTITY, 9));
-                    assert_eq!(ring.is_retained(), extra_layout & RETAINED != 0);
-                    assert_eq!(ring.overwrites_oldest(), extra_layout & OVERWRITING != 0);
-                    assert_eq!(numbers(ring), [0, 1, 2, 3], "{form} from {start:#x}");
-                    for event in ring.events() {
-                        let event = event.unwrap();
-                        assert_eq!(event.payload, self::event(event.sequence).1);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn losses_are_told_with_their_reason_unless_a_record_tells_them() {
-        for form in WordForm::ALL {
-            let producer = places(form).0;
-            for (extra_layout, reason) in [(0, GapReason::RingFull), (OVERWRITING, GapReason::ReaderOverrun)]
-            {
-                let mut dump = ring(form, 0, 3, extra_layout);
-                put(&mut dump, form, producer + 2 * form.bytes, 5);
-                put_wide(&mut dump, form, producer + 4 * form.bytes, u64::MAX - 1);
-                let gap = RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap();
-                assert_eq!(gap, Some((u64::MAX - 1, Gap::new(reason, 5))));
-                put(&mut dump, form, producer + 2 * form.bytes, form.mask());
-                let unknown = RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap();
-                assert_eq!(unknown, Some((u64::MAX - 1, Gap::new(reason, 0))));
-                // The record at position 16 is the GAP record that reports them.
-                put(&mut dump, form, producer + 3 * form.bytes, 16);
-                assert_eq!(RingImage::find_all(&dump).next().unwrap().unwrap().pending_gap(), None);
-            }
-        }
-    }
-
-    #[test]
-    fn a_damaged_record_ends_the_events_with_its_position() {
-        for form in WordForm::ALL {
-            let mut dump = ring(form, 0, 4, RETAINED);
-            dump[places(form).2 + 16 + 16] ^= 1;
-            let found = RingImage::find_all(&dump).next().unwrap().unwrap();
-            let events: Vec<_> = found.events().collect();
-            assert_eq!(events.len(), 2);
-            assert!(events[0].is_ok());
-            assert_eq!(events[1].unwrap_err().offset, 16);
-        }
-    }
-
-    #[test]
-    fn control_words_that_make_no_sense_are_named() {
-        let form = WordForm { bytes: 4, big_endian: true };
-        let kind_with = |at: usize, value: u64, cut: usize| {
-            let mut dump = ring(form, 0, 4, 0);
-            put(&mut dump, form, at, value);
-            dump.truncate(dump.len() - cut);
-            RingImage::find_all(&dump).next().unwrap().unwrap_err().kind
-        };
-        assert!(matches!(kind_with(8, 100, 0), RingImageErrorKind::Sizes { capacity: 100, .. }));
-        assert!(matches!(kind_with(8, 1 << 31, 0), RingImageErrorKind::Sizes { .. }));
-        assert!(matches!(kind_with(12, 36, 0), RingImageErrorKind::Sizes { overrun: 36, .. }));
-        assert!(matches!(kind_with(8, 1 << 20, 0), RingImageErrorKind::Truncated { .. }));
-        assert_eq!(kind_with(56, 0, 1), RingImageErrorKind::Truncated { missing: 1 });
-        assert!(matches!(kind_with(56, 4, 0), RingImageErrorKind::Positions { tail: 4, .. }));
-        assert!(matches!(kind_with(32, 136, 0), RingImageErrorKind::Positions { head: 136, .. }));
-        let mut dump = ring(form, 0, 4, 0);
-        put(&mut dump, form, 4, 2 | 2 << 8);
-        assert_eq!(RingImage::find_all(&dump).count(), 0, "another layout version");
-    }
-
-    #[test]
-    fn damage_anywhere_neither_panics_nor_invents_events_of_a_retained_ring() {
-        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut next = |bound: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % bound as u64).unwrap()
-        };
-        for round in 0..20_000 {
-            let form = WordForm::ALL[round % 6];
-            let mut dump = ring(form, u64::MAX - 39, 4, RETAINED);
-            for _ in 0..1 + next(6) {
-                let at = next(dump.len());
-                dump[at] = next(256).to_le_bytes()[0];
-            }
-            for found in RingImage::find_all(&dump).flatten().filter(|ring| ring.is_retained()) {
-                let found: Vec<u64> = found.events().flatten().map(|event| event.header.timestamp).collect();
-                assert!(
-                    [0, 1, 2, 3].windows(found.len().max(1)).any(|part| part == found) || found.is_empty()
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn noise_full_of_magics_ends() {
-        let magics: Vec<u8> = WordForm::ALL.into_iter().flat_map(|form| form.magic().repeat(50)).collect();
-        assert_eq!(RingImage::find_all(&magics).count(), 0);
-    }
 }

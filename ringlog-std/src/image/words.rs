@@ -6,20 +6,14 @@
 const LAYOUT_VERSION: u64 = 1;
 pub(crate) const RETAINED: u64 = 1 << 14;
 pub(crate) const OVERWRITING: u64 = 1 << 15;
+
 /// How a machine stores its words.
-///
-/// ```
-/// use ringlog::image::WordForm;
-///
-/// let form = WordForm { bytes: 4, big_endian: false };
-/// assert_eq!(form.to_string(), "32-bit little-endian");
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WordForm {
+pub(crate) struct WordForm {
     /// Bytes of a word: 2, 4 or 8.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// Whether the most significant byte comes first.
-    pub big_endian: bool,
+    pub(crate) big_endian: bool,
 }
 
 impl WordForm {
@@ -41,6 +35,11 @@ impl WordForm {
             (_, true) => b"R1",
             (_, false) => b"1R",
         }
+    }
+
+    /// Returns the number of bits of a word.
+    pub(crate) const fn bits(self) -> u32 {
+        self.mask().count_ones()
     }
 
     /// Returns the largest value of a word.
@@ -73,7 +72,7 @@ impl WordForm {
 impl std::fmt::Display for WordForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let order = if self.big_endian { "big" } else { "little" };
-        write!(f, "{}-bit {order}-endian", 8 * self.bytes)
+        write!(f, "{}-bit {order}-endian", self.bits())
     }
 }
 
@@ -93,5 +92,16 @@ impl Places {
         let producer = 4 * word + 16;
         let consumer = producer + 4 * word + 8;
         Self { producer, consumer, data: (consumer + 2 * word).next_multiple_of(8) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_has_a_name() {
+        let form = WordForm { bytes: 4, big_endian: false };
+        assert_eq!(form.to_string(), "32-bit little-endian");
     }
 }

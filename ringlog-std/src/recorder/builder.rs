@@ -9,7 +9,7 @@ use ringlog_nostd::{Consumer, RingOptions};
 use super::error::RecorderError;
 use super::handle::Recorder;
 use super::late::LateEvents;
-use super::resume::{ResumeError, Resumed, resume};
+use super::resume::{Resumed, resume};
 use super::skipped::SkippedRing;
 use super::work::{Shared, Work};
 use crate::consumer::EventConsumer;
@@ -251,7 +251,8 @@ impl RecorderBuilder {
     ///
     /// # Errors
     ///
-    /// [`RecorderError::Resume`] if the ring cannot be opened or belongs to another log; else as [`Recorder::start`].
+    /// [`RecorderError::SharedRing`] if the ring cannot be opened, [`RecorderError::OtherRing`] or
+    /// [`RecorderError::NewToLog`] if it belongs to another log; else as [`Recorder::start`].
     pub fn start_shared(
         self,
         ring: impl AsRef<Path>,
@@ -261,7 +262,7 @@ impl RecorderBuilder {
         if let Err(error) = SharedRing::open(&ring)
             && !error.is_transient()
         {
-            return Err(ResumeError::from(error).into());
+            return Err(error.into());
         }
         let mut writer = self.log.open(log)?;
         match resume(ring.as_ref(), &self.ring, &mut writer) {
@@ -271,7 +272,7 @@ impl RecorderBuilder {
             Err(error) => {
                 // The log is unchanged. The error to report is why the ring cannot feed it.
                 let _ = writer.close();
-                Err(error.into())
+                Err(error)
             }
         }
     }

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::resume::ResumeError;
 use crate::consumer::DrainError;
-use crate::ring::{NewRingError, RingFault};
+use crate::ring::{NewRingError, RingFault, SharedRingError};
 use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
 
 /// Why a recorder could not start, or ended early.
@@ -20,6 +19,20 @@ use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
 /// assert!(error.written().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A log takes the events of one shared ring after another, but not of a ring that has fed another log:
+///
+/// ```
+/// # use ringlog::recorder::{Recorder, RecorderError};
+/// # use ringlog::ring::{RingOptions, SharedRing};
+/// # let folder = tempfile::tempdir()?;
+/// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+/// Recorder::builder().start_shared(&ring, &log)?.stop()?;
+/// let other = SharedRing::create(folder.path().join("other.ring"), &RingOptions::default())?;
+/// let error = Recorder::builder().start_shared(other.path(), &log).unwrap_err();
+/// assert!(matches!(error, RecorderError::OtherRing { .. }), "{error:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecorderError {
@@ -29,9 +42,58 @@ pub enum RecorderError {
     /// The log could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The shared ring cannot feed the log.
+    /// The shared ring could not be created, opened or claimed.
     #[error(transparent)]
-    Resume(#[from] ResumeError),
+    SharedRing(#[from] SharedRingError),
+    /// Another ring fed the log.
+    #[error(
+        "{}: ring {ring_identity:016x}, but {} was fed by ring {log_identity:016x}; record this ring into another log, \
+         or move it away and lose its unread events",
+        ring.display(),
+        log.display()
+    )]
+    OtherRing {
+        /// The ring.
+        ring: PathBuf,
+        /// Its identity.
+        ring_identity: u64,
+        /// The log's folder.
+        log: PathBuf,
+        /// The identity of the ring that fed it.
+        log_identity: u64,
+    },
+    /// No shared ring feeds the log, and the log does not end where the ring begins.
+    #[error(
+        "{}: ring {ring_identity:016x} begins at position {tail}, but {}, which no shared ring has fed last, ends at \
+         {log_end}; record this ring into another log, or move it away and lose its unread events",
+        ring.display(),
+        log.display()
+    )]
+    NewToLog {
+        /// The ring.
+        ring: PathBuf,
+        /// Its identity.
+        ring_identity: u64,
+        /// Position of its first unread event.
+        tail: u64,
+        /// The log's folder.
+        log: PathBuf,
+        /// The position at which it ends.
+        log_end: u64,
+    },
+    /// The ring that fed the log is damaged, and cannot be replaced while it is in use.
+    #[error("{damage}, so a new ring has to take its place: {source}")]
+    DamagedInUse {
+        /// The ring.
+        ring: PathBuf,
+        /// What is wrong with it.
+        damage: String,
+        /// Who uses it.
+        source: SharedRingError,
+    },
+    /// The log took no GAP record for what is missing.
+    #[error("cannot record what is missing from the ring: {0}")]
+    Gap(#[source] Box<AppendError>),
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
     Thread(#[source] std::io::Error),

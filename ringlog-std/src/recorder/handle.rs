@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_that_found_no_room_for_a_gap_are_told_by_the_log() {
+    fn losses_that_found_no_room_for_a_gap_are_reported_by_the_log() {
         let folder = tempfile::tempdir().unwrap();
         let (producer, recorder) =
             Recorder::builder().ring_bytes(64).max_payload(16).start(folder.path()).unwrap();
@@ -301,9 +301,10 @@ mod tests {
     #[test]
     fn what_is_to_run_at_the_start_runs_on_the_recorders_thread_and_may_panic() {
         let folder = tempfile::tempdir().unwrap();
-        let (told, name) = std::sync::mpsc::channel();
-        let tell = move || told.send(std::thread::current().name().map(str::to_owned)).unwrap();
-        let (producer, recorder) = Recorder::builder().on_thread_start(tell).start(folder.path()).unwrap();
+        let (sender, name) = std::sync::mpsc::channel();
+        let send_name = move || sender.send(std::thread::current().name().map(str::to_owned)).unwrap();
+        let (producer, recorder) =
+            Recorder::builder().on_thread_start(send_name).start(folder.path()).unwrap();
         assert_eq!(name.recv().unwrap().as_deref(), Some("ringlog-recorder"));
         recorder.shutdown(producer).unwrap();
 

@@ -18,10 +18,10 @@ pub(super) struct LateEvents {
 impl LateEvents {
     /// Waits for the producer to close. The recorder has ended and closed the log, which is marked as one whose ring
     /// was not drained and has a GAP record for the losses given here.
-    pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, told: Option<Loss>) {
+    pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, reported: Option<Loss>) {
         let Self { log, log_identity, options, after_close } = self;
         after_close.run(source, move |mut source| {
-            if source.fault().is_none() && source.is_empty() && source.pending_loss() == told {
+            if source.fault().is_none() && source.is_empty() && source.pending_loss() == reported {
                 note_drained_ring(&log, log_identity, source.position() as u64);
             } else {
                 report_undrained_ring(&log, log_identity, &options);

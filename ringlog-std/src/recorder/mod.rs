@@ -12,5 +12,4 @@ mod work;
 pub use builder::RecorderBuilder;
 pub use error::RecorderError;
 pub use handle::Recorder;
-pub use resume::ResumeError;
 pub use skipped::SkippedRing;

@@ -7,91 +7,17 @@
 //! log gets a GAP record for it. So a recorder can always start.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ringlog_nostd::GapReason;
 
+use super::error::RecorderError;
 use super::skipped::SkippedRing;
 use crate::ring::{
     RingError, RingOptions, RoleLock, SharedConsumer, SharedRing, SharedRingError, SkipError, identity_after,
     new_identity,
 };
-use crate::storage::{AppendError, LogWriter, OpenError};
-
-/// Why a shared ring cannot feed a log.
-///
-/// ```
-/// use ringlog::recorder::{Recorder, RecorderError, ResumeError};
-/// use ringlog::ring::{RingOptions, SharedRing};
-/// # let folder = tempfile::tempdir()?;
-/// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
-///
-/// Recorder::builder().start_shared(&ring, &log)?.stop()?;
-/// // Another ring into the same log:
-/// let other = SharedRing::create(folder.path().join("other.ring"), &RingOptions::default())?;
-/// let error = Recorder::builder().start_shared(other.path(), &log).unwrap_err();
-/// assert!(matches!(error, RecorderError::Resume(ResumeError::OtherRing { .. })), "{error:?}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResumeError {
-    /// The ring could not be created, opened or claimed.
-    #[error(transparent)]
-    Ring(#[from] SharedRingError),
-    /// Another ring fed the log.
-    #[error(
-        "{}: ring {ring_identity:016x}, but {} was fed by ring {log_identity:016x}; record this ring into another log, \
-         or move it away and lose its unread events",
-        ring.display(),
-        log.display()
-    )]
-    OtherRing {
-        /// The ring.
-        ring: PathBuf,
-        /// Its identity.
-        ring_identity: u64,
-        /// The log's folder.
-        log: PathBuf,
-        /// The identity of the ring that fed it.
-        log_identity: u64,
-    },
-    /// No shared ring feeds the log, and the log does not end where the ring begins.
-    #[error(
-        "{}: ring {ring_identity:016x} begins at position {tail}, but {}, which no shared ring has fed last, ends at \
-         {log_end}; record this ring into another log, or move it away and lose its unread events",
-        ring.display(),
-        log.display()
-    )]
-    NewToLog {
-        /// The ring.
-        ring: PathBuf,
-        /// Its identity.
-        ring_identity: u64,
-        /// Position of its first unread event.
-        tail: u64,
-        /// The log's folder.
-        log: PathBuf,
-        /// The position at which it ends.
-        log_end: u64,
-    },
-    /// The ring that fed the log is damaged, and cannot be replaced while it is in use.
-    #[error("{damage}, so a new ring has to take its place: {source}")]
-    Damaged {
-        /// The ring.
-        ring: PathBuf,
-        /// What is wrong with it.
-        damage: String,
-        /// Who uses it.
-        source: SharedRingError,
-    },
-    /// The log could not store which ring feeds it.
-    #[error(transparent)]
-    Log(#[from] OpenError),
-    /// The log took no GAP record for what is missing.
-    #[error("cannot record what is missing from the ring: {0}")]
-    Gap(#[source] Box<AppendError>),
-}
+use crate::storage::{AppendError, LogWriter};
 
 /// A ring that continues where its log ends.
 pub(super) struct Resumed {
@@ -113,7 +39,7 @@ pub(super) fn resume(
     path: &Path,
     options: &RingOptions,
     log: &mut LogWriter,
-) -> Result<Resumed, ResumeError> {
+) -> Result<Resumed, RecorderError> {
     let (ring, renewed) = find(path, options, log)?;
     match fit(&ring, log)? {
         Fit::At(source, skipped) => Ok(Resumed { ring, source, skipped: renewed.or(skipped) }),
@@ -127,7 +53,7 @@ pub(super) fn resume(
 
 pub(crate) type Found = (SharedRing, Option<SkippedRing>);
 
-fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
+fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, RecorderError> {
     let ring = match SharedRing::open(path) {
         Err(error) if error.is_missing() => return make(path, options, log),
         other => other?,
@@ -147,7 +73,7 @@ fn find(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
 }
 
 /// Creates a ring. None is there: this is the first start, or the ring is gone with all that was in it.
-fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, ResumeError> {
+fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found, RecorderError> {
     let options = RingOptions { identity: new_identity(), start: end_of(log), ..*options };
     let skipped = match log.ring_identity() {
         0 => None,
@@ -167,11 +93,11 @@ fn replace(
     ring: SharedRing,
     damage: String,
     log: &mut LogWriter,
-) -> Result<(SharedRing, SkippedRing), ResumeError> {
+) -> Result<(SharedRing, SkippedRing), RecorderError> {
     let skipped = report(&ring, damage, log, None);
     let roles = ring.claim_both().map_err(|source| {
         let SkippedRing { ring, reason: damage, .. } = skipped.clone();
-        ResumeError::Damaged { ring, damage, source }
+        RecorderError::DamagedInUse { ring, damage, source }
     })?;
     let identity = identity_after(ring.identity());
     Ok((renew(ring, roles, identity, log)?, skipped))
@@ -182,7 +108,7 @@ fn renew(
     roles: [RoleLock; 2],
     identity: u64,
     log: &mut LogWriter,
-) -> Result<SharedRing, ResumeError> {
+) -> Result<SharedRing, RecorderError> {
     let options = RingOptions { identity, start: end_of(log), ..RingOptions::default() };
     // The log first: if this process is killed in between, the next start finds the old ring and takes this path
     // again.
@@ -190,13 +116,13 @@ fn renew(
 }
 
 /// Stores in the log that something is missing, and then that the ring `identity` feeds it.
-fn report_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), ResumeError> {
+fn report_unknown_loss(log: &mut LogWriter, identity: u64) -> Result<(), RecorderError> {
     log.report_unknown_loss(0, GapReason::RecoveryCut).map_err(gap_error)?;
     Ok(log.set_ring_identity(identity)?)
 }
 
-fn gap_error(error: AppendError) -> ResumeError {
-    ResumeError::Gap(Box::new(error))
+fn gap_error(error: AppendError) -> RecorderError {
+    RecorderError::Gap(Box::new(error))
 }
 
 fn report(ring: &SharedRing, reason: String, log: &LogWriter, bytes: Option<u64>) -> SkippedRing {
@@ -204,7 +130,7 @@ fn report(ring: &SharedRing, reason: String, log: &LogWriter, bytes: Option<u64>
     SkippedRing { ring: ring.path().to_path_buf(), identity, reason, position, bytes }
 }
 
-fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
+fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, RecorderError> {
     let (identity, log_identity) = (ring.identity(), log.ring_identity());
     let source = match ring.claim_consumer() {
         // Its constants were checked when it was opened, so the positions are what is damaged.
@@ -221,14 +147,14 @@ fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
             log.set_ring_identity(identity)?;
             Ok(Fit::At(source, None))
         }
-        0 => Err(ResumeError::NewToLog {
+        0 => Err(RecorderError::NewToLog {
             ring: ring.path().to_path_buf(),
             ring_identity: identity,
             tail: source.position() as u64,
             log: log.path().to_path_buf(),
             log_end: log.position(),
         }),
-        _ => Err(ResumeError::OtherRing {
+        _ => Err(RecorderError::OtherRing {
             ring: ring.path().to_path_buf(),
             ring_identity: identity,
             log: log.path().to_path_buf(),
@@ -238,7 +164,11 @@ fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, ResumeError> {
 }
 
 /// Fits a ring that fed the log: releases what the log has, and skips what cannot be read.
-fn fit_known(ring: &SharedRing, mut source: SharedConsumer, log: &mut LogWriter) -> Result<Fit, ResumeError> {
+fn fit_known(
+    ring: &SharedRing,
+    mut source: SharedConsumer,
+    log: &mut LogWriter,
+) -> Result<Fit, RecorderError> {
     let skipped = skip_released(ring, &source, log)?;
     let Err(damage) = release_recorded(&mut source, end_of(log)) else {
         return Ok(Fit::At(source, skipped));
@@ -265,16 +195,16 @@ fn skip_released(
     ring: &SharedRing,
     source: &SharedConsumer,
     log: &mut LogWriter,
-) -> Result<Option<SkippedRing>, ResumeError> {
+) -> Result<Option<SkippedRing>, RecorderError> {
     let tail = source.position() as u64;
     let bytes = tail.saturating_sub(log.position());
-    let is_told = log.recovery().has_unreported_loss;
-    if bytes == 0 || !is_told && bytes > ring.capacity() as u64 {
+    let is_reported = log.recovery().has_unreported_loss;
+    if bytes == 0 || !is_reported && bytes > ring.capacity() as u64 {
         return Ok(None);
     }
     let damage = "its consumer has released events that the log does not have".to_owned();
     let skipped = report(ring, damage, log, Some(bytes));
-    let reason = if is_told { GapReason::DiskFull } else { GapReason::RecoveryCut };
+    let reason = if is_reported { GapReason::DiskFull } else { GapReason::RecoveryCut };
     log.skip_to(tail, reason).map_err(gap_error)?;
     Ok(Some(skipped))
 }

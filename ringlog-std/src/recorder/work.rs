@@ -10,7 +10,7 @@ use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
 
 use super::error::RecorderError;
 use super::late::LateEvents;
-use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher, SourceError};
+use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher};
 use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
@@ -88,7 +88,7 @@ impl<K: Send + 'static> Work<K> {
             log.note_drained_ring();
             self.late = None;
         }
-        let told = *recorded.as_ref().unwrap_or(&None);
+        let reported = *recorded.as_ref().unwrap_or(&None);
         let written = Box::new(log.summary());
         let closed = log.close();
         let has_closed = closed.is_ok();
@@ -101,7 +101,7 @@ impl<K: Send + 'static> Work<K> {
         };
         // A log that could not be closed stays marked: the next writer assumes that events are missing.
         if let Some(late) = self.late.filter(|_| has_closed) {
-            late.watch(self.source, told);
+            late.watch(self.source, reported);
         }
         if has_panicked { Err(RecorderError::Panicked) } else { result }
     }
@@ -139,9 +139,9 @@ impl<K: Send + 'static> Work<K> {
 
     fn failed(&self, why: Interrupted, written: Box<LogSummary>) -> RecorderError {
         match why {
-            Interrupted::Drain(DrainError::Source(SourceError::Ring(fault))) => self.damaged(fault, written),
+            Interrupted::Drain(DrainError::Ring(fault)) => self.damaged(fault, written),
             Interrupted::Drain(error) => error.into(),
-            Interrupted::Ring(error) => RecorderError::Resume(error.into()),
+            Interrupted::Ring(error) => error.into(),
         }
     }
 

@@ -72,17 +72,17 @@ mod tests {
         let options = RingOptions { capacity: Some(1024), ..RingOptions::default() };
         for closes_first in [false, true] {
             let (mut producer, consumer, after_close) = watched_ends(&options).unwrap();
-            let (tell, told) = mpsc::channel();
+            let (drained_events, received) = mpsc::channel();
             let _ = producer.write_event(&EventHeader::new(1, 0, 0), b"");
             let mut producer = Some(producer).filter(|_| !closes_first);
             after_close.run(consumer, move |consumer| {
-                tell.send({ consumer }.drain(usize::MAX, |_, _| ()).unwrap()).unwrap();
+                drained_events.send({ consumer }.drain(usize::MAX, |_, _| ()).unwrap()).unwrap();
             });
-            assert_eq!(told.try_recv().ok(), closes_first.then_some(1));
+            assert_eq!(received.try_recv().ok(), closes_first.then_some(1));
             if let Some(mut producer) = producer.take() {
                 let _ = producer.write_event(&EventHeader::new(2, 0, 0), b"");
                 drop(producer);
-                assert_eq!(told.try_recv(), Ok(2));
+                assert_eq!(received.try_recv(), Ok(2));
             }
         }
     }

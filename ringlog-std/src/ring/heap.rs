@@ -26,14 +26,6 @@ struct Lines(#[expect(dead_code, reason = "memory, used by its address")] [Unsaf
 unsafe impl Sync for HeapMemory {}
 
 /// What an end of a heap ring keeps alive until it is dropped: the ring's memory.
-///
-/// ```
-/// use ringlog::ring::{HeapKeeper, SpscRingBuffer};
-///
-/// let (producer, _consumer) = SpscRingBuffer::new(1024).split();
-/// let producer: ringlog_nostd::Producer<'static, HeapKeeper> = producer;
-/// assert_eq!(producer.capacity(), 1024);
-/// ```
 #[derive(Debug)]
 pub struct HeapKeeper {
     _memory: Arc<HeapMemory>,

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | one thread writes and reads | [`RingBuffer`] |
 //! | one thread writes, another one reads | [`SpscRingBuffer`], split into [`Producer`] and [`Consumer`] |
-//! | the same, and the reader sleeps while there is nothing | [`notify_pair`] |
+//! | the same, and the reader sleeps while there is nothing | [`SpscRingBuffer::split_notify`] |
 //! | two processes | [`SharedRing`], for [`SharedProducer`] and [`SharedConsumer`] |
 //! | lose events instead of waiting for a full ring, and have them counted | `lossy()` of any producer: [`LossyProducer`], [`SharedLossyProducer`] |
 //! | fill a payload in place | [`Claim`]; publish several events at once: [`Batch`] |
@@ -28,16 +28,17 @@ mod spsc;
 pub use crate::wait::Idle;
 pub(crate) use crate::wait::Waiter;
 pub(crate) use after_close::AfterClose;
-pub use heap::{Consumer, HeapKeeper, LossyProducer, NewRingError, Producer};
-pub use notify::{NotifyConsumer, NotifyProducer, notify_pair};
+pub use heap::{Consumer, LossyProducer, NewRingError, Producer};
+pub use notify::{NotifyConsumer, NotifyProducer};
 pub use ring_buffer::RingBuffer;
+pub(crate) use ringlog_nostd::SkipError;
 pub use ringlog_nostd::{
-    Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, SkipError, StaticRing, WriteError,
+    Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, StaticRing, WriteError,
 };
 pub(crate) use role::RoleLock;
 pub use shared::SharedRing;
 pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::{Role, SharedRingError};
-pub use shared_memory::{SharedConsumer, SharedKeeper, SharedLossyProducer, SharedProducer};
+pub use shared_memory::{SharedConsumer, SharedLossyProducer, SharedProducer};
 pub use spsc::SpscRingBuffer;
 pub(crate) use spsc::watched_ends;

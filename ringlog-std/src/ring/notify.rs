@@ -11,6 +11,7 @@ use std::time::Duration;
 use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
 
 use super::heap::{Consumer, Producer};
+use super::spsc::SpscRingBuffer;
 
 #[derive(Debug, Default)]
 struct Signal {
@@ -29,34 +30,35 @@ impl Signal {
     }
 }
 
-/// Turns a plain pair into one whose consumer can park.
-///
-/// ```
-/// use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
-///
-/// let (producer, consumer) = SpscRingBuffer::new(1024).split();
-/// let (mut producer, mut consumer) = notify_pair(producer, consumer);
-/// let reader = std::thread::spawn(move || {
-///     consumer.wait(None);
-///     consumer.inner_mut().read_event().map(|(header, _)| header.timestamp)
-/// });
-/// producer.write_event(&EventHeader::new(42, 0, 0), b"").unwrap();
-/// assert_eq!(reader.join().unwrap(), Some(42));
-/// ```
-#[must_use]
-pub fn notify_pair(producer: Producer, consumer: Consumer) -> (NotifyProducer, NotifyConsumer) {
-    let signal = Arc::new(Signal::default());
-    let waking = Waking { producer: Some(producer), signal: Arc::clone(&signal) };
-    (NotifyProducer { waking }, NotifyConsumer { consumer, signal })
+impl SpscRingBuffer {
+    /// Returns the two ends, of which the producer wakes a consumer that waits.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, ring::SpscRingBuffer};
+    ///
+    /// let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
+    /// let reader = std::thread::spawn(move || {
+    ///     consumer.wait(None);
+    ///     consumer.inner_mut().read_event().map(|(header, _)| header.timestamp)
+    /// });
+    /// producer.write_event(&EventHeader::new(42, 0, 0), b"").unwrap();
+    /// assert_eq!(reader.join().unwrap(), Some(42));
+    /// ```
+    #[must_use]
+    pub fn split_notify(self) -> (NotifyProducer, NotifyConsumer) {
+        let (producer, consumer) = self.split();
+        let signal = Arc::new(Signal::default());
+        let waking = Waking { producer: Some(producer), signal: Arc::clone(&signal) };
+        (NotifyProducer { waking }, NotifyConsumer { consumer, signal })
+    }
 }
 
-/// A producer that wakes its parked consumer: see [`notify_pair`].
+/// A producer that wakes its parked consumer: see [`SpscRingBuffer::split_notify`].
 ///
 /// ```
-/// use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
+/// use ringlog::{event::EventHeader, ring::SpscRingBuffer};
 ///
-/// let (producer, consumer) = SpscRingBuffer::new(1024).split();
-/// let (mut producer, mut consumer) = notify_pair(producer, consumer);
+/// let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
 /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
 /// assert!(consumer.wait(None));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,9 +94,8 @@ impl NotifyProducer {
     /// Writes one event and wakes the consumer if it is parked.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
-    /// # let (producer, consumer) = SpscRingBuffer::new(64).split();
-    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// # use ringlog::{event::EventHeader, ring::SpscRingBuffer};
+    /// # let (mut producer, mut consumer) = SpscRingBuffer::new(64).split_notify();
     /// use ringlog_nostd::WriteError;
     ///
     /// producer.write_event(&EventHeader::new(1, 7, 16), &[0; 16])?;
@@ -117,9 +118,8 @@ impl NotifyProducer {
     /// Gives the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
-    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// # use ringlog::{event::EventHeader, ring::SpscRingBuffer};
+    /// # let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     /// producer.with(|producer| {
     ///     let mut batch = producer.batch();
     ///     batch.write_event(&EventHeader::new(1, 7, 0), b"")?;
@@ -137,12 +137,11 @@ impl NotifyProducer {
     }
 }
 
-/// A consumer that can park until there is something to read: see [`notify_pair`].
+/// A consumer that can park until there is something to read: see [`SpscRingBuffer::split_notify`].
 ///
 /// ```
-/// # use ringlog::ring::{SpscRingBuffer, notify_pair};
-/// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
-/// let (producer, mut consumer) = notify_pair(producer, consumer);
+/// # use ringlog::ring::SpscRingBuffer;
+/// # let (producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
 /// let reader = std::thread::spawn(move || consumer.wait(None));
 /// drop(producer);
 /// assert!(!reader.join().unwrap(), "the producer has ended");
@@ -158,9 +157,8 @@ impl NotifyConsumer {
     /// something to read.
     ///
     /// ```
-    /// # use ringlog::ring::{SpscRingBuffer, notify_pair};
-    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    /// # let (_producer, mut consumer) = notify_pair(producer, consumer);
+    /// # use ringlog::ring::SpscRingBuffer;
+    /// # let (_producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     /// use std::time::Duration;
     ///
     /// assert!(!consumer.wait(Some(Duration::from_millis(1))));
@@ -196,9 +194,8 @@ impl NotifyConsumer {
     /// Returns the consumer, to read from.
     ///
     /// ```
-    /// # use ringlog::{event::EventHeader, ring::{SpscRingBuffer, notify_pair}};
-    /// # let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    /// # let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    /// # use ringlog::{event::EventHeader, ring::SpscRingBuffer};
+    /// # let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
     /// assert_eq!(consumer.inner_mut().read_event().unwrap().1, b"hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

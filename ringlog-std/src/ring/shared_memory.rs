@@ -64,18 +64,6 @@ pub type SharedConsumer = Consumer<'static, SharedKeeper>;
 pub type SharedLossyProducer = LossyProducer<'static, SharedKeeper>;
 
 /// What an end of a shared ring keeps alive until it is dropped: the mapping and the role.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.ring");
-/// use ringlog::ring::SharedKeeper;
-///
-/// let ring = SharedRing::create(&path, &RingOptions::default())?;
-/// let producer: ringlog_nostd::Producer<'static, SharedKeeper> = ring.claim_producer()?;
-/// assert_eq!(producer.capacity(), ring.capacity());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct SharedKeeper {
     /// Declared first, so dropped first; the end that used it is gone by then.

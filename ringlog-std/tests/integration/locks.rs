@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ringlog::event::EventHeader;
-use ringlog::recorder::{Recorder, RecorderError, ResumeError};
+use ringlog::recorder::{Recorder, RecorderError};
 use ringlog::ring::{RingOptions, SharedRing, SharedRingError};
 use ringlog::storage::{
     AppendError, CreateError, LogFollower, LogReader, LogScan, LogWriter, MmapWriter, OpenError, ReadError,
@@ -134,7 +134,7 @@ fn a_recorder_whose_role_file_is_deleted_or_whose_ring_is_cut_short_stops() {
         meddle(&ring);
         within(PATIENCE, || recorder.has_stopped().then_some(()));
         match recorder.stop() {
-            Err(RecorderError::Resume(ResumeError::Ring(error))) => assert!(is_expected(&error), "{error}"),
+            Err(RecorderError::SharedRing(error)) => assert!(is_expected(&error), "{error}"),
             other => panic!("{other:?}"),
         }
         assert_eq!(LogReader::open(&log).unwrap().replay(|_| ()).unwrap(), 1, "the log is whole");

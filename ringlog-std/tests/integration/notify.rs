@@ -1,7 +1,7 @@
 //! A consumer that parks is woken by every publication that it would otherwise sleep through.
 
 use ringlog::event::EventHeader;
-use ringlog::ring::{SpscRingBuffer, WriteError, notify_pair};
+use ringlog::ring::{SpscRingBuffer, WriteError};
 use std::time::Duration;
 
 /// Far longer than any wake-up takes: waiting this long means that one was lost.
@@ -11,8 +11,7 @@ const LOST: Duration = Duration::from_secs(20);
 #[test]
 fn pitfall_08_no_wake_up_is_lost() {
     const EVENTS: u64 = 200_000;
-    let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     let reader = std::thread::spawn(move || {
         let mut next = 0;
         while next < EVENTS {
@@ -39,8 +38,7 @@ fn pitfall_08_no_wake_up_is_lost() {
 
 #[test]
 fn a_parked_consumer_learns_that_the_producer_has_gone() {
-    let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    let (producer, mut consumer) = notify_pair(producer, consumer);
+    let (producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     let reader = std::thread::spawn(move || {
         let start = std::time::Instant::now();
         let has_events = consumer.wait(Some(LOST));
@@ -53,8 +51,7 @@ fn a_parked_consumer_learns_that_the_producer_has_gone() {
 
 #[test]
 fn a_closure_that_panics_after_a_publication_wakes_the_consumer_all_the_same() {
-    let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    let (mut producer, mut consumer) = notify_pair(producer, consumer);
+    let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     let reader = std::thread::spawn(move || {
         let start = std::time::Instant::now();
         (consumer.wait(Some(LOST)), start.elapsed() < LOST)
@@ -72,7 +69,6 @@ fn a_closure_that_panics_after_a_publication_wakes_the_consumer_all_the_same() {
 
 #[test]
 fn waiting_ends_at_its_limit() {
-    let (producer, consumer) = SpscRingBuffer::new(1024).split();
-    let (_producer, mut consumer) = notify_pair(producer, consumer);
+    let (_producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
     assert!(!consumer.wait(Some(Duration::from_millis(5))));
 }

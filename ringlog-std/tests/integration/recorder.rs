@@ -245,7 +245,7 @@ fn starts_without_the_rings_folder_push_no_event_out_of_the_log() {
     start().unwrap().stop().unwrap();
     fs::remove_dir_all(&shm).unwrap();
     for _ in 0..20 {
-        assert!(matches!(start(), Err(RecorderError::Resume(_))));
+        assert!(matches!(start(), Err(RecorderError::SharedRing(_))));
     }
     assert_eq!(gaps_and_events(&place.log), (vec![], true), "the ring is not reported yet");
     for _ in 0..20 {

@@ -10,7 +10,9 @@ use ringlog::consumer::Run;
 use ringlog::event::{
     ClockKind, EventHeader, FileHeader, FileHeaderError, Gap, GapReason, RecordErrorKind, file_flags,
 };
-use ringlog::storage::{AppendError, CreateError, MmapReader, MmapWriter, OpenError, ReadError};
+use ringlog::storage::{
+    AppendError, CreateError, MmapReader, MmapWriter, OpenError, ReadError, ReaderOptions,
+};
 use ringlog_nostd::format::{add_checksum, encode};
 use tempfile::TempDir;
 
@@ -74,7 +76,7 @@ fn every_payload_length_comes_back_with_and_without_checksums() {
         assert_eq!(closed.event_count, 302);
 
         for verify in [true, false] {
-            let reader = MmapReader::options().verify(verify).open(&path).unwrap();
+            let reader = MmapReader::open_with(&path, &ReaderOptions::new().verify(verify)).unwrap();
             let (seen, error) = read_all(&reader);
             assert!(error.is_none(), "{error:?}");
             let all: Vec<Seen> =
@@ -305,7 +307,9 @@ fn random_bytes_after_any_header_never_panic() {
         bytes.extend((0..8 * (round % 30)).map(|_| noise()));
         fs::write(&path, &bytes).unwrap();
         for verify in [true, false] {
-            let Ok(reader) = MmapReader::options().verify(verify).open(&path) else { continue };
+            let Ok(reader) = MmapReader::open_with(&path, &ReaderOptions::new().verify(verify)) else {
+                continue;
+            };
             let _ = (reader.events().count(), reader.len(), reader.is_empty());
             let _ = reader.events_from(round % 5).count();
         }

@@ -7,13 +7,14 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::ReplayArgs;
 use crate::cli::output::CatFormat;
 use crate::cli::read::merged::MergedSource;
+use crate::cli::read::replay_pace::ReplayPace;
 use crate::cli::record::replay_target::{self, ReplayTarget};
 use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{clock_name, grouped, moment, span};
 use crate::cli::values::Speed;
 use crate::event::{ClockKind, Event, Gap};
-use crate::storage::{ReplayPace, unreported_loss};
+use crate::storage::unreported_loss;
 
 /// A longer wait is announced, so that the user knows why nothing happens.
 const LONG_WAIT: Duration = Duration::from_secs(5);

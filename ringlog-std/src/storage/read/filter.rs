@@ -154,18 +154,8 @@ impl Default for Filter {
 /// Iterates over the events that a [`Filter`] selects. Errors pass.
 ///
 /// It ends after the last sequence that the filter selects.
-///
-/// ```
-/// use ringlog::storage::{Filter, LogReader};
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let mut wanted = reader.events_matching(&Filter::new().event_type(7));
-/// assert_eq!(wanted.next().unwrap()?.payload, b"hello");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
-pub struct Filtered<I> {
+pub(crate) struct Filtered<I> {
     events: I,
     filter: Filter,
     is_done: bool,
@@ -202,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_has_a_bit_of_its_own() {
+    fn each_type_has_a_separate_bit() {
         for wanted in 0..=255 {
             let filter = Filter::new().event_type(wanted);
             let passed: Vec<u8> = (0..=255).filter(|&it| filter.matches(&event(0, 0, it))).collect();

@@ -7,40 +7,9 @@ use std::collections::BinaryHeap;
 use crate::event::Event;
 use crate::storage::error::ReadError;
 
-/// A record and where it came from.
-///
-/// ```
-/// use ringlog::storage::{LogReader, merge};
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let mut merged = merge([reader.events(), reader.events()]);
-/// let (first, second) = (merged.next().unwrap()?, merged.next().unwrap()?);
-/// assert_eq!((first.log, second.log), (0, 1));
-/// assert_eq!(first.event, second.event);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Merged<'a> {
-    /// The index of its log, from 0, in the order in which the logs were given.
-    pub log: usize,
-    /// The record, as it is in its log.
-    pub event: Event<'a>,
-}
-
-/// Merges the events of several logs by timestamp: see [`merge`].
-///
-/// ```
-/// use ringlog::storage::{LogReader, Merge, merge, LogEvents};
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let merged: Merge<'_, LogEvents<'_>> = merge([reader.events(), reader.events()]);
-/// assert_eq!(merged.count(), 8);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// Merges the events of several logs by timestamp.
 #[derive(Debug)]
-pub struct Merge<'a, I> {
+struct Merge<'a, I> {
     logs: Vec<I>,
     /// The next event of each log that has one.
     heads: Vec<Option<Event<'a>>>,
@@ -50,9 +19,9 @@ pub struct Merge<'a, I> {
     is_done: bool,
 }
 
-/// Merges iterators over logs by timestamp. Of equal timestamps, the record of the log that was given first
-/// comes first.
+/// Merges iterators over logs by timestamp. Each event comes with the number of its log, from 0.
 ///
+/// Of equal timestamps, the record of the log that was given first comes first.
 /// Each log stays in order, even where its timestamps go backwards. GAP records are merged like other records.
 /// The logs should have the same clock, as timestamps are compared as numbers. After an error the iterator
 /// ends.
@@ -72,12 +41,14 @@ pub struct Merge<'a, I> {
 /// }
 /// let (a, b) = (LogReader::open(&paths[0])?, LogReader::open(&paths[1])?);
 /// let merged: Vec<(usize, u64)> = merge([a.events(), b.events()])
-///     .map(|merged| merged.map(|it| (it.log, it.event.header.timestamp)))
+///     .map(|merged| merged.map(|(log, event)| (log, event.header.timestamp)))
 ///     .collect::<Result<_, _>>()?;
 /// assert_eq!(merged, [(0, 10), (1, 10), (1, 20), (0, 30)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn merge<'a, I>(logs: impl IntoIterator<Item = I>) -> Merge<'a, I>
+pub fn merge<'a, I>(
+    logs: impl IntoIterator<Item = I>,
+) -> impl Iterator<Item = Result<(usize, Event<'a>), ReadError>>
 where
     I: Iterator<Item = Result<Event<'a>, ReadError>>,
 {
@@ -107,7 +78,7 @@ impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Merge<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Iterator for Merge<'a, I> {
-    type Item = Result<Merged<'a>, ReadError>;
+    type Item = Result<(usize, Event<'a>), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_done {
@@ -120,11 +91,9 @@ impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Iterator for Merge<'a
         let log = self.order.pop()?;
         self.to_read.push(log);
         let event = self.heads.get_mut(log)?.take()?;
-        Some(Ok(Merged { log, event }))
+        Some(Ok((log, event)))
     }
 }
-
-impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> std::iter::FusedIterator for Merge<'a, I> {}
 
 /// Finds the log with the next event: the smallest timestamp, and of equal ones the first log.
 #[derive(Debug, Default)]

@@ -9,6 +9,5 @@ pub(crate) mod filter;
 pub(crate) mod follow;
 pub(crate) mod mapped;
 pub(crate) mod merge;
-pub(crate) mod replay_pace;
 pub(crate) mod scan;
 pub(crate) mod seek;

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use crate::event::file_flags;
 use crate::storage::error::{MissingEnd, OpenError, RecordedEnd};
 use crate::storage::folder::ending::MissingRecords;
 use crate::storage::recovery::recovery::{ChainedSegment, LogRecovery};
 use crate::storage::recovery::segment_end::SegmentEnd;
 use crate::storage::segment::file::{cannot_read, is_unused};
+use crate::storage::segment::header_count::final_count;
 
 impl LogRecovery<'_> {
     /// Refuses a closed log that does not end where it was closed: its sequences must not be given out again.
@@ -51,8 +51,7 @@ impl LogRecovery<'_> {
     pub(crate) fn note_missing(&mut self, chain: &[ChainedSegment]) {
         let end_of = |link: &ChainedSegment| {
             let header = &link.info.header;
-            let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-            is_counted.then_some(header.base_sequence.saturating_add(header.event_count))
+            final_count(header).map(|count| header.base_sequence.saturating_add(count))
         };
         let expected = std::iter::once(self.writer.first_sequence).chain(chain.iter().map(end_of));
         let missing = expected.zip(chain).filter_map(|(expected, link)| {

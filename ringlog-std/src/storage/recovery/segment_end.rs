@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, HEADER_LEN, RecordError, field};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FileHeader, RecordError, field};
 
 use crate::event::file_flags;
 use crate::os::files::{open_linked, open_to_write};
@@ -13,6 +13,7 @@ use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::last_run::{LastRun, LastWriter};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
+use crate::storage::segment::header_count::{final_count, is_count_possible, most_records};
 
 /// The end of a segment's records.
 #[derive(Clone, Debug)]
@@ -210,8 +211,8 @@ impl SegmentInfo {
 
 /// Returns whether a file is sealed and the next one begins where its seal puts its end.
 fn is_sealed_before(header: &FileHeader, next: &FileHeader) -> bool {
-    let end = header.base_sequence.wrapping_add(header.event_count);
-    header.has(file_flags::SEALED) && !header.has(file_flags::STREAM) && end == next.base_sequence
+    let end = final_count(header).map(|count| header.base_sequence.wrapping_add(count));
+    end == Some(next.base_sequence)
 }
 
 /// Returns the damage in a file whose end the next one confirms, if it must not end the log.
@@ -240,12 +241,10 @@ fn scan_end(info: &SegmentInfo, is_sealed: bool) -> u64 {
 /// Returns the sequence after a sealed segment, unless its header contradicts itself.
 fn plausible_end(info: &SegmentInfo) -> Result<u64, OpenError> {
     let SegmentInfo { header, path, .. } = info;
-    let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
     match header.base_sequence.checked_add(header.event_count) {
-        Some(sequence) if header.event_count <= most && (header.event_count > 0) == (most > 0) => {
-            Ok(sequence)
-        }
+        Some(sequence) if is_count_possible(header, header.write_offset) => Ok(sequence),
         _ => {
+            let most = most_records(header.write_offset);
             let (path, offset, stored) = (path.clone(), header.write_offset, header.event_count);
             Err(OpenError::recovery(ReadError::EventCount { path, offset, stored, found: most }))
         }

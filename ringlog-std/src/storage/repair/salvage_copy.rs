@@ -4,8 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN};
-
 use crate::event::{Event, FileHeader, Gap, GapReason, file_flags};
 use crate::os::files::folder_of;
 use crate::storage::error::{OpenError, ReadError, RecordedEnd};
@@ -19,6 +17,7 @@ use crate::storage::repair::salvage_report::{
     SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
 };
 use crate::storage::repair::salvage_source::Source;
+use crate::storage::segment::header_count::{final_count, most_records};
 
 /// The result of reading a file once: what to copy, and what is missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,9 +183,8 @@ fn is_closed(header: &FileHeader) -> bool {
 
 /// Returns the record count of a sealed file's header, if the file has room for that many.
 fn counted(header: &FileHeader, file_bytes: u64) -> Option<u64> {
-    let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-    let bytes = header.write_offset.max(file_bytes).saturating_sub(FILE_HEADER_LEN as u64);
-    (is_counted && header.event_count <= bytes / HEADER_LEN as u64).then_some(header.event_count)
+    let most = most_records(header.write_offset.max(file_bytes));
+    final_count(header).filter(|count| *count <= most)
 }
 
 fn skipped(path: PathBuf, hole: &Hole) -> Skipped {

@@ -16,6 +16,7 @@ use crate::storage::names::{TEMPORARY_END, is_aside};
 use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::salvage_report::{SkipReason, Skipped};
 use crate::storage::segment::file::is_unused;
+use crate::storage::segment::header_count::final_count;
 
 /// How often a file is read at most to find whether others fit after it. Each time the whole file may be read.
 const MOST_READINGS: u32 = 64;
@@ -68,8 +69,7 @@ impl Source {
         if !is_final {
             return Some((scan.position(), scan.next_sequence()));
         }
-        let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        let count = if is_counted { header.event_count } else { 0 };
+        let count = final_count(&header).unwrap_or(0);
         // These were not compared with the length of the file.
         let end = header.write_offset.min(i64::MAX as u64);
         Some((scan.position_at(end), header.base_sequence.checked_add(count)?))

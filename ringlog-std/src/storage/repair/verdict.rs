@@ -5,10 +5,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::event::{FileHeader, FileHeaderError, RecordErrorKind, file_flags};
+use crate::event::{FileHeader, FileHeaderError, RecordErrorKind};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::segment::counts::RecordCounts;
+use crate::storage::segment::header_count::final_count;
 use crate::words::Counted;
 use crate::words::cause;
 
@@ -376,12 +377,8 @@ impl SegmentCheck {
     pub fn next_sequence(&self) -> Option<u64> {
         let (base, header) = (self.base_sequence?, self.header?);
         let is_all = !self.has_holes() && self.verdict != Verdict::CutShort;
-        let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        match (is_all, is_counted) {
-            (true, _) => base.checked_add(self.counts.records()),
-            (false, true) => base.checked_add(header.event_count),
-            (false, false) => None,
-        }
+        let count = if is_all { Some(self.counts.records()) } else { final_count(&header) };
+        base.checked_add(count?)
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod counts;
 pub(crate) mod create;
 pub(crate) mod file;
 pub(crate) mod flusher;
+pub(crate) mod header_count;
 pub(crate) mod options;
 #[cfg(feature = "cli")]
 pub(crate) mod plain_file;

@@ -2,7 +2,7 @@
 
 use super::children::{Task, patiently};
 use super::operations::MAX_PAYLOAD;
-use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
+use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::Idle;
 use ringlog::storage::{LogWriter, OpenError};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) fn record(folder: &Path, ring_bytes: usize) -> Recorder {
 pub(crate) fn started<T>(result: Result<T, RecorderError>) -> Option<T> {
     match result {
         Ok(recorder) => Some(recorder),
-        Err(RecorderError::Resume(ResumeError::Ring(error))) if error.is_transient() => None,
+        Err(RecorderError::SharedRing(error)) if error.is_transient() => None,
         Err(RecorderError::Open(OpenError::Locked { .. })) => None,
         Err(error) => panic!("{error}"),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ringlog::event::{EventHeader, RecordError, RecordErrorKind};
-use ringlog::recorder::{RecorderError, ResumeError};
+use ringlog::recorder::RecorderError;
 use ringlog::ring::{RingFault, RingOptions, SharedRing, SharedRingError};
 use ringlog::storage::{
     AppendError, CreateError, LogReader, LogSummary, LogWriter, MmapWriter, OpenError, ReadError,
@@ -94,7 +94,7 @@ fn of_disks() -> Vec<Row> {
         made("SalvageError::Create", why, SalvageError::Create(OpenError::NotAFolder { path: "out".into() })),
         made("SalvageError::Write", why, SalvageError::Write(poisoned())),
         made("SalvageError::Close", why, SalvageError::Close(SyncError::Poisoned { path })),
-        made("ResumeError::Gap", why, ResumeError::Gap(Box::new(full()))),
+        made("RecorderError::Gap", why, RecorderError::Gap(Box::new(full()))),
     ]
 }
 

@@ -136,9 +136,9 @@ fn resuming(folder: &Path) -> Vec<Row> {
     store(&path("two"), 1 << 40, HEAD);
     let damaged = builder().start_shared(path("two"), path("two-log"));
     vec![
-        failed("ResumeError::OtherRing", folder, other),
-        failed("ResumeError::NewToLog", folder, later),
-        failed("ResumeError::Damaged", folder, damaged),
+        failed("RecorderError::OtherRing", folder, other),
+        failed("RecorderError::NewToLog", folder, later),
+        failed("RecorderError::DamagedInUse", folder, damaged),
     ]
 }
 

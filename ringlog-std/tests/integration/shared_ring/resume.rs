@@ -3,7 +3,7 @@
 use super::roles::options;
 use super::support::scratch;
 use ringlog::event::{Event, EventHeader, GapReason};
-use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
+use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{Delivery, RingOptions, SharedLossyProducer, SharedRing, SharedRingError};
 use ringlog::storage::{LogReader, LogSummary, LogWriter};
 use std::fs::OpenOptions;
@@ -42,9 +42,9 @@ impl Place {
         self.start().unwrap().stop().unwrap()
     }
 
-    pub(crate) fn refusal(&self) -> ResumeError {
+    pub(crate) fn refusal(&self) -> RecorderError {
         match self.start() {
-            Err(RecorderError::Resume(error)) => error,
+            Err(error) => error,
             other => panic!("{other:?}"),
         }
     }
@@ -165,7 +165,7 @@ fn a_ring_that_begins_elsewhere_is_refused_with_both_positions() {
     SharedRing::create(&place.ring, &RingOptions { start: 4096, ..options(4096) }).unwrap();
     place.write(0..1);
     let refusal = place.refusal();
-    assert!(matches!(refusal, ResumeError::NewToLog { tail: 4096, log_end: 0, .. }), "{refusal}");
+    assert!(matches!(refusal, RecorderError::NewToLog { tail: 4096, log_end: 0, .. }), "{refusal}");
     let text = refusal.to_string();
     assert!(text.contains("position 4096") && text.contains("ends at 0"), "{text}");
     assert!(SharedRing::open(&place.ring).unwrap().claim_consumer().is_ok_and(|mut ring| !ring.is_empty()));
@@ -179,10 +179,10 @@ fn a_ring_that_fed_another_log_is_refused_with_both_identities() {
     let identity = |place: &Place| SharedRing::open(&place.ring).unwrap().identity();
     let (own, foreign) = (identity(&place), identity(&other));
     let refusal = match Place::builder().start_shared(&other.ring, &place.log) {
-        Err(RecorderError::Resume(error)) => error,
+        Err(error) => error,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(refusal, ResumeError::OtherRing { ring_identity, log_identity, .. }
+    assert!(matches!(refusal, RecorderError::OtherRing { ring_identity, log_identity, .. }
             if (ring_identity, log_identity) == (foreign, own)));
     let text = refusal.to_string();
     assert!(text.contains(&format!("{own:016x}")) && text.contains(&format!("{foreign:016x}")), "{text}");
@@ -216,7 +216,7 @@ fn a_ring_is_refused_once_a_recorder_with_another_ring_wrote_to_the_log() {
     let (mut producer, recorder) = Place::builder().start(&place.log).unwrap();
     producer.write_event(&EventHeader::new(5, 0, 4), b"four").unwrap();
     recorder.shutdown(producer).unwrap();
-    assert!(matches!(place.refusal(), ResumeError::NewToLog { .. }));
+    assert!(matches!(place.refusal(), RecorderError::NewToLog { .. }));
     assert_eq!(place.times(), [5]);
 }
 
@@ -363,7 +363,7 @@ fn a_second_recorder_learns_which_process_has_the_ring() {
     let recorder = place.start().unwrap();
     let second = place.log.with_file_name("second");
     match Place::builder().start_shared(&place.ring, &second) {
-        Err(RecorderError::Resume(ResumeError::Ring(error))) => {
+        Err(RecorderError::SharedRing(error)) => {
             assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         }
         other => panic!("{other:?}"),

@@ -5,7 +5,7 @@
 use super::resume::Place;
 use super::support::Random;
 use ringlog::event::{EventHeader, GapReason};
-use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError, ResumeError};
+use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{Idle, Role, SharedProducer, SharedRing, SharedRingError};
 use ringlog::storage::{LogWriter, OpenError, Verdict, verify_log};
 use std::fs::{File, OpenOptions};
@@ -243,7 +243,7 @@ fn a_ring_whose_positions_contradict_each_other_is_replaced() {
         let held = place.producer();
         place.store(word, wrong);
         match place.refusal() {
-            ResumeError::Damaged {
+            RecorderError::DamagedInUse {
                 source: SharedRingError::Claimed { role: Role::Producer, pid, .. },
                 ..
             } => {

@@ -187,7 +187,7 @@ fn a_live_segment_is_seen_record_by_record() {
     for number in 0..200 {
         write(&mut writer, number..number + 1);
         assert_is(&follower.next_within(PATIENCE).unwrap().unwrap(), number);
-        assert_eq!(follower.published_position().unwrap(), writer.position());
+        assert_eq!(follower.positions().unwrap().published, writer.position());
     }
 }
 

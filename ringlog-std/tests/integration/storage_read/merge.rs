@@ -41,11 +41,11 @@ fn merging_is_what_a_naive_merge_gives() {
             readers.push(LogReader::open(&path).unwrap());
         }
         let found: Vec<(usize, u64, u64)> = merge(readers.iter().map(LogReader::events))
-            .map(|merged| merged.map(|it| (it.log, it.event.header.timestamp, it.event.sequence)).unwrap())
+            .map(|merged| merged.map(|(log, it)| (log, it.header.timestamp, it.sequence)).unwrap())
             .collect();
         assert_eq!(found, naive(&logs));
     }
-    assert!(merge(Vec::<ringlog::storage::LogEvents<'_>>::new()).next().is_none());
+    assert!(merge([].iter().map(LogReader::events)).next().is_none());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn gaps_keep_their_place_and_damage_ends_it() {
     let readers = [LogReader::open(&a).unwrap(), LogReader::open(&b).unwrap()];
     let times = |readers: &[LogReader]| -> Vec<Result<(u64, bool), ReadError>> {
         let merged = merge(readers.iter().map(LogReader::events));
-        merged.map(|it| it.map(|it| (it.event.header.timestamp, it.event.gap().is_some()))).collect()
+        merged.map(|it| it.map(|(_, it)| (it.header.timestamp, it.gap().is_some()))).collect()
     };
     let found: Vec<(u64, bool)> = times(&readers).into_iter().map(Result::unwrap).collect();
     assert_eq!(found, [(1, false), (2, false), (5, true), (7, false), (8, false), (9, false)]);

@@ -27,10 +27,10 @@ fn positions_are_the_writers_across_rolls_and_runs() {
                 assert_eq!(next, 0, "only a log without records has no segment with a name");
                 continue;
             };
-            assert_eq!(reader.durable_position().unwrap(), writer.position());
-            assert_eq!(reader.published_position().unwrap(), writer.position());
+            let positions = reader.positions().unwrap();
+            assert_eq!((positions.published, positions.durable), (writer.position(), writer.position()));
             assert_eq!(reader.next_sequence(), writer.next_sequence());
-            assert_eq!(follower.durable_position().unwrap(), writer.position());
+            assert_eq!(follower.positions().unwrap().durable, writer.position());
         }
         // A log-side GAP begins a segment and takes no position.
         writer.append_gap(5, Gap { log_side: true, ..Gap::new(GapReason::DiskFull, 2) }).unwrap();

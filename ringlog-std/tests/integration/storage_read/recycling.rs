@@ -100,7 +100,7 @@ fn read_segments(folder: &Path) -> u64 {
         // Twice, with time in between for a writer that would recycle it.
         for _ in 0..2 {
             let mut next = reader.header().base_sequence;
-            for event in &reader {
+            for event in reader.events() {
                 assert_is(&event.unwrap(), next);
                 next += 1;
             }

@@ -124,6 +124,7 @@ fn what_a_reader_holds_cannot_be_recycled_and_stays_readable() {
 
     let again = LogReader::open(folder.path()).unwrap();
     assert_eq!(again.events_from(all[5].0).map(Result::unwrap).count() as u64, 1000 - all[5].0);
+    drop(events);
     drop((reader, scan, follower));
     assert!(File::open(folder.path().join("retired-0")).unwrap().try_lock().is_ok());
 }

@@ -107,7 +107,7 @@ mod tests {
         (bytes, starts)
     }
 
-    fn stretch(bytes: &[u8]) -> RecordSlice<'_> {
+    fn slice_of(bytes: &[u8]) -> RecordSlice<'_> {
         RecordSlice { bytes, offset: 64, sequence: 5, starts_below: u64::MAX }
     }
 
@@ -118,7 +118,7 @@ mod tests {
 
     fn assert_same(bytes: &[u8], demand: Demand, checksums: Checksums) {
         let (mut found, expected) = (Vec::new(), one_by_one(bytes, checksums));
-        let passed = stretch(bytes).pass(demand, |event| found.push(event));
+        let passed = slice_of(bytes).pass(demand, |event| found.push(event));
         assert!(found == expected, "{demand:?}: {} records, {} one by one", found.len(), expected.len());
         let len = expected.iter().map(|event| event.header.stride()).sum();
         assert_eq!(passed, Decoded { bytes: len, events: expected.len() as u64 });
@@ -152,12 +152,12 @@ mod tests {
         let demand = Demand::Verify { salt: SALT };
         for (&start, count) in starts.iter().zip(0..) {
             let whole = Decoded { bytes: start, events: count };
-            assert_eq!(stretch(&bytes[..start]).pass(demand, |_| ()), whole);
-            assert_eq!(stretch(&bytes[..start + 8]).pass(demand, |_| ()), whole);
+            assert_eq!(slice_of(&bytes[..start]).pass(demand, |_| ()), whole);
+            assert_eq!(slice_of(&bytes[..start + 8]).pass(demand, |_| ()), whole);
             let starts_below = 64 + start as u64;
-            assert_eq!(RecordSlice { starts_below, ..stretch(&bytes) }.pass(demand, |_| ()), whole);
+            assert_eq!(RecordSlice { starts_below, ..slice_of(&bytes) }.pass(demand, |_| ()), whole);
             let one_more =
-                RecordSlice { starts_below: starts_below + 1, ..stretch(&bytes) }.pass(demand, |_| ());
+                RecordSlice { starts_below: starts_below + 1, ..slice_of(&bytes) }.pass(demand, |_| ());
             assert_eq!(one_more.events, count + 1);
         }
     }
@@ -168,8 +168,8 @@ mod tests {
         bytes[starts[70] + 20] ^= 1;
         let (mut found, demand) = (Vec::new(), Demand::Verify { salt: SALT });
         let read = |bytes, offset| demand.decode(bytes, offset).ok();
-        let passed = stretch(&bytes).pass_decoded(read, |event| found.push(event));
-        assert_eq!(passed, stretch(&bytes).pass(demand, |_| ()));
+        let passed = slice_of(&bytes).pass_decoded(read, |event| found.push(event));
+        assert_eq!(passed, slice_of(&bytes).pass(demand, |_| ()));
         assert_eq!(found.len(), 70);
     }
 }

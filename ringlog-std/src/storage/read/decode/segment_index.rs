@@ -109,11 +109,19 @@ impl Index {
         Some(self.last_entry(|entry| entry.place.number == 0 || entry.max_before < since))
     }
 
+    /// Returns where to start walking to the first record from `number` on with a timestamp of `since` or more: the
+    /// later of the two places.
+    pub(crate) fn start_of(&self, number: u64, since: u64) -> IndexPoint {
+        let by_number = self.start_of_number(number);
+        let by_time = self.start_of_time(since).unwrap_or(self.end);
+        if by_number.offset > by_time.offset { by_number } else { by_time }
+    }
+
     /// Returns the last entry for which `holds` is true. It must be true for a first part of the entries and
     /// false for the rest.
     fn last_entry(&self, holds: impl Fn(&Entry) -> bool) -> IndexPoint {
-        let behind = self.entries.partition_point(holds);
-        behind
+        let after = self.entries.partition_point(holds);
+        after
             .checked_sub(1)
             .and_then(|at| self.entries.get(at))
             .map_or(IndexPoint::FIRST, |entry| entry.place)

@@ -11,23 +11,21 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::event::{ClockKind, Event, file_flags};
+use crate::event::{ClockKind, Event};
 use crate::os::sync::now;
 use crate::ring::{Idle, Waiter};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::Folder;
+use crate::storage::read::follow::next_listing::NextListing;
 use crate::storage::read::follow::successor::{Successor, successor};
 use crate::storage::read::scan::live::LiveFile;
+use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::scan::watermarks::LogWatermarks;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
+use crate::storage::segment::header_count::final_count;
 
-/// After this time without a new record the folder is listed, and from then on once in this time.
-const SILENCE: Duration = Duration::from_millis(100);
-/// The first wait for the successor of a sealed segment. Each wait is twice as long as the one before, up to
-/// [`SILENCE`].
-const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// How often the folder is listed before a missing segment counts as missing.
 const LISTINGS: u32 = 3;
 
@@ -59,7 +57,7 @@ pub struct LogFollower {
     current: Option<Followed>,
     /// The sequence of the next record to give out; `None` for the first one that the log has.
     wanted: Option<u64>,
-    look: Look,
+    next_listing: NextListing,
     overtaken: Option<Overtaken>,
     /// The segments as they were listed last, so that a log of many is not listed again for each of them.
     listed: Vec<(u64, PathBuf)>,
@@ -77,33 +75,6 @@ struct Followed {
 struct Overtaken {
     from: u64,
     to: u64,
-}
-
-/// When to list the folder next.
-#[derive(Debug)]
-struct Look {
-    next: Instant,
-    wait: Duration,
-}
-
-impl Look {
-    fn at_once() -> Self {
-        Self { next: now(), wait: FIRST_WAIT }
-    }
-
-    fn after_silence() -> Self {
-        Self { next: now() + SILENCE, wait: SILENCE }
-    }
-
-    /// Returns whether it is time, and sets the next time, with a longer wait each time.
-    fn is_due_at(&mut self, now: Instant) -> bool {
-        let is_due = now >= self.next;
-        if is_due {
-            self.next = now + self.wait;
-            self.wait = (self.wait * 2).min(SILENCE);
-        }
-        is_due
-    }
 }
 
 impl LogFollower {
@@ -158,7 +129,7 @@ impl LogFollower {
             is_folder,
             current: None,
             wanted,
-            look: Look::at_once(),
+            next_listing: NextListing::at_once(),
             overtaken: None,
             listed: Vec::new(),
         };
@@ -267,7 +238,7 @@ impl LogFollower {
         let Overtaken { to, .. } = self.overtaken.take()?;
         self.current = None;
         self.wanted = Some(to);
-        self.look = Look::at_once();
+        self.next_listing = NextListing::at_once();
         Some(to)
     }
 
@@ -362,55 +333,6 @@ impl LogFollower {
         LogWatermarks::of(&self.path)
     }
 
-    /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogFollower, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let follower = LogFollower::open(folder)?;
-    /// assert_eq!(follower.published_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn published_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.published)
-    }
-
-    /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogFollower, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let follower = LogFollower::open(folder)?;
-    /// writer.sync()?;
-    /// assert_eq!(follower.durable_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn durable_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.durable)
-    }
-
     /// Returns the record that [`advance`](Self::advance) found. May be called again.
     ///
     /// ```
@@ -458,7 +380,7 @@ impl LogFollower {
             if self.refresh()? {
                 continue;
             }
-            if !self.is_folder || !self.look.is_due_at(now()) || !self.look_into_folder()? {
+            if !self.is_folder || !self.next_listing.is_due_at(now()) || !self.look_into_folder()? {
                 return Ok(false);
             }
         }
@@ -489,7 +411,11 @@ impl LogFollower {
         match current.scan.refresh() {
             Ok(false) => Ok(false),
             Ok(true) => {
-                self.look = if current.scan.is_final() { Look::at_once() } else { Look::after_silence() };
+                self.next_listing = if current.scan.is_final() {
+                    NextListing::at_once()
+                } else {
+                    NextListing::after_silence()
+                };
                 Ok(true)
             }
             Err(error) => Err(self.explained(error)),
@@ -595,7 +521,8 @@ impl LogFollower {
             scan.end_at_position(next.header().base_position);
         }
         self.go_near(&mut scan)?;
-        self.look = if scan.is_final() { Look::at_once() } else { Look::after_silence() };
+        self.next_listing =
+            if scan.is_final() { NextListing::at_once() } else { NextListing::after_silence() };
         self.current = Some(Followed { scan, is_held });
         Ok(true)
     }
@@ -604,7 +531,7 @@ impl LogFollower {
     fn go_near(&self, scan: &mut FileScan) -> Result<(), ReadError> {
         let header = *scan.header();
         let number = self.wanted.unwrap_or(0).saturating_sub(header.base_sequence);
-        if number == 0 || !header.has(file_flags::SEALED) || header.has(file_flags::STREAM) {
+        if number == 0 || final_count(&header).is_none() {
             return Ok(());
         }
         let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
@@ -622,12 +549,9 @@ impl LogFollower {
             return error;
         }
         let from = self.wanted.unwrap_or_else(|| scan.next_sequence());
-        let next = Folder::list(&self.path).ok().and_then(|folder| {
-            folder.segments.iter().map(|(base_sequence, _)| *base_sequence).find(|base| *base > from)
-        });
-        match next {
-            Some(to) => self.overtaken(from, to),
-            None => error,
+        match overtaken(&self.path, from) {
+            Some(ReadError::Overtaken { from, to, .. }) => self.overtaken(from, to),
+            _ => error,
         }
     }
 
@@ -665,18 +589,5 @@ mod tests {
         }
         let listings = crate::storage::folder::listing::listings::take();
         assert!(listings < 10, "{listings} listings for {segments} segments");
-    }
-
-    /// Counts how often it is due within a second, asked every millisecond as a waiting follower does.
-    fn looks_in_a_second(mut look: Look) -> usize {
-        let start = Instant::now();
-        (0..1000).filter(|milli| look.is_due_at(start + Duration::from_millis(*milli))).count()
-    }
-
-    #[test]
-    fn a_silent_log_is_looked_for_in_its_folder_about_ten_times_a_second() {
-        assert!((8..=11).contains(&looks_in_a_second(Look::after_silence())));
-        // At first after 1, 2, 4, ... 64 milliseconds.
-        assert!((14..=19).contains(&looks_in_a_second(Look::at_once())));
     }
 }

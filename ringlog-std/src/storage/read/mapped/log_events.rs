@@ -7,26 +7,13 @@ use crate::storage::error::ReadError;
 use crate::storage::read::decode::segment_index::IndexPoint;
 use crate::storage::read::filter::{Filter, Filtered};
 use crate::storage::read::mapped::log_reader::{FirstWanted, LogReader};
-use crate::storage::read::mapped::segment_reader::{Events, MmapReader};
+use crate::storage::read::mapped::segment_events::Events;
+use crate::storage::read::mapped::segment_reader::MmapReader;
 use crate::storage::segment::position::PositionTracker;
 
 /// Iterates over the events of a log: see [`LogReader::events`].
-///
-/// ```
-/// use ringlog::storage::LogReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::open(path)?;
-/// let mut count = 0;
-/// for event in &reader {
-///     assert_eq!(event?.sequence, count);
-///     count += 1;
-/// }
-/// assert_eq!(count, 4);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
-pub struct LogEvents<'a> {
+pub(crate) struct LogEvents<'a> {
     log: &'a LogReader,
     /// The segment that is read, or the next one to enter while `current` is `None`.
     at: usize,
@@ -66,8 +53,8 @@ impl<'a> Current<'a> {
         if self.positions.is_in_preamble() {
             return 0;
         }
-        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
-        self.events.pass_valid(behind, f)
+        let next_segment = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        self.events.pass_valid(next_segment, f)
     }
 
     /// Returns the next record of the segment that belongs to the log.
@@ -229,8 +216,7 @@ impl LogReader {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events(&self) -> LogEvents<'_> {
+    pub fn events(&self) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.events_from(0)
     }
 
@@ -248,8 +234,7 @@ impl LogReader {
     /// assert_eq!(sequences, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_from(&self, sequence: u64) -> LogEvents<'_> {
+    pub fn events_from(&self, sequence: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.start_at(sequence, 0)
     }
 
@@ -275,8 +260,7 @@ impl LogReader {
     /// assert!(reader.events_since(41).next().is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_since(&self, since: u64) -> LogEvents<'_> {
+    pub fn events_since(&self, since: u64) -> impl Iterator<Item = Result<Event<'_>, ReadError>> {
         self.start_at(0, since)
     }
 
@@ -297,22 +281,15 @@ impl LogReader {
     /// assert_eq!(found, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn events_matching(&self, filter: &Filter) -> Filtered<LogEvents<'_>> {
+    pub fn events_matching<'a>(
+        &'a self,
+        filter: &Filter,
+    ) -> impl Iterator<Item = Result<Event<'a>, ReadError>> + use<'a> {
         Filtered::new(self.start_at(filter.first_sequence(), filter.earliest()), filter.clone())
     }
 
     fn start_at(&self, sequence: u64, since: u64) -> LogEvents<'_> {
         let at = self.index.segment_of(sequence);
         LogEvents::new(self, at, FirstWanted { sequence, since })
-    }
-}
-
-impl<'a> IntoIterator for &'a LogReader {
-    type Item = Result<Event<'a>, ReadError>;
-    type IntoIter = LogEvents<'a>;
-
-    fn into_iter(self) -> LogEvents<'a> {
-        self.events()
     }
 }

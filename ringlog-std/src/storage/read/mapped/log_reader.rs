@@ -11,9 +11,12 @@ use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::follow::follower::LogFollower;
+use crate::storage::read::mapped::options::ReaderOptions;
 use crate::storage::read::mapped::segment_reader::MmapReader;
 use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
-use crate::storage::read::seek::log_index::{LogIndex, SeekStatistics};
+use crate::storage::read::seek::log_index::LogIndex;
+#[cfg(test)]
+use crate::storage::read::seek::log_index::SeekStatistics;
 use crate::storage::segment::file::SegmentInfo;
 
 /// How often opening is tried while the last segment is retired each time.
@@ -57,21 +60,6 @@ pub struct LogReader {
     verify: bool,
 }
 
-/// Options for opening a [`LogReader`]: see [`LogReader::options`].
-///
-/// ```
-/// use ringlog::storage::LogReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = LogReader::options().verify(false).open(path)?;
-/// assert_eq!(reader.len(), 4);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct LogReaderOptions {
-    verify: bool,
-}
-
 /// Which record is wanted first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FirstWanted {
@@ -79,34 +67,6 @@ pub(crate) struct FirstWanted {
     pub(crate) sequence: u64,
     /// The earliest timestamp.
     pub(crate) since: u64,
-}
-
-impl LogReaderOptions {
-    /// Sets whether checksums are verified as records are read. The default is `true`.
-    #[must_use]
-    pub const fn verify(mut self, verify: bool) -> Self {
-        self.verify = verify;
-        self
-    }
-
-    /// Opens a log: see [`LogReader::open`].
-    ///
-    /// ```
-    /// use ringlog::storage::{LogReader, OpenError};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let options = LogReader::options();
-    /// assert_eq!(options.open(path)?.len(), 4);
-    /// assert!(matches!(options.open("no such log"), Err(OpenError::Io { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogReader::open`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<LogReader, OpenError> {
-        LogReader::open_at(path.as_ref(), self.verify)
-    }
 }
 
 impl LogReader {
@@ -127,22 +87,25 @@ impl LogReader {
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::options().open(path)
+        Self::open_with(path, &ReaderOptions::new())
     }
 
-    /// Returns the default options, to change before opening a log.
+    /// Opens a log with these options.
     ///
     /// ```
-    /// use ringlog::storage::LogReader;
+    /// use ringlog::storage::{LogReader, ReaderOptions};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = LogReader::options().verify(false).open(path)?;
+    /// let reader = LogReader::open_with(path, &ReaderOptions::new().verify(false))?;
     /// assert_eq!(reader.events().count(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub const fn options() -> LogReaderOptions {
-        LogReaderOptions { verify: true }
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Self, OpenError> {
+        Self::open_at(path.as_ref(), options.verify)
     }
 
     /// Opens a log. Tries again where the last segment was retired before it was mapped.
@@ -272,75 +235,9 @@ impl LogReader {
         LogWatermarks::of(&self.path)
     }
 
-    /// Reads the position after the last record that is published now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogReader, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let reader = LogReader::open(folder)?;
-    /// assert_eq!(reader.published_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn published_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.published)
-    }
-
-    /// Reads the position below which all records are on stable storage now, in bytes: see [`LogWatermarks`].
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogReader, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// let reader = LogReader::open(folder)?;
-    /// writer.sync()?;
-    /// assert_eq!(reader.durable_position()?, 48, "three records of 16 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`LogWatermarks::of`].
-    pub fn durable_position(&self) -> Result<u64, ReadError> {
-        Ok(self.positions()?.durable)
-    }
-
     /// Returns what finding records has read so far.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogReader, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// # writer.close()?;
-    /// let reader = LogReader::open(folder)?;
-    /// assert_eq!(reader.events_since(2).next().unwrap()?.sequence, 2);
-    /// assert_eq!(reader.seek_statistics().segments_indexed, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn seek_statistics(&self) -> SeekStatistics {
+    #[cfg(test)]
+    pub(crate) fn seek_statistics(&self) -> SeekStatistics {
         self.index.statistics()
     }
 
@@ -433,7 +330,7 @@ impl LogReader {
     /// Maps a segment.
     pub(crate) fn map(&self, at: usize) -> Result<MmapReader, ReadError> {
         let Some(segment) = self.segments().get(at) else { return Err(self.index.retired(at)) };
-        let mut reader = match MmapReader::options().verify(self.verify).open(&segment.path) {
+        let mut reader = match MmapReader::open_at(&segment.path, self.verify) {
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Err(self.index.retired(at));
             }
@@ -481,9 +378,7 @@ impl LogReader {
         }
         let number = start.sequence.saturating_sub(base_sequence);
         let index = self.index_of(at, reader)?;
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(start.since).unwrap_or(index.end);
-        let from = if by_number.offset > by_time.offset { by_number } else { by_time };
+        let from = index.start_of(number, start.since);
         let (place, walked) = reader.walk(from, |at, header| at >= number && header.timestamp >= start.since);
         self.index.count_records(walked);
         Ok(place)

@@ -7,19 +7,16 @@ use std::sync::OnceLock;
 use std::{fmt, io};
 
 use ringlog_nostd::EventHeader;
-use ringlog_nostd::format::{
-    Checksums, Event, FILE_HEADER_LEN, FileHeader, FileHeaderError, HEADER_LEN, RecordError, Records,
-    file_flags,
-};
+use ringlog_nostd::format::{Checksums, FILE_HEADER_LEN, FileHeader, FileHeaderError, file_flags};
 
-use crate::checksum::record_slice::RecordSlice;
 use crate::os::files::try_hold;
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
-use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::mapped::options::ReaderOptions;
 use crate::storage::segment::file::open_regular;
+use crate::storage::segment::header_count::believed_count;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
 use crate::storage::segment::spare::is_temporary;
 
@@ -51,57 +48,14 @@ const OPENINGS: usize = 100;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MmapReader {
-    map: ReadMap,
-    header: FileHeader,
-    demand: Demand,
+    pub(crate) map: ReadMap,
+    pub(crate) header: FileHeader,
+    pub(crate) demand: Demand,
     index: OnceLock<Index>,
     path: PathBuf,
     /// Has the shared lock, if no writer has the file: it must not be recycled while it is mapped.
     file: File,
     is_held: bool,
-}
-
-/// Options for opening an [`MmapReader`]: see [`MmapReader::options`].
-///
-/// ```
-/// use ringlog::storage::MmapReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = MmapReader::options().verify(false).open(path)?;
-/// assert_eq!(reader.len(), 4);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct MmapReaderOptions {
-    verify: bool,
-}
-
-impl MmapReaderOptions {
-    /// Sets whether checksums are verified as records are read. The default is `true`.
-    #[must_use]
-    pub const fn verify(mut self, verify: bool) -> Self {
-        self.verify = verify;
-        self
-    }
-
-    /// Opens a log file: see [`MmapReader::open`].
-    ///
-    /// ```
-    /// use ringlog::storage::{MmapReader, OpenError};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let options = MmapReader::options();
-    /// assert_eq!(options.open(path)?.len(), 4);
-    /// assert!(matches!(options.open("no such file"), Err(OpenError::Io { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`MmapReader::open`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<MmapReader, OpenError> {
-        MmapReader::open_at(path.as_ref(), self.verify)
-    }
 }
 
 impl MmapReader {
@@ -123,25 +77,28 @@ impl MmapReader {
     /// [`OpenError`] for what is no regular file, is too short, has no header of a log file of this version, or
     /// is shorter than its header says, and for I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::options().open(path)
+        Self::open_with(path, &ReaderOptions::new())
     }
 
-    /// Returns the default options, to change before opening a file.
+    /// Opens a log file with these options.
     ///
     /// ```
-    /// use ringlog::storage::MmapReader;
+    /// use ringlog::storage::{MmapReader, ReaderOptions};
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::options().verify(false).open(path)?;
+    /// let reader = MmapReader::open_with(path, &ReaderOptions::new().verify(false))?;
     /// assert_eq!(reader.events().count(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub const fn options() -> MmapReaderOptions {
-        MmapReaderOptions { verify: true }
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Self, OpenError> {
+        Self::open_at(path.as_ref(), options.verify)
     }
 
-    fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
+    pub(crate) fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
         let (file, is_held) = open_and_hold(path)?;
         let len_bytes = file.metadata().map_err(|e| OpenError::io(path, "look at the file", e))?.len();
         if len_bytes < HEADER_LEN_BYTES {
@@ -156,120 +113,6 @@ impl MmapReader {
         }
         let demand = Demand::of(&header, verify);
         Ok(Self { map, header, demand, index: OnceLock::new(), path: path.into(), file, is_held })
-    }
-
-    /// Calls `f` with every event, in order, and returns the number of events.
-    ///
-    /// ```
-    /// use ringlog::storage::MmapReader;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::open(path)?;
-    /// let mut bytes = 0;
-    /// assert_eq!(reader.replay(|event| bytes += event.payload.len())?, 4);
-    /// assert_eq!(bytes, 5 + 16 + 8);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] at the first record that cannot be read; all before it were passed to `f`.
-    pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
-        let mut events = self.events();
-        let mut count = events.pass_valid(u64::MAX, &mut f);
-        // What is left is the end, or damage.
-        for event in events {
-            f(event?);
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// Returns all events, in order. After an error the iterator ends.
-    ///
-    /// ```
-    /// use ringlog::storage::MmapReader;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::open(path)?;
-    /// let types: Vec<u8> = reader.events().map(|event| event.unwrap().header.event_type).collect();
-    /// assert_eq!((types.len(), types[0], types[1]), (4, 7, 42));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events(&self) -> Events<'_> {
-        self.events_at(IndexPoint::FIRST)
-    }
-
-    /// Returns the events from `sequence` on, in order; all of them if the file starts later.
-    ///
-    /// The first call reads through the file once to index it.
-    ///
-    /// ```
-    /// use ringlog::storage::MmapReader;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::open(path)?;
-    /// let sequences: Vec<u64> = reader.events_from(2).map(|event| event.unwrap().sequence).collect();
-    /// assert_eq!(sequences, [2, 3]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events_from(&self, sequence: u64) -> Events<'_> {
-        let number = sequence.saturating_sub(self.header.base_sequence);
-        let start = self.index().start_of_number(number);
-        let (place, _) = self.walk(start, |at, _| at >= number);
-        self.events_at(place)
-    }
-
-    /// Returns the events from the first one on whose timestamp is `since` or later; none if there is no such
-    /// event.
-    ///
-    /// Timestamps may go backwards, so later events may have earlier timestamps; a
-    /// [`Filter`](crate::storage::read::filter::Filter) leaves those out. The first call reads through the file
-    /// once to index it. After that it takes the same time for every file.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// # use ringlog::storage::{MmapReader, MmapWriter};
-    /// # let folder = tempfile::tempdir()?;
-    /// # let path = folder.path().join("events.evtl");
-    /// let mut writer = MmapWriter::create(&path, 1 << 16)?;
-    /// for timestamp in [10, 30, 20, 40] {
-    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
-    /// }
-    /// let reader = MmapReader::open(&path)?;
-    /// let found: Vec<u64> = reader.events_since(15).map(|event| event.unwrap().header.timestamp).collect();
-    /// assert_eq!(found, [30, 20, 40]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events_since(&self, since: u64) -> Events<'_> {
-        let index = self.index();
-        let start = index.start_of_time(since).unwrap_or(index.end);
-        let (place, _) = self.walk(start, |_, header| header.timestamp >= since);
-        self.events_at(place)
-    }
-
-    /// Returns the events that a filter selects. The first call reads through the file once to index it.
-    ///
-    /// ```
-    /// use ringlog::storage::{Filter, MmapReader};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::open(path)?;
-    /// let wanted = Filter::new().event_type(7).sequences(0..2);
-    /// assert_eq!(reader.events_matching(&wanted).count(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn events_matching(&self, filter: &Filter) -> Filtered<Events<'_>> {
-        let number = filter.first_sequence().saturating_sub(self.header.base_sequence);
-        let index = self.index();
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(filter.earliest()).unwrap_or(index.end);
-        let start = if by_number.offset > by_time.offset { by_number } else { by_time };
-        Filtered::new(self.events_at(start), filter.clone())
     }
 
     /// Returns the number of records in the file, GAP records included: counted, or from the header once it is
@@ -289,14 +132,8 @@ impl MmapReader {
     /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
-        let header = &self.header;
-        let most = (self.map.published_bytes() - HEADER_LEN_BYTES) / HEADER_LEN as u64;
-        let is_possible = header.event_count <= most && (header.event_count == 0) == (most == 0);
-        if self.is_sealed() && !self.is_stream() && is_possible {
-            header.event_count
-        } else {
-            self.index().record_count()
-        }
+        let counted = believed_count(&self.header, self.map.published_bytes());
+        counted.unwrap_or_else(|| self.index().record_count())
     }
 
     /// Returns whether the file has no record.
@@ -421,7 +258,7 @@ impl MmapReader {
         &self.path
     }
 
-    const fn is_stream(&self) -> bool {
+    pub(crate) const fn is_stream(&self) -> bool {
         self.header.has(file_flags::STREAM)
     }
 
@@ -438,16 +275,8 @@ impl MmapReader {
         walk(self.map.records(), from, self.demand, is_wanted)
     }
 
-    pub(crate) fn events_at(&self, place: IndexPoint) -> Events<'_> {
-        let start = usize::try_from(place.offset - HEADER_LEN_BYTES).unwrap_or(usize::MAX);
-        let bytes = self.map.records().get(start..).unwrap_or_default();
-        let sequence = self.header.base_sequence + place.number;
-        let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
-        Events { reader: self, records: Some(records) }
-    }
-
     /// Returns the form that records must have. Whether checksums are right is checked separately.
-    const fn form(&self) -> Checksums {
+    pub(crate) const fn form(&self) -> Checksums {
         match self.demand {
             Demand::Absent => Checksums::Absent,
             Demand::Present | Demand::Verify { .. } => Checksums::Present,
@@ -485,103 +314,6 @@ impl fmt::Debug for MmapReader {
             .field("path", &self.path)
             .field("header", &self.header)
             .finish_non_exhaustive()
-    }
-}
-
-/// Iterates over the events of a log file: see [`MmapReader::events`].
-///
-/// ```
-/// use ringlog::storage::MmapReader;
-///
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let reader = MmapReader::open(path)?;
-/// let mut events = reader.events();
-/// assert_eq!(events.next().unwrap()?.payload, b"hello");
-/// assert_eq!(events.count(), 3);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone)]
-pub struct Events<'a> {
-    reader: &'a MmapReader,
-    /// `None` after the end or an error.
-    records: Option<Records<'a>>,
-}
-
-impl<'a> Iterator for Events<'a> {
-    type Item = Result<Event<'a>, ReadError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let records = self.records.as_mut()?;
-        if self.reader.is_stream() && stream_ended(records.remaining()) {
-            self.records = None;
-            return None;
-        }
-        match records.next() {
-            Some(Ok(event)) => {
-                let checked = self.reader.demand.check(&event.header, event.payload, event.offset);
-                Some(checked.map(|()| event).map_err(|kind| {
-                    let (offset, sequence) = (event.offset, event.sequence);
-                    self.damaged(RecordError { offset, sequence, kind })
-                }))
-            }
-            Some(Err(source)) => Some(Err(self.damaged(source))),
-            None => self.end().map(Err),
-        }
-    }
-}
-
-impl std::iter::FusedIterator for Events<'_> {}
-
-impl<'a> Events<'a> {
-    /// Passes the next events that start below this offset to `f`, as long as they are whole and valid. Returns
-    /// their number.
-    pub(crate) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
-        let Some(records) = &mut self.records else { return 0 };
-        let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
-        let passed = RecordSlice { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
-        *records = Records::starting_at(
-            bytes.get(passed.bytes..).unwrap_or_default(),
-            self.reader.form(),
-            offset + passed.bytes as u64,
-            sequence + passed.events,
-        );
-        passed.events
-    }
-
-    #[cold]
-    fn damaged(&mut self, source: RecordError) -> ReadError {
-        self.records = None;
-        ReadError::Record { path: self.reader.path.clone(), source }
-    }
-
-    /// Checks that a sealed file holds as many records as its header says.
-    fn end(&mut self) -> Option<ReadError> {
-        let records = self.records.take()?;
-        let header = &self.reader.header;
-        let found = records.sequence() - header.base_sequence;
-        let wrong = self.reader.is_sealed() && !self.reader.is_stream() && found != header.event_count;
-        wrong.then(|| ReadError::EventCount {
-            path: self.reader.path.clone(),
-            offset: records.offset(),
-            stored: header.event_count,
-            found,
-        })
-    }
-}
-
-impl fmt::Debug for Events<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("reader", &self.reader).finish_non_exhaustive()
-    }
-}
-
-impl<'a> IntoIterator for &'a MmapReader {
-    type Item = Result<Event<'a>, ReadError>;
-    type IntoIter = Events<'a>;
-
-    fn into_iter(self) -> Events<'a> {
-        self.events()
     }
 }
 

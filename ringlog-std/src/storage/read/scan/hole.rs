@@ -83,11 +83,11 @@ impl FileScan {
     pub(crate) fn pass_over(&mut self) {
         let ahead = self.ahead();
         let places = (RECORD_ALIGN..ahead.len().saturating_sub(HEADER_LEN - 1)).step_by(RECORD_ALIGN);
-        let behind =
+        let after =
             RECORD_ALIGN.max(ahead.len().saturating_sub(HEADER_LEN - 1).next_multiple_of(RECORD_ALIGN));
         let looks_like_one =
             |&at: &usize| ahead.get(at + FLAGS_AT).is_some_and(|&flags| is_checksummed(flags));
-        self.offset += places.into_iter().find(looks_like_one).unwrap_or(behind) as u64;
+        self.offset += places.into_iter().find(looks_like_one).unwrap_or(after) as u64;
     }
 
     /// Returns whether there is room at `offset` for a record of this log.
@@ -108,10 +108,10 @@ impl FileScan {
         }
         let next = self.offset + stride as u64;
         let is_end = next == self.end || next == self.header().write_offset;
-        if is_end || self.is_past_end_position(next) || self.is_unwritten_behind(stride)? {
+        if is_end || self.is_past_end_position(next) || self.is_unwritten_after(stride)? {
             return Ok(true);
         }
-        self.is_record_behind(stride, self.demand)
+        self.is_record_after(stride, self.demand)
     }
 
     /// Returns the length of the record at `offset` if its header is plausible. The record is in the buffer
@@ -127,16 +127,16 @@ impl FileScan {
     }
 
     /// Returns whether nothing was ever written `distance` bytes after `offset`.
-    pub(crate) fn is_unwritten_behind(&mut self, distance: usize) -> Result<bool, ReadError> {
+    pub(crate) fn is_unwritten_after(&mut self, distance: usize) -> Result<bool, ReadError> {
         self.fetch(distance + UNWRITTEN_BYTES)?;
         Ok(is_zero(self.ahead().get(distance..).unwrap_or_default()))
     }
 
     /// Returns whether a valid record is `distance` bytes after `offset`.
-    pub(crate) fn is_record_behind(&mut self, distance: usize, demand: Demand) -> Result<bool, ReadError> {
+    pub(crate) fn is_record_after(&mut self, distance: usize, demand: Demand) -> Result<bool, ReadError> {
         self.fetch(distance + HEADER_LEN)?;
-        let behind = self.ahead().get(distance..).unwrap_or_default();
-        let stride = behind.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
+        let after = self.ahead().get(distance..).unwrap_or_default();
+        let stride = after.first_chunk().map_or(0, |header| EventHeader::from_bytes(header).stride());
         self.fetch(distance + stride)?;
         Ok(self.decode_at(distance, demand).is_ok())
     }

@@ -7,6 +7,7 @@
 pub(crate) mod hole;
 pub(crate) mod live;
 pub(crate) mod log_scan;
+pub(crate) mod overtaken;
 pub(crate) mod salt;
 pub(crate) mod segment_scan;
 pub(crate) mod watermarks;

@@ -48,14 +48,14 @@ impl FileScan {
         // The place word of salt 0 is the offset's part alone.
         let salt = place_of(&header, unplaced) ^ place_word(0, self.offset);
         let demand = Demand::Verify { salt };
-        if !self.is_record_behind(stride, demand)? {
+        if !self.is_record_after(stride, demand)? {
             return Ok(None);
         }
         let second = self.ahead().get(stride..).and_then(<[u8]>::first_chunk);
         let both = stride + second.map_or(0, |header| EventHeader::from_bytes(header).stride());
         let is_confirmed = self.offset + both as u64 == self.end
-            || self.is_unwritten_behind(both)?
-            || self.is_record_behind(both, demand)?;
+            || self.is_unwritten_after(both)?
+            || self.is_record_after(both, demand)?;
         Ok(is_confirmed.then_some(salt))
     }
 }

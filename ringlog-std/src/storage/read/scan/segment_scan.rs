@@ -266,14 +266,14 @@ impl FileScan {
         if self.positions.is_in_preamble() || self.is_suspect {
             return 0;
         }
-        let behind = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
-        let stretch = RecordSlice {
+        let next_segment = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
+        let slice = RecordSlice {
             bytes: self.ahead(),
             offset: self.offset,
             sequence: self.sequence,
-            starts_below: behind.min(self.end),
+            starts_below: next_segment.min(self.end),
         };
-        let passed = stretch.pass(self.demand, |event| f(&event));
+        let passed = slice.pass(self.demand, |event| f(&event));
         self.offset += passed.bytes as u64;
         self.sequence += passed.events;
         passed.events

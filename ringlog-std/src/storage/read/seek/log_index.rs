@@ -5,45 +5,25 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 
-use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN};
-
-use crate::event::file_flags;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::listing::{Folder, LogFiles};
+use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};
+use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::read::seek::index_cache::{IndexFile, IndexKey};
 use crate::storage::segment::file::SegmentInfo;
+use crate::storage::segment::header_count::{believed_count, final_count};
 
-/// What finding records has read so far: see
-/// [`LogReader::seek_statistics`](crate::storage::read::mapped::log_reader::LogReader::seek_statistics).
-///
-/// ```
-/// # use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogIndex, LogWriter, SeekStatistics};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
-/// # let mut writer = LogWriter::open(folder)?;
-/// # for number in 0..3 {
-/// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-/// # }
-/// # writer.close()?;
-/// let index = LogIndex::open(folder)?;
-/// assert_eq!(index.statistics(), SeekStatistics::default());
-/// index.sequence_since(0, 2)?;
-/// assert_eq!(index.statistics().segments_indexed, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// What finding records has read so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct SeekStatistics {
+#[cfg(test)]
+pub(crate) struct SeekStatistics {
     /// Records that were read, those of segments that were indexed included.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Index files that were read, whole or their first 64 bytes.
-    pub index_files: u64,
+    pub(crate) index_files: u64,
     /// Segments that were read through because they had no index.
-    pub segments_indexed: u64,
+    pub(crate) segments_indexed: u64,
 }
 
 /// Finds records of a log by sequence and by time, without reading the log through.
@@ -134,25 +114,8 @@ impl LogIndex {
     }
 
     /// Returns what finding records has read so far.
-    ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogIndex, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// # writer.close()?;
-    /// let index = LogIndex::open(folder)?;
-    /// index.sequence_since(0, 2)?;
-    /// assert_eq!(index.statistics().segments_indexed, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn statistics(&self) -> SeekStatistics {
+    #[cfg(test)]
+    pub(crate) fn statistics(&self) -> SeekStatistics {
         // ORDERING: Relaxed, here and where they are added to: statistics, on which no other access depends.
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SeekStatistics {
@@ -192,11 +155,10 @@ impl LogIndex {
     pub fn next_sequence(&self) -> Result<u64, ReadError> {
         let Some(last) = self.files.segments.len().checked_sub(1) else { return Ok(0) };
         let header = &self.files.segments[last].header;
-        let most = (header.write_offset - FILE_HEADER_LEN as u64) / HEADER_LEN as u64;
-        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        // No checksum covers the count, so one for which there is no room is not used.
-        let is_counted = is_final && header.event_count <= most && (header.event_count == 0) == (most == 0);
-        let count = if is_counted { header.event_count } else { self.index(last)?.record_count() };
+        let count = match believed_count(header, header.write_offset) {
+            Some(count) => count,
+            None => self.index(last)?.record_count(),
+        };
         Ok(header.base_sequence + count)
     }
 
@@ -263,12 +225,7 @@ impl LogIndex {
         }
         let number = sequence.saturating_sub(self.files.segments[at].header.base_sequence);
         let index = self.index(at)?;
-        let by_number = index.start_of_number(number);
-        let by_time = index.start_of_time(since).unwrap_or(index.end);
-        Ok(Some(SeekTarget {
-            at,
-            place: if by_number.offset > by_time.offset { by_number } else { by_time },
-        }))
+        Ok(Some(SeekTarget { at, place: index.start_of(number, since) }))
     }
 
     fn walk_to(&self, start: SeekTarget, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
@@ -368,23 +325,17 @@ impl LogIndex {
     pub(crate) fn retired(&self, at: usize) -> ReadError {
         let SegmentInfo { path, header, .. } = &self.files.segments[at];
         let folder = self.folder.as_deref().unwrap_or(path);
-        let next = Folder::list(folder).ok().and_then(|found| {
-            found.segments.iter().map(|(base, _)| *base).find(|base| *base > header.base_sequence)
-        });
-        match next {
-            Some(to) => ReadError::Overtaken { path: folder.into(), from: header.base_sequence, to },
-            None => {
-                let source = std::io::ErrorKind::NotFound.into();
-                ReadError::Segment(Box::new(OpenError::Io { path: path.clone(), action: "open", source }))
-            }
-        }
+        overtaken(folder, header.base_sequence).unwrap_or_else(|| {
+            let source = std::io::ErrorKind::NotFound.into();
+            ReadError::Segment(Box::new(OpenError::Io { path: path.clone(), action: "open", source }))
+        })
     }
 
     /// Returns the file for the index of a segment, if it can be kept.
     fn index_file(&self, at: usize) -> Option<IndexFile> {
         let header = &self.files.segments[at].header;
-        let is_final = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
-        let folder = self.folder.as_ref().filter(|_| is_final)?;
+        final_count(header)?;
+        let folder = self.folder.as_ref()?;
         let key = IndexKey { salt: header.salt(), end_offset: header.write_offset };
         Some(IndexFile::new(folder, header.base_sequence, key))
     }

@@ -7,3 +7,5 @@
 pub(crate) mod index_cache;
 pub(crate) mod log_index;
 pub(crate) mod scan_seek;
+#[cfg(test)]
+mod tests;

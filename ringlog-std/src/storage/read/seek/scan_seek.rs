@@ -5,8 +5,8 @@ use std::io;
 
 use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
-use crate::storage::folder::listing::Folder;
 use crate::storage::read::scan::log_scan::LogScan;
+use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::seek::log_index::LogIndex;
 
 impl LogScan {
@@ -90,11 +90,7 @@ impl LogScan {
         let is_gone =
             matches!(&error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
         let folder = self.current.info().path.parent().filter(|_| is_gone);
-        let listed = folder.and_then(|folder| Some((folder, Folder::list(folder).ok()?)));
-        let found = listed.and_then(|(folder, listed)| {
-            let next = listed.segments.iter().map(|(base, _)| *base).find(|base| *base > from);
-            next.map(|to| ReadError::Overtaken { path: folder.into(), from, to })
-        });
+        let found = folder.and_then(|folder| overtaken(folder, from));
         found.unwrap_or_else(|| ReadError::Segment(Box::new(error)))
     }
 }

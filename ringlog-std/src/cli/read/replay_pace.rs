@@ -12,18 +12,8 @@ const CLOCK_WAS_SET_NANOS: u64 = 1_000_000_000;
 ///
 /// Events that are older than the one before are due at once. After a step back of more than a second the pace
 /// continues from the new time: it neither stalls nor floods.
-///
-/// ```
-/// use ringlog::storage::ReplayPace;
-/// use std::time::Duration;
-///
-/// let mut pace = ReplayPace::new(10.0).unwrap();
-/// assert_eq!(pace.wait(5_000_000_000), Duration::ZERO);
-/// // Two seconds later, at ten times the speed.
-/// assert!(pace.wait(7_000_000_000) <= Duration::from_millis(200));
-/// ```
 #[derive(Clone, Debug)]
-pub struct ReplayPace {
+pub(crate) struct ReplayPace {
     speed: f64,
     started: Instant,
     /// The time from the start to when an event with the timestamp `origin` is due.
@@ -34,32 +24,14 @@ pub struct ReplayPace {
 
 impl ReplayPace {
     /// Starts now, at `speed` times the recorded pace. Returns `None` unless `speed` is finite and above zero.
-    ///
-    /// ```
-    /// use ringlog::storage::ReplayPace;
-    ///
-    /// assert!(ReplayPace::new(0.5).is_some());
-    /// assert!(ReplayPace::new(0.0).is_none());
-    /// ```
-    #[must_use]
-    pub fn new(speed: f64) -> Option<Self> {
+    pub(crate) fn new(speed: f64) -> Option<Self> {
         let is_usable = speed.is_finite() && speed > 0.0;
         let started = Instant::now();
         is_usable.then_some(Self { speed, started, origin: None, origin_due: Duration::ZERO, latest: 0 })
     }
 
     /// Returns how long the next event must still wait. `timestamp` is in nanoseconds.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// use ringlog::storage::ReplayPace;
-    ///
-    /// let mut pace = ReplayPace::new(1.0).unwrap();
-    /// assert_eq!(pace.wait(5_000), Duration::ZERO, "the first event is due at once");
-    /// assert!(pace.wait(1_000_005_000) <= Duration::from_secs(1));
-    /// ```
-    #[must_use]
-    pub fn wait(&mut self, timestamp: u64) -> Duration {
+    pub(crate) fn wait(&mut self, timestamp: u64) -> Duration {
         let elapsed = self.started.elapsed();
         self.due(timestamp, elapsed).saturating_sub(elapsed)
     }
@@ -67,19 +39,7 @@ impl ReplayPace {
     /// Makes an event with this timestamp due after `wait`, and later events relative to it.
     ///
     /// Shortens a long wait over a silence or a step of the clock.
-    ///
-    /// ```
-    /// use ringlog::storage::ReplayPace;
-    /// use std::time::Duration;
-    ///
-    /// let mut pace = ReplayPace::new(1.0).unwrap();
-    /// let (second, most) = (1_000_000_000, Duration::from_secs(5));
-    /// assert_eq!(pace.wait(0), Duration::ZERO);
-    /// assert!(pace.wait(3600 * second) > most);
-    /// pace.wait_only(3600 * second, most);
-    /// assert!(pace.wait(3601 * second) <= most + Duration::from_secs(1));
-    /// ```
-    pub fn wait_only(&mut self, timestamp: u64, wait: Duration) {
+    pub(crate) fn wait_only(&mut self, timestamp: u64, wait: Duration) {
         self.origin = Some(timestamp);
         self.origin_due = self.started.elapsed().saturating_add(wait);
         self.latest = timestamp;
@@ -129,7 +89,24 @@ mod tests {
     }
 
     #[test]
-    fn after_the_clock_was_set_back_the_pace_goes_on_from_there() {
+    fn a_wait_is_what_is_left_until_an_event_is_due() {
+        let mut pace = ReplayPace::new(10.0).unwrap();
+        assert_eq!(pace.wait(5_000 * MILLI), Duration::ZERO, "the first event is due at once");
+        assert!(pace.wait(7_000 * MILLI) <= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_long_wait_can_be_shortened() {
+        let mut pace = ReplayPace::new(1.0).unwrap();
+        let (second, most) = (1_000 * MILLI, Duration::from_secs(5));
+        assert_eq!(pace.wait(0), Duration::ZERO);
+        assert!(pace.wait(3600 * second) > most);
+        pace.wait_only(3600 * second, most);
+        assert!(pace.wait(3601 * second) <= most + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_the_pace_continues_from_there() {
         let mut pace = ReplayPace::new(1.0).unwrap();
         due(&mut pace, 0);
         due(&mut pace, 60_000);
