@@ -6,9 +6,9 @@ use std::path::Path;
 
 /// A document, and the examples that it shows, in order.
 const SHOWN: [(&str, &[&str]); 3] = [
-    ("README.md", &["examples/src/bin/readme_record.rs"]),
+    ("README.md", &["ringlog-std/examples/src/bin/readme_record.rs"]),
     ("docs/firmware.md", &["ringlog-nostd/examples/firmware_shape.rs"]),
-    ("docs/operating.md", &["examples/src/bin/readme_shared.rs", "examples/src/bin/readme_months.rs"]),
+    ("docs/operating.md", &["ringlog-std/examples/src/bin/readme_shared.rs", "ringlog-std/examples/src/bin/readme_months.rs"]),
 ];
 
 fn read(path: &str) -> String {
