@@ -1,4 +1,4 @@
-//! What a log needs besides appending: spare segments, syncs, retention.
+//! The state that a log's writer and its workers share, for spare segments, syncs and retention.
 //!
 //! The writer and its worker threads (`workers.rs`) share one [`Maintenance`]. Any of them may call each of its steps
 //! at any time; tests call them one by one. Files go through these states, in the order of the log:

@@ -1,4 +1,4 @@
-//! What is kept of a log, and what is retired.
+//! Decides what is kept of a log, and what is retired; `retire.rs` does it.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Where the records of one segment end, no matter how its writer ended.
+//! Finds where the records of one segment end, no matter how its writer ended, and cuts a torn tail there.
 #![forbid(unsafe_code)]
 
 use std::io;

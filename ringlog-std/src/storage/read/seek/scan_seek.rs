@@ -1,4 +1,4 @@
-//! Goes straight to a record, and notices what retention took from a log that is being scanned.
+//! Puts a scan at a sequence, and notices what retention took from a log that is being scanned.
 #![forbid(unsafe_code)]
 
 use std::io;
