@@ -139,7 +139,7 @@ firmware_cost() {
     firmware_build cost -p ringlog-cost --features small-copy --target "$machine"
     rm -rf "$scratch/small-copy"
     mkdir "$scratch/small-copy"
-    cp "$cost"/{write,claim,read,drain,write_read} "$scratch/small-copy/"
+    cp "$cost"/{write,write_fixed,claim,read,drain,write_read} "$scratch/small-copy/"
     firmware_build cost -p ringlog-cost --target "$machine"
     for image in everything write_read; do
         run python3 .ci/firmware.py image "$cost/$image" "$(firmware_objdump "$machine")"

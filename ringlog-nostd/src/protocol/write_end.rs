@@ -1,5 +1,6 @@
 //! The producer's end: writes records into free bytes and publishes them. `parts` explains who owns which byte.
 
+use crate::copy::copy_array;
 use crate::error::{RingFault, WriteError};
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN, record_len};
 use crate::protocol::parts::Parts;
@@ -136,6 +137,29 @@ impl<'r> WriteEnd<'r> {
         // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
         // `self` is borrowed mutably.
         unsafe { copy(payload, parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
+        Ok(stride)
+    }
+
+    /// Does the same for a payload whose length the compiler knows.
+    #[inline]
+    pub(crate) fn write_array<const N: usize>(
+        &mut self,
+        at: usize,
+        header: &EventHeader,
+        payload: &[u8; N],
+    ) -> Result<usize, WriteError> {
+        debug_assert!(N <= self.parts.geometry.overrun - HEADER_LEN);
+        let stride = const { record_len(N) };
+        self.reserve(at, stride)?;
+        let parts = self.parts;
+        parts.touch_write(at, stride);
+        if const { !N.is_multiple_of(RECORD_ALIGN) } {
+            parts.zero_last_word(at, stride);
+        }
+        parts.store_header(at, header);
+        let to = parts.at(at).as_ptr().wrapping_add(HEADER_LEN).cast::<[u8; N]>();
+        // SAFETY: as for `write`, (1) to (4); the bytes are initialised by the contract of `Parts::new`.
+        copy_array(unsafe { &mut *to }, payload);
         Ok(stride)
     }
 

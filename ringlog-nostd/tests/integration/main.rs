@@ -6,6 +6,7 @@
 mod consumer;
 mod consumer_list;
 mod event_consumer;
+mod fixed;
 mod flight_recorder;
 mod lossy;
 mod oracle;

@@ -27,6 +27,13 @@ fn op_write(producer: &mut Producer<'static>, header: &EventHeader, payload: &[u
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 #[inline(never)]
+fn op_fixed(producer: &mut Producer<'static>, timestamp: u64, payload: &[u8; PAYLOAD]) -> bool {
+    producer.write_fixed(timestamp, 1, payload).is_ok()
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+#[inline(never)]
 fn op_claim(producer: &mut Producer<'static>, header: &EventHeader, byte: u8) -> bool {
     let Ok(mut claim) = producer.claim(PAYLOAD) else { return false };
     // As a device does: a store to each end.
@@ -73,6 +80,10 @@ fn main() -> ! {
     let (mut producer, mut consumer) = RING.split().expect("split once");
     for time in 0..100 {
         expect(op_write(&mut producer, &header(time), &payload), "write");
+        expect(op_read(&mut consumer) == time + PAYLOAD as u64, "read");
+    }
+    for time in 0..100 {
+        expect(op_fixed(&mut producer, time, &payload), "write_fixed");
         expect(op_read(&mut consumer) == time + PAYLOAD as u64, "read");
     }
     for time in 0..100 {
