@@ -8,7 +8,10 @@ use std::path::Path;
 const SHOWN: [(&str, &[&str]); 3] = [
     ("README.md", &["ringlog-std/examples/src/bin/readme_record.rs"]),
     ("docs/firmware.md", &["ringlog-nostd/examples/firmware_shape.rs"]),
-    ("docs/operating.md", &["ringlog-std/examples/src/bin/readme_shared.rs", "ringlog-std/examples/src/bin/readme_months.rs"]),
+    (
+        "docs/operating.md",
+        &["ringlog-std/examples/src/bin/readme_shared.rs", "ringlog-std/examples/src/bin/readme_months.rs"],
+    ),
 ];
 
 fn read(path: &str) -> String {
