@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
+use ringlog_nostd::{Gap, GapReason, Loss, RingFault};
 
 use super::error::RecorderError;
 use super::late::LateEvents;
 use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher};
-use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
+use crate::ring::{Consumer, Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
 /// What the recorder's thread and its handle share.
@@ -34,8 +34,8 @@ const GATHERED_BYTES: usize = 16 << 10;
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
-pub(super) struct Work<K> {
-    pub(super) source: Consumer<'static, K>,
+pub(super) struct Work {
+    pub(super) source: Consumer,
     /// The ring that `source` belongs to, if it is in a file.
     pub(super) ring: Option<SharedRing>,
     /// For a ring in this process: handles events that come too late.
@@ -78,7 +78,7 @@ enum Ended {
     Stalled,
 }
 
-impl<K: Send + 'static> Work<K> {
+impl Work {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
         let has_panicked = self.start_thread().is_err();
