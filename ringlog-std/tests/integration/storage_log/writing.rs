@@ -2,7 +2,7 @@
 
 use ringlog::consumer::Run;
 use ringlog::event::{EventHeader, Gap, GapReason};
-use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter, ReaderOptions};
+use ringlog::storage::{AppendError, LogReader, LogScan, LogWriter, ReaderOptions};
 use ringlog_nostd::EventConsumer;
 use ringlog_nostd::format::{HEADER_LEN, encode, record_len};
 
@@ -47,7 +47,7 @@ fn assert_positions_continue(folder: &std::path::Path, end: u64) {
     let mut expected = 0;
     for segment in LogReader::open(folder).unwrap().segments() {
         assert_eq!(segment.header.base_position, expected, "{}", segment.path.display());
-        let mut scan = FileScan::open(&segment.path).unwrap();
+        let mut scan = LogScan::open(&segment.path).unwrap();
         while scan.next_event().unwrap().is_some() {}
         expected = scan.position();
     }
