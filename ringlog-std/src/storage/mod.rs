@@ -7,7 +7,7 @@
 //! | write a log that may run for months | [`LogWriter`], with [`LogWriterOptions`], [`SyncPolicy`], [`Retention`], [`FullDisk`] |
 //! | write one file of fixed size | [`MmapWriter`], with [`MmapWriterOptions`] |
 //! | know from another thread how far a writer has come | [`LogWatch`] |
-//! | read a log without copying | [`LogReader`]; one file: [`MmapReader`]; with [`ReaderOptions`] |
+//! | read a log without copying | [`LogReader`]; one file: [`MmapReader`] |
 //! | read files that others may change or cut short | [`LogScan`] |
 //! | choose events by type, sequence or time | [`Filter`] |
 //! | read a log while it is written | [`LogFollower`]; over restarts of the reader: [`Cursor`] |
@@ -55,7 +55,6 @@ pub use maintenance::watch::LogWatch;
 pub use read::filter::Filter;
 pub use read::follow::follower::LogFollower;
 pub use read::mapped::log_reader::LogReader;
-pub use read::mapped::options::ReaderOptions;
 pub use read::mapped::segment_reader::MmapReader;
 #[cfg(feature = "cli")]
 pub(crate) use read::merge::HeadOrder;
