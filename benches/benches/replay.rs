@@ -2,7 +2,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, ReaderOptions, SyncPolicy};
+use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, SyncPolicy};
 use ringlog_benches::sample_log::SampleLog;
 use ringlog_benches::work::Tally;
 use std::path::PathBuf;
@@ -46,8 +46,8 @@ fn all_of_it(criterion: &mut Criterion) {
     let mut group = group(criterion, "replay/all of it");
     group.throughput(Throughput::Elements(LOG.events as u64));
     for (name, verify) in [("checksums verified", true), ("checksums not verified", false)] {
-        let options = ReaderOptions::new().verify(verify);
-        let file = MmapReader::open_with(finished.file(), &options).expect("a log file");
+        let open = if verify { MmapReader::open } else { MmapReader::open_unverified };
+        let file = open(finished.file()).expect("a log file");
         group.bench_function(format!("MmapReader::replay, {name}"), |bencher| {
             bencher.iter(|| {
                 let mut tally = Tally::new();
@@ -55,7 +55,8 @@ fn all_of_it(criterion: &mut Criterion) {
                 LOG.check(&tally);
             });
         });
-        let log = LogReader::open_with(finished.log(), &options).expect("a log");
+        let open = if verify { LogReader::open } else { LogReader::open_unverified };
+        let log = open(finished.log()).expect("a log");
         group.bench_function(format!("LogReader::replay, {name}"), |bencher| {
             bencher.iter(|| {
                 let mut tally = Tally::new();

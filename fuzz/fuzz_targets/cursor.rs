@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use ringlog::event::EventHeader;
-use ringlog::storage::{Cursor, LogIndex, LogWriter};
+use ringlog::storage::{Cursor, LogScan, LogWriter};
 use tempfile::TempDir;
 
 /// Number of records in the log.
@@ -54,9 +54,9 @@ fn read_cursor(log: &Path, input: &[u8]) {
 fn read_index(log: &Path, input: &[u8]) {
     let name = format!("index/{:020}.idx", 0);
     fs::write(log.join(name), input).expect("a file");
-    let index = LogIndex::open(log).expect("a log");
+    let scan = LogScan::open(log).expect("a log");
     for since in [0, 95, 100, RECORDS * 10] {
         let wanted = (since <= (RECORDS - 1) * 10).then(|| since.div_ceil(10));
-        assert_eq!(index.sequence_since(0, since).expect("a whole log"), wanted);
+        assert_eq!(scan.sequence_since(0, since).expect("a whole log"), wanted);
     }
 }

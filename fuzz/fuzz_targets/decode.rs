@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use ringlog::storage::{FileScan, MmapReader, verify_log};
+use ringlog::storage::{LogScan, MmapReader, verify_log};
 use ringlog_fuzz::Folder;
 use ringlog_nostd::format::{Checksums, Records};
 
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(path: &std::path::Path) {
-    let (scan, reader) = (FileScan::open(path), MmapReader::open(path));
+    let (scan, reader) = (LogScan::open(path), MmapReader::open(path));
     assert_eq!(scan.is_ok(), reader.is_ok(), "{:?} {:?}", scan.err(), reader.err());
     let (Ok(mut scan), Ok(reader)) = (scan, reader) else {
         let _ = verify_log(path);

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::work::{Source, Tally, sum_of_words};
-use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, ReaderOptions, verify_log};
+use ringlog::storage::{LogReader, LogWriter, MmapReader, MmapWriter, verify_log};
 use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN, record_len};
 use std::fs::File;
 use std::hint::black_box;
@@ -162,9 +162,8 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
     let log = Log::write(arguments.mebibytes, payload_len);
     check(&log);
     // Replay without verification: the records were checked when they were written, or by `verify`.
-    let options = ReaderOptions::new().verify(false);
-    let reader = MmapReader::open_with(log.segment(), &options).expect("a log file");
-    let log_reader = LogReader::open_with(log.folder.path(), &options).expect("a log");
+    let reader = MmapReader::open_unverified(log.segment()).expect("a log file");
+    let log_reader = LogReader::open_unverified(log.folder.path()).expect("a log");
     let verifying = MmapReader::open(log.segment()).expect("a log file");
     let mapped = map(&log.segment());
     let records = &mapped[FILE_HEADER_LEN..FILE_HEADER_LEN + log.records().len()];

@@ -5,7 +5,7 @@ use super::paced::{Round, run};
 use super::settings::Args;
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
-use ringlog::ring::{SharedProducer, SharedRing};
+use ringlog::ring::{Producer, SharedRing};
 use ringlog::storage::{LogReader, LogWriter};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ fn start(bench: &Bench<'_>, ring: &Path, log: &Path) -> Child {
     command.arg("--record").args([ring, log]).spawn().expect("another process")
 }
 
-fn producer(ring: &Path) -> SharedProducer {
+fn producer(ring: &Path) -> Producer {
     let end = Instant::now() + PATIENCE;
     loop {
         match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {

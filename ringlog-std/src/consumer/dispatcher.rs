@@ -6,32 +6,6 @@ use super::statistics::ConsumerStatistics;
 use ringlog_nostd::{EventConsumer, Run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What one drain did.
-///
-/// ```
-/// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
-/// # struct Counter;
-/// # impl EventConsumer for Counter {
-/// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
-/// #     fn name(&self) -> &str { "counter" }
-/// # }
-/// # let mut ring = RingBuffer::new(1024);
-/// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
-/// let mut dispatcher = EventDispatcher::new();
-/// dispatcher.add_required(Counter);
-/// let drained = dispatcher.drain(&mut ring)?;
-/// assert_eq!((drained.released_bytes, drained.stalled), (24, false));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct Drained {
-    /// Bytes that were given back to the source.
-    pub released_bytes: usize,
-    /// Whether a required consumer refused an event. The next drain offers it again.
-    pub stalled: bool,
-}
-
 /// Hands events to any number of consumers.
 ///
 /// A *required* consumer keeps the source's space until it has taken an event. The next drain offers an event again
@@ -65,6 +39,8 @@ pub struct Drained {
 #[derive(Default)]
 pub struct EventDispatcher<'c> {
     slots: Vec<Slot<'c>>,
+    /// Whether the last drain ended at an event that a required consumer refused.
+    is_stalled: bool,
 }
 
 struct Slot<'c> {
@@ -84,7 +60,7 @@ impl<'c> EventDispatcher<'c> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self { slots: Vec::new() }
+        Self { slots: Vec::new(), is_stalled: false }
     }
 
     /// Adds a consumer that sees each event once and delays nothing.
@@ -125,7 +101,7 @@ impl<'c> EventDispatcher<'c> {
     /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
     /// let mut dispatcher = EventDispatcher::new();
     /// dispatcher.add_required(Busy);
-    /// assert!(dispatcher.drain(&mut ring)?.stalled);
+    /// assert_eq!(dispatcher.drain(&mut ring)?, 0);
     /// assert!(!ring.is_empty(), "the event waits for the next drain");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -140,7 +116,7 @@ impl<'c> EventDispatcher<'c> {
         self
     }
 
-    /// Gives the source's events to every consumer, and gives the source its space back.
+    /// Gives the source's events to every consumer and the source its space back. Returns the bytes given back.
     ///
     /// ```
     /// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
@@ -153,7 +129,7 @@ impl<'c> EventDispatcher<'c> {
     /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
     /// let mut dispatcher = EventDispatcher::new();
     /// dispatcher.add_consumer(Counter);
-    /// assert_eq!(dispatcher.drain(&mut ring)?.released_bytes, 24);
+    /// assert_eq!(dispatcher.drain(&mut ring)?, 24);
     /// assert!(ring.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -161,12 +137,12 @@ impl<'c> EventDispatcher<'c> {
     /// # Errors
     ///
     /// [`DrainError`] says whether the source or a consumer failed. What was handed out before stays handed out.
-    pub fn drain<S: EventSource + ?Sized>(&mut self, source: &mut S) -> Result<Drained, DrainError> {
+    pub fn drain<S: EventSource + ?Sized>(&mut self, source: &mut S) -> Result<usize, DrainError> {
         let id = source.id();
         let limit = source.drain_limit_bytes();
-        let mut drained = Drained::default();
+        let mut released_bytes = 0_usize;
         let mut skip = 0_usize;
-        while skip.saturating_add(drained.released_bytes) < limit {
+        while skip.saturating_add(released_bytes) < limit {
             self.check_required()?;
             let Some(run) = source.peek_run(skip)? else { break };
             let end = skip + run.remaining().len();
@@ -176,12 +152,38 @@ impl<'c> EventDispatcher<'c> {
             let released = self.taken_by_all(id, end);
             source.release_bytes(released);
             self.slots.iter_mut().for_each(|slot| slot.released(id, released));
-            drained.released_bytes += released;
+            released_bytes += released;
             skip = end - released;
         }
-        drained.stalled = skip > 0;
+        self.is_stalled = skip > 0;
         self.check_required()?;
-        Ok(drained)
+        Ok(released_bytes)
+    }
+
+    /// Returns whether a required consumer refused an event in the last drain. The next drain offers it again.
+    ///
+    /// ```
+    /// use ringlog::consumer::{EventConsumer, EventDispatcher};
+    /// use ringlog::{event::EventHeader, ring::RingBuffer};
+    ///
+    /// struct Busy;
+    ///
+    /// impl EventConsumer for Busy {
+    ///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { false }
+    ///     fn name(&self) -> &str { "busy" }
+    /// }
+    ///
+    /// # let mut ring = RingBuffer::new(1024);
+    /// # ring.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut dispatcher = EventDispatcher::new();
+    /// dispatcher.add_required(Busy);
+    /// dispatcher.drain(&mut ring)?;
+    /// assert!(dispatcher.is_stalled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.is_stalled
     }
 
     /// Calls [`EventConsumer::idle`] of every consumer: there is nothing to take at the moment.
@@ -351,7 +353,7 @@ mod tests {
         let mut ring = ring_with(10);
         let mut dispatcher = EventDispatcher::new();
         dispatcher.add_required(Script(|_| true, a.clone())).add_consumer(Script(|_| true, b.clone()));
-        assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, 240);
+        assert_eq!(dispatcher.drain(&mut ring).unwrap(), 240);
         assert_eq!((seen(&a), seen(&b)), ((0..10).collect(), (0..10).collect()));
         assert!(ring.is_empty());
     }
@@ -371,7 +373,7 @@ mod tests {
             .add_required(Script(refuse_three_twice, a.clone()))
             .add_consumer(Script(|_| true, b.clone()));
         for released in [72, 0, 48] {
-            assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, released);
+            assert_eq!(dispatcher.drain(&mut ring).unwrap(), released);
             assert_eq!(seen(&b), [0, 1, 2, 3, 4]);
         }
         assert_eq!(seen(&a), [0, 1, 2, 3, 4]);
@@ -384,7 +386,7 @@ mod tests {
         let mut ring = ring_with(5);
         let mut dispatcher = EventDispatcher::new();
         dispatcher.add_consumer(Script(|time| time % 2 == 0, a.clone()));
-        assert_eq!(dispatcher.drain(&mut ring).unwrap().released_bytes, 120);
+        assert_eq!(dispatcher.drain(&mut ring).unwrap(), 120);
         assert_eq!(seen(&a), [0, 2, 4]);
         let statistics = &dispatcher.statistics()[0];
         assert_eq!((statistics.events, statistics.refused), (3, 2));

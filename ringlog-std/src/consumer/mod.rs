@@ -13,7 +13,7 @@ mod replay_source;
 mod source;
 mod statistics;
 
-pub use dispatcher::{Drained, EventDispatcher};
+pub use dispatcher::EventDispatcher;
 pub use ringlog_nostd::{EventConsumer, Run};
 pub use source::{DrainError, EventSource};
 pub use statistics::ConsumerStatistics;

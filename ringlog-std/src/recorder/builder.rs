@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ringlog_nostd::{Consumer, RingOptions};
+use ringlog_nostd::RingOptions;
 
 use super::error::RecorderError;
 use super::handle::Recorder;
@@ -13,12 +13,12 @@ use super::resume::{Resumed, resume};
 use super::skipped::SkippedRing;
 use super::work::{Shared, Work};
 use crate::consumer::EventConsumer;
-use crate::ring::{Idle, Producer, SharedRing, watched_ends};
+use crate::ring::{Consumer, Idle, Producer, SharedRing, watched_ends};
 use crate::storage::{LogWriter, LogWriterOptions};
 
 /// What feeds a log.
-struct Feed<K> {
-    source: Consumer<'static, K>,
+struct Feed {
+    source: Consumer,
     ring: Option<SharedRing>,
     late: Option<LateEvents>,
     skipped: Option<SkippedRing>,
@@ -277,7 +277,7 @@ impl RecorderBuilder {
         }
     }
 
-    fn spawn<K: Send + 'static>(self, feed: Feed<K>, writer: LogWriter) -> Result<Recorder, RecorderError> {
+    fn spawn(self, feed: Feed, writer: LogWriter) -> Result<Recorder, RecorderError> {
         let Feed { source, ring, late, skipped } = feed;
         let shared = Arc::new(Shared::default());
         let (recovery, watch) = (writer.recovery().clone(), writer.watch());

@@ -1,9 +1,9 @@
 //! What a producer in this process publishes after its recorder ended.
 #![forbid(unsafe_code)]
 
-use crate::ring::AfterClose;
+use crate::ring::{AfterClose, Consumer};
 use crate::storage::{LogWriterOptions, note_drained_ring, report_undrained_ring};
-use ringlog_nostd::{Consumer, Loss};
+use ringlog_nostd::Loss;
 use std::path::PathBuf;
 
 /// Finds out, when the producer closes, whether it published anything that no recorder drained.
@@ -18,7 +18,7 @@ pub(super) struct LateEvents {
 impl LateEvents {
     /// Waits for the producer to close. The recorder has ended and closed the log, which is marked as one whose ring
     /// was not drained and has a GAP record for the losses given here.
-    pub(super) fn watch<K: Send + 'static>(self, source: Consumer<'static, K>, reported: Option<Loss>) {
+    pub(super) fn watch(self, source: Consumer, reported: Option<Loss>) {
         let Self { log, log_identity, options, after_close } = self;
         after_close.run(source, move |mut source| {
             if source.fault().is_none() && source.is_empty() && source.pending_loss() == reported {

@@ -14,7 +14,7 @@ use ringlog_nostd::GapReason;
 use super::error::RecorderError;
 use super::skipped::SkippedRing;
 use crate::ring::{
-    RingError, RingOptions, RoleLock, SharedConsumer, SharedRing, SharedRingError, SkipError, identity_after,
+    Consumer, RingError, RingOptions, RoleLock, SharedRing, SharedRingError, SkipError, identity_after,
     new_identity,
 };
 use crate::storage::{AppendError, LogWriter};
@@ -22,14 +22,14 @@ use crate::storage::{AppendError, LogWriter};
 /// A ring that continues where its log ends.
 pub(super) struct Resumed {
     pub(super) ring: SharedRing,
-    pub(super) source: SharedConsumer,
+    pub(super) source: Consumer,
     pub(super) skipped: Option<SkippedRing>,
 }
 
 /// How a ring and the end of its log fit together.
 enum Fit {
     /// The consumer is where the log ends; what could not be read was skipped.
-    At(SharedConsumer, Option<SkippedRing>),
+    At(Consumer, Option<Box<SkippedRing>>),
     /// The ring's positions contradict each other or the log, for this reason.
     Nowhere(String),
 }
@@ -42,7 +42,7 @@ pub(super) fn resume(
 ) -> Result<Resumed, RecorderError> {
     let (ring, renewed) = find(path, options, log)?;
     match fit(&ring, log)? {
-        Fit::At(source, skipped) => Ok(Resumed { ring, source, skipped: renewed.or(skipped) }),
+        Fit::At(source, skipped) => Ok(Resumed { ring, source, skipped: renewed.or(skipped.map(|it| *it)) }),
         Fit::Nowhere(damage) => {
             let (ring, skipped) = replace(ring, damage, log)?;
             let source = ring.claim_consumer()?;
@@ -164,14 +164,10 @@ fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, RecorderError> {
 }
 
 /// Fits a ring that fed the log: releases what the log has, and skips what cannot be read.
-fn fit_known(
-    ring: &SharedRing,
-    mut source: SharedConsumer,
-    log: &mut LogWriter,
-) -> Result<Fit, RecorderError> {
+fn fit_known(ring: &SharedRing, mut source: Consumer, log: &mut LogWriter) -> Result<Fit, RecorderError> {
     let skipped = skip_released(ring, &source, log)?;
     let Err(damage) = release_recorded(&mut source, end_of(log)) else {
-        return Ok(Fit::At(source, skipped));
+        return Ok(Fit::At(source, skipped.map(Box::new)));
     };
     let head = source.published_position();
     let bytes = head.wrapping_sub(end_of(log));
@@ -185,7 +181,7 @@ fn fit_known(
         log.skip_to(head as u64, GapReason::RecoveryCut).map_err(gap_error)?;
     }
     match source.skip_damage(head) {
-        Ok(()) => Ok(Fit::At(source, skipped.or(Some(unreadable)))),
+        Ok(()) => Ok(Fit::At(source, skipped.or(Some(unreadable)).map(Box::new))),
         Err(_) => Ok(Fit::Nowhere(damage.to_string())),
     }
 }
@@ -193,7 +189,7 @@ fn fit_known(
 /// Handles a ring that released what the log does not have: what a full disk did not take, or what the log lost.
 fn skip_released(
     ring: &SharedRing,
-    source: &SharedConsumer,
+    source: &Consumer,
     log: &mut LogWriter,
 ) -> Result<Option<SkippedRing>, RecorderError> {
     let tail = source.position() as u64;
@@ -210,7 +206,7 @@ fn skip_released(
 }
 
 /// Releases what the log has, up to its `end`, if a record or nothing follows.
-fn release_recorded(source: &mut SharedConsumer, end: usize) -> Result<(), SkipError> {
+fn release_recorded(source: &mut Consumer, end: usize) -> Result<(), SkipError> {
     source.skip_to(end)?;
     source.peek_run(0)?;
     Ok(())

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ringlog_nostd::{Consumer, Gap, GapReason, Loss, RingFault};
+use ringlog_nostd::{Gap, GapReason, Loss, RingFault};
 
 use super::error::RecorderError;
 use super::late::LateEvents;
-use crate::consumer::{DrainError, Drained, EventConsumer, EventDispatcher};
-use crate::ring::{Idle, SharedRing, SharedRingError, Waiter};
+use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
+use crate::ring::{Consumer, Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
 /// What the recorder's thread and its handle share.
@@ -34,8 +34,8 @@ const GATHERED_BYTES: usize = 16 << 10;
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
-pub(super) struct Work<K> {
-    pub(super) source: Consumer<'static, K>,
+pub(super) struct Work {
+    pub(super) source: Consumer,
     /// The ring that `source` belongs to, if it is in a file.
     pub(super) ring: Option<SharedRing>,
     /// For a ring in this process: handles events that come too late.
@@ -78,7 +78,7 @@ enum Ended {
     Stalled,
 }
 
-impl<K: Send + 'static> Work<K> {
+impl Work {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
         let has_panicked = self.start_thread().is_err();
@@ -177,9 +177,8 @@ impl<K: Send + 'static> Work<K> {
             let closed = self.ends_with_producer && self.source.is_closed();
             // ORDERING: Relaxed. The flag hands over no data.
             let stop = self.shared.stop.load(Ordering::Relaxed);
-            let drained = self.drain_once(dispatcher)?;
-            match drained.released_bytes {
-                _ if drained.stalled => return Ok(Ended::Stalled),
+            match self.drain_once(dispatcher)? {
+                _ if dispatcher.is_stalled() => return Ok(Ended::Stalled),
                 // One drain takes all that a ring can hold, and so all that was there before the stop.
                 _ if stop => return Ok(if closed { Ended::Drained } else { Ended::Early }),
                 0 if closed => return Ok(Ended::Drained),
@@ -203,17 +202,17 @@ impl<K: Send + 'static> Work<K> {
         Ok(ring.check()?)
     }
 
-    fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Drained, DrainError> {
-        let drained = dispatcher.drain(&mut self.source)?;
+    fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<usize, DrainError> {
+        let released_bytes = dispatcher.drain(&mut self.source)?;
         // ORDERING: Relaxed. The number is for a display only.
-        self.shared.bytes.fetch_add(drained.released_bytes as u64, Ordering::Relaxed);
-        if drained.released_bytes > 0 {
+        self.shared.bytes.fetch_add(released_bytes as u64, Ordering::Relaxed);
+        if released_bytes > 0 {
             // A GAP record may have been among them. Reading the ring's count here would take the cache line away
             // from the producer.
             // ORDERING: Relaxed. The number is for a display only.
             self.shared.pending_loss.store(0, Ordering::Relaxed);
         }
-        Ok(drained)
+        Ok(released_bytes)
     }
 
     fn note_pending_loss(&self) {

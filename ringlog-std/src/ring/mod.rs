@@ -9,12 +9,13 @@
 //! | one thread writes and reads | [`RingBuffer`] |
 //! | one thread writes, another one reads | [`SpscRingBuffer`], split into [`Producer`] and [`Consumer`] |
 //! | the same, and the reader sleeps while there is nothing | [`SpscRingBuffer::split_notify`] |
-//! | two processes | [`SharedRing`], for [`SharedProducer`] and [`SharedConsumer`] |
-//! | lose events instead of waiting for a full ring, and have them counted | `lossy()` of any producer: [`LossyProducer`], [`SharedLossyProducer`] |
+//! | two processes | [`SharedRing`], for a [`Producer`] in one and a [`Consumer`] in the other |
+//! | lose events instead of waiting for a full ring, and have them counted | [`LossyProducer`], from `lossy()` of a producer |
 //! | fill a payload in place | [`Claim`]; publish several events at once: [`Batch`] |
 //! | the caller's memory | [`Ring`], [`StaticRing`], with [`RingOptions`] |
 
 mod after_close;
+mod ends;
 mod heap;
 mod notify;
 mod ring_buffer;
@@ -28,7 +29,8 @@ mod spsc;
 pub use crate::wait::Idle;
 pub(crate) use crate::wait::Waiter;
 pub(crate) use after_close::AfterClose;
-pub use heap::{Consumer, LossyProducer, NewRingError, Producer};
+pub use ends::{Consumer, LossyProducer, Producer};
+pub use heap::NewRingError;
 pub use notify::{NotifyConsumer, NotifyProducer};
 pub use ring_buffer::RingBuffer;
 pub(crate) use ringlog_nostd::SkipError;
@@ -39,6 +41,5 @@ pub(crate) use role::RoleLock;
 pub use shared::SharedRing;
 pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::{Role, SharedRingError};
-pub use shared_memory::{SharedConsumer, SharedLossyProducer, SharedProducer};
 pub use spsc::SpscRingBuffer;
 pub(crate) use spsc::watched_ends;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
 
-use super::heap::{Consumer, Producer};
+use super::ends::{Consumer, Producer};
 use super::spsc::SpscRingBuffer;
 
 #[derive(Debug, Default)]

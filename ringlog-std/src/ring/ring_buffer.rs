@@ -3,7 +3,8 @@
 
 use ringlog_nostd::{Batch, Claim, EventHeader, RingFault, RingOptions, WriteError};
 
-use super::heap::{Consumer, NewRingError, Producer, ends};
+use super::ends::{Consumer, Producer};
+use super::heap::{NewRingError, ends};
 
 /// A ring on the heap for one thread: a buffer between the parts of a main loop.
 ///

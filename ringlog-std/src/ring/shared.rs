@@ -3,10 +3,11 @@
 
 use super::heap::identity;
 
+use super::ends::{Consumer, Producer};
 pub(crate) use super::role::{Role, RoleLock};
 use super::shared_draft::RingDraft;
 use super::shared_error::SharedRingError;
-use super::shared_memory::{SharedConsumer, SharedMemory, SharedProducer};
+use super::shared_memory::SharedMemory;
 use crate::os::boot::boot_id;
 use crate::os::ownership::Ownership;
 use ringlog_nostd::RingOptions;
@@ -161,7 +162,7 @@ impl SharedRing {
     /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring was
     /// created before the machine was restarted: its consumer creates a new one. Also [`SharedRingError::Replaced`],
     /// [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or [`SharedRingError::Io`].
-    pub fn claim_producer(&self) -> Result<SharedProducer, SharedRingError> {
+    pub fn claim_producer(&self) -> Result<Producer, SharedRingError> {
         let lock = self.claim(Role::Producer)?;
         self.memory.producer(lock).map_err(|source| self.contents(source))
     }
@@ -186,7 +187,7 @@ impl SharedRing {
     /// # Errors
     ///
     /// As [`claim_producer`](Self::claim_producer).
-    pub fn claim_consumer(&self) -> Result<SharedConsumer, SharedRingError> {
+    pub fn claim_consumer(&self) -> Result<Consumer, SharedRingError> {
         let lock = self.claim(Role::Consumer)?;
         self.memory.consumer(lock).map_err(|source| self.contents(source))
     }

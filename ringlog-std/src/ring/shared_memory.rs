@@ -16,66 +16,17 @@ use std::sync::Arc;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use ringlog_nostd::internal::RingStamp;
-use ringlog_nostd::{Consumer, LossyProducer, Producer, Ring, RingError, RingOptions};
+use ringlog_nostd::{Ring, RingError, RingOptions};
 
-/// The producer's end of a ring in a file. Dropping it gives the role back.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.ring");
-/// use ringlog::ring::SharedProducer;
-///
-/// let ring = SharedRing::create(&path, &RingOptions::default())?;
-/// let producer: SharedProducer = ring.claim_producer()?;
-/// drop(producer);
-/// assert!(ring.claim_producer().is_ok());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub type SharedProducer = Producer<'static, SharedKeeper>;
-/// The consumer's end of a ring in a file. Dropping it gives the role back.
-///
-/// ```
-/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.ring");
-/// use ringlog::ring::SharedConsumer;
-///
-/// let ring = SharedRing::create(&path, &RingOptions::default())?;
-/// let mut consumer: SharedConsumer = ring.claim_consumer()?;
-/// assert!(consumer.read_event().is_none());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub type SharedConsumer = Consumer<'static, SharedKeeper>;
-/// A [`SharedProducer`] that loses events instead of waiting: see
-/// [`Producer::lossy`](ringlog_nostd::Producer::lossy).
-///
-/// ```
-/// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("events.ring");
-/// use ringlog::ring::SharedLossyProducer;
-///
-/// let ring = SharedRing::create(&path, &RingOptions::default())?;
-/// let mut producer: SharedLossyProducer = ring.claim_producer()?.lossy();
-/// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub type SharedLossyProducer = LossyProducer<'static, SharedKeeper>;
-
-/// What an end of a shared ring keeps alive until it is dropped: the mapping and the role.
-#[derive(Debug)]
-pub struct SharedKeeper {
-    /// Declared first, so dropped first; the end that used it is gone by then.
-    _lock: RoleLock,
-    _memory: Arc<SharedMemory>,
-}
+use super::ends::{Consumer, EndOwner, Producer, RingMemory};
 
 /// A whole mapped ring file.
 #[derive(Debug)]
 pub(super) struct SharedMemory {
     raw: MmapRaw,
 }
+
+impl RingMemory for SharedMemory {}
 
 impl SharedMemory {
     /// Maps a whole file, shared with everyone who maps it the same way. An empty file is an error.
@@ -119,19 +70,19 @@ impl SharedMemory {
     }
 
     /// Returns the producer's end, for the holder of its role in this very file.
-    pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedProducer, RingError> {
+    pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<Producer, RingError> {
         debug_assert_eq!(lock.role(), Role::Producer);
         let ring = self.attach()?;
         let producer = ring.into_producer().closes_in(std::process::id(), is_this_process);
-        Ok(producer.with_owner(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        Ok(producer.with_owner(EndOwner::of_file(lock, Arc::clone(self) as Arc<dyn RingMemory>)))
     }
 
     /// Returns the consumer's end, for the holder of its role in this very file.
-    pub(super) fn consumer(self: &Arc<Self>, lock: RoleLock) -> Result<SharedConsumer, RingError> {
+    pub(super) fn consumer(self: &Arc<Self>, lock: RoleLock) -> Result<Consumer, RingError> {
         debug_assert_eq!(lock.role(), Role::Consumer);
         let ring = self.attach()?;
         let consumer = ring.into_consumer().closes_in(std::process::id(), is_this_process);
-        Ok(consumer.with_owner(SharedKeeper { _lock: lock, _memory: Arc::clone(self) }))
+        Ok(consumer.with_owner(EndOwner::of_file(lock, Arc::clone(self) as Arc<dyn RingMemory>)))
     }
 
     /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping.

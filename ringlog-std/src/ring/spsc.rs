@@ -4,7 +4,8 @@
 use ringlog_nostd::RingOptions;
 
 use super::after_close::AfterClose;
-use super::heap::{Consumer, NewRingError, Producer, ends};
+use super::ends::{Consumer, Producer};
+use super::heap::{NewRingError, ends};
 
 /// A single-producer single-consumer ring on the heap, to be [split](Self::split) between two threads.
 ///

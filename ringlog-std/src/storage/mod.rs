@@ -7,12 +7,12 @@
 //! | write a log that may run for months | [`LogWriter`], with [`LogWriterOptions`], [`SyncPolicy`], [`Retention`], [`FullDisk`] |
 //! | write one file of fixed size | [`MmapWriter`], with [`MmapWriterOptions`] |
 //! | know from another thread how far a writer has come | [`LogWatch`] |
-//! | read a log without copying | [`LogReader`]; one file: [`MmapReader`]; with [`ReaderOptions`] |
-//! | read files that others may change or cut short | [`LogScan`]; one file: [`FileScan`] |
+//! | read a log without copying | [`LogReader`]; one file: [`MmapReader`] |
+//! | read files that others may change or cut short | [`LogScan`] |
 //! | choose events by type, sequence or time | [`Filter`] |
 //! | read a log while it is written | [`LogFollower`]; over restarts of the reader: [`Cursor`] |
 //! | read several logs as one, in the order of time | [`merge`](fn@merge) |
-//! | find records without reading the log through | [`LogIndex`] |
+//! | find records without reading the log through | [`LogReader::events_from`], [`LogReader::events_since`]; [`LogScan::seek_record`] |
 //! | learn what an opening found and cut | [`RecoveryReport`] |
 //! | check a log, copy what is whole of a damaged one | [`verify_log`], [`salvage_log`] |
 //! | know what may be missing at the end of a log | [`WriterFile`], [`LogWatermarks`] |
@@ -55,15 +55,14 @@ pub use maintenance::watch::LogWatch;
 pub use read::filter::Filter;
 pub use read::follow::follower::LogFollower;
 pub use read::mapped::log_reader::LogReader;
-pub use read::mapped::options::ReaderOptions;
 pub use read::mapped::segment_reader::MmapReader;
 #[cfg(feature = "cli")]
 pub(crate) use read::merge::HeadOrder;
 pub use read::merge::merge;
 pub use read::scan::log_scan::LogScan;
-pub use read::scan::segment_scan::FileScan;
 pub use read::scan::watermarks::LogWatermarks;
-pub use read::seek::log_index::LogIndex;
+#[cfg(feature = "cli")]
+pub(crate) use read::seek::log_index::LogIndex;
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
 pub use repair::salvage::salvage_log;
 pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};

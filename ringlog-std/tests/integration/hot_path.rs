@@ -2,8 +2,7 @@
 
 use crate::allocations;
 use ringlog::event::EventHeader;
-use ringlog::ring::{RingOptions, SharedConsumer, SharedProducer, SharedRing, SpscRingBuffer, WriteError};
-use ringlog_nostd::{Consumer, Producer};
+use ringlog::ring::{Consumer, Producer, RingOptions, SharedRing, SpscRingBuffer, WriteError};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,13 +22,13 @@ fn neither_end_of_a_shared_ring_allocates() {
     assert_no_allocation(producer, consumer);
 }
 
-fn shared_ends(folder: &Path) -> (SharedProducer, SharedConsumer) {
+fn shared_ends(folder: &Path) -> (Producer, Consumer) {
     let options = RingOptions { capacity: Some(1 << 16), ..RingOptions::default() };
     let ring = SharedRing::create(folder.join("ring"), &options).unwrap();
     (ring.claim_producer().unwrap(), ring.claim_consumer().unwrap())
 }
 
-fn assert_no_allocation<K>(mut producer: Producer<'_, K>, mut consumer: Consumer<'_, K>) {
+fn assert_no_allocation(mut producer: Producer, mut consumer: Consumer) {
     let before = allocations::count();
     let mut read = 0_u64;
     for time in 0..EVENTS / 10 {
@@ -99,10 +98,7 @@ fn run_restricted(test: &str) {
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(target_arch = "x86_64")]
-fn restricted_child<K: Send + 'static>(
-    mut producer: Producer<'static, K>,
-    mut consumer: Consumer<'static, K>,
-) -> ! {
+fn restricted_child(mut producer: Producer, mut consumer: Consumer) -> ! {
     std::thread::spawn(move || {
         enter_strict_mode();
         let header = EventHeader::new(1, 2, 24);

@@ -10,7 +10,7 @@ use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
 use crate::cli::values::ReplayTo;
 use crate::event::{ClockKind, Event, EventHeader, Gap};
-use crate::ring::{Idle, SharedProducer, SharedRing, Waiter, WriteError};
+use crate::ring::{Idle, Producer, SharedRing, Waiter, WriteError};
 use crate::storage::{LogScan, LogWriter, OpenError};
 
 /// Takes replayed events.
@@ -140,7 +140,7 @@ impl<K> RingWriter for ringlog_nostd::Producer<'_, K> {
 }
 
 /// Claims the producer role of a shared ring.
-fn open_ring(path: &Path) -> Result<SharedProducer, CliError> {
+fn open_ring(path: &Path) -> Result<Producer, CliError> {
     Ok(SharedRing::open(path)?.claim_producer()?)
 }
 

@@ -89,7 +89,7 @@ fn end_position(folder: &Path) -> Option<u64> {
     let last = scan.segments().last()?.header.base_sequence;
     scan.seek(last).ok()?;
     while scan.next_event().ok()?.is_some() {}
-    Some(scan.current().position())
+    Some(scan.position())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use ringlog::event::EventHeader;
-use ringlog::storage::{FileScan, LogWriter};
+use ringlog::storage::{LogScan, LogWriter};
 use serde_json::Value;
 
 use super::support::{
@@ -178,7 +178,7 @@ fn a_follower_of_a_closed_log_without_its_last_file_ends_with_an_error() {
     let words = ["60", RINGLOG, "tail", "-f", "-n", "1000", word(&log)];
     let output = std::process::Command::new("timeout").args(words).output().unwrap();
     assert_code(&output, 1);
-    let left = FileScan::open(&segments[segments.len() - 2]).unwrap().header().event_count;
+    let left = LogScan::open(&segments[segments.len() - 2]).unwrap().header().event_count;
     assert!(output.stdout.iter().filter(|&&byte| byte == b'\n').count() as u64 > left);
 }
 

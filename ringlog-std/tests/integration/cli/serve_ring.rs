@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ringlog::event::EventHeader;
-use ringlog::ring::{SharedProducer, SharedRing, WriteError};
+use ringlog::ring::{Producer, SharedRing, WriteError};
 
 use super::serve::{Running, info, spawn};
 use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, word};
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-fn claim(ring: &Path) -> SharedProducer {
+fn claim(ring: &Path) -> Producer {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
         match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {
@@ -42,7 +42,7 @@ fn claim(ring: &Path) -> SharedProducer {
 }
 
 /// Writes these events, and waits for room.
-fn write(producer: &mut SharedProducer, numbers: std::ops::Range<u64>) {
+fn write(producer: &mut Producer, numbers: std::ops::Range<u64>) {
     let end = Instant::now() + Duration::from_secs(30);
     for number in numbers {
         let header = EventHeader::new(number, 1, 8);
@@ -53,7 +53,7 @@ fn write(producer: &mut SharedProducer, numbers: std::ops::Range<u64>) {
     }
 }
 
-fn wait_for_drain(producer: &SharedProducer) {
+fn wait_for_drain(producer: &Producer) {
     let end = Instant::now() + Duration::from_secs(30);
     while producer.used() > 0 {
         assert!(Instant::now() < end, "nobody drains the ring");

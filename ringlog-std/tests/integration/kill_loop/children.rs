@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use ringlog::ring::{SharedProducer, SharedRing};
+use ringlog::ring::{Producer, SharedRing};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// What a child must do; unset in the test program itself.
@@ -91,7 +91,7 @@ pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T 
 }
 
 /// Claims the producer's role of a ring. Waits until the ring is made, and until the last producer is dead.
-pub(crate) fn claim_producer(ring: &Path) -> SharedProducer {
+pub(crate) fn claim_producer(ring: &Path) -> Producer {
     patiently("the producer's role", || match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {
         Ok(producer) => Some(producer),
         Err(error) if error.is_transient() => None,

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader};
-use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
+use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
 use ringlog_nostd::format::MAX_POSITION;
 
 use super::Row;
@@ -174,7 +174,7 @@ fn read_while(folder: &Path, change: impl FnOnce(&Path)) -> Result<(), String> {
 fn shrunk(folder: &Path) -> Result<(), String> {
     let path = folder.join("large.evtl");
     fs::write(&path, sealed_file(plain_header(), 50_000)).unwrap();
-    let mut scan = FileScan::open(&path).unwrap();
+    let mut scan = LogScan::open(&path).unwrap();
     scan.next_event().unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_len(500_000).unwrap();
     while scan.next_event().map_err(|error| error.to_string())?.is_some() {}

@@ -4,7 +4,7 @@ use super::roles::options;
 use super::support::scratch;
 use ringlog::event::{Event, EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
-use ringlog::ring::{Delivery, RingOptions, SharedLossyProducer, SharedRing, SharedRingError};
+use ringlog::ring::{Delivery, LossyProducer, RingOptions, SharedRing, SharedRingError};
 use ringlog::storage::{LogReader, LogSummary, LogWriter};
 use std::fs::OpenOptions;
 use std::mem::ManuallyDrop;
@@ -313,7 +313,7 @@ fn a_ring_that_is_gone_is_made_anew_and_a_gap_says_so() {
 }
 
 /// Offers `count` events of one length. Returns how many did not fit.
-fn offer(producer: &mut SharedLossyProducer, count: u64) -> u64 {
+fn offer(producer: &mut LossyProducer, count: u64) -> u64 {
     let mut lost = 0;
     for time in 0..count {
         let delivery = producer.write_event(&EventHeader::new(time, 0, 8), &time.to_le_bytes());

@@ -6,7 +6,7 @@ use super::resume::Place;
 use super::support::Random;
 use ringlog::event::{EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
-use ringlog::ring::{Idle, Role, SharedProducer, SharedRing, SharedRingError};
+use ringlog::ring::{Idle, Producer, Role, SharedRing, SharedRingError};
 use ringlog::storage::{LogWriter, OpenError, Verdict, verify_log};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -40,7 +40,7 @@ impl Place {
         self.store(DATA + position % CAPACITY + 8, 0);
     }
 
-    fn producer(&self) -> SharedProducer {
+    fn producer(&self) -> Producer {
         SharedRing::open(&self.ring).unwrap().claim_producer().unwrap()
     }
 
@@ -56,11 +56,11 @@ impl Place {
     }
 }
 
-fn write(producer: &mut SharedProducer, number: u64) -> bool {
+fn write(producer: &mut Producer, number: u64) -> bool {
     write_payload(producer, number, number as usize * 7 % 60)
 }
 
-fn write_payload(producer: &mut SharedProducer, number: u64, len: usize) -> bool {
+fn write_payload(producer: &mut Producer, number: u64, len: usize) -> bool {
     let header = EventHeader::new(number, 1, len as u16);
     producer.write_event(&header, &vec![number as u8; len]).is_ok()
 }

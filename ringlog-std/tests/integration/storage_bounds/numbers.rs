@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ringlog::event::FileHeader;
 use ringlog::storage::{
-    AppendError, CreateError, Cursor, CursorError, FileScan, LogFollower, LogIndex, LogReader, LogScan,
-    LogWatermarks, LogWriter, MmapReader, MmapWriter, OpenError, salvage_log, verify_log,
+    AppendError, CreateError, Cursor, CursorError, LogFollower, LogReader, LogScan, LogWatermarks, LogWriter,
+    MmapReader, MmapWriter, OpenError, salvage_log, verify_log,
 };
 use ringlog_nostd::format::MAX_POSITION;
 
@@ -41,8 +41,8 @@ fn read_everywhere(log: &Path, file: &Path) -> Vec<String> {
     keep(LogReader::open(log).map(|reader| use_reader(&reader)).err().map(|error| error.to_string()));
     keep(MmapReader::open(file).map(|reader| use_file(&reader)).err().map(|error| error.to_string()));
     keep(LogScan::open(log).map(use_scan).err().map(|error| error.to_string()));
-    keep(FileScan::open(file).map(use_file_scan).err().map(|error| error.to_string()));
-    keep(LogIndex::open(log).map(|index| use_index(&index)).err().map(|error| error.to_string()));
+    keep(LogScan::open(file).map(use_file_scan).err().map(|error| error.to_string()));
+    keep(LogScan::open(log).map(|scan| use_index(&scan)).err().map(|error| error.to_string()));
     keep(LogWatermarks::of(log).err().map(|error| error.to_string()));
     keep(LogFollower::open(log).unwrap().next_event().err().map(|error| error.to_string()));
     verify_log(log).unwrap();
@@ -65,14 +65,14 @@ fn use_scan(mut scan: LogScan) {
     let _ = scan.seek(u64::MAX);
 }
 
-fn use_file_scan(mut scan: FileScan) {
+fn use_file_scan(mut scan: LogScan) {
     while let Ok(Some(_)) = scan.next_event() {}
     let _ = (scan.position(), scan.next_sequence());
 }
 
-fn use_index(index: &LogIndex) {
-    let _ = (index.next_sequence().is_ok(), index.sequence_since(u64::MAX, 1).is_ok());
-    let _ = index.sequence_since(0, 1).is_ok();
+fn use_index(scan: &LogScan) {
+    let _ = (scan.end_sequence().is_ok(), scan.sequence_since(u64::MAX, 1).is_ok());
+    let _ = scan.sequence_since(0, 1).is_ok();
 }
 
 /// Opens the log for writing and rolls once.
@@ -283,7 +283,7 @@ fn an_index_file_with_more_records_than_there_is_room_for_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let header = FileHeader { base_sequence: MAX_POSITION, ..plain_header() };
     let log = log_of(folder.path(), MAX_POSITION, &sealed_file(header, 3));
-    assert_eq!(LogIndex::open(&log).unwrap().sequence_since(0, 2).unwrap(), Some(MAX_POSITION + 2));
+    assert_eq!(LogScan::open(&log).unwrap().sequence_since(0, 2).unwrap(), Some(MAX_POSITION + 2));
     let index = log.join(format!("index/{MAX_POSITION:020}.idx"));
     let good = fs::read(&index).unwrap();
     for count in EDGES {
@@ -298,7 +298,7 @@ fn an_index_file_with_more_records_than_there_is_room_for_is_not_believed() {
         assert!(found == [MAX_POSITION + 2] || count < 3, "{count}: {found:?}");
         use_reader(&reader);
         let mut scan = LogScan::open(&log).unwrap();
-        let _ = scan.seek_with(&LogIndex::open(&log).unwrap(), u64::MAX);
+        let _ = scan.seek_record(u64::MAX);
         fs::write(&index, &good).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use ringlog::storage::{FileScan, LogReader, LogScan, MmapReader, Verdict, verify_log};
+use ringlog::storage::{LogReader, LogScan, MmapReader, Verdict, verify_log};
 
 use super::oracle::Oracle;
 use super::support::{Log, Noise};
@@ -64,7 +64,7 @@ fn read_everything(log: &Log) {
         if let Ok(reader) = MmapReader::open(segment) {
             let _ = (reader.len(), reader.events().count());
         }
-        if let Ok(mut scan) = FileScan::open(segment) {
+        if let Ok(mut scan) = LogScan::open(segment) {
             while let Ok(Some(_)) = scan.next_event() {}
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader, Gap};
-use ringlog::storage::{FileScan, LogScan, LogWriter};
+use ringlog::storage::{LogScan, LogWriter};
 use tempfile::TempDir;
 
 /// Header and payload of the event with this number: its timestamp.
@@ -54,7 +54,7 @@ impl Log {
     }
 
     pub(crate) fn header(&self, segment: usize) -> FileHeader {
-        *FileScan::open(&self.segments[segment]).unwrap().header()
+        *LogScan::open(&self.segments[segment]).unwrap().header()
     }
 
     /// Changes the bytes of a segment.
@@ -93,7 +93,7 @@ impl Log {
 
 /// Returns the offsets of the records of an undamaged segment, and after them the offset of its end.
 pub(crate) fn offsets(segment: &Path) -> Vec<u64> {
-    let mut scan = FileScan::open(segment).unwrap();
+    let mut scan = LogScan::open(segment).unwrap();
     let mut offsets = Vec::new();
     while let Some(event) = scan.next_event().unwrap() {
         offsets.push(event.offset);

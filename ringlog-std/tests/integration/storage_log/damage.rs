@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use ringlog::event::{ClockKind, FileHeader, file_flags};
-use ringlog::storage::{FileScan, LogReader, LogScan, LogWriter, OpenError, ReadError};
+use ringlog::storage::{LogReader, LogScan, LogWriter, OpenError, ReadError};
 use ringlog_nostd::format::{add_checksum, crc32c_append, encode, place_word};
 
 use super::support::{assert_is, event, patch, read, segments, write};
@@ -45,9 +45,9 @@ fn a_file_that_shrinks_while_it_is_scanned_is_an_error() {
 fn a_write_offset_beyond_the_file_names_both() {
     let folder = tempfile::tempdir().unwrap();
     let path = one_segment(folder.path(), 100);
-    let write_offset = FileScan::open(&path).unwrap().header().write_offset;
+    let write_offset = LogScan::open(&path).unwrap().header().write_offset;
     cut(&path, write_offset - 8);
-    let error = FileScan::open(&path).unwrap_err();
+    let error = LogScan::open(&path).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, OpenError::WriteOffset { .. }));
     assert!(
@@ -61,11 +61,11 @@ fn a_write_offset_beyond_the_file_names_both() {
 fn every_damaged_byte_of_the_records_is_found_at_its_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = one_segment(folder.path(), 8);
-    let end = FileScan::open(&path).unwrap().header().write_offset;
+    let end = LogScan::open(&path).unwrap().header().write_offset;
     let bytes = std::fs::read(&path).unwrap();
     for at in 64..end {
         patch(&path, at, &[!bytes[at as usize]]);
-        let mut scan = FileScan::open(&path).unwrap();
+        let mut scan = LogScan::open(&path).unwrap();
         let error = loop {
             match scan.next_event() {
                 Ok(event) => assert!(event.is_some(), "byte {at}"),
@@ -86,7 +86,7 @@ fn a_sealed_file_with_another_count_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = one_segment(folder.path(), 8);
     patch(&path, 16, &9_u64.to_le_bytes());
-    let mut scan = FileScan::open(&path).unwrap();
+    let mut scan = LogScan::open(&path).unwrap();
     for _ in 0..8 {
         scan.next_event().unwrap().unwrap();
     }
@@ -131,7 +131,7 @@ fn a_stream_that_ends_in_something_else_is_an_error_after_its_last_record() {
     for bytes in [stream(30, &[1, 2, 3]), stream(31, &[])[..whole.len() + 20].to_vec(), stream(30, &[7; 64])]
     {
         std::fs::write(&path, bytes).unwrap();
-        let mut scan = FileScan::open(&path).unwrap();
+        let mut scan = LogScan::open(&path).unwrap();
         for number in 0..30 {
             assert_eq!(scan.next_event().unwrap().unwrap().sequence, number);
         }
@@ -169,11 +169,11 @@ fn cutting_a_log_anywhere_never_panics_and_never_invents() {
     let folder = tempfile::tempdir().unwrap();
     let path = one_segment(folder.path(), 20);
     let bytes = std::fs::read(&path).unwrap();
-    let end = FileScan::open(&path).unwrap().header().write_offset as usize;
+    let end = LogScan::open(&path).unwrap().header().write_offset as usize;
     let cut_path = folder.path().join("cut.evtl");
     for len_bytes in 0..end {
         std::fs::write(&cut_path, &bytes[..len_bytes]).unwrap();
-        assert!(FileScan::open(&cut_path).is_err(), "{len_bytes} bytes");
+        assert!(LogScan::open(&cut_path).is_err(), "{len_bytes} bytes");
     }
     std::fs::write(&cut_path, &bytes[..end]).unwrap();
     assert_eq!(read(&cut_path).len(), 20);
@@ -251,7 +251,7 @@ fn a_file_at_a_position_that_is_no_multiple_of_8_is_refused() {
         let header =
             FileHeader { base_position: 800 + off, ..FileHeader::new(1, ClockKind::UnixNanos, true) };
         std::fs::write(&path, header.to_bytes()).unwrap();
-        let refused = [FileScan::open(&path).map(drop), LogReader::open(folder.path()).map(drop)];
+        let refused = [LogScan::open(&path).map(drop), LogReader::open(folder.path()).map(drop)];
         for error in refused.map(Result::unwrap_err).into_iter().chain(LogWriter::open(folder.path()).err()) {
             let text = format!("base_position is {}", 800 + off);
             assert!(

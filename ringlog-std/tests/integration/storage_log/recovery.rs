@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use ringlog::event::{FileHeader, Gap, GapReason, file_flags};
-use ringlog::storage::{FileScan, LastEnd, LogReader, LogWriter, MmapWriter, OpenError, ReadError};
+use ringlog::storage::{LastEnd, LogReader, LogScan, LogWriter, MmapWriter, OpenError, ReadError};
 
 use super::support::{
     assert_holds, assert_is, damage, event, open, patch, read, refusal, segments, unseal, write,
@@ -85,7 +85,7 @@ fn positions_continue_exactly_after_a_killed_writer() {
     kill_after(start_child(folder.path()), 4);
     let writer = LogWriter::open(folder.path()).unwrap();
     let last = segments(folder.path()).iter().rev().nth(1).unwrap().clone();
-    let mut scan = FileScan::open(&last).unwrap();
+    let mut scan = LogScan::open(&last).unwrap();
     while scan.next_event().unwrap().is_some() {}
     assert_eq!(writer.position(), scan.position());
 }
@@ -114,7 +114,7 @@ impl Offsets {
     }
 
     pub(crate) fn header(&self) -> FileHeader {
-        *FileScan::open(&self.path).unwrap().header()
+        *LogScan::open(&self.path).unwrap().header()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ringlog::consumer::Run;
 use ringlog::event::{EventHeader, Gap, GapReason};
-use ringlog::storage::{AppendError, FileScan, LogReader, LogScan, LogWriter, ReaderOptions};
+use ringlog::storage::{AppendError, LogReader, LogScan, LogWriter};
 use ringlog_nostd::EventConsumer;
 use ringlog_nostd::format::{HEADER_LEN, encode, record_len};
 
@@ -47,7 +47,7 @@ fn assert_positions_continue(folder: &std::path::Path, end: u64) {
     let mut expected = 0;
     for segment in LogReader::open(folder).unwrap().segments() {
         assert_eq!(segment.header.base_position, expected, "{}", segment.path.display());
-        let mut scan = FileScan::open(&segment.path).unwrap();
+        let mut scan = LogScan::open(&segment.path).unwrap();
         while scan.next_event().unwrap().is_some() {}
         expected = scan.position();
     }
@@ -193,7 +193,7 @@ fn reading_from_a_sequence_finds_it_in_every_segment() {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder.path()).unwrap();
     write(&mut writer, 0..300);
     writer.close().unwrap();
-    let reader = LogReader::open_with(folder.path(), &ReaderOptions::new().verify(false)).unwrap();
+    let reader = LogReader::open_unverified(folder.path()).unwrap();
     let mut scan = LogScan::open(folder.path()).unwrap();
     for sequence in 0..300 {
         let first = reader.events_from(sequence).next().unwrap().unwrap();

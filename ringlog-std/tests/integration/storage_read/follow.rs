@@ -165,7 +165,7 @@ fn damage_is_reported_at_its_offset_and_what_is_before_it_is_given_out() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..20);
     let (_, path) = segments(folder.path()).remove(0);
-    let mut scan = ringlog::storage::FileScan::open(&path).unwrap();
+    let mut scan = ringlog::storage::LogScan::open(&path).unwrap();
     for _ in 0..10 {
         scan.next_event().unwrap();
     }

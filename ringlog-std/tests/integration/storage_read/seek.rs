@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use ringlog::event::{Event, EventHeader};
-use ringlog::storage::{Filter, LogIndex, LogReader, LogScan, LogWriter, MmapReader, ReadError};
+use ringlog::storage::{Filter, LogReader, LogScan, LogWriter, MmapReader, ReadError};
 
 use super::support::{Random, segments, wait_until_visible};
 
@@ -85,13 +85,12 @@ fn seeking_finds_what_a_naive_search_finds() {
 }
 
 fn assert_scan_finds(folder: &Path, all: &[Known], time: u64) {
-    let index = LogIndex::open(folder).unwrap();
-    let expected = since(all, time).first();
-    let found = index.sequence_since(0, time).unwrap();
-    assert_eq!(found, expected.map(|(sequence, ..)| *sequence));
-    assert_eq!((index.first_sequence(), index.next_sequence().unwrap()), (0, all.len() as u64));
     let mut scan = LogScan::open(folder).unwrap();
-    scan.seek_with(&index, found.unwrap_or(u64::MAX)).unwrap();
+    let expected = since(all, time).first();
+    let found = scan.sequence_since(0, time).unwrap();
+    assert_eq!(found, expected.map(|(sequence, ..)| *sequence));
+    assert_eq!((scan.next_sequence(), scan.end_sequence().unwrap()), (0, all.len() as u64));
+    scan.seek_record(found.unwrap_or(u64::MAX)).unwrap();
     assert_eq!(scan.next_event().unwrap().map(|it| known(&it)), expected.copied());
 }
 
@@ -132,7 +131,7 @@ fn a_single_file_is_searched_in_the_same_way() {
                 .collect();
             assert_eq!(found, expected);
             assert_eq!(
-                LogIndex::open(&path).unwrap().sequence_since(0, time).unwrap(),
+                LogScan::open(&path).unwrap().sequence_since(0, time).unwrap(),
                 since(own, time).first().map(|it| it.0)
             );
         }
@@ -187,7 +186,7 @@ fn a_search_by_time_stops_at_damage_that_may_hide_what_is_looked_for() {
     for time in [base + 10, 900] {
         let error = reader.events_since(time).next().unwrap().unwrap_err();
         assert!(matches!(error, ReadError::Record { source, .. } if source.offset == offset), "{error}");
-        let error = LogIndex::open(folder.path()).unwrap().sequence_since(0, time).unwrap_err();
+        let error = LogScan::open(folder.path()).unwrap().sequence_since(0, time).unwrap_err();
         assert!(matches!(error, ReadError::Record { source, .. } if source.offset == offset), "{error}");
     }
     // A search by sequence does not need its index.

@@ -11,7 +11,6 @@ use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::LogFiles;
 use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::follow::follower::LogFollower;
-use crate::storage::read::mapped::options::ReaderOptions;
 use crate::storage::read::mapped::segment_reader::MmapReader;
 use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
 use crate::storage::read::seek::log_index::LogIndex;
@@ -87,16 +86,18 @@ impl LogReader {
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(path, &ReaderOptions::new())
+        Self::open_at(path.as_ref(), true)
     }
 
-    /// Opens a log with these options.
+    /// Opens a log and verifies no checksums as records are read.
+    ///
+    /// For records that [`verify_log`](crate::storage::verify_log) or an earlier replay has checked: it is faster.
     ///
     /// ```
-    /// use ringlog::storage::{LogReader, ReaderOptions};
+    /// use ringlog::storage::LogReader;
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = LogReader::open_with(path, &ReaderOptions::new().verify(false))?;
+    /// let reader = LogReader::open_unverified(path)?;
     /// assert_eq!(reader.events().count(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -104,8 +105,8 @@ impl LogReader {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Self, OpenError> {
-        Self::open_at(path.as_ref(), options.verify)
+    pub fn open_unverified(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_at(path.as_ref(), false)
     }
 
     /// Opens a log. Tries again where the last segment was retired before it was mapped.

@@ -4,6 +4,5 @@
 
 pub(crate) mod log_events;
 pub(crate) mod log_reader;
-pub(crate) mod options;
 pub(crate) mod segment_events;
 pub(crate) mod segment_reader;

@@ -14,7 +14,6 @@ use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
-use crate::storage::read::mapped::options::ReaderOptions;
 use crate::storage::segment::file::open_regular;
 use crate::storage::segment::header_count::believed_count;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
@@ -77,16 +76,18 @@ impl MmapReader {
     /// [`OpenError`] for what is no regular file, is too short, has no header of a log file of this version, or
     /// is shorter than its header says, and for I/O.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(path, &ReaderOptions::new())
+        Self::open_at(path.as_ref(), true)
     }
 
-    /// Opens a log file with these options.
+    /// Opens a log file and verifies no checksums as records are read.
+    ///
+    /// For records that [`verify_log`](crate::storage::verify_log) or an earlier replay has checked: it is faster.
     ///
     /// ```
-    /// use ringlog::storage::{MmapReader, ReaderOptions};
+    /// use ringlog::storage::MmapReader;
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let reader = MmapReader::open_with(path, &ReaderOptions::new().verify(false))?;
+    /// let reader = MmapReader::open_unverified(path)?;
     /// assert_eq!(reader.events().count(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -94,8 +95,8 @@ impl MmapReader {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Self, OpenError> {
-        Self::open_at(path.as_ref(), options.verify)
+    pub fn open_unverified(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_at(path.as_ref(), false)
     }
 
     pub(crate) fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {

@@ -15,7 +15,9 @@ use crate::storage::segment::file::SegmentInfo;
 /// How often opening is tried while the first segment is retired each time.
 const OPENINGS: usize = 100;
 
-/// Reads the records of a log across its segments and verifies their checksums. For one file see [`FileScan`].
+/// Reads the records of a log, a folder or a single file, and verifies their checksums.
+///
+/// An unsealed file is read up to the `write_offset` that its header had when it was opened.
 ///
 /// ```
 /// use ringlog::event::EventHeader;
@@ -35,7 +37,7 @@ const OPENINGS: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct LogScan {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     writer: WriterFile,
     files: Vec<Listed>,
     foreign: Vec<PathBuf>,
@@ -212,19 +214,54 @@ impl LogScan {
         self.current.header()
     }
 
-    /// Returns the file that is being read.
+    /// Returns the path, header and length of the file that is being read.
     ///
     /// ```
     /// use ringlog::storage::LogScan;
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
     /// let scan = LogScan::open(path)?;
-    /// assert!(scan.current().info().path.ends_with("format.evtl"));
+    /// assert!(scan.segment().path.ends_with("format.evtl"));
+    /// assert_eq!(scan.segment().file_bytes, std::fs::metadata(path)?.len());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn current(&self) -> &FileScan {
-        &self.current
+    pub fn segment(&self) -> &SegmentInfo {
+        self.current.info()
+    }
+
+    /// Returns the offset in bytes where the next record starts in its file, or where the last readable one ends.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// assert_eq!(scan.offset(), 64, "after the header");
+    /// scan.next_event()?;
+    /// assert_eq!(scan.offset(), 88, "after a record of 24 bytes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.current.offset()
+    }
+
+    /// Returns the position of the next record in the log, in bytes.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// let start = scan.position();
+    /// scan.next_event()?;
+    /// assert_eq!(scan.position() - start, 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.current.position()
     }
 
     /// Returns the sequence of the next record.
@@ -245,8 +282,8 @@ impl LogScan {
 
     /// Goes to the start of the segment that holds the record `sequence`, or would hold it.
     ///
-    /// The records before it in that segment come first. [`seek_with`](Self::seek_with) goes straight to the
-    /// record.
+    /// The records before it in that segment come first. [`seek_record`](Self::seek_record) goes straight to
+    /// the record.
     ///
     /// ```
     /// # use ringlog::event::EventHeader;
@@ -307,9 +344,10 @@ impl LogScan {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] as for [`FileScan::next_event`]; [`ReadError::Discontinuity`] for a segment that does not
-    /// continue its predecessor; [`ReadError::MissingEnd`] for a closed log that had more. Calling again gives
-    /// the same error.
+    /// [`ReadError`] names the file, the offset and what is wrong there: damage, a file that was cut short meanwhile,
+    /// a sealed file whose header has another number of records, I/O. [`ReadError::Discontinuity`] for a segment
+    /// that does not continue its predecessor; [`ReadError::MissingEnd`] for a closed log that had more. Calling
+    /// again gives the same error.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }

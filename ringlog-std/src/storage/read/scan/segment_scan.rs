@@ -27,18 +27,8 @@ pub(crate) const UNWRITTEN_BYTES: usize = 16;
 /// Reads the records of one log file and verifies their checksums.
 ///
 /// An unsealed file is read up to the `write_offset` that its header had when it was opened.
-///
-/// ```
-/// use ringlog::storage::FileScan;
-///
-/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-/// let mut scan = FileScan::open(path)?;
-/// let first = scan.next_event()?.unwrap();
-/// assert_eq!((first.header.event_type, first.payload), (7, &b"hello"[..]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
-pub struct FileScan {
+pub(crate) struct FileScan {
     pub(crate) segment: SegmentFile,
     pub(crate) demand: Demand,
     /// Records end here at the latest. At most the length that the file had.
@@ -73,20 +63,11 @@ pub(crate) struct FoundRecord {
 impl FileScan {
     /// Opens a log file and checks its header.
     ///
-    /// ```
-    /// use ringlog::storage::{FileScan, OpenError};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(FileScan::open(path)?.next_sequence(), 0);
-    /// assert!(matches!(FileScan::open("no such file"), Err(OpenError::Io { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`OpenError`] for what is no file, is too short, has a damaged header or a `write_offset` beyond its
     /// end, and for I/O.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let segment = SegmentFile::open(path.as_ref())?;
         segment.info.check_length()?;
         Ok(Self::of(segment))
@@ -124,81 +105,27 @@ impl FileScan {
     }
 
     /// Returns the file's header, as it was when the file was opened.
-    ///
-    /// ```
-    /// # use ringlog::event::ClockKind;
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(FileScan::open(path)?.header().clock(), ClockKind::UnixNanos);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn header(&self) -> &FileHeader {
+    pub(crate) fn header(&self) -> &FileHeader {
         &self.segment.info.header
     }
 
     /// Returns the file's path, header and length.
-    ///
-    /// ```
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(FileScan::open(path)?.info().file_bytes, std::fs::metadata(path)?.len());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn info(&self) -> &SegmentInfo {
+    pub(crate) fn info(&self) -> &SegmentInfo {
         &self.segment.info
     }
 
     /// Returns the offset in bytes where the next record starts, or where the last readable one ends.
-    ///
-    /// ```
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let mut scan = FileScan::open(path)?;
-    /// assert_eq!(scan.offset(), 64, "after the header");
-    /// scan.next_event()?;
-    /// assert_eq!(scan.offset(), 88, "after a record of 24 bytes");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The sequence of the next record.
-    ///
-    /// ```
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let mut scan = FileScan::open(path)?;
-    /// scan.next_event()?;
-    /// assert_eq!(scan.next_sequence(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn next_sequence(&self) -> u64 {
+    pub(crate) fn next_sequence(&self) -> u64 {
         self.sequence
     }
 
     /// Returns the position of the next record in the log, in bytes.
-    ///
-    /// ```
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let mut scan = FileScan::open(path)?;
-    /// let start = scan.position();
-    /// scan.next_event()?;
-    /// assert_eq!(scan.position() - start, 24);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.positions.at(self.offset)
     }
 
@@ -219,26 +146,12 @@ impl FileScan {
 
     /// Returns the next record, checked; `None` at the end.
     ///
-    /// ```
-    /// use ringlog::storage::FileScan;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let mut scan = FileScan::open(path)?;
-    /// let mut count = 0;
-    /// while let Some(event) = scan.next_event()? {
-    ///     assert_eq!(event.sequence, count);
-    ///     count += 1;
-    /// }
-    /// assert_eq!(count, 4);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`ReadError`] names the file, the offset and what is wrong there: damage, a file that was cut short
     /// meanwhile, a sealed file whose header has another number of records, I/O. Calling again gives the same
     /// error.
-    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
 

@@ -32,27 +32,8 @@ pub(crate) struct SeekStatistics {
 /// folder `index` of the log, a cache that may be deleted. It reads with `pread`, so others may change the
 /// files. [`LogReader`](crate::storage::read::mapped::log_reader::LogReader) has all this built in, for logs
 /// that only ringlog writes.
-///
-/// ```
-/// use ringlog::event::EventHeader;
-/// use ringlog::storage::{LogIndex, LogScan, LogWriter};
-///
-/// # let folder = tempfile::tempdir()?;
-/// let mut writer = LogWriter::open(folder.path())?;
-/// for timestamp in [10, 30, 20, 40] {
-///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
-/// }
-/// writer.close()?;
-///
-/// let index = LogIndex::open(folder.path())?;
-/// assert_eq!(index.sequence_since(0, 15)?, Some(1));
-/// let mut scan = LogScan::open(folder.path())?;
-/// scan.seek_with(&index, 1)?;
-/// assert_eq!(scan.next_event()?.unwrap().header.timestamp, 30);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
-pub struct LogIndex {
+pub(crate) struct LogIndex {
     pub(crate) files: LogFiles,
     /// `None` for a single file.
     folder: Option<PathBuf>,
@@ -77,21 +58,10 @@ pub(crate) struct SeekTarget {
 impl LogIndex {
     /// Opens a log, a folder or a single file, as it is now.
     ///
-    /// ```
-    /// use ringlog::storage::{LogIndex, OpenError};
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
-    /// assert!(matches!(LogIndex::open(folder), Err(OpenError::NoSegments { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`OpenError`] for the first segment that cannot be used, or a folder that holds none.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         Ok(Self::of(path, LogFiles::open(path)?))
     }
@@ -141,18 +111,10 @@ impl LogIndex {
     ///
     /// Counts the records of the last segment if that is not sealed.
     ///
-    /// ```
-    /// use ringlog::storage::LogIndex;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(LogIndex::open(path)?.next_sequence()?, 4);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`ReadError`] if that segment cannot be read.
-    pub fn next_sequence(&self) -> Result<u64, ReadError> {
+    pub(crate) fn next_sequence(&self) -> Result<u64, ReadError> {
         let Some(last) = self.files.segments.len().checked_sub(1) else { return Ok(0) };
         let header = &self.files.segments[last].header;
         let count = match believed_count(header, header.write_offset) {
@@ -163,45 +125,17 @@ impl LogIndex {
     }
 
     /// Returns the sequence of the first record that the log had when it was opened.
-    ///
-    /// ```
-    /// use ringlog::storage::LogIndex;
-    ///
-    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// assert_eq!(LogIndex::open(path)?.first_sequence(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn first_sequence(&self) -> u64 {
+    pub(crate) fn first_sequence(&self) -> u64 {
         self.files.segments.first().map_or(0, |segment| segment.header.base_sequence)
     }
 
     /// Returns the sequence of the first record from `sequence` on with a timestamp of `since` or more; `None`
     /// if there is none.
     ///
-    /// ```
-    /// # use ringlog::event::EventHeader;
-    /// use ringlog::storage::{LogIndex, LogWriter};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = folder.path();
-    /// # let mut writer = LogWriter::open(folder)?;
-    /// # for number in 0..3 {
-    /// #     writer.write_event(&EventHeader::new(number, 0, 0), b"")?;
-    /// # }
-    /// # writer.close()?;
-    /// // Events with the timestamps 0, 1 and 2.
-    /// let index = LogIndex::open(folder)?;
-    /// assert_eq!(index.sequence_since(0, 1)?, Some(1));
-    /// assert_eq!(index.sequence_since(2, 1)?, Some(2));
-    /// assert_eq!(index.sequence_since(0, 3)?, None);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`ReadError`] if a segment that may hold it cannot be read or was retired.
-    pub fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+    pub(crate) fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
         for at in self.segment_of(sequence)..self.files.segments.len() {
             if let Some(start) = self.start_in(at, sequence, since)? {
                 let found = self.walk_to(start, sequence, since)?;

@@ -13,12 +13,15 @@ impl LogScan {
     /// Goes to the record `sequence`: to the first record if the log starts after it, and to the end if it ends
     /// before it.
     ///
+    /// It reads the header of each segment, and one segment through if that has no index yet. Indexes of sealed
+    /// segments are kept in the folder `index` of the log, a cache that may be deleted.
+    ///
     /// ```
-    /// use ringlog::storage::{LogIndex, LogScan};
+    /// use ringlog::storage::LogScan;
     ///
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
-    /// let (index, mut scan) = (LogIndex::open(path)?, LogScan::open(path)?);
-    /// scan.seek_with(&index, 3)?;
+    /// let mut scan = LogScan::open(path)?;
+    /// scan.seek_record(3)?;
     /// assert_eq!(scan.next_event()?.unwrap().sequence, 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -26,7 +29,68 @@ impl LogScan {
     /// # Errors
     ///
     /// [`ReadError`] if the segment cannot be read, or was retired.
-    pub fn seek_with(&mut self, index: &LogIndex, sequence: u64) -> Result<(), ReadError> {
+    pub fn seek_record(&mut self, sequence: u64) -> Result<(), ReadError> {
+        self.seek_with(&self.index()?, sequence)
+    }
+
+    /// Returns the sequence of the first record from `sequence` on with a timestamp of `since` or later; `None` if
+    /// there is none. It reads what [`seek_record`](Self::seek_record) reads, and leaves the scan where it is.
+    ///
+    /// ```
+    /// use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogScan, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// for timestamp in [10, 30, 20, 40] {
+    ///     writer.write_event(&EventHeader::new(timestamp, 0, 0), b"")?;
+    /// }
+    /// writer.close()?;
+    ///
+    /// let mut scan = LogScan::open(folder.path())?;
+    /// assert_eq!(scan.sequence_since(0, 15)?, Some(1));
+    /// assert_eq!(scan.sequence_since(2, 15)?, Some(2));
+    /// assert_eq!(scan.sequence_since(0, 50)?, None);
+    /// scan.seek_record(1)?;
+    /// assert_eq!(scan.next_event()?.unwrap().header.timestamp, 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if a segment that may hold it cannot be read or was retired.
+    pub fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+        self.index()?.sequence_since(sequence, since)
+    }
+
+    /// Returns the sequence after the last record that is published now. It counts the records of the last segment
+    /// if that is not sealed.
+    ///
+    /// ```
+    /// use ringlog::storage::LogScan;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let mut scan = LogScan::open(path)?;
+    /// // The last two records.
+    /// scan.seek_record(scan.end_sequence()? - 2)?;
+    /// assert_eq!(scan.next_event()?.unwrap().sequence, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if a segment cannot be read.
+    pub fn end_sequence(&self) -> Result<u64, ReadError> {
+        self.index()?.next_sequence()
+    }
+
+    /// Opens the log's index as the log is now.
+    fn index(&self) -> Result<LogIndex, ReadError> {
+        LogIndex::open(&self.path).map_err(|error| ReadError::Segment(Box::new(error)))
+    }
+
+    /// Goes to a record as [`seek_record`](Self::seek_record) does, with an index that is open already.
+    pub(crate) fn seek_with(&mut self, index: &LogIndex, sequence: u64) -> Result<(), ReadError> {
         self.seek(sequence).map_err(Box::new)?;
         let header = self.current.header();
         let (base_sequence, salt) = (header.base_sequence, header.salt());
