@@ -64,6 +64,8 @@ pub use read::scan::watermarks::LogWatermarks;
 #[cfg(feature = "cli")]
 pub(crate) use read::seek::log_index::LogIndex;
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
+#[cfg(feature = "cli")]
+pub(crate) use repair::parallel::default_jobs;
 pub use repair::salvage::salvage_log;
 pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
 pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};

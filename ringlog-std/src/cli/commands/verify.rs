@@ -5,14 +5,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::options::args::InspectArgs;
+use crate::cli::options::args::VerifyArgs;
 use crate::cli::read::source::{WriterLine, damaged_words};
 use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
 use crate::storage::{
-    Fault, LogCheck, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss, verify_log_with,
+    Fault, LogCheck, MissingEnd, MissingRecords, SegmentCheck, Verdict, default_jobs, unreported_loss,
+    verify_log_with,
 };
 
 #[derive(Serialize)]
@@ -115,9 +116,11 @@ impl From<&MissingEnd> for MissingReport {
 }
 
 /// Exit 0: every event is there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
-pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
+pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
+    let jobs = args.jobs.unwrap_or_else(default_jobs);
+    let (check, parts) = verify_log_with(&args.log, jobs, RecordStats::add)?;
     let mut stats = RecordStats::default();
-    let check = verify_log_with(&args.log, |event| stats.add(event))?;
+    parts.iter().for_each(|part| stats.add_all(part));
     if let Some((_, gap)) = unreported_loss(&args.log) {
         stats.add_unreported(&gap);
     }

@@ -1,5 +1,6 @@
 //! The command lines as they are typed; `config` fills in the defaults.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ pub(crate) enum Command {
     Info(InspectArgs),
     /// Check every record of a log: exit 0 if clean, 3 if events are missing, 1 if unreadable
     #[command(after_help = VERIFY_EXIT_CODES)]
-    Verify(InspectArgs),
+    Verify(VerifyArgs),
     /// Copy the valid records of a damaged log into a new log; GAP records mark what is missing
     #[command(after_help = EXIT_CODES)]
     Salvage(SalvageArgs),
@@ -284,7 +285,20 @@ pub(crate) struct ReplayArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// Arguments of `ringlog info` and `ringlog verify`.
+/// Arguments of `ringlog verify`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct VerifyArgs {
+    /// A log: a folder or one file
+    pub(crate) log: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Files that are read at a time [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
+}
+
+/// Arguments of `ringlog info`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InspectArgs {
     /// A log: a folder or one file

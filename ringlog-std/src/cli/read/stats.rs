@@ -9,6 +9,8 @@ use crate::event::{ClockKind, Event, Gap, GapReason};
 
 /// Reasons after which further unknown ones count as one. A damaged or foreign file may hold any number as a reason.
 const REASONS_LISTED: usize = 32;
+/// How the name of a reason that this version does not know begins.
+const UNKNOWN_REASON: &str = "reason ";
 
 /// Counts of the records of a log or of a part of it.
 ///
@@ -61,6 +63,26 @@ impl RecordStats {
         *self.types.entry(event.header.event_type).or_default() += 1;
     }
 
+    /// Adds the counts of the records after these.
+    pub(crate) fn add_all(&mut self, next: &Self) {
+        self.events += next.events;
+        self.lost = self.lost.saturating_add(next.lost);
+        self.gaps += next.gaps;
+        self.gaps_of_unknown_count += next.gaps_of_unknown_count;
+        self.bytes += next.bytes;
+        self.payload_bytes += next.payload_bytes;
+        self.first_timestamp = self.first_timestamp.or(next.first_timestamp);
+        self.last_timestamp = next.last_timestamp.or(self.last_timestamp);
+        self.first_sequence = self.first_sequence.or(next.first_sequence);
+        self.last_sequence = next.last_sequence.or(self.last_sequence);
+        for (event_type, count) in &next.types {
+            *self.types.entry(*event_type).or_default() += count;
+        }
+        for (reason, count) in &next.lost_by_reason {
+            self.add_reason(reason.clone(), reason.starts_with(UNKNOWN_REASON), *count);
+        }
+    }
+
     /// Counts a loss at the end that no GAP record counts yet.
     pub(crate) fn add_unreported(&mut self, gap: &Gap) {
         self.unreported = Some(gap.count);
@@ -69,14 +91,16 @@ impl RecordStats {
 
     fn add_lost(&mut self, gap: &Gap) {
         self.lost = self.lost.saturating_add(gap.count);
-        let mut reason = gap.reason.to_string();
-        let is_known =
-            !matches!(gap.reason, GapReason::Other(_)) || self.lost_by_reason.contains_key(&reason);
-        if !is_known && self.lost_by_reason.len() >= REASONS_LISTED {
+        self.add_reason(gap.reason.to_string(), matches!(gap.reason, GapReason::Other(_)), gap.count);
+    }
+
+    fn add_reason(&mut self, mut reason: String, is_unknown: bool, count: u64) {
+        let is_listed = self.lost_by_reason.contains_key(&reason);
+        if is_unknown && !is_listed && self.lost_by_reason.len() >= REASONS_LISTED {
             reason = "other reasons".into();
         }
         let by_reason = self.lost_by_reason.entry(reason).or_default();
-        *by_reason = by_reason.saturating_add(gap.count);
+        *by_reason = by_reason.saturating_add(count);
     }
 
     /// Adds dates to the timestamps if the clock has dates.
@@ -142,6 +166,28 @@ mod tests {
 
     fn gap(count: u64) -> (EventHeader, Vec<u8>) {
         (Gap::header(1), Gap::new(GapReason::RingFull, count).to_payload().to_vec())
+    }
+
+    #[test]
+    fn counts_of_parts_add_up_to_those_of_the_whole() {
+        let event = |timestamp, event_type| (EventHeader::new(timestamp, event_type, 3), vec![1, 2, 3]);
+        let unknown = |code| (Gap::header(1), Gap::new(GapReason::Other(code), 2).to_payload().to_vec());
+        let mut records = vec![gap(4), event(20, 1), gap(0), event(30, 1), gap(2), event(40, 9)];
+        records.extend((100..150).map(unknown));
+        records.extend([event(50, 1), gap(7)]);
+        let whole = stats(&records);
+        for at in 0..=records.len() {
+            let mut sum = stats(&records[..at]);
+            let mut rest = stats(&records[at..]);
+            // `stats` numbers the records of each part from 5.
+            rest.first_sequence = rest.first_sequence.map(|sequence| sequence + at as u64);
+            rest.last_sequence = rest.last_sequence.map(|sequence| sequence + at as u64);
+            sum.add_all(&rest);
+            let listed = |stats: &RecordStats| stats.lost_by_reason.values().sum::<u64>();
+            assert_eq!(listed(&sum), listed(&whole), "cut at {at}");
+            sum.lost_by_reason.clone_from(&whole.lost_by_reason);
+            assert_eq!(sum, whole, "cut at {at}");
+        }
     }
 
     #[test]

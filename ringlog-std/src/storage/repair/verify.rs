@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::num::NonZero;
 use std::path::Path;
 
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
@@ -12,6 +13,7 @@ use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
+use crate::storage::repair::parallel::{default_jobs, map_in_order};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
@@ -40,14 +42,19 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// [`OpenError`] if there is no log at that path. Faults of a log are no error: they are in the [`LogCheck`].
 pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
-    verify_log_with(path.as_ref(), |_| {})
+    verify_log_with(path.as_ref(), default_jobs(), |(), _| ()).map(|(check, _)| check)
 }
 
-/// Verifies a log as [`verify_log`] does, and calls `f` with every valid record.
+/// Verifies a log as [`verify_log`] does, `jobs` segments at a time, and adds every valid record to the counts of its
+/// segment. Returns these in the order of the segments.
 ///
 /// Sequences are those of the log up to the first hole in a segment. After it they count the records that were
 /// found.
-pub(crate) fn verify_log_with(path: &Path, mut f: impl FnMut(&Event<'_>)) -> Result<LogCheck, OpenError> {
+pub(crate) fn verify_log_with<S: Default + Send>(
+    path: &Path,
+    jobs: NonZero<usize>,
+    add: impl Fn(&mut S, &Event<'_>) + Sync,
+) -> Result<(LogCheck, Vec<S>), OpenError> {
     let LogList { segments: files, foreign, writer } = LogList::of(path)?;
     let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
     let mut missing: Vec<_> = first.into_iter().collect();
@@ -63,10 +70,13 @@ pub(crate) fn verify_log_with(path: &Path, mut f: impl FnMut(&Event<'_>)) -> Res
         segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
     }
     let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
-    let (mut checks, mut expected) = (Vec::new(), None);
-    for (segment, at) in segments.into_iter().zip(1..) {
-        let end_position = base_positions.get(at).copied().flatten();
-        let mut check = segment.check(end_position, &mut f);
+    let ends = base_positions.into_iter().skip(1).chain([None]);
+    let checked = map_in_order(segments.into_iter().zip(ends).collect(), jobs, |(segment, end_position)| {
+        let mut counts = S::default();
+        (segment.check(end_position, &mut |event: &Event<'_>| add(&mut counts, event)), counts)
+    });
+    let (mut checks, mut all_counts, mut expected) = (Vec::new(), Vec::new(), None);
+    for (mut check, counts) in checked {
         if last_run == LastRun::AtWork && check.is_gone() {
             // The writer's retention has deleted it meanwhile.
             expected = None;
@@ -75,10 +85,13 @@ pub(crate) fn verify_log_with(path: &Path, mut f: impl FnMut(&Event<'_>)) -> Res
         missing.extend(find_missing(&mut check, expected));
         expected = check.next_sequence();
         checks.push(check);
+        all_counts.push(counts);
     }
     let is_being_written = last_run == LastRun::AtWork;
     let missing_end = find_missing_end(path, &writer, &checks);
-    Ok(LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written })
+    let check =
+        LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written };
+    Ok((check, all_counts))
 }
 
 /// A file of the log, opened if that was possible.

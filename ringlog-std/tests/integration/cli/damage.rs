@@ -38,6 +38,22 @@ const fn offset(record: usize) -> usize {
 }
 
 #[test]
+fn verify_says_the_same_no_matter_how_many_files_it_reads_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, segments) = log_of_three(folder.path());
+    change(&segments[0], |bytes| bytes[offset(10) + 20] ^= 1);
+    change(&segments[2], |bytes| bytes[10] ^= 1);
+    let verify = |jobs| {
+        let output = ringlog(&["verify", word(&log), "--json", "--jobs", jobs]);
+        assert_code(&output, 3);
+        (output.stdout, output.stderr)
+    };
+    let alone = verify("1");
+    assert_eq!((verify("2"), verify("64")), (alone.clone(), alone));
+    assert_code(&ringlog(&["verify", word(&log), "--jobs", "0"]), 2);
+}
+
+#[test]
 fn verify_names_verdict_offsets_and_sequences_of_each_file() {
     let folder = tempfile::tempdir().unwrap();
     let (log, segments) = log_of_three(folder.path());
