@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader, FileHeaderError, file_flags};
 use ringlog_nostd::flags;
-use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, MAX_POSITION, add_checksum, crc32c_append, field, place_word};
+use ringlog_nostd::format::{
+    FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, MAX_POSITION, add_checksum, crc32c_append, field, place_word,
+};
 use tempfile::TempDir;
 
 /// The most files of a log. More files would test nothing new.

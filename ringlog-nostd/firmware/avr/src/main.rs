@@ -7,7 +7,10 @@
 
 use core::fmt::{self, Write};
 use core::ptr::NonNull;
-use ringlog_nostd::{AlignedBytes, Consumer, Delivery, EventHeader, Gap, LossyProducer, Recovery, Ring, RingError, RingOptions, StaticRing};
+use ringlog_nostd::{
+    AlignedBytes, Consumer, Delivery, EventHeader, Gap, LossyProducer, Recovery, Ring, RingError,
+    RingOptions, StaticRing,
+};
 
 const LONGEST: usize = 32;
 const EVENTS: u32 = 5000;

@@ -3,8 +3,13 @@
 #![no_main]
 
 use core::ptr::NonNull;
-use ringlog_nostd::format::{Checksums, FileHeader, Records, add_checksum, crc32c_append, encode, place_word};
-use ringlog_nostd::{ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, Gap, LossyProducer, OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter};
+use ringlog_nostd::format::{
+    Checksums, FileHeader, Records, add_checksum, crc32c_append, encode, place_word,
+};
+use ringlog_nostd::{
+    ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, Gap, LossyProducer,
+    OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter,
+};
 
 ringlog_cost::no_panic!();
 
