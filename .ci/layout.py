@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Which folder may import which: compares the imports of the libraries with the map in docs/design.md.
 
+Fails also on the name of a Rust file in docs/design.md that no file of the repository ends with.
+
     .ci/layout.py            checks
     .ci/layout.py --edges    prints each import between two files
-    .ci/layout.py --self-test    plants an upward import and a circle, and fails unless both are found
+    .ci/layout.py --self-test    plants an upward import, a circle and a wrong name, and fails unless all are found
 
 The map lists the folders of each library from the lowest up. A file may import from its own folder and from those above
 its own in the list. No two files import each other, not even through others. Unit tests may import what they like.
 """
 
 import re
+import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -17,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MAP = ROOT / "docs/design.md"
 ROW = re.compile(r"^\| `(ringlog-\w+/src/[^`]*)` \|", re.M)
+NAMED_FILE = re.compile(r"`([\w/.-]+\.rs)`")
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|r#*".*?"#*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.S)
 TEST_MODULE = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*(?:pub(?:\([^)]*\))? )?mod \w+ (?=\{)")
 TEST_STATEMENT = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*[^;{]*;")
@@ -173,15 +177,23 @@ def circles(library):
             yield from visit(node)
 
 
+def unknown_names(text):
+    """The Rust files that a document names and git does not have."""
+    files = subprocess.run(["git", "ls-files", "*.rs"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    ends = ["/" + it for it in files.splitlines()]
+    return [name for name in NAMED_FILE.findall(text) if not any(it.endswith("/" + name) for it in ends)]
+
+
 def self_test(order):
-    """Both kinds of fault, planted into what was read of the core, are found."""
+    """Each kind of fault, planted into what was read of the core and of the document, is found."""
     library = Library("ringlog-nostd/src")
     wanted = "ringlog-nostd/src/format/header.rs imports handle/producer.rs, which is above it"
     assert wanted not in list(upward(library, order)), "the import is there already"
     library.text["format", "header"] += "use crate::handle::producer::Producer;"
     assert wanted in list(upward(library, order)), "an upward import is not found"
     assert any(("format", "header") in group for group in circles(library)), "a circle is not found"
-    print("a planted upward import and a planted circle are found")
+    assert unknown_names("`read/follow/successor.rs` and `no_such_file.rs`") == ["no_such_file.rs"]
+    print("a planted upward import, a planted circle and a planted wrong name are found")
 
 
 def main(*options):
@@ -199,10 +211,11 @@ def main(*options):
         for group in circles(library):
             faults.append(f"{src}: import each other: " + ", ".join(sorted(str(library.files[it]) for it in group)))
         print(f"{src}: {len(library.files)} files, {len(edges)} imports")
+    faults += [f"{MAP.relative_to(ROOT)} names {it}, which is no file" for it in unknown_names(MAP.read_text())]
     for fault in faults:
         print(fault)
     if faults:
-        sys.exit(f"{len(faults)} imports break the order of {MAP.relative_to(ROOT)}")
+        sys.exit(f"{len(faults)} faults: an import against the order of {MAP.relative_to(ROOT)}, or a wrong name in it")
 
 
 if __name__ == "__main__":

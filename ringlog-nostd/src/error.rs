@@ -185,7 +185,7 @@ impl fmt::Display for RingError {
         match self {
             Self::Capacity { asked, min } => write!(
                 f,
-                "capacity of {asked} bytes: it has to be a power of two, at least {min} and at most 2^{}",
+                "capacity of {asked} bytes: it has to be a power of two, at least {min} for this max_payload and at most 2^{}",
                 usize::BITS - 2
             ),
             Self::MaxPayload { asked } => write!(f, "payloads of {asked} bytes: 65535 is the most"),

@@ -1,7 +1,8 @@
 //! A program that writes events into a ring in a file, for another program to record.
 //!
-//! First start `ringlog serve --ring /dev/shm/events.ring`, which makes the ring, then this program. Kill
-//! either of them and start it again: nothing that was written is lost or recorded twice.
+//! First start `ringlog serve --ring /dev/shm/events.ring`, which makes the ring. Then start this program with the path of the
+//! ring: `cargo run -p ringlog-examples --bin shared_producer -- /dev/shm/events.ring`. Kill either of them and start it
+//! again: nothing that was written is lost or recorded twice.
 //!
 //! Without an argument it makes a ring and drains it, to show the other side.
 

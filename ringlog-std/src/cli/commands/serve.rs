@@ -93,8 +93,8 @@ fn end_words(config: &ServeConfig) -> String {
         MaxBytes::Unlimited => String::new(),
         MaxBytes::Asked(bytes) => format!("when {} are written (--max-bytes), ", size(bytes)),
         MaxBytes::Default(bytes) => format!(
-            "when {} are written (exit code 4: the default limit without --max-bytes, --keep-bytes, --keep-for or \
-             --keep-files), ",
+            "when {} are written (exit code 4: the default limit without --max-bytes, --keep-bytes, --keep-for, \
+             --keep-files or --full-disk recycle), ",
             size(bytes)
         ),
     };

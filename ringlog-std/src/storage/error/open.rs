@@ -13,6 +13,7 @@ use crate::storage::error::CreateError;
 use crate::storage::error::words::END_ADVICE;
 use crate::storage::error::words::RESTORE_OR_SALVAGE;
 use crate::storage::error::words::header_advice;
+use crate::storage::error::words::no_segments_advice;
 use crate::storage::error::words::no_segments_words;
 use crate::storage::error::words::pid_words;
 use crate::storage::names::{WRITER_FILE, segment_name};
@@ -166,15 +167,18 @@ pub enum OpenError {
     },
     /// A folder without any segment.
     #[error(
-        "{}: {}; check the path, or record into it first",
+        "{}: {}; {}",
         path.display(),
-        no_segments_words(*foreign_files)
+        no_segments_words(*foreign_files),
+        no_segments_advice(single_file.as_deref())
     )]
     NoSegments {
         /// The folder.
         path: PathBuf,
         /// How many files of other names are in it.
         foreign_files: usize,
+        /// The first of them whose name ends in `.evtl`, which may be a log of one file.
+        single_file: Option<PathBuf>,
     },
     /// A segment whose name is not its base sequence.
     #[error(
@@ -451,6 +455,13 @@ impl fmt::Display for MissingEnd {
 }
 
 impl OpenError {
+    /// Makes the error for a folder that has these files, by name, and no segment.
+    pub(crate) fn no_segments(folder: &Path, foreign: &[PathBuf]) -> Self {
+        let single_file =
+            foreign.iter().find(|path| path.extension().is_some_and(|end| end == "evtl")).cloned();
+        Self::NoSegments { path: folder.into(), foreign_files: foreign.len(), single_file }
+    }
+
     pub(crate) fn locked_segment(path: &Path, file: &File) -> Self {
         Self::LockedSegment { path: path.into(), pid: exclusive_holder(file) }
     }

@@ -1,11 +1,12 @@
 //! The words of errors that several of them share.
 #![forbid(unsafe_code)]
 
-use crate::words::Counted;
 use std::io;
+use std::path::Path;
 
 use ringlog_nostd::format::FileHeaderError;
 
+use crate::words::Counted;
 use crate::words::has_size_limit;
 
 /// What to do about a damaged file of a log.
@@ -49,6 +50,14 @@ pub(crate) fn no_segments_words(foreign_files: usize) -> String {
     match foreign_files as u64 {
         0 => "holds no log file (20 digits and .evtl)".to_owned(),
         others => format!("holds no log file (20 digits and .evtl), but {}", Counted(others, "other file")),
+    }
+}
+
+/// Returns what to do with a folder without any segment, in which this file may be a log.
+pub(crate) fn no_segments_advice(single_file: Option<&Path>) -> String {
+    match single_file {
+        None => "check the path, or record into it first".to_owned(),
+        Some(file) => format!("read its files one by one: {}", file.display()),
     }
 }
 

@@ -108,7 +108,7 @@ impl LogList {
         let Folder { segments: named, foreign } = folder;
         if named.is_empty() {
             writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+            return Err(OpenError::no_segments(path, &foreign));
         }
         let listed = |(named_sequence, path)| Listed { path, named_sequence: Some(named_sequence) };
         Ok(Self { segments: named.into_iter().map(listed).collect(), foreign, writer })

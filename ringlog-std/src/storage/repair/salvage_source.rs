@@ -125,7 +125,7 @@ pub(crate) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     }
     if sources.is_empty() {
         writer.check_end(path, 0, None).map_err(OpenError::MissingEnd)?;
-        return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+        return Err(OpenError::no_segments(path, &foreign));
     }
     let mut bases = sources.iter().filter_map(|source| Some((&source.path, source.base_sequence?)));
     let missing_start = bases.next().and_then(|(file, base)| writer.missing_start(file, base));

@@ -118,11 +118,14 @@ fn writer_files(folder: &Path) -> Vec<Row> {
 fn foreign(folder: &Path) -> Vec<Row> {
     fs::create_dir(folder.join("empty")).unwrap();
     fs::create_dir(folder.join("others")).unwrap();
+    fs::create_dir(folder.join("single")).unwrap();
+    fs::write(folder.join("single/ring-0x00000000.evtl"), "not read").unwrap();
     fs::write(folder.join("others/notes"), "nothing here").unwrap();
     let run = |name, line| run(name, folder, line);
     vec![
         run("cat of an empty folder", "cat DIR/empty"),
         run("cat of a folder with another file", "cat DIR/others"),
+        run("cat of a folder of single files", "cat DIR/single"),
         run("cat of another kind of file", "cat DIR/lines"),
         run("tail of another kind of file", "tail DIR/lines"),
     ]

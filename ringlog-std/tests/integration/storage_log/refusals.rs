@@ -75,7 +75,18 @@ fn a_folder_without_segments_is_an_error_to_read() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(unreadable(folder.path()).0, OpenError::NoSegments { foreign_files: 0, .. }));
     std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
-    assert!(matches!(unreadable(folder.path()).0, OpenError::NoSegments { foreign_files: 1, .. }));
+    let one_file = unreadable(folder.path()).0;
+    assert!(matches!(one_file, OpenError::NoSegments { foreign_files: 1, single_file: None, .. }));
+    let ring = folder.path().join("ring-0x00000000.evtl");
+    std::fs::write(&ring, "x").unwrap();
+    let error = unreadable(folder.path()).0;
+    assert!(
+        error.to_string().ends_with(&format!("; read its files one by one: {}", ring.display())),
+        "{error}"
+    );
+    assert!(
+        matches!(error, OpenError::NoSegments { foreign_files: 2, single_file: Some(file), .. } if file == ring)
+    );
 }
 
 #[test]

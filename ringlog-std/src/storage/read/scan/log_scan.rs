@@ -100,7 +100,7 @@ impl LogScan {
             }
         }
         let Some(current) = open_at(&files, &base_positions, 0)? else {
-            return Err(OpenError::NoSegments { path: path.into(), foreign_files: foreign.len() });
+            return Err(OpenError::no_segments(path, &foreign));
         };
         Ok(Self {
             path: path.into(),
