@@ -16,14 +16,14 @@ SWAPS = [
         let stride = self.inner.end.write(at, header, payload)?;""",
     ),
     (
-        "`Producer::write_event`: publishes, then adds the checksum of a retained ring",
-        "handle/producer.rs",
-        "self.inner.add_checksum(retention, at, stride)?;\n                self.inner.publish",
+        "`Publisher::publish_record`: publishes, then adds the checksum of a retained ring",
+        "handle/publisher.rs",
+        "self.add_checksum(retention, at, stride)?;\n                self.publish",
         """if MUTANT {
-                    self.inner.publish(at.wrapping_add(stride));
+                    self.publish(at.wrapping_add(stride));
                 }
-                self.inner.add_checksum(retention, at, stride)?;
-                self.inner.publish""",
+                self.add_checksum(retention, at, stride)?;
+                self.publish""",
     ),
     (
         "`Claim::commit`: publishes, then completes the record",

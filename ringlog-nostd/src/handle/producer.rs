@@ -117,14 +117,7 @@ impl<'r, K> Producer<'r, K> {
         check_event(header, payload.len(), self.max_payload())?;
         let at = self.inner.end.head();
         let stride = self.inner.end.write(at, header, payload)?;
-        match self.inner.retention {
-            None => self.inner.end.publish(at.wrapping_add(stride)),
-            Some(retention) => {
-                self.inner.add_checksum(retention, at, stride)?;
-                self.inner.publish(at.wrapping_add(stride));
-            }
-        }
-        Ok(())
+        self.inner.publish_record(at, stride)
     }
 
     /// Writes one event whose payload's length is a constant, and publishes it.
@@ -168,14 +161,7 @@ impl<'r, K> Producer<'r, K> {
         let at = self.inner.end.head();
         let header = EventHeader::new(timestamp, event_type, N as u16);
         let stride = self.inner.end.write_array(at, &header, payload)?;
-        match self.inner.retention {
-            None => self.inner.end.publish(at.wrapping_add(stride)),
-            Some(retention) => {
-                self.inner.add_checksum(retention, at, stride)?;
-                self.inner.publish(at.wrapping_add(stride));
-            }
-        }
-        Ok(())
+        self.inner.publish_record(at, stride)
     }
 
     /// Writes a GAP record for events that never reached the ring, and publishes it. `timestamp` is that of the first
