@@ -31,8 +31,8 @@ const OPENINGS: usize = 100;
 /// Retention keeps what a cursor still needs, up to a limit that the operator sets.
 ///
 /// A power loss may take records that were read but not synced. New records then get their sequences.
-/// [`follow`](Self::follow) notices that. To rule it out, commit no further than what is durable
-/// ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)).
+/// [`follow`](Self::follow) notices that. To rule it out, commit no further than what is durable: the second
+/// example.
 ///
 /// A cursor stores the identity of its log ([`WriterFile::identity`]), and is refused where another log is in
 /// that one's place. A log without an identity counts as the one that it was made for.
@@ -56,6 +56,32 @@ const OPENINGS: usize = 100;
 /// cursor.commit()?;
 /// drop(cursor);
 /// assert_eq!(Cursor::open(folder, "billing")?.position(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Reads up to the durable position, and commits no further:
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// # use ringlog::storage::{Cursor, LogWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// # let mut writer = LogWriter::open(folder)?;
+/// # writer.write_event(&EventHeader::new(0, 0, 0), b"")?;
+/// # writer.sync()?;
+/// # writer.write_event(&EventHeader::new(1, 0, 0), b"")?;
+/// let mut cursor = Cursor::open(folder, "billing")?;
+/// let mut follower = cursor.follow()?;
+/// let durable = follower.positions()?.durable;
+/// while follower.position() < durable && follower.advance()? {
+///     // Handle `follower.found_event()`.
+/// }
+/// // The first record may already be past the durable position.
+/// if follower.position() <= durable {
+///     cursor.advance(follower.next_sequence())?;
+///     cursor.commit()?;
+/// }
+/// # assert_eq!(cursor.position(), 1, "the second record is not synced");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

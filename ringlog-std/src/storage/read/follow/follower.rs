@@ -57,6 +57,8 @@ pub struct LogFollower {
     current: Option<Followed>,
     /// The sequence of the next record to give out; `None` for the first one that the log has.
     wanted: Option<u64>,
+    /// The log's position after the record that was given out last.
+    position: u64,
     next_listing: NextListing,
     overtaken: Option<Overtaken>,
     /// The segments as they were listed last, so that a log of many is not listed again for each of them.
@@ -129,6 +131,7 @@ impl LogFollower {
             is_folder,
             current: None,
             wanted,
+            position: 0,
             next_listing: NextListing::at_once(),
             overtaken: None,
             listed: Vec::new(),
@@ -275,6 +278,31 @@ impl LogFollower {
         self.wanted.or_else(|| self.current.as_ref().map(|it| it.scan.next_sequence())).unwrap_or(0)
     }
 
+    /// Returns the log's position after the record that was read last, in bytes; 0 before the first one.
+    ///
+    /// Compare it with [`LogWatermarks::durable`]: up to there, the log survives a loss of power. Log-side GAP
+    /// records at the start of a segment take no position.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWatermarks, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut writer = LogWriter::open(folder)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut follower = LogFollower::open(folder)?;
+    /// assert!(follower.advance()?);
+    /// assert_eq!((follower.position(), LogWatermarks::of(folder)?.durable), (24, 0));
+    /// writer.sync()?;
+    /// assert_eq!((follower.position(), LogWatermarks::of(folder)?.durable), (24, 24));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Returns the clock of the record that was read last; unspecified before the first one.
     ///
     /// ```
@@ -396,6 +424,7 @@ impl LogFollower {
             let sequence = current.scan.next_sequence() - 1;
             if self.wanted.is_none_or(|wanted| sequence >= wanted) {
                 self.wanted = Some(sequence + 1);
+                self.position = current.scan.position();
                 return Ok(true);
             }
         }
