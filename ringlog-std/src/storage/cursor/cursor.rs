@@ -55,7 +55,7 @@ const OPENINGS: usize = 100;
 /// }
 /// cursor.commit()?;
 /// drop(cursor);
-/// assert_eq!(Cursor::open(folder, "billing")?.position(), 3);
+/// assert_eq!(Cursor::open(folder, "billing")?.next_sequence(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -81,7 +81,7 @@ const OPENINGS: usize = 100;
 ///     cursor.advance(follower.next_sequence())?;
 ///     cursor.commit()?;
 /// }
-/// # assert_eq!(cursor.position(), 1, "the second record is not synced");
+/// # assert_eq!(cursor.next_sequence(), 1, "the second record is not synced");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Cursor {
     /// # let folder = tempfile::tempdir()?;
     /// # let folder = folder.path();
     /// let cursor = Cursor::open(folder, "billing")?;
-    /// assert_eq!(cursor.position(), 0);
+    /// assert_eq!(cursor.next_sequence(), 0);
     /// match Cursor::open(folder, "billing") {
     ///     Err(CursorError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
     ///     other => panic!("{other:?}"),
@@ -153,7 +153,7 @@ impl Cursor {
     }
 
     /// Returns the sequence of the next record to read, after all calls of [`advance`](Self::advance) and
-    /// [`rewind`](Self::rewind).
+    /// [`go_to`](Self::go_to).
     ///
     /// ```
     /// use ringlog::storage::Cursor;
@@ -162,11 +162,11 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// assert_eq!(cursor.position(), 7);
+    /// assert_eq!(cursor.next_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn position(&self) -> u64 {
+    pub const fn next_sequence(&self) -> u64 {
         self.next_sequence
     }
 
@@ -179,13 +179,13 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// assert_eq!(cursor.committed_position(), 0);
+    /// assert_eq!(cursor.committed_sequence(), 0);
     /// cursor.commit()?;
-    /// assert_eq!(cursor.committed_position(), 7);
+    /// assert_eq!(cursor.committed_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn committed_position(&self) -> u64 {
+    pub const fn committed_sequence(&self) -> u64 {
         self.stored.next_sequence
     }
 
@@ -259,11 +259,11 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// cursor.rewind(3);
-    /// assert_eq!(cursor.position(), 3);
+    /// cursor.go_to(3);
+    /// assert_eq!(cursor.next_sequence(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn rewind(&mut self, next_sequence: u64) {
+    pub fn go_to(&mut self, next_sequence: u64) {
         self.next_sequence = next_sequence;
     }
 
@@ -278,7 +278,7 @@ impl Cursor {
     /// cursor.advance(7)?;
     /// cursor.commit()?;
     /// drop(cursor);
-    /// assert_eq!(Cursor::open(folder, "billing")?.position(), 7);
+    /// assert_eq!(Cursor::open(folder, "billing")?.next_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -428,13 +428,13 @@ mod tests {
             torn[slot..slot + cut].copy_from_slice(&after[slot..slot + cut]);
             fs::write(&path, &torn).unwrap();
             let expected = if slot + cut > last { 30 } else { 20 };
-            assert_eq!(cursor(folder.path()).position(), expected, "cut at {cut}");
+            assert_eq!(cursor(folder.path()).next_sequence(), expected, "cut at {cut}");
             // And from the other end, as a disk may write in any order.
             torn.copy_from_slice(&before);
             torn[slot + cut..slot + SLOT_LEN].copy_from_slice(&after[slot + cut..slot + SLOT_LEN]);
             fs::write(&path, &torn).unwrap();
             let expected = if slot + cut <= first { 30 } else { 20 };
-            assert_eq!(cursor(folder.path()).position(), expected, "cut from {cut}");
+            assert_eq!(cursor(folder.path()).next_sequence(), expected, "cut from {cut}");
         }
     }
 
@@ -494,11 +494,11 @@ mod tests {
         open.advance(7).unwrap();
         assert!(matches!(open.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
         open.commit().unwrap();
-        open.rewind(3);
-        assert_eq!((open.position(), open.committed_position()), (3, 7));
+        open.go_to(3);
+        assert_eq!((open.next_sequence(), open.committed_sequence()), (3, 7));
         open.commit().unwrap();
         drop(open);
-        assert_eq!(cursor(folder.path()).position(), 3);
+        assert_eq!(cursor(folder.path()).next_sequence(), 3);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum CursorError {
         "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
          {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
          and got a new identity because its `writer` file was lost or damaged, then continue with record {next_sequence} \
-         (`--from-seq {next_sequence}`, or `rewind`)",
+         (`--from-seq {next_sequence}`, or `go_to`)",
         path.display()
     )]
     OtherLog {
@@ -73,7 +73,7 @@ pub enum CursorError {
     /// The log ends before the cursor: it lost records that were read.
     #[error(
         "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \
-         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `rewind` \
+         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `go_to` \
          to {end}, and commit no further than what is durable where this must not happen",
         path.display(),
         next_sequence.saturating_sub(1)
@@ -90,7 +90,7 @@ pub enum CursorError {
     #[error(transparent)]
     Log(#[from] ReadError),
     /// [`Cursor::advance`](super::cursor::Cursor::advance) was asked to go backwards.
-    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
+    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `go_to`", path.display())]
     Backwards {
         /// The cursor's file.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum CursorError {
         asked: u64,
     },
     /// The sequence is above 2^62, which no log reaches.
-    #[error("{}: no log has a record {asked}: none has more than 2^62; use `rewind`", path.display())]
+    #[error("{}: no log has a record {asked}: none has more than 2^62; use `go_to`", path.display())]
     Limit {
         /// The cursor's file.
         path: PathBuf,

@@ -29,11 +29,11 @@ fn cursors(folder: &Path) -> Vec<Row> {
     // No cursor is opened twice: a program that another test starts may have its lock for a moment.
     fs::write(path.join("cursors/damaged"), [7; 8192]).unwrap();
     let far = Cursor::open(&path, "far").map(|mut cursor| {
-        cursor.rewind(5);
+        cursor.go_to(5);
         cursor
     });
     let mut beyond = Cursor::open(&path, "beyond").unwrap();
-    beyond.rewind(u64::MAX);
+    beyond.go_to(u64::MAX);
     let other = folder.join("other");
     log(&other, 1);
     fs::create_dir_all(other.join("cursors")).unwrap();
