@@ -1,6 +1,6 @@
 //! `ringlog tail`: prints the last events of a log, and new ones.
 
-use std::io::{BufWriter, StdoutLock};
+use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
@@ -26,7 +26,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let filter = args.filter.to_filter();
-    if args.cursor.is_some() && !args.log.is_dir() {
+    if args.cursor.is_some() && !args.log.is_dir() && (!args.follow || args.log.exists()) {
         return Err(CliError::Usage(format!(
             "{}: not a folder; give the folder of the log with --cursor",
             args.log.display()
@@ -65,6 +65,9 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
     let index = match LogIndex::open(&args.log) {
         // The first segment may still come.
         Err(OpenError::NoSegments { .. }) if args.follow => return Ok(Some((0, 0))),
+        Err(OpenError::Io { path, source, .. }) if args.follow && source.kind() == ErrorKind::NotFound => {
+            return Err(OpenError::NoLog { path }.into());
+        }
         Err(OpenError::NoSegments { .. }) => return LogSource::open_or_empty(&args.log).map(|_| None),
         other => other?,
     };

@@ -116,7 +116,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`CursorError::Name`]; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
+    /// [`CursorError::Name`]; [`CursorError::NoLog`] if there is no such folder: it may be created before the log's
+    /// writer starts; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
     /// [`CursorError::OtherLog`] where the log was deleted and another one begun; [`CursorError::Io`].
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
@@ -360,6 +361,9 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     match fs::create_dir(&cursors) {
         Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(CursorError::NoLog { path: folder.into() });
+        }
         Err(error) => return Err(failed(&cursors, "create the folder")(error)),
     }
     let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
