@@ -42,12 +42,12 @@ fn read_cursor(log: &Path, input: &[u8]) {
     fs::write(log.join("cursors/name"), input).expect("a file");
     assert_eq!(Cursor::list(log).expect("a list").len(), 1);
     let Ok(mut cursor) = Cursor::open(log, "name") else { return };
-    let before = cursor.position();
+    let before = cursor.next_sequence();
     let Some(next) = before.checked_add(1) else { return };
     cursor.advance(next).expect("a cursor that was opened");
     cursor.commit().expect("a cursor that was opened");
     drop(cursor);
-    assert_eq!(Cursor::open(log, "name").expect("the cursor in its file").position(), next);
+    assert_eq!(Cursor::open(log, "name").expect("the cursor in its file").next_sequence(), next);
 }
 
 /// A search finds what is in the log, also if the index is wrong.

@@ -12,7 +12,7 @@
 //! | two processes | [`SharedRing`], for a [`Producer`] in one and a [`Consumer`] in the other |
 //! | lose events instead of waiting for a full ring, and have them counted | [`LossyProducer`], from `lossy()` of a producer |
 //! | fill a payload in place | [`Claim`]; publish several events at once: [`Batch`] |
-//! | the caller's memory | [`Ring`], [`StaticRing`], with [`RingOptions`] |
+//! | the caller's memory | `Ring` and `StaticRing` of `ringlog-nostd` |
 
 mod after_close;
 mod ends;
@@ -34,9 +34,7 @@ pub use heap::NewRingError;
 pub use notify::{NotifyConsumer, NotifyProducer};
 pub use ring_buffer::RingBuffer;
 pub(crate) use ringlog_nostd::SkipError;
-pub use ringlog_nostd::{
-    Batch, Claim, Delivery, Loss, Ring, RingError, RingFault, RingOptions, StaticRing, WriteError,
-};
+pub use ringlog_nostd::{Batch, Claim, Delivery, Loss, RingError, RingFault, RingOptions, WriteError};
 pub(crate) use role::RoleLock;
 pub use shared::SharedRing;
 pub(crate) use shared::{identity_after, new_identity};

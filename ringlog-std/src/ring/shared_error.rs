@@ -8,6 +8,17 @@ use ringlog_nostd::RingError;
 
 use crate::words::{Counted, has_size_limit, io_advice};
 
+/// Describes the owner of a role, and what to do about it.
+fn owner_words(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => {
+            format!("this process (process {pid}) already; drop that end first")
+        }
+        Some(pid) => format!("process {pid}; stop that one first"),
+        None => "process (unknown); stop that one first".to_owned(),
+    }
+}
+
 /// One of the two sides of a ring.
 ///
 /// ```
@@ -115,9 +126,9 @@ pub enum SharedRingError {
     },
     /// The role has an owner that is alive.
     #[error(
-        "{}: the {role}'s role is taken by process {}; stop that one first, or use another ring",
+        "{}: the {role}'s role is taken by {}, or use another ring",
         path.display(),
-        pid.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string())
+        owner_words(*pid)
     )]
     Claimed {
         /// The ring.
@@ -135,8 +146,8 @@ pub enum SharedRingError {
     },
     /// The ring was created before the machine was restarted.
     #[error(
-        "{}: of an earlier boot, so what is in it cannot be trusted; start its consumer first (`ringlog serve --ring`), \
-         which replaces it",
+        "{}: of an earlier boot, so what is in it cannot be trusted; start its consumer first (`RecorderBuilder::start_shared`, \
+         `ringlog serve --ring`), which replaces it",
         path.display()
     )]
     OtherBoot {

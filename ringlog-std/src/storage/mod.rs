@@ -63,7 +63,7 @@ pub use read::scan::log_scan::LogScan;
 pub use read::scan::watermarks::LogWatermarks;
 #[cfg(feature = "cli")]
 pub(crate) use read::seek::log_index::LogIndex;
-pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryReport};
+pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 #[cfg(feature = "cli")]
 pub(crate) use repair::parallel::default_jobs;
 pub use repair::salvage::salvage_log;

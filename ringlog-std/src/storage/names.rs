@@ -40,6 +40,11 @@ pub(crate) fn is_aside(path: &Path) -> bool {
     )
 }
 
+/// Returns whether a file has the name of a log's file: a segment, one that was moved aside, or a single file.
+pub(crate) fn is_named_as_log(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(NAME_END.as_bytes()) || is_aside(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

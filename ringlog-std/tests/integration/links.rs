@@ -56,7 +56,7 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 /// Commits a cursor at this sequence.
 fn commit(log: &Path, next_sequence: u64) {
     let mut cursor = Cursor::open(log, "reader").unwrap();
-    cursor.rewind(next_sequence);
+    cursor.go_to(next_sequence);
     cursor.commit().unwrap();
 }
 

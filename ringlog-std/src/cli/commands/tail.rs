@@ -1,6 +1,6 @@
 //! `ringlog tail`: prints the last events of a log, and new ones.
 
-use std::io::{BufWriter, StdoutLock};
+use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
@@ -26,7 +26,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let filter = args.filter.to_filter();
-    if args.cursor.is_some() && !args.log.is_dir() {
+    if args.cursor.is_some() && !args.log.is_dir() && (!args.follow || args.log.exists()) {
         return Err(CliError::Usage(format!(
             "{}: not a folder; give the folder of the log with --cursor",
             args.log.display()
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let mut cursor = args.cursor.as_ref().map(|name| Cursor::open(&args.log, name)).transpose()?;
     let Some((start, end)) = range_of(args, &filter)? else { return Ok(Outcome::Clean) };
     let lost = cursor.as_mut().map_or(0, |cursor| back_to_the_end(cursor, end));
-    let start = cursor.as_ref().map_or(start, Cursor::position);
+    let start = cursor.as_ref().map_or(start, Cursor::next_sequence);
     let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut tail = Tail {
@@ -65,6 +65,9 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
     let index = match LogIndex::open(&args.log) {
         // The first segment may still come.
         Err(OpenError::NoSegments { .. }) if args.follow => return Ok(Some((0, 0))),
+        Err(OpenError::Io { path, source, .. }) if args.follow && source.kind() == ErrorKind::NotFound => {
+            return Err(OpenError::NoLog { path }.into());
+        }
         Err(OpenError::NoSegments { .. }) => return LogSource::open_or_empty(&args.log).map(|_| None),
         other => other?,
     };
@@ -78,13 +81,13 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
 ///
 /// A log that lost its unsynced end in a power loss uses these sequences again, for other events.
 fn back_to_the_end(cursor: &mut Cursor, end: u64) -> u64 {
-    let lost = cursor.position().saturating_sub(end);
+    let lost = cursor.next_sequence().saturating_sub(end);
     if lost > 0 {
-        let (at, lost) = (cursor.position(), counted(lost, "record"));
+        let (at, lost) = (cursor.next_sequence(), counted(lost, "record"));
         eprint(&format!(
             "ringlog: the cursor is at record {at}, the log ends before {end}: it lost {lost}; continuing with {end}"
         ));
-        cursor.rewind(end);
+        cursor.go_to(end);
     }
     lost
 }

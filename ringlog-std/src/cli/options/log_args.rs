@@ -122,7 +122,7 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
             _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Err("give a unit, as in 1s or 16MiB".into())
             }
-            (Ok(interval), _) => Ok(SyncPolicy::Interval(interval)),
+            (Ok(interval), _) => Ok(SyncPolicy::EveryInterval(interval)),
             (_, Ok(bytes)) => Ok(SyncPolicy::EveryBytes(bytes)),
             _ => Err("expected never, every-event, a duration such as 1s or a size such as 16MiB".into()),
         },
@@ -146,7 +146,7 @@ mod tests {
     fn sync_policies_by_name_time_and_size() {
         assert_eq!(sync_policy("never"), Ok(SyncPolicy::Never));
         assert_eq!(sync_policy("every-event"), Ok(SyncPolicy::EveryEvent));
-        assert_eq!(sync_policy("250ms"), Ok(SyncPolicy::Interval(Duration::from_millis(250))));
+        assert_eq!(sync_policy("250ms"), Ok(SyncPolicy::EveryInterval(Duration::from_millis(250))));
         assert_eq!(sync_policy("16MiB"), Ok(SyncPolicy::EveryBytes(16 << 20)));
         for bad in ["", "5", "often", "0s", "-1s"] {
             assert!(sync_policy(bad).is_err(), "{bad}");

@@ -31,8 +31,8 @@ const OPENINGS: usize = 100;
 /// Retention keeps what a cursor still needs, up to a limit that the operator sets.
 ///
 /// A power loss may take records that were read but not synced. New records then get their sequences.
-/// [`follow`](Self::follow) notices that. To rule it out, commit no further than what is durable
-/// ([`LogWatermarks`](crate::storage::read::scan::watermarks::LogWatermarks)).
+/// [`follow`](Self::follow) notices that. To rule it out, commit no further than what is durable: the second
+/// example.
 ///
 /// A cursor stores the identity of its log ([`WriterFile::identity`]), and is refused where another log is in
 /// that one's place. A log without an identity counts as the one that it was made for.
@@ -55,7 +55,33 @@ const OPENINGS: usize = 100;
 /// }
 /// cursor.commit()?;
 /// drop(cursor);
-/// assert_eq!(Cursor::open(folder, "billing")?.position(), 3);
+/// assert_eq!(Cursor::open(folder, "billing")?.next_sequence(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Reads up to the durable position, and commits no further:
+///
+/// ```
+/// # use ringlog::event::EventHeader;
+/// # use ringlog::storage::{Cursor, LogWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// # let mut writer = LogWriter::open(folder)?;
+/// # writer.write_event(&EventHeader::new(0, 0, 0), b"")?;
+/// # writer.sync()?;
+/// # writer.write_event(&EventHeader::new(1, 0, 0), b"")?;
+/// let mut cursor = Cursor::open(folder, "billing")?;
+/// let mut follower = cursor.follow()?;
+/// let durable = follower.positions()?.durable;
+/// while follower.position() < durable && follower.advance()? {
+///     // Handle `follower.found_event()`.
+/// }
+/// // The first record may already be past the durable position.
+/// if follower.position() <= durable {
+///     cursor.advance(follower.next_sequence())?;
+///     cursor.commit()?;
+/// }
+/// # assert_eq!(cursor.next_sequence(), 1, "the second record is not synced");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -80,7 +106,7 @@ impl Cursor {
     /// # let folder = tempfile::tempdir()?;
     /// # let folder = folder.path();
     /// let cursor = Cursor::open(folder, "billing")?;
-    /// assert_eq!(cursor.position(), 0);
+    /// assert_eq!(cursor.next_sequence(), 0);
     /// match Cursor::open(folder, "billing") {
     ///     Err(CursorError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
     ///     other => panic!("{other:?}"),
@@ -90,7 +116,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`CursorError::Name`]; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
+    /// [`CursorError::Name`]; [`CursorError::NoLog`] if there is no such folder: it may be created before the log's
+    /// writer starts; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
     /// [`CursorError::OtherLog`] where the log was deleted and another one begun; [`CursorError::Io`].
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
@@ -127,7 +154,7 @@ impl Cursor {
     }
 
     /// Returns the sequence of the next record to read, after all calls of [`advance`](Self::advance) and
-    /// [`rewind`](Self::rewind).
+    /// [`go_to`](Self::go_to).
     ///
     /// ```
     /// use ringlog::storage::Cursor;
@@ -136,11 +163,11 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// assert_eq!(cursor.position(), 7);
+    /// assert_eq!(cursor.next_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn position(&self) -> u64 {
+    pub const fn next_sequence(&self) -> u64 {
         self.next_sequence
     }
 
@@ -153,13 +180,13 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// assert_eq!(cursor.committed_position(), 0);
+    /// assert_eq!(cursor.committed_sequence(), 0);
     /// cursor.commit()?;
-    /// assert_eq!(cursor.committed_position(), 7);
+    /// assert_eq!(cursor.committed_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn committed_position(&self) -> u64 {
+    pub const fn committed_sequence(&self) -> u64 {
         self.stored.next_sequence
     }
 
@@ -233,11 +260,11 @@ impl Cursor {
     /// # let folder = folder.path();
     /// let mut cursor = Cursor::open(folder, "billing")?;
     /// cursor.advance(7)?;
-    /// cursor.rewind(3);
-    /// assert_eq!(cursor.position(), 3);
+    /// cursor.go_to(3);
+    /// assert_eq!(cursor.next_sequence(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn rewind(&mut self, next_sequence: u64) {
+    pub fn go_to(&mut self, next_sequence: u64) {
         self.next_sequence = next_sequence;
     }
 
@@ -252,7 +279,7 @@ impl Cursor {
     /// cursor.advance(7)?;
     /// cursor.commit()?;
     /// drop(cursor);
-    /// assert_eq!(Cursor::open(folder, "billing")?.position(), 7);
+    /// assert_eq!(Cursor::open(folder, "billing")?.next_sequence(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -334,6 +361,9 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
     match fs::create_dir(&cursors) {
         Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(CursorError::NoLog { path: folder.into() });
+        }
         Err(error) => return Err(failed(&cursors, "create the folder")(error)),
     }
     let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
@@ -402,13 +432,13 @@ mod tests {
             torn[slot..slot + cut].copy_from_slice(&after[slot..slot + cut]);
             fs::write(&path, &torn).unwrap();
             let expected = if slot + cut > last { 30 } else { 20 };
-            assert_eq!(cursor(folder.path()).position(), expected, "cut at {cut}");
+            assert_eq!(cursor(folder.path()).next_sequence(), expected, "cut at {cut}");
             // And from the other end, as a disk may write in any order.
             torn.copy_from_slice(&before);
             torn[slot + cut..slot + SLOT_LEN].copy_from_slice(&after[slot + cut..slot + SLOT_LEN]);
             fs::write(&path, &torn).unwrap();
             let expected = if slot + cut <= first { 30 } else { 20 };
-            assert_eq!(cursor(folder.path()).position(), expected, "cut from {cut}");
+            assert_eq!(cursor(folder.path()).next_sequence(), expected, "cut from {cut}");
         }
     }
 
@@ -468,11 +498,11 @@ mod tests {
         open.advance(7).unwrap();
         assert!(matches!(open.advance(6), Err(CursorError::Backwards { next_sequence: 7, asked: 6, .. })));
         open.commit().unwrap();
-        open.rewind(3);
-        assert_eq!((open.position(), open.committed_position()), (3, 7));
+        open.go_to(3);
+        assert_eq!((open.next_sequence(), open.committed_sequence()), (3, 7));
         open.commit().unwrap();
         drop(open);
-        assert_eq!(cursor(folder.path()).position(), 3);
+        assert_eq!(cursor(folder.path()).next_sequence(), 3);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::storage::error::ReadError;
+use crate::storage::error::words::in_use_words;
 
 /// Why a cursor could not be opened or stored.
 ///
@@ -30,12 +31,14 @@ pub enum CursorError {
         /// The name that was given, cut to 64 characters.
         name: String,
     },
+    /// The log's folder does not exist.
+    #[error("{}: there is no such log yet; start its writer first, or create the folder", path.display())]
+    NoLog {
+        /// The log's folder.
+        path: PathBuf,
+    },
     /// Another reader has this cursor.
-    #[error(
-        "{}: in use by process {}; stop that one first, or take another name",
-        path.display(),
-        pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
-    )]
+    #[error("{}: {}, or take another name", path.display(), in_use_words(*pid))]
     InUse {
         /// The cursor's file.
         path: PathBuf,
@@ -57,7 +60,7 @@ pub enum CursorError {
         "{}: this cursor is at record {next_sequence} of log {expected:032x}, but the log in its folder is another one, \
          {found:032x}: nothing of that was read; delete this file to start at the oldest record. If it is the same log, \
          and got a new identity because its `writer` file was lost or damaged, then continue with record {next_sequence} \
-         (`--from-seq {next_sequence}`, or `rewind`)",
+         (`--from-seq {next_sequence}`, or `go_to`)",
         path.display()
     )]
     OtherLog {
@@ -73,8 +76,8 @@ pub enum CursorError {
     /// The log ends before the cursor: it lost records that were read.
     #[error(
         "{}: this cursor is at record {next_sequence}, its log ends before record {end}: records {end} to {} were read and \
-         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; `rewind` \
-         to {end}, and commit no further than what is durable where this must not happen",
+         then lost, as an unsynced end is with the power, and their sequences belong to others from now on; call \
+         `go_to({end})`, and commit no further than what is durable where this must not happen",
         path.display(),
         next_sequence.saturating_sub(1)
     )]
@@ -90,7 +93,7 @@ pub enum CursorError {
     #[error(transparent)]
     Log(#[from] ReadError),
     /// [`Cursor::advance`](super::cursor::Cursor::advance) was asked to go backwards.
-    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `rewind`", path.display())]
+    #[error("{}: record {asked} is before record {next_sequence}, where this cursor is; use `go_to`", path.display())]
     Backwards {
         /// The cursor's file.
         path: PathBuf,
@@ -100,7 +103,7 @@ pub enum CursorError {
         asked: u64,
     },
     /// The sequence is above 2^62, which no log reaches.
-    #[error("{}: no log has a record {asked}: none has more than 2^62; use `rewind`", path.display())]
+    #[error("{}: no log has a record {asked}: none has more than 2^62; use `go_to`", path.display())]
     Limit {
         /// The cursor's file.
         path: PathBuf,

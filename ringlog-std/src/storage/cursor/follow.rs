@@ -10,7 +10,7 @@ use crate::storage::read::follow::follower::LogFollower;
 use crate::storage::read::seek::log_index::LogIndex;
 
 impl Cursor {
-    /// Follows the cursor's log from [`position`](Self::position) on. The log must reach that far.
+    /// Follows the cursor's log from [`next_sequence`](Self::next_sequence) on. The log must reach that far.
     ///
     /// A log that lost its unsynced end in a power loss may end before the cursor, and gives those sequences to
     /// new records. This function notices that until the log has grown past the cursor again; the writer that
@@ -23,7 +23,7 @@ impl Cursor {
     /// # Errors
     ///
     /// [`CursorError::OtherLog`] if another log is in the place of the cursor's. [`CursorError::Ahead`] if the
-    /// log ends before the cursor; [`rewind`](Self::rewind) goes back to the end that it names.
+    /// log ends before the cursor; [`go_to`](Self::go_to) goes back to the end that it names.
     /// [`CursorError::Log`] if the log's end cannot be read.
     ///
     /// ```
@@ -40,19 +40,19 @@ impl Cursor {
     /// let mut follower = match cursor.follow() {
     ///     Err(CursorError::Ahead { end, .. }) => {
     ///         // Here: undo what was done for the records from `end` on.
-    ///         cursor.rewind(end);
+    ///         cursor.go_to(end);
     ///         cursor.follow()?
     ///     }
     ///     other => other?,
     /// };
-    /// # assert_eq!(cursor.position(), 3);
+    /// # assert_eq!(cursor.next_sequence(), 3);
     /// # writer.write_event(&EventHeader::new(3, 0, 0), b"")?;
     /// # assert_eq!(follower.next_event()?.unwrap().sequence, 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn follow(&self) -> Result<LogFollower, CursorError> {
         self.check_log()?;
-        let (folder, next_sequence) = (self.log_folder(), self.position());
+        let (folder, next_sequence) = (self.log_folder(), self.next_sequence());
         let end = end_of(folder)?;
         if next_sequence > end {
             return Err(CursorError::Ahead { path: self.path().into(), next_sequence, end });

@@ -74,7 +74,7 @@ pub enum AppendError {
     /// The record is larger than a segment without any other.
     #[error(
         "{}: a record of {needed_bytes} bytes, but an empty file of this log has room for {capacity_bytes}; ask for larger \
-         files (`--segment-size`)",
+         files (`segment_bytes`, `--segment-size`)",
         path.display()
     )]
     TooLarge {

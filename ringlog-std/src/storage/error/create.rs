@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::storage::error::words::link_words;
+use crate::storage::error::words::other_writer_words;
 use crate::storage::error::words::pid_words;
 use crate::storage::error::words::room_words;
 use crate::words::Counted;
@@ -63,9 +64,9 @@ pub enum CreateError {
     },
     /// A live writer holds the file.
     #[error(
-        "{}: another writer (process {}) is writing this log; stop it first, or choose another name",
+        "{}: {}, or choose another name",
         path.display(),
-        pid_words(*pid)
+        other_writer_words(*pid)
     )]
     Busy {
         /// The file that is being written.

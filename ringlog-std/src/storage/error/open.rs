@@ -13,8 +13,10 @@ use crate::storage::error::CreateError;
 use crate::storage::error::words::END_ADVICE;
 use crate::storage::error::words::RESTORE_OR_SALVAGE;
 use crate::storage::error::words::header_advice;
+use crate::storage::error::words::no_header_advice;
 use crate::storage::error::words::no_segments_advice;
 use crate::storage::error::words::no_segments_words;
+use crate::storage::error::words::other_writer_words;
 use crate::storage::error::words::pid_words;
 use crate::storage::names::{WRITER_FILE, segment_name};
 use crate::words::Counted;
@@ -50,9 +52,10 @@ pub enum OpenError {
     },
     /// The file ends before its header does.
     #[error(
-        "{}: only {}, and a log file begins with a header of 64 bytes; check the path, or, if this was a log's file, {RESTORE_OR_SALVAGE}",
+        "{}: only {}, and a log file begins with a header of 64 bytes; {}",
         path.display(),
-        Counted(*len_bytes, "byte")
+        Counted(*len_bytes, "byte"),
+        no_header_advice(path)
     )]
     TooShort {
         /// What was to be opened.
@@ -64,7 +67,7 @@ pub enum OpenError {
     #[error(
         "{}: offset 0: {source}; {}",
         path.display(),
-        header_advice(source)
+        header_advice(path, source)
     )]
     Header {
         /// What was to be opened.
@@ -101,7 +104,7 @@ pub enum OpenError {
     /// A segment without a usable header, whose records may be those of an older segment that had the same blocks.
     #[error(
         "{}: offset 0: {source}: it holds records, but they may be those of an older segment whose blocks it has; \
-         restore it from a copy, or copy them with `ringlog salvage` of this file alone and look at them",
+         restore it from a copy, or copy them with `salvage_log` or `ringlog salvage` of this file alone and look at them",
         path.display()
     )]
     Uncertain {
@@ -139,9 +142,9 @@ pub enum OpenError {
     },
     /// A live writer holds the folder.
     #[error(
-        "{}: locked by another writer (process {}); stop it first, or write into another folder",
+        "{}: {}, or write into another folder",
         path.display(),
-        pid_words(*pid)
+        other_writer_words(*pid)
     )]
     Locked {
         /// The file with the lock.
@@ -163,6 +166,12 @@ pub enum OpenError {
     #[error("{}: not a folder, and a log is a folder of files; give another name", path.display())]
     NotAFolder {
         /// What was to be opened.
+        path: PathBuf,
+    },
+    /// There is no such folder or file to follow.
+    #[error("{}: there is no such log yet; start its writer first, or create the folder", path.display())]
+    NoLog {
+        /// The log's folder or file.
         path: PathBuf,
     },
     /// A folder without any segment.
@@ -196,7 +205,7 @@ pub enum OpenError {
     /// The log ends so close to the largest position that no other file can follow.
     #[error(
         "{}: this log ends at sequence {sequence} and position {position}, but none has more than 2^62, so one of its \
-         headers holds a wrong number; record into another folder, and copy what is whole with `ringlog salvage`",
+         headers holds a wrong number; record into another folder, and copy what is whole with `salvage_log` or `ringlog salvage`",
         path.display()
     )]
     AtLimit {

@@ -6,28 +6,31 @@ use std::path::Path;
 
 use ringlog_nostd::format::FileHeaderError;
 
-use crate::words::Counted;
-use crate::words::has_size_limit;
+use crate::storage::names::is_named_as_log;
+use crate::words::{Counted, has_size_limit};
 
 /// What to do about a damaged file of a log.
-pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `ringlog salvage` and continue there";
+pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `salvage_log` or `ringlog salvage` and continue there";
 
 /// What to do about a closed log that does not end where it was closed.
 pub(crate) const END_ADVICE: &str = "restore it from a copy, or copy what is whole into another folder with \
-     `ringlog salvage` and continue there, or, to accept the loss, end all writers, move this file away if it is there, and \
+     `salvage_log` or `ringlog salvage` and continue there, or, to accept the loss, end all writers, move this file away if it is there, and \
      delete the log's `writer` file: a GAP record of unknown count then reports it";
 
+/// Returns what to do about a file that is too short for a header, or does not begin as a log file does.
+pub(crate) fn no_header_advice(path: &Path) -> String {
+    let or_mend = if is_named_as_log(path) { format!(", or {RESTORE_OR_SALVAGE}") } else { String::new() };
+    format!("check the path{or_mend}")
+}
+
 /// Returns what to do about a header that cannot be used.
-pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
+pub(crate) fn header_advice(path: &Path, error: &FileHeaderError) -> String {
     match error {
         FileHeaderError::Version { .. } => {
-            "read it with the version of ringlog that wrote it, or a later one"
+            "read it with the version of ringlog that wrote it, or a later one".to_owned()
         }
-        FileHeaderError::Magic { .. } => {
-            "check the path, or, if this was a log's file, restore it from a copy, or copy what is whole into another \
-             folder with `ringlog salvage` and continue there"
-        }
-        _ => RESTORE_OR_SALVAGE,
+        FileHeaderError::Magic { .. } => no_header_advice(path),
+        _ => RESTORE_OR_SALVAGE.to_owned(),
     }
 }
 
@@ -35,13 +38,13 @@ pub(crate) const fn header_advice(error: &FileHeaderError) -> &'static str {
 pub(crate) fn room_words(source: &io::Error, bytes: u64) -> &'static str {
     match source.kind() {
         io::ErrorKind::FileTooLarge if !has_size_limit(bytes) => {
-            "its file system takes no file of that size: ask for smaller files (`--segment-size`)"
+            "its file system takes no file of that size: ask for smaller files (`segment_bytes`, `--segment-size`)"
         }
         io::ErrorKind::FileTooLarge => {
             "this process must not make files of that size: raise the limit (`ulimit -f`), or ask for smaller files \
-             (`--segment-size`)"
+             (`segment_bytes`, `--segment-size`)"
         }
-        _ => "free some space, or ask for smaller files (`--segment-size`)",
+        _ => "free some space, or ask for smaller files (`segment_bytes`, `--segment-size`)",
     }
 }
 
@@ -76,6 +79,26 @@ pub(crate) fn link_words(names: u64) -> String {
         0 => "is a symbolic link".to_owned(),
         1 => "has another name than its own".to_owned(),
         _ => format!("has {names} names (hard links)"),
+    }
+}
+
+/// Describes the holder of a writer's lock, and what to do about it.
+pub(crate) fn other_writer_words(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => {
+            format!("this process (process {pid}) has it open for writing already; close that writer first")
+        }
+        _ => format!("locked by another writer (process {}); stop it first", pid_words(pid)),
+    }
+}
+
+/// Describes who uses something that one may use at a time, and what to do about it.
+pub(crate) fn in_use_words(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => {
+            format!("this process (process {pid}) has it open already; drop that one first")
+        }
+        _ => format!("in use by process {}; stop that one first", pid_words(pid)),
     }
 }
 

@@ -68,7 +68,7 @@ impl LogWriterOptions {
             file: FileOptions::DEFAULT,
             retention: Retention { max_bytes: None, max_age: None, max_segments: None, cursor_bytes: None },
             full_disk: FullDisk::Stop,
-            sync: SyncPolicy::Interval(Duration::from_secs(1)),
+            sync: SyncPolicy::EveryInterval(Duration::from_secs(1)),
             roll_after: None,
             max_bytes: None,
         },

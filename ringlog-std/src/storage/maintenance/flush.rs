@@ -86,7 +86,7 @@ impl Maintenance {
         match self.rules.sync {
             SyncPolicy::Never | SyncPolicy::EveryEvent => false,
             SyncPolicy::EveryBytes(most) => dirty_bytes >= most.max(1),
-            SyncPolicy::Interval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
+            SyncPolicy::EveryInterval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
         }
     }
 
@@ -303,8 +303,8 @@ mod tests {
         assert_eq!(syncs(SyncPolicy::EveryBytes(0), 2), [false, true, true]);
         assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE), 2), [false, true, true]);
         assert_eq!(syncs(SyncPolicy::EveryBytes(STRIDE + 1), 4), [false, false, true, false, true]);
-        assert_eq!(syncs(SyncPolicy::Interval(Duration::ZERO), 2), [false, true, true]);
-        assert_eq!(syncs(SyncPolicy::Interval(Duration::from_secs(3600)), 2), [false; 3]);
+        assert_eq!(syncs(SyncPolicy::EveryInterval(Duration::ZERO), 2), [false, true, true]);
+        assert_eq!(syncs(SyncPolicy::EveryInterval(Duration::from_secs(3600)), 2), [false; 3]);
         assert_eq!(syncs(SyncPolicy::Never, 2), [false; 3]);
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// # let folder = tempfile::tempdir()?;
 ///
-/// assert_eq!(SyncPolicy::default(), SyncPolicy::Interval(Duration::from_secs(1)));
+/// assert_eq!(SyncPolicy::default(), SyncPolicy::EveryInterval(Duration::from_secs(1)));
 /// let mut writer = LogWriter::options().sync(SyncPolicy::EveryEvent).open(folder.path())?;
 /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
 /// assert_eq!(writer.durable_position(), writer.position());
@@ -29,7 +29,7 @@ pub enum SyncPolicy {
     /// comes on top.
     EveryBytes(u64),
     /// After this time since the last sync, and at the end of each segment.
-    Interval(Duration),
+    EveryInterval(Duration),
     /// Before each append returns: one sync for each event, or for each run of them.
     EveryEvent,
 }
@@ -37,7 +37,7 @@ pub enum SyncPolicy {
 impl Default for SyncPolicy {
     /// Once a second.
     fn default() -> Self {
-        Self::Interval(Duration::from_secs(1))
+        Self::EveryInterval(Duration::from_secs(1))
     }
 }
 

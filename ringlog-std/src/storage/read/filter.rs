@@ -68,6 +68,9 @@ impl Filter {
     }
 
     /// Selects records with these sequences; the end is not included.
+    ///
+    /// Records that retention deleted are left out without an error: compare with
+    /// [`LogReader::first_sequence`](crate::storage::LogReader::first_sequence).
     #[must_use]
     pub const fn sequences(mut self, sequences: Range<u64>) -> Self {
         self.sequences = sequences;

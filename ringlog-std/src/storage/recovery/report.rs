@@ -39,8 +39,22 @@ pub enum LastEnd {
 }
 
 /// What recovery did with one file.
+///
+/// ```
+/// use ringlog::{event::EventHeader, storage::{LogWriter, RecoveryAction}};
+/// # let folder = tempfile::tempdir()?;
+///
+/// let mut writer = LogWriter::open(folder.path())?;
+/// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+/// writer.close()?;
+///
+/// let writer = LogWriter::open(folder.path())?;
+/// assert_eq!(writer.recovery().segments[0].action, RecoveryAction::Kept);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum RecoveryAction {
+#[non_exhaustive]
+pub enum RecoveryAction {
     /// It was sealed already, and is unchanged.
     Kept,
     /// It was sealed where its records end.
@@ -75,7 +89,7 @@ pub struct RecoveredSegment {
     /// The file, by its final name.
     pub path: PathBuf,
     /// What was done.
-    pub(crate) action: RecoveryAction,
+    pub action: RecoveryAction,
     /// Sequence of its first record.
     pub first_sequence: u64,
     /// Sequence after its last record.

@@ -219,6 +219,38 @@ impl Skipped {
         }
     }
 
+    /// Returns what is wrong with the first of the skipped bytes if they are no valid record.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::event::RecordErrorKind;
+    /// use ringlog::storage::{LogWriter, salvage_log};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("log");
+    /// # let mut writer = LogWriter::open(&folder)?;
+    /// # for number in 0..3 {
+    /// #     writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8])?;
+    /// # }
+    /// # writer.close()?;
+    /// # let segment = folder.join("00000000000000000000.evtl");
+    /// # let mut bytes = std::fs::read(&segment)?;
+    /// # bytes[64 + 24 + 20] ^= 1;
+    /// # std::fs::write(&segment, bytes)?;
+    /// # let out = folder.with_file_name("out");
+    /// // The second of three records is damaged.
+    /// let report = salvage_log(&folder, &out)?;
+    /// assert!(matches!(report.skipped[0].damage(), Some(RecordErrorKind::Checksum { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn damage(&self) -> Option<RecordErrorKind> {
+        match self.reason {
+            SkipReason::Invalid(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Returns the number of missing records if the file does not exist.
     ///
     /// ```

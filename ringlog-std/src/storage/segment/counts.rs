@@ -55,6 +55,23 @@ impl RecordCounts {
         self.losses.total
     }
 
+    /// Returns the number of events that were lost for this reason, as the GAP records count them.
+    ///
+    /// ```
+    /// use ringlog::event::GapReason;
+    /// use ringlog::storage::verify_log;
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let counts = verify_log(path)?.counts();
+    /// assert_eq!(counts.lost_because(GapReason::RingFull), 3);
+    /// assert_eq!(counts.lost_because(GapReason::DiskFull), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lost_because(&self, reason: GapReason) -> u64 {
+        self.losses.because(reason)
+    }
+
     /// Returns the number of GAP records that do not know how many events are missing.
     ///
     /// ```

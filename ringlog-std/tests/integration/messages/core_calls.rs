@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ringlog::consumer::{EventConsumer, EventDispatcher};
 use ringlog::event::{EventHeader, RecordErrorKind, flags};
-use ringlog::ring::{Ring, RingBuffer, RingError, RingFault, RingOptions, StaticRing, WriteError};
-use ringlog_nostd::{AlignedBytes, SkipError};
+use ringlog::ring::{RingBuffer, RingError, RingFault, RingOptions, WriteError};
+use ringlog_nostd::{AlignedBytes, Ring, SkipError, StaticRing};
 
 use super::Row;
 use super::library::{failed, made};

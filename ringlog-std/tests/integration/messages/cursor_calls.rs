@@ -29,11 +29,11 @@ fn cursors(folder: &Path) -> Vec<Row> {
     // No cursor is opened twice: a program that another test starts may have its lock for a moment.
     fs::write(path.join("cursors/damaged"), [7; 8192]).unwrap();
     let far = Cursor::open(&path, "far").map(|mut cursor| {
-        cursor.rewind(5);
+        cursor.go_to(5);
         cursor
     });
     let mut beyond = Cursor::open(&path, "beyond").unwrap();
-    beyond.rewind(u64::MAX);
+    beyond.go_to(u64::MAX);
     let other = folder.join("other");
     log(&other, 1);
     fs::create_dir_all(other.join("cursors")).unwrap();
@@ -41,6 +41,7 @@ fn cursors(folder: &Path) -> Vec<Row> {
     fs::write(folder.join("text"), "no log").unwrap();
     vec![
         failed("CursorError::Name", folder, Cursor::open(&path, "a/b")),
+        failed("CursorError::NoLog", folder, Cursor::open(folder.join("missing"), "c")),
         failed("CursorError::InUse", folder, in_use),
         failed("CursorError::Damaged", folder, Cursor::open(&path, "damaged")),
         failed("CursorError::OtherLog", folder, Cursor::open(&other, "c")),

@@ -80,6 +80,8 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
         run("a cursor that is damaged", "tail DIR/damaged-cursor --cursor c"),
         run("a cursor that another program has", "tail DIR/in-use --cursor c"),
         run("a cursor of no log", "tail DIR/missing --cursor c"),
+        run("a cursor that follows no log", "tail DIR/missing --follow --cursor c"),
+        run("a tail that follows no log", "tail DIR/missing --follow"),
         run("a cursor after the end of its log", "tail DIR/lost-end --cursor c"),
     ];
     drop(in_use);

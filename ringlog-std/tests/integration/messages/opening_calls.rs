@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ringlog::event::{EventHeader, FileHeader};
-use ringlog::storage::{LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
+use ringlog::storage::{LogFollower, LogReader, LogScan, LogWriter, MmapReader, MmapWriter, salvage_log};
 use ringlog_nostd::format::MAX_POSITION;
 
 use super::Row;
@@ -94,6 +94,7 @@ fn folders(folder: &Path) -> Vec<Row> {
         failed("OpenError::Locked", folder, LogWriter::open(path("held"))),
         failed("OpenError::ForeignWriterFile", folder, settled(|| LogWriter::open(&foreign))),
         failed("OpenError::NotAFolder", folder, LogWriter::open(path("text"))),
+        failed("OpenError::NoLog", folder, LogFollower::open(path("missing"))),
         failed("OpenError::NoSegments", folder, LogReader::open(path("others"))),
         failed("OpenError::Name", folder, LogReader::open(named)),
     ]

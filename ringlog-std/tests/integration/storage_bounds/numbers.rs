@@ -264,7 +264,7 @@ fn a_cursor_file_holds_no_number_that_no_log_reaches() {
         slot[60..64].copy_from_slice(&checksum.to_le_bytes());
         slot.resize(8192, 0);
         fs::write(&path, &slot).unwrap();
-        let opened = Cursor::open(folder.path(), "a").map(|cursor| cursor.position());
+        let opened = Cursor::open(folder.path(), "a").map(|cursor| cursor.next_sequence());
         // The next write would increment it.
         let is_refused = value > MAX_POSITION || at == 8 && value == MAX_POSITION;
         match opened {

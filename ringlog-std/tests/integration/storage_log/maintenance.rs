@@ -144,7 +144,7 @@ fn each_policy_makes_durable_what_it_says() {
     };
     assert_eq!(durable(SyncPolicy::EveryEvent), (true, true));
     assert_eq!(durable(SyncPolicy::Never), (false, false));
-    assert!(durable(SyncPolicy::Interval(Duration::from_millis(5))).1);
+    assert!(durable(SyncPolicy::EveryInterval(Duration::from_millis(5))).1);
     assert!(durable(SyncPolicy::EveryBytes(1)).1);
 }
 

@@ -14,10 +14,10 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
     let mut seen = Vec::new();
     for life in 0.. {
         let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
-        assert_eq!(cursor.position(), cursor.committed_position());
+        assert_eq!(cursor.next_sequence(), cursor.committed_sequence());
         let mut follower = cursor.follow().unwrap();
-        assert!(cursor.position() <= seen.len() as u64, "nothing is left out");
-        seen.truncate(cursor.position() as usize);
+        assert!(cursor.next_sequence() <= seen.len() as u64, "nothing is left out");
+        seen.truncate(cursor.next_sequence() as usize);
         let dies_after = random.below(40);
         for step in 0..dies_after {
             let Some(event) = follower.next_event().unwrap() else { break };
@@ -26,7 +26,7 @@ fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
             cursor.advance(event.sequence + 1).unwrap();
             if step % 7 == 6 {
                 cursor.commit().unwrap();
-                assert_eq!(cursor.committed_position(), seen.len() as u64);
+                assert_eq!(cursor.committed_sequence(), seen.len() as u64);
             }
         }
         // The reader dies here, nearly always between an advance and its commit.
@@ -194,7 +194,7 @@ fn a_cursor_file_without_an_identity_is_read_and_gets_one() {
     }
     std::fs::write(&path, bytes).unwrap();
     assert_eq!(Cursor::list(folder.path()).unwrap()[0].log_identity, None);
-    assert_eq!(Cursor::open(folder.path(), "worker").unwrap().position(), 200);
+    assert_eq!(Cursor::open(folder.path(), "worker").unwrap().next_sequence(), 200);
     begin_anew(folder.path(), 0..300);
     assert_is_of_another_log(Cursor::open(folder.path(), "worker").unwrap_err(), &path, 200);
 }
@@ -205,7 +205,7 @@ fn a_cursor_ahead_of_its_log_says_what_was_lost_and_continues_there() {
     log_of(folder.path(), 0..300);
     let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
     for (end, read) in [(250, 300), (0, 7), (170, 171)] {
-        cursor.rewind(read);
+        cursor.go_to(read);
         cursor.commit().unwrap();
         lose_from(folder.path(), end);
         let error = cursor.follow().unwrap_err();
@@ -216,7 +216,7 @@ fn a_cursor_ahead_of_its_log_says_what_was_lost_and_continues_there() {
         );
         let said = error.to_string();
         assert!(said.contains(&format!("records {end} to {} were read", read - 1)), "{said}");
-        cursor.rewind(end);
+        cursor.go_to(end);
         let mut follower = cursor.follow().unwrap();
         assert!(follower.next_event().unwrap().is_none());
         let mut writer = writer(folder.path());
@@ -266,7 +266,7 @@ fn a_new_cursor_is_at_the_oldest_record_and_all_are_listed() {
     let oldest = LogReader::open(folder.path()).unwrap().first_sequence();
     let mut audit = Cursor::open(folder.path(), "audit").unwrap();
     let mut billing = Cursor::open(folder.path(), "billing").unwrap();
-    assert!(oldest > 0 && audit.position() == oldest);
+    assert!(oldest > 0 && audit.next_sequence() == oldest);
     billing.advance(oldest + 9).unwrap();
     assert_eq!(Cursor::list(folder.path()).unwrap()[1].next_sequence, oldest, "not before it is stored");
     billing.commit().unwrap();
@@ -285,9 +285,14 @@ fn a_deleted_cursor_starts_again_and_a_missing_folder_is_an_error() {
     cursor.commit().unwrap();
     std::fs::remove_file(cursor.path()).unwrap();
     // The old cursor still has its lock, on a file that has no name any more.
-    assert_eq!(Cursor::open(folder.path(), "a").unwrap().position(), 0);
+    assert_eq!(Cursor::open(folder.path(), "a").unwrap().next_sequence(), 0);
     let missing = folder.path().join("missing");
-    assert!(matches!(Cursor::open(missing, "a"), Err(CursorError::Io { .. })));
+    assert!(matches!(Cursor::open(&missing, "a"), Err(CursorError::NoLog { path }) if path == missing));
+    std::fs::create_dir(&missing).unwrap();
+    let cursor = Cursor::open(&missing, "a").unwrap();
+    let writer = writer(&missing);
+    assert_eq!(cursor.follow().unwrap().next_sequence(), 0);
+    writer.close().unwrap();
 }
 
 #[test]
@@ -341,7 +346,7 @@ fn a_cursor_of_another_log_holds_nothing_back_and_is_reported_until_it_is_delete
 
     // A cursor of this log does, beside it.
     let own = Cursor::open(folder.path(), "own").unwrap();
-    let needed = own.position();
+    let needed = own.next_sequence();
     let mut writer = options.open(folder.path()).unwrap();
     write(&mut writer, 600..1200);
     writer.close().unwrap();

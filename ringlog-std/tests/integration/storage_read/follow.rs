@@ -42,7 +42,7 @@ fn followers_see_every_event_across_the_rolls_of_a_live_writer() {
 fn an_empty_folder_gets_its_first_segment_later_and_a_missing_one_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    assert!(matches!(LogFollower::open(&missing), Err(OpenError::Io { .. })));
+    assert!(matches!(LogFollower::open(&missing), Err(OpenError::NoLog { path }) if path == missing));
     let mut follower = LogFollower::open(folder.path()).unwrap();
     assert!(follower.next_event().unwrap().is_none() && !follower.has_ended());
     assert!(follower.next_within(Duration::from_millis(20)).unwrap().is_none());

@@ -42,8 +42,16 @@ fn positions_are_the_writers_across_rolls_and_runs() {
         let positions = LogWatermarks::of(folder.path()).unwrap();
         assert_eq!((positions.published, positions.durable), (position, position));
     }
-    while follower.next_event().unwrap().is_some() {}
+    let mut before = follower.position();
+    assert_eq!(before, 0, "nothing was read yet");
+    while let Some(event) = follower.next_event().unwrap() {
+        let is_log_side = event.gap().is_some_and(|gap| gap.log_side);
+        let bytes = if is_log_side { 0 } else { event.header.stride() as u64 };
+        assert_eq!(follower.position(), before + bytes);
+        before = follower.position();
+    }
     assert_eq!(follower.next_sequence(), next);
+    assert_eq!(before, follower.positions().unwrap().durable);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! That is an error here, and would be a signal with a mapping.
 #![forbid(unsafe_code)]
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,8 @@ const LISTINGS: u32 = 3;
 
 /// Reads the records of a log as they are published, and continues with the next segment when one is full.
 ///
-/// It sees only whole records, outlives its writers, and waits for the first segment of an empty folder. A
-/// segment that it reads is not recycled meanwhile. One that retention deleted before that is
+/// It sees only whole records and outlives its writers. It also waits for the first segment of an empty folder: a
+/// reader that starts before the log's writer may create the folder. A segment that it reads is not recycled meanwhile. One that retention deleted before that is
 /// [`ReadError::Overtaken`], which names the missed records; [`resume`](Self::resume) continues after them.
 ///
 /// ```
@@ -57,6 +58,8 @@ pub struct LogFollower {
     current: Option<Followed>,
     /// The sequence of the next record to give out; `None` for the first one that the log has.
     wanted: Option<u64>,
+    /// The log's position after the record that was given out last.
+    position: u64,
     next_listing: NextListing,
     overtaken: Option<Overtaken>,
     /// The segments as they were listed last, so that a log of many is not listed again for each of them.
@@ -86,13 +89,13 @@ impl LogFollower {
     /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
     /// let mut follower = LogFollower::open(path)?;
     /// assert_eq!(follower.next_event()?.unwrap().sequence, 0);
-    /// assert!(matches!(LogFollower::open("no such log"), Err(OpenError::Io { .. })));
+    /// assert!(matches!(LogFollower::open("no such log"), Err(OpenError::NoLog { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if there is no such folder or file. The folder may be empty.
+    /// [`OpenError::NoLog`] if there is no such folder or file; any other [`OpenError`] if it cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_wanting(path.as_ref(), None)
     }
@@ -121,14 +124,17 @@ impl LogFollower {
     }
 
     fn open_wanting(path: &Path, wanted: Option<u64>) -> Result<Self, OpenError> {
-        let metadata = std::fs::metadata(path);
-        let is_folder =
-            metadata.map_err(|source| OpenError::Io { path: path.into(), action: "open", source })?.is_dir();
+        let metadata = std::fs::metadata(path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => OpenError::NoLog { path: path.into() },
+            _ => OpenError::io(path, "open", source),
+        })?;
+        let is_folder = metadata.is_dir();
         let mut follower = Self {
             path: path.into(),
             is_folder,
             current: None,
             wanted,
+            position: 0,
             next_listing: NextListing::at_once(),
             overtaken: None,
             listed: Vec::new(),
@@ -244,6 +250,26 @@ impl LogFollower {
 
     /// Returns whether no more records can come: only for a single file that is sealed and read to its end.
     ///
+    /// The next writer of a folder may always continue its log. Whether the last one has closed it:
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWriter, WriterFile};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut writer = LogWriter::open(folder)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut follower = LogFollower::open(folder)?;
+    /// while follower.advance()? {}
+    /// assert_ne!(WriterFile::of(folder).end_sequence(), Some(follower.next_sequence()));
+    /// writer.close()?;
+    /// assert_eq!(WriterFile::of(folder).end_sequence(), Some(follower.next_sequence()), "all is read");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A single file:
+    ///
     /// ```
     /// use ringlog::storage::LogFollower;
     ///
@@ -273,6 +299,31 @@ impl LogFollower {
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.wanted.or_else(|| self.current.as_ref().map(|it| it.scan.next_sequence())).unwrap_or(0)
+    }
+
+    /// Returns the log's position after the record that was read last, in bytes; 0 before the first one.
+    ///
+    /// Compare it with [`LogWatermarks::durable`]: up to there, the log survives a loss of power. Log-side GAP
+    /// records at the start of a segment take no position.
+    ///
+    /// ```
+    /// # use ringlog::event::EventHeader;
+    /// use ringlog::storage::{LogFollower, LogWatermarks, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let mut writer = LogWriter::open(folder)?;
+    /// writer.write_event(&EventHeader::new(1, 2, 3), b"abc")?;
+    /// let mut follower = LogFollower::open(folder)?;
+    /// assert!(follower.advance()?);
+    /// assert_eq!((follower.position(), LogWatermarks::of(folder)?.durable), (24, 0));
+    /// writer.sync()?;
+    /// assert_eq!((follower.position(), LogWatermarks::of(folder)?.durable), (24, 24));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
     }
 
     /// Returns the clock of the record that was read last; unspecified before the first one.
@@ -396,6 +447,7 @@ impl LogFollower {
             let sequence = current.scan.next_sequence() - 1;
             if self.wanted.is_none_or(|wanted| sequence >= wanted) {
                 self.wanted = Some(sequence + 1);
+                self.position = current.scan.position();
                 return Ok(true);
             }
         }

@@ -222,6 +222,7 @@ impl LogReader {
 
     /// Returns the events from `sequence` on, in order; all of them if the log starts later.
     ///
+    /// Records that retention deleted are no error here: compare with [`first_sequence`](Self::first_sequence).
     /// Finding the first one takes no longer in a longer log: it needs the names of the segments and an index
     /// of one of them.
     ///
