@@ -84,7 +84,8 @@ fn folders(folder: &Path) -> Vec<Row> {
     });
     let locked = changed(folder, "locked", |_| ());
     let lock = fs::File::open(locked.join("00000000000000000100.evtl")).unwrap();
-    lock.try_lock().unwrap();
+    // Waits: a child that another test starts has copies of all locks until it runs its program.
+    lock.lock().unwrap();
     let scanned = read(&locked);
     drop(lock);
     let _writer = LogWriter::open(path("held")).unwrap();

@@ -77,7 +77,7 @@ fn creating(folder: &Path) -> Vec<Row> {
     let beyond = MmapWriter::options().base(0, 7).create_new(file("base.evtl"), 4096);
     let lock = |file: &Path| {
         let file = fs::File::open(file).unwrap();
-        file.try_lock().unwrap();
+        file.lock().unwrap();
         Some(file)
     };
     let link = |path: &Path| {

@@ -153,7 +153,7 @@ fn rename_and_lock(path: &Path) -> File {
     let renamed = path.with_extension("retired");
     fs::rename(path, &renamed).unwrap();
     let file = File::open(&renamed).unwrap();
-    file.try_lock().unwrap();
+    file.lock().unwrap();
     file
 }
 
