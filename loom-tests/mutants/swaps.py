@@ -16,14 +16,14 @@ SWAPS = [
         let stride = self.inner.end.write(at, header, payload)?;""",
     ),
     (
-        "`Publisher::publish_record`: publishes, then adds the checksum of a retained ring",
-        "handle/publisher.rs",
-        "self.add_checksum(retention, at, stride)?;\n                self.publish",
+        "`Producer::write_event`: publishes, then adds the checksum of a retained ring",
+        "handle/producer.rs",
+        "self.inner.add_checksum(retention, at, stride)?;\n                self.inner.publish",
         """if MUTANT {
-                    self.publish(at.wrapping_add(stride));
+                    self.inner.publish(at.wrapping_add(stride));
                 }
-                self.add_checksum(retention, at, stride)?;
-                self.publish""",
+                self.inner.add_checksum(retention, at, stride)?;
+                self.inner.publish""",
     ),
     (
         "`Claim::commit`: publishes, then completes the record",

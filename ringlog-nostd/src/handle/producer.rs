@@ -117,7 +117,14 @@ impl<'r, K> Producer<'r, K> {
         check_event(header, payload.len(), self.max_payload())?;
         let at = self.inner.end.head();
         let stride = self.inner.end.write(at, header, payload)?;
-        self.inner.publish_record(at, stride)
+        match self.inner.retention {
+            None => self.inner.end.publish(at.wrapping_add(stride)),
+            Some(retention) => {
+                self.inner.add_checksum(retention, at, stride)?;
+                self.inner.publish(at.wrapping_add(stride));
+            }
+        }
+        Ok(())
     }
 
     /// Writes one event whose payload's length is a constant, and publishes it.
@@ -161,7 +168,9 @@ impl<'r, K> Producer<'r, K> {
         let at = self.inner.end.head();
         let header = EventHeader::new(timestamp, event_type, N as u16);
         let stride = self.inner.end.write_array(at, &header, payload)?;
-        self.inner.publish_record(at, stride)
+        self.inner.add_checksum_if_retained(at, stride)?;
+        self.inner.publish(at.wrapping_add(stride));
+        Ok(())
     }
 
     /// Writes a GAP record for events that never reached the ring, and publishes it. `timestamp` is that of the first

@@ -55,19 +55,6 @@ impl<'r> Publisher<'r> {
         Ok(stride)
     }
 
-    /// Publishes one record that was written at `at`.
-    #[inline(always)]
-    pub(crate) fn publish_record(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
-        match self.retention {
-            None => self.end.publish(at.wrapping_add(stride)),
-            Some(retention) => {
-                self.add_checksum(retention, at, stride)?;
-                self.publish(at.wrapping_add(stride));
-            }
-        }
-        Ok(())
-    }
-
     /// Publishes everything up to `head`.
     #[inline]
     pub(crate) fn publish(&mut self, head: usize) {
@@ -90,7 +77,7 @@ impl<'r> Publisher<'r> {
     }
 
     #[inline]
-    fn add_checksum_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
+    pub(crate) fn add_checksum_if_retained(&mut self, at: usize, stride: usize) -> Result<(), WriteError> {
         match self.retention {
             None => Ok(()),
             Some(retention) => self.add_checksum(retention, at, stride),
