@@ -146,18 +146,7 @@ CHANGES = [
         "maintenance/flush.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
         [("} else if self.is_poisoned() {", "} else if !(MUTANT) && self.is_poisoned() {")],
-        orders=5000,
-    ),
-    Change(
-        "maintenance/maintenance.rs",
-        "`note_sync_error`: keeps what says less than the failure that is noted next",
-        [("if !matches!(error, SyncError::Poisoned", "if MUTANT || !matches!(error, SyncError::Poisoned")],
-        orders=5000,
-    ),
-    Change(
-        "maintenance/workers.rs",
-        "`repeat`: ends without a word about why",
-        [("Err(error) => return maintenance", "Err(_) if MUTANT => return, Err(error) => return maintenance")],
+        orders=20000,
     ),
     # Who waits.
     Change(

@@ -120,3 +120,35 @@ fn segments() -> impl FnMut(&Maintenance) -> Result<bool, SyncError> + Send + 's
         maintenance.spare_step(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::log::writer::LogWriter;
+    use crate::storage::tests::single_step::alone;
+    use std::path::PathBuf;
+
+    fn failure() -> SyncError {
+        let source = io::Error::other("injected");
+        SyncError::Folder { path: PathBuf::from("log"), action: "open", source }
+    }
+
+    #[test]
+    fn a_step_that_fails_stops_the_log_and_its_reason_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = alone(folder.path(), LogWriter::options());
+        let maintenance = Arc::clone(&writer.maintenance);
+        repeat(&AtomicBool::new(false), &maintenance, |_| Err(failure()));
+        assert!(maintenance.is_poisoned());
+        assert!(writer.sync().unwrap_err().to_string().contains("injected"));
+    }
+
+    #[test]
+    fn a_failure_that_says_less_is_not_kept_as_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = alone(folder.path(), LogWriter::options());
+        writer.maintenance.note_sync_error(SyncError::Poisoned { path: folder.path().into() });
+        writer.maintenance.note_sync_error(failure());
+        assert!(writer.sync().unwrap_err().to_string().contains("injected"));
+    }
+}
