@@ -463,11 +463,7 @@ impl LogFollower {
         match current.scan.refresh() {
             Ok(false) => Ok(false),
             Ok(true) => {
-                self.next_listing = if current.scan.is_final() {
-                    NextListing::at_once()
-                } else {
-                    NextListing::after_silence()
-                };
+                self.next_listing = NextListing::after_end(current.scan.is_final());
                 Ok(true)
             }
             Err(error) => Err(self.explained(error)),
@@ -573,8 +569,7 @@ impl LogFollower {
             scan.end_at_position(next.header().base_position);
         }
         self.go_near(&mut scan)?;
-        self.next_listing =
-            if scan.is_final() { NextListing::at_once() } else { NextListing::after_silence() };
+        self.next_listing = NextListing::after_end(scan.is_final());
         self.current = Some(Followed { scan, is_held });
         Ok(true)
     }

@@ -23,8 +23,13 @@ impl NextListing {
         Self { next: now(), wait: FIRST_WAIT }
     }
 
-    pub(crate) fn after_silence() -> Self {
+    fn after_silence() -> Self {
         Self { next: now() + SILENCE, wait: SILENCE }
+    }
+
+    /// At once after a segment that gets no more records, as the next one is likely to be there; else after a silence.
+    pub(crate) fn after_end(is_final: bool) -> Self {
+        if is_final { Self::at_once() } else { Self::after_silence() }
     }
 
     /// Returns whether it is time, and sets the next time, with a longer wait each time.
