@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::InspectArgs;
-use crate::cli::read::source::{SegmentLine, WriterLine};
+use crate::cli::read::lines::{SegmentLine, WriterLine};
 use crate::cli::read::stats::RecordStats;
 use crate::cli::read::survey::Survey;
 use crate::cli::terminal::print::{print, print_json};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::VerifyArgs;
-use crate::cli::read::source::{WriterLine, damaged_words};
+use crate::cli::read::lines::{WriterLine, damaged_words};
 use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::cli::error::CliError;
-use crate::cli::read::source::{LogSource, SegmentLine, WriterLine};
+use crate::cli::read::lines::{SegmentLine, WriterLine};
+use crate::cli::read::source::LogSource;
 use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::words::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
