@@ -49,6 +49,12 @@ impl Rounds {
         Self(self.0.iter().zip(&other.0).map(|(own, other)| own / other).collect())
     }
 
+    /// Returns the sums of the figures of the same rounds.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(own, other)| own + other).collect())
+    }
+
     /// Returns the lowest figure of each round.
     #[must_use]
     pub fn lowest<'r>(all: impl IntoIterator<Item = &'r Self>) -> Self {

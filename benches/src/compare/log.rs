@@ -10,8 +10,12 @@ use crate::work::Source;
 use ringlog::recorder::Recorder;
 use ringlog::ring::Idle;
 use ringlog::storage::{LogWriter, LogWriterOptions, MmapWriter, Retention, SyncPolicy};
+use ringlog_nostd::Run;
 use ringlog_nostd::format::{encode, record_len};
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fs::{File, OpenOptions};
 use std::hint::spin_loop;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,6 +48,9 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS: usize = 8;
 /// Ring between producer and recorder: the same room as the blocks have.
 const RING_BYTES: usize = BLOCKS * BLOCK_BYTES;
+
+/// Bytes of a long run, which the recorder writes by one call.
+const WRITTEN_BYTES: usize = 256 << 10;
 
 /// Segments in a measurement of several, each as large as the records of the other measurements.
 const SEGMENTS: usize = 4;
@@ -199,6 +206,39 @@ impl Work<'_> {
         )
     }
 
+    /// Copies records and adds their checksums in memory: into prefaulted pages of a file that no disk has, in runs as
+    /// long as the recorder's longest.
+    fn copy_with_checksums(&self) -> f64 {
+        let memory = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+        let path = memory.path().join("sums.evtl");
+        let records = SampleLog { events: WRITTEN_BYTES / self.record_len(), ..self.sample }.records();
+        let options = MmapWriter::options().prefault_bytes(self.file_bytes());
+        let mut writer = options.create_new(&path, self.sample.file_bytes()).expect("a new log file");
+        let begin = Instant::now();
+        while writer.remaining_bytes() as usize >= records.len() {
+            let mut run = Run::new(&records).expect("whole records");
+            writer.append_run(&mut run).expect("room for the run");
+        }
+        begin.elapsed().as_nanos() as f64 / writer.len() as f64
+    }
+
+    /// Writes the bytes of several segments into fresh files, allocated before, by `pwrite`.
+    fn plain_writes(&self) -> f64 {
+        let block = vec![1; WRITTEN_BYTES];
+        let paths: Vec<_> = (0..SEGMENTS).map(|number| self.path(&format!("plain-{number}"))).collect();
+        let files: Vec<_> = paths.iter().map(|path| allocate(path, self.sample.file_bytes())).collect();
+        let begin = Instant::now();
+        for file in &files {
+            for start in (0..self.sample.bytes()).step_by(WRITTEN_BYTES) {
+                let len = WRITTEN_BYTES.min(self.sample.bytes() - start);
+                file.write_all_at(&block[..len], start as u64).expect("the file is written");
+            }
+        }
+        let elapsed = begin.elapsed();
+        paths.iter().for_each(|path| remove(path));
+        self.per_event(elapsed / SEGMENTS as u32)
+    }
+
     /// The same over several segments, fresh files or recycled ones, in the steady state: the same number was
     /// filled before.
     fn segments(&self, recycled: bool) -> f64 {
@@ -295,6 +335,14 @@ fn processor_ticks(thread_name: &str) -> u64 {
         .sum()
 }
 
+/// Makes a file whose blocks are allocated and durable.
+fn allocate(path: &Path, bytes: u64) -> File {
+    let file = OpenOptions::new().write(true).create_new(true).open(path).expect("a new file");
+    fallocate(&file, FallocateFlags::empty(), 0, bytes).expect("room for the file");
+    file.sync_all().expect("the blocks are durable");
+    file
+}
+
 fn remove(path: &Path) {
     std::fs::remove_file(path).expect("the file is deleted");
 }
@@ -310,7 +358,7 @@ pub fn run(arguments: &Arguments) -> Vec<Table> {
 fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     let sample = SampleLog::of_bytes(payload_len, arguments.mebibytes << 20);
     let work = Work { folder, sample, pinning: arguments.pinning };
-    let measured: [(&str, &dyn Fn() -> f64); 11] = [
+    let measured: [(&str, &dyn Fn() -> f64); 13] = [
         ("copy of blocks, one thread", &|| work.block_copy()),
         ("bare copy of records, one thread", &|| work.bare_copy()),
         ("plain hand-over, two threads", &|| work.hand_over()),
@@ -322,11 +370,14 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
         ("ring + log, checksums, batches of 64", &|| work.pipeline(true, Way::Batch)),
         ("ring + log, fresh segments", &|| work.segments(false)),
         ("ring + log, recycled segments", &|| work.segments(true)),
+        ("limit: copy and checksums in memory", &|| work.copy_with_checksums()),
+        ("limit: plain pwrite into fresh files", &|| work.plain_writes()),
     ];
     let title = format!("Into a log, payloads of {payload_len} bytes");
     let (mut table, rounds) =
         Table::measure(&title, arguments.rounds, &arguments.only, &measured, work.record_len());
-    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled] = &rounds[..]
+    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled, sums, writes] =
+        &rounds[..]
     else {
         unreachable!("as many as were measured")
     };
@@ -336,6 +387,7 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     table.goal("the same in batches of 64", &plain.over(batched), 1.2);
     table.goal("ring + log, no checksums, of a bare copy", &bare.over(pipe), 0.55);
     table.goal("ring + log, checksums, of the same without", &pipe.over(pipe_sums), 0.75);
-    table.goal("recycled segments, of fresh ones", &fresh.over(recycled), 2.5);
+    table.goal("fresh segments, of both limits together", &sums.plus(writes).over(fresh), 0.8);
+    table.goal("recycled segments, of both limits together", &sums.plus(writes).over(recycled), 0.8);
     table
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, statfs};
 use rustix::io::Errno;
 
 use crate::os::sync::kernel_call;
@@ -33,6 +33,12 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
 pub(crate) fn open_linked(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     regular(OpenOptions::new().read(true).custom_flags(flags).open(path))
+}
+
+/// Returns whether the files of this folder are in memory only.
+pub(crate) fn is_in_memory(folder: &Path) -> bool {
+    // `TMPFS_MAGIC` of linux/magic.h.
+    statfs(folder).is_ok_and(|system| system.f_type == 0x0102_1994)
 }
 
 /// Opens a folder, to lock or sync it.

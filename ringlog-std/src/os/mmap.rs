@@ -209,6 +209,16 @@ impl WriteMap {
         publication::publish(&*self.mapping, self.write_offset as u64, event_count);
     }
 
+    /// Notes that whole pages of the next `bytes` bytes came by a call. They are not to be prefaulted any more.
+    pub(crate) fn pass_populated(&mut self, bytes: usize) {
+        let end = (self.write_offset + bytes) / PAGE_BYTES as usize * PAGE_BYTES as usize;
+        if end > self.populated_bytes {
+            self.populated_bytes = end;
+            // ORDERING: Relaxed, see `Mapping::populate_to`.
+            self.mapping.populated_bytes.fetch_max(end, Ordering::Relaxed);
+        }
+    }
+
     /// Prefaults the pages that the next `bytes` bytes will need, some MiB at a time, unless a worker did.
     #[inline]
     pub(crate) fn populate_ahead(&mut self, bytes: usize) {

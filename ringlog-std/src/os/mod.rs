@@ -7,6 +7,7 @@
 pub(crate) mod boot;
 pub(crate) mod files;
 pub(crate) mod lock_holder;
+pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod ownership;
 pub(crate) mod platform;

@@ -44,6 +44,31 @@ pub enum SyncError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A call that writes records failed. None of them is in the log, and it takes no more.
+    #[error("{}: writing offsets {from} to {to} failed: {source}; check the disk and continue in a new log", path.display())]
+    Written {
+        /// The file.
+        path: PathBuf,
+        /// Where the bytes begin.
+        from: u64,
+        /// Where they end.
+        to: u64,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is shorter than it was. What the log has published may be lost.
+    #[error(
+        "{}: {len_bytes} bytes long instead of {expected_bytes}: something made it shorter while it was written; find out          what did, restore a copy or salvage the log, and continue in a new one",
+        path.display()
+    )]
+    Shortened {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len_bytes: u64,
+        /// The length that it was created with.
+        expected_bytes: u64,
+    },
     /// A sync failed before.
     #[error("{}: a sync of this log failed earlier; check the disk and continue in a new log", path.display())]
     Poisoned {

@@ -7,6 +7,7 @@ pub(crate) mod active;
 pub(crate) mod closing;
 pub(crate) mod dropped;
 pub(crate) mod late;
+pub(crate) mod long_runs;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod roll;

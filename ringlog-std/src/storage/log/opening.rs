@@ -10,7 +10,7 @@ use std::{fs, io};
 use ringlog_nostd::internal::check_position;
 
 use crate::event::GapReason;
-use crate::os::files::{folder_of, open_to_read};
+use crate::os::files::{folder_of, is_in_memory, open_to_read};
 use crate::os::lock_holder::live_writer;
 use crate::os::platform::{Linux, Platform, is_disk_full};
 use crate::os::time::unix_nanos;
@@ -22,6 +22,7 @@ use crate::storage::folder::listing::Folder;
 use crate::storage::folder::writer_lock::{OWN_WAITS, WriterLock};
 use crate::storage::folder::writer_record::{UnreportedLoss, WriterRecord};
 use crate::storage::log::active::{ActiveSegment, Base};
+use crate::storage::log::long_runs::LongRuns;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance, bytes_on_disk};
@@ -126,6 +127,7 @@ impl LogWriter {
         found.clear_away(&**maintenance.platform()).inspect_err(|_| current.flusher().poison())?;
         current.flusher().rename_into_place().map_err(failed)?;
         current.prefault_first_pages(options.rules.first_prefault_bytes());
+        let is_mapping_faster = options.rules.wants_all_prefaulted() || is_in_memory(folder);
         let log = Self {
             folder: folder.into(),
             options,
@@ -139,6 +141,7 @@ impl LogWriter {
             dropped: None,
             report: found.report,
             consume_error: None,
+            long_runs: LongRuns::new(is_mapping_faster),
             maintenance,
             workers: None,
             is_closed: false,

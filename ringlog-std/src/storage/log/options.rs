@@ -71,6 +71,7 @@ impl LogWriterOptions {
             sync: SyncPolicy::EveryInterval(Duration::from_secs(1)),
             roll_after: None,
             max_bytes: None,
+            cached_bytes: None,
         },
         ring_identity: None,
         has_own_ring: false,
@@ -184,10 +185,15 @@ impl LogWriterOptions {
         base: Base,
         maintenance: &Maintenance,
     ) -> MmapWriter {
-        let SpareSegment { draft, temporary, former_salt } = next;
+        let SpareSegment { draft, temporary, former_salt, is_cached } = next;
         let header = self.rules.file.header(base.sequence, base.position, former_salt);
-        let path = folder.join(segment_name(base.sequence));
+        let (path, is_recycled) = (folder.join(segment_name(base.sequence)), former_salt.is_some());
         let (platform, poison) = (Arc::clone(maintenance.platform()), Arc::clone(maintenance.poison()));
-        MmapWriter::start(draft, &header, SegmentBirth { platform, path, temporary: Some(temporary), poison })
+        let temporary = Some(temporary);
+        MmapWriter::start(
+            draft,
+            &header,
+            SegmentBirth { platform, path, temporary, poison, is_recycled, is_cached },
+        )
     }
 }

@@ -15,6 +15,7 @@ use crate::storage::folder::writer_lock::WriterLock;
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::log::active::{ActiveSegment, Room};
 use crate::storage::log::dropped::Dropped;
+use crate::storage::log::long_runs::LongRuns;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::summary::LogSummary;
 use crate::storage::maintenance::maintenance::Maintenance;
@@ -71,6 +72,7 @@ pub struct LogWriter {
     pub(crate) dropped: Option<Dropped>,
     pub(crate) report: RecoveryReport,
     pub(crate) consume_error: Option<AppendError>,
+    pub(crate) long_runs: LongRuns,
     pub(crate) maintenance: Arc<Maintenance>,
     /// `None` in tests, which do the maintenance step by step, and while the writer ends.
     pub(crate) workers: Option<Workers>,
@@ -301,8 +303,19 @@ impl LogWriter {
     fn append_part(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
         let most_bytes = usize::try_from(self.left_bytes()).unwrap_or(usize::MAX);
         let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
-        let appended = segment.append_part(run, most_bytes, |gap| gap.log_side);
+        let fitting = run.remaining().len().min(most_bytes).min(segment.remaining_bytes() as usize);
+        let is_cached = segment.flusher().is_cached();
+        let is_long = self.long_runs.is_long(fitting, is_cached);
+        let appended = if is_long {
+            segment.write_part(run, most_bytes, &mut self.long_runs.buffer, |gap| gap.log_side)
+        } else {
+            let prefaults = is_cached || !self.long_runs.are_usual();
+            segment.append_part(run, most_bytes, prefaults, |gap| gap.log_side)
+        };
         let taken = appended.map_err(|error| self.maintenance.explain_append(error))?;
+        if !is_cached && self.long_runs.pass(taken.bytes, is_long) {
+            self.maintenance.set_writes_by_calls(self.long_runs.are_usual());
+        }
         if taken.records > 0 {
             taken.add_to(&mut self.counts);
             self.active.pass_run();

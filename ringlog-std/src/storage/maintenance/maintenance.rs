@@ -16,6 +16,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use crate::os::memory::memory_bytes;
+use crate::os::mmap::PAGE_BYTES;
 use crate::os::ownership::Ownership;
 use crate::os::platform::Platform;
 use crate::os::sync::{AtomicBool, AtomicU64, Mutex, lock};
@@ -30,6 +32,8 @@ use crate::storage::segment::spare::SpareSegment;
 
 /// Opening a log prefaults at most this many bytes itself: about a millisecond of work.
 const FIRST_READY_BYTES: usize = 2 << 20;
+/// The kernel's cache is taken to have the whole of a log that is at most this part of the memory.
+const CACHED_SHARE: u64 = 4;
 
 /// The options of a log's writer that its [`Maintenance`] needs too.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub(crate) struct Rules {
     pub(crate) roll_after: Option<Duration>,
     /// The bytes that this run may write, without GAP records.
     pub(crate) max_bytes: Option<u64>,
+    /// How large a log may be for which the kernel's cache is likely to have all of it. `None` goes by the machine's memory.
+    pub(crate) cached_bytes: Option<u64>,
 }
 
 pub(crate) struct Maintenance {
@@ -69,6 +75,8 @@ pub(crate) struct Maintenance {
     /// Set once a sync of any of the log's files failed.
     pub(crate) poison: Arc<Poison>,
     roll_due: AtomicBool,
+    /// The writer stores long runs, by calls: no page is prefaulted for it.
+    writes_by_calls: AtomicBool,
     pub(crate) durable_position: AtomicU64,
     /// The sequence at which the log begins.
     pub(crate) begins_at: AtomicU64,
@@ -181,6 +189,7 @@ impl Maintenance {
             syncing: Mutex::new(LastSync { at: Instant::now() }),
             poison: Arc::default(),
             roll_due: AtomicBool::new(false),
+            writes_by_calls: AtomicBool::new(false),
             durable_position: AtomicU64::new(durable_position),
             begins_at: AtomicU64::new(begins_at),
             lost: AtomicU64::new(0),
@@ -301,6 +310,30 @@ impl Maintenance {
         self.roll_due.load(Ordering::Relaxed)
     }
 
+    /// Returns how many bytes of a spare segment are prefaulted: its header's page, if the rest will be written by calls.
+    pub(crate) fn spare_prefault_bytes(&self, is_cached: bool) -> usize {
+        if self.writes_by_calls() && !is_cached { PAGE_BYTES as usize } else { self.rules.prefault_bytes }
+    }
+
+    /// Returns whether the kernel's cache is likely to have the whole log: so small a part of memory is it.
+    pub(crate) fn is_log_cached(&self) -> bool {
+        let kept_bytes: u64 = lock(&self.kept).iter().map(|segment| segment.bytes).sum();
+        let open_bytes = self.open_segments() as u64 * self.rules.segment_bytes;
+        let cached_bytes = self.rules.cached_bytes.unwrap_or_else(|| memory_bytes() / CACHED_SHARE);
+        kept_bytes + open_bytes <= cached_bytes
+    }
+
+    fn writes_by_calls(&self) -> bool {
+        // ORDERING: Relaxed. It only decides which pages are prefaulted.
+        self.writes_by_calls.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the writer stores by calls. Only the writer calls this.
+    pub(crate) fn set_writes_by_calls(&self, by_calls: bool) {
+        // ORDERING: Relaxed, see `writes_by_calls`.
+        self.writes_by_calls.store(by_calls, Ordering::Relaxed);
+    }
+
     /// Notes that the writer continues in this segment.
     pub(crate) fn begin(&self, flusher: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
         let flusher = Arc::clone(flusher);
@@ -326,7 +359,9 @@ impl Maintenance {
     /// Returns where the writer is.
     pub(crate) fn pages_step(&self) -> WriterAt {
         let Some(current) = lock(&self.open).back().cloned() else { return WriterAt::default() };
-        current.flusher.prefault(self.rules.prefault_bytes);
+        if current.flusher.is_cached() || !self.writes_by_calls() {
+            current.flusher.prefault(self.rules.prefault_bytes);
+        }
         if self.rules.roll_after.is_some_and(|age| current.begun.elapsed() >= age) {
             // ORDERING: Relaxed, see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use crate::os::sync::lock;
 use crate::os::time::unix_nanos;
 use crate::storage::cursor::list::needed_from;
 use crate::storage::error::{CreateError, SyncError};
-use crate::storage::maintenance::maintenance::{Maintenance, Rules, SpareState};
+use crate::storage::maintenance::maintenance::{Maintenance, SpareState};
 use crate::storage::maintenance::retention::{FinishedSegment, RetentionInputs};
 use crate::storage::read::seek::index_cache;
 use crate::storage::segment::spare::SpareSegment;
@@ -100,8 +100,10 @@ impl Maintenance {
     /// Recycles a segment if it fits, and deletes it otherwise.
     fn retire_one(&self, segment: &FinishedSegment, recycle: bool) -> io::Result<Retired> {
         if recycle && self.rules.may_recycle() {
-            let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
-            match SpareSegment::recycled(&*self.platform, &segment.path, segment_bytes, prefault_bytes) {
+            let (platform, is_cached) = (&*self.platform, self.is_log_cached());
+            let (segment_bytes, prefault_bytes) =
+                (self.rules.segment_bytes, self.spare_prefault_bytes(is_cached));
+            match SpareSegment::recycled(platform, &segment.path, segment_bytes, prefault_bytes, is_cached) {
                 Ok(None) => {}
                 Ok(Some(prepared)) => return Ok(Retired::Recycled(prepared)),
                 // Deleted below, which makes room on a full disk.

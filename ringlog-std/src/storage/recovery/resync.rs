@@ -144,6 +144,7 @@ impl NeedsSync {
             path: self.path.clone(),
             temporary: None,
             poison: Arc::clone(poison),
+            is_cached: false,
         };
         Ok(Again { flusher: SegmentFlusher::new(parts, &segment.info.header), segment })
     }

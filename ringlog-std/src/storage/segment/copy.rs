@@ -45,6 +45,15 @@ impl Taken {
         counts.losses.add_all(&self.losses);
     }
 
+    /// Adds what was taken right after this.
+    pub(crate) fn add(&mut self, next: &Self) {
+        self.bytes += next.bytes;
+        self.records += next.records;
+        self.gaps += next.gaps;
+        self.losses.add_all(&next.losses);
+        self.damage = next.damage;
+    }
+
     /// # Errors
     ///
     /// [`AppendError::Run`] if bytes that are no record follow.

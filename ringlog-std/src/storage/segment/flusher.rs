@@ -26,6 +26,8 @@ pub(crate) struct SegmentFlusher {
     base_position: u64,
     /// Set as long as `path` is not durable; held while the file is renamed.
     unnamed: Mutex<Option<TemporaryName>>,
+    /// The kernel's cache had the file's pages when writing began.
+    is_cached: bool,
     /// Length of the GAP records at the start that take no position.
     preamble_bytes: AtomicU64,
     /// Held during a sync, so that two of them never lower the watermark.
@@ -56,17 +58,19 @@ pub(crate) struct FlusherParts {
     /// The name until then: see [`SegmentFlusher::rename_into_place`].
     pub(crate) temporary: Option<PathBuf>,
     pub(crate) poison: Arc<Poison>,
+    pub(crate) is_cached: bool,
 }
 
 impl SegmentFlusher {
     pub(crate) fn new(parts: FlusherParts, header: &FileHeader) -> Arc<Self> {
-        let FlusherParts { platform, map, file, path, temporary, poison } = parts;
+        let FlusherParts { platform, map, file, path, temporary, poison, is_cached } = parts;
         Arc::new(Self {
             platform,
             map,
             file,
             path,
             base_position: header.base_position,
+            is_cached,
             unnamed: Mutex::new(
                 temporary.map(|temporary| TemporaryName { temporary, has_durable_header: false }),
             ),
@@ -85,6 +89,11 @@ impl SegmentFlusher {
 
     pub(crate) fn map(&self) -> &MapHandle {
         &self.map
+    }
+
+    /// Returns whether stores through the mapping find their pages, so that it is the fastest way for runs of any length.
+    pub(crate) const fn is_cached(&self) -> bool {
+        self.is_cached
     }
 
     pub(crate) fn synced_offset(&self) -> u64 {
@@ -182,6 +191,14 @@ impl SegmentFlusher {
         })
     }
 
+    /// Writes unpublished bytes by a call. On an error the log is poisoned: what is in the file now is unknown.
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), SyncError> {
+        self.platform.write_at(&self.file, bytes, offset).map_err(|source| {
+            let (path, to) = (self.path.clone(), offset + bytes.len() as u64);
+            self.poison_because(SyncError::Written { path, from: offset, to, source })
+        })
+    }
+
     /// Writes everything that is published to stable storage, then raises the watermark, and returns it.
     pub(crate) fn sync(&self) -> Result<u64, SyncError> {
         self.sync_below(self.map.write_offset())
@@ -250,9 +267,21 @@ impl SegmentFlusher {
     }
 
     fn sync_range(&self, from: u64, to: u64) -> Result<(), SyncError> {
+        self.check_length()?;
         self.platform.sync_map(&self.map, from, to).map_err(|source| {
             self.poison_because(SyncError::Failed { path: self.path.clone(), from, to, source })
         })
+    }
+
+    /// Fails if another program made the file shorter. A call that writes makes it long again, without the bytes.
+    fn check_length(&self) -> Result<(), SyncError> {
+        let (path, expected_bytes) = (|| self.path.clone(), self.map.len_bytes());
+        match self.file.metadata().map(|metadata| metadata.len()) {
+            Ok(len_bytes) if len_bytes >= expected_bytes => Ok(()),
+            Ok(len_bytes) => Err(SyncError::Shortened { path: path(), len_bytes, expected_bytes }),
+            Err(source) => Err(SyncError::Failed { path: path(), from: 0, to: expected_bytes, source }),
+        }
+        .map_err(|error| self.poison_because(error))
     }
 
     /// Marks the log, for good, as one whose sync failed, without a reason.

@@ -15,6 +15,7 @@ pub(crate) mod options;
 pub(crate) mod plain_file;
 pub(crate) mod poison;
 pub(crate) mod position;
+pub(crate) mod run_buffer;
 pub(crate) mod share;
 pub(crate) mod single;
 pub(crate) mod spare;

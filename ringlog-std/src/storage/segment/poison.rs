@@ -88,6 +88,14 @@ fn copy_of(error: &SyncError) -> Option<SyncError> {
         SyncError::Failed { path, from, to, source } => {
             SyncError::Failed { path: path.clone(), from: *from, to: *to, source: copy(source) }
         }
+        SyncError::Written { path, from, to, source } => {
+            SyncError::Written { path: path.clone(), from: *from, to: *to, source: copy(source) }
+        }
+        SyncError::Shortened { path, len_bytes, expected_bytes } => SyncError::Shortened {
+            path: path.clone(),
+            len_bytes: *len_bytes,
+            expected_bytes: *expected_bytes,
+        },
         SyncError::Folder { path, action, source } => {
             SyncError::Folder { path: path.clone(), action, source: copy(source) }
         }

@@ -106,7 +106,14 @@ impl MmapWriterOptions {
         let mut place = NameReservation::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;
         let (platform, poison) = (Linux::shared(), Arc::default());
-        let birth = SegmentBirth { platform, path: path.into(), temporary: None, poison };
+        let birth = SegmentBirth {
+            platform,
+            path: path.into(),
+            temporary: None,
+            poison,
+            is_recycled: false,
+            is_cached: false,
+        };
         let mut writer = MmapWriter::start(draft, &self.file.header(sequence, position, None), birth);
         writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
         // After the sync, which takes pages away again.

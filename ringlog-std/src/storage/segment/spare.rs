@@ -10,6 +10,7 @@ use ringlog_nostd::format::FILE_HEADER_LEN;
 
 use crate::os::files::{folder_of, is_at, names_of, open_to_write};
 use crate::os::lock_holder::exclusive_holder;
+use crate::os::mmap::PAGE_BYTES;
 use crate::os::platform::Platform;
 use crate::os::temporary::temporary_name;
 use crate::storage::error::CreateError;
@@ -27,6 +28,8 @@ pub(crate) struct SpareSegment {
     pub(crate) temporary: PathBuf,
     /// The salt that the file had before it was recycled.
     pub(crate) former_salt: Option<u32>,
+    /// The kernel's cache has the file's old bytes: a store through the mapping finds its page.
+    pub(crate) is_cached: bool,
 }
 
 impl SpareSegment {
@@ -40,12 +43,14 @@ impl SpareSegment {
         let start = OsStr::new(TEMPORARY_START);
         let (draft, temporary) =
             NewFile::allocate(platform, folder, start, folder, capacity_bytes, NameHold::Shared)?;
-        let ready = Self { draft, temporary, former_salt: None };
+        let ready = Self { draft, temporary, former_salt: None, is_cached: false };
         ready.sync(platform).inspect_err(|_| drop(platform.remove(&ready.temporary)))?;
         Ok(ready.with_ready_pages(prefault_bytes))
     }
 
     /// Makes a retired segment the next one, if it has the right size and nobody reads it; `None` otherwise.
+    ///
+    /// The kernel's cache has the file's pages, or so the caller assumes, if it `is_cached`.
     ///
     /// Old records stay in it. Their place words have the old salt, so they never pass as new ones.
     ///
@@ -58,6 +63,7 @@ impl SpareSegment {
         segment: &Path,
         capacity_bytes: u64,
         prefault_bytes: usize,
+        is_cached: bool,
     ) -> Result<Option<Self>, CreateError> {
         let failed = |action| move |source| CreateError::io(segment, action, source);
         let file = match open_to_write(segment) {
@@ -83,7 +89,7 @@ impl SpareSegment {
             // The name was only for the records in it, and those are retired.
             platform.remove(&temporary).map_err(failed("delete the retired segment"))?;
         }
-        made.map(|made| made.map(|prepared| prepared.with_ready_pages(prefault_bytes)))
+        made.map(|made| made.map(|ready| Self { is_cached, ..ready }.with_ready_pages(prefault_bytes)))
     }
 
     /// Continues with a retired file that has a temporary name; `None` if somebody reads it.
@@ -110,11 +116,18 @@ impl SpareSegment {
         let mut draft = NewFile::fill(platform, temporary, file, capacity_bytes, NameHold::Shared)?;
         // From here on the file is no log. Only the header's page is synced: syncing what else is dirty in the file
         // would be wasted work.
+        // Without the pages after it, which would be read from the disk.
+        draft.map.bring_pages_around(false);
         draft.map.erase_header();
         platform
             .sync_map(&draft.map.handle(), 0, FILE_HEADER_LEN as u64)
             .map_err(failed("sync the erased header of"))?;
-        Ok(Some(Self { draft, temporary: temporary.into(), former_salt: Some(former_salt) }))
+        Ok(Some(Self {
+            draft,
+            temporary: temporary.into(),
+            former_salt: Some(former_salt),
+            is_cached: false,
+        }))
     }
 
     fn sync(&self, platform: &dyn Platform) -> Result<(), CreateError> {
@@ -127,9 +140,9 @@ impl SpareSegment {
 
     /// Comes last, because a sync of the whole file would take the pages away again.
     fn with_ready_pages(mut self, prefault_bytes: usize) -> Self {
-        if prefault_bytes > 0 {
-            self.draft.map.populate_ahead(prefault_bytes);
-        }
+        // If the header's page brings others with it, each sync of the header writes all of them.
+        self.draft.map.bring_pages_around(prefault_bytes as u64 > PAGE_BYTES);
+        self.draft.map.handle().populate_window(prefault_bytes);
         self
     }
 
@@ -183,13 +196,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = segment(&folder.path().join("first"));
         let reader = MmapReader::open(&path).unwrap();
-        assert!(SpareSegment::recycled(&Linux, &path, 8192, 0).unwrap().is_none());
+        assert!(SpareSegment::recycled(&Linux, &path, 8192, 0, false).unwrap().is_none());
         assert_eq!(reader.replay(|_| ()).unwrap(), 1);
         assert!(!path.exists(), "it is retired all the same");
         drop(reader);
         let path = segment(&folder.path().join("second"));
-        assert!(SpareSegment::recycled(&Linux, &path, 4096, 0).unwrap().is_none(), "another size");
-        let recycled = SpareSegment::recycled(&Linux, &path, 8192, 0).unwrap().unwrap();
+        assert!(SpareSegment::recycled(&Linux, &path, 4096, 0, false).unwrap().is_none(), "another size");
+        let recycled = SpareSegment::recycled(&Linux, &path, 8192, 0, false).unwrap().unwrap();
         assert!(!path.exists() && is_temporary(&recycled.temporary));
         assert!(matches!(MmapReader::open(&recycled.temporary), Err(OpenError::Unnamed { .. })));
         assert!(is_unused(&recycled.temporary).unwrap());
@@ -199,9 +212,11 @@ mod tests {
     #[test]
     fn a_segment_that_is_gone_is_not_recycled_and_one_that_cannot_be_opened_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(SpareSegment::recycled(&Linux, &folder.path().join("gone"), 8192, 0).unwrap().is_none());
+        assert!(
+            SpareSegment::recycled(&Linux, &folder.path().join("gone"), 8192, 0, false).unwrap().is_none()
+        );
         assert!(matches!(
-            SpareSegment::recycled(&Linux, folder.path(), 8192, 0),
+            SpareSegment::recycled(&Linux, folder.path(), 8192, 0, false),
             Err(CreateError::Io { .. })
         ));
     }

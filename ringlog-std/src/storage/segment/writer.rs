@@ -19,6 +19,7 @@ use crate::storage::segment::create::NewFile;
 use crate::storage::segment::flusher::{FlusherParts, SegmentFlusher};
 use crate::storage::segment::options::MmapWriterOptions;
 use crate::storage::segment::poison::Poison;
+use crate::storage::segment::run_buffer::{RunBuffer, RunForm};
 
 /// Writes events to one memory-mapped log file.
 ///
@@ -49,6 +50,8 @@ pub struct MmapWriter {
     header: FileHeader,
     salt: u32,
     checksums: bool,
+    /// Old records follow what is written, on the disk and perhaps not in the kernel's cache.
+    is_recycled: bool,
     finished: bool,
 }
 
@@ -61,6 +64,9 @@ pub(crate) struct SegmentBirth {
     pub(crate) temporary: Option<PathBuf>,
     /// Set by a failed sync of this file, or of any other of its log.
     pub(crate) poison: Arc<Poison>,
+    pub(crate) is_recycled: bool,
+    /// See [`SegmentFlusher::is_cached`].
+    pub(crate) is_cached: bool,
 }
 
 impl MmapWriter {
@@ -82,8 +88,8 @@ impl MmapWriter {
     pub(crate) fn start(draft: NewFile, header: &FileHeader, birth: SegmentBirth) -> Self {
         let NewFile { file, mut map } = draft;
         map.store_header(header);
-        let SegmentBirth { platform, path, temporary, poison } = birth;
-        let parts = FlusherParts { platform, map: map.handle(), file, path, temporary, poison };
+        let SegmentBirth { platform, path, temporary, poison, is_recycled, is_cached } = birth;
+        let parts = FlusherParts { platform, map: map.handle(), file, path, temporary, poison, is_cached };
         let flusher = SegmentFlusher::new(parts, header);
         let checksums = header.has(file_flags::CHECKSUMS);
         Self {
@@ -93,6 +99,7 @@ impl MmapWriter {
             header: *header,
             salt: header.salt(),
             checksums,
+            is_recycled,
             finished: false,
         }
     }
@@ -192,12 +199,12 @@ impl MmapWriter {
     /// [`AppendError::Run`] at bytes that are no record: the records before are appended and accepted.
     /// [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
-        self.append_part(run, usize::MAX, |_| false)?.check()?;
+        self.append_part(run, usize::MAX, true, |_| false)?.check()?;
         if run.is_done() { Ok(()) } else { Err(self.full(first_stride(run.remaining()))) }
     }
 
     /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record for which
-    /// `ends_before` is true, and accepts them from the run.
+    /// `ends_before` is true, and accepts them from the run. Unless it `prefaults` them, pages come one fault at a time.
     ///
     /// # Errors
     ///
@@ -206,26 +213,64 @@ impl MmapWriter {
         &mut self,
         run: &mut Run<'_>,
         most_bytes: usize,
+        prefaults: bool,
         ends_before: impl Fn(&Gap) -> bool,
     ) -> Result<Taken, AppendError> {
         self.refuse_if_poisoned()?;
         let from = run.remaining();
         let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes);
-        let mut taken = self.copy(&from[..bytes], ends_before);
-        if bytes < from.len() && matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) {
-            // Only what fits was copied.
+        if prefaults {
+            self.map.populate_ahead(bytes);
+        }
+        let taken = self.copy(&from[..bytes], ends_before);
+        Ok(self.accept(run, bytes, taken))
+    }
+
+    /// Does the same by a call of the system, for at most as many bytes as the buffer holds. The caller must know that the
+    /// pages are not prefaulted.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_part`](Self::append_part). [`AppendError::Close`] if the call failed: nothing is published, and as it
+    /// is unknown what is in the file now, the writer takes no more events.
+    pub(crate) fn write_part(
+        &mut self,
+        run: &mut Run<'_>,
+        most_bytes: usize,
+        buffer: &mut RunBuffer,
+        ends_before: impl Fn(&Gap) -> bool,
+    ) -> Result<Taken, AppendError> {
+        self.refuse_if_poisoned()?;
+        let from = run.remaining();
+        let room = RunBuffer::room(self.map.write_offset());
+        let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes).min(room);
+        let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
+        let form = RunForm { place, checksums: self.checksums };
+        let taken = buffer.fill(&from[..bytes], form, ends_before);
+        if taken.records > 0 {
+            // The end of a page that is not in the kernel's cache would be read from the disk first.
+            let written = buffer.written(taken.bytes, place.offset, self.is_recycled);
+            self.flusher.write_at(written, place.offset)?;
+            self.map.pass_populated(taken.bytes);
+        }
+        Ok(self.accept(run, bytes, taken))
+    }
+
+    /// Publishes what was taken of the run's first `copied` bytes, and accepts it from the run.
+    fn accept(&mut self, run: &mut Run<'_>, copied: usize, mut taken: Taken) -> Taken {
+        if copied < run.remaining().len() && matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) {
+            // The rest of the record is in bytes that were not copied.
             taken.damage = None;
         }
         if taken.records > 0 {
             self.publish(taken.bytes, taken.records);
             run.accept_bytes(taken.bytes, taken.records);
         }
-        Ok(taken)
+        taken
     }
 
     /// Copies `from`, and adds checksums to the records in it, without publishing them.
     fn copy(&mut self, from: &[u8], ends_before: impl Fn(&Gap) -> bool) -> Taken {
-        self.map.populate_ahead(from.len());
         let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
         let to = &mut self.map.unpublished()[..from.len()];
         to.copy_from_slice(from);

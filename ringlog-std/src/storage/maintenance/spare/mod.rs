@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::os::sync::{lock, now};
 use crate::storage::error::{CreateError, SyncError};
-use crate::storage::maintenance::maintenance::{Maintenance, Rules, SpareState};
+use crate::storage::maintenance::maintenance::{Maintenance, SpareState};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retire::Retired;
 use crate::storage::segment::flusher::SegmentFlusher;
@@ -101,7 +101,8 @@ impl Maintenance {
             return Ok(recycled);
         }
         loop {
-            let Rules { segment_bytes, prefault_bytes, .. } = self.rules;
+            let (segment_bytes, prefault_bytes) =
+                (self.rules.segment_bytes, self.spare_prefault_bytes(false));
             let made = SpareSegment::fresh(&*self.platform, &self.folder, segment_bytes, prefault_bytes);
             // Beyond the limit on the size of a file, freed space is of no use.
             let is_full = matches!(&made, Err(CreateError::DiskFull { source, .. })

@@ -89,6 +89,48 @@ fn the_same_where_headers_that_were_not_synced_read_as_zeros() {
 }
 
 #[test]
+fn the_same_where_runs_are_written_by_calls() {
+    power_losses(images(10), Setting { by_calls: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_runs_are_written_by_calls_into_recycled_segments() {
+    power_losses(images(5), Setting { by_calls: true, retention: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_runs_are_written_by_calls_without_checksums() {
+    power_losses(images(5), Setting { by_calls: true, checksums: false, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_runs_are_written_by_calls_to_a_full_disk() {
+    power_losses(images(5), Setting { by_calls: true, full_disk: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_sync_fails_between_written_runs() {
+    power_losses(images(5), Setting { by_calls: true, failing_sync: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_a_write_fails_half_way() {
+    power_losses(images(5), Setting { by_calls: true, failing_write: true, ..Setting::plain() });
+}
+
+#[test]
+fn the_same_where_processes_were_killed_in_a_write() {
+    let killed = Setting { by_calls: true, failing_write: true, killed: true, ..Setting::plain() };
+    power_losses(images(10), killed);
+}
+
+#[test]
+fn the_same_where_processes_were_killed_in_a_write_into_a_recycled_segment() {
+    let killed = Setting { by_calls: true, failing_write: true, killed: true, ..Setting::plain() };
+    power_losses(images(5), Setting { retention: true, ..killed });
+}
+
+#[test]
 fn what_a_sector_that_lands_elsewhere_has_damaged_is_reported() {
     power_losses(images(5), Setting { fault: Some(Fault::Misdirected), ..Setting::plain() });
 }

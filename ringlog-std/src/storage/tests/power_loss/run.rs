@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ringlog_nostd::format::encode;
+use ringlog_nostd::{Run, flags};
+
 use crate::storage::error::{AppendError, CreateError, OpenError, SyncError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
@@ -61,6 +64,10 @@ pub(crate) struct Setting {
     pub(crate) killed: bool,
     /// Segments get their names late: several are begun before the first of them has its own.
     pub(crate) late: bool,
+    /// Runs of records are written by calls, in pieces, as long ones are.
+    pub(crate) by_calls: bool,
+    /// One of these calls fails after some pieces.
+    pub(crate) failing_write: bool,
     /// What else the disk does wrong.
     pub(crate) fault: Option<Fault>,
 }
@@ -68,8 +75,19 @@ pub(crate) struct Setting {
 impl Setting {
     pub(crate) const fn plain() -> Self {
         let (retention, again, full_disk, failing_sync, killed) = (false, false, false, false, false);
-        let (checksums, late, fault) = (true, false, None);
-        Self { retention, again, full_disk, checksums, failing_sync, killed, late, fault }
+        let (checksums, late, by_calls, failing_write, fault) = (true, false, false, false, None);
+        Self {
+            retention,
+            again,
+            full_disk,
+            checksums,
+            failing_sync,
+            killed,
+            late,
+            by_calls,
+            failing_write,
+            fault,
+        }
     }
 
     fn options(self, random: &mut Random) -> LogWriterOptions {
@@ -138,7 +156,8 @@ fn one_run(seed: u64, setting: Setting) -> Tally {
     let lives = if setting.killed { 2 + random.below(2) } else { 1 };
     for life in 0..lives {
         // The process that continues after the failure does not know of it.
-        let setting = Setting { failing_sync: setting.failing_sync && life == 0, ..setting };
+        let failing_sync = setting.failing_sync && life == 0;
+        let setting = Setting { failing_sync, ..setting };
         write(folder.path(), &options, &recorder, setting, &mut random);
     }
     let trace = recorder.trace.take();
@@ -189,6 +208,11 @@ fn write(
         }
         other => other.unwrap(),
     };
+    let stops_in = if setting.failing_write { 1 + random.below(60) } else { 0 };
+    recorder.writes_until_stop.store(stops_in, Ordering::Relaxed);
+    if setting.by_calls {
+        writer.long_runs.long_bytes = 0;
+    }
     promise(&writer, recorder);
     // No event was lost before this life, so their numbers are the records' sequences.
     let mut next = writer.next_sequence();
@@ -197,11 +221,17 @@ fn write(
         let done = step(&mut writer, recorder, setting, random, &mut next);
         promise(&writer, recorder);
         match done {
+            Err(error) if setting.failing_write => {
+                assert!(error.to_string().contains("stopped") && writer.maintenance.is_poisoned(), "{error}");
+                // The process was killed in the call, or has an error and can only end.
+                return if setting.killed { kill(writer) } else { check_ended(writer) };
+            }
             Err(error) if setting.failing_sync => return check_poisoned(writer, recorder, &*error),
             other => other.unwrap(),
         }
     }
     recorder.disk_full.store(0, Ordering::Relaxed);
+    recorder.writes_until_stop.store(0, Ordering::Relaxed);
     if random.below(4) == 0 && !setting.failing_sync {
         writer.close().unwrap();
         recorder.trace.add(Op::Promised(next));
@@ -227,6 +257,7 @@ fn step(
         2 => writer.sync()?,
         3 if setting.retention => writer.maintenance.retention_step()?,
         4 if setting.full_disk => recorder.disk_full.store(random.below(2), Ordering::Relaxed),
+        5..9 if setting.by_calls => write_run(writer, recorder, setting, 1 + random.below(8), next)?,
         _ => {
             recorder.trace.add(Op::Producing(*next));
             let (header, payload) = event(*next);
@@ -241,6 +272,43 @@ fn step(
         }
     }
     Ok(())
+}
+
+/// Writes a run of events.
+fn write_run(
+    writer: &mut LogWriter,
+    recorder: &Recorder,
+    setting: Setting,
+    events: u64,
+    next: &mut u64,
+) -> Result<(), AppendError> {
+    let mut bytes = Vec::new();
+    for number in *next..*next + events {
+        let (header, payload) = event(number);
+        let start = bytes.len();
+        bytes.resize(start + header.stride(), 0);
+        encode(&mut bytes[start..], &header.with_flags(header.flags | flags::COMMITTED), &payload).unwrap();
+    }
+    recorder.trace.add(Op::Producing(*next + events - 1));
+    let mut run = Run::new(&bytes).unwrap();
+    let written = writer.append_run(&mut run);
+    *next += run.accepted_events();
+    match written {
+        Err(AppendError::Create(CreateError::DiskFull { .. })) if setting.full_disk => {}
+        other => other?,
+    }
+    recorder.trace.add(Op::Written(*next));
+    Ok(())
+}
+
+/// Checks that after a failed write the log takes and promises nothing more, and cannot be closed.
+fn check_ended(mut writer: LogWriter) {
+    let durable = writer.durable_position();
+    let (header, payload) = event(0);
+    assert!(writer.write_event(&header, &payload).is_err());
+    assert!(writer.sync().is_err());
+    assert_eq!(writer.durable_position(), durable);
+    assert!(writer.close().is_err());
 }
 
 /// Checks that after a failed sync nothing is promised any more, however often it is tried.

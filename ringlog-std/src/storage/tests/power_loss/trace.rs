@@ -95,6 +95,9 @@ impl Trace {
     }
 }
 
+/// Bytes of a write that reach the file at once.
+const WRITTEN_AT_ONCE: usize = 700;
+
 /// A call for which there is no room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
@@ -121,6 +124,8 @@ pub(crate) struct Recorder {
     /// Files that cannot be deleted or renamed have this in their names.
     pub(crate) immutable: Mutex<Option<String>>,
     pub(crate) refused: Mutex<Option<Refused>>,
+    /// Pieces of writes until one write stops before it; 0 for never.
+    pub(crate) writes_until_stop: AtomicU64,
 }
 
 impl Recorder {
@@ -134,6 +139,7 @@ impl Recorder {
             sync_fails_in: AtomicU64::new(0),
             immutable: Mutex::default(),
             refused: Mutex::default(),
+            writes_until_stop: AtomicU64::new(0),
         }
     }
 
@@ -211,8 +217,18 @@ impl Platform for Recorder {
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.refuse(|refused| matches!(refused, Refused::Store))?;
-        file.write_all_at(bytes, offset)?;
-        self.trace.add(Op::Store { file: self.id(file), offset, bytes: bytes.into() });
+        let (file_id, mut offset) = (self.id(file), offset);
+        // The kernel copies page by page, and a process may be killed in between.
+        for piece in bytes.chunks(WRITTEN_AT_ONCE) {
+            let left = self.writes_until_stop.load(Ordering::Relaxed);
+            self.writes_until_stop.store(left.saturating_sub(1), Ordering::Relaxed);
+            if left == 1 {
+                return Err(io::Error::other("stopped half-way"));
+            }
+            file.write_all_at(piece, offset)?;
+            self.trace.add(Op::Store { file: file_id, offset, bytes: piece.into() });
+            offset += piece.len() as u64;
+        }
         Ok(())
     }
 

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Compares this tree with an earlier commit: runs the benchmark program of both in turn, round by round.
+
+    .ci/run against COMMIT [ROUNDS] [arguments of `compare`, default: log]
+
+Prints, for each row that both programs have, the median time of each and the median of the rounds' ratios with its
+quartiles: how many times as fast this tree is. A round is one run of each program, one right after the other, and which is
+first alternates. The machine may get slower or faster between rounds; the ratios of rounds do not care.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def build(folder, target):
+    """Builds the benchmark program of the tree in `folder`."""
+    command = ["cargo", "build", "--release", "-q", "-p", "ringlog-benches", "--bin", "compare", "--target-dir", target]
+    print("+", *command, f"(in {folder})", flush=True)
+    subprocess.run(command, cwd=folder, check=True)
+    return Path(target) / "release" / "compare"
+
+
+def measure(program, arguments, scratch):
+    """Runs one round. Returns nanoseconds per event by table and row."""
+    report = Path(scratch) / "report.json"
+    command = [program, *arguments, "--rounds", "1", "--json", report]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    tables = json.loads(report.read_text())["tables"]
+    figures = {}
+    for table in tables:
+        for row in table["rows"]:
+            if row["rounds"]:
+                figures[table["title"], row["name"]] = row["nanoseconds_per_event"]
+    return figures
+
+
+def quartiles(numbers):
+    if len(numbers) < 2:
+        return numbers[0], numbers[0]
+    first, _, third = statistics.quantiles(numbers, n=4, method="inclusive")
+    return first, third
+
+
+def main():
+    commit, rest = sys.argv[1], sys.argv[2:]
+    rounds = int(rest.pop(0)) if rest and rest[0].isdigit() else 15
+    arguments = rest or ["log"]
+    target = Path(subprocess.run(["bash", "-c", "realpath -m ${CARGO_TARGET_DIR:-target}"], check=True,
+                                 capture_output=True, text=True).stdout.strip())
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "tree"
+        subprocess.run(["git", "worktree", "add", "-q", "--detach", tree, commit], check=True)
+        try:
+            old = build(tree, target / "against")
+            kept = Path(scratch) / "old"
+            kept.write_bytes(old.read_bytes())
+            kept.chmod(0o755)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], check=True)
+        new = build(".", target)
+        pairs = []
+        for number in range(rounds):
+            order = [kept, new] if number % 2 == 0 else [new, kept]
+            found = {program: measure(program, arguments, scratch) for program in order}
+            pairs.append((found[kept], found[new]))
+            print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    names = [name for name in pairs[0][1] if name in pairs[0][0]]
+    for title in dict.fromkeys(title for title, _ in names):
+        print(f"\n### {title}, against {commit}\n")
+        print("| | then, ns | now, ns | times as fast | quartiles |\n|---|---|---|---|---|")
+        for key in (name for name in names if name[0] == title):
+            then, now = [pair[0][key] for pair in pairs], [pair[1][key] for pair in pairs]
+            ratios = [before / after for before, after in zip(then, now)]
+            first, third = quartiles(ratios)
+            print(f"| {key[1]} | {statistics.median(then):.1f} | {statistics.median(now):.1f} "
+                  f"| {statistics.median(ratios):.2f} | {first:.2f} to {third:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

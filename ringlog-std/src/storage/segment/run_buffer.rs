@@ -1,0 +1,175 @@
+//! Long runs on their way from a ring into a file by a call of the system, instead of through the file's mapping.
+//!
+//! A store through the mapping costs a page fault a page; a call costs some microseconds. Above some KiB the call is
+//! cheaper, and the pages need not be prefaulted. The kernel keeps one cache for both, so readers that map the file see what
+//! a call has written. Nothing is published before the call has returned.
+#![forbid(unsafe_code)]
+
+use ringlog_nostd::Gap;
+use ringlog_nostd::format::RecordErrorKind;
+
+use crate::os::mmap::PAGE_BYTES;
+use crate::storage::segment::copy::{RunPlacement, Taken, add_checksums, remove_checksums};
+
+/// Bytes that are copied at a time. A processor keeps as many in its first cache, between the copy and the checksums.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// Where records get their checksums before they are written.
+#[derive(Debug, Default)]
+pub(crate) struct RunBuffer {
+    bytes: Vec<u8>,
+}
+
+/// How a run's records are stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunForm {
+    pub(crate) place: RunPlacement,
+    pub(crate) checksums: bool,
+}
+
+impl RunBuffer {
+    /// Calls end just below multiples of this many bytes of the file: the kernel's cache then takes them as large pieces.
+    const STEP: usize = 256 << 10;
+    /// The most bytes of one call. A processor keeps as many in its second cache, between the copy and the call.
+    pub(crate) const BYTES: usize = Self::STEP + Self::STEP / 4;
+
+    /// Returns the most bytes of a call at this offset of the file.
+    pub(crate) const fn room(offset: u64) -> usize {
+        let left = Self::STEP - offset as usize % Self::STEP;
+        if left < Self::STEP / 4 { left + Self::STEP } else { left }
+    }
+
+    /// Copies the records of `from`, at most [`BYTES`](Self::BYTES) long, and adds their checksums.
+    ///
+    /// The records of `from` are read once: the checks are made from the copy.
+    pub(crate) fn fill(&mut self, from: &[u8], form: RunForm, ends_before: impl Fn(&Gap) -> bool) -> Taken {
+        // Room for what `end_at_page` adds.
+        self.bytes.resize(Self::BYTES + PAGE_BYTES as usize, 0);
+        let mut all = Taken::default();
+        for start in (0..from.len()).step_by(CHUNK_BYTES) {
+            let end = from.len().min(start + CHUNK_BYTES);
+            self.bytes[start..end].copy_from_slice(&from[start..end]);
+            let place = RunPlacement { offset: form.place.offset + all.bytes as u64, ..form.place };
+            let copied = &mut self.bytes[all.bytes..end];
+            let taken = if form.checksums {
+                add_checksums(copied, place, &ends_before)
+            } else {
+                remove_checksums(copied, &ends_before)
+            };
+            all.add(&taken);
+            // The next chunk may hold the rest of a record.
+            let is_cut = matches!(taken.damage, Some(RecordErrorKind::Truncated { .. }));
+            if !is_cut && all.bytes < end {
+                break;
+            }
+        }
+        all
+    }
+
+    /// Returns the first `len` bytes. If they are to end at a page of the file, zeros follow up to there.
+    pub(crate) fn written(&mut self, len: usize, offset: u64, ends_at_page: bool) -> &[u8] {
+        let end = if ends_at_page {
+            (offset + len as u64).next_multiple_of(PAGE_BYTES) - offset
+        } else {
+            len as u64
+        };
+        self.bytes[len..end as usize].fill(0);
+        &self.bytes[..end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringlog_nostd::format::encode;
+    use ringlog_nostd::{EventHeader, GapReason, flags};
+
+    const PLACE: RunPlacement = RunPlacement { salt: 99, offset: 4072 };
+
+    /// Returns records of all lengths, those of the ring's side, up to some KiB short of what a buffer holds.
+    fn records() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in 0.. {
+            let payload = vec![number as u8; [0, 5, 64, 1000, 9_000, 40_000][number % 6]];
+            let header =
+                EventHeader::new(number as u64, 1, payload.len() as u16).with_flags(flags::COMMITTED);
+            if bytes.len() + header.stride() > RunBuffer::BYTES {
+                return bytes;
+            }
+            append(&mut bytes, &header, &payload);
+        }
+        unreachable!("the buffer has an end")
+    }
+
+    fn append(bytes: &mut Vec<u8>, header: &EventHeader, payload: &[u8]) {
+        let start = bytes.len();
+        bytes.resize(start + header.stride(), 0);
+        encode(&mut bytes[start..], header, payload).unwrap();
+    }
+
+    fn form(checksums: bool) -> RunForm {
+        RunForm { place: PLACE, checksums }
+    }
+
+    #[test]
+    fn records_across_chunks_become_what_they_become_in_one_piece() {
+        let bytes = records();
+        for checksums in [true, false] {
+            let mut whole = bytes.clone();
+            let expected = if checksums {
+                add_checksums(&mut whole, PLACE, |_| false)
+            } else {
+                remove_checksums(&mut whole, |_| false)
+            };
+            let mut buffer = RunBuffer::default();
+            let taken = buffer.fill(&bytes, form(checksums), |_| false);
+            assert_eq!((taken, taken.bytes), (expected, bytes.len()));
+            assert!(buffer.written(taken.bytes, PLACE.offset, false) == whole, "checksums: {checksums}");
+        }
+    }
+
+    #[test]
+    fn a_run_ends_at_bytes_that_are_no_record_and_before_some_gaps() {
+        let bytes = records();
+        let mut buffer = RunBuffer::default();
+        let cut = &bytes[..bytes.len() - 8];
+        let taken = buffer.fill(cut, form(true), |_| false);
+        assert!(matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) && taken.bytes < cut.len());
+
+        let mut damaged = bytes.clone();
+        damaged[100_352..].fill(0);
+        let taken = buffer.fill(&damaged, form(true), |_| false);
+        assert_eq!(taken.damage, Some(RecordErrorKind::NotCommitted), "{taken:?}");
+        assert!((16..=100_352).contains(&taken.bytes), "{taken:?}");
+
+        let mut with_gap = Vec::new();
+        append(&mut with_gap, &EventHeader::new(1, 1, 0).with_flags(flags::COMMITTED), b"");
+        let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, 5) };
+        append(&mut with_gap, &Gap::header(0), &gap.to_payload());
+        let taken = buffer.fill(&with_gap, form(true), |gap| gap.log_side);
+        assert_eq!((taken.bytes, taken.records, taken.damage), (16, 1, None));
+    }
+
+    #[test]
+    fn calls_end_at_steps_of_the_file_and_are_not_short() {
+        let step = RunBuffer::STEP;
+        assert_eq!(RunBuffer::room(0), step);
+        assert_eq!(RunBuffer::room(4096), step - 4096);
+        assert_eq!(RunBuffer::room(step as u64 - 48), step + 48);
+        assert_eq!(RunBuffer::room(step as u64 * 7 - 1), step + 1);
+        for offset in (0..4 * step as u64).step_by(8) {
+            assert!((step / 4..=RunBuffer::BYTES).contains(&RunBuffer::room(offset)), "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_written_to_its_end_with_zeros() {
+        let mut buffer = RunBuffer::default();
+        let bytes = records();
+        buffer.fill(&bytes, form(true), |_| false);
+        let written = buffer.written(16, 4072, true);
+        assert_eq!((written.len(), &written[16..]), (24, &[0; 8][..]));
+        assert_eq!(buffer.written(16, 4080, true).len(), 16, "it ends at a page already");
+        assert_eq!(buffer.written(RunBuffer::BYTES, 4088, true).len(), RunBuffer::BYTES + 8);
+    }
+}
