@@ -14,3 +14,4 @@ pub(crate) mod platform;
 pub(crate) mod sync;
 pub(crate) mod temporary;
 pub(crate) mod time;
+pub(crate) mod uncached;

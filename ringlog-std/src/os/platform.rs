@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use crate::os::files::open_folder;
 use crate::os::mmap::{MapHandle, StoreWitness};
+use crate::os::uncached::{can_write_uncached, write_all_uncached};
 
 const ZEROS_BYTES: usize = 1 << 20;
 
@@ -30,8 +31,18 @@ pub(crate) trait Platform: fmt::Debug + Send + Sync {
     /// Reserves blocks up to `len_bytes` and makes the file at least that long.
     fn allocate(&self, file: &File, len_bytes: u64) -> io::Result<()>;
 
-    /// Stores bytes by a call, for files that are not mapped.
+    /// Stores bytes by a call.
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Does the same, and lets the kernel's cache drop the pages once they are on the disk.
+    fn write_at_uncached(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_at(file, bytes, offset)
+    }
+
+    /// Returns whether [`write_at_uncached`](Self::write_at_uncached) differs from [`write_at`](Self::write_at).
+    fn can_write_uncached(&self, _file: &File) -> bool {
+        true
+    }
 
     /// Sets the length of a file that is not mapped.
     fn set_len(&self, file: &File, len_bytes: u64) -> io::Result<()>;
@@ -91,6 +102,14 @@ impl Platform for Linux {
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         file.write_all_at(bytes, offset)
+    }
+
+    fn write_at_uncached(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        write_all_uncached(file, bytes, offset)
+    }
+
+    fn can_write_uncached(&self, file: &File) -> bool {
+        can_write_uncached(file)
     }
 
     fn set_len(&self, file: &File, len_bytes: u64) -> io::Result<()> {

@@ -37,6 +37,12 @@ pub(crate) struct LogArgs {
     /// On a full disk: stop, drop events and count them in a GAP record, or recycle the oldest file [default: stop]
     #[arg(long, value_name = "WHAT", value_parser = full_disk)]
     pub(crate) full_disk: Option<FullDisk>,
+    /// Wait for the disk when full files that are not synced yet take more than this [default: an eighth of the memory]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) max_unsynced: Option<u64>,
+    /// Let what is written leave the system's cache once it is on the disk (since Linux 6.14)
+    #[arg(long)]
+    pub(crate) uncached: bool,
 }
 
 impl LogArgs {
@@ -92,7 +98,11 @@ impl LogArgs {
         if let Some(segment_size) = self.segment_size {
             options = options.segment_bytes(segment_size);
         }
-        options.sync(self.sync.unwrap_or_default()).full_disk(self.full_disk.unwrap_or_default())
+        if let Some(max_unsynced) = self.max_unsynced {
+            options = options.max_unsynced_bytes(max_unsynced);
+        }
+        let full_disk = self.full_disk.unwrap_or_default();
+        options.sync(self.sync.unwrap_or_default()).full_disk(full_disk).uncached(self.uncached)
     }
 }
 
@@ -103,13 +113,15 @@ pub(crate) struct LogPlan {
     pub(crate) options: LogWriterOptions,
     /// Whether all of a run is still in the log at its end and can be read back.
     pub(crate) keeps_all: bool,
+    /// Whether written pages are wanted out of the system's cache.
+    pub(crate) wants_uncached: bool,
 }
 
 impl LogPlan {
     pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Result<Self, CliError> {
         how.check()?;
         let keeps_all = !how.is_bounded();
-        Ok(Self { path, options: how.options(), keeps_all })
+        Ok(Self { path, options: how.options(), keeps_all, wants_uncached: how.uncached })
     }
 }
 

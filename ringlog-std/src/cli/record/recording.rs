@@ -59,7 +59,7 @@ impl Recording {
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
         let (producer, recorder) = builder.start(&log.path)?;
-        print_recovery(&recorder);
+        print_opening(&recorder, log);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
         Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
@@ -305,8 +305,11 @@ impl Recorded {
     }
 }
 
-/// Prints how the previous writer of the log ended, if that is notable.
-pub(crate) fn print_recovery(recorder: &Recorder) {
+/// Prints how the previous writer of the log ended and which option has no effect, if there is any.
+pub(crate) fn print_opening(recorder: &Recorder, log: &LogPlan) {
+    if log.wants_uncached && !recorder.watch().is_uncached() {
+        eprint("--uncached: this kernel or file system cannot do it: what is written stays in the system's cache");
+    }
     if recorder.recovery().is_notable() {
         eprint(&format!("recovery: {}", recorder.recovery()));
     }

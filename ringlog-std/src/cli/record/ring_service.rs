@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
 use crate::cli::record::pump::{Ended, Limits, Progress};
-use crate::cli::record::recording::{Recorded, print_recovery};
+use crate::cli::record::recording::{Recorded, print_opening};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::session::Session;
 use crate::cli::record::status::{Gauges, Status};
@@ -62,7 +62,7 @@ impl RingService {
             .log(log.options.clone())
             .consumer(Counter(Arc::clone(&counts)))
             .start_shared(ring, &log.path)?;
-        print_recovery(&recorder);
+        print_opening(&recorder, log);
         let lost_before = recorder.watch().lost();
         Ok(Self { log: log.clone(), recorder, counts, lost_before })
     }

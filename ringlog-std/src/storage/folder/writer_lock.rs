@@ -117,6 +117,10 @@ impl WriterLock {
         self.is_draft
     }
 
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.ownership.path()
     }

@@ -20,9 +20,10 @@ pub(crate) struct LongRuns {
 
 impl LongRuns {
     /// `is_mapping_faster` says that each store through the mapping finds its page, or that the file system is memory.
-    pub(crate) fn new(is_mapping_faster: bool) -> Self {
+    pub(crate) fn new(is_mapping_faster: bool, is_uncached: bool) -> Self {
         let long_bytes = if is_mapping_faster { usize::MAX } else { LONG_RUN_BYTES };
-        Self { buffer: RunBuffer::default(), long_bytes, short_bytes: SHORT_AGAIN_BYTES }
+        let buffer = RunBuffer::new(is_uncached);
+        Self { buffer, long_bytes, short_bytes: SHORT_AGAIN_BYTES }
     }
 
     /// Returns whether a run of this length is written by a call, into a segment whose pages are cached or not.
@@ -49,12 +50,12 @@ mod tests {
 
     #[test]
     fn pages_are_prefaulted_again_after_a_mebibyte_of_short_runs() {
-        let mut runs = LongRuns::new(false);
+        let mut runs = LongRuns::new(false, false);
         assert!(!runs.is_long(LONG_RUN_BYTES - 1, false) && runs.is_long(LONG_RUN_BYTES, false));
         assert!(!runs.are_usual() && !runs.is_long(LONG_RUN_BYTES, true), "cached pages are stored into");
         assert!(runs.pass(LONG_RUN_BYTES, true) && runs.are_usual());
         assert!(!runs.pass(SHORT_AGAIN_BYTES - 1, false) && runs.are_usual());
         assert!(runs.pass(1, false) && !runs.are_usual());
-        assert!(!LongRuns::new(true).is_long(usize::MAX - 1, false), "where the mapping is faster");
+        assert!(!LongRuns::new(true, false).is_long(usize::MAX - 1, false), "where the mapping is faster");
     }
 }

@@ -98,6 +98,8 @@ impl LogWriter {
         found: OpenedFolder,
     ) -> Result<Self, OpenError> {
         let OpenedFolder { mut lock, record, log: mut found, begins_at, .. } = found;
+        let mut options = options;
+        options.rules.is_uncached &= platform.can_write_uncached(lock.file());
         let end = found.end;
         let kept = kept_segments(&found.segments, end.sequence, options.rules.retention.is_limited());
         let base = Base { sequence: end.sequence, position: end.position };
@@ -128,6 +130,7 @@ impl LogWriter {
         current.flusher().rename_into_place().map_err(failed)?;
         current.prefault_first_pages(options.rules.first_prefault_bytes());
         let is_mapping_faster = options.rules.wants_all_prefaulted() || is_in_memory(folder);
+        let is_uncached = options.rules.is_uncached;
         let log = Self {
             folder: folder.into(),
             options,
@@ -141,7 +144,7 @@ impl LogWriter {
             dropped: None,
             report: found.report,
             consume_error: None,
-            long_runs: LongRuns::new(is_mapping_faster),
+            long_runs: LongRuns::new(is_mapping_faster, is_uncached),
             maintenance,
             workers: None,
             is_closed: false,

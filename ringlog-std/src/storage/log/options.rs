@@ -72,6 +72,8 @@ impl LogWriterOptions {
             roll_after: None,
             max_bytes: None,
             cached_bytes: None,
+            max_unsynced_bytes: None,
+            is_uncached: false,
         },
         ring_identity: None,
         has_own_ring: false,
@@ -114,6 +116,28 @@ impl LogWriterOptions {
     #[must_use]
     pub const fn sync(mut self, sync: SyncPolicy) -> Self {
         self.rules.sync = sync;
+        self
+    }
+
+    /// Sets how many bytes of full segments may wait for their sync before the writer waits for the disk, in whole segments:
+    /// at least one, at most 255. The default is an eighth of the machine's memory.
+    ///
+    /// This bounds what a loss of power can take from a disk that is slower than the writer. [`SyncPolicy::Never`] has no
+    /// such limit.
+    #[must_use]
+    pub const fn max_unsynced_bytes(mut self, max_unsynced_bytes: u64) -> Self {
+        self.rules.max_unsynced_bytes = Some(max_unsynced_bytes);
+        self
+    }
+
+    /// Sets whether written pages leave the kernel's cache once they are on the disk. The default is no.
+    ///
+    /// For logs that nobody reads soon and that would push other files out of the cache. Runs of 8 KiB and more are written
+    /// so; Linux can do it since 6.14, and not on all file systems: see
+    /// [`LogWatch::is_uncached`](crate::storage::LogWatch::is_uncached).
+    #[must_use]
+    pub const fn uncached(mut self, uncached: bool) -> Self {
+        self.rules.is_uncached = uncached;
         self
     }
 

@@ -11,8 +11,6 @@ use crate::storage::segment::spare::SpareSegment;
 
 /// How long to wait for the workers before the next check.
 const STALL_PAUSE: Duration = Duration::from_micros(100);
-/// How many segments may be full and not synced, with the active one.
-pub(crate) const MAX_OPEN_SEGMENTS: usize = 16;
 
 /// The maintenance of a log and its worker threads, as a roll sees them.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl<'a> Supply<'a> {
     /// cannot take.
     pub(crate) fn wait_for_syncs(&mut self) -> Result<(), AppendError> {
         let mut has_waited = false;
-        while self.maintenance.open_segments() >= MAX_OPEN_SEGMENTS
+        while self.maintenance.open_segments() >= self.maintenance.max_open_segments
             && let Some(workers) = self.live_workers()
         {
             if self.maintenance.is_poisoned() {

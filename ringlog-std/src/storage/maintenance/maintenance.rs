@@ -34,6 +34,10 @@ use crate::storage::segment::spare::SpareSegment;
 const FIRST_READY_BYTES: usize = 2 << 20;
 /// The kernel's cache is taken to have the whole of a log that is at most this part of the memory.
 const CACHED_SHARE: u64 = 4;
+/// By default the writer may be this part of the memory ahead of the disk.
+const UNSYNCED_SHARE: u64 = 8;
+/// How many segments may be open, no matter how small they are. Each takes a file descriptor and a mapping.
+const MAX_OPEN_SEGMENTS: usize = 256;
 
 /// The options of a log's writer that its [`Maintenance`] needs too.
 #[derive(Clone, Debug)]
@@ -50,6 +54,10 @@ pub(crate) struct Rules {
     pub(crate) max_bytes: Option<u64>,
     /// How large a log may be for which the kernel's cache is likely to have all of it. `None` goes by the machine's memory.
     pub(crate) cached_bytes: Option<u64>,
+    /// How many bytes of full segments may wait for their sync. `None` goes by the machine's memory.
+    pub(crate) max_unsynced_bytes: Option<u64>,
+    /// Written pages leave the kernel's cache once they are on the disk.
+    pub(crate) is_uncached: bool,
 }
 
 pub(crate) struct Maintenance {
@@ -57,6 +65,8 @@ pub(crate) struct Maintenance {
     pub(crate) folder: PathBuf,
     owner: Arc<Ownership>,
     pub(crate) rules: Rules,
+    /// How many segments may be open, the active one included: the others wait for their sync.
+    pub(crate) max_open_segments: usize,
     /// The log's position at which this run reaches its limit.
     pub(crate) limit_position: AtomicU64,
     /// Segments that are not finished, oldest first. The last one is active until the writer ends.
@@ -154,6 +164,13 @@ impl Rules {
         self.retention.is_limited() || self.full_disk == FullDisk::RecycleOldest
     }
 
+    /// Returns how many segments may be open, the active one and at least one that waits for its sync.
+    fn max_open_segments(&self) -> usize {
+        let unsynced_bytes = self.max_unsynced_bytes.unwrap_or_else(|| memory_bytes() / UNSYNCED_SHARE);
+        let waiting = usize::try_from(unsynced_bytes / self.segment_bytes).unwrap_or(usize::MAX);
+        waiting.saturating_add(1).clamp(2, MAX_OPEN_SEGMENTS)
+    }
+
     /// Returns how many bytes of the first segment are prefaulted before its log is open. A worker continues from
     /// there.
     pub(crate) const fn first_prefault_bytes(&self) -> usize {
@@ -177,6 +194,7 @@ impl Maintenance {
             platform,
             folder: folder.into(),
             owner: Arc::clone(owner),
+            max_open_segments: rules.max_open_segments(),
             rules,
             limit_position: AtomicU64::new(limit_position),
             open: Mutex::default(),
@@ -320,7 +338,7 @@ impl Maintenance {
         let kept_bytes: u64 = lock(&self.kept).iter().map(|segment| segment.bytes).sum();
         let open_bytes = self.open_segments() as u64 * self.rules.segment_bytes;
         let cached_bytes = self.rules.cached_bytes.unwrap_or_else(|| memory_bytes() / CACHED_SHARE);
-        kept_bytes + open_bytes <= cached_bytes
+        !self.rules.is_uncached && kept_bytes + open_bytes <= cached_bytes
     }
 
     fn writes_by_calls(&self) -> bool {

@@ -79,6 +79,23 @@ impl LogWatch {
         self.maintenance.lost()
     }
 
+    /// Returns whether written pages leave the kernel's cache once they are on the disk. `false` if nobody asked for it, or
+    /// the kernel or the file system cannot do it: see [`uncached`](crate::storage::LogWriterOptions::uncached).
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = LogWriter::options().uncached(true).open(folder.path())?;
+    /// if !writer.watch().is_uncached() {
+    ///     println!("what is written stays in the kernel's cache");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_uncached(&self) -> bool {
+        self.maintenance.rules().is_uncached
+    }
+
     /// Returns why retired segments could not be deleted or recycled, once: see
     /// [`LogWriter::take_retention_error`](crate::storage::log::writer::LogWriter::take_retention_error).
     ///

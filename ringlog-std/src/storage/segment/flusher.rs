@@ -192,8 +192,14 @@ impl SegmentFlusher {
     }
 
     /// Writes unpublished bytes by a call. On an error the log is poisoned: what is in the file now is unknown.
-    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), SyncError> {
-        self.platform.write_at(&self.file, bytes, offset).map_err(|source| {
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64, is_uncached: bool) -> Result<(), SyncError> {
+        let platform = &self.platform;
+        let written = if is_uncached {
+            platform.write_at_uncached(&self.file, bytes, offset)
+        } else {
+            platform.write_at(&self.file, bytes, offset)
+        };
+        written.map_err(|source| {
             let (path, to) = (self.path.clone(), offset + bytes.len() as u64);
             self.poison_because(SyncError::Written { path, from: offset, to, source })
         })

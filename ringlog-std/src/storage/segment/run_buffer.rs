@@ -18,6 +18,31 @@ const CHUNK_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct RunBuffer {
     bytes: Vec<u8>,
+    /// Bytes of the file before the records.
+    lead: usize,
+    /// Whether pages are written whole and leave the kernel's cache then.
+    pub(crate) is_uncached: bool,
+}
+
+/// The start of the page in which the next run begins, from the last call. The kernel's cache may not have it any more.
+#[derive(Debug, Default)]
+pub(crate) struct PageStart {
+    bytes: Vec<u8>,
+    /// Where in the file the bytes end.
+    end: u64,
+}
+
+impl PageStart {
+    /// Returns the bytes of the file's page before `offset`, if they are known.
+    pub(crate) fn before(&self, offset: u64) -> &[u8] {
+        if self.end == offset { &self.bytes } else { &[] }
+    }
+
+    fn set(&mut self, bytes: &[u8], end: u64) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.end = end;
+    }
 }
 
 /// How a run's records are stored.
@@ -33,6 +58,11 @@ impl RunBuffer {
     /// The most bytes of one call. A processor keeps as many in its second cache, between the copy and the call.
     pub(crate) const BYTES: usize = Self::STEP + Self::STEP / 4;
 
+    /// `is_uncached` says that pages are written whole and leave the kernel's cache then.
+    pub(crate) const fn new(is_uncached: bool) -> Self {
+        Self { bytes: Vec::new(), lead: 0, is_uncached }
+    }
+
     /// Returns the most bytes of a call at this offset of the file.
     pub(crate) const fn room(offset: u64) -> usize {
         let left = Self::STEP - offset as usize % Self::STEP;
@@ -41,16 +71,26 @@ impl RunBuffer {
 
     /// Copies the records of `from`, at most [`BYTES`](Self::BYTES) long, and adds their checksums.
     ///
-    /// The records of `from` are read once: the checks are made from the copy.
-    pub(crate) fn fill(&mut self, from: &[u8], form: RunForm, ends_before: impl Fn(&Gap) -> bool) -> Taken {
-        // Room for what `end_at_page` adds.
-        self.bytes.resize(Self::BYTES + PAGE_BYTES as usize, 0);
+    /// The records of `from` are read once: the checks are made from the copy. The bytes of the file before them, less than a
+    /// page, are `lead`.
+    pub(crate) fn fill(
+        &mut self,
+        lead: &[u8],
+        from: &[u8],
+        form: RunForm,
+        ends_before: impl Fn(&Gap) -> bool,
+    ) -> Taken {
+        // Room for the rest of the first page and of the last one.
+        self.bytes.resize(Self::BYTES + 2 * PAGE_BYTES as usize, 0);
+        self.lead = lead.len();
+        self.bytes[..lead.len()].copy_from_slice(lead);
+        let records = &mut self.bytes[lead.len()..];
         let mut all = Taken::default();
         for start in (0..from.len()).step_by(CHUNK_BYTES) {
             let end = from.len().min(start + CHUNK_BYTES);
-            self.bytes[start..end].copy_from_slice(&from[start..end]);
+            records[start..end].copy_from_slice(&from[start..end]);
             let place = RunPlacement { offset: form.place.offset + all.bytes as u64, ..form.place };
-            let copied = &mut self.bytes[all.bytes..end];
+            let copied = &mut records[all.bytes..end];
             let taken = if form.checksums {
                 add_checksums(copied, place, &ends_before)
             } else {
@@ -66,15 +106,27 @@ impl RunBuffer {
         all
     }
 
-    /// Returns the first `len` bytes. If they are to end at a page of the file, zeros follow up to there.
-    pub(crate) fn written(&mut self, len: usize, offset: u64, ends_at_page: bool) -> &[u8] {
+    /// Returns the first `len` bytes of records, which belong at `offset`, with what comes before them, and where both go. If
+    /// they are to end at a page of the file, zeros follow up to there.
+    pub(crate) fn written(&mut self, len: usize, offset: u64, ends_at_page: bool) -> (u64, &[u8]) {
+        let start = offset - self.lead as u64;
+        let records_end = self.lead + len;
         let end = if ends_at_page {
-            (offset + len as u64).next_multiple_of(PAGE_BYTES) - offset
+            (offset + len as u64).next_multiple_of(PAGE_BYTES) - start
         } else {
-            len as u64
+            records_end as u64
         };
-        self.bytes[len..end as usize].fill(0);
-        &self.bytes[..end as usize]
+        self.bytes[records_end..end as usize].fill(0);
+        (start, &self.bytes[..end as usize])
+    }
+
+    /// Keeps the start of the page in which `len` bytes of records at `offset` end.
+    pub(crate) fn keep_page_start(&self, len: usize, offset: u64, page: &mut PageStart) {
+        let (end, records_end) = (offset + len as u64, self.lead + len);
+        // The file's first page holds its header, which changes.
+        let in_page = if end < PAGE_BYTES { 0 } else { (end % PAGE_BYTES) as usize };
+        let kept = if in_page <= records_end { &self.bytes[records_end - in_page..records_end] } else { &[] };
+        page.set(kept, if in_page <= records_end { end } else { 0 });
     }
 }
 
@@ -122,9 +174,12 @@ mod tests {
                 remove_checksums(&mut whole, |_| false)
             };
             let mut buffer = RunBuffer::default();
-            let taken = buffer.fill(&bytes, form(checksums), |_| false);
+            let taken = buffer.fill(&[], &bytes, form(checksums), |_| false);
             assert_eq!((taken, taken.bytes), (expected, bytes.len()));
-            assert!(buffer.written(taken.bytes, PLACE.offset, false) == whole, "checksums: {checksums}");
+            assert!(
+                buffer.written(taken.bytes, PLACE.offset, false) == (PLACE.offset, &whole[..]),
+                "checksums: {checksums}"
+            );
         }
     }
 
@@ -133,12 +188,12 @@ mod tests {
         let bytes = records();
         let mut buffer = RunBuffer::default();
         let cut = &bytes[..bytes.len() - 8];
-        let taken = buffer.fill(cut, form(true), |_| false);
+        let taken = buffer.fill(&[], cut, form(true), |_| false);
         assert!(matches!(taken.damage, Some(RecordErrorKind::Truncated { .. })) && taken.bytes < cut.len());
 
         let mut damaged = bytes.clone();
         damaged[100_352..].fill(0);
-        let taken = buffer.fill(&damaged, form(true), |_| false);
+        let taken = buffer.fill(&[], &damaged, form(true), |_| false);
         assert_eq!(taken.damage, Some(RecordErrorKind::NotCommitted), "{taken:?}");
         assert!((16..=100_352).contains(&taken.bytes), "{taken:?}");
 
@@ -146,7 +201,7 @@ mod tests {
         append(&mut with_gap, &EventHeader::new(1, 1, 0).with_flags(flags::COMMITTED), b"");
         let gap = Gap { log_side: true, ..Gap::new(GapReason::RingFull, 5) };
         append(&mut with_gap, &Gap::header(0), &gap.to_payload());
-        let taken = buffer.fill(&with_gap, form(true), |gap| gap.log_side);
+        let taken = buffer.fill(&[], &with_gap, form(true), |gap| gap.log_side);
         assert_eq!((taken.bytes, taken.records, taken.damage), (16, 1, None));
     }
 
@@ -166,10 +221,36 @@ mod tests {
     fn a_page_is_written_to_its_end_with_zeros() {
         let mut buffer = RunBuffer::default();
         let bytes = records();
-        buffer.fill(&bytes, form(true), |_| false);
-        let written = buffer.written(16, 4072, true);
-        assert_eq!((written.len(), &written[16..]), (24, &[0; 8][..]));
-        assert_eq!(buffer.written(16, 4080, true).len(), 16, "it ends at a page already");
-        assert_eq!(buffer.written(RunBuffer::BYTES, 4088, true).len(), RunBuffer::BYTES + 8);
+        buffer.fill(&[], &bytes, form(true), |_| false);
+        let (offset, written) = buffer.written(16, 4072, true);
+        assert_eq!((offset, written.len(), &written[16..]), (4072, 24, &[0; 8][..]));
+        assert_eq!(buffer.written(16, 4080, true).1.len(), 16, "it ends at a page already");
+        assert_eq!(buffer.written(RunBuffer::BYTES, 4088, true).1.len(), RunBuffer::BYTES + 8);
+    }
+
+    #[test]
+    fn the_start_of_a_page_is_written_again_with_what_follows() {
+        let (mut buffer, mut page) = (RunBuffer::default(), PageStart::default());
+        let bytes = records();
+        // The file, as writes of whole pages make it.
+        let mut file = vec![0; 4 * RunBuffer::BYTES];
+        let (mut offset, mut from) = (PLACE.offset, &bytes[..]);
+        let mut lead_bytes = Vec::new();
+        for most in [100, 5_000, 3_000, 60_000, 100_000] {
+            let form = RunForm { place: RunPlacement { offset, ..PLACE }, checksums: true };
+            let taken = buffer.fill(page.before(offset), &from[..most], form, |_| false);
+            let (start, written) = buffer.written(taken.bytes, offset, true);
+            assert!(start == offset || start.is_multiple_of(PAGE_BYTES), "{start}");
+            assert!((start + written.len() as u64).is_multiple_of(PAGE_BYTES));
+            lead_bytes.push(offset - start);
+            file[start as usize..][..written.len()].copy_from_slice(written);
+            buffer.keep_page_start(taken.bytes, offset, &mut page);
+            (offset, from) = (offset + taken.bytes as u64, &from[taken.bytes..]);
+        }
+        assert!(lead_bytes[0] == 0 && lead_bytes[2..].iter().all(|&bytes| bytes > 0), "{lead_bytes:?}");
+        let len = (offset - PLACE.offset) as usize;
+        let mut whole = bytes[..len].to_vec();
+        add_checksums(&mut whole, PLACE, |_| false);
+        assert!(file[PLACE.offset as usize..offset as usize] == whole);
     }
 }

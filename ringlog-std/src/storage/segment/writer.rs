@@ -19,7 +19,7 @@ use crate::storage::segment::create::NewFile;
 use crate::storage::segment::flusher::{FlusherParts, SegmentFlusher};
 use crate::storage::segment::options::MmapWriterOptions;
 use crate::storage::segment::poison::Poison;
-use crate::storage::segment::run_buffer::{RunBuffer, RunForm};
+use crate::storage::segment::run_buffer::{PageStart, RunBuffer, RunForm};
 
 /// Writes events to one memory-mapped log file.
 ///
@@ -52,6 +52,8 @@ pub struct MmapWriter {
     checksums: bool,
     /// Old records follow what is written, on the disk and perhaps not in the kernel's cache.
     is_recycled: bool,
+    /// The start of the page in which the next run begins, if the kernel's cache may lack it.
+    page_start: PageStart,
     finished: bool,
 }
 
@@ -100,6 +102,7 @@ impl MmapWriter {
             salt: header.salt(),
             checksums,
             is_recycled,
+            page_start: PageStart::default(),
             finished: false,
         }
     }
@@ -246,11 +249,17 @@ impl MmapWriter {
         let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes).min(room);
         let place = RunPlacement { salt: self.salt, offset: self.map.write_offset() };
         let form = RunForm { place, checksums: self.checksums };
-        let taken = buffer.fill(&from[..bytes], form, ends_before);
+        let is_uncached = buffer.is_uncached;
+        let lead = if is_uncached { self.page_start.before(place.offset) } else { &[] };
+        let taken = buffer.fill(lead, &from[..bytes], form, ends_before);
         if taken.records > 0 {
-            // The end of a page that is not in the kernel's cache would be read from the disk first.
-            let written = buffer.written(taken.bytes, place.offset, self.is_recycled);
-            self.flusher.write_at(written, place.offset)?;
+            // The rest of a page that is not in the kernel's cache would be read from the disk first.
+            let ends_at_page = self.is_recycled || is_uncached;
+            let (offset, written) = buffer.written(taken.bytes, place.offset, ends_at_page);
+            self.flusher.write_at(written, offset, is_uncached)?;
+            if is_uncached {
+                buffer.keep_page_start(taken.bytes, place.offset, &mut self.page_start);
+            }
             self.map.pass_populated(taken.bytes);
         }
         Ok(self.accept(run, bytes, taken))

@@ -25,6 +25,11 @@ fn count(what: &str) -> Option<u64> {
 /// Appends runs of 8 KiB and more, which end at no page, until the segment is full. Without workers the steps that
 /// they would take are taken here.
 fn write_segment(writer: &mut LogWriter) {
+    write_runs(writer, |_| ());
+    writer.maintenance.sync_step().unwrap();
+}
+
+fn write_runs(writer: &mut LogWriter, after_each: impl Fn(&LogWriter)) {
     let header = EventHeader::new(1, 1, 900).with_flags(flags::COMMITTED);
     let mut records = vec![0; 11 * header.stride()];
     for record in records.chunks_exact_mut(header.stride()) {
@@ -32,8 +37,17 @@ fn write_segment(writer: &mut LogWriter) {
     }
     for _ in 0..SEGMENT_BYTES / records.len() as u64 {
         writer.append_run(&mut Run::new(&records).unwrap()).unwrap();
+        after_each(writer);
     }
-    writer.maintenance.sync_step().unwrap();
+}
+
+/// Makes the kernel's cache drop what it has of these files.
+fn evict<'a>(paths: impl IntoIterator<Item = &'a Path>) {
+    for path in paths {
+        let file = open_to_read(path).unwrap();
+        rustix::fs::fdatasync(&file).unwrap();
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+    }
 }
 
 /// Returns a log on a disk, or `None` if the temporary files of this machine are in memory.
@@ -71,11 +85,7 @@ fn recycled_segments_that_left_the_cache_are_written_without_being_read() {
     let Some(mut writer) = open(folder.path(), retention) else { return };
     let mut read_bytes = 0;
     for number in 0..12 {
-        for segment in LogReader::open(folder.path()).unwrap().segments() {
-            let file = open_to_read(&segment.path).unwrap();
-            rustix::fs::fdatasync(&file).unwrap();
-            fadvise(&file, 0, None, Advice::DontNeed).unwrap();
-        }
+        evict(LogReader::open(folder.path()).unwrap().segments().iter().map(|segment| &*segment.path));
         let before = count("read_bytes").unwrap();
         write_segment(&mut writer);
         if number >= 4 {
@@ -85,5 +95,18 @@ fn recycled_segments_that_left_the_cache_are_written_without_being_read() {
     // What the kernel reads with the header when a segment is recycled, and the page in which a shorter run begins. Each
     // segment has 25 runs, and would have as many pages more.
     assert!(read_bytes <= 8 * (8 * 4096), "{read_bytes} bytes");
+    writer.close().unwrap();
+}
+
+#[test]
+fn an_uncached_log_is_written_without_being_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut writer) = open(folder.path(), Retention::default()) else { return };
+    writer.long_runs.buffer.is_uncached = true;
+    let before = count("read_bytes").unwrap();
+    write_runs(&mut writer, |writer| evict([writer.active.writer().unwrap().path()]));
+    assert_eq!(count("read_bytes").unwrap() - before, 0);
+    writer.sync().unwrap();
+    assert_eq!(LogReader::open(folder.path()).unwrap().replay(|_| ()).unwrap(), writer.summary().events);
     writer.close().unwrap();
 }

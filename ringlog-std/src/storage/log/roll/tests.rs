@@ -11,7 +11,6 @@ use ringlog_nostd::{Gap, GapReason, Run};
 use crate::os::platform::Linux;
 use crate::storage::error::SyncError;
 use crate::storage::log::roll::*;
-use crate::storage::log::supply::MAX_OPEN_SEGMENTS;
 use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::read::mapped::log_reader::LogReader;
 use crate::storage::tests::single_step::{self, STRIDE, write};
@@ -178,11 +177,14 @@ fn a_gap_record_of_the_logs_side_in_a_run_begins_a_segment() {
     assert_eq!(reader.segments().len(), 2);
 }
 
+/// How many segments may be open in the test below: 15 that wait, and the active one.
+const MAX_OPEN_SEGMENTS: usize = 16;
+
 /// Returns the stalls of a roll that finds as many segments unsynced as there may be, if the disk reaches them after
 /// a pause.
 fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
     let folder = tempfile::tempdir().unwrap();
-    let options = LogWriter::options().segment_bytes(4096).sync(RARELY);
+    let options = LogWriter::options().segment_bytes(4096).sync(RARELY).max_unsynced_bytes(15 * 4096 + 4095);
     let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), true).unwrap();
     let maintenance = Arc::clone(&writer.maintenance);
     let disk = maintenance.hold_syncs();

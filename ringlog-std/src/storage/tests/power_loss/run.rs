@@ -91,6 +91,7 @@ impl Setting {
     }
 
     fn options(self, random: &mut Random) -> LogWriterOptions {
+        let is_uncached = self.by_calls && random.below(2) == 0;
         let sync = match random.below(4) {
             _ if self.late => SyncPolicy::EveryBytes(3000),
             0 => SyncPolicy::Never,
@@ -100,7 +101,9 @@ impl Setting {
         let max_segments = self.retention.then(|| 1 + random.below(3));
         let full_disk = if random.below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::RecycleOldest };
         LogWriter::options()
-            .segment_bytes(4096 << random.below(2))
+            // Only past the first page its start is written again.
+            .segment_bytes(4096 << (random.below(2) + u64::from(is_uncached)))
+            .uncached(is_uncached)
             .checksums(self.checksums)
             .sync(sync)
             .full_disk(full_disk)

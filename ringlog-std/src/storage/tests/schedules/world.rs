@@ -78,7 +78,8 @@ pub(crate) fn sync_policy() -> SyncPolicy {
 
 pub(crate) fn options(sync: SyncPolicy) -> LogWriterOptions {
     let full_disk = if below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::Stop };
-    LogWriter::options().segment_bytes(SEGMENT_BYTES).sync(sync).full_disk(full_disk)
+    let options = LogWriter::options().segment_bytes(SEGMENT_BYTES).sync(sync).full_disk(full_disk);
+    options.max_unsynced_bytes(15 * SEGMENT_BYTES)
 }
 
 /// A folder, on a disk that records all calls.
