@@ -308,7 +308,9 @@ impl Recorded {
 /// Prints how the previous writer of the log ended and which option has no effect, if there is any.
 pub(crate) fn print_opening(recorder: &Recorder, log: &LogPlan) {
     if log.wants_uncached && !recorder.watch().is_uncached() {
-        eprint("--uncached: this kernel or file system cannot do it: what is written stays in the system's cache");
+        eprint(
+            "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
+        );
     }
     if recorder.recovery().is_notable() {
         eprint(&format!("recovery: {}", recorder.recovery()));

@@ -55,8 +55,10 @@ pub(crate) struct RunForm {
 impl RunBuffer {
     /// Calls end just below multiples of this many bytes of the file: the kernel's cache then takes them as large pieces.
     const STEP: usize = 256 << 10;
+    /// The least room of a call: more than the longest record takes.
+    const LEAST: usize = 72 << 10;
     /// The most bytes of one call. A processor keeps as many in its second cache, between the copy and the call.
-    pub(crate) const BYTES: usize = Self::STEP + Self::STEP / 4;
+    pub(crate) const BYTES: usize = Self::STEP + Self::LEAST;
 
     /// `is_uncached` says that pages are written whole and leave the kernel's cache then.
     pub(crate) const fn new(is_uncached: bool) -> Self {
@@ -66,7 +68,7 @@ impl RunBuffer {
     /// Returns the most bytes of a call at this offset of the file.
     pub(crate) const fn room(offset: u64) -> usize {
         let left = Self::STEP - offset as usize % Self::STEP;
-        if left < Self::STEP / 4 { left + Self::STEP } else { left }
+        if left < Self::LEAST { left + Self::STEP } else { left }
     }
 
     /// Copies the records of `from`, at most [`BYTES`](Self::BYTES) long, and adds their checksums.
@@ -212,8 +214,9 @@ mod tests {
         assert_eq!(RunBuffer::room(4096), step - 4096);
         assert_eq!(RunBuffer::room(step as u64 - 48), step + 48);
         assert_eq!(RunBuffer::room(step as u64 * 7 - 1), step + 1);
+        let longest = EventHeader::new(0, 0, u16::MAX).stride();
         for offset in (0..4 * step as u64).step_by(8) {
-            assert!((step / 4..=RunBuffer::BYTES).contains(&RunBuffer::room(offset)), "{offset}");
+            assert!((longest..=RunBuffer::BYTES).contains(&RunBuffer::room(offset)), "{offset}");
         }
     }
 

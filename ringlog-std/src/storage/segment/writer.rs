@@ -21,6 +21,9 @@ use crate::storage::segment::options::MmapWriterOptions;
 use crate::storage::segment::poison::Poison;
 use crate::storage::segment::run_buffer::{PageStart, RunBuffer, RunForm};
 
+/// What is copied and given checksums at a time: the processor's nearest caches keep as much.
+const PIECE_BYTES: usize = 32 << 10;
+
 /// Writes events to one memory-mapped log file.
 ///
 /// What is written is published at once: readers see it, and it survives the death of the process. It survives a loss
@@ -202,12 +205,18 @@ impl MmapWriter {
     /// [`AppendError::Run`] at bytes that are no record: the records before are appended and accepted.
     /// [`AppendError::Poisoned`] after a failed sync.
     pub fn append_run(&mut self, run: &mut Run<'_>) -> Result<(), AppendError> {
-        self.append_part(run, usize::MAX, true, |_| false)?.check()?;
-        if run.is_done() { Ok(()) } else { Err(self.full(first_stride(run.remaining()))) }
+        while !run.is_done() {
+            let taken = self.append_part(run, usize::MAX, true, |_| false)?;
+            taken.check()?;
+            if taken.records == 0 {
+                return Err(self.full(first_stride(run.remaining())));
+            }
+        }
+        Ok(())
     }
 
-    /// Appends the records of the run that fit into the file and into `most_bytes`, up to a GAP record for which
-    /// `ends_before` is true, and accepts them from the run. Unless it `prefaults` them, pages come one fault at a time.
+    /// Appends the first records of the run: some 32 KiB of those that fit into the file and into `most_bytes`, up to a GAP
+    /// record for which `ends_before` is true. Accepts them from the run. Unless it `prefaults` them, pages come one fault at a time.
     ///
     /// # Errors
     ///
@@ -221,7 +230,8 @@ impl MmapWriter {
     ) -> Result<Taken, AppendError> {
         self.refuse_if_poisoned()?;
         let from = run.remaining();
-        let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes);
+        let piece = PIECE_BYTES.max(first_stride(from));
+        let bytes = from.len().min(self.map.remaining_bytes()).min(most_bytes).min(piece);
         if prefaults {
             self.map.populate_ahead(bytes);
         }
