@@ -1,6 +1,6 @@
 //! Tests of the core's promises by its public interface, one module for each question.
 //!
-//! They are one program, because each program is linked with link-time optimisation. This runs one module:
+//! They are one program, because each program is linked with the whole library. This runs one module:
 //! `cargo test --test integration oracle::`.
 
 mod consumer;

@@ -1,6 +1,6 @@
 //! Tests the library and its programs as a user uses them: one module for each question.
 //!
-//! One program, because each program is linked with link-time optimisation: `cargo test --test integration
+//! One program, because each program is linked with the whole library: `cargo test --test integration
 //! storage_log::` runs one module. A test that must be alone in its process starts this program again: see
 //! `alone`.
 
@@ -16,6 +16,7 @@ mod kill_loop;
 mod links;
 mod locks;
 mod messages;
+mod neighbour;
 mod notify;
 mod readme;
 mod recorder;

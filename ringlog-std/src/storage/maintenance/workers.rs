@@ -1,4 +1,4 @@
-//! The threads that do a log's [maintenance](Maintenance), so that its writer makes no file-system call.
+//! The threads that do a log's [maintenance](Maintenance), so that its writer only stores and writes records.
 //!
 //! There are three, because the disk may delay each of them for long: one keeps pages prefaulted ahead of the writer,
 //! one keeps the next segment ready, one syncs. The writer never wakes them. The first checks the writer again and
