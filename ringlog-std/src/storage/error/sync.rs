@@ -49,16 +49,17 @@ pub enum SyncError {
     Written {
         /// The file.
         path: PathBuf,
-        /// Where the bytes begin.
+        /// Where the bytes in question start.
         from: u64,
         /// Where they end.
         to: u64,
-        /// The system's error.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file is shorter than it was. What the log has published may be lost.
     #[error(
-        "{}: {len_bytes} bytes long instead of {expected_bytes}: something made it shorter while it was written; find out          what did, restore a copy or salvage the log, and continue in a new one",
+        "{}: {len_bytes} bytes long instead of {expected_bytes}: something made it shorter while it was written; find out \
+         what did, restore a copy or salvage the log, and continue in a new one",
         path.display()
     )]
     Shortened {

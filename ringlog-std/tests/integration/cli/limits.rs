@@ -79,3 +79,22 @@ fn a_file_that_is_too_large_names_the_limit_that_it_exceeds_and_nothing_is_left(
     assert_eq!(ringlog(&words).status.code(), Some(1));
     assert_eq!(all_in(folder.path()), before);
 }
+
+/// tmpfs keeps all files in the cache, so nothing can leave it.
+#[test]
+fn a_file_system_that_keeps_what_is_written_in_the_cache_says_that_uncached_has_no_effect() {
+    let memory = Path::new("/dev/shm");
+    let Ok(folder) = tempfile::tempdir_in(memory) else {
+        return note_skip("there is no /dev/shm");
+    };
+    let log = folder.path().join("log");
+    let words = ["serve", "--for", "100ms", "--uncached", "--max-unsynced", "64MiB", "--log", word(&log)];
+    let output = ringlog(&words);
+    stdout_of(&output);
+    assert!(
+        stderr_of(&output).contains("--uncached: this kernel or file system cannot do it"),
+        "{}",
+        stderr_of(&output)
+    );
+    assert!(!records_of(&log).is_empty());
+}

@@ -79,6 +79,7 @@ fn of_disks() -> Vec<Row> {
     let error = AppendError::Io { path: path.clone(), offset: 64, action: "write", source: refused() };
     let folder = SyncError::Folder { path: path.clone(), action: "rename", source: refused() };
     let failed = SyncError::Failed { path: path.clone(), from: 64, to: 128, source: refused() };
+    let written = SyncError::Written { path: path.clone(), from: 64, to: 131_000, source: refused() };
     let damage = RecordError { offset: 1000, sequence: 39, kind: RecordErrorKind::Padding };
     let damage = SyncError::Damaged(Box::new(ReadError::Record { path: path.clone(), source: damage }));
     let poisoned = || AppendError::Poisoned { path: segment() };
@@ -88,6 +89,7 @@ fn of_disks() -> Vec<Row> {
         made("AppendError::Poisoned", why, poisoned()),
         made("AppendError::Io", why, error),
         made("SyncError::Failed", why, failed),
+        made("SyncError::Written", why, written),
         made("SyncError::Poisoned", why, SyncError::Poisoned { path: path.clone() }),
         made("SyncError::Folder", why, folder),
         made("SyncError::Damaged", "unit tests of a loss of power trigger it", damage),

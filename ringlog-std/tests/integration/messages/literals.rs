@@ -11,6 +11,10 @@ const PROGRAMS: &str = "src/cli";
 
 /// What no test can trigger, and why; and what is no message.
 const NOT_TRIGGERED: &[(&str, &str)] = &[
+    (
+        "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
+        "the kernel and the file system decide it; a test of `cli::limits` runs it in memory",
+    ),
     ("cannot handle signals: {0}; start the program where it may handle them", "no Linux refuses it"),
     (
         "the ring refused an event: {0}; make a ring that takes it (`--ring-size`)",

@@ -48,7 +48,15 @@ fn closing(folder: &Path) -> Vec<Row> {
     let mut writer = small_files().open(&log).unwrap();
     write(&mut writer, 40).unwrap();
     fs::remove_file(log.join("writer")).unwrap();
-    vec![failed("SyncError::LockFile", folder, writer.close())]
+    let cut = folder.join("cut");
+    let mut short = small_files().open(&cut).unwrap();
+    write(&mut short, 40).unwrap();
+    let segment = fs::File::options().write(true).open(cut.join("00000000000000000000.evtl")).unwrap();
+    segment.set_len(2048).unwrap();
+    vec![
+        failed("SyncError::LockFile", folder, writer.close()),
+        failed("SyncError::Shortened", folder, short.sync()),
+    ]
 }
 
 /// Has retention at work until it says something of the oldest file, to which something was done.
