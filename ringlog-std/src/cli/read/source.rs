@@ -89,8 +89,8 @@ impl LogSource {
     /// Returns the records that are missing before the first file.
     pub(crate) fn missing_start(&self) -> Option<MissingRecords> {
         let scan = self.0.as_ref()?;
-        let first = scan.segments().first()?;
-        scan.writer_file().missing_start(&first.path, first.header.base_sequence)
+        let (first, base_sequence) = scan.first_file()?;
+        scan.writer_file().missing_start(first, base_sequence)
     }
 
     /// Describes the files of the log.
