@@ -1,4 +1,4 @@
-//! Work on the segments of a log, several at a time.
+//! Works on several items at a time: the segments of a log.
 #![forbid(unsafe_code)]
 
 use std::num::NonZero;
