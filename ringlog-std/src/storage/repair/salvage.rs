@@ -64,8 +64,9 @@ pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Salva
     salvage_log_with_jobs(log, out, default_jobs())
 }
 
-/// Salvages a log as [`salvage_log`] does, and looks for the valid records of up to `jobs` segments at a time instead of
-/// one for each processor. It copies them one after another.
+/// Salvages a log as [`salvage_log`] does, and looks for the valid records of up to `jobs` segments at a time.
+///
+/// `salvage_log` has a job for each processor. The records are copied one after another.
 ///
 /// ```
 /// use std::num::NonZero;
