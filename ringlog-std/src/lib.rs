@@ -89,6 +89,7 @@ mod readme {}
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
 pub(crate) mod os;
+pub(crate) mod parallel;
 pub mod recorder;
 pub mod ring;
 pub mod storage;

@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
-use ringlog_benches::compare::{Table, log, read, ring};
+use ringlog_benches::compare::{Table, log, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -36,6 +36,8 @@ enum Part {
     Log(log::Arguments),
     /// Reading logs, beside reading memory
     Read(read::Arguments),
+    /// Verifying many segments one by one, and several at a time
+    Verify(verify::Arguments),
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,7 @@ fn measure(part: &Part) -> (Vec<Table>, Option<LineChart>) {
             let (mut tables, chart) = ring::run(&defaults());
             tables.extend(log::run(&defaults()));
             tables.extend(read::run(&defaults()));
+            tables.extend(verify::run(&defaults()));
             (tables, Some(chart))
         }
         Part::Ring(arguments) => {
@@ -70,6 +73,7 @@ fn measure(part: &Part) -> (Vec<Table>, Option<LineChart>) {
         }
         Part::Log(arguments) => (log::run(arguments), None),
         Part::Read(arguments) => (read::run(arguments), None),
+        Part::Verify(arguments) => (verify::run(arguments), None),
     }
 }
 

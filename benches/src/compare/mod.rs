@@ -4,5 +4,6 @@ pub mod log;
 pub mod read;
 pub mod ring;
 mod table;
+pub mod verify;
 
 pub use table::Table;

@@ -63,6 +63,8 @@ fn careful(options: &mut OpenOptions) -> &OpenOptions {
 }
 
 fn regular(opened: io::Result<File>) -> io::Result<File> {
+    #[cfg(test)]
+    openings::count();
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     match opened {
         Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
@@ -120,5 +122,22 @@ pub(crate) fn try_hold(file: &File) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// How often files were opened, for tests.
+#[cfg(test)]
+pub(crate) mod openings {
+    thread_local! {
+        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    pub(crate) fn count() {
+        COUNT.with(|count| count.set(count.get() + 1));
+    }
+
+    /// Returns the number of files that this thread opened since the last call.
+    pub(crate) fn take() -> u64 {
+        COUNT.take()
     }
 }

@@ -64,14 +64,12 @@ pub use read::scan::watermarks::LogWatermarks;
 #[cfg(feature = "cli")]
 pub(crate) use read::seek::log_index::LogIndex;
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
-#[cfg(feature = "cli")]
-pub(crate) use repair::parallel::default_jobs;
-pub use repair::salvage::salvage_log;
+pub use repair::salvage::{salvage_log, salvage_log_with_jobs};
 pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
 pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
-pub use repair::verify::verify_log;
 #[cfg(feature = "cli")]
 pub(crate) use repair::verify::verify_log_with;
+pub use repair::verify::{verify_log, verify_log_with_jobs};
 pub use segment::counts::RecordCounts;
 pub use segment::file::SegmentInfo;
 pub use segment::options::MmapWriterOptions;

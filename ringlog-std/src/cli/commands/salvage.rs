@@ -6,7 +6,8 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::SalvageArgs;
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, size};
-use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log};
+use crate::parallel::default_jobs;
+use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log_with_jobs};
 
 #[derive(Serialize)]
 struct Report {
@@ -72,7 +73,7 @@ impl From<&Skipped> for SkippedReport {
 /// Exit 0: nothing is missing. Exit 3: GAP records in the new log mark what is missing. Exit 1: nothing could be copied
 /// or the new log could not be written.
 pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
-    let salvaged = salvage_log(&args.log, &args.out);
+    let salvaged = salvage_log_with_jobs(&args.log, &args.out, args.jobs.unwrap_or_else(default_jobs));
     if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {
         skipped.iter().for_each(|skipped| eprint(&skipped.to_string()));
     }

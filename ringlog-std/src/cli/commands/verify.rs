@@ -11,9 +11,9 @@ use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::event::{ClockKind, file_flags};
+use crate::parallel::default_jobs;
 use crate::storage::{
-    Fault, LogCheck, MissingEnd, MissingRecords, SegmentCheck, Verdict, default_jobs, unreported_loss,
-    verify_log_with,
+    Fault, LogCheck, MissingEnd, MissingRecords, SegmentCheck, Verdict, unreported_loss, verify_log_with,
 };
 
 #[derive(Serialize)]

@@ -318,6 +318,9 @@ pub(crate) struct SalvageArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Files whose records are looked for at a time [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
 }
 
 /// Arguments of `ringlog recover-image`.

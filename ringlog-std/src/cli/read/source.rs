@@ -89,8 +89,8 @@ impl LogSource {
     /// Returns the records that are missing before the first file.
     pub(crate) fn missing_start(&self) -> Option<MissingRecords> {
         let scan = self.0.as_ref()?;
-        let first = scan.segments().first()?;
-        scan.writer_file().missing_start(&first.path, first.header.base_sequence)
+        let (first, base_sequence) = scan.first_file()?;
+        scan.writer_file().missing_start(first, base_sequence)
     }
 
     /// Describes the files of the log.
@@ -106,5 +106,32 @@ impl LogSource {
     /// Returns the next record, checked; an error names file, offset and record.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, CliError> {
         Ok(self.0.as_mut().map_or(Ok(None), LogScan::next_event)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::files::openings;
+    use crate::storage::read::seek::tests::{FEW_FILES, many_segments};
+
+    #[test]
+    fn the_first_record_to_print_of_a_long_log_is_found_by_opening_few_files() {
+        let folder = tempfile::tempdir().unwrap();
+        many_segments(folder.path());
+        let first = |filter: &Filter| {
+            openings::take();
+            let mut source = LogSource::open_or_empty(folder.path()).unwrap();
+            source.seek_first(folder.path(), filter).unwrap();
+            assert!(source.advance(filter).unwrap());
+            (source.found_event().unwrap().sequence, openings::take())
+        };
+        let (found, opened) = first(&Filter::new().sequences(7777..u64::MAX));
+        assert!(found == 7777 && opened <= FEW_FILES, "{found}, {opened} files");
+        let late = Filter::new().since(39_001);
+        let (found, _) = first(&late);
+        assert_eq!(first(&late).0, found);
+        let (again, opened) = first(&late);
+        assert!(again == found && opened <= FEW_FILES, "{again}, {opened} files");
     }
 }

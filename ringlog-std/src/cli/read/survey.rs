@@ -32,6 +32,8 @@ impl Survey {
     }
 
     fn read(mut source: LogSource, path: &Path) -> Self {
+        // Before its records are read: retention may take a segment meanwhile.
+        let segments = source.segments();
         let mut stats = RecordStats::default();
         let problem = loop {
             match source.next_event() {
@@ -44,7 +46,7 @@ impl Survey {
         let problem = problem.or_else(missing);
         stats.name_times(source.clock());
         let writer = path.is_dir().then(|| source.writer_file(path));
-        Self { stats, segments: source.segments(), writer, clock: clock_name(source.clock()), problem }
+        Self { stats, segments, writer, clock: clock_name(source.clock()), problem }
     }
 
     /// Returns the contents in words, one line each.

@@ -481,6 +481,11 @@ impl OpenError {
         Self::Io { path: path.into(), action, source }
     }
 
+    /// Returns whether the file, or the log, is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     pub(crate) fn recovery(error: ReadError) -> Self {
         Self::Recovery(Box::new(error))
     }

@@ -10,7 +10,7 @@ use crate::storage::names::{CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_seque
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, cannot_read, is_gone, is_unused};
 
 /// How often a folder in which segments are being deleted is listed.
-const LISTINGS: usize = 100;
+pub(crate) const LISTINGS: usize = 100;
 
 /// How often a folder is listed before it counts as one without segments.
 const EMPTY_LISTINGS: usize = 3;
@@ -62,6 +62,12 @@ impl Listed {
     /// is gone by then: it counts as not found, not as damaged.
     pub(crate) fn open(&self) -> Result<SegmentInfo, OpenError> {
         self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
+    }
+
+    /// Opens many files as [`open`](Self::open) does, one after another.
+    pub(crate) fn open_all(files: &[Self]) -> impl Iterator<Item = Result<SegmentInfo, OpenError>> {
+        let opened = SegmentFile::look_at_all(files.iter().map(|file| &*file.path));
+        files.iter().zip(opened).map(|(file, opened)| file.checked(opened))
     }
 
     fn checked(&self, opened: Result<SegmentInfo, OpenError>) -> Result<SegmentInfo, OpenError> {
@@ -155,7 +161,7 @@ impl LogFiles {
         // Lists the folder again if retention deleted a segment between the listing and its opening.
         for _ in 1..LISTINGS {
             match Self::open_once(path) {
-                Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.is_not_found() => {}
                 other => return other,
             }
         }
@@ -164,10 +170,8 @@ impl LogFiles {
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
         let LogList { segments, foreign, writer } = LogList::of(path)?;
-        let paths = segments.iter().map(|it| &*it.path);
-        let opened = segments.iter().zip(SegmentFile::look_at_all(paths));
-        let opened: Result<_, _> = opened.map(|(listed, opened)| listed.checked(opened)).collect();
-        Ok(Self { segments: opened?, foreign, writer })
+        let segments = Listed::open_all(&segments).collect::<Result<_, _>>()?;
+        Ok(Self { segments, foreign, writer })
     }
 }
 

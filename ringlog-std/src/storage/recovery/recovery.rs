@@ -9,15 +9,17 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, HEADER_LEN};
+use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FileHeader, HEADER_LEN};
 use ringlog_nostd::internal::check_position;
 
 use crate::event::{FileHeaderError, file_flags};
 use crate::os::files::{folder_of, open_linked, open_to_write};
 use crate::os::lock_holder::{Locker, wait_for_locker};
 use crate::os::platform::Platform;
+use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::cursor::list::cursors_ahead;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::last_run::{LastRun, LastWriter};
@@ -54,6 +56,17 @@ pub(crate) struct LogRecovery<'a> {
     pub(crate) cut: Vec<ChainedSegment>,
     /// For how many milliseconds other programs' locks may still be waited for.
     waits_left: u32,
+    /// How many segments are read at a time.
+    jobs: NonZero<usize>,
+}
+
+/// A segment whose end is looked for.
+struct Opened {
+    segment: SegmentFile,
+    /// Another program's lock on it.
+    locked: Option<(PathBuf, Option<u32>)>,
+    /// The header of the one after it.
+    next: Option<FileHeader>,
 }
 
 /// What recovery found.
@@ -114,6 +127,8 @@ impl<'a> LogRecovery<'a> {
             strays: Vec::new(),
             cut: Vec::new(),
             waits_left: WRITER_WAITS,
+            // Tests have one thread, whose faults and schedules do not apply to others.
+            jobs: if cfg!(test) { NonZero::<usize>::MIN } else { default_jobs() },
         }
     }
 
@@ -244,25 +259,64 @@ impl<'a> LogRecovery<'a> {
     // Where each of them ends.
 
     /// Finds the ends of the files from `from` on. Cuts the chain where a loss of power tore it.
+    ///
+    /// After a loss of power each file is read through, several at a time. Otherwise headers say where they end.
     fn ends(&mut self, chain: &mut Vec<ChainedSegment>, from: usize) -> Result<Vec<SegmentEnd>, OpenError> {
+        let jobs = if self.writer.is_trusted() { NonZero::<usize>::MIN } else { self.jobs };
         let mut ends = Vec::new();
-        let mut at = from;
-        while let Some(link) = chain.get(at) {
-            let next = chain.get(at + 1).map(|next| &next.info.header);
-            let segment = SegmentFile::open(&link.path)?;
-            self.report.locked_segments.extend(foreign_lock(&segment, &mut self.waits_left)?);
-            let end = SegmentEnd::find(segment, self.writer, next)?;
-            at += 1;
-            if let Some(next) = next
-                && (next.base_sequence != end.sequence
-                    || next.base_sequence == link.info.header.base_sequence)
-            {
-                self.check_cut(&chain[at..], &end)?;
-                self.cut = chain.split_off(at);
+        while from + ends.len() < chain.len() {
+            let (writer, at) = (self.writer, from + ends.len());
+            let (opened, failed) = self.open_some(chain, at, jobs);
+            let found = map_in_order(opened, jobs, |Opened { segment, locked, next }| {
+                (locked, SegmentEnd::find(segment, writer, next.as_ref()))
+            });
+            for (locked, end) in found {
+                self.report.locked_segments.extend(locked);
+                let end = end?;
+                let at = from + ends.len() + 1;
+                let is_cut = chain.get(at).is_some_and(|next| {
+                    let next = next.info.header.base_sequence;
+                    next != end.sequence || next == end.info.header.base_sequence
+                });
+                if is_cut {
+                    self.check_cut(&chain[at..], &end)?;
+                    self.cut = chain.split_off(at);
+                }
+                ends.push(end);
+                if is_cut {
+                    return Ok(ends);
+                }
             }
-            ends.push(end);
+            failed?;
         }
         Ok(ends)
+    }
+
+    /// Opens up to `count` files from `at` on, up to the first one that cannot be opened, and the error for that.
+    fn open_some(
+        &mut self,
+        chain: &[ChainedSegment],
+        at: usize,
+        count: NonZero<usize>,
+    ) -> (Vec<Opened>, Result<(), OpenError>) {
+        let mut opened = Vec::new();
+        for at in (at..chain.len()).take(count.get()) {
+            match self.open_one(&chain[at], chain.get(at + 1)) {
+                Ok(segment) => opened.push(segment),
+                Err(error) => return (opened, Err(error)),
+            }
+        }
+        (opened, Ok(()))
+    }
+
+    fn open_one(
+        &mut self,
+        link: &ChainedSegment,
+        next: Option<&ChainedSegment>,
+    ) -> Result<Opened, OpenError> {
+        let segment = SegmentFile::open(&link.path)?;
+        let locked = foreign_lock(&segment, &mut self.waits_left)?;
+        Ok(Opened { segment, locked, next: next.map(|next| next.info.header) })
     }
 
     /// Checks that files after a torn one, or after a missing one, may be set aside: the power went, and nothing in
@@ -498,4 +552,57 @@ fn begins_with_bytes(path: &Path) -> Result<bool, OpenError> {
     read_up_to(&file, &mut bytes, FILE_HEADER_LEN as u64)
         .map_err(|error| OpenError::io(path, "read", error))?;
     Ok(bytes != [0; HEADER_LEN])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringlog_nostd::format::field;
+
+    use crate::event::EventHeader;
+    use crate::os::platform::Linux;
+    use crate::storage::log::writer::LogWriter;
+
+    /// Makes a log of many segments as a lost machine leaves it: none is marked as synced.
+    fn lost_log(folder: &Path, damaged: Option<usize>) {
+        let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
+        for number in 0..3000 {
+            writer.write_event(&EventHeader::new(number, 0, 8), &[7; 8]).unwrap();
+        }
+        writer.close().unwrap();
+        let segments = Folder::list(folder).unwrap().segments;
+        for (at, (_, path)) in segments.iter().enumerate() {
+            let file = open_to_write(path).unwrap();
+            let header = SegmentFile::open(path).unwrap().info.header;
+            let flags = header.flags & !file_flags::CLEAN;
+            Linux.write_at(&file, &flags.to_le_bytes(), field::FLAGS as u64).unwrap();
+            let synced = FILE_HEADER_LEN as u64;
+            Linux.write_at(&file, &synced.to_le_bytes(), field::SYNCED_OFFSET as u64).unwrap();
+            if damaged == Some(at) {
+                Linux.write_at(&file, &[0xEE; 4], synced + 480).unwrap();
+            }
+        }
+    }
+
+    fn recovered(jobs: usize, damaged: Option<usize>) -> (LogEnd, usize, String) {
+        let folder = tempfile::tempdir().unwrap();
+        lost_log(folder.path(), damaged);
+        let writer = LastWriter { run: LastRun::OtherBoot, first_sequence: None, end: None };
+        let recovery = LogRecovery::new(folder.path(), &Linux, writer);
+        let recovery = LogRecovery { jobs: NonZero::new(jobs).unwrap(), ..recovery };
+        let Recovered { end, report, segments, .. } = recovery.run().unwrap();
+        let report = format!("{report:?}").replace(folder.path().to_str().unwrap(), "");
+        (end, segments.len(), report)
+    }
+
+    #[test]
+    fn the_same_end_is_found_no_matter_how_many_segments_are_read_at_a_time() {
+        for damaged in [None, Some(0), Some(4), Some(11)] {
+            let alone = recovered(1, damaged);
+            assert!(alone.1 >= damaged.map_or(12, |at| at + 1), "{alone:?}");
+            for jobs in [2, 3, 64] {
+                assert_eq!(recovered(jobs, damaged), alone, "{jobs} jobs, damage in {damaged:?}");
+            }
+        }
+    }
 }

@@ -4,7 +4,6 @@
 //! for the rest. The programs and users call this folder. Neither function changes the log that it reads.
 
 pub(crate) mod damaged_header;
-pub(crate) mod parallel;
 pub(crate) mod salvage;
 pub(crate) mod salvage_copy;
 pub(crate) mod salvage_report;

@@ -4,8 +4,10 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::folder::ending::MissingRecords;
 use crate::storage::log::dropped::unreported_loss;
 use crate::storage::log::writer::LogWriter;
@@ -59,10 +61,39 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 /// [`SalvageError`] if there is no log, if it has no valid record, if `out` is not free, or if the new log
 /// cannot be written.
 pub fn salvage_log(log: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
+    salvage_log_with_jobs(log, out, default_jobs())
+}
+
+/// Salvages a log as [`salvage_log`] does, and looks for the valid records of up to `jobs` segments at a time.
+///
+/// `salvage_log` has a job for each processor. The records are copied one after another.
+///
+/// ```
+/// use std::num::NonZero;
+///
+/// use ringlog::storage::salvage_log_with_jobs;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let out = folder.path().join("out");
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let report = salvage_log_with_jobs(path, &out, NonZero::<usize>::MIN)?;
+/// assert_eq!((report.records, report.gaps_added), (4, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`salvage_log`].
+pub fn salvage_log_with_jobs(
+    log: impl AsRef<Path>,
+    out: impl AsRef<Path>,
+    jobs: NonZero<usize>,
+) -> Result<SalvageReport, SalvageError> {
     let (log, out) = (log.as_ref(), out.as_ref());
     let Sources { files: sources, skipped, missing_start, end } = find_sources(log)?;
     check_out(log, out)?;
-    let plans: Vec<Plan> = (0..sources.len()).map(|at| Plan::of(&sources, at, end)).collect();
+    // This reads each file through, and searches after damage: most of the work.
+    let plans = map_in_order((0..sources.len()).collect(), jobs, |at| Plan::of(&sources, at, end));
     let mut report = SalvageReport::default();
     skipped.into_iter().for_each(|skipped| report.skip(skipped));
     if plans.iter().all(|plan| plan.found == 0) {

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +30,7 @@ pub(crate) struct Source {
     /// Whether it was moved aside, or never got its name: readers ignore it.
     pub(crate) is_aside: bool,
     /// How often it was read to find its end.
-    readings: Cell<u32>,
+    readings: u32,
 }
 
 impl Source {
@@ -43,7 +42,7 @@ impl Source {
     fn of(path: PathBuf, opened: Result<OpenedFile, OpenError>, named_sequence: Option<u64>) -> Self {
         let header = opened.as_ref().ok().map(|opened| opened.info.header);
         let base_sequence = named_sequence.or(header.map(|header| header.base_sequence));
-        Self { path, opened, base_sequence, is_aside: false, readings: Cell::new(0) }
+        Self { path, opened, base_sequence, is_aside: false, readings: 0 }
     }
 
     /// Returns its header, unless that was only guessed.
@@ -58,8 +57,8 @@ impl Source {
     /// continues.
     ///
     /// Reads the whole file if it was not sealed after a crash of the machine.
-    fn end_below(&self, limit: u64) -> Option<(u64, u64)> {
-        self.readings.set(self.readings.get() + 1);
+    fn end_below(&mut self, limit: u64) -> Option<(u64, u64)> {
+        self.readings += 1;
         let header = *self.header()?;
         let OpenedFile { info, run, .. } = self.opened.as_ref().ok()?;
         let is_final = header.has(file_flags::SEALED) || *run != LastRun::OtherBoot;
@@ -148,20 +147,18 @@ fn insert(sources: &mut Vec<Source>, aside: Source, skipped: &mut Vec<Skipped>) 
         })
     };
     let at = sources.iter().rposition(is_before).map_or(0, |before| before + 1);
-    let before = at.checked_sub(1).and_then(|before| sources.get(before));
     let after = sources.get(at..).unwrap_or_default().iter().find_map(Source::header);
     let fits_before =
         after.is_none_or(|it| it.base_position > base_position && it.base_sequence >= base_sequence);
-    if fits_before && before.is_some_and(|before| before.readings.get() >= MOST_READINGS) {
+    let before = at.checked_sub(1).and_then(|before| sources.get_mut(before));
+    if fits_before && before.as_ref().is_some_and(|before| before.readings >= MOST_READINGS) {
         return skipped.push(Skipped::file(&aside.path, SkipReason::Crowded));
     }
-    let fits_after = || {
-        before.is_none_or(|before| {
-            let end = before.end_below(base_position);
-            end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
-        })
+    let fits_after = |before: &mut Source| {
+        let end = before.end_below(base_position);
+        end.is_some_and(|(position, sequence)| position <= base_position && sequence <= base_sequence)
     };
-    if fits_before && fits_after() {
+    if fits_before && before.is_none_or(fits_after) {
         sources.insert(at, aside);
     } else {
         skipped.push(Skipped::file(&aside.path, SkipReason::Overlap));

@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
+use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::folder::last_run::LastRun;
@@ -13,7 +14,6 @@ use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::scan::hole::{Hole, Piece};
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
-use crate::storage::repair::parallel::{default_jobs, map_in_order};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 
@@ -42,7 +42,30 @@ use crate::storage::segment::file::{SegmentFile, SegmentInfo};
 ///
 /// [`OpenError`] if there is no log at that path. Faults of a log are no error: they are in the [`LogCheck`].
 pub fn verify_log(path: impl AsRef<Path>) -> Result<LogCheck, OpenError> {
-    verify_log_with(path.as_ref(), default_jobs(), |(), _| ()).map(|(check, _)| check)
+    verify_log_with_jobs(path, default_jobs())
+}
+
+/// Verifies a log as [`verify_log`] does, with up to `jobs` segments at a time instead of one for each processor.
+///
+/// Each job is a thread with a buffer of 256 KiB, or more after damage.
+///
+/// ```
+/// use std::num::NonZero;
+///
+/// use ringlog::storage::verify_log_with_jobs;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// // Leaves the other processors to the programs that share the machine.
+/// let check = verify_log_with_jobs(path, NonZero::<usize>::MIN)?;
+/// assert_eq!(check.counts().events, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`verify_log`].
+pub fn verify_log_with_jobs(path: impl AsRef<Path>, jobs: NonZero<usize>) -> Result<LogCheck, OpenError> {
+    verify_log_with(path.as_ref(), jobs, |(), _| ()).map(|(check, _)| check)
 }
 
 /// Verifies a log as [`verify_log`] does, `jobs` segments at a time, and adds every valid record to the counts of its

@@ -54,6 +54,26 @@ fn verify_says_the_same_no_matter_how_many_files_it_reads_at_a_time() {
 }
 
 #[test]
+fn salvage_copies_the_same_no_matter_how_many_files_it_reads_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, segments) = log_of_three(folder.path());
+    change(&segments[0], |bytes| bytes[offset(10) + 20] ^= 1);
+    change(&segments[2], |bytes| bytes[10] ^= 1);
+    let salvage = |jobs| {
+        let out = folder.path().join("out").join(jobs);
+        fs::create_dir_all(&out).unwrap();
+        let output = ringlog(&["salvage", word(&log), word(&out), "--json", "--jobs", jobs]);
+        assert_code(&output, 3);
+        let Value::Object(mut report) = parse(&output) else { panic!("{output:?}") };
+        assert!(report.remove("out").is_some());
+        (report, ringlog(&["cat", word(&out), "--json"]).stdout)
+    };
+    let alone = salvage("1");
+    assert_eq!((salvage("2"), salvage("64")), (alone.clone(), alone));
+    assert_code(&ringlog(&["salvage", word(&log), word(&folder.path().join("none")), "--jobs", "0"]), 2);
+}
+
+#[test]
 fn verify_names_verdict_offsets_and_sequences_of_each_file() {
     let folder = tempfile::tempdir().unwrap();
     let (log, segments) = log_of_three(folder.path());

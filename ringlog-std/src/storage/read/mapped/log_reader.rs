@@ -13,9 +13,9 @@ use crate::storage::read::decode::segment_index::{Index, IndexPoint};
 use crate::storage::read::follow::follower::LogFollower;
 use crate::storage::read::mapped::segment_reader::MmapReader;
 use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
-use crate::storage::read::seek::log_index::LogIndex;
 #[cfg(test)]
 use crate::storage::read::seek::log_index::SeekStatistics;
+use crate::storage::read::seek::log_index::{LogIndex, ReadAhead};
 use crate::storage::segment::file::SegmentInfo;
 
 /// How often opening is tried while the last segment is retired each time.
@@ -53,6 +53,7 @@ const OPENINGS: usize = 100;
 #[derive(Debug)]
 pub struct LogReader {
     path: PathBuf,
+    files: LogFiles,
     pub(crate) index: LogIndex,
     /// One for each segment. The last one is mapped from the start.
     readers: Vec<OnceLock<MmapReader>>,
@@ -112,9 +113,10 @@ impl LogReader {
     /// Opens a log. Tries again where the last segment was retired before it was mapped.
     fn open_at(path: &Path, verify: bool) -> Result<Self, OpenError> {
         for _ in 0..OPENINGS {
-            let index = LogIndex::of(path, LogFiles::open(path)?);
-            let readers = index.segments().iter().map(|_| OnceLock::new()).collect();
-            let opened = Self { path: path.into(), index, readers, verify };
+            let files = LogFiles::open(path)?;
+            let index = LogIndex::of_opened(path, &files.segments);
+            let readers = files.segments.iter().map(|_| OnceLock::new()).collect();
+            let opened = Self { path: path.into(), files, index, readers, verify };
             let last = opened.segments().len().saturating_sub(1);
             match opened.reader(last) {
                 Ok(_) => return Ok(opened),
@@ -254,7 +256,7 @@ impl LogReader {
     /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
-        self.index.segments()
+        &self.files.segments
     }
 
     /// Returns the files in the folder that are not ringlog's. They are no part of the log.
@@ -277,7 +279,7 @@ impl LogReader {
     /// ```
     #[must_use]
     pub fn foreign(&self) -> &[PathBuf] {
-        &self.index.files.foreign
+        &self.files.foreign
     }
 
     /// Returns the content of the log's `writer` file when the log was opened: its identity, and where it was
@@ -300,13 +302,13 @@ impl LogReader {
     /// ```
     #[must_use]
     pub const fn writer_file(&self) -> &WriterFile {
-        &self.index.files.writer
+        &self.files.writer
     }
 
     /// Checks that a closed log has all its records up to the recorded end.
     pub(crate) fn check_end(&self) -> Result<(), ReadError> {
         let (writer, next_sequence) = (self.writer_file(), self.next_sequence());
-        let position = match self.index.segments().last() {
+        let position = match self.files.segments.last() {
             Some(last) if writer.end.is_some_and(|end| end.sequence == next_sequence) => end_position(last)?,
             _ => None,
         };
@@ -354,7 +356,9 @@ impl LogReader {
 
     /// Returns the first segment from `at` on that may hold a record of this time or later.
     pub(crate) fn segment_since(&self, at: usize, since: u64) -> Result<Option<usize>, ReadError> {
+        let mut ahead = ReadAhead::default();
         for at in at..self.readers.len() {
+            self.index.read_ahead(at, &mut ahead);
             let max = match self.readers.get(at).and_then(OnceLock::get) {
                 Some(reader) if !reader.is_sealed() => reader.index().latest(),
                 _ => self.index.max_timestamp(at)?,

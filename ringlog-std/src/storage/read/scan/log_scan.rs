@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::event::{Event, FileHeader};
 use crate::storage::error::{OpenError, ReadError};
@@ -41,20 +42,23 @@ pub struct LogScan {
     writer: WriterFile,
     files: Vec<Listed>,
     foreign: Vec<PathBuf>,
-    /// The files that could be opened.
-    segments: Vec<SegmentInfo>,
-    /// The base position of each file; `None` for one that could not be opened.
-    base_positions: Vec<Option<u64>>,
-    unusable: Vec<OpenError>,
+    headers: OnceLock<Headers>,
     /// Index of the file that is being read.
     at: usize,
     pub(crate) current: FileScan,
 }
 
+/// What opening each file of a log showed.
+#[derive(Debug)]
+struct Headers {
+    usable: Vec<SegmentInfo>,
+    unusable: Vec<OpenError>,
+}
+
 impl LogScan {
     /// Opens a log: the folder with its segments, or a single file.
     ///
-    /// A later segment that cannot be used is an error when the scan reaches it.
+    /// Opens the first segment. A later one that cannot be used is an error when the scan reaches it.
     ///
     /// ```
     /// use ringlog::storage::{LogScan, OpenError};
@@ -74,8 +78,7 @@ impl LogScan {
         let path = path.as_ref();
         for _ in 1..OPENINGS {
             match Self::open_once(path) {
-                Err(OpenError::Io { source, .. })
-                    if source.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
+                Err(error) if error.is_not_found() && path.is_dir() => {}
                 other => return other,
             }
         }
@@ -84,38 +87,17 @@ impl LogScan {
 
     fn open_once(path: &Path) -> Result<Self, OpenError> {
         let LogList { segments: files, foreign, writer } = LogList::of(path)?;
-        let (mut segments, mut base_positions, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
-        for file in &files {
-            match file.open() {
-                Ok(info) => {
-                    base_positions.push(Some(info.header.base_position));
-                    segments.push(info);
-                }
-                // A segment that was retired since the folder was listed, or the first one.
-                Err(error) if base_positions.is_empty() || is_gone(&error) => return Err(error),
-                Err(error) => {
-                    base_positions.push(None);
-                    unusable.push(error);
-                }
-            }
-        }
-        let Some(current) = open_at(&files, &base_positions, 0)? else {
+        let next_position = base_position_of(files.get(1))?;
+        let Some(current) = open_at(&files, 0, next_position)? else {
             return Err(OpenError::no_segments(path, &foreign));
         };
-        Ok(Self {
-            path: path.into(),
-            writer,
-            files,
-            foreign,
-            segments,
-            base_positions,
-            unusable,
-            at: 0,
-            current,
-        })
+        Ok(Self { path: path.into(), writer, files, foreign, headers: OnceLock::new(), at: 0, current })
     }
 
-    /// Returns the usable segments, in order, as they were when the log was opened. There is at least one.
+    /// Returns the usable segments, in order, of those that the log had when it was opened.
+    ///
+    /// The first call of this or of [`unusable`](Self::unusable) opens each of them; a scan needs only those that it
+    /// reads. One that was retired meanwhile is in neither list.
     ///
     /// ```
     /// use ringlog::storage::LogScan;
@@ -127,7 +109,28 @@ impl LogScan {
     /// ```
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
-        &self.segments
+        &self.headers().usable
+    }
+
+    fn headers(&self) -> &Headers {
+        self.headers.get_or_init(|| {
+            let (mut usable, mut unusable) = (Vec::new(), Vec::new());
+            for opened in Listed::open_all(&self.files) {
+                match opened {
+                    Ok(segment) => usable.push(segment),
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => unusable.push(error),
+                }
+            }
+            Headers { usable, unusable }
+        })
+    }
+
+    /// Returns the path of the first file, and its base sequence if its name has that.
+    #[cfg(feature = "cli")]
+    pub(crate) fn first_file(&self) -> Option<(&Path, u64)> {
+        let first = self.files.first()?;
+        Some((&first.path, first.named_sequence?))
     }
 
     /// Returns what is wrong with the segments that cannot be used.
@@ -151,7 +154,7 @@ impl LogScan {
     /// ```
     #[must_use]
     pub fn unusable(&self) -> &[OpenError] {
-        &self.unusable
+        &self.headers().unusable
     }
 
     /// Returns the other files in the folder. They are no part of the log; the `writer` file is not listed.
@@ -308,11 +311,17 @@ impl LogScan {
     pub fn seek(&mut self, sequence: u64) -> Result<(), OpenError> {
         let begins_by_then = |file: &Listed| file.named_sequence.is_none_or(|first| first <= sequence);
         let at = self.files.iter().rposition(begins_by_then).unwrap_or(0);
-        if let Some(scan) = open_at(&self.files, &self.base_positions, at)? {
+        if let Some(scan) = self.open_segment(at)? {
             self.at = at;
             self.current = scan;
         }
         Ok(())
+    }
+
+    fn open_segment(&self, at: usize) -> Result<Option<FileScan>, OpenError> {
+        // If only the next one is gone, no retention took it: that is an error once the scan reaches it.
+        let next_position = base_position_of(self.files.get(at + 1)).unwrap_or(None);
+        open_at(&self.files, at, next_position)
     }
 
     /// Returns the next record, checked; `None` at the end of the log.
@@ -354,7 +363,7 @@ impl LogScan {
 
     pub(crate) fn enter_next(&mut self) -> Result<bool, ReadError> {
         let expected = self.current.next_sequence();
-        let opened = open_at(&self.files, &self.base_positions, self.at + 1);
+        let opened = self.open_segment(self.at + 1);
         let Some(next) = opened.map_err(|error| self.explained(error))? else {
             let position = self.current.end_position();
             self.writer.check_end(&self.path, expected, position).map_err(ReadError::MissingEnd)?;
@@ -370,16 +379,21 @@ impl LogScan {
     }
 }
 
-fn is_gone(error: &OpenError) -> bool {
-    matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+/// Returns the position at which a file begins; `None` if there is no such file, or if it cannot be used. A file that
+/// is gone is an error.
+///
+/// To be called before its predecessor is opened. Retention takes the oldest first, so if it took this file, then the
+/// predecessor cannot be opened.
+fn base_position_of(file: Option<&Listed>) -> Result<Option<u64>, OpenError> {
+    match file.map(Listed::open) {
+        Some(Ok(info)) => Ok(Some(info.header.base_position)),
+        Some(Err(error)) if error.is_not_found() => Err(error),
+        Some(Err(_)) | None => Ok(None),
+    }
 }
 
 /// Opens one of the files, up to where the next one continues.
-fn open_at(
-    files: &[Listed],
-    base_positions: &[Option<u64>],
-    at: usize,
-) -> Result<Option<FileScan>, OpenError> {
+fn open_at(files: &[Listed], at: usize, next_position: Option<u64>) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
     // A writer may hold the last one.
     let is_last = at + 1 == files.len();
@@ -390,8 +404,8 @@ fn open_at(
         return Err(OpenError::Io { path, action: "open", source });
     };
     file.named_sequence.map_or(Ok(()), |named_sequence| scan.check_name(named_sequence))?;
-    if let Some(&Some(base_position)) = base_positions.get(at + 1) {
-        scan.end_at_position(base_position);
+    if let Some(next_position) = next_position {
+        scan.end_at_position(next_position);
     }
     Ok(Some(scan))
 }

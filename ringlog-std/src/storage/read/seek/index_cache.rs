@@ -94,19 +94,7 @@ impl IndexFile {
     /// Writes the index, all of it or nothing. Does nothing for one that is too long.
     pub(crate) fn write(&self, index: &Index) -> io::Result<()> {
         let bytes = to_bytes(index, self.key);
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Ok(());
-        }
-        create_folder(folder)?;
-        let mut start = self.path.file_name().unwrap_or_default().to_owned();
-        start.push(".");
-        let (mut file, temporary) = create_temporary(&Linux, folder, &start, TEMPORARY_END)?;
-        let written = file.write_all(&bytes).and_then(|()| fs::rename(&temporary, &self.path));
-        written.inspect_err(|_| {
-            // The error that led here is the one to report.
-            let _ = fs::remove_file(&temporary);
-        })
+        if bytes.len() as u64 > MAX_FILE_BYTES { Ok(()) } else { write_whole(&self.path, &bytes) }
     }
 
     /// Deletes the indexes of segments that are gone, and temporary files of processes that died.
@@ -118,6 +106,20 @@ impl IndexFile {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Writes a file of the folder `index`, all of it or nothing.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    let mut start = path.file_name().unwrap_or_default().to_owned();
+    start.push(".");
+    let (mut file, temporary) = create_temporary(&Linux, folder, &start, TEMPORARY_END)?;
+    let written = file.write_all(bytes).and_then(|()| fs::rename(&temporary, path));
+    written.inspect_err(|_| {
+        // The error that led here is the one to report.
+        let _ = fs::remove_file(&temporary);
+    })
 }
 
 /// Deletes the index of a segment that is deleted, if there is one.

@@ -1,8 +1,6 @@
 //! Puts a scan at a sequence, and notices what retention took from a log that is being scanned.
 #![forbid(unsafe_code)]
 
-use std::io;
-
 use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::scan::log_scan::LogScan;
@@ -13,8 +11,9 @@ impl LogScan {
     /// Goes to the record `sequence`: to the first record if the log starts after it, and to the end if it ends
     /// before it.
     ///
-    /// It reads the header of each segment, and one segment through if that has no index yet. Indexes of sealed
-    /// segments are kept in the folder `index` of the log, a cache that may be deleted.
+    /// The names of the segments say which one has the record, so the number of files that it opens does not grow with
+    /// the log. It reads that segment through if it has no index yet. Indexes of sealed segments are kept in the
+    /// folder `index` of the log, a cache that may be deleted.
     ///
     /// ```
     /// use ringlog::storage::LogScan;
@@ -34,7 +33,10 @@ impl LogScan {
     }
 
     /// Returns the sequence of the first record from `sequence` on with a timestamp of `since` or later; `None` if
-    /// there is none. It reads what [`seek_record`](Self::seek_record) reads, and leaves the scan where it is.
+    /// there is none. Leaves the scan where it is.
+    ///
+    /// First in the order of the log: timestamps may go backwards. The first search reads each segment that has no
+    /// index yet, up to the one with the record. Later ones open some ten files in a log of any length.
     ///
     /// ```
     /// use ringlog::event::EventHeader;
@@ -95,7 +97,7 @@ impl LogScan {
         let header = self.current.header();
         let (base_sequence, salt) = (header.base_sequence, header.salt());
         let at = index.segment_of(base_sequence);
-        let is_known = index.segments().get(at).is_some_and(|segment| segment.header.salt() == salt);
+        let is_known = index.segment(at).is_ok_and(|segment| segment.header.salt() == salt);
         if is_known && sequence > base_sequence {
             let place = index.index(at)?.start_of_number(sequence - base_sequence);
             self.current.go_to(place)?;
@@ -151,9 +153,7 @@ impl LogScan {
     /// Turns the error for a next segment that was retired into one that names the missed records.
     pub(crate) fn explained(&self, error: OpenError) -> ReadError {
         let from = self.current.next_sequence();
-        let is_gone =
-            matches!(&error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
-        let folder = self.current.info().path.parent().filter(|_| is_gone);
+        let folder = self.current.info().path.parent().filter(|_| error.is_not_found());
         let found = folder.and_then(|folder| overtaken(folder, from));
         found.unwrap_or_else(|| ReadError::Segment(Box::new(error)))
     }

@@ -1,11 +1,20 @@
 //! Counts what a search reads.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use crate::event::EventHeader;
+use ringlog_nostd::format::{FILE_HEADER_LEN, encode};
+
+use crate::event::{ClockKind, EventHeader, FileHeader, file_flags};
+use crate::os::files::openings;
+use crate::storage::error::{OpenError, ReadError};
 use crate::storage::log::writer::LogWriter;
+use crate::storage::names::segment_name;
 use crate::storage::read::mapped::log_reader::LogReader;
+use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::read::seek::log_index::SeekStatistics;
 
 /// 100 full segments of 64 KiB: 204,700 records of 32 bytes, one a microsecond.
@@ -58,4 +67,159 @@ fn the_cost_of_seeking_does_not_grow_with_the_log_and_indexes_may_be_deleted() {
     let alone = cost(folder.path(), by_sequence, wanted);
     assert!(alone.segments_indexed == 1 && alone.records <= 2048 + WALK, "{alone:?}");
     assert_eq!(fs::read_dir(&index).unwrap().count(), 1);
+}
+
+/// Segments of a log that is so long that opening each of them shows.
+pub(crate) const MANY: u64 = 4000;
+/// Files that a search in it opens at most.
+pub(crate) const FEW_FILES: u64 = 40;
+const RECORDS: u64 = 3;
+const RECORD_LEN: u64 = 24;
+
+/// The timestamp of a record: they rise on the whole, fall within each segment, and the clock was once far ahead.
+fn timestamp(number: u64) -> u64 {
+    let ahead = if number / RECORDS == 1500 { 9000 } else { 0 };
+    1000 + number / RECORDS * 10 + (RECORDS - number % RECORDS) + ahead
+}
+
+/// The first record from `sequence` on with a timestamp of `since` or more.
+fn naive(sequence: u64, since: u64) -> Option<u64> {
+    (sequence..MANY * RECORDS).find(|&number| timestamp(number) >= since)
+}
+
+fn path_of(folder: &Path, segment: u64) -> PathBuf {
+    folder.join(segment_name(segment * RECORDS))
+}
+
+/// Makes a log of [`MANY`] sealed segments, written byte by byte.
+pub(crate) fn many_segments(folder: &Path) {
+    for segment in 0..MANY {
+        write_segment(folder, segment, 0, timestamp);
+    }
+    // Until no change could have the time of the last one.
+    thread::sleep(Duration::from_millis(100));
+}
+
+fn write_segment(folder: &Path, segment: u64, created_at: i64, timestamp: impl Fn(u64) -> u64) {
+    let end = FILE_HEADER_LEN as u64 + RECORDS * RECORD_LEN;
+    let header = FileHeader {
+        base_sequence: segment * RECORDS,
+        base_position: segment * RECORDS * RECORD_LEN,
+        event_count: RECORDS,
+        write_offset: end,
+        synced_offset: end,
+        ..FileHeader::new(created_at, ClockKind::UnixNanos, false)
+    };
+    let header = FileHeader { flags: header.flags | file_flags::SEALED | file_flags::CLEAN, ..header };
+    let mut bytes = header.to_bytes().to_vec();
+    for number in segment * RECORDS..(segment + 1) * RECORDS {
+        let mut record = [0; RECORD_LEN as usize];
+        encode(&mut record, &EventHeader::new(timestamp(number), 0, 8), &number.to_le_bytes()).unwrap();
+        bytes.extend_from_slice(&record);
+    }
+    fs::write(path_of(folder, segment), bytes).unwrap();
+}
+
+/// Returns what a search by time in a log finds that was just opened, and how many files it opened.
+fn found_since(folder: &Path, sequence: u64, since: u64) -> (Option<u64>, u64) {
+    openings::take();
+    let scan = LogScan::open(folder).unwrap();
+    let found = scan.sequence_since(sequence, since).unwrap();
+    (found, openings::take())
+}
+
+#[test]
+fn a_search_in_a_long_log_opens_few_files_and_finds_what_a_naive_one_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    many_segments(folder.path());
+    for sequence in [0, 1, 5000, MANY * RECORDS - 1, MANY * RECORDS] {
+        openings::take();
+        let mut scan = LogScan::open(folder.path()).unwrap();
+        scan.seek_record(sequence).unwrap();
+        let expected = (sequence < MANY * RECORDS).then_some(sequence);
+        assert_eq!(scan.next_event().unwrap().map(|event| event.sequence), expected);
+        let opened = openings::take();
+        assert!(opened <= FEW_FILES, "{opened} files for record {sequence}");
+    }
+    // The first search by time reads what has no index, up to the end here.
+    assert_eq!(found_since(folder.path(), 0, u64::MAX).0, None);
+    let latest = timestamp(MANY * RECORDS - RECORDS);
+    for since in (0..latest + 20).step_by(2999).chain([latest, latest + 1, u64::MAX]) {
+        for sequence in [0, 4501, 4502, 4503, 9000] {
+            let (found, opened) = found_since(folder.path(), sequence, since);
+            assert_eq!(found, naive(sequence, since), "from {sequence} since {since}");
+            assert!(opened <= FEW_FILES, "{opened} files from {sequence} since {since}");
+        }
+    }
+}
+
+#[test]
+fn a_search_by_time_notices_segments_that_were_changed_since_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    many_segments(folder);
+    let since = timestamp(3000 * RECORDS);
+    assert_eq!(found_since(folder, 5000, since).0, Some(3000 * RECORDS));
+    // Another file of the same name and length.
+    write_segment(folder, 2000, 1, |_| since);
+    assert_eq!(found_since(folder, 5000, since).0, Some(2000 * RECORDS));
+    // One without a usable header may hold what is wanted.
+    let damaged = OpenOptions::new().write(true).open(path_of(folder, 1900)).unwrap();
+    damaged.write_all_at(&[0xFF; 16], 0).unwrap();
+    let scan = LogScan::open(folder).unwrap();
+    match scan.sequence_since(5000, since) {
+        Err(ReadError::Segment(error)) => assert!(matches!(*error, OpenError::Header { .. }), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    // It is not looked at where it cannot hold it.
+    assert_eq!(found_since(folder, 1901 * RECORDS, since).0, Some(2000 * RECORDS));
+    let before = timestamp(1800 * RECORDS);
+    assert_eq!(found_since(folder, 5000, before).0, Some(1800 * RECORDS));
+    let mut scan = LogScan::open(folder).unwrap();
+    scan.seek_record(1950 * RECORDS).unwrap();
+    assert_eq!(scan.next_event().unwrap().unwrap().sequence, 1950 * RECORDS);
+}
+
+#[test]
+fn what_is_kept_of_another_log_with_the_same_names_is_not_used() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (folder, step) in [(&first, 7), (&second, 10)] {
+        (0..40).for_each(|at| write_segment(folder.path(), at, step, |number| number * step.cast_unsigned()));
+    }
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(found_since(first.path(), 0, u64::MAX).0, None);
+    fs::rename(first.path().join("index"), second.path().join("index")).unwrap();
+    for since in (0..130 * 10).step_by(13) {
+        let expected = (0..40 * RECORDS).find(|number| number * 10 >= since);
+        assert_eq!(found_since(second.path(), 0, since).0, expected);
+    }
+    // A copy is another file: its times are found anew.
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("index")).unwrap();
+    for name in fs::read_dir(second.path()).unwrap().chain(fs::read_dir(second.path().join("index")).unwrap())
+    {
+        let from = name.unwrap().path();
+        if from.is_file() {
+            fs::copy(&from, copy.path().join(from.strip_prefix(second.path()).unwrap())).unwrap();
+        }
+    }
+    assert_eq!(found_since(copy.path(), 0, 1000).0, Some(100));
+}
+
+#[test]
+fn a_log_that_grows_is_searched_with_what_earlier_searches_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = 400;
+    for segment in 0..segments {
+        write_segment(folder.path(), segment, 0, timestamp);
+        if segment % 20 == 19 {
+            thread::sleep(Duration::from_millis(60));
+            let (found, opened) = found_since(folder.path(), 0, timestamp(segment * RECORDS));
+            assert_eq!(found, Some(segment * RECORDS));
+            assert!(opened <= 4 * 20 + FEW_FILES, "{opened} files, {segment} segments");
+        }
+    }
+    let (found, opened) = found_since(folder.path(), 0, timestamp(segments * RECORDS - RECORDS));
+    assert_eq!(found, Some((segments - 1) * RECORDS));
+    assert!(opened <= FEW_FILES, "{opened} files");
 }

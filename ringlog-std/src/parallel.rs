@@ -1,4 +1,4 @@
-//! Work on the segments of a log, several at a time.
+//! Works on several items at a time: the segments of a log.
 #![forbid(unsafe_code)]
 
 use std::num::NonZero;
@@ -34,7 +34,9 @@ pub(crate) fn map_in_order<T: Send, R: Send>(
         }
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        // Where the system gives no more threads, those that are there do all.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).map_while(spawn).collect();
         let mut done = work();
         for other in others {
             match other.join() {
