@@ -7,16 +7,20 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::os::ownership::OwnerProcess;
 use crate::os::sync::{AtomicBool, Builder, JoinHandle, Thread, now, park_timeout};
-use crate::storage::error::SyncError;
+use crate::storage::error::{OpenError, SyncError};
 use crate::storage::maintenance::maintenance::{Maintenance, WriterAt};
 use crate::storage::maintenance::policies::SyncPolicy;
 
+/// The most worker threads of a log.
+const WORKERS: usize = 3;
 /// The shortest and the longest pause between two checks of the writer.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 /// The part of the [room](Maintenance::check_bytes) that the writer may use between two checks, at the rate that it had
@@ -24,6 +28,30 @@ const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_
 const CHECKED_SHARE: u64 = 8;
 /// How often limits of age, and the log's lock, are checked if nothing else happens.
 const RETENTION_PERIOD: Duration = Duration::from_secs(1);
+
+/// What each worker thread runs before its first step.
+#[derive(Clone)]
+pub(crate) struct WorkerStart(Arc<dyn Fn() -> io::Result<()> + Send + Sync>);
+
+impl WorkerStart {
+    pub(crate) fn new(f: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(f))
+    }
+
+    fn run(&self) -> io::Result<()> {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.0)()));
+        result.unwrap_or_else(|_| Err(io::Error::other("it panicked; its message is on standard error")))
+    }
+}
+
+impl std::fmt::Debug for WorkerStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerStart").finish_non_exhaustive()
+    }
+}
+
+/// What a thread runs first, and where it sends the result.
+type First = (WorkerStart, SyncSender<io::Result<()>>);
 
 /// The running threads. Dropping this ends them, each after its present step.
 #[derive(Debug)]
@@ -34,13 +62,30 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn start(maintenance: &Arc<Maintenance>) -> io::Result<Self> {
+    /// Starts them. With a function that they run first, waits until it has returned on each of them.
+    pub(crate) fn start(
+        maintenance: &Arc<Maintenance>,
+        first: Option<&WorkerStart>,
+    ) -> Result<Self, OpenError> {
         let mut workers = Self { stop: Arc::default(), threads: Vec::new(), process: OwnerProcess::this() };
-        let segments = workers.spawn("ringlog-segments", maintenance, segments())?;
+        let (sender, started) = sync_channel(WORKERS);
+        let first = first.map(|first| (first.clone(), sender));
+        let spawned = workers.spawn_all(maintenance, first.as_ref());
+        spawned.map_err(|error| OpenError::io(&maintenance.folder, "start the worker threads of", error))?;
+        drop(first);
+        // Ends once each thread has sent its result, or at once if none has anything to run.
+        match started.iter().find_map(Result::err) {
+            Some(source) => Err(OpenError::WorkerStart { path: maintenance.folder.clone(), source }),
+            None => Ok(workers),
+        }
+    }
+
+    fn spawn_all(&mut self, maintenance: &Arc<Maintenance>, first: Option<&First>) -> io::Result<()> {
+        let segments = self.spawn("ringlog-segments", maintenance, first, segments())?;
         let has_syncs = !matches!(maintenance.rules().sync, SyncPolicy::Never);
-        let sync = has_syncs.then(|| workers.spawn("ringlog-sync", maintenance, syncs)).transpose()?;
-        workers.spawn("ringlog-pages", maintenance, pages(segments, sync))?;
-        Ok(workers)
+        let sync = has_syncs.then(|| self.spawn("ringlog-sync", maintenance, first, syncs)).transpose()?;
+        self.spawn("ringlog-pages", maintenance, first, pages(segments, sync))?;
+        Ok(())
     }
 
     /// Returns whether all of them run: none has failed or panicked.
@@ -57,11 +102,23 @@ impl Workers {
         &mut self,
         name: &str,
         maintenance: &Arc<Maintenance>,
+        first: Option<&First>,
         step: impl FnMut(&Maintenance) -> Result<Duration, SyncError> + Send + 'static,
     ) -> io::Result<Thread> {
         let (stop, maintenance) = (Arc::clone(&self.stop), Arc::clone(maintenance));
-        let started =
-            Builder::new().name(name.to_owned()).spawn(move || repeat(&stop, &maintenance, step))?;
+        let first = first.cloned();
+        let started = Builder::new().name(name.to_owned()).spawn(move || {
+            if let Some((first, sender)) = first {
+                let result = first.run();
+                let has_failed = result.is_err();
+                // After a failure nobody waits for the other results.
+                let _ = sender.send(result);
+                if has_failed {
+                    return;
+                }
+            }
+            repeat(&stop, &maintenance, step);
+        })?;
         let thread = started.thread().clone();
         self.threads.push(started);
         Ok(thread)
