@@ -9,7 +9,6 @@ use super::timing::Ticks;
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{SpscRingBuffer, WriteError};
-use ringlog::storage::LogWriter;
 use ringlog_nostd::MAX_PAYLOAD;
 use ringlog_nostd::format::record_len;
 use std::hint::black_box;
@@ -92,7 +91,7 @@ pub fn bare_copy(bench: &Bench<'_>) -> Round {
 pub fn ring_and_recorder(bench: &Bench<'_>) -> Round {
     let folder = bench.settings.folder();
     let (mut producer, recorder) = bench.beside(|| {
-        let log = LogWriter::options().segment_bytes(bench.settings.segment_bytes);
+        let log = bench.settings.workers.log(bench.settings.segment_bytes);
         let builder = Recorder::builder().ring_bytes(bench.settings.ring_bytes).log(log);
         builder.start(folder.path().join("log")).expect("a recorder")
     });
@@ -149,7 +148,7 @@ pub fn ring_and_reader(bench: &Bench<'_>) -> Round {
 pub fn mapped_log(bench: &Bench<'_>) -> Round {
     let folder = bench.settings.folder();
     let mut writer = bench.beside(|| {
-        let options = LogWriter::options().segment_bytes(bench.settings.segment_bytes);
+        let options = bench.settings.workers.log(bench.settings.segment_bytes);
         options.open(folder.path().join("log")).expect("a log")
     });
     let payload = bench.payload();

@@ -2,11 +2,11 @@
 
 use super::hot_path::{BESIDE, Bench, HOT, taken};
 use super::paced::{Round, run};
-use super::settings::Args;
+use super::settings::{Args, Workers};
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{Producer, SharedRing};
-use ringlog::storage::{LogReader, LogWriter};
+use ringlog::storage::LogReader;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -52,6 +52,12 @@ fn start(bench: &Bench<'_>, ring: &Path, log: &Path) -> Child {
     let mut command = Command::new(program);
     command.args(["--ring-bytes", &settings.ring_bytes.to_string()]);
     command.args(["--segment-bytes", &settings.segment_bytes.to_string()]);
+    if let Some(nice) = settings.workers.nice {
+        command.args(["--worker-nice", &nice.to_string()]);
+    }
+    if let Some(cpu) = settings.workers.cpu {
+        command.args(["--worker-cpu", &cpu.to_string()]);
+    }
     command.arg("--record").args([ring, log]).spawn().expect("another process")
 }
 
@@ -73,7 +79,7 @@ fn producer(ring: &Path) -> Producer {
 /// # Errors
 /// The recorder's error, as text.
 pub fn record(args: &Args, ring: &PathBuf, log: &PathBuf) -> Result<(), String> {
-    let options = LogWriter::options().segment_bytes(args.segment_bytes);
+    let options = Workers { nice: args.worker_nice, cpu: args.worker_cpu }.log(args.segment_bytes);
     let builder = Recorder::builder().ring_bytes(args.ring_bytes as usize).log(options).end_with_producer();
     let recorder = builder.start_shared(ring, log).map_err(|error| error.to_string())?;
     recorder.wait(PATIENCE * 60).map(drop).map_err(|error| error.to_string())

@@ -122,12 +122,13 @@ impl Report {
         let mut text = format!("{}\n\n`{}`\n\n", self.machine, self.command);
         let _ = writeln!(
             text,
-            "{} rounds of {:?}, interleaved; {}; {} events/s of {} bytes on the hot path; ring {}; files in {}. Figures \
+            "{} rounds of {:?}, interleaved; {}; {}; {} events/s of {} bytes on the hot path; ring {}; files in {}. Figures \
              are medians over the rounds (least–largest round). Every time on the hot path contains what two \
              readings of the clock around nothing are apart: {:.1} ns in the mean, at least {:.1} ns; the clock advances in steps of {:.1} ns.",
             settings.rounds,
             settings.round,
             settings.pinning,
+            settings.workers,
             settings.rate,
             16 + settings.payload,
             binary(settings.ring_bytes as u64),

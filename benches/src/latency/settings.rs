@@ -2,6 +2,9 @@
 
 use crate::machine::{Pinning, processors};
 use clap::{Parser, ValueEnum};
+use ringlog::storage::{LogWriter, LogWriterOptions};
+use rustix::process::setpriority_process;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -40,6 +43,12 @@ pub struct Args {
     /// Whether the threads stay on their processors
     #[arg(long, value_enum, default_value = "pinned")]
     pub pinning: Pinning,
+    /// Nice value of the log's worker threads on the hot path, 0 to 19
+    #[arg(long, value_parser = clap::value_parser!(i32).range(0..=19))]
+    pub worker_nice: Option<i32>,
+    /// Processor of the log's worker threads on the hot path [default: the recorder's, if threads are pinned]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..1024))]
+    pub worker_cpu: Option<u16>,
     /// A smoke test of some seconds: few and short rounds, a small log
     #[arg(long)]
     pub quick: bool,
@@ -108,6 +117,44 @@ impl Payload {
     }
 }
 
+/// Where a log's worker threads run; without a value, as the thread that starts the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Workers {
+    /// Their nice value.
+    pub nice: Option<i32>,
+    /// Their processor.
+    pub cpu: Option<u16>,
+}
+
+impl Workers {
+    /// Returns the options of a log whose workers run there.
+    #[must_use]
+    pub fn log(self, segment_bytes: u64) -> LogWriterOptions {
+        let options = LogWriter::options().segment_bytes(segment_bytes);
+        if self == Self::default() {
+            return options;
+        }
+        options.on_worker_start(move || {
+            if let Some(cpu) = self.cpu {
+                let mut set = CpuSet::new();
+                set.set(cpu.into());
+                sched_setaffinity(None, &set)?;
+            }
+            self.nice.map_or(Ok(()), |nice| Ok(setpriority_process(None, nice)?))
+        })
+    }
+}
+
+impl std::fmt::Display for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.nice {
+            Some(nice) => write!(f, "workers at nice {nice}")?,
+            None => f.write_str("workers at normal priority")?,
+        }
+        self.cpu.map_or(Ok(()), |cpu| write!(f, " on processor {cpu}"))
+    }
+}
+
 /// What the parts need to know.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Settings {
@@ -131,6 +178,8 @@ pub struct Settings {
     pub program: Option<PathBuf>,
     /// Name of the pinning.
     pub pinning: &'static str,
+    /// The log's worker threads on the hot path.
+    pub workers: Workers,
     #[serde(skip)]
     pin: Pinning,
 }
@@ -150,6 +199,7 @@ impl Settings {
             dir: args.dir.clone().unwrap_or_else(std::env::temp_dir),
             program,
             pinning: args.pinning.name(),
+            workers: Workers { nice: args.worker_nice, cpu: args.worker_cpu },
             pin: args.pinning,
         };
         if args.quick {
@@ -226,6 +276,16 @@ mod tests {
         assert_eq!((settings.rounds, settings.payload, settings.ring_bytes), (15, 48, 4 << 20));
         let quick = Settings::new(&Args::parse_from(["latency", "--quick", "--payload", "1008"]), None);
         assert_eq!((quick.rounds, quick.payload, quick.log_size), (2, 1008, 64 << 20));
+    }
+
+    #[test]
+    fn workers_are_as_the_thread_that_starts_them_unless_asked_otherwise() {
+        let words = |words: &str| {
+            let settings = Settings::new(&Args::parse_from(format!("latency{words}").split(' ')), None);
+            settings.workers.to_string()
+        };
+        assert_eq!(words(""), "workers at normal priority");
+        assert_eq!(words(" --worker-nice 19 --worker-cpu 1"), "workers at nice 19 on processor 1");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::*;
 use clap::Parser;
 
 fn tiny(parts: &[Part]) -> Report {
-    let arguments = "latency --rounds 2 --seconds-per-round 0.01 --rate 10000 --ring-bytes 64K --log-size 4M --pinning free";
+    let arguments = "latency --rounds 2 --seconds-per-round 0.01 --rate 10000 --ring-bytes 64K --log-size 4M --pinning free \
+                     --worker-nice 19";
     let settings = Settings::new(&Args::parse_from(arguments.split(' ')), None);
     report(&settings, parts, arguments.to_owned())
 }

@@ -49,8 +49,8 @@ fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
-    match args.command.unwrap_or(Command::Serve(args.serve)) {
-        Command::Serve(args) => commands::serve::run(args),
+    match args.command.unwrap_or(Command::Serve(Box::new(args.serve))) {
+        Command::Serve(args) => commands::serve::run(*args),
         Command::Import(args) => commands::import::run(args),
         Command::Cat(args) => commands::cat::run(&args),
         Command::Tail(args) => commands::tail::run(&args),

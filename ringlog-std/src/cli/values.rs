@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::thread::CpuSet;
+
 /// How fast a feed may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rate {
@@ -126,6 +128,27 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number such as 10".into())
 }
 
+/// Parses a list of processors such as `2` or `0-3,6`.
+pub(crate) fn cpus(text: &str) -> Result<CpuSet, String> {
+    let mut cpus = CpuSet::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) if first <= last && last < CpuSet::MAX_CPU => {
+                (first..=last).for_each(|cpu| cpus.set(cpu));
+            }
+            _ => return Err("expected processors such as 2 or 0-3,6".into()),
+        }
+    }
+    Ok(cpus)
+}
+
+/// Parses a nice value that is no higher priority than the normal one.
+pub(crate) fn nice(text: &str) -> Result<i32, String> {
+    let nice = text.parse().ok().filter(|nice| (0..=19).contains(nice));
+    nice.ok_or_else(|| "expected a nice value from 0 (normal) to 19 (lowest)".into())
+}
+
 /// Parses the type of an event.
 pub(crate) fn event_type(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "expected an event type from 0 to 255".into())
@@ -236,6 +259,19 @@ mod tests {
         for bad in ["", "yesterday", "1969-12-31T23:59:59Z", "-1"] {
             assert!(timestamp(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn processors_one_by_one_and_in_ranges() {
+        let list = |text| {
+            cpus(text).map(|set| (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect::<Vec<_>>())
+        };
+        assert_eq!((list("2"), list("0-3,6")), (Ok(vec![2]), Ok(vec![0, 1, 2, 3, 6])));
+        for bad in ["", "a", "1-", "-1", "3-1", "0,,1", "0-1024", "18446744073709551616"] {
+            assert!(list(bad).is_err(), "{bad}");
+        }
+        assert_eq!((nice("0"), nice("19")), (Ok(0), Ok(19)));
+        assert!(["-1", "20", "low"].iter().all(|bad| nice(bad).is_err()));
     }
 
     #[test]

@@ -13,5 +13,7 @@ pub(crate) mod ownership;
 pub(crate) mod platform;
 pub(crate) mod sync;
 pub(crate) mod temporary;
+#[cfg(feature = "cli")]
+pub(crate) mod threads;
 pub(crate) mod time;
 pub(crate) mod uncached;

@@ -150,8 +150,8 @@ impl RecorderBuilder {
     }
 
     /// Runs `f` on the recorder's thread before the first drain, to pin the thread to a processor or to set its
-    /// priority. The log's workers, which make the file system's calls, are other threads. They run where the thread
-    /// that starts the recorder may run.
+    /// priority. The log's workers are other threads. They run where the thread that starts the recorder may run,
+    /// unless [`LogWriterOptions::on_worker_start`] places them.
     ///
     /// If `f` panics, the recorder ends with [`RecorderError::Panicked`].
     ///

@@ -10,6 +10,7 @@ use crate::cli::feed::spec::{self, FeedSpec};
 use crate::cli::import::guess::Format;
 use crate::cli::import::table::options::TableOptions;
 use crate::cli::options::log_args::LogArgs;
+use crate::cli::options::thread_args::ThreadArgs;
 use crate::cli::output::CatFormat;
 use crate::cli::values::{self, Rate, ReplayTo, Speed};
 use crate::storage::Filter;
@@ -82,7 +83,7 @@ pub(crate) struct RinglogArgs {
 pub(crate) enum Command {
     /// Record a feed into a log until the feed ends, a limit is reached or Ctrl-C
     #[command(after_help = FEEDS)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Record a file into a log: packet capture, CSV, lines of JSON or lines of text
     #[command(after_help = VALUES)]
     Import(ImportArgs),
@@ -135,6 +136,8 @@ pub(crate) struct ServeArgs {
     pub(crate) ring_size: u64,
     #[command(flatten)]
     pub(crate) how: LogArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Number of the demo stream; the same number gives the same events
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count)]
     pub(crate) seed: u64,

@@ -55,7 +55,7 @@ impl ServeConfig {
             seed: args.seed,
             duration: args.duration,
             max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),
-            log: LogPlan::new(args.log, &args.how)?,
+            log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?,
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             show: Show::on_stderr(args.progress),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::thread::CpuSet;
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::words::size;
@@ -115,13 +116,18 @@ pub(crate) struct LogPlan {
     pub(crate) keeps_all: bool,
     /// Whether written pages are wanted out of the system's cache.
     pub(crate) wants_uncached: bool,
+    /// Processors of the thread that writes into the ring.
+    pub(crate) producer_cpus: Option<CpuSet>,
+    /// Processors of the recorder's thread.
+    pub(crate) recorder_cpus: Option<CpuSet>,
 }
 
 impl LogPlan {
     pub(crate) fn new(path: PathBuf, how: &LogArgs) -> Result<Self, CliError> {
         how.check()?;
         let keeps_all = !how.is_bounded();
-        Ok(Self { path, options: how.options(), keeps_all, wants_uncached: how.uncached })
+        let (options, wants_uncached) = (how.options(), how.uncached);
+        Ok(Self { path, options, keeps_all, wants_uncached, producer_cpus: None, recorder_cpus: None })
     }
 }
 

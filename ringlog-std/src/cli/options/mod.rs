@@ -1,8 +1,9 @@
 //! The options of the command lines.
 //!
-//! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log. Every
-//! command calls this folder; it opens no log and records nothing.
+//! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log,
+//! `thread_args` those for where threads run. Every command calls this folder; it opens no log and records nothing.
 
 pub(crate) mod args;
 pub(crate) mod config;
 pub(crate) mod log_args;
+pub(crate) mod thread_args;

@@ -57,8 +57,7 @@ impl Recording {
 
     /// Starts a run that shows nothing.
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
-        let builder = Recorder::builder().ring_bytes(ring_bytes).log(log.options.clone());
-        let (producer, recorder) = builder.start(&log.path)?;
+        let (producer, recorder) = log.recorder(ring_bytes).start(&log.path)?;
         print_opening(&recorder, log);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);

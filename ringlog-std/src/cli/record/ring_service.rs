@@ -57,11 +57,8 @@ impl RingService {
     /// Starts to record `ring` into `log`; creates a missing ring with `ring_bytes`.
     pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let counts = Arc::default();
-        let recorder = Recorder::builder()
-            .ring_bytes(ring_bytes)
-            .log(log.options.clone())
-            .consumer(Counter(Arc::clone(&counts)))
-            .start_shared(ring, &log.path)?;
+        let builder = log.recorder(ring_bytes).consumer(Counter(Arc::clone(&counts)));
+        let recorder = builder.start_shared(ring, &log.path)?;
         print_opening(&recorder, log);
         let lost_before = recorder.watch().lost();
         Ok(Self { log: log.clone(), recorder, counts, lost_before })

@@ -86,6 +86,8 @@ pub(crate) struct Session {
 /// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
+    // After the recorder and the workers, which begin where this thread is.
+    plan.log.place_producer();
     eprint(plan.introduction);
     let started = Instant::now();
     let mut progress = Progress::default();

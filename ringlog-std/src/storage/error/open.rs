@@ -126,6 +126,18 @@ pub enum OpenError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The function of [`on_worker_start`](crate::storage::LogWriterOptions::on_worker_start) failed on a worker thread.
+    #[error(
+        "{}: a worker thread could not begin: {source}; check what its start asks for: processors that are there, a \
+         priority that is allowed",
+        path.display()
+    )]
+    WorkerStart {
+        /// The log.
+        path: PathBuf,
+        /// The error of the function.
+        source: io::Error,
+    },
     /// Another program has an exclusive lock on a segment. Meanwhile nobody can keep the segment from being deleted
     /// and recycled, so it is not read.
     #[error(

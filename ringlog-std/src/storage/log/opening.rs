@@ -84,9 +84,7 @@ impl LogWriter {
             .store(&**log.maintenance.platform(), &log.record)
             .map_err(|error| OpenError::io(&folder.join(WRITER_FILE), "store into the file", error))?;
         if has_workers {
-            let workers = Workers::start(&log.maintenance);
-            log.workers =
-                Some(workers.map_err(|error| OpenError::io(folder, "start the worker threads of", error))?);
+            log.workers = Some(Workers::start(&log.maintenance, log.options.worker_start.as_ref())?);
         }
         Ok(log)
     }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::storage::log::active::Base;
 use crate::storage::maintenance::maintenance::{Maintenance, Rules};
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
+use crate::storage::maintenance::workers::WorkerStart;
 use crate::storage::names::segment_name;
 use crate::storage::segment::options::FileOptions;
 use crate::storage::segment::spare::SpareSegment;
@@ -51,6 +53,8 @@ pub struct LogWriterOptions {
     pub(crate) has_own_ring: bool,
     /// Does not create the folder or wait for its lock.
     pub(crate) is_late: bool,
+    /// What each worker thread runs first.
+    pub(crate) worker_start: Option<WorkerStart>,
 }
 
 impl LogWriterOptions {
@@ -78,6 +82,7 @@ impl LogWriterOptions {
         ring_identity: None,
         has_own_ring: false,
         is_late: false,
+        worker_start: None,
     };
 
     /// Sets the size of a segment's file in bytes, rounded up to 4096. The default is 64 MiB.
@@ -183,6 +188,42 @@ impl LogWriterOptions {
     #[must_use]
     pub const fn ring_identity(mut self, ring_identity: u64) -> Self {
         self.ring_identity = Some(ring_identity);
+        self
+    }
+
+    /// Runs `f` on each of the log's worker threads before its first step, to choose their processors or to lower their
+    /// priority. Without this they are where the thread that opens the log is.
+    ///
+    /// There are up to three, and `f` can ask for the name of its thread: `ringlog-segments` prepares and retires
+    /// segments, `ringlog-sync` syncs, `ringlog-pages` prefaults and wakes the others. A worker that gets too little of
+    /// a processor breaks no promise, but it delays syncs: more is lost with the power, until the writer waits for the
+    /// worker. `docs/tuning.md` says what to choose.
+    ///
+    /// Opening the log waits for `f` on each thread, and fails with [`OpenError::WorkerStart`] if it fails or panics.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, storage::LogWriter};
+    /// use rustix::process::setpriority_process;
+    /// use rustix::thread::{CpuSet, sched_setaffinity};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let first_processor_and_nice = || {
+    ///     let mut processors = CpuSet::new();
+    ///     processors.set(0);
+    ///     sched_setaffinity(None, &processors)?;
+    ///     // On Linux this is the thread alone.
+    ///     Ok(setpriority_process(None, 19)?)
+    /// };
+    /// let mut writer = LogWriter::options().on_worker_start(first_processor_and_nice).open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// assert_eq!(writer.close()?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`OpenError::WorkerStart`]: crate::storage::OpenError::WorkerStart
+    #[must_use]
+    pub fn on_worker_start(mut self, f: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.worker_start = Some(WorkerStart::new(f));
         self
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::os::files::open_to_read;
 use crate::os::lock_holder::exclusive_holder;
@@ -82,12 +82,40 @@ impl Maintenance {
     }
 
     fn is_sync_due(&self, current: &SegmentFlusher, last: Instant) -> bool {
-        let dirty_bytes = current.map().write_offset() - current.synced_offset();
+        let dirty_bytes = Self::dirty_bytes(current);
         match self.rules.sync {
             SyncPolicy::Never | SyncPolicy::EveryEvent => false,
             SyncPolicy::EveryBytes(most) => dirty_bytes >= most.max(1),
             SyncPolicy::EveryInterval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
         }
+    }
+
+    /// Returns whether the policy asks for a sync that no thread is doing.
+    pub(crate) fn is_sync_wanted(&self) -> bool {
+        if matches!(self.rules.sync, SyncPolicy::Never | SyncPolicy::EveryEvent) {
+            return false;
+        }
+        let Ok(last) = self.syncing.try_lock() else { return false };
+        self.current().is_some_and(|current| self.is_sync_due(&current, last.at))
+    }
+
+    /// Returns how long until the policy asks for the next sync, for what is written by now. `None` if that asks for none.
+    pub(crate) fn time_to_sync(&self) -> Option<Duration> {
+        let last = lock(&self.syncing);
+        let current = self.current()?;
+        if self.is_sync_due(&current, last.at) {
+            return Some(Duration::ZERO);
+        }
+        match self.rules.sync {
+            SyncPolicy::EveryInterval(interval) if Self::dirty_bytes(&current) > 0 => {
+                Some(interval.saturating_sub(last.at.elapsed()))
+            }
+            _ => None,
+        }
+    }
+
+    fn dirty_bytes(current: &SegmentFlusher) -> u64 {
+        current.map().write_offset() - current.synced_offset()
     }
 
     fn sync_current(&self, current: &SegmentFlusher) -> Result<(), SyncError> {
@@ -253,7 +281,6 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::atomic::AtomicBool;
     use std::thread;
-    use std::time::Duration;
 
     fn open(folder: &Path, sync: SyncPolicy) -> LogWriter {
         alone(folder, LogWriter::options().segment_bytes(4096).sync(sync))
@@ -306,6 +333,31 @@ mod tests {
         assert_eq!(syncs(SyncPolicy::EveryInterval(Duration::ZERO), 2), [false, true, true]);
         assert_eq!(syncs(SyncPolicy::EveryInterval(Duration::from_secs(3600)), 2), [false; 3]);
         assert_eq!(syncs(SyncPolicy::Never, 2), [false; 3]);
+    }
+
+    #[test]
+    fn a_worker_that_syncs_sleeps_until_the_policy_asks_for_the_next_sync() {
+        let hour = Duration::from_secs(3600);
+        for (sync, clean, dirty) in [
+            (SyncPolicy::EveryBytes(1), None, Some(Duration::ZERO)),
+            (SyncPolicy::EveryBytes(1 << 20), None, None),
+            (SyncPolicy::EveryInterval(Duration::ZERO), None, Some(Duration::ZERO)),
+            (SyncPolicy::EveryInterval(hour), None, Some(hour)),
+            (SyncPolicy::EveryEvent, None, None),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut writer = open(folder.path(), sync);
+            // `EveryEvent` has synced it by now.
+            let asked = |writer: &LogWriter| {
+                writer.maintenance.time_to_sync().map(|time| time.as_secs().div_ceil(60))
+            };
+            assert_eq!(asked(&writer), clean, "{sync:?}");
+            write(&mut writer, 0).unwrap();
+            assert_eq!(asked(&writer), dirty.map(|time: Duration| time.as_secs() / 60), "{sync:?}");
+            assert_eq!(writer.maintenance.is_sync_wanted(), dirty == Some(Duration::ZERO), "{sync:?}");
+            let _held = writer.maintenance.hold_syncs();
+            assert!(!writer.maintenance.is_sync_wanted(), "another thread syncs");
+        }
     }
 
     #[test]

@@ -388,6 +388,18 @@ impl Maintenance {
     }
 }
 
+/// Decides how often the writer is checked.
+impl Maintenance {
+    /// Returns the bytes after which a check may come too late for the writer: what is prefaulted, the segment, or what
+    /// the policy leaves unsynced.
+    pub(crate) fn check_bytes(&self) -> u64 {
+        let is_prefaulted = !self.writes_by_calls() && self.rules.prefault_bytes > 0;
+        let prefaulted = if is_prefaulted { self.rules.prefault_bytes as u64 } else { u64::MAX };
+        let unsynced = if let SyncPolicy::EveryBytes(most) = self.rules.sync { most } else { u64::MAX };
+        self.rules.segment_bytes.min(prefaulted).min(unsynced)
+    }
+}
+
 /// Returns the size of a file's blocks, in bytes.
 pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
     // `blocks` counts units of 512 bytes, no matter what the file system's blocks are.

@@ -14,6 +14,7 @@ mod recover_image;
 mod replay;
 pub(crate) mod serve;
 mod serve_ring;
+mod serve_threads;
 mod stops;
 mod stress;
 pub(crate) mod support;

@@ -21,6 +21,11 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the smallest ring takes each event",
     ),
     (
+        "ringlog: {thread} stays on the processors where it is: {error}",
+        "processors that are not there are refused before",
+    ),
+    ("{option}: cannot choose processors: {error}; leave the option out", "no Linux refuses it"),
+    (
         "the recorder stopped before the end; its last message names the cause",
         "the error of the log is shown instead",
     ),

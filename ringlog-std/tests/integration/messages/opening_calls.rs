@@ -66,6 +66,10 @@ fn changed(folder: &Path, name: &str, change: impl FnOnce(&Path)) -> PathBuf {
     log
 }
 
+fn refuse() -> std::io::Result<()> {
+    Err(std::io::Error::from_raw_os_error(22))
+}
+
 fn folders(folder: &Path) -> Vec<Row> {
     let path = |name: &str| folder.join(name);
     fs::write(path("text"), "no log").unwrap();
@@ -94,6 +98,11 @@ fn folders(folder: &Path) -> Vec<Row> {
         failed("OpenError::LockedSegment", folder, scanned),
         failed("OpenError::Locked", folder, LogWriter::open(path("held"))),
         failed("OpenError::ForeignWriterFile", folder, settled(|| LogWriter::open(&foreign))),
+        failed(
+            "OpenError::WorkerStart",
+            folder,
+            LogWriter::options().on_worker_start(refuse).open(path("refused")),
+        ),
         failed("OpenError::NotAFolder", folder, LogWriter::open(path("text"))),
         failed("OpenError::NoLog", folder, LogFollower::open(path("missing"))),
         failed("OpenError::NoSegments", folder, LogReader::open(path("others"))),

@@ -55,6 +55,9 @@ fn usage(folder: &Path) -> Vec<Row> {
         run("a moment before 1970", "cat DIR/log --since 1969-12-31T23:59:59Z"),
         run("a policy that is no time and no size", "serve --sync sometimes"),
         run("a policy for a full disk that is none", "serve --full-disk wait"),
+        run("processors that are none", "serve --worker-cpus 3-1"),
+        run("a processor that is not there", "serve --recorder-cpus 1022 --log DIR/never"),
+        run("a nice value that is none", "serve --worker-nice 20"),
         row("stress for no time", folder, &stress(["--seconds", "0"])),
         row("stress with a payload of no length", folder, &stress(["--payload", "70000"])),
     ]

@@ -7,4 +7,5 @@ mod maintenance;
 mod recovery;
 mod refusals;
 pub(crate) mod support;
+mod workers;
 mod writing;

@@ -66,6 +66,11 @@ impl Maintenance {
         Ok(wanted)
     }
 
+    /// Returns whether the next segment can be prepared now, and may soon be needed.
+    pub(crate) fn is_spare_due(&self) -> bool {
+        self.is_far_enough() && self.is_spare_missing(false)
+    }
+
     fn rename_all_into_place(&self) -> Result<(), SyncError> {
         let open: Vec<_> = lock(&self.open).iter().map(|open| Arc::clone(&open.flusher)).collect();
         open.iter().try_for_each(|flusher| flusher.rename_into_place())
