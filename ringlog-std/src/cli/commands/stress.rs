@@ -28,8 +28,6 @@ use crate::ring::{Idle, Producer, Waiter};
 
 /// Most events between two checks of the time.
 const CHUNK: u64 = 1024;
-/// Time between two lines.
-const LINE_PERIOD: Duration = Duration::from_secs(1);
 /// A rest of a second that is shorter has no line.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(200);
 /// The limits take this part of the run's time before it and after it, at most a second each.
@@ -280,13 +278,13 @@ impl Producing<'_> {
         }
     }
 
-    /// Notes how full the ring is, and prints a line when one is due. Returns the time since the start.
+    /// Notes how full the ring is, and prints a line at the end of each second. Returns the time since the start.
     fn look(&mut self) -> Result<Duration, CliError> {
         let now = self.begin.elapsed();
         let fill = self.producer.used() as f64 / self.producer.capacity() as f64;
         self.fill_seconds += fill * (now - self.looked).as_secs_f64();
         self.looked = now;
-        if now - self.last_sample() >= LINE_PERIOD {
+        if now.as_secs() > self.last_sample().as_secs() {
             self.add_sample(now)?;
         }
         Ok(now)

@@ -89,27 +89,27 @@ impl Shares {
         let waiting = percent(self.producer_waiting);
         let why = match bound {
             Bound::Ring => format!(
-                "the producer waited for room only {waiting} % of the time,\nand the recorder was idle {} %",
+                "the producer waited only {waiting} % of the time, the recorder was idle {} %",
                 percent(self.recorder_idle)
             ),
             Bound::Recorder => format!(
-                "the producer waited for room {waiting} % of the time,\nand the recorder copied {} % and was queued {} %",
+                "the producer waited {waiting} % of the time, the recorder copied {} %, queued {} %",
                 percent(self.recorder_copying),
                 percent(self.recorder_queued)
             ),
             Bound::PageCache => format!(
-                "the producer waited for room {waiting} % of the time,\nand the recorder was in the kernel {} %",
+                "the producer waited {waiting} % of the time, the recorder was in the kernel {} %",
                 percent(self.recorder_in_kernel)
             ),
             Bound::Disk => format!(
-                "the producer waited for room {waiting} % of the time,\nand the kernel blocked the recorder {} %",
+                "the producer waited {waiting} % of the time, the kernel blocked the recorder {} %",
                 percent(self.recorder_blocked)
             ),
         };
         let (name, limit) = (bound.name(), bound.limit());
         let reached = of_limit(bound)
-            .map_or_else(String::new, |part| format!("; {} % of {limit} was reached", percent(part)));
-        format!("bounded by the {name}: {why}{reached}\n")
+            .map_or_else(String::new, |part| format!(" ({} % of {limit} was reached)", percent(part)));
+        format!("bounded by the {name}{reached}:\n{why}\n")
     }
 }
 
@@ -121,6 +121,19 @@ pub(crate) fn percent(part: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_fit_into_a_terminal() {
+        for whole in [
+            shares(0.09, 0.0, 0.0, 0.0, 1.0),
+            shares(1.0, 0.0, 0.0, 1.0, 0.0),
+            shares(1.0, 1.0, 0.0, 0.0, 0.0),
+            shares(1.0, 0.0, 1.0, 0.0, 0.0),
+        ] {
+            let sentence = whole.sentence(|_| Some(9.99));
+            assert!(sentence.lines().all(|line| line.len() <= 80), "{sentence}");
+        }
+    }
 
     /// A run whose recorder spent the rest of its time copying.
     fn shares(waiting: f64, in_kernel: f64, blocked: f64, queued: f64, idle: f64) -> Shares {
@@ -139,8 +152,8 @@ mod tests {
         let found = shares(0.03, 0.2, 0.0, 0.0, 0.4);
         assert_eq!(found.bound(), Bound::Ring);
         let sentence = found.sentence(|bound| (bound == Bound::Ring).then_some(0.714));
-        let expected = "bounded by the ring: the producer waited for room only 3 % of the time,\n\
-                        and the recorder was idle 40 %; 71 % of hand-over in memory was reached\n";
+        let expected = "bounded by the ring (71 % of hand-over in memory was reached):\n\
+                        the producer waited only 3 % of the time, the recorder was idle 40 %\n";
         assert_eq!(sentence, expected);
     }
 
@@ -154,9 +167,8 @@ mod tests {
     fn a_recorder_that_copies_or_lacks_a_processor_bounds_the_run() {
         let found = shares(0.6, 0.2, 0.05, 0.1, 0.0);
         assert_eq!(found.bound(), Bound::Recorder);
-        let expected = "bounded by the recorder: the producer waited for room 60 % of the time,\n\
-                        and the recorder copied 65 % and was queued 10 %; \
-                        80 % of copy and checksums in memory was reached\n";
+        let expected = "bounded by the recorder (80 % of copy and checksums in memory was reached):\n\
+                        the producer waited 60 % of the time, the recorder copied 65 %, queued 10 %\n";
         assert_eq!(found.sentence(|_| Some(0.8)), expected);
         assert_eq!(shares(0.6, 0.3, 0.2, 0.5, 0.0).bound(), Bound::Recorder);
     }
@@ -165,9 +177,8 @@ mod tests {
     fn a_recorder_in_the_kernels_calls_is_bounded_by_the_page_cache() {
         let found = shares(0.71, 0.6, 0.1, 0.02, 0.03);
         assert_eq!(found.bound(), Bound::PageCache);
-        let expected = "bounded by the page cache: the producer waited for room 71 % of the time,\n\
-                        and the recorder was in the kernel 60 %; \
-                        95 % of plain pwrite into fresh files was reached\n";
+        let expected = "bounded by the page cache (95 % of plain pwrite into fresh files was reached):\n\
+                        the producer waited 71 % of the time, the recorder was in the kernel 60 %\n";
         assert_eq!(found.sentence(|_| Some(0.954)), expected);
     }
 
@@ -175,9 +186,9 @@ mod tests {
     fn a_recorder_that_the_kernel_blocks_is_bounded_by_the_disk() {
         let found = shares(0.9, 0.2, 0.7, 0.0, 0.0);
         assert_eq!(found.bound(), Bound::Disk);
-        // Without a limit that was measured, the sentence ends earlier.
-        let expected = "bounded by the disk: the producer waited for room 90 % of the time,\n\
-                        and the kernel blocked the recorder 70 %\n";
+        // The limit was not measured.
+        let expected = "bounded by the disk:\n\
+                        the producer waited 90 % of the time, the kernel blocked the recorder 70 %\n";
         assert_eq!(found.sentence(|_| None), expected);
     }
 }
