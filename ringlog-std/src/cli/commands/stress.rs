@@ -426,20 +426,24 @@ impl StressReport {
     fn words(&self) -> String {
         let retired = match self.retired {
             0 => String::new(),
-            events => format!("; {} older ones were retired", grouped(events)),
+            events => format!("; {} were retired", grouped(events)),
         };
         let mut words = format!(
-            "events      {} produced, {} persisted, {} lost; {}\nin the log  {} (counted by reading it back in {:.2} s){retired}\n",
+            "events      {} produced, {} persisted, {} lost\nin the log  {}, read back in {:.2} s{retired}\n",
             grouped(self.produced),
             grouped(self.persisted),
             grouped(self.lost),
-            self.ended,
             grouped(self.events_in_log),
             self.read_back_seconds,
         );
         words += &format!(
             "{:<37} {:>7} {:>7} {:>8} {:>7} {:>7}\n",
-            "rates", "M ev/s", "MB/s", "reached", "before", "after"
+            format!("until {}", self.ended),
+            "M ev/s",
+            "MB/s",
+            "reached",
+            "before",
+            "after"
         );
         let record_len = self.bytes_per_second / self.events_per_second.max(1e-9);
         let row = |name: &str, bytes_per_second: f64| {
@@ -507,7 +511,9 @@ mod tests {
             after: 2.0e9,
             reached: 8e7 / bytes_per_second,
         };
-        let mut report = report(10, 10, 0, 10);
+        let billion = 1_000_000_000;
+        let mut report = StressReport { retired: billion, ..report(2 * billion, 2 * billion, 0, billion) };
+        report.ended = "the size limit was reached";
         assert!(!report.words().contains("limit:"), "{}", report.words());
         report.limits = Bound::ALL.map(|bound| limit(bound, 3.2e8)).into();
         let words = report.words();

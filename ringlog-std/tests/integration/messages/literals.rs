@@ -62,7 +62,6 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ("find the free space at", "the disk would have to fail"),
     ("stress: the limit `{}` was not measured: {error}", "the disk would have to be full"),
     ("read the time of a thread in", "Linux shows it"),
-    ("; {} older ones were retired", "it takes two files of 64 MiB: the tests of `stress` do it"),
     (
         "the producer waited only {waiting} % of the time, the recorder was idle {} %",
         "what bounds a run differs from run to run: the unit tests of `bound` have each sentence",

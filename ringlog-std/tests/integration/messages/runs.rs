@@ -127,7 +127,13 @@ fn stress(folder: &Path, name: &str, options: &[&str]) -> Row {
     let output = Command::new(STRESS).args(["--ring-size", "128KiB"]).args(options).output().unwrap();
     let mut row = said(name, folder, &output);
     let word = |word: &str| match word {
-        _ if word.contains(|c: char| c.is_ascii_digit()) => "N".to_owned(),
+        _ if word.contains(|c: char| c.is_ascii_digit()) => {
+            if word.ends_with(',') {
+                "N,".to_owned()
+            } else {
+                "N".to_owned()
+            }
+        }
         "B" | "KiB" | "MiB" | "GiB" => "UNIT".to_owned(),
         _ => word.to_owned(),
     };
