@@ -149,6 +149,18 @@ pub(crate) fn nice(text: &str) -> Result<i32, String> {
     nice.ok_or_else(|| "expected a nice value from 0 (normal) to 19 (lowest)".into())
 }
 
+/// Parses a whole number above zero.
+pub(crate) fn positive(text: &str) -> Result<NonZeroU64, String> {
+    text.parse().map_err(|_| "expected a whole number from 1 on, such as 64".into())
+}
+
+/// Parses the numbers of two processors.
+pub(crate) fn two_processors(text: &str) -> Result<(usize, usize), String> {
+    let numbers =
+        text.split_once(',').and_then(|(one, other)| Some((one.parse().ok()?, other.parse().ok()?)));
+    numbers.ok_or_else(|| "expected the numbers of two processors, such as 0,1".into())
+}
+
 /// Parses the type of an event.
 pub(crate) fn event_type(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "expected an event type from 0 to 255".into())
@@ -293,6 +305,16 @@ mod tests {
         for bad in ["", "0", "-1", "nan", "inf", "x", "1e-9", "fast"] {
             assert!(speed(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn processors_come_in_pairs_and_batches_have_an_event() {
+        assert_eq!(two_processors("0,12"), Ok((0, 12)));
+        for bad in ["", "0", "0,", ",1", "0,1,2", "0, 1", "-1,0", "a,b"] {
+            assert!(two_processors(bad).is_err(), "{bad}");
+        }
+        assert_eq!(positive("64").map(NonZeroU64::get), Ok(64));
+        assert!(positive("0").is_err() && positive("many").is_err());
     }
 
     fn times(

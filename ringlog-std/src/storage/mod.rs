@@ -70,9 +70,11 @@ pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 #[cfg(feature = "cli")]
 pub(crate) use repair::verify::verify_log_with;
 pub use repair::verify::{verify_log, verify_log_with_jobs};
+#[cfg(feature = "cli")]
+pub(crate) use segment::copy::RunPlacement;
 pub use segment::counts::RecordCounts;
 pub use segment::file::SegmentInfo;
 pub use segment::options::MmapWriterOptions;
 #[cfg(feature = "cli")]
-pub(crate) use segment::plain_file::PlainFile;
+pub(crate) use segment::run_buffer::{RunBuffer, RunForm};
 pub use segment::writer::MmapWriter;

@@ -1,4 +1,9 @@
-//! Helpers of `stress`: the speed of a plain copy to compare with, and a temporary folder.
+//! What `stress` measures besides the log itself: the limits, and where the time of the threads goes.
 
-pub(crate) mod limit;
+pub(crate) mod bound;
+pub(crate) mod events;
+pub(crate) mod limits;
+pub(crate) mod over_time;
+pub(crate) mod pinning;
+pub(crate) mod recorder_time;
 pub(crate) mod scratch;

@@ -9,8 +9,9 @@ use crate::cli::feed::spec::FeedSpec;
 use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::{Format, guess};
 use crate::cli::input::{Compression, Input};
+use crate::cli::measure::pinning::{Pins, may_run_on};
 use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
-use crate::cli::options::log_args::LogPlan;
+use crate::cli::options::log_args::{LogArgs, LogPlan};
 use crate::cli::terminal::words::size;
 use crate::cli::values::{Rate, Show};
 
@@ -130,9 +131,12 @@ impl ImportConfig {
 pub(crate) struct StressConfig {
     pub(crate) duration: Duration,
     pub(crate) payload_len: u16,
+    pub(crate) batch: u64,
     pub(crate) log: Option<PathBuf>,
+    pub(crate) how: LogArgs,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) ring_bytes: usize,
+    pub(crate) pins: Pins,
     pub(crate) json: bool,
 }
 
@@ -142,14 +146,29 @@ impl StressConfig {
 
     /// Checks the arguments.
     pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
+        let how = LogArgs { keep_bytes: args.keep_bytes, sync: args.sync, ..LogArgs::default() };
+        how.check()?;
         Ok(Self {
             duration: args.seconds,
             payload_len: args.payload,
+            batch: args.batch.get(),
             log: args.log,
-            max_bytes: args.max_bytes,
+            // What is kept bounds the log.
+            max_bytes: args.max_bytes.or(args.keep_bytes.and(Some(u64::MAX))),
+            how,
             ring_bytes: ring_bytes(args.ring_size)?,
+            pins: args.pin.map_or(Ok(Pins::default()), pins)?,
             json: args.json,
         })
+    }
+}
+
+fn pins((producer, recorder): (usize, usize)) -> Result<Pins, CliError> {
+    match [producer, recorder].into_iter().find(|&it| !may_run_on(it)) {
+        Some(processor) => Err(CliError::Usage(format!(
+            "--pin: this process may not run on processor {processor}; `taskset -p $$` shows the allowed ones as a mask"
+        ))),
+        None => Ok(Pins { producer: Some(producer), recorder: Some(recorder) }),
     }
 }
 

@@ -58,7 +58,7 @@ impl LogArgs {
     }
 
     /// Refuses limits that the log cannot keep.
-    fn check(&self) -> Result<(), CliError> {
+    pub(crate) fn check(&self) -> Result<(), CliError> {
         let segment_bytes = self.segment_size.unwrap_or(LogWriterOptions::DEFAULT_SEGMENT_BYTES);
         let refused = |words: String| Err(CliError::Usage(words));
         if !LogWriterOptions::SEGMENT_BYTES.contains(&segment_bytes) {
@@ -131,7 +131,8 @@ impl LogPlan {
     }
 }
 
-fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
+/// Parses when a log is synced.
+pub(crate) fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
     match text {
         "never" => Ok(SyncPolicy::Never),
         "every-event" => Ok(SyncPolicy::EveryEvent),

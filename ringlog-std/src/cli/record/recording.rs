@@ -69,8 +69,7 @@ impl Recording {
     /// If the log failed before, returns what it had taken, and the error.
     pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
         let ended = self.recorder.shutdown(self.producer);
-        let mut recorded = Recorded::of(&self.log, ended, self.retention)?;
-        recorded.before = self.before;
+        let recorded = Recorded::of(&self.log, ended, self.retention)?.after(self.before);
         if let Some(mut status) = self.status {
             let progress = Progress { events: recorded.events, ..*progress };
             status.finish(&progress, recorded.summary.lost);
@@ -200,6 +199,11 @@ impl Recorded {
         Ok(Self { events, log, keeps_all, summary, before, failure, has_failed, retention_errors })
     }
 
+    /// Returns the bytes of the records that were written.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.summary.bytes
+    }
+
     /// Returns the lost events that the log reports.
     pub(crate) const fn lost(&self) -> u64 {
         self.summary.lost
@@ -208,6 +212,12 @@ impl Recorded {
     /// Returns the losses in the log that are of earlier runs.
     pub(crate) const fn before(&self) -> Before {
         self.before
+    }
+
+    /// Sets what the log had lost in earlier runs.
+    pub(crate) const fn after(mut self, before: Before) -> Self {
+        self.before = before;
+        self
     }
 
     /// Sets the GAP records of earlier runs, for a run from a shared ring, which does not count their losses.
@@ -236,6 +246,17 @@ impl Recorded {
             found.stats.add_unreported(&Gap::new(GapReason::DiskFull, count));
         }
         Ok(found)
+    }
+
+    /// Reads and checks the records of this run that retention has left. Also returns the number of events that it has
+    /// retired.
+    pub(crate) fn read_back_rest(&self) -> Result<(ReadBack, u64), CliError> {
+        let LogSummary { first_sequence, next_sequence, gaps, .. } = self.summary;
+        let segments = LogSource::open_or_empty(&self.log)?.segments();
+        let first = segments.first().map_or(next_sequence, |first| first.base_sequence).max(first_sequence);
+        let found = self.read_from(first)?;
+        let retired_gaps = gaps.saturating_sub(found.stats.gaps);
+        Ok((found, (first - first_sequence).saturating_sub(retired_gaps)))
     }
 
     fn read_last_file(&self) -> Result<ReadBack, CliError> {

@@ -11,8 +11,6 @@ pub(crate) mod file;
 pub(crate) mod flusher;
 pub(crate) mod header_count;
 pub(crate) mod options;
-#[cfg(feature = "cli")]
-pub(crate) mod plain_file;
 pub(crate) mod poison;
 pub(crate) mod position;
 pub(crate) mod run_buffer;

@@ -60,13 +60,33 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "produced {produced} is not persisted {persisted} + lost {lost}",
         "only a fault of the program does that",
     ),
-    ("persisted {persisted}, but the log holds {events_in_log}", "only a fault of the program does that"),
+    (
+        "persisted {persisted}, but the log holds {events_in_log}, and {retired} were retired",
+        "only a fault of the program does that",
+    ),
     (
         "THE COUNTS DO NOT ADD UP: {problem}; the log is kept at {log}",
         "only a fault of the program does that",
     ),
     ("find the free space at", "the disk would have to fail"),
-    ("stress: the limit was not measured: {error}", "the disk would have to be full"),
+    ("stress: the limit `{}` was not measured: {error}", "the disk would have to be full"),
+    ("read the time of a thread in", "Linux shows it"),
+    (
+        "the producer waited only {waiting} % of the time, the recorder was idle {} %",
+        "what bounds a run differs from run to run: the unit tests of `bound` have each sentence",
+    ),
+    (
+        "the producer waited {waiting} % of the time, the recorder copied {} %, queued {} %",
+        "the same sentences",
+    ),
+    (
+        "the producer waited {waiting} % of the time, the recorder was in the kernel {} %",
+        "the same sentences",
+    ),
+    (
+        "the producer waited {waiting} % of the time, the kernel blocked the recorder {} %",
+        "the same sentences",
+    ),
     ("ringlog: damaged before this run: {damage}", "the unit tests of a loss of power trigger it"),
     (
         "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and keep the newest events, or --max-bytes for another limit",

@@ -60,6 +60,9 @@ fn usage(folder: &Path) -> Vec<Row> {
         run("a nice value that is none", "serve --worker-nice 20"),
         row("stress for no time", folder, &stress(["--seconds", "0"])),
         row("stress with a payload of no length", folder, &stress(["--payload", "70000"])),
+        row("stress with batches of nothing", folder, &stress(["--batch", "0"])),
+        row("stress on one processor", folder, &stress(["--pin", "0"])),
+        row("stress on a processor that is none", folder, &stress(["--pin", "1000000,0"])),
     ]
 }
 
