@@ -5,6 +5,7 @@ use crate::chart::{Axis, LineChart, Scale, Series, plain};
 use crate::duel::{Duel, Policy, Way};
 use crate::for_each_ring_of;
 use crate::machine::Pinning;
+use crate::rivals::blocks::Blocks;
 use crate::rivals::{Channel, Kind};
 use crate::rounds::Rounds;
 use crate::work::PAYLOAD_LENS;
@@ -32,7 +33,7 @@ pub struct Arguments {
     /// Whether the two threads stay on one processor each
     #[arg(long, value_enum, default_value = "pinned")]
     pinning: Pinning,
-    /// Only this project's ring and those whose names contain this
+    /// Only this project's ring, the limit of the machine, and rings whose names contain this
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -73,6 +74,7 @@ pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
 fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) {
     for contestant in all {
         let name = match (contestant.way, contestant.kind) {
+            (_, Kind::Limit) => "limit of the machine".to_owned(),
             (Way::Single, _) => contestant.name.to_owned(),
             (Way::Batch, Kind::Own) => format!("{}, {}", contestant.name, contestant.way.name()),
             (Way::Batch, _) => continue,
@@ -98,7 +100,10 @@ fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, V
         "Payloads of {payload_len} bytes, the consumer looks {policy_name}, threads {pinning}"
     ));
     for contestant in &all {
-        let name = format!("{}, {}", contestant.name, contestant.way.name());
+        let name = match contestant.kind {
+            Kind::Limit => contestant.name.to_owned(),
+            _ => format!("{}, {}", contestant.name, contestant.way.name()),
+        };
         table.row(&name, &contestant.nanoseconds, HEADER_LEN + payload_len);
     }
     goals(&mut table, &all, policy);
@@ -109,8 +114,10 @@ fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, V
 fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
     let mut all: Vec<Contestant> = Vec::new();
     for _ in 0..rounds {
-        for duel in duels {
-            let figures = for_each_ring_of!(duel.payload_len, once(duel, only));
+        for (number, duel) in duels.iter().enumerate() {
+            let mut figures = for_each_ring_of!(duel.payload_len, once(duel, only));
+            // The limit knows no ways: once a round.
+            figures.extend((number + 1 == duels.len()).then(|| once::<Blocks>(duel, only)));
             for (name, kind, figure) in figures.into_iter().flatten() {
                 let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
                 match known {
@@ -128,7 +135,8 @@ fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
 }
 
 fn once<C: Channel>(duel: &Duel, only: &str) -> Option<(&'static str, Kind, f64)> {
-    (C::KIND == Kind::Own || C::NAME.contains(only)).then(|| (C::NAME, C::KIND, duel.run::<C>()))
+    (matches!(C::KIND, Kind::Own | Kind::Limit) || C::NAME.contains(only))
+        .then(|| (C::NAME, C::KIND, duel.run::<C>()))
 }
 
 /// Adds the goals for the ratios. The rivals' figure is that of the fastest one in the same round.
