@@ -3,6 +3,7 @@
 
 use super::Table;
 use crate::duel::Way;
+use crate::external::{self, Setting};
 use crate::machine::Pinning;
 use crate::prepared_file::PreparedFile;
 use crate::sample_log::SampleLog;
@@ -45,6 +46,8 @@ pub struct Arguments {
     /// Folder for the files; a temporary one by default
     #[arg(long)]
     folder: Option<PathBuf>,
+    #[command(flatten)]
+    external: external::Arguments,
 }
 
 /// Size of the blocks that the plain hand-over passes.
@@ -409,14 +412,16 @@ fn remove(path: &Path) {
 }
 
 /// Measures.
-#[must_use]
-pub fn run(arguments: &Arguments) -> Vec<Table> {
+///
+/// # Errors
+/// If the command of a rival fails.
+pub fn run(arguments: &Arguments) -> Result<Vec<Table>, String> {
     let temporary = tempfile::tempdir().expect("a folder for files");
     let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
     arguments.payload.iter().map(|&payload_len| table(arguments, folder, payload_len)).collect()
 }
 
-fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
+fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Result<Table, String> {
     let sample = SampleLog::of_bytes(payload_len, arguments.mebibytes << 20);
     let work = Work { folder, sample, pinning: arguments.pinning };
     let measured: [(&str, &dyn Fn() -> f64); 15] = [
@@ -437,8 +442,16 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
         ("tracing-appender, non_blocking, BufWriter", &|| work.tracing_appender(true)),
     ];
     let title = format!("Into a log, payloads of {payload_len} bytes");
-    let (mut table, rounds) =
-        Table::measure(&title, arguments.rounds, &arguments.only, &measured, work.record_len());
+    let setting = Setting { part: "log", payload: payload_len, rate: None };
+    let beside = (arguments.external.commands(), &setting);
+    let (mut table, rounds) = Table::measure_beside(
+        &title,
+        arguments.rounds,
+        &arguments.only,
+        &measured,
+        work.record_len(),
+        beside,
+    )?;
     let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled, sums, writes, ..] =
         &rounds[..]
     else {
@@ -452,5 +465,5 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     table.goal("ring + log, checksums, of the same without", &pipe.over(pipe_sums), 0.75);
     table.goal("fresh segments, of both limits together", &sums.plus(writes).over(fresh), 0.8);
     table.goal("recycled segments, of both limits together", &sums.plus(writes).over(recycled), 0.8);
-    table
+    Ok(table)
 }

@@ -1,8 +1,10 @@
 //! Compares the ring between two threads with other rings.
 
 use super::Table;
+use super::table::external_turn;
 use crate::chart::{Axis, LineChart, Scale, Series, plain};
 use crate::duel::{Duel, Policy, Way};
+use crate::external::{self, Setting};
 use crate::for_each_ring_of;
 use crate::machine::Pinning;
 use crate::rivals::blocks::Blocks;
@@ -36,6 +38,8 @@ pub struct Arguments {
     /// Only this project's ring, the limit of the machine, and rings whose names contain this
     #[arg(long, default_value = "")]
     only: String,
+    #[command(flatten)]
+    external: external::Arguments,
 }
 
 /// One ring's figures in one setting.
@@ -48,12 +52,14 @@ struct Contestant {
 }
 
 /// Returns every setting as a table, and a chart of the first policy's throughput by payload length.
-#[must_use]
-pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
+///
+/// # Errors
+/// If the command of a rival fails.
+pub fn run(arguments: &Arguments) -> Result<(Vec<Table>, LineChart), String> {
     let (mut tables, mut series) = (Vec::new(), Vec::new());
     for &policy in &arguments.policy {
         for &payload_len in &arguments.payload {
-            let (table, all) = table(arguments, policy, payload_len);
+            let (table, all) = table(arguments, policy, payload_len)?;
             tables.push(table);
             if arguments.policy.first() == Some(&policy) {
                 add_points(&mut series, &all, payload_len);
@@ -67,7 +73,7 @@ pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
         y: Axis { label: "million events per second".to_owned(), scale: Scale::Log, tick_text: plain },
         series,
     };
-    (tables, chart)
+    Ok((tables, chart))
 }
 
 /// Adds points: single records for every ring, and batches for this project's.
@@ -87,14 +93,25 @@ fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) 
     }
 }
 
-fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, Vec<Contestant>) {
+fn table(
+    arguments: &Arguments,
+    policy: Policy,
+    payload_len: usize,
+) -> Result<(Table, Vec<Contestant>), String> {
     let length = Duration::from_millis(arguments.millis);
     let duels: Vec<Duel> = arguments
         .way
         .iter()
         .map(|&way| Duel { payload_len, way, policy, pinning: arguments.pinning, length })
         .collect();
-    let all = contest(&duels, arguments.rounds, &arguments.only);
+    let rivals = arguments.external.commands();
+    let setting = Setting { part: "ring", payload: payload_len, rate: None };
+    let mut beside = vec![Rounds::default(); rivals.len()];
+    let mut all: Vec<Contestant> = Vec::new();
+    for _ in 0..arguments.rounds {
+        contest(&mut all, &duels, &arguments.only);
+        external_turn(rivals, &setting, &mut beside)?;
+    }
     let (pinning, policy_name) = (arguments.pinning.name(), policy.name());
     let mut table = Table::new(&format!(
         "Payloads of {payload_len} bytes, the consumer looks {policy_name}, threads {pinning}"
@@ -106,32 +123,30 @@ fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, V
         };
         table.row(&name, &contestant.nanoseconds, HEADER_LEN + payload_len);
     }
+    for (rival, nanoseconds) in rivals.iter().zip(&beside) {
+        table.row(&rival.name(), nanoseconds, HEADER_LEN + payload_len);
+    }
     goals(&mut table, &all, policy);
-    (table, all)
+    Ok((table, all))
 }
 
-/// Measures all rings in turn, one way after the other, `rounds` times.
-fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
-    let mut all: Vec<Contestant> = Vec::new();
-    for _ in 0..rounds {
-        for (number, duel) in duels.iter().enumerate() {
-            let mut figures = for_each_ring_of!(duel.payload_len, once(duel, only));
-            // The limit knows no ways: once a round.
-            figures.extend((number + 1 == duels.len()).then(|| once::<Blocks>(duel, only)));
-            for (name, kind, figure) in figures.into_iter().flatten() {
-                let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
-                match known {
-                    Some(known) => known.nanoseconds.add(figure),
-                    None => {
-                        let mut nanoseconds = Rounds::default();
-                        nanoseconds.add(figure);
-                        all.push(Contestant { name, kind, way: duel.way, nanoseconds });
-                    }
+/// Measures all rings in turn, one way after the other, once.
+fn contest(all: &mut Vec<Contestant>, duels: &[Duel], only: &str) {
+    for (number, duel) in duels.iter().enumerate() {
+        let mut figures = for_each_ring_of!(duel.payload_len, once(duel, only));
+        // The limit knows no ways: once a round.
+        figures.extend((number + 1 == duels.len()).then(|| once::<Blocks>(duel, only)));
+        for (name, kind, figure) in figures.into_iter().flatten() {
+            let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
+            match known {
+                Some(known) => known.nanoseconds.add(figure),
+                None => {
+                    let nanoseconds = std::iter::once(figure).collect();
+                    all.push(Contestant { name, kind, way: duel.way, nanoseconds });
                 }
             }
         }
     }
-    all
 }
 
 fn once<C: Channel>(duel: &Duel, only: &str) -> Option<(&'static str, Kind, f64)> {
