@@ -1,5 +1,6 @@
 //! The program's arguments, and the settings from them.
 
+use crate::external::{self, External};
 use crate::machine::{Pinning, processors};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ pub struct Args {
     /// Whether the threads stay on their processors
     #[arg(long, value_enum, default_value = "pinned")]
     pub pinning: Pinning,
+    /// Commands of rivals, for the parts bursts and follow
+    #[command(flatten)]
+    pub external: external::Arguments,
     /// A smoke test of some seconds: few and short rounds, a small log
     #[arg(long)]
     pub quick: bool,
@@ -67,8 +71,12 @@ pub enum Part {
     Hot,
     /// The hot path under a writeback storm.
     Storm,
+    /// Short bursts on the hot path, the shape of Quill's benchmark.
+    Bursts,
     /// From ring to consumer, spinning.
     OneWay,
+    /// From an append to a follower, the shape of Chronicle Queue's benchmark.
+    Follow,
     /// An idle service, and how soon it wakes up.
     Idle,
     /// Opening a log, and adding to one that grows.
@@ -77,7 +85,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hot, Self::Storm, Self::OneWay, Self::Idle, Self::Log];
+    pub const ALL: [Self; 7] =
+        [Self::Hot, Self::Storm, Self::Bursts, Self::OneWay, Self::Follow, Self::Idle, Self::Log];
 }
 
 /// Lengths of a payload. The records' lengths are powers of two, as a slot of the other rings has a fixed size.
@@ -129,6 +138,8 @@ pub struct Settings {
     pub dir: PathBuf,
     /// The program that records in another process; without it, that is not measured.
     pub program: Option<PathBuf>,
+    /// Commands of rivals.
+    pub externals: Vec<External>,
     /// Name of the pinning.
     pub pinning: &'static str,
     #[serde(skip)]
@@ -149,6 +160,7 @@ impl Settings {
             log_size: args.log_size,
             dir: args.dir.clone().unwrap_or_else(std::env::temp_dir),
             program,
+            externals: args.external.commands().to_vec(),
             pinning: args.pinning.name(),
             pin: args.pinning,
         };
