@@ -110,10 +110,11 @@ impl Duel {
         let warm = WARM_LAPS * RING_BYTES / (HEADER_LEN + self.payload_len);
         let mut channel = C::make(RING_BYTES, self.payload_len);
         let (mut writer, mut reader) = channel.split();
-        let (ready, planned) = (Barrier::new(2), AtomicUsize::new(0));
+        let (ready, planned) = (&Barrier::new(2), &AtomicUsize::new(0));
         let mut tally = Tally::new();
         let elapsed = std::thread::scope(|scope| {
-            let writing = scope.spawn(|| {
+            // The writer moves to its thread, off the cache lines of the reader.
+            let writing = scope.spawn(move || {
                 self.pinning.put(0);
                 let mut source = Source::new(self.payload_len);
                 ready.wait();

@@ -3,7 +3,7 @@
 //! One thread copies records into a block, the other reads them. A block is handed over whole, so what is left is the
 //! copy, and the way of the cache lines from one processor to the other.
 
-use super::{Channel, Kind, Read, Write};
+use super::{Channel, End, Kind, Read, Write};
 use crate::work::{get, put};
 use ringlog_nostd::EventHeader;
 use ringlog_nostd::format::HEADER_LEN;
@@ -15,7 +15,7 @@ const BLOCKS: usize = 4;
 type Block = (Vec<u8>, usize);
 
 /// Blocks that go there full and come back empty.
-pub struct Blocks(Filling, Emptying);
+pub struct Blocks(End<Filling>, End<Emptying>);
 
 /// The thread that fills blocks.
 pub struct Filling {
@@ -44,13 +44,13 @@ impl Channel for Blocks {
             empty.push(vec![1; bytes / BLOCKS]).expect("room for all blocks");
         }
         Self(
-            Filling { full, empty: to_fill, block: None, filled: 0 },
-            Emptying { full: to_read, empty, block: None, read: 0 },
+            End(Filling { full, empty: to_fill, block: None, filled: 0 }),
+            End(Emptying { full: to_read, empty, block: None, read: 0 }),
         )
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

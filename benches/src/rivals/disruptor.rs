@@ -4,7 +4,7 @@
 //! releases together what one poll has found. A consumer that has caught up looks again at once, as `BusySpin` does,
 //! or waits as all others do.
 
-use super::{Channel, Kind, Read, Slot, Write};
+use super::{Channel, End, Kind, Read, Slot, Write};
 use crate::work::Source;
 use disruptor::{
     BusySpin, EventPoller, MissingFreeSlots, Producer as _, SingleConsumerBarrier, SingleProducer,
@@ -16,7 +16,7 @@ type Producer<const PAYLOAD: usize> = SingleProducer<Slot<PAYLOAD>, SingleConsum
 type Poller<const PAYLOAD: usize> = EventPoller<Slot<PAYLOAD>, SingleProducerBarrier>;
 
 /// `disruptor::build_single_producer` and its event poller.
-pub struct Slots<const PAYLOAD: usize>(Producer<PAYLOAD>, Poller<PAYLOAD>);
+pub struct Slots<const PAYLOAD: usize>(End<Producer<PAYLOAD>>, End<Poller<PAYLOAD>>);
 
 impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
     const NAME: &'static str = "disruptor, slots";
@@ -26,11 +26,11 @@ impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
         let empty = || Slot::new(&EventHeader::new(0, 1, payload_len as u16), &[0; PAYLOAD]);
         let builder = build_single_producer(Slot::<PAYLOAD>::count(bytes), empty, BusySpin);
         let (poller, builder) = builder.new_event_poller();
-        Self(builder.build(), poller)
+        Self(End(builder.build()), End(poller))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

@@ -1,14 +1,14 @@
 //! [gil](https://crates.io/crates/gil): a ring of slots after folly's `ProducerConsumerQueue`, lent as slices for
 //! batches.
 
-use super::{Channel, Kind, Read, Slot, Write};
+use super::{Channel, End, Kind, Read, Slot, Write};
 use crate::work::Source;
 use gil::spsc::{Receiver, Sender, channel};
 use ringlog_nostd::EventHeader;
 use std::num::NonZeroUsize;
 
 /// `gil::spsc::channel`.
-pub struct Slots<const PAYLOAD: usize>(Sender<Slot<PAYLOAD>>, Receiver<Slot<PAYLOAD>>);
+pub struct Slots<const PAYLOAD: usize>(End<Sender<Slot<PAYLOAD>>>, End<Receiver<Slot<PAYLOAD>>>);
 
 impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
     const NAME: &'static str = "gil, slots";
@@ -17,11 +17,11 @@ impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
     fn make(bytes: usize, _: usize) -> Self {
         let slots = NonZeroUsize::new(Slot::<PAYLOAD>::count(bytes)).expect("room for records");
         let (sender, receiver) = channel(slots);
-        Self(sender, receiver)
+        Self(End(sender), End(receiver))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

@@ -31,6 +31,14 @@ pub trait Channel {
     fn split(&mut self) -> (impl Write + Send, impl Read + Send);
 }
 
+/// One end of a ring, on cache lines that the other end does not use.
+///
+/// In a program each end is in memory that its thread owns. Side by side, the copies of positions that each end keeps
+/// would move from core to core with every record.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct End<T>(pub T);
+
 /// What a ring can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 pub enum Kind {
