@@ -16,7 +16,7 @@ from pathlib import Path
 
 RINGS = [
     "ringlog", "rtrb, chunks of bytes", "nexus-logbuf", "bbqueue, framed", "rtrb, slots", "ringbuf, slots",
-    "heapless, slots",
+    "heapless, slots", "gil, slots", "disruptor, slots",
 ]
 PAYLOADS = [16, 64, 256, 1024]
 WAYS = {"single": "one by one", "batch": "batches of 64"}

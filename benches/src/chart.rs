@@ -31,7 +31,7 @@ const LETTER: f64 = 6.4;
 const ROW: f64 = 20.0;
 
 /// Line colours on a light page and on a dark one. Those for light pages are readable on both.
-const COLOURS: [(&str, &str); 8] = [
+const COLOURS: [(&str, &str); 11] = [
     ("#0a66c2", "#6cb6ff"),
     ("#c2410c", "#ff9d5c"),
     ("#15803d", "#57d98a"),
@@ -40,6 +40,9 @@ const COLOURS: [(&str, &str); 8] = [
     ("#57606a", "#b1bac4"),
     ("#0e7490", "#5fd4e8"),
     ("#8a6100", "#e3b341"),
+    ("#5b8a00", "#b5dd5a"),
+    ("#6d5bd0", "#b3a7ff"),
+    ("#a0522d", "#e6a57e"),
 ];
 /// Lines differ by more than their colour.
 const DASHES: [&str; 4] = ["none", "7 3", "2 3", "9 3 2 3"];

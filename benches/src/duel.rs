@@ -77,9 +77,7 @@ impl Way {
     #[inline]
     fn read(self, reader: &mut impl Read, tally: &mut Tally) -> usize {
         match self {
-            Self::Single => {
-                usize::from(reader.read(|header, payload| tally.take(header, black_box(payload))))
-            }
+            Self::Single => reader.poll(|header, payload| tally.take(header, black_box(payload))),
             Self::Batch => {
                 reader.read_batch(BATCH_EVENTS, |header, payload| tally.take(header, black_box(payload)))
             }
@@ -112,10 +110,11 @@ impl Duel {
         let warm = WARM_LAPS * RING_BYTES / (HEADER_LEN + self.payload_len);
         let mut channel = C::make(RING_BYTES, self.payload_len);
         let (mut writer, mut reader) = channel.split();
-        let (ready, planned) = (Barrier::new(2), AtomicUsize::new(0));
+        let (ready, planned) = (&Barrier::new(2), &AtomicUsize::new(0));
         let mut tally = Tally::new();
         let elapsed = std::thread::scope(|scope| {
-            let writing = scope.spawn(|| {
+            // The writer moves to its thread, off the cache lines of the reader.
+            let writing = scope.spawn(move || {
                 self.pinning.put(0);
                 let mut source = Source::new(self.payload_len);
                 ready.wait();
@@ -157,6 +156,7 @@ impl Duel {
                 spin_loop();
             }
         }
+        writer.flush();
     }
 
     fn read_all(&self, reader: &mut impl Read, tally: &mut Tally, events: usize) {
@@ -166,5 +166,28 @@ impl Duel {
                 self.policy.wait();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::for_each_ring_of;
+    use crate::rivals::blocks::Blocks;
+
+    /// What was read is checked by the duel itself.
+    #[test]
+    fn every_ring_moves_all_records_in_order() {
+        for way in [Way::Single, Way::Batch] {
+            let length = Duration::from_millis(1);
+            let duel = Duel { payload_len: 16, length, way, policy: Policy::AtOnce, pinning: Pinning::Free };
+            let mut figures = for_each_ring_of!(duel.payload_len, run_of(&duel));
+            figures.push(duel.run::<Blocks>());
+            assert!(figures.iter().all(|figure| *figure > 0.0), "{figures:?}");
+        }
+    }
+
+    fn run_of<C: Channel>(duel: &Duel) -> f64 {
+        duel.run::<C>()
     }
 }

@@ -3,6 +3,8 @@
 //! The hot path runs on the first processor, all else on the second. Recorder and storm share it if there are
 //! only two.
 
+pub mod bursts;
+pub mod follow;
 pub mod growth;
 pub mod hot_path;
 pub mod one_way;
@@ -18,10 +20,13 @@ pub mod timing;
 pub mod waking;
 
 use crate::chart::Series;
+use crate::external::{External, Setting};
+use bursts::Bursts;
+use follow::{Followed, Scenario};
 use hot_path::{Bench, Thing};
 use paced::Round;
 use report::{Column, Goal, Report, Row, Section, Unit};
-use samples::{Distribution, FIGURES, Figure, MAX, MEDIAN, P90, TAIL, TYPICAL};
+use samples::{Distribution, FIGURES, Figure, MAX, MEDIAN, P90, TAIL, TYPICAL, Times};
 use settings::{Part, Settings};
 use waking::Strategy;
 
@@ -44,15 +49,19 @@ const COPY: &str = "bare copy";
 const RING: &str = "ring, recorder running";
 
 /// Measures one part.
-#[must_use]
-pub fn measure(bench: &Bench<'_>, part: Part) -> Vec<Section> {
-    match part {
+///
+/// # Errors
+/// If the command of a rival fails.
+pub fn measure(bench: &Bench<'_>, part: Part) -> Result<Vec<Section>, String> {
+    Ok(match part {
         Part::Hot => hot(bench),
+        Part::Bursts => vec![bursts_section(bench)?],
+        Part::Follow => follow_sections(bench)?,
         Part::Storm => stormy(bench),
         Part::OneWay => vec![one_way_section(bench)],
         Part::Idle => vec![idle_section(bench)],
         Part::Log => log_sections(bench),
-    }
+    })
 }
 
 /// Measures every thing once in each round. Each round begins with another thing, so that none is always first.
@@ -179,8 +188,9 @@ fn figure_row(distribution: &Distribution, counts: &[u64]) -> Row {
 }
 
 fn one_way_section(bench: &Bench<'_>) -> Section {
-    let mut ways = [Distribution::new("ringlog"), Distribution::new("rtrb")];
-    let rounds = [one_way::over_ringlog, one_way::over_rtrb];
+    let names = ["ringlog", "rtrb", "limit of the machine: a number, no ring"];
+    let mut ways = names.map(Distribution::new);
+    let rounds = [one_way::over_ringlog, one_way::over_rtrb, one_way::over_numbers];
     interleave(bench.settings, ways.len(), |index| ways[index].add(bench.ticks, &rounds[index](bench)));
     let ratio = |index: usize| {
         let what = format!("{} of ringlog / rtrb", FIGURES[index]);
@@ -194,6 +204,109 @@ fn one_way_section(bench: &Bench<'_>) -> Section {
         goals: [TYPICAL, MEDIAN, TAIL].map(ratio).to_vec(),
         curves: Vec::new(),
     }
+}
+
+/// What the command of a rival printed, round by round.
+struct Rival<'b> {
+    command: &'b External,
+    rounds: Vec<[f64; FIGURES.len()]>,
+}
+
+impl Rival<'_> {
+    /// Runs the command once. A figure that it does not print is not in its row.
+    fn add(&mut self, setting: &Setting<'_>) -> Result<(), String> {
+        let printed = self.command.run(setting)?;
+        if FIGURES.iter().all(|name| printed.get(name).is_none()) {
+            return Err(self.command.missing(&FIGURES));
+        }
+        self.rounds.push(FIGURES.map(|name| printed.get(name).unwrap_or(f64::NAN)));
+        Ok(())
+    }
+
+    /// Returns the row: no count, and the figures.
+    fn row(&self) -> Row {
+        let figure = |index: usize| {
+            let of_rounds = self.rounds.iter().map(|round| round[index]);
+            if of_rounds.clone().any(f64::is_nan) { Figure::NONE } else { Figure::of(of_rounds) }
+        };
+        let figures = std::iter::once(Figure::NONE).chain((0..FIGURES.len()).map(figure));
+        Row { name: self.command.name(), figures: figures.collect() }
+    }
+}
+
+/// Measures each thing in turn, then the commands of rivals, once a round. Returns a row for each.
+fn beside_rivals(
+    bench: &Bench<'_>,
+    setting: &Setting<'_>,
+    names: &[&str],
+    mut measure: impl FnMut(usize) -> Times + Send,
+) -> Result<(Vec<Row>, Vec<Series>), String> {
+    let mut own: Vec<_> = names.iter().map(|name| Distribution::new(name)).collect();
+    let mut rivals: Vec<_> =
+        bench.settings.externals.iter().map(|command| Rival { command, rounds: Vec::new() }).collect();
+    for round in 0..bench.settings.rounds as usize {
+        for turn in 0..names.len() {
+            let index = (round + turn) % names.len();
+            // On a new thread: what the last one started on its processor stays there.
+            own[index].add(bench.ticks, &apart(|| measure(index)));
+        }
+        for rival in &mut rivals {
+            rival.add(setting)?;
+        }
+    }
+    let rows = own.iter().map(|distribution| figure_row(distribution, &[]));
+    let curves = own.iter().map(|distribution| curve(bench, distribution, "")).collect();
+    Ok((rows.chain(rivals.iter().map(Rival::row)).collect(), curves))
+}
+
+fn bursts_section(bench: &Bench<'_>) -> Result<Section, String> {
+    let things: [(&str, Bursts); 3] = [
+        ("limit of the machine: bare copy", bursts::bare_copy),
+        ("ring, recorder running", bursts::ring_and_recorder),
+        ("ring, recorder running, write_fixed", bursts::fixed_length),
+    ];
+    let setting = Setting { part: "bursts", payload: bursts::PAYLOAD, rate: None };
+    let (rows, curves) =
+        beside_rivals(bench, &setting, &things.map(|(name, _)| name), |index| things[index].1(bench))?;
+    Ok(Section {
+        title: format!("Bursts of {} events, the shape of Quill's benchmark", bursts::BURST_EVENTS),
+        notes: vec![
+            "The mean of an event in each burst, a reading of the clock for its timestamp included; 2.0 to 2.2 ms \
+             between two bursts."
+                .to_owned(),
+        ],
+        columns: figure_columns(&[]),
+        rows,
+        goals: Vec::new(),
+        curves,
+    })
+}
+
+fn follow_sections(bench: &Bench<'_>) -> Result<Vec<Section>, String> {
+    let things: [(&str, Followed); 3] = [
+        ("limit of the machine: a counter, no log", follow::counter),
+        ("log, not synced", follow::unsynced_log),
+        ("log, a sync a second (default)", follow::synced_log),
+    ];
+    let section = |scenario: Scenario| {
+        let Scenario { rate, payload } = scenario;
+        let setting = Setting { part: "follow", payload, rate: Some(rate) };
+        let measure = |index: usize| things[index].1(bench, scenario);
+        let (rows, curves) = beside_rivals(bench, &setting, &things.map(|(name, _)| name), measure)?;
+        Ok(Section {
+            title: format!("Append to follower, {rate} events/s of {payload} bytes"),
+            notes: vec![
+                "From the moment at which an event was due to be appended, to when a follower on another thread has \
+                 read it; both spin. A late append counts for all events that had to wait for it."
+                    .to_owned(),
+            ],
+            columns: figure_columns(&[]),
+            rows,
+            goals: Vec::new(),
+            curves,
+        })
+    };
+    follow::SCENARIOS.into_iter().map(section).collect()
 }
 
 /// Results of the rounds of one strategy.
@@ -345,10 +458,12 @@ fn growth_section(windows: &[growth::Window]) -> Section {
 
 /// Measures all parts that the settings and the caller ask for.
 ///
+/// # Errors
+/// If the command of a rival fails.
+///
 /// # Panics
 /// If a part panics.
-#[must_use]
-pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
+pub fn report(settings: &Settings, parts: &[Part], command: String) -> Result<Report, String> {
     let machine = crate::machine::Machine::ask();
     let ticks = timing::Ticks::new();
     let bench = Bench { settings, ticks: &ticks };
@@ -356,8 +471,11 @@ pub fn report(settings: &Settings, parts: &[Part], command: String) -> Report {
         settings.put(hot_path::HOT);
         ticks.overhead()
     });
-    let sections = parts.iter().flat_map(|part| apart(|| measure(&bench, *part))).collect();
-    Report { machine, command, settings: settings.clone(), overhead, sections }
+    let mut sections = Vec::new();
+    for part in parts {
+        sections.extend(apart(|| measure(&bench, *part))?);
+    }
+    Ok(Report { machine, command, settings: settings.clone(), overhead, sections })
 }
 
 /// Runs a part on a new thread, so that no later part stays on the processor that it chose.

@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod compare;
 pub mod duel;
+pub mod external;
 pub mod latency;
 pub mod machine;
 pub mod prepared_file;

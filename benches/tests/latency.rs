@@ -29,8 +29,8 @@ fn measures_everything_and_writes_its_report() {
     }
     let json = fs::read_to_string(path("report.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    // Service and response times twice, round trips, idling, growth and opening.
-    assert_eq!(json["sections"].as_array().unwrap().len(), 8);
+    // Service and response times twice, bursts, round trips, both followers, idling, growth and opening.
+    assert_eq!(json["sections"].as_array().unwrap().len(), 11);
     let svg = fs::read_to_string(path("service.svg")).unwrap();
     assert_eq!(svg.matches("<polyline").count(), 10);
     assert!(svg.len() < 20_000, "{} bytes", svg.len());

@@ -9,6 +9,7 @@ use ringlog_benches::compare::{Table, log, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(about = "Compares ringlog with other rings and with bare copies", version)]
@@ -58,32 +59,42 @@ fn defaults<A: clap::Args>() -> A {
     Defaults::<A>::parse_from([""]).arguments
 }
 
-fn measure(part: &Part) -> (Vec<Table>, Option<LineChart>) {
-    match part {
+fn measure(part: &Part) -> Result<(Vec<Table>, Option<LineChart>), String> {
+    Ok(match part {
         Part::All => {
-            let (mut tables, chart) = ring::run(&defaults());
-            tables.extend(log::run(&defaults()));
+            let (mut tables, chart) = ring::run(&defaults())?;
+            tables.extend(log::run(&defaults())?);
             tables.extend(read::run(&defaults()));
             tables.extend(verify::run(&defaults()));
             (tables, Some(chart))
         }
         Part::Ring(arguments) => {
-            let (tables, chart) = ring::run(arguments);
+            let (tables, chart) = ring::run(arguments)?;
             (tables, Some(chart))
         }
-        Part::Log(arguments) => (log::run(arguments), None),
+        Part::Log(arguments) => (log::run(arguments)?, None),
         Part::Read(arguments) => (read::run(arguments), None),
         Part::Verify(arguments) => (verify::run(arguments), None),
+    })
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let given: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo run --release -p ringlog-benches --bin compare -- {}", given.join(" "));
     // Called before any thread is pinned: it counts the processors.
     let machine = Machine::ask();
-    let (tables, chart) = measure(arguments.part.as_ref().unwrap_or(&Part::All));
+    let (tables, chart) = measure(arguments.part.as_ref().unwrap_or(&Part::All))?;
     let report = Report { command: command.trim_end_matches(" -- ").to_owned(), machine, tables };
     let mut text = format!("`{}`\n\n{}\n", report.command, report.machine);
     for table in &report.tables {

@@ -27,7 +27,7 @@ fn run(args: &Args) -> Result<(), String> {
         return record(args, ring, log);
     }
     let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let report = report(&Settings::new(args, Some(program)), &args.parts, command());
+    let report = report(&Settings::new(args, Some(program)), &args.parts, command())?;
     print!("{}", report.to_text());
     write(args.markdown.as_deref(), || Ok(report.to_markdown()))?;
     write(args.json.as_deref(), || serde_json::to_string_pretty(&report).map_err(|error| error.to_string()))?;

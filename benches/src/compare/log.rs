@@ -3,10 +3,11 @@
 
 use super::Table;
 use crate::duel::Way;
+use crate::external::{self, Setting};
 use crate::machine::Pinning;
 use crate::prepared_file::PreparedFile;
 use crate::sample_log::SampleLog;
-use crate::work::Source;
+use crate::work::{Source, Tally, get};
 use ringlog::recorder::Recorder;
 use ringlog::ring::Idle;
 use ringlog::storage::{LogWriter, LogWriterOptions, MmapWriter, Retention, SyncPolicy};
@@ -15,9 +16,14 @@ use ringlog_nostd::format::{encode, record_len};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::hint::spin_loop;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tracing_appender::non_blocking::NonBlockingBuilder;
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,6 +46,8 @@ pub struct Arguments {
     /// Folder for the files; a temporary one by default
     #[arg(long)]
     folder: Option<PathBuf>,
+    #[command(flatten)]
+    external: external::Arguments,
 }
 
 /// Size of the blocks that the plain hand-over passes.
@@ -239,6 +247,43 @@ impl Work<'_> {
         self.per_event(elapsed / SEGMENTS as u32)
     }
 
+    /// Sends the bytes of every record to `tracing-appender`'s thread, as its documentation shows, and waits until they
+    /// are in a fresh file. No formatting. It is not lossy, so that all arrive.
+    fn tracing_appender(&self, buffered: bool) -> f64 {
+        let path = self.path("appender");
+        let written = Arc::new(AtomicUsize::new(0));
+        let file = File::create_new(&path).expect("a new file");
+        let file = Counted { file, written: Arc::clone(&written) };
+        // Its thread starts where this one is.
+        self.pinning.put(1);
+        let builder = NonBlockingBuilder::default().lossy(false);
+        let (mut appender, guard) =
+            if buffered { builder.finish(BufWriter::new(file)) } else { builder.finish(file) };
+        self.pinning.put(0);
+        let mut source = self.sample.source();
+        let mut record = vec![0; self.record_len()];
+        let begin = Instant::now();
+        for _ in 0..self.sample.events {
+            let (header, payload) = source.record();
+            let _ = encode(&mut record, &header, payload);
+            appender.write_all(&record).expect("its thread runs");
+            source.taken();
+        }
+        // ORDERING: Relaxed. Only the number counts; the file is read after its thread has ended.
+        while written.load(Relaxed) < self.sample.bytes() {
+            spin_loop();
+        }
+        let elapsed = begin.elapsed();
+        drop(guard);
+        let mut tally = Tally::new();
+        let bytes = std::fs::read(&path).expect("the file is read");
+        let records = bytes.chunks(self.record_len()).map(|record| get(record).expect("a whole record"));
+        records.for_each(|(header, payload)| tally.take(&header, payload));
+        self.sample.check(&tally);
+        remove(&path);
+        self.per_event(elapsed)
+    }
+
     /// The same over several segments, fresh files or recycled ones, in the steady state: the same number was
     /// filled before.
     fn segments(&self, recycled: bool) -> f64 {
@@ -250,6 +295,25 @@ impl Work<'_> {
         let log =
             Log { work: &work, folder: self.path(name), events_before: sample.events, keeps_all: !recycled };
         log.run(options.retention(keep), Way::Single)
+    }
+}
+
+/// A file that counts the bytes written into it.
+struct Counted {
+    file: File,
+    written: Arc<AtomicUsize>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.file.write(bytes)?;
+        // ORDERING: Relaxed. See where it is loaded.
+        self.written.fetch_add(len, Relaxed);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -348,17 +412,19 @@ fn remove(path: &Path) {
 }
 
 /// Measures.
-#[must_use]
-pub fn run(arguments: &Arguments) -> Vec<Table> {
+///
+/// # Errors
+/// If the command of a rival fails.
+pub fn run(arguments: &Arguments) -> Result<Vec<Table>, String> {
     let temporary = tempfile::tempdir().expect("a folder for files");
     let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
     arguments.payload.iter().map(|&payload_len| table(arguments, folder, payload_len)).collect()
 }
 
-fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
+fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Result<Table, String> {
     let sample = SampleLog::of_bytes(payload_len, arguments.mebibytes << 20);
     let work = Work { folder, sample, pinning: arguments.pinning };
-    let measured: [(&str, &dyn Fn() -> f64); 13] = [
+    let measured: [(&str, &dyn Fn() -> f64); 15] = [
         ("copy of blocks, one thread", &|| work.block_copy()),
         ("bare copy of records, one thread", &|| work.bare_copy()),
         ("plain hand-over, two threads", &|| work.hand_over()),
@@ -372,11 +438,21 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
         ("ring + log, recycled segments", &|| work.segments(true)),
         ("limit: copy and checksums in memory", &|| work.copy_with_checksums()),
         ("limit: plain pwrite into fresh files", &|| work.plain_writes()),
+        ("tracing-appender, non_blocking, a file", &|| work.tracing_appender(false)),
+        ("tracing-appender, non_blocking, BufWriter", &|| work.tracing_appender(true)),
     ];
     let title = format!("Into a log, payloads of {payload_len} bytes");
-    let (mut table, rounds) =
-        Table::measure(&title, arguments.rounds, &arguments.only, &measured, work.record_len());
-    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled, sums, writes] =
+    let setting = Setting { part: "log", payload: payload_len, rate: None };
+    let beside = (arguments.external.commands(), &setting);
+    let (mut table, rounds) = Table::measure_beside(
+        &title,
+        arguments.rounds,
+        &arguments.only,
+        &measured,
+        work.record_len(),
+        beside,
+    )?;
+    let [_, bare, plain, direct, direct_sums, pipe, pipe_sums, batched, _, fresh, recycled, sums, writes, ..] =
         &rounds[..]
     else {
         unreachable!("as many as were measured")
@@ -389,5 +465,5 @@ fn table(arguments: &Arguments, folder: &Path, payload_len: usize) -> Table {
     table.goal("ring + log, checksums, of the same without", &pipe.over(pipe_sums), 0.75);
     table.goal("fresh segments, of both limits together", &sums.plus(writes).over(fresh), 0.8);
     table.goal("recycled segments, of both limits together", &sums.plus(writes).over(recycled), 0.8);
-    table
+    Ok(table)
 }

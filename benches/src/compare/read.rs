@@ -168,9 +168,9 @@ fn table(arguments: &Arguments, payload_len: usize) -> Table {
     let mapped = map(&log.segment());
     let records = &mapped[FILE_HEADER_LEN..FILE_HEADER_LEN + log.records().len()];
     let measured: [(&str, &dyn Fn() -> f64); 8] = [
-        ("sum of the same bytes in memory", &|| log.read_memory()),
-        ("the file's bytes by pread, not looked at", &|| log.copy_out()),
-        ("cheapest walk over the headers", &|| log.walk_headers(records)),
+        ("limit: sum of the same bytes in memory", &|| log.read_memory()),
+        ("limit: the file's bytes by pread, not looked at", &|| log.copy_out()),
+        ("limit: cheapest walk over the headers", &|| log.walk_headers(records)),
         ("MmapReader::replay, checksums not verified", &|| log.replay(&reader)),
         ("LogReader::replay, checksums not verified", &|| log.replay_log(&log_reader)),
         ("MmapReader::replay, checksums verified", &|| log.replay(&verifying)),

@@ -1,10 +1,13 @@
 //! Compares the ring between two threads with other rings.
 
 use super::Table;
+use super::table::external_turn;
 use crate::chart::{Axis, LineChart, Scale, Series, plain};
 use crate::duel::{Duel, Policy, Way};
+use crate::external::{self, Setting};
 use crate::for_each_ring_of;
 use crate::machine::Pinning;
+use crate::rivals::blocks::Blocks;
 use crate::rivals::{Channel, Kind};
 use crate::rounds::Rounds;
 use crate::work::PAYLOAD_LENS;
@@ -32,9 +35,11 @@ pub struct Arguments {
     /// Whether the two threads stay on one processor each
     #[arg(long, value_enum, default_value = "pinned")]
     pinning: Pinning,
-    /// Only this project's ring and those whose names contain this
+    /// Only this project's ring, the limit of the machine, and rings whose names contain this
     #[arg(long, default_value = "")]
     only: String,
+    #[command(flatten)]
+    external: external::Arguments,
 }
 
 /// One ring's figures in one setting.
@@ -47,12 +52,14 @@ struct Contestant {
 }
 
 /// Returns every setting as a table, and a chart of the first policy's throughput by payload length.
-#[must_use]
-pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
+///
+/// # Errors
+/// If the command of a rival fails.
+pub fn run(arguments: &Arguments) -> Result<(Vec<Table>, LineChart), String> {
     let (mut tables, mut series) = (Vec::new(), Vec::new());
     for &policy in &arguments.policy {
         for &payload_len in &arguments.payload {
-            let (table, all) = table(arguments, policy, payload_len);
+            let (table, all) = table(arguments, policy, payload_len)?;
             tables.push(table);
             if arguments.policy.first() == Some(&policy) {
                 add_points(&mut series, &all, payload_len);
@@ -66,13 +73,14 @@ pub fn run(arguments: &Arguments) -> (Vec<Table>, LineChart) {
         y: Axis { label: "million events per second".to_owned(), scale: Scale::Log, tick_text: plain },
         series,
     };
-    (tables, chart)
+    Ok((tables, chart))
 }
 
 /// Adds points: single records for every ring, and batches for this project's.
 fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) {
     for contestant in all {
         let name = match (contestant.way, contestant.kind) {
+            (_, Kind::Limit) => "limit of the machine".to_owned(),
             (Way::Single, _) => contestant.name.to_owned(),
             (Way::Batch, Kind::Own) => format!("{}, {}", contestant.name, contestant.way.name()),
             (Way::Batch, _) => continue,
@@ -85,50 +93,65 @@ fn add_points(series: &mut Vec<Series>, all: &[Contestant], payload_len: usize) 
     }
 }
 
-fn table(arguments: &Arguments, policy: Policy, payload_len: usize) -> (Table, Vec<Contestant>) {
+fn table(
+    arguments: &Arguments,
+    policy: Policy,
+    payload_len: usize,
+) -> Result<(Table, Vec<Contestant>), String> {
     let length = Duration::from_millis(arguments.millis);
     let duels: Vec<Duel> = arguments
         .way
         .iter()
         .map(|&way| Duel { payload_len, way, policy, pinning: arguments.pinning, length })
         .collect();
-    let all = contest(&duels, arguments.rounds, &arguments.only);
+    let rivals = arguments.external.commands();
+    let setting = Setting { part: "ring", payload: payload_len, rate: None };
+    let mut beside = vec![Rounds::default(); rivals.len()];
+    let mut all: Vec<Contestant> = Vec::new();
+    for _ in 0..arguments.rounds {
+        contest(&mut all, &duels, &arguments.only);
+        external_turn(rivals, &setting, &mut beside)?;
+    }
     let (pinning, policy_name) = (arguments.pinning.name(), policy.name());
     let mut table = Table::new(&format!(
         "Payloads of {payload_len} bytes, the consumer looks {policy_name}, threads {pinning}"
     ));
     for contestant in &all {
-        let name = format!("{}, {}", contestant.name, contestant.way.name());
+        let name = match contestant.kind {
+            Kind::Limit => contestant.name.to_owned(),
+            _ => format!("{}, {}", contestant.name, contestant.way.name()),
+        };
         table.row(&name, &contestant.nanoseconds, HEADER_LEN + payload_len);
     }
+    for (rival, nanoseconds) in rivals.iter().zip(&beside) {
+        table.row(&rival.name(), nanoseconds, HEADER_LEN + payload_len);
+    }
     goals(&mut table, &all, policy);
-    (table, all)
+    Ok((table, all))
 }
 
-/// Measures all rings in turn, one way after the other, `rounds` times.
-fn contest(duels: &[Duel], rounds: usize, only: &str) -> Vec<Contestant> {
-    let mut all: Vec<Contestant> = Vec::new();
-    for _ in 0..rounds {
-        for duel in duels {
-            let figures = for_each_ring_of!(duel.payload_len, once(duel, only));
-            for (name, kind, figure) in figures.into_iter().flatten() {
-                let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
-                match known {
-                    Some(known) => known.nanoseconds.add(figure),
-                    None => {
-                        let mut nanoseconds = Rounds::default();
-                        nanoseconds.add(figure);
-                        all.push(Contestant { name, kind, way: duel.way, nanoseconds });
-                    }
+/// Measures all rings in turn, one way after the other, once.
+fn contest(all: &mut Vec<Contestant>, duels: &[Duel], only: &str) {
+    for (number, duel) in duels.iter().enumerate() {
+        let mut figures = for_each_ring_of!(duel.payload_len, once(duel, only));
+        // The limit knows no ways: once a round.
+        figures.extend((number + 1 == duels.len()).then(|| once::<Blocks>(duel, only)));
+        for (name, kind, figure) in figures.into_iter().flatten() {
+            let known = all.iter_mut().find(|known| (known.name, known.way) == (name, duel.way));
+            match known {
+                Some(known) => known.nanoseconds.add(figure),
+                None => {
+                    let nanoseconds = std::iter::once(figure).collect();
+                    all.push(Contestant { name, kind, way: duel.way, nanoseconds });
                 }
             }
         }
     }
-    all
 }
 
 fn once<C: Channel>(duel: &Duel, only: &str) -> Option<(&'static str, Kind, f64)> {
-    (C::KIND == Kind::Own || C::NAME.contains(only)).then(|| (C::NAME, C::KIND, duel.run::<C>()))
+    (matches!(C::KIND, Kind::Own | Kind::Limit) || C::NAME.contains(only))
+        .then(|| (C::NAME, C::KIND, duel.run::<C>()))
 }
 
 /// Adds the goals for the ratios. The rivals' figure is that of the fastest one in the same round.

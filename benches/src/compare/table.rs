@@ -1,5 +1,6 @@
 //! Tables of what was measured, for people and for programs.
 
+use crate::external::{External, PER_EVENT, Setting};
 use crate::rounds::Rounds;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -60,17 +61,47 @@ impl Table {
     ) -> (Self, Vec<Rounds>) {
         let mut figures = vec![Rounds::default(); contestants.len()];
         for _ in 0..rounds {
-            for (figures, (name, measure)) in figures.iter_mut().zip(contestants) {
-                if name.contains(only) {
-                    figures.add(measure());
-                }
-            }
+            turn(only, contestants, &mut figures);
         }
+        (Self::of(title, contestants, &figures, record_bytes), figures)
+    }
+
+    /// Measures as [`measure`](Self::measure) does, and runs the commands of rivals once a round. Each has a row.
+    ///
+    /// # Errors
+    /// If a command fails, or prints no figure.
+    pub fn measure_beside(
+        title: &str,
+        rounds: usize,
+        only: &str,
+        contestants: &[(&str, &dyn Fn() -> f64)],
+        record_bytes: usize,
+        (rivals, setting): (&[External], &Setting<'_>),
+    ) -> Result<(Self, Vec<Rounds>), String> {
+        let mut figures = vec![Rounds::default(); contestants.len()];
+        let mut beside = vec![Rounds::default(); rivals.len()];
+        for _ in 0..rounds {
+            turn(only, contestants, &mut figures);
+            external_turn(rivals, setting, &mut beside)?;
+        }
+        let mut table = Self::of(title, contestants, &figures, record_bytes);
+        for (rival, figures) in rivals.iter().zip(&beside) {
+            table.row(&rival.name(), figures, record_bytes);
+        }
+        Ok((table, figures))
+    }
+
+    fn of(
+        title: &str,
+        contestants: &[(&str, &dyn Fn() -> f64)],
+        figures: &[Rounds],
+        record_bytes: usize,
+    ) -> Self {
         let mut table = Self::new(title);
         for (figures, (name, _)) in figures.iter().zip(contestants) {
             table.row(name, figures, record_bytes);
         }
-        (table, figures)
+        table
     }
 
     /// Adds a contestant, from its nanoseconds per event and the bytes of a record.
@@ -130,5 +161,55 @@ impl Table {
             );
         }
         text
+    }
+}
+
+/// Measures every contestant whose name contains `only` once.
+fn turn(only: &str, contestants: &[(&str, &dyn Fn() -> f64)], figures: &mut [Rounds]) {
+    for (figures, (name, measure)) in figures.iter_mut().zip(contestants) {
+        if name.contains(only) {
+            figures.add(measure());
+        }
+    }
+}
+
+/// Runs every command of a rival once.
+///
+/// # Errors
+/// If a command fails, or prints no figure.
+pub(super) fn external_turn(
+    rivals: &[External],
+    setting: &Setting<'_>,
+    figures: &mut [Rounds],
+) -> Result<(), String> {
+    for (figures, rival) in figures.iter_mut().zip(rivals) {
+        figures.add(rival.figure(setting, PER_EVENT)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTING: Setting<'_> = Setting { part: "log", payload: 64, rate: None };
+
+    #[test]
+    fn a_command_has_a_row_in_the_same_rounds() {
+        let rivals = [External::new("echo ns_per_event 20")];
+        let own: [(&str, &dyn Fn() -> f64); 2] = [("own", &|| 10.0), ("left out", &|| unreachable!())];
+        let (table, rounds) =
+            Table::measure_beside("title", 3, "own", &own, 80, (&rivals, &SETTING)).expect("a figure");
+        assert_eq!((rounds[0].len(), rounds[1].len()), (3, 0));
+        let names: Vec<_> = table.rows.iter().map(|row| (row.name.as_str(), row.rounds)).collect();
+        assert_eq!(names, [("own", 3), ("left out", 0), ("echo ns_per_event 20", 3)]);
+        assert!(table.markdown().contains("| echo ns_per_event 20 | 20.0 | 20.0 to 20.0 | 50.0 | 4.00 |"));
+    }
+
+    #[test]
+    fn a_command_that_fails_ends_the_measuring() {
+        let rivals = [External::new("exit 7")];
+        let failed = Table::measure_beside("", 3, "", &[], 80, (&rivals, &SETTING)).expect_err("exit code 7");
+        assert!(failed.contains("`exit 7` ended with exit code 7"), "{failed}");
     }
 }

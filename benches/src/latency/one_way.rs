@@ -9,6 +9,8 @@ use super::settings::Settings;
 use ringlog::event::EventHeader;
 use ringlog::ring::SpscRingBuffer;
 use std::hint::spin_loop;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Both rings have room for this many bytes of records.
 const RING_BYTES: usize = 64 * 1024;
@@ -100,6 +102,66 @@ pub fn over_rtrb(bench: &Bench<'_>) -> Times {
     }
 }
 
+/// Makes one round of the machine's limit: a number goes there and comes back, and nothing else.
+///
+/// # Panics
+/// Never, unless a thread cannot be started.
+#[must_use]
+pub fn over_numbers(bench: &Bench<'_>) -> Times {
+    let [there, back] = [const { Line(AtomicU64::new(0)) }; 2];
+    let mut times = Times::up_to(bench.ticks.per_second());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            bench.settings.put(BESIDE);
+            let mut seen = 0;
+            while seen != u64::MAX {
+                seen = there.wait_for_another(seen);
+                back.set(seen);
+            }
+        });
+        bench.settings.put(HOT);
+        let mut end = u64::MAX;
+        let mut number = 0;
+        loop {
+            let begin = bench.ticks.now();
+            there.set(number + 1);
+            number = back.wait_for_another(number);
+            let arrived = bench.ticks.now();
+            if number == WARM_UP {
+                end = arrived + bench.ticks.of(bench.settings.round);
+            } else if number > WARM_UP {
+                times.add(arrived - begin);
+            }
+            if arrived >= end {
+                break;
+            }
+        }
+        there.set(u64::MAX);
+    });
+    times
+}
+
+/// A number that has its cache line, and the line beside it, for itself.
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+impl Line {
+    #[inline]
+    fn set(&self, number: u64) {
+        // ORDERING: Relaxed. The number is all that is handed over.
+        self.0.store(number, Relaxed);
+    }
+
+    #[inline]
+    fn wait_for_another(&self, known: u64) -> u64 {
+        poll(|| {
+            // ORDERING: Relaxed. As above.
+            let number = self.0.load(Relaxed);
+            (number != known).then_some(number)
+        })
+    }
+}
+
 fn ringlog_round<const PAYLOAD: usize>(bench: &Bench<'_>) -> Times {
     let (there, back) = (SpscRingBuffer::new(RING_BYTES).split(), SpscRingBuffer::new(RING_BYTES).split());
     ping_pong::<PAYLOAD, _, _>(bench, there, back)
@@ -167,10 +229,16 @@ fn echo<const PAYLOAD: usize>(
 
 #[inline]
 fn receive<const PAYLOAD: usize>(from: &mut impl ReceiveRecord<PAYLOAD>) -> Record<PAYLOAD> {
+    poll(|| from.try_receive())
+}
+
+/// Looks until there is something.
+#[inline]
+fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let mut spins = 0;
     loop {
-        if let Some(record) = from.try_receive() {
-            return record;
+        if let Some(found) = look() {
+            return found;
         }
         spins += 1;
         if spins > SPINS_BEFORE_YIELD { std::thread::yield_now() } else { spin_loop() }

@@ -1,5 +1,6 @@
 //! The program's arguments, and the settings from them.
 
+use crate::external::{self, External};
 use crate::machine::{Pinning, processors};
 use clap::{Parser, ValueEnum};
 use ringlog::storage::{LogWriter, LogWriterOptions};
@@ -49,6 +50,9 @@ pub struct Args {
     /// Processor of the log's worker threads on the hot path [default: the recorder's, if threads are pinned]
     #[arg(long, value_parser = clap::value_parser!(u16).range(0..1024))]
     pub worker_cpu: Option<u16>,
+    /// Commands of rivals, for the parts bursts and follow
+    #[command(flatten)]
+    pub external: external::Arguments,
     /// A smoke test of some seconds: few and short rounds, a small log
     #[arg(long)]
     pub quick: bool,
@@ -76,8 +80,12 @@ pub enum Part {
     Hot,
     /// The hot path under a writeback storm.
     Storm,
+    /// Short bursts on the hot path, the shape of Quill's benchmark.
+    Bursts,
     /// From ring to consumer, spinning.
     OneWay,
+    /// From an append to a follower, the shape of Chronicle Queue's benchmark.
+    Follow,
     /// An idle service, and how soon it wakes up.
     Idle,
     /// Opening a log, and adding to one that grows.
@@ -86,7 +94,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hot, Self::Storm, Self::OneWay, Self::Idle, Self::Log];
+    pub const ALL: [Self; 7] =
+        [Self::Hot, Self::Storm, Self::Bursts, Self::OneWay, Self::Follow, Self::Idle, Self::Log];
 }
 
 /// Lengths of a payload. The records' lengths are powers of two, as a slot of the other rings has a fixed size.
@@ -176,6 +185,8 @@ pub struct Settings {
     pub dir: PathBuf,
     /// The program that records in another process; without it, that is not measured.
     pub program: Option<PathBuf>,
+    /// Commands of rivals.
+    pub externals: Vec<External>,
     /// Name of the pinning.
     pub pinning: &'static str,
     /// The log's worker threads on the hot path.
@@ -198,6 +209,7 @@ impl Settings {
             log_size: args.log_size,
             dir: args.dir.clone().unwrap_or_else(std::env::temp_dir),
             program,
+            externals: args.external.commands().to_vec(),
             pinning: args.pinning.name(),
             workers: Workers { nice: args.worker_nice, cpu: args.worker_cpu },
             pin: args.pinning,

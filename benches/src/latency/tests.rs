@@ -9,7 +9,7 @@ fn tiny(parts: &[Part]) -> Report {
     let arguments = "latency --rounds 2 --seconds-per-round 0.01 --rate 10000 --ring-bytes 64K --log-size 4M --pinning free \
                      --worker-nice 19";
     let settings = Settings::new(&Args::parse_from(arguments.split(' ')), None);
-    report(&settings, parts, arguments.to_owned())
+    report(&settings, parts, arguments.to_owned()).expect("no external command")
 }
 
 fn names(section: &Section) -> Vec<&str> {
@@ -58,8 +58,43 @@ fn a_storm_is_said_to_have_been_one() {
 fn round_trips_are_measured_over_both_rings() {
     let report = tiny(&[Part::OneWay]);
     assert_whole(&report);
-    assert_eq!(names(&report.sections[0]), ["ringlog", "rtrb"]);
+    assert_eq!(names(&report.sections[0]), ["ringlog", "rtrb", "limit of the machine: a number, no ring"]);
     assert!(report.sections[0].rows.iter().all(|row| row.figures[0].value > 0.0));
+}
+
+#[test]
+fn an_event_reaches_its_follower_in_both_scenarios() {
+    let report = tiny(&[Part::Follow]);
+    assert_whole(&report);
+    for (section, counted) in report.sections.iter().zip([500.0, 1000.0]) {
+        assert_eq!(section.rows.len(), 3);
+        // Two rounds of a hundredth of a second.
+        assert!(
+            section.rows.iter().all(|row| row.figures[0] == Figure::exactly(2.0 * counted)),
+            "{section:?}"
+        );
+    }
+    assert_eq!(report.sections.len(), follow::SCENARIOS.len());
+}
+
+#[test]
+fn bursts_are_timed_beside_the_command_of_a_rival() {
+    let settings = |command: &str| {
+        let arguments =
+            "latency --rounds 2 --seconds-per-round 0.01 --ring-bytes 64K --pinning free --external";
+        Settings::new(&Args::parse_from(arguments.split(' ').chain([command])), None)
+    };
+    let measured = report(&settings("echo p50 $BENCH_PAYLOAD; echo max 100"), &[Part::Bursts], String::new());
+    let measured = measured.expect("figures");
+    assert_whole(&measured);
+    let (rival, own) = measured.sections[0].rows.split_last().expect("rows");
+    assert!(own.iter().all(|row| row.figures[0].value >= 2.0 && row.figures[1 + MEDIAN].value > 0.0));
+    assert_eq!((rival.figures[1 + MEDIAN].value, rival.figures[1 + MAX].value), (24.0, 100.0));
+    assert!(rival.figures[1 + TAIL].value.is_nan());
+    let failed = report(&settings("exit 5"), &[Part::Bursts], String::new()).expect_err("exit code 5");
+    assert!(failed.contains("`exit 5` ended with exit code 5"), "{failed}");
+    let silent = report(&settings("echo done"), &[Part::Bursts], String::new()).expect_err("no figure");
+    assert!(silent.contains("`p99 NANOSECONDS`"), "{silent}");
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! exactly that size.
 
 pub mod bbqueue;
+pub mod blocks;
+pub mod disruptor;
+pub mod gil;
 pub mod heapless;
 pub mod nexus;
 pub mod ringbuf;
@@ -28,6 +31,14 @@ pub trait Channel {
     fn split(&mut self) -> (impl Write + Send, impl Read + Send);
 }
 
+/// One end of a ring, on cache lines that the other end does not use.
+///
+/// In a program each end is in memory that its thread owns. Side by side, the copies of positions that each end keeps
+/// would move from core to core with every record.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct End<T>(pub T);
+
 /// What a ring can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 pub enum Kind {
@@ -37,6 +48,8 @@ pub enum Kind {
     Variable,
     /// Slots of one type.
     Fixed,
+    /// No ring: what the machine allows.
+    Limit,
 }
 
 /// A ring's writing end.
@@ -52,6 +65,9 @@ pub trait Write {
     fn write_batch(&mut self, source: &mut Source, limit: usize) -> usize {
         (0..limit).take_while(|_| source.offer(|header, payload| self.write(header, payload))).count()
     }
+
+    /// Hands over what was written and is not published yet, after the last record. Rings publish as they write.
+    fn flush(&mut self) {}
 }
 
 /// A ring's reading end.
@@ -63,6 +79,13 @@ pub trait Read {
     #[inline]
     fn read_batch(&mut self, limit: usize, mut take: impl FnMut(&EventHeader, &[u8])) -> usize {
         (0..limit).take_while(|_| self.read(&mut take)).count()
+    }
+
+    /// Passes on what the ring's documentation lets a consumer read at once when records come one by one. Returns
+    /// how many: one, but for rings whose consumers always read all that is there.
+    #[inline]
+    fn poll(&mut self, take: impl FnMut(&EventHeader, &[u8])) -> usize {
+        usize::from(self.read(take))
     }
 }
 
@@ -107,6 +130,8 @@ macro_rules! for_each_ring {
             $run::<$crate::rivals::rtrb::Slots<$payload>>($($argument),*),
             $run::<$crate::rivals::ringbuf::Slots<$payload>>($($argument),*),
             $run::<$crate::rivals::heapless::Slots<$payload, $slots>>($($argument),*),
+            $run::<$crate::rivals::gil::Slots<$payload>>($($argument),*),
+            $run::<$crate::rivals::disruptor::Slots<$payload>>($($argument),*),
         ]
     };
 }

@@ -1,6 +1,6 @@
 //! [nexus-logbuf](https://crates.io/crates/nexus-logbuf): records of any length, a commit mark in each.
 
-use super::{Channel, Kind, Read, Write};
+use super::{Channel, End, Kind, Read, Write};
 use crate::work::{get, put};
 use nexus_logbuf::queue::spsc::{Consumer, Producer, new};
 use ringlog_nostd::EventHeader;
@@ -8,7 +8,7 @@ use ringlog_nostd::format::HEADER_LEN;
 
 /// `nexus_logbuf::queue::spsc`. It cannot publish many records at once.
 #[derive(Debug)]
-pub struct Nexus(Producer, Consumer);
+pub struct Nexus(End<Producer>, End<Consumer>);
 
 impl Channel for Nexus {
     const NAME: &'static str = "nexus-logbuf";
@@ -16,11 +16,11 @@ impl Channel for Nexus {
 
     fn make(bytes: usize, _: usize) -> Self {
         let (producer, consumer) = new(bytes);
-        Self(producer, consumer)
+        Self(End(producer), End(consumer))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

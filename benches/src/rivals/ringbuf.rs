@@ -1,6 +1,6 @@
 //! [ringbuf](https://crates.io/crates/ringbuf): a ring of slots whose ends cache each other's position.
 
-use super::{Channel, Kind, Read, Slot, Write};
+use super::{Channel, End, Kind, Read, Slot, Write};
 use crate::work::Source;
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 use ringbuf::{CachingCons, CachingProd, HeapRb};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 type Shared<const PAYLOAD: usize> = Arc<HeapRb<Slot<PAYLOAD>>>;
 
 /// `ringbuf::HeapRb<Slot>`.
-pub struct Slots<const PAYLOAD: usize>(CachingProd<Shared<PAYLOAD>>, CachingCons<Shared<PAYLOAD>>);
+pub struct Slots<const PAYLOAD: usize>(End<CachingProd<Shared<PAYLOAD>>>, End<CachingCons<Shared<PAYLOAD>>>);
 
 impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
     const NAME: &'static str = "ringbuf, slots";
@@ -18,11 +18,11 @@ impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
 
     fn make(bytes: usize, _: usize) -> Self {
         let (producer, consumer) = HeapRb::new(Slot::<PAYLOAD>::count(bytes)).split();
-        Self(producer, consumer)
+        Self(End(producer), End(consumer))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

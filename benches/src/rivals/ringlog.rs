@@ -1,13 +1,13 @@
 //! This project's ring, as an application has it: on the heap.
 
-use super::{Channel, Kind, Read, Write};
+use super::{Channel, End, Kind, Read, Write};
 use crate::work::Source;
 use ringlog::ring::{Consumer, Producer, SpscRingBuffer};
 use ringlog_nostd::{EventHeader, WriteError};
 
 /// `ringlog::ring::SpscRingBuffer`.
 #[derive(Debug)]
-pub struct Ringlog(Producer, Consumer);
+pub struct Ringlog(End<Producer>, End<Consumer>);
 
 impl Channel for Ringlog {
     const NAME: &'static str = "ringlog";
@@ -15,11 +15,11 @@ impl Channel for Ringlog {
 
     fn make(bytes: usize, _: usize) -> Self {
         let (producer, consumer) = SpscRingBuffer::new(bytes).split();
-        Self(producer, consumer)
+        Self(End(producer), End(consumer))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! [rtrb](https://crates.io/crates/rtrb): a ring of bytes used in chunks, and a ring of slots.
 
-use super::{Channel, Kind, Read, Slot, Write};
+use super::{Channel, End, Kind, Read, Slot, Write};
 use crate::work::{Source, get};
 use ringlog_nostd::EventHeader;
 use ringlog_nostd::format::HEADER_LEN;
@@ -9,7 +9,7 @@ use rtrb::{Consumer, CopyToUninit, Producer, RingBuffer};
 
 /// `rtrb::RingBuffer<u8>`: records copied in and out as chunks of bytes, framed by the length in their headers.
 #[derive(Debug)]
-pub struct Chunks(Producer<u8>, ChunkReader);
+pub struct Chunks(End<Producer<u8>>, End<ChunkReader>);
 
 impl Channel for Chunks {
     const NAME: &'static str = "rtrb, chunks of bytes";
@@ -17,11 +17,12 @@ impl Channel for Chunks {
 
     fn make(bytes: usize, payload_len: usize) -> Self {
         let (producer, consumer) = RingBuffer::new(bytes);
-        Self(producer, ChunkReader { consumer, joined: vec![0; HEADER_LEN + payload_len] })
+        let joined = vec![0; HEADER_LEN + payload_len];
+        Self(End(producer), End(ChunkReader { consumer, joined }))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 
@@ -164,7 +165,7 @@ fn pass(
 
 /// `rtrb::RingBuffer<Slot>`.
 #[derive(Debug)]
-pub struct Slots<const PAYLOAD: usize>(Producer<Slot<PAYLOAD>>, Consumer<Slot<PAYLOAD>>);
+pub struct Slots<const PAYLOAD: usize>(End<Producer<Slot<PAYLOAD>>>, End<Consumer<Slot<PAYLOAD>>>);
 
 impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
     const NAME: &'static str = "rtrb, slots";
@@ -172,11 +173,11 @@ impl<const PAYLOAD: usize> Channel for Slots<PAYLOAD> {
 
     fn make(bytes: usize, _: usize) -> Self {
         let (producer, consumer) = RingBuffer::new(Slot::<PAYLOAD>::count(bytes));
-        Self(producer, consumer)
+        Self(End(producer), End(consumer))
     }
 
     fn split(&mut self) -> (impl Write + Send, impl Read + Send) {
-        (&mut self.0, &mut self.1)
+        (&mut self.0.0, &mut self.1.0)
     }
 }
 

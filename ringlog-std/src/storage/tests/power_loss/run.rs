@@ -362,8 +362,8 @@ pub(crate) fn lose_power(
     let kept = recover(folder.path(), options, &recorder, disk, &mut image);
     if let Some(salvaged) = salvaged {
         // All that recovery keeps is whole, so salvage has found it too, and more after holes.
-        let (from, to) = span(&read(folder.path()));
-        assert!((from..to).all(|number| salvaged.contains(&number)), "{from} to {to}: {salvaged:?}");
+        let numbers: Vec<u64> = numbers(&read(folder.path())).collect();
+        assert!(numbers.iter().all(|number| salvaged.contains(number)), "{numbers:?}: {salvaged:?}");
     }
     if setting.fault == Some(Fault::Linked) && image.happened.opened > 0 {
         roll_on(folder.path(), options, &recorder);
@@ -427,12 +427,17 @@ fn salvage(folder: &Path) -> BTreeSet<u64> {
     events.collect()
 }
 
-/// Returns the range of events in the log that were written before the crash.
-fn span(found: &[Found]) -> (u64, u64) {
-    let mut numbers = found.iter().filter_map(|record| match record {
+/// Returns the numbers of the run's own events.
+fn numbers(found: &[Found]) -> impl DoubleEndedIterator<Item = u64> {
+    found.iter().filter_map(|record| match record {
         Found::Event(number) if *number < AFTERWARDS => Some(*number),
         _ => None,
-    });
+    })
+}
+
+/// Returns the range of events in the log that were written before the crash.
+fn span(found: &[Found]) -> (u64, u64) {
+    let mut numbers = numbers(found);
     let Some(first) = numbers.next() else { return (0, 0) };
     (first, numbers.next_back().unwrap_or(first) + 1)
 }
