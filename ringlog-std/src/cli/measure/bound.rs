@@ -92,6 +92,10 @@ impl Shares {
                 "the producer waited only {waiting} % of the time, the recorder was idle {} %",
                 percent(self.recorder_idle)
             ),
+            Bound::Recorder if self.recorder_queued > self.recorder_copying => format!(
+                "the producer waited {waiting} % of the time, the recorder had no processor {} %",
+                percent(self.recorder_queued)
+            ),
             Bound::Recorder => format!(
                 "the producer waited {waiting} % of the time, the recorder copied {} %, queued {} %",
                 percent(self.recorder_copying),
@@ -170,7 +174,11 @@ mod tests {
         let expected = "bounded by the recorder (80 % of copy and checksums in memory was reached):\n\
                         the producer waited 60 % of the time, the recorder copied 65 %, queued 10 %\n";
         assert_eq!(found.sentence(|_| Some(0.8)), expected);
-        assert_eq!(shares(0.6, 0.3, 0.2, 0.5, 0.0).bound(), Bound::Recorder);
+        let starved = shares(0.6, 0.3, 0.2, 0.5, 0.0);
+        assert_eq!(starved.bound(), Bound::Recorder);
+        let expected = "bounded by the recorder:\n\
+                        the producer waited 60 % of the time, the recorder had no processor 50 %\n";
+        assert_eq!(starved.sentence(|_| None), expected);
     }
 
     #[test]

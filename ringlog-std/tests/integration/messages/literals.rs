@@ -79,6 +79,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the producer waited {waiting} % of the time, the recorder copied {} %, queued {} %",
         "the same sentences",
     ),
+    ("the producer waited {waiting} % of the time, the recorder had no processor {} %", "the same sentences"),
     (
         "the producer waited {waiting} % of the time, the recorder was in the kernel {} %",
         "the same sentences",
