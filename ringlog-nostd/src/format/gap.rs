@@ -210,6 +210,7 @@ impl Gap {
     /// assert_eq!(Gap::from_event(&EventHeader::new(7, 0, 16), &gap.to_payload()), None);
     /// ```
     #[must_use]
+    #[inline]
     pub fn from_event(header: &EventHeader, payload: &[u8]) -> Option<Self> {
         if header.is_gap() { Self::from_payload(payload) } else { None }
     }

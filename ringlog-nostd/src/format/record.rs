@@ -76,6 +76,7 @@ pub fn check_event(header: &EventHeader, payload_len: usize, max_payload: usize)
 /// assert_eq!(encode(&mut record[..20], &EventHeader::new(1, 7, 3), b"abc"), None);
 /// ```
 #[must_use]
+#[inline]
 pub fn encode(to: &mut [u8], header: &EventHeader, payload: &[u8]) -> Option<usize> {
     if header.payload_len as usize != payload.len() {
         return None;

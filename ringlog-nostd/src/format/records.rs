@@ -167,6 +167,7 @@ impl Event<'_> {
     /// assert_eq!(event.gap(), Some(gap));
     /// ```
     #[must_use]
+    #[inline]
     pub fn gap(&self) -> Option<crate::Gap> {
         crate::Gap::from_event(&self.header, self.payload)
     }

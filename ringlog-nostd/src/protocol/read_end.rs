@@ -229,11 +229,15 @@ impl<'r> ReadEnd<'r> {
     pub(crate) fn is_padded_with_zeros(&self, at: usize, header: &EventHeader) -> bool {
         let stride = header.stride();
         let padding_bytes = stride - HEADER_LEN - header.payload_len as usize;
+        if padding_bytes == 0 {
+            // The record's end may be on a line that is still the producer's.
+            return true;
+        }
         self.parts.touch_read(at, stride);
         let last = self.parts.at(at).as_ptr().wrapping_add(stride - RECORD_ALIGN).cast::<u64>();
         // SAFETY: the last 8 bytes of a whole published record, 8-aligned; they stay as in `event`.
         let word = u64::from_le(unsafe { last.read() });
-        padding_bytes == 0 || word >> (u64::BITS as usize - 8 * padding_bytes) == 0
+        word >> (u64::BITS as usize - 8 * padding_bytes) == 0
     }
 
     /// Releases everything below `to` to the producer.

@@ -166,6 +166,7 @@ impl WriteMap {
         self.write_offset as u64
     }
 
+    #[inline]
     pub(crate) fn remaining_bytes(&self) -> usize {
         self.mapping.raw.len() - self.write_offset
     }
@@ -181,6 +182,7 @@ impl WriteMap {
     }
 
     /// Returns all bytes that are not published yet.
+    #[inline]
     pub(crate) fn unpublished(&mut self) -> &mut [u8] {
         let start = self.mapping.raw.as_mut_ptr().wrapping_add(self.write_offset);
         // SAFETY: 1. `write_offset` is at most the length of the mapping, which lives as long as `self`. 2. No reader
@@ -203,6 +205,7 @@ impl WriteMap {
     /// # Panics
     ///
     /// If there are not that many.
+    #[inline]
     pub(crate) fn publish(&mut self, bytes: usize, event_count: u64) {
         assert!(bytes <= self.remaining_bytes());
         self.write_offset += bytes;

@@ -500,6 +500,7 @@ impl MmapWriter {
         Ok(())
     }
 
+    #[inline]
     fn publish(&mut self, bytes: usize, events: u64) {
         self.event_count += events;
         self.map.publish(bytes, self.event_count);
