@@ -137,7 +137,8 @@ impl Table {
         let mut text = format!("### {}\n\n", self.title);
         // Writing into a string cannot fail.
         let _ = writeln!(text, "| | ns per event | quartiles | M events/s | GB/s |\n|---|---|---|---|---|");
-        for row in &self.rows {
+        // What `--only` left out was not measured.
+        for row in self.rows.iter().filter(|row| row.rounds > 0) {
             let _ = writeln!(
                 text,
                 "| {} | {:.1} | {:.1} to {:.1} | {:.1} | {:.2} |",
@@ -149,10 +150,11 @@ impl Table {
                 row.bytes_per_second / 1e9
             );
         }
-        if !self.goals.is_empty() {
+        let goals = || self.goals.iter().filter(|goal| goal.ratio.is_finite());
+        if goals().next().is_some() {
             let _ = writeln!(text, "\n| times as fast | ratio | quartiles | goal | |\n|---|---|---|---|---|");
         }
-        for goal in &self.goals {
+        for goal in goals() {
             let Goal { name, ratio, first_quartile, third_quartile, wanted } = goal;
             let _ = writeln!(
                 text,
