@@ -10,6 +10,7 @@ pub mod hot_path;
 pub mod one_way;
 pub mod other_process;
 pub mod paced;
+pub mod publish;
 pub mod report;
 pub mod samples;
 pub mod settings;
@@ -25,6 +26,7 @@ use bursts::Bursts;
 use follow::{Followed, Scenario};
 use hot_path::{Bench, Thing};
 use paced::Round;
+use publish::Publishing;
 use report::{Column, Goal, Report, Row, Section, Unit};
 use samples::{Distribution, FIGURES, Figure, MAX, MEDIAN, P90, TAIL, TYPICAL, Times};
 use settings::{Part, Settings};
@@ -59,6 +61,7 @@ pub fn measure(bench: &Bench<'_>, part: Part) -> Result<Vec<Section>, String> {
         Part::Follow => follow_sections(bench)?,
         Part::Storm => stormy(bench),
         Part::OneWay => vec![one_way_section(bench)],
+        Part::Publish => vec![publish_section(bench)],
         Part::Idle => vec![idle_section(bench)],
         Part::Log => log_sections(bench),
     })
@@ -307,6 +310,27 @@ fn follow_sections(bench: &Bench<'_>) -> Result<Vec<Section>, String> {
         })
     };
     follow::SCENARIOS.into_iter().map(section).collect()
+}
+
+fn publish_section(bench: &Bench<'_>) -> Section {
+    let things: [(&str, Publishing); 2] = [
+        ("an event alone, 1,000 a second, until the log has it", publish::alone),
+        ("a run of 16 KiB, 200 MB/s, beside syncs without a pause", publish::runs),
+    ];
+    let mut timed = things.map(|(name, _)| (Distribution::new(name), 0));
+    interleave(bench.settings, things.len(), |index| {
+        let published = apart(|| things[index].1(bench));
+        timed[index].0.add(bench.ticks, &published.times);
+        timed[index].1 += published.long;
+    });
+    Section {
+        title: "Publishing in a log".to_owned(),
+        notes: vec![format!("Long: how often it took longer than {:?}.", publish::LONG)],
+        columns: figure_columns(&["long"]),
+        rows: timed.iter().map(|(distribution, long)| figure_row(distribution, &[*long])).collect(),
+        goals: Vec::new(),
+        curves: Vec::new(),
+    }
 }
 
 /// Results of the rounds of one strategy.

@@ -86,6 +86,8 @@ pub enum Part {
     OneWay,
     /// From an append to a follower, the shape of Chronicle Queue's benchmark.
     Follow,
+    /// Until the log has published: an event alone, and runs beside syncs.
+    Publish,
     /// An idle service, and how soon it wakes up.
     Idle,
     /// Opening a log, and adding to one that grows.
@@ -94,8 +96,16 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Hot, Self::Storm, Self::Bursts, Self::OneWay, Self::Follow, Self::Idle, Self::Log];
+    pub const ALL: [Self; 8] = [
+        Self::Hot,
+        Self::Storm,
+        Self::Bursts,
+        Self::OneWay,
+        Self::Follow,
+        Self::Publish,
+        Self::Idle,
+        Self::Log,
+    ];
 }
 
 /// Lengths of a payload. The records' lengths are powers of two, as a slot of the other rings has a fixed size.

@@ -55,6 +55,15 @@ fn a_storm_is_said_to_have_been_one() {
 }
 
 #[test]
+fn publishing_is_measured_for_events_and_runs() {
+    let report = tiny(&[Part::Publish]);
+    assert_whole(&report);
+    let [alone, runs] = &report.sections[0].rows[..] else { panic!("two rows") };
+    assert!(alone.figures[0].value >= 2.0 && runs.figures[0].value >= 2.0);
+    assert!(alone.figures[1].value <= alone.figures[0].value, "not more than all are long");
+}
+
+#[test]
 fn round_trips_are_measured_over_both_rings() {
     let report = tiny(&[Part::OneWay]);
     assert_whole(&report);
