@@ -375,6 +375,9 @@ pub(crate) struct StressArgs {
     /// When to sync to disk: never, every-event, after a time (1s) or after an amount (16MiB) [default: 1s]
     #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
     pub(crate) sync: Option<SyncPolicy>,
+    /// Let what is written leave the system's cache once it is on the disk (since Linux 6.14)
+    #[arg(long)]
+    pub(crate) uncached: bool,
     /// Size of the ring; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,

@@ -146,7 +146,8 @@ impl StressConfig {
 
     /// Checks the arguments.
     pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
-        let how = LogArgs { keep_bytes: args.keep_bytes, sync: args.sync, ..LogArgs::default() };
+        let StressArgs { keep_bytes, sync, uncached, .. } = args;
+        let how = LogArgs { keep_bytes, sync, uncached, ..LogArgs::default() };
         how.check()?;
         Ok(Self {
             duration: args.seconds,
