@@ -16,7 +16,7 @@ const fn max_run_bytes(capacity: usize) -> usize {
         _ if cfg!(not(target_pointer_width = "64")) => RUN_BYTES,
         ..RUN_BYTES => RUN_BYTES,
         quarter if quarter / 8 < RUN_BYTES => quarter,
-        _ => 8 * RUN_BYTES,
+        _ => RUN_BYTES.saturating_mul(8),
     }
 }
 
