@@ -127,8 +127,11 @@ impl RunBuffer {
         let (end, records_end) = (offset + len as u64, self.lead + len);
         // The file's first page holds its header, which changes.
         let in_page = if end < PAGE_BYTES { 0 } else { (end % PAGE_BYTES) as usize };
-        let kept = if in_page <= records_end { &self.bytes[records_end - in_page..records_end] } else { &[] };
-        page.set(kept, if in_page <= records_end { end } else { 0 });
+        match records_end.checked_sub(in_page) {
+            Some(start) => page.set(&self.bytes[start..records_end], end),
+            // The page began before what is in memory.
+            None => page.set(&[], 0),
+        }
     }
 }
 
