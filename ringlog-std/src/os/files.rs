@@ -64,7 +64,7 @@ fn careful(options: &mut OpenOptions) -> &OpenOptions {
 
 fn regular(opened: io::Result<File>) -> io::Result<File> {
     #[cfg(test)]
-    openings::count();
+    OPENED_FILES.set(OPENED_FILES.get() + 1);
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     match opened {
         Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
@@ -125,19 +125,8 @@ pub(crate) fn try_hold(file: &File) -> io::Result<bool> {
     }
 }
 
-/// How often files were opened, for tests.
 #[cfg(test)]
-pub(crate) mod openings {
-    thread_local! {
-        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-    }
-
-    pub(crate) fn count() {
-        COUNT.with(|count| count.set(count.get() + 1));
-    }
-
-    /// Returns the number of files that this thread opened since the last call.
-    pub(crate) fn take() -> u64 {
-        COUNT.take()
-    }
+thread_local! {
+    /// How many files this thread opened, for tests.
+    pub(crate) static OPENED_FILES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -112,7 +112,7 @@ impl LogSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::files::openings;
+    use crate::os::files::OPENED_FILES;
     use crate::storage::read::seek::tests::{FEW_FILES, many_segments};
 
     #[test]
@@ -120,11 +120,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         many_segments(folder.path());
         let first = |filter: &Filter| {
-            openings::take();
+            OPENED_FILES.take();
             let mut source = LogSource::open_or_empty(folder.path()).unwrap();
             source.seek_first(folder.path(), filter).unwrap();
             assert!(source.advance(filter).unwrap());
-            (source.found_event().unwrap().sequence, openings::take())
+            (source.found_event().unwrap().sequence, OPENED_FILES.take())
         };
         let (found, opened) = first(&Filter::new().sequences(7777..u64::MAX));
         assert!(found == 7777 && opened <= FEW_FILES, "{found}, {opened} files");

@@ -31,7 +31,7 @@ impl Folder {
     /// Lists `folder` without opening any file in it.
     pub(crate) fn list(folder: &Path) -> io::Result<Self> {
         #[cfg(test)]
-        listings::count();
+        LISTED_FOLDERS.set(LISTED_FOLDERS.get() + 1);
         let mut found = Self::default();
         for entry in folder.read_dir()? {
             let entry = entry?;
@@ -175,19 +175,8 @@ impl LogFiles {
     }
 }
 
-/// How often folders were listed, for tests.
 #[cfg(test)]
-pub(crate) mod listings {
-    thread_local! {
-        static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-    }
-
-    pub(crate) fn count() {
-        COUNT.with(|count| count.set(count.get() + 1));
-    }
-
-    /// Returns the number of listings on this thread since the last call.
-    pub(crate) fn take() -> u64 {
-        COUNT.take()
-    }
+thread_local! {
+    /// How many folders this thread listed, for tests.
+    pub(crate) static LISTED_FOLDERS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -629,12 +629,12 @@ mod tests {
         }
         writer.close().unwrap();
         let mut follower = LogFollower::open(folder.path()).unwrap();
-        crate::storage::folder::listing::listings::take();
+        crate::storage::folder::listing::LISTED_FOLDERS.take();
         let mut records = 0;
         while records < segments {
             records += u64::from(follower.next_event().unwrap().is_some());
         }
-        let listings = crate::storage::folder::listing::listings::take();
+        let listings = crate::storage::folder::listing::LISTED_FOLDERS.take();
         assert!(listings < 10, "{listings} listings for {segments} segments");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ringlog_nostd::format::{FILE_HEADER_LEN, encode};
 
 use crate::event::{ClockKind, EventHeader, FileHeader, file_flags};
-use crate::os::files::openings;
+use crate::os::files::OPENED_FILES;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::log::writer::LogWriter;
 use crate::storage::names::segment_name;
@@ -122,10 +122,10 @@ fn write_segment(folder: &Path, segment: u64, created_at: i64, timestamp: impl F
 
 /// Returns what a search by time in a log finds that was just opened, and how many files it opened.
 fn found_since(folder: &Path, sequence: u64, since: u64) -> (Option<u64>, u64) {
-    openings::take();
+    OPENED_FILES.take();
     let scan = LogScan::open(folder).unwrap();
     let found = scan.sequence_since(sequence, since).unwrap();
-    (found, openings::take())
+    (found, OPENED_FILES.take())
 }
 
 #[test]
@@ -133,12 +133,12 @@ fn a_search_in_a_long_log_opens_few_files_and_finds_what_a_naive_one_finds() {
     let folder = tempfile::tempdir().unwrap();
     many_segments(folder.path());
     for sequence in [0, 1, 5000, MANY * RECORDS - 1, MANY * RECORDS] {
-        openings::take();
+        OPENED_FILES.take();
         let mut scan = LogScan::open(folder.path()).unwrap();
         scan.seek_record(sequence).unwrap();
         let expected = (sequence < MANY * RECORDS).then_some(sequence);
         assert_eq!(scan.next_event().unwrap().map(|event| event.sequence), expected);
-        let opened = openings::take();
+        let opened = OPENED_FILES.take();
         assert!(opened <= FEW_FILES, "{opened} files for record {sequence}");
     }
     // The first search by time reads what has no index, up to the end here.
