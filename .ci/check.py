@@ -38,6 +38,32 @@ def document(format_md, sample):
     assert at == 161, f"the table explains the file up to byte {at}, not up to 160"
 
 
+def typed(format_md, reader):
+    """Each typed sample is as the document describes it, every byte once, and reader.py says of it what is said there."""
+    section = Path(format_md).read_text().partition("\n## Typed files, byte by byte\n")[2].partition("\n## ")[0]
+    parts = re.split(r"^### `(.+)`$", section, flags=re.MULTILINE)[1:]
+    described = list(zip(parts[::2], parts[1::2]))
+    folder = Path("ringlog-std/tests/data/typed")
+    assert {Path(path) for path, _ in described} == set(folder.rglob("*.evtl")), "a sample without a description"
+    for path, text in described:
+        stored = Path(path).read_bytes()
+        dump = re.search(r"```hexdump\n(.*?)```", text, re.DOTALL)[1]
+        assert bytes.fromhex("".join(line[8:] for line in dump.splitlines())) == stored, f"{path}: hexdump is not the file"
+        rows = re.findall(r"^\| \**(\d+)\** \| `(.+?)` \|", text, re.MULTILINE)
+        at = 0
+        for offset, cell in rows:
+            part = bytes.fromhex(cell) if re.fullmatch(r"[0-9a-f]{2}( [0-9a-f]{2})*", cell) else cell.encode()
+            assert at == int(offset) and stored[at:at + len(part)] == part, f"{path}: offset {offset}: {cell}"
+            at += len(part)
+        assert at == len(stored), f"{path}: the table explains {at} bytes of {len(stored)}"
+    said = {"log": 0, "stream.evtl": 0, "bad_json.evtl": 0, "meta_and_gap.evtl": 1, "misplaced.evtl": 1,
+            "damaged_preamble.evtl": 1}
+    for name, code in said.items():
+        assert run_reader(reader, folder / name) == code, name
+        assert run_reader(reader, folder / name, "--meta") == code, name
+    print(f"{len(described)} typed samples are described")
+
+
 def flips(reader, sample):
     """reader.py refuses the file with any one bit flipped, but for bits that no checksum and no rule covers."""
     stored = bytearray(Path(sample).read_bytes())
@@ -60,9 +86,9 @@ def flips(reader, sample):
     print(f"{len(stored) * 8} bits flipped, one at a time")
 
 
-def run_reader(reader, log):
+def run_reader(reader, log, *options):
     """The exit code of reader.py, run in this process."""
-    arguments, sys.argv = sys.argv, [reader, str(log)]
+    arguments, sys.argv = sys.argv, [reader, *options, str(log)]
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             runpy.run_path(reader, run_name="__main__")
@@ -141,19 +167,22 @@ def as_reader(line):
 
 
 def packets(pcapng):
-    """Timestamp in nanoseconds and bytes of every packet of a little-endian pcapng file."""
-    data, at, per_second = Path(pcapng).read_bytes(), 0, []
+    """Timestamp in nanoseconds and payload of every packet of a little-endian pcapng file: interface, link type and
+    original length, then its bytes."""
+    data, at, per_second, link_types = Path(pcapng).read_bytes(), 0, [], []
     while at < len(data):
         kind, length = struct.unpack_from("<II", data, at)
         body = data[at + 8:at + length - 4]
         if kind == 0x0A0D0D0A:
-            per_second = []
+            per_second, link_types = [], []
         elif kind == 1:
             per_second.append(resolution(body[8:]))
+            link_types.append(body[:2])
         elif kind == 6:
             interface, high, low, captured = struct.unpack_from("<IIII", body)
             nanoseconds = (high << 32 | low) * 1_000_000_000 // per_second[interface]
-            yield nanoseconds, body[20:20 + captured]
+            head = struct.pack("<H", interface) + link_types[interface] + body[16:20]
+            yield nanoseconds, head + body[20:20 + captured]
         at += length
 
 
@@ -188,4 +217,5 @@ def rows(csv, reader_json):
     print(f"{len(events)} rows equal")
 
 
-{function.__name__: function for function in (document, flips, guarantees, doc_examples, counts, same, capture, rows)}[sys.argv[1]](*sys.argv[2:])
+functions = document, typed, flips, guarantees, doc_examples, counts, same, capture, rows
+{function.__name__: function for function in functions}[sys.argv[1]](*sys.argv[2:])

@@ -27,7 +27,8 @@ TEST_STATEMENT = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*[^;{]*;")
 TEST_FILE = re.compile(r"#\[cfg\((?:all\()?(?:test|doctest)\b[^\]]*\]\s*(?:#\[path[^\]]*\]\s*)?(?:pub(?:\([^)]*\))? )?mod (\w+);")
 REEXPORT = re.compile(r"\bpub(?:\([^)]*\))? use ([^;]+);")
 USE = re.compile(r"\buse ([^;]+);")
-PATH = re.compile(r"(?<![\w:])(?:crate|self|super)(?:::\w+)+")
+# A path after `$` is the macro's, for other crates. Macros are at the root: their calls import no file.
+PATH = re.compile(r"(?<![\w:$])(?<!#\[)(?:crate|self|super)(?:::\w+)+\b(?!!|::)")
 
 
 def without_tests(text):

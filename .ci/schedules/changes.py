@@ -82,13 +82,12 @@ CHANGES = [
         ],
     ),
     Change(
-        "maintenance/flush.rs",
-        "`current`: the newest open segment, also at a roll",
+        "maintenance/segments.rs",
+        "`oldest_open`: the newest open segment, also at a roll",
         [
             (
-                "lock(&self.open).front().map(|open| Arc::clone(&open.flusher))",
-                "let open = lock(&self.open); let one = if MUTANT { open.back() } else { open.front() }; "
-                "one.map(|open| Arc::clone(&open.flusher))",
+                "lock(&self.open).front().cloned()",
+                "let open = lock(&self.open); let one = if MUTANT { open.back() } else { open.front() }; one.cloned()",
             )
         ],
         orders=5000,
@@ -98,9 +97,9 @@ CHANGES = [
         "`finish_full`: leaves a segment out where several are full",
         [
             (
-                "while let Some((oldest, next)) = self.oldest_full() {\n            self.finish(",
-                "while let Some((oldest, next)) = self.oldest_full() {\n"
-                "            if MUTANT && self.open_segments() > 2 { self.close_oldest(&oldest); continue; }\n"
+                "while let Some((oldest, next)) = self.segments.oldest_full() {\n            self.finish(",
+                "while let Some((oldest, next)) = self.segments.oldest_full() {\n"
+                "            if MUTANT && self.segments.count_open() > 2 { self.segments.close_oldest(&oldest); continue; }\n"
                 "            self.finish(",
             )
         ],
@@ -111,8 +110,9 @@ CHANGES = [
         [
             (
                 "let mut any = false;",
-                "let mut any = false; if MUTANT { let mut full: Vec<_> = lock(&self.open).iter().cloned().collect(); "
-                "full.pop(); for open in full.iter().rev() { open.flusher.finish(true)?; self.note_durable(&open.flusher); } }",
+                "let mut any = false; if MUTANT { let mut full: Vec<_> = lock(&self.segments.open).iter().cloned().collect(); "
+                "full.pop(); for open in full.iter().rev() "
+                "{ open.flusher.finish(true)?; self.note_durable(state, &open.flusher); } }",
             )
         ],
     ),
@@ -121,16 +121,21 @@ CHANGES = [
         "`sync_now`: those that are full first, then those that were set down without a sync",
         [
             (
-                "self.finish_unsynced()?;\n        self.finish_full()?;\n        last.at",
-                "if MUTANT { self.finish_full()?; }\n"
-                "        self.finish_unsynced()?;\n        self.finish_full()?;\n        last.at",
+                "self.finish_unsynced(&mut state)?;\n        self.finish_full(&state)?;\n        state.last",
+                "if MUTANT { self.finish_full(&state)?; }\n"
+                "        self.finish_unsynced(&mut state)?;\n        self.finish_full(&state)?;\n        state.last",
             )
         ],
     ),
     Change(
         "maintenance/flush.rs",
-        "`sync_step`: leaves what a killed process had not synced to the next call for a sync",
-        [("self.finish_unsynced()? | self.finish_full()?", "(!(MUTANT) && self.finish_unsynced()?) | self.finish_full()?")],
+        "`step`: leaves what a killed process had not synced to the next call for a sync",
+        [
+            (
+                "self.finish_unsynced(&mut state)? | self.finish_full(&state)?",
+                "(!(MUTANT) && self.finish_unsynced(&mut state)?) | self.finish_full(&state)?",
+            )
+        ],
     ),
     Change(
         "log/opening.rs",
@@ -145,7 +150,7 @@ CHANGES = [
     Change(
         "maintenance/flush.rs",
         "`finish_all`: does not say that the log is poisoned where nothing is left to finish",
-        [("} else if self.is_poisoned() {", "} else if !(MUTANT) && self.is_poisoned() {")],
+        [("} else if self.segments.poison.is_set() {", "} else if !(MUTANT) && self.segments.poison.is_set() {")],
         orders=20000,
     ),
     # Who waits.
@@ -161,6 +166,36 @@ CHANGES = [
             ("self.stop.store(true,", "if MUTANT { self.wake(); } self.stop.store(true,"),
             ("thread.thread().unpark(); }", "if !(MUTANT) { thread.thread().unpark(); } }"),
         ],
+    ),
+    Change(
+        "maintenance/workers.rs",
+        "`pages`: does not wake the worker of the segments at a roll",
+        [
+            (
+                "if has_rolled || maintenance.spares.is_due() {",
+                "if (has_rolled && !(MUTANT)) || maintenance.spares.is_due() {",
+            )
+        ],
+    ),
+    Change(
+        "maintenance/workers.rs",
+        "`pages`: does not wake the worker of the segments where the next one is due",
+        [("|| maintenance.spares.is_due() {", "|| (!(MUTANT) && maintenance.spares.is_due()) {")],
+    ),
+    Change(
+        "maintenance/workers.rs",
+        "`pages`: does not wake the worker of the syncs at a roll",
+        [
+            (
+                ".filter(|_| has_rolled || maintenance.syncs.is_wanted())",
+                ".filter(|_| (has_rolled && !(MUTANT)) || maintenance.syncs.is_wanted())",
+            )
+        ],
+    ),
+    Change(
+        "maintenance/workers.rs",
+        "`pages`: does not wake the worker of the syncs where the policy asks for one",
+        [("|| maintenance.syncs.is_wanted())", "|| (!(MUTANT) && maintenance.syncs.is_wanted()))")],
     ),
     Change(
         "log/supply.rs",
@@ -182,11 +217,11 @@ CHANGES = [
         "`end`: ends the workers after the last segment",
         [
             ("self.workers = None;", "if !(MUTANT) { self.workers = None; }"),
-            ("self.maintenance.discard_spare();", "self.maintenance.discard_spare(); self.workers = None;"),
+            ("self.maintenance.spares.discard();", "self.maintenance.spares.discard(); self.workers = None;"),
         ],
     ),
     Change(
-        "maintenance/retire.rs",
+        "maintenance/segments.rs",
         "`pop_oldest`: holds the lists of open and of finished segments, in the other order than `keep`",
         [
             (
@@ -200,14 +235,14 @@ CHANGES = [
         "`close_without_sync`: waits for who syncs, and `sync_now` for who prepares",
         [
             (
-                "let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };",
-                "let _waited = (MUTANT).then(|| lock(&self.syncing));\n"
-                "let tried = if MUTANT { None } else { self.syncing.try_lock().ok() };\n"
-                "if tried.is_none() && !(MUTANT) { return Ok(()); }",
+                "let Ok(mut state) = self.syncing.try_lock() else { return Ok(()) };",
+                "let tried = if MUTANT { Some(lock(&self.syncing)) } else { self.syncing.try_lock().ok() };\n"
+                "let Some(mut state) = tried else { return Ok(()) };",
             ),
             (
-                "last.at = Instant::now();\n        self.current().map_or",
-                "drop((MUTANT).then(|| lock(&self.preparing))); last.at = Instant::now();\n        self.current().map_or",
+                "state.last = Instant::now();\n        self.current().map_or",
+                "drop((MUTANT).then(|| lock(&self.segments.preparing))); "
+                "state.last = Instant::now();\n        self.current().map_or",
             ),
         ],
     ),
@@ -215,7 +250,22 @@ CHANGES = [
     Change(
         "maintenance/flush.rs",
         "`close_without_sync`: does not ask whether somebody syncs",
-        [("if tried.is_none() && ", "if tried.is_none() && !(MUTANT) && ")],
+        [
+            (
+                "let Some(mut state) = tried else { return Ok(()) };",
+                "let Some(mut state) = tried else {\n"
+                "    if MUTANT {\n"
+                "        let mut closed = VecDeque::new();\n"
+                "        while let Some((oldest, next)) = self.segments.oldest_full() {\n"
+                "            oldest.flusher.rename_into_place()?;\n"
+                "            closed.push_back(NeedsSync::of_this_run(oldest.flusher.path()));\n"
+                "            self.segments.keep(&oldest, &next);\n"
+                "        }\n"
+                "        lock(&self.syncing).unsynced.extend(closed);\n"
+                "    }\n"
+                "    return Ok(());\n};",
+            )
+        ],
         orders=5000,
     ),
     Change(

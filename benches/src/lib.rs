@@ -11,4 +11,5 @@ pub mod rivals;
 pub mod rounds;
 pub mod sample_log;
 pub mod solo;
+pub mod structs;
 pub mod work;

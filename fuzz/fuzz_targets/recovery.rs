@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use ringlog::event::EventHeader;
-use ringlog::storage::{LogReader, LogScan, LogWriter, OpenError};
+use ringlog::event::{EventHeader, MetaTopic};
+use ringlog::storage::{LogReader, LogScan, LogWriter, OpenError, SchemaList};
 use ringlog_fuzz::Folder;
 use ringlog_nostd::format::MAX_POSITION;
 
@@ -19,7 +19,11 @@ fuzz_target!(|input: &[u8]| {
 
 fn recover(log: &std::path::Path) {
     read(log);
-    let options = LogWriter::options().segment_bytes(4096);
+    let mut schemas = SchemaList::new();
+    schemas
+        .insert(MetaTopic::EventType(2), &br#"{"type":2,"name":"a","size":3,"fields":[]}"#[..])
+        .expect("a short one");
+    let options = LogWriter::options().segment_bytes(4096).schemas(schemas);
     let Ok(mut writer) = options.open(log) else { return };
     if writer.write_event(&EventHeader::new(1, 2, 3), b"abc").is_err() {
         return;
@@ -38,11 +42,24 @@ fn recover(log: &std::path::Path) {
     }
 }
 
+/// Reads a log in two ways. Both find the same if both read it to its end.
 fn read(log: &std::path::Path) {
-    if let Ok(reader) = LogReader::open(log) {
-        let _ = (reader.len(), reader.events().take_while(Result::is_ok).count());
-    }
-    if let Ok(mut scan) = LogScan::open(log) {
-        while let Ok(Some(_)) = scan.next_event() {}
+    let mapped = LogReader::open(log).ok().map(|reader| {
+        let _ = reader.len();
+        let mut count = 0;
+        reader.replay(|_| count += 1).is_ok().then_some(count)
+    });
+    let scanned = LogScan::open(log).ok().map(|mut scan| {
+        let mut count = 0;
+        loop {
+            match scan.next_event() {
+                Ok(Some(_)) => count += 1,
+                Ok(None) => break Some(count),
+                Err(_) => break None,
+            }
+        }
+    });
+    if let (Some(mapped), Some(scanned)) = (mapped, scanned) {
+        assert_eq!(mapped, scanned, "records read through mappings, and by a scan");
     }
 }

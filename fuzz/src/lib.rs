@@ -65,15 +65,22 @@ fn header_of(bytes: &mut [u8], end: u64) -> FileHeader {
 }
 
 fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
-    let mut at = FILE_HEADER_LEN;
+    let (mut at, mut is_in_preamble) = (FILE_HEADER_LEN, true);
     for _ in 0..most {
         let Some(record) = bytes.get_mut(at..).filter(|record| record.len() >= 16) else { return };
         // Short records, so that there are many.
         record[11] = 0;
-        record[9] = record[9] & !flags::RESERVED | flags::COMMITTED;
+        record[9] |= flags::COMMITTED;
         if record[9] & flags::GAP != 0 {
+            record[9] &= !flags::META;
             record[10] = 16;
         }
+        if !is_in_preamble {
+            record[9] &= !flags::META;
+        } else if record[9] & flags::META != 0 {
+            put_meta_right(record);
+        }
+        is_in_preamble &= record[9] & flags::META != 0 || is_of_log_side(record);
         let stride = EventHeader::from_bytes(record.first_chunk().expect("16 bytes")).stride();
         let Some(record) = record.get_mut(..stride) else { return };
         let payload_end = 16 + usize::from(record[10]);
@@ -84,6 +91,31 @@ fn put_records_right(bytes: &mut [u8], header: &FileHeader, most: usize) {
         }
         at += stride;
     }
+}
+
+/// Makes a META record one that a writer may have stored: without a time, with the JSON of a small schema if there is room.
+fn put_meta_right(record: &mut [u8]) {
+    const ABOUT_LOG: u8 = 0b10;
+    record[..8].fill(0);
+    record[9] &= !0b1101;
+    let json = if record[9] & ABOUT_LOG == 0 {
+        format!(r#"{{"type":{},"name":"a","size":0,"fields":[],"tail":"bytes"}}"#, record[8])
+    } else {
+        record[8] = 0;
+        r#"{"log":{"user":{"a":"b"}}}"#.to_owned()
+    };
+    // Some stay as the fuzzer has made them.
+    if record[10] & 1 == 0
+        && let Some(payload) = record.get_mut(16..16 + json.len())
+    {
+        payload.copy_from_slice(json.as_bytes());
+        record[10] = json.len() as u8;
+    }
+}
+
+/// Returns whether a record is a GAP of the log's side, which may be in a preamble.
+fn is_of_log_side(record: &[u8]) -> bool {
+    record[9] & flags::GAP != 0 && record.get(27).is_some_and(|byte| byte & 0x80 != 0)
 }
 
 /// A folder in memory that each input finds empty.

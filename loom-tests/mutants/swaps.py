@@ -8,12 +8,12 @@ SWAPS = [
     (
         "`Producer::write_event`: publishes, then writes the bytes",
         "handle/producer.rs",
-        "let stride = self.inner.end.write(at, header, payload)?;",
+        "let stride = self.inner.end.write_parts(at, header, first, second)?;",
         """if MUTANT {
             self.inner.end.reserve(at, header.stride())?;
             self.inner.end.publish(at.wrapping_add(header.stride()));
         }
-        let stride = self.inner.end.write(at, header, payload)?;""",
+        let stride = self.inner.end.write_parts(at, header, first, second)?;""",
     ),
     (
         "`Producer::write_event`: publishes, then adds the checksum of a retained ring",
@@ -53,26 +53,27 @@ SWAPS = [
         }""",
     ),
     (
-        "`Producer::write_gap_and`: publishes, then notes the GAP record's place",
+        "`Producer::publish_gap`: publishes, then notes the GAP record's place",
         "handle/lossy.rs",
-        """self.inner.end.parts().control().gap_pending(at);
+        """self.inner.end.parts().control().gap_pending(self.inner.end.head());
         self.inner.publish(next);""",
-        """if MUTANT {
+        """let head = self.inner.end.head();
+        if MUTANT {
             self.inner.publish(next);
         }
-        self.inner.end.parts().control().gap_pending(at);
+        self.inner.end.parts().control().gap_pending(head);
         if !(MUTANT) {
             self.inner.publish(next);
         }""",
     ),
     (
-        "`Producer::write_gap_and`: forgets the losses, then publishes the GAP record",
+        "`LossyProducer::write_gap_alone`: forgets the losses, then publishes the GAP record",
         "handle/lossy.rs",
-        "if let Some((header, payload)) = event {",
+        "self.producer.publish_gap(next);",
         """if MUTANT {
-            self.inner.end.parts().control().gap_reported();
+            self.producer.inner.end.parts().control().gap_reported();
         }
-        if let Some((header, payload)) = event {""",
+        self.producer.publish_gap(next);""",
     ),
     (
         "`Control::gap_reported`: forgets the GAP record's place, then the losses",
@@ -151,6 +152,22 @@ SWAPS = [
         "handle/consumer.rs",
         "self.is_closed() && self.is_empty()",
         "if MUTANT { self.is_empty() && self.is_closed() } else { self.is_closed() && self.is_empty() }",
+    ),
+    (
+        "`Consumer::peek_described_run`: loads the list's word, then the head",
+        "handle/consumer.rs",
+        "let run = self.peek_run(skip_bytes)?;",
+        """let before = if MUTANT { parts.control().schemas() } else { 0 };
+        let run = self.peek_run(skip_bytes)?;
+        if MUTANT {
+            return Ok(run.map(|run| (run, before)));
+        }""",
+    ),
+    (
+        "`Ring::check_schemas_word`: takes another list while events are unread",
+        "ring/ring.rs",
+        "match control.unread() {",
+        "match if MUTANT { 0 } else { control.unread() } {",
     ),
     (
         "`Control::format`: the magic, then the rest",

@@ -24,6 +24,7 @@
 //! | write a log file to a UART or a card | `StreamSink` (feature `embedded-io`) |
 //! | sleep until an event comes | [`ParkFlag`] |
 //! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
+//! | write and read structs instead of bytes | `Payload` and the attribute `event` (feature `macros`) |
 //! | keep an event after its space is released | [`OwnedEvent`] |
 //! | count missing events | [`Gap`] |
 //! | read or write records and log files as plain bytes | [`format`](mod@format) |
@@ -68,6 +69,7 @@
 //! - `crc-table-16k`: uses a table of 16 KiB, which is faster. Without a table, CRC-32C is computed bit by bit.
 //! - `embedded-io`: adds `StreamSink`, which writes a log file to a UART, a card or anything else that takes bytes.
 //! - `defmt`: implements `defmt::Format` for headers, gaps and errors.
+//! - `macros`: adds typed events: the attributes `event`, `labels` and `fields`, the trait `Payload`, and `events!`.
 //! - `small-copy`: copies payloads by a byte loop instead of `memcpy`. It is slower and saves about 600 bytes of flash.
 //! - `critical-section`, `unsafe-assume-single-core`: make [`StaticRing::split`] available on cores without
 //!   compare-and-swap. The application turns on one of them, never a library; the ring itself needs neither.
@@ -98,6 +100,8 @@ mod handle;
 #[cfg(doctest)]
 mod misuse;
 mod park_flag;
+#[cfg(feature = "macros")]
+mod payload;
 mod protocol;
 mod ring;
 mod sink;
@@ -116,6 +120,12 @@ pub use self::handle::consumer::Consumer;
 pub use self::handle::lossy::{Delivery, LossyProducer};
 pub use self::handle::producer::Producer;
 pub use self::park_flag::ParkFlag;
+#[cfg(feature = "macros")]
+pub use self::payload::description::Tail;
+#[cfg(feature = "macros")]
+pub use self::payload::event_types::{EventSchema, EventTypes};
+#[cfg(feature = "macros")]
+pub use self::payload::payload::{HasTail, Payload, ViewError};
 pub use self::protocol::losses::Loss;
 pub use self::ring::flight_recorder::FlightRecorder;
 #[cfg(not(ringlog_loom))]
@@ -132,6 +142,24 @@ pub use self::sink::stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
 pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};
 
+#[cfg(feature = "macros")]
+pub use ringlog_macros::{event, fields, labels};
+/// Numbers that are little-endian on every target, for fields of events that run on a big-endian one.
+#[cfg(feature = "macros")]
+pub use zerocopy::little_endian;
+
+/// What generated code needs. It is not part of the API: any version may change it.
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod typed {
+    pub use crate::payload::description::{Description, Field, Kind, Tail};
+    pub use crate::payload::event_types::check_events;
+    pub use crate::payload::field_type::{FieldType, InLog, WithoutHoles, bytes_of_holes};
+    pub use crate::payload::payload::{HasTail, Payload, header_of};
+    pub use ringlog_macros::{event_std, fields_std, labels_std};
+    pub use zerocopy;
+}
+
 /// What `ringlog-std` and the tests of this workspace need besides. It is not part of the API: any version may change
 /// it.
 #[doc(hidden)]
@@ -139,7 +167,7 @@ pub mod internal {
     pub use crate::format::checksum::record_checksum;
     pub use crate::format::file_fields::check_position;
     pub use crate::format::record::check_event;
-    pub use crate::ring::ring::RingStamp;
+    pub use crate::ring::ring::{RingStamp, SchemasRefused};
 
     /// How a log file's writer and readers share the words of its header.
     #[cfg(target_has_atomic = "64")]

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub use ringlog_nostd::format::{
-    Event, FileHeader, FileHeaderError, RecordError, RecordErrorKind, file_flags,
+    Event, FileHeader, FileHeaderError, Layouts, MetaTopic, RecordError, RecordErrorKind, file_flags,
 };
 pub use ringlog_nostd::{ClockKind, EventHeader, Gap, GapReason, MAX_PAYLOAD, flags};
+#[cfg(feature = "macros")]
+pub use ringlog_nostd::{EventSchema, EventTypes, HasTail, Payload, Tail, ViewError, little_endian};

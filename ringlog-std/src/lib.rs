@@ -7,6 +7,8 @@
 //!   sequence and time, and replayed without copying.
 //! - [`recorder`]: ring, dispatcher and log together, on a separate thread or in another process than the producer.
 //! - [`image`]: finds rings in a dump of memory.
+//! - `schema` (with the feature of that name): gives the fields of an event their names and values, and chooses events
+//!   by them.
 //!
 //! # Recording
 //!
@@ -58,6 +60,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Events with names
+//!
+//! With the feature `macros`, a struct is the payload of an event, and the log knows the names of its fields:
+//!
+#![cfg_attr(feature = "macros", doc = "```")]
+#![cfg_attr(not(feature = "macros"), doc = "```ignore")]
+//! use ringlog::{event::Payload, ring::RingBuffer};
+//!
+//! #[ringlog::event(type = 1)]
+//! struct OrderAdd {
+//!     id: u64,
+//!     #[event(scale = -2, unit = "USD")]
+//!     price: i64,
+//! }
+//!
+//! let mut ring = RingBuffer::new(1024);
+//! ring.write(1_000, &OrderAdd { id: 7, price: 10_125 })?;
+//! let (header, payload) = ring.read_event().unwrap();
+//! assert_eq!(OrderAdd::view(&header, payload)?.id, 7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What it does not do
 //!
 //! Many producers on one ring, network transport, encryption, compression.
@@ -65,6 +89,8 @@
 //! # Features
 //!
 //! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
+//! - `macros` (part of `cli`): adds typed events.
+//! - `schema` (part of `cli`): adds the module `schema`.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -75,14 +101,20 @@ compile_error!(
     "ringlog-std needs 64-bit atomics for the words of mapped files. Use ringlog-nostd on this target."
 );
 
+// The attributes write paths for users of the library.
+extern crate self as ringlog;
+
 pub(crate) mod checksum;
 pub mod clock;
 pub mod consumer;
+#[cfg(test)]
+#[path = "../tests/integration/dice.rs"]
+mod dice;
 pub mod event;
 pub mod image;
 #[cfg(doctest)]
 mod misuse;
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
 #[cfg(doctest)]
@@ -92,6 +124,8 @@ pub(crate) mod os;
 pub(crate) mod parallel;
 pub mod recorder;
 pub mod ring;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod storage;
 pub(crate) mod wait;
 pub(crate) mod words;
@@ -99,3 +133,11 @@ pub(crate) mod words;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use ringlog_nostd::typed;
+#[cfg(feature = "macros")]
+pub use ringlog_nostd::{
+    events, typed::event_std as event, typed::fields_std as fields, typed::labels_std as labels,
+};

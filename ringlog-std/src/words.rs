@@ -58,6 +58,14 @@ pub(crate) fn io_words(error: &io::Error) -> String {
     if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
 }
 
+/// Whether a terminal or an editor takes this character as a command: control characters, line and paragraph
+/// separators, and changes of the writing direction.
+#[cfg(feature = "schema")]
+pub(crate) fn is_risky(sign: char) -> bool {
+    let turns = matches!(sign, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}');
+    sign.is_control() || turns || matches!(sign, '\u{2028}' | '\u{2029}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,3 +34,20 @@ pub extern "C" fn through_the_ring(timestamp: u64) -> usize {
     let _ = producer.write_event(&EventHeader::new(timestamp, 1, 5), b"hello");
     consumer.drain(usize::MAX, |_, _| ()).unwrap_or(0)
 }
+
+/// A struct through a ring; returns a field of what came out, or 0.
+#[cfg(feature = "macros")]
+#[unsafe(no_mangle)]
+pub extern "C" fn struct_through_the_ring(timestamp: u64) -> u32 {
+    use ringlog_nostd::Payload;
+
+    #[ringlog_nostd::event(type = 1, tail = "bytes")]
+    struct Sample {
+        millivolts: u32,
+    }
+
+    let Ok((mut producer, mut consumer)) = RING.split() else { return 0 };
+    let _ = producer.write_with_tail(timestamp, &Sample { millivolts: 3_300 }, b"tail");
+    let Some((header, payload)) = consumer.read_event() else { return 0 };
+    Sample::view(&header, payload).map_or(0, |sample| sample.millivolts)
+}

@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
-use ringlog_benches::compare::{Table, log, read, ring, verify};
+use ringlog_benches::compare::{Table, choosing, grep, log, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -39,6 +39,10 @@ enum Part {
     Read(read::Arguments),
     /// Verifying many segments one by one, and several at a time
     Verify(verify::Arguments),
+    /// Reading the events that an expression chooses, beside reading all; not part of `all`
+    Choosing(choosing::Arguments),
+    /// Searching a log for bytes, beside ripgrep on the same files; not part of `all`
+    Grep(grep::Arguments),
 }
 
 #[derive(Serialize)]
@@ -75,6 +79,8 @@ fn measure(part: &Part) -> Result<(Vec<Table>, Option<LineChart>), String> {
         Part::Log(arguments) => (log::run(arguments)?, None),
         Part::Read(arguments) => (read::run(arguments), None),
         Part::Verify(arguments) => (verify::run(arguments), None),
+        Part::Choosing(arguments) => (choosing::run(arguments)?, None),
+        Part::Grep(arguments) => (grep::run(arguments)?, None),
     })
 }
 

@@ -3,6 +3,7 @@
 use clap::Parser;
 use ringlog_benches::duel::Way;
 use ringlog_benches::rivals::Channel;
+use ringlog_benches::structs::{self, Form};
 use ringlog_benches::{for_each_ring_of, solo};
 
 #[derive(Parser)]
@@ -27,6 +28,12 @@ fn run_if<C: Channel>(arguments: &Arguments) -> bool {
 
 fn main() {
     let arguments = Arguments::parse();
+    let Arguments { payload, way, events, .. } = arguments;
+    match &*arguments.ring {
+        "ringlog, structs" => return structs::run(Form::Struct, payload, way, events),
+        "ringlog, their bytes" => return structs::run(Form::Bytes, payload, way, events),
+        _ => {}
+    }
     let ran = for_each_ring_of!(arguments.payload, run_if(&arguments));
     assert!(ran.contains(&true), "no ring of that name");
 }

@@ -98,19 +98,26 @@ impl Work<'_> {
         at
     }
 
-    /// One thread copies a ready-made record into the file, again and again.
-    fn bare_copy(&self) -> f64 {
-        let path = self.path("bare");
-        let mut file = PreparedFile::create(&path, self.file_bytes());
+    /// Encodes the records one by one, and passes each of them on. Returns when it began.
+    #[inline(always)]
+    fn one_by_one(&self, mut pass_on: impl FnMut(&[u8])) -> Instant {
         let mut source = self.sample.source();
         let mut record = vec![0; self.record_len()];
         let begin = Instant::now();
         for _ in 0..self.sample.events {
             let (header, payload) = source.record();
             let _ = encode(&mut record, &header, payload);
-            file.append(&record);
+            pass_on(&record);
             source.taken();
         }
+        begin
+    }
+
+    /// One thread copies a ready-made record into the file, again and again.
+    fn bare_copy(&self) -> f64 {
+        let path = self.path("bare");
+        let mut file = PreparedFile::create(&path, self.file_bytes());
+        let begin = self.one_by_one(|record| file.append(record));
         let elapsed = begin.elapsed();
         drop(file);
         remove(&path);
@@ -260,15 +267,7 @@ impl Work<'_> {
         let (mut appender, guard) =
             if buffered { builder.finish(BufWriter::new(file)) } else { builder.finish(file) };
         self.pinning.put(0);
-        let mut source = self.sample.source();
-        let mut record = vec![0; self.record_len()];
-        let begin = Instant::now();
-        for _ in 0..self.sample.events {
-            let (header, payload) = source.record();
-            let _ = encode(&mut record, &header, payload);
-            appender.write_all(&record).expect("its thread runs");
-            source.taken();
-        }
+        let begin = self.one_by_one(|record| appender.write_all(record).expect("its thread runs"));
         // ORDERING: Relaxed. Only the number counts; the file is read after its thread has ended.
         while written.load(Relaxed) < self.sample.bytes() {
             spin_loop();

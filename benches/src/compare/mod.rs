@@ -1,5 +1,7 @@
 //! The parts of the program `compare`.
 
+pub mod choosing;
+pub mod grep;
 pub mod log;
 pub mod read;
 pub mod ring;

@@ -27,8 +27,9 @@ pub const RECORD_ALIGN: usize = 8;
 pub mod flags {
     /// Bits 0 to 3 belong to the caller and are stored as given.
     pub const USER: u8 = 0b0000_1111;
-    /// Bit 4 is reserved. It is zero in every record; a reader refuses a record that sets it.
-    pub const RESERVED: u8 = 0b0001_0000;
+    /// Bit 4 marks a META record, which says what the payloads of a segment's events mean. Only the start of a segment
+    /// has such records; no ring has one.
+    pub const META: u8 = 0b0001_0000;
     /// Bit 5 marks a record that reports lost events: see [`Gap`](crate::Gap).
     pub const GAP: u8 = 0b0010_0000;
     /// Bit 6 is set if the checksum field holds a CRC-32C.
@@ -138,6 +139,20 @@ impl EventHeader {
     #[inline]
     pub const fn is_gap(&self) -> bool {
         self.flags & flags::GAP != 0
+    }
+
+    /// Returns whether this record says what the payloads of a segment's events mean: see [`flags::META`].
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, flags};
+    ///
+    /// assert!(EventHeader::new(0, 7, 2).with_flags(flags::META).is_meta());
+    /// assert!(!EventHeader::new(0, 7, 2).is_meta());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn is_meta(&self) -> bool {
+        self.flags & flags::META != 0
     }
 
     /// Returns whether [`flags::COMMITTED`] is set, as it is in every stored record.

@@ -40,6 +40,7 @@ pub(crate) mod file_header;
 pub(crate) mod file_header_error;
 pub(crate) mod gap;
 pub(crate) mod header;
+pub(crate) mod meta;
 pub(crate) mod owned;
 #[cfg(target_has_atomic = "64")]
 pub(crate) mod publication;
@@ -54,6 +55,7 @@ pub use file_header::FileHeader;
 pub use file_header_error::FileHeaderError;
 pub use gap::GAP_PAYLOAD_LEN;
 pub use header::{HEADER_LEN, RECORD_ALIGN, record_len};
+pub use meta::MetaTopic;
 pub use record::{Checksums, add_checksum, decode, encode};
 pub use record_error::{RecordError, RecordErrorKind};
-pub use records::{Event, Records};
+pub use records::{Event, Layouts, Records};

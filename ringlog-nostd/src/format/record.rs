@@ -37,7 +37,8 @@ pub enum Checksums {
         /// that returns the same faster.
         crc: fn(crc: u32, bytes: &[u8]) -> u32,
     },
-    /// Records with and without a checksum are accepted, as in a ring. Nothing is verified.
+    /// Records with and without a checksum are accepted, as in a ring. Nothing is verified. META records, which no ring has,
+    /// are refused.
     Ignore,
 }
 
@@ -142,7 +143,10 @@ pub fn add_checksum(record: &mut [u8], place: u32, crc: fn(u32, &[u8]) -> u32) -
 /// let cut = decode(&bytes[..20], 0, Checksums::Absent);
 /// assert_eq!(cut, Err(RecordErrorKind::Truncated { needed: 24, available: 20 }));
 /// ```
-#[inline]
+// A call returns all of it through memory, field by field, and who copies it from there waits: a walk would take twice
+// as long. Small processors take less flash for a call.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline)]
 pub fn decode(
     bytes: &[u8],
     offset: u64,
@@ -152,7 +156,7 @@ pub fn decode(
         return Err(RecordErrorKind::Truncated { needed: HEADER_LEN, available: bytes.len() });
     };
     let header = EventHeader::from_bytes(head);
-    check_stored_header(&header)?;
+    check_stored_header(&header, checksums)?;
     let stride = header.stride();
     let Some((payload, padding)) =
         rest.get(..stride - HEADER_LEN).and_then(|body| body.split_at_checked(header.payload_len as usize))
@@ -167,30 +171,38 @@ pub fn decode(
     Ok((header, payload, stride))
 }
 
-/// Returns whether a header is one that a ring or a file stores.
+/// Returns whether a header is one that a ring stores. A file stores META records as well.
 #[inline]
-pub(crate) const fn is_stored_header(header: &EventHeader) -> bool {
+pub(crate) const fn is_ring_header(header: &EventHeader) -> bool {
     // An event, with one comparison; otherwise a GAP record.
-    header.flags & (flags::COMMITTED | flags::RESERVED | flags::GAP) == flags::COMMITTED
-        || (header.flags & (flags::COMMITTED | flags::RESERVED) == flags::COMMITTED
+    header.flags & (flags::COMMITTED | flags::META | flags::GAP) == flags::COMMITTED
+        || (header.flags & (flags::COMMITTED | flags::META) == flags::COMMITTED
             && header.payload_len as usize == GAP_PAYLOAD_LEN)
 }
 
-/// Does the same and returns what is wrong.
+/// Checks that a header is one that a file stores, or a ring, where checksums are ignored.
 #[inline]
-fn check_stored_header(header: &EventHeader) -> Result<(), RecordErrorKind> {
-    if is_stored_header(header) { Ok(()) } else { Err(what_is_wrong(header)) }
+fn check_stored_header(header: &EventHeader, checksums: Checksums) -> Result<(), RecordErrorKind> {
+    if is_ring_header(header) {
+        Ok(())
+    } else {
+        check_meta_header(header, matches!(checksums, Checksums::Ignore))
+    }
 }
 
-/// Returns what is wrong with a header for which [`is_stored_header`] is `false`.
+/// Does the same for a header for which [`is_ring_header`] is `false`.
 #[cold]
-fn what_is_wrong(header: &EventHeader) -> RecordErrorKind {
+fn check_meta_header(header: &EventHeader, is_in_ring: bool) -> Result<(), RecordErrorKind> {
     if !header.is_committed() {
-        RecordErrorKind::NotCommitted
-    } else if header.flags & flags::RESERVED != 0 {
-        RecordErrorKind::ReservedFlag
+        Err(RecordErrorKind::NotCommitted)
+    } else if !header.is_meta() {
+        Err(RecordErrorKind::GapLength { found: header.payload_len })
+    } else if header.is_gap() {
+        Err(RecordErrorKind::MetaAndGap)
+    } else if is_in_ring {
+        Err(RecordErrorKind::MisplacedMeta)
     } else {
-        RecordErrorKind::GapLength { found: header.payload_len }
+        Ok(())
     }
 }
 
@@ -242,15 +254,28 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_header_is_committed_and_a_gap_of_its_length_has_no_reserved_flag() {
-        use flags::{CHECKSUMMED, COMMITTED, GAP, RESERVED};
-        let check = |flags, len| check_stored_header(&EventHeader { flags, ..EventHeader::new(1, 2, len) });
+    fn a_stored_header_is_committed_and_no_gap_of_another_length_and_no_gap_that_is_meta() {
+        use flags::{CHECKSUMMED, COMMITTED, GAP, META};
+        let check = |flags, len| {
+            let header = EventHeader { flags, ..EventHeader::new(1, 2, len) };
+            let in_ring = check_stored_header(&header, Checksums::Ignore);
+            let in_file = check_stored_header(&header, Checksums::Present);
+            assert_eq!(
+                in_ring,
+                in_file.and_then(|()| if header.is_meta() {
+                    Err(RecordErrorKind::MisplacedMeta)
+                } else {
+                    Ok(())
+                })
+            );
+            in_file
+        };
         for len in [0, 15, 16, 17] {
             assert_eq!(check(COMMITTED, len), Ok(()));
             assert_eq!(check(COMMITTED | CHECKSUMMED, len), Ok(()));
-            assert_eq!(check(COMMITTED | RESERVED, len), Err(RecordErrorKind::ReservedFlag));
-            assert_eq!(check(COMMITTED | RESERVED | GAP, len), Err(RecordErrorKind::ReservedFlag));
-            for others in [0, GAP, RESERVED, GAP | RESERVED] {
+            assert_eq!(check(COMMITTED | META, len), Ok(()));
+            assert_eq!(check(COMMITTED | META | GAP, len), Err(RecordErrorKind::MetaAndGap));
+            for others in [0, GAP, META, GAP | META] {
                 assert_eq!(check(others, len), Err(RecordErrorKind::NotCommitted));
             }
             let gap = if len == 16 { Ok(()) } else { Err(RecordErrorKind::GapLength { found: len }) };

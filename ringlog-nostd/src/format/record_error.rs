@@ -26,8 +26,10 @@ pub enum RecordErrorKind {
     },
     /// The committed bit is not set: nothing was written here, or it was erased.
     NotCommitted,
-    /// The reserved flag bit is set.
-    ReservedFlag,
+    /// A META record is not at the start of a segment, or came through a ring.
+    MisplacedMeta,
+    /// The flag bits of a META record and of a GAP record are both set.
+    MetaAndGap,
     /// The padding is not zero.
     Padding,
     /// The payload of a GAP record is not 16 bytes long.
@@ -55,7 +57,8 @@ impl core::fmt::Display for RecordErrorKind {
                 write!(f, "record of {needed} bytes cut short, {} left", Bytes(*available))
             }
             Self::NotCommitted => f.write_str("no committed record here"),
-            Self::ReservedFlag => f.write_str("reserved flag bit set"),
+            Self::MisplacedMeta => f.write_str("a META record, which only the start of a segment may have"),
+            Self::MetaAndGap => f.write_str("flag bits of META and GAP both set"),
             Self::Padding => f.write_str("padding is not zero"),
             Self::GapLength { found } => {
                 write!(f, "GAP record with a payload of {}", Bytes(usize::from(*found)))

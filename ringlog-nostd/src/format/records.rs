@@ -118,7 +118,7 @@ impl<'a> Iterator for Records<'a> {
                 self.rest = self.rest.get(stride..).unwrap_or_default();
                 self.offset = offset.wrapping_add(stride as u64);
                 self.sequence = sequence.wrapping_add(1);
-                Some(Ok(Event { header, payload, sequence, offset }))
+                Some(Ok(Event::new(header, payload, sequence, offset)))
             }
             Err(kind) => {
                 self.rest = &[];
@@ -142,7 +142,7 @@ impl core::iter::FusedIterator for Records<'_> {}
 /// assert_eq!((event.header.timestamp, event.payload), (1, &b"abc"[..]));
 /// assert_eq!((event.sequence, event.offset), (9, 64));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// The stored header, with the system's flag bits.
     pub header: EventHeader,
@@ -152,9 +152,78 @@ pub struct Event<'a> {
     pub sequence: u64,
     /// Start of the record: the byte offset in its file, or the position in its ring.
     pub offset: u64,
+    /// The layouts of the segment that it was read from, if that has any.
+    layouts: Option<&'a dyn Layouts>,
 }
 
-impl Event<'_> {
+/// The layouts that the records of a segment have: what its META records say of each type.
+///
+/// A reader of typed logs implements this. It is asked for each event that a program views as one of its structs, so an
+/// answer should be remembered.
+///
+/// See [`Event::with_layouts`] for an example.
+pub trait Layouts: core::any::Any + Sync + core::fmt::Debug {
+    /// Returns whether events of this type have the layout that `schema`, the payload of a META record, describes.
+    /// `true` if nothing is known of the type.
+    fn accepts(&self, event_type: u8, schema: &'static [u8]) -> bool;
+}
+
+impl<'a> Event<'a> {
+    /// Makes an event of its parts. `sequence` and `offset` as in the fields of that name.
+    ///
+    /// ```
+    /// use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::Event;
+    ///
+    /// let event = Event::new(EventHeader::new(1, 7, 3), b"abc", 9, 64);
+    /// assert_eq!((event.sequence, event.offset, event.payload), (9, 64, &b"abc"[..]));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn new(header: EventHeader, payload: &'a [u8], sequence: u64, offset: u64) -> Self {
+        Self { header, payload, sequence, offset, layouts: None }
+    }
+
+    /// Returns the same event, as one of a segment with these layouts.
+    ///
+    /// ```
+    /// # use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::{Event, Layouts};
+    ///
+    /// #[derive(Debug)]
+    /// struct OnlyKnown(&'static [u8]);
+    ///
+    /// impl Layouts for OnlyKnown {
+    ///     fn accepts(&self, _: u8, schema: &'static [u8]) -> bool {
+    ///         schema == self.0
+    ///     }
+    /// }
+    ///
+    /// let layouts = OnlyKnown(b"{}");
+    /// let event = Event::new(EventHeader::new(1, 7, 3), b"abc", 9, 64).with_layouts(Some(&layouts));
+    /// assert!(event.layouts().is_some_and(|layouts| layouts.accepts(7, b"{}")));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn with_layouts(mut self, layouts: Option<&'a dyn Layouts>) -> Self {
+        self.layouts = layouts;
+        self
+    }
+
+    /// Returns the layouts of the event's segment; `None` if they are not known.
+    ///
+    /// ```
+    /// # use ringlog_nostd::EventHeader;
+    /// use ringlog_nostd::format::Event;
+    ///
+    /// assert!(Event::new(EventHeader::new(1, 7, 3), b"abc", 9, 64).layouts().is_none());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn layouts(&self) -> Option<&'a dyn Layouts> {
+        self.layouts
+    }
+
     /// Returns the event as a [`Gap`](crate::Gap), if it is one.
     ///
     /// ```
@@ -163,7 +232,7 @@ impl Event<'_> {
     ///
     /// let gap = Gap::new(GapReason::RingFull, 3);
     /// let payload = gap.to_payload();
-    /// let event = Event { header: Gap::header(1), payload: &payload, sequence: 0, offset: 0 };
+    /// let event = Event::new(Gap::header(1), &payload, 0, 0);
     /// assert_eq!(event.gap(), Some(gap));
     /// ```
     #[must_use]
@@ -171,7 +240,32 @@ impl Event<'_> {
     pub fn gap(&self) -> Option<crate::Gap> {
         crate::Gap::from_event(&self.header, self.payload)
     }
+
+    /// Returns whether this is a META record, which says what the payloads of a segment's events mean.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventHeader, flags};
+    /// use ringlog_nostd::format::Event;
+    ///
+    /// let header = EventHeader::new(0, 7, 2).with_flags(flags::META);
+    /// assert!(Event::new(header, b"{}", 0, 64).is_meta());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn is_meta(&self) -> bool {
+        self.header.is_meta()
+    }
 }
+
+/// Equal if header, payload, sequence and offset are. The layouts are not compared.
+impl PartialEq for Event<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.header, self.payload, self.sequence, self.offset)
+            == (other.header, other.payload, other.sequence, other.offset)
+    }
+}
+
+impl Eq for Event<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -37,7 +37,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// [`RecordError`] for the first record that is not whole, with its offset in `bytes`.
+    /// [`RecordError`] for the first record that is not whole, or that is a META record, with its offset in `bytes`.
     ///
     /// ```
     /// use ringlog_nostd::{EventHeader, Run};
@@ -196,6 +196,7 @@ impl<'a> Run<'a> {
 mod tests {
     use super::*;
     use crate::format::record::encode;
+    use crate::format::record_error::RecordErrorKind;
 
     #[test]
     fn damaged_bytes_are_no_run() {
@@ -204,6 +205,16 @@ mod tests {
         assert_eq!(Run::new(&bytes).unwrap_err().offset, 24);
         assert!(Run::new(&bytes[..24]).is_ok());
         assert!(Run::new(&bytes[..23]).is_err());
+    }
+
+    #[test]
+    fn a_meta_record_is_in_no_run() {
+        let mut bytes = [0; 48];
+        let event = encode(&mut bytes, &EventHeader::new(1, 0, 3), b"abc").unwrap();
+        let meta = EventHeader::new(0, 1, 2).with_flags(crate::flags::META);
+        let end = event + encode(&mut bytes[event..], &meta, b"{}").unwrap();
+        let error = Run::new(&bytes[..end]).unwrap_err();
+        assert_eq!((error.offset, error.sequence, error.kind), (24, 1, RecordErrorKind::MisplacedMeta));
     }
 
     #[test]

@@ -59,8 +59,20 @@ impl<'p, 'r> Batch<'p, 'r> {
     /// ```
     #[inline]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
-        check_event(header, payload.len(), self.inner.end.parts().geometry().max_payload)?;
-        let stride = self.inner.write(self.next, header, payload)?;
+        self.write_parts(header, payload, &[])
+    }
+
+    /// Adds one event whose payload is in two slices.
+    #[inline]
+    pub(crate) fn write_parts(
+        &mut self,
+        header: &EventHeader,
+        first: &[u8],
+        second: &[u8],
+    ) -> Result<(), WriteError> {
+        let max_payload = self.inner.end.parts().geometry().max_payload;
+        check_event(header, first.len().saturating_add(second.len()), max_payload)?;
+        let stride = self.inner.write_parts(self.next, header, first, second)?;
         self.next = self.next.wrapping_add(stride);
         self.events += 1;
         Ok(())

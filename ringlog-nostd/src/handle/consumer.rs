@@ -265,6 +265,27 @@ impl<K> Consumer<'_, K> {
         Ok(run.map(Run::trusted))
     }
 
+    /// Does what [`peek_run`](Self::peek_run) does, and also returns which list describes the events of the run, as
+    /// [`Ring::set_schemas_word`](crate::Ring::set_schemas_word) stored it.
+    ///
+    /// # Errors
+    ///
+    /// As `peek_run`.
+    #[doc(hidden)]
+    pub fn peek_described_run(&mut self, skip_bytes: usize) -> Result<Option<(Run<'_>, usize)>, RingFault> {
+        let parts = *self.inner.end.parts();
+        let run = self.peek_run(skip_bytes)?;
+        // After the head that published the run, and before anybody releases the run.
+        Ok(run.map(|run| (run, parts.control().schemas())))
+    }
+
+    /// Returns which list describes the events in the ring. While none is unread it may change.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn schemas_word(&self) -> usize {
+        self.inner.end.parts().control().schemas()
+    }
+
     /// Gives the next `bytes` bytes back to the producer: whole records that [`peek_run`](Self::peek_run) has lent.
     ///
     /// More bytes than the consumer knows to be published release just those.

@@ -9,3 +9,5 @@ pub(crate) mod consumer;
 pub(crate) mod lossy;
 pub(crate) mod producer;
 pub(crate) mod publisher;
+#[cfg(feature = "macros")]
+pub(crate) mod typed;

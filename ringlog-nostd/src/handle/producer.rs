@@ -114,9 +114,21 @@ impl<'r, K> Producer<'r, K> {
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
-        check_event(header, payload.len(), self.max_payload())?;
+        self.write_parts(header, payload, &[])
+    }
+
+    /// Writes one event whose payload is in two slices, and publishes it.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
+    pub(crate) fn write_parts(
+        &mut self,
+        header: &EventHeader,
+        first: &[u8],
+        second: &[u8],
+    ) -> Result<(), WriteError> {
+        check_event(header, first.len().saturating_add(second.len()), self.max_payload())?;
         let at = self.inner.end.head();
-        let stride = self.inner.end.write(at, header, payload)?;
+        let stride = self.inner.end.write_parts(at, header, first, second)?;
         match self.inner.retention {
             None => self.inner.end.publish(at.wrapping_add(stride)),
             Some(retention) => {

@@ -43,7 +43,19 @@ impl<'r> Publisher<'r> {
         header: &EventHeader,
         payload: &[u8],
     ) -> Result<usize, WriteError> {
-        let stride = self.end.write(at, header, payload)?;
+        self.write_parts(at, header, payload, &[])
+    }
+
+    /// Does the same with a payload that is in two slices.
+    #[inline]
+    pub(crate) fn write_parts(
+        &mut self,
+        at: usize,
+        header: &EventHeader,
+        first: &[u8],
+        second: &[u8],
+    ) -> Result<usize, WriteError> {
+        let stride = self.end.write_parts(at, header, first, second)?;
         self.add_checksum_if_retained(at, stride)?;
         Ok(stride)
     }

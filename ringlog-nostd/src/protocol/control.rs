@@ -14,6 +14,7 @@
 //!    144       40   lost         events lost that no GAP record reports yet
 //!    152       44   gap_at       position of the GAP record being published, 1 = none
 //!    160       48   first_loss   u64 timestamp, lower word first
+//!    168        -   schemas      which list describes the events, 0 = none; 64-bit rings of layout version 2
 //!    256       56   tail         the consumer's line
 //!    264       60   closed
 //!    384       64   data
@@ -33,7 +34,9 @@ const LINE_DISTANCE: usize = if usize::BITS == 64 { 128 } else { 0 };
 /// Words that a `u64` takes.
 const WIDE_WORDS: usize = 8 / size_of::<usize>();
 
-const LAYOUT_VERSION: usize = 1;
+/// The version in the layout word. Version 2 has the word `schemas`, which rings of smaller words have no place for.
+const LAYOUT_VERSION: usize = if cfg!(target_pointer_width = "64") { 2 } else { 1 };
+const VERSION_MASK: usize = 0xFF;
 const RETAINED: usize = 1 << 14;
 /// The ring overwrites its oldest records: `lost` counts events from before the tail, not from after the head.
 const OVERWRITING: usize = 1 << 15;
@@ -104,6 +107,8 @@ pub(crate) struct ProducerLine {
     pub(crate) lost: AtomicUsize,
     pub(crate) gap_at: AtomicUsize,
     pub(crate) first_loss: Wide,
+    #[cfg(target_pointer_width = "64")]
+    schemas: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -153,6 +158,8 @@ impl Control {
                     lost: AtomicUsize::new(0),
                     gap_at: AtomicUsize::new(0),
                     first_loss: Wide::zero(),
+                    #[cfg(target_pointer_width = "64")]
+                    schemas: AtomicUsize::new(0),
                 },
                 _producer_end: [0; _],
                 consumer: ConsumerLine { tail: AtomicUsize::new(0), closed: AtomicUsize::new(0) },
@@ -175,6 +182,8 @@ impl Control {
         self.producer.lost.store(0, Ordering::Relaxed);
         self.producer.gap_at.store(NO_GAP, Ordering::Relaxed);
         self.producer.first_loss.store(0);
+        #[cfg(target_pointer_width = "64")]
+        self.producer.schemas.store(0, Ordering::Relaxed);
         self.producer.head.store(start, Ordering::Relaxed);
         self.consumer.tail.store(start, Ordering::Relaxed);
         self.reopen();
@@ -193,7 +202,8 @@ impl Control {
         // which means nothing here.
         let found = layout.load(Ordering::Relaxed);
         let retained = found & RETAINED != 0;
-        if found & !OVERWRITING != layout_word(retained) {
+        let is_known = (1..=LAYOUT_VERSION).contains(&(found & VERSION_MASK));
+        if !is_known || (found ^ layout_word(retained)) & !(OVERWRITING | VERSION_MASK) != 0 {
             return Err(RingError::NotARing);
         }
         let geometry =
@@ -210,6 +220,44 @@ impl Control {
 
     pub(crate) fn identity(&self) -> u64 {
         self.constants.identity.load()
+    }
+
+    /// Returns whether the ring has the word of its list of descriptions.
+    pub(crate) fn has_schemas(&self) -> bool {
+        // ORDERING: Relaxed. The version never changes once the magic is stored.
+        cfg!(target_pointer_width = "64")
+            && self.constants.layout.load(Ordering::Relaxed) & VERSION_MASK == LAYOUT_VERSION
+    }
+
+    /// Returns which list describes the events in the ring; 0 if none does, or the ring has no such word.
+    ///
+    /// To the holder of unread events it is the list of those events.
+    pub(crate) fn schemas(&self) -> usize {
+        #[cfg(target_pointer_width = "64")]
+        if self.has_schemas() {
+            // ORDERING: Relaxed, SCHEMAS. The word was stored before the events that it describes were published, so
+            // who sees those by the Acquire of `foreign_head` sees this word or a later one (PUBLISH). The next one is
+            // stored only after all of them were released (RELEASE), so this load, which comes before the release,
+            // does not see it.
+            return self.producer.schemas.load(Ordering::Relaxed);
+        }
+        0
+    }
+
+    /// Stores which list describes the events that will be published. Only for the owner of the producer's role, in a
+    /// ring that has the word, while [`unread`](Self::unread) is 0.
+    pub(crate) fn set_schemas(&self, word: usize) {
+        // ORDERING: Relaxed, SCHEMAS. `publish_head` orders it before the events, and `foreign_tail`, by which the
+        // owner found the ring empty, after the loads of the consumer.
+        #[cfg(target_pointer_width = "64")]
+        self.producer.schemas.store(word, Ordering::Relaxed);
+        #[cfg(not(target_pointer_width = "64"))]
+        let _ = word;
+    }
+
+    /// Returns the number of published bytes that were not released. Only for the owner of the producer's role.
+    pub(crate) fn unread(&self) -> usize {
+        self.own_head().wrapping_sub(self.foreign_tail())
     }
 
     /// Returns address and length in bytes of all words, for a [`WriteBack`](crate::WriteBack).
@@ -395,7 +443,23 @@ pub(crate) mod tests {
     #[test]
     fn the_name_and_the_layout_word_are_the_documented_ones() {
         assert_eq!(MAGIC.to_be_bytes(), *b"RINGLOG1");
-        assert_eq!((layout_word(false), layout_word(true)), (0x1301, 0x5301));
+        assert_eq!((layout_word(false), layout_word(true)), (0x1302, 0x5302));
+        let control = Control::zero();
+        let start = core::ptr::from_ref(&control).addr();
+        assert_eq!(core::ptr::from_ref(&control.producer.schemas).addr() - start, 168);
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_ring_of_layout_1_is_a_ring_without_a_list() {
+        let control = formatted();
+        control.set_schemas(7);
+        assert_eq!((control.has_schemas(), control.schemas()), (true, 7));
+        control.constants.layout.store(layout_word(true) - 1, Ordering::Relaxed);
+        assert!(control.read_birth().is_ok());
+        assert_eq!((control.has_schemas(), control.schemas()), (false, 0));
+        control.format(&Geometry::new(64, None).unwrap(), &Birth::default(), 64);
+        assert_eq!((control.has_schemas(), control.schemas()), (true, 0), "a new ring has no list");
     }
 
     #[test]
@@ -406,8 +470,10 @@ pub(crate) mod tests {
     #[test]
     fn another_layout_is_no_ring() {
         let control = formatted();
-        control.constants.layout.store(LAYOUT_VERSION + 1, Ordering::Relaxed);
-        assert_eq!(control.read_birth().unwrap_err(), RingError::NotARing);
+        for other in [layout_word(true) + 1, layout_word(true) - LAYOUT_VERSION, layout_word(true) ^ 1 << 8] {
+            control.constants.layout.store(other, Ordering::Relaxed);
+            assert_eq!(control.read_birth().unwrap_err(), RingError::NotARing, "{other:#x}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::error::RingFault;
 use crate::format::header::{EventHeader, HEADER_LEN, RECORD_ALIGN};
-use crate::format::record::is_stored_header;
+use crate::format::record::is_ring_header;
 use crate::protocol::parts::Parts;
 
 /// A run ends with the record that reaches this length, in bytes: what is walked, copied and released together is then
@@ -135,7 +135,7 @@ impl<'r> ReadEnd<'r> {
     #[inline]
     fn is_whole(&self, header: &EventHeader, available: usize) -> bool {
         let stride = header.stride();
-        stride <= available && stride <= self.parts.geometry.overrun && is_stored_header(header)
+        stride <= available && stride <= self.parts.geometry.overrun && is_ring_header(header)
     }
 
     /// Reads the 16 bytes at `at`, which the caller knows to be published.

@@ -115,16 +115,18 @@ impl<'r> WriteEnd<'r> {
 
     /// Writes a whole record at `at`, if there is room, and returns its length. Publishes nothing.
     ///
-    /// The caller has checked `header` and `payload`: the same length, at most the maximum.
+    /// The payload is `first` and then `second`. The caller has checked `header` and payload: the same length, at most
+    /// the maximum.
     #[inline]
-    pub(crate) fn write(
+    pub(crate) fn write_parts(
         &mut self,
         at: usize,
         header: &EventHeader,
-        payload: &[u8],
+        first: &[u8],
+        second: &[u8],
     ) -> Result<usize, WriteError> {
-        debug_assert!(payload.len() <= self.parts.geometry.overrun - HEADER_LEN);
-        let stride = record_len(payload.len());
+        debug_assert!(first.len() + second.len() <= self.parts.geometry.overrun - HEADER_LEN);
+        let stride = record_len(first.len() + second.len());
         self.reserve(at, stride)?;
         // A copy: the stores below cannot change it, so nothing of it is loaded again after them.
         let parts = self.parts;
@@ -134,9 +136,14 @@ impl<'r> WriteEnd<'r> {
         // Last, because it may be a call of `memcpy`, which clobbers registers.
         // SAFETY: (1) `reserve` made sure that the `stride` bytes from `at` on are free, so nobody else
         // touches them; (2) they are inside the data region, as `stride <= overrun`; (3) the payload ends
-        // within them; (4) `payload` cannot overlap with them, as no reference to free bytes is out while
+        // within them; (4) `first` cannot overlap with them, as no reference to free bytes is out while
         // `self` is borrowed mutably.
-        unsafe { copy(payload, parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
+        unsafe { copy(first, parts.at(at).as_ptr().wrapping_add(HEADER_LEN)) };
+        // Where it is not known to be empty, a call that copies nothing would be a tenth of what an interrupt costs.
+        if !second.is_empty() {
+            // SAFETY: as above; the rest of the payload, after `first`.
+            unsafe { copy(second, parts.at(at).as_ptr().wrapping_add(HEADER_LEN + first.len())) };
+        }
         Ok(stride)
     }
 
@@ -158,7 +165,7 @@ impl<'r> WriteEnd<'r> {
         }
         parts.store_header(at, header);
         let to = parts.at(at).as_ptr().wrapping_add(HEADER_LEN).cast::<[u8; N]>();
-        // SAFETY: as for `write`, (1) to (4); the bytes are initialised by the contract of `Parts::new`.
+        // SAFETY: as for `write_parts`, (1) to (4); the bytes are initialised by the contract of `Parts::new`.
         copy_array(unsafe { &mut *to }, payload);
         Ok(stride)
     }
@@ -178,7 +185,7 @@ impl<'r> WriteEnd<'r> {
         self.reserve(at, stride)?;
         self.parts.touch_write(at, stride);
         let start = self.parts.at(at).as_ptr().wrapping_add(HEADER_LEN);
-        // SAFETY: as for `write`, (1) to (3); the bytes are initialised by the contract of `Parts::new`; the
+        // SAFETY: as for `write_parts`, (1) to (3); the bytes are initialised by the contract of `Parts::new`; the
         // slice borrows `self` mutably, so nothing is published or written elsewhere while it lives.
         Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
     }

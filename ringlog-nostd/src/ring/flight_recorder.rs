@@ -8,6 +8,8 @@ use crate::format::record::check_event;
 use crate::handle::claim::Claim;
 use crate::handle::consumer::Consumer;
 use crate::handle::producer::Producer;
+#[cfg(feature = "macros")]
+use crate::payload::payload::{HasTail, Payload, header_of};
 use crate::protocol::losses::Loss;
 use crate::ring::ring::Ring;
 
@@ -86,10 +88,57 @@ impl<'r> FlightRecorder<'r> {
     /// assert_eq!(too_long, Err(WriteError::PayloadTooLarge { len: 17, max: 16 }));
     /// ```
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
+        self.write_parts(header, payload, &[])
+    }
+
+    fn write_parts(&mut self, header: &EventHeader, first: &[u8], second: &[u8]) -> Result<(), WriteError> {
         self.end_lend();
-        check_event(header, payload.len(), self.producer.max_payload())?;
+        check_event(header, first.len().saturating_add(second.len()), self.producer.max_payload())?;
         self.make_room(header.stride())?;
-        self.producer.write_event(header, payload)
+        self.producer.write_parts(header, first, second)
+    }
+
+    /// Writes one event, as [`write_event`](Self::write_event) does. The event's type is that of the struct.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring, event};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// # #[event(type = 7)]
+    /// # struct Sample { millivolts: u32 }
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.write(1_000, &Sample { millivolts: 3_300 }), Ok(()));
+    /// ```
+    #[cfg(feature = "macros")]
+    pub fn write<P: Payload>(&mut self, timestamp: u64, payload: &P) -> Result<(), WriteError> {
+        self.write_parts(&header_of::<P>(timestamp, 0), payload.as_bytes(), &[])
+    }
+
+    /// Writes one event with a tail.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    ///
+    /// ```
+    /// # use ringlog_nostd::{AlignedBytes, Ring, event};
+    /// # let mut memory = AlignedBytes::<512>::new();
+    /// # #[event(type = 9, tail = "text")]
+    /// # struct Message { level: u8 }
+    /// let mut recorder = Ring::format(memory.as_mut(), 16).unwrap().overwrite_oldest();
+    /// assert_eq!(recorder.write_with_tail(1_000, &Message { level: 3 }, b"too hot"), Ok(()));
+    /// ```
+    #[cfg(feature = "macros")]
+    pub fn write_with_tail<P: HasTail>(
+        &mut self,
+        timestamp: u64,
+        payload: &P,
+        tail: &[u8],
+    ) -> Result<(), WriteError> {
+        self.write_parts(&header_of::<P>(timestamp, tail.len()), payload.as_bytes(), tail)
     }
 
     /// Reserves room for a payload of up to `len` bytes, to be filled in place: see [`Producer::claim`].

@@ -262,7 +262,7 @@ impl<'r> Ring<'r> {
         let mut events = 0;
         while at != head
             && let Ok(Some((header, payload))) = end.event(at)
-            && self.is_whole(&Event { header, payload, sequence: events, offset: at as u64 })
+            && self.is_whole(&Event::new(header, payload, events, at as u64))
             && end.is_padded_with_zeros(at, &header)
         {
             at = at.wrapping_add(header.stride());

@@ -234,6 +234,44 @@ impl<'r> Ring<'r> {
         Consumer::new(self.parts)
     }
 
+    /// Returns which list describes the ring's events, as [`set_schemas_word`](Self::set_schemas_word) stored it; 0 if
+    /// none does.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn schemas_word(&self) -> usize {
+        self.parts.control().schemas()
+    }
+
+    /// Stores which list describes the events that are published from now on. Only for the owner of the producer's role.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_schemas_word`](Self::check_schemas_word). Nothing is stored then.
+    #[doc(hidden)]
+    pub fn set_schemas_word(&self, word: usize) -> Result<(), SchemasRefused> {
+        self.check_schemas_word(word)?;
+        if self.schemas_word() != word {
+            self.parts.control().set_schemas(word);
+        }
+        Ok(())
+    }
+
+    /// Checks that the ring takes this word. To the owner of the producer's role it stays so until an event is published.
+    ///
+    /// # Errors
+    ///
+    /// The word is another one, and events are unread, or the ring has no such word.
+    #[doc(hidden)]
+    pub fn check_schemas_word(&self, word: usize) -> Result<(), SchemasRefused> {
+        let control = self.parts.control();
+        match control.unread() {
+            _ if control.schemas() == word => Ok(()),
+            _ if !control.has_schemas() => Err(SchemasRefused::NoWord),
+            0 => Ok(()),
+            bytes => Err(SchemasRefused::Unread { bytes }),
+        }
+    }
+
     /// Returns the capacity in bytes.
     ///
     /// ```
@@ -362,6 +400,18 @@ impl RingOptions {
         }
         Ok(best)
     }
+}
+
+/// Why a ring gets no other list of descriptions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SchemasRefused {
+    /// Events that the present list describes are unread.
+    Unread {
+        /// Their length in bytes.
+        bytes: usize,
+    },
+    /// The ring has smaller words than 64 bits, or an older layout.
+    NoWord,
 }
 
 /// What a ring was made with. It never changes while the ring lives.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::format::header::EventHeader;
+use crate::format::meta::MetaTopic;
 use crate::format::run::Run;
 
 /// Takes events from a [`ConsumerList`](crate::ConsumerList) or a dispatcher, one at a time or a run at a time.
@@ -78,6 +79,38 @@ pub trait EventConsumer {
         true
     }
 
+    /// Takes what the payloads of the next events mean: the JSON of a META record. Ignores it by default.
+    ///
+    /// A recorder calls it before the first event under a new list of descriptions, once for each one that is new or
+    /// changed. An empty `json` says that nothing describes the topic any more.
+    ///
+    /// ```
+    /// use ringlog_nostd::{EventConsumer, EventHeader};
+    /// use ringlog_nostd::format::MetaTopic;
+    ///
+    /// #[derive(Default)]
+    /// struct Names(Vec<(MetaTopic, String)>);
+    ///
+    /// impl EventConsumer for Names {
+    ///     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+    ///         true
+    ///     }
+    ///     fn name(&self) -> &str {
+    ///         "names"
+    ///     }
+    ///     fn meta(&mut self, topic: MetaTopic, json: &[u8]) {
+    ///         self.0.push((topic, String::from_utf8_lossy(json).into_owned()));
+    ///     }
+    /// }
+    ///
+    /// let mut names = Names::default();
+    /// names.meta(MetaTopic::EventType(7), br#"{"type":7,"name":"reset","size":0,"fields":[]}"#);
+    /// assert_eq!(names.0[0].0, MetaTopic::EventType(7));
+    /// ```
+    fn meta(&mut self, topic: MetaTopic, json: &[u8]) {
+        let _ = (topic, json);
+    }
+
     /// Called from time to time while there is nothing to take, for work that depends on the clock. Does nothing by
     /// default.
     fn idle(&mut self) {}
@@ -94,6 +127,10 @@ impl<C: EventConsumer + ?Sized> EventConsumer for &mut C {
 
     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
         (**self).consume_run(run)
+    }
+
+    fn meta(&mut self, topic: MetaTopic, json: &[u8]) {
+        (**self).meta(topic, json);
     }
 
     fn idle(&mut self) {

@@ -20,4 +20,8 @@ mod stream_sink;
 mod take_over;
 mod threads;
 mod torture;
+// Native numbers are refused on a big-endian target.
+#[cfg(target_endian = "little")]
+mod typed;
+mod typed_portable;
 mod write_back;

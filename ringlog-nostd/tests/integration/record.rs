@@ -35,7 +35,8 @@ fn each_error_says_what_is_wrong_and_where() {
     assert_eq!(error.to_string(), "record 3 at offset 128: record of 16 bytes cut short, 8 bytes left");
     for (kind, text) in [
         (RecordErrorKind::NotCommitted, "no committed record here"),
-        (RecordErrorKind::ReservedFlag, "reserved flag bit set"),
+        (RecordErrorKind::MisplacedMeta, "a META record, which only the start of a segment may have"),
+        (RecordErrorKind::MetaAndGap, "flag bits of META and GAP both set"),
         (RecordErrorKind::Padding, "padding is not zero"),
         (RecordErrorKind::GapLength { found: 15 }, "payload of 15 bytes"),
         (RecordErrorKind::ChecksumMissing, "without a checksum in a file with"),

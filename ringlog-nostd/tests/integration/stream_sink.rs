@@ -1,7 +1,7 @@
 //! Streams out of a ring: the bytes that arrive are a log file, for any behaviour of the device.
 
 use embedded_io::{ErrorKind, ErrorType, Write};
-use ringlog_nostd::format::{Checksums, FileHeader, Records, crc32c_append, file_flags};
+use ringlog_nostd::format::{Checksums, FileHeader, MetaTopic, Records, crc32c_append, decode, file_flags};
 use ringlog_nostd::{
     AlignedBytes, ClockKind, EventConsumer, EventHeader, Gap, Producer, Ring, RingFault, RingOptions,
     StreamError, StreamSink, WriteError,
@@ -180,4 +180,38 @@ fn as_a_consumer_it_takes_what_the_device_takes() {
     let taken: Vec<_> = (0..2).map(|number| sink.consume(&EventHeader::new(number, 0, 2), b"ab")).collect();
     assert_eq!(taken, [true, false]);
     assert_eq!(parse(&sink.into_inner().bytes[..64 + 24]).1.len(), 1);
+}
+
+#[test]
+fn descriptions_come_before_the_first_event() {
+    let about_log = (MetaTopic::Log, &br#"{"log":{}}"#[..]);
+    let about_type = (MetaTopic::EventType(7), &br#"{"type":7,"name":"reset","size":0,"fields":[]}"#[..]);
+    let mut sink = StreamSink::start(device(4096, Ok(0)), 1, ClockKind::Ticks).unwrap();
+    sink.write_meta(about_log.0, about_log.1).unwrap();
+    EventConsumer::meta(&mut sink, about_type.0, about_type.1);
+    let too_long = WriteError::PayloadTooLarge { len: 65_536, max: 65_535 };
+    assert_eq!(sink.write_meta(MetaTopic::Log, &[b' '; 65_536]), Err(StreamError::Event(too_long)));
+    sink.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    assert_eq!(sink.write_meta(about_type.0, about_type.1), Err(StreamError::LateMeta));
+    sink.write_event(&EventHeader::new(2, 7, 0), b"").unwrap();
+    EventConsumer::meta(&mut sink, about_type.0, about_type.1);
+    assert_eq!(
+        sink.write_event(&EventHeader::new(3, 7, 0), b""),
+        Err(StreamError::Ended),
+        "what follows would be read with the older description"
+    );
+
+    let stream = sink.into_inner().bytes;
+    let header = FileHeader::from_bytes(stream.first_chunk().unwrap()).unwrap();
+    let verify = Checksums::Verify { salt: header.salt(), crc: crc32c_append };
+    let (mut offset, mut descriptions, mut times) = (64, Vec::new(), Vec::new());
+    while offset < stream.len() {
+        let (header, payload, stride) = decode(&stream[offset..], offset as u64, verify).unwrap();
+        match MetaTopic::of(&header) {
+            Some(topic) => descriptions.push((topic, payload)),
+            None => times.push(header.timestamp),
+        }
+        offset += stride;
+    }
+    assert_eq!((descriptions, times), (vec![about_log, about_type], vec![1, 2]));
 }

@@ -24,7 +24,7 @@ pub(crate) struct Decoded {
 }
 
 impl<'a> RecordSlice<'a> {
-    /// Hands each record that `decode` reads to `f`, up to the first one that it does not read. Inlined, so that it takes
+    /// Hands each record that `decode` reads to `f`, up to the first one that it does not read, or that is a META record. Inlined, so that it takes
     /// over the processor features of its caller.
     #[inline(always)]
     pub(crate) fn pass_decoded(
@@ -36,8 +36,9 @@ impl<'a> RecordSlice<'a> {
         let mut events = 0;
         while offset < starts_below
             && let Some((header, payload, stride)) = decode(rest, offset)
+            && !header.is_meta()
         {
-            f(Event { header, payload, sequence: sequence + events, offset });
+            f(Event::new(header, payload, sequence + events, offset));
             rest = rest.get(stride..).unwrap_or_default();
             offset += stride as u64;
             events += 1;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::recorder::RecorderError;
 use crate::ring::{SharedRingError, WriteError};
+use crate::schema::SchemaError;
 use crate::storage::{AppendError, CreateError, CursorError, OpenError, ReadError, SalvageError, SyncError};
 use crate::words::io_words;
 
@@ -107,6 +108,14 @@ pub(crate) enum CliError {
     /// A log could not be read further.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A file that describes events cannot be read as such.
+    #[error("{}: {source}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: SchemaError,
+    },
     /// A cursor could not be used.
     #[error(transparent)]
     Cursor(#[from] CursorError),

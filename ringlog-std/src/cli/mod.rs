@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+pub(crate) mod descriptions;
 mod error;
 mod feed;
 mod import;
 mod input;
 pub(crate) mod measure;
+mod moment;
 pub(crate) mod options;
 mod output;
 pub(crate) mod read;
@@ -58,6 +60,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Info(args) => commands::info::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
+        Command::Schema(args) => commands::schema::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }

@@ -1,4 +1,4 @@
-//! Parses values of the command line: sizes, durations, times, rates. `feed::spec` parses feeds.
+//! Parses values of the command line: sizes, durations, rates, bytes. `moment` parses times, `feed::spec` parses feeds.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
@@ -177,15 +177,48 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     duration.filter(|it| !it.is_zero()).ok_or_else(|| "expected a number of seconds such as 5 or 0.5".into())
 }
 
-/// Parses a timestamp: a number of nanoseconds, or a date and time as in RFC 3339.
-pub(crate) fn timestamp(text: &str) -> Result<u64, String> {
-    if let Ok(nanos) = text.parse::<u64>() {
-        return Ok(nanos);
+/// Bytes as they were typed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+/// Parses text with the escapes `\n`, `\r`, `\t`, `\0`, `\\` and `\xNN`, or bytes in hexadecimal such as `0x0d0a`.
+pub(crate) fn bytes(text: &str) -> Result<Bytes, String> {
+    let bytes = match text.strip_prefix("0x") {
+        Some(digits) => hexadecimal(digits).ok_or("expected two hexadecimal digits for each byte, such as 0x0d0a")?,
+        None => unescaped(text).ok_or(
+            "expected text, in which a backslash begins \\n, \\r, \\t, \\0, \\xNN or \\\\, or hexadecimal bytes such as 0x0d0a",
+        )?,
+    };
+    if bytes.is_empty() { Err("expected at least one byte".into()) } else { Ok(Bytes(bytes)) }
+}
+
+fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(value(*high)? * 16 + value(*low)?).ok(),
+        _ => None,
+    };
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
+
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (byte, len) = match escape.as_bytes().first()? {
+            b'n' => (b'\n', 1),
+            b'r' => (b'\r', 1),
+            b't' => (b'\t', 1),
+            b'0' => (0, 1),
+            b'\\' => (b'\\', 1),
+            b'x' => (*hexadecimal(escape.get(1..3)?)?.first()?, 3),
+            _ => return None,
+        };
+        bytes.push(byte);
+        rest = escape.get(len..)?;
     }
-    let moment: jiff::Timestamp = text.parse().map_err(
-        |_| "expected 2026-01-31T09:30:00Z, with a Z or an offset such as +01:00, or a number of nanoseconds",
-    )?;
-    u64::try_from(moment.as_nanosecond()).map_err(|_| "times before 1970 cannot be in a log".into())
+    bytes.extend_from_slice(rest.as_bytes());
+    Some(bytes)
 }
 
 /// Parses `max` or a number of events per second; `_`, `k` and `M` are allowed.
@@ -264,12 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn moments_as_rfc_3339_and_as_nanoseconds() {
-        assert_eq!(timestamp("1700000000000000001"), Ok(1_700_000_000_000_000_001));
-        assert_eq!(timestamp("1970-01-01T00:00:01.5Z"), Ok(1_500_000_000));
-        assert_eq!(timestamp("1970-01-01T01:00:00+01:00"), Ok(0));
-        for bad in ["", "yesterday", "1969-12-31T23:59:59Z", "-1"] {
-            assert!(timestamp(bad).is_err(), "{bad}");
+    fn bytes_are_text_with_escapes_or_hexadecimal() {
+        let good: [(&str, &[u8]); 7] = [
+            ("order 7", b"order 7"),
+            ("0x0d0A", b"\r\n"),
+            (r"\r\n\t\0\\", b"\r\n\t\0\\"),
+            (r"a\xFfb\x00", b"a\xFFb\0"),
+            ("é", "é".as_bytes()),
+            ("0X1", b"0X1"),
+            (" ", b" "),
+        ];
+        for (text, expected) in good {
+            assert_eq!(bytes(text), Ok(Bytes(expected.into())), "{text}");
+        }
+        for bad in ["", "0x", "0x1", "0xgg", "0x+1", r"\", r"\q", r"\x", r"\x1", r"\xé", r"a\x1g"] {
+            assert!(bytes(bad).is_err(), "{bad}");
         }
     }
 

@@ -3,8 +3,15 @@
 
 use super::source::{DrainError, EventSource};
 use super::statistics::ConsumerStatistics;
+use crate::ring::Consumer;
+use crate::storage::SchemaList;
+use ringlog_nostd::format::MetaTopic;
 use ringlog_nostd::{EventConsumer, Run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Descriptions of events that are new, changed, or, if empty, gone.
+pub(crate) type Changes = Vec<(MetaTopic, Arc<[u8]>)>;
 
 /// Hands events to any number of consumers.
 ///
@@ -46,6 +53,8 @@ pub struct EventDispatcher<'c> {
 struct Slot<'c> {
     consumer: Box<dyn EventConsumer + Send + 'c>,
     statistics: ConsumerStatistics,
+    /// What it knows of the events, from sources that say it themselves.
+    schemas: SchemaList,
     /// For each source: bytes taken beyond what the source has released.
     ahead: Vec<(u64, usize)>,
 }
@@ -112,11 +121,14 @@ impl<'c> EventDispatcher<'c> {
     fn add(&mut self, consumer: Box<dyn EventConsumer + Send + 'c>, required: bool) -> &mut Self {
         let name = consumer.name().to_owned();
         let statistics = ConsumerStatistics { name, required, ..ConsumerStatistics::default() };
-        self.slots.push(Slot { consumer, statistics, ahead: Vec::new() });
+        self.slots.push(Slot { consumer, statistics, schemas: SchemaList::new(), ahead: Vec::new() });
         self
     }
 
     /// Gives the source's events to every consumer and the source its space back. Returns the bytes given back.
+    ///
+    /// Before the events of a log the consumers get what describes them. Where that changes, events wait until every required
+    /// consumer has taken those before.
     ///
     /// ```
     /// # use ringlog::{consumer::{EventConsumer, EventDispatcher}, event::EventHeader, ring::RingBuffer};
@@ -138,13 +150,36 @@ impl<'c> EventDispatcher<'c> {
     ///
     /// [`DrainError`] says whether the source or a consumer failed. What was handed out before stays handed out.
     pub fn drain<S: EventSource + ?Sized>(&mut self, source: &mut S) -> Result<usize, DrainError> {
+        self.drain_by(source, |source, skip| Ok(source.peek_run(skip)?.map(|run| (run, 0))), |_| Vec::new())
+    }
+
+    /// Does what [`drain`](Self::drain) does with a ring. Before anybody gets a run, `changes` gets the number of the list
+    /// that describes its events, and returns what the consumers have to know first.
+    pub(crate) fn drain_described(
+        &mut self,
+        source: &mut Consumer,
+        changes: impl FnMut(usize) -> Changes,
+    ) -> Result<usize, DrainError> {
+        self.drain_by(source, |source, skip| Ok(source.peek_described_run(skip)?), changes)
+    }
+
+    fn drain_by<S: EventSource + ?Sized>(
+        &mut self,
+        source: &mut S,
+        peek: impl for<'s> Fn(&'s mut S, usize) -> Result<Option<(Run<'s>, usize)>, DrainError>,
+        mut changes: impl FnMut(usize) -> Changes,
+    ) -> Result<usize, DrainError> {
         let id = source.id();
         let limit = source.drain_limit_bytes();
         let mut released_bytes = 0_usize;
         let mut skip = 0_usize;
         while skip.saturating_add(released_bytes) < limit {
             self.check_required()?;
-            let Some(run) = source.peek_run(skip)? else { break };
+            if let Some(schemas) = source.schemas(skip) {
+                self.slots.iter_mut().for_each(|slot| slot.learn(schemas));
+            }
+            let Some((run, list)) = peek(source, skip)? else { break };
+            self.describe(&changes(list));
             let end = skip + run.remaining().len();
             for slot in &mut self.slots {
                 slot.offer(id, &run, skip);
@@ -158,6 +193,13 @@ impl<'c> EventDispatcher<'c> {
         self.is_stalled = skip > 0;
         self.check_required()?;
         Ok(released_bytes)
+    }
+
+    /// Gives changed descriptions of events to every consumer.
+    pub(crate) fn describe(&mut self, changes: &[(MetaTopic, Arc<[u8]>)]) {
+        for (topic, json) in changes {
+            self.slots.iter_mut().for_each(|slot| slot.describe(*topic, json));
+        }
     }
 
     /// Returns whether a required consumer refused an event in the last drain. The next drain offers it again.
@@ -255,6 +297,24 @@ impl std::fmt::Debug for EventDispatcher<'_> {
 }
 
 impl Slot<'_> {
+    /// Gives the consumer what it does not know of these descriptions.
+    fn learn(&mut self, schemas: &SchemaList) {
+        if self.schemas == *schemas {
+            return;
+        }
+        for (topic, json) in schemas.changes_from(&self.schemas) {
+            self.describe(topic, &json);
+        }
+        self.schemas = schemas.clone();
+    }
+
+    fn describe(&mut self, topic: MetaTopic, json: &[u8]) {
+        if !self.statistics.failed {
+            let given = catch_unwind(AssertUnwindSafe(|| self.consumer.meta(topic, json)));
+            self.statistics.failed = given.is_err();
+        }
+    }
+
     fn ahead(&self, id: u64) -> usize {
         self.ahead.iter().find(|(known, _)| *known == id).map_or(0, |(_, bytes)| *bytes)
     }
@@ -315,7 +375,7 @@ mod tests {
     use super::*;
     use crate::ring::RingBuffer;
     use ringlog_nostd::EventHeader;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     type Seen = Arc<Mutex<Vec<u64>>>;
 

@@ -13,6 +13,7 @@ mod replay_source;
 mod source;
 mod statistics;
 
+pub(crate) use dispatcher::Changes;
 pub use dispatcher::EventDispatcher;
 pub use ringlog_nostd::{EventConsumer, Run};
 pub use source::{DrainError, EventSource};

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::source::{DrainError, EventSource};
-use crate::storage::{LogReader, MmapReader, ReadError};
+use crate::storage::{LogReader, MmapReader, ReadError, SchemaList, SegmentSchemas};
 use ringlog_nostd::Run;
 use ringlog_nostd::format::{Event, encode};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,8 @@ impl MmapReader {
 }
 
 impl LogReader {
-    /// Returns the events of the log as a source for a dispatcher, from the first one on.
+    /// Returns the events of the log as a source for a dispatcher, from the first one on. The consumers get the descriptions
+    /// of each segment too, so a copy of the log has them.
     ///
     /// ```
     /// use ringlog::consumer::EventDispatcher;
@@ -57,8 +58,12 @@ impl LogReader {
 struct ReplaySource<'a> {
     id: u64,
     events: Box<dyn Iterator<Item = Result<Event<'a>, ReadError>> + 'a>,
-    /// Whole records that were not released yet.
+    /// Whole records that were not released yet. The same descriptions are in force for all of them.
     window: Vec<u8>,
+    /// What describes them.
+    schemas: SchemaList,
+    /// An event after the window that something else describes.
+    next: Option<Event<'a>>,
     /// An error after the window. It is reported once the window is released.
     error: Option<ReadError>,
 }
@@ -68,13 +73,24 @@ impl<'a> ReplaySource<'a> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // ORDERING: Relaxed. All that matters is that no two sources get the same number.
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, events, window: Vec::new(), error: None }
+        Self { id, events, window: Vec::new(), schemas: SchemaList::new(), next: None, error: None }
     }
 
     fn fill(&mut self, wanted: usize) {
-        while self.window.len() < wanted && self.error.is_none() {
+        if self.window.is_empty()
+            && let Some(event) = self.next.take()
+        {
+            self.schemas = schemas_of(&event).clone();
+            self.push(&event);
+        }
+        while self.window.len() < wanted && self.error.is_none() && self.next.is_none() {
             match self.events.next() {
-                Some(Ok(event)) => self.push(&event),
+                Some(Ok(event)) if *schemas_of(&event) == self.schemas => self.push(&event),
+                Some(Ok(event)) if self.window.is_empty() => {
+                    self.schemas = schemas_of(&event).clone();
+                    self.push(&event);
+                }
+                Some(Ok(event)) => self.next = Some(event),
                 Some(Err(error)) => self.error = Some(error),
                 None => return,
             }
@@ -89,9 +105,19 @@ impl<'a> ReplaySource<'a> {
     }
 }
 
+fn schemas_of<'a>(event: &Event<'a>) -> &'a SchemaList {
+    static NONE: SchemaList = SchemaList::new();
+    SegmentSchemas::of(event).map_or(&NONE, SegmentSchemas::list)
+}
+
 impl EventSource for ReplaySource<'_> {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn schemas(&mut self, skip_bytes: usize) -> Option<&SchemaList> {
+        self.fill(skip_bytes.saturating_add(WINDOW_BYTES));
+        Some(&self.schemas)
     }
 
     fn peek_run(&mut self, skip_bytes: usize) -> Result<Option<Run<'_>>, DrainError> {
@@ -121,6 +147,7 @@ mod tests {
     use crate::consumer::{EventConsumer, EventDispatcher};
     use crate::storage::LogWriter;
     use ringlog_nostd::EventHeader;
+    use ringlog_nostd::format::MetaTopic;
 
     struct Sum(u64);
 
@@ -133,6 +160,76 @@ mod tests {
 
         fn name(&self) -> &str {
             "sum"
+        }
+    }
+
+    /// Takes every third event at the first offer only.
+    struct Reluctant<'a>(&'a mut LogWriter, u64);
+
+    impl EventConsumer for Reluctant<'_> {
+        fn consume(&mut self, header: &EventHeader, payload: &[u8]) -> bool {
+            self.1 += 1;
+            !self.1.is_multiple_of(3) && self.0.consume(header, payload)
+        }
+
+        fn name(&self) -> &str {
+            "reluctant"
+        }
+
+        fn meta(&mut self, topic: MetaTopic, json: &[u8]) {
+            EventConsumer::meta(self.0, topic, json);
+        }
+    }
+
+    #[test]
+    fn a_copy_by_a_dispatcher_has_the_descriptions_that_each_event_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = |types: &[(u8, &str)]| {
+            let mut list = SchemaList::new();
+            for (event_type, json) in types {
+                list.insert(MetaTopic::EventType(*event_type), json.as_bytes()).unwrap();
+            }
+            list
+        };
+        let lists = [
+            list(&[]),
+            list(&[(1, "one"), (2, "two")]),
+            list(&[(1, "another one")]),
+            list(&[]),
+            list(&[(1, "one"), (2, "two")]),
+        ];
+        let log = folder.path().join("log");
+        for (run, list) in (0_u64..).zip(&lists) {
+            let mut writer = LogWriter::options().schemas(list.clone()).open(&log).unwrap();
+            for time in 10 * run..10 * (run + 1) {
+                writer.write_event(&EventHeader::new(time, 1, 8), &time.to_le_bytes()).unwrap();
+            }
+            writer.close().unwrap();
+        }
+        let reader = LogReader::open(&log).unwrap();
+        for is_reluctant in [false, true] {
+            let copy = folder.path().join(is_reluctant.to_string());
+            let mut writer = LogWriter::open(&copy).unwrap();
+            let (mut source, mut drained) = (reader.source(), 0);
+            let mut dispatcher = EventDispatcher::new();
+            if is_reluctant {
+                dispatcher.add_required(Reluctant(&mut writer, 0));
+            } else {
+                dispatcher.add_required(&mut writer);
+            }
+            dispatcher.add_consumer(Sum(0));
+            while drained < 50 * 24 {
+                drained += dispatcher.drain(&mut source).unwrap();
+            }
+            assert_eq!(dispatcher.statistics()[1].events, 50);
+            drop(dispatcher);
+            writer.close().unwrap();
+            let copied = LogReader::open(&copy).unwrap();
+            let found: Vec<_> = copied.events().map(Result::unwrap).collect();
+            assert_eq!(found.len(), 50);
+            for (time, event) in (0_usize..).zip(&found) {
+                assert_eq!(schemas_of(event), &lists[time / 10], "event {time}, {is_reluctant}");
+            }
         }
     }
 

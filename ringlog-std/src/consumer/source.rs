@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::ring::RingBuffer;
-use crate::storage::ReadError;
+use crate::storage::{ReadError, SchemaList};
 use ringlog_nostd::{Consumer, RingFault, Run};
 
 /// Why a drain ended early.
@@ -78,6 +78,17 @@ pub trait EventSource {
 
     /// Releases the first `bytes` bytes that were not released yet.
     fn release_bytes(&mut self, bytes: usize);
+
+    /// Returns what describes the events of the run that [`peek_run`](Self::peek_run) returns next; `None`, the default, if
+    /// this source does not know it.
+    ///
+    /// A source whose descriptions change ends its runs there, and continues once everything before is released. The
+    /// dispatcher gives each change to its consumers before the first event under it:
+    /// [`EventConsumer::meta`](crate::consumer::EventConsumer::meta).
+    fn schemas(&mut self, skip_bytes: usize) -> Option<&SchemaList> {
+        let _ = skip_bytes;
+        None
+    }
 
     /// Returns the number of bytes after which one drain ends although there may be more, so that it ends beside a
     /// busy producer.

@@ -8,7 +8,7 @@ use ringlog_nostd::MAX_PAYLOAD;
 use ringlog_nostd::format::{Checksums, HEADER_LEN, decode, record_len};
 
 use crate::checksum::crc32c::crc32c_hardware;
-use crate::event::{Event, Gap, GapReason, RecordError};
+use crate::event::{Event, Gap, GapReason, RecordError, RecordErrorKind};
 use crate::image::words::{OVERWRITING, Places, RETAINED, WordForm};
 use crate::words::Counted;
 
@@ -441,11 +441,14 @@ impl<'i> RingImage<'i> {
                 return None;
             }
             let (offset, sequence) = (at, sequences.next()?);
-            match decode(ring.published(offset, left), offset, checksums) {
+            let record = decode(ring.published(offset, left), offset, checksums);
+            match record.and_then(|record| {
+                if record.0.is_meta() { Err(RecordErrorKind::MisplacedMeta) } else { Ok(record) }
+            }) {
                 Ok((header, payload, stride)) => {
                     at = offset.wrapping_add(stride as u64) & ring.form.mask();
                     left -= stride;
-                    Some(Ok(Event { header, payload, sequence, offset }))
+                    Some(Ok(Event::new(header, payload, sequence, offset)))
                 }
                 Err(kind) => {
                     left = 0;

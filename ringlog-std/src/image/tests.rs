@@ -2,6 +2,7 @@
 
 use ringlog_nostd::format::{add_checksum, crc32c_append, encode, place_word};
 
+use crate::dice::Dice;
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::image::ring_image::{NO_GAP, RingImage, RingImageErrorKind};
 use crate::image::words::{OVERWRITING, RETAINED, WordForm};
@@ -26,7 +27,7 @@ fn put_wide(bytes: &mut [u8], form: WordForm, at: usize, value: u64) {
 /// Where the words are, written by hand from docs/format.md: producer, consumer, data.
 fn places(form: WordForm) -> (usize, usize, usize, u64) {
     match form.bytes {
-        8 => (128, 256, 384, 1 | 3 << 8 | 2 << 11),
+        8 => (128, 256, 384, 2 | 3 << 8 | 2 << 11),
         4 => (32, 56, 64, 1 | 2 << 8),
         _ => (24, 40, 48, 1 | 1 << 8),
     }
@@ -150,20 +151,24 @@ fn control_words_that_contradict_each_other_are_named() {
 }
 
 #[test]
+fn a_64_bit_ring_is_found_in_each_layout_that_there_was() {
+    let form = WordForm { bytes: 8, big_endian: false };
+    for (version, found) in [(0, 0), (1, 1), (2, 1), (3, 0)] {
+        let mut dump = ring(form, 0, 4, 0);
+        put(&mut dump, form, 8, version | 3 << 8 | 2 << 11);
+        assert_eq!(RingImage::find_all(&dump).count(), found, "layout version {version}");
+    }
+}
+
+#[test]
 fn damage_anywhere_neither_panics_nor_invents_events_of_a_retained_ring() {
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = |bound: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random % bound as u64).unwrap()
-    };
+    let mut dice = Dice(1);
     for round in 0..20_000 {
         let form = WordForm::ALL[round % 6];
         let mut dump = ring(form, u64::MAX - 39, 4, RETAINED);
-        for _ in 0..1 + next(6) {
-            let at = next(dump.len());
-            dump[at] = next(256).to_le_bytes()[0];
+        for _ in 0..1 + dice.below(6) {
+            let at = dice.below(dump.len());
+            dump[at] = dice.next() as u8;
         }
         for found in RingImage::find_all(&dump).flatten().filter(|ring| ring.is_retained()) {
             let found: Vec<u64> = found.events().flatten().map(|event| event.header.timestamp).collect();

@@ -3,7 +3,6 @@
 //! The layout is that of `docs/format.md`, "The ring in memory".
 #![forbid(unsafe_code)]
 
-const LAYOUT_VERSION: u64 = 1;
 pub(crate) const RETAINED: u64 = 1 << 14;
 pub(crate) const OVERWRITING: u64 = 1 << 15;
 
@@ -64,8 +63,12 @@ impl WordForm {
     pub(crate) fn layout(self, layout: u64) -> Option<Places> {
         let word_bits = u64::from(self.bytes.trailing_zeros());
         let distance = usize::try_from(layout >> 11 & 7).ok()? * 64;
+        // Version 2 adds a word to the producer's line on 64-bit machines, and moves nothing.
+        let newest = if self.bytes == 8 { 2 } else { 1 };
         let fixed = layout & !(7 << 11 | RETAINED | OVERWRITING);
-        (fixed == LAYOUT_VERSION | word_bits << 8).then(|| Places::new(self.bytes, distance))
+        (1..=newest)
+            .any(|version| fixed == version | word_bits << 8)
+            .then(|| Places::new(self.bytes, distance))
     }
 }
 

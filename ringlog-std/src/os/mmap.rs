@@ -133,7 +133,8 @@ impl ReadMap {
 /// The one writer's view of a mapped log file.
 pub(crate) struct WriteMap {
     mapping: Arc<Mapping>,
-    /// 64 to the length of the mapping, never less than the header's `write_offset`.
+    /// Where the next record goes: 64 to the length of the mapping, never less than the header's `write_offset`. More
+    /// while what was [staged](Self::stage) is not published.
     write_offset: usize,
     /// The mapping's populated bytes, as this writer last loaded them.
     populated_bytes: usize,
@@ -198,6 +199,22 @@ impl WriteMap {
             let offset = self.write_offset();
             witness.stored(offset, &self.unpublished()[..bytes]);
         }
+    }
+
+    /// Moves past the first `bytes` of [`unpublished`](Self::unpublished), which the next publication publishes too.
+    ///
+    /// # Panics
+    ///
+    /// If there are not that many.
+    pub(crate) fn stage(&mut self, bytes: usize) {
+        assert!(bytes <= self.remaining_bytes());
+        self.write_offset += bytes;
+    }
+
+    /// Goes back to what was published.
+    pub(crate) fn unstage(&mut self) {
+        // The word was stored by this writer: 64 to the length of the mapping.
+        self.write_offset = publication::write_offset(&*self.mapping) as usize;
     }
 
     /// Publishes the first `bytes` of [`unpublished`](Self::unpublished), and with them `event_count`.

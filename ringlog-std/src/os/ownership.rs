@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock, TryLockError};
 
 use crate::os::files::folder_of;
 use crate::os::sync::kernel_call;
@@ -35,18 +35,20 @@ pub(crate) struct Ownership {
     path: PathBuf,
     process: OwnerProcess,
     /// Device and number of the locked file. It stays open meanwhile, so no other file gets them.
-    inode: Mutex<(u64, u64)>,
+    ///
+    /// Locked for writing while the lock moves to another file. Checks of several threads do not wait for each other.
+    inode: RwLock<(u64, u64)>,
 }
 
 impl Ownership {
     pub(crate) fn of(path: &Path, locked: &File) -> io::Result<Self> {
-        let inode = Mutex::new(inode_of(&locked.metadata()?));
+        let inode = RwLock::new(inode_of(&locked.metadata()?));
         Ok(Self { path: path.into(), process: OwnerProcess::this(), inode })
     }
 
     /// Copies a locked file that has other names as well, and continues with the lock of the copy.
     pub(crate) fn separate(&self, locked: &mut File) -> io::Result<()> {
-        let mut inode = self.inode.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inode = self.inode.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = separate(&self.path, locked)? {
             *inode = inode_of(&own.metadata()?);
             *locked = own;
@@ -65,8 +67,12 @@ impl Ownership {
     /// Returns whether the file was deleted or replaced, so that another process can have the lock of the new one.
     pub(crate) fn is_lost(&self) -> bool {
         kernel_call();
-        // The lock is moving to another file: the next call will see.
-        let Ok(inode) = self.inode.try_lock() else { return false };
+        let inode = match self.inode.try_read() {
+            Ok(inode) => inode,
+            Err(TryLockError::Poisoned(inode)) => inode.into_inner(),
+            // The lock is moving to another file: the next call will see.
+            Err(TryLockError::WouldBlock) => return false,
+        };
         let named = match fs::symlink_metadata(&self.path) {
             Ok(metadata) => inode_of(&metadata),
             // A folder that was moved away as a whole still has its lock. Any other error proves nothing.
@@ -78,4 +84,23 @@ impl Ownership {
 
 fn inode_of(metadata: &fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_threads_that_look_at_once_sees_that_the_file_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let ownership = Ownership::of(&path, &File::create(&path).unwrap()).unwrap();
+        assert!(!ownership.is_lost());
+        fs::remove_file(&path).unwrap();
+        let looks = || (0..2_000).filter(|_| ownership.is_lost()).count();
+        let seen = std::thread::scope(|scope| {
+            [(); 3].map(|()| scope.spawn(looks)).map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(seen, [2_000; 3]);
+    }
 }

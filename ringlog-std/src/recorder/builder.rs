@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ringlog_nostd::RingOptions;
 
+use super::descriptions::Descriptions;
 use super::error::RecorderError;
 use super::handle::Recorder;
 use super::late::LateEvents;
@@ -14,11 +15,13 @@ use super::skipped::SkippedRing;
 use super::work::{Shared, Work};
 use crate::consumer::EventConsumer;
 use crate::ring::{Consumer, Idle, Producer, SharedRing, watched_ends};
-use crate::storage::{LogWriter, LogWriterOptions};
+use crate::storage::{LogWriter, LogWriterOptions, SchemaList};
 
 /// What feeds a log.
 struct Feed {
     source: Consumer,
+    /// The longest payload of the ring, in bytes.
+    max_payload: usize,
     ring: Option<SharedRing>,
     late: Option<LateEvents>,
     skipped: Option<SkippedRing>,
@@ -57,6 +60,7 @@ pub struct RecorderBuilder {
     ring: RingOptions,
     idle: Idle,
     log: LogWriterOptions,
+    schemas: SchemaList,
     ends_with_producer: bool,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
     on_thread_start: Option<Box<dyn FnOnce() + Send>>,
@@ -108,6 +112,7 @@ impl RecorderBuilder {
             ring: RingOptions { capacity: Some(4 << 20), ..RingOptions::default() },
             idle: Idle::default(),
             log: LogWriter::options(),
+            schemas: SchemaList::new(),
             ends_with_producer: false,
             consumers: Vec::new(),
             on_thread_start: None,
@@ -135,11 +140,92 @@ impl RecorderBuilder {
         self
     }
 
-    /// Sets the options of the log.
+    /// Sets the options of the log. Keeps what the builder knows of its events.
     #[must_use]
-    pub fn log(mut self, options: LogWriterOptions) -> Self {
+    pub fn log(mut self, mut options: LogWriterOptions) -> Self {
+        options.schemas.extend(&self.log.schemas);
         self.log = options;
         self
+    }
+
+    /// Adds descriptions of events to what the log says of them, so that readers show names instead of bytes.
+    /// [`Recorder::register`] adds more later.
+    ///
+    /// A recorder of a [shared ring](Self::start_shared) adds them to those of the ring's producer. Where the two describe a
+    /// type in different ways, the log says nothing of that type: see [`Recorder::schema_watch`].
+    ///
+    /// ```
+    /// use ringlog::event::{EventHeader, MetaTopic};
+    /// use ringlog::recorder::Recorder;
+    /// use ringlog::storage::{LogReader, SchemaList};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let mut schemas = SchemaList::new();
+    /// schemas.insert(MetaTopic::EventType(7), &br#"{"type":7,"name":"reset","size":0,"fields":[]}"#[..])?;
+    ///
+    /// let (mut producer, recorder) = Recorder::builder().schemas(schemas).start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// recorder.shutdown(producer)?;
+    /// assert!(LogReader::open(folder.path())?.schemas()?.of_type(7).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schemas(mut self, schemas: SchemaList) -> Self {
+        self.schemas.extend(&schemas);
+        self
+    }
+
+    /// Adds a word about the log as a whole to what it says of its events, such as the host that it comes from.
+    ///
+    /// ```
+    /// use ringlog::{recorder::Recorder, storage::LogReader};
+    /// # use ringlog::event::EventHeader;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (mut producer, recorder) = Recorder::builder().user("host", "gw7").start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// recorder.shutdown(producer)?;
+    /// let schemas = LogReader::open(folder.path())?.schemas()?.to_set();
+    /// assert_eq!(schemas.log().and_then(|log| log.user("host")), Some("gw7"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If all that is said of the log takes more than 65,535 bytes.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn user(mut self, name: &str, word: &str) -> Self {
+        if let Err(error) = self.schemas.insert_user(name, word) {
+            panic!("{error}");
+        }
+        self
+    }
+
+    /// Adds the descriptions of these events: see [`schemas`](Self::schemas).
+    ///
+    /// ```
+    /// use ringlog::{recorder::Recorder, storage::LogReader};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// #[ringlog::event(type = 7)]
+    /// struct Sample {
+    ///     millivolts: u32,
+    /// }
+    ///
+    /// ringlog::events!(Samples: Sample);
+    ///
+    /// let (producer, recorder) = Recorder::builder().events::<Samples>().start(folder.path())?;
+    /// let mut producer = producer.lossy();
+    /// producer.write(1_000, &Sample { millivolts: 3_300 })?;
+    /// recorder.shutdown(producer.into_inner())?;
+    /// assert!(LogReader::open(folder.path())?.schemas()?.of_type(7).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "macros")]
+    #[must_use]
+    pub fn events<E: ringlog_nostd::EventTypes>(self) -> Self {
+        self.schemas(SchemaList::of::<E>())
     }
 
     /// Adds a consumer beside the log. It delays neither the log nor the producer's space.
@@ -211,15 +297,23 @@ impl RecorderBuilder {
     /// As [`Recorder::start`].
     pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
         // No shared ring can continue after what this one adds.
-        let mut writer = self.log.clone().own_ring().open(log)?;
+        let mut writer = self.log_options().own_ring().open(log)?;
         // The log's position is also a ring's: a multiple of 8, and as wide.
         self.ring.start = writer.position() as usize;
         let (producer, source, after_close) =
             watched_ends(&self.ring).inspect_err(|_| writer.note_drained_ring())?;
         self.ends_with_producer = true;
         let (log, log_identity) = (writer.path().to_path_buf(), writer.identity());
-        let late = Some(LateEvents { log, log_identity, options: self.log.clone(), after_close });
-        Ok((producer, self.spawn(Feed { source, ring: None, late, skipped: None }, writer)?))
+        let late = Some(LateEvents { log, log_identity, options: self.log_options(), after_close });
+        let max_payload = producer.max_payload();
+        Ok((producer, self.spawn(Feed { source, max_payload, ring: None, late, skipped: None }, writer)?))
+    }
+
+    /// Returns the options of the log, with all that this builder says of its events.
+    fn log_options(&self) -> LogWriterOptions {
+        let mut options = self.log.clone();
+        options.schemas.extend(&self.schemas);
+        options
     }
 
     /// Opens the log in the folder `log` and starts a thread that drains the [`SharedRing`] `ring` into it, until
@@ -229,6 +323,10 @@ impl RecorderBuilder {
     /// had published gets into the log exactly once and in order. The ring gets an event's space back once the log
     /// has published it, and the log's end says what need not be read again. Consumers [beside the
     /// log](Self::consumer) get such events at least once.
+    ///
+    /// The log describes events as the ring's producer does: see [`SharedRing::schemas`]. A producer with other
+    /// descriptions begins a new segment. Descriptions that are missing, damaged or too long never stop a recorder:
+    /// [`Recorder::schema_watch`] reports them, and the log has the events without.
     ///
     /// One ring feeds one log. After a restart of the machine, or where the ring of a log is missing, the recorder
     /// begins with a new ring and a GAP record of unknown count. It skips what cannot be read of a damaged ring, and
@@ -264,10 +362,11 @@ impl RecorderBuilder {
         {
             return Err(error.into());
         }
-        let mut writer = self.log.open(log)?;
+        let mut writer = self.log_options().open(log)?;
         match resume(ring.as_ref(), &self.ring, &mut writer) {
             Ok(Resumed { ring, source, skipped }) => {
-                self.spawn(Feed { source, ring: Some(ring), late: None, skipped }, writer)
+                let max_payload = ring.max_payload();
+                self.spawn(Feed { source, max_payload, ring: Some(ring), late: None, skipped }, writer)
             }
             Err(error) => {
                 // The log is unchanged. The error to report is why the ring cannot feed it.
@@ -278,8 +377,9 @@ impl RecorderBuilder {
     }
 
     fn spawn(self, feed: Feed, writer: LogWriter) -> Result<Recorder, RecorderError> {
-        let Feed { source, ring, late, skipped } = feed;
+        let Feed { source, max_payload, ring, late, skipped } = feed;
         let shared = Arc::new(Shared::default());
+        let descriptions = Descriptions::new(&writer, max_payload, shared.schemas.clone());
         let (recovery, watch) = (writer.recovery().clone(), writer.watch());
         let Self { idle, ends_with_producer, consumers, on_thread_start, .. } = self;
         let shared_too = Arc::clone(&shared);
@@ -287,6 +387,7 @@ impl RecorderBuilder {
             source,
             ring,
             late,
+            descriptions,
             idle,
             ends_with_producer,
             consumers,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::consumer::DrainError;
 use crate::ring::{NewRingError, RingFault, SharedRingError};
-use crate::storage::{AppendError, LogSummary, OpenError, SyncError};
+use crate::storage::{AppendError, CreateError, LogSummary, OpenError, SyncError};
 
 /// Why a recorder could not start, or ended early.
 ///
@@ -94,6 +94,12 @@ pub enum RecorderError {
     /// The log took no GAP record for what is missing.
     #[error("cannot record what is missing from the ring: {0}")]
     Gap(#[source] Box<AppendError>),
+    /// The descriptions of events leave too little room in a segment.
+    #[error(transparent)]
+    Schemas(#[from] CreateError),
+    /// The recorder has ended, so it takes nothing more.
+    #[error("the recorder has ended; join it to learn why, and start another one")]
+    Ended,
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
     Thread(#[source] std::io::Error),

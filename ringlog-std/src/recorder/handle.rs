@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::error::RecorderError;
+use super::schema_problem::SchemaWatch;
 use super::skipped::SkippedRing;
 use super::work::Shared;
 use crate::ring::Producer;
-use crate::storage::{LogSummary, LogWatch, RecoveryReport};
+use crate::storage::{LogSummary, LogWatch, RecoveryReport, SchemaList};
 
 /// Records what a producer writes into a log, on a separate thread.
 ///
@@ -93,6 +94,54 @@ impl Recorder {
     #[must_use]
     pub const fn watch(&self) -> &LogWatch {
         &self.watch
+    }
+
+    /// Adds descriptions of events while the recorder works. Those of a type that is described already replace the older
+    /// ones, and begin a new segment: within a segment a type has one meaning.
+    ///
+    /// Returns once they are in force: events that were written before the call keep their descriptions. Do not call it
+    /// from a [consumer](crate::recorder::RecorderBuilder::consumer) of this recorder, which it waits for.
+    ///
+    /// ```
+    /// use ringlog::event::{EventHeader, MetaTopic};
+    /// use ringlog::{recorder::Recorder, storage::SchemaList};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// let mut schemas = SchemaList::new();
+    /// schemas.insert(MetaTopic::EventType(7), &br#"{"type":7,"name":"reset","size":0,"fields":[]}"#[..])?;
+    /// recorder.register(&schemas)?;
+    /// producer.write_event(&EventHeader::new(2, 7, 0), b"")?;
+    /// assert_eq!(recorder.shutdown(producer)?.segments, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Schemas`] if they leave too little room in a segment: nothing has changed then.
+    /// [`RecorderError::Ended`] if the recorder has ended.
+    pub fn register(&self, schemas: &SchemaList) -> Result<(), RecorderError> {
+        if self.pid != std::process::id() {
+            return Err(RecorderError::Ended);
+        }
+        let answer = self.shared.registrations.ask(schemas.clone()).ok_or(RecorderError::Ended)?;
+        Ok(answer.recv().map_err(|_| RecorderError::Ended)??)
+    }
+
+    /// Returns a handle that reports which descriptions of events the log does not have, and why.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// assert!(recorder.schema_watch().problems().is_empty());
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schema_watch(&self) -> &SchemaWatch {
+        &self.shared.schemas
     }
 
     /// Returns the number of bytes that went from the ring into the log so far, headers and padding included.

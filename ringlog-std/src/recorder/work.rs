@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::{Gap, GapReason, Loss, RingFault};
 
+use super::descriptions::Descriptions;
 use super::error::RecorderError;
 use super::late::LateEvents;
+use super::registrations::{Registration, Registrations};
+use super::schema_problem::SchemaWatch;
 use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
 use crate::ring::{Consumer, Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
@@ -25,6 +28,10 @@ pub(crate) struct Shared {
     pub(super) stopped: AtomicBool,
     /// The thread must end.
     pub(super) stop: AtomicBool,
+    /// Descriptions that wait for the thread.
+    pub(super) registrations: Registrations,
+    /// Descriptions that the log does not have.
+    pub(super) schemas: SchemaWatch,
 }
 
 /// A drain waits until this many bytes have come together.
@@ -40,6 +47,7 @@ pub(super) struct Work {
     pub(super) ring: Option<SharedRing>,
     /// For a ring in this process: handles events that come too late.
     pub(super) late: Option<LateEvents>,
+    pub(super) descriptions: Descriptions,
     pub(super) idle: Idle,
     pub(super) ends_with_producer: bool,
     pub(super) consumers: Vec<Box<dyn EventConsumer + Send>>,
@@ -161,6 +169,7 @@ impl Work {
         for consumer in &mut consumers {
             dispatcher.add_consumer(consumer.as_mut());
         }
+        dispatcher.describe(&self.descriptions.at_start(self.ring.as_ref()));
         let ended = self.drain_until_finished(&mut dispatcher)?;
         if self.publish_losses() {
             self.drain_once(&mut dispatcher)?;
@@ -173,6 +182,7 @@ impl Work {
         let mut checked = Instant::now();
         loop {
             self.check_ring(&mut checked)?;
+            self.register(dispatcher)?;
             // Read before the drain, so that what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
             // ORDERING: Relaxed. The flag hands over no data.
@@ -194,16 +204,38 @@ impl Work {
     }
 
     /// Checks now and then whether the consumer's role in a shared ring still belongs to this process alone.
-    fn check_ring(&self, checked: &mut Instant) -> Result<(), Interrupted> {
+    fn check_ring(&mut self, checked: &mut Instant) -> Result<(), Interrupted> {
         let Some(ring) = self.ring.as_ref().filter(|_| checked.elapsed() >= CHECK_PERIOD) else {
             return Ok(());
         };
         *checked = Instant::now();
+        self.descriptions.read_again_if_missing();
         Ok(ring.check()?)
     }
 
+    /// Adds the descriptions that somebody waits for.
+    fn register(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<(), DrainError> {
+        if !self.shared.registrations.is_any() {
+            return Ok(());
+        }
+        let asked = self.shared.registrations.take();
+        // One drain takes all that a ring can hold, and so all that was there before they were asked for.
+        self.drain_once(dispatcher)?;
+        for Registration { schemas, answer } in asked {
+            let added = self
+                .descriptions
+                .add(&schemas, self.ring.as_ref())
+                .map(|changes| dispatcher.describe(&changes));
+            // Nobody waits any more if the process is ending.
+            let _ = answer.send(added);
+        }
+        Ok(())
+    }
+
     fn drain_once(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<usize, DrainError> {
-        let released_bytes = dispatcher.drain(&mut self.source)?;
+        let Self { source, ring, descriptions, .. } = self;
+        let released_bytes =
+            dispatcher.drain_described(source, |word| descriptions.under(word, ring.as_ref()))?;
         // ORDERING: Relaxed. The number is for a display only.
         self.shared.bytes.fetch_add(released_bytes as u64, Ordering::Relaxed);
         if released_bytes > 0 {
@@ -227,7 +259,7 @@ impl Work {
             return false;
         }
         // A live producer reports them itself, or leaves them to the next one.
-        let producer = self.ring.as_ref().map(SharedRing::claim_producer);
+        let producer = self.ring.as_ref().map(SharedRing::claim_producer_as_described);
         producer.is_some_and(|claimed| claimed.is_ok_and(|producer| producer.lossy().flush() == Ok(true)))
     }
 }
@@ -238,5 +270,6 @@ impl Drop for SetOnDrop {
     fn drop(&mut self) {
         // ORDERING: Relaxed. The thread that sees it joins this one.
         self.0.stopped.store(true, Ordering::Relaxed);
+        self.0.registrations.close();
     }
 }

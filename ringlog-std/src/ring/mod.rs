@@ -20,6 +20,7 @@ mod heap;
 mod notify;
 mod ring_buffer;
 mod role;
+mod schema_file;
 mod shared;
 mod shared_draft;
 mod shared_error;

@@ -9,6 +9,8 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
+#[cfg(feature = "macros")]
+use ringlog_nostd::{HasTail, Payload};
 
 use super::ends::{Consumer, Producer};
 use super::spsc::SpscRingBuffer;
@@ -111,6 +113,59 @@ impl NotifyProducer {
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         let Some(producer) = &mut self.waking.producer else { return Err(WriteError::Full) };
         producer.write_event(header, payload)?;
+        self.waking.signal.wake();
+        Ok(())
+    }
+
+    /// Writes one event and wakes the consumer if it is parked. The event's type is that of the struct.
+    ///
+    /// ```
+    /// # use ringlog::{event::Payload, ring::SpscRingBuffer};
+    /// # #[ringlog::event(type = 7)]
+    /// # struct Sample { millivolts: u32 }
+    /// let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
+    /// producer.write(1_000, &Sample { millivolts: 3_300 })?;
+    /// let (header, payload) = consumer.inner_mut().read_event().unwrap();
+    /// assert_eq!(Sample::view(&header, payload)?.millivolts, 3_300);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    #[cfg(feature = "macros")]
+    pub fn write<P: Payload>(&mut self, timestamp: u64, payload: &P) -> Result<(), WriteError> {
+        let Some(producer) = &mut self.waking.producer else { return Err(WriteError::Full) };
+        producer.write(timestamp, payload)?;
+        self.waking.signal.wake();
+        Ok(())
+    }
+
+    /// Writes one event with a tail and wakes the consumer if it is parked.
+    ///
+    /// ```
+    /// # use ringlog::{event::Payload, ring::SpscRingBuffer};
+    /// # #[ringlog::event(type = 9, tail = "text")]
+    /// # struct Message { level: u8 }
+    /// let (mut producer, mut consumer) = SpscRingBuffer::new(1024).split_notify();
+    /// producer.write_with_tail(1_000, &Message { level: 3 }, b"too hot")?;
+    /// let (header, payload) = consumer.inner_mut().read_event().unwrap();
+    /// assert_eq!(Message::view_with_tail(&header, payload)?.1, b"too hot");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    #[cfg(feature = "macros")]
+    pub fn write_with_tail<P: HasTail>(
+        &mut self,
+        timestamp: u64,
+        payload: &P,
+        tail: &[u8],
+    ) -> Result<(), WriteError> {
+        let Some(producer) = &mut self.waking.producer else { return Err(WriteError::Full) };
+        producer.write_with_tail(timestamp, payload, tail)?;
         self.waking.signal.wake();
         Ok(())
     }

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use ringlog_nostd::{Batch, Claim, EventHeader, RingFault, RingOptions, WriteError};
+#[cfg(feature = "macros")]
+use ringlog_nostd::{HasTail, Payload};
 
 use super::ends::{Consumer, Producer};
 use super::heap::{NewRingError, ends};
@@ -76,6 +78,53 @@ impl RingBuffer {
     /// As [`Producer::write_event`](ringlog_nostd::Producer::write_event).
     pub fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
         self.producer.write_event(header, payload)
+    }
+
+    /// Writes one event. The event's type is that of the struct.
+    ///
+    /// ```
+    /// # use ringlog::{event::Payload, ring::RingBuffer};
+    /// # #[ringlog::event(type = 7)]
+    /// # struct Sample { millivolts: u32 }
+    /// let mut ring = RingBuffer::new(1024);
+    /// ring.write(1_000, &Sample { millivolts: 3_300 })?;
+    /// let (header, payload) = ring.read_event().unwrap();
+    /// assert_eq!(Sample::view(&header, payload)?.millivolts, 3_300);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    #[cfg(feature = "macros")]
+    pub fn write<P: Payload>(&mut self, timestamp: u64, payload: &P) -> Result<(), WriteError> {
+        self.producer.write(timestamp, payload)
+    }
+
+    /// Writes one event with a tail.
+    ///
+    /// ```
+    /// # use ringlog::{event::Payload, ring::RingBuffer};
+    /// # #[ringlog::event(type = 9, tail = "text")]
+    /// # struct Message { level: u8 }
+    /// let mut ring = RingBuffer::new(1024);
+    /// ring.write_with_tail(1_000, &Message { level: 3 }, b"too hot")?;
+    /// let (header, payload) = ring.read_event().unwrap();
+    /// assert_eq!(Message::view_with_tail(&header, payload)?.1, b"too hot");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    #[cfg(feature = "macros")]
+    pub fn write_with_tail<P: HasTail>(
+        &mut self,
+        timestamp: u64,
+        payload: &P,
+        tail: &[u8],
+    ) -> Result<(), WriteError> {
+        self.producer.write_with_tail(timestamp, payload, tail)
     }
 
     /// Reserves room for an event, to be filled in place.

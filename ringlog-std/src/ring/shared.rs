@@ -5,13 +5,15 @@ use super::heap::identity;
 
 use super::ends::{Consumer, Producer};
 pub(crate) use super::role::{Role, RoleLock};
+use super::schema_file::{self, SchemaFile};
 use super::shared_draft::RingDraft;
 use super::shared_error::SharedRingError;
 use super::shared_memory::SharedMemory;
 use crate::os::boot::boot_id;
 use crate::os::ownership::Ownership;
-use ringlog_nostd::RingOptions;
-use ringlog_nostd::internal::RingStamp;
+use crate::storage::{MAX_PREAMBLE_BYTES, SchemaList};
+use ringlog_nostd::internal::{RingStamp, SchemasRefused};
+use ringlog_nostd::{Ring, RingOptions};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
@@ -21,6 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Capacity in bytes if the options give none.
 const DEFAULT_CAPACITY: usize = 4 << 20;
+
+/// How often a list is read whose file others replace at the same time.
+const SCHEMA_READINGS: usize = 16;
 
 /// A ring in a mapped file, so that producer and consumer can be two processes, and each can outlive the other.
 ///
@@ -61,6 +66,8 @@ pub struct SharedRing {
     inode: (u64, u64),
     /// The roles that were claimed with this handle and are still held.
     claims: Mutex<Vec<Weak<Ownership>>>,
+    /// What describes the events of a producer that is claimed with this handle.
+    schemas: SchemaList,
 }
 
 impl SharedRing {
@@ -138,10 +145,114 @@ impl SharedRing {
             memory.stamp().map_err(|source| SharedRingError::Contents { path: path.clone(), source })?;
         check_length(&path, memory.len_bytes(), &stamp)?;
         let inode = (metadata.dev(), metadata.ino());
-        Ok(Self { path, memory: Arc::new(memory), stamp, inode, claims: Mutex::default() })
+        Ok(Self {
+            path,
+            memory: Arc::new(memory),
+            stamp,
+            inode,
+            claims: Mutex::default(),
+            schemas: SchemaList::new(),
+        })
+    }
+
+    /// Sets what describes the events of a producer that is [claimed](Self::claim_producer) with this handle, so that the
+    /// log shows names instead of bytes. The default is nothing.
+    ///
+    /// The descriptions are stored in a file beside the ring, `PATH.schema-...json`, when the role is claimed.
+    ///
+    /// ```
+    /// use ringlog::event::MetaTopic;
+    /// use ringlog::ring::{RingOptions, SharedRing};
+    /// use ringlog::storage::SchemaList;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    ///
+    /// let mut schemas = SchemaList::new();
+    /// schemas.insert(MetaTopic::EventType(7), &br#"{"type":7,"name":"reset","size":0,"fields":[]}"#[..])?;
+    ///
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?.schemas(schemas.clone());
+    /// let producer = ring.claim_producer()?;
+    /// assert_eq!(ring.current_schemas()?, schemas);
+    /// # drop(producer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schemas(mut self, schemas: SchemaList) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
+    /// Adds the descriptions of these events to what [`schemas`](Self::schemas) sets.
+    ///
+    /// ```
+    /// use ringlog::ring::{RingOptions, SharedRing};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// # SharedRing::create(&path, &RingOptions::default())?;
+    ///
+    /// #[ringlog::event(type = 1)]
+    /// struct Tick {
+    ///     number: u64,
+    /// }
+    /// ringlog::events!(Ticks: Tick);
+    ///
+    /// let mut producer = SharedRing::open(&path)?.events::<Ticks>().claim_producer()?;
+    /// producer.write(1_000, &Tick { number: 7 })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "macros")]
+    #[must_use]
+    pub fn events<E: ringlog_nostd::EventTypes>(mut self) -> Self {
+        self.schemas.extend(&SchemaList::of::<E>());
+        self
+    }
+
+    /// Reads what describes the events in the ring: what the producer had set that claimed its role last.
+    ///
+    /// ```
+    /// # use ringlog::ring::{RingOptions, SharedRing};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.ring");
+    /// let ring = SharedRing::create(&path, &RingOptions::default())?;
+    /// assert!(ring.current_schemas()?.is_empty(), "a new ring");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SharedRingError::SchemaFile`] or [`SharedRingError::Io`] if the file with the descriptions is damaged or
+    /// missing, [`SharedRingError::Contents`] if the ring is damaged.
+    pub fn current_schemas(&self) -> Result<SchemaList, SharedRingError> {
+        self.load_schemas().and_then(|(_, list)| list)
+    }
+
+    /// Returns the ring's word and the list that it means. While no event is unread, both may change.
+    pub(crate) fn load_schemas(
+        &self,
+    ) -> Result<(usize, Result<SchemaList, SharedRingError>), SharedRingError> {
+        let load = || self.memory.schemas_word().map_err(|source| self.contents(source));
+        let mut word = load()?;
+        for _ in 0..SCHEMA_READINGS {
+            let found = self.read_schemas(word);
+            let loaded_again = load()?;
+            if found.is_ok() || loaded_again == word {
+                return Ok((word, found));
+            }
+            // Another producer has replaced the list and deleted the file.
+            word = loaded_again;
+        }
+        Ok((word, self.read_schemas(word)))
+    }
+
+    /// Reads the list that this word means.
+    pub(crate) fn read_schemas(&self, word: usize) -> Result<SchemaList, SharedRingError> {
+        schema_file::read(&self.path, word)
     }
 
     /// Takes the producer's role, also over from a dead owner.
+    ///
+    /// The ring gets the [descriptions](Self::schemas) of this handle, or none. They describe all events in the ring, so
+    /// they replace others only while no event is unread.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
@@ -160,11 +271,56 @@ impl SharedRing {
     /// # Errors
     ///
     /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring was
-    /// created before the machine was restarted: its consumer creates a new one. Also [`SharedRingError::Replaced`],
+    /// created before the machine was restarted: its consumer creates a new one. [`SharedRingError::OtherSchemas`] if
+    /// events with other descriptions are unread: the same claim succeeds once the consumer has read them. Also
+    /// [`SharedRingError::NoSchemas`], [`SharedRingError::SchemasTooLong`], [`SharedRingError::Replaced`],
     /// [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or [`SharedRingError::Io`].
     pub fn claim_producer(&self) -> Result<Producer, SharedRingError> {
         let lock = self.claim(Role::Producer)?;
+        self.settle_schemas(&lock)?;
         self.memory.producer(lock).map_err(|source| self.contents(source))
+    }
+
+    /// Takes the producer's role and leaves the ring's descriptions as they are.
+    pub(crate) fn claim_producer_as_described(&self) -> Result<Producer, SharedRingError> {
+        let lock = self.claim(Role::Producer)?;
+        self.memory.producer(lock).map_err(|source| self.contents(source))
+    }
+
+    /// Gives the ring the list of this handle: first the file, then the word, which alone counts.
+    fn settle_schemas(&self, lock: &RoleLock) -> Result<(), SharedRingError> {
+        let schema_bytes = self.schemas.record_bytes();
+        if schema_bytes > MAX_PREAMBLE_BYTES {
+            let path = self.path.clone();
+            return Err(SharedRingError::SchemasTooLong {
+                path,
+                schema_bytes,
+                max_bytes: MAX_PREAMBLE_BYTES,
+            });
+        }
+        let file = SchemaFile::of(&self.schemas);
+        let word = file.as_ref().map_or(0, SchemaFile::word);
+        self.with_word(lock, |ring| ring.check_schemas_word(word))?;
+        if let Some(file) = file {
+            file.store(&self.path)?;
+        }
+        self.with_word(lock, |ring| ring.set_schemas_word(word))?;
+        schema_file::remove_others(&self.path, word);
+        Ok(())
+    }
+
+    fn with_word(
+        &self,
+        lock: &RoleLock,
+        f: impl FnOnce(&Ring<'_>) -> Result<(), SchemasRefused>,
+    ) -> Result<(), SharedRingError> {
+        let done = self.memory.prepare(lock, f).map_err(|source| self.contents(source))?;
+        done.map_err(|refused| match refused {
+            SchemasRefused::Unread { bytes } => {
+                SharedRingError::OtherSchemas { path: self.path.clone(), unread_bytes: bytes as u64 }
+            }
+            SchemasRefused::NoWord => SharedRingError::NoSchemas { path: self.path.clone() },
+        })
     }
 
     /// Takes the consumer's role, also over from a dead owner.

@@ -154,6 +154,52 @@ pub enum SharedRingError {
         /// The ring.
         path: PathBuf,
     },
+    /// The ring has unread events, which other descriptions describe than those of the producer to be.
+    #[error(
+        "{}: {} of events with other descriptions are unread; start the ring's recorder, and claim the role again when it \
+         has read them",
+        path.display(),
+        Counted(*unread_bytes, "byte")
+    )]
+    OtherSchemas {
+        /// The ring.
+        path: PathBuf,
+        /// The length of the unread events.
+        unread_bytes: u64,
+    },
+    /// The ring has no place for descriptions of its events: an older version of this library made it.
+    #[error(
+        "{}: an older version made this ring, and such a ring has no place for descriptions of events; end its producer and \
+         its recorder, delete the ring, and start the recorder, which makes a new one",
+        path.display()
+    )]
+    NoSchemas {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// The descriptions are longer than any log takes.
+    #[error(
+        "{}: descriptions of {schema_bytes} bytes, a log takes {max_bytes} at most; describe fewer types, or shorten labels \
+         and names",
+        path.display()
+    )]
+    SchemasTooLong {
+        /// The ring.
+        path: PathBuf,
+        /// The length of their META records.
+        schema_bytes: u64,
+        /// The longest length.
+        max_bytes: u64,
+    },
+    /// The file that describes the ring's events is damaged.
+    #[error(
+        "{}: not the descriptions that the ring's producer stored; restart the producer, which stores them again",
+        path.display()
+    )]
+    SchemaFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The name leads to another file than when the ring was opened, or to none.
     #[error("{}: was replaced or deleted since it was opened; open it again", path.display())]
     Replaced {
@@ -224,8 +270,8 @@ impl SharedRingError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Returns whether the same attempt may succeed a little later: the role's owner is about to end, or the ring is
-    /// being created, or its consumer replaced it.
+    /// Returns whether the same attempt may succeed a little later: the role's owner is about to end, the ring is
+    /// being created, its consumer replaced it, or its consumer is still reading events with other descriptions.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, ring::{RingOptions, SharedRing, SharedRingError}};
@@ -240,7 +286,11 @@ impl SharedRingError {
     pub fn is_transient(&self) -> bool {
         let waits = matches!(
             self,
-            Self::Busy { .. } | Self::Claimed { .. } | Self::OtherBoot { .. } | Self::Replaced { .. }
+            Self::Busy { .. }
+                | Self::Claimed { .. }
+                | Self::OtherBoot { .. }
+                | Self::OtherSchemas { .. }
+                | Self::Replaced { .. }
         );
         waits || self.is_missing()
     }

@@ -69,6 +69,17 @@ impl SharedMemory {
         unsafe { Ring::stamp(start, self.raw.len()) }
     }
 
+    /// Returns which list describes the ring's events; 0 for none.
+    pub(super) fn schemas_word(&self) -> Result<usize, RingError> {
+        Ok(self.attach()?.schemas_word())
+    }
+
+    /// Does something with the ring before the holder of the producer's role makes its end.
+    pub(super) fn prepare<T>(&self, lock: &RoleLock, f: impl FnOnce(&Ring<'_>) -> T) -> Result<T, RingError> {
+        debug_assert_eq!(lock.role(), Role::Producer);
+        Ok(f(&self.attach()?))
+    }
+
     /// Returns the producer's end, for the holder of its role in this very file.
     pub(super) fn producer(self: &Arc<Self>, lock: RoleLock) -> Result<Producer, RingError> {
         debug_assert_eq!(lock.role(), Role::Producer);
@@ -85,13 +96,14 @@ impl SharedMemory {
         Ok(consumer.with_owner(EndOwner::of_file(lock, Arc::clone(self) as Arc<dyn RingMemory>)))
     }
 
-    /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping.
+    /// Only for `producer` and `consumer`, which tie the end that they make of it to lock and mapping, and for those who
+    /// make no end of it and drop it while they have the mapping.
     fn attach(&self) -> Result<Ring<'static>, RingError> {
         let start = self.start()?;
         // SAFETY: 1. `len` mapped and initialised bytes, page-aligned. 2. They live as long as the mapping,
         // which the one end made of this ring keeps and drops last; no borrow of an end outlives it, so the
         // lifetime 'static never shows. 3. One end of each kind in the world: the callers take the role's
-        // lock by value and keep it with the end (ring file contract).
+        // lock by value and keep it with the end (ring file contract), or make no end.
         unsafe { Ring::attach(start, self.raw.len()) }
     }
 }

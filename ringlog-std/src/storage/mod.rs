@@ -28,6 +28,7 @@ pub(crate) mod names;
 pub(crate) mod read;
 pub(crate) mod recovery;
 pub(crate) mod repair;
+pub(crate) mod schemas;
 pub(crate) mod segment;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -60,16 +61,24 @@ pub use read::mapped::segment_reader::MmapReader;
 pub(crate) use read::merge::HeadOrder;
 pub use read::merge::merge;
 pub use read::scan::log_scan::LogScan;
+pub use read::scan::lost_description::LostDescription;
 pub use read::scan::watermarks::LogWatermarks;
 #[cfg(feature = "cli")]
 pub(crate) use read::seek::log_index::LogIndex;
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
-pub use repair::salvage::{salvage_log, salvage_log_with_jobs};
-pub use repair::salvage_report::{SalvageError, SalvageReport, SalvagedFile, Skipped};
+pub use repair::salvage::{salvage_log, salvage_log_matching, salvage_log_with_jobs};
+pub use repair::salvage_report::{CopiedGap, SalvageError, SalvageReport, SalvagedFile, Skipped};
 pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 #[cfg(feature = "cli")]
 pub(crate) use repair::verify::verify_log_with;
 pub use repair::verify::{verify_log, verify_log_with_jobs};
+#[cfg(feature = "schema")]
+pub use schemas::in_force::DecodeEvent;
+pub use schemas::in_force::SegmentSchemas;
+pub(crate) use schemas::list::MAX_PREAMBLE_BYTES;
+pub use schemas::list::{SchemaList, SchemaTooLong};
+#[cfg(all(feature = "macros", feature = "schema"))]
+pub use schemas::read_event::{FieldError, ReadEvent};
 #[cfg(feature = "cli")]
 pub(crate) use segment::copy::RunPlacement;
 pub use segment::counts::RecordCounts;

@@ -33,6 +33,16 @@ pub(crate) fn base_sequence_of(name: &OsStr) -> Option<u64> {
     digits.parse().ok()
 }
 
+/// Returns the name of the segment that a file is under a name with a further ending, such as `.zst`; `None` if the file is
+/// none, or was moved aside.
+pub(crate) fn with_further_ending(name: &OsStr) -> Option<&str> {
+    let name = name.to_str()?;
+    let (segment, ending) = name.split_at_checked(NAME_DIGITS + NAME_END.len())?;
+    base_sequence_of(OsStr::new(segment))?;
+    let (first, _) = ending.strip_prefix('.').map(|ending| ending.split_once('.').unwrap_or((ending, "")))?;
+    first.parse::<u32>().is_err().then_some(segment)
+}
+
 /// Returns whether a file is a segment that was moved aside: a segment's name, a dot and a number.
 pub(crate) fn is_aside(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.')).is_some_and(
@@ -60,6 +70,21 @@ mod tests {
         for other in others.into_iter().chain(["00000000000000000000.evtl.tmp", "0000000000000000000x.evtl"])
         {
             assert_eq!(base_sequence_of(OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_further_ending_is_any_but_a_number() {
+        let segment = segment_name(7);
+        for ending in [".zst", ".tmp", ".bak.1", ".1x", ".-1", "."] {
+            let name = format!("{segment}{ending}");
+            assert_eq!(with_further_ending(OsStr::new(&name)), Some(&*segment), "{name}");
+        }
+        let others = ["", ".1", ".4294967295", ".1.zst", "~"].map(|ending| format!("{segment}{ending}"));
+        for other in
+            others.iter().map(|name| &**name).chain(["7.evtl.zst", "0000000000000000000x.evtl.zst", "x"])
+        {
+            assert_eq!(with_further_ending(OsStr::new(other)), None, "{other}");
         }
     }
 

@@ -8,6 +8,7 @@ mod allocations;
 mod alone;
 #[cfg(feature = "cli")]
 mod cli;
+mod dice;
 mod disk_full;
 mod foreign_locks;
 mod fork;
@@ -30,4 +31,5 @@ mod storage_damage;
 mod storage_file;
 mod storage_log;
 mod storage_read;
+mod typed;
 mod writer_file;

@@ -6,8 +6,14 @@ use std::path::Path;
 
 /// A document, and the examples that it shows, in order.
 const SHOWN: [(&str, &[&str]); 3] = [
-    ("README.md", &["ringlog-std/examples/src/bin/readme_record.rs"]),
-    ("docs/firmware.md", &["ringlog-nostd/examples/firmware_shape.rs"]),
+    (
+        "README.md",
+        &["ringlog-std/examples/src/bin/readme_record.rs", "ringlog-std/examples/src/bin/readme_typed.rs"],
+    ),
+    (
+        "docs/firmware.md",
+        &["ringlog-nostd/examples/firmware_shape.rs", "ringlog-nostd/examples/typed_events.rs"],
+    ),
     (
         "docs/operating.md",
         &["ringlog-std/examples/src/bin/readme_shared.rs", "ringlog-std/examples/src/bin/readme_months.rs"],

@@ -14,6 +14,8 @@ use ringlog::storage::{AppendError, CreateError, MmapReader, MmapWriter, OpenErr
 use ringlog_nostd::format::{add_checksum, encode};
 use tempfile::TempDir;
 
+use crate::dice::Dice;
+
 /// An event as a test remembers it: timestamp, type, user flags, payload.
 type Seen = (u64, u8, u8, Vec<u8>);
 
@@ -297,17 +299,13 @@ fn a_truncated_log_names_what_is_missing() {
 #[test]
 fn random_bytes_after_any_header_never_panic() {
     let (_folder, path) = folder();
-    let mut state = 7_u64;
-    let mut noise = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) as u8
-    };
+    let mut dice = Dice(7);
     for round in 0..200_u64 {
         let mut header = FileHeader::new(round as i64, ClockKind::Ticks, round % 2 == 0);
         header.flags |= if round % 3 == 0 { file_flags::STREAM } else { file_flags::SEALED };
         header.write_offset = 64 + 8 * (round % 20);
         let mut bytes = header.to_bytes().to_vec();
-        bytes.extend((0..8 * (round % 30)).map(|_| noise()));
+        bytes.extend((0..8 * (round % 30)).map(|_| dice.next() as u8));
         fs::write(&path, &bytes).unwrap();
         for verify in [true, false] {
             let Ok(reader) = open(&path, verify) else {

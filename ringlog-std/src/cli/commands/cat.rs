@@ -1,50 +1,82 @@
 //! `ringlog cat`: prints the events of a log.
 
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::CatArgs;
+use crate::cli::options::filter_args::report_undescribed;
+use crate::cli::output::tables::Tables;
 use crate::cli::output::{CatFormat, Printer};
 use crate::cli::read::source::LogSource;
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::print::{eprint, print};
 use crate::cli::terminal::words::counted;
+use crate::event::{ClockKind, Event};
 use crate::storage::Filter;
+use crate::storage::schemas::in_force::InForce;
 
 /// Prints the records that pass the filters, up to the limit or the first record that cannot be read.
 pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
-    let filter = args.filter.to_filter();
+    let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let mut source = LogSource::open_or_empty(&args.log)?;
+    let mut filter = args.filter.to_filter(source.known_clock(), &descriptions)?;
     source.seek_first(&args.log, &filter)?;
-    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
+    if let Some(folder) = &args.to {
+        if args.print.format != CatFormat::Csv {
+            return Err(CliError::Usage("--to is for tables; give --format csv".into()));
+        }
+        let style = args.print.style_of_tables(false, &args.filter, &descriptions)?;
+        let mut tables = Tables::create(folder, style)?;
+        let written = each(&mut source, &mut filter, args.limit, |event, clock| tables.print(event, clock));
+        let count = tables.finish()?;
+        report_undescribed(filter.undescribed());
+        written?;
+        print(&format!("{}: {}\n", folder.display(), counted(count as u64, "table")))?;
+        return Ok(Outcome::Clean);
+    }
+    let style = args.print.style(args.json, &args.filter, &descriptions)?;
+    let (format, mut hidden_gaps) = (style.format, 0);
+    if args.meta && !matches!(format, CatFormat::Text | CatFormat::Json) {
+        return Err(CliError::Usage(
+            "--meta is for text and JSON; give --format text or json, or use `ringlog schema emit`".into(),
+        ));
+    }
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
-    let mut printer = Printer::new(format, out).map_err(CliError::Output)?;
-    let printed = print_all(&mut source, &filter, args.limit, &mut printer);
+    let mut printer = Printer::new(style, out).map_err(CliError::Output)?;
+    let mut in_force = InForce::default();
+    let printed = each(&mut source, &mut filter, args.limit, |event, clock| {
+        hidden_gaps += u64::from(event.header.is_gap());
+        if args.meta
+            && let Some(list) = in_force.change_at(event)
+        {
+            printer.print_meta(list).map_err(CliError::Output)?;
+        }
+        printer.print(event, clock).map_err(CliError::Output)
+    });
     // The user sees what was read before an error.
-    printer.flush().map_err(CliError::Output)?;
-    let hidden_gaps = printed?;
+    printer.finish().map_err(CliError::Output)?;
+    report_undescribed(filter.undescribed());
+    printed?;
     if hidden_gaps > 0 && format == CatFormat::Raw {
         eprint(&format!("ringlog: not shown: {}; see --format text", counted(hidden_gaps, "gap")));
     }
     Ok(Outcome::Clean)
 }
 
-/// Prints records, and returns how many of them are GAP records.
-fn print_all(
+/// Hands the records that pass the filter to `f`, with the clock of their times.
+fn each(
     source: &mut LogSource,
-    filter: &Filter,
+    filter: &mut Filter,
     limit: Option<u64>,
-    printer: &mut Printer<impl Write>,
-) -> Result<u64, CliError> {
-    let mut gaps = 0;
+    mut f: impl FnMut(&Event<'_>, ClockKind) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     for _ in 0..limit.unwrap_or(u64::MAX) {
         if !source.advance(filter)? {
             break;
         }
         let clock = source.clock();
         if let Some(event) = source.found_event() {
-            gaps += u64::from(event.header.is_gap());
-            printer.print(&event, clock).map_err(CliError::Output)?;
+            f(&event, clock)?;
         }
     }
-    Ok(gaps)
+    Ok(())
 }

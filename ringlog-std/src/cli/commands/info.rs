@@ -7,6 +7,7 @@ use crate::cli::options::args::InspectArgs;
 use crate::cli::read::lines::{SegmentLine, WriterLine};
 use crate::cli::read::stats::RecordStats;
 use crate::cli::read::survey::Survey;
+use crate::cli::read::types::TypeLine;
 use crate::cli::terminal::print::{print, print_json};
 
 #[derive(Serialize)]
@@ -15,6 +16,7 @@ struct InfoReport<'a> {
     #[serde(flatten)]
     stats: &'a RecordStats,
     clock: &'a str,
+    event_types: &'a [TypeLine],
     /// None for a single file.
     #[serde(flatten)]
     writer: &'a Option<WriterLine>,
@@ -23,12 +25,13 @@ struct InfoReport<'a> {
 
 /// Prints counts, times and files; covers a damaged log up to the first record that cannot be read.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
-    let survey = Survey::of(&args.log)?;
+    let survey = Survey::of(&args.log, args.schema.as_deref())?;
     if args.json {
         print_json(&InfoReport {
             log: args.log.display().to_string(),
             stats: &survey.stats,
             clock: &survey.clock,
+            event_types: &survey.types,
             writer: &survey.writer,
             segments: &survey.segments,
         })?;

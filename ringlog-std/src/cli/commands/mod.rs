@@ -6,6 +6,7 @@ pub(crate) mod info;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod salvage;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod stress;
 pub(crate) mod tail;

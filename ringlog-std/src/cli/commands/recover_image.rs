@@ -7,15 +7,19 @@ use serde::Serialize;
 
 use ringlog_nostd::Run;
 
+use std::sync::Arc;
+
+use crate::cli::descriptions::{Descriptions, list_in};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::RecoverImageArgs;
-use crate::cli::output::Printer;
+use crate::cli::output::{PrintStyle, Printer};
 use crate::cli::read::stats::RecordStats;
 use crate::cli::terminal::print::{eprint, json_line};
 use crate::cli::terminal::words::counted;
+use crate::cli::terminal::zone::Zone;
 use crate::event::{ClockKind, Event, EventHeader, Gap, GapReason, RecordError};
 use crate::image::{RingImage, RingImageError, RingImageErrorKind};
-use crate::storage::MmapWriter;
+use crate::storage::{MmapWriter, SchemaList};
 
 /// Size of the smallest log file.
 const SMALLEST_FILE_BYTES: u64 = 4096;
@@ -153,7 +157,7 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
         Ok(())
     })?;
     let file = match &args.to {
-        Some(folder) => Some(write_file(folder, ring, stats.bytes)?),
+        Some(folder) => Some(write_file(args, folder, ring, stats.bytes)?),
         None => None,
     };
     let form = ring.word_form();
@@ -179,17 +183,28 @@ fn recover(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<RingReport, 
 
 fn print_events(args: &RecoverImageArgs, ring: &RingImage<'_>) -> Result<(), CliError> {
     let out = BufWriter::new(std::io::stdout().lock());
-    let mut printer = Printer::new(args.format.csv_safe(args.csv_safe)?, out).map_err(CliError::Output)?;
+    let descriptions = Descriptions::of(&[], args.schema.as_deref())?;
+    let style = args.print.plain_style(Zone::Utc)?;
+    let style = PrintStyle { descriptions: Arc::new(descriptions), ..style };
+    let mut printer = Printer::new(style, out).map_err(CliError::Output)?;
     each_record(ring, |event| printer.print(event, ClockKind::Unspecified).map_err(CliError::Output))?;
-    printer.flush().map_err(CliError::Output)
+    printer.finish().map_err(CliError::Output)
 }
 
-/// Creates `FOLDER/ring-OFFSET.evtl`; never overwrites a file.
-fn write_file(folder: &Path, ring: &RingImage<'_>, bytes: u64) -> Result<String, CliError> {
+/// Creates `FOLDER/ring-OFFSET.evtl`, with what describes the events; never overwrites a file.
+fn write_file(
+    args: &RecoverImageArgs,
+    folder: &Path,
+    ring: &RingImage<'_>,
+    bytes: u64,
+) -> Result<String, CliError> {
+    let schemas = args.schema.as_deref().map_or(Ok(SchemaList::new()), list_in)?;
     std::fs::create_dir_all(folder).map_err(CliError::io("make the folder", folder))?;
     let path = folder.join(format!("ring-{:#010x}.evtl", ring.offset()));
-    let capacity = SMALLEST_FILE_BYTES + bytes;
-    let mut writer = MmapWriter::options().clock(ClockKind::Unspecified).create_new(&path, capacity)?;
+    // Half of a file is for descriptions at most.
+    let capacity = SMALLEST_FILE_BYTES + bytes.max(schemas.record_bytes()) + schemas.record_bytes();
+    let options = MmapWriter::options().clock(ClockKind::Unspecified).schemas(schemas);
+    let mut writer = options.create_new(&path, capacity)?;
     let mut record = Vec::new();
     each_record(ring, |event| {
         record.resize(event.header.stride(), 0);
@@ -242,7 +257,7 @@ struct Numbered<F> {
 
 impl<F: FnMut(&Event<'_>) -> Result<(), CliError>> Numbered<F> {
     fn pass(&mut self, header: EventHeader, payload: &[u8]) -> Result<(), CliError> {
-        (self.f)(&Event { header, payload, sequence: self.sequence, offset: 0 })?;
+        (self.f)(&Event::new(header, payload, self.sequence, 0))?;
         self.sequence += 1;
         self.last_timestamp = header.timestamp;
         Ok(())

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::ReplayArgs;
-use crate::cli::output::CatFormat;
+use crate::cli::options::filter_args::{FilterArgs, report_undescribed};
 use crate::cli::read::merged::MergedSource;
 use crate::cli::read::replay_pace::ReplayPace;
 use crate::cli::record::replay_target::{self, ReplayTarget};
 use crate::cli::terminal::print::eprint;
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{clock_name, grouped, moment, span};
+use crate::cli::terminal::zone::Zone;
 use crate::cli::values::Speed;
 use crate::event::{ClockKind, Event, Gap};
 use crate::storage::unreported_loss;
@@ -24,18 +25,23 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Replays until the end of the logs or until it is asked to stop.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let mut source = MergedSource::open(&args.logs, args.filter.to_filter())?;
+    let descriptions = args.filter.descriptions(&args.logs)?;
+    let style = args.print.style(args.json, &args.filter, &descriptions)?;
+    let mut source = MergedSource::open(&args.logs)?;
+    source.seek(&args.filter.to_filter(source.known_clock(), &descriptions)?)?;
     check_clock(source.clock(), args.speed)?;
-    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
-    let mut target = replay_target::open(args.to.as_ref(), format, source.clock(), &stop)?;
+    let mut target = replay_target::open(args.to.as_ref(), style, source.clock(), &stop)?;
     let mut waits = Waits::new(args, source.clock());
     let replayed = replay(&mut source, &mut waits, &mut *target, &stop).and_then(|was_whole| {
-        let is_copy = args.to.is_some() && args.filter.to_seq.is_none() && args.filter.until.is_none();
+        let FilterArgs { to_seq, until, grep, .. } = &args.filter;
+        // A search leaves out GAP records.
+        let is_copy = args.to.is_some() && to_seq.is_none() && until.is_none() && grep.is_none();
         if was_whole && is_copy { put_unreported(&args.logs, &mut *target) } else { Ok(was_whole) }
     });
     // The target keeps what was replayed before an error.
     let outcome = target.finish();
     waits.print_shortened();
+    report_undescribed(source.undescribed());
     let was_whole = replayed?;
     let outcome = outcome?;
     Ok(if was_whole { outcome } else { Outcome::Loss })
@@ -57,7 +63,7 @@ fn check_clock(clock: ClockKind, speed: Speed) -> Result<(), CliError> {
 fn put_unreported(logs: &[PathBuf], target: &mut dyn ReplayTarget) -> Result<bool, CliError> {
     for (timestamp, gap) in logs.iter().filter_map(unreported_loss) {
         let (header, payload) = (Gap::header(timestamp), gap.to_payload());
-        if !target.put(&Event { header, payload: &payload, sequence: 0, offset: 0 })? {
+        if !target.put(&Event::new(header, &payload, 0, 0))? {
             return Ok(false);
         }
     }
@@ -69,6 +75,7 @@ struct Waits {
     pace: Option<ReplayPace>,
     max: Option<Duration>,
     clock: ClockKind,
+    zone: Zone,
     shortened: u64,
     saved: Duration,
 }
@@ -79,7 +86,14 @@ impl Waits {
             Speed::Times(speed) => ReplayPace::new(speed),
             Speed::Max => None,
         };
-        Self { pace, max: args.max_wait, clock, shortened: 0, saved: Duration::ZERO }
+        Self {
+            pace,
+            max: args.max_wait,
+            clock,
+            zone: args.filter.zone(),
+            shortened: 0,
+            saved: Duration::ZERO,
+        }
     }
 
     /// Returns the wait before an event; zero for a GAP record, whose time may not be known.
@@ -99,7 +113,7 @@ impl Waits {
     }
 
     fn announce(&self, wait: Duration, event: &Event<'_>) {
-        let next = moment(event.header.timestamp, self.clock);
+        let next = moment(event.header.timestamp, self.clock, &self.zone);
         let remedy = if self.max.is_some() { "" } else { "; --max-wait 10s shortens such waits" };
         eprint(&format!("waiting {} for the next event, from {next}{remedy}", span(wait)));
     }

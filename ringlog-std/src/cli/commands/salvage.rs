@@ -6,8 +6,15 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::SalvageArgs;
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::words::{counted, size};
+use crate::event::MetaTopic;
 use crate::parallel::default_jobs;
-use crate::storage::{LogSummary, SalvageError, SalvageReport, SalvagedFile, Skipped, salvage_log_with_jobs};
+use crate::storage::{
+    CopiedGap, LogSummary, LostDescription, SalvageError, SalvageReport, SalvagedFile, Skipped,
+    salvage_log_matching,
+};
+
+/// This many GAP records of the damaged log have a line.
+const GAPS_LISTED: usize = 20;
 
 #[derive(Serialize)]
 struct Report {
@@ -27,6 +34,52 @@ struct Report {
     files: Vec<FileReport>,
     skipped: Vec<SkippedReport>,
     skipped_count: u64,
+    /// Descriptions of events that are damaged.
+    lost_descriptions: Vec<LostReport>,
+    undecided: u64,
+    /// What the damaged log says itself that it lacks.
+    copied_gaps: Vec<GapReport>,
+    copied_gap_count: u64,
+}
+
+#[derive(Serialize)]
+struct LostReport {
+    file: String,
+    offset: u64,
+    sequence: u64,
+    /// None for that of the log.
+    event_type: Option<u8>,
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct GapReport {
+    file: String,
+    offset: u64,
+    timestamp: u64,
+    /// 0 if it is not known.
+    count: u64,
+    reason: String,
+}
+
+impl From<&LostDescription> for LostReport {
+    fn from(lost: &LostDescription) -> Self {
+        let LostDescription { path, offset, sequence, topic, name, .. } = lost;
+        let event_type = match topic {
+            MetaTopic::EventType(event_type) => Some(*event_type),
+            MetaTopic::Log => None,
+        };
+        let file = path.display().to_string();
+        Self { file, offset: *offset, sequence: *sequence, event_type, name: name.clone() }
+    }
+}
+
+impl From<&CopiedGap> for GapReport {
+    fn from(copied: &CopiedGap) -> Self {
+        let CopiedGap { path, offset, timestamp, gap, .. } = copied;
+        let (file, reason) = (path.display().to_string(), gap.reason.to_string());
+        Self { file, offset: *offset, timestamp: *timestamp, count: gap.count, reason }
+    }
 }
 
 #[derive(Serialize)]
@@ -70,10 +123,11 @@ impl From<&Skipped> for SkippedReport {
     }
 }
 
-/// Exit 0: nothing is missing. Exit 3: GAP records in the new log mark what is missing. Exit 1: nothing could be copied
-/// or the new log could not be written.
+/// Exit 0: nothing is missing. Exit 3: a line says what is missing, and GAP records in the new log count it. Exit 1: nothing
+/// could be copied or the new log could not be written.
 pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
-    let salvaged = salvage_log_with_jobs(&args.log, &args.out, args.jobs.unwrap_or_else(default_jobs));
+    let jobs = args.jobs.unwrap_or_else(default_jobs);
+    let salvaged = salvage_log_matching(&args.log, &args.out, jobs, &args.filter()?);
     if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {
         skipped.iter().for_each(|skipped| eprint(&skipped.to_string()));
     }
@@ -102,6 +156,10 @@ fn json(args: &SalvageArgs, report: &SalvageReport) -> Report {
         files: report.files.iter().map(FileReport::from).collect(),
         skipped: report.skipped.iter().map(SkippedReport::from).collect(),
         skipped_count: report.skipped_count,
+        lost_descriptions: report.lost_descriptions.iter().map(LostReport::from).collect(),
+        undecided: report.undecided,
+        copied_gaps: report.copied_gaps.iter().map(GapReport::from).collect(),
+        copied_gap_count: report.copied_gap_count,
     }
 }
 
@@ -121,6 +179,19 @@ fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
         let gaps = counted(report.gaps_added, "GAP record");
         text += &format!("missing: {missing}, reported by {gaps} that salvage added\n");
     }
+    for lost in &report.lost_descriptions {
+        let (path, offset) = (lost.path.display(), lost.offset);
+        text +=
+            &format!("missing: {lost}, which is damaged at offset {offset} of {path}; no event with it\n");
+    }
+    if report.undecided > 0 {
+        text += &format!(
+            "missing: {} that --where could not choose, as their description is damaged; describe them with --schema FILE, \
+             or salvage the log without --where\n",
+            counted(report.undecided, "event")
+        );
+    }
+    text += &copied_gap_words(report);
     for file in &report.files {
         text += &file_words(file);
     }
@@ -130,6 +201,27 @@ fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
     let unlisted = report.skipped_count - report.skipped.len() as u64;
     if unlisted > 0 {
         text += &format!("skipped: {} more\n", counted(unlisted, "place"));
+    }
+    text
+}
+
+/// Describes what the damaged log says itself that it lacks.
+fn copied_gap_words(report: &SalvageReport) -> String {
+    let mut text = String::new();
+    let listed = report.copied_gaps.len().min(GAPS_LISTED);
+    for CopiedGap { path, offset, gap, .. } in report.copied_gaps.iter().take(listed) {
+        let count = match gap.count {
+            0 => "an unknown number of events".to_owned(),
+            count => counted(count, "event"),
+        };
+        let (reason, path) = (gap.reason, path.display());
+        text +=
+            &format!("missing: {count} ({reason}), as the GAP record at offset {offset} of {path} reports\n");
+    }
+    let unlisted = report.copied_gap_count - listed as u64;
+    if unlisted > 0 {
+        let more = counted(unlisted, "GAP record");
+        text += &format!("missing: what {more} more of the log report\n");
     }
     text
 }

@@ -83,9 +83,14 @@ fn introduction(config: &ServeConfig, place: &str) -> String {
     text + &end_words(config)
 }
 
-/// Says what ends the run.
+/// Says what ends the run, and what bounds the log if nothing does.
 fn end_words(config: &ServeConfig) -> String {
-    let mut text = String::from("stops ");
+    let mut text = String::new();
+    if config.fills_disk {
+        text += "no limit of size: the log fills the disk, then its oldest file makes room (--full-disk recycle); \
+                 --keep-bytes keeps it smaller\n";
+    }
+    text += "stops ";
     if let Some(duration) = config.duration {
         text += &format!("after {duration:?}, ");
     }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::args::TailArgs;
-use crate::cli::output::{CatFormat, Printer};
+use crate::cli::options::filter_args::report_undescribed;
+use crate::cli::output::Printer;
 use crate::cli::read::last::last_sequence;
 use crate::cli::read::source::LogSource;
 use crate::cli::terminal::print::{eprint, is_output_gone};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
+use crate::event::ClockKind;
 use crate::ring::{Idle, Waiter};
 use crate::storage::{Cursor, Filter, LogFollower, LogIndex, OpenError, ReadError};
 
@@ -25,7 +27,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 /// Prints until the end of the log, or with `--follow` until it is asked to stop.
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let filter = args.filter.to_filter();
+    let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
+    let style = args.print.style(args.json, &args.filter, &descriptions)?;
     if args.cursor.is_some() && !args.log.is_dir() && (!args.follow || args.log.exists()) {
         return Err(CliError::Usage(format!(
             "{}: not a folder; give the folder of the log with --cursor",
@@ -36,19 +39,19 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
         // Fails if this is not a log, before a cursor is created in it.
         LogSource::open_or_empty(&args.log)?;
     }
+    let filter = args.filter.to_filter(known_clock(args), &descriptions)?;
     // Open the cursor before looking for the end: then no other program can move it past that end.
     let mut cursor = args.cursor.as_ref().map(|name| Cursor::open(&args.log, name)).transpose()?;
     let Some((start, end)) = range_of(args, &filter)? else { return Ok(Outcome::Clean) };
     let lost = cursor.as_mut().map_or(0, |cursor| back_to_the_end(cursor, end));
     let start = cursor.as_ref().map_or(start, Cursor::next_sequence);
-    let format = if args.json { CatFormat::Json } else { args.format }.csv_safe(args.csv_safe)?;
     let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut tail = Tail {
         follower: LogFollower::open_at(&args.log, start)?,
         filter,
         end: if args.follow { u64::MAX } else { end },
         is_following: args.follow,
-        printer: Printer::new(format, out).map_err(CliError::Output)?,
+        printer: Printer::new(style, out).map_err(CliError::Output)?,
         cursor,
         settled: Instant::now(),
         missed: lost,
@@ -56,8 +59,15 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let printed = tail.print_all(&stop);
     // The user sees what was read before an error.
     tail.settle()?;
+    tail.printer.finish().map_err(CliError::Output)?;
+    report_undescribed(tail.filter.undescribed());
     printed?;
     Ok(if tail.missed > 0 { Outcome::Loss } else { Outcome::Clean })
+}
+
+/// Returns what the timestamps of the log count; `None` if it has no record yet. `range_of` reports any error.
+fn known_clock(args: &TailArgs) -> Option<ClockKind> {
+    LogSource::open_or_empty(&args.log).ok()?.known_clock()
 }
 
 /// Returns where to start and where the log ends now; `None` if there is nothing to print or to wait for.
@@ -140,7 +150,7 @@ impl Tail {
         if event.sequence >= self.end || self.filter.is_past(&event) {
             return Ok(false);
         }
-        if self.filter.matches(&event) {
+        if self.filter.selects_next(&event) {
             self.printer.print(&event, clock).map_err(CliError::Output)?;
         }
         if let Some(cursor) = &mut self.cursor {

@@ -19,7 +19,7 @@ use crate::storage::{
 #[derive(Serialize)]
 struct VerifyReport<'a> {
     log: String,
-    /// "clean", "open", "loss" or "unreadable".
+    /// "clean", "open", "damage", "loss" or "unreadable".
     result: &'static str,
     #[serde(flatten)]
     stats: &'a RecordStats,
@@ -115,7 +115,7 @@ impl From<&MissingEnd> for MissingReport {
     }
 }
 
-/// Exit 0: every event is there. Exit 3: readable, but events are missing. Exit 1: cannot be read.
+/// Exit 0: every event is there. Exit 3: readable, but events are missing or files are damaged. Exit 1: cannot be read.
 pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
     let jobs = args.jobs.unwrap_or_else(default_jobs);
     let (check, parts) = verify_log_with(&args.log, jobs, RecordStats::add)?;
@@ -150,7 +150,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
 /// Returns the verdict; a loss that only the `writer` file records counts too.
 fn verdict_of(check: &LogCheck, stats: &RecordStats) -> Verdict {
     match check.verdict() {
-        Verdict::Clean if stats.unreported.is_some() => Verdict::Loss,
+        Verdict::Clean | Verdict::Damage if stats.unreported.is_some() => Verdict::Loss,
         verdict => verdict,
     }
 }
@@ -158,7 +158,7 @@ fn verdict_of(check: &LogCheck, stats: &RecordStats) -> Verdict {
 fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outcome, CliError> {
     match (verdict, problem) {
         (Verdict::Clean | Verdict::Open, _) => Ok(Outcome::Clean),
-        (Verdict::Loss, problem) => {
+        (Verdict::Damage | Verdict::Loss, problem) => {
             if let Some(problem) = problem {
                 eprint(&format!("ringlog: {problem}"));
             }
@@ -265,15 +265,7 @@ fn words(check: &LogCheck, stats: &RecordStats) -> String {
 
 /// Returns the loss in words. No count covers what is damaged or missing.
 fn lost_words(check: &LogCheck, stats: &RecordStats) -> String {
-    // A damaged header loses no record, but hides how many there were if the writer died.
-    let is_found = |fault: &Fault| matches!(fault, Fault::Header(_));
-    let are_all = |segment: &SegmentCheck| {
-        segment.next_sequence().is_some()
-            && segment.verdict != Verdict::TornTail
-            && segment.faults.iter().all(is_found)
-    };
-    let is_complete = check.missing.is_empty() && check.missing_end.is_none();
-    match (is_complete && check.segments.iter().all(are_all), stats.has_loss()) {
+    match (check.has_all_segments(), stats.has_loss()) {
         (true, _) => stats.lost_words(),
         (false, false) => "what is damaged or missing below".into(),
         (false, true) => format!("{}, and what is damaged or missing below", stats.lost_words()),

@@ -3,10 +3,14 @@
 //! Events come in bursts with one timestamp each. Bursts are as long as in recorded futures trades, where 83 of 100
 //! rows repeat the time of the row before.
 
-use super::demo_payload::{self as wire, Level, Order, kind};
+use super::demo_payload::{
+    CancelReason, DemoEvents, Heartbeat, Instrument, OrderAdd, OrderCancel, OrderModify, Quote, Side, Trade,
+    append,
+};
 use super::{Feed, FeedError, Next};
+use crate::storage::SchemaList;
 
-const INSTRUMENTS: usize = 8;
+const INSTRUMENTS: usize = Instrument::ALL.len();
 const LIVE_ORDERS_MAX: usize = 1024;
 const TICK: i64 = 2_500;
 /// Events of 100 that share the timestamp of the event before.
@@ -23,7 +27,7 @@ pub(crate) struct DemoFeed {
     heartbeat_due: bool,
     next_order_id: u64,
     middles: [i64; INSTRUMENTS],
-    live: Vec<Order>,
+    live: Vec<OrderAdd>,
 }
 
 impl DemoFeed {
@@ -50,8 +54,7 @@ impl DemoFeed {
 
     fn generate(&mut self, payload: &mut Vec<u8>) -> u8 {
         if std::mem::take(&mut self.heartbeat_due) {
-            payload.extend(self.burst.to_le_bytes());
-            return kind::HEARTBEAT;
+            return append(payload, &Heartbeat { burst: self.burst });
         }
         match self.random.below(100) {
             _ if self.live.is_empty() => self.add(payload),
@@ -67,16 +70,16 @@ impl DemoFeed {
         let instrument = self.random.below(INSTRUMENTS as u64) as usize;
         let is_buy = self.random.below(2) == 0;
         let distance = (1 + self.random.below(20) as i64) * TICK;
-        let order = Order {
+        let order = OrderAdd {
             id: self.take_order_id(),
             price: self.middles[instrument] + if is_buy { -distance } else { distance },
             quantity: 1 + self.random.below(500) as u32,
-            instrument: instrument as u16,
-            is_buy,
+            instrument: Instrument::ALL[instrument],
+            side: if is_buy { Side::Buy } else { Side::Sell },
+            reserved: [0; 2],
         };
-        wire::order(payload, &order);
         self.live.push(order);
-        kind::ADD
+        append(payload, &order)
     }
 
     fn modify(&mut self, payload: &mut Vec<u8>) -> u8 {
@@ -86,15 +89,15 @@ impl DemoFeed {
         let order = &mut self.live[at];
         order.quantity = quantity;
         order.price += price_change;
-        wire::order(payload, order);
-        kind::MODIFY
+        let OrderAdd { id, price, quantity, instrument, side, reserved } = *order;
+        append(payload, &OrderModify { id, price, quantity, instrument, side, reserved })
     }
 
     fn cancel(&mut self, payload: &mut Vec<u8>) -> u8 {
         let at = self.random.below(self.live.len() as u64) as usize;
-        let reason = self.random.below(4) as u8;
-        wire::cancel(payload, &self.live.swap_remove(at), reason);
-        kind::CANCEL
+        let reason = CancelReason::ALL[self.random.below(4) as usize];
+        let OrderAdd { id, instrument, .. } = self.live.swap_remove(at);
+        append(payload, &OrderCancel { id, instrument, reason, reserved: [0; 6] })
     }
 
     fn trade(&mut self, payload: &mut Vec<u8>) -> u8 {
@@ -102,28 +105,29 @@ impl DemoFeed {
         let incoming_id = self.take_order_id();
         let order = &mut self.live[at];
         let quantity = 1 + self.random.below(u64::from(order.quantity)) as u32;
-        wire::trade(payload, order, incoming_id, quantity);
-        self.middles[usize::from(order.instrument)] = order.price.max(100 * TICK);
+        let OrderAdd { id, price, instrument, side, .. } = *order;
+        let (buy_id, sell_id) = if side == Side::Buy { (id, incoming_id) } else { (incoming_id, id) };
+        self.middles[instrument as usize] = price.max(100 * TICK);
         order.quantity -= quantity;
         if order.quantity == 0 {
             self.live.swap_remove(at);
         }
-        kind::TRADE
+        append(payload, &Trade { buy_id, sell_id, price, quantity, instrument, reserved: [0; 3] })
     }
 
     fn quote(&mut self, payload: &mut Vec<u8>) -> u8 {
         let instrument = self.random.below(INSTRUMENTS as u64) as usize;
         let middle = self.middles[instrument];
-        let mut levels = [Level { bid: 0, ask: 0, bid_quantity: 0, ask_quantity: 0 }; 5];
-        let depth = 1 + self.random.below(5) as usize;
-        for (level, distance) in levels[..depth].iter_mut().zip(1..) {
-            level.bid = middle - distance * TICK;
-            level.ask = middle + distance * TICK;
-            level.bid_quantity = 1 + self.random.below(5000) as u32;
-            level.ask_quantity = 1 + self.random.below(5000) as u32;
-        }
-        wire::quote(payload, instrument as u16, &levels[..depth]);
-        kind::QUOTE
+        let distance = (1 + self.random.below(3) as i64) * TICK;
+        let quote = Quote {
+            bid: middle - distance,
+            ask: middle + distance,
+            bid_quantity: 1 + self.random.below(5000) as u32,
+            ask_quantity: 1 + self.random.below(5000) as u32,
+            instrument: Instrument::ALL[instrument],
+            reserved: [0; 7],
+        };
+        append(payload, &quote)
     }
 
     fn take_order_id(&mut self) -> u64 {
@@ -140,6 +144,10 @@ impl Feed for DemoFeed {
         payload.clear();
         let event_type = self.generate(payload);
         Ok(Next::Event { timestamp: self.timestamp, event_type })
+    }
+
+    fn schemas(&self) -> SchemaList {
+        SchemaList::of::<DemoEvents>()
     }
 }
 
@@ -165,6 +173,7 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringlog_nostd::Payload;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     fn still() -> u64 {
@@ -204,19 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn all_types_occur_with_their_documented_lengths() {
+    fn all_types_occur_with_the_lengths_of_their_structs() {
         let mut counts = [0; 256];
         for (_, event_type, payload) in take(4, still, 100_000) {
             counts[usize::from(event_type)] += 1;
-            let fits = match event_type {
-                kind::ADD | kind::MODIFY => payload.len() == 24,
-                kind::CANCEL => payload.len() == 12,
-                kind::TRADE => payload.len() == 32,
-                kind::QUOTE => payload.len() == 4 + 24 * usize::from(payload[2]),
-                kind::HEARTBEAT => payload.len() == 4,
-                _ => false,
-            };
-            assert!(fits, "type {event_type}, {} bytes", payload.len());
+            let len = [0, 24, 24, 16, 32, 32, 4].get(usize::from(event_type));
+            assert_eq!(len, Some(&payload.len()), "type {event_type}");
         }
         assert_eq!(counts.iter().filter(|&&count| count > 0).count(), 6);
     }
@@ -227,9 +229,9 @@ mod tests {
         for (_, event_type, payload) in take(5, still, 50_000) {
             let id = payload.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
             match event_type {
-                kind::ADD => assert!(live.insert(id)),
-                kind::CANCEL => assert!(live.remove(&id)),
-                kind::MODIFY => assert!(live.contains(&id)),
+                OrderAdd::TYPE => assert!(live.insert(id)),
+                OrderCancel::TYPE => assert!(live.remove(&id)),
+                OrderModify::TYPE => assert!(live.contains(&id)),
                 _ => {}
             }
         }

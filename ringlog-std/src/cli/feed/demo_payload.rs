@@ -1,79 +1,116 @@
-//! The payloads of the demo stream. Layouts are fixed, numbers are little-endian, prices are in 1/10000.
-//!
-//! ```text
-//!  type 1  add        order id u64 | price i64 | quantity u32 | instrument u16 | side u8 | 0      24 bytes
-//!  type 2  modify     order id u64 | price i64 | quantity u32 | instrument u16 | side u8 | 0      24 bytes
-//!  type 3  cancel     order id u64 | instrument u16 | reason u8 | 0                               12 bytes
-//!  type 4  trade      buy id u64 | sell id u64 | price i64 | quantity u32 | instrument u16 | 0 0  32 bytes
-//!  type 5  quote      instrument u16 | levels u8 | 0 | levels times (bid i64, ask i64,
-//!                     bid quantity u32, ask quantity u32)                                 28 to 124 bytes
-//!  type 6  heartbeat  number of the burst u32                                                      4 bytes
-//! ```
+//! The events of the demo stream, as structs.
 
-/// Event types of the demo stream.
-pub(super) mod kind {
-    pub(crate) const ADD: u8 = 1;
-    pub(crate) const MODIFY: u8 = 2;
-    pub(crate) const CANCEL: u8 = 3;
-    pub(crate) const TRADE: u8 = 4;
-    pub(crate) const QUOTE: u8 = 5;
-    pub(crate) const HEARTBEAT: u8 = 6;
+use ringlog_nostd::EventTypes;
+use ringlog_nostd::typed::zerocopy::IntoBytes;
+
+/// What the demo trades. No market has these.
+#[crate::labels]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Instrument {
+    Acme,
+    Bolt,
+    Corn,
+    Dune,
+    East,
+    Flux,
+    Gold,
+    Helm,
 }
 
-/// An order of the demo.
+impl Instrument {
+    pub(super) const ALL: [Self; 8] =
+        [Self::Acme, Self::Bolt, Self::Corn, Self::Dune, Self::East, Self::Flux, Self::Gold, Self::Helm];
+}
+
+#[crate::labels]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Order {
+pub(super) enum Side {
+    Buy,
+    Sell,
+}
+
+/// Why an order is cancelled.
+#[crate::labels]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CancelReason {
+    User,
+    Expired,
+    Risk,
+    Replaced,
+}
+
+impl CancelReason {
+    pub(super) const ALL: [Self; 4] = [Self::User, Self::Expired, Self::Risk, Self::Replaced];
+}
+
+#[crate::event(type = 1)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct OrderAdd {
     pub(super) id: u64,
+    #[event(scale = -4, unit = "USD")]
     pub(super) price: i64,
     pub(super) quantity: u32,
-    pub(super) instrument: u16,
-    pub(super) is_buy: bool,
+    pub(super) instrument: Instrument,
+    pub(super) side: Side,
+    pub(super) reserved: [u8; 2],
 }
 
-/// One price level of a quote.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Level {
+/// The new price and quantity of an order.
+#[crate::event(type = 2)]
+pub(super) struct OrderModify {
+    pub(super) id: u64,
+    #[event(scale = -4, unit = "USD")]
+    pub(super) price: i64,
+    pub(super) quantity: u32,
+    pub(super) instrument: Instrument,
+    pub(super) side: Side,
+    pub(super) reserved: [u8; 2],
+}
+
+#[crate::event(type = 3)]
+pub(super) struct OrderCancel {
+    pub(super) id: u64,
+    pub(super) instrument: Instrument,
+    pub(super) reason: CancelReason,
+    pub(super) reserved: [u8; 6],
+}
+
+#[crate::event(type = 4)]
+pub(super) struct Trade {
+    pub(super) buy_id: u64,
+    pub(super) sell_id: u64,
+    #[event(scale = -4, unit = "USD")]
+    pub(super) price: i64,
+    pub(super) quantity: u32,
+    pub(super) instrument: Instrument,
+    pub(super) reserved: [u8; 3],
+}
+
+/// The best prices.
+#[crate::event(type = 5)]
+pub(super) struct Quote {
+    #[event(scale = -4, unit = "USD")]
     pub(super) bid: i64,
+    #[event(scale = -4, unit = "USD")]
     pub(super) ask: i64,
     pub(super) bid_quantity: u32,
     pub(super) ask_quantity: u32,
+    pub(super) instrument: Instrument,
+    pub(super) reserved: [u8; 7],
 }
 
-/// Appends the payload of an add or a modify.
-pub(super) fn order(payload: &mut Vec<u8>, order: &Order) {
-    payload.extend(order.id.to_le_bytes());
-    payload.extend(order.price.to_le_bytes());
-    payload.extend(order.quantity.to_le_bytes());
-    payload.extend(order.instrument.to_le_bytes());
-    payload.extend([u8::from(order.is_buy), 0]);
+#[crate::event(type = 6)]
+pub(super) struct Heartbeat {
+    /// Bursts so far.
+    pub(super) burst: u32,
 }
 
-/// Appends the payload of a cancel.
-pub(super) fn cancel(payload: &mut Vec<u8>, order: &Order, reason: u8) {
-    payload.extend(order.id.to_le_bytes());
-    payload.extend(order.instrument.to_le_bytes());
-    payload.extend([reason, 0]);
+crate::events!(pub(super) DemoEvents: OrderAdd, OrderModify, OrderCancel, Trade, Quote, Heartbeat);
+
+/// Appends the bytes of an event and returns its type.
+pub(super) fn append<P: ringlog_nostd::Payload + IntoBytes>(payload: &mut Vec<u8>, event: &P) -> u8 {
+    payload.extend_from_slice(event.as_bytes());
+    P::TYPE
 }
 
-/// Appends the payload of a trade of `resting` against the order `incoming_id`.
-pub(super) fn trade(payload: &mut Vec<u8>, resting: &Order, incoming_id: u64, quantity: u32) {
-    let (buy, sell) = if resting.is_buy { (resting.id, incoming_id) } else { (incoming_id, resting.id) };
-    payload.extend(buy.to_le_bytes());
-    payload.extend(sell.to_le_bytes());
-    payload.extend(resting.price.to_le_bytes());
-    payload.extend(quantity.to_le_bytes());
-    payload.extend(resting.instrument.to_le_bytes());
-    payload.extend([0, 0]);
-}
-
-/// Appends the payload of a quote.
-pub(super) fn quote(payload: &mut Vec<u8>, instrument: u16, levels: &[Level]) {
-    payload.extend(instrument.to_le_bytes());
-    payload.extend([u8::try_from(levels.len()).unwrap_or(u8::MAX), 0]);
-    for level in levels {
-        payload.extend(level.bid.to_le_bytes());
-        payload.extend(level.ask.to_le_bytes());
-        payload.extend(level.bid_quantity.to_le_bytes());
-        payload.extend(level.ask_quantity.to_le_bytes());
-    }
-}
+const _: () = assert!(DemoEvents::SCHEMAS.len() == 6);

@@ -20,6 +20,7 @@ pub(crate) use lines::LineFeed;
 
 pub(crate) use super::error::FeedError;
 use crate::event::{Gap, GapReason};
+use crate::storage::SchemaList;
 
 /// The next step of a feed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,6 +109,11 @@ pub(crate) trait Feed {
     /// `None` if there can be none, or if the number cannot be known.
     fn dropped(&self) -> Option<u64> {
         None
+    }
+
+    /// Returns the descriptions of its events.
+    fn schemas(&self) -> SchemaList {
+        SchemaList::new()
     }
 
     /// Returns the address at which it listens, if it is a socket.

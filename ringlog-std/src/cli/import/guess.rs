@@ -1,6 +1,6 @@
 //! Guesses the format of a file.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 
 use super::pcap;
@@ -30,18 +30,14 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// Guesses the format from the first bytes, then from the name.
+/// Guesses the format of a file from its first bytes, then from its name.
 ///
 /// # Errors
 ///
-/// The kind is `Unsupported` if neither decides and the bytes are not text: line feeds among such bytes end no lines.
-pub(crate) fn guess(path: &Path) -> io::Result<Format> {
-    let input = Input::open(path)?;
-    let format = from_bytes(input.head()).unwrap_or_else(|| from_name(path));
-    match not_text(input.head()).filter(|_| format == Format::Lines) {
-        Some(problem) => Err(io::Error::new(ErrorKind::Unsupported, problem)),
-        None => Ok(format),
-    }
+/// Returns the problem if neither decides and the bytes are not text: line feeds among such bytes end no lines.
+pub(crate) fn guess(path: &Path, head: &[u8]) -> Result<Format, String> {
+    let format = from_bytes(head).unwrap_or_else(|| from_name(path));
+    not_text(head).filter(|_| format == Format::Lines).map_or(Ok(format), Err)
 }
 
 fn not_text(head: &[u8]) -> Option<String> {

@@ -5,7 +5,9 @@ mod capture_table;
 pub(crate) mod guess;
 mod pcap;
 pub(crate) mod table;
+pub(crate) mod typed;
 
 pub(crate) use guess::{Format, guess, time_of_lines};
-pub(crate) use pcap::PcapFeed;
+pub(crate) use pcap::{PACKET, PcapFeed};
 pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed};
+pub(crate) use typed::TypedFeed;

@@ -3,6 +3,7 @@
 mod foreign;
 mod gzip;
 mod padding;
+mod peeked;
 pub(crate) mod source;
 mod zstd;
 
@@ -14,8 +15,9 @@ use std::path::Path;
 use gzip::GzipReader;
 
 pub(crate) use padding::Padding;
+pub(crate) use peeked::Peeked;
 pub(crate) use source::Compression;
-use source::{Source, Watched};
+use source::{Watched, explained};
 use zstd::ZstdReader;
 
 /// Bytes that hold every magic; the magic of tar is at byte 257.
@@ -29,12 +31,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Input {
     compression: Option<Compression>,
-    decoder: Decoder,
+    content: Peeked<Decoder>,
     padding: Padding,
-    head: Vec<u8>,
-    head_at: usize,
-    /// The error after the head; returned once the head was read.
-    head_error: Option<io::Error>,
 }
 
 /// Whether text that starts like this is UTF-16.
@@ -49,21 +47,17 @@ impl Input {
     ///
     /// The kind is `Unsupported` for a refused format; the text then names the format and what to do.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(test)]
+        OPENED_INPUTS.set(OPENED_INPUTS.get() + 1);
         let mut file = File::open(path)?;
         let mut magic = Vec::new();
         file.by_ref().take(4).read_to_end(&mut magic)?;
         file.rewind()?;
         let compression = Compression::of(&magic);
         let padding = Padding::default();
-        let decoder = Decoder::new(compression, file, &padding);
-        let mut input =
-            Self { compression, decoder, padding, head: Vec::new(), head_at: 0, head_error: None };
-        input.head_error = input.decoder.by_ref().take(HEAD_BYTES).read_to_end(&mut input.head).err();
-        foreign::refuse(&input.head, compression)?;
-        match input.head_error.take_if(|_| input.head.is_empty()) {
-            Some(error) => Err(error),
-            None => Ok(input),
-        }
+        let content = Peeked::new(Decoder::new(compression, file, &padding), HEAD_BYTES)?;
+        foreign::refuse(content.head(), compression)?;
+        Ok(Self { compression, content, padding })
     }
 
     /// Returns how the file is compressed; `None` if it is not.
@@ -78,33 +72,24 @@ impl Input {
 
     /// Returns the first bytes, decompressed.
     pub(crate) fn head(&self) -> &[u8] {
-        &self.head
+        self.content.head()
     }
 
     /// Whether there is nothing to read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.is_empty()
+        self.head().is_empty()
     }
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut head = self.head.get(self.head_at..).unwrap_or_default();
-        if !head.is_empty() {
-            let read = head.read(buffer)?;
-            self.head_at += read;
-            return Ok(read);
-        }
-        match self.head_error.take() {
-            Some(error) => Err(error),
-            None => self.decoder.read(buffer),
-        }
+        self.content.read(buffer)
     }
 }
 
 enum Decoder {
     Plain(File),
-    Gzip(Box<GzipReader>),
+    Gzip(Box<BufReader<GzipReader>>),
     Zstd(Box<ZstdReader>),
 }
 
@@ -113,7 +98,10 @@ impl Decoder {
         let source = |file| BufReader::with_capacity(BUFFER_BYTES, Watched::new(file));
         match compression {
             None => Self::Plain(file),
-            Some(Compression::Gzip) => Self::Gzip(Box::new(GzipReader::new(source(file), padding.clone()))),
+            Some(Compression::Gzip) => {
+                let gzip = GzipReader::new(source(file), padding.clone());
+                Self::Gzip(Box::new(BufReader::with_capacity(BUFFER_BYTES, gzip)))
+            }
             Some(Compression::Zstd) => Self::Zstd(Box::new(ZstdReader::new(source(file), padding.clone()))),
         }
     }
@@ -131,26 +119,25 @@ impl Read for Decoder {
             Self::Plain(file) => file.read(buffer),
             Self::Gzip(gzip) => {
                 let read = gzip.read(buffer);
-                read.map_err(|error| explained(gzip.source(), Compression::Gzip, error))
+                read.map_err(|error| explained(gzip.get_ref().source(), Compression::Gzip, error))
             }
             Self::Zstd(zstd) => {
                 let read = zstd.read(buffer);
-                read.map_err(|error| explained(Some(zstd.source()), Compression::Zstd, error))
+                read.map_err(|error| explained(zstd.source(), Compression::Zstd, error))
             }
         }
     }
 }
 
-fn explained(source: Option<&Source>, compression: Compression, error: io::Error) -> io::Error {
-    match source {
-        Some(source) => source.get_ref().explain(compression, error),
-        None => error,
-    }
+#[cfg(test)]
+thread_local! {
+    /// How many inputs this thread opened, for tests.
+    pub(crate) static OPENED_INPUTS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
 #[path = "../../../tests/integration/cli/compress.rs"]
-mod compress;
+pub(crate) mod compress;
 
 #[cfg(test)]
 mod tests {
@@ -226,13 +213,59 @@ mod tests {
     }
 
     #[test]
+    fn all_that_was_decompressed_before_damage_is_read() {
+        let content = content(300_000);
+        let whole = gzip(&content);
+        for at in (30..whole.len() - 8).step_by(whole.len() / 40) {
+            let mut file = whole.clone();
+            file[at] ^= 0x10;
+            let mut wanted = Vec::new();
+            // Byte by byte, only what the damaged one would have given is missing.
+            let _ = flate2::bufread::GzDecoder::new(BufReader::with_capacity(1, &file[..]))
+                .read_to_end(&mut wanted);
+            let (found, error) = read(&file);
+            assert!(error.unwrap().to_string().contains("is damaged before byte"), "{at}");
+            assert!(found.starts_with(&wanted), "{at}: {} of {} bytes", found.len(), wanted.len());
+        }
+        for cut in 1..=8 {
+            let (found, error) = read(&whole[..whole.len() - cut]);
+            assert!(found == content && error.unwrap().kind() == ErrorKind::UnexpectedEof, "{cut}");
+        }
+    }
+
+    #[test]
+    fn damage_names_the_bytes_that_no_checksum_confirms() {
+        let content = content(30_000);
+        for whole in [gzip(&content), zstd(&content)] {
+            for members in [0, 2] {
+                let before = whole.repeat(members);
+                let mut file = [&before[..], &whole].concat();
+                let last = file.len() - 1;
+                file[last] ^= 1;
+                let (found, error) = read(&file);
+                let (error, from) = (error.unwrap().to_string(), before.len());
+                assert_eq!(found, content.repeat(members + 1));
+                assert!(
+                    error.contains(&format!("no checksum confirms what was read from byte {from} on")),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn what_follows_compressed_data_is_reported() {
         for whole in [gzip(b"text"), zstd(b"text")] {
-            let (found, error) = read(&[&whole[..], b"and more that is not compressed"].concat());
-            assert_eq!(
-                (&found[..], error.map(|error| error.kind())),
-                (&b"text"[..], Some(ErrorKind::InvalidData))
-            );
+            for rest in [&b"and more that is not compressed"[..], b"x", b"\0\0x", b"(", b"\x1F", b"Q*"] {
+                let (found, error) = read(&[&whole[..], rest].concat());
+                let error = error.unwrap();
+                assert_eq!(found, b"text");
+                let is_start = matches!(rest, b"(" | b"\x1F" | b"Q*");
+                let at = whole.len() + rest.iter().take_while(|&&byte| byte == 0).count();
+                let is_named = error.to_string().contains(&format!("data ends at byte {at} of the file"));
+                assert!(is_named || is_start, "{rest:?}: {error}");
+                assert!(error.kind() == ErrorKind::InvalidData || is_start, "{rest:?}: {error}");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead};
 use std::rc::Rc;
 
-use super::source::Source;
+use super::source::{Source, offset};
 
 /// The zeros that were skipped, for a note at the end of a run.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +17,11 @@ impl Padding {
     /// Skips zeros between two pieces of compressed data, or after the last piece.
     pub(super) fn skip(&self, source: &mut Source) -> io::Result<()> {
         loop {
-            let buffer = source.fill_buf()?;
-            let zeros = buffer.iter().take_while(|&&byte| byte == 0).count();
+            let zeros = source.fill_buf()?.iter().take_while(|&&byte| byte == 0).count();
             if zeros == 0 {
                 return Ok(());
             }
-            let offset = source.get_ref().bytes - source.buffer().len() as u64;
-            let (first, before) = self.found.get().unwrap_or((offset, 0));
+            let (first, before) = self.found.get().unwrap_or((offset(source), 0));
             self.found.set(Some((first, before + zeros as u64)));
             source.consume(zeros);
         }

@@ -1,12 +1,12 @@
 //! Reads all frames of a Zstandard file.
 
-use std::io::{self, BufRead, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::padding::Padding;
-use super::source::Source;
+use super::source::{Compression, Source, begins, note_checked};
 
 /// Largest window in bytes, as for `zstd -d`; a file may not claim more memory.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
@@ -20,6 +20,8 @@ pub(super) struct ZstdReader {
     padding: Padding,
     frame: FrameDecoder,
     is_in_frame: bool,
+    /// Whether each frame so far had a checksum.
+    is_all_checked: bool,
     /// Why the frame ended early; returned once everything that was decoded is given.
     error: Option<io::Error>,
 }
@@ -28,7 +30,7 @@ impl ZstdReader {
     pub(super) fn new(source: Source, padding: Padding) -> Self {
         let mut frame = FrameDecoder::new();
         frame.set_max_window_size(WINDOW_BYTES_MAX);
-        Self { source, padding, frame, is_in_frame: false, error: None }
+        Self { source, padding, frame, is_in_frame: false, is_all_checked: true, error: None }
     }
 
     pub(super) fn source(&self) -> &Source {
@@ -39,7 +41,7 @@ impl ZstdReader {
     fn begin_frame(&mut self) -> io::Result<bool> {
         loop {
             self.padding.skip(&mut self.source)?;
-            if self.source.fill_buf()?.is_empty() {
+            if !begins(&mut self.source, Compression::Zstd)? {
                 return Ok(false);
             }
             match self.frame.reset(&mut self.source) {
@@ -77,8 +79,15 @@ impl ZstdReader {
             return Err(error);
         }
         let stored = self.frame.get_checksum_from_data();
-        let is_damaged = stored.is_some() && stored != self.frame.get_calculated_checksum();
-        if is_damaged { Err(ErrorKind::InvalidData.into()) } else { Ok(()) }
+        if stored.is_some() && stored != self.frame.get_calculated_checksum() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        // A frame without a checksum leaves open whether it is right.
+        self.is_all_checked &= stored.is_some();
+        if self.is_all_checked {
+            note_checked(&mut self.source);
+        }
+        Ok(())
     }
 }
 

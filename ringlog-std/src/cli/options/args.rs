@@ -6,13 +6,18 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::descriptions::Descriptions;
+use crate::cli::error::CliError;
 use crate::cli::feed::spec::{self, FeedSpec};
 use crate::cli::import::guess::Format;
 use crate::cli::import::table::options::TableOptions;
+use crate::cli::import::typed::TypedOptions;
+use crate::cli::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::cli::options::log_args::{LogArgs, sync_policy};
+use crate::cli::options::print_args::PrintArgs;
+use crate::cli::options::schema_args::SchemaArgs;
 use crate::cli::options::thread_args::ThreadArgs;
-use crate::cli::output::CatFormat;
-use crate::cli::values::{self, Rate, ReplayTo, Speed};
+use crate::cli::values::{self, Bytes, Rate, ReplayTo, Speed};
 use crate::storage::{Filter, SyncPolicy};
 
 /// Explains the exit codes, after the help of each command that has more than three.
@@ -46,6 +51,16 @@ macro_rules! duration_help {
   DURATION  5s, 1m30s, 250ms, 12h, 30d, 2w; a number without a unit counts seconds"
     };
 }
+macro_rules! time_help {
+    () => {
+        "
+  TIME      2026-11-28, '2026-11-28 21:05:20' or 21:05, in local time unless --utc is given
+            2026-11-28T21:05:20Z, 2026-11-28T21:05:20+01:00
+            10m or -1h: that long ago; now, today, yesterday
+            @1700000000s, also with ms, us or ns: since 1970
+            N: N of the log's clock, in most logs nanoseconds since 1970; @N counts seconds"
+    };
+}
 macro_rules! feed_help {
     () => {
         "
@@ -62,7 +77,9 @@ macro_rules! feed_help {
     };
 }
 const SIZES: &str = size_help!();
-const DURATIONS: &str = concat!("Values:", duration_help!(), "\n\n", exit_codes!());
+const TIMES: &str = concat!("Values:", time_help!());
+const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
+const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
 const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
 const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
 
@@ -88,12 +105,13 @@ pub(crate) enum Command {
     #[command(after_help = VALUES)]
     Import(ImportArgs),
     /// Print the events of a log
+    #[command(after_help = TIMES)]
     Cat(CatArgs),
     /// Print the last events of a log; with --follow, also new ones as they are written
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = TAIL_VALUES)]
     Tail(TailArgs),
     /// Replay events at the pace at which they happened: print them or write them elsewhere
-    #[command(after_help = DURATIONS)]
+    #[command(after_help = REPLAY_VALUES)]
     Replay(ReplayArgs),
     /// Show what a log holds: counts, times and files
     Info(InspectArgs),
@@ -103,6 +121,9 @@ pub(crate) enum Command {
     /// Copy the valid records of a damaged log into a new log; GAP records mark what is missing
     #[command(after_help = EXIT_CODES)]
     Salvage(SalvageArgs),
+    /// Show, check or write the descriptions of a log's events
+    #[command(after_help = EXIT_CODES)]
+    Schema(SchemaArgs),
     /// Find rings in a raw memory dump of any machine and print their unread events
     #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),
@@ -138,6 +159,9 @@ pub(crate) struct ServeArgs {
     pub(crate) how: LogArgs,
     #[command(flatten)]
     pub(crate) threads: ThreadArgs,
+    /// File that describes events: what the log says of types that the feed or the ring does not describe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
     /// Number of the demo stream; the same number gives the same events
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count)]
     pub(crate) seed: u64,
@@ -162,9 +186,15 @@ pub(crate) struct ImportArgs {
     pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) table: TableOptions,
-    /// Event type of every event, 0 to 255
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::event_type)]
-    pub(crate) event_type: u8,
+    /// Event type of every event, 0 to 255 [default: that of --schema, or the lowest that the log does not describe; 0
+    /// without a description]
+    #[arg(long, value_name = "N", value_parser = values::event_type)]
+    pub(crate) event_type: Option<u8>,
+    #[command(flatten)]
+    pub(crate) typed: TypedOptions,
+    /// Captures: record the bytes of each packet alone, without the fields of the type `packet`
+    #[arg(long)]
+    pub(crate) payload_only: bool,
     /// Size of the ring between file and log; rounded up to a power of two
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = values::size)]
     pub(crate) ring_size: u64,
@@ -183,54 +213,22 @@ pub(crate) struct ImportArgs {
 pub(crate) struct CatArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
-    /// How to print an event
-    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
-    pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
-    #[arg(long)]
-    pub(crate) csv_safe: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Print at most this many records
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) limit: Option<u64>,
+    /// With --format csv: write a table for each type into this folder, which must be empty or missing
+    #[arg(long, value_name = "FOLDER", conflicts_with = "json")]
+    pub(crate) to: Option<PathBuf>,
+    /// Text, JSON: print what each segment says of its events, before its first one
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) meta: bool,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-}
-
-/// Which events of a log are wanted.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct FilterArgs {
-    /// Only events of this type, and GAP records; repeat it for several types
-    #[arg(long = "type", value_name = "N", value_parser = values::event_type)]
-    pub(crate) event_types: Vec<u8>,
-    /// Start at the record with this sequence number
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    pub(crate) from_seq: Option<u64>,
-    /// Stop before the record with this sequence number
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    pub(crate) to_seq: Option<u64>,
-    /// Only events at or after this time: 2026-01-31T09:30:00Z or nanoseconds
-    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
-    pub(crate) since: Option<u64>,
-    /// Only events before this time: 2026-01-31T09:30:00Z or nanoseconds
-    #[arg(long, value_name = "TIME", value_parser = values::timestamp)]
-    pub(crate) until: Option<u64>,
-}
-
-impl FilterArgs {
-    /// Returns the filter that they describe.
-    pub(crate) fn to_filter(&self) -> Filter {
-        let Self { event_types, from_seq, to_seq, since, until } = self;
-        let sequences = from_seq.unwrap_or(0)..to_seq.unwrap_or(u64::MAX);
-        let filter = Filter::new().sequences(sequences).since(since.unwrap_or(0));
-        let filter = event_types.iter().fold(filter, |filter, event_type| filter.event_type(*event_type));
-        match until {
-            Some(until) => filter.until(*until),
-            None => filter,
-        }
-    }
 }
 
 /// Arguments of `ringlog tail`.
@@ -247,12 +245,8 @@ pub(crate) struct TailArgs {
     /// Print what this cursor has not seen yet and advance it; a new cursor starts at the oldest event
     #[arg(long, value_name = "NAME")]
     pub(crate) cursor: Option<String>,
-    /// How to print an event
-    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
-    pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
-    #[arg(long)]
-    pub(crate) csv_safe: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
@@ -273,14 +267,11 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) max_wait: Option<Duration>,
     /// Write to a new log in this folder, or to a shared ring, instead of printing
-    #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target)]
+    #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target,
+        conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
     pub(crate) to: Option<ReplayTo>,
-    /// How to print an event
-    #[arg(long, value_enum, default_value_t = CatFormat::Text, conflicts_with = "to")]
-    pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
-    #[arg(long, conflicts_with = "to")]
-    pub(crate) csv_safe: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
     /// The same as --format json
     #[arg(long, conflicts_with_all = ["format", "to"])]
     pub(crate) json: bool,
@@ -306,6 +297,9 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct InspectArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
+    /// File that describes the types that the log does not describe [default: schema.json in its folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -318,6 +312,15 @@ pub(crate) struct SalvageArgs {
     pub(crate) log: PathBuf,
     /// Folder of the new log; must be empty or missing
     pub(crate) out: PathBuf,
+    /// Copy only events whose payload holds these bytes, and all GAP records: as with `cat`
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
+    pub(crate) grep: Option<Bytes>,
+    /// Copy only events for which this holds, and all GAP records: as with `cat`
+    #[arg(long = "where", value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub(crate) expression: Option<String>,
+    /// File that describes the types that the log does not describe [default: schema.json in its folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -326,22 +329,32 @@ pub(crate) struct SalvageArgs {
     pub(crate) jobs: Option<NonZero<usize>>,
 }
 
+impl SalvageArgs {
+    /// Returns which events are copied.
+    pub(crate) fn filter(&self) -> Result<Filter, CliError> {
+        let filter = with_grep(Filter::new(), self.grep.as_ref());
+        let Some(expression) = &self.expression else { return Ok(filter) };
+        let descriptions = Descriptions::of(std::slice::from_ref(&self.log), self.schema.as_deref())?;
+        let instead = "give the names by --schema FILE, or leave out --where";
+        with_expression(filter, expression, &descriptions, Some(instead))
+    }
+}
+
 /// Arguments of `ringlog recover-image`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RecoverImageArgs {
     /// Dump of memory: its raw bytes
     pub(crate) image: PathBuf,
     /// Write each ring to a log file in this folder, named by its offset, instead of printing its events
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["csv_safe", "payload", "separator"])]
     pub(crate) to: Option<PathBuf>,
-    /// How to print an event
-    #[arg(long, value_enum, default_value_t = CatFormat::Text)]
-    pub(crate) format: CatFormat,
-    /// CSV: put an apostrophe before payloads that a spreadsheet would take for formulas
-    #[arg(long, conflicts_with_all = ["json", "to"])]
-    pub(crate) csv_safe: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+    /// File that describes the events, such as the ring's own; with --to, the files that are written describe them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
     /// Print a report as JSON instead of the events
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
     pub(crate) json: bool,
 }
 

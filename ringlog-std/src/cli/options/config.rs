@@ -4,16 +4,19 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cli::descriptions::{list_in, number_for};
 use crate::cli::error::CliError;
 use crate::cli::feed::spec::FeedSpec;
 use crate::cli::import::table::options::TableOptions;
-use crate::cli::import::{Format, guess};
+use crate::cli::import::typed::{EventType, TypedOptions};
+use crate::cli::import::{Format, PACKET, guess};
 use crate::cli::input::{Compression, Input};
 use crate::cli::measure::pinning::{Pins, may_run_on};
 use crate::cli::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::cli::options::log_args::{LogArgs, LogPlan};
 use crate::cli::terminal::words::size;
 use crate::cli::values::{Rate, Show};
+use crate::storage::SchemaList;
 
 const DEFAULT_RATE: u64 = 100_000;
 /// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.
@@ -32,6 +35,8 @@ pub(crate) struct ServeConfig {
     pub(crate) rate: Rate,
     pub(crate) duration: Option<Duration>,
     pub(crate) max_bytes: MaxBytes,
+    /// Whether only the disk bounds the log: when it is full, the oldest file makes room.
+    pub(crate) fills_disk: bool,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
@@ -49,6 +54,7 @@ impl ServeConfig {
         let is_bounded = args.ring.is_some() || args.how.is_bounded();
         let default_max_bytes =
             if is_bounded { MaxBytes::Unlimited } else { MaxBytes::Default(DEFAULT_MAX_BYTES) };
+        let schemas = args.schema.as_deref().map_or_else(|| Ok(SchemaList::new()), list_in)?;
         Ok(Self {
             rate: args.rate.unwrap_or(default_rate),
             feed: args.feed,
@@ -56,7 +62,8 @@ impl ServeConfig {
             seed: args.seed,
             duration: args.duration,
             max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),
-            log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?,
+            fills_disk: args.max_bytes.is_none() && args.how.is_bounded() && !args.how.retires(),
+            log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             show: Show::on_stderr(args.progress),
@@ -95,6 +102,9 @@ pub(crate) struct ImportConfig {
     pub(crate) format: Format,
     pub(crate) table: TableOptions,
     pub(crate) event_type: u8,
+    /// The type of a table's events; `None` for rows as they are.
+    pub(crate) typed: Option<EventType>,
+    pub(crate) payload_only: bool,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
@@ -105,19 +115,35 @@ impl ImportConfig {
     /// Checks the file and fills in the defaults.
     pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
         let file_bytes = regular_file_bytes(&args.file)?;
-        let compression = look(&args.file)?;
+        let input = look(&args.file)?;
+        let compression = input.compression();
         let format = match args.format {
             Some(format) => format,
-            None => guess(&args.file).map_err(|error| not_read(error, &args.file))?,
+            None => guess(&args.file, input.head())
+                .map_err(|problem| CliError::Usage(format!("{}: {problem}", args.file.display())))?,
         };
         check_table_options(&args.table, format, &args.file)?;
+        if args.payload_only && format != Format::Pcap {
+            return Err(CliError::Usage(format!(
+                "--payload-only is for packet captures, but {} is read as {format}; leave it out, or give --format pcap",
+                args.file.display()
+            )));
+        }
+        check_typed_options(&args.typed, format, &args.file)?;
+        let typed = args.typed.resolve(&args.file, args.event_type, &args.log)?;
+        let event_type = match format {
+            Format::Pcap if !args.payload_only => number_for(&args.log, PACKET, args.event_type)?,
+            _ => args.event_type.unwrap_or(0),
+        };
         Ok(Self {
             file: args.file,
             compression,
             content_bytes: compression.is_none().then_some(file_bytes),
             format,
             table: args.table,
-            event_type: args.event_type,
+            event_type,
+            typed,
+            payload_only: args.payload_only,
             log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
@@ -186,19 +212,37 @@ fn ring_bytes(asked: u64) -> Result<usize, CliError> {
 /// Refuses options that do not apply to a file of this format.
 fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> Result<(), CliError> {
     let usage = |problem: String| Err(CliError::Usage(problem));
-    let is_odd = match format {
-        Format::Csv => options.time_field.is_some(),
-        Format::Json => options.has_csv_options(),
-        Format::Pcap | Format::Lines => *options != TableOptions::default(),
+    let odd = |option: &str, kind: &str, remedy: &str| {
+        usage(format!("{option} is for {kind}, but {} is read as {format}; {remedy}", file.display()))
     };
-    if is_odd {
-        let file = file.display();
-        return usage(format!(
-            "--time-field is for JSON, the other options of tables are for CSV, but {file} is read as {format}; \
-             give --format csv or --format json"
-        ));
+    match (format, options.csv_option(), options.time_field.as_ref().map(|_| "--time-field")) {
+        (Format::Csv, _, Some(option)) => {
+            odd(option, "lines of JSON", "give --time-column, or --format json")
+        }
+        (Format::Json, Some(option @ ("--time-column" | "--date-column")), _) => {
+            odd(option, "CSV", "give --time-field, or --format csv")
+        }
+        (Format::Json, Some(option), _) => odd(option, "CSV", "leave it out, or give --format csv"),
+        (Format::Pcap | Format::Lines, csv, json) => match csv.or(json).or(options.time_option()) {
+            Some(option) => odd(option, "CSV or lines of JSON", "leave it out, or give --format csv or json"),
+            None => Ok(()),
+        },
+        _ => options.check().map_or(Ok(()), |problem| usage(problem.into())),
     }
-    options.check().map_or(Ok(()), |problem| usage(problem.into()))
+}
+
+/// Refuses to make typed events of a file that has no columns.
+fn check_typed_options(options: &TypedOptions, format: Format, file: &Path) -> Result<(), CliError> {
+    let Some(option) = options.option() else { return Ok(()) };
+    let remedy = match format {
+        Format::Csv | Format::Json => return Ok(()),
+        Format::Pcap => "leave it out, packets have a type without it",
+        Format::Lines => "give --format csv or json",
+    };
+    Err(CliError::Usage(format!(
+        "{option} is for CSV or lines of JSON, but {} is read as {format}; {remedy}",
+        file.display()
+    )))
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
@@ -208,21 +252,21 @@ fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {
         kind if kind.is_dir() => "a folder; give a file, or copy a log with `ringlog replay --to`",
         _ => "not a regular file; read lines from pipes and devices with `ringlog serve --feed`",
     };
-    Err(CliError::Usage(format!("{}: {problem}", path.display())))
+    Err(CliError::Unreadable(format!("{}: {problem}", path.display())))
 }
 
 fn not_read(error: std::io::Error, path: &Path) -> CliError {
     match error.kind() {
-        ErrorKind::Unsupported => CliError::Usage(format!("{}: {error}", path.display())),
+        ErrorKind::Unsupported => CliError::Unreadable(format!("{}: {error}", path.display())),
         _ => CliError::io("read", path)(error),
     }
 }
 
 /// Refuses an empty file, or one that cannot be imported, before a log is created for it.
-fn look(path: &Path) -> Result<Option<Compression>, CliError> {
+fn look(path: &Path) -> Result<Input, CliError> {
     let input = Input::open(path).map_err(|error| not_read(error, path))?;
     if !input.is_empty() {
-        return Ok(input.compression());
+        return Ok(input);
     }
     let what = match input.compression() {
         None => "empty (0 bytes)".into(),
@@ -270,7 +314,11 @@ mod tests {
         for bounded in ["--keep-bytes 1GiB", "--keep-for 30d", "--keep-files 9", "--ring r", recycle] {
             assert_eq!(limit(bounded), MaxBytes::Unlimited, "{bounded}");
             assert_eq!(limit(&format!("{bounded} --max-bytes 1MiB")), MaxBytes::Asked(1 << 20));
+            let fills_disk = |line: &str| serve(line).unwrap().fills_disk;
+            assert_eq!(fills_disk(bounded), bounded == recycle, "{bounded}");
+            assert!(!fills_disk(&format!("{bounded} --max-bytes 1MiB")), "{bounded}");
         }
+        assert!(!serve("--full-disk recycle --keep-files 3").unwrap().fills_disk);
     }
 
     #[test]

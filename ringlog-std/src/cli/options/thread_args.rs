@@ -9,6 +9,7 @@ use crate::cli::terminal::print::eprint;
 use crate::cli::values;
 use crate::os::threads::{missing_of, run_on, set_nice};
 use crate::recorder::{Recorder, RecorderBuilder};
+use crate::storage::SchemaList;
 
 /// Where threads run, and at which priority. Without an option a thread is where the program was started.
 #[derive(Args, Clone, Debug, Default)]
@@ -54,6 +55,14 @@ impl LogPlan {
             Some(cpus) => builder.on_thread_start(move || keep_on(&cpus, "the recorder")),
             None => builder,
         }
+    }
+
+    /// Returns the same plan for a log whose segments describe these events too.
+    pub(crate) fn describing(mut self, schemas: SchemaList) -> Self {
+        let mut all = self.options.schemas.clone();
+        all.extend(&schemas);
+        self.options = self.options.schemas(all);
+        self
     }
 
     /// Keeps the calling thread, which writes into the ring, where it shall run.

@@ -1,11 +1,11 @@
 //! Events as CSV.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::{gap_words, hexadecimal};
+use super::payload::Encoding;
+use super::{PrintStyle, gap_words};
 use crate::cli::error::csv_io_error;
-use crate::cli::terminal::words::{date_of, escaped};
+use crate::cli::terminal::words::date_of;
 use crate::event::{ClockKind, Event};
 
 /// Starts a table and writes its header.
@@ -17,17 +17,20 @@ pub(super) fn begin<W: Write>(out: W) -> io::Result<csv::Writer<W>> {
 }
 
 /// Writes one row.
+///
+/// A cell may hold line ends and tabs.
 pub(super) fn write(
     table: &mut csv::Writer<impl Write>,
     event: &Event<'_>,
     clock: ClockKind,
-    is_safe: bool,
+    encoding: Encoding,
+    style: &PrintStyle,
 ) -> io::Result<()> {
     let header = &event.header;
-    let time = date_of(event, clock);
-    let (kind, (encoding, payload)) = match event.gap() {
-        Some(gap) => ("gap", ("text", gap_words(&gap))),
-        None => ("event", encoded(event.payload)),
+    let time = date_of(event, clock, &style.zone);
+    let (kind, encoding, payload) = match event.gap() {
+        Some(gap) => ("gap", Encoding::Text, gap_words(&gap)),
+        None => ("event", encoding, encoding.of(event.payload, &['\n', '\t'], true)),
     };
     let row = [
         &event.sequence.to_string(),
@@ -36,26 +39,14 @@ pub(super) fn write(
         &header.event_type.to_string(),
         &header.user_flags().to_string(),
         kind,
-        encoding,
-        &if is_safe { no_formula(payload) } else { payload },
+        encoding.name(),
+        &if style.is_safe { no_formula(payload) } else { payload },
     ];
     table.write_record(row).map_err(csv_io_error)
 }
 
-/// Returns a payload for a cell, and its encoding.
-///
-/// A cell may hold line ends and tabs. A payload with other control characters is escaped as a JSON string is, so that
-/// nothing is lost.
-fn encoded(payload: &[u8]) -> (&'static str, String) {
-    match std::str::from_utf8(payload) {
-        Err(_) => ("hex", hexadecimal(payload)),
-        Ok(text) if matches!(escaped(text, &['\n', '\t']), Cow::Borrowed(_)) => ("text", text.to_owned()),
-        Ok(text) => ("escaped", escaped(&text.replace('\\', r"\\"), &[]).replace('"', "\\\"")),
-    }
-}
-
 /// Puts an apostrophe before what a spreadsheet would take for a formula, which makes it text.
-fn no_formula(payload: String) -> String {
+pub(super) fn no_formula(payload: String) -> String {
     let begins_formula =
         |sign| matches!(sign, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     if payload.starts_with(begins_formula) { format!("'{payload}") } else { payload }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::hexadecimal;
+use super::payload::hexadecimal;
 use crate::event::Event;
 
 /// Writes one line; a GAP record appears as it is stored.

@@ -45,12 +45,12 @@ fn last_in(
     count: u64,
     range: std::ops::Range<u64>,
 ) -> Result<VecDeque<u64>, CliError> {
-    let mut found = VecDeque::new();
+    let (mut found, mut choice) = (VecDeque::new(), filter.clone());
     let mut scan = LogScan::open(log)?;
     scan.seek_with(index, range.start)?;
-    while scan.advance()? {
+    while scan.advance_to(filter, Some(index))? {
         let Some(event) = scan.found_event().filter(|event| event.sequence < range.end) else { break };
-        if filter.matches(&event) {
+        if choice.selects_next(&event) {
             found.push_back(event.sequence);
             if found.len() as u64 > count {
                 found.pop_front();

@@ -13,7 +13,8 @@ use crate::storage::{Filter, HeadOrder};
 pub(crate) struct MergedSource {
     logs: Vec<PathBuf>,
     sources: Vec<LogSource>,
-    filter: Filter,
+    /// For each log: they may describe their events in different ways.
+    filters: Vec<Filter>,
     order: HeadOrder,
     /// The logs whose next record must still be read.
     to_read: Vec<usize>,
@@ -22,17 +23,34 @@ pub(crate) struct MergedSource {
 
 impl MergedSource {
     /// Opens all logs; [`advance`](Self::advance) fails if they have different clocks.
-    pub(crate) fn open(logs: &[PathBuf], filter: Filter) -> Result<Self, CliError> {
-        let mut sources = Vec::new();
-        for log in logs {
-            let mut source = LogSource::open_or_empty(log)?;
-            source.seek_first(log, &filter)?;
-            sources.push(source);
-        }
-        let clock =
-            sources.iter().find(|source| !source.is_empty()).map_or(ClockKind::Unspecified, LogSource::clock);
+    pub(crate) fn open(logs: &[PathBuf]) -> Result<Self, CliError> {
+        let sources = logs.iter().map(|log| LogSource::open_or_empty(log)).collect::<Result<Vec<_>, _>>()?;
         let to_read = (0..sources.len()).rev().collect();
-        Ok(Self { logs: logs.into(), sources, filter, order: HeadOrder::default(), to_read, clock })
+        let filters = vec![Filter::new(); sources.len()];
+        let (order, clock) = (HeadOrder::default(), ClockKind::Unspecified);
+        let mut merged = Self { logs: logs.into(), sources, filters, order, to_read, clock };
+        merged.clock = merged.known_clock().unwrap_or(clock);
+        Ok(merged)
+    }
+
+    /// Returns the number of events that an expression could not choose so far: see [`Filter::undescribed`].
+    pub(crate) fn undescribed(&self) -> u64 {
+        self.filters.iter().map(Filter::undescribed).sum()
+    }
+
+    /// Goes to the first record of each log that may pass the filter, and leaves out the others. To be called first.
+    pub(crate) fn seek(&mut self, filter: &Filter) -> Result<(), CliError> {
+        for (source, log) in self.sources.iter_mut().zip(&self.logs) {
+            source.seek_first(log, filter)?;
+        }
+        self.clock = self.known_clock().unwrap_or(self.clock);
+        self.filters.fill(filter.clone());
+        Ok(())
+    }
+
+    /// Returns what the timestamps count; `None` if no log has a file.
+    pub(crate) fn known_clock(&self) -> Option<ClockKind> {
+        self.sources.iter().find_map(LogSource::known_clock)
     }
 
     /// Returns what the timestamps count.
@@ -51,8 +69,10 @@ impl MergedSource {
     }
 
     fn read(&mut self, log: usize) -> Result<(), CliError> {
-        let Some(source) = self.sources.get_mut(log) else { return Ok(()) };
-        if !source.advance(&self.filter)? {
+        let (Some(source), Some(filter)) = (self.sources.get_mut(log), self.filters.get_mut(log)) else {
+            return Ok(());
+        };
+        if !source.advance(filter)? {
             return Ok(());
         }
         if source.clock() != self.clock {

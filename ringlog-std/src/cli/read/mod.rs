@@ -10,3 +10,4 @@ pub(crate) mod replay_pace;
 pub(crate) mod source;
 pub(crate) mod stats;
 pub(crate) mod survey;
+pub(crate) mod types;

@@ -159,7 +159,7 @@ mod tests {
     fn stats(records: &[(EventHeader, Vec<u8>)]) -> RecordStats {
         let mut stats = RecordStats::default();
         for ((header, payload), sequence) in records.iter().zip(5..) {
-            stats.add(&Event { header: *header, payload, sequence, offset: 0 });
+            stats.add(&Event::new(*header, payload, sequence, 0));
         }
         stats
     }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use crate::cli::descriptions::Descriptions;
 use crate::cli::error::CliError;
 use crate::cli::read::lines::{SegmentLine, WriterLine};
 use crate::cli::read::source::LogSource;
 use crate::cli::read::stats::RecordStats;
+use crate::cli::read::types::{TypeLine, TypeLines, words};
 use crate::cli::terminal::words::{clock_name, grouped, size};
 use crate::storage::unreported_loss;
 
@@ -17,27 +19,34 @@ pub(crate) struct Survey {
     /// None for a single file.
     pub(crate) writer: Option<WriterLine>,
     pub(crate) clock: String,
+    /// What there is of each type, for programs.
+    pub(crate) types: Vec<TypeLine>,
+    type_words: Vec<String>,
     /// Why reading ended before the end of the log.
     pub(crate) problem: Option<CliError>,
 }
 
 impl Survey {
     /// Reads and checks every record; the log may be empty.
-    pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
-        let mut survey = Self::read(LogSource::open_or_empty(path)?, path);
+    pub(crate) fn of(path: &Path, schema: Option<&Path>) -> Result<Self, CliError> {
+        let descriptions = Descriptions::of(&[path.into()], schema)?;
+        let mut survey = Self::read(LogSource::open_or_empty(path)?, path, &descriptions);
         if let Some((_, gap)) = unreported_loss(path) {
             survey.stats.add_unreported(&gap);
         }
         Ok(survey)
     }
 
-    fn read(mut source: LogSource, path: &Path) -> Self {
+    fn read(mut source: LogSource, path: &Path, descriptions: &Descriptions) -> Self {
         // Before its records are read: retention may take a segment meanwhile.
         let segments = source.segments();
-        let mut stats = RecordStats::default();
+        let (mut stats, mut types) = (RecordStats::default(), TypeLines::default());
         let problem = loop {
             match source.next_event() {
-                Ok(Some(event)) => stats.add(&event),
+                Ok(Some(event)) => {
+                    stats.add(&event);
+                    types.add(&event, descriptions);
+                }
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
@@ -46,7 +55,9 @@ impl Survey {
         let problem = problem.or_else(missing);
         stats.name_times(source.clock());
         let writer = path.is_dir().then(|| source.writer_file(path));
-        Self { stats, segments, writer, clock: clock_name(source.clock()), problem }
+        let types = types.into_lines(source.clock());
+        let type_words = words(&types, source.clock());
+        Self { stats, segments, writer, clock: clock_name(source.clock()), types, type_words, problem }
     }
 
     /// Returns the contents in words, one line each.
@@ -68,7 +79,12 @@ impl Survey {
         text += &format!("first    {}\n", moment(stats.first_timestamp, &stats.first_time));
         text += &format!("last     {}\n", moment(stats.last_timestamp, &stats.last_time));
         text += &format!("clock    {}\n", self.clock);
-        text += &format!("types    {}\n", types_words(stats));
+        for (words, at) in self.type_words.iter().zip(0..) {
+            text += &format!("{}{words}\n", if at == 0 { "types    " } else { "         " });
+        }
+        if self.type_words.is_empty() {
+            text += "types    none\n";
+        }
         if let Some(writer) = &self.writer {
             text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
             text += &format!("end      {}\n{}", writer.end_words(log), writer.cursor_words());
@@ -78,10 +94,4 @@ impl Survey {
         }
         text
     }
-}
-
-fn types_words(stats: &RecordStats) -> String {
-    let words: Vec<String> =
-        stats.types.iter().map(|(event_type, count)| format!("{event_type}: {}", grouped(*count))).collect();
-    if words.is_empty() { "none".into() } else { words.join("  ") }
 }

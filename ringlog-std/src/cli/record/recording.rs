@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
-use crate::cli::output::{CatFormat, Printer};
+use crate::cli::output::{PrintStyle, Printer};
 use crate::cli::read::source::LogSource;
 use crate::cli::read::stats::RecordStats;
 use crate::cli::record::pump::{Progress, Sink};
@@ -140,6 +140,8 @@ pub(crate) struct Recorded {
     keeps_all: bool,
     summary: LogSummary,
     before: Before,
+    /// META records at the start of each segment.
+    metas: u64,
     /// Why the log did not take the rest.
     failure: Option<CliError>,
     has_failed: bool,
@@ -194,9 +196,9 @@ impl Recorded {
         };
         let keeps_all = log.keeps_all && summary.bytes <= READ_BACK_MOST;
         let has_failed = failure.is_some();
-        let (events, log) = (summary.events, log.path.clone());
+        let (events, metas, log) = (summary.events, log.options.schemas.len() as u64, log.path.clone());
         let before = Before::default();
-        Ok(Self { events, log, keeps_all, summary, before, failure, has_failed, retention_errors })
+        Ok(Self { events, log, keeps_all, summary, before, metas, failure, has_failed, retention_errors })
     }
 
     /// Returns the bytes of the records that were written.
@@ -251,12 +253,15 @@ impl Recorded {
     /// Reads and checks the records of this run that retention has left. Also returns the number of events that it has
     /// retired.
     pub(crate) fn read_back_rest(&self) -> Result<(ReadBack, u64), CliError> {
-        let LogSummary { first_sequence, next_sequence, gaps, .. } = self.summary;
+        let LogSummary { first_sequence, next_sequence, gaps, segments: written, .. } = self.summary;
         let segments = LogSource::open_or_empty(&self.log)?.segments();
         let first = segments.first().map_or(next_sequence, |first| first.base_sequence).max(first_sequence);
         let found = self.read_from(first)?;
+        let of_run = first_sequence..next_sequence;
+        let left = segments.iter().filter(|it| of_run.contains(&it.base_sequence)).count() as u64;
         let retired_gaps = gaps.saturating_sub(found.stats.gaps);
-        Ok((found, (first - first_sequence).saturating_sub(retired_gaps)))
+        let retired_metas = written.saturating_sub(left) * self.metas;
+        Ok((found, (first - first_sequence).saturating_sub(retired_gaps + retired_metas)))
     }
 
     fn read_last_file(&self) -> Result<ReadBack, CliError> {
@@ -294,7 +299,7 @@ impl Recorded {
     fn read_from(&self, first_sequence: u64) -> Result<ReadBack, CliError> {
         let next_sequence = self.summary.next_sequence;
         let mut stats = RecordStats::default();
-        let mut sample = Printer::new(CatFormat::Text, Vec::new()).map_err(CliError::Output)?;
+        let mut sample = Printer::new(PrintStyle::default(), Vec::new()).map_err(CliError::Output)?;
         if first_sequence == next_sequence {
             // Then the log may have no file.
             return Ok(ReadBack { stats, sample: sample.into_text(), part: Part::All });

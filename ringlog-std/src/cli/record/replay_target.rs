@@ -2,16 +2,18 @@
 
 use std::io::{BufWriter, ErrorKind, StdoutLock};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::output::{CatFormat, Printer};
+use crate::cli::output::{PrintStyle, Printer};
 use crate::cli::terminal::print::{eprint, is_output_gone};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::counted;
 use crate::cli::values::ReplayTo;
 use crate::event::{ClockKind, Event, EventHeader, Gap};
 use crate::ring::{Idle, Producer, SharedRing, Waiter, WriteError};
-use crate::storage::{LogScan, LogWriter, OpenError};
+use crate::storage::schemas::in_force::InForce;
+use crate::storage::{LogScan, LogWriter, OpenError, SchemaList};
 
 /// Takes replayed events.
 pub(crate) trait ReplayTarget {
@@ -33,14 +35,14 @@ pub(crate) trait ReplayTarget {
 /// Opens the target that the arguments name.
 pub(crate) fn open(
     to: Option<&ReplayTo>,
-    format: CatFormat,
+    style: PrintStyle,
     clock: ClockKind,
     stop: &Stop,
 ) -> Result<Box<dyn ReplayTarget>, CliError> {
     Ok(match to {
-        None => Box::new(PrintTarget::new(format, clock)?),
+        None => Box::new(PrintTarget::new(style, clock)?),
         Some(ReplayTo::Log(path)) => Box::new(LogTarget::create(path, clock)?),
-        Some(ReplayTo::Ring(path)) => Box::new(RingTarget::new(open_ring(path)?, path, stop.clone())),
+        Some(ReplayTo::Ring(path)) => Box::new(RingTarget::new(FileRing::open(path)?, path, stop.clone())),
     })
 }
 
@@ -50,9 +52,9 @@ struct PrintTarget {
 }
 
 impl PrintTarget {
-    fn new(format: CatFormat, clock: ClockKind) -> Result<Self, CliError> {
+    fn new(style: PrintStyle, clock: ClockKind) -> Result<Self, CliError> {
         let out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
-        Ok(Self { printer: Printer::new(format, out).map_err(CliError::Output)?, clock })
+        Ok(Self { printer: Printer::new(style, out).map_err(CliError::Output)?, clock })
     }
 }
 
@@ -71,12 +73,31 @@ impl ReplayTarget for PrintTarget {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Outcome, CliError> {
-        self.flush()?;
+        self.printer.finish().map_err(CliError::Output)?;
         Ok(Outcome::Clean)
     }
 }
 
-struct LogTarget(LogWriter);
+/// What describes the events that were replayed so far. Types that only earlier segments have described stay, so that merged
+/// logs do not change it at each event.
+#[derive(Default)]
+struct Described {
+    list: SchemaList,
+    in_force: InForce,
+}
+
+impl Described {
+    /// Takes over what the event's segment says of its events. Returns whether it is another segment that says so.
+    fn follow(&mut self, event: &Event<'_>) -> bool {
+        let change = self.in_force.change_at(event);
+        change.map(|list| self.list.extend(list)).is_some()
+    }
+}
+
+struct LogTarget {
+    writer: LogWriter,
+    described: Described,
+}
 
 impl LogTarget {
     /// Creates a log in a folder that holds none.
@@ -90,15 +111,18 @@ impl LogTarget {
                 return Err(CliError::Usage(problem));
             }
         }
-        Ok(Self(LogWriter::options().clock(clock).open(path)?))
+        Ok(Self { writer: LogWriter::options().clock(clock).open(path)?, described: Described::default() })
     }
 }
 
 impl ReplayTarget for LogTarget {
     fn put(&mut self, event: &Event<'_>) -> Result<bool, CliError> {
+        if self.described.follow(event) {
+            self.writer.register(&self.described.list)?;
+        }
         match event.gap() {
-            Some(gap) => self.0.append_gap(event.header.timestamp, gap)?,
-            None => self.0.write_event(&event.header.as_user(), event.payload)?,
+            Some(gap) => self.writer.append_gap(event.header.timestamp, gap)?,
+            None => self.writer.write_event(&event.header.as_user(), event.payload)?,
         }
         Ok(true)
     }
@@ -109,8 +133,8 @@ impl ReplayTarget for LogTarget {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, CliError> {
-        let path = self.0.path().display().to_string();
-        let summary = self.0.close()?;
+        let path = self.writer.path().display().to_string();
+        let summary = self.writer.close()?;
         eprint(&format!(
             "wrote {} and {} to {path}",
             counted(summary.events, "event"),
@@ -127,27 +151,65 @@ pub(crate) trait RingWriter {
 
     /// Writes a GAP record; fails with [`WriteError::Full`] if there is no room.
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError>;
+
+    /// Sets what describes the next events; `false` while events are unread that something else describes.
+    fn describe(&mut self, schemas: &SchemaList) -> Result<bool, CliError>;
 }
 
-impl<K> RingWriter for ringlog_nostd::Producer<'_, K> {
+/// The producer of a ring in a file.
+struct FileRing {
+    path: PathBuf,
+    /// `None` after a claim of the role that has failed.
+    producer: Option<Producer>,
+    /// What describes the ring's events; `None` if it cannot be read.
+    schemas: Option<SchemaList>,
+}
+
+impl FileRing {
+    /// Claims the producer's role, and leaves the ring's descriptions as they are until the first event.
+    fn open(path: &Path) -> Result<Self, CliError> {
+        let ring = SharedRing::open(path)?;
+        let producer = Some(ring.claim_producer_as_described()?);
+        Ok(Self { path: path.into(), producer, schemas: ring.current_schemas().ok() })
+    }
+
+    fn write(&mut self, f: impl FnOnce(&mut Producer) -> Result<(), WriteError>) -> Result<(), WriteError> {
+        self.producer.as_mut().map_or(Err(WriteError::Full), f)
+    }
+}
+
+impl RingWriter for FileRing {
     fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
-        Self::write_event(self, header, payload)
+        self.write(|producer| producer.write_event(header, payload))
     }
 
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError> {
-        Self::write_gap(self, timestamp, gap)
+        self.write(|producer| producer.write_gap(timestamp, gap))
+    }
+
+    fn describe(&mut self, schemas: &SchemaList) -> Result<bool, CliError> {
+        if self.schemas.as_ref() == Some(schemas) {
+            return Ok(true);
+        }
+        if self.producer.as_ref().is_some_and(|producer| producer.used() > 0) {
+            return Ok(false);
+        }
+        // A ring takes descriptions when its role is claimed.
+        self.producer = None;
+        self.producer = Some(SharedRing::open(&self.path)?.schemas(schemas.clone()).claim_producer()?);
+        self.schemas = Some(schemas.clone());
+        Ok(true)
     }
 }
 
-/// Claims the producer role of a shared ring.
-fn open_ring(path: &Path) -> Result<Producer, CliError> {
-    Ok(SharedRing::open(path)?.claim_producer()?)
-}
+/// A wait for the ring's recorder that is as long is announced.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// Writes into a ring, and waits while it is full.
 struct RingTarget<W> {
     ring: W,
     path: PathBuf,
+    described: Described,
     stop: Stop,
     events: u64,
     gaps: u64,
@@ -155,12 +217,38 @@ struct RingTarget<W> {
 
 impl<W: RingWriter> RingTarget<W> {
     fn new(ring: W, path: &Path, stop: Stop) -> Self {
-        Self { ring, path: path.into(), stop, events: 0, gaps: 0 }
+        Self { ring, path: path.into(), described: Described::default(), stop, events: 0, gaps: 0 }
+    }
+
+    /// Has the ring describe its events as the log does; `false` if the program was asked to stop meanwhile. All events in a
+    /// ring have the same descriptions, so this waits until those before are read.
+    fn describe(&mut self) -> Result<bool, CliError> {
+        let (started, mut is_announced) = (Instant::now(), false);
+        let mut waiter = Waiter::new(Idle::default());
+        while !self.ring.describe(&self.described.list)? {
+            if self.stop.is_set() {
+                return Ok(false);
+            }
+            if !is_announced && started.elapsed() > LONG_WAIT {
+                is_announced = true;
+                eprint(&format!(
+                    "waiting until the events in {} are read, which are described in another way than the next ones; \
+                     start the ring's recorder (`ringlog serve --ring`) if none is at work",
+                    self.path.display()
+                ));
+            }
+            waiter.wait();
+        }
+        Ok(true)
     }
 }
 
 impl<W: RingWriter> ReplayTarget for RingTarget<W> {
     fn put(&mut self, event: &Event<'_>) -> Result<bool, CliError> {
+        let is_first = self.events + self.gaps == 0;
+        if (self.described.follow(event) || is_first) && !self.describe()? {
+            return Ok(false);
+        }
         let mut waiter = Waiter::new(Idle::default());
         loop {
             let written = match event.gap() {
@@ -203,16 +291,30 @@ mod tests {
     use crate::event::GapReason;
     use crate::ring::SpscRingBuffer;
 
+    impl RingWriter for Producer {
+        fn write_event(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), WriteError> {
+            Self::write_event(self, header, payload)
+        }
+
+        fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), WriteError> {
+            Self::write_gap(self, timestamp, gap)
+        }
+
+        fn describe(&mut self, _: &SchemaList) -> Result<bool, CliError> {
+            Ok(true)
+        }
+    }
+
     #[test]
     fn a_ring_gets_the_events_and_the_gaps() {
         let (producer, mut consumer) = SpscRingBuffer::new(4096).split();
         let mut target = Box::new(RingTarget::new(producer, Path::new("ring"), Stop::default()));
         let header = EventHeader::new(1, 2, 3).with_flags(0xC5);
-        assert!(target.put(&Event { header, payload: b"abc", sequence: 0, offset: 64 }).unwrap());
+        assert!(target.put(&Event::new(header, b"abc", 0, 64)).unwrap());
         let gap = Gap::new(GapReason::DiskFull, 7);
         // A GAP record that the log added goes into the ring like any other.
         let payload = Gap { log_side: true, ..gap }.to_payload();
-        let record = Event { header: Gap::header(3), payload: &payload, sequence: 1, offset: 96 };
+        let record = Event::new(Gap::header(3), &payload, 1, 96);
         assert!(target.put(&record).unwrap());
         assert_eq!(target.finish().unwrap(), Outcome::Clean);
         let (read, payload) = consumer.read_event().unwrap();

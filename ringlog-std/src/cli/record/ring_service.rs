@@ -12,9 +12,10 @@ use crate::cli::record::recording::{Recorded, print_opening};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::session::Session;
 use crate::cli::record::status::{Gauges, Status};
+use crate::cli::terminal::print::eprint;
 use crate::consumer::EventConsumer;
 use crate::event::{EventHeader, Gap};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, SchemaWatch};
 
 /// Time between two checks of clock, signals and status.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -53,6 +54,20 @@ impl EventConsumer for Counter {
     }
 }
 
+/// Says once which descriptions of events the log does not have.
+struct SchemaReports {
+    watch: SchemaWatch,
+    said: usize,
+}
+
+impl SchemaReports {
+    fn look(&mut self, mut say: impl FnMut(&str)) {
+        let problems = self.watch.problems();
+        problems.iter().skip(self.said).for_each(|problem| say(&format!("ringlog: {problem}")));
+        self.said = problems.len();
+    }
+}
+
 impl RingService {
     /// Starts to record `ring` into `log`; creates a missing ring with `ring_bytes`.
     pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
@@ -68,6 +83,7 @@ impl RingService {
     pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
         let started = Instant::now();
         let mut retention = RetentionWatch::new(self.recorder.watch());
+        let mut schemas = SchemaReports { watch: self.recorder.schema_watch().clone(), said: 0 };
         let ended = loop {
             let progress = self.progress();
             if status.is_due() {
@@ -75,6 +91,7 @@ impl RingService {
                 let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
                 status.show(&progress, Gauges { ring: None, lost });
                 retention.look(|line| status.say(line));
+                schemas.look(|line| status.say(line));
             }
             match limits.ended(started, self.recorder.has_stopped()) {
                 Some(ended) => break ended,
@@ -86,10 +103,12 @@ impl RingService {
         let gaps_before = self.recorder.recovery().gap_records;
         let was_ring_damaged = self.recorder.skipped().is_some_and(|skipped| skipped.bytes != Some(0));
         let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?.after_gaps(gaps_before);
+        schemas.look(eprint);
         let taken = Progress { events: recorded.events, lost: recorded.lost(), bytes, ..Progress::default() };
         status.finish(&taken, recorded.lost());
         let session = Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))?;
-        Ok(session.with_damaged_ring(was_ring_damaged))
+        let problems = schemas.watch.problems().iter().map(ToString::to_string).collect();
+        Ok(session.with_damaged_ring(was_ring_damaged).with_schema_problems(problems))
     }
 
     /// Returns what is in the log: what came from the ring, without the events that a full disk dropped.

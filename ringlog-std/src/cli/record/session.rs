@@ -58,6 +58,9 @@ pub(crate) struct Session {
     /// Why old segments could not be deleted or recycled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retention_errors: Vec<String>,
+    /// Why the log does not describe events as the ring's producer does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    schema_problems: Vec<String>,
     /// What of the run was read back: "all", "the last file" if files may be retired, or "nothing" if the log failed
     /// and cannot be read. Unless it is "all", the counts are the writer's.
     read_back: Part,
@@ -85,15 +88,16 @@ pub(crate) struct Session {
 ///
 /// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
-    let mut recording = Recording::start(&plan.log, plan.ring_bytes, plan.status)?;
+    let log = plan.log.describing(plan.feed.schemas());
+    let mut recording = Recording::start(&log, plan.ring_bytes, plan.status)?;
     // After the recorder and the workers, which begin where this thread is.
-    plan.log.place_producer();
+    log.place_producer();
     eprint(plan.introduction);
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
     let recorded = recording.finish(&progress)?;
-    let mut session = Session::checked(&plan.log.path, progress, recorded, started.elapsed(), ended)?;
+    let mut session = Session::checked(&log.path, progress, recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
     session.dropped = plan.feed.dropped();
     Ok(session)
@@ -147,6 +151,7 @@ impl Session {
             stopped_at_byte: None,
             error: None,
             retention_errors: Vec::new(),
+            schema_problems: Vec::new(),
             next: next_command(log, &stats),
             stats,
             notes: Vec::new(),
@@ -219,6 +224,12 @@ impl Session {
         self
     }
 
+    /// Sets why the log does not describe events as the ring's producer does.
+    pub(crate) fn with_schema_problems(mut self, schema_problems: Vec<String>) -> Self {
+        self.schema_problems = schema_problems;
+        self
+    }
+
     /// Whether this run lost events. Its first GAP records do not count: they report losses of earlier runs.
     fn has_lost(&self) -> bool {
         self.stats.gaps > self.before.gaps || self.stats.unreported.is_some() || self.was_ring_damaged
@@ -276,6 +287,9 @@ impl Session {
         }
         for error in &self.retention_errors {
             text += &format!("retention: {error}\n");
+        }
+        for problem in &self.schema_problems {
+            text += &format!("descriptions: {problem}\n");
         }
         for note in &self.notes {
             text += &format!("note: {note}\n");

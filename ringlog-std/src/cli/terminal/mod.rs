@@ -4,5 +4,7 @@
 //! failure.
 
 pub(crate) mod print;
+pub(crate) mod screen;
 pub(crate) mod signals;
 pub(crate) mod words;
+pub(crate) mod zone;

@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::cli::terminal::zone::Zone;
 use crate::event::{ClockKind, Event};
 use crate::os::time::unix_nanos;
+pub(crate) use crate::words::is_risky;
 
 /// Returns the nanoseconds since 1970 by the system's clock.
+#[inline]
 pub(crate) fn unix_now() -> u64 {
     u64::try_from(unix_nanos()).unwrap_or(0)
 }
@@ -45,9 +48,9 @@ pub(crate) fn span(duration: Duration) -> String {
 }
 
 /// Returns a timestamp as its clock counts: date and time for a unix clock, seconds or ticks for others.
-pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
+pub(crate) fn moment(timestamp: u64, clock: ClockKind, zone: &Zone) -> String {
     match clock {
-        ClockKind::UnixNanos => rfc3339(timestamp).unwrap_or_else(|| timestamp.to_string()),
+        ClockKind::UnixNanos => zone.date(timestamp).unwrap_or_else(|| timestamp.to_string()),
         ClockKind::MonotonicNanos => {
             format!("{}.{:09}s", timestamp / 1_000_000_000, timestamp % 1_000_000_000)
         }
@@ -56,21 +59,20 @@ pub(crate) fn moment(timestamp: u64, clock: ClockKind) -> String {
 }
 
 /// Returns the time of a GAP record; a timestamp of 0 means that it is not known.
-pub(crate) fn gap_moment(timestamp: u64, clock: ClockKind) -> String {
-    if timestamp == 0 { format!("{:30}", "time not known") } else { moment(timestamp, clock) }
+pub(crate) fn gap_moment(timestamp: u64, clock: ClockKind, zone: &Zone) -> String {
+    if timestamp == 0 { format!("{:30}", "time not known") } else { moment(timestamp, clock, zone) }
 }
 
 /// Returns the date of a record by a unix clock; `None` for other clocks and for a GAP record of unknown time.
-pub(crate) fn date_of(event: &Event<'_>, clock: ClockKind) -> Option<String> {
+pub(crate) fn date_of(event: &Event<'_>, clock: ClockKind, zone: &Zone) -> Option<String> {
     let timestamp = event.header.timestamp;
     let is_known = timestamp > 0 || !event.header.is_gap();
-    if clock == ClockKind::UnixNanos && is_known { rfc3339(timestamp) } else { None }
+    if clock == ClockKind::UnixNanos && is_known { zone.date(timestamp) } else { None }
 }
 
 /// Returns date and time in UTC with nine digits of the second; `None` past the year 9999.
 pub(crate) fn rfc3339(unix_nanos: u64) -> Option<String> {
-    let moment = jiff::Timestamp::from_nanosecond(i128::from(unix_nanos)).ok()?;
-    Some(format!("{moment:.9}"))
+    Zone::Utc.date(unix_nanos)
 }
 
 /// Names what the timestamps of a clock count.
@@ -109,13 +111,6 @@ pub(crate) fn command_line(program: &str, words: &[&str]) -> String {
 /// Returns a path for a command line.
 pub(crate) fn path_word(path: &Path) -> Cow<'_, str> {
     path.to_string_lossy()
-}
-
-/// Whether a terminal or an editor takes this character as a command: control characters, line and paragraph
-/// separators, and changes of the writing direction.
-pub(crate) fn is_risky(sign: char) -> bool {
-    let turns = matches!(sign, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}');
-    sign.is_control() || turns || matches!(sign, '\u{2028}' | '\u{2029}')
 }
 
 /// Escapes risky characters, except some, as JSON does: ESC becomes `\u001b`.
@@ -162,10 +157,10 @@ mod tests {
 
     #[test]
     fn moments_keep_every_nanosecond() {
-        assert_eq!(moment(1_500_000_001, ClockKind::UnixNanos), "1970-01-01T00:00:01.500000001Z");
-        assert_eq!(moment(1_500_000_001, ClockKind::MonotonicNanos), "1.500000001s");
-        assert_eq!(moment(7, ClockKind::Ticks), "7");
-        assert_eq!(moment(u64::MAX, ClockKind::UnixNanos), "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(moment(1_500_000_001, ClockKind::UnixNanos, &Zone::Utc), "1970-01-01T00:00:01.500000001Z");
+        assert_eq!(moment(1_500_000_001, ClockKind::MonotonicNanos, &Zone::Utc), "1.500000001s");
+        assert_eq!(moment(7, ClockKind::Ticks, &Zone::Utc), "7");
+        assert_eq!(moment(u64::MAX, ClockKind::UnixNanos, &Zone::Utc), "2554-07-21T23:34:33.709551615Z");
     }
 
     #[test]

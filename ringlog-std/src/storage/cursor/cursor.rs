@@ -15,6 +15,7 @@ use crate::os::temporary::{create_temporary, separate};
 use crate::os::time::unix_nanos;
 use crate::storage::cursor::error::CursorError;
 use crate::storage::cursor::slot::{FILE_BYTES, SLOT_DISTANCE, Slot, read_newest};
+use crate::storage::error::OpenError;
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::Folder;
 use crate::storage::names::CURSOR_FOLDER;
@@ -116,8 +117,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`CursorError::Name`]; [`CursorError::NoLog`] if there is no such folder: it may be created before the log's
-    /// writer starts; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
+    /// [`CursorError::Name`]; [`CursorError::Log`] with [`OpenError::NoLog`] if there is no such folder: it may be created
+    /// before the log's writer starts; [`CursorError::InUse`] while another reader has it; [`CursorError::Damaged`];
     /// [`CursorError::OtherLog`] where the log was deleted and another one begun; [`CursorError::Io`].
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
@@ -362,11 +363,11 @@ fn create(folder: &Path, path: &Path) -> Result<(), CursorError> {
         Ok(()) => Linux.sync_folder(folder).map_err(failed(folder, "sync the folder"))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(CursorError::NoLog { path: folder.into() });
+            return Err(CursorError::in_the_log(OpenError::NoLog { path: folder.into() }));
         }
         Err(error) => return Err(failed(&cursors, "create the folder")(error)),
     }
-    let oldest = Folder::list(folder).map_err(failed(folder, "list the folder"))?;
+    let oldest = Folder::list(folder).map_err(CursorError::in_the_log)?;
     let next_sequence = oldest.segments.first().map_or(0, |(base_sequence, _)| *base_sequence);
     let slot = Slot {
         generation: 1,

@@ -4,8 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::storage::error::ReadError;
 use crate::storage::error::words::in_use_words;
+use crate::storage::error::{OpenError, ReadError};
 
 /// Why a cursor could not be opened or stored.
 ///
@@ -30,12 +30,6 @@ pub enum CursorError {
     Name {
         /// The name that was given, cut to 64 characters.
         name: String,
-    },
-    /// The log's folder does not exist.
-    #[error("{}: there is no such log yet; start its writer first, or create the folder", path.display())]
-    NoLog {
-        /// The log's folder.
-        path: PathBuf,
     },
     /// Another reader has this cursor.
     #[error("{}: {}, or take another name", path.display(), in_use_words(*pid))]
@@ -89,7 +83,7 @@ pub enum CursorError {
         /// The sequence after the log's last record.
         end: u64,
     },
-    /// The cursor's log cannot be read.
+    /// The cursor's log cannot be opened or read, or its folder does not exist ([`OpenError::NoLog`]).
     #[error(transparent)]
     Log(#[from] ReadError),
     /// [`Cursor::advance`](super::cursor::Cursor::advance) was asked to go backwards.
@@ -120,4 +114,10 @@ pub enum CursorError {
         /// The system's error.
         source: io::Error,
     },
+}
+
+impl CursorError {
+    pub(crate) fn in_the_log(error: OpenError) -> Self {
+        Self::Log(ReadError::Segment(Box::new(error)))
+    }
 }

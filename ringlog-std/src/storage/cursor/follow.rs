@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::storage::cursor::cursor::Cursor;
 use crate::storage::cursor::error::CursorError;
-use crate::storage::error::{OpenError, ReadError};
+use crate::storage::error::OpenError;
 use crate::storage::read::follow::follower::LogFollower;
 use crate::storage::read::seek::log_index::LogIndex;
 
@@ -57,7 +57,7 @@ impl Cursor {
         if next_sequence > end {
             return Err(CursorError::Ahead { path: self.path().into(), next_sequence, end });
         }
-        LogFollower::open_at(folder, next_sequence).map_err(in_the_log)
+        LogFollower::open_at(folder, next_sequence).map_err(CursorError::in_the_log)
     }
 }
 
@@ -65,10 +65,6 @@ impl Cursor {
 fn end_of(folder: &Path) -> Result<u64, CursorError> {
     match LogIndex::open(folder) {
         Err(OpenError::NoSegments { .. }) => Ok(0),
-        other => Ok(other.map_err(in_the_log)?.next_sequence()?),
+        other => Ok(other.map_err(CursorError::in_the_log)?.next_sequence()?),
     }
-}
-
-fn in_the_log(error: OpenError) -> CursorError {
-    CursorError::Log(ReadError::Segment(Box::new(error)))
 }

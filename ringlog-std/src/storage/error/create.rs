@@ -56,6 +56,20 @@ pub enum CreateError {
         /// The position of its first record.
         position: u64,
     },
+    /// The descriptions of the events, which each segment begins with, leave too little room in a segment.
+    #[error(
+        "{}: the schemas take {schema_bytes} bytes of a segment of {segment_bytes}; at most half of it and 1 MiB may be \
+         schemas: choose larger segments, or describe fewer types",
+        path.display()
+    )]
+    Schemas {
+        /// The folder of the log, or the file.
+        path: PathBuf,
+        /// Length of all META records, in bytes.
+        schema_bytes: u64,
+        /// Length of a segment's file, in bytes.
+        segment_bytes: u64,
+    },
     /// Something of that name exists and may not be moved aside.
     #[error("{}: exists already; choose another name, or move it away", path.display())]
     Exists {

@@ -18,6 +18,7 @@ use crate::storage::error::words::no_segments_advice;
 use crate::storage::error::words::no_segments_words;
 use crate::storage::error::words::other_writer_words;
 use crate::storage::error::words::pid_words;
+use crate::storage::error::words::plain_name;
 use crate::storage::names::{WRITER_FILE, segment_name};
 use crate::words::Counted;
 use crate::words::cause;
@@ -200,6 +201,18 @@ pub enum OpenError {
         foreign_files: usize,
         /// The first of them whose name ends in `.evtl`, which may be a log of one file.
         single_file: Option<PathBuf>,
+    },
+    /// A segment under a name with a further ending, as a program that compresses files leaves it. Without it the log would
+    /// seem to end there, or to have a hole.
+    #[error(
+        "{}: a segment under a name with a further ending, which cannot be read; decompress it, or rename it, to {}, or move \
+         it out of the folder",
+        path.display(),
+        plain_name(path)
+    )]
+    FurtherEnding {
+        /// The file.
+        path: PathBuf,
     },
     /// A segment whose name is not its base sequence.
     #[error(
@@ -461,15 +474,20 @@ impl fmt::Display for MissingEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, next_sequence, end: RecordedEnd { sequence, position, .. }, fault } = self;
         let file = file.display();
-        write!(
-            f,
-            "{file}: the log was closed at record {sequence}, position {position}, and ends at record {next_sequence}: "
-        )?;
+        write!(f, "{file}: the log was closed at record {sequence}, position {position}, and ends at ")?;
+        if next_sequence == sequence {
+            f.write_str("this record, but at another position: ")?;
+        } else {
+            write!(f, "record {next_sequence}: ")?;
+        }
         match fault {
             Some(fault) => write!(f, "this file cannot be used ({})", cause(fault)),
             None if *next_sequence < *sequence => {
                 f.write_str("this file is missing, or the one before it is an older copy")
             }
+            None if next_sequence == sequence => f.write_str(
+                "the last segment is cut short, or one of the two is an older copy or belongs to another log",
+            ),
             None => f.write_str("this file, or the last segment, is an older copy or belongs to another log"),
         }
     }

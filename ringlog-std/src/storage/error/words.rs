@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ringlog_nostd::format::FileHeaderError;
 
-use crate::storage::names::is_named_as_log;
+use crate::storage::names::{is_named_as_log, with_further_ending};
 use crate::words::{Counted, has_size_limit};
 
 /// What to do about a damaged file of a log.
@@ -21,6 +21,11 @@ pub(crate) const END_ADVICE: &str = "restore it from a copy, or copy what is who
 pub(crate) fn no_header_advice(path: &Path) -> String {
     let or_mend = if is_named_as_log(path) { format!(", or {RESTORE_OR_SALVAGE}") } else { String::new() };
     format!("check the path{or_mend}")
+}
+
+/// Returns the name that a segment under a name with a further ending should have.
+pub(crate) fn plain_name(path: &Path) -> &str {
+    path.file_name().and_then(with_further_ending).unwrap_or_default()
 }
 
 /// Returns what to do about a header that cannot be used.

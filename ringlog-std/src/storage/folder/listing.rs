@@ -6,7 +6,9 @@ use std::{fs, io};
 
 use crate::storage::error::OpenError;
 use crate::storage::folder::ending::WriterFile;
-use crate::storage::names::{CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of};
+use crate::storage::names::{
+    CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of, with_further_ending,
+};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, cannot_read, is_gone, is_unused};
 
 /// How often a folder in which segments are being deleted is listed.
@@ -29,17 +31,28 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Lists `folder` without opening any file in it.
-    pub(crate) fn list(folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Io`], and [`OpenError::FurtherEnding`] for the first segment that has such a name: without it the log
+    /// would end there, or have a hole.
+    pub(crate) fn list(folder: &Path) -> Result<Self, OpenError> {
         #[cfg(test)]
         LISTED_FOLDERS.set(LISTED_FOLDERS.get() + 1);
-        let mut found = Self::default();
-        for entry in folder.read_dir()? {
-            let entry = entry?;
-            match base_sequence_of(&entry.file_name()) {
+        let failed = |source| OpenError::io(folder, "list", source);
+        let (mut found, mut refused) = (Self::default(), Vec::new());
+        for entry in folder.read_dir().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            match base_sequence_of(&name) {
                 Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
-                None if OWN_NAMES.iter().any(|name| entry.file_name() == *name) => {}
+                None if OWN_NAMES.iter().any(|own| name == *own) => {}
+                None if with_further_ending(&name).is_some() => refused.push(entry.path()),
                 None => found.foreign.push(entry.path()),
             }
+        }
+        if let Some(path) = refused.into_iter().min() {
+            return Err(OpenError::FurtherEnding { path });
         }
         found.segments.sort();
         found.foreign.sort();
@@ -125,11 +138,7 @@ impl LogList {
 ///
 /// A file without a header is no segment if the log was closed before it. Any other such file has lost its header.
 fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError> {
-    let mut found = Folder::list(folder).map_err(|source| OpenError::Io {
-        path: folder.into(),
-        action: "list",
-        source,
-    })?;
+    let mut found = Folder::list(folder)?;
     found.segments.pop_if(|(_, last)| is_gone(last));
     if let Some((sequence, last)) = found.segments.last()
         && writer.ends_by(*sequence)

@@ -1,7 +1,11 @@
 //! The segment that a log's writer appends to, and where it is in the log.
 #![forbid(unsafe_code)]
 
+use ringlog_nostd::format::FILE_HEADER_LEN;
+
 use crate::event::Event;
+use crate::storage::error::AppendError;
+use crate::storage::schemas::list::SchemaList;
 use crate::storage::segment::position::PositionTracker;
 use crate::storage::segment::writer::MmapWriter;
 
@@ -29,12 +33,26 @@ pub(crate) struct ActiveSegment {
     writer: Option<MmapWriter>,
     base: Base,
     positions: PositionTracker,
+    is_closed: bool,
 }
 
 impl ActiveSegment {
     pub(crate) fn new(writer: MmapWriter, base: Base) -> Self {
-        let positions = PositionTracker::of(&writer.header());
-        Self { writer: Some(writer), base, positions }
+        let positions = Self::positions_in(&writer);
+        Self { writer: Some(writer), base, positions, is_closed: false }
+    }
+
+    /// Positions before the first record, after META records.
+    fn positions_in(writer: &MmapWriter) -> PositionTracker {
+        PositionTracker::of(&writer.header()).with_meta(writer.next_offset() - FILE_HEADER_LEN as u64)
+    }
+
+    /// Replaces the META records of a segment that is empty.
+    pub(crate) fn stage(&mut self, schemas: &SchemaList) -> Result<(), AppendError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.stage(schemas)?;
+        self.positions = Self::positions_in(writer);
+        Ok(())
     }
 
     /// `None` only once the log's writer ends.
@@ -52,10 +70,16 @@ impl ActiveSegment {
         self.base
     }
 
-    /// Returns whether the next record fits, header and padding included.
+    /// Returns whether the next record fits, header and padding included. `false` once [closed](Self::close_room).
     #[inline]
     pub(crate) fn has_room(&self, stride: usize) -> bool {
         self.writer.as_ref().is_some_and(|writer| stride as u64 <= writer.remaining_bytes())
+            && !self.is_closed
+    }
+
+    /// Lets nothing more into this segment.
+    pub(crate) const fn close_room(&mut self) {
+        self.is_closed = true;
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -9,17 +9,17 @@ impl LogWriter {
     pub(crate) fn end(&mut self) -> Result<(), SyncError> {
         self.workers = None;
         self.is_closed = true;
-        if let Err(error) = self.maintenance.check_owner() {
+        if let Err(error) = self.maintenance.segments.check_owner() {
             self.abandon();
             return Err(error);
         }
         let unreported = self.report_dropped();
         let end = self.recorded_end();
         // Before retention counts the files that stay.
-        self.maintenance.discard_spare();
+        self.maintenance.spares.discard();
         let finished = self.finish();
         finished?;
-        self.record.first_sequence = Some(self.maintenance.begins_at());
+        self.record.first_sequence = Some(self.maintenance.segments.begins_at());
         self.record.end = Some(end);
         self.record.unreported = unreported.as_ref().err().and(self.record.unreported);
         let stored = self.lock.store(&**self.maintenance.platform(), &self.record);
@@ -56,11 +56,11 @@ impl LogWriter {
     fn finish(&mut self) -> Result<(), SyncError> {
         let position = self.active.base().position;
         // If no other segment is left, an empty one shows where the log continues.
-        let is_needless = self.active.is_empty() && self.maintenance.has_other_segments_or_is_new(position);
+        let is_needless = self.active.is_empty() && self.maintenance.segments.has_others_or_is_new(position);
         if let Some(last) = self.active.take() {
             let flusher = last.into_flusher();
             if is_needless {
-                self.maintenance.remove_current(&flusher)?;
+                self.maintenance.segments.remove_newest(&flusher)?;
             } else {
                 self.full_segments += 1;
                 flusher.seal();

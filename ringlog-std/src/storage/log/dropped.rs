@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use crate::event::{EventHeader, Gap, GapReason};
+use crate::storage::folder::listing::LogList;
 use crate::storage::folder::writer_lock::peek;
 use crate::storage::folder::writer_record::UnreportedLoss;
-use crate::storage::read::scan::log_scan::LogScan;
+use crate::storage::read::scan::segment_scan::FileScan;
 
 /// Events that were dropped since the last segment was full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,18 +84,34 @@ pub(crate) fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     })
 }
 
-/// Returns the position at which a log ends; `None` if it cannot be read to its end.
+/// Returns the position at which a log ends; `None` if it cannot be read to its end. Opens the last segment only.
 fn end_position(folder: &Path) -> Option<u64> {
-    let mut scan = LogScan::open(folder).ok()?;
-    let last = scan.segments().last()?.header.base_sequence;
-    scan.seek(last).ok()?;
-    while scan.next_event().ok()?.is_some() {}
+    let last = LogList::of(folder).ok()?.segments.pop()?;
+    let mut scan = FileScan::open_last(&last.path).ok()??;
+    while scan.advance().ok()? {}
     Some(scan.position())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::files::OPENED_FILES;
+    use crate::storage::log::writer::LogWriter;
+    use crate::storage::tests::single_step::{STRIDE, alone, fill};
+
+    #[test]
+    fn where_a_log_ends_is_read_from_its_last_segment_only() {
+        let opened = |segments| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut writer = alone(folder.path(), LogWriter::options().segment_bytes(4096));
+            fill(&mut writer, segments);
+            writer.close().unwrap();
+            OPENED_FILES.take();
+            assert_eq!(end_position(folder.path()), Some(segments * STRIDE));
+            OPENED_FILES.take()
+        };
+        assert_eq!(opened(20), opened(1));
+    }
 
     #[test]
     fn what_dropped_gaps_report_is_counted_too() {

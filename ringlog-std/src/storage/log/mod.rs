@@ -11,7 +11,10 @@ pub(crate) mod long_runs;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod roll;
+pub(crate) mod schemas;
 pub(crate) mod state;
 pub(crate) mod summary;
 pub(crate) mod supply;
+#[cfg(feature = "macros")]
+pub(crate) mod typed;
 pub(crate) mod writer;

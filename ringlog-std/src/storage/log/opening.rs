@@ -25,8 +25,9 @@ use crate::storage::log::active::{ActiveSegment, Base};
 use crate::storage::log::long_runs::LongRuns;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
-use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance, bytes_on_disk};
+use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance};
 use crate::storage::maintenance::retention::FinishedSegment;
+use crate::storage::maintenance::segments::bytes_on_disk;
 use crate::storage::maintenance::workers::Workers;
 use crate::storage::names::WRITER_FILE;
 use crate::storage::read::scan::segment_scan::FileScan;
@@ -57,7 +58,8 @@ impl LogWriter {
         has_workers: bool,
     ) -> Result<Self, OpenError> {
         // Before anything is created, so that nothing is left of a log that is not possible.
-        rounded_capacity(folder, options.rules.segment_bytes)?;
+        let segment_bytes = rounded_capacity(folder, options.rules.segment_bytes)?;
+        options.schemas.check_room(folder, segment_bytes)?;
         let mut made = MadeFolders::default();
         if !options.is_late {
             made.create(&*platform, folder)?;
@@ -126,6 +128,7 @@ impl LogWriter {
         // before it.
         found.clear_away(&**maintenance.platform()).inspect_err(|_| current.flusher().poison())?;
         current.flusher().rename_into_place().map_err(failed)?;
+        maintenance.spares.set_preamble_bytes(options.schemas.record_bytes());
         current.prefault_first_pages(options.rules.first_prefault_bytes());
         let is_mapping_faster = options.rules.wants_all_prefaulted() || is_in_memory(folder);
         let is_uncached = options.rules.is_uncached;
@@ -272,7 +275,7 @@ impl Drop for MadeFolders {
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at
 /// work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
-    let listed = Folder::list(folder).map_err(|error| OpenError::io(folder, "list", error))?;
+    let listed = Folder::list(folder)?;
     // The segment that it writes may have no name yet.
     let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
     let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
@@ -283,7 +286,7 @@ fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
-    let listed = Folder::list(folder).map_err(|error| OpenError::io(folder, "list", error))?;
+    let listed = Folder::list(folder)?;
     Ok(!listed.segments.is_empty())
 }
 

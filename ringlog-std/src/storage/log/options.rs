@@ -10,11 +10,13 @@ use std::time::Duration;
 use crate::event::ClockKind;
 use crate::os::mmap::PAGE_BYTES;
 use crate::storage::log::active::Base;
-use crate::storage::maintenance::maintenance::{Maintenance, Rules};
+use crate::storage::maintenance::maintenance::Maintenance;
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
 use crate::storage::maintenance::retention::Retention;
+use crate::storage::maintenance::rules::Rules;
 use crate::storage::maintenance::workers::WorkerStart;
 use crate::storage::names::segment_name;
+use crate::storage::schemas::list::SchemaList;
 use crate::storage::segment::options::FileOptions;
 use crate::storage::segment::spare::SpareSegment;
 use crate::storage::segment::writer::{MmapWriter, SegmentBirth};
@@ -53,6 +55,8 @@ pub struct LogWriterOptions {
     pub(crate) has_own_ring: bool,
     /// Does not create the folder or wait for its lock.
     pub(crate) is_late: bool,
+    /// What each segment says of its events.
+    pub(crate) schemas: SchemaList,
     /// What each worker thread runs first.
     pub(crate) worker_start: Option<WorkerStart>,
 }
@@ -82,6 +86,7 @@ impl LogWriterOptions {
         ring_identity: None,
         has_own_ring: false,
         is_late: false,
+        schemas: SchemaList::new(),
         worker_start: None,
     };
 
@@ -191,6 +196,34 @@ impl LogWriterOptions {
         self
     }
 
+    /// Sets what each segment says of the log's events, so that a reader shows names instead of bytes. The default is
+    /// nothing. [`LogWriter::register`](crate::storage::LogWriter::register) adds more later.
+    ///
+    /// ```
+    /// use ringlog::event::{EventHeader, MetaTopic};
+    /// use ringlog::storage::{LogReader, LogWriter, SchemaList};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let tick = br#"{"type":7,"name":"tick","size":5,"fields":[{"name":"text","offset":0,"kind":"text","length":5}]}"#;
+    /// let mut schemas = SchemaList::new();
+    /// schemas.insert(MetaTopic::EventType(7), &tick[..])?;
+    ///
+    /// let mut writer = LogWriter::options().schemas(schemas).open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    ///
+    /// let reader = LogReader::open(folder.path())?;
+    /// let event = reader.events().next().unwrap()?;
+    /// assert_eq!((event.payload, event.sequence), (&b"hello"[..], 1), "the first record describes it");
+    /// assert_eq!(reader.schemas()?.of_type(7), Some(&tick[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schemas(mut self, schemas: SchemaList) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
     /// Runs `f` on each of the log's worker threads before its first step, to choose their processors or to lower their
     /// priority. Without this they are where the thread that opens the log is.
     ///
@@ -255,10 +288,11 @@ impl LogWriterOptions {
         let (path, is_recycled) = (folder.join(segment_name(base.sequence)), former_salt.is_some());
         let (platform, poison) = (Arc::clone(maintenance.platform()), Arc::clone(maintenance.poison()));
         let temporary = Some(temporary);
-        MmapWriter::start(
-            draft,
-            &header,
-            SegmentBirth { platform, path, temporary, poison, is_recycled, is_cached },
-        )
+        let birth = SegmentBirth { platform, path, temporary, poison, is_recycled, is_cached };
+        let mut writer = MmapWriter::start(draft, &header, birth);
+        // They fit: that was checked when they were registered.
+        let staged = writer.stage(&self.schemas);
+        debug_assert!(staged.is_ok(), "{staged:?}");
+        writer
     }
 }

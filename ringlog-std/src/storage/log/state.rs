@@ -59,7 +59,7 @@ impl LogWriter {
     /// ```
     #[must_use]
     pub fn durable_position(&self) -> u64 {
-        self.maintenance.durable_position()
+        self.maintenance.syncs.durable_position()
     }
 
     /// Returns what is damaged in a segment that a dead writer had not synced, once for each such segment.
@@ -78,7 +78,7 @@ impl LogWriter {
     /// ```
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
-        self.maintenance.take_damage()
+        self.maintenance.syncs.take_damage()
     }
 
     /// Returns a handle that reports the log's progress to other threads, also after this writer has ended.
@@ -145,7 +145,7 @@ impl LogWriter {
     /// ```
     #[must_use]
     pub fn take_retention_error(&mut self) -> Option<CreateError> {
-        self.maintenance.take_retention_error()
+        self.maintenance.segments.take_retention_error()
     }
 
     /// Returns the sequence of the first record of this run.

@@ -49,7 +49,7 @@ impl LogSummary {
         first_sequence: u64,
         next_sequence: u64,
     ) -> Self {
-        let RecordCounts { bytes, events, gaps, losses } = *counts;
+        let RecordCounts { bytes, events, gaps, losses, .. } = *counts;
         Self {
             events,
             gaps,

@@ -56,7 +56,7 @@ impl<'a> Supply<'a> {
 
     /// Returns the next segment: the spare one, or one that is prepared now.
     pub(crate) fn next_segment(&mut self) -> Result<SpareSegment, AppendError> {
-        if let Some(Ok(next)) = self.maintenance.take_spare() {
+        if let Some(Ok(next)) = self.maintenance.spares.take() {
             return Ok(next);
         }
         *self.stalls += 1;
@@ -65,7 +65,7 @@ impl<'a> Supply<'a> {
         let mut has_asked = self.workers.is_none();
         loop {
             self.have_spare_prepared()?;
-            match self.maintenance.take_spare() {
+            match self.maintenance.spares.take() {
                 Some(Err(_)) if !has_asked => has_asked = true,
                 Some(next) => return Ok(next?),
                 None => {}
@@ -78,7 +78,7 @@ impl<'a> Supply<'a> {
         match self.live_workers() {
             Some(_) if self.maintenance.is_poisoned() => Err(self.maintenance.poisoned()),
             Some(workers) => {
-                self.maintenance.request_spare();
+                self.maintenance.spares.request();
                 workers.wake();
                 sleep(STALL_PAUSE);
                 Ok(())

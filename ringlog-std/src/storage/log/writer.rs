@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringlog_nostd::format::{GAP_PAYLOAD_LEN, record_len};
+use ringlog_nostd::format::{GAP_PAYLOAD_LEN, MetaTopic, record_len};
 use ringlog_nostd::internal::check_event;
 use ringlog_nostd::{EventConsumer, Run};
 
@@ -157,7 +157,7 @@ impl LogWriter {
             return self.drop_record(header, payload);
         }
         let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
-        let offset = segment.write_offset();
+        let offset = segment.next_offset();
         segment.write_event(header, payload).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(header, payload, offset);
         self.sync_if_every_event()
@@ -198,7 +198,7 @@ impl LogWriter {
             return self.sync_if_every_event();
         }
         let Some(segment) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
-        let offset = segment.write_offset();
+        let offset = segment.next_offset();
         segment.append_gap(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&header, &gap.to_payload(), offset);
         self.publish_losses();
@@ -235,7 +235,7 @@ impl LogWriter {
         }
         let next = self.supply().next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
-        self.maintenance.skip(bytes);
+        self.maintenance.spares.skip(bytes);
         self.begin(next);
         self.dropped = None;
         let extent = u32::try_from(bytes / 8).unwrap_or(0);
@@ -314,7 +314,7 @@ impl LogWriter {
         };
         let taken = appended.map_err(|error| self.maintenance.explain_append(error))?;
         if !is_cached && self.long_runs.pass(taken.bytes, is_long) {
-            self.maintenance.set_writes_by_calls(self.long_runs.are_usual());
+            self.maintenance.spares.set_writes_by_calls(self.long_runs.are_usual());
         }
         if taken.records > 0 {
             taken.add_to(&mut self.counts);
@@ -354,7 +354,7 @@ impl LogWriter {
         if !self.lock.ownership().is_of_this_process() {
             return Err(SyncError::OtherProcess { path: self.folder.clone() });
         }
-        self.maintenance.sync_now().map_err(|error| self.maintenance.explain(error))
+        self.maintenance.syncs.sync_now().map_err(|error| self.maintenance.explain(error))
     }
 
     fn report_damage(&self) -> Result<(), SyncError> {
@@ -478,6 +478,14 @@ impl EventConsumer for LogWriter {
     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
         let result = self.append_run(run);
         self.keep(result)
+    }
+
+    fn meta(&mut self, topic: MetaTopic, json: &[u8]) {
+        let result = self.set_schema(topic, json);
+        // Without a next segment, the next append meets the same error or is dropped.
+        if !matches!(result, Err(AppendError::Create(_))) {
+            self.keep(result);
+        }
     }
 
     /// Rolls by age, and reports dropped events once there is room.

@@ -1,89 +1,114 @@
-//! Syncing and finishing segments, in the order of the log.
+//! The owner of the syncs: it finishes segments, in the order of the log, and knows what is durable.
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::os::files::open_to_read;
 use crate::os::lock_holder::exclusive_holder;
-use crate::os::sync::lock;
+use crate::os::sync::{AtomicU64, Mutex, lock};
 use crate::storage::error::{CreateError, ReadError, SyncError};
-use crate::storage::maintenance::maintenance::{Maintenance, UnfinishedSegment, bytes_on_disk};
 use crate::storage::maintenance::policies::SyncPolicy;
-use crate::storage::maintenance::retention::FinishedSegment;
+use crate::storage::maintenance::segments::{LogSegments, UnfinishedSegment};
 use crate::storage::recovery::resync::{Damage, FinishInputs, Finished, NeedsSync};
 use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::share::WRITER_WAITS;
 
-impl Maintenance {
+/// The syncs of a log.
+pub(crate) struct Syncs {
+    segments: Arc<LogSegments>,
+    /// Held for a whole sync, so that watermarks rise in the order of the log.
+    syncing: Mutex<SyncState>,
+    durable_position: AtomicU64,
+    /// What is wrong with segments of dead writers, until it is reported.
+    damage: Mutex<VecDeque<ReadError>>,
+}
+
+struct SyncState {
+    /// When the active segment was synced last.
+    last: Instant,
+    /// Sealed and not synced, oldest first, all of them before the open ones.
+    unsynced: VecDeque<NeedsSync>,
+    /// The newest segment of a dead writer that is damaged. Nothing after it is promised as long as it is there.
+    damaged: Option<PathBuf>,
+}
+
+impl Syncs {
+    pub(crate) fn new(
+        segments: &Arc<LogSegments>,
+        unsynced: VecDeque<NeedsSync>,
+        durable_position: u64,
+    ) -> Self {
+        Self {
+            segments: Arc::clone(segments),
+            syncing: Mutex::new(SyncState { last: Instant::now(), unsynced, damaged: None }),
+            durable_position: AtomicU64::new(durable_position),
+            damage: Mutex::default(),
+        }
+    }
+
+    /// Returns the log's position below which everything is on stable storage.
+    pub(crate) fn durable_position(&self) -> u64 {
+        // ORDERING: Relaxed. The number guards no other memory.
+        self.durable_position.load(Ordering::Relaxed)
+    }
+
     /// Finishes segments that are full, and syncs the active one if the policy asks for it.
     ///
     /// Returns whether there was anything to do.
-    pub(crate) fn sync_step(&self) -> Result<bool, SyncError> {
-        let mut last = lock(&self.syncing);
-        let finished = self.finish_unsynced()? | self.finish_full()?;
+    pub(crate) fn step(&self) -> Result<bool, SyncError> {
+        let mut state = lock(&self.syncing);
+        let finished = self.finish_unsynced(&mut state)? | self.finish_full(&state)?;
         let Some(current) = self.current() else { return Ok(finished) };
-        if !self.is_sync_due(&current, last.at) {
+        if !self.is_due(&current, state.last) {
             return Ok(finished);
         }
-        last.at = Instant::now();
-        self.sync_current(&current)?;
+        state.last = Instant::now();
+        self.sync_current(&state, &current)?;
         Ok(true)
     }
 
     /// Makes everything durable that was written before the call.
     pub(crate) fn sync_now(&self) -> Result<(), SyncError> {
-        self.check_owner()?;
-        let mut last = lock(&self.syncing);
-        self.finish_unsynced()?;
-        self.finish_full()?;
-        last.at = Instant::now();
-        self.current().map_or(Ok(()), |current| self.sync_current(&current))
+        self.segments.check_owner()?;
+        let mut state = lock(&self.syncing);
+        self.finish_unsynced(&mut state)?;
+        self.finish_full(&state)?;
+        state.last = Instant::now();
+        self.current().map_or(Ok(()), |current| self.sync_current(&state, &current))
     }
 
-    /// Finishes everything, the active segment included, and retires what is over the limits. The writer has ended.
-    pub(crate) fn finish_all(&self) -> Result<(), SyncError> {
-        let _last = lock(&self.syncing);
-        self.finish_unsynced()?;
-        self.finish_full()?;
-        let last = lock(&self.open).front().cloned();
+    /// Finishes everything, the active segment included. Returns that one, which still counts as open.
+    pub(crate) fn finish_all(&self) -> Result<Option<UnfinishedSegment>, SyncError> {
+        let mut state = lock(&self.syncing);
+        self.finish_unsynced(&mut state)?;
+        self.finish_full(&state)?;
+        let last = self.segments.oldest_open();
         if let Some(last) = &last {
-            self.finish(last)?;
-        } else if self.is_poisoned() {
+            self.finish(&state, last)?;
+        } else if self.segments.poison.is_set() {
             // Nothing else is left that would report it.
-            return Err(SyncError::Poisoned { path: self.folder.clone() });
+            return Err(SyncError::Poisoned { path: self.segments.folder.clone() });
         }
-        // Those that were finished just now could not be retired before. The last one still counts as open.
-        self.retention_step()?;
-        if let Some(last) = &last {
-            self.close_oldest(last);
-        }
-        Ok(())
+        Ok(last)
     }
 
     /// Blocks syncs until this is dropped, as a slow disk does.
     #[cfg(test)]
-    pub(crate) fn hold_syncs(&self) -> impl Drop + '_ {
+    pub(crate) fn hold(&self) -> impl Drop + '_ {
         lock(&self.syncing)
     }
 
-    /// Deletes the active segment, which has no record.
-    pub(crate) fn remove_current(&self, flusher: &SegmentFlusher) -> Result<(), SyncError> {
-        lock(&self.open).pop_back();
-        flusher.remove()
-    }
-
-    /// Returns the oldest segment that is not finished: the active one, unless the writer has just rolled. Then the
-    /// new one is not synced before the older one is, so that the watermark never passes over a gap.
     fn current(&self) -> Option<Arc<SegmentFlusher>> {
-        lock(&self.open).front().map(|open| Arc::clone(&open.flusher))
+        self.segments.oldest_open().map(|open| open.flusher)
     }
 
-    fn is_sync_due(&self, current: &SegmentFlusher, last: Instant) -> bool {
+    fn is_due(&self, current: &SegmentFlusher, last: Instant) -> bool {
         let dirty_bytes = Self::dirty_bytes(current);
-        match self.rules.sync {
+        match self.segments.rules.sync {
             SyncPolicy::Never | SyncPolicy::EveryEvent => false,
             SyncPolicy::EveryBytes(most) => dirty_bytes >= most.max(1),
             SyncPolicy::EveryInterval(interval) => dirty_bytes > 0 && last.elapsed() >= interval,
@@ -91,24 +116,24 @@ impl Maintenance {
     }
 
     /// Returns whether the policy asks for a sync that no thread is doing.
-    pub(crate) fn is_sync_wanted(&self) -> bool {
-        if matches!(self.rules.sync, SyncPolicy::Never | SyncPolicy::EveryEvent) {
+    pub(crate) fn is_wanted(&self) -> bool {
+        if matches!(self.segments.rules.sync, SyncPolicy::Never | SyncPolicy::EveryEvent) {
             return false;
         }
-        let Ok(last) = self.syncing.try_lock() else { return false };
-        self.current().is_some_and(|current| self.is_sync_due(&current, last.at))
+        let Ok(state) = self.syncing.try_lock() else { return false };
+        self.current().is_some_and(|current| self.is_due(&current, state.last))
     }
 
     /// Returns how long until the policy asks for the next sync, for what is written by now. `None` if that asks for none.
-    pub(crate) fn time_to_sync(&self) -> Option<Duration> {
-        let last = lock(&self.syncing);
+    pub(crate) fn time_to_next(&self) -> Option<Duration> {
+        let state = lock(&self.syncing);
         let current = self.current()?;
-        if self.is_sync_due(&current, last.at) {
+        if self.is_due(&current, state.last) {
             return Some(Duration::ZERO);
         }
-        match self.rules.sync {
+        match self.segments.rules.sync {
             SyncPolicy::EveryInterval(interval) if Self::dirty_bytes(&current) > 0 => {
-                Some(interval.saturating_sub(last.at.elapsed()))
+                Some(interval.saturating_sub(state.last.elapsed()))
             }
             _ => None,
         }
@@ -118,15 +143,15 @@ impl Maintenance {
         current.map().write_offset() - current.synced_offset()
     }
 
-    fn sync_current(&self, current: &SegmentFlusher) -> Result<(), SyncError> {
+    fn sync_current(&self, state: &SyncState, current: &SegmentFlusher) -> Result<(), SyncError> {
         current.sync()?;
-        self.note_durable(current);
+        self.note_durable(state, current);
         Ok(())
     }
 
     /// Raises the watermark, unless there is damage: it promises everything below it.
-    fn note_durable(&self, flusher: &SegmentFlusher) {
-        if self.is_after_damage() {
+    fn note_durable(&self, state: &SyncState, flusher: &SegmentFlusher) {
+        if self.is_after_damage(state) {
             return;
         }
         // ORDERING: Relaxed, see `durable_position`.
@@ -134,88 +159,70 @@ impl Maintenance {
     }
 
     /// Finishes all segments but the active one.
-    fn finish_full(&self) -> Result<bool, SyncError> {
+    fn finish_full(&self, state: &SyncState) -> Result<bool, SyncError> {
         let mut any = false;
-        while let Some((oldest, next)) = self.oldest_full() {
-            self.finish(&oldest)?;
-            self.keep(&oldest, &next);
+        while let Some((oldest, next)) = self.segments.oldest_full() {
+            self.finish(state, &oldest)?;
+            self.segments.keep(&oldest, &next);
             any = true;
         }
         Ok(any)
     }
 
-    fn oldest_full(&self) -> Option<(UnfinishedSegment, UnfinishedSegment)> {
-        let open = lock(&self.open);
-        Some((open.front()?.clone(), open.get(1)?.clone()))
-    }
-
-    fn finish(&self, open: &UnfinishedSegment) -> Result<(), SyncError> {
-        open.flusher.finish(!self.is_after_damage())?;
-        self.note_durable(&open.flusher);
+    fn finish(&self, state: &SyncState, open: &UnfinishedSegment) -> Result<(), SyncError> {
+        open.flusher.finish(!self.is_after_damage(state))?;
+        self.note_durable(state, &open.flusher);
         Ok(())
-    }
-
-    /// Removes this segment, and no other, from the open ones.
-    fn close_oldest(&self, open: &UnfinishedSegment) {
-        let mut all = lock(&self.open);
-        if all.front().is_some_and(|oldest| Arc::ptr_eq(&oldest.flusher, &open.flusher)) {
-            all.pop_front();
-        }
-    }
-
-    /// Moves a finished segment to the kept ones; from now on it may be retired.
-    ///
-    /// A thread that holds the lock of the kept ones sees the segment there or among the open ones, and not in both:
-    /// retention counts them.
-    fn keep(&self, open: &UnfinishedSegment, next: &UnfinishedSegment) {
-        let path = open.flusher.path().to_owned();
-        let bytes = bytes_on_disk(&path).unwrap_or(self.rules.segment_bytes);
-        let (ended_at, ended, next_sequence) = (next.begun_at, Some(next.begun), next.base_sequence);
-        let mut kept = lock(&self.kept);
-        self.close_oldest(open);
-        kept.push_back(FinishedSegment { path, bytes, ended_at, ended, next_sequence });
     }
 
     /// Closes full segments as they are, under a policy that syncs nothing.
     pub(crate) fn close_without_sync(&self) -> Result<(), SyncError> {
         // A thread that holds this lock is syncing, and finishes them.
-        let Ok(_last) = self.syncing.try_lock() else { return Ok(()) };
-        while let Some((oldest, next)) = self.oldest_full() {
+        let Ok(mut state) = self.syncing.try_lock() else { return Ok(()) };
+        while let Some((oldest, next)) = self.segments.oldest_full() {
             // The writer may have begun it, and the next one, since the last renaming.
             oldest.flusher.rename_into_place()?;
             oldest.flusher.punch_tail();
-            lock(&self.unsynced).push_back(NeedsSync::of_this_run(oldest.flusher.path()));
-            self.keep(&oldest, &next);
+            state.unsynced.push_back(NeedsSync::of_this_run(oldest.flusher.path()));
+            self.segments.keep(&oldest, &next);
         }
+        // Those that were retired meanwhile need no sync.
+        state.unsynced.retain(|unsynced| !self.segments.is_gone(&unsynced.path));
         Ok(())
     }
 
     /// Finishes what was closed without a sync, by this run or by one that died. Returns whether there was any.
-    fn finish_unsynced(&self) -> Result<bool, SyncError> {
+    fn finish_unsynced(&self, state: &mut SyncState) -> Result<bool, SyncError> {
         let mut were_there = false;
         // One limit for all of them: the caller may be the thread that appends.
         let mut waits_left = WRITER_WAITS;
-        loop {
-            let Some(oldest) = lock(&self.unsynced).front().cloned() else { break };
-            match self.finish_one(&oldest, &mut waits_left)? {
-                Finished::Damaged(damage) => self.note_damage(&oldest.path, damage),
-                Finished::Done | Finished::Locked => self.forget_unsynced(&oldest.path),
+        while let Some(oldest) = state.unsynced.front().cloned() {
+            match self.finish_one(state, &oldest, &mut waits_left)? {
+                Finished::Damaged(damage) => self.note_damage(state, oldest, damage),
+                Finished::Done | Finished::Locked => {}
             }
+            state.unsynced.pop_front();
             were_there = true;
         }
         // Everything before the oldest open segment is finished now.
         if were_there && let Some(current) = self.current() {
-            self.note_durable(&current);
+            self.note_durable(state, &current);
         }
         Ok(were_there)
     }
 
     /// Finishes one segment. If another program keeps it locked, nothing is retired meanwhile.
-    fn finish_one(&self, unsynced: &NeedsSync, waits_left: &mut u32) -> Result<Finished, SyncError> {
-        let is_after_damage = self.is_after_damage();
+    fn finish_one(
+        &self,
+        state: &SyncState,
+        unsynced: &NeedsSync,
+        waits_left: &mut u32,
+    ) -> Result<Finished, SyncError> {
+        let is_after_damage = self.is_after_damage(state);
+        let LogSegments { platform, poison, preparing, .. } = &*self.segments;
         let finish = |is_alone, waits_left: &mut u32| {
             let circumstances = FinishInputs { is_alone, is_after_damage };
-            unsynced.finish(&self.platform, &self.poison, circumstances, waits_left)
+            unsynced.finish(platform, poison, circumstances, waits_left)
         };
         match finish(false, waits_left)? {
             Finished::Locked => {}
@@ -223,51 +230,35 @@ impl Maintenance {
         }
         let path = unsynced.path.clone();
         let pid = open_to_read(&path).ok().as_ref().and_then(exclusive_holder);
-        self.note(CreateError::LockedSegment { path, pid });
-        let _turn = lock(&self.preparing);
+        self.segments.note(CreateError::LockedSegment { path, pid });
+        let _turn = lock(preparing);
         finish(true, &mut 0)
     }
 
-    /// Notes that the oldest unsynced segment is damaged. Nothing after it is promised.
-    fn note_damage(&self, path: &Path, damage: Damage) {
-        let mut unsynced = lock(&self.unsynced);
-        if unsynced.front().is_none_or(|oldest| oldest.path != path) {
-            // It was retired meanwhile.
+    /// Notes that an unsynced segment is damaged, unless it was retired meanwhile. Nothing after it is promised.
+    fn note_damage(&self, state: &mut SyncState, unsynced: NeedsSync, damage: Damage) {
+        if self.segments.is_gone(&unsynced.path) {
             return;
         }
         if let Some(position) = damage.durable_position
-            && !self.is_after_damage()
+            && !self.is_after_damage(state)
         {
             // ORDERING: Relaxed, see `durable_position`.
             self.durable_position.fetch_max(position, Ordering::Relaxed);
         }
-        unsynced.pop_front();
-        let mut damaged = lock(&self.damaged);
-        damaged.segments.push(path.into());
-        damaged.unreported.push_back(damage.error);
+        state.damaged = Some(unsynced.path);
+        lock(&self.damage).push_back(damage.error);
     }
 
-    /// Returns whether a segment of a dead writer is damaged, so that nothing after it can be promised.
-    fn is_after_damage(&self) -> bool {
-        !lock(&self.damaged).segments.is_empty()
-    }
-
-    /// Forgets the damage of a segment that is gone. Without it the watermark rises again.
-    pub(crate) fn forget_damage(&self, path: &Path) {
-        lock(&self.damaged).segments.retain(|damaged| damaged != path);
+    /// Returns whether a damaged segment of a dead writer is still there, so that nothing after it can be promised.
+    /// Without it the watermark rises again.
+    fn is_after_damage(&self, state: &SyncState) -> bool {
+        state.damaged.as_ref().is_some_and(|path| !self.segments.is_gone(path))
     }
 
     /// Returns what is damaged in a dead writer's segments, each damage once.
     pub(crate) fn take_damage(&self) -> Option<ReadError> {
-        lock(&self.damaged).unreported.pop_front()
-    }
-
-    /// Removes the oldest unsynced segment, which is finished or gone.
-    pub(crate) fn forget_unsynced(&self, path: &Path) {
-        let mut unsynced = lock(&self.unsynced);
-        if unsynced.front().is_some_and(|oldest| oldest.path == path) {
-            unsynced.pop_front();
-        }
+        lock(&self.damage).pop_front()
     }
 }
 
@@ -278,7 +269,7 @@ mod tests {
     use crate::storage::maintenance::retention::Retention;
     use crate::storage::read::mapped::log_reader::LogReader;
     use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::sync::atomic::AtomicBool;
     use std::thread;
 
@@ -296,7 +287,7 @@ mod tests {
             let counter = scope.spawn(|| {
                 let mut most = 0;
                 while !has_ended.load(Ordering::Relaxed) {
-                    let kept = lock(&maintenance.kept);
+                    let kept = lock(&maintenance.segments.kept);
                     let count = kept.len() + maintenance.open_segments();
                     assert!(count >= most, "{count} segments of {most}");
                     most = count;
@@ -306,7 +297,7 @@ mod tests {
             has_ended.store(true, Ordering::Relaxed);
             counter.join().unwrap();
         });
-        assert_eq!(lock(&maintenance.kept).len(), 100);
+        assert_eq!(lock(&maintenance.segments.kept).len(), 100);
         writer.close().unwrap();
     }
 
@@ -349,14 +340,14 @@ mod tests {
             let mut writer = open(folder.path(), sync);
             // `EveryEvent` has synced it by now.
             let asked = |writer: &LogWriter| {
-                writer.maintenance.time_to_sync().map(|time| time.as_secs().div_ceil(60))
+                writer.maintenance.syncs.time_to_next().map(|time| time.as_secs().div_ceil(60))
             };
             assert_eq!(asked(&writer), clean, "{sync:?}");
             write(&mut writer, 0).unwrap();
             assert_eq!(asked(&writer), dirty.map(|time: Duration| time.as_secs() / 60), "{sync:?}");
-            assert_eq!(writer.maintenance.is_sync_wanted(), dirty == Some(Duration::ZERO), "{sync:?}");
-            let _held = writer.maintenance.hold_syncs();
-            assert!(!writer.maintenance.is_sync_wanted(), "another thread syncs");
+            assert_eq!(writer.maintenance.syncs.is_wanted(), dirty == Some(Duration::ZERO), "{sync:?}");
+            let _held = writer.maintenance.syncs.hold();
+            assert!(!writer.maintenance.syncs.is_wanted(), "another thread syncs");
         }
     }
 
@@ -376,7 +367,8 @@ mod tests {
     fn an_empty_segment_may_go_where_another_says_where_the_log_continues() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::EveryBytes(1 << 20));
-        let may_go = |writer: &LogWriter, position| writer.maintenance.has_other_segments_or_is_new(position);
+        let may_go =
+            |writer: &LogWriter, position| writer.maintenance.segments.has_others_or_is_new(position);
         assert!(may_go(&writer, 0) && !may_go(&writer, STRIDE));
         write(&mut writer, 0).unwrap();
         writer.roll().unwrap();
@@ -387,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_that_were_closed_without_sync_only_the_oldest_is_forgotten() {
+    fn of_those_that_were_closed_without_sync_only_what_was_retired_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = open(folder.path(), SyncPolicy::Never);
         for number in 0..2 {
@@ -396,13 +388,14 @@ mod tests {
             writer.maintenance.spare_step(false).unwrap();
         }
         let maintenance = Arc::clone(&writer.maintenance);
-        let paths =
-            || -> Vec<PathBuf> { lock(&maintenance.unsynced).iter().map(|it| it.path.clone()).collect() };
+        let paths = || -> Vec<PathBuf> {
+            maintenance.syncs.close_without_sync().unwrap();
+            lock(&maintenance.syncs.syncing).unsynced.iter().map(|it| it.path.clone()).collect()
+        };
         let all = paths();
         assert_eq!(all.len(), 2);
-        writer.maintenance.forget_unsynced(&all[1]);
         assert_eq!(paths(), all);
-        writer.maintenance.forget_unsynced(&all[0]);
+        assert!(maintenance.spares.retire_oldest(false).is_some());
         assert_eq!(paths(), all[1..]);
         writer.sync().unwrap();
         assert!(paths().is_empty());
@@ -433,7 +426,7 @@ mod tests {
         writer.close().unwrap();
         assert_eq!(maintenance.open_segments(), 0);
         maintenance.finish_all().unwrap();
-        maintenance.poison.set();
+        maintenance.poison().set();
         assert!(matches!(maintenance.finish_all(), Err(SyncError::Poisoned { .. })));
     }
 }

@@ -58,7 +58,7 @@ impl LogWatch {
     /// ```
     #[must_use]
     pub fn durable_position(&self) -> u64 {
-        self.maintenance.durable_position()
+        self.maintenance.syncs.durable_position()
     }
 
     /// Returns the number of events that this run of the writer has lost so far: the counts of its GAP records, and
@@ -107,7 +107,7 @@ impl LogWatch {
     /// ```
     #[must_use]
     pub fn take_retention_error(&self) -> Option<CreateError> {
-        self.maintenance.take_retention_error()
+        self.maintenance.segments.take_retention_error()
     }
 
     /// Returns what is damaged in a segment that a dead writer had not synced: see
@@ -121,6 +121,6 @@ impl LogWatch {
     /// ```
     #[must_use]
     pub fn take_damage(&self) -> Option<ReadError> {
-        self.maintenance.take_damage()
+        self.maintenance.syncs.take_damage()
     }
 }

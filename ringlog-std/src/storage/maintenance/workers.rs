@@ -71,11 +71,13 @@ impl Workers {
         let (sender, started) = sync_channel(WORKERS);
         let first = first.map(|first| (first.clone(), sender));
         let spawned = workers.spawn_all(maintenance, first.as_ref());
-        spawned.map_err(|error| OpenError::io(&maintenance.folder, "start the worker threads of", error))?;
+        spawned.map_err(|error| {
+            OpenError::io(&maintenance.segments.folder, "start the worker threads of", error)
+        })?;
         drop(first);
         // Ends once each thread has sent its result, or at once if none has anything to run.
         match started.iter().find_map(Result::err) {
-            Some(source) => Err(OpenError::WorkerStart { path: maintenance.folder.clone(), source }),
+            Some(source) => Err(OpenError::WorkerStart { path: maintenance.segments.folder.clone(), source }),
             None => Ok(workers),
         }
     }
@@ -96,6 +98,12 @@ impl Workers {
     /// Makes them check at once.
     pub(crate) fn wake(&self) {
         self.threads.iter().for_each(|thread| thread.thread().unpark());
+    }
+
+    /// Ends the pause of the worker that checks the writer, as the clock does.
+    #[cfg(all(test, ringlog_shuttle))]
+    pub(crate) fn end_pause_of_checks(&self) {
+        self.threads.last().into_iter().for_each(|pages| pages.thread().unpark());
     }
 
     fn spawn(
@@ -168,10 +176,10 @@ fn pages(
         let time = now();
         let since = time - std::mem::replace(&mut checked, time);
         let has_rolled = before.base_sequence != last.base_sequence;
-        if has_rolled || maintenance.is_spare_due() {
+        if has_rolled || maintenance.spares.is_due() {
             segments.unpark();
         }
-        if let Some(sync) = sync.as_ref().filter(|_| has_rolled || maintenance.is_sync_wanted()) {
+        if let Some(sync) = sync.as_ref().filter(|_| has_rolled || maintenance.syncs.is_wanted()) {
             sync.unpark();
         }
         let advance = if has_rolled { u64::MAX } else { last.offset.saturating_sub(before.offset) };
@@ -204,7 +212,7 @@ fn segments() -> impl FnMut(&Maintenance) -> Result<Duration, SyncError> + Send 
 
 fn syncs(maintenance: &Maintenance) -> Result<Duration, SyncError> {
     maintenance.sync_step()?;
-    Ok(maintenance.time_to_sync().unwrap_or(RETENTION_PERIOD))
+    Ok(maintenance.syncs.time_to_next().unwrap_or(RETENTION_PERIOD))
 }
 
 #[cfg(test)]

@@ -4,9 +4,16 @@
 use std::ops::Range;
 
 use crate::event::{Event, EventHeader};
+#[cfg(feature = "schema")]
+use crate::schema::{Expression, ExpressionError, SchemaSet};
 use crate::storage::error::ReadError;
+#[cfg(feature = "schema")]
+use crate::storage::read::choice::Choice;
+use crate::storage::read::needle::Needle;
+use crate::storage::read::type_set::TypeSet;
 
-/// Selects events of a log by type, time and sequence. A new filter selects all.
+/// Selects events of a log by type, time, sequence and bytes of the payload, and with the feature `schema` by an expression.
+/// A new filter selects all.
 ///
 /// A GAP record passes for every choice of types, as the lost events may have had any type.
 ///
@@ -17,7 +24,7 @@ use crate::storage::error::ReadError;
 /// let filter = Filter::new().event_type(7).event_type(9).since(100).until(200).sequences(0..10);
 /// let event = |timestamp, event_type| {
 ///     let header = EventHeader::new(timestamp, event_type, 0);
-///     Event { header, payload: &[], sequence: 0, offset: 64 }
+///     Event::new(header, &[], 0, 64)
 /// };
 /// assert!(filter.matches(&event(100, 9)));
 /// assert!(!filter.matches(&event(200, 9)) && !filter.matches(&event(100, 8)));
@@ -25,11 +32,15 @@ use crate::storage::error::ReadError;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Filter {
     /// `None` for all, else a bit for each.
-    types: Option<[u64; 4]>,
+    types: Option<TypeSet>,
     since: u64,
     /// `None` for no end: then the largest timestamp passes too.
     until: Option<u64>,
     sequences: Range<u64>,
+    /// `None` for any payload.
+    needle: Option<Needle>,
+    #[cfg(feature = "schema")]
+    choice: Option<Choice>,
 }
 
 impl Filter {
@@ -42,14 +53,119 @@ impl Filter {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { types: None, since: 0, until: None, sequences: 0..u64::MAX }
+        Self {
+            types: None,
+            since: 0,
+            until: None,
+            sequences: 0..u64::MAX,
+            needle: None,
+            #[cfg(feature = "schema")]
+            choice: None,
+        }
+    }
+
+    /// Selects events by an [`Expression`], such as `price > 100.5 && side == "buy"`.
+    ///
+    /// The names of fields are those that the segment of an event describes, or that
+    /// [`describing`](Self::describing) gave. A name that is not known there selects nothing: [`check`](Self::check)
+    /// reports it.
+    ///
+    /// ```
+    /// use ringlog::storage::{Filter, LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// #[ringlog::event(type = 1)]
+    /// struct Tick {
+    ///     #[event(scale = -2)]
+    ///     price: i64,
+    /// }
+    /// ringlog::events!(Ticks: Tick);
+    ///
+    /// let mut writer = LogWriter::options().events::<Ticks>().open(folder.path())?;
+    /// for price in [10_049, 10_050, 10_051] {
+    ///     writer.write(1_000, &Tick { price })?;
+    /// }
+    /// writer.close()?;
+    ///
+    /// let reader = LogReader::open(folder.path())?;
+    /// let filter = Filter::parse("price > 100.5")?;
+    /// assert_eq!(reader.events_matching(&filter).count(), 1);
+    /// assert!(Filter::parse("price >").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ExpressionError`] with the place of the first fault in the expression.
+    #[cfg(feature = "schema")]
+    pub fn parse(expression: &str) -> Result<Self, ExpressionError> {
+        Ok(Self::new().expression(&Expression::parse(expression)?))
+    }
+
+    /// Selects events that the expression chooses, instead of an earlier one.
+    ///
+    /// ```
+    /// use ringlog::schema::Expression;
+    /// use ringlog::storage::Filter;
+    ///
+    /// let filter = Filter::new().sequences(5..9).expression(&Expression::parse("len > 100")?);
+    /// assert_eq!(filter.first_sequence(), 5);
+    /// # Ok::<(), ringlog::schema::ExpressionError>(())
+    /// ```
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn expression(mut self, expression: &Expression) -> Self {
+        self.choice = Some(Choice::new(expression, SchemaSet::new()));
+        self
+    }
+
+    /// Describes the types that a segment does not describe, for the names in the expression.
+    ///
+    /// ```
+    /// use ringlog::schema::SchemaSet;
+    /// use ringlog::storage::Filter;
+    /// # use ringlog::event::{Event, EventHeader};
+    ///
+    /// let set = SchemaSet::from_json(
+    ///     br#"[{"type":7,"name":"tick","size":1,"fields":[{"name":"level","offset":0,"kind":"u8"}]}]"#,
+    /// )?;
+    /// let filter = Filter::parse("level > 3")?.describing(set);
+    /// # let event = |payload| Event::new(EventHeader::new(100, 7, 1), payload, 3, 64);
+    /// assert!(filter.matches(&event(&[4])) && !filter.matches(&event(&[3])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn describing(mut self, set: SchemaSet) -> Self {
+        if let Some(choice) = self.choice.take() {
+            self.choice = Some(Choice::new(choice.expression(), set));
+        }
+        self
+    }
+
+    /// Checks the names in the expression against schemas, before any event is read.
+    ///
+    /// ```
+    /// use ringlog::schema::SchemaSet;
+    /// use ringlog::storage::Filter;
+    ///
+    /// assert!(Filter::parse("price > 100.5")?.check(&SchemaSet::new()).is_err());
+    /// assert!(Filter::new().check(&SchemaSet::new()).is_ok());
+    /// # Ok::<(), ringlog::schema::ExpressionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ExpressionError`] if no type has a field of the name, or none can compare it so.
+    #[cfg(feature = "schema")]
+    pub fn check(&self, set: &SchemaSet) -> Result<(), ExpressionError> {
+        self.choice.as_ref().map_or(Ok(()), |choice| choice.expression().bind(set).map(drop))
     }
 
     /// Selects events of this type, and of the types from earlier calls.
     #[must_use]
     pub fn event_type(mut self, event_type: u8) -> Self {
-        let types = self.types.get_or_insert_default();
-        types[usize::from(event_type >> 6)] |= 1 << (event_type & 63);
+        self.types.get_or_insert_default().insert(event_type);
         self
     }
 
@@ -77,6 +193,38 @@ impl Filter {
         self
     }
 
+    /// Selects events whose payload holds these bytes; empty for any payload. GAP records are left out.
+    ///
+    /// A reader searches the bytes of whole segments. It decodes and verifies the records with a match only, so damage in
+    /// others may pass without an error.
+    ///
+    /// ```
+    /// use ringlog::event::EventHeader;
+    /// use ringlog::storage::{Filter, LogReader, LogWriter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// for payload in [&b"buy 7"[..], b"sell 7", b"buy 8"] {
+    ///     writer.write_event(&EventHeader::new(1, 0, payload.len() as u16), payload)?;
+    /// }
+    /// writer.close()?;
+    /// let reader = LogReader::open(folder.path())?;
+    /// let buys = Filter::new().grep(b"buy");
+    /// let found: Vec<u64> = reader.events_matching(&buys).map(|event| event.unwrap().sequence).collect();
+    /// assert_eq!(found, [0, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn grep(mut self, bytes: &[u8]) -> Self {
+        self.needle = if bytes.is_empty() { None } else { Some(Needle::new(bytes)) };
+        self
+    }
+
+    /// Returns the bytes that a payload must hold.
+    pub(crate) const fn needle(&self) -> Option<&Needle> {
+        self.needle.as_ref()
+    }
+
     /// Returns whether the filter selects the event.
     ///
     /// ```
@@ -84,18 +232,95 @@ impl Filter {
     /// use ringlog::storage::Filter;
     ///
     /// let header = EventHeader::new(100, 7, 0);
-    /// let event = Event { header, payload: &[], sequence: 3, offset: 64 };
+    /// let event = Event::new(header, &[], 3, 64);
     /// assert!(Filter::new().event_type(7).matches(&event));
     /// assert!(!Filter::new().since(101).matches(&event));
     /// ```
     #[must_use]
     #[inline]
     pub fn matches(&self, event: &Event<'_>) -> bool {
+        let is_selected = self.has_place(event);
+        #[cfg(feature = "schema")]
+        let is_selected = is_selected && self.has_content(event);
+        is_selected
+    }
+
+    /// Returns whether all but the expression selects the event.
+    #[inline]
+    fn has_place(&self, event: &Event<'_>) -> bool {
         let header = &event.header;
         self.sequences.contains(&event.sequence)
             && (header.timestamp >= self.since || is_gap_without_time(header))
             && self.until.is_none_or(|until| header.timestamp < until)
             && (header.is_gap() || self.has_type(header.event_type))
+            && self.needle.as_ref().is_none_or(|needle| holds(event, needle))
+    }
+
+    /// Returns whether the event is left out only because nothing describes its type here: after [`enter`](Self::enter).
+    pub(crate) fn lacks_description(&self, event: &Event<'_>) -> bool {
+        #[cfg(feature = "schema")]
+        return self.choice.as_ref().is_some_and(|choice| choice.is_blind_to(event))
+            && self.has_place(event)
+            && !self.has_content(event);
+        #[cfg(not(feature = "schema"))]
+        {
+            let _ = event;
+            false
+        }
+    }
+
+    /// Counts events of these types that the expression cannot choose, because nothing describes them where they are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn expecting(mut self, set: &SchemaSet) -> Self {
+        if let Some(choice) = &mut self.choice {
+            choice.expect(set);
+        }
+        self
+    }
+
+    /// Returns the number of these events so far.
+    #[cfg(feature = "cli")]
+    pub(crate) fn undescribed(&self) -> u64 {
+        self.choice.as_ref().map_or(0, Choice::undescribed)
+    }
+
+    #[cfg(feature = "schema")]
+    #[inline]
+    fn has_content(&self, event: &Event<'_>) -> bool {
+        self.choice.as_ref().is_none_or(|choice| choice.selects(event))
+    }
+
+    /// Looks up the names of the expression in what the event's segment says, so that [`matches`](Self::matches) is fast
+    /// for this event and those after it.
+    #[inline]
+    pub(crate) fn enter(&mut self, event: &Event<'_>) {
+        #[cfg(feature = "schema")]
+        if let Some(choice) = &mut self.choice {
+            choice.enter(event);
+        }
+        #[cfg(not(feature = "schema"))]
+        let _ = event;
+    }
+
+    /// Does both: for events that come one after another.
+    #[inline]
+    pub(crate) fn selects_next(&mut self, event: &Event<'_>) -> bool {
+        self.enter(event);
+        let is_selected = self.has_place(event);
+        #[cfg(feature = "schema")]
+        let is_selected = is_selected && self.chooses_next(event);
+        is_selected
+    }
+
+    #[cfg(feature = "schema")]
+    #[inline]
+    fn chooses_next(&mut self, event: &Event<'_>) -> bool {
+        let Some(choice) = &mut self.choice else { return true };
+        let is_chosen = choice.selects(event);
+        if !is_chosen {
+            choice.note_left_out(event);
+        }
+        is_chosen
     }
 
     /// Returns whether the filter selects neither this event nor any later one in its log.
@@ -104,7 +329,7 @@ impl Filter {
     /// # use ringlog::event::{Event, EventHeader};
     /// use ringlog::storage::Filter;
     ///
-    /// let event = Event { header: EventHeader::new(100, 7, 0), payload: &[], sequence: 3, offset: 64 };
+    /// let event = Event::new(EventHeader::new(100, 7, 0), &[], 3, 64);
     /// assert!(Filter::new().sequences(0..3).is_past(&event));
     /// assert!(!Filter::new().sequences(0..4).is_past(&event));
     /// ```
@@ -139,7 +364,7 @@ impl Filter {
     }
 
     fn has_type(&self, event_type: u8) -> bool {
-        self.types.is_none_or(|types| types[usize::from(event_type >> 6)] >> (event_type & 63) & 1 == 1)
+        self.types.is_none_or(|types| types.has(event_type))
     }
 }
 
@@ -148,10 +373,20 @@ const fn is_gap_without_time(header: &EventHeader) -> bool {
     header.is_gap() && header.timestamp == 0
 }
 
+fn holds(event: &Event<'_>, needle: &Needle) -> bool {
+    !event.header.is_gap() && needle.find(event.payload).is_some()
+}
+
 impl Default for Filter {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// An iterator over events that can leave out those without a match.
+pub(crate) trait SkipTo {
+    /// Passes events before the next one whose payload holds the needle, if that is faster than to decode them.
+    fn skip_to_match(&mut self, needle: &Needle);
 }
 
 /// Iterates over the events that a [`Filter`] selects. Errors pass.
@@ -170,14 +405,17 @@ impl<I> Filtered<I> {
     }
 }
 
-impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Iterator for Filtered<I> {
+impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>> + SkipTo> Iterator for Filtered<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_done {
+            if let Some(needle) = self.filter.needle() {
+                self.events.skip_to_match(needle);
+            }
             match self.events.next()? {
                 Ok(event) if self.filter.is_past(&event) => self.is_done = true,
-                Ok(event) if !self.filter.matches(&event) => {}
+                Ok(event) if !self.filter.selects_next(&event) => {}
                 other => return Some(other),
             }
         }
@@ -191,7 +429,7 @@ mod tests {
     use crate::event::{EventHeader, Gap};
 
     fn event(sequence: u64, timestamp: u64, event_type: u8) -> Event<'static> {
-        Event { header: EventHeader::new(timestamp, event_type, 0), payload: &[], sequence, offset: 64 }
+        Event::new(EventHeader::new(timestamp, event_type, 0), &[], sequence, 64)
     }
 
     #[test]
@@ -214,11 +452,22 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_must_hold_the_bytes_and_gaps_do_not_count() {
+        let of = |payload| Event::new(EventHeader::new(0, 0, 0), payload, 0, 64);
+        let filter = Filter::new().grep(b"ab");
+        assert!(filter.matches(&of(b"ab")) && filter.matches(&of(b"aab\0")) && !filter.matches(&of(b"a b")));
+        let gap = Event::new(Gap::header(3), b"ab", 0, 64);
+        assert!(!filter.matches(&gap) && Filter::new().grep(b"").matches(&gap));
+        assert_eq!(Filter::new().grep(b"ab"), filter);
+        assert_ne!(Filter::new().grep(b"ac"), filter);
+    }
+
+    #[test]
     fn gaps_pass_for_any_type() {
-        let gap = Event { header: Gap::header(3), payload: &[0; 16], sequence: 0, offset: 64 };
+        let gap = Event::new(Gap::header(3), &[0; 16], 0, 64);
         assert!(Filter::new().event_type(9).matches(&gap));
         assert!(!Filter::new().event_type(9).since(4).matches(&gap));
-        let without_time = Event { header: Gap::header(0), ..gap };
+        let without_time = Event::new(Gap::header(0), &[0; 16], 0, 64);
         assert!(Filter::new().since(4).matches(&without_time));
     }
 }

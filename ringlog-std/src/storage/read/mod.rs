@@ -4,10 +4,14 @@
 //! lends events without copying, `follow` waits for more. The tools, cursors and programs call this folder. It never
 //! writes, except for its own cache of an index.
 
+#[cfg(feature = "schema")]
+pub(crate) mod choice;
 pub(crate) mod decode;
 pub(crate) mod filter;
 pub(crate) mod follow;
 pub(crate) mod mapped;
 pub(crate) mod merge;
+pub(crate) mod needle;
 pub(crate) mod scan;
 pub(crate) mod seek;
+mod type_set;

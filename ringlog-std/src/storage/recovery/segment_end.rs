@@ -136,11 +136,18 @@ impl SegmentEnd {
                 Err(error) => return Err(OpenError::recovery(error)),
             }
         }
+        // META records alone are no content: they are stored before the first record that needs them.
+        let (sequence, position, offset) = if scan.has_only_meta() {
+            let header = scan.header();
+            (header.base_sequence, header.base_position, FILE_HEADER_LEN as u64)
+        } else {
+            (scan.next_sequence(), scan.position(), scan.offset())
+        };
         Ok(Self {
             info: scan.info().clone(),
-            sequence: scan.next_sequence(),
-            position: scan.position(),
-            offset: scan.offset(),
+            sequence,
+            position,
+            offset,
             last_timestamp,
             damage,
             is_doubtful: false,

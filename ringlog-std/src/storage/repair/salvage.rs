@@ -11,6 +11,7 @@ use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::folder::ending::MissingRecords;
 use crate::storage::log::dropped::unreported_loss;
 use crate::storage::log::writer::LogWriter;
+use crate::storage::read::filter::Filter;
 use crate::storage::repair::salvage_copy::{Copier, Plan};
 use crate::storage::repair::salvage_report::{SalvageError, SalvageReport};
 use crate::storage::repair::salvage_source::{Source, Sources, find_sources};
@@ -29,6 +30,8 @@ const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 128 * 1024..=1 << 30;
 /// counts the missing records if the sequences around it show the number. If a segment has several holes, the
 /// last GAP record counts for all of them; the others have the count 0, which means unknown. Sequences of the
 /// new log start at 0.
+///
+/// A description of events that is damaged is no missing record: [`SalvageReport::lost_descriptions`] names it.
 ///
 /// Nothing is written to the damaged log. Records of a file without checksums are copied up to the first
 /// invalid one: without checksums, records after it cannot be distinguished from other bytes.
@@ -89,6 +92,36 @@ pub fn salvage_log_with_jobs(
     out: impl AsRef<Path>,
     jobs: NonZero<usize>,
 ) -> Result<SalvageReport, SalvageError> {
+    salvage_log_matching(log, out, jobs, &Filter::new())
+}
+
+/// Salvages a log as [`salvage_log_with_jobs`] does, and copies only the events that the filter selects.
+///
+/// All GAP records are copied. Events that are left out are not missing: no GAP record counts them. After damage, the
+/// sequences of the filter count the records that were found.
+///
+/// ```
+/// use std::num::NonZero;
+///
+/// use ringlog::storage::{Filter, salvage_log_matching};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let out = folder.path().join("out");
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let report = salvage_log_matching(path, &out, NonZero::<usize>::MIN, &Filter::new().grep(b"hello"))?;
+/// assert_eq!((report.written.events, report.gaps_added), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`salvage_log`].
+pub fn salvage_log_matching(
+    log: impl AsRef<Path>,
+    out: impl AsRef<Path>,
+    jobs: NonZero<usize>,
+    filter: &Filter,
+) -> Result<SalvageReport, SalvageError> {
     let (log, out) = (log.as_ref(), out.as_ref());
     let Sources { files: sources, skipped, missing_start, end } = find_sources(log)?;
     check_out(log, out)?;
@@ -96,13 +129,13 @@ pub fn salvage_log_with_jobs(
     let plans = map_in_order((0..sources.len()).collect(), jobs, |at| Plan::of(&sources, at, end));
     let mut report = SalvageReport::default();
     skipped.into_iter().for_each(|skipped| report.skip(skipped));
-    if plans.iter().all(|plan| plan.found == 0) {
+    if plans.iter().all(|plan| plan.found == plan.meta) {
         // No file has a valid record, but each may say why.
         let skipped = plans.into_iter().zip(sources).filter_map(|(plan, source)| plan.problem(source));
         report.skipped.extend(skipped);
         return Err(SalvageError::Nothing { path: log.into(), skipped: report.skipped });
     }
-    let mut copier = Copier::new(begin(&sources, out)?, report);
+    let mut copier = Copier::new(begin(&sources, out)?, report, filter.clone());
     if let Some(MissingRecords { first_sequence, next_sequence, .. }) = missing_start {
         copier.add_absent(log, first_sequence, next_sequence - first_sequence)?;
     }

@@ -2,21 +2,26 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::event::{Event, FileHeader, Gap, GapReason, file_flags};
+use crate::event::{Event, FileHeader, Gap, GapReason, MetaTopic, file_flags};
 use crate::os::files::folder_of;
 use crate::storage::error::{OpenError, ReadError, RecordedEnd};
 use crate::storage::folder::last_run::LastRun;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::names::segment_name;
-use crate::storage::read::scan::hole::{Hole, Piece};
+use crate::storage::read::filter::Filter;
+use crate::storage::read::scan::hole::{Hole, MissingMeta, Piece};
+use crate::storage::read::scan::lost_description::name_in;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, OpenedFile};
 use crate::storage::repair::salvage_report::{
-    SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
+    CopiedGap, SalvageError, SalvageReport, SalvagedFile, SkipReason, Skipped,
 };
 use crate::storage::repair::salvage_source::Source;
+use crate::storage::schemas::in_force::SegmentSchemas;
 use crate::storage::segment::header_count::{final_count, most_records};
 
 /// The result of reading a file once: what to copy, and what is missing.
@@ -34,7 +39,15 @@ pub(crate) struct Plan {
     end_position: Option<u64>,
     /// Valid records.
     pub(crate) found: u64,
-    /// Holes in which something is missing.
+    /// META records among them. Those that are damaged are counted if it is certain that nothing else is missing with them.
+    pub(crate) meta: u64,
+    /// Whether META records may be among the missing ones.
+    may_lack_meta: bool,
+    /// Damaged META records among them.
+    lost_meta: u64,
+    /// Whether a hole that looks like damaged META records alone is taken for that.
+    knows_meta: bool,
+    /// Holes in which something else is missing, or may be.
     holes: u64,
     /// Number of records in the file, from its own header.
     counted: Option<u64>,
@@ -95,15 +108,39 @@ impl Plan {
     }
 
     fn count(&mut self, opened: &OpenedFile) {
-        (self.found, self.holes) = (0, 0);
+        self.knows_meta = true;
+        self.count_pieces(opened);
+        if self.holes == 0 && self.lost_meta > 0 && self.expected().is_some_and(|all| all != self.found) {
+            // The count says that something else is missing there.
+            self.knows_meta = false;
+            self.count_pieces(opened);
+        }
+    }
+
+    fn count_pieces(&mut self, opened: &OpenedFile) {
+        (self.found, self.meta, self.lost_meta, self.holes, self.may_lack_meta) = (0, 0, 0, 0, false);
         let Ok(mut scan) = self.scan(opened) else { return };
+        let mut records = 0;
         loop {
-            match scan.next_piece() {
-                Ok(Piece::Record) => self.found += 1,
-                Ok(Piece::Hole(hole)) => self.holes += u64::from(self.is_missing(&hole)),
+            let piece = scan.next_piece();
+            self.lost_meta = if self.knows_meta { scan.lost_descriptions.len() as u64 } else { 0 };
+            self.meta = scan.meta_records + self.lost_meta;
+            self.found = records + self.meta;
+            match piece {
+                Ok(Piece::Record) => records += 1,
+                Ok(Piece::Hole(hole)) if self.is_meta(&hole) => {}
+                Ok(Piece::Hole(hole)) => {
+                    self.holes += u64::from(self.is_missing(&hole));
+                    self.may_lack_meta |= hole.meta != MissingMeta::None;
+                }
                 Ok(Piece::End) | Err(_) => return,
             }
         }
+    }
+
+    /// Returns whether nothing but META records is missing in the hole.
+    fn is_meta(&self, hole: &Hole) -> bool {
+        self.knows_meta && hole.meta == MissingMeta::Only
     }
 
     /// Searches the whole file if records are missing: a `write_offset` that is too small hides records that a
@@ -119,7 +156,8 @@ impl Plan {
             }
         }
         // All bytes up to the header's end are valid, and the next file agrees: so the count is wrong.
-        if self.holes == 0 && self.known_end <= self.end && self.span.is_none_or(|span| span == self.found) {
+        let agrees = self.span.map_or(self.lost_meta == 0, |span| span == self.found);
+        if self.holes == 0 && self.known_end <= self.end && agrees {
             self.counted = self.counted.map(|_| self.found);
         }
     }
@@ -148,6 +186,9 @@ impl Plan {
 
     /// Returns how many records are missing in the file; 0 if that is not known.
     fn missing(&self) -> u64 {
+        if self.may_lack_meta {
+            return 0;
+        }
         self.expected().and_then(|expected| expected.checked_sub(self.found)).unwrap_or_default()
     }
 
@@ -194,14 +235,20 @@ fn skipped(path: PathBuf, hole: &Hole) -> Skipped {
 /// Writes valid records into a new log.
 pub(crate) struct Copier {
     writer: LogWriter,
+    /// What the source of the last record says of its events.
+    described_by: Option<Arc<SegmentSchemas>>,
+    /// The last name of each event type.
+    names: HashMap<MetaTopic, String>,
     report: SalvageReport,
+    /// Which events are copied.
+    filter: Filter,
     /// Timestamp of the last event, for the GAP record after it.
     last_timestamp: u64,
 }
 
 impl Copier {
-    pub(crate) fn new(writer: LogWriter, report: SalvageReport) -> Self {
-        Self { writer, report, last_timestamp: 0 }
+    pub(crate) fn new(writer: LogWriter, report: SalvageReport, filter: Filter) -> Self {
+        Self { writer, described_by: None, names: HashMap::new(), report, filter, last_timestamp: 0 }
     }
 
     /// Copies a file as planned, and adds GAP records for what is missing in it and after it.
@@ -240,11 +287,18 @@ impl Copier {
         let stopped = loop {
             match scan.next_piece() {
                 Ok(Piece::Record) => {
-                    if let Some(event) = scan.found_event() {
-                        self.copy_record(&event)?;
+                    let Some(event) = scan.found_event() else { continue };
+                    if self.is_wanted(&event) {
+                        self.describe(scan.schemas())?;
+                        self.copy_record(&event, path)?;
                         copied += 1;
+                    } else if self.filter.lacks_description(&event)
+                        && scan.lost_descriptions.iter().any(|lost| lost.is_about(&event))
+                    {
+                        self.report.undecided += 1;
                     }
                 }
+                Ok(Piece::Hole(hole)) if plan.is_meta(&hole) => self.report.skip(skipped(path.into(), &hole)),
                 Ok(Piece::Hole(hole)) if plan.is_missing(&hole) => {
                     holes += 1;
                     self.copy_hole(plan, holes, hole, path)?;
@@ -254,17 +308,43 @@ impl Copier {
                 Err(error) => break Some(error),
             }
         };
+        if plan.knows_meta {
+            self.report.lost_descriptions.append(&mut scan.lost_descriptions);
+        }
         let file_bytes = scan.info().file_bytes;
         self.copy_end(plan, stopped, path, file_bytes)?;
         Ok(copied)
     }
 
-    fn copy_record(&mut self, event: &Event<'_>) -> Result<(), SalvageError> {
+    /// Begins a segment if this one's source says something else of its events.
+    fn describe(&mut self, schemas: Option<&Arc<SegmentSchemas>>) -> Result<(), SalvageError> {
+        let address = schemas.map(Arc::as_ptr);
+        if address != self.described_by.as_ref().map(Arc::as_ptr) {
+            self.described_by = schemas.cloned();
+            let list = schemas.map(|schemas| schemas.list().clone()).unwrap_or_default();
+            for (topic, json) in list.iter() {
+                self.names.extend(name_in(json).map(|name| (topic, name)));
+            }
+            self.writer.set_schemas(list)?;
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&mut self, event: &Event<'_>) -> bool {
+        self.filter.enter(event);
+        event.header.is_gap() || self.filter.matches(event)
+    }
+
+    fn copy_record(&mut self, event: &Event<'_>, path: &Path) -> Result<(), SalvageError> {
         let timestamp = event.header.timestamp;
         self.report.records += 1;
         self.last_timestamp = timestamp;
         Ok(match event.gap() {
-            Some(gap) => self.writer.append_gap(timestamp, gap),
+            Some(gap) => {
+                let offset = event.offset;
+                self.report.note_gap(CopiedGap { path: path.into(), offset, timestamp, gap });
+                self.writer.append_gap(timestamp, gap)
+            }
             None => self.writer.write_event(&event.header.as_user(), event.payload),
         }?)
     }
@@ -294,7 +374,7 @@ impl Copier {
         if let Some(error) = stopped {
             self.report.skip(Skipped::file(path, SkipReason::Read(error)));
         }
-        if plan.holes == 0 && (plan.missing() > 0 || is_more_missing) {
+        if plan.holes == 0 && (plan.is_short() || is_more_missing) {
             return self.add_gap(plan.missing(), cut_bytes);
         }
         if plan.is_end_unknown { self.add_gap(0, 0) } else { Ok(()) }
@@ -321,6 +401,10 @@ impl Copier {
 
     /// Closes the new log.
     pub(crate) fn finish(mut self) -> Result<SalvageReport, SalvageError> {
+        for lost in &mut self.report.lost_descriptions {
+            // What is damaged may be the name.
+            lost.name = self.names.get(&lost.topic).cloned().or(lost.name.take());
+        }
         self.report.written = self.writer.close()?;
         Ok(self.report)
     }

@@ -7,15 +7,18 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-use crate::event::RecordErrorKind;
+use crate::event::{Gap, RecordErrorKind};
 use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
 use crate::storage::log::summary::LogSummary;
+use crate::storage::read::scan::lost_description::LostDescription;
 use crate::words::Counted;
 use crate::words::cause;
 use crate::words::io_advice;
 
 /// This many skipped places are listed; the others are only counted.
 const SKIPPED_LISTED: usize = 1000;
+/// This many GAP records that were copied are listed; the others are only counted.
+const GAPS_LISTED: usize = 1000;
 
 /// Reports what was copied out of a damaged log: see
 /// [`salvage_log`](crate::storage::repair::salvage::salvage_log).
@@ -58,6 +61,40 @@ pub struct SalvageReport {
     pub skipped: Vec<Skipped>,
     /// Number of places that were skipped.
     pub skipped_count: u64,
+    /// The descriptions of events that are damaged. No event is missing with them.
+    pub lost_descriptions: Vec<LostDescription>,
+    /// Events that were left out because their description is damaged, so that a filter's expression could not choose them.
+    pub undecided: u64,
+    /// The first thousand GAP records that were copied: what the damaged log says itself that it lacks.
+    pub copied_gaps: Vec<CopiedGap>,
+    /// Number of GAP records that were copied.
+    pub copied_gap_count: u64,
+}
+
+/// A GAP record of the damaged log, which is in the new one too.
+///
+/// ```
+/// use ringlog::event::GapReason;
+/// use ringlog::storage::salvage_log;
+/// # let folder = tempfile::tempdir()?;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+/// let report = salvage_log(path, folder.path().join("out"))?;
+/// let copied = &report.copied_gaps[0];
+/// assert_eq!((copied.gap.count, copied.gap.reason, copied.offset), (3, GapReason::RingFull, 104));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct CopiedGap {
+    /// The segment.
+    pub path: PathBuf,
+    /// Offset of the record in it.
+    pub offset: u64,
+    /// The record's timestamp: that of the first loss.
+    pub timestamp: u64,
+    /// What it says.
+    pub gap: Gap,
 }
 
 impl SalvageReport {
@@ -86,6 +123,13 @@ impl SalvageReport {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.gaps_added == 0 && self.skipped_count == 0
+    }
+
+    pub(crate) fn note_gap(&mut self, copied: CopiedGap) {
+        self.copied_gap_count += 1;
+        if self.copied_gaps.len() < GAPS_LISTED {
+            self.copied_gaps.push(copied);
+        }
     }
 
     pub(crate) fn skip(&mut self, skipped: Skipped) {

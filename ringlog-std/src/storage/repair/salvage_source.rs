@@ -96,7 +96,7 @@ pub(crate) fn find_sources(path: &Path) -> Result<Sources, OpenError> {
     }
     let writer = WriterFile::of(path);
     let run = LastRun::of_folder(path);
-    let Folder { segments: mut named, foreign } = Folder::list(path).map_err(failed("list"))?;
+    let Folder { segments: mut named, foreign } = Folder::list(path)?;
     let is_begun = |path: &Path| !is_unused(path).unwrap_or(false);
     let mut skipped = Vec::new();
     // The log was closed before this file.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::event::{FileHeader, FileHeaderError, RecordErrorKind};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
+use crate::storage::read::scan::lost_description::LostDescription;
 use crate::storage::segment::counts::RecordCounts;
 use crate::storage::segment::header_count::final_count;
 use crate::words::Counted;
@@ -18,7 +19,7 @@ const FAULTS_LISTED: usize = 100;
 
 /// The state of one segment, or of a whole log, ordered from good to bad.
 ///
-/// A log is clean, open, unreadable, or has a loss; the other states are those of segments.
+/// A log is clean, open, damaged, unreadable, or has a loss; the other states are those of segments.
 ///
 /// ```
 /// # use ringlog::event::EventHeader;
@@ -55,9 +56,9 @@ pub enum Verdict {
     Hole,
     /// The file ends before its records do.
     CutShort,
-    /// Bytes changed that its writer had written correctly.
+    /// Bytes changed that its writer had written correctly. Of a log: no event is missing.
     Damage,
-    /// Of a log: it is readable, and something is missing.
+    /// Of a log: it is readable, and events are missing, or may be.
     Loss,
     /// A file could not be read, so its content is not known. Of a log also: no event can be read.
     Unreadable,
@@ -142,6 +143,17 @@ pub enum Fault {
         /// Whether no valid record follows.
         is_last: bool,
     },
+    /// Descriptions of events are damaged. No event is missing with them.
+    Descriptions {
+        /// Offset of the first one.
+        from: u64,
+        /// Offset where records can be read again.
+        to: u64,
+        /// What is wrong at `from`.
+        kind: RecordErrorKind,
+        /// All of them.
+        lost: Vec<LostDescription>,
+    },
     /// These bytes were probably not on the disk when the writer's machine stopped.
     TornTail {
         /// Offset of the first record that is not valid.
@@ -220,11 +232,17 @@ impl Fault {
     #[must_use]
     pub const fn range(&self) -> Option<(u64, u64)> {
         match self {
-            Self::Damage { from, to, .. } | Self::TornTail { from, to, .. } | Self::Hole { from, to, .. } => {
-                Some((*from, *to))
-            }
+            Self::Damage { from, to, .. }
+            | Self::Descriptions { from, to, .. }
+            | Self::TornTail { from, to, .. }
+            | Self::Hole { from, to, .. } => Some((*from, *to)),
             _ => None,
         }
+    }
+
+    /// Returns whether no event is missing because of it.
+    const fn is_harmless(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Descriptions { .. })
     }
 }
 
@@ -240,6 +258,10 @@ impl fmt::Display for Fault {
             }
             Self::Damage { from, to, kind, is_last: true } => {
                 write!(f, "offset {from}: {kind}: damage up to the end at offset {to}")
+            }
+            Self::Descriptions { from, kind, lost, .. } => {
+                let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();
+                write!(f, "offset {from}: {kind}: {}: damaged, no event is missing", lost.join(", "))
             }
             Self::TornTail { from, to, kind } => {
                 write!(f, "offset {from}: {kind}: torn tail, published up to offset {to}")
@@ -300,6 +322,12 @@ pub struct SegmentCheck {
     pub faults: Vec<Fault>,
     /// The number of faults.
     pub fault_count: u64,
+    /// Whether events are missing, or may be.
+    lacks_events: bool,
+    /// The number of descriptions that are damaged.
+    lost_descriptions: u64,
+    /// Whether nothing in the segment says where its records end.
+    pub(crate) is_end_guessed: bool,
 }
 
 impl SegmentCheck {
@@ -316,11 +344,18 @@ impl SegmentCheck {
             position: None,
             faults: Vec::new(),
             fault_count: 0,
+            lacks_events: false,
+            lost_descriptions: 0,
+            is_end_guessed: false,
         }
     }
 
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.settle(fault.verdict());
+        self.verdict = self.verdict.max(fault.verdict());
+        self.lacks_events |= !fault.is_harmless();
+        if let Fault::Descriptions { lost, .. } = &fault {
+            self.lost_descriptions += lost.len() as u64;
+        }
         self.fault_count += 1;
         if self.faults.len() < FAULTS_LISTED {
             self.faults.push(fault);
@@ -330,6 +365,18 @@ impl SegmentCheck {
     /// Sets this verdict, unless the segment has a worse one.
     pub(crate) fn settle(&mut self, verdict: Verdict) {
         self.verdict = self.verdict.max(verdict);
+        // Where a header does not say where its records end, the next segment or the end of the log does.
+        self.lacks_events |= !verdict.is_whole() && !self.is_end_guessed;
+    }
+
+    /// Returns whether events of the segment are missing, or may be.
+    pub(crate) const fn lacks_events(&self) -> bool {
+        self.lacks_events
+    }
+
+    /// Returns the number of descriptions of events that are damaged.
+    pub(crate) const fn lost_descriptions(&self) -> u64 {
+        self.lost_descriptions
     }
 
     /// Returns whether the file does not exist.
@@ -376,8 +423,10 @@ impl SegmentCheck {
     #[must_use]
     pub fn next_sequence(&self) -> Option<u64> {
         let (base, header) = (self.base_sequence?, self.header?);
-        let is_all = !self.has_holes() && self.verdict != Verdict::CutShort;
-        let count = if is_all { Some(self.counts.records()) } else { final_count(&header) };
+        let lost_bytes = |fault: &Fault| fault.range().is_some() && !fault.is_harmless();
+        let is_all = !self.faults.iter().any(lost_bytes) && self.verdict != Verdict::CutShort;
+        let found = self.counts.records() + self.lost_descriptions;
+        let count = if is_all { Some(found) } else { final_count(&header) };
         base.checked_add(count?)
     }
 }
@@ -427,6 +476,20 @@ impl LogCheck {
         sum
     }
 
+    /// Returns whether no segment lacks an event, and none is missing before, between or after them. Losses that GAP records
+    /// report are not looked at.
+    pub(crate) fn has_all_segments(&self) -> bool {
+        // A damaged `writer` file may have noted a loss that no GAP record reports.
+        let is_known = !self.writer_file.is_damaged();
+        let is_end_known = || {
+            let is_guessed = self.segments.last().is_some_and(|last| last.is_end_guessed);
+            !is_guessed || self.writer_file.end.is_some()
+        };
+        let is_whole = |it: &SegmentCheck| !it.lacks_events && it.next_sequence().is_some();
+        let is_complete = self.missing.is_empty() && self.missing_end.is_none();
+        is_known && is_complete && is_end_known() && self.segments.iter().all(is_whole)
+    }
+
     /// Returns the worst that is true of the log.
     ///
     /// ```
@@ -441,14 +504,11 @@ impl LogCheck {
     pub fn verdict(&self) -> Verdict {
         let has = |wanted| self.segments.iter().any(|segment| segment.verdict == wanted);
         let counts = self.counts();
-        let is_complete = self.missing.is_empty() && self.missing_end.is_none();
-        // A damaged `writer` file may have noted a loss that no GAP record reports.
-        let is_known = is_complete && !self.writer_file.is_damaged();
-        let is_whole = is_known && self.segments.iter().all(|it| it.verdict.is_whole());
-        match (is_whole, counts.gaps) {
+        match (self.has_all_segments(), counts.gaps) {
             _ if has(Verdict::Unreadable) => Verdict::Unreadable,
             (false, _) if counts.events == 0 => Verdict::Unreadable,
             (false, _) | (true, 1..) => Verdict::Loss,
+            (true, 0) if self.segments.iter().any(|it| !it.verdict.is_whole()) => Verdict::Damage,
             (true, 0) if self.is_being_written || has(Verdict::Open) => Verdict::Open,
             (true, 0) => Verdict::Clean,
         }

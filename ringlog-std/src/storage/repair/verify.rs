@@ -11,7 +11,8 @@ use crate::storage::error::{MissingEnd, OpenError, ReadError};
 use crate::storage::folder::ending::{MissingRecords, WriterFile};
 use crate::storage::folder::last_run::LastRun;
 use crate::storage::folder::listing::{Listed, LogList};
-use crate::storage::read::scan::hole::{Hole, Piece};
+use crate::storage::read::scan::hole::{Hole, MissingMeta, Piece};
+use crate::storage::read::scan::lost_description::LostDescription;
 use crate::storage::read::scan::segment_scan::FileScan;
 use crate::storage::repair::damaged_header::{HeaderState, Known, OpenedFile};
 use crate::storage::repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
@@ -156,8 +157,9 @@ impl Segment {
             Ok(opened) => {
                 let extent = Extent::of(&opened);
                 check.take_header(&opened, self.file.named_sequence);
-                let checked = extent.check(&opened, end_position, check, f);
-                SegmentCheck { position: checked.position.filter(|_| is_base_known), ..checked }
+                let mut checked = extent.check(&opened, end_position, check, f);
+                checked.position = checked.position.filter(|_| is_base_known);
+                checked
             }
         }
     }
@@ -172,6 +174,7 @@ impl SegmentCheck {
             HeaderState::Good => {}
             HeaderState::Repaired(fault) | HeaderState::Guessed(fault) => self.add(Fault::Header(fault)),
         }
+        self.is_end_guessed = opened.is_end_guessed();
         if named_sequence.is_some_and(|named_sequence| named_sequence != header.base_sequence) {
             let base_sequence = header.base_sequence;
             self.add(Fault::Open(OpenError::Name { path: path.clone(), base_sequence }));
@@ -260,7 +263,9 @@ impl Extent {
                 check.end_offset = scan.offset();
             }
             let was_in_preamble = scan.is_in_preamble();
-            match scan.next_piece()? {
+            let piece = scan.next_piece()?;
+            check.counts.meta = scan.meta_records;
+            match piece {
                 Piece::Record => {
                     if let Some(event) = scan.found_event() {
                         check.counts.add(&event);
@@ -269,9 +274,10 @@ impl Extent {
                     }
                 }
                 Piece::Hole(hole) => {
-                    // Nobody knows whether the damaged records at the start of a file take positions.
-                    is_position_known &= hole.is_last || !was_in_preamble;
-                    self.fault_of(hole).into_iter().for_each(|fault| check.add(fault));
+                    let lost = std::mem::take(&mut scan.lost_descriptions);
+                    // Nobody knows whether the damaged records at the start of a file take positions, except META records.
+                    is_position_known &= hole.is_last || !was_in_preamble || hole.meta == MissingMeta::Only;
+                    self.fault_of(hole, lost).into_iter().for_each(|fault| check.add(fault));
                 }
                 Piece::End => {
                     check.position = scan.end_position().filter(|_| is_position_known);
@@ -282,8 +288,11 @@ impl Extent {
     }
 
     /// Returns the fault of a hole; `None` if it is only the room after the last record.
-    fn fault_of(&self, hole: Hole) -> Option<Fault> {
-        let Hole { from, to, kind, is_last, is_unwritten } = hole;
+    fn fault_of(&self, hole: Hole, lost: Vec<LostDescription>) -> Option<Fault> {
+        let Hole { from, to, kind, is_last, is_unwritten, meta } = hole;
+        if meta == MissingMeta::Only {
+            return Some(Fault::Descriptions { from, to, kind, lost });
+        }
         let is_room = from >= self.published_end || self.is_end_guessed && is_unwritten;
         if is_last && (self.is_cut_short || is_room) {
             return None;
@@ -299,8 +308,9 @@ impl Extent {
     /// Adds what is known only once all records were read up to `offset`.
     fn conclude(&self, check: &mut SegmentCheck, offset: u64) {
         let Self { header, run, is_sealed, .. } = self;
-        let is_whole = offset == header.write_offset && !check.has_holes();
-        let (stored, found) = (header.event_count, check.counts.records());
+        let is_whole = offset == header.write_offset && !check.lacks_events();
+        let found = check.counts.records() + check.lost_descriptions();
+        let stored = header.event_count;
         if *is_sealed && is_whole && stored != found {
             check.add(Fault::EventCount { stored, found });
         }

@@ -17,17 +17,19 @@ use crate::event::{Event, Gap, GapReason};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordCounts {
-    /// Number of events, without GAP records.
+    /// Number of events, without GAP and META records.
     pub events: u64,
     /// Number of GAP records.
     pub gaps: u64,
-    /// Size of all records in bytes, padding included.
+    /// Number of META records, which describe the events.
+    pub meta: u64,
+    /// Size of the events and GAP records in bytes, padding included.
     pub bytes: u64,
     pub(crate) losses: LossCounts,
 }
 
 impl RecordCounts {
-    /// Returns the number of events and GAP records.
+    /// Returns the number of events, GAP and META records.
     ///
     /// ```
     /// use ringlog::storage::verify_log;
@@ -38,7 +40,7 @@ impl RecordCounts {
     /// ```
     #[must_use]
     pub const fn records(&self) -> u64 {
-        self.events + self.gaps
+        self.events + self.gaps + self.meta
     }
 
     /// Returns the number of lost events, as the GAP records count them.
@@ -102,6 +104,7 @@ impl RecordCounts {
     pub(crate) fn add_all(&mut self, other: &Self) {
         self.events += other.events;
         self.gaps += other.gaps;
+        self.meta += other.meta;
         self.bytes += other.bytes;
         self.losses.add_all(&other.losses);
     }

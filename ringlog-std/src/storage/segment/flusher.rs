@@ -102,6 +102,12 @@ impl SegmentFlusher {
     }
 
     /// Adds the bytes of a preamble GAP record that is about to be published.
+    /// Sets the length of the META records, before anything is published.
+    pub(crate) fn set_preamble(&self, bytes: u64) {
+        // ORDERING: Relaxed: see `add_preamble`.
+        self.preamble_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_preamble(&self, bytes: u64) {
         // ORDERING: Relaxed: the record's publication, a Release store that `sync` loads with Acquire, follows.
         self.preamble_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -227,6 +233,16 @@ impl SegmentFlusher {
             self.synced_offset.store(to, Ordering::Relaxed);
         }
         Ok(to)
+    }
+
+    /// Syncs bytes below `to` that are stored and not published. The watermark stays where it is.
+    pub(crate) fn sync_staged(&self, to: u64) -> Result<(), SyncError> {
+        if !self.is_of_this_process() {
+            return Err(SyncError::OtherProcess { path: self.path.clone() });
+        }
+        let _syncing = lock(&self.syncing);
+        self.refuse_if_poisoned()?;
+        self.sync_range(FILE_HEADER_LEN as u64, to)
     }
 
     /// Makes a new file and its length durable, before it gets its name.

@@ -5,6 +5,7 @@ use ringlog_nostd::ClockKind;
 use ringlog_nostd::format::FileHeader;
 
 use crate::os::time::unix_nanos;
+use crate::storage::schemas::list::SchemaList;
 
 /// What a single file and each file of a log are created with.
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +64,18 @@ pub struct MmapWriterOptions {
     pub(crate) prefault_bytes: usize,
     pub(crate) base_sequence: u64,
     pub(crate) base_position: u64,
+    pub(crate) schemas: SchemaList,
 }
 
 impl MmapWriterOptions {
     pub(crate) const fn new() -> Self {
-        Self { file: FileOptions::DEFAULT, prefault_bytes: 0, base_sequence: 0, base_position: 0 }
+        Self {
+            file: FileOptions::DEFAULT,
+            prefault_bytes: 0,
+            base_sequence: 0,
+            base_position: 0,
+            schemas: SchemaList::new(),
+        }
     }
 
     /// Sets whether every record gets a CRC-32C. The default is yes.
@@ -91,6 +99,28 @@ impl MmapWriterOptions {
     #[must_use]
     pub const fn prefault_bytes(mut self, prefault_bytes: usize) -> Self {
         self.prefault_bytes = prefault_bytes;
+        self
+    }
+
+    /// Sets what the file says of its events. The default is nothing.
+    ///
+    /// ```
+    /// use ringlog::event::{EventHeader, MetaTopic};
+    /// use ringlog::storage::{MmapReader, MmapWriter, SchemaList};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    ///
+    /// let mut schemas = SchemaList::new();
+    /// schemas.insert(MetaTopic::EventType(7), &br#"{"type":7,"name":"tick","size":0,"fields":[],"tail":"text"}"#[..])?;
+    /// let mut writer = MmapWriter::options().schemas(schemas.clone()).create(&path, 4096)?;
+    /// writer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// writer.close()?;
+    /// assert_eq!(MmapReader::open(&path)?.schemas().map(|found| found.list()), Some(&schemas));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schemas(mut self, schemas: SchemaList) -> Self {
+        self.schemas = schemas;
         self
     }
 

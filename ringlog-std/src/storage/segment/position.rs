@@ -8,8 +8,8 @@ use crate::event::{Event, FileHeader};
 
 /// Follows the records of one segment, in order, and computes their positions.
 ///
-/// The GAP records that the log's side put at the very start, the *preamble*, were never in a ring and take no
-/// position.
+/// What the log's side put at the very start, the *preamble*, was never in a ring and takes no position: META records, and
+/// GAP records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PositionTracker {
     base_position: u64,
@@ -23,11 +23,23 @@ impl PositionTracker {
         Self { base_position: header.base_position, preamble_bytes: 0, is_in_preamble: true }
     }
 
+    /// Counts META records of the preamble that are not passed to [`next`](Self::next).
+    #[must_use]
+    pub(crate) const fn with_meta(mut self, bytes: u64) -> Self {
+        self.preamble_bytes += bytes;
+        self
+    }
+
+    /// Returns whether a META record at this offset is in the preamble.
+    pub(crate) const fn may_be_meta(&self, offset: u64) -> bool {
+        self.is_in_preamble || offset < FILE_HEADER_LEN as u64 + self.preamble_bytes
+    }
+
     /// Takes the next record and returns its position; `None` for one of the preamble.
     ///
     /// After the preamble, records may be taken in any order.
     pub(crate) fn next(&mut self, event: &Event<'_>) -> Option<u64> {
-        if self.is_in_preamble && event.gap().is_some_and(|gap| gap.log_side) {
+        if self.is_in_preamble && (event.is_meta() || event.gap().is_some_and(|gap| gap.log_side)) {
             self.preamble_bytes += event.header.stride() as u64;
             return None;
         }
@@ -59,13 +71,12 @@ impl PositionTracker {
         position.saturating_sub(self.base_position) + FILE_HEADER_LEN as u64 + self.preamble_bytes
     }
 
-    /// Assumes that the records from `offset` on are not in the preamble, no matter what was before.
+    /// Continues at `offset`, after bytes that are no record.
     ///
-    /// What was lost may all have been preamble: positions are then at most too low.
+    /// What was lost may all have been preamble: positions are then at most too low. The preamble may continue.
     pub(crate) const fn continue_after_hole(&mut self, offset: u64) {
         if self.is_in_preamble {
             self.preamble_bytes = offset.saturating_sub(FILE_HEADER_LEN as u64);
-            self.is_in_preamble = false;
         }
     }
 
@@ -88,10 +99,10 @@ mod tests {
         header.base_position = 1000;
         let mut positions = PositionTracker::of(&header);
         let log_side = Gap { log_side: true, ..Gap::new(GapReason::RecoveryCut, 0) }.to_payload();
-        let event = |offset| Event { header: Gap::header(0), payload: &log_side, sequence: 0, offset };
+        let event = |offset| Event::new(Gap::header(0), &log_side, 0, offset);
         let ring_side = Gap::new(GapReason::RingFull, 1).to_payload();
         assert_eq!(positions.next(&event(64)), None);
-        assert_eq!(positions.next(&Event { payload: &ring_side, ..event(96) }), Some(1000));
+        assert_eq!(positions.next(&Event::new(Gap::header(0), &ring_side, 0, 96)), Some(1000));
         assert_eq!(positions.next(&event(128)), Some(1032));
         for offset in [128, 136, 160, 1 << 40] {
             assert_eq!(positions.offset_of(positions.at(offset)), offset);

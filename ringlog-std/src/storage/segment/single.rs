@@ -102,7 +102,8 @@ impl MmapWriterOptions {
         if !(is_possible && position.is_multiple_of(8)) {
             return Err(CreateError::Base { path: path.into(), sequence, position });
         }
-        rounded_capacity(path, capacity_bytes)?;
+        let file_bytes = rounded_capacity(path, capacity_bytes)?;
+        self.schemas.check_room(path, file_bytes)?;
         let mut place = NameReservation::take(path, existing)?;
         let draft = place.allocate(capacity_bytes)?;
         let (platform, poison) = (Linux::shared(), Arc::default());
@@ -118,6 +119,9 @@ impl MmapWriterOptions {
         writer.sync_new().map_err(|source| CreateError::io(path, "sync the new file", source))?;
         // After the sync, which takes pages away again.
         writer.prefault(self.prefault_bytes);
+        // They fit: that was checked above.
+        let staged = writer.stage(&self.schemas);
+        debug_assert!(staged.is_ok(), "{staged:?}");
         place.publish(existing).map(|()| writer)
     }
 }

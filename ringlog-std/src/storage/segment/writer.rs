@@ -46,13 +46,15 @@ const PIECE_BYTES: usize = 32 << 10;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MmapWriter {
-    map: WriteMap,
-    flusher: Arc<SegmentFlusher>,
-    event_count: u64,
+    pub(super) map: WriteMap,
+    pub(super) flusher: Arc<SegmentFlusher>,
+    pub(super) event_count: u64,
     /// The header as it was stored at the start.
     header: FileHeader,
     salt: u32,
     checksums: bool,
+    /// META records that the first publication publishes too, unless that has been.
+    pub(super) staged_records: u64,
     /// Old records follow what is written, on the disk and perhaps not in the kernel's cache.
     is_recycled: bool,
     /// The start of the page in which the next run begins, if the kernel's cache may lack it.
@@ -104,6 +106,7 @@ impl MmapWriter {
             header: *header,
             salt: header.salt(),
             checksums,
+            staged_records: 0,
             is_recycled,
             page_start: PageStart::default(),
             finished: false,
@@ -173,12 +176,6 @@ impl MmapWriter {
     /// As [`write_event`](Self::write_event).
     pub fn append_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         self.append(&Gap::header(timestamp), &gap.to_payload())
-    }
-
-    /// Appends a GAP record to the preamble, which takes no position.
-    pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
-        self.flusher.add_preamble(Gap::header(timestamp).stride() as u64);
-        self.append_gap(timestamp, gap)
     }
 
     /// Appends as many records of the run as fit, accepts them from it, and publishes them together.
@@ -372,7 +369,7 @@ impl MmapWriter {
         self.flusher.path()
     }
 
-    /// Returns the number of records in the file, GAP records included.
+    /// Returns the number of records in the file, GAP and META records included.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, storage::MmapWriter};
@@ -384,7 +381,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub const fn len(&self) -> u64 {
-        self.event_count
+        if self.is_empty() { 0 } else { self.event_count }
     }
 
     /// Returns whether nothing was written yet.
@@ -397,10 +394,11 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.event_count == 0
+        self.event_count == self.staged_records
     }
 
-    /// Returns where the next record goes, in bytes from the start of the file.
+    /// Returns where the next record goes, in bytes from the start of the file. The META records that are stored before the
+    /// first one are not counted until it is written.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, storage::MmapWriter};
@@ -413,7 +411,7 @@ impl MmapWriter {
     /// ```
     #[must_use]
     pub const fn write_offset(&self) -> u64 {
-        self.map.write_offset()
+        if self.is_empty() { FILE_HEADER_LEN as u64 } else { self.map.write_offset() }
     }
 
     /// Returns the offset below which everything is on stable storage, in bytes from the start of the file.
@@ -472,7 +470,7 @@ impl MmapWriter {
     #[must_use]
     pub fn header(&self) -> FileHeader {
         FileHeader {
-            event_count: self.event_count,
+            event_count: self.len(),
             write_offset: self.write_offset(),
             synced_offset: self.synced_offset(),
             ..self.header
@@ -487,6 +485,14 @@ impl MmapWriter {
             return Err(self.full(stride));
         }
         self.map.populate_ahead(stride);
+        let stride = self.encode(header, payload)?;
+        self.publish(stride, 1);
+        Ok(())
+    }
+
+    /// Stores a record where the next one goes, without publishing it, and returns its length in bytes.
+    #[inline(always)]
+    pub(super) fn encode(&mut self, header: &EventHeader, payload: &[u8]) -> Result<usize, AppendError> {
         let stored = if self.checksums {
             let place = place_word(self.salt, self.map.write_offset());
             with_checksum(header.with_flags(header.flags | flags::COMMITTED), payload, place)
@@ -496,8 +502,7 @@ impl MmapWriter {
         let sealed = encode(self.map.unpublished(), &stored, payload);
         let Some(stride) = sealed else { return Err(length_mismatch(header, payload)) };
         self.map.show_to_witness(stride);
-        self.publish(stride, 1);
-        Ok(())
+        Ok(stride)
     }
 
     #[inline]
@@ -516,9 +521,11 @@ impl MmapWriter {
 
     /// Returns `TooLarge` instead of `Full` for what can never fit.
     #[cold]
-    fn full(&self, needed_bytes: usize) -> AppendError {
+    pub(super) fn full(&self, needed_bytes: usize) -> AppendError {
         let (path, needed_bytes) = (self.path().into(), needed_bytes as u64);
-        let capacity_bytes = self.capacity_bytes() - FILE_HEADER_LEN as u64;
+        let preamble_bytes = self.next_offset() - FILE_HEADER_LEN as u64;
+        let first_bytes = if self.is_empty() { preamble_bytes } else { 0 };
+        let capacity_bytes = self.capacity_bytes() - FILE_HEADER_LEN as u64 - first_bytes;
         if needed_bytes > capacity_bytes {
             return AppendError::TooLarge { path, needed_bytes, capacity_bytes };
         }

@@ -12,7 +12,8 @@ use crate::os::sync::lock;
 use crate::storage::error::{AppendError, CreateError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
-use crate::storage::maintenance::maintenance::{Maintenance, SpareState};
+use crate::storage::maintenance::maintenance::Maintenance;
+use crate::storage::maintenance::spare::SpareState;
 
 /// Bytes that each event of [`write`] takes.
 pub(crate) const STRIDE: u64 = 24;
@@ -37,9 +38,9 @@ pub(crate) fn kill(mut writer: LogWriter) {
 
 /// Prepares the next segment while the open ones still have no name, as a worker that is late.
 pub(crate) fn prepare_late(writer: &LogWriter) -> Result<(), CreateError> {
-    let mut next = lock(&writer.maintenance.next);
+    let mut next = lock(&writer.maintenance.spares.next);
     if !matches!(*next, SpareState::Ready(_)) {
-        *next = SpareState::Ready(writer.maintenance.prepare()?);
+        *next = SpareState::Ready(writer.maintenance.spares.prepare()?);
     }
     Ok(())
 }
@@ -56,16 +57,17 @@ pub(crate) fn fill(writer: &mut LogWriter, segments: u64) {
 /// Keeps the workers from preparing a segment, and calls `begun`. Once the writer waits for a segment, an
 /// attempt fails that began before there was room. The workers continue when the writer has seen that.
 pub(crate) fn fail_an_earlier_attempt(maintenance: &Maintenance, begun: impl FnOnce()) {
-    let _turn = lock(&maintenance.preparing);
+    let _turn = lock(&maintenance.segments.preparing);
     begun();
-    // ORDERING: Relaxed: see `request_spare`.
-    while !maintenance.is_spare_requested.load(Ordering::Relaxed) {
+    // ORDERING: Relaxed: see `Spares::request`.
+    while !maintenance.spares.is_requested.load(Ordering::Relaxed) {
         thread::yield_now();
     }
     let source = std::io::ErrorKind::StorageFull.into();
-    let error = CreateError::DiskFull { path: maintenance.folder.clone(), capacity_bytes: 4096, source };
-    *lock(&maintenance.next) = SpareState::Failed { error, try_at: Instant::now() };
-    while matches!(*lock(&maintenance.next), SpareState::Failed { .. }) {
+    let error =
+        CreateError::DiskFull { path: maintenance.segments.folder.clone(), capacity_bytes: 4096, source };
+    *lock(&maintenance.spares.next) = SpareState::Failed { error, try_at: Instant::now() };
+    while matches!(*lock(&maintenance.spares.next), SpareState::Failed { .. }) {
         thread::yield_now();
     }
 }

@@ -99,7 +99,7 @@ fn a_damaged_record_is_named_with_its_offset() {
     let reported = stderr_of(&output) + &String::from_utf8_lossy(&output.stdout);
     assert!(reported.contains(&offset) && reported.contains(word(&segment)), "{reported}");
 
-    let cat = ringlog(&["cat", word(&segment), "--format", "raw"]);
+    let cat = ringlog(&["cat", word(&segment), "--format", "raw", "--separator", r"\n"]);
     assert_code(&cat, 1);
     assert_eq!(cat.stdout.iter().filter(|&&byte| byte == b'\n').count(), 500);
     assert!(stderr_of(&cat).contains(&offset), "{}", stderr_of(&cat));

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, stdout_of, word};
+use super::support::{
+    assert_code, json_of, number, records_of, ringlog, stderr_of, stdout_of, test_data, word,
+};
 
 /// Makes a log of 3000 events in three files.
 fn log_of_three(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
@@ -152,13 +154,97 @@ fn salvage_copies_what_is_whole_and_reports_what_is_not() {
 }
 
 #[test]
+fn a_damaged_header_is_damage_and_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, segments) = log_of_three(folder.path());
+    change(&segments[1], |bytes| bytes[..64].fill(0));
+    let output = ringlog(&["verify", word(&log)]);
+    assert_code(&output, 3);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("damage: 3,000 events in 3 files, lost 0\n"), "{text}");
+    assert!(stderr_of(&output).contains(word(&segments[1])), "{}", stderr_of(&output));
+    let output = ringlog(&["verify", word(&log), "--json"]);
+    assert_code(&output, 3);
+    let report = parse(&output);
+    assert_eq!((report["result"].as_str(), number(&report, "lost")), (Some("damage"), 0));
+    // The copy lacks nothing.
+    let out = folder.path().join("out");
+    assert_code(&ringlog(&["salvage", word(&log), word(&out)]), 0);
+    assert_code(&ringlog(&["verify", word(&out)]), 0);
+}
+
+#[test]
+fn a_damaged_description_is_named_and_costs_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (test_data("typed/damaged_preamble.evtl"), folder.path().join("out"));
+    let output = ringlog(&["verify", word(&log)]);
+    assert_code(&output, 3);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("damage: 2 events in 1 file, lost 0\n"), "{text}");
+    assert!(
+        text.contains("the description of event type 1 (tick), record 0: damaged, no event is missing"),
+        "{text}"
+    );
+
+    let output = ringlog(&["salvage", word(&log), word(&out)]);
+    assert_code(&output, 3);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let missing: Vec<_> = text.lines().filter(|line| line.starts_with("missing: ")).collect();
+    let said = format!(
+        "missing: the description of event type 1 (tick), record 0, which is damaged at offset 64 of {}; no event with it",
+        word(&log)
+    );
+    assert_eq!(missing, [said]);
+    let verified = ringlog(&["verify", word(&out)]);
+    assert_code(&verified, 0);
+
+    let out = folder.path().join("other");
+    let report = parse(&ringlog(&["salvage", word(&log), word(&out), "--json"]));
+    let lost = &report["lost_descriptions"][0];
+    assert_eq!((number(lost, "event_type"), number(lost, "offset"), number(lost, "sequence")), (1, 64, 0));
+    assert_eq!((&lost["name"], number(&report, "missing"), number(&report, "gaps")), (&"tick".into(), 0, 0));
+}
+
+#[test]
+fn salvage_says_what_the_damaged_log_itself_reports_as_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (test_data("format.evtl"), folder.path().join("out"));
+    let output = ringlog(&["salvage", word(&log), word(&out)]);
+    assert_code(&output, 3);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said =
+        format!("missing: 3 events (ring full), as the GAP record at offset 104 of {} reports\n", word(&log));
+    assert!(text.contains(&said), "{text}");
+    let report = parse(&ringlog(&["salvage", word(&log), word(&folder.path().join("other")), "--json"]));
+    let gap = &report["copied_gaps"][0];
+    assert_eq!((number(gap, "count"), &gap["reason"], number(gap, "offset")), (3, &"ring full".into(), 104));
+    assert_eq!(number(&report, "copied_gap_count"), 1);
+
+    // More than have a line each.
+    let many = folder.path().join("many");
+    let mut writer = ringlog::storage::LogWriter::open(&many).unwrap();
+    for time in 0..50 {
+        writer.append_gap(time, ringlog::event::Gap::new(ringlog::event::GapReason::DiskFull, 0)).unwrap();
+        writer.write_event(&ringlog::event::EventHeader::new(time, 1, 0), b"").unwrap();
+    }
+    writer.close().unwrap();
+    let output = ringlog(&["salvage", word(&many), word(&folder.path().join("third"))]);
+    assert_code(&output, 3);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.matches("missing: an unknown number of events (disk full)").count(), 20, "{text}");
+    assert!(text.contains("missing: what 30 GAP records more of the log report\n"), "{text}");
+}
+
+#[test]
 fn salvage_of_a_whole_log_is_a_copy() {
     let folder = tempfile::tempdir().unwrap();
     let (log, _) = log_of_three(folder.path());
     let out = folder.path().join("out");
     let report = json_of(&ringlog(&["salvage", word(&log), word(&out), "--json"]));
     assert_eq!((number(&report, "records"), number(&report, "gaps_added")), (3000, 0));
-    let raw = |log: &Path| stdout_of(&ringlog(&["cat", word(log), "--format", "raw"])).to_vec();
+    let raw = |log: &Path| {
+        stdout_of(&ringlog(&["cat", word(log), "--format", "raw", "--separator", r"\n"])).to_vec()
+    };
     assert!(raw(&log) == raw(&out), "the copy holds other bytes");
 }
 

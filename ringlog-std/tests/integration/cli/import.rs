@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use ringlog::event::{Gap, GapReason};
+use ringlog::schema::Value as Field;
+use ringlog::storage::{DecodeEvent as _, LogReader};
 use serde_json::Value;
 
 use super::support::{
@@ -15,18 +17,25 @@ fn import(file: &Path, log: &Path, more: &[&str]) -> Value {
 }
 
 fn raw(log: &Path) -> Vec<u8> {
-    stdout_of(&ringlog(&["cat", word(log), "--format", "raw"])).to_vec()
+    stdout_of(&ringlog(&["cat", word(log), "--format", "raw", "--separator", r"\n"])).to_vec()
 }
 
-/// Reads the packets of a little-endian pcapng file without a library: timestamp in units, captured bytes.
+/// Reads the packets of a little-endian pcapng file without a library: timestamp in units, and the payload of its
+/// event: interface, link type and original length before the captured bytes.
 fn packets_of_pcapng(file: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
-    let (mut at, mut packets) = (0, Vec::new());
+    let (mut at, mut link_types, mut packets) = (0, Vec::new(), Vec::new());
     while at < file.len() {
+        if word(at) == 1 {
+            link_types.push(file[at + 8..at + 10].to_vec());
+        }
         if word(at) == 6 {
+            let interface = word(at + 8) as u16;
+            let head = [&interface.to_le_bytes()[..], &link_types[usize::from(interface)]].concat();
             let units = u64::from(word(at + 12)) << 32 | u64::from(word(at + 16));
             let captured = word(at + 20) as usize;
-            packets.push((units, file[at + 28..at + 28 + captured].to_vec()));
+            let bytes = &file[at + 28..at + 28 + captured];
+            packets.push((units, [&head[..], &file[at + 24..at + 28], bytes].concat()));
         }
         at += word(at + 4) as usize;
     }
@@ -45,7 +54,8 @@ fn every_packet_of_a_recorded_capture_comes_back() {
 
     let records = records_of(&log);
     assert_eq!(records.len(), packets.len());
-    for ((record, (units, data)), sequence) in records.iter().zip(&packets).zip(0..) {
+    // The descriptions of the log and of the type come first.
+    for ((record, (units, data)), sequence) in records.iter().zip(&packets).zip(2..) {
         assert_eq!((record.sequence, record.event_type), (sequence, 4));
         assert_eq!(&record.payload, data, "packet {sequence}");
         // This capture counts nanoseconds.
@@ -54,6 +64,16 @@ fn every_packet_of_a_recorded_capture_comes_back() {
     let info = json_of(&ringlog(&["info", word(&log), "--json"]));
     assert_eq!(number(&info, "first_timestamp"), packets[0].0);
     assert_eq!(number(&info, "last_timestamp"), packets.last().unwrap().0);
+    let reader = LogReader::open(&log).unwrap();
+    let first = reader.events().next().unwrap().unwrap();
+    let first = first.decode().unwrap().unwrap();
+    assert_eq!(first.get("original_length"), Some(Field::Unsigned(packets[0].1.len() as u64 - 8)));
+
+    let alone = folder.path().join("alone");
+    import(&capture, &alone, &["--payload-only"]);
+    for (record, (_, data)) in records_of(&alone).iter().zip(&packets) {
+        assert_eq!(record.payload, data[8..], "packet {}", record.sequence);
+    }
 }
 
 /// Makes ticks with the bursts of recorded futures trades: most rows repeat the time of the row before.

@@ -20,3 +20,4 @@ mod stress;
 pub(crate) mod support;
 mod tables;
 mod tail;
+mod typed_import;

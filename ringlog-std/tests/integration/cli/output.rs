@@ -41,6 +41,106 @@ fn filters_select_by_sequence_time_type_and_count() {
     assert_eq!(rows(log, &["--since", "2013-09-01T17:00:03Z", "--until", "2013-09-01T17:00:05Z"]), [3, 4]);
 }
 
+/// Runs `cat` in the zone of Berlin, or of a zone without a name.
+fn cat_in(zone: &str, log: &str, words: &[&str]) -> std::process::Output {
+    Command::new(RINGLOG).args(["cat", log]).args(words).env("TZ", zone).output().unwrap()
+}
+
+#[test]
+fn times_are_typed_as_people_do_and_a_zone_is_named() {
+    const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+    let folder = tempfile::tempdir().unwrap();
+    let log = &ten_rows(folder.path());
+    for since in ["2013-09-01 19:00:08", "2013-09-01T19:00:08", "@1378054808", "@1378054808000ms"] {
+        let cat = cat_in(BERLIN, log, &["--since", since, "--format", "hex"]);
+        assert_eq!(String::from_utf8_lossy(stdout_of(&cat)).lines().count(), 2, "{since}");
+        let said = String::from_utf8_lossy(&cat.stderr).into_owned();
+        let expected = "means 2013-09-01T19:00:08.000000000+02:00, local time; --utc reads it as UTC";
+        assert!(since.starts_with('@') && said.is_empty() || said.contains(expected), "{said}");
+    }
+    let cat = cat_in(BERLIN, log, &["--since", "2013-09-01 17:00:08", "--utc", "--json"]);
+    assert_eq!((String::from_utf8_lossy(stdout_of(&cat)).lines().count(), &*cat.stderr), (2, &b""[..]));
+    let cat = cat_in(BERLIN, log, &["--until", "2013-09-01 19:00:01", "--local", "--json"]);
+    let line: Value = serde_json::from_slice(stdout_of(&cat)).unwrap();
+    assert_eq!((&line["time"], &*cat.stderr), (&"2013-09-01T19:00:00.000000000+02:00".into(), &b""[..]));
+    // All of the log is older than that.
+    for since in ["-1h", "10m", "now", "today", "yesterday"] {
+        assert_eq!(rows(log, &["--since", since]), [0; 0], "{since}");
+        assert_eq!(rows(log, &["--until", since]).len(), 10, "{since}");
+    }
+    assert_code(&ringlog(&["cat", log, "--utc", "--local"]), 2);
+}
+
+#[test]
+fn payloads_have_one_encoding_in_an_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut writer = ringlog::storage::LogWriter::open(&log).unwrap();
+    for payload in [&b"text"[..], b"\xFF\0"] {
+        let header = ringlog::event::EventHeader::new(1, 2, payload.len() as u16);
+        writer.write_event(&header, payload).unwrap();
+    }
+    writer.close().unwrap();
+    let column = |words: &[&str]| {
+        let cat = ringlog(&[&["cat", word(&log), "--format", "csv"], words].concat());
+        let rows = String::from_utf8(stdout_of(&cat).to_vec()).unwrap();
+        let cells = |row: &str| row.rsplitn(3, ',').take(2).map(str::to_owned).collect::<Vec<_>>();
+        (rows.lines().skip(1).flat_map(cells).collect::<Vec<_>>(), String::from_utf8(cat.stderr).unwrap())
+    };
+    let (cells, said) = column(&[]);
+    assert_eq!(cells, ["74657874", "hex", "ff00", "hex"]);
+    assert!(said.contains("in hex (text among the first 2 events: 1)"), "{said}");
+    let (cells, said) = column(&["--payload", "text"]);
+    assert_eq!(cells, ["text", "text", r"\xff\u0000", "text"]);
+    assert!(said.contains("1 payload without valid UTF-8"), "{said}");
+    assert_eq!(
+        column(&["--payload", "base64"]),
+        (["dGV4dA==", "base64", "/wA=", "base64"].map(Into::into).into(), String::new())
+    );
+    assert_eq!(column(&["--payload", "hex"]).1, "");
+    let raw = |words: &[&str]| {
+        stdout_of(&ringlog(&[&["cat", word(&log), "--format", "raw"], words].concat())).to_vec()
+    };
+    assert_eq!(
+        (raw(&[]), raw(&["--separator", "0x0d0a"])),
+        (b"text\xFF\0".to_vec(), b"text\r\n\xFF\0\r\n".to_vec())
+    );
+}
+
+#[test]
+fn grep_prints_copies_and_follows_events_with_these_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut writer = ringlog::storage::LogWriter::open(&log).unwrap();
+    for number in 0..5000 {
+        let payload = format!("order {number} \u{1}");
+        let header = ringlog::event::EventHeader::new(number, (number % 3) as u8, payload.len() as u16);
+        writer.write_event(&header, payload.as_bytes()).unwrap();
+    }
+    writer.close().unwrap();
+    let log = word(&log);
+    let wanted = [999, 1999, 2999, 3999, 4999];
+    assert_eq!(rows(log, &["--grep", "999 "]), wanted);
+    assert_eq!(rows(log, &["--grep", r"999\x20\x01"]), wanted);
+    assert_eq!(rows(log, &["--grep", "0x3939392001"]), wanted);
+    assert_eq!(rows(log, &["--grep", "999 ", "--type", "1", "--from-seq", "2000", "--limit", "1"]), [4999]);
+    assert_eq!(rows(log, &["--grep", "order 5000"]), [0; 0]);
+    for command in [&["tail", log, "-n", "2"][..], &["replay", log, "--speed", "max", "--since", "3000"]] {
+        let output = ringlog(&[command, &["--grep", "999 ", "--format", "hex"]].concat());
+        let lines = String::from_utf8_lossy(stdout_of(&output)).into_owned();
+        let sequences: Vec<_> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(sequences, ["3999", "4999"], "{command:?}");
+    }
+    let out = folder.path().join("out");
+    let report = json_of(&ringlog(&["salvage", log, word(&out), "--grep", "999 ", "--json"]));
+    assert_eq!(
+        (&report["records"], &report["gaps_added"], &report["missing"]),
+        (&5.into(), &0.into(), &0.into())
+    );
+    assert_eq!(rows(word(&out), &[]), [0, 1, 2, 3, 4]);
+    assert_code(&ringlog(&["cat", log, "--grep", ""]), 2);
+}
+
 #[test]
 fn a_single_file_is_a_log_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,7 +159,7 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_code(&ringlog(&["serve", "--rate", "max", "--max-bytes", "4MB", "--log", word(&log)]), 0);
     for format in ["text", "json", "csv", "hex", "raw"] {
         let mut child = Command::new(RINGLOG)
-            .args(["cat", word(&log), "--format", format])
+            .args(["cat", word(&log), "--type", "order_add", "--format", format])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -62,6 +62,27 @@ fn a_log_file_is_made_that_the_other_tools_read() {
 }
 
 #[test]
+fn the_files_describe_their_events_if_a_file_does() {
+    let (folder, path) = dump(|_| ());
+    let (to, schemas) = (folder.path().join("out"), folder.path().join("types.json"));
+    // As a ring in a file has it beside it.
+    let ring =
+        r#"{"lengths":{"3":58},"types":[{"type":3,"name":"note","size":0,"fields":[],"tail":"text"}]}"#;
+    std::fs::write(&schemas, ring).unwrap();
+    let schema = ["--schema", word(&schemas)];
+    assert_code(&ringlog(&[&["recover-image", word(&path), "--to", word(&to)][..], &schema].concat()), 0);
+    let file = to.join("ring-0x00000060.evtl");
+    assert_code(&ringlog(&["verify", word(&file)]), 0);
+    let printed = ringlog(&["cat", word(&file)]);
+    let said = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert_eq!(said.matches("note  tail=\"dumped\"").count(), 3, "{said}");
+    let none = folder.path().join("none.json");
+    let output = ringlog(&["recover-image", word(&path), "--to", word(&to), "--schema", word(&none)]);
+    assert_code(&output, 1);
+    assert!(stderr_of(&output).contains("none.json"), "{}", stderr_of(&output));
+}
+
+#[test]
 fn damage_is_loss_and_reported() {
     // The payload of the second unread event: each record takes 24 bytes, the first starts at position -64.
     let data = 96 + 384 + 256 - 64;

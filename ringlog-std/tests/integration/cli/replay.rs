@@ -1,16 +1,20 @@
 //! `replay`: its pace, merging of logs, and where events go.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ringlog::event::{ClockKind, EventHeader, Gap, GapReason};
-use ringlog::storage::{LogReader, LogWriter};
+use ringlog::event::{ClockKind, Event, EventHeader, Gap, GapReason, MetaTopic};
+use ringlog::ring::{RingOptions, SharedRing};
+use ringlog::storage::{LogReader, LogWriter, SchemaList, SegmentSchemas};
 
 use super::support::{RINGLOG, assert_code, log_writer, records_of, ringlog, stderr_of, stdout_of, word};
 
 const MILLI: u64 = 1_000_000;
+
+const TICK: &[u8] = br#"{"type":7,"name":"tick","size":0,"fields":[],"tail":"text"}"#;
+const OTHER_TICK: &[u8] = br#"{"type":7,"name":"tock","size":0,"fields":[],"tail":"bytes"}"#;
 
 /// Makes a log with events at these times in milliseconds; the payload is the time.
 fn log_at(folder: &Path, name: &str, clock: ClockKind, millis: &[u64]) -> PathBuf {
@@ -28,7 +32,7 @@ fn log_at(folder: &Path, name: &str, clock: ClockKind, millis: &[u64]) -> PathBu
 /// Returns what was printed, and how long that took.
 fn replay(words: &[&str]) -> (Vec<u64>, Duration) {
     let started = Instant::now();
-    let output = ringlog(&[&["replay", "--format", "raw"], words].concat());
+    let output = ringlog(&[&["replay", "--format", "raw", "--separator", r"\n"], words].concat());
     let elapsed = started.elapsed();
     let text = std::str::from_utf8(stdout_of(&output)).unwrap();
     (text.lines().map(|line| line.parse().unwrap()).collect(), elapsed)
@@ -178,7 +182,8 @@ fn no_wait_is_longer_than_it_may_be_and_the_pace_after_it_is_the_old_one() {
     let log = log_at(folder.path(), "log", ClockKind::UnixNanos, &times);
     for (most, least) in [("300ms", 1050), ("10ms", 10 * 6)] {
         let started = Instant::now();
-        let output = ringlog(&["replay", word(&log), "--format", "raw", "--max-wait", most]);
+        let output =
+            ringlog(&["replay", word(&log), "--format", "raw", "--separator", r"\n", "--max-wait", most]);
         let elapsed = started.elapsed();
         assert_eq!(stdout_of(&output).iter().filter(|&&byte| byte == b'\n').count(), times.len());
         assert!((Duration::from_millis(least)..Duration::from_secs(20)).contains(&elapsed), "{elapsed:?}");
@@ -211,10 +216,10 @@ fn a_capture_that_begins_without_a_time_is_replayed_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let (file, log) = (folder.path().join("a.pcapng"), folder.path().join("log"));
     std::fs::write(&file, capture.concat()).unwrap();
-    let imported = ringlog(&["import", word(&file), "--log", word(&log)]);
+    let imported = ringlog(&["import", word(&file), "--payload-only", "--log", word(&log)]);
     let said = String::from_utf8_lossy(stdout_of(&imported)).into_owned();
     assert!(said.contains("took that of the first one with: 1"), "{said}");
-    let output = ringlog(&["replay", word(&log), "--format", "raw"]);
+    let output = ringlog(&["replay", word(&log), "--format", "raw", "--separator", r"\n"]);
     assert_eq!((stdout_of(&output), stderr_of(&output).as_str()), (&b"none\ntime\n"[..], ""));
     assert!(records_of(&log).iter().all(|record| record.timestamp == micros * 1000));
 }
@@ -254,4 +259,88 @@ fn a_shared_ring_brings_the_events_into_another_programs_log() {
     recorder.kill().unwrap();
     recorder.wait().unwrap();
     assert_eq!(records_of(&copy), records_of(&log));
+}
+
+/// Makes a log of runs with 300 events each, described by `schemas`.
+fn typed_log(path: &Path, schemas: &[&[u8]]) {
+    for (run, schema) in (0..).zip(schemas) {
+        let mut list = SchemaList::new();
+        list.insert(MetaTopic::EventType(7), *schema).unwrap();
+        let mut writer = LogWriter::options().schemas(list).open(path).unwrap();
+        for number in 300 * run..300 * (run + 1) {
+            writer.write_event(&EventHeader::new(number, 7, 4), b"tick").unwrap();
+        }
+        writer.close().unwrap();
+    }
+}
+
+/// For each event, what its segment says of its type.
+fn descriptions(log: &Path) -> Vec<Vec<u8>> {
+    let reader = LogReader::open(log).unwrap();
+    let of = |event: &Event<'_>| {
+        SegmentSchemas::of(event).and_then(|it| it.list().of_type(7)).unwrap_or_default().to_vec()
+    };
+    reader
+        .events()
+        .map(Result::unwrap)
+        .filter(|event| event.gap().is_none())
+        .map(|event| of(&event))
+        .collect()
+}
+
+#[test]
+fn a_ring_gets_the_descriptions_of_the_log_and_waits_where_they_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    typed_log(&log, &[TICK, OTHER_TICK, TICK]);
+    let (ring, copy) = (folder.path().join("events.ring"), folder.path().join("copy"));
+    // Room for a part of the events only.
+    let options = RingOptions { capacity: Some(4096), max_payload: Some(64), ..RingOptions::default() };
+    drop(SharedRing::create(&ring, &options).unwrap());
+    let to = format!("ring:{}", ring.display());
+    let mut replayed = Command::new(RINGLOG)
+        .args(["replay", word(&log), "--speed", "max", "--to", &to])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut recorder = Command::new(RINGLOG)
+        .args(["serve", "--ring", word(&ring), "--log", word(&copy)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(replayed.wait().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while LogReader::open(&copy).map_or(0, |copy| copy.events().count()) < 900 {
+        assert!(Instant::now() < deadline, "the events do not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    recorder.kill().unwrap();
+    recorder.wait().unwrap();
+    assert_eq!(descriptions(&copy), descriptions(&log));
+}
+
+#[test]
+fn a_replay_that_waits_for_the_recorder_of_a_ring_says_so_and_can_be_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, ring) = (folder.path().join("log"), folder.path().join("events.ring"));
+    typed_log(&log, &[TICK, OTHER_TICK]);
+    drop(SharedRing::create(&ring, &RingOptions::default()).unwrap());
+    let to = format!("ring:{}", ring.display());
+    let mut replayed = Command::new(RINGLOG)
+        .args(["replay", word(&log), "--speed", "max", "--to", &to])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(replayed.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting until the events in") && line.contains("ringlog serve --ring"), "{line}");
+    // All events of the first run are in the ring, under their description.
+    let list = SharedRing::open(&ring).unwrap().current_schemas().unwrap();
+    assert_eq!(list.of_type(7), Some(TICK));
+    assert!(Command::new("kill").args(["-INT", &replayed.id().to_string()]).status().unwrap().success());
+    assert_eq!(replayed.wait().unwrap().code(), Some(3));
+    said.read_to_string(&mut line).unwrap();
+    assert!(line.contains("wrote 300 events"), "{line}");
 }

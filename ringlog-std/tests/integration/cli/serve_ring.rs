@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use ringlog::event::EventHeader;
 use ringlog::ring::{Producer, SharedRing, WriteError};
+use ringlog::storage::LogReader;
+
+use crate::typed::{TICK, list};
 
 use super::serve::{Running, info, spawn};
 use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, word};
@@ -128,7 +131,11 @@ fn limits_end_it_and_the_rest_stays_in_the_ring() {
 fn what_it_cannot_do_is_said() {
     let place = Place::new();
     let service = place.serve();
-    drop(claim(&place.ring));
+    let mut producer = claim(&place.ring);
+    // The ring is there before the service has its role: another one could be faster.
+    write(&mut producer, 0..1);
+    wait_for_drain(&producer);
+    drop(producer);
     let other = place.log.with_file_name("other");
     let output = ringlog(&["serve", "--ring", word(&place.ring), "--log", word(&other)]);
     assert_code(&output, 1);
@@ -143,4 +150,28 @@ fn what_it_cannot_do_is_said() {
     assert_code(&output, 1);
     assert!(stderr_of(&output).contains("strange"));
     assert_code(&ringlog(&["serve", "--ring", word(&strange), "--feed", "demo"]), 2);
+}
+
+#[test]
+fn the_log_describes_events_as_the_producer_does_or_says_why_not() {
+    for is_missing in [false, true] {
+        let place = Place::new();
+        let service = place.serve();
+        drop(claim(&place.ring));
+        let described = SharedRing::open(&place.ring).unwrap().schemas(list(&[TICK]));
+        let mut producer = described.claim_producer().unwrap();
+        if is_missing {
+            let files = place.ring.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().path());
+            let mut lists = files.filter(|path| word(path).contains("ring.schema-"));
+            std::fs::remove_file(lists.next().unwrap()).unwrap();
+        }
+        write(&mut producer, 0..10);
+        wait_for_drain(&producer);
+        service.terminate();
+        let summary = service.summary();
+        assert_eq!(number(&summary, "events"), 10);
+        let problems = summary["schema_problems"].as_array().map_or(0, Vec::len);
+        let schemas = LogReader::open(&place.log).unwrap().schemas().unwrap();
+        assert_eq!((problems, schemas.len()), if is_missing { (1, 0) } else { (0, 1) });
+    }
 }

@@ -97,6 +97,39 @@ fn the_choice_is_printed() {
 }
 
 #[test]
+fn an_option_for_the_times_is_not_overruled_by_rows_that_do_not_fit_it() {
+    let time = |row: u32| format!("2026-01-01T00:{:02}:{:02}Z", row / 60, row % 60);
+    let times = || (0..400).map(time).chain((0..600).map(|_| "xx".to_owned()));
+    let table: String = times().map(|time| format!("{time},5,{time}\n")).collect();
+    let table = format!("ts,a,note\n{table}");
+    let lines: String = times().map(|time| format!("{{\"ts\":\"{time}\",\"a\":5}}\n")).collect();
+    let unit = ["--time-unit", "rfc3339"];
+    for import in [
+        Import::csv(&table, &unit),
+        Import::csv(&table, &[&unit[..], &["--time-column", "ts", "--typed"]].concat()),
+        Import::csv(&table, &["--time-format", "%Y-%m-%dT%H:%M:%SZ"]),
+        Import::of("lines.json", lines.as_bytes(), &unit),
+        Import::of("lines.json", lines.as_bytes(), &[&unit[..], &["--time-field", "ts", "--typed"]].concat()),
+    ] {
+        assert_code(&import.output, 3);
+        let (events, gaps) = import.records();
+        assert_eq!((events.len(), gaps.iter().map(|gap| gap.count).sum::<u64>()), (400, 600));
+    }
+    // Without the option, the message names the cell that is no time.
+    Import::csv(&table, &["--time-column", "ts"])
+        .assert_refused(1, &["column 1 \"ts\" holds \"xx\", which is not a time in a known format"]);
+}
+
+#[test]
+fn times_of_rfc_3339_may_lack_the_offset() {
+    let zones = ["Z", "", "+00:00", ""];
+    let table: String = zones.map(|zone| format!("2013-09-01T17:00:00.083{zone},5\n")).concat();
+    let import = Import::csv(&format!("ts,a\n{table}"), &["--time-unit", "rfc3339"]);
+    import.assert_exact(&[MOMENT; 4]);
+    assert!(import.said().contains("zone: as each time says, UTC if it names none"), "{}", import.said());
+}
+
+#[test]
 fn ambiguous_tables_are_refused_with_what_decides() {
     let ids = "1715206948,29223.0,1682899200101\n1715206949,29223.2,1682899200129\n";
     Import::csv(ids, &[])
@@ -113,12 +146,23 @@ fn ambiguous_tables_are_refused_with_what_decides() {
     Import::csv("time,x\n1,5\n", &["--time-field", "time"]).assert_refused(2, &["--format json"]);
     Import::csv("", &[]).assert_refused(1, &["empty (0 bytes)"]);
     let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
-    Import::csv(&format!("https://example.org\n{rows}"), &[])
-        .assert_refused(1, &["title: https://example.org", "--skip-rows 1 "]);
+    Import::csv(&format!("See https://example.org\n{rows}"), &[])
+        .assert_refused(1, &["title: See https://example.org", "--skip-rows 1 "]);
     Import::csv("\"Date Time, GMT-05:00\",n\n2013-09-01 12:00:00,5\n", &[])
         .assert_refused(1, &["GMT-05:00", "names a zone", "--time-column"]);
     Import::csv("time_s,px\n1378054800083,5\n", &[]).assert_refused(1, &["time_s", "--time-unit ms"]);
     Import::csv("time,px\n1.68411E+12,5\n", &[]).assert_refused(1, &["rounded", "--time-unit ms"]);
+}
+
+#[test]
+fn an_address_and_a_named_delimiter_are_left_out_and_printed() {
+    let table = "https://example.org\n\"sep=;\"\nunix;px\n1378054800083;5\n";
+    let import = Import::csv(table, &[]);
+    import.assert_exact(&[MOMENT]);
+    let said = import.said();
+    for word in ["line 1 \"https://example.org\" (an address)", "line 2 \"sep=;\" (names the delimiter)"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
 }
 
 #[test]

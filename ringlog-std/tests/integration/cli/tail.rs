@@ -35,7 +35,7 @@ fn number_of(line: &str) -> u64 {
 }
 
 fn tail(log: &Path, words: &[&str]) -> Output {
-    ringlog(&[&["tail", word(log), "--format", "raw"], words].concat())
+    ringlog(&[&["tail", word(log), "--format", "raw", "--separator", r"\n"], words].concat())
 }
 
 /// A `tail -f` that sends its lines to a channel. It is killed on drop.
@@ -52,6 +52,7 @@ impl Following {
     fn start_with(log: &Path, format: &str, words: &[&str]) -> Self {
         let mut child = Command::new(RINGLOG)
             .args(["tail", "-f", word(log), "--format", format])
+            .args(if format == "raw" { &["--separator", r"\n"][..] } else { &[] })
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -358,6 +359,10 @@ fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
     let mut read_to = |end: u64| {
         while next < end {
             let line = following.lines.recv_timeout(PATIENCE).unwrap();
+            // The first six records of a segment describe its events.
+            if log.join(format!("{next:020}.evtl")).exists() {
+                next += 6;
+            }
             assert_eq!(line.split(' ').next(), Some(next.to_string().as_str()));
             next += 1;
         }

@@ -2,7 +2,8 @@
 
 use super::operations::event;
 use ringlog::event::{Event, Gap, GapReason};
-use ringlog::storage::{LogReader, OpenError};
+use ringlog::storage::{LogReader, OpenError, SegmentSchemas};
+use std::any::Any;
 use std::path::Path;
 
 /// What the log has of one producer.
@@ -28,6 +29,12 @@ pub(crate) fn check_log(log: &Path, owners: usize, check: impl Fn(Owner)) -> u64
     ledger.events
 }
 
+/// Returns how many descriptions the event's segment has.
+fn descriptions_of(event: &Event<'_>) -> u64 {
+    let schemas = event.layouts().and_then(|layouts| (layouts as &dyn Any).downcast_ref::<SegmentSchemas>());
+    schemas.map_or(0, |schemas| schemas.list().len() as u64)
+}
+
 struct Ledger<F> {
     check: F,
     owner: usize,
@@ -40,8 +47,13 @@ struct Ledger<F> {
 
 impl<F: Fn(Owner)> Ledger<F> {
     fn take(&mut self, found: &Event<'_>) {
-        assert_eq!(found.sequence, self.sequence, "a hole in the sequences");
-        self.sequence += 1;
+        // A segment begins with a record for each of its descriptions.
+        let skipped = found.sequence.checked_sub(self.sequence);
+        assert!(
+            skipped.is_some_and(|it| [0, descriptions_of(found)].contains(&it)),
+            "a hole in the sequences"
+        );
+        self.sequence = found.sequence + 1;
         if let Some(gap) = found.gap() {
             let ended = Gap { log_side: true, ..Gap::new(GapReason::RecorderEnded, 0) };
             assert_eq!(gap, ended, "nothing else may be missing");

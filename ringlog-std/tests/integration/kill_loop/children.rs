@@ -5,7 +5,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ringlog::ring::{Producer, SharedRing};
+use ringlog::storage::SchemaList;
 use rustix::process::{Signal, set_parent_process_death_signal};
+
+use crate::dice::Dice;
 
 /// What a child must do; unset in the test program itself.
 const ROLE: &str = "RINGLOG_CHILD_ROLE";
@@ -92,7 +95,14 @@ pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T 
 
 /// Claims the producer's role of a ring. Waits until the ring is made, and until the last producer is dead.
 pub(crate) fn claim_producer(ring: &Path) -> Producer {
-    patiently("the producer's role", || match SharedRing::open(ring).and_then(|ring| ring.claim_producer()) {
+    claim_described_producer(ring, &SchemaList::new())
+}
+
+/// Claims the producer's role of a ring, with descriptions of its events. Waits also until events with other descriptions
+/// are read.
+pub(crate) fn claim_described_producer(ring: &Path, schemas: &SchemaList) -> Producer {
+    let claim = || SharedRing::open(ring)?.schemas(schemas.clone()).claim_producer();
+    patiently("the producer's role", || match claim() {
         Ok(producer) => Some(producer),
         Err(error) if error.is_transient() => None,
         Err(error) => panic!("{error}"),
@@ -123,21 +133,18 @@ pub(crate) fn kill_in_logs(
 }
 
 /// Different numbers in each run; the seed is printed.
-pub(crate) struct Random(u64);
+pub(crate) struct Random(Dice);
 
 impl Random {
     pub(crate) fn new(test: &str) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = now.as_nanos() as u64 | 1;
+        let seed = now.as_nanos() as u64;
         println!("{test}: seed {seed}");
-        Self(seed)
+        Self(Dice(seed))
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % bound
+        self.0.below(bound)
     }
 
     /// Waits for a moment to kill. Mostly it first waits for `has_begun`, which says that the child works: a

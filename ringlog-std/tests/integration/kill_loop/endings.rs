@@ -17,13 +17,14 @@ const RUNS_PER_LOG: usize = 24;
 /// How a process ends: the roles of the children.
 const ENDINGS: [&str; 4] = ["drop", "exit", "abort", "kill"];
 
-/// Writes until its time is over or the ring is full, and returns early then.
+/// Writes until its time is over or the ring is full, and returns early then. Writes something in any case: the parent
+/// may wait for it.
 fn write_and_drop(task: &Task, time: Duration) -> Result<(), WriteError> {
     let (mut producer, recorder) =
         patiently("the log", || started(builder(RING_BYTES).start(task.folder.join("log"))));
     let counts = CountPage::open(&task.folder.join("counts"));
     let (mut written, end) = (0, Instant::now() + time);
-    while Instant::now() < end {
+    while written == 0 || Instant::now() < end {
         let step = Step::at(written);
         match step.take(&mut producer, task.number as u64, written) {
             Err(WriteError::Full) if task.role != "drop" => continue,

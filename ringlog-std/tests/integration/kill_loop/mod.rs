@@ -6,6 +6,7 @@
 mod check;
 mod children;
 mod count_page;
+mod described;
 mod endings;
 mod in_process;
 mod lossy;
@@ -13,3 +14,4 @@ mod operations;
 mod recording;
 mod shared;
 mod two_producers;
+mod typed;

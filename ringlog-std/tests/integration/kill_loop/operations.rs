@@ -4,6 +4,8 @@ use ringlog::event::EventHeader;
 use ringlog::ring::WriteError;
 use ringlog_nostd::Producer;
 
+use crate::dice::Dice;
+
 /// The longest payload that is written here.
 pub(crate) const MAX_PAYLOAD: usize = 256;
 
@@ -88,8 +90,5 @@ pub(crate) fn event(owner: u64, index: u64) -> (EventHeader, Vec<u8>) {
 }
 
 const fn mix(number: u64) -> u64 {
-    let mut word = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    word ^ (word >> 31)
+    Dice(number).next()
 }

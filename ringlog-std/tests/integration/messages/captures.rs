@@ -64,6 +64,7 @@ fn of_pcap(folder: &Path) -> Vec<Row> {
         run("zeros up to the end", &[header.clone(), whole.clone(), vec![0; 4096]]),
         run("zeros between packets", &[header.clone(), whole.clone(), vec![0; 64], whole.clone()]),
         run("a packet longer than an event", &[header.clone(), whole.clone(), packet(2, 70_000, 70_000)]),
+        run("a packet too long for its fields", &[header.clone(), whole.clone(), packet(2, 65_530, 65_530)]),
         run("a fraction of more than a second", &[header.clone(), words(&[1, 123_456_789, 0, 0])]),
         run("packets that the capture has cut", &[header, packet(1, 4, 60)]),
     ]
@@ -84,7 +85,12 @@ fn holes_of_pcap(folder: &Path) -> Vec<Row> {
     let ends_in_zero = [words(&[1_700_000_000, 0, 4, 4]), vec![7, 7, 7, 0]].concat();
     let (head, huge) = (words(&[1_700_000_000, 5, 0, 0]), words(&[1_700_000_000, 0, 1 << 30, 1 << 30]));
     let (zeros, noise, whole) = (vec![0; 64], vec![0xFF; 20], whole.clone());
+    // Read four bytes too late, the second head is one of January 1970, and its packet has the third.
+    let shifted = [words(&[300_000, 60, 60, 0x7070_7070]), vec![7; 56], whole.clone()].concat();
+    let overlong = words(&[1_700_000_000, 0, 4000, 4000]);
     vec![
+        run("a packet that reaches past the end, and one in it", &[overlong, whole.clone()]),
+        run("a head that is read from a wrong place", &[shifted]),
         run("zeros after a packet that ends in one", &[ends_in_zero, zeros.clone()]),
         run("zeros and noise between packets", &[zeros.clone(), noise.clone(), whole.clone()]),
         run("zeros and noise up to the end", &[zeros.clone(), noise]),
@@ -106,6 +112,10 @@ fn of_pcapng(folder: &Path) -> Vec<Row> {
     vec![
         run("a section without a byte order", &[no_order]),
         run("zeros between blocks", &[start.clone(), enhanced(0, 1, 4), vec![0; 64], enhanced(0, 1, 4)]),
+        run(
+            "zeros before the first interface",
+            &[section(), vec![0; 64], start[28..].to_vec(), enhanced(0, 1, 4)],
+        ),
         run("a block whose lengths differ", &[start.clone(), odd_length, enhanced(0, 1, 4)]),
         run("a packet of an interface that is not there", &[start.clone(), enhanced(5, 1, 4)]),
         run("a simple packet without an interface", &[section(), simple(4, 4)]),

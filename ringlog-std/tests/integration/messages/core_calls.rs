@@ -61,13 +61,14 @@ fn rings(folder: &Path) -> Vec<Row> {
 
 fn records() -> Vec<Row> {
     use RecordErrorKind::{
-        Checksum, ChecksumMissing, ChecksumUnexpected, GapLength, NotCommitted, Padding, ReservedFlag,
-        Truncated,
+        Checksum, ChecksumMissing, ChecksumUnexpected, GapLength, MetaAndGap, MisplacedMeta, NotCommitted,
+        Padding, Truncated,
     };
     let kinds = [
         ("Truncated", Truncated { needed: 24, available: 1 }),
         ("NotCommitted", NotCommitted),
-        ("ReservedFlag", ReservedFlag),
+        ("MetaAndGap", MetaAndGap),
+        ("MisplacedMeta", MisplacedMeta),
         ("Padding", Padding),
         ("GapLength", GapLength { found: 1 }),
         ("ChecksumMissing", ChecksumMissing),

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+#[cfg(feature = "cli")]
+use super::PROGRAM_TABLES;
+#[cfg(feature = "cli")]
+use super::literals::is_in;
 use super::sources::source_files;
 use super::table;
 
@@ -62,6 +66,57 @@ fn every_error_of_the_library_is_in_the_table() {
     let has_row = |it: &String| ["]", " ", ","].iter().any(|end| stored.contains(&format!("[{it}{end}")));
     let missing: Vec<_> = errors.filter(|it| !has_row(it)).collect();
     assert!(missing.is_empty(), "without a row: {missing:?}");
+}
+
+/// How a command fails, and the row that shows it.
+#[cfg(feature = "cli")]
+const PROGRAM_ERRORS: [(&str, &str); 14] = [
+    ("FeedError::Io", "half a character of UTF-16"),
+    ("FeedError::Damaged", "a capture that ends in a packet"),
+    ("FeedError::Unclear", "a date that may be two"),
+    ("CliError::Usage", "an option of JSON for a table"),
+    ("CliError::Output", "an output that is full"),
+    ("CliError::Signals", "not triggered: no Linux refuses it"),
+    ("CliError::Io", "a file that is not there"),
+    ("CliError::Schema", "a file of descriptions that is no JSON"),
+    ("CliError::Event", "not triggered: the smallest ring takes each event"),
+    ("CliError::RingEvent", "a record that a ring cannot take"),
+    ("CliError::Stopped", "not triggered: the error of the log is shown instead"),
+    ("CliError::Unreadable", "an empty file"),
+    ("CliError::NoRing", "a dump without a ring"),
+    ("CliError::Mismatch", "not triggered: only a fault of the program does that"),
+];
+
+/// The texts of the variants, in their order, without those that show another error's text as it is.
+#[cfg(feature = "cli")]
+fn texts(body: &str) -> Vec<&str> {
+    let attributes = body.split("#[error(\"").skip(1);
+    attributes.filter_map(|rest| rest.split_once('"')).map(|(text, _)| text).collect()
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn every_error_of_the_programs_is_in_a_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/error.rs");
+    let source = fs::read_to_string(path).unwrap();
+    let stored = PROGRAM_TABLES.iter().chain(&["not_triggered.txt"]);
+    let stored: String = stored.map(|name| fs::read_to_string(table(name)).unwrap()).collect();
+    let mut found = Vec::new();
+    for (name, body) in enums(&source) {
+        assert_eq!(variants(body).len(), texts(body).len(), "{name}");
+        for (variant, text) in variants(body).into_iter().zip(texts(body)) {
+            let error = format!("{name}::{variant}");
+            let row = PROGRAM_ERRORS.iter().find(|(of, _)| *of == error);
+            let (_, row) = row.unwrap_or_else(|| panic!("{error} has no row"));
+            let mut rows = stored.split("\n\n").filter(|it| it.starts_with(&format!("[{row}]\n")));
+            assert!(
+                rows.any(|row| row.lines().any(|line| is_in(line, text))),
+                "{error}: {text:?} in {row:?}"
+            );
+            found.push(error);
+        }
+    }
+    assert!(PROGRAM_ERRORS.iter().map(|(error, _)| *error).eq(found.iter()), "{found:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn cursors(folder: &Path) -> Vec<Row> {
     fs::write(folder.join("text"), "no log").unwrap();
     vec![
         failed("CursorError::Name", folder, Cursor::open(&path, "a/b")),
-        failed("CursorError::NoLog", folder, Cursor::open(folder.join("missing"), "c")),
+        failed("CursorError::Log", folder, Cursor::open(folder.join("missing"), "c")),
         failed("CursorError::InUse", folder, in_use),
         failed("CursorError::Damaged", folder, Cursor::open(&path, "damaged")),
         failed("CursorError::OtherLog", folder, Cursor::open(&other, "c")),

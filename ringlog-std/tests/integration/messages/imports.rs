@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Row, assert_table, captures, inputs, with_placeholders};
+use super::{Row, assert_table, captures, inputs, typed_imports, with_placeholders};
 use crate::cli::support::{ringlog, word};
 
 /// Imports a file of these bytes, and gives all that the program says, but for how long it took.
@@ -100,6 +100,7 @@ const REFUSED: &[Case] = &[
     ("a time that is not as the format says", "time,price\n10:00:00,5\n", "--time-format %Y-%m-%d"),
     ("an option of JSON for a table", "1700000000,5\n", "--time-field t"),
     ("an option of tables for lines", "1700000000,5\n", "--time-unit ms --format lines"),
+    ("an option of CSV for lines", "1700000000,5\n", "--skip-rows 1 --format lines"),
     ("a table with a quote too many in each row", "time,text\n1700000000,\"5\" a\n", ""),
     (
         "a table of which each row would be skipped",
@@ -125,6 +126,12 @@ const SKIPPED: &[Case] = &[
     ("names in a comment", "# time,price\n1700000000,1\n1700000001,2\n# the end\n", ""),
     ("a row that begins with #", "id,time,price\na,1700000000,1\n#b,soon,2\nc,1700000002,3\n", ""),
     ("rounded times that are taken", "time,price\n1.7E+12,5\n1.7E+12,6\n", "--time-unit ms"),
+    (
+        "an address, and a delimiter that a line names",
+        "https://example.org\n\"sep=;\"\ntime;price\n1700000000;1\n",
+        "",
+    ),
+    ("a last row without a line end", "time,price\n1700000000,10\n1700000001,1", ""),
     ("one comment", "# a table\ntime,price\n1700000000,1\n", ""),
     ("a carriage return in a line", "time,price\n1700000000,1\n1700000001,a\rb\n", ""),
     ("a quote that is never closed", "time,price\n1700000000,1\n1700000001,\"2\n", ""),
@@ -156,6 +163,7 @@ const JSON: &[Case] = &[
         "",
     ),
     ("an option of CSV for JSON", "{\"time\":1700000000}\n", "--delimiter ;"),
+    ("a column of CSV for JSON", "{\"time\":1700000000}\n", "--time-column time"),
     (
         "lines of which most have no time",
         "{\"time\":1700000000}\n{\"time\":\"soon\"}\nno JSON\n{\"time\":true}\n{\"price\":5}\n{\"time\":1,\"time\":2}\n",
@@ -247,5 +255,6 @@ fn imports_say_what_the_table_says() {
     rows.extend(long(folder));
     rows.extend(captures::rows(folder));
     rows.extend(inputs::rows(folder));
+    rows.extend(typed_imports::rows(folder));
     assert_table("imports.txt", &rows);
 }

@@ -96,6 +96,12 @@ fn compressed(folder: &Path) -> Vec<Row> {
             &[&gz[..], &[0; 512]].concat(),
             "--time-column 1 --delimiter ,",
         ),
+        import(
+            "gzip and something else",
+            "a.csv.gz",
+            &[&gz[..], b"no gzip"].concat(),
+            "--time-column 1 --delimiter ,",
+        ),
         import("gzip of nothing", "a.csv.gz", &gzip(b""), ""),
         import("an empty file", "a.csv", b"", ""),
         import("a capture in gzip that is cut", "a.pcap.gz", &gz[..gz.len() - 4], "--format pcap"),

@@ -203,6 +203,8 @@ fn the_librarys_errors_say_what_the_table_says() {
         writing_calls::rows(&writing),
         calls(folder),
         cursor_calls::rows(folder),
+        #[cfg(feature = "cli")]
+        super::typed::rows(folder),
         ring_calls::rows(&rings),
         core_calls::rows(folder),
         of_disks(),

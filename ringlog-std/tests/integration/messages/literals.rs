@@ -72,6 +72,15 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ("stress: the limit `{}` was not measured: {error}", "the disk would have to be full"),
     ("read the time of a thread in", "Linux shows it"),
     (
+        "waiting until the events in {} are read, which are described in another way than the next ones; start the ring's \
+         recorder (`ringlog serve --ring`) if none is at work",
+        "the program waits: a test of `cli::replay` ends it",
+    ),
+    (
+        "missing: what {more} more of the log report",
+        "it takes more GAP records than a table shows well: a test of `cli::damage` has them",
+    ),
+    (
         "the producer waited only {waiting} % of the time, the recorder was idle {} %",
         "what bounds a run differs from run to run: the unit tests of `bound` have each sentence",
     ),
@@ -189,7 +198,7 @@ fn is_message(literal: &str) -> bool {
 }
 
 /// Whether a line has the words of a literal, in their order.
-fn is_in(line: &str, literal: &str) -> bool {
+pub(super) fn is_in(line: &str, literal: &str) -> bool {
     pieces(literal)
         .iter()
         .try_fold(line, |rest, piece| rest.split_once(piece.trim()).map(|(_, rest)| rest))

@@ -34,6 +34,10 @@ mod rules;
 #[cfg(feature = "cli")]
 mod runs;
 mod sources;
+#[cfg(feature = "cli")]
+mod typed;
+#[cfg(feature = "cli")]
+mod typed_imports;
 mod writing_calls;
 
 use std::fs;
@@ -64,7 +68,8 @@ impl Row {
 
 /// The tables of what the programs say.
 #[cfg(feature = "cli")]
-const PROGRAM_TABLES: [&str; 5] = ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt"];
+const PROGRAM_TABLES: [&str; 6] =
+    ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt", "typed.txt"];
 
 fn table(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/messages").join(name)

@@ -75,6 +75,9 @@ fn folders(folder: &Path) -> Vec<Row> {
     fs::write(path("text"), "no log").unwrap();
     fs::create_dir(path("others")).unwrap();
     ["one", "two"].iter().for_each(|name| fs::write(path("others").join(name), "no log").unwrap());
+    let compressed = changed(folder, "compressed", |file| {
+        fs::rename(file, format!("{}.zst", file.display())).unwrap();
+    });
     let linked = changed(folder, "linked", |file| {
         fs::remove_file(file).unwrap();
         symlink("/nonexistent/segment", file).unwrap();
@@ -106,6 +109,7 @@ fn folders(folder: &Path) -> Vec<Row> {
         failed("OpenError::NotAFolder", folder, LogWriter::open(path("text"))),
         failed("OpenError::NoLog", folder, LogFollower::open(path("missing"))),
         failed("OpenError::NoSegments", folder, LogReader::open(path("others"))),
+        failed("OpenError::FurtherEnding", folder, LogReader::open(compressed)),
         failed("OpenError::Name", folder, LogReader::open(named)),
     ]
 }

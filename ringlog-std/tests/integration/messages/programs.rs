@@ -39,7 +39,7 @@ fn usage(folder: &Path) -> Vec<Row> {
         run("a rate that is none", "serve --rate 0"),
         run("a moment that is none", "cat DIR/log --since soon"),
         run("a number that is none", "cat DIR/log --limit ten"),
-        run("a type that is none", "cat DIR/log --type 300"),
+        run("a type that is none", "import DIR/lines --event-type 300 --log DIR/never"),
         run("a feed of no kind", "serve --feed quic://host:1"),
         run("a policy that is none", "serve --sync 5"),
         run("a segment size that is too small", "serve --segment-size 100 --log DIR/never"),

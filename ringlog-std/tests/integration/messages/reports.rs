@@ -12,7 +12,7 @@ use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
 use super::logs::{changed, replace_by_link, whole};
 use super::{Row, assert_table, with_placeholders};
 use crate::cli::bad_input::powerless;
-use crate::cli::support::{log_writer, ringlog, word};
+use crate::cli::support::{RINGLOG, log_writer, ringlog, word};
 use crate::storage_log::support::{patch, unseal};
 use crate::writer_file;
 
@@ -143,12 +143,17 @@ fn salvage(folder: &Path) -> Vec<Row> {
     changed(folder, "end-gone", LAST, |path| fs::remove_file(path).unwrap());
     writer_file::set_open(&folder.join("end-gone"));
     changed(folder, "headless", LAST, |path| patch(path, 0, &[0; 64]));
+    let described = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/typed/damaged_preamble.evtl");
+    fs::copy(described, folder.join("described.evtl")).unwrap();
     let run = |name, line| run(name, folder, line);
     vec![
         run("salvage of a whole log", "salvage DIR/whole DIR/whole-copy"),
         run("salvage of a file whose header is zeroed", "salvage DIR/headless DIR/headless-copy"),
         run("salvage of a file that was set aside", "salvage DIR/aside DIR/aside-copy"),
         run("salvage after a loss of power", "salvage DIR/torn DIR/torn-copy"),
+        run("salvage of gaps and damage", "salvage DIR/gapped DIR/gapped-copy"),
+        run("verify of a damaged description", "verify DIR/described.evtl"),
+        run("salvage of a damaged description", "salvage DIR/described.evtl DIR/described-copy"),
     ]
 }
 
@@ -193,16 +198,44 @@ fn dumps(folder: &Path) -> Vec<Row> {
     ]
 }
 
+/// Runs the program where local time is UTC.
+fn in_utc(words: &[&str]) -> Output {
+    std::process::Command::new(RINGLOG).args(words).env("TZ", "UTC").output().unwrap()
+}
+
 /// What `cat` and `replay` say of the ways of printing, and of clocks.
 fn printing(folder: &Path) -> Vec<Row> {
     let mut writer = log_writer(&LogWriter::options().clock(ClockKind::Unspecified), &folder.join("ticks"));
     writer.write_event(&EventHeader::new(1, 7, 3), b"abc").unwrap();
     writer.append_gap(2, Gap::new(GapReason::DiskFull, 2)).unwrap();
     writer.close().unwrap();
+    let mut writer = log_writer(&LogWriter::options().clock(ClockKind::UnixNanos), &folder.join("dated"));
+    for payload in [b"abc", b"ab\xFF"] {
+        writer.write_event(&EventHeader::new(1, 7, 3), payload).unwrap();
+    }
+    writer.close().unwrap();
     let run = |name, line| run(name, folder, line);
     vec![
+        run("cat of text and other bytes", "cat DIR/dated --format csv"),
+        run("a table of text with other bytes", "cat DIR/dated --format csv --payload text"),
+        run("JSON of text with other bytes", "cat DIR/dated --json --payload text"),
         run("cat of payloads and a gap", "cat DIR/ticks --format raw"),
         run("a safe table that is none", "cat DIR/ticks --csv-safe"),
+        run("a separator without its format", "cat DIR/ticks --separator 0x00"),
+        run("an encoding without its format", "cat DIR/ticks --format hex --payload text"),
+        run("a separator that is none", "cat DIR/ticks --format raw --separator 0x0"),
+        run("a separator with an unknown escape", r"cat DIR/ticks --format raw --separator \q"),
+        run("a date in ticks", "cat DIR/ticks --since 2026-11-28 --utc"),
+        run("a time ago in ticks", "replay DIR/ticks --until -1h"),
+        run("a separator of nothing", "cat DIR/ticks --format raw --separator "),
+        run("a small number as a time", "cat DIR/dated --since 1700000000 --limit 1"),
+        run("a time in the far future", "cat DIR/dated --since 9999-01-01 --utc"),
+        said(
+            "a time without a zone",
+            folder,
+            &in_utc(&["cat", word(&folder.join("dated")), "--since", "2026-11-28"]),
+        ),
+        run("a time out of range", "cat DIR/dated --since 1969-12-31 --utc"),
         run("a pace by an unknown clock", "replay DIR/ticks"),
     ]
 }

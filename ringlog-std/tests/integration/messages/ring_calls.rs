@@ -5,15 +5,16 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringlog::event::EventHeader;
+use ringlog::event::{EventHeader, MetaTopic};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{RingOptions, SharedRing};
-use ringlog::storage::LogWriter;
+use ringlog::storage::{LogWriter, SchemaList};
 
 use super::Row;
 use super::library::{failed, too_large};
 
 /// Where the words of a ring are in its file.
+const LAYOUT: u64 = 8;
 const BOOT: u64 = 40;
 const HEAD: u64 = 128;
 
@@ -81,6 +82,46 @@ fn roles(folder: &Path) -> Vec<Row> {
     ]
 }
 
+/// Descriptions of a ring's events that are refused, or cannot be read.
+fn descriptions(folder: &Path) -> Vec<Row> {
+    let about = |event_types: std::ops::Range<u8>, json: &[u8]| {
+        let mut schemas = SchemaList::new();
+        event_types.for_each(|it| schemas.insert(MetaTopic::EventType(it), json).unwrap());
+        schemas
+    };
+    let reset = br#"{"type":7,"name":"reset","size":0,"fields":[]}"#;
+    let (path, described) = ring(folder, "described");
+    let described = described.schemas(about(7..8, reset));
+    let mut producer = described.claim_producer().unwrap();
+    producer.write_event(&EventHeader::new(1, 7, 0), b"").unwrap();
+    drop(producer);
+    let other = SharedRing::open(&path).unwrap().claim_producer();
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let mut lists = files.filter(|path| path.to_str().is_some_and(|path| path.contains("described.schema-")));
+    fs::write(lists.next().unwrap(), "{}").unwrap();
+    let (path, _ring) = ring(folder, "older");
+    store(&path, 0x1301, LAYOUT);
+    let older = SharedRing::open(&path).unwrap().schemas(about(7..8, reset));
+    let (_, long) = ring(folder, "long");
+    let long = long.schemas(about(0..20, &b" ".repeat(60_000)));
+    vec![
+        failed("SharedRingError::OtherSchemas", folder, other),
+        failed("SharedRingError::NoSchemas", folder, older.claim_producer()),
+        failed("SharedRingError::SchemasTooLong", folder, long.claim_producer()),
+        failed("SharedRingError::SchemaFile", folder, described.current_schemas()),
+    ]
+}
+
+/// Registers descriptions with a recorder that has ended.
+fn late_registration(folder: &Path) -> Row {
+    let (producer, recorder) = builder().start(folder.join("ended")).unwrap();
+    drop(producer);
+    while !recorder.has_stopped() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    failed("RecorderError::Ended", folder, recorder.register(&SchemaList::new()))
+}
+
 fn builder() -> RecorderBuilder {
     Recorder::builder().ring_bytes(4096)
 }
@@ -143,5 +184,6 @@ fn resuming(folder: &Path) -> Vec<Row> {
 }
 
 pub(super) fn rows(folder: &Path) -> Vec<Row> {
-    [making(folder), roles(folder), recording(folder), resuming(folder)].concat()
+    let late = vec![late_registration(folder)];
+    [making(folder), roles(folder), descriptions(folder), recording(folder), resuming(folder), late].concat()
 }

@@ -31,7 +31,7 @@ const TABLES: [&str; 7] = [
 ];
 
 /// What these lead to is said by the error of the file, or of the ring in one.
-const CAUSES: [&str; 4] = ["FileHeaderError", "WriteError", "RingError", "SkipError"];
+const CAUSES: [&str; 5] = ["FileHeaderError", "WriteError", "RingError", "SkipError", "ViewError"];
 
 /// The lines of the tables that are messages, each with the row that it is in.
 fn messages() -> Vec<(String, String)> {

@@ -62,6 +62,10 @@ fn recordings(folder: &Path) -> Vec<Row> {
         record("an earlier run's loss, and one of this run", "lossy-too", "", &long),
         record("files that are retired", "retired", "--segment-size 4KiB --keep-files 2", &many),
         run("a feed for a time", "serve --feed unix:DIR/socket --for 1ms --max-bytes 1MiB --log DIR/timed"),
+        run(
+            "a feed that may fill the disk",
+            "serve --feed unix:DIR/full --for 1ms --full-disk recycle --log DIR/full-disk",
+        ),
         run("a ring for a time", "serve --ring DIR/ring --for 1ms --log DIR/drained"),
     ]
 }
@@ -166,9 +170,11 @@ fn runs_say_what_the_table_says() {
     rows.extend(stops(folder));
     rows.push(stress(folder, "a stress test for a time", &["--seconds", "0.01"]));
     rows.push(stress(folder, "a stress test up to a size", &["--max-bytes", "100000", "--batch", "16"]));
-    for (name, command, from) in
-        [("the help", "help serve", "Values:"), ("the help of verify", "help verify", "Exit codes:")]
-    {
+    for (name, command, from) in [
+        ("the help", "help serve", "Values:"),
+        ("the help of cat", "help cat", "Values:"),
+        ("the help of verify", "help verify", "Exit codes:"),
+    ] {
         let mut help = run(name, folder, command);
         let rest = help.said.split_once(from).map(|(_, rest)| format!("exit 0\n{from}{rest}"));
         help.said = rest.unwrap_or(help.said);

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use ringlog::consumer::Run;
-use ringlog::event::{EventHeader, FileHeader};
+use ringlog::event::{EventHeader, FileHeader, MetaTopic};
 use ringlog::storage::{
-    CreateError, LogWriter, LogWriterOptions, MmapWriter, ReadError, Retention, SyncPolicy,
+    CreateError, LogWriter, LogWriterOptions, MmapWriter, OpenError, ReadError, Retention, SchemaList,
+    SyncPolicy,
 };
 use ringlog_nostd::format::MAX_POSITION;
 
@@ -94,10 +95,18 @@ fn creating(folder: &Path) -> Vec<Row> {
     };
     vec![
         failed("CreateError::Base", folder, beyond),
+        failed("CreateError::Schemas", folder, too_many_schemas(folder)),
         too_large("CreateError::DiskFull", folder, MmapWriter::create(file("full.evtl"), 1 << 46)),
         failed("CreateError::Linked", folder, retention(folder, "linked", link)),
         failed("CreateError::LockedSegment", folder, retention(folder, "flocked", lock)),
     ]
+}
+
+/// A log whose descriptions of events would fill its segments.
+fn too_many_schemas(folder: &Path) -> Result<LogWriter, OpenError> {
+    let mut schemas = SchemaList::new();
+    schemas.insert(MetaTopic::EventType(1), vec![b' '; 2100]).unwrap();
+    LogWriter::options().segment_bytes(4096).schemas(schemas).open(folder.join("described"))
 }
 
 /// A log of which a reader misses something.

@@ -1,7 +1,8 @@
 //! Ring files that are damaged or forged: an error or a fault, and never anything worse.
 
 use super::roles::options;
-use super::support::{Random, scratch};
+use super::support::scratch;
+use crate::dice::Dice;
 use ringlog::event::EventHeader;
 use ringlog::recorder::Recorder;
 use ringlog::ring::{SharedRing, SharedRingError};
@@ -107,9 +108,9 @@ fn random_bytes_are_no_ring_and_random_records_no_events() {
     let folder = scratch();
     let path = folder.path().join("ring");
     let good = ring_file(&path);
-    let mut random = Random(1);
+    let mut random = Dice(1);
     for round in 0..300 {
-        let mut bytes: Vec<u8> = (0..good.len()).map(|_| random.byte()).collect();
+        let mut bytes: Vec<u8> = (0..good.len()).map(|_| random.next() as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(use_it(&path), Err(SharedRingError::Contents { .. })));
         // Good control words, then anything.

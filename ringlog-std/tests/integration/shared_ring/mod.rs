@@ -3,5 +3,6 @@
 mod damage;
 mod resume;
 mod roles;
+mod schemas;
 mod scribble;
 mod support;

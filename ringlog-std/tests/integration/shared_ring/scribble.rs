@@ -3,7 +3,7 @@
 //! `RINGLOG_SCRIBBLES=20` does 20 times as many rounds.
 
 use super::resume::Place;
-use super::support::Random;
+use crate::dice::Dice;
 use ringlog::event::{EventHeader, GapReason};
 use ringlog::recorder::{Recorder, RecorderBuilder, RecorderError};
 use ringlog::ring::{Idle, Producer, Role, SharedRing, SharedRingError};
@@ -85,7 +85,7 @@ impl Shape {
     }
 
     /// Stores random bytes anywhere into the ring's data until `stop` is set.
-    fn scribble(self, file: &File, random: &mut Random, stop: &AtomicBool) {
+    fn scribble(self, file: &File, random: &mut Dice, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let offset = random.next() % (self.ring_bytes as u64 - 8);
             file.write_all_at(&random.next().to_le_bytes(), DATA + offset).unwrap();
@@ -111,7 +111,7 @@ fn scribbled_rounds(shape: Shape) -> Rounds {
     let place = Place::new();
     let start = || shape.builder().start_shared(&place.ring, &place.log).unwrap();
     start().stop().unwrap();
-    let (mut random, mut rounds, mut number) = (Random(8), Rounds::default(), 0);
+    let (mut random, mut rounds, mut number) = (Dice(8), Rounds::default(), 0);
     for round in 0..shape.rounds * times() {
         // With a producer that is there all the time, and with one that comes and goes.
         let mut held = (round % 2 == 0).then(|| place.producer());

@@ -11,7 +11,7 @@ use ringlog::storage::{
 use ringlog_nostd::format::MAX_POSITION;
 
 use super::support::{file_of, log_of, plain_header, put_writer_file, sealed_file};
-use crate::storage_damage::support::Noise;
+use crate::dice::Dice;
 use ringlog_nostd::format::crc32c_append;
 
 /// Numbers around everything that a field is compared with.
@@ -182,11 +182,11 @@ fn a_loss_in_the_writer_file_that_passes_the_limit_is_refused() {
 }
 
 /// A header whose checksum is right, each of its numbers an edge, near one, or anything.
-fn hostile_header(noise: &mut Noise) -> FileHeader {
+fn hostile_header(noise: &mut Dice) -> FileHeader {
     let mut number = |mask: u64| match noise.below(4) {
         0 => noise.next() & mask,
-        1 => EDGES[noise.below(EDGES.len())].wrapping_add(noise.next() % 64) & mask,
-        _ => EDGES[noise.below(EDGES.len())] & mask,
+        1 => noise.pick(&EDGES).wrapping_add(noise.next() % 64) & mask,
+        _ => noise.pick(&EDGES) & mask,
     };
     let (grid, any) = (!7, u64::MAX);
     FileHeader {
@@ -201,7 +201,7 @@ fn hostile_header(noise: &mut Noise) -> FileHeader {
 }
 
 /// Returns a header for a second file in which the log may continue.
-fn successor(noise: &mut Noise, first: &FileHeader) -> FileHeader {
+fn successor(noise: &mut Dice, first: &FileHeader) -> FileHeader {
     let base_sequence = first.base_sequence.wrapping_add(noise.next() % 4);
     FileHeader { base_sequence, ..hostile_header(noise) }
 }
@@ -209,7 +209,7 @@ fn successor(noise: &mut Noise, first: &FileHeader) -> FileHeader {
 #[test]
 fn no_numbers_in_headers_make_anything_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let mut noise = Noise(11);
+    let mut noise = Dice(11);
     for round in 0..300 {
         let header = hostile_header(&mut noise);
         let log = log_of(folder.path(), header.base_sequence, &file_of(&header, 3, 8));

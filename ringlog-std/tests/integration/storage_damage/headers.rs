@@ -5,7 +5,8 @@ use std::fs;
 use ringlog::storage::{SalvageError, Verdict, salvage_log, verify_log};
 
 use super::oracle::Oracle;
-use super::support::{Log, Noise, contents};
+use super::support::{Log, contents};
+use crate::dice::Dice;
 
 /// Damages the header of the middle segment, and checks that all its records are still found.
 fn all_is_found(what: &str, damage: impl Fn(&mut [u8])) {
@@ -15,7 +16,10 @@ fn all_is_found(what: &str, damage: impl Fn(&mut [u8])) {
     let check = verify_log(log.path()).unwrap();
     // A reader reads up to `write_offset`.
     let readable = if what.starts_with("small") { 300 - log.header(1).event_count } else { 300 };
-    assert_eq!((check.verdict(), check.counts().events), (Verdict::Loss, readable), "{what}");
+    // A header that gives the end of the records as another place may have moved it.
+    let is_harmless = !["small", "beyond"].iter().any(|start| what.starts_with(start));
+    let verdict = if is_harmless { Verdict::Damage } else { Verdict::Loss };
+    assert_eq!((check.verdict(), check.counts().events), (verdict, readable), "{what}");
     assert_eq!(check.missing, [], "{what}");
     let (report, found) = oracle.check_salvage(&log, what).unwrap();
     assert_eq!((found.numbers.len(), found.gaps.len()), (300, 0), "{what}: {report:?}");
@@ -46,7 +50,7 @@ fn each_field_alone_may_be_gone() {
 fn the_whole_header_may_be_gone() {
     all_is_found("zeros", |header| header.fill(0));
     all_is_found("ones", |header| header.fill(0xFF));
-    let mut noise = Noise(3);
+    let mut noise = Dice(3);
     let noise: Vec<u8> = (0..64).map(|_| noise.next() as u8).collect();
     all_is_found("noise", |header| header.copy_from_slice(&noise));
 }
@@ -98,7 +102,7 @@ fn one_record_without_a_header_proves_nothing() {
 #[test]
 fn noise_has_no_salt() {
     let folder = tempfile::tempdir().unwrap();
-    let mut noise = Noise(9);
+    let mut noise = Dice(9);
     let bytes: Vec<u8> = (0..1 << 20).map(|_| noise.next() as u8).collect();
     let path = folder.path().join(format!("{:020}.evtl", 0));
     fs::write(&path, bytes).unwrap();

@@ -6,13 +6,14 @@ use std::time::Instant;
 use ringlog::storage::{LogReader, LogScan, MmapReader, Verdict, verify_log};
 
 use super::oracle::Oracle;
-use super::support::{Log, Noise};
+use super::support::Log;
+use crate::dice::Dice;
 
 /// Number of kinds of damage, to the header or only to records.
 const KINDS: usize = 8;
 
 /// Damages a random segment in a random way. Returns what it did.
-fn damage(log: &Log, noise: &mut Noise, spare_header: bool) -> String {
+fn damage(log: &Log, noise: &mut Dice, spare_header: bool) -> String {
     let segment = noise.below(log.segments.len());
     let kind = noise.below(KINDS);
     let what = format!("kind {kind}, segment {segment}");
@@ -25,7 +26,7 @@ fn damage(log: &Log, noise: &mut Noise, spare_header: bool) -> String {
         }
         let at = first + noise.below(end - first);
         let len = (1 + noise.below(700)).min(end - at);
-        let sector = |noise: &mut Noise| {
+        let sector = |noise: &mut Dice| {
             let sectors = end / 512;
             (noise.below(sectors - 1) + 1) * 512
         };
@@ -82,7 +83,7 @@ fn rounds(seed: u64, rounds: u64, most_damages: usize, spare_header: bool) {
     let oracle = Oracle::of(&whole);
     let image = whole.image();
     for round in 0..rounds {
-        let mut noise = Noise(seed + round);
+        let mut noise = Dice(seed + round);
         image.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
         let damages = 1 + noise.below(most_damages);
         let what: Vec<_> = (0..damages).map(|_| damage(&whole, &mut noise, spare_header)).collect();

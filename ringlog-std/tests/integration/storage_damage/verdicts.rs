@@ -148,11 +148,27 @@ fn one_damaged_header_leaves_the_other_segments_readable() {
     let log = Log::of(300, 8192);
     log.change(1, |bytes| bytes[8] ^= 1);
     let check = verified(&log);
-    assert_verdict(&check, 1, Verdict::Damage, Verdict::Loss);
+    assert_verdict(&check, 1, Verdict::Damage, Verdict::Damage);
     assert!(matches!(check.segments[1].faults[..], [Fault::Header(_)]));
     assert_eq!((check.counts().events, check.missing.len()), (300, 0));
     let whole = |at: usize| check.segments[at].verdict == Verdict::Clean;
     assert!(whole(0) && (2..check.segments.len()).all(whole));
+}
+
+#[test]
+fn a_damaged_header_is_a_loss_only_where_nothing_says_where_the_records_end() {
+    let log = Log::of(300, 8192);
+    let last = log.segments.len() - 1;
+    log.change(last, |bytes| bytes[8..64].fill(0));
+    // The log was closed there.
+    let check = verified(&log);
+    assert_eq!((check.verdict(), check.counts().events), (Verdict::Damage, 300), "{check:?}");
+    writer_file::pretend_other_boot(&log.path());
+    assert_eq!(verified(&log).verdict(), Verdict::Damage, "the end is recorded all the same");
+    let alone = verify_log(&log.segments[last]).unwrap();
+    assert_eq!(alone.verdict(), Verdict::Loss, "{alone:?}");
+    writer_file::set_open(&log.path());
+    assert_eq!(verified(&log).verdict(), Verdict::Loss);
 }
 
 #[test]
@@ -270,5 +286,9 @@ fn a_writer_file_of_another_end_is_no_segment_that_cannot_be_used() {
     writer_file::edit(&log.path(), |lines| lines.replace("end: 300 ", "end: 300 8"));
     let missing = verified(&log).missing_end.unwrap();
     assert!(missing.file.ends_with("writer") && missing.fault.is_none(), "{missing}");
-    assert!(missing.to_string().contains("is an older copy or belongs to another log"), "{missing}");
+    assert!(
+        missing
+            .to_string()
+            .contains("ends at this record, but at another position: the last segment is cut short")
+    );
 }

@@ -28,7 +28,8 @@ fn keep(max_segments: u64) -> Retention {
 #[test]
 fn retired_segments_are_recycled_and_what_they_held_never_shows() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = small().retention(keep(4)).sync(SyncPolicy::EveryBytes(1)).open(folder.path()).unwrap();
+    let options = small().retention(keep(4)).sync(SyncPolicy::EveryBytes(1)).max_unsynced_bytes(15 << 16);
+    let mut writer = options.open(folder.path()).unwrap();
     let mut seen = HashSet::new();
     let mut rolled = 0;
     for number in 0..20_000 {

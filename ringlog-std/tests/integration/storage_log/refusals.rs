@@ -1,10 +1,13 @@
 //! Paths, folders and files that are not what they should be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ringlog::storage::{CreateError, LogReader, LogScan, LogWriter, OpenError, ReadError};
+use ringlog::storage::{
+    CreateError, Cursor, LogFollower, LogReader, LogScan, LogWriter, OpenError, ReadError, salvage_log,
+    verify_log,
+};
 
-use super::support::{assert_holds, damage, refusal, segments, write};
+use super::support::{assert_holds, damage, read, refusal, segments, write};
 
 fn log_of(folder: &Path, count: u64) {
     let mut writer = LogWriter::options().segment_bytes(4096).open(folder).unwrap();
@@ -93,7 +96,7 @@ fn a_folder_without_segments_is_an_error_to_read() {
 fn strange_files_in_the_folder_are_listed_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 100);
-    for name in ["notes.txt", "0.evtl", "00000000000000000000.evtl.bak", "+0000000000000000001.evtl"] {
+    for name in ["notes.txt", "0.evtl", "00000000000000000000.evtl.1", "+0000000000000000001.evtl"] {
         std::fs::write(folder.path().join(name), name).unwrap();
     }
     std::fs::create_dir(folder.path().join("folder")).unwrap();
@@ -103,6 +106,43 @@ fn strange_files_in_the_folder_are_listed_and_left_alone() {
     assert_eq!(scan.foreign().len(), 5);
     assert_eq!(scan.foreign(), LogReader::open(folder.path()).unwrap().foreign());
     assert_eq!(std::fs::read_to_string(folder.path().join("notes.txt")).unwrap(), "notes.txt");
+}
+
+#[test]
+fn a_segment_under_a_name_with_a_further_ending_is_refused_by_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    for _ in 0..3 {
+        log_of(&log, 10);
+    }
+    let mut follower = LogFollower::open(&log).unwrap();
+    let names = segments(&log);
+    for (at, ending) in [(0, "zst"), (1, "gz"), (2, "zst"), (2, "bak.zst")] {
+        let renamed = PathBuf::from(format!("{}.{ending}", names[at].display()));
+        std::fs::rename(&names[at], &renamed).unwrap();
+        let refused = |error: &dyn std::error::Error| {
+            let text = error.to_string();
+            let plain = names[at].file_name().unwrap().to_str().unwrap();
+            assert!(text.contains(renamed.to_str().unwrap()), "{text}");
+            assert!(text.contains("decompress") && text.contains(&format!("to {plain}, or move")), "{text}");
+        };
+        refused(&LogWriter::open(&log).unwrap_err());
+        refused(&LogReader::open(&log).unwrap_err());
+        refused(&LogScan::open(&log).unwrap_err());
+        refused(&verify_log(&log).unwrap_err());
+        refused(&salvage_log(&log, folder.path().join("out")).unwrap_err());
+        refused(&Cursor::open(&log, &format!("new-{at}-{ending}")).unwrap_err());
+        match LogFollower::open(&log) {
+            Err(error) => refused(&error),
+            Ok(mut new) => refused(&new.next_event().unwrap_err()),
+        }
+        std::fs::rename(&renamed, &names[at]).unwrap();
+    }
+    while follower.next_event().unwrap().is_some() {}
+    // A number is what files have that were moved aside.
+    std::fs::copy(&names[1], format!("{}.1", names[1].display())).unwrap();
+    log_of(&log, 10);
+    assert_eq!(read(&log).len(), 40);
 }
 
 #[test]

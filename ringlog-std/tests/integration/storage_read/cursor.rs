@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
-use ringlog::storage::{Cursor, CursorError, LogReader, LogWriter, Retention, WriterFile};
+use ringlog::storage::{
+    Cursor, CursorError, LogReader, LogWriter, OpenError, ReadError, Retention, WriterFile,
+};
 
-use super::support::{Random, assert_follows, assert_is, log_of, segments, write, writer};
+use super::support::{assert_follows, assert_is, log_of, segments, write, writer};
+use crate::dice::Dice;
 
 #[test]
 fn a_reader_that_dies_anywhere_gets_everything_at_least_once_and_in_order() {
     let folder = tempfile::tempdir().unwrap();
     log_of(folder.path(), 0..600);
-    let mut random = Random(7);
+    let mut random = Dice(7);
     let mut seen = Vec::new();
     for life in 0.. {
         let mut cursor = Cursor::open(folder.path(), "worker").unwrap();
@@ -287,7 +290,10 @@ fn a_deleted_cursor_starts_again_and_a_missing_folder_is_an_error() {
     // The old cursor still has its lock, on a file that has no name any more.
     assert_eq!(Cursor::open(folder.path(), "a").unwrap().next_sequence(), 0);
     let missing = folder.path().join("missing");
-    assert!(matches!(Cursor::open(&missing, "a"), Err(CursorError::NoLog { path }) if path == missing));
+    let Err(CursorError::Log(ReadError::Segment(error))) = Cursor::open(&missing, "a") else {
+        panic!("there is a log")
+    };
+    assert!(matches!(*error, OpenError::NoLog { path } if path == missing));
     std::fs::create_dir(&missing).unwrap();
     let cursor = Cursor::open(&missing, "a").unwrap();
     let writer = writer(&missing);

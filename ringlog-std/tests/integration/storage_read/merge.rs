@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 use ringlog::event::{EventHeader, Gap, GapReason};
 use ringlog::storage::{LogReader, LogWriter, ReadError, merge};
 
-use super::support::{Random, segments};
+use super::support::segments;
+use crate::dice::Dice;
 
 /// Takes the head with the smallest timestamp, and of equal ones that of the first log.
 fn naive(logs: &[Vec<u64>]) -> Vec<(usize, u64, u64)> {
@@ -24,7 +25,7 @@ fn naive(logs: &[Vec<u64>]) -> Vec<(usize, u64, u64)> {
 
 #[test]
 fn merging_is_what_a_naive_merge_gives() {
-    let mut random = Random(3);
+    let mut random = Dice(3);
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
         let logs: Vec<Vec<u64>> = (0..=random.below(5))

@@ -7,4 +7,4 @@ mod positions;
 mod recycling;
 mod retention;
 mod seek;
-mod support;
+pub(crate) mod support;

@@ -7,7 +7,8 @@ use std::path::Path;
 use ringlog::event::{Event, EventHeader};
 use ringlog::storage::{Filter, LogReader, LogScan, LogWriter, MmapReader, ReadError};
 
-use super::support::{Random, segments, wait_until_visible};
+use super::support::{segments, wait_until_visible};
+use crate::dice::Dice;
 
 /// What identifies a record here: sequence, timestamp, type.
 type Known = (u64, u64, u8);
@@ -20,7 +21,7 @@ fn known(event: &Event<'_>) -> Known {
 /// at work.
 fn random_log(
     folder: &Path,
-    random: &mut Random,
+    random: &mut Dice,
     events: u64,
     segment_bytes: u64,
 ) -> (Vec<Known>, Option<LogWriter>) {
@@ -35,13 +36,13 @@ fn random_log(
         let header = EventHeader::new(timestamp, event_type, len as u16);
         all.push((writer.next_sequence(), timestamp, event_type));
         writer.write_event(&header, &vec![1; len as usize]).unwrap();
-        if random.below(400) == 0 {
+        if random.one_in(400) {
             writer.close().unwrap();
             writer = options.open(folder).unwrap();
         }
     }
     // Some logs are live.
-    if random.below(2) == 0 {
+    if random.one_in(2) {
         writer.close().unwrap();
         return (all, None);
     }
@@ -56,7 +57,7 @@ fn since(all: &[Known], timestamp: u64) -> &[Known] {
 
 #[test]
 fn seeking_finds_what_a_naive_search_finds() {
-    let mut random = Random(1);
+    let mut random = Dice(1);
     for round in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let (events, segment_bytes) = (random.below(3000) + 1, 4096 << random.below(9));
@@ -94,7 +95,7 @@ fn assert_scan_finds(folder: &Path, all: &[Known], time: u64) {
     assert_eq!(scan.next_event().unwrap().map(|it| known(&it)), expected.copied());
 }
 
-fn assert_filters_agree(reader: &LogReader, all: &[Known], random: &mut Random, latest: u64) {
+fn assert_filters_agree(reader: &LogReader, all: &[Known], random: &mut Dice, latest: u64) {
     let (from, to) = (random.below(all.len() as u64 + 5), random.below(all.len() as u64 + 5));
     let (since, until) = (random.below(latest + 9), random.below(latest + 9));
     let types = [random.below(5) as u8, random.below(5) as u8];
@@ -110,7 +111,7 @@ fn assert_filters_agree(reader: &LogReader, all: &[Known], random: &mut Random, 
 
 #[test]
 fn a_single_file_is_searched_in_the_same_way() {
-    let mut random = Random(5);
+    let mut random = Dice(5);
     let folder = tempfile::tempdir().unwrap();
     let (all, _writer) = random_log(folder.path(), &mut random, 3000, 1 << 20);
     for (base, path) in segments(folder.path()) {
@@ -140,7 +141,7 @@ fn a_single_file_is_searched_in_the_same_way() {
 
 #[test]
 fn a_wrong_index_is_made_anew() {
-    let mut random = Random(9);
+    let mut random = Dice(9);
     let folder = tempfile::tempdir().unwrap();
     let (all, _writer) = random_log(folder.path(), &mut random, 2000, 65_536);
     let find =

@@ -74,13 +74,3 @@ pub(crate) fn segments(folder: &Path) -> Vec<(u64, PathBuf)> {
     let reader = LogReader::open(folder).unwrap();
     reader.segments().iter().map(|segment| (segment.header.base_sequence, segment.path.clone())).collect()
 }
-
-/// Numbers that look random and are the same in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}

@@ -130,6 +130,31 @@ fn after_a_hole_an_interface_has_no_number_that_anybody_knows() {
 }
 
 #[test]
+fn zeros_between_the_header_of_a_section_and_its_first_interface_cost_no_packet() {
+    for is_big_endian in [false, true] {
+        for zeros in [1, 4, 20, 512, 4096, 2_000_000] {
+            let header = section(is_big_endian).bytes;
+            let (whole, places) = places(2 + usize::from(is_big_endian));
+            let part = [&header, &vec![0; zeros][..], &whole[header.len()..]].concat();
+            let one: Vec<_> = places.into_iter().map(|(_, event)| event).collect();
+            // Fewer zeros than a head are read as one.
+            let parts = if zeros < 12 { 1 } else { 2 };
+            let (events, reported, error) = read_on(&part.repeat(parts));
+            assert!(
+                error.is_none() && events == vec![one; parts].concat(),
+                "{zeros}: {reported:?} {error:?}"
+            );
+            let said = format!("{zeros} zero bytes after the header of a section");
+            let is_said = |it: &String| zeros < 12 || it.contains(&said);
+            assert!(reported.len() == parts && reported.iter().all(is_said), "{reported:?}");
+            // Other bytes may have been an interface, which shifts the numbers of the others.
+            let damaged = [&header, &vec![0x55; zeros.max(20)][..], &whole[header.len()..]].concat();
+            assert!(read_on(&damaged).0.is_empty());
+        }
+    }
+}
+
+#[test]
 fn damage_without_a_packet_after_it_is_an_error_with_file_offset_and_remedy() {
     for kind in 0..4 {
         let (whole, places) = places(kind);

@@ -208,14 +208,19 @@ fn pcapng_of_every_byte_order_block_resolution_and_offset() {
 #[test]
 fn a_damaged_interface_keeps_its_number_and_gives_no_wrong_time() {
     let packet = (START, b"packet".to_vec(), 6);
-    for is_big_endian in [false, true] {
+    for (is_big_endian, has_wrong_end) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut damaged = interface(is_big_endian, Some(6), None);
-        // The first option claims more bytes than there are.
-        damaged.bytes[10..12].copy_from_slice(&[0x7F, 0x7F]);
-        let file = section(is_big_endian)
-            .block(1, damaged)
-            .block(1, interface(is_big_endian, Some(9), None))
-            .block(6, packet_block(is_big_endian, 6, START, &packet));
+        if !has_wrong_end {
+            // The first option claims more bytes than there are.
+            damaged.bytes[10..12].copy_from_slice(&[0x7F, 0x7F]);
+        }
+        let mut file = section(is_big_endian).block(1, damaged);
+        if has_wrong_end {
+            // The length at the end of the block.
+            *file.bytes.last_mut().unwrap() = 0x77;
+        }
+        file = file.block(1, interface(is_big_endian, Some(9), None));
+        file = file.block(6, packet_block(is_big_endian, 6, START, &packet));
         let mut named = tempfile::NamedTempFile::new().unwrap();
         named.write_all(&file.bytes).unwrap();
         let mut feed = PcapFeed::open(named.path(), 0).unwrap();

@@ -25,6 +25,7 @@ pub(crate) struct PcapHeader {
     unit: TimeUnit,
     units_per_second: u64,
     length_order: LengthOrder,
+    link_type: u16,
     /// Packets with a fraction of one second or more.
     carried: u64,
 }
@@ -57,7 +58,14 @@ impl PcapHeader {
         };
         let is_modified = magic == MODIFIED_MAGIC;
         let length_order = length_order(version)?;
-        Ok(Self { is_big_endian, is_modified, unit, units_per_second, length_order, carried: 0 })
+        // The upper bits are about check sequences at the ends of packets.
+        let link_type = word_at(header, 20, is_big_endian) as u16;
+        Ok(Self { is_big_endian, is_modified, unit, units_per_second, length_order, link_type, carried: 0 })
+    }
+
+    /// Returns the link type of its packets.
+    pub(crate) const fn link_type(&self) -> u16 {
+        self.link_type
     }
 
     /// Returns the length of the record header before the bytes of a packet.
@@ -81,9 +89,14 @@ impl PcapHeader {
         let fraction = u64::from(word_at(head, 4, self.is_big_endian));
         let is_plausible =
             captured <= original && original <= BLOCK_BYTES_MAX && fraction < self.units_per_second;
-        let has_time = self.unit.to_nanos(self.units(head)).is_some_and(may_be);
+        let has_time = self.time(head).is_some_and(may_be);
         let is_zero = head.iter().take(self.record_head_bytes()).all(|&byte| byte == 0);
         (is_plausible && has_time && !is_zero).then(|| self.record_head_bytes() + captured as usize)
+    }
+
+    /// Returns the time of a packet in nanoseconds since 1970.
+    pub(crate) fn time(&self, head: &[u8]) -> Option<u64> {
+        self.unit.to_nanos(self.units(head))
     }
 
     fn units(&self, head: &[u8]) -> u64 {

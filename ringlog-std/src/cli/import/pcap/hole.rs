@@ -34,7 +34,7 @@ impl PcapFeed {
         if is_end {
             self.block.clear();
             let what = format!("{zeros} zero bytes up to the end of the capture: {missing}");
-            return Ok(Block::Missing { bytes: zeros, count: 0, what });
+            return Ok(self.missing(zeros, 0, what));
         }
         let kept = zeros.min(NUMBER_ZEROS);
         self.block.clear();
@@ -42,13 +42,24 @@ impl PcapFeed {
         match self.find_packet(0)? {
             Search::Found(more) => {
                 let bytes = zeros - kept + more;
-                let what = match bytes.saturating_sub(zeros) {
+                let rest = bytes.saturating_sub(zeros);
+                // The interfaces of a section follow its header, so none was where the zeros are.
+                if let Kind::PcapNg { section } = &self.kind
+                    && rest == 0
+                    && section.begins_with_interface(self.ahead.get_ref())
+                {
+                    let what = format!(
+                        "{bytes} zero bytes after the header of a section: what was not written there is missing"
+                    );
+                    return Ok(Block::Missing { bytes, count: 0, what });
+                }
+                let what = match rest {
                     0 => format!("{bytes} zero bytes where a packet should begin: {missing}"),
                     rest => format!(
                         "{zeros} zero bytes where a packet should begin, and {rest} up to the next packet: {missing}"
                     ),
                 };
-                Ok(Block::Missing { bytes, count: 0, what })
+                Ok(self.missing(bytes, 0, what))
             }
             Search::Nothing { .. } => {
                 Err(self.damaged_here(format!("{zeros} zero bytes, and no packet after them")))
@@ -81,19 +92,84 @@ impl PcapFeed {
         match self.find_packet(1)? {
             // The next packet starts where the block says that it ends.
             Search::Found(bytes) | Search::Nothing { bytes, .. } if is_block(bytes) => {
-                Ok(Block::Missing { bytes, count: 1, what: problem })
+                Ok(self.missing(bytes, 1, problem))
             }
             Search::Found(bytes) => {
                 let what = format!("{problem}; the next packet is {bytes} bytes later");
-                Ok(Block::Missing { bytes, count: 0, what })
+                Ok(self.missing(bytes, 0, what))
             }
             // The power failed while this packet was being written.
             Search::Nothing { bytes, zeros } if bytes - zeros <= claimed && zeros >= head_bytes => {
                 let what = format!("{problem}, and {zeros} zero bytes up to the end of the capture");
-                Ok(Block::Missing { bytes, count: 0, what })
+                Ok(self.missing(bytes, 0, what))
             }
             Search::Nothing { .. } => Err(self.damaged_here(format!("{problem}, and no packet after it"))),
         }
+    }
+
+    /// Finds the next packet after one that reaches past the end of the capture; `claimed` is its length.
+    ///
+    /// A capture that was cut has no packet after its last one. Only whole packets up to the end show that the length is wrong.
+    pub(super) fn pass_overlong(&mut self, claimed: usize) -> Result<Block, FeedError> {
+        let Some(at) = (1..self.block.len()).find(|&at| self.reaches_end(at)) else {
+            return Err(self.truncated(claimed));
+        };
+        self.block.drain(..at);
+        self.put_back()?;
+        let what = format!(
+            "a length of {claimed} bytes, past the end of the capture; the next packet is {at} bytes later"
+        );
+        Ok(self.missing(at as u64, 0, what))
+    }
+
+    /// Makes a part of the capture that is missing; a `count` of 0 means an unknown number of packets.
+    fn missing(&mut self, bytes: u64, count: u64, what: String) -> Block {
+        if let (Kind::PcapNg { section }, 0) = (&mut self.kind, count) {
+            section.lose_blocks(bytes);
+        }
+        Block::Missing { bytes, count, what }
+    }
+
+    /// Whether there are packets or blocks from here up to the end, or up to zeros at the end.
+    fn reaches_end(&self, from: usize) -> bool {
+        let mut at = from;
+        while let Some(bytes) = self.plausible_bytes(at) {
+            if at + bytes > self.block.len() || !self.is_block(at, at + bytes) {
+                return false;
+            }
+            at += bytes;
+        }
+        at > from && self.block.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == 0))
+    }
+
+    /// Finds the next packet if the one of `bytes` bytes that begins here is more than a year from the one before, and the
+    /// bytes show that it is none; `None` if it may be one.
+    ///
+    /// After lost bytes each head is read from a wrong place, and what follows may look like packets of 1970.
+    pub(super) fn pass_shifted(&mut self, bytes: usize) -> Result<Option<Block>, FeedError> {
+        let Kind::Pcap { header } = &self.kind else { return Ok(None) };
+        let header = *header;
+        let (Some(time), Some(last)) = (header.time(&self.block), self.last_time) else { return Ok(None) };
+        if last < YEAR_NANOS || time.abs_diff(last) < YEAR_NANOS {
+            return Ok(None);
+        }
+        let head_bytes = self.head_bytes();
+        self.read_into_block(bytes + head_bytes)?;
+        let next = self.block.get(bytes..).unwrap_or_default();
+        let is_end = next.len() < head_bytes || next.iter().all(|&byte| byte == 0);
+        let mut is_damage = !is_end && header.plausible_bytes(next, |_| true).is_none();
+        for at in 1..bytes.min(self.block.len()) {
+            is_damage |= self.is_followed(at, head_bytes)?;
+            if is_damage {
+                break;
+            }
+        }
+        self.put_back()?;
+        self.read_into_block(head_bytes)?;
+        if !is_damage {
+            return Ok(None);
+        }
+        self.pass_damage(None, "a time more than a year from that of the packet before".into()).map(Some)
     }
 
     /// Whether the end of this head and all of the next head are zeros.

@@ -2,6 +2,7 @@
 //!
 //! Every message names an offset. A length in a file never decides an allocation, and an I/O error stays an I/O error.
 
+mod described;
 pub(crate) mod header;
 mod hole;
 pub(crate) mod packet;
@@ -15,6 +16,8 @@ use crate::cli::feed::{Feed, FeedError, Loss, Next, Skip};
 use crate::cli::input::Input;
 use crate::cli::terminal::words::unix_now;
 use crate::event::{Gap, GapReason, MAX_PAYLOAD};
+use crate::storage::SchemaList;
+pub(crate) use described::PACKET;
 use header::PcapHeader;
 use packet::{BLOCK_BYTES_MAX, Found, PCAPNG_MAGIC};
 use pcapng::{Section, SectionProblem};
@@ -76,6 +79,9 @@ pub(crate) struct PcapFeed {
     cut_packets: u64,
     /// The number of packets before the first time, and the time that they get.
     untimed: Option<(u64, FirstTime)>,
+    /// Whether the fields of the type `packet` are before the bytes of a packet.
+    has_heads: bool,
+    schemas: SchemaList,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +108,8 @@ impl PcapFeed {
             event_type,
             cut_packets: 0,
             untimed: None,
+            has_heads: false,
+            schemas: SchemaList::new(),
         };
         feed.read_magic()?;
         Ok(feed)
@@ -137,6 +145,17 @@ impl PcapFeed {
     fn pass_bytes(&mut self, bytes: u64) {
         self.offset += bytes;
         self.block.clear();
+    }
+
+    /// Reads on to the next whole block; `false` if there is none up to the end or an error.
+    fn find_whole(&mut self) -> bool {
+        loop {
+            match self.read_block() {
+                Ok(Block::Whole) => return true,
+                Ok(Block::Missing { bytes, .. }) => self.pass_bytes(bytes),
+                Ok(Block::End) | Err(_) => return false,
+            }
+        }
     }
 
     fn damaged(&self, problem: impl Into<String>) -> FeedError {
@@ -190,13 +209,23 @@ impl PcapFeed {
             Ok(bytes) => bytes,
             Err(problem) => return self.pass_damage(None, problem),
         };
+        if let Some(block) = self.pass_shifted(bytes)? {
+            return Ok(block);
+        }
         if !self.read_into_block(bytes)? {
-            return Err(self.truncated(bytes));
+            return self.pass_overlong(bytes);
         }
         match &self.kind {
             Kind::PcapNg { section } if !section.is_whole(&self.block) => {
                 let problem = section.damaged_words(&self.block);
-                self.pass_damage(Some(bytes), problem)
+                let block_type = section.block_type(&self.block);
+                let found = self.pass_damage(Some(bytes), problem)?;
+                if let (Kind::PcapNg { section }, Block::Missing { bytes, count: 1, .. }) =
+                    (&mut self.kind, &found)
+                {
+                    section.lose_block(block_type, *bytes);
+                }
+                Ok(found)
             }
             _ => Ok(Block::Whole),
         }
@@ -268,12 +297,12 @@ impl PcapFeed {
     fn find_first_time(&self) -> Option<u64> {
         let mut ahead = Self::open(&self.path, 0).ok()?;
         let mut payload = Vec::new();
-        // Only pcapng blocks may lack a time. After an error there is nothing more to read.
-        while matches!(ahead.read_block(), Ok(Block::Whole)) {
+        // Only pcapng blocks may lack a time.
+        while ahead.find_whole() {
             if let Found::Packet { timestamp: Some(time), .. } = ahead.take_apart(&mut payload) {
                 return Some(time);
             }
-            ahead.block.clear();
+            ahead.pass_bytes(ahead.block.len() as u64);
         }
         None
     }
@@ -300,9 +329,6 @@ impl Feed for PcapFeed {
             match self.read_block()? {
                 Block::Whole => {}
                 Block::Missing { bytes, count, what } => {
-                    if let (Kind::PcapNg { section }, 0) = (&mut self.kind, count) {
-                        section.lose_blocks();
-                    }
                     self.pass_bytes(bytes);
                     let gap = Gap::new(GapReason::NotReadable, count);
                     return Ok(Next::Lost(Loss { gap, timestamp: None, skip: Some(Skip { offset, what }) }));
@@ -320,17 +346,27 @@ impl Feed for PcapFeed {
                 Found::Unusable(what) => {
                     return Ok(Next::Lost(Loss::skipped(GapReason::NotReadable, None, offset, what)));
                 }
-                Found::Packet { timestamp, .. } if payload.len() > MAX_PAYLOAD => {
-                    let what = format!("packet of {} bytes, an event holds {MAX_PAYLOAD}", payload.len());
+                Found::Packet { timestamp, .. } if payload.len() > self.most_packet_bytes() => {
+                    let most = self.most_packet_bytes();
+                    let remedy =
+                        if payload.len() > MAX_PAYLOAD { "" } else { "; --payload-only has room for it" };
+                    let what = format!("packet of {} bytes, an event holds {most}{remedy}", payload.len());
                     return Ok(Next::Lost(Loss::skipped(GapReason::TooLong, timestamp, offset, what)));
                 }
                 Found::Packet { timestamp, original_bytes } => {
                     self.cut_packets += u64::from(payload.len() < original_bytes as usize);
                     let timestamp = timestamp.unwrap_or_else(|| self.first_time());
+                    if self.has_heads {
+                        self.source().put_before(original_bytes, payload);
+                    }
                     return Ok(Next::Event { timestamp, event_type: self.event_type });
                 }
             }
         }
+    }
+
+    fn schemas(&self) -> SchemaList {
+        self.schemas.clone()
     }
 
     fn read_bytes(&self) -> u64 {

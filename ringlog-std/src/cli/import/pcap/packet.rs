@@ -22,6 +22,35 @@ pub(crate) enum Found {
     Unusable(String),
 }
 
+/// Bytes of an event before those of the packet.
+pub(crate) const HEAD_BYTES: usize = 8;
+
+/// The interface that has captured a packet. All packets of a pcap file are from one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Source {
+    /// Its place among all that the file describes, in all sections.
+    pub(crate) interface: u16,
+    pub(crate) link_type: u16,
+}
+
+impl Source {
+    /// Puts the fields of the event before the packet's bytes.
+    pub(crate) fn put_before(self, original_bytes: u32, packet: &mut Vec<u8>) {
+        let mut head = [0; HEAD_BYTES];
+        head[..2].copy_from_slice(&self.interface.to_le_bytes());
+        head[2..4].copy_from_slice(&self.link_type.to_le_bytes());
+        head[4..].copy_from_slice(&original_bytes.to_le_bytes());
+        packet.splice(0..0, head);
+    }
+}
+
+/// An interface as its description in a file names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Named {
+    pub(crate) link_type: u16,
+    pub(crate) name: Option<String>,
+}
+
 /// Returns the 32-bit word at `at`, or 0 past the end.
 pub(crate) fn word_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u32 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {

@@ -1,10 +1,12 @@
 //! The blocks of a pcapng section.
 
-use crate::cli::import::pcap::packet::{Found, PCAPNG_MAGIC, half_at, word_at};
+use crate::cli::import::pcap::packet::{Found, Named, PCAPNG_MAGIC, Source, half_at, word_at};
 use crate::cli::import::pcap::time::TimeUnit;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
 const INTERFACE_DESCRIPTION: u32 = 1;
+/// Length of the shortest description of an interface.
+const INTERFACE_BYTES_MIN: u64 = 20;
 /// The packet block of the first drafts of the format.
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
@@ -12,6 +14,7 @@ const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
 const OPTION_END: u16 = 0;
+const OPTION_NAME: u16 = 2;
 /// In a packet: packets that were dropped since the one before. In statistics: dropped by the interface so far.
 const OPTION_PACKET_DROPS: u16 = 4;
 const OPTION_INTERFACE_DROPS: u16 = 5;
@@ -19,9 +22,16 @@ const OPTION_SYSTEM_DROPS: u16 = 7;
 const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 const MICROSECONDS: u8 = 6;
+/// Interfaces and bytes of their names that are kept.
+const NAMED_MAX: usize = 4096;
+const NAME_BYTES_MAX: usize = 256;
 
 /// Types of blocks that the search after damage finds: those of the format's description, and custom ones.
 const KNOWN_BLOCKS: [std::ops::RangeInclusive<u32>; 3] = [1..=10, 0xBAD..=0xBAD, 0x4000_0BAD..=0x4000_0BAD];
+
+fn is_known(block_type: u32) -> bool {
+    KNOWN_BLOCKS.iter().any(|known| known.contains(&block_type))
+}
 
 /// Returns whether the section that this block begins is big-endian; `None` if it begins no section.
 fn first_block_is_big_endian(head: &[u8]) -> Option<bool> {
@@ -42,6 +52,7 @@ struct Interface {
     /// `None` if the unit in the file is impossible.
     unit: Option<TimeUnit>,
     snap_bytes: u32,
+    link_type: u16,
     drops: Drops,
 }
 
@@ -64,8 +75,17 @@ pub(crate) struct Section {
     packets_with_time_before: u64,
     /// Packets that the interfaces of earlier sections dropped.
     dropped_before: u64,
-    /// Whether blocks are missing; then the number of an interface that is described later is not known.
+    /// Whether a description of an interface may be missing; then the number of an interface that is described later is not
+    /// known.
     has_lost_blocks: bool,
+    /// Whether a block followed the header of the section.
+    has_blocks: bool,
+    /// The first interfaces of the file that were described, also in earlier sections.
+    named: Vec<Named>,
+    /// The number of interfaces of earlier sections.
+    interfaces_before: usize,
+    /// From where the last packet is.
+    source: Source,
 }
 
 impl Section {
@@ -83,6 +103,10 @@ impl Section {
             packets_with_time_before: 0,
             dropped_before: 0,
             has_lost_blocks: false,
+            has_blocks: false,
+            named: Vec::new(),
+            interfaces_before: 0,
+            source: Source::default(),
         }
     }
 
@@ -95,14 +119,35 @@ impl Section {
         }
         self.is_big_endian = is_big_endian;
         self.dropped_before = self.dropped();
+        self.interfaces_before += self.interfaces.len();
         self.interfaces.clear();
-        self.has_lost_blocks = false;
+        (self.has_lost_blocks, self.has_blocks) = (false, false);
         Ok(())
     }
 
-    /// Notes that blocks are missing.
-    pub(crate) fn lose_blocks(&mut self) {
-        self.has_lost_blocks = true;
+    /// Notes that these bytes are missing, which may be blocks.
+    pub(crate) fn lose_blocks(&mut self, bytes: u64) {
+        (self.has_blocks, self.has_lost_blocks) =
+            (true, self.has_lost_blocks || bytes >= INTERFACE_BYTES_MIN);
+    }
+
+    /// Notes that a block of this type is missing. An interface that it described keeps its number.
+    pub(crate) fn lose_block(&mut self, block_type: u32, bytes: u64) {
+        self.has_blocks = true;
+        match block_type {
+            INTERFACE_DESCRIPTION => drop(self.add_interface(&[])),
+            block_type if is_known(block_type) => {}
+            _ => self.lose_blocks(bytes),
+        }
+    }
+
+    /// Whether the first interface of the section is described here, with no block between it and the header.
+    pub(crate) fn begins_with_interface(&self, head: &[u8]) -> bool {
+        !self.has_blocks && self.block_type(head) == INTERFACE_DESCRIPTION
+    }
+
+    pub(crate) fn block_type(&self, head: &[u8]) -> u32 {
+        word_at(head, 0, self.is_big_endian)
     }
 
     /// Returns the length in the head of a block.
@@ -113,11 +158,10 @@ impl Section {
     /// Returns the length of the block that may start with this head.
     pub(crate) fn plausible_bytes(&self, head: &[u8]) -> Option<usize> {
         let block_type = word_at(head, 0, self.is_big_endian);
-        let is_known = || KNOWN_BLOCKS.iter().any(|known| known.contains(&block_type));
         let is_big_endian = if head.starts_with(&PCAPNG_MAGIC) {
             first_block_is_big_endian(head)?
         } else {
-            is_known().then_some(self.is_big_endian)?
+            is_known(block_type).then_some(self.is_big_endian)?
         };
         Some(word_at(head, 4, is_big_endian) as usize).filter(|&bytes| bytes >= 12)
     }
@@ -132,7 +176,7 @@ impl Section {
 
     /// Describes a damaged block.
     pub(crate) fn damaged_words(&self, block: &[u8]) -> String {
-        let block_type = word_at(block, 0, self.is_big_endian);
+        let block_type = self.block_type(block);
         format!("damaged block of type {block_type:#x}, {} bytes", block.len())
     }
 
@@ -160,7 +204,8 @@ impl Section {
 
     /// Parses one whole block.
     pub(crate) fn take_block(&mut self, block: &[u8], payload: &mut Vec<u8>) -> Found {
-        let block_type = word_at(block, 0, self.is_big_endian);
+        let block_type = self.block_type(block);
+        self.has_blocks |= !block.starts_with(&PCAPNG_MAGIC);
         let found = self.body(block).and_then(|body| match block_type {
             INTERFACE_DESCRIPTION => self.add_interface(body),
             ENHANCED_PACKET => {
@@ -190,30 +235,60 @@ impl Section {
         if self.has_lost_blocks {
             return Some(Found::Nothing);
         }
-        let interface = self.read_interface(body);
+        let link_type = half_at(body, 0, self.is_big_endian);
+        let (interface, name) = self.read_interface(body).unzip();
+        if self.named.len() < NAMED_MAX {
+            self.named.push(Named { link_type, name: name.flatten() });
+        }
         self.interfaces.push(interface.unwrap_or(Interface {
             unit: None,
             snap_bytes: 0,
+            link_type,
             drops: Drops::default(),
         }));
         interface.map(|_| Found::Nothing)
     }
 
-    fn read_interface(&self, body: &[u8]) -> Option<Interface> {
-        let (mut tsresol, mut offset_seconds) = (MICROSECONDS, 0);
+    fn read_interface(&self, body: &[u8]) -> Option<(Interface, Option<String>)> {
+        let (mut tsresol, mut offset_seconds, mut name) = (MICROSECONDS, 0, None);
         self.take_options(body.get(8..)?, |code, value| {
             match code {
+                OPTION_NAME => {
+                    name = Some(
+                        String::from_utf8_lossy(value.get(..NAME_BYTES_MAX).unwrap_or(value)).into_owned(),
+                    )
+                }
                 OPTION_TSRESOL => tsresol = *value.first()?,
                 OPTION_TSOFFSET => offset_seconds = self.double_word(value)?.cast_signed(),
                 _ => {}
             }
             Some(())
         })?;
-        Some(Interface {
+        let interface = Interface {
             unit: TimeUnit::from_options(tsresol, offset_seconds),
             snap_bytes: word_at(body, 4, self.is_big_endian),
+            link_type: half_at(body, 0, self.is_big_endian),
             drops: Drops::default(),
-        })
+        };
+        Some((interface, name))
+    }
+
+    /// Returns from where the packet is that was taken last.
+    pub(crate) const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Returns the interfaces that were described, in their order.
+    pub(crate) fn into_named(self) -> Vec<Named> {
+        self.named
+    }
+
+    /// Notes from where a packet is; `id` counts the interfaces of this section.
+    fn note_source(&mut self, id: usize) {
+        if let Some(&Interface { link_type, .. }) = self.interfaces.get(id) {
+            let interface = u16::try_from(self.interfaces_before + id).unwrap_or(u16::MAX);
+            self.source = Source { interface, link_type };
+        }
     }
 
     /// Calls `take` with the code and the value of each option. Ends with `None` if one does not fit, or if `take` does.
@@ -282,6 +357,7 @@ impl Section {
             drops.of_packets = drops.of_packets.saturating_add(dropped);
         }
         self.timestamp = Some(timestamp);
+        self.note_source(interface_id as usize);
         payload.clear();
         payload.extend_from_slice(data);
         Some(Found::Packet { timestamp: Some(timestamp), original_bytes })
@@ -305,6 +381,7 @@ impl Section {
         let Some(data) = room.get(..captured as usize) else {
             return Some(Found::Unusable(format!("packet of {captured} bytes in a shorter block")));
         };
+        self.note_source(0);
         payload.clear();
         payload.extend_from_slice(data);
         self.packets_with_time_before += u64::from(self.timestamp.is_some());
@@ -315,6 +392,7 @@ impl Section {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dice::Dice;
 
     fn block(block_type: u32, body: &[u8], big: bool) -> Vec<u8> {
         let word = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
@@ -437,15 +515,26 @@ mod tests {
     }
 
     #[test]
+    fn few_missing_bytes_hide_no_interface() {
+        for (bytes, is_known) in [(4, true), (19, true), (20, false), (4096, false)] {
+            let (mut section, mut payload) = (Section::new(false), Vec::new());
+            section.lose_blocks(bytes);
+            section.lose_blocks(4);
+            section.take_block(&interface(0, false), &mut payload);
+            let found = section.take_block(&enhanced(0, 1, b"x", false), &mut payload);
+            assert_eq!(matches!(found, Found::Packet { .. }), is_known, "{bytes}");
+        }
+    }
+
+    #[test]
     fn no_block_of_any_bytes_panics() {
-        let mut state = 1_u64;
+        let mut dice = Dice(1);
         for round in 0..20_000 {
             let mut bytes =
                 if round % 2 == 0 { enhanced(0, 1, &[3; 40], false) } else { interface(9, false) };
             for _ in 0..3 {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let at = (state >> 33) as usize % bytes.len();
-                bytes[at] = (state >> 20) as u8;
+                let at = dice.below(bytes.len());
+                bytes[at] = dice.next() as u8;
             }
             let mut section = Section::new(round % 4 == 3);
             section.take_block(&interface(0, false), &mut Vec::new());

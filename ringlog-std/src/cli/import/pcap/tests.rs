@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::cli::import::pcap::packet::BLOCK_BYTES_MAX;
 use crate::cli::import::pcap::*;
+use crate::dice::Dice;
 
 fn header(magic: u32) -> Vec<u8> {
     let mut file = magic.to_le_bytes().to_vec();
@@ -154,13 +155,12 @@ fn no_capture_of_any_bytes_panics_or_loops() {
     for length in 0..20 {
         packet(&mut whole, length, 0, &vec![7; length as usize * 9]);
     }
-    let mut state = 1_u64;
+    let mut dice = Dice(1);
     for round in 0..500 {
         let mut bytes = whole.clone();
         for _ in 0..=round % 7 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let at = (state >> 33) as usize % bytes.len();
-            bytes[at] = (state >> 20) as u8;
+            let at = dice.below(bytes.len());
+            bytes[at] = dice.next() as u8;
         }
         let Ok(mut feed) = open(&bytes) else { continue };
         let mut payload = Vec::new();
@@ -170,4 +170,75 @@ fn no_capture_of_any_bytes_panics_or_loops() {
             assert!(steps <= bytes.len() / 16, "more packets than there is room for");
         }
     }
+}
+
+/// The times in seconds and the lengths of the packets, the number of gaps, and the error at the end.
+fn all(file: &[u8]) -> (Vec<(u64, usize)>, usize, Option<String>) {
+    let (mut found, mut gaps, mut payload) = (Vec::new(), 0, Vec::new());
+    let mut feed = open(file).unwrap();
+    loop {
+        match feed.next_event(&mut payload) {
+            Ok(Next::Event { timestamp, .. }) => found.push((timestamp / 1_000_000_000, payload.len())),
+            Ok(Next::Lost(_)) => gaps += 1,
+            Ok(Next::End) => return (found, gaps, None),
+            Ok(Next::Idle) => panic!("a file is never idle"),
+            Err(error) => return (found, gaps, Some(error.to_string())),
+        }
+    }
+}
+
+const NOW: u32 = 1_700_000_000;
+
+/// A capture of ten packets, and where each begins.
+fn ten() -> (Vec<u8>, Vec<usize>) {
+    let (mut file, mut starts) = (header(0xA1B2_C3D4), Vec::new());
+    for at in 0..10 {
+        starts.push(file.len());
+        packet(&mut file, NOW + at, 600_000 + at, &[0xA0 + at as u8; 60]);
+    }
+    (file, starts)
+}
+
+#[test]
+fn a_few_bytes_too_many_or_too_few_cost_only_the_packets_around_them() {
+    let (file, starts) = ten();
+    let at = starts[5];
+    for bytes in [1, 2, 3, 4, 5, 8, 12, 15] {
+        let (found, gaps, error) = all(&[&file[..at], &vec![0; bytes], &file[at..]].concat());
+        let expected: Vec<_> = (0..10).map(|at| (u64::from(NOW) + at, 60)).collect();
+        assert_eq!((found, gaps, error), (expected, 1, None), "{bytes} zeros between packets");
+
+        // They are missing in the packet before.
+        let (found, gaps, error) = all(&[&file[..at - bytes], &file[at..]].concat());
+        assert_eq!((gaps, error), (1, None), "{bytes} bytes fewer");
+        let times: Vec<_> = found.iter().map(|(time, _)| time - u64::from(NOW)).collect();
+        assert_eq!(times, [0, 1, 2, 3, 4, 6, 7, 8, 9], "{bytes} bytes fewer");
+    }
+}
+
+#[test]
+fn a_capture_that_is_cut_stays_cut_whatever_its_last_packet_holds() {
+    let (file, starts) = ten();
+    // A packet that holds packets, as that of a capture which is copied over the network.
+    let mut outer = file.clone();
+    packet(&mut outer, NOW + 20, 0, &file[starts[0]..]);
+    for missing in [1, 30, 75] {
+        let (found, gaps, error) = all(&outer[..outer.len() - missing]);
+        assert_eq!((found.len(), gaps), (10, 0), "{missing}");
+        assert!(error.unwrap().contains("is cut short"));
+    }
+}
+
+#[test]
+fn a_step_of_the_clock_is_no_damage() {
+    let (mut file, _) = ten();
+    let (mut times, jumps) = (Vec::new(), [NOW + 100_000_000, 5, 6, NOW, 1_000_000_000, 7]);
+    times.extend(0..10);
+    for time in jumps {
+        packet(&mut file, time, 5, &[0; 300]);
+        times.push(u64::from(time).wrapping_sub(u64::from(NOW)));
+    }
+    let (found, gaps, error) = all(&file);
+    let found: Vec<_> = found.iter().map(|(time, _)| time.wrapping_sub(u64::from(NOW))).collect();
+    assert_eq!((found, gaps, error), (times, 0, None));
 }

@@ -44,6 +44,11 @@ impl Style {
         read(text, self.order).filter(|(style, _)| *style == self).map(|(_, nanos)| nanos)
     }
 
+    /// Returns this style with or without an offset.
+    pub(super) const fn with_zone(self, has_zone: bool) -> Self {
+        Self { has_zone, ..self }
+    }
+
     /// Returns this style for strftime.
     pub(super) fn strftime(self) -> String {
         let parts = match self.order {

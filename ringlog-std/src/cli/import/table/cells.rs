@@ -6,13 +6,13 @@ pub(super) const QUOTE: u8 = b'"';
 
 /// Gives the cells of a row, without the quotes around them.
 #[derive(Debug)]
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     rest: Option<&'a [u8]>,
     delimiter: u8,
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(row: &'a [u8], delimiter: u8) -> Self {
+    pub(crate) fn new(row: &'a [u8], delimiter: u8) -> Self {
         Self { rest: Some(row), delimiter }
     }
 }

@@ -100,10 +100,13 @@ impl Table<'_> {
 
     fn given(&self, place: Place) -> Result<Candidate, Refusal> {
         self.candidate(place).ok_or_else(|| {
-            let cell = self.rows.iter().find_map(|row| place.text(|at| row.get(at).cloned()));
-            let cell = super::words::cut(&cell.unwrap_or_default());
+            let mut texts = self.rows.iter().filter_map(|row| place.text(|at| row.get(at).cloned()));
+            let first = texts.next().unwrap_or_default();
+            let is_no_time = |text: &String| !is_missing(text) && TimeFormat::readings(text, None).is_empty();
+            let odd = if is_no_time(&first) { None } else { texts.find(is_no_time) };
+            let cell = super::words::cut(&odd.unwrap_or(first));
             let what = self.kind.place_words(place, self.names);
-            Refusal::NoTime(match TimeFormat::given(self.options) {
+            Refusal::NoTime(match self.options.time_option() {
                 None => format!("{what} holds {cell:?}, which is not a time in a known format; give --time-unit or --time-format"),
                 Some(_) => format!("{what} holds {cell:?}, which does not fit the option that says how times are written; give another --time-unit or --time-format"),
             })
@@ -185,8 +188,12 @@ impl Table<'_> {
     /// Chooses by what the rows and names look like.
     fn found(&self) -> Result<Candidate, Refusal> {
         let places = (0..self.width()).map(|time| Place { date: None, time });
-        let single: Vec<Candidate> =
+        let mut single: Vec<Candidate> =
             places.filter_map(|place| self.candidate(place)).filter(|it| !self.is_far(it)).collect();
+        // With an option for the format, a few cells of any column may fit it.
+        if self.options.time_option().is_some() && single.iter().any(Candidate::reads_most) {
+            single.retain(|it| it.reads_most() || it.name.is_time());
+        }
         let pairs = self.pairs(&single);
         self.check_time_is_understood(&single, &pairs)?;
         let all = single.iter().chain(&pairs).filter(|it| it.name != NameClass::OtherTime);
@@ -312,7 +319,7 @@ impl Table<'_> {
         let is_no_time = |cell: &&str| TimeFormat::readings(cell, None).is_empty();
         let cell = self.cells(odd).find(is_no_time).or_else(|| self.cells(odd).next()).unwrap_or_default();
         let why = if is_before_1970(cell) { "before 1970, where times begin here" } else { "not understood" };
-        let (why, give) = match TimeFormat::given(self.options) {
+        let (why, give) = match self.options.time_option() {
             None => (why, "give"),
             Some(_) => ("not written as the option says", "give another"),
         };

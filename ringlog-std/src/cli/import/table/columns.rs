@@ -110,14 +110,16 @@ impl Candidate {
         let mut times: Vec<_> = texts.iter().map(|text| best.parse(text)).collect();
         let filled = texts.iter().filter(|text| !text.is_empty()).count();
         let read = times.iter().flatten().count();
-        if read == 0 || (read * 2 < filled && TimeFormat::given(options).is_none()) {
+        // An option that says how times are written decides, however few rows fit it.
+        let is_given = options.time_option().is_some();
+        if read == 0 || (read * 2 < filled && !is_given) {
             return None;
         }
         best.check_unit(&times);
         let best = best.clone();
         formats.retain(|format| *format == best || rivals(&texts, &times, format, filled));
         // One of two rows is not enough.
-        if formats.len() == 1 && filled > 1 && read * 2 == filled && TimeFormat::given(options).is_none() {
+        if formats.len() == 1 && filled > 1 && read * 2 == filled && !is_given {
             return None;
         }
         if formats.len() == 1 {
@@ -137,6 +139,11 @@ impl Candidate {
     pub(super) fn is_full(&self) -> bool {
         let has_clock = self.place.date.is_some() || self.format().is_number() || !self.is_midnight();
         has_clock && !self.format().is_date_only()
+    }
+
+    /// Whether at least half of the rows have a time in its format.
+    pub(super) fn reads_most(&self) -> bool {
+        self.times.iter().flatten().count() * 2 >= self.times.len()
     }
 
     /// Whether the times never decrease, or never increase.
@@ -160,14 +167,20 @@ impl Candidate {
     }
 
     /// Whether the times of both are the same, except for digits that this one lacks.
+    ///
+    /// If the other ones are later by the same in each of several rows, they are other times.
     pub(super) fn agrees_with_finer(&self, finer: &Self) -> bool {
         let pairs = || self.times.iter().zip(&finer.times).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
         let grid = [60_000_000_000, 1_000_000_000, 1_000_000, 1000, 1]
             .into_iter()
             .find(|grid| self.times.iter().flatten().all(|time| time.is_multiple_of(*grid)));
         let grid = grid.unwrap_or(1);
+        let mut later = pairs().map(|(coarse, fine)| fine.saturating_sub(coarse));
+        let first = later.next().unwrap_or(0);
+        let is_moved = first > 0 && later.clone().count() > 1 && later.all(|other| other == first);
         let is_same_row = |(a, b): (&Option<u64>, &Option<u64>)| a.is_some() == b.is_some();
-        self.times.iter().zip(&finer.times).all(is_same_row)
+        !is_moved
+            && self.times.iter().zip(&finer.times).all(is_same_row)
             && pairs().all(|(coarse, fine)| fine / grid * grid == coarse && fine - coarse < 1_000_000_000)
     }
 }
@@ -192,14 +205,13 @@ fn possible_formats(texts: &[String], options: &TableOptions) -> Vec<TimeFormat>
         return given;
     }
     let sign = options.decimal_comma.then_some(DecimalSign::Comma);
-    let wants_rfc3339 = options.time_unit == Some(TimeUnit::Rfc3339);
     let mut formats = Vec::new();
     for format in texts.iter().flat_map(|text| TimeFormat::readings(text, sign)) {
-        if !formats.contains(&format) && (!wants_rfc3339 || format.is_rfc3339()) {
+        if !formats.contains(&format) {
             formats.push(format);
         }
     }
-    formats
+    if options.time_unit == Some(TimeUnit::Rfc3339) { TimeFormat::rfc3339(&formats) } else { formats }
 }
 
 /// Whether a format may be meant instead: it fits rows that the best one does not, or all rows with other times.

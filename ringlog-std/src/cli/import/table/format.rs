@@ -22,6 +22,8 @@ pub(super) enum TimeFormat {
     Number { unit: Unit, sign: DecimalSign, range: Option<Range<u64>>, rounded: bool },
     /// A date.
     Calendar(Style),
+    /// A date as RFC 3339 has it, in this style, with or without an offset.
+    Rfc3339(Style),
     /// A format that the user gave.
     Strftime(String),
 }
@@ -36,6 +38,10 @@ impl TimeFormat {
                 range.as_ref().is_none_or(|range| range.contains(&nanos)).then_some(nanos)
             }
             Self::Calendar(style) => style.to_nanos(text).or_else(|| parse_annotated(text, *style)),
+            Self::Rfc3339(style) => {
+                let styles = [*style, style.with_zone(!style.has_zone)];
+                styles.into_iter().find_map(|style| Self::Calendar(style).parse(text))
+            }
             Self::Strftime(format) => parse_strftime(format, text),
         }
     }
@@ -97,7 +103,7 @@ impl TimeFormat {
     pub(super) fn is_date_only(&self) -> bool {
         match self {
             Self::Number { .. } => false,
-            Self::Calendar(style) => style.clock == ClockStyle::None,
+            Self::Calendar(style) | Self::Rfc3339(style) => style.clock == ClockStyle::None,
             Self::Strftime(format) => !["%H", "%I", "%k", "%l", "%T", "%R", "%s", "%c", "%r", "%X", "%P"]
                 .iter()
                 .any(|clock| format.contains(clock)),
@@ -123,14 +129,24 @@ impl TimeFormat {
         matches!(self, Self::Number { .. })
     }
 
-    /// Whether date, time of day and zone are in the order of RFC 3339.
-    pub(super) fn is_rfc3339(&self) -> bool {
-        matches!(self, Self::Calendar(style) if style.is_rfc3339())
+    /// Returns the formats of RFC 3339 among these; an offset may be there or not.
+    pub(super) fn rfc3339(found: &[Self]) -> Vec<Self> {
+        let mut styles: Vec<Style> = Vec::new();
+        for format in found {
+            let Self::Calendar(style) = *format else { continue };
+            let is_same = |other: &&mut Style| other.with_zone(style.has_zone) == style;
+            match styles.iter_mut().find(is_same) {
+                Some(other) => other.has_zone |= style.has_zone,
+                None if style.is_rfc3339() => styles.push(style),
+                None => {}
+            }
+        }
+        styles.into_iter().map(Self::Rfc3339).collect()
     }
 
     /// Whether each time has an offset from UTC.
     pub(super) fn has_zone(&self) -> bool {
-        self.is_number() || self.zone() == "as each time says"
+        self.is_number() || self.zone().starts_with("as each time says")
     }
 
     /// Returns the zone in words.
@@ -138,6 +154,7 @@ impl TimeFormat {
         match self {
             Self::Number { .. } => "UTC",
             Self::Calendar(style) if style.has_zone => "as each time says",
+            Self::Rfc3339(style) if style.has_zone => "as each time says, UTC if it names none",
             Self::Strftime(format) if ["z", "Q", "s"].iter().any(|zone| has_specifier(format, zone)) => {
                 "as each time says"
             }
@@ -153,7 +170,7 @@ impl TimeFormat {
             Self::Number { unit: Unit::Millis, .. } => unit("ms"),
             Self::Number { unit: Unit::Micros, .. } => unit("us"),
             Self::Number { unit: Unit::Nanos, .. } => unit("ns"),
-            Self::Calendar(style) => format!("--time-format {:?}", style.strftime()),
+            Self::Calendar(style) | Self::Rfc3339(style) => format!("--time-format {:?}", style.strftime()),
             Self::Strftime(format) => format!("--time-format {format:?}"),
         }
     }
@@ -171,7 +188,7 @@ impl std::fmt::Display for TimeFormat {
                 f.write_str(if *sign == DecimalSign::Comma { " with a decimal comma" } else { "" })?;
                 f.write_str(if *rounded { ", rounded in the file" } else { "" })
             }
-            Self::Calendar(style) => style.fmt(f),
+            Self::Calendar(style) | Self::Rfc3339(style) => style.fmt(f),
             Self::Strftime(format) => write!(f, "{format:?}"),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::choose::{Refusal, Table};
 use super::columns::{Candidate, Kind};
 use super::encoding::Encoding;
+use super::file_columns::Columns;
 use super::format::TimeFormat;
 use super::options::{Column, TableOptions};
 use super::rows::{Found, Layout, RowReader};
@@ -16,6 +17,7 @@ use super::sample::Row;
 use super::{ChosenFeed, Rows, TableFile};
 use crate::cli::feed::{Feed, FeedError, Next};
 use crate::cli::import::table::words::cut;
+use crate::event::GapReason;
 
 const LAYOUT: Layout = Layout { delimiter: 0x1F, line_end: b'\n', is_table: false };
 const ROWS_MAX: usize = 1000;
@@ -41,13 +43,13 @@ struct Choice {
 impl JsonFeed {
     /// Opens a file and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
-        let file = TableFile::new(path);
-        let (first, is_all) = file.probe()?;
-        let lines = lines(&first, is_all);
-        let choice = Choice::find(&lines, options).map_err(|problem| {
-            file.unclear(format!("{problem}, or --format lines, which takes the time of the import"))
+        let (choice, rows) = TableFile::new(path).choose(event_type, |text, is_all| {
+            let choice = Choice::find(&lines(text, is_all), options).map_err(|problem| {
+                format!("{problem}, or --format lines, which takes the time of the import")
+            })?;
+            Ok((choice, LAYOUT))
         })?;
-        Ok(Self { rows: Rows::open(file, LAYOUT, event_type)?, choice })
+        Ok(Self { rows, choice })
     }
 }
 
@@ -61,8 +63,27 @@ impl ChosenFeed for JsonFeed {
         format!("time: {date}field {field:?}; unit: {format}; zone: {zone}; first time: {first}")
     }
 
+    fn put_back(&mut self) {
+        self.rows.reader.put_back();
+    }
+
     fn restart(&mut self) -> Result<(), FeedError> {
         self.rows.restart(LAYOUT)
+    }
+
+    fn columns(&self) -> Result<Columns, String> {
+        let Choice { field, date, .. } = &self.choice;
+        // A time inside of an object leaves the object a field.
+        let time = field.first().filter(|_| field.len() == 1);
+        Ok(Columns::Fields { times: date.iter().chain(time).cloned().collect() })
+    }
+
+    fn row_number(&self) -> u64 {
+        self.rows.reader.row_number()
+    }
+
+    fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {
+        self.rows.lost(reason, time, what)
     }
 }
 
@@ -235,7 +256,7 @@ fn text_of(value: &RawValue) -> Option<String> {
 }
 
 /// Passes each field of an object to a function.
-struct Fields<F>(F);
+pub(crate) struct Fields<F>(pub(crate) F);
 
 impl<'de, F: FnMut(String, &'de RawValue)> DeserializeSeed<'de> for Fields<F> {
     type Value = ();

@@ -7,7 +7,9 @@ mod choose;
 mod columns;
 mod doubts;
 mod encoding;
+mod file_columns;
 mod format;
+mod head;
 mod json;
 mod names;
 mod number;
@@ -19,10 +21,14 @@ mod sample;
 mod strftime;
 mod words;
 
-pub(crate) use json::JsonFeed;
+pub(crate) use cells::Cells;
+pub(crate) use file_columns::Columns;
+pub(crate) use json::{Fields, JsonFeed};
 pub(crate) use options::TableOptions;
+pub(crate) use sample::is_missing;
+pub(crate) use words::cut;
 
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use choice::Choice;
@@ -31,18 +37,34 @@ use rows::{Found, Layout, RowReader};
 use sample::Start;
 
 use crate::cli::feed::{Feed, FeedError, Loss, Next};
-use crate::cli::input::{Input, Padding};
+use crate::cli::input::{Input, Padding, Peeked};
 use crate::event::{GapReason, MAX_PAYLOAD};
 
 const PROBE_BYTES: u64 = 256 * 1024;
+/// Fewest bytes of a damaged file by which a choice is made.
+const CHOICE_BYTES_MIN: usize = 1024;
+/// So far the rest of a file is read for an error of it, if its first bytes allow no choice.
+pub(crate) const LOOK_FOR_DAMAGE_BYTES: u64 = 64 << 20;
 
 /// A feed that has chosen how to read its file.
 pub(crate) trait ChosenFeed: Feed {
     /// How it is read, in words.
     fn words(&self) -> String;
 
+    /// Gives the event that came last once more.
+    fn put_back(&mut self);
+
     /// Begins again at the first row, with what was chosen.
     fn restart(&mut self) -> Result<(), FeedError>;
+
+    /// How a row is split, and which parts of it are the time; an error says why that is not certain.
+    fn columns(&self) -> Result<Columns, String>;
+
+    /// The number of the first line of the row that came last.
+    fn row_number(&self) -> u64;
+
+    /// The row that came last, as one that is no event.
+    fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next;
 }
 
 /// Gives each row as an event: its time, and its bytes as in the file, without the line end.
@@ -52,16 +74,19 @@ pub(crate) trait ChosenFeed: Feed {
 pub(crate) struct TableFeed {
     rows: Rows,
     choice: Choice,
+    /// Whether the last row is an event but has no line end.
+    has_open_end: bool,
 }
 
 impl TableFeed {
     /// Opens a table and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
-        let file = TableFile::new(path);
-        let (first, is_all) = file.probe()?;
-        let start = Start { text: &first, is_all, lines_before: 0 };
-        let choice = Choice::find(&start, options).map_err(|problem| file.unclear(problem))?;
-        let mut feed = Self { rows: Rows::open(file, choice.layout, event_type)?, choice };
+        let (choice, rows) = TableFile::new(path).choose(event_type, |text, is_all| {
+            let choice = Choice::find(&Start { text, is_all, lines_before: 0 }, options)?;
+            let layout = choice.layout;
+            Ok((choice, layout))
+        })?;
+        let mut feed = Self { rows, choice, has_open_end: false };
         feed.pass_head()?;
         Ok(feed)
     }
@@ -84,9 +109,26 @@ impl ChosenFeed for TableFeed {
         format!("{}; encoding: {}", self.choice.words(), self.rows.encoding())
     }
 
+    fn put_back(&mut self) {
+        self.rows.reader.put_back();
+    }
+
     fn restart(&mut self) -> Result<(), FeedError> {
+        self.has_open_end = false;
         self.rows.restart(self.choice.layout)?;
         self.pass_head()
+    }
+
+    fn columns(&self) -> Result<Columns, String> {
+        self.choice.columns()
+    }
+
+    fn row_number(&self) -> u64 {
+        self.rows.reader.row_number()
+    }
+
+    fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {
+        self.rows.lost(reason, time, what)
     }
 }
 
@@ -108,6 +150,7 @@ impl Feed for TableFeed {
         };
         let is_whole = !matches!(next, Next::Event { .. }) || self.rows.reader.row_has_end();
         let cut = if is_whole { None } else { choice.cut_words(payload) };
+        self.has_open_end |= !is_whole && cut.is_none();
         Ok(cut.map_or(next, |what| self.rows.lost(GapReason::NotReadable, None, &what)))
     }
 
@@ -121,7 +164,10 @@ impl Feed for TableFeed {
             1 => Some("1 line that begins with # was left out".into()),
             lines => Some(format!("{lines} lines that begin with # were left out")),
         };
-        comments.into_iter().chain(self.rows.padding.note()).collect()
+        let open_end = self.has_open_end.then(|| {
+            "the last row has no line end: if the file was cut inside its last cell, the row does not show that".into()
+        });
+        comments.into_iter().chain(open_end).chain(self.rows.padding.note()).collect()
     }
 }
 
@@ -136,7 +182,7 @@ impl TableFile {
         Self { path: path.into() }
     }
 
-    fn io(&self, action: &'static str, source: std::io::Error) -> FeedError {
+    fn io(&self, action: &'static str, source: io::Error) -> FeedError {
         FeedError::Io { action, what: self.path.display().to_string(), source }
     }
 
@@ -144,30 +190,68 @@ impl TableFile {
         FeedError::Unclear { path: self.path.clone(), problem }
     }
 
-    fn open(&self) -> Result<(TextReader<Input>, Padding), FeedError> {
+    /// Opens the file and reads this many bytes of its text ahead.
+    fn open(&self, ahead_bytes: u64) -> Result<OpenedText, FeedError> {
         let file = Input::open(&self.path).map_err(|source| self.io("open", source))?;
         let padding = file.padding();
-        let text = TextReader::new(file).map_err(|source| self.io("read", source))?;
-        Ok((text, padding))
+        let text = TextReader::new(file).and_then(|text| Peeked::new(text, ahead_bytes));
+        Ok(OpenedText { text: text.map_err(|source| self.io("read", source))?, padding })
     }
 
-    fn rows(&self, layout: Layout) -> Result<(FileRows, Padding), FeedError> {
-        let (text, padding) = self.open()?;
-        let (encoding, start) = (text.encoding, text.start);
-        Ok((RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start), padding))
+    /// Opens the file, and lets `choose` say by its first bytes how it is divided. It also learns whether they are all.
+    fn choose<T>(
+        self,
+        event_type: u8,
+        choose: impl Fn(&[u8], bool) -> Result<(T, Layout), String>,
+    ) -> Result<(T, Rows), FeedError> {
+        let opened = self.open(PROBE_BYTES)?;
+        let first = opened.text.head();
+        let is_all = (first.len() as u64) < PROBE_BYTES && !opened.text.has_error();
+        match choose(first, is_all) {
+            Ok((chosen, layout)) => Ok((chosen, Rows::new(self, opened, layout, event_type))),
+            Err(problem) => self.choose_before_damage(opened, event_type, choose, problem),
+        }
     }
 
-    /// Returns the first bytes of the text, and whether they are all of it.
-    fn probe(&self) -> Result<(Vec<u8>, bool), FeedError> {
-        let mut text = Vec::new();
-        let read = self.open()?.0.take(PROBE_BYTES).read_to_end(&mut text);
-        read.map_err(|source| self.io("read", source))?;
-        let is_all = (text.len() as u64) < PROBE_BYTES;
-        Ok((text, is_all))
+    /// Chooses by fewer bytes if an error of the file is near: those before it may be damaged, too.
+    fn choose_before_damage<T>(
+        self,
+        opened: OpenedText,
+        event_type: u8,
+        choose: impl Fn(&[u8], bool) -> Result<(T, Layout), String>,
+        problem: String,
+    ) -> Result<(T, Rows), FeedError> {
+        let Err(source) = io::copy(&mut opened.text.take(LOOK_FOR_DAMAGE_BYTES), &mut io::sink()) else {
+            return Err(self.unclear(problem));
+        };
+        let opened = self.open(PROBE_BYTES)?;
+        let mut first = opened.text.head();
+        while first.len() >= 2 * CHOICE_BYTES_MIN {
+            first = first.get(..first.len() / 2).unwrap_or_default();
+            if let Ok((chosen, layout)) = choose(first, false) {
+                return Ok((chosen, Rows::new(self, opened, layout, event_type)));
+            }
+        }
+        // What cannot be read may be what is missing for a choice.
+        Err(self.io("read", source))
     }
 }
 
-type FileRows = RowReader<BufReader<TextReader<Input>>>;
+#[derive(Debug)]
+struct OpenedText {
+    text: Peeked<TextReader<Input>>,
+    padding: Padding,
+}
+
+impl OpenedText {
+    fn into_rows(self, layout: Layout) -> (FileRows, Padding) {
+        let Self { text, padding } = self;
+        let (encoding, start) = (text.rest().encoding, text.rest().start);
+        (RowReader::new(BufReader::with_capacity(64 * 1024, text), layout, encoding, start), padding)
+    }
+}
+
+type FileRows = RowReader<BufReader<Peeked<TextReader<Input>>>>;
 
 /// The rows of a file as events.
 #[derive(Debug)]
@@ -181,13 +265,13 @@ struct Rows {
 }
 
 impl Rows {
-    fn open(file: TableFile, layout: Layout, event_type: u8) -> Result<Self, FeedError> {
-        let (reader, padding) = file.rows(layout)?;
-        Ok(Self { file, reader, padding, event_type, comments: 0 })
+    fn new(file: TableFile, opened: OpenedText, layout: Layout, event_type: u8) -> Self {
+        let (reader, padding) = opened.into_rows(layout);
+        Self { file, reader, padding, event_type, comments: 0 }
     }
 
     fn restart(&mut self, layout: Layout) -> Result<(), FeedError> {
-        (self.reader, self.padding) = self.file.rows(layout)?;
+        (self.reader, self.padding) = self.file.open(0)?.into_rows(layout);
         self.comments = 0;
         Ok(())
     }

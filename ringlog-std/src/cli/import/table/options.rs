@@ -69,11 +69,23 @@ pub(crate) struct TableOptions {
 }
 
 impl TableOptions {
-    /// Whether an option was given that only CSV has.
-    pub(crate) fn has_csv_options(&self) -> bool {
-        let of_json =
-            Self { time_field: self.time_field.clone(), time_unit: self.time_unit, ..Self::default() };
-        *self != Self { time_format: self.time_format.clone(), ..of_json }
+    /// Returns the first given option that only CSV has.
+    pub(crate) fn csv_option(&self) -> Option<&'static str> {
+        let given = [
+            (self.time_column.is_some(), "--time-column"),
+            (self.date_column.is_some(), "--date-column"),
+            (self.delimiter.is_some(), "--delimiter"),
+            (self.skip_rows > 0, "--skip-rows"),
+            (self.header.is_some(), "--header"),
+            (self.decimal_comma, "--decimal-comma"),
+        ];
+        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, option)| option)
+    }
+
+    /// Returns the given option for the unit or format of times.
+    pub(crate) fn time_option(&self) -> Option<&'static str> {
+        let format = self.time_format.as_ref().map(|_| "--time-format");
+        self.time_unit.map(|_| "--time-unit").or(format)
     }
 
     /// Names options that contradict each other.

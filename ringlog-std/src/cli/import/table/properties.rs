@@ -8,32 +8,9 @@ use std::fmt::Write as _;
 use super::options::{Column, Header, TimeUnit};
 use super::tests::drain;
 use crate::cli::import::table::*;
+use crate::dice::Dice;
 
 const TABLES: u64 = 2000;
-
-/// Random numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-}
 
 /// The format of a time in a generated table: its cells, the precision in nanoseconds, and the option for it.
 #[derive(Clone, Copy, PartialEq, Debug)]

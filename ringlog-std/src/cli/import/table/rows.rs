@@ -102,6 +102,11 @@ impl<R: BufRead> RowReader<R> {
         self.encoding
     }
 
+    /// Gives the row that was found once more.
+    pub(super) fn put_back(&mut self) {
+        self.pending.push_front(std::mem::take(&mut self.row));
+    }
+
     /// Skips a line; `false` at the end.
     pub(super) fn pass_line(&mut self) -> io::Result<bool> {
         self.read_line()
@@ -138,10 +143,13 @@ impl<R: BufRead> RowReader<R> {
         }
         if !row.contains(&QUOTE) {
             let has_other_end = self.layout.line_end == b'\n' && row.contains(&b'\r');
-            return Ok(if has_other_end { broken("a carriage return inside of a line") } else { Found::Row });
+            return Ok(if has_other_end { broken(OTHER_END) } else { Found::Row });
         }
         match Quotes::Start.pass(row, self.layout.delimiter) {
             Some(Quotes::Open) => self.read_quoted(is_row),
+            Some(_) if self.layout.line_end == b'\n' && has_plain_return(row, self.layout.delimiter) => {
+                Ok(broken(OTHER_END))
+            }
             Some(_) => Ok(Found::Row),
             None => Ok(broken(AFTER_QUOTE)),
         }
@@ -212,10 +220,22 @@ impl<R: BufRead> RowReader<R> {
 }
 
 const BEFORE_NEXT_ROW: &str = "a quote that is not closed before the next row";
+const OTHER_END: &str = "a carriage return inside of a line";
 const AFTER_QUOTE: &str = "a closing quote with something after it in the same cell";
 
 fn broken(problem: &str) -> Found {
     Found::Broken(problem.into())
+}
+
+/// Whether a carriage return is in a cell without quotes around it.
+fn has_plain_return(row: &[u8], delimiter: u8) -> bool {
+    let mut state = Quotes::Start;
+    let is_plain_return = |byte: &u8| {
+        let is_it = *byte == b'\r' && state != Quotes::Open;
+        state = state.pass(std::slice::from_ref(byte), delimiter).unwrap_or(state);
+        is_it
+    };
+    row.contains(&b'\r') && row.iter().any(is_plain_return)
 }
 
 /// Makes the cells after the first quote unreadable, so that a time must be before it.
@@ -320,5 +340,6 @@ mod tests {
             assert_eq!((reader.next_row(|_| false).unwrap(), reader.row()), (Found::Row, row));
         }
         assert_eq!(all("a\rb\nc\n"), (vec!["c".into()], vec![1]));
+        assert_eq!(all("\"x\",5\"a\rb\n\"a\rb\"\n"), (vec!["\"a\rb\"".into()], vec![1]));
     }
 }

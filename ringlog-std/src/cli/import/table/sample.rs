@@ -148,7 +148,7 @@ fn holds_values(rows: &[Row], column: usize) -> bool {
 }
 
 /// Whether this means that a value is missing.
-pub(super) fn is_missing(cell: &str) -> bool {
+pub(crate) fn is_missing(cell: &str) -> bool {
     let known = ["", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "?", "\\n"];
     known.contains(&cell.trim().to_ascii_lowercase().as_str())
 }

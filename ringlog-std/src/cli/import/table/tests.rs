@@ -1,4 +1,5 @@
 use crate::cli::import::table::*;
+use crate::cli::input::compress::gzip;
 use std::io::Write;
 
 type Events = Vec<(u64, Vec<u8>)>;
@@ -203,6 +204,44 @@ fn a_last_row_that_is_cut_is_no_event() {
     let table = b"time\n2023-05-15 09:30:01\n2023-05-15 09:30:02\n2023-05-15 09:30:03\n2023-05-15 09:30:04\n2023-05-15 09:30:05\n2023-05-15 09:30:06\n2023-05-15 09:30:07\n2023-05-15 09:30:08\n2023-05-15 09:30:09\n2023-05-15 09:30:10\n2023-05-15 09:30:11\n2023-05-15 09:30";
     let (rows, losses) = all(table);
     assert_eq!((rows.len(), losses.len()), (11, 1));
+}
+
+#[test]
+fn a_last_row_without_a_line_end_has_a_note() {
+    for (end, notes) in [("", 1), ("\n", 0), ("\r\n", 0), ("\n\n", 0)] {
+        let file = file(format!("time,a\n1378054800,15\n1378054801,1{end}").as_bytes());
+        let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();
+        assert_eq!((drain(&mut feed).0.len(), feed.notes().len()), (2, notes), "{end:?}");
+        assert!(feed.notes().iter().all(|note| note.contains("no line end")), "{:?}", feed.notes());
+    }
+}
+
+#[test]
+fn rows_before_damage_are_given_and_the_damage_is_an_error() {
+    let text = "time,a\n1378054800,1\n1378054801,2\n137805480";
+    let whole = gzip(text.as_bytes());
+    let damaged = [&whole[..whole.len() - 8], &[0; 8]].concat();
+    for bytes in [[&whole[..], b"junk"].concat(), damaged, gzip(text.as_bytes())[..whole.len() - 4].to_vec()]
+    {
+        let file = file(&bytes);
+        let mut feed = TableFeed::open(file.path(), 0, &TableOptions::default()).unwrap();
+        let mut times = Vec::new();
+        let error = loop {
+            match feed.next_event(&mut Vec::new()) {
+                Ok(Next::Event { timestamp, .. }) => times.push(timestamp / 1_000_000_000),
+                other => break other.unwrap_err().to_string(),
+            }
+        };
+        assert_eq!(times, [1_378_054_800, 1_378_054_801], "{error}");
+        assert!(error.contains("gzip data"), "{error}");
+    }
+    // The error is named if the rows before it decide nothing.
+    let error = TableFeed::open(
+        file(&[&gzip(b"time,a\n")[..], b"junk"].concat()).path(),
+        0,
+        &TableOptions::default(),
+    );
+    assert!(error.is_err_and(|error| error.to_string().contains("gzip data")));
 }
 
 #[test]

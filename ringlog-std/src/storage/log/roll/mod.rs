@@ -103,9 +103,9 @@ impl LogWriter {
     /// Begins the next segment with the GAP record for what was dropped, if a spare segment is ready.
     pub(crate) fn continue_after_loss(&mut self) -> Result<bool, AppendError> {
         self.check_position(self.end_position())?;
-        let Some(Ok(next)) = self.maintenance.take_spare() else { return Ok(false) };
+        let Some(Ok(next)) = self.maintenance.spares.take() else { return Ok(false) };
         let Some(dropped) = self.dropped else { return Ok(true) };
-        self.maintenance.skip(dropped.bytes);
+        self.maintenance.spares.skip(dropped.bytes);
         self.begin(next);
         self.dropped = None;
         self.append_preamble(dropped.first_timestamp, dropped.gap())?;
@@ -115,7 +115,7 @@ impl LogWriter {
     /// Appends a GAP record of the log's side to an active segment that holds nothing else yet.
     pub(crate) fn append_preamble(&mut self, timestamp: u64, gap: Gap) -> Result<(), AppendError> {
         let Some(writer) = self.active.writer_mut() else { return Err(self.maintenance.poisoned()) };
-        let offset = writer.write_offset();
+        let offset = writer.next_offset();
         writer.append_preamble(timestamp, gap).map_err(|error| self.maintenance.explain_append(error))?;
         self.note(&Gap::header(timestamp), &gap.to_payload(), offset);
         self.publish_losses();
@@ -125,7 +125,7 @@ impl LogWriter {
     /// Counts a record that was written at `offset`.
     #[inline]
     pub(crate) fn note(&mut self, header: &EventHeader, payload: &[u8], offset: u64) {
-        let event = Event { header: *header, payload, sequence: 0, offset };
+        let event = Event::new(*header, payload, 0, offset);
         self.counts.add(&event);
         self.active.pass(&event);
     }
@@ -136,7 +136,8 @@ impl LogWriter {
     }
 
     pub(crate) fn check_size(&self, stride: usize) -> Result<(), AppendError> {
-        let capacity_bytes = self.options.rules.segment_bytes - FILE_HEADER_LEN as u64;
+        let preamble_bytes = self.options.schemas.record_bytes();
+        let capacity_bytes = self.options.rules.segment_bytes - FILE_HEADER_LEN as u64 - preamble_bytes;
         if stride as u64 <= capacity_bytes {
             return Ok(());
         }

@@ -75,7 +75,7 @@ fn a_segment_is_not_set_down_without_its_name() {
         let next = SpareSegment::fresh(&Linux, folder.path(), 4096, 0).unwrap();
         writer.begin(next);
     }
-    writer.maintenance.close_without_sync().unwrap();
+    writer.maintenance.syncs.close_without_sync().unwrap();
     assert_eq!(writer.maintenance.open_segments(), 1);
     writer.close().unwrap();
     let mut numbers = Vec::new();
@@ -187,7 +187,7 @@ fn stalls_at_a_slow_disk(pause: Duration) -> u64 {
     let options = LogWriter::options().segment_bytes(4096).sync(RARELY).max_unsynced_bytes(15 * 4096 + 4095);
     let mut writer = LogWriter::open_at(folder.path(), options, Arc::new(Linux), true).unwrap();
     let maintenance = Arc::clone(&writer.maintenance);
-    let disk = maintenance.hold_syncs();
+    let disk = maintenance.syncs.hold();
     let stalls = thread::scope(|scope| {
         let rolls = scope.spawn(|| {
             for number in 0..MAX_OPEN_SEGMENTS as u64 - 1 {

@@ -9,8 +9,8 @@ use ringlog_nostd::format::FILE_HEADER_LEN;
 use crate::storage::folder::listing::Folder;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
+use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::retention::Retention;
-use crate::storage::maintenance::retire::Retired;
 use crate::storage::maintenance::spare::*;
 use crate::storage::segment::spare::is_temporary;
 use crate::storage::tests::single_step::{STRIDE, alone, fill, write};
@@ -66,11 +66,15 @@ fn a_failure_is_reported_once_and_not_tried_again_at_once() {
     fs::rename(&inner, folder.path().join("elsewhere")).unwrap();
     let before = Instant::now();
     assert!(writer.maintenance.spare_step(true).unwrap());
-    let SpareState::Failed { try_at, .. } = *lock(&writer.maintenance.next) else { panic!("it has failed") };
+    let SpareState::Failed { try_at, .. } = *lock(&writer.maintenance.spares.next) else {
+        panic!("it has failed")
+    };
     assert!(try_at >= before + RETRY);
-    assert!(matches!(writer.maintenance.take_spare(), Some(Err(_))));
-    assert!(writer.maintenance.take_spare().is_none());
-    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.next) else { panic!("reported") };
+    assert!(matches!(writer.maintenance.spares.take(), Some(Err(_))));
+    assert!(writer.maintenance.spares.take().is_none());
+    let SpareState::Missing { try_at: kept } = *lock(&writer.maintenance.spares.next) else {
+        panic!("reported")
+    };
     assert_eq!(kept, Some(try_at));
     fs::rename(folder.path().join("elsewhere"), &inner).unwrap();
     writer.close().unwrap();
@@ -81,16 +85,16 @@ fn after_a_failure_there_is_a_pause_unless_the_writer_waits() {
     let folder = tempfile::tempdir().unwrap();
     let writer = alone(folder.path(), small());
     let is_missing = |try_at, is_wanted_now| {
-        *lock(&writer.maintenance.next) = SpareState::Missing { try_at };
-        writer.maintenance.is_spare_missing(is_wanted_now)
+        *lock(&writer.maintenance.spares.next) = SpareState::Missing { try_at };
+        writer.maintenance.spares.is_missing(is_wanted_now)
     };
     let (past, future) = (Some(Instant::now()), Some(Instant::now() + Duration::from_secs(3600)));
     assert!(is_missing(None, false) && is_missing(past, false));
     assert!(!is_missing(future, false));
     assert!(is_missing(future, true));
-    writer.maintenance.request_spare();
+    writer.maintenance.spares.request();
     assert!(writer.maintenance.spare_step(false).unwrap());
-    assert!(!writer.maintenance.is_spare_missing(true), "it is there");
+    assert!(!writer.maintenance.spares.is_missing(true), "it is there");
     writer.close().unwrap();
 }
 
@@ -116,10 +120,11 @@ fn each_file_of_the_log_counts_once() {
         let bytes = Retention { max_bytes: Some(most * 4096), ..NO_LIMIT };
         let writer = five(folder.path(), small().retention(bytes));
         if is_ready {
-            let made = SpareSegment::fresh(&*writer.maintenance.platform, folder.path(), 4096, 0).unwrap();
-            *lock(&writer.maintenance.next) = SpareState::Ready(made);
+            let made =
+                SpareSegment::fresh(&*writer.maintenance.segments.platform, folder.path(), 4096, 0).unwrap();
+            *lock(&writer.maintenance.spares.next) = SpareState::Ready(made);
         }
-        let count = writer.maintenance.count_due(is_wanted);
+        let count = writer.maintenance.spares.count_due(is_wanted);
         assert_eq!(count, retired, "{most} files, the next one is wanted {is_wanted}, ready {is_ready}");
         writer.close().unwrap();
     }
@@ -132,11 +137,11 @@ fn of_those_that_go_at_once_one_becomes_the_next_and_the_others_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let writer = five(folder.path(), small().retention(two).checksums(checksums));
         assert!(writer.maintenance.spare_step(true).unwrap());
-        assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.kept).len()), (1, 1));
-        let next = writer.maintenance.take_spare().unwrap().unwrap();
+        assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.segments.kept).len()), (1, 1));
+        let next = writer.maintenance.spares.take().unwrap().unwrap();
         // Without checksums old records would pass as new ones.
         assert_eq!(next.former_salt.is_some(), checksums);
-        next.discard(&*writer.maintenance.platform);
+        next.discard(&*writer.maintenance.segments.platform);
         assert_eq!(temporaries(folder.path()), 0);
         writer.close().unwrap();
     }
@@ -148,7 +153,7 @@ fn where_no_next_segment_is_wanted_those_that_go_are_deleted() {
     let two = Retention { max_segments: Some(2), ..NO_LIMIT };
     let writer = five(folder.path(), small().retention(two));
     writer.maintenance.retention_step().unwrap();
-    assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.kept).len()), (0, 1));
+    assert_eq!((temporaries(folder.path()), lock(&writer.maintenance.segments.kept).len()), (0, 1));
     writer.close().unwrap();
 }
 
@@ -157,12 +162,12 @@ fn the_newest_finished_segment_stays_until_the_next_one_holds_something_under_it
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 2);
-    assert!(writer.maintenance.pop_oldest().is_some(), "there are two");
-    assert!(writer.maintenance.pop_oldest().is_none(), "the next one is empty");
+    assert!(writer.maintenance.segments.pop_oldest().is_some(), "there are two");
+    assert!(writer.maintenance.segments.pop_oldest().is_none(), "the next one is empty");
     write(&mut writer, 2).unwrap();
-    assert!(writer.maintenance.pop_oldest().is_none(), "it has no name");
+    assert!(writer.maintenance.segments.pop_oldest().is_none(), "it has no name");
     writer.maintenance.spare_step(false).unwrap();
-    assert!(writer.maintenance.pop_oldest().is_some());
+    assert!(writer.maintenance.segments.pop_oldest().is_some());
     writer.close().unwrap();
 }
 
@@ -172,7 +177,7 @@ fn a_named_segment_without_records_does_not_stand_for_the_log() {
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 1);
     writer.maintenance.spare_step(false).unwrap();
-    assert!(writer.maintenance.pop_oldest().is_none());
+    assert!(writer.maintenance.segments.pop_oldest().is_none());
     writer.close().unwrap();
 }
 
@@ -181,15 +186,16 @@ fn a_segment_that_is_gone_is_retired_and_one_that_cannot_be_deleted_stays_with_i
     let folder = tempfile::tempdir().unwrap();
     let mut writer = alone(folder.path(), small());
     fill(&mut writer, 3);
-    let paths: Vec<_> = lock(&writer.maintenance.kept).iter().map(|kept| kept.path.clone()).collect();
+    let paths: Vec<_> =
+        lock(&writer.maintenance.segments.kept).iter().map(|kept| kept.path.clone()).collect();
     fs::remove_file(&paths[0]).unwrap();
-    assert!(matches!(writer.maintenance.retire_oldest(false), Some(Retired::Gone)));
+    assert!(matches!(writer.maintenance.spares.retire_oldest(false), Some(Retired::Gone)));
     assert!(writer.take_retention_error().is_none());
     fs::remove_file(&paths[1]).unwrap();
     fs::create_dir(&paths[1]).unwrap();
-    assert!(writer.maintenance.retire_oldest(false).is_none());
+    assert!(writer.maintenance.spares.retire_oldest(false).is_none());
     assert!(matches!(writer.take_retention_error(), Some(CreateError::Io { path, .. }) if path == paths[1]));
-    assert_eq!(lock(&writer.maintenance.kept).front().map(|kept| &kept.path), Some(&paths[1]));
+    assert_eq!(lock(&writer.maintenance.segments.kept).front().map(|kept| &kept.path), Some(&paths[1]));
     fs::remove_dir(&paths[1]).unwrap();
     writer.close().unwrap();
 }

@@ -38,7 +38,7 @@ impl Demand {
     }
 
     /// Reads the record at the start of `bytes` as [`decode`] does; `offset` is its place in the file.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(
         self,
         bytes: &[u8],

@@ -74,13 +74,19 @@ impl Index {
 
     /// Adds the next record of the file.
     pub(crate) fn add(&mut self, header: &EventHeader, stride: usize) {
+        let next = IndexPoint { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
+        if header.is_meta() {
+            // Nobody looks for it, and it has no time.
+            self.end = next;
+            return;
+        }
         let last = self.entries.last().map(|entry| entry.place.offset);
         if last.is_none_or(|last| self.end.offset - last >= SPACING_BYTES) {
             let max_before = self.max_timestamp.unwrap_or(0);
             self.entries.push(Entry { place: self.end, max_before });
         }
         self.max_timestamp = self.max_timestamp.max(Some(header.timestamp));
-        self.end = IndexPoint { offset: self.end.offset + stride as u64, number: self.end.number + 1 };
+        self.end = next;
     }
 
     /// Returns the number of records.
@@ -100,6 +106,11 @@ impl Index {
             return self.end;
         }
         self.last_entry(|entry| entry.place.number <= number)
+    }
+
+    /// Returns where to start walking to the record that holds the byte at `offset`.
+    pub(crate) fn start_of_offset(&self, offset: u64) -> IndexPoint {
+        self.last_entry(|entry| entry.place.offset <= offset)
     }
 
     /// Returns where to start walking to the first record with a timestamp of `since` or more; `None` if there
@@ -183,6 +194,25 @@ mod tests {
 
     fn number_at(bytes: &[u8], index: &Index, number: u64) -> (IndexPoint, u64) {
         walk(bytes, index.start_of_number(number), Demand::Absent, |at, _| at >= number)
+    }
+
+    #[test]
+    fn meta_records_have_a_number_and_neither_a_time_nor_an_entry() {
+        use ringlog_nostd::format::MetaTopic;
+
+        let json = vec![b' '; 40_000];
+        let header = MetaTopic::EventType(1).header(json.len() as u16);
+        let mut bytes = vec![0; 2 * header.stride()];
+        for at in [0, header.stride()] {
+            encode(&mut bytes[at..], &header, &json).unwrap();
+        }
+        let only_meta = Index::of(&bytes, Demand::Absent);
+        assert_eq!((only_meta.record_count(), only_meta.latest(), only_meta.entries.len()), (2, None, 0));
+        let first = IndexPoint { offset: (FILE_HEADER_LEN + bytes.len()) as u64, number: 2 };
+        bytes.extend(records(10));
+        let index = Index::of(&bytes, Demand::Absent);
+        assert_eq!((index.record_count(), index.latest()), (12, (0..10).map(timestamp).max()));
+        assert_eq!(index.entries, [Entry { place: first, max_before: 0 }]);
     }
 
     #[test]

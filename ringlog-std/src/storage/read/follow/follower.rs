@@ -480,7 +480,7 @@ impl LogFollower {
             listings += 1;
             // Read before the listing: all files of a closed log have their names.
             let writer = WriterFile::read_once(&self.path);
-            let folder = Folder::list(&self.path).map_err(|source| self.cannot_list(source))?;
+            let folder = Folder::list(&self.path).map_err(|error| ReadError::Segment(Box::new(error)))?;
             let is_named = match &self.current {
                 // Checked after the listing. If this segment still has its name, retention has not deleted the
                 // later ones that the list lacks: it deletes the oldest first.

@@ -5,10 +5,11 @@
 use crate::event::Event;
 use crate::storage::error::ReadError;
 use crate::storage::read::decode::segment_index::IndexPoint;
-use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::filter::{Filter, Filtered, SkipTo};
 use crate::storage::read::mapped::log_reader::{FirstWanted, LogReader};
 use crate::storage::read::mapped::segment_events::Events;
 use crate::storage::read::mapped::segment_reader::MmapReader;
+use crate::storage::read::needle::Needle;
 use crate::storage::segment::position::PositionTracker;
 
 /// Iterates over the events of a log: see [`LogReader::events`].
@@ -20,6 +21,8 @@ pub(crate) struct LogEvents<'a> {
     start: FirstWanted,
     /// The sequence that the next record must have, once one was read.
     next_sequence: Option<u64>,
+    /// The sequence after the last META record of the segment that was entered last.
+    least_next: u64,
     current: Option<Current<'a>>,
     is_done: bool,
 }
@@ -35,7 +38,7 @@ struct Current<'a> {
 
 impl<'a> Current<'a> {
     fn of(reader: &'a MmapReader, place: IndexPoint, end_position: Option<u64>) -> Self {
-        let mut positions = PositionTracker::of(reader.header());
+        let mut positions = PositionTracker::of(reader.header()).with_meta(reader.preamble().meta_bytes);
         if place != IndexPoint::FIRST {
             // The preamble is at the very start, which this reader skips.
             for event in reader.events().map_while(Result::ok) {
@@ -53,8 +56,12 @@ impl<'a> Current<'a> {
         if self.positions.is_in_preamble() {
             return 0;
         }
-        let next_segment = self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position));
-        self.events.pass_valid(next_segment, f)
+        self.events.pass_valid(self.next_segment(), f)
+    }
+
+    /// Returns the offset from which on records belong to the next segment.
+    fn next_segment(&self) -> u64 {
+        self.end_position.map_or(u64::MAX, |position| self.positions.offset_of(position))
     }
 
     /// Returns the next record of the segment that belongs to the log.
@@ -95,10 +102,21 @@ impl<'a> Iterator for LogEvents<'a> {
 
 impl std::iter::FusedIterator for LogEvents<'_> {}
 
+impl SkipTo for LogEvents<'_> {
+    /// Does nothing in the preamble of a segment, and passes no segment as a whole: its first record is always read.
+    fn skip_to_match(&mut self, needle: &Needle) {
+        let (log, at) = (self.log, self.at);
+        let Some(current) = self.current.as_mut().filter(|it| !it.positions.is_in_preamble()) else { return };
+        let next_segment = current.next_segment();
+        current.events.skip_up_to(needle, next_segment, || log.index.kept_index(at.checked_sub(1)?));
+        self.next_sequence = current.events.next_sequence().or(self.next_sequence);
+    }
+}
+
 impl<'a> LogEvents<'a> {
     /// Starts at the segment `at`, or at the first one from there on that holds a record of that time.
     pub(crate) fn new(log: &'a LogReader, at: usize, start: FirstWanted) -> Self {
-        Self { log, at, start, next_sequence: None, current: None, is_done: false }
+        Self { log, at, start, next_sequence: None, least_next: 0, current: None, is_done: false }
     }
 
     /// Goes to the first or next segment; `false` at the end.
@@ -113,7 +131,7 @@ impl<'a> LogEvents<'a> {
             return log.check_end().map(|()| false);
         };
         let base_sequence = reader.header().base_sequence;
-        let place = match self.next_sequence {
+        let place = match self.next_sequence.map(|next| next.max(self.least_next)) {
             None => log.place_of(self.at, reader, self.start)?,
             Some(expected) if expected != base_sequence => {
                 let path = reader.path().into();
@@ -121,7 +139,9 @@ impl<'a> LogEvents<'a> {
             }
             Some(_) => IndexPoint::FIRST,
         };
+        // META records are passed over, also where no other record follows them.
         self.next_sequence = Some(base_sequence + place.number);
+        self.least_next = base_sequence + reader.preamble().records;
         self.at += 1;
         let end_position = log.segments().get(self.at).map(|next| next.header.base_position);
         self.current = Some(Current::of(reader, place, end_position));
@@ -167,7 +187,8 @@ pub(crate) fn replay(log: &LogReader, mut f: impl FnMut(Event<'_>)) -> Result<u6
             next_sequence += passed;
             count += 1 + passed;
         }
-        expected = Some(next_sequence);
+        // META records are passed over, also where no other record follows them.
+        expected = Some(next_sequence.max(found + reader.preamble().records));
     }
     log.check_end()?;
     Ok(count)

@@ -16,6 +16,7 @@ use crate::storage::read::scan::watermarks::{LogWatermarks, end_position};
 #[cfg(test)]
 use crate::storage::read::seek::log_index::SeekStatistics;
 use crate::storage::read::seek::log_index::{LogIndex, ReadAhead};
+use crate::storage::schemas::list::SchemaList;
 use crate::storage::segment::file::SegmentInfo;
 
 /// How often opening is tried while the last segment is retired each time.
@@ -236,6 +237,34 @@ impl LogReader {
     /// As [`LogWatermarks::of`].
     pub fn positions(&self) -> Result<LogWatermarks, ReadError> {
         LogWatermarks::of(&self.path)
+    }
+
+    /// Returns what the log says of its events at its end: the descriptions in force in its last segment that has a record.
+    ///
+    /// A log that is written for long may have described them otherwise before. The events know what was in force for
+    /// them: see [`Event::layouts`](crate::event::Event::layouts).
+    ///
+    /// ```
+    /// # use ringlog::storage::{LogReader, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # use ringlog::event::EventHeader;
+    /// let mut writer = LogWriter::open(folder.path())?;
+    /// writer.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// writer.close()?;
+    /// assert!(LogReader::open(folder.path())?.schemas()?.is_empty(), "it does not describe its events");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if a segment cannot be opened.
+    pub fn schemas(&self) -> Result<SchemaList, ReadError> {
+        for at in (0..self.readers.len()).rev() {
+            if let Some(reader) = self.reader(at)?.filter(|reader| !reader.is_empty()) {
+                return Ok(reader.schemas().map(|schemas| schemas.list().clone()).unwrap_or_default());
+            }
+        }
+        Ok(SchemaList::new())
     }
 
     /// Returns what finding records has read so far.

@@ -3,14 +3,16 @@
 
 use std::fmt;
 
-use ringlog_nostd::format::{Event, FILE_HEADER_LEN, RecordError, Records};
+use ringlog_nostd::format::{Event, FILE_HEADER_LEN, Layouts, RecordError, RecordErrorKind, Records};
 
 use crate::checksum::record_slice::RecordSlice;
 use crate::storage::error::ReadError;
 use crate::storage::read::decode::bulk::stream_ended;
-use crate::storage::read::decode::segment_index::IndexPoint;
-use crate::storage::read::filter::{Filter, Filtered};
+use crate::storage::read::decode::record_search::RecordSearch;
+use crate::storage::read::decode::segment_index::{Index, IndexPoint};
+use crate::storage::read::filter::{Filter, Filtered, SkipTo};
 use crate::storage::read::mapped::segment_reader::MmapReader;
+use crate::storage::read::needle::Needle;
 
 impl MmapReader {
     /// Calls `f` with every event, in order, and returns the number of events.
@@ -32,10 +34,10 @@ impl MmapReader {
     pub fn replay(&self, mut f: impl FnMut(Event<'_>)) -> Result<u64, ReadError> {
         let mut events = self.events_at(IndexPoint::FIRST);
         let mut count = events.pass_valid(u64::MAX, &mut f);
-        // What is left is the end, or damage.
-        for event in events {
+        // What is left are META records and what follows them, the end, or damage.
+        while let Some(event) = events.next() {
             f(event?);
-            count += 1;
+            count += 1 + events.pass_valid(u64::MAX, &mut f);
         }
         Ok(count)
     }
@@ -129,7 +131,13 @@ impl MmapReader {
         let bytes = self.map.records().get(start..).unwrap_or_default();
         let sequence = self.header.base_sequence + place.number;
         let records = Records::starting_at(bytes, self.form(), place.offset, sequence);
-        Events { reader: self, records: Some(records) }
+        let layouts = self.schemas().map(|schemas| schemas as &dyn Layouts);
+        Events { reader: self, records: Some(records), layouts, skipped_from: None, is_search_off: false }
+    }
+
+    /// Returns the index if it was made before.
+    fn kept_index(&self) -> Option<&Index> {
+        self.index.get()
     }
 }
 
@@ -139,6 +147,11 @@ pub(crate) struct Events<'a> {
     reader: &'a MmapReader,
     /// `None` after the end or an error.
     records: Option<Records<'a>>,
+    layouts: Option<&'a dyn Layouts>,
+    /// Where it was before it passed records by their lengths.
+    skipped_from: Option<Records<'a>>,
+    /// Whether it found something else among the records, and so reads all.
+    is_search_off: bool,
 }
 
 impl<'a> Iterator for Events<'a> {
@@ -146,6 +159,40 @@ impl<'a> Iterator for Events<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.next_record()? {
+                Ok(event) if event.is_meta() => {}
+                Err(_) if self.search_again() => {}
+                other => return Some(other),
+            }
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Events<'_> {}
+
+impl SkipTo for Events<'_> {
+    fn skip_to_match(&mut self, needle: &Needle) {
+        let reader = self.reader;
+        self.skip_up_to(needle, u64::MAX, || reader.kept_index());
+    }
+}
+
+impl<'a> Events<'a> {
+    /// Returns to where records were passed by their lengths, if any were: damage may be in one of those.
+    #[cold]
+    fn search_again(&mut self) -> bool {
+        let from = self.skipped_from.take();
+        let was_skipped = from.is_some();
+        if was_skipped {
+            self.records = from;
+            self.is_search_off = true;
+        }
+        was_skipped
+    }
+
+    #[inline]
+    fn next_record(&mut self) -> Option<Result<Event<'a>, ReadError>> {
         let records = self.records.as_mut()?;
         if self.reader.is_stream() && stream_ended(records.remaining()) {
             self.records = None;
@@ -154,7 +201,8 @@ impl<'a> Iterator for Events<'a> {
         match records.next() {
             Some(Ok(event)) => {
                 let checked = self.reader.demand.check(&event.header, event.payload, event.offset);
-                Some(checked.map(|()| event).map_err(|kind| {
+                let allowed = checked.and_then(|()| self.check_place(&event));
+                Some(allowed.map(|()| event.with_layouts(self.layouts)).map_err(|kind| {
                     let (offset, sequence) = (event.offset, event.sequence);
                     self.damaged(RecordError { offset, sequence, kind })
                 }))
@@ -163,17 +211,59 @@ impl<'a> Iterator for Events<'a> {
             None => self.end().map(Err),
         }
     }
-}
 
-impl std::iter::FusedIterator for Events<'_> {}
+    /// Refuses a META record after the preamble.
+    #[inline]
+    fn check_place(&self, event: &Event<'_>) -> Result<(), RecordErrorKind> {
+        if event.is_meta() && event.offset >= self.reader.preamble().end {
+            return Err(RecordErrorKind::MisplacedMeta);
+        }
+        Ok(())
+    }
 
-impl<'a> Events<'a> {
+    /// Passes the records before the next one whose payload holds the needle, unverified; all up to the offset
+    /// `starts_below` if there is none. `index` is asked at most once, for an index of this file.
+    pub(crate) fn skip_up_to<'i>(
+        &mut self,
+        needle: &Needle,
+        starts_below: u64,
+        index: impl FnOnce() -> Option<&'i Index>,
+    ) {
+        let Some(from) = self.records.clone().filter(|_| !self.is_search_off) else { return };
+        let search = RecordSearch {
+            bytes: self.reader.map.records(),
+            form: self.reader.form(),
+            start: IndexPoint {
+                offset: from.offset(),
+                number: from.sequence() - self.reader.header.base_sequence,
+            },
+            starts_below,
+        };
+        let count = self.reader.final_count();
+        self.is_search_off = match search.run(needle, count, index) {
+            Some(place) => {
+                let Self { reader, .. } = *self;
+                *self = reader.events_at(place);
+                self.skipped_from = Some(from);
+                false
+            }
+            None => true,
+        };
+    }
+
+    /// Returns the sequence of the next record.
+    pub(crate) fn next_sequence(&self) -> Option<u64> {
+        self.records.as_ref().map(Records::sequence)
+    }
+
     /// Passes the next events that start below this offset to `f`, as long as they are whole and valid. Returns
     /// their number.
-    pub(crate) fn pass_valid(&mut self, starts_below: u64, f: impl FnMut(Event<'a>)) -> u64 {
+    pub(crate) fn pass_valid(&mut self, starts_below: u64, mut f: impl FnMut(Event<'a>)) -> u64 {
         let Some(records) = &mut self.records else { return 0 };
         let (bytes, offset, sequence) = (records.remaining(), records.offset(), records.sequence());
-        let passed = RecordSlice { bytes, offset, sequence, starts_below }.pass(self.reader.demand, f);
+        let layouts = self.layouts;
+        let passed = RecordSlice { bytes, offset, sequence, starts_below }
+            .pass(self.reader.demand, |event| f(event.with_layouts(layouts)));
         *records = Records::starting_at(
             bytes.get(passed.bytes..).unwrap_or_default(),
             self.reader.form(),

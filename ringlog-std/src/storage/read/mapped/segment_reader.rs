@@ -7,13 +7,15 @@ use std::sync::OnceLock;
 use std::{fmt, io};
 
 use ringlog_nostd::EventHeader;
-use ringlog_nostd::format::{Checksums, FILE_HEADER_LEN, FileHeader, FileHeaderError, file_flags};
+use ringlog_nostd::Gap;
+use ringlog_nostd::format::{Checksums, FILE_HEADER_LEN, FileHeader, FileHeaderError, MetaTopic, file_flags};
 
 use crate::os::files::try_hold;
 use crate::os::mmap::ReadMap;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::{Demand, stream_ended};
 use crate::storage::read::decode::segment_index::{Index, IndexPoint, walk};
+use crate::storage::schemas::in_force::{SchemaCollector, SegmentSchemas};
 use crate::storage::segment::file::open_regular;
 use crate::storage::segment::header_count::believed_count;
 use crate::storage::segment::share::{Hold, hold_finished, is_same_file};
@@ -50,7 +52,8 @@ pub struct MmapReader {
     pub(crate) map: ReadMap,
     pub(crate) header: FileHeader,
     pub(crate) demand: Demand,
-    index: OnceLock<Index>,
+    pub(crate) index: OnceLock<Index>,
+    preamble: OnceLock<Preamble>,
     path: PathBuf,
     /// Has the shared lock, if no writer has the file: it must not be recycled while it is mapped.
     file: File,
@@ -113,7 +116,16 @@ impl MmapReader {
             return Err(OpenError::WriteOffset { path: path.into(), write_offset, len_bytes });
         }
         let demand = Demand::of(&header, verify);
-        Ok(Self { map, header, demand, index: OnceLock::new(), path: path.into(), file, is_held })
+        Ok(Self {
+            map,
+            header,
+            demand,
+            index: OnceLock::new(),
+            preamble: OnceLock::new(),
+            path: path.into(),
+            file,
+            is_held,
+        })
     }
 
     /// Returns the number of records in the file, GAP records included: counted, or from the header once it is
@@ -187,6 +199,9 @@ impl MmapReader {
             });
         }
         self.header = header;
+        if before == HEADER_LEN_BYTES {
+            self.preamble.take();
+        }
         // Its writer may have had the exclusive lock when the file was opened, and released it since.
         self.is_held = self.is_held || self.hold_now().unwrap_or(false);
         if let Some(index) = self.index.get_mut() {
@@ -259,8 +274,34 @@ impl MmapReader {
         &self.path
     }
 
+    /// Returns what the file says of its events; `None` if there is nothing.
+    ///
+    /// ```
+    /// use ringlog::storage::{MmapReader, MmapWriter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.evtl");
+    /// MmapWriter::create(&path, 4096)?.close()?;
+    /// assert!(MmapReader::open(&path)?.schemas().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn schemas(&self) -> Option<&SegmentSchemas> {
+        self.preamble().schemas.schemas().map(|schemas| &**schemas)
+    }
+
+    /// Returns the META records at the start of the file.
+    pub(crate) fn preamble(&self) -> &Preamble {
+        self.preamble.get_or_init(|| Preamble::of(self.map.records(), self.demand))
+    }
+
     pub(crate) const fn is_stream(&self) -> bool {
         self.header.has(file_flags::STREAM)
+    }
+
+    /// Returns the number of records if nothing will be added to them, by the header.
+    pub(crate) fn final_count(&self) -> Option<u64> {
+        let is_all = self.header.write_offset == HEADER_LEN_BYTES + self.map.records().len() as u64;
+        believed_count(&self.header, self.map.published_bytes()).filter(|_| is_all)
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -306,6 +347,39 @@ impl MmapReader {
     fn same_salt(&self, header: FileHeader) -> Result<FileHeader, FileHeaderError> {
         let (stored, computed) = (header.salt(), self.header.salt());
         if stored == computed { Ok(header) } else { Err(FileHeaderError::Checksum { stored, computed }) }
+    }
+}
+
+/// The META records at the start of a file, up to the first record that is neither one nor a GAP record of the log's side.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Preamble {
+    pub(crate) schemas: SchemaCollector,
+    pub(crate) meta_bytes: u64,
+    /// Number of records up to the last META record, which may follow GAP records.
+    pub(crate) records: u64,
+    /// Offset after the last one.
+    pub(crate) end: u64,
+}
+
+impl Preamble {
+    fn of(bytes: &[u8], demand: Demand) -> Self {
+        let (mut preamble, mut offset, mut rest) = (Self::default(), HEADER_LEN_BYTES, bytes);
+        let mut records = 0;
+        while !stream_ended(rest)
+            && let Ok((header, payload, stride)) = demand.decode(rest, offset)
+        {
+            offset += stride as u64;
+            records += 1;
+            rest = rest.get(stride..).unwrap_or_default();
+            if let Some(topic) = MetaTopic::of(&header) {
+                preamble.schemas.add(topic, payload);
+                preamble.meta_bytes += stride as u64;
+                (preamble.records, preamble.end) = (records, offset);
+            } else if !Gap::from_event(&header, payload).is_some_and(|gap| gap.log_side) {
+                break;
+            }
+        }
+        preamble
     }
 }
 

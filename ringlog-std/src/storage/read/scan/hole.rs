@@ -7,10 +7,16 @@ use ringlog_nostd::format::{HEADER_LEN, RECORD_ALIGN};
 use crate::event::{EventHeader, RecordError, RecordErrorKind, flags};
 use crate::storage::error::ReadError;
 use crate::storage::read::decode::bulk::Demand;
+use crate::storage::read::scan::lost_description::{LostDescription, Remains, begins_like_meta, remains_in};
 use crate::storage::read::scan::segment_scan::{FileScan, UNWRITTEN_BYTES};
+use crate::storage::schemas::list::MAX_PREAMBLE_BYTES;
+use crate::storage::segment::file::read_up_to;
 
 /// Offset of the flags in a record.
 const FLAGS_AT: usize = 9;
+
+/// The META records of a segment are shorter. A longer hole is not looked through for them.
+const MOST_META_BYTES: u64 = MAX_PREAMBLE_BYTES + (1 << 16);
 
 /// What a scan finds next when it continues after damage.
 #[derive(Clone, Copy, Debug)]
@@ -36,12 +42,25 @@ pub(crate) struct Hole {
     pub(crate) is_unwritten: bool,
     /// Whether no valid record follows.
     pub(crate) is_last: bool,
+    /// Whether META records are among what is missing.
+    pub(crate) meta: MissingMeta,
+}
+
+/// Whether META records are among what is missing in a hole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MissingMeta {
+    None,
+    /// There may be: nobody can say then how many events are missing.
+    Perhaps,
+    /// Nothing else is missing: [`FileScan::lost_descriptions`] has them.
+    Only,
 }
 
 impl FileScan {
     /// Goes to the next record, or past bytes that are none.
     ///
-    /// After a hole, sequences count the records that were found, and are no longer those of the log.
+    /// After a hole, sequences count the records that were found, and are no longer those of the log, unless it held nothing
+    /// but META records.
     ///
     /// # Errors
     ///
@@ -65,18 +84,44 @@ impl FileScan {
     fn skip_hole(&mut self, kind: RecordErrorKind) -> Result<Hole, ReadError> {
         let from = self.offset;
         let is_unwritten = is_zero(self.ahead());
-        let hole = |to, is_last| Hole { from, to, kind, is_unwritten, is_last };
+        let may_have_meta = self.positions.is_in_preamble()
+            && (self.meta_records > 0 || !self.lost_descriptions.is_empty() || looks_like_meta(self.ahead()));
+        let meta = if may_have_meta { MissingMeta::Perhaps } else { MissingMeta::None };
+        let hole = |to, is_last, meta| Hole { from, to, kind, is_unwritten, is_last, meta };
         self.is_suspect = true;
         self.offset += RECORD_ALIGN as u64;
         while matches!(self.demand, Demand::Verify { .. }) && self.may_begin_at(self.offset) {
             if self.begins_records()? {
+                let is_only_meta = may_have_meta && self.lose_descriptions(from)?;
                 self.positions.continue_after_hole(self.offset);
-                return Ok(hole(self.offset, false));
+                return Ok(hole(self.offset, false, if is_only_meta { MissingMeta::Only } else { meta }));
             }
             self.pass_over();
         }
         self.offset = self.end;
-        Ok(hole(self.end, true))
+        Ok(hole(self.end, true, meta))
+    }
+
+    /// Looks for what is left of META records from `from` on. Returns whether the bytes up to here held nothing else.
+    fn lose_descriptions(&mut self, from: u64) -> Result<bool, ReadError> {
+        let len = self.offset - from;
+        if len > MOST_META_BYTES {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let read = read_up_to(&self.segment.file, &mut bytes, from);
+        let path = || self.segment.info.path.clone();
+        let read = read.map_err(|source| ReadError::Io { path: path(), offset: from, source })?;
+        let remains = bytes.get(..read).filter(|_| read as u64 == len);
+        let Some(remains) = remains.and_then(|bytes| remains_in(bytes, from, self.demand)) else {
+            return Ok(false);
+        };
+        for Remains { at, topic, name, .. } in remains {
+            let (offset, sequence) = (from + at as u64, self.sequence);
+            self.lost_descriptions.push(LostDescription { path: path(), offset, sequence, topic, name });
+            self.sequence += 1;
+        }
+        Ok(true)
     }
 
     /// Goes to the next place in the buffer that looks like the start of a record, or to the end of the buffer.
@@ -144,8 +189,14 @@ impl FileScan {
 
 /// Returns whether a stored record with a checksum may have these flags.
 const fn is_checksummed(found: u8) -> bool {
-    let system = flags::COMMITTED | flags::RESERVED | flags::CHECKSUMMED;
+    let system = flags::COMMITTED | flags::CHECKSUMMED;
     found & system == flags::COMMITTED | flags::CHECKSUMMED
+}
+
+/// Returns whether bytes that are no record may have been a META record: by its flag, or by what its payload begins with.
+fn looks_like_meta(ahead: &[u8]) -> bool {
+    let payload = ahead.get(HEADER_LEN..).unwrap_or_default();
+    ahead.get(FLAGS_AT).is_some_and(|found| found & flags::META != 0) || begins_like_meta(payload)
 }
 
 fn is_zero(ahead: &[u8]) -> bool {

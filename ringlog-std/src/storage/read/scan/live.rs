@@ -159,6 +159,7 @@ impl FileScan {
     pub(crate) fn go_to(&mut self, place: IndexPoint) -> Result<(), ReadError> {
         self.read_lead()?;
         self.found = None;
+        self.search.restart();
         self.offset = place.offset.clamp(FILE_HEADER_LEN as u64, self.end);
         self.sequence = self.header().base_sequence + place.number;
         if self.offset < self.buffer_offset {
@@ -171,7 +172,10 @@ impl FileScan {
 
     /// Reads up to before the record `sequence`, or to the end.
     pub(crate) fn skip_to(&mut self, sequence: u64) -> Result<(), ReadError> {
-        while self.next_sequence() < sequence && self.advance()? {}
+        self.pass_meta()?;
+        while self.next_sequence() < sequence && self.advance()? {
+            self.pass_meta()?;
+        }
         Ok(())
     }
 
@@ -199,6 +203,9 @@ impl FileScan {
 
     fn add_found_to(&self, index: &mut Index) {
         if let Some(found) = &self.found {
+            // META records were passed over.
+            let number = found.sequence - self.header().base_sequence;
+            index.end = IndexPoint { offset: found.offset, number };
             index.add(&found.header, found.header.stride());
         }
     }

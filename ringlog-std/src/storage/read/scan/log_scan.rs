@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::event::{Event, FileHeader};
+use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::folder::listing::{Listed, LogList};
+use crate::storage::read::needle::Needle;
+use crate::storage::read::scan::search_progress::HitsAhead;
 use crate::storage::read::scan::segment_scan::FileScan;
+use crate::storage::schemas::list::SchemaList;
 use crate::storage::segment::file::SegmentInfo;
 
 /// How often opening is tried while the first segment is retired each time.
@@ -46,6 +50,7 @@ pub struct LogScan {
     /// Index of the file that is being read.
     at: usize,
     pub(crate) current: FileScan,
+    hits: HitsAhead,
 }
 
 /// What opening each file of a log showed.
@@ -91,7 +96,16 @@ impl LogScan {
         let Some(current) = open_at(&files, 0, next_position)? else {
             return Err(OpenError::no_segments(path, &foreign));
         };
-        Ok(Self { path: path.into(), writer, files, foreign, headers: OnceLock::new(), at: 0, current })
+        Ok(Self {
+            path: path.into(),
+            writer,
+            files,
+            foreign,
+            headers: OnceLock::new(),
+            at: 0,
+            current,
+            hits: HitsAhead::default(),
+        })
     }
 
     /// Returns the usable segments, in order, of those that the log had when it was opened.
@@ -283,6 +297,33 @@ impl LogScan {
         self.current.next_sequence()
     }
 
+    /// Returns what the segment that is read says of its events.
+    ///
+    /// ```
+    /// use ringlog::storage::{LogScan, LogWriter};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// #[ringlog::event(type = 1)]
+    /// struct Tick {
+    ///     number: u64,
+    /// }
+    /// ringlog::events!(Ticks: Tick);
+    ///
+    /// let mut writer = LogWriter::options().events::<Ticks>().open(folder.path())?;
+    /// writer.write(1_000, &Tick { number: 7 })?;
+    /// writer.close()?;
+    /// assert_eq!(LogScan::open(folder.path())?.schemas()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the start of the segment cannot be read.
+    pub fn schemas(&mut self) -> Result<SchemaList, ReadError> {
+        self.current.pass_meta()?;
+        Ok(self.current.schemas().map(|schemas| schemas.list().clone()).unwrap_or_default())
+    }
+
     /// Goes to the start of the segment that holds the record `sequence`, or would hold it.
     ///
     /// The records before it in that segment come first. [`seek_record`](Self::seek_record) goes straight to
@@ -357,8 +398,31 @@ impl LogScan {
     /// a sealed file whose header has another number of records, I/O. [`ReadError::Discontinuity`] for a segment
     /// that does not continue its predecessor; [`ReadError::MissingEnd`] for a closed log that had more. Calling
     /// again gives the same error.
+    #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         Ok(if self.advance()? { self.found_event() } else { None })
+    }
+
+    /// Searches this file and the next ones, as many at a time as there are processors, unless that was done before.
+    ///
+    /// The needle must be that of the calls before.
+    pub(crate) fn search_ahead(&mut self, needle: &Needle) {
+        let HitsAhead { first, files } = &self.hits;
+        if !(*first..first + files.len()).contains(&self.at) {
+            let jobs = default_jobs();
+            let count = if jobs.get() > 1 { 2 * jobs.get() } else { 0 };
+            let paths: Vec<&Path> =
+                self.files.iter().skip(self.at).take(count).map(|file| &*file.path).collect();
+            let mut files = map_in_order(paths, jobs, |path| FileScan::hits_of(path, needle));
+            if files.is_empty() {
+                files.push(None);
+            }
+            self.hits = HitsAhead { first: self.at, files };
+        }
+        let found = self.hits.files.get_mut(self.at - self.hits.first).and_then(Option::take);
+        if let Some(found) = found {
+            self.current.take_hits(found);
+        }
     }
 
     pub(crate) fn enter_next(&mut self) -> Result<bool, ReadError> {

@@ -5,14 +5,20 @@
 #![forbid(unsafe_code)]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN, place_word, record_len};
 
 use crate::checksum::linear::PrefixCrcs;
 use crate::checksum::record_slice::RecordSlice;
-use crate::event::{Event, EventHeader, FileHeader, MAX_PAYLOAD, RecordError, RecordErrorKind, file_flags};
+use crate::event::{
+    Event, EventHeader, FileHeader, Layouts, MAX_PAYLOAD, MetaTopic, RecordError, RecordErrorKind, file_flags,
+};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::read::decode::bulk::Demand;
+use crate::storage::read::scan::lost_description::LostDescription;
+use crate::storage::read::scan::search_progress::Search;
+use crate::storage::schemas::in_force::{SchemaCollector, SegmentSchemas};
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
 use crate::storage::segment::position::PositionTracker;
 
@@ -40,6 +46,12 @@ pub(crate) struct FileScan {
     pub(crate) offset: u64,
     /// The sequence of the next record.
     pub(crate) sequence: u64,
+    /// What the segment says of its events, as far as it was read.
+    pub(crate) schemas: SchemaCollector,
+    /// META records that were passed.
+    pub(crate) meta_records: u64,
+    /// META records that are damaged, as far as holes held nothing else.
+    pub(crate) lost_descriptions: Vec<LostDescription>,
     /// The record that was found last.
     pub(crate) found: Option<FoundRecord>,
     pub(crate) buffer: Vec<u8>,
@@ -50,14 +62,15 @@ pub(crate) struct FileScan {
     /// Whether the buffer holds bytes that are no record. Then checksums come from `prefix_crcs`, so that a
     /// candidate costs no more than its header.
     pub(crate) is_suspect: bool,
+    pub(crate) search: Search,
 }
 
 /// A valid record whose bytes are in the buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FoundRecord {
     pub(crate) header: EventHeader,
-    sequence: u64,
-    offset: u64,
+    pub(crate) sequence: u64,
+    pub(crate) offset: u64,
 }
 
 impl FileScan {
@@ -90,11 +103,15 @@ impl FileScan {
             positions: PositionTracker::of(header),
             offset: FILE_HEADER_LEN as u64,
             sequence: header.base_sequence,
+            schemas: SchemaCollector::default(),
+            meta_records: 0,
+            lost_descriptions: Vec::new(),
             found: None,
             buffer: Vec::new(),
             buffer_offset: 0,
             prefix_crcs: PrefixCrcs::new(),
             is_suspect: false,
+            search: Search::default(),
             segment,
         }
     }
@@ -134,6 +151,16 @@ impl FileScan {
         (self.offset > FILE_HEADER_LEN as u64).then(|| self.position())
     }
 
+    /// Returns whether no record was read but META records.
+    pub(crate) fn has_only_meta(&self) -> bool {
+        self.sequence - self.header().base_sequence == self.meta_records
+    }
+
+    /// Returns what the segment says of its events, as far as it was read; `None` if there is nothing.
+    pub(crate) fn schemas(&self) -> Option<&Arc<SegmentSchemas>> {
+        self.schemas.schemas()
+    }
+
     /// Returns the log's position at an offset of this file, once the preamble was read.
     pub(crate) fn position_at(&self, offset: u64) -> u64 {
         self.positions.at(offset)
@@ -155,8 +182,42 @@ impl FileScan {
         Ok(if self.advance()? { self.found_event() } else { None })
     }
 
-    /// Goes to the next record; `false` at the end.
+    /// Goes to the next record that is no META record; `false` at the end.
     pub(crate) fn advance(&mut self) -> Result<bool, ReadError> {
+        while self.advance_one()? {
+            if !self.take_meta() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Passes over META records up to the next other record, without taking that.
+    pub(crate) fn pass_meta(&mut self) -> Result<(), ReadError> {
+        while self.offset < self.end && self.positions.may_be_meta(self.offset) {
+            self.fetch(HEADER_LEN)?;
+            let is_meta = |head: &[u8; HEADER_LEN]| EventHeader::from_bytes(head).is_meta();
+            if !self.ahead().first_chunk().is_some_and(is_meta) || !self.advance_one()? {
+                break;
+            }
+            self.take_meta();
+        }
+        Ok(())
+    }
+
+    /// Takes over the record that was found last, if it is a META record.
+    fn take_meta(&mut self) -> bool {
+        let Some(found) = self.found.filter(|found| found.header.is_meta()) else { return false };
+        if let (Some(topic), Some(payload)) =
+            (MetaTopic::of(&found.header), payload_in(&self.buffer, self.buffer_offset, found))
+        {
+            self.schemas.add(topic, payload);
+            self.meta_records += 1;
+        }
+        true
+    }
+
+    fn advance_one(&mut self) -> Result<bool, ReadError> {
         self.found = None;
         if self.offset >= self.end {
             return self.check_count();
@@ -186,22 +247,25 @@ impl FileScan {
             sequence: self.sequence,
             starts_below: next_segment.min(self.end),
         };
-        let passed = slice.pass(self.demand, |event| f(&event));
+        let layouts = self.schemas.schemas().map(|schemas| &**schemas as &dyn Layouts);
+        let passed = slice.pass(self.demand, |event| f(&event.with_layouts(layouts)));
         self.offset += passed.bytes as u64;
         self.sequence += passed.events;
         passed.events
     }
 
     /// Returns the record that [`advance`](Self::advance) found.
+    #[inline]
     pub(crate) fn found_event(&self) -> Option<Event<'_>> {
         self.event_of(self.found?)
     }
 
+    #[inline]
     fn event_of(&self, found: FoundRecord) -> Option<Event<'_>> {
         let FoundRecord { header, sequence, offset } = found;
-        let from = usize::try_from(offset - self.buffer_offset).ok()? + HEADER_LEN;
-        let payload = self.buffer.get(from..from + usize::from(header.payload_len))?;
-        Some(Event { header, payload, sequence, offset })
+        let payload = payload_in(&self.buffer, self.buffer_offset, found)?;
+        let layouts = self.schemas.schemas().map(|schemas| &**schemas as &dyn Layouts);
+        Some(Event::new(header, payload, sequence, offset).with_layouts(layouts))
     }
 
     /// Leaves out the records at this position and above.
@@ -212,7 +276,7 @@ impl FileScan {
     /// Checks the record at `offset`. It is in the buffer as far as it is in the file.
     fn take(&mut self) -> Result<bool, ReadError> {
         let (offset, sequence) = (self.offset, self.sequence);
-        let (header, stride) = self.decode_next().map_err(|kind| ReadError::Record {
+        let (header, stride) = self.decode_allowed().map_err(|kind| ReadError::Record {
             path: self.segment.info.path.clone(),
             source: RecordError { offset, sequence, kind },
         })?;
@@ -230,6 +294,15 @@ impl FileScan {
         self.offset += stride as u64;
         self.sequence = sequence + 1;
         Ok(true)
+    }
+
+    /// Does the same as [`decode_next`](Self::decode_next), and refuses a META record after the preamble.
+    fn decode_allowed(&mut self) -> Result<(EventHeader, usize), RecordErrorKind> {
+        let (header, stride) = self.decode_next()?;
+        if header.is_meta() && !self.positions.may_be_meta(self.offset) {
+            return Err(RecordErrorKind::MisplacedMeta);
+        }
+        Ok((header, stride))
     }
 
     /// Returns the header and the length of the record at `offset`, if it is valid.
@@ -283,7 +356,7 @@ impl FileScan {
 
     /// Reads the next record into the buffer, as far as the file's records go.
     #[inline]
-    fn fetch_record(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn fetch_record(&mut self) -> Result<(), ReadError> {
         if self.stride_ahead() <= self.ahead().len() {
             return Ok(());
         }
@@ -331,6 +404,13 @@ impl FileScan {
         self.is_suspect = false;
         kept
     }
+}
+
+/// Returns the payload of a record that is in the buffer.
+#[inline]
+fn payload_in(buffer: &[u8], buffer_offset: u64, found: FoundRecord) -> Option<&[u8]> {
+    let from = usize::try_from(found.offset - buffer_offset).ok()? + HEADER_LEN;
+    buffer.get(from..from + usize::from(found.header.payload_len))
 }
 
 /// Returns whether memory was never written from here on.

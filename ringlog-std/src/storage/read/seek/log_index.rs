@@ -380,6 +380,16 @@ impl LogIndex {
         Ok(self.indexes[at].get_or_init(|| index))
     }
 
+    /// Returns the index of a segment if it was made before; `None` also where it cannot be read.
+    pub(crate) fn kept_index(&self, at: usize) -> Option<&Index> {
+        let index = self.indexes.get(at)?;
+        if index.get().is_none() {
+            let kept = self.index_file(at).ok().flatten().and_then(|file| self.counted(file.read()))?;
+            return Some(index.get_or_init(|| kept));
+        }
+        index.get()
+    }
+
     fn counted<T>(&self, read: Option<T>) -> Option<T> {
         // ORDERING: Relaxed: see `statistics`.
         self.index_files.fetch_add(u64::from(read.is_some()), Ordering::Relaxed);

@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 use crate::storage::error::{OpenError, ReadError};
+use crate::storage::read::filter::Filter;
 use crate::storage::read::scan::log_scan::LogScan;
 use crate::storage::read::scan::overtaken::overtaken;
 use crate::storage::read::seek::log_index::LogIndex;
@@ -131,6 +132,69 @@ impl LogScan {
             }
         }
         Ok(true)
+    }
+
+    /// Goes to the next record that the filter selects, which [`found_event`](Self::found_event) then lends. Returns
+    /// `false` if there is none.
+    ///
+    /// It starts where the scan is: go to the first record with [`seek_record`](Self::seek_record). Where the filter
+    /// demands bytes, it searches several segments at a time, and reads only the records with a match; all calls must
+    /// then have the same filter.
+    ///
+    /// ```
+    /// use ringlog::storage::{Filter, LogScan};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format.evtl");
+    /// let (mut scan, filter) = (LogScan::open(path)?, Filter::new().grep(b"ell"));
+    /// assert!(scan.advance_matching(&filter)?);
+    /// assert_eq!(scan.found_event().unwrap().payload, b"hello");
+    /// assert!(!scan.advance_matching(&filter)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn advance_matching(&mut self, filter: &Filter) -> Result<bool, ReadError> {
+        while self.advance_to(filter, None)? {
+            match self.found_event() {
+                Some(event) if filter.is_past(&event) => return Ok(false),
+                Some(event) if filter.matches(&event) => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Goes to the next record that may have the bytes that the filter demands; to any next one if it demands none. An
+    /// index of the log makes it faster.
+    pub(crate) fn advance_to(
+        &mut self,
+        filter: &Filter,
+        index: Option<&LogIndex>,
+    ) -> Result<bool, ReadError> {
+        let Some(needle) = filter.needle() else { return self.advance() };
+        loop {
+            self.search_ahead(needle);
+            let header = self.current.header();
+            let (base_sequence, salt) = (header.base_sequence, header.salt());
+            let kept = || {
+                let index = index?;
+                let at = index.segment_of(base_sequence);
+                let is_known = index.segment(at).is_ok_and(|segment| segment.header.salt() == salt);
+                if is_known { index.kept_index(at) } else { None }
+            };
+            let before = self.current.skip_to_match(needle, kept)?;
+            match (self.current.advance(), before) {
+                (Ok(true), _) => return Ok(true),
+                (Ok(false), _) if self.enter_next()? => {}
+                (Ok(false), _) => return Ok(false),
+                (Err(ReadError::Record { .. } | ReadError::EventCount { .. }), Some(before)) => {
+                    self.current.search_from(before)?;
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
     }
 
     /// Returns the record that [`advance`](Self::advance) found. May be called again.

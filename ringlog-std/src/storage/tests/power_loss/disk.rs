@@ -20,6 +20,8 @@ pub(crate) struct Disk {
     pub(crate) producing: u64,
     pub(crate) written: u64,
     pub(crate) promised: u64,
+    /// What the events from these numbers on were written under.
+    layouts: BTreeMap<u64, u64>,
     /// Whether old segments may have been retired.
     pub(crate) is_retired: bool,
 }
@@ -58,6 +60,7 @@ impl Disk {
             Op::Producing(number) => self.producing = *number,
             Op::Written(number) => self.written = *number,
             Op::Promised(number) => self.promised = *number,
+            Op::Described { version, from } => drop(self.layouts.insert(*from, *version)),
             Op::Create { file, .. } => {
                 self.files.insert(*file, Content { lengths: vec![0], ..Content::default() });
                 self.pending.push(op.clone());
@@ -76,6 +79,11 @@ impl Disk {
             | Op::SyncFailed { file, .. }
             | Op::SyncFile { file } => self.files.get_mut(file).expect("a known file").play(op),
         }
+    }
+
+    /// Returns the version of the descriptions that an event was written under.
+    pub(crate) fn layout_of(&self, number: u64) -> u64 {
+        *self.layouts.range(..=number).next_back().expect("each life notes its first").1
     }
 
     /// Returns the files after a crash at this moment.

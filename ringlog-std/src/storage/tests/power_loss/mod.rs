@@ -7,24 +7,26 @@
 //! has or has not happened. The real recovery opens that folder, and `check.rs` compares what it finds with
 //! what was written and what was promised.
 //!
-//! The number of images is 20,000 in all, or as many as `RINGLOG_IMAGES` says.
+//! The number of images is some 20,000 in all, 2.45 times 8,000 or what `RINGLOG_IMAGES` says.
 #![forbid(unsafe_code)]
 
 mod check;
 mod damage;
 pub(crate) mod disk;
 pub(crate) mod faults;
+mod layouts;
 mod refusals;
 mod restart;
 pub(crate) mod run;
 pub(crate) mod trace;
 
 use faults::Fault;
+use layouts::Layout;
 use run::{Setting, an_undeletable_segment, power_losses};
 
 /// Returns this share of the number of images.
 fn images(share: u64) -> u64 {
-    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(8_000);
     all * share / 100
 }
 
@@ -128,6 +130,78 @@ fn the_same_where_processes_were_killed_in_a_write() {
 fn the_same_where_processes_were_killed_in_a_write_into_a_recycled_segment() {
     let killed = Setting { by_calls: true, failing_write: true, killed: true, ..Setting::plain() };
     power_losses(images(5), Setting { retention: true, ..killed });
+}
+
+/// A run whose segments say what their events mean.
+fn typed(layout: Layout) -> Setting {
+    Setting { layout: Some(layout), ..Setting::plain() }
+}
+
+#[test]
+fn typed_logs_keep_each_event_under_its_own_layout() {
+    power_losses(images(10), typed(Layout::Small));
+}
+
+#[test]
+fn typed_logs_with_several_pages_of_descriptions_keep_each_event_under_its_own_layout() {
+    power_losses(images(5), typed(Layout::Pages));
+}
+
+#[test]
+fn typed_logs_where_old_segments_are_recycled() {
+    power_losses(images(5), Setting { retention: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_where_the_power_goes_again_during_recovery() {
+    power_losses(images(5), Setting { again: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_that_are_described_anew_while_a_full_disk_takes_events() {
+    power_losses(images(10), Setting { full_disk: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_without_checksums() {
+    power_losses(images(5), Setting { checksums: false, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_where_a_sync_has_failed_before() {
+    power_losses(images(5), Setting { failing_sync: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_whose_writers_were_killed() {
+    power_losses(images(5), Setting { killed: true, ..typed(Layout::Small) });
+    power_losses(images(5), Setting { killed: true, retention: true, ..typed(Layout::Pages) });
+}
+
+#[test]
+fn typed_logs_where_several_segments_have_no_name_yet() {
+    power_losses(images(5), Setting { late: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_where_runs_are_written_by_calls() {
+    power_losses(images(5), Setting { by_calls: true, ..typed(Layout::Small) });
+    power_losses(images(5), Setting { by_calls: true, retention: true, ..typed(Layout::Pages) });
+    power_losses(images(5), Setting { by_calls: true, full_disk: true, ..typed(Layout::Small) });
+}
+
+#[test]
+fn typed_logs_where_a_write_fails_half_way() {
+    power_losses(images(5), Setting { by_calls: true, failing_write: true, ..typed(Layout::Small) });
+    let killed = Setting { by_calls: true, failing_write: true, killed: true, ..typed(Layout::Small) };
+    power_losses(images(5), killed);
+}
+
+#[test]
+fn damage_to_typed_logs_is_reported() {
+    for fault in [Fault::Misdirected, Fault::Unreadable] {
+        power_losses(images(5), Setting { fault: Some(fault), ..typed(Layout::Small) });
+    }
 }
 
 #[test]

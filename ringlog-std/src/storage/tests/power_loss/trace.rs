@@ -68,6 +68,11 @@ pub(crate) enum Op {
     Written(u64),
     /// All events below this number were promised to be durable, or reported as lost.
     Promised(u64),
+    /// The events from this number on are written under this version of the descriptions.
+    Described {
+        version: u64,
+        from: u64,
+    },
 }
 
 /// What happened so far. No schedule interrupts a standard lock, so another thread continues only after an

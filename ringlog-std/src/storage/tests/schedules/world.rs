@@ -5,17 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ringlog_nostd::format::{FILE_HEADER_LEN, record_len};
+use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN, record_len};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner};
 
-use crate::event::EventHeader;
+use crate::event::{EventHeader, MetaTopic};
 use crate::os::platform::Platform;
 use crate::storage::error::{AppendError, OpenError, ReadError, SyncError};
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::policies::{FullDisk, SyncPolicy};
+use crate::storage::schemas::list::SchemaList;
 use crate::storage::tests::power_loss::run::scratch;
 use crate::storage::tests::power_loss::trace::Recorder;
 use crate::storage::tests::schedules::bursts::Bursts;
@@ -24,6 +25,8 @@ use crate::storage::tests::single_step::kill;
 /// Four events fill a segment, or two, or one does.
 const PAYLOAD_LENS: [u16; 3] = [984, 1984, 4000];
 const SEGMENT_BYTES: u64 = 4096;
+/// What the descriptions of a typed log take: so much that as many events fit into its larger segments.
+const PREAMBLE_BYTES: u64 = 4096;
 /// How often a PCT schedule changes its mind.
 const DEPTHS: [usize; 2] = [3, 10];
 /// More steps than any of these runs needs: a thread that takes this many waits for something that never comes.
@@ -32,11 +35,26 @@ const MAX_STEPS: usize = 400_000;
 thread_local! {
     // All threads of a schedule are one real thread.
     static PAYLOAD_LEN: Cell<u16> = const { Cell::new(PAYLOAD_LENS[0]) };
+    static IS_TYPED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Returns the size of an event's record in this schedule, in bytes.
 pub(crate) fn stride() -> u64 {
     record_len(PAYLOAD_LEN.get().into()) as u64
+}
+
+/// Returns whether the segments of this schedule's log describe its events.
+pub(crate) fn is_typed() -> bool {
+    IS_TYPED.get()
+}
+
+/// Returns the descriptions of this version. Two of them have the same length.
+fn list(version: u64) -> SchemaList {
+    let mut list = SchemaList::new();
+    let json = format!("{{\"log\":{{\"user\":{{\"version\":\"{version}\"}}}}}}");
+    let len = PREAMBLE_BYTES as usize - HEADER_LEN;
+    list.insert(MetaTopic::Log, format!("{json:len$}").into_bytes()).unwrap();
+    list
 }
 
 /// Returns how many events fill a segment.
@@ -78,8 +96,13 @@ pub(crate) fn sync_policy() -> SyncPolicy {
 
 pub(crate) fn options(sync: SyncPolicy) -> LogWriterOptions {
     let full_disk = if below(2) == 0 { FullDisk::DropWithGap } else { FullDisk::Stop };
-    let options = LogWriter::options().segment_bytes(SEGMENT_BYTES).sync(sync).full_disk(full_disk);
-    options.max_unsynced_bytes(15 * SEGMENT_BYTES)
+    let (segment_bytes, schemas) = if is_typed() {
+        (SEGMENT_BYTES + PREAMBLE_BYTES, list(0))
+    } else {
+        (SEGMENT_BYTES, SchemaList::new())
+    };
+    let options = LogWriter::options().segment_bytes(segment_bytes).sync(sync).full_disk(full_disk);
+    options.max_unsynced_bytes(15 * segment_bytes).schemas(schemas)
 }
 
 /// A folder, on a disk that records all calls.
@@ -90,6 +113,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        IS_TYPED.set(below(2) == 0);
         PAYLOAD_LEN.set(PAYLOAD_LENS[below(PAYLOAD_LENS.len() as u64) as usize]);
         Self { folder: scratch(), disk: Arc::new(Recorder::new("boot")) }
     }
@@ -127,8 +151,11 @@ impl World {
     }
 }
 
-/// Writes the event of this number.
+/// Writes the event of this number. At times describes the events of a typed log anew before.
 pub(crate) fn write(writer: &mut LogWriter, number: u64) -> Result<(), AppendError> {
+    if is_typed() && below(8) == 0 {
+        writer.register(&list(below(2)))?;
+    }
     let payload = vec![number as u8; PAYLOAD_LEN.get().into()];
     writer.write_event(&EventHeader::new(number, 0, PAYLOAD_LEN.get()), &payload)
 }

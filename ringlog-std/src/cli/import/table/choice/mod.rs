@@ -1,12 +1,15 @@
 //! Chooses how to read a table.
 
-use super::cells::{Cells, QUOTE};
+use super::cells::Cells;
 use super::choose::{Refusal, Table};
 use super::columns::{Candidate, Kind, Place};
+use super::file_columns::Columns;
 use super::format::TimeFormat;
+use super::head::{Head, line_end};
 use super::options::{Column, Header, TableOptions};
 use super::rows::Layout;
 use super::sample::{Row, Sample, Start, has_values, split};
+use crate::cli::terminal::words::counted;
 
 /// Delimiters that are tried without an option. The last one is in no text, so that a line is one cell.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 0x1F];
@@ -18,10 +21,16 @@ pub(super) struct Choice {
     pub(super) layout: Layout,
     /// Lines to skip at the start.
     pub(super) lines_to_pass: u64,
+    /// Those that no option asked to skip, in words.
+    left_out: Vec<String>,
     pub(super) has_header: bool,
     names: Option<Row>,
+    /// Names for the cells of a row, or why they are not certain.
+    cell_names: Result<Row, String>,
     place: Place,
     format: TimeFormat,
+    /// Whether an option says that numbers have a decimal comma.
+    decimal_comma: bool,
     /// How many cells each row must have, if most rows of the sample have as many.
     width: Option<usize>,
     /// Fewest cells of a row in the sample.
@@ -45,7 +54,7 @@ impl Choice {
     /// Chooses by the start of a text; an error names the options to give.
     pub(super) fn find(start: &Start<'_>, options: &TableOptions) -> Result<Self, String> {
         let line_end = line_end(start.text);
-        let (start, delimiter) = pass_head(start, options, line_end);
+        let Head { start, delimiter, left_out } = Head::pass(start, options, line_end);
         let given = options.delimiter.or(delimiter);
         let layout = |delimiter| Layout { delimiter, line_end, is_table: true };
         let mut rival = None;
@@ -75,8 +84,15 @@ impl Choice {
         }
         let mut choice = best(readings)?;
         check_decimal_comma(&choice, rival)?;
-        choice.lines_to_pass = start.lines_before;
+        (choice.lines_to_pass, choice.left_out) = (start.lines_before, left_out);
         Ok(choice)
+    }
+
+    /// Returns the columns, and those of the time; an error says why a cell may be that of another column.
+    pub(super) fn columns(&self) -> Result<Columns, String> {
+        let times = self.place.date.into_iter().chain([self.place.time]).collect();
+        let (names, delimiter) = (self.cell_names.clone()?, self.layout.delimiter);
+        Ok(Columns::Cells { names, delimiter, times, decimal_comma: self.decimal_comma })
     }
 
     /// Returns the time of a row, or why it has none.
@@ -85,7 +101,10 @@ impl Choice {
         if let Some(width) = self.width {
             let found = Cells::new(row, delimiter).count();
             if found != width {
-                return Err(format!("row of {found} cells, the others have {width}"));
+                return Err(format!(
+                    "row of {}, and the others have {width}; correct the row",
+                    counted(found as u64, "cell")
+                ));
             }
         }
         let cell = |at| {
@@ -132,8 +151,12 @@ impl Choice {
             (false, Some(_)) => "the last comment",
             (false, None) => "none",
         };
+        let left_out = match &self.left_out[..] {
+            [] => String::new(),
+            lines => format!("; left out: {}", lines.join(", ")),
+        };
         format!(
-            "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}; first time: {first}",
+            "time: {}; unit: {}; zone: {}; delimiter: {}; header: {header}{left_out}; first time: {first}",
             Kind::Csv.place_words(self.place, self.names.as_ref()),
             self.format,
             self.zone_words(),
@@ -149,44 +172,6 @@ fn delimiter_word(delimiter: u8) -> String {
         NO_DELIMITER => "none".into(),
         _ => format!("{:?}", char::from(delimiter)),
     }
-}
-
-/// Returns the byte that ends lines: a carriage return only if there is no newline.
-fn line_end(text: &[u8]) -> u8 {
-    if !text.contains(&b'\n') && text.contains(&b'\r') { b'\r' } else { b'\n' }
-}
-
-/// Skips the lines that the user left out, and a line that names the delimiter.
-fn pass_head<'a>(start: &Start<'a>, options: &TableOptions, line_end: u8) -> (Start<'a>, Option<u8>) {
-    let mut text = start.text;
-    let pass_line = |text: &mut &'a [u8]| {
-        let end = text.iter().position(|&byte| byte == line_end).map_or(text.len(), |at| at + 1);
-        let (line, rest) = text.split_at(end);
-        *text = rest;
-        line.strip_suffix(&[line_end]).unwrap_or(line)
-    };
-    for _ in 0..options.skip_rows {
-        pass_line(&mut text);
-    }
-    let mut rest = text;
-    let delimiter = named_delimiter(pass_line(&mut rest));
-    let text = if delimiter.is_some() { rest } else { text };
-    let lines_before = options.skip_rows + u64::from(delimiter.is_some());
-    (Start { text, is_all: start.is_all, lines_before }, delimiter)
-}
-
-/// Returns the delimiter of a line such as `sep=;`, with or without quotes around it.
-fn named_delimiter(line: &[u8]) -> Option<u8> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let inner = line.trim_ascii_end().strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
-    let (word, named) = inner.unwrap_or(line).split_at_checked(4)?;
-    let delimiter = match named.trim_ascii() {
-        [] => named.first().copied(),
-        [delimiter] => Some(*delimiter),
-        _ => None,
-    };
-    let is_possible = |byte: &u8| byte.is_ascii() && *byte != QUOTE;
-    delimiter.filter(|byte| word.eq_ignore_ascii_case(b"sep=") && is_possible(byte))
 }
 
 /// Returns the samples in which most rows have the same number of cells.
@@ -261,10 +246,13 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     let choice = Choice {
         layout: sample.layout,
         lines_to_pass: 0,
+        left_out: Vec::new(),
         has_header,
         names: names.cloned(),
+        cell_names: cell_names(&table, sample),
         place: chosen.place,
         format: chosen.format().clone(),
+        decimal_comma: options.decimal_comma,
         // In a row with another number of cells, only the first cell has a known place.
         width: Some(width).filter(|_| has_usual_width && !chosen.place.is_first()),
         fewest_cells: fewest_cells(rows),
@@ -273,6 +261,30 @@ fn read(sample: &Sample, options: &TableOptions) -> Result<Reading, Refusal> {
     };
     let header_fits = names.is_some_and(|names| names.len() == width);
     Ok(Reading { choice, times: chosen.times, rows_of_width, header_fits })
+}
+
+/// Returns a name for each cell of a row, or says why a name may be that of another column.
+fn cell_names(table: &Table<'_>, sample: &Sample) -> Result<Row, String> {
+    let Some(names) = table.names else {
+        return Err("fields have the names of columns, and the file has none; write a first row with names, or give --header yes".into());
+    };
+    let width = if sample.has_usual_width() { sample.width() } else { names.len() };
+    let whole = table.rows.iter().filter(|row| row.len() == width);
+    let most_filled = whole.map(filled).max().unwrap_or_default();
+    if filled(names) > width || most_filled > names.len() {
+        let (names, cells) = (counted(names.len() as u64, "column"), counted(width as u64, "cell"));
+        return Err(format!(
+            "the file names {names}, and its rows have {cells}, so a name may be that of another column; correct the names"
+        ));
+    }
+    let mut names = names.clone();
+    names.resize(width, String::new());
+    Ok(names)
+}
+
+/// Returns how many cells there are up to the last one that is not empty.
+fn filled(row: &Row) -> usize {
+    row.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1)
 }
 
 /// Returns the fewest cells of a row, without the last row, which may be cut.
@@ -284,8 +296,6 @@ fn fewest_cells(rows: &[Row]) -> usize {
 /// Refuses names if there are more than cells in the longest row, or fewer than in the shortest: they may be of other
 /// columns.
 fn check_names(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
-    let is_filled = |cell: &String| !cell.trim().is_empty();
-    let filled = |row: &Row| row.iter().rposition(is_filled).map_or(0, |last| last + 1);
     let names = table.names.map_or(0, filled);
     let most = table.rows.iter().map(Vec::len).max().unwrap_or(names);
     let fewest = table.rows.iter().map(filled).min().unwrap_or(names);
@@ -309,7 +319,11 @@ fn check_comma(table: &Table<'_>, chosen: &Candidate) -> Result<(), Refusal> {
     let after = chosen.place.time + 1;
     let is_named = table.names.is_some_and(|names| names.len() == table.width());
     let has_clock = !chosen.format().is_number() && chosen.is_full() && chosen.is_whole();
-    let is_fraction = |cell: &str| cell.len() == 3 && cell.bytes().all(|byte| byte.is_ascii_digit());
+    // Words may follow, as in the lines of programs: `09:30:00,123 INFO started`.
+    let is_fraction = |cell: &str| {
+        let digits = cell.bytes().take_while(u8::is_ascii_digit).count();
+        digits == 3 && matches!(cell.as_bytes().get(3), None | Some(b' '))
+    };
     if is_named || !has_clock || table.cells(after).next().is_none() || !table.cells(after).all(is_fraction) {
         return Ok(());
     }

@@ -234,10 +234,49 @@ fn a_line_may_name_the_delimiter() {
 }
 
 #[test]
+fn an_address_above_the_names_is_left_out_and_named() {
+    let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
+    let address = "https://www.CryptoDataDownload.com";
+    for line in [
+        address.to_owned(),
+        format!("\"{address}\""),
+        format!("{address}\r"),
+        format!("{address},,"),
+        "www.example.org".into(),
+        "HTTP://EXAMPLE.ORG/data?symbol=btc".into(),
+    ] {
+        let choice = find(&format!("{line}\n{rows}"), &TableOptions::default()).unwrap();
+        assert_eq!((choice.lines_to_pass, choice.place.time, choice.has_header), (1, 0, true), "{line}");
+        assert!(choice.words().contains("left out: line 1 \""), "{}", choice.words());
+    }
+    let semicolons = rows.replace(',', ";");
+    for head in [format!("{address}\nsep=;\n"), format!("\"sep=;\"\n{address}\n")] {
+        let choice = find(&format!("{head}{semicolons}"), &TableOptions::default()).unwrap();
+        assert_eq!((choice.lines_to_pass, choice.layout.delimiter), (2, b';'));
+        let words = choice.words();
+        assert!(words.contains("\"sep=;\" (names the delimiter)"), "{words}");
+        assert!(words.contains("(an address)") && words.contains("line 2 "), "{words}");
+    }
+    let skip = TableOptions { skip_rows: 1, ..TableOptions::default() };
+    let choice = find(&format!("{address}\n{rows}"), &skip).unwrap();
+    assert!(!choice.words().contains("left out"), "an option asked for it: {}", choice.words());
+    // A second one, more words, and rows that the user calls data.
+    refused(&format!("{address}\n{address}\n{rows}"), "--skip-rows 2 ");
+    refused(&format!("made by {address}\n{rows}"), "--skip-rows 1 ");
+    let data = TableOptions {
+        header: Some(Header::No),
+        time_column: Some(Column::Number(1)),
+        ..TableOptions::default()
+    };
+    let choice = find(&format!("{address}\n1684108800000\n1684108800001\n"), &data).unwrap();
+    assert_eq!((choice.lines_to_pass, choice.time_of(address.as_bytes()).is_ok()), (0, false));
+}
+
+#[test]
 fn titles_are_refused_with_the_lines_to_skip() {
     let rows = "unix,date,open\n1684108800000,2023-05-15 00:00:00,5\n1684105200000,2023-05-14 23:00:00,5\n";
     for titles in [
-        "https://www.CryptoDataDownload.com\n",
+        "See https://www.CryptoDataDownload.com\n",
         "\"Plot Title: 20010001\"\n",
         "Station Berlin\n\n# note\nMade 2023-05-15 09:30:00\n",
         "\"two\nlines\"\n",
@@ -443,6 +482,24 @@ fn advice_can_be_followed() {
     };
     assert_eq!(find(table, &options).unwrap().first_time, Some(1_685_957_400_000_000_000));
     assert!(found(table).is_err());
+}
+
+#[test]
+fn milliseconds_before_words_are_not_left_out() {
+    refused("2023-05-15 09:30:00,123 INFO a\n2023-05-15 09:30:01,456 INFO b\n", "milliseconds");
+    is("2023-05-15 09:30:00,123.5 x\n2023-05-15 09:30:01,45 x\n", 0, DATES);
+}
+
+#[test]
+fn a_time_that_is_always_as_much_later_is_another_one() {
+    for later in [1, 5, 999] {
+        let row = |at: u64| {
+            format!("{},{}\n", 1_378_054_800_000 + at * 1000, 1_378_054_800_000 + at * 1000 + later)
+        };
+        let rows: String = [0, 1, 4].map(row).concat();
+        refused(&format!("ts,at_time\n{rows}").replace("at_time", "time"), "--time-column");
+        is(&format!("trade_time,E\n{rows}"), 0, MILLIS);
+    }
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! `ringlog schema`: shows, checks and writes descriptions of events.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::cli::descriptions::{at_end, check_file, report_unreadable};
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::options::schema_args::{EmitForm, SchemaArgs, SchemaCommand};
+use crate::cli::terminal::print::print;
+use crate::cli::terminal::words::counted;
+use crate::schema::{Format, Kind, Schema, SchemaSet, Tail};
+
+pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
+    match &args.command {
+        SchemaCommand::Show { log } => {
+            let set = described(log)?;
+            print(&set.types().map(words).collect::<String>())?;
+            report_unreadable(log, &set);
+        }
+        SchemaCommand::Check { file } => {
+            let types = check_file(file)?.types().count() as u64;
+            print(&format!("{}: {} described\n", file.display(), counted(types, "type")))?;
+        }
+        SchemaCommand::Emit { log, form } => {
+            let set = described(log)?;
+            print(&if let EmitForm { rust: true, .. } = form { set.emit_rust() } else { set.to_json() })?;
+            report_unreadable(log, &set);
+        }
+    }
+    Ok(Outcome::Clean)
+}
+
+fn described(log: &Path) -> Result<SchemaSet, CliError> {
+    let set = at_end(log)?;
+    if set.is_empty() {
+        return Err(CliError::Usage(format!(
+            "{}: the log does not describe its events; describe them in a file for --schema, or in a schema.json in the \
+             log's folder",
+            log.display()
+        )));
+    }
+    Ok(set)
+}
+
+fn words(schema: &Schema) -> String {
+    let mut words = format!("type {} {}, {}\n", schema.number(), schema.name(), size_words(schema));
+    for field in schema.fields() {
+        // To a text.
+        let _ =
+            writeln!(words, "  {:>5}  {:<24} {}", field.offset(), field.name(), format_words(field.format()));
+    }
+    words
+}
+
+fn size_words(schema: &Schema) -> String {
+    let size = counted(schema.size() as u64, "byte");
+    match schema.tail() {
+        Tail::None => size,
+        Tail::Bytes => format!("{size}, then any bytes"),
+        Tail::Text => format!("{size}, then text"),
+        Tail::Cbor => format!("{size}, then CBOR"),
+    }
+}
+
+fn format_words(format: &Format) -> String {
+    let mut words = match format.kind() {
+        Kind::Text { length } | Kind::Bytes { length } => {
+            format!("{} of {}", format.kind().name(), counted(*length as u64, "byte"))
+        }
+        Kind::Array { length, item } => format!("{length} times {}", format_words(item)),
+        Kind::Struct { fields, .. } => {
+            let fields: Vec<_> =
+                fields.iter().map(|it| format!("{} {}", it.name(), format_words(it.format()))).collect();
+            format!("{{ {} }}", fields.join("; "))
+        }
+        kind => kind.name().into(),
+    };
+    if format.scale() != 0 {
+        let _ = write!(words, ", scale {}", format.scale());
+    }
+    if let Some(unit) = format.unit() {
+        let _ = write!(words, ", in {unit}");
+    }
+    let labels: Vec<_> = format.labels().map(|(value, name)| format!("{value} {name}")).collect();
+    if !labels.is_empty() {
+        let _ = write!(words, ": {}", labels.join(", "));
+    }
+    words
+}
