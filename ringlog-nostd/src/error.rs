@@ -57,6 +57,9 @@ pub enum WriteError {
     },
     /// The ring is corrupt: see [`RingFault`].
     Fault(RingFault),
+    /// Nobody takes events any more: the recorder of this producer's group has stopped, or this is a forked child. It
+    /// stays so.
+    Closed,
 }
 
 impl fmt::Display for WriteError {
@@ -71,6 +74,9 @@ impl fmt::Display for WriteError {
             }
             Self::Flags { found } => write!(f, "flags {found:#04x} use bits beyond 0 to 3"),
             Self::Fault(fault) => fault.fmt(f),
+            Self::Closed => {
+                f.write_str("the recorder has stopped, or belongs to another process: start one here")
+            }
         }
     }
 }

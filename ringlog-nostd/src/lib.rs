@@ -96,6 +96,7 @@ mod clock;
 mod copy;
 mod error;
 pub mod format;
+mod gate;
 mod handle;
 #[cfg(doctest)]
 mod misuse;
@@ -167,6 +168,7 @@ pub mod internal {
     pub use crate::format::checksum::record_checksum;
     pub use crate::format::file_fields::check_position;
     pub use crate::format::record::check_event;
+    pub use crate::gate::{Fence, Gate, Inside, Seat};
     pub use crate::ring::ring::{RingStamp, SchemasRefused};
 
     /// How a log file's writer and readers share the words of its header.

@@ -6,13 +6,15 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(ringlog_loom))]
-pub(crate) use real::{AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, zero_words};
+pub(crate) use real::{
+    AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, near_fence, zero_words,
+};
 #[cfg(all(not(ringlog_loom), target_has_atomic = "64"))]
 pub use real::{AtomicU32, AtomicU64};
 
 #[cfg(ringlog_loom)]
 pub(crate) use model::{
-    AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, zero_words,
+    AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, near_fence, zero_words,
 };
 #[cfg(ringlog_loom)]
 pub use model::{AtomicU32, AtomicU64, Killed, ShadowCell, die_before_store, die_not};
@@ -34,6 +36,13 @@ mod real {
     #[inline(always)]
     pub(crate) fn in_program_order() {
         core::sync::atomic::compiler_fence(Ordering::Release);
+    }
+
+    /// The near half of a fence whose far half another thread makes this processor execute. It keeps the compiler from
+    /// moving a load before it past a store after it, or a store before it past a load after it.
+    #[inline(always)]
+    pub(crate) fn near_fence() {
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
     }
 
     /// Empty: only the model shadows the bytes.
@@ -149,6 +158,11 @@ mod model {
 
     /// Does nothing: a model's thread dies between two stores, in the order of the program.
     pub(crate) fn in_program_order() {}
+
+    /// Both halves: to the two threads the call that makes this processor execute a fence is one at this place.
+    pub(crate) fn near_fence() {
+        fence(Ordering::SeqCst);
+    }
 
     /// Represents 8 bytes of the data region.
     pub type ShadowCell = UnsafeCell<()>;

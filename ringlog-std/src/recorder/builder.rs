@@ -10,12 +10,17 @@ use super::descriptions::Descriptions;
 use super::error::RecorderError;
 use super::handle::Recorder;
 use super::late::LateEvents;
+use super::many::group::Group;
+use super::many::order::Order;
+use super::many::producers::Producers;
+use super::many::rings::Rings;
+use super::many::work::ManyWork;
 use super::resume::{Resumed, resume};
 use super::skipped::SkippedRing;
-use super::work::{Shared, Work};
+use super::work::{Shared, StartFunction, Work};
 use crate::consumer::EventConsumer;
-use crate::ring::{Consumer, Idle, Producer, SharedRing, watched_ends};
-use crate::storage::{LogWriter, LogWriterOptions, SchemaList};
+use crate::ring::{Consumer, Idle, Producer, SharedRing, SpscRingBuffer, watched_ends};
+use crate::storage::{LogSummary, LogWriter, LogWriterOptions, SchemaList};
 
 /// What feeds a log.
 struct Feed {
@@ -25,6 +30,16 @@ struct Feed {
     ring: Option<SharedRing>,
     late: Option<LateEvents>,
     skipped: Option<SkippedRing>,
+}
+
+/// What each recorder's thread has besides its rings.
+struct Parts {
+    descriptions: Descriptions,
+    idle: Idle,
+    ends_with_producer: bool,
+    consumers: Vec<Box<dyn EventConsumer + Send>>,
+    on_thread_start: Option<StartFunction>,
+    shared: Arc<Shared>,
 }
 
 /// Options of a [`Recorder`].
@@ -62,9 +77,15 @@ pub struct RecorderBuilder {
     log: LogWriterOptions,
     schemas: SchemaList,
     ends_with_producer: bool,
+    max_producers: usize,
+    order: Order,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
-    on_thread_start: Option<Box<dyn FnOnce() + Send>>,
+    on_thread_start: Option<StartFunction>,
 }
+
+/// Capacity of the ring of a single producer, and of each ring of several, in bytes.
+const RING_BYTES: usize = 4 << 20;
+const POOLED_RING_BYTES: usize = 256 << 10;
 
 impl Recorder {
     /// Records into the folder `log`, with the defaults of [`builder`](Self::builder).
@@ -109,17 +130,20 @@ impl Recorder {
 impl RecorderBuilder {
     pub(super) fn new() -> Self {
         Self {
-            ring: RingOptions { capacity: Some(4 << 20), ..RingOptions::default() },
+            ring: RingOptions::default(),
             idle: Idle::default(),
             log: LogWriter::options(),
             schemas: SchemaList::new(),
             ends_with_producer: false,
+            max_producers: 64,
+            order: Order::default(),
             consumers: Vec::new(),
             on_thread_start: None,
         }
     }
 
-    /// Sets the capacity of the ring in bytes, a power of two.
+    /// Sets the capacity of the ring, or of each ring of several producers, in bytes: a power of two. The default is 4 MiB, and
+    /// 256 KiB for each of several.
     #[must_use]
     pub fn ring_bytes(mut self, bytes: usize) -> Self {
         self.ring.capacity = Some(bytes);
@@ -228,7 +252,10 @@ impl RecorderBuilder {
         self.schemas(SchemaList::of::<E>())
     }
 
-    /// Adds a consumer beside the log. It delays neither the log nor the producer's space.
+    /// Adds a consumer beside the log, on the recorder's thread. An event that it refuses it misses: the log has it all the same.
+    ///
+    /// While it works, the recorder does nothing else, and the ring fills. A consumer that may block, such as one that writes to a
+    /// socket, belongs on a thread of its own: [`Recorder::follow`].
     #[must_use]
     pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
         self.consumers.push(Box::new(consumer));
@@ -280,6 +307,89 @@ impl RecorderBuilder {
         self
     }
 
+    /// Sets how many producers [`start_many`](Self::start_many) may have at a time: 64 by default. Each has a ring, which is kept for
+    /// the next one.
+    ///
+    /// ```
+    /// use ringlog::recorder::{ProducersError, Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (producers, recorder) = Recorder::builder().max_producers(1).start_many(folder.path())?;
+    /// let first = producers.producer()?;
+    /// assert!(matches!(producers.producer(), Err(ProducersError::TooMany { max: 1 })));
+    /// # drop(first);
+    /// # recorder.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn max_producers(mut self, max: usize) -> Self {
+        self.max_producers = max;
+        self
+    }
+
+    /// Sets in which order the events of several producers get into the log.
+    ///
+    /// ```
+    /// use ringlog::recorder::{Order, Recorder};
+    /// use ringlog::{event::EventHeader, storage::LogReader};
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let order = Order::Timestamp { window: Duration::from_secs(1) };
+    /// let (producers, recorder) = Recorder::builder().order(order).start_many(folder.path())?;
+    /// let (mut first, mut second) = (producers.producer()?, producers.producer()?);
+    /// first.write_event(&EventHeader::new(2, 7, 0), b"")?;
+    /// second.write_event(&EventHeader::new(1, 7, 0), b"")?;
+    /// recorder.stop()?;
+    /// let times: Vec<_> = LogReader::open(folder.path())?.events().map(|event| event.unwrap().header.timestamp).collect();
+    /// assert_eq!(times, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Opens the log in the folder `log` and starts a thread that drains the rings of any number of producers into it.
+    ///
+    /// The recorder ends by [`Recorder::stop`], or when the last of [`Producers`] and their producers is dropped. From the stop
+    /// on each write is [`WriteError::Closed`](crate::ring::WriteError::Closed); what was accepted before is in the log. A record does not
+    /// name its producer: what needs that puts it into the payload.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let (producers, recorder) = Recorder::builder().start_many(folder.path())?;
+    /// std::thread::scope(|scope| {
+    ///     for time in 0..4 {
+    ///         let producers = &producers;
+    ///         scope.spawn(move || producers.with(|it| it.write_event(&EventHeader::new(time, 7, 5), b"hello")));
+    ///     }
+    /// });
+    /// assert_eq!(recorder.stop()?.events, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Ring`] if the rings cannot have these sizes, [`RecorderError::Gate`]; else as [`Recorder::start`].
+    pub fn start_many(mut self, log: impl AsRef<Path>) -> Result<(Producers, Recorder), RecorderError> {
+        self.ring.capacity.get_or_insert(POOLED_RING_BYTES);
+        // A ring of these sizes shows whether there can be any.
+        let max_payload = SpscRingBuffer::with_options(&self.ring)?.split().0.max_payload();
+        let group = Arc::new(Group::new(self.ring, self.max_producers).map_err(RecorderError::Gate)?);
+        // No shared ring can continue after what this one adds.
+        let writer = self.log_options().own_ring().open(log)?;
+        let rings = Rings::new(Arc::clone(&group), self.order);
+        let recorder = self.spawn(writer, max_payload, None, |parts, writer| {
+            let Parts { descriptions, idle, consumers, on_thread_start, shared, .. } = parts;
+            ManyWork { rings, descriptions, idle, consumers, on_thread_start, shared }.run(writer)
+        })?;
+        Ok((Producers::new(group), recorder))
+    }
+
     /// Opens the log in the folder `log` and starts the thread.
     ///
     /// ```
@@ -298,6 +408,7 @@ impl RecorderBuilder {
     pub fn start(mut self, log: impl AsRef<Path>) -> Result<(Producer, Recorder), RecorderError> {
         // No shared ring can continue after what this one adds.
         let mut writer = self.log_options().own_ring().open(log)?;
+        self.ring.capacity.get_or_insert(RING_BYTES);
         // The log's position is also a ring's: a multiple of 8, and as wide.
         self.ring.start = writer.position() as usize;
         let (producer, source, after_close) =
@@ -306,7 +417,7 @@ impl RecorderBuilder {
         let (log, log_identity) = (writer.path().to_path_buf(), writer.identity());
         let late = Some(LateEvents { log, log_identity, options: self.log_options(), after_close });
         let max_payload = producer.max_payload();
-        Ok((producer, self.spawn(Feed { source, max_payload, ring: None, late, skipped: None }, writer)?))
+        Ok((producer, self.spawn_one(Feed { source, max_payload, ring: None, late, skipped: None }, writer)?))
     }
 
     /// Returns the options of the log, with all that this builder says of its events.
@@ -352,7 +463,7 @@ impl RecorderBuilder {
     /// [`RecorderError::SharedRing`] if the ring cannot be opened, [`RecorderError::OtherRing`] or
     /// [`RecorderError::NewToLog`] if it belongs to another log; else as [`Recorder::start`].
     pub fn start_shared(
-        self,
+        mut self,
         ring: impl AsRef<Path>,
         log: impl AsRef<Path>,
     ) -> Result<Recorder, RecorderError> {
@@ -362,11 +473,12 @@ impl RecorderBuilder {
         {
             return Err(error.into());
         }
+        self.ring.capacity.get_or_insert(RING_BYTES);
         let mut writer = self.log_options().open(log)?;
         match resume(ring.as_ref(), &self.ring, &mut writer) {
             Ok(Resumed { ring, source, skipped }) => {
                 let max_payload = ring.max_payload();
-                self.spawn(Feed { source, max_payload, ring: Some(ring), late: None, skipped }, writer)
+                self.spawn_one(Feed { source, max_payload, ring: Some(ring), late: None, skipped }, writer)
             }
             Err(error) => {
                 // The log is unchanged. The error to report is why the ring cannot feed it.
@@ -376,30 +488,46 @@ impl RecorderBuilder {
         }
     }
 
-    fn spawn(self, feed: Feed, writer: LogWriter) -> Result<Recorder, RecorderError> {
+    /// Starts the thread that drains one ring.
+    fn spawn_one(self, feed: Feed, writer: LogWriter) -> Result<Recorder, RecorderError> {
         let Feed { source, max_payload, ring, late, skipped } = feed;
+        self.spawn(writer, max_payload, skipped, |parts, writer| {
+            let Parts { descriptions, idle, ends_with_producer, consumers, on_thread_start, shared } = parts;
+            Work {
+                source,
+                ring,
+                late,
+                descriptions,
+                idle,
+                ends_with_producer,
+                consumers,
+                on_thread_start,
+                shared,
+            }
+            .run(writer)
+        })
+    }
+
+    fn spawn(
+        self,
+        writer: LogWriter,
+        max_payload: usize,
+        skipped: Option<SkippedRing>,
+        run: impl FnOnce(Parts, LogWriter) -> Result<LogSummary, RecorderError> + Send + 'static,
+    ) -> Result<Recorder, RecorderError> {
         let shared = Arc::new(Shared::default());
         let descriptions = Descriptions::new(&writer, max_payload, shared.schemas.clone());
-        let (recovery, watch) = (writer.recovery().clone(), writer.watch());
+        let (recovery, watch, log) = (writer.recovery().clone(), writer.watch(), writer.path().to_path_buf());
         let Self { idle, ends_with_producer, consumers, on_thread_start, .. } = self;
         let shared_too = Arc::clone(&shared);
-        let work = Work {
-            source,
-            ring,
-            late,
-            descriptions,
-            idle,
-            ends_with_producer,
-            consumers,
-            on_thread_start,
-            shared: shared_too,
-        };
+        let parts =
+            Parts { descriptions, idle, ends_with_producer, consumers, on_thread_start, shared: shared_too };
         let thread = std::thread::Builder::new()
             .name("ringlog-recorder".to_owned())
-            .spawn(move || work.run(writer))
+            .spawn(move || run(parts, writer))
             .map_err(RecorderError::Thread)?;
         let pid = std::process::id();
-        Ok(Recorder { thread: Some(thread), pid, shared, recovery, skipped, watch })
+        Ok(Recorder { thread: Some(thread), pid, shared, recovery, skipped, watch, log })
     }
 }
 

@@ -100,6 +100,9 @@ pub enum RecorderError {
     /// The recorder has ended, so it takes nothing more.
     #[error("the recorder has ended; join it to learn why, and start another one")]
     Ended,
+    /// The kernel has no page for what all producers of a log check, or cannot wipe it in a forked child (before Linux 4.14).
+    #[error("cannot prepare a page for the producers: {0}; it takes 4 KiB of memory and Linux 4.14 or later")]
+    Gate(#[source] std::io::Error),
     /// The thread could not be started.
     #[error("cannot start the recorder's thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
     Thread(#[source] std::io::Error),

@@ -1,15 +1,19 @@
 //! The handle of a recorder: ring, dispatcher and log on their thread.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::counts::RecorderCounts;
 use super::error::RecorderError;
+use super::follow::{FollowError, Follower};
 use super::schema_problem::SchemaWatch;
 use super::skipped::SkippedRing;
 use super::work::Shared;
+use crate::consumer::EventConsumer;
 use crate::ring::Producer;
 use crate::storage::{LogSummary, LogWatch, RecoveryReport, SchemaList};
 
@@ -46,6 +50,8 @@ pub struct Recorder {
     pub(crate) recovery: RecoveryReport,
     pub(crate) skipped: Option<SkippedRing>,
     pub(crate) watch: LogWatch,
+    /// The log's folder.
+    pub(crate) log: PathBuf,
 }
 
 impl Recorder {
@@ -178,6 +184,86 @@ impl Recorder {
     pub fn pending_loss(&self) -> u64 {
         // ORDERING: Relaxed. The number is for a display only.
         self.shared.pending_loss.load(Ordering::Relaxed)
+    }
+
+    /// Returns what it has counted so far.
+    ///
+    /// ```
+    /// # use ringlog::{event::EventHeader, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// while recorder.counts().events < 1 {
+    ///     std::thread::yield_now();
+    /// }
+    /// let counts = recorder.counts();
+    /// assert_eq!((counts.bytes, counts.lost, counts.rings.len()), (24, 0, 1));
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn counts(&self) -> RecorderCounts {
+        let followers = self.shared.noted.followers(self.watch.published_position());
+        let noted = self.shared.noted.get();
+        let log = noted.consumers.first();
+        RecorderCounts {
+            events: log.map_or(0, |log| log.events),
+            bytes: log.map_or(0, |log| log.bytes),
+            lost: self.watch.lost().saturating_add(self.pending_loss()),
+            // ORDERING: Relaxed. The number is for a display only.
+            late: self.shared.late.load(Ordering::Relaxed),
+            rings: noted.rings.clone(),
+            consumers: noted.consumers.clone(),
+            followers,
+        }
+    }
+
+    /// Gives each event of the log to `consumer` on a thread of its own, from the [cursor](crate::storage::Cursor) `name` on: the first
+    /// time from the log's oldest record. Nothing waits for the consumer: it may block, such as on a socket, and stay out for days.
+    ///
+    /// It gets each event at least once: after a restart, again what it has had since the cursor was stored. That is done twice a
+    /// second, up to what the log has synced. An event that it refuses is offered again, after 1 to 100 milliseconds. What retention
+    /// deletes before it comes to it is counted as missed, unless [retention](crate::storage::Retention) waits for cursors.
+    ///
+    /// When the recorder ends, the thread takes the log to its end: [`Follower::wait`] waits for that.
+    ///
+    /// ```
+    /// use ringlog::{consumer::EventConsumer, event::EventHeader, recorder::Recorder};
+    /// use std::io::Write;
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// struct Forward<W>(W);
+    ///
+    /// impl<W: Write> EventConsumer for Forward<W> {
+    ///     fn consume(&mut self, _: &EventHeader, payload: &[u8]) -> bool {
+    ///         self.0.write_all(payload).is_ok()
+    ///     }
+    ///     fn name(&self) -> &str { "forward" }
+    /// }
+    ///
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// let follower = recorder.follow("forward", Forward(std::io::sink()))?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// recorder.shutdown(producer)?;
+    /// assert_eq!(follower.wait(Duration::from_secs(60))?.events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FollowError::Cursor`] if the cursor cannot be used, [`FollowError::Thread`] if there is no thread for it.
+    pub fn follow(
+        &self,
+        name: &str,
+        consumer: impl EventConsumer + Send + 'static,
+    ) -> Result<Follower, FollowError> {
+        let (follower, progress) = Follower::start(&self.log, name, self.watch.clone(), consumer)?;
+        self.shared.noted.add_follower(progress);
+        if self.has_stopped() {
+            self.shared.noted.end_followers();
+        }
+        Ok(follower)
     }
 
     /// Returns whether the recorder has ended, because of an error or because the producer closed.

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod counts;
 mod descriptions;
 mod error;
+mod follow;
 mod handle;
 mod late;
+mod many;
 mod registrations;
 mod resume;
 mod schema_problem;
@@ -13,7 +16,12 @@ mod skipped;
 mod work;
 
 pub use builder::RecorderBuilder;
+pub use counts::{RecorderCounts, RingFill};
 pub use error::RecorderError;
+pub use follow::{FollowError, Follower, FollowerCounts};
 pub use handle::Recorder;
+pub use many::order::Order;
+pub use many::pooled::{End, LossyPooledProducer, Pooled, PooledProducer};
+pub use many::producers::{Producers, ProducersError};
 pub use schema_problem::{SchemaProblem, SchemaWatch};
 pub use skipped::SkippedRing;

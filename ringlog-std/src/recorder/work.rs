@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::{Gap, GapReason, Loss, RingFault};
 
+use super::counts::{Notes, RingFill};
 use super::descriptions::Descriptions;
 use super::error::RecorderError;
 use super::late::LateEvents;
@@ -22,6 +23,8 @@ use crate::storage::{AppendError, LogSummary, LogWriter};
 pub(crate) struct Shared {
     /// Bytes that were given back to the ring.
     pub(super) bytes: AtomicU64,
+    /// Events that were sorted too late.
+    pub(super) late: AtomicU64,
     /// Losses that the ring counts and that no GAP record reports.
     pub(super) pending_loss: AtomicU64,
     /// The thread has ended.
@@ -32,10 +35,18 @@ pub(crate) struct Shared {
     pub(super) registrations: Registrations,
     /// Descriptions that the log does not have.
     pub(super) schemas: SchemaWatch,
+    /// For a display.
+    pub(super) noted: Notes,
 }
 
+/// Runs on the recorder's thread before anything else.
+pub(super) type StartFunction = Box<dyn FnOnce() + Send>;
+
 /// A drain waits until this many bytes have come together.
-const GATHERED_BYTES: usize = 16 << 10;
+pub(super) const GATHERED_BYTES: usize = 16 << 10;
+
+/// How often it is noted how full the ring is and what the consumers have had.
+pub(super) const NOTE_PERIOD: Duration = Duration::from_millis(50);
 
 /// How often the file of a shared ring and that of the consumer's role are checked.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
@@ -51,7 +62,7 @@ pub(super) struct Work {
     pub(super) idle: Idle,
     pub(super) ends_with_producer: bool,
     pub(super) consumers: Vec<Box<dyn EventConsumer + Send>>,
-    pub(super) on_thread_start: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) on_thread_start: Option<StartFunction>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -89,7 +100,7 @@ enum Ended {
 impl Work {
     pub(super) fn run(mut self, mut log: LogWriter) -> Result<LogSummary, RecorderError> {
         let _stopped = SetOnDrop(Arc::clone(&self.shared));
-        let has_panicked = self.start_thread().is_err();
+        let has_panicked = start_thread(&mut self.on_thread_start, &self.shared).is_err();
         let drained = self.drain(&mut log);
         let recorded = self.record_pending_loss(&mut log);
         if matches!((&drained, &recorded), (Ok(Ended::Drained), Ok(_))) {
@@ -112,17 +123,6 @@ impl Work {
             late.watch(self.source, reported);
         }
         if has_panicked { Err(RecorderError::Panicked) } else { result }
-    }
-
-    /// Runs the start-up function. If that panics, what is published by now is still recorded.
-    fn start_thread(&mut self) -> std::thread::Result<()> {
-        let Some(start) = self.on_thread_start.take() else { return Ok(()) };
-        let started = catch_unwind(AssertUnwindSafe(start));
-        if started.is_err() {
-            // ORDERING: Relaxed. This same thread reads it.
-            self.shared.stop.store(true, Ordering::Relaxed);
-        }
-        started
     }
 
     /// Records the losses of a ring in this process that no GAP record reports, and returns them. The error is the
@@ -174,14 +174,19 @@ impl Work {
         if self.publish_losses() {
             self.drain_once(&mut dispatcher)?;
         }
+        self.note(&dispatcher);
         Ok(ended)
     }
 
     fn drain_until_finished(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<Ended, Interrupted> {
         let mut waiter = Waiter::new(self.idle);
-        let mut checked = Instant::now();
+        let (mut checked, mut noted) = (Instant::now(), Instant::now());
         loop {
             self.check_ring(&mut checked)?;
+            if noted.elapsed() >= NOTE_PERIOD {
+                self.note(dispatcher);
+                noted = Instant::now();
+            }
             self.register(dispatcher)?;
             // Read before the drain, so that what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
@@ -247,6 +252,15 @@ impl Work {
         Ok(released_bytes)
     }
 
+    /// Notes what a display may ask for.
+    fn note(&mut self, dispatcher: &EventDispatcher<'_>) {
+        let (capacity_bytes, unread_bytes) = (self.source.capacity(), self.source.unread());
+        self.shared.noted.set(|noted| {
+            noted.rings = vec![RingFill { capacity_bytes, unread_bytes }];
+            noted.consumers = dispatcher.statistics();
+        });
+    }
+
     fn note_pending_loss(&self) {
         let pending = self.source.pending_loss().map_or(0, |loss| loss.count);
         // ORDERING: Relaxed. The number is for a display only.
@@ -264,12 +278,25 @@ impl Work {
     }
 }
 
-struct SetOnDrop(Arc<Shared>);
+/// Runs the start-up function. If that panics, what is published by now is still recorded.
+pub(super) fn start_thread(start: &mut Option<StartFunction>, shared: &Shared) -> std::thread::Result<()> {
+    let Some(start) = start.take() else { return Ok(()) };
+    let started = catch_unwind(AssertUnwindSafe(start));
+    if started.is_err() {
+        // ORDERING: Relaxed. This same thread reads it.
+        shared.stop.store(true, Ordering::Relaxed);
+    }
+    started
+}
+
+/// Notes at the end that the thread has ended.
+pub(super) struct SetOnDrop(pub(super) Arc<Shared>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
         // ORDERING: Relaxed. The thread that sees it joins this one.
         self.0.stopped.store(true, Ordering::Relaxed);
         self.0.registrations.close();
+        self.0.noted.end_followers();
     }
 }

@@ -10,8 +10,8 @@ use std::process::ExitStatus;
 
 use crate::alone::is_alone;
 use ringlog::event::{Event, EventHeader};
-use ringlog::recorder::Recorder;
-use ringlog::ring::{RingOptions, SharedRing, SharedRingError};
+use ringlog::recorder::{ProducersError, Recorder};
+use ringlog::ring::{RingOptions, SharedRing, SharedRingError, WriteError};
 use ringlog::storage::{
     LogReader, LogWriter, MmapReader, MmapWriter, OpenError, Retention, SyncError, SyncPolicy,
 };
@@ -122,6 +122,34 @@ fn a_child_that_drops_the_ends_of_a_shared_ring_neither_closes_it_nor_frees_its_
     assert_eq!(consumer.read_event().unwrap().1, b"x");
     drop(producer);
     assert!(consumer.is_closed());
+}
+
+#[test]
+fn the_producers_of_a_log_are_closed_in_a_child_and_open_in_the_parent() {
+    if !is_alone("fork::the_producers_of_a_log_are_closed_in_a_child_and_open_in_the_parent") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (producers, recorder) = Recorder::builder().start_many(folder.path()).unwrap();
+    let producer = producers.producer().unwrap();
+    let mut lossy = producers.producer().unwrap().lossy();
+    let header = EventHeader::new(1, 1, 0);
+    producers.with(|kept| kept.write_event(&header, b"")).unwrap().unwrap();
+    let mut recording = Some((producer, recorder));
+    let status = in_child(|| {
+        let (mut producer, recorder) = recording.take().unwrap();
+        assert_eq!(producer.write_event(&header, b""), Err(WriteError::Closed));
+        assert_eq!(lossy.write_event(&header, b""), Err(WriteError::Closed));
+        assert_eq!(producers.with(|kept| kept.write_event(&header, b"")), Err(ProducersError::Closed));
+        assert!(matches!(producers.producer(), Err(ProducersError::Closed)));
+        drop((producer, recorder));
+    });
+    assert!(status.success(), "{status}");
+    let (mut producer, recorder) = recording.unwrap();
+    producer.write_event(&header, b"").unwrap();
+    lossy.write_event(&header, b"").unwrap();
+    producers.with(|kept| kept.write_event(&header, b"")).unwrap().unwrap();
+    assert_eq!(recorder.stop().unwrap().events, 4);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod hot_path;
 mod kill_loop;
 mod links;
 mod locks;
+mod many;
 mod messages;
 mod neighbour;
 mod notify;

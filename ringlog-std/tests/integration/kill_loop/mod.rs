@@ -10,6 +10,7 @@ mod described;
 mod endings;
 mod in_process;
 mod lossy;
+mod many;
 mod operations;
 mod recording;
 mod shared;
