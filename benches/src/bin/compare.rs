@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
-use ringlog_benches::compare::{Table, choosing, grep, log, read, ring, verify};
+use ringlog_benches::compare::{Table, choosing, grep, log, many, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ enum Part {
     Verify(verify::Arguments),
     /// Reading the events that an expression chooses, beside reading all; not part of `all`
     Choosing(choosing::Arguments),
+    /// Several threads into one log, beside a channel and a mutex; not part of `all`
+    Many(many::Arguments),
     /// Searching a log for bytes, beside ripgrep on the same files; not part of `all`
     Grep(grep::Arguments),
 }
@@ -80,6 +82,7 @@ fn measure(part: &Part) -> Result<(Vec<Table>, Option<LineChart>), String> {
         Part::Read(arguments) => (read::run(arguments), None),
         Part::Verify(arguments) => (verify::run(arguments), None),
         Part::Choosing(arguments) => (choosing::run(arguments)?, None),
+        Part::Many(arguments) => (many::run(arguments)?, None),
         Part::Grep(arguments) => (grep::run(arguments)?, None),
     })
 }
