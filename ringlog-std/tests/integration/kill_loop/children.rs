@@ -110,7 +110,7 @@ pub(crate) fn claim_described_producer(ring: &Path, schemas: &SchemaList) -> Pro
 }
 
 /// Returns the number of kills: 200, or as the environment says.
-fn kills_wanted() -> u64 {
+pub(crate) fn kills_wanted() -> u64 {
     std::env::var("RINGLOG_KILLS").map_or(200, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
 }
 
@@ -120,16 +120,27 @@ pub(crate) fn kill_in_logs(
     test: &str,
     kills_per_log: usize,
     what: &str,
+    kill_and_compare: impl FnMut(&mut Random, usize) -> u64,
+) {
+    kill_times(kills_wanted(), test, kills_per_log, what, kill_and_compare);
+}
+
+/// The same with so many kills.
+pub(crate) fn kill_times(
+    kills: u64,
+    test: &str,
+    kills_per_log: usize,
+    what: &str,
     mut kill_and_compare: impl FnMut(&mut Random, usize) -> u64,
 ) {
-    let (mut random, mut left, mut events) = (Random::new(test), kills_wanted() as usize, 0);
+    let (mut random, mut left, mut events) = (Random::new(test), kills as usize, 0);
     while left > 0 {
         let kills = left.min(kills_per_log);
         events += kill_and_compare(&mut random, kills);
         left -= kills;
     }
-    println!("{} kills, {events} events {what}", kills_wanted());
-    assert!(events > kills_wanted(), "hardly any event was {what}");
+    println!("{kills} kills, {events} events {what}");
+    assert!(events > kills, "hardly any event was {what}");
 }
 
 /// Different numbers in each run; the seed is printed.
