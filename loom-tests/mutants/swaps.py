@@ -244,16 +244,11 @@ SWAPS = [
     (
         "`AsyncConsumer::poll_ready`: looks for events, then for the end",
         "wake/async_consumer.rs",
-        "let closed = self.consumer.is_closed();",
-        "let first = !self.consumer.is_empty();\n        let closed = self.consumer.is_closed() && !(MUTANT && first);",
-    ),
-    (
-        "`AsyncSignal::listen`: raises the flag, and stores no waker after the first",
-        "wake/signal.rs",
-        "self.waker.register(waker);",
-        """if !(MUTANT && self.is_first()) {
-            self.waker.register(waker);
-        }""",
+        """let closed = self.consumer.is_closed();
+        let found = !self.consumer.is_empty();""",
+        """let first = MUTANT && !self.consumer.is_empty();
+        let closed = self.consumer.is_closed();
+        let found = if MUTANT { first } else { !self.consumer.is_empty() };""",
     ),
     (
         "`store_header`: the magic, then the rest",

@@ -11,7 +11,7 @@
 
 use loom::thread;
 use loom_tests::{ModelConsumer, ModelProducer, Seen, check_laps, read_id, ring, write};
-use ringlog_nostd::{AsyncConsumer, AsyncProducer, AsyncSignal};
+use ringlog_nostd::{AsyncConsumer, AsyncProducer, AsyncSignal, EventHeader};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -52,16 +52,25 @@ fn write_event(producer: &mut Waking, id: u64) {
     write(id, 8, |header, payload| producer.write_event(header, payload)).unwrap();
 }
 
-/// Reads this number of events and, if `to_end`, the end.
-async fn read(consumer: &mut Awaited, events: u64, to_end: bool) {
+/// Reads this number of events.
+async fn read(consumer: &mut Awaited, events: u64) {
     for id in 0..events {
         let (header, payload) = consumer.read_event().await.expect("an event before the end");
         assert_eq!(read_id(&header, payload), id);
     }
-    if to_end {
-        assert!(consumer.read_event().await.is_none());
-        assert!(consumer.inner_mut().is_finished());
+}
+
+/// Reads this number of events and the end.
+async fn read_to_end(consumer: &mut Awaited, events: u64) {
+    let mut next = 0;
+    while consumer.ready().await {
+        let take = |header: &EventHeader, payload: &[u8]| {
+            assert_eq!(read_id(header, payload), next);
+            next += 1;
+        };
+        assert_ne!(consumer.inner_mut().drain(usize::MAX, take).unwrap(), 0);
     }
+    assert_eq!(next, events, "the end before the last event");
 }
 
 /// Publishes in a thread. A task reads all events and, if `to_end`, the end.
@@ -72,7 +81,11 @@ fn check_await(name: &str, bound: Option<usize>, events: u64, to_end: bool) {
         let (mut producer, mut consumer) = connected(start);
         let noted = Arc::clone(&noted);
         let reader = thread::spawn(move || {
-            let ((), sleeps) = block_on(read(&mut consumer, events, to_end));
+            let ((), sleeps) = if to_end {
+                block_on(read_to_end(&mut consumer, events))
+            } else {
+                block_on(read(&mut consumer, events))
+            };
             noted[usize::from(sleeps > 0)].note();
         });
         for id in 0..events {
@@ -124,7 +137,7 @@ fn a_future_that_is_dropped_loses_nothing() {
                 let dropped = pin!(consumer.ready());
                 dropped.poll(&mut Context::from_waker(Waker::noop())).is_ready()
             };
-            let ((), sleeps) = block_on(read(&mut consumer, 1, false));
+            let ((), sleeps) = block_on(read(&mut consumer, 1));
             noted[usize::from(!found && sleeps > 0)].note();
         });
         write_event(&mut producer, 0);
