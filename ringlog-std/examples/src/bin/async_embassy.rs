@@ -44,7 +44,7 @@ fn main() {
         let mut producer = producer.lossy();
         for now in 0..EVENTS {
             on_timer_interrupt(&mut producer, now);
-            if now % 100 == 0 {
+            if now % 20 == 0 {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
         }

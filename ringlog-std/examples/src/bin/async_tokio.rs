@@ -50,7 +50,7 @@ fn main() -> TaskResult<()> {
 async fn log(mut events: AsyncConsumer, mut log: LogWriter) -> TaskResult<()> {
     let mut count = 0_u64;
     while let Some((header, payload)) = events.read_event().await {
-        log.write_event(&header, payload)?;
+        log.write_event(&header.as_user(), payload)?;
         count += 1;
         // Otherwise a producer that is faster than this task would keep other tasks from running.
         if count.is_multiple_of(128) {
