@@ -91,6 +91,8 @@
 //! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
 //! - `macros` (part of `cli`): adds typed events.
 //! - `schema` (part of `cli`): adds the module `schema`.
+//! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
+//! - `tokio`: adds a log's events as a stream for tasks of tokio (`LogStream`).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
