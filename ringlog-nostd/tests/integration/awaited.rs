@@ -62,22 +62,21 @@ fn header(time: u64) -> EventHeader {
 
 /// Runs `test` with the ends of a small ring, a context, and what counts its wake-ups.
 macro_rules! with_ends {
-    (|$producer:ident, $consumer:ident, $context:ident, $woken:ident| $test:block) => {
+    (|$producer:pat_param, $consumer:pat_param, $woken:ident, $context:pat_param| $test:block) => {
         let mut memory = AlignedBytes::<512>::new();
         let mut ring = Ring::format(memory.as_mut(), 16).unwrap();
         let signal = AsyncSignal::new();
-        #[allow(unused_mut, reason = "some tests only drop it")]
-        let (mut $producer, mut $consumer) = AsyncSignal::connect(&signal, ring.split()).unwrap();
+        let ($producer, $consumer) = AsyncSignal::connect(&signal, ring.split()).unwrap();
         let $woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&$woken));
-        let mut $context = Context::from_waker(&waker);
+        let $context = Context::from_waker(&waker);
         $test
     };
 }
 
 #[test]
 fn a_task_that_waits_is_woken_once_by_an_event() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         for time in 0..3 {
             assert_eq!(consumer.poll_ready(&mut context), Poll::Pending);
             producer.write_event(&header(time), b"").unwrap();
@@ -91,7 +90,7 @@ fn a_task_that_waits_is_woken_once_by_an_event() {
 
 #[test]
 fn a_task_that_finds_an_event_is_not_woken() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         producer.write_event(&header(0), b"").unwrap();
         assert_eq!(consumer.poll_ready(&mut context), Poll::Ready(true));
         producer.write_event(&header(1), b"").unwrap();
@@ -101,7 +100,7 @@ fn a_task_that_finds_an_event_is_not_woken() {
 
 #[test]
 fn an_event_that_is_refused_wakes_nobody() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         assert_eq!(consumer.poll_ready(&mut context), Poll::Pending);
         let wrong = producer.write_event(&header(0), b"ab");
         assert!(matches!(wrong, Err(WriteError::LengthMismatch { .. })));
@@ -113,14 +112,14 @@ fn an_event_that_is_refused_wakes_nobody() {
 
 #[test]
 fn the_end_wakes_a_task_and_comes_after_the_last_event() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|producer, mut consumer, woken, mut context| {
         assert_eq!(consumer.poll_ready(&mut context), Poll::Pending);
         drop(producer);
         assert_eq!(woken.take(), 1);
         assert_eq!(consumer.poll_ready(&mut context), Poll::Ready(false));
         assert_eq!(consumer.poll_ready(&mut context), Poll::Ready(false), "again");
     });
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         producer.write_event(&header(0), b"").unwrap();
         drop(producer);
         assert_eq!(consumer.poll_ready(&mut context), Poll::Ready(true));
@@ -132,7 +131,7 @@ fn the_end_wakes_a_task_and_comes_after_the_last_event() {
 
 #[test]
 fn each_way_to_publish_wakes_a_task() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         assert_eq!(consumer.poll_ready(&mut context), Poll::Pending);
         let mut expect_wake = |woken: &Woken| {
             assert_eq!(woken.take(), 1);
@@ -161,7 +160,7 @@ fn each_way_to_publish_wakes_a_task() {
 /// A GAP record is an event for the task, also where it takes the place of the event that is lost.
 #[test]
 fn a_gap_record_wakes_a_task() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|producer, mut consumer, woken, mut context| {
         let mut producer = producer.lossy();
         while producer.write_event(&header(1), b"") == Ok(Delivery::Written) {}
         consumer.inner_mut().drain(usize::MAX, |_, _| ()).unwrap();
@@ -190,7 +189,7 @@ fn a_gap_record_wakes_a_task() {
 
 #[test]
 fn the_task_that_asked_last_is_woken() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         let other = Arc::new(Woken::default());
         let other_waker = Waker::from(Arc::clone(&other));
         assert_eq!(consumer.poll_ready(&mut context), Poll::Pending);
@@ -202,7 +201,7 @@ fn the_task_that_asked_last_is_woken() {
 
 #[test]
 fn a_future_that_is_dropped_loses_nothing() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         {
             let dropped = pin!(consumer.read_event());
             assert!(dropped.poll(&mut context).is_pending());
@@ -220,7 +219,7 @@ fn a_future_that_is_dropped_loses_nothing() {
 /// A task that sleeps holds no space: a producer could wait for it.
 #[test]
 fn a_task_that_waits_has_released_the_event_that_it_read() {
-    with_ends!(|producer, consumer, context, woken| {
+    with_ends!(|mut producer, mut consumer, woken, mut context| {
         producer.write_event(&header(0), b"").unwrap();
         assert!(block_on(consumer.read_event()).is_some());
         assert_eq!(producer.with(|producer| producer.used()), 16, "the event is lent");
