@@ -59,7 +59,10 @@ pub enum FollowError {
         name: String,
     },
     /// The consumer did not come to the end in time.
-    #[error("consumer \"{name}\" is not at the end after {limit:?}; its cursor has what it had taken")]
+    #[error(
+        "consumer \"{name}\" is not at the end of the log after {limit:?}; follow under this name again: it continues at its \
+         cursor"
+    )]
     Late {
         /// The name of the cursor.
         name: String,

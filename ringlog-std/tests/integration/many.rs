@@ -1,4 +1,4 @@
-//! Many producers, one log: nothing that was accepted is missing, whatever ends first.
+//! Many producers, one log: nothing that was accepted is missing, in any order of ends.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use ringlog::clock::Clock;
 use ringlog::event::{Event, EventHeader};
 use ringlog::recorder::{Order, Producers, ProducersError, Recorder, RecorderBuilder, RecorderError};
-use ringlog::ring::{Delivery, WriteError};
+use ringlog::ring::{Delivery, Producer, WriteError};
 use ringlog::storage::{LogReader, LogWriter, OpenError, verify_log};
 
 /// An event says which producer wrote it, and how many that one wrote before.
@@ -472,6 +472,52 @@ fn a_producer_that_does_not_leave_is_reported_by_the_next_opening() {
     let reader = LogReader::open(folder.path()).unwrap();
     let gaps: Vec<_> = reader.events().filter_map(|event| event.unwrap().gap()).collect();
     assert_eq!(gaps.iter().map(|gap| gap.count).collect::<Vec<_>>(), [0], "{gaps:?}");
+}
+
+/// Their rings are never empty all at once, so a stop that waited for that would not end.
+#[test]
+fn producers_that_stay_inside_and_write_do_not_hold_up_a_stop() {
+    for order in ORDERS {
+        let folder = tempfile::tempdir().unwrap();
+        let (producers, recorder) = small().order(order).start_many(folder.path()).unwrap();
+        let is_going = Arc::new(AtomicBool::new(true));
+        let writers: Vec<_> = (0..4)
+            .map(|number| {
+                let (mut producer, is_going) = (producers.producer().unwrap(), Arc::clone(&is_going));
+                let flood = move |producer: &mut Producer| {
+                    let mut accepted = 0;
+                    while is_going.load(Ordering::Relaxed) {
+                        let (header, payload) = event(accepted, number, accepted);
+                        match producer.write_event(&header, &payload) {
+                            Ok(()) => accepted += 1,
+                            Err(error) => {
+                                assert_eq!(error, WriteError::Full);
+                                std::thread::yield_now();
+                            }
+                        }
+                    }
+                    accepted
+                };
+                std::thread::spawn(move || producer.with(flood).unwrap())
+            })
+            .collect();
+        while recorder.recorded_bytes() < 100_000 {
+            std::thread::yield_now();
+        }
+        let (stopped, has_stopped) = mpsc::channel();
+        std::thread::spawn(move || stopped.send(recorder.stop()));
+        let summary = has_stopped.recv_timeout(Duration::from_secs(30));
+        is_going.store(false, Ordering::Relaxed);
+        let accepted: Vec<u64> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        let summary = summary.expect("a stop that has ended").unwrap();
+        LogWriter::open(folder.path()).unwrap().close().unwrap();
+        let found = found(folder.path(), 4);
+        assert_eq!(found.events.iter().sum::<u64>(), summary.events);
+        assert!(found.events.iter().zip(&accepted).all(|(found, accepted)| found <= accepted));
+        let reader = LogReader::open(folder.path()).unwrap();
+        let last = reader.events().last().unwrap().unwrap();
+        assert_eq!(last.gap().map(|gap| gap.count), Some(0), "what they wrote later is reported");
+    }
 }
 
 #[test]

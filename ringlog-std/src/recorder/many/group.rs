@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 use ringlog_nostd::RingOptions;
 use ringlog_nostd::internal::{Inside, Seat};
 
-use super::producers::ProducersError;
+use super::error::ProducersError;
 use crate::os::gate::ProcessGate;
 use crate::ring::{Consumer, Producer, SpscRingBuffer};
 
@@ -78,9 +78,9 @@ impl Group {
         self.gate.enter(seat)
     }
 
-    /// Lets nobody in any more.
-    pub(super) fn shut(&self) {
-        self.gate.shut();
+    /// Lets nobody in any more. As [`ProcessGate::shut`].
+    pub(super) fn shut(&self) -> bool {
+        self.gate.shut()
     }
 
     /// Returns a ring for one more producer.
@@ -98,7 +98,7 @@ impl Group {
         }
         rings.count += 1;
         drop(rings);
-        // It takes a fraction of a millisecond, in which the others may go on.
+        // It takes a fraction of a millisecond, in which others may have the lock.
         let made = SpscRingBuffer::with_options(&self.ring);
         let mut rings = self.rings();
         let (producer, source) = match made {

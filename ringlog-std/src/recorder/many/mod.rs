@@ -1,5 +1,6 @@
 //! Many producers, one log: a ring for each producer, a pool of rings, and the thread that drains them all.
 
+pub(super) mod error;
 pub(super) mod group;
 mod kept;
 pub(super) mod merge;

@@ -8,8 +8,8 @@ use ringlog_nostd::{EventHeader, WriteError};
 #[cfg(feature = "macros")]
 use ringlog_nostd::{HasTail, Payload};
 
+use super::error::ProducersError;
 use super::group::{FreeRing, Group, SharedSeat};
-use super::producers::ProducersError;
 use crate::ring::{Delivery, LossyProducer, Producer};
 
 /// One of several producers of a log: [`Producers::producer`](crate::recorder::Producers::producer). `Send`, not `Sync`.
@@ -87,7 +87,8 @@ impl End for LossyProducer {
 impl<P: End> Pooled<P> {
     /// Gives the producer of its ring to `f`, for claims and batches.
     ///
-    /// A recorder that stops meanwhile waits for `f`, up to a second.
+    /// A recorder that stops meanwhile waits for `f`, up to a second. What `f` writes after that is not in the log, and the
+    /// next opening of the log adds a GAP record of unknown count. `f` must leave the producer that it gets in its place.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};

@@ -98,7 +98,8 @@ impl Rings {
 
     /// Returns whether no producer is left and none can come.
     pub(super) fn is_abandoned(&mut self) -> bool {
-        Arc::get_mut(&mut self.group).is_some()
+        // The count is only read: `get_mut` stores to a word that shares a line with what each write of a producer reads.
+        Arc::strong_count(&self.group) == 1 && Arc::get_mut(&mut self.group).is_some()
     }
 
     /// Returns whether nothing waits to be sorted.
@@ -148,13 +149,13 @@ impl Rings {
     /// Lets nobody write any more, and waits for those who do. Returns whether all have left: what they wrote is in the
     /// rings then, and nothing comes after it.
     pub(super) fn shut(&mut self) -> bool {
-        self.group.shut();
+        let are_seats_final = self.group.shut();
         let news = self.group.last_news();
         self.learn(news);
         let end = Instant::now() + LEAVE_LIMIT;
         loop {
             match self.parts.iter().any(|part| part.seat.is_taken()) {
-                false => return true,
+                false => return are_seats_final,
                 true if Instant::now() >= end => return false,
                 true => std::thread::yield_now(),
             }
