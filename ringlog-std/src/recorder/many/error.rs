@@ -24,7 +24,7 @@ pub enum ProducersError {
     Closed,
     /// All rings are taken.
     #[error(
-        "all {max} producers are taken; drop one that is not needed, or ask for more by \
+        "all producers are taken, {max} at a time; drop one that is not needed, or ask for more by \
          `RecorderBuilder::max_producers`"
     )]
     TooMany {
