@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crossbeam_utils::CachePadded;
 use ringlog_nostd::RingOptions;
@@ -11,6 +11,7 @@ use ringlog_nostd::internal::{Inside, Seat};
 
 use super::error::ProducersError;
 use crate::os::gate::ProcessGate;
+use crate::os::sync::{AtomicBool, Mutex, MutexGuard, lock};
 use crate::ring::{Consumer, Producer, SpscRingBuffer};
 
 /// A producer's place at the gate, on a cache line that only it stores to.
@@ -64,7 +65,7 @@ impl Group {
     }
 
     fn rings(&self) -> MutexGuard<'_, Rings> {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rings)
     }
 
     /// Returns whether producers may write. In a forked child none may.

@@ -8,4 +8,6 @@ pub(super) mod order;
 pub(super) mod pooled;
 pub(super) mod producers;
 pub(super) mod rings;
+#[cfg(all(test, ringlog_shuttle))]
+mod schedules;
 pub(super) mod work;

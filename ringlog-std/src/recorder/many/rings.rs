@@ -10,6 +10,7 @@ use super::group::{FreeRing, Group, NewRing, News, SharedSeat};
 use super::merge::{Merged, Waiting};
 use super::order::Order;
 use crate::consumer::{DrainError, EventDispatcher, EventSource};
+use crate::os::sync::{now, yield_now};
 use crate::recorder::counts::RingFill;
 use crate::ring::{Consumer, Loss, WriteError};
 
@@ -152,12 +153,12 @@ impl Rings {
         let are_seats_final = self.group.shut();
         let news = self.group.last_news();
         self.learn(news);
-        let end = Instant::now() + LEAVE_LIMIT;
+        let end = now() + LEAVE_LIMIT;
         loop {
             match self.parts.iter().any(|part| part.seat.is_taken()) {
                 false => return are_seats_final,
-                true if Instant::now() >= end => return false,
-                true => std::thread::yield_now(),
+                true if now() >= end => return false,
+                true => yield_now(),
             }
         }
     }
@@ -196,7 +197,7 @@ impl Rings {
         all: bool,
     ) -> Result<(usize, usize), DrainError> {
         let Some(Sorting { window, merged }) = &mut self.sorting else { return Ok((0, 0)) };
-        let now = Instant::now();
+        let now = now();
         let (mut came, mut most_waiting) = (0, usize::MAX);
         for part in &mut self.parts {
             let half = part.source.capacity() / 2;
