@@ -9,6 +9,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::mmap::PAGE_BYTES;
+use super::sync::{before_load, kernel_call};
 
 /// A [`Gate`] of this process, in a page that the kernel wipes in a forked child.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl ProcessGate {
     /// As [`Gate::is_open`].
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
+        before_load();
         self.gate().is_open()
     }
 
@@ -82,6 +84,7 @@ impl ProcessGate {
 
     /// Shuts the gate with this way of making the producers' fences.
     fn shut_with(&self, make_fences: impl FnMut() -> bool) -> bool {
+        kernel_call();
         self.gate().shut();
         // The process is registered, so the call fails while the kernel has no memory for it, which may pass, or because a
         // filter of system calls came after the gate, which does not.

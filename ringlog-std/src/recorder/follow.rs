@@ -245,6 +245,23 @@ impl Follower {
 
     /// Waits until it has taken all of the log, which ends with the recorder. Returns how far it has come.
     ///
+    /// ```
+    /// # use ringlog::{consumer::EventConsumer, event::EventHeader, recorder::Recorder};
+    /// # use std::time::Duration;
+    /// # struct Ignore;
+    /// # impl EventConsumer for Ignore {
+    /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    /// #     fn name(&self) -> &str { "ignore" }
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// let follower = recorder.follow("ignore", Ignore)?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// recorder.shutdown(producer)?;
+    /// assert_eq!(follower.wait(Duration::from_secs(60))?.lag_bytes, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Any [`FollowError`] by which it ended. [`FollowError::Late`] after `limit`: it ends with the event that it is at.

@@ -45,6 +45,22 @@ pub type PooledProducer = Pooled<Producer>;
 pub type LossyPooledProducer = Pooled<LossyProducer>;
 
 /// A [`PooledProducer`] or a [`LossyPooledProducer`].
+///
+/// ```
+/// use ringlog::recorder::{End, Pooled, Recorder};
+/// # let folder = tempfile::tempdir()?;
+///
+/// fn is_open<P: End>(producer: &mut Pooled<P>) -> bool {
+///     producer.with(|_| ()).is_ok()
+/// }
+///
+/// let (producers, recorder) = Recorder::builder().start_many(folder.path())?;
+/// let mut producer = producers.producer()?;
+/// assert!(is_open(&mut producer));
+/// recorder.stop()?;
+/// assert!(!is_open(&mut producer));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pooled<P: End> {
     /// `None` while it is turned into another one.
@@ -58,7 +74,7 @@ struct Taken<P> {
     group: Arc<Group>,
 }
 
-/// A producer of either kind.
+/// A producer of either kind: [`Producer`] or [`LossyProducer`]. [`Pooled`] has an example.
 pub trait End: Debug + sealed::Sealed {
     #[doc(hidden)]
     fn into_producer(self) -> Producer;
