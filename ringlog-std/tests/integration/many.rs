@@ -523,7 +523,7 @@ fn a_producer_that_stays_inside_and_writes_does_not_hold_up_a_stop() {
         });
         is_inside.recv().unwrap();
         let (stopped, has_stopped) = mpsc::channel();
-        std::thread::spawn(move || stopped.send(recorder.stop()));
+        std::thread::spawn(move || drop(stopped.send(recorder.stop())));
         let summary = has_stopped.recv_timeout(Duration::from_secs(30)).expect("a stop that ends").unwrap();
         let accepted = writer.join().unwrap();
         LogWriter::open(folder.path()).unwrap().close().unwrap();

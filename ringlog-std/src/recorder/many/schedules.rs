@@ -19,12 +19,14 @@ use super::rings::Rings;
 use crate::consumer::{EventConsumer, EventDispatcher};
 use crate::os::sync::AtomicBool;
 use crate::ring::Producer;
-use crate::storage::tests::schedules::world::{below, schedules};
+use crate::storage::tests::schedules::world::{below, more_schedules};
 
 const THREADS: u64 = 3;
 const LIVES: u64 = 2;
 const EVENTS: u64 = 3;
 const MAX_PRODUCERS: u64 = 2;
+/// A schedule takes a tenth of a millisecond here, so there are this many times as many as for the other questions.
+const TIMES: usize = 20;
 
 /// What the log would have got.
 #[derive(Default)]
@@ -131,7 +133,7 @@ fn record(mut rings: Rings, stop: &AtomicBool) -> (Taken, bool) {
 fn what_was_accepted_is_taken_or_counted_unless_a_producer_did_not_leave() {
     /// Schedules in which a producer did not leave, all left without a loss, and with one.
     static OUTCOMES: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
-    schedules(|| {
+    more_schedules(TIMES, || {
         let ring = RingOptions { capacity: Some(64), max_payload: Some(16), ..RingOptions::default() };
         let group = Arc::new(Group::new(ring, MAX_PRODUCERS as usize).unwrap());
         let order =
