@@ -16,7 +16,7 @@ FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
     "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
     "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",
-    "ringlog-std/src/os/mmap.rs", "ringlog-std/src/checksum/crc32c.rs",
+    "ringlog-std/src/os/mmap.rs", "ringlog-std/src/os/gate.rs", "ringlog-std/src/checksum/crc32c.rs",
 }
 
 

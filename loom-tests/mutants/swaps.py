@@ -296,4 +296,26 @@ fn load64(""",
 
 fn load64(""",
     ),
+    (
+        "`Gate::enter`: looks, then notes that it is inside",
+        "gate.rs",
+        "seat.inside.store(1, Ordering::Relaxed);",
+        """if MUTANT {
+            let is_open = self.is_open();
+            seat.inside.store(1, Ordering::Relaxed);
+            fence(STRONG_SeqCst);
+            return is_open.then_some(Inside { seat });
+        }
+        seat.inside.store(1, Ordering::Relaxed);""",
+    ),
+    (
+        "`Gate::enter`: no fence for a remote one to pair with",
+        "gate.rs",
+        "Fence::Remote => near_fence(),",
+        """Fence::Remote => {
+                if !(MUTANT) {
+                    near_fence();
+                }
+            }""",
+    ),
 ]

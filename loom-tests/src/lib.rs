@@ -13,6 +13,8 @@ const _: () = assert!(
 #[cfg(ringlog_loom)]
 mod event;
 #[cfg(ringlog_loom)]
+mod ledger;
+#[cfg(ringlog_loom)]
 pub mod log;
 #[cfg(ringlog_loom)]
 mod memory;
@@ -23,6 +25,8 @@ mod run;
 
 #[cfg(ringlog_loom)]
 pub use event::{read_id, write};
+#[cfg(ringlog_loom)]
+pub use ledger::Ledger;
 #[cfg(ringlog_loom)]
 pub use memory::{
     Memory, ModelConsumer, ModelProducer, attach, format, ring, ring_and_memory, take_over_consumer,

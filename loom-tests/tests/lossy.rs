@@ -5,36 +5,9 @@
 #![cfg(ringlog_loom)]
 
 use loom::thread;
-use loom_tests::{Seen, check_laps, read_id, ring, write};
-use ringlog_nostd::{EventHeader, Gap, GapReason, Loss};
+use loom_tests::{Ledger, Seen, check_laps, ring, write};
+use ringlog_nostd::Loss;
 use std::sync::Arc;
-
-/// Follows the stream of ids and gaps.
-#[derive(Default)]
-struct Ledger {
-    next_id: u64,
-    gaps: usize,
-}
-
-impl Ledger {
-    fn take(&mut self, header: &EventHeader, payload: &[u8]) {
-        if header.is_gap() {
-            let gap = Gap::from_payload(payload).unwrap();
-            assert_eq!(gap, Gap::new(GapReason::RingFull, gap.count));
-            self.take_loss(header.timestamp, gap.count);
-            self.gaps += 1;
-        } else {
-            assert_eq!(read_id(header, payload), self.next_id, "out of its place");
-            self.next_id += 1;
-        }
-    }
-
-    fn take_loss(&mut self, first_timestamp: u64, count: u64) {
-        assert_eq!(first_timestamp, self.next_id, "a gap out of its place");
-        assert!(count > 0);
-        self.next_id += count;
-    }
-}
 
 /// Offers `offered` events from a thread and checks that each of them is read or counted.
 fn check_ledger(name: &str, capacity: usize, offered: u64) {
@@ -60,10 +33,10 @@ fn check_ledger(name: &str, capacity: usize, offered: u64) {
         if let Some(loss) = pending {
             ledger.take_loss(loss.first_timestamp, loss.count);
         }
-        assert_eq!(ledger.next_id, offered);
-        noted[0].note_if(ledger.gaps > 0);
+        assert_eq!(ledger.next_id(), offered);
+        noted[0].note_if(ledger.gaps() > 0);
         noted[1].note_if(pending.is_some());
-        noted[2].note_if(ledger.gaps == 0 && pending.is_none());
+        noted[2].note_if(ledger.gaps() == 0 && pending.is_none());
     });
     seen[0].expect("a GAP record");
     seen[1].expect("a loss that was pending at the end");
@@ -150,7 +123,7 @@ fn a_loss_that_vanishes_has_become_a_gap_record() {
         PENDING.note_if(pending.is_some());
         if pending.is_none() {
             VANISHED.note();
-            assert_eq!(ledger.gaps, 1, "neither counted nor reported");
+            assert_eq!(ledger.gaps(), 1, "neither counted nor reported");
         }
     });
     VANISHED.expect("a loss that was reported");
@@ -164,7 +137,7 @@ fn losses_that_follow_a_gap_record_do_not_hide_it() {
     check_pending_loss("lossy, new ones", 2, |pending, ledger| {
         if pending.is_some_and(|loss| (loss.first_timestamp, loss.count) == (3, 2)) {
             NEW.note();
-            assert_eq!(ledger.gaps, 1, "the old loss is neither counted nor reported");
+            assert_eq!(ledger.gaps(), 1, "the old loss is neither counted nor reported");
         }
     });
     NEW.expect("losses after a GAP record");

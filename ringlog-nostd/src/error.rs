@@ -75,7 +75,7 @@ impl fmt::Display for WriteError {
             Self::Flags { found } => write!(f, "flags {found:#04x} use bits beyond 0 to 3"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Closed => {
-                f.write_str("the recorder has stopped, or belongs to another process: start one here")
+                f.write_str("the recorder has stopped, or belongs to another process; start one here")
             }
         }
     }

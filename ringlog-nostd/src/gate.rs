@@ -6,9 +6,9 @@ use crate::sync::{AtomicUsize, Ordering, const_unless_modelled, fence, near_fenc
 /// How a producer orders its two steps at the gate: it notes that it is inside, then looks whether the gate is open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fence {
-    /// By a fence of its own.
+    /// By a fence.
     Full,
-    /// By the compiler alone. Whoever shuts the gate makes each processor that runs this program execute a fence, as
+    /// By the compiler alone. The thread that shuts the gate makes each processor that runs this program execute a fence, as
     /// [`membarrier`](https://man7.org/linux/man-pages/man2/membarrier.2.html) does.
     Remote,
 }
@@ -62,7 +62,7 @@ impl Gate {
         seat.inside.store(1, Ordering::Relaxed);
         match by {
             // ORDERING: SeqCst fence, GATE. Pairs with the fence in `shut`: either this producer sees the gate shut, or
-            // who shut it sees that the producer is inside.
+            // the thread that shut it sees that the producer is inside.
             Fence::Full => fence(Ordering::SeqCst),
             // The same pair. The fence of this side is made by the call that `shut` asks for.
             Fence::Remote => near_fence(),
@@ -101,7 +101,7 @@ impl Seat {
     #[must_use]
     pub fn is_taken(&self) -> bool {
         // ORDERING: Acquire, LEAVE. Pairs with the Release in the drop of `Inside`: the producer's last stores to its
-        // ring are visible to who sees that it left.
+        // ring are visible to a thread that sees that it left.
         self.inside.load(Ordering::Acquire) != 0
     }
 }

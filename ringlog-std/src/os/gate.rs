@@ -2,12 +2,14 @@
 
 use std::io;
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 use ringlog_nostd::internal::{Fence, Gate, Inside, Seat};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::mmap::PAGE_BYTES;
+use super::sync::{before_load, kernel_call};
 
 /// A [`Gate`] of this process, in a page that the kernel wipes in a forked child.
 #[derive(Debug)]
@@ -18,6 +20,17 @@ pub(crate) struct ProcessGate {
 
 /// Length of the mapping in bytes. The kernel maps whole pages.
 const LEN: usize = PAGE_BYTES as usize;
+
+/// How often the kernel is asked for the producers' fences.
+const FENCE_TRIES: usize = 20;
+
+/// Returns whether it was done, after a pause if it was not.
+fn pause_unless(done: bool) -> bool {
+    if !done {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    done
+}
 
 // SAFETY: 1. The page belongs to this value alone, and its address does not change. 2. What is in it is a `Gate`, which is
 // made of atomics and may be shared.
@@ -53,6 +66,7 @@ impl ProcessGate {
     /// As [`Gate::is_open`].
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
+        before_load();
         self.gate().is_open()
     }
 
@@ -62,16 +76,19 @@ impl ProcessGate {
         self.gate().enter(seat, self.fence)
     }
 
-    /// Shuts the gate. A producer whose seat is free afterwards does not enter any more.
-    pub(crate) fn shut(&self) {
+    /// Shuts the gate. Returns whether a producer whose seat is free afterwards does not enter any more: the kernel makes the
+    /// producers' fences, and may refuse to.
+    pub(crate) fn shut(&self) -> bool {
+        self.shut_with(|| membarrier(MembarrierCommand::PrivateExpedited).is_ok())
+    }
+
+    /// Shuts the gate with this way of making the producers' fences.
+    fn shut_with(&self, make_fences: impl FnMut() -> bool) -> bool {
+        kernel_call();
         self.gate().shut();
-        if self.fence == Fence::Remote {
-            // The process is registered, so the call fails only if the kernel has no memory for it: then each try is a
-            // new one.
-            while membarrier(MembarrierCommand::PrivateExpedited).is_err() {
-                std::thread::yield_now();
-            }
-        }
+        // The process is registered, so the call fails while the kernel has no memory for it, which may pass, or because a
+        // filter of system calls came after the gate, which does not.
+        self.fence == Fence::Full || std::iter::repeat_with(make_fences).take(FENCE_TRIES).any(pause_unless)
     }
 }
 
@@ -95,6 +112,31 @@ mod tests {
         assert!(gate.is_open() && gate.enter(&seat).is_some());
         gate.shut();
         assert!(!gate.is_open() && gate.enter(&seat).is_none() && !seat.is_taken());
+    }
+
+    #[test]
+    fn a_kernel_that_makes_no_fences_is_reported_and_not_asked_for_ever() {
+        let (mut gate, seat) = (ProcessGate::open().unwrap(), Seat::default());
+        gate.fence = Fence::Remote;
+        let mut asked = 0;
+        let mut refuse = || {
+            asked += 1;
+            false
+        };
+        assert!(!gate.shut_with(&mut refuse));
+        assert!(gate.enter(&seat).is_none(), "it is shut all the same");
+        assert_eq!(asked, FENCE_TRIES);
+        assert!(gate.shut_with(|| true) && gate.shut_with(once_refused()));
+        gate.fence = Fence::Full;
+        assert!(gate.shut_with(|| panic!("producers make their own fences")));
+    }
+
+    fn once_refused() -> impl FnMut() -> bool {
+        let mut asked = 0;
+        move || {
+            asked += 1;
+            asked > 1
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a log's writer and its workers share and wait with: the standard library's types, or scheduled ones.
+//! What a log's writer and its workers, and a recorder and its producers, share and wait with: the standard library's types, or
+//! scheduled ones.
 //!
 //! The only file that knows of shuttle. In the unit tests under `--cfg ringlog_shuttle`, locks, atomics and threads
 //! belong to that scheduler. One thread runs at a time. Another one may continue at each use of them, at each call of
@@ -13,13 +14,13 @@ pub(crate) use real::slow_kernel_call;
 #[cfg(not(all(test, ringlog_shuttle)))]
 pub(crate) use real::{
     AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, before_load, kernel_call, now,
-    park_timeout, sleep,
+    park_timeout, sleep, yield_now,
 };
 
 #[cfg(all(test, ringlog_shuttle))]
 pub(crate) use scheduled::{
     AtomicBool, AtomicU64, Builder, JoinHandle, Mutex, MutexGuard, Thread, before_load, kernel_call, now,
-    park_timeout, sleep, slow_kernel_call,
+    park_timeout, sleep, slow_kernel_call, yield_now,
 };
 
 /// Locks a mutex whose holders leave its data valid even when they panic.
@@ -31,7 +32,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod real {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
     pub(crate) use std::sync::{Mutex, MutexGuard};
-    pub(crate) use std::thread::{Builder, JoinHandle, Thread, park_timeout, sleep};
+    pub(crate) use std::thread::{Builder, JoinHandle, Thread, park_timeout, sleep, yield_now};
     use std::time::Instant;
 
     /// Returns the time, for what is only done from time to time.
@@ -66,6 +67,7 @@ mod scheduled {
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
     use shuttle::thread;
+    pub(crate) use shuttle::thread::yield_now;
 
     shuttle::thread_local! {
         static CURRENT: RefCell<Option<Current>> = RefCell::new(None);

@@ -254,8 +254,8 @@ impl RecorderBuilder {
 
     /// Adds a consumer beside the log, on the recorder's thread. An event that it refuses it misses: the log has it all the same.
     ///
-    /// While it works, the recorder does nothing else, and the ring fills. A consumer that may block, such as one that writes to a
-    /// socket, belongs on a thread of its own: [`Recorder::follow`].
+    /// While it works, the recorder does nothing else, and the ring fills. For a consumer that may block, such as one that writes to a
+    /// socket, there is [`Recorder::follow`].
     #[must_use]
     pub fn consumer(mut self, consumer: impl EventConsumer + Send + 'static) -> Self {
         self.consumers.push(Box::new(consumer));

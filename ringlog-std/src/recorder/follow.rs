@@ -59,7 +59,10 @@ pub enum FollowError {
         name: String,
     },
     /// The consumer did not come to the end in time.
-    #[error("consumer \"{name}\" is not at the end after {limit:?}; its cursor has what it had taken")]
+    #[error(
+        "consumer \"{name}\" is not at the end of the log after {limit:?}; follow under this name again: it continues at its \
+         cursor"
+    )]
     Late {
         /// The name of the cursor.
         name: String,
@@ -241,6 +244,23 @@ impl Follower {
     }
 
     /// Waits until it has taken all of the log, which ends with the recorder. Returns how far it has come.
+    ///
+    /// ```
+    /// # use ringlog::{consumer::EventConsumer, event::EventHeader, recorder::Recorder};
+    /// # use std::time::Duration;
+    /// # struct Ignore;
+    /// # impl EventConsumer for Ignore {
+    /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { true }
+    /// #     fn name(&self) -> &str { "ignore" }
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// let (mut producer, recorder) = Recorder::start(folder.path())?;
+    /// let follower = recorder.follow("ignore", Ignore)?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    /// recorder.shutdown(producer)?;
+    /// assert_eq!(follower.wait(Duration::from_secs(60))?.lag_bytes, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -218,7 +218,7 @@ impl Recorder {
         }
     }
 
-    /// Gives each event of the log to `consumer` on a thread of its own, from the [cursor](crate::storage::Cursor) `name` on: the first
+    /// Starts a thread that gives each event of the log to `consumer`, from the [cursor](crate::storage::Cursor) `name` on: the first
     /// time from the log's oldest record. Nothing waits for the consumer: it may block, such as on a socket, and stay out for days.
     ///
     /// It gets each event at least once: after a restart, again what it has had since the cursor was stored. That is done twice a

@@ -10,7 +10,7 @@ mod alone;
 mod cli;
 mod dice;
 mod disk_full;
-mod followers;
+mod follow;
 mod foreign_locks;
 mod fork;
 mod hot_path;

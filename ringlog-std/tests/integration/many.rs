@@ -1,4 +1,4 @@
-//! Many producers, one log: nothing that was accepted is missing, whatever ends first.
+//! Many producers, one log: nothing that was accepted is missing, in any order of ends.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use crate::alone::is_alone;
 use crate::dice::Dice;
 use ringlog::clock::Clock;
+use ringlog::consumer::EventConsumer;
 use ringlog::event::{Event, EventHeader};
 use ringlog::recorder::{Order, Producers, ProducersError, Recorder, RecorderBuilder, RecorderError};
-use ringlog::ring::{Delivery, WriteError};
+use ringlog::ring::{Delivery, Producer, WriteError};
 use ringlog::storage::{LogReader, LogWriter, OpenError, verify_log};
 
 /// An event says which producer wrote it, and how many that one wrote before.
@@ -472,6 +473,67 @@ fn a_producer_that_does_not_leave_is_reported_by_the_next_opening() {
     let reader = LogReader::open(folder.path()).unwrap();
     let gaps: Vec<_> = reader.events().filter_map(|event| event.unwrap().gap()).collect();
     assert_eq!(gaps.iter().map(|gap| gap.count).collect::<Vec<_>>(), [0], "{gaps:?}");
+}
+
+/// Has one more event written for each, before the ring gets back its place.
+struct OneMore {
+    ask: mpsc::Sender<()>,
+    written: mpsc::Receiver<()>,
+}
+
+impl EventConsumer for OneMore {
+    fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+        if self.ask.send(()).is_ok() {
+            let _ = self.written.recv();
+        }
+        true
+    }
+
+    fn name(&self) -> &str {
+        "one more"
+    }
+}
+
+/// Its ring is never empty, so a stop that waited for that would not end.
+#[test]
+fn a_producer_that_stays_inside_and_writes_does_not_hold_up_a_stop() {
+    for order in ORDERS {
+        let folder = tempfile::tempdir().unwrap();
+        let (ask, is_asked) = mpsc::channel();
+        let (has_written, written) = mpsc::channel();
+        let builder = small().order(order).consumer(OneMore { ask, written });
+        let (producers, recorder) = builder.start_many(folder.path()).unwrap();
+        let (inside, is_inside) = mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            let write_on = |producer: &mut Producer| {
+                let mut accepted = 0;
+                loop {
+                    let (header, payload) = event(accepted, 0, accepted);
+                    producer.write_event(&header, &payload).unwrap();
+                    accepted += 1;
+                    // Nobody has asked for the first one.
+                    let _ = if accepted == 1 { inside.send(()) } else { has_written.send(()) };
+                    // The consumer is dropped with the recorder.
+                    if is_asked.recv().is_err() {
+                        return accepted;
+                    }
+                }
+            };
+            producers.producer().unwrap().with(write_on).unwrap()
+        });
+        is_inside.recv().unwrap();
+        let (stopped, has_stopped) = mpsc::channel();
+        std::thread::spawn(move || drop(stopped.send(recorder.stop())));
+        let summary = has_stopped.recv_timeout(Duration::from_secs(30)).expect("a stop that ends").unwrap();
+        let accepted = writer.join().unwrap();
+        LogWriter::open(folder.path()).unwrap().close().unwrap();
+        let found = found(folder.path(), 1);
+        assert_eq!(found.events, [summary.events]);
+        assert!(summary.events < accepted, "the last one was written after the last look");
+        let reader = LogReader::open(folder.path()).unwrap();
+        let last = reader.events().last().unwrap().unwrap();
+        assert_eq!(last.gap().map(|gap| gap.count), Some(0), "what it wrote later is reported");
+    }
 }
 
 #[test]

@@ -2,15 +2,16 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crossbeam_utils::CachePadded;
 use ringlog_nostd::RingOptions;
 use ringlog_nostd::internal::{Inside, Seat};
 
-use super::producers::ProducersError;
+use super::error::ProducersError;
 use crate::os::gate::ProcessGate;
+use crate::os::sync::{AtomicBool, Mutex, MutexGuard, lock};
 use crate::ring::{Consumer, Producer, SpscRingBuffer};
 
 /// A producer's place at the gate, on a cache line that only it stores to.
@@ -64,7 +65,7 @@ impl Group {
     }
 
     fn rings(&self) -> MutexGuard<'_, Rings> {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rings)
     }
 
     /// Returns whether producers may write. In a forked child none may.
@@ -78,9 +79,9 @@ impl Group {
         self.gate.enter(seat)
     }
 
-    /// Lets nobody in any more.
-    pub(super) fn shut(&self) {
-        self.gate.shut();
+    /// Lets nobody in any more. As [`ProcessGate::shut`].
+    pub(super) fn shut(&self) -> bool {
+        self.gate.shut()
     }
 
     /// Returns a ring for one more producer.
@@ -98,7 +99,7 @@ impl Group {
         }
         rings.count += 1;
         drop(rings);
-        // It takes a fraction of a millisecond, in which the others may go on.
+        // It takes a fraction of a millisecond, in which others may have the lock.
         let made = SpscRingBuffer::with_options(&self.ring);
         let mut rings = self.rings();
         let (producer, source) = match made {

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::error::ProducersError;
 use super::group::Group;
 use super::pooled::{LossyPooledProducer, PooledProducer};
-use super::producers::ProducersError;
 
 /// `None` while it is lossy, and after a call that panicked.
 type Kept = Rc<RefCell<Option<PooledProducer>>>;

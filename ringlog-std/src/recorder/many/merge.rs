@@ -72,7 +72,7 @@ pub(super) struct Merged {
     heap: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-/// So many bytes, and the record that reaches them, are merged before they go on.
+/// The dispatcher gets merged records once they have this length, in bytes.
 const MERGED_BYTES: usize = 256 << 10;
 
 impl Merged {

@@ -8,8 +8,8 @@ use ringlog_nostd::{EventHeader, WriteError};
 #[cfg(feature = "macros")]
 use ringlog_nostd::{HasTail, Payload};
 
+use super::error::ProducersError;
 use super::group::{FreeRing, Group, SharedSeat};
-use super::producers::ProducersError;
 use crate::ring::{Delivery, LossyProducer, Producer};
 
 /// One of several producers of a log: [`Producers::producer`](crate::recorder::Producers::producer). `Send`, not `Sync`.
@@ -45,6 +45,22 @@ pub type PooledProducer = Pooled<Producer>;
 pub type LossyPooledProducer = Pooled<LossyProducer>;
 
 /// A [`PooledProducer`] or a [`LossyPooledProducer`].
+///
+/// ```
+/// use ringlog::recorder::{End, Pooled, Recorder};
+/// # let folder = tempfile::tempdir()?;
+///
+/// fn is_open<P: End>(producer: &mut Pooled<P>) -> bool {
+///     producer.with(|_| ()).is_ok()
+/// }
+///
+/// let (producers, recorder) = Recorder::builder().start_many(folder.path())?;
+/// let mut producer = producers.producer()?;
+/// assert!(is_open(&mut producer));
+/// recorder.stop()?;
+/// assert!(!is_open(&mut producer));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pooled<P: End> {
     /// `None` while it is turned into another one.
@@ -58,7 +74,7 @@ struct Taken<P> {
     group: Arc<Group>,
 }
 
-/// A producer of either kind.
+/// A producer of either kind: [`Producer`] or [`LossyProducer`]. [`Pooled`] has an example.
 pub trait End: Debug + sealed::Sealed {
     #[doc(hidden)]
     fn into_producer(self) -> Producer;
@@ -87,7 +103,8 @@ impl End for LossyProducer {
 impl<P: End> Pooled<P> {
     /// Gives the producer of its ring to `f`, for claims and batches.
     ///
-    /// A recorder that stops meanwhile waits for `f`, up to a second.
+    /// A recorder that stops meanwhile waits for `f`, up to a second. What `f` writes after that is not in the log, and the
+    /// next opening of the log adds a GAP record of unknown count. `f` must leave the producer that it gets in its place.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};

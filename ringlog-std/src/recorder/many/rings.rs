@@ -10,6 +10,7 @@ use super::group::{FreeRing, Group, NewRing, News, SharedSeat};
 use super::merge::{Merged, Waiting};
 use super::order::Order;
 use crate::consumer::{DrainError, EventDispatcher, EventSource};
+use crate::os::sync::{now, yield_now};
 use crate::recorder::counts::RingFill;
 use crate::ring::{Consumer, Loss, WriteError};
 
@@ -98,7 +99,7 @@ impl Rings {
 
     /// Returns whether no producer is left and none can come.
     pub(super) fn is_abandoned(&mut self) -> bool {
-        // The second look is exact, and takes the cache line of the group away from all producers.
+        // The count is only read: `get_mut` stores to a word that shares a line with what each write of a producer reads.
         Arc::strong_count(&self.group) == 1 && Arc::get_mut(&mut self.group).is_some()
     }
 
@@ -149,15 +150,15 @@ impl Rings {
     /// Lets nobody write any more, and waits for those who do. Returns whether all have left: what they wrote is in the
     /// rings then, and nothing comes after it.
     pub(super) fn shut(&mut self) -> bool {
-        self.group.shut();
+        let are_seats_final = self.group.shut();
         let news = self.group.last_news();
         self.learn(news);
-        let end = Instant::now() + LEAVE_LIMIT;
+        let end = now() + LEAVE_LIMIT;
         loop {
             match self.parts.iter().any(|part| part.seat.is_taken()) {
-                false => return true,
-                true if Instant::now() >= end => return false,
-                true => std::thread::yield_now(),
+                false => return are_seats_final,
+                true if now() >= end => return false,
+                true => yield_now(),
             }
         }
     }
@@ -196,7 +197,7 @@ impl Rings {
         all: bool,
     ) -> Result<(usize, usize), DrainError> {
         let Some(Sorting { window, merged }) = &mut self.sorting else { return Ok((0, 0)) };
-        let now = Instant::now();
+        let now = now();
         let (mut came, mut most_waiting) = (0, usize::MAX);
         for part in &mut self.parts {
             let half = part.source.capacity() / 2;

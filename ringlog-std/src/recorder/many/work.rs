@@ -83,7 +83,7 @@ impl ManyWork {
         }
         dispatcher.describe(&self.descriptions.at_start(None));
         let ended = self.drain_until_stopped(&mut dispatcher);
-        // Whatever has ended it, nobody writes in vain.
+        // After an error too, so that nobody writes in vain.
         let have_left = self.rings.shut();
         match ended? {
             true => Ok(Ended::Stalled),
@@ -121,13 +121,15 @@ impl ManyWork {
         }
     }
 
-    /// Takes what is left in the rings, to which nobody writes any more.
+    /// Takes what is left in the rings. Where a producer did not leave, that is what it has written by now: it may never end
+    /// to write.
     fn drain_the_rest(
         &mut self,
         dispatcher: &mut EventDispatcher<'_>,
         have_left: bool,
     ) -> Result<Ended, DrainError> {
         self.register(dispatcher)?;
+        self.rings.mark();
         loop {
             self.round(dispatcher, true)?;
             if dispatcher.is_stalled() {
@@ -137,6 +139,10 @@ impl ManyWork {
             if self.rings.is_drained() {
                 self.note(dispatcher);
                 return Ok(if have_left { Ended::Drained } else { Ended::Left });
+            }
+            if !have_left && self.rings.is_past_mark() && self.rings.is_sorted() {
+                self.note(dispatcher);
+                return Ok(Ended::Left);
             }
         }
     }

@@ -96,6 +96,18 @@ pub struct Cursor {
     /// Index of that slot, 0 or 1.
     at: usize,
     next_sequence: u64,
+    /// The process that has the lock.
+    pid: u32,
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        // Closing the file is not enough if another thread is starting a child at this moment: until the child has
+        // become another program, it has a copy of the open file. A forked child unlocks nothing.
+        if self.pid == std::process::id() {
+            let _ = self.file.unlock();
+        }
+    }
 }
 
 impl Cursor {
@@ -146,7 +158,8 @@ impl Cursor {
         let newest = read_newest(&file).map_err(failed(&path, "read the file"))?;
         let Some((at, stored)) = newest else { return Err(CursorError::Damaged { path }) };
         let (folder, next_sequence) = (folder.into(), stored.next_sequence);
-        let mut cursor = Self { folder, path, file, stored, at, next_sequence };
+        let pid = std::process::id();
+        let mut cursor = Self { folder, path, file, stored, at, next_sequence, pid };
         cursor.check_log()?;
         // Stores this process's id, so that the next one to try can report it. The lock is the kernel's, so the
         // id need not last.

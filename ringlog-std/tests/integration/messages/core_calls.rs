@@ -28,6 +28,7 @@ fn writing(folder: &Path) -> Vec<Row> {
     let others = vec![
         failed("WriteError::Full", folder, full),
         made("WriteError::Fault", ELSEWHERE, WriteError::Fault(fault)),
+        made("WriteError::Closed", "the tests of `many` trigger it", WriteError::Closed),
         made("RingFault::Position", ELSEWHERE, fault),
         made("RingFault::Record", ELSEWHERE, RingFault::Record { position: 64 }),
     ];

@@ -15,7 +15,8 @@ use ringlog::storage::{
 };
 
 use super::{
-    Row, assert_table, core_calls, cursor_calls, opening_calls, ring_calls, with_placeholders, writing_calls,
+    Row, assert_table, core_calls, cursor_calls, opening_calls, producer_calls, ring_calls,
+    with_placeholders, writing_calls,
 };
 
 /// A file of a log, of which the error made here speaks.
@@ -206,6 +207,7 @@ fn the_librarys_errors_say_what_the_table_says() {
         #[cfg(feature = "cli")]
         super::typed::rows(folder),
         ring_calls::rows(&rings),
+        producer_calls::rows(&rings),
         core_calls::rows(folder),
         of_disks(),
         of_processes(),

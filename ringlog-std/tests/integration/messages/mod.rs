@@ -23,6 +23,7 @@ mod literals;
 #[cfg(feature = "cli")]
 mod logs;
 mod opening_calls;
+mod producer_calls;
 #[cfg(feature = "cli")]
 mod programs;
 #[cfg(feature = "cli")]

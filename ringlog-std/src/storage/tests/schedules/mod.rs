@@ -25,7 +25,7 @@ mod promise;
 #[cfg(ringlog_shuttle)]
 mod stable;
 #[cfg(ringlog_shuttle)]
-mod world;
+pub(crate) mod world;
 
 #[cfg(not(ringlog_shuttle))]
 #[test]

@@ -64,7 +64,14 @@ pub(crate) fn events_of_a_segment() -> u64 {
 
 /// Runs `f` in many schedules, the same ones each time.
 pub(crate) fn schedules(f: impl Fn() + Send + Sync + 'static) {
-    let all = std::env::var("RINGLOG_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
+    more_schedules(1, f);
+}
+
+/// Does the same in this many times as many schedules.
+pub(crate) fn more_schedules(times: usize, f: impl Fn() + Send + Sync + 'static) {
+    let all: usize =
+        std::env::var("RINGLOG_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
+    let all = times * all;
     let mut config = Config::new();
     config.stack_size = 1 << 20;
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
