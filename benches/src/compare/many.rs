@@ -147,7 +147,7 @@ pub fn run(arguments: &Arguments) -> Result<Vec<Table>, String> {
         Ok(took) => took.as_nanos() as f64 / events as f64,
         Err(error) => panic!("{error}"),
     };
-    // Whatever cannot work here is an error, and no panic in the middle of the table.
+    // What cannot work here is an error, and no panic in the middle of the table.
     by_mutex(1, 1).map_err(|error| error.to_string())?;
     let mut tables = Vec::new();
     for &threads in &arguments.threads {

@@ -1,7 +1,7 @@
 //! Forwards each event of a log to a peer on TCP, which is slow, goes away and comes back.
 //!
-//! The forwarder has a thread of its own. The producer and the log never wait for it. What the peer did not confirm is sent again
-//! on the next connection, so the peer gets each event at least once, and tells a repeated one by its number.
+//! The forwarder has its thread, and neither producer nor log waits for it. What the peer did not confirm is sent again
+//! on the next connection, so the peer gets each event at least once, and knows a repeated one by its number.
 
 use ringlog::consumer::EventConsumer;
 use ringlog::event::EventHeader;

@@ -125,7 +125,7 @@ pub(crate) fn kill_in_logs(
     kill_times(kills_wanted(), test, kills_per_log, what, kill_and_compare);
 }
 
-/// The same with so many kills.
+/// The same with this number of kills.
 pub(crate) fn kill_times(
     kills: u64,
     test: &str,
