@@ -37,7 +37,7 @@ pub struct Arguments {
 /// An event on its way through a channel.
 type Event = (u64, [u8; PAYLOAD]);
 
-/// Runs `write` on each of so many threads, which begin together, and returns when the last has ended.
+/// Runs `write` on this number of threads, which begin together, and returns when the last has ended.
 fn on_threads(threads: u64, write: impl Fn(u64) + Sync) {
     let barrier = Barrier::new(threads as usize);
     std::thread::scope(|scope| {
