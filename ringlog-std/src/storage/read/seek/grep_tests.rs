@@ -9,7 +9,7 @@ use crate::event::{Event, EventHeader, Gap, GapReason};
 use crate::storage::read::seek::log_index::LogIndex;
 use crate::storage::{Filter, LogReader, LogScan, LogWriter, MmapReader, ReadError};
 
-const LOGS: u64 = 60;
+const LOGS: u64 = 15;
 
 /// Returns bytes of which a search finds many in headers and padding, too.
 fn noise(dice: &mut Dice, len: usize) -> Vec<u8> {
@@ -103,11 +103,15 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     LogReader::open(folder).unwrap().segments().iter().map(|segment| segment.path.clone()).collect()
 }
 
+/// Returns the number of logs in a test.
+fn logs() -> u64 {
+    std::env::var("RINGLOG_GREPS").map_or(LOGS, |count| count.parse().unwrap())
+}
+
 #[test]
 fn a_search_finds_what_a_search_of_each_payload_finds() {
-    let logs = std::env::var("RINGLOG_GREPS").map_or(LOGS, |count| count.parse().unwrap());
     let mut found = 0;
-    for seed in 0..logs {
+    for seed in 0..logs() {
         let mut dice = Dice(seed);
         let folder = tempfile::tempdir().unwrap();
         let most_payload = dice.pick(&[9, 100, 3000, 40_000]);
@@ -146,7 +150,7 @@ fn a_search_finds_what_a_search_of_each_payload_finds() {
 
 #[test]
 fn a_search_of_a_damaged_log_finds_all_before_the_damage_and_reports_no_other_place() {
-    for seed in 0..100 {
+    for seed in 0..2 * logs() {
         let mut dice = Dice(seed);
         let folder = tempfile::tempdir().unwrap();
         write_log(folder.path(), &mut dice, 200);
