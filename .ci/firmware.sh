@@ -159,8 +159,6 @@ firmware_rtic() {
         thumbv6m-* | thumbv7m-*) ;;
         *) return ;;
     esac
-    PATH=/usr/bin:$PATH firmware_cargo clippy -q --release --manifest-path "$firmware/rtic/Cargo.toml" \
-        --target-dir "$firmware_out/rtic" --target "$1" -- -D warnings
     firmware_cargo build -q --release --manifest-path "$firmware/rtic/Cargo.toml" --target-dir "$firmware_out/rtic" --target "$1"
     # A processor that sleeps until the next interrupt does not do so in real time.
     firmware_emulate "$1" "$firmware_out/rtic/$1/release/ringlog-rtic" -icount shift=6,sleep=off
