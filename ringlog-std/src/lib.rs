@@ -7,6 +7,7 @@
 //!   sequence and time, and replayed without copying.
 //! - [`recorder`]: ring, dispatcher and log together, on a separate thread or in another process than the producer.
 //! - [`image`]: finds rings in a dump of memory.
+//! - `logging` (with the features `log` and `tracing`): the messages of a program as events.
 //! - `schema` (with the feature of that name): gives the fields of an event their names and values, and chooses events
 //!   by them.
 //!
@@ -91,6 +92,8 @@
 //! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
 //! - `macros` (part of `cli`): adds typed events.
 //! - `schema` (part of `cli`): adds the module `schema`.
+//! - `log`: a logger for the facade `log`, in the module `logging`.
+//! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -120,6 +123,8 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
+#[cfg(any(feature = "log", feature = "tracing"))]
+pub mod logging;
 pub(crate) mod os;
 pub(crate) mod parallel;
 pub mod recorder;
