@@ -10,17 +10,17 @@ use crate::storage::LogSummary;
 /// Keep it in `main`. [`std::process::exit`] and a static variable drop nothing: call [`finish`](Self::finish) before.
 ///
 /// ```
-/// use ringlog::logging::Sink;
+/// use ringlog::{event::EventHeader, logging::Sink, storage::LogReader};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("log");
 ///
 /// fn run(log: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
 ///     let (sink, _guard) = Sink::open(log)?;
-///     // The program.
+///     sink.producers().with(|producer| producer.write_event(&EventHeader::new(1, 7, 5), b"hello"))??;
 ///     Ok(())
 /// }
 /// # run(&path)?;
-/// assert!(ringlog::storage::LogReader::open(&path)?.is_empty());
+/// assert_eq!(LogReader::open(&path)?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -62,7 +62,6 @@ impl Guard {
     /// # guard.finish()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
     pub const fn recorder(&self) -> &Recorder {
         &self.recorder
     }

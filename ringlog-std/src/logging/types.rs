@@ -15,6 +15,8 @@ use crate::storage::SchemaList;
 /// assert_eq!(Types::default(), Types { record: 252, span_opened: 253, span_closed: 254 });
 /// let (sink, guard) = Sink::builder().types(Types { record: 100, ..Types::default() }).open(folder.path())?;
 /// assert_eq!(sink.types().record, 100);
+/// # let header = ringlog::event::EventHeader::new(1, 7, 5);
+/// # sink.producers().with(|producer| producer.write_event(&header, b"hello"))??;
 /// guard.finish()?;
 /// assert!(LogReader::open(folder.path())?.schemas()?.of_type(100).is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
