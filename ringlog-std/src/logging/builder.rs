@@ -29,6 +29,41 @@ pub struct SinkBuilder {
     types: Types,
 }
 
+impl Sink {
+    /// Opens the log in the folder `log`, with the defaults of [`builder`](Self::builder).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let (sink, guard) = ringlog::logging::Sink::open(folder.path())?;
+    /// assert_eq!(sink.unwritten(), 0);
+    /// guard.finish()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`SinkBuilder::open`].
+    pub fn open(log: impl AsRef<Path>) -> Result<(Self, Guard), SinkError> {
+        Self::builder().open(log)
+    }
+
+    /// Returns the default options: those of [`Recorder::builder`](crate::recorder::Recorder::builder), and types from 252 on.
+    ///
+    /// ```
+    /// use ringlog::{logging::Sink, recorder::Recorder};
+    /// # let folder = tempfile::tempdir()?;
+    ///
+    /// let recorder = Recorder::builder().ring_bytes(1 << 20);
+    /// let (sink, guard) = Sink::builder().recorder(recorder).open(folder.path())?;
+    /// # guard.finish()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> SinkBuilder {
+        SinkBuilder::new()
+    }
+}
+
 impl SinkBuilder {
     pub(super) fn new() -> Self {
         Self { recorder: Recorder::builder(), types: Types::default() }

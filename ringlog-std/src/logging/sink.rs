@@ -1,14 +1,11 @@
 //! A log that takes messages.
 #![forbid(unsafe_code)]
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::builder::SinkBuilder;
 use super::error::SinkError;
-use super::guard::Guard;
 use super::record::{Record, log_record};
 use super::scratch::Scratch;
 use super::tail::Tail;
@@ -55,39 +52,6 @@ struct Inner {
 pub(super) const LEAST_PAYLOAD: usize = 128;
 
 impl Sink {
-    /// Opens the log in the folder `log`, with the defaults of [`builder`](Self::builder).
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// let (sink, guard) = ringlog::logging::Sink::open(folder.path())?;
-    /// assert_eq!(sink.unwritten(), 0);
-    /// guard.finish()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`SinkBuilder::open`].
-    pub fn open(log: impl AsRef<Path>) -> Result<(Self, Guard), SinkError> {
-        Self::builder().open(log)
-    }
-
-    /// Returns the default options: those of [`Recorder::builder`](crate::recorder::Recorder::builder), and types from 252 on.
-    ///
-    /// ```
-    /// use ringlog::{logging::Sink, recorder::Recorder};
-    /// # let folder = tempfile::tempdir()?;
-    ///
-    /// let recorder = Recorder::builder().ring_bytes(1 << 20);
-    /// let (sink, guard) = Sink::builder().recorder(recorder).open(folder.path())?;
-    /// # guard.finish()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn builder() -> SinkBuilder {
-        SinkBuilder::new()
-    }
-
     pub(super) fn new(producers: Producers, types: Types) -> Result<Self, SinkError> {
         let mut spare = producers.producer()?;
         // A closed ring takes nothing, and is noticed at the first message.
