@@ -61,7 +61,7 @@ pub(super) fn span_closed(span: u64) -> Scratch {
     let (mut scratch, thread) = Scratch::take();
     let mut fixed = [0; SPAN_CLOSED_LEN];
     fixed[..8].copy_from_slice(&span.to_le_bytes());
-    fixed[8..].copy_from_slice(&thread.to_le_bytes());
+    fixed[8..12].copy_from_slice(&thread.to_le_bytes());
     scratch.bytes().extend_from_slice(&fixed);
     scratch
 }

@@ -62,8 +62,9 @@ impl Types {
     }
 }
 
-/// Length of what is before the tail of a `log_record`, in bytes.
-pub(super) const RECORD_LEN: usize = 18;
+/// Length of what is before the tail of a `log_record`, in bytes. Each of these lengths is a multiple of 8, so that a struct with
+/// these fields and `reserved` bytes at its end is a payload.
+pub(super) const RECORD_LEN: usize = 24;
 
 fn record_schema(event_type: u8) -> String {
     format!(
@@ -72,7 +73,7 @@ fn record_schema(event_type: u8) -> String {
 }
 
 /// Length of what is before the tail of a `span_opened`, in bytes.
-pub(super) const SPAN_OPENED_LEN: usize = 26;
+pub(super) const SPAN_OPENED_LEN: usize = 32;
 
 fn span_opened_schema(event_type: u8) -> String {
     format!(
@@ -81,7 +82,7 @@ fn span_opened_schema(event_type: u8) -> String {
 }
 
 /// Length of a `span_closed`, in bytes.
-pub(super) const SPAN_CLOSED_LEN: usize = 12;
+pub(super) const SPAN_CLOSED_LEN: usize = 16;
 
 fn span_closed_schema(event_type: u8) -> String {
     format!(
