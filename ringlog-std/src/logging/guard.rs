@@ -20,7 +20,7 @@ use crate::storage::LogSummary;
 ///     Ok(())
 /// }
 /// # run(&path)?;
-/// assert_eq!(LogReader::open(&path)?.len(), 1);
+/// assert_eq!(LogReader::open(&path)?.events().count(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
