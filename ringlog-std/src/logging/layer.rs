@@ -10,8 +10,9 @@ use tracing_core::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::record::{Record, span_closed, span_opened};
+use super::record::Record;
 use super::sink::Sink;
+use super::span::{span_closed, span_opened};
 use super::tail::Tail;
 
 /// A layer of `tracing-subscriber` that writes events and spans into a [`Sink`]. It keeps nothing for a span.

@@ -24,6 +24,8 @@ mod panics;
 mod record;
 mod scratch;
 mod sink;
+#[cfg(feature = "tracing")]
+mod span;
 mod tail;
 mod types;
 
