@@ -1,16 +1,32 @@
 //! The tail of a message: a CBOR map of target, message and fields, cut where it would be too long.
 #![forbid(unsafe_code)]
 
-use std::convert::Infallible;
 use std::fmt::{self, Write as _};
 
-use minicbor::Encoder;
-use minicbor::encode::Write;
+/// The kinds of data items, in the upper three bits of their first byte (RFC 8949, section 3.1).
+const UNSIGNED: u8 = 0 << 5;
+const NEGATIVE: u8 = 1 << 5;
+#[cfg(feature = "tracing")]
+const BYTES: u8 = 2 << 5;
+const TEXT: u8 = 3 << 5;
+/// Among the lower five bits: the number of the item is in the next byte, or in the next 2, 4 or 8.
+const IN_1: u8 = 24;
+const IN_2: u8 = 25;
+const IN_4: u8 = 26;
+const IN_8: u8 = 27;
+const FALSE: u8 = 0xF4;
+const TRUE: u8 = 0xF5;
+#[cfg(feature = "log")]
+const NULL: u8 = 0xF6;
+const FLOAT: u8 = 0xFB;
+/// A map up to an end.
+const MAP: u8 = 0xBF;
+const END: u8 = 0xFF;
 
-/// A text of up to 65,535 bytes, whose length is in the next two bytes.
-const TEXT_WITH_LONG_LENGTH: u8 = 0x79;
 /// Bytes before the text of such an item.
 const TEXT_HEAD: usize = 3;
+/// Bytes of a number, a float or a truth value, at most.
+const LONGEST: usize = 9;
 /// The ends of both maps.
 const ENDS: usize = 2;
 const FIELDS: &str = "fields";
@@ -33,31 +49,37 @@ enum Part {
     Nowhere,
 }
 
-/// Bytes that take all.
-struct Bytes<'b>(&'b mut Vec<u8>);
-
-impl Write for Bytes<'_> {
-    type Error = Infallible;
-
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-type Put<'p> = Encoder<Bytes<'p>>;
-
 impl<'b> Tail<'b> {
     /// Begins the map. The payload takes at most `max_payload` bytes.
     pub(super) fn begin(out: &'b mut Vec<u8>, max_payload: usize) -> Self {
-        let mut tail = Self { out, limit: max_payload - ENDS, part: Part::Map, is_cut: false };
-        tail.put(|to| to.begin_map().map(drop));
-        tail
+        out.push(MAP);
+        Self { out, limit: max_payload - ENDS, part: Part::Map, is_cut: false }
     }
 
-    fn put(&mut self, item: impl FnOnce(&mut Put<'_>) -> Result<(), minicbor::encode::Error<Infallible>>) {
-        // Memory takes all.
-        let _ = item(&mut Encoder::new(Bytes(self.out)));
+    /// Begins an item of this kind with this number.
+    #[inline]
+    fn head(&mut self, kind: u8, number: u64) {
+        let bytes = number.to_be_bytes();
+        match number {
+            // Of a length that fits the byte.
+            0..24 => self.out.push(kind | bytes[7]),
+            24..0x100 => self.out.extend_from_slice(&[kind | IN_1, bytes[7]]),
+            0x100..0x1_0000 => self.out.extend_from_slice(&[kind | IN_2, bytes[6], bytes[7]]),
+            0x1_0000..0x1_0000_0000 => {
+                self.out.push(kind | IN_4);
+                self.out.extend_from_slice(&bytes[4..]);
+            }
+            _ => {
+                self.out.push(kind | IN_8);
+                self.out.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    #[inline]
+    fn put_text(&mut self, text: &str) {
+        self.head(TEXT, text.len() as u64);
+        self.out.extend_from_slice(text.as_bytes());
     }
 
     /// Begins the map of fields, unless it has begun. What is added from here on is in it.
@@ -66,7 +88,7 @@ impl<'b> Tail<'b> {
             return;
         }
         if self.key(FIELDS, 1) {
-            self.put(|to| to.begin_map().map(drop));
+            self.out.push(MAP);
             self.part = Part::Fields;
         } else {
             self.part = Part::Nowhere;
@@ -76,7 +98,7 @@ impl<'b> Tail<'b> {
     /// Ends the map of fields, if it has begun.
     pub(super) fn end_fields(&mut self) {
         if self.part == Part::Fields {
-            self.put(|to| to.end().map(drop));
+            self.out.push(END);
         }
         self.part = Part::Map;
     }
@@ -84,7 +106,7 @@ impl<'b> Tail<'b> {
     /// Ends the map. Returns whether anything was cut.
     pub(super) fn end(mut self) -> bool {
         self.end_fields();
-        self.put(|to| to.end().map(drop));
+        self.out.push(END);
         self.is_cut
     }
 
@@ -94,12 +116,13 @@ impl<'b> Tail<'b> {
     }
 
     /// Adds a key, if it and `len` more bytes have room.
+    #[inline]
     fn key(&mut self, key: &str, len: usize) -> bool {
         if self.part == Part::Nowhere || self.room() < TEXT_HEAD + key.len() + len {
             self.is_cut = true;
             return false;
         }
-        self.put(|to| to.str(key).map(drop));
+        self.put_text(key);
         true
     }
 
@@ -110,7 +133,7 @@ impl<'b> Tail<'b> {
         }
         let kept = first_of(text, self.room() - TEXT_HEAD);
         self.is_cut |= kept.len() < text.len();
-        self.put(|to| to.str(kept).map(drop));
+        self.put_text(kept);
     }
 
     /// Adds a text, as much of it as there is room for. What formats it may log: nothing of the thread is in use meanwhile.
@@ -121,7 +144,7 @@ impl<'b> Tail<'b> {
         if !self.key(key, TEXT_HEAD) {
             return;
         }
-        self.out.extend_from_slice(&[TEXT_WITH_LONG_LENGTH, 0, 0]);
+        self.out.extend_from_slice(&[TEXT | IN_2, 0, 0]);
         let start = self.out.len();
         let mut limited = Limited { out: self.out, limit: self.limit, is_cut: false };
         // A `Debug` that fails has no more to say.
@@ -132,36 +155,43 @@ impl<'b> Tail<'b> {
         self.out[start - 2..start].copy_from_slice(&len.to_be_bytes());
     }
 
-    /// Adds a value of at most 9 bytes.
-    fn short(
-        &mut self,
-        key: &str,
-        item: impl FnOnce(&mut Put<'_>) -> Result<(), minicbor::encode::Error<Infallible>>,
-    ) {
-        if self.key(key, 9) {
-            self.put(item);
+    #[inline]
+    pub(super) fn unsigned(&mut self, key: &str, value: u64) {
+        if self.key(key, LONGEST) {
+            self.head(UNSIGNED, value);
         }
     }
 
-    pub(super) fn unsigned(&mut self, key: &str, value: u64) {
-        self.short(key, |to| to.u64(value).map(drop));
-    }
-
+    #[inline]
     pub(super) fn signed(&mut self, key: &str, value: i64) {
-        self.short(key, |to| to.i64(value).map(drop));
+        if self.key(key, LONGEST) {
+            match u64::try_from(value) {
+                Ok(value) => self.head(UNSIGNED, value),
+                // -1 has the number 0.
+                Err(_) => self.head(NEGATIVE, !value.cast_unsigned()),
+            }
+        }
     }
 
+    #[inline]
     pub(super) fn float(&mut self, key: &str, value: f64) {
-        self.short(key, |to| to.f64(value).map(drop));
+        if self.key(key, LONGEST) {
+            self.out.push(FLOAT);
+            self.out.extend_from_slice(&value.to_be_bytes());
+        }
     }
 
     pub(super) fn bool(&mut self, key: &str, value: bool) {
-        self.short(key, |to| to.bool(value).map(drop));
+        if self.key(key, LONGEST) {
+            self.out.push(if value { TRUE } else { FALSE });
+        }
     }
 
     #[cfg(feature = "log")]
     pub(super) fn null(&mut self, key: &str) {
-        self.short(key, |to| to.null().map(drop));
+        if self.key(key, LONGEST) {
+            self.out.push(NULL);
+        }
     }
 
     /// Adds an integer; one beyond 64 bits as its digits.
@@ -188,7 +218,9 @@ impl<'b> Tail<'b> {
         }
         let room = self.room() - TEXT_HEAD;
         self.is_cut |= room < bytes.len();
-        self.put(|to| to.bytes(&bytes[..bytes.len().min(room)]).map(drop));
+        let kept = &bytes[..bytes.len().min(room)];
+        self.head(BYTES, kept.len() as u64);
+        self.out.extend_from_slice(kept);
     }
 }
 
@@ -242,6 +274,39 @@ mod tests {
         });
         let wanted = b"\xbf\x66target\x63app\x66fields\xbf\x62id\x07\x64name\x79\0\x03\"x\"\xff\xff";
         assert_eq!((bytes.as_slice(), is_cut), (&wanted[..], false));
+    }
+
+    #[test]
+    fn numbers_are_those_that_a_decoder_reads() {
+        let unsigned = (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, u64::MAX >> bit]);
+        for value in unsigned.chain([23, 24]) {
+            let (bytes, _) = tail(99, |tail| {
+                tail.unsigned("u", value);
+                tail.signed("i", value.cast_signed());
+                tail.signed("n", !value.cast_signed());
+                tail.float("f", f64::from_bits(value));
+                tail.bool("b", value & 1 == 1);
+            });
+            let mut from = minicbor::Decoder::new(&bytes);
+            assert_eq!(from.map().unwrap(), None);
+            assert_eq!((from.str().unwrap(), from.u64().unwrap()), ("u", value));
+            assert_eq!((from.str().unwrap(), from.i64().unwrap()), ("i", value.cast_signed()));
+            assert_eq!((from.str().unwrap(), from.i64().unwrap()), ("n", !value.cast_signed()));
+            assert_eq!((from.str().unwrap(), from.f64().unwrap().to_bits()), ("f", value));
+            assert_eq!((from.str().unwrap(), from.bool().unwrap()), ("b", value & 1 == 1));
+            assert_eq!(from.position() + 1, bytes.len());
+        }
+    }
+
+    #[test]
+    fn texts_of_each_length_are_read_back() {
+        for len in (0..300).chain([65_000]) {
+            let text = "x".repeat(len);
+            let (bytes, is_cut) = tail(65_535, |tail| tail.text("t", &text));
+            let mut from = minicbor::Decoder::new(&bytes);
+            from.map().unwrap();
+            assert_eq!((from.str().unwrap(), from.str().unwrap(), is_cut), ("t", &*text, false));
+        }
     }
 
     #[test]
