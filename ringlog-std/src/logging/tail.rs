@@ -59,21 +59,23 @@ impl<'b> Tail<'b> {
     /// Begins an item of this kind with this number.
     #[inline]
     fn head(&mut self, kind: u8, number: u64) {
-        let bytes = number.to_be_bytes();
         match number {
-            // Of a length that fits the byte.
-            0..24 => self.out.push(kind | bytes[7]),
-            24..0x100 => self.out.extend_from_slice(&[kind | IN_1, bytes[7]]),
-            0x100..0x1_0000 => self.out.extend_from_slice(&[kind | IN_2, bytes[6], bytes[7]]),
-            0x1_0000..0x1_0000_0000 => {
-                self.out.push(kind | IN_4);
-                self.out.extend_from_slice(&bytes[4..]);
-            }
-            _ => {
-                self.out.push(kind | IN_8);
-                self.out.extend_from_slice(&bytes);
-            }
+            // Most keys and texts are that short.
+            0..24 => self.out.push(kind | number.to_le_bytes()[0]),
+            _ => self.long_head(kind, number),
         }
+    }
+
+    fn long_head(&mut self, kind: u8, number: u64) {
+        let bytes = number.to_be_bytes();
+        let (len_kind, len) = match number {
+            0..0x100 => (IN_1, 1),
+            0x100..0x1_0000 => (IN_2, 2),
+            0x1_0000..0x1_0000_0000 => (IN_4, 4),
+            _ => (IN_8, 8),
+        };
+        self.out.push(kind | len_kind);
+        self.out.extend_from_slice(&bytes[8 - len..]);
     }
 
     #[inline]
