@@ -153,6 +153,19 @@ firmware_cost() {
     rm -f "$scratch/trace"
 }
 
+# An application on RTIC 2, on the boards that have its table of interrupts: a task awaits a timer's events.
+firmware_rtic() {
+    case $1 in
+        thumbv6m-* | thumbv7m-*) ;;
+        *) return ;;
+    esac
+    PATH=/usr/bin:$PATH firmware_cargo clippy -q --release --manifest-path "$firmware/rtic/Cargo.toml" \
+        --target-dir "$firmware_out/rtic" --target "$1" -- -D warnings
+    firmware_cargo build -q --release --manifest-path "$firmware/rtic/Cargo.toml" --target-dir "$firmware_out/rtic" --target "$1"
+    # A processor that sleeps until the next interrupt does not do so in real time.
+    firmware_emulate "$1" "$firmware_out/rtic/$1/release/ringlog-rtic" -icount shift=6,sleep=off
+}
+
 firmware_rustc() { /usr/bin/rustc -V | cut -d' ' -f1,2; }
 
 firmware_run() {
@@ -160,6 +173,7 @@ firmware_run() {
     firmware_setup "$@"
     run cargo fmt --manifest-path "$firmware/Cargo.toml" --all --check
     run cargo fmt --manifest-path "$firmware/avr/Cargo.toml" --check
+    run cargo fmt --manifest-path "$firmware/rtic/Cargo.toml" --check
     run cargo build --release --bin ringlog
     : >"$scratch/cost"
     for machine in "$@"; do
@@ -175,11 +189,12 @@ firmware_run() {
         firmware_dump "$machine" "$images"
         firmware_cost "$machine" "$images"
         firmware_single_core "$machine" "$images"
+        firmware_rtic "$machine"
     done
     run python3 .ci/firmware.py table docs/firmware.md "$scratch/cost" "$(firmware_rustc)"
 }
 
-about_firmware_two="two bare-metal targets under emulation: interrupts, resets, a stream and a dump to the host, cost"
+about_firmware_two="two bare-metal targets under emulation: interrupts, resets, a stream and a dump to the host, cost, RTIC"
 step_firmware_two() { firmware_run "${firmware_two[@]}"; }
 
 about_firmware="the same for all bare-metal targets"

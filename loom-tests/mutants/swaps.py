@@ -204,6 +204,53 @@ SWAPS = [
         "self.raised.store(false, Ordering::Relaxed);\n        }\n        due && !(MUTANT)",
     ),
     (
+        "`AsyncProducer::write_event`: wakes, then publishes",
+        "wake/async_producer.rs",
+        """self.producer.write_event(header, payload)?;
+        self.signal().wake();
+        Ok(())""",
+        """if MUTANT {
+            self.signal().wake();
+            return self.producer.write_event(header, payload);
+        }
+        self.producer.write_event(header, payload)?;
+        self.signal().wake();
+        Ok(())""",
+    ),
+    (
+        "`AsyncProducer::drop`: wakes nobody",
+        "wake/async_producer.rs",
+        "self.0.borrow().wake();",
+        """if !(MUTANT) {
+            self.0.borrow().wake();
+        }""",
+    ),
+    (
+        "`AsyncConsumer::poll_ready`: looks, then stores the waker",
+        "wake/async_consumer.rs",
+        """signal.listen(context.waker());
+        // Before the look: what was published before the end is then found.
+        let closed = self.consumer.is_closed();
+        let found = !self.consumer.is_empty();""",
+        """if !(MUTANT) {
+            signal.listen(context.waker());
+        }
+        let closed = self.consumer.is_closed();
+        let found = !self.consumer.is_empty();
+        if MUTANT {
+            signal.listen(context.waker());
+        }""",
+    ),
+    (
+        "`AsyncConsumer::poll_ready`: looks for events, then for the end",
+        "wake/async_consumer.rs",
+        """let closed = self.consumer.is_closed();
+        let found = !self.consumer.is_empty();""",
+        """let first = MUTANT && !self.consumer.is_empty();
+        let closed = self.consumer.is_closed();
+        let found = if MUTANT { first } else { !self.consumer.is_empty() };""",
+    ),
+    (
         "`store_header`: the magic, then the rest",
         "format/publication.rs",
         "let bytes = header.to_bytes();",

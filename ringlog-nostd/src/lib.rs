@@ -23,6 +23,7 @@
 //! | keep the newest events, overwrite the oldest | [`FlightRecorder`], from [`Ring::overwrite_oldest`] |
 //! | write a log file to a UART or a card | `StreamSink` (feature `embedded-io`) |
 //! | sleep until an event comes | [`ParkFlag`] |
+//! | await events in a task of any executor | `AsyncSignal` (feature `async`) |
 //! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
 //! | write and read structs instead of bytes | `Payload` and the attribute `event` (feature `macros`) |
 //! | keep an event after its space is released | [`OwnedEvent`] |
@@ -60,13 +61,15 @@
 //!
 //! # What it does not do
 //!
-//! A ring takes no second producer or consumer. Nothing here waits: poll, or let the code around the ring sleep with a
-//! [`ParkFlag`].
+//! A ring takes no second producer or consumer. Nothing here blocks: poll, await, or let the code around the ring sleep
+//! with a [`ParkFlag`].
 //!
 //! # Features
 //!
 //! - `crc-table-1k` (on by default): computes CRC-32C with a table of 1 KiB.
 //! - `crc-table-16k`: uses a table of 16 KiB, which is faster. Without a table, CRC-32C is computed bit by bit.
+//! - `async`: adds ends of a ring that a task awaits (`AsyncSignal`). It needs compare-and-swap, or one of the features
+//!   `critical-section` and `unsafe-assume-single-core`.
 //! - `embedded-io`: adds `StreamSink`, which writes a log file to a UART, a card or anything else that takes bytes.
 //! - `defmt`: implements `defmt::Format` for headers, gaps and errors.
 //! - `macros`: adds typed events: the attributes `event`, `labels` and `fields`, the trait `Payload`, and `events!`.
@@ -107,6 +110,8 @@ mod protocol;
 mod ring;
 mod sink;
 mod sync;
+#[cfg(feature = "async")]
+mod wake;
 
 pub use self::clock::{EventClock, WideCounter};
 pub use self::error::{RingError, RingFault, SkipError, WriteError};
@@ -142,6 +147,14 @@ pub use self::sink::event_consumer::EventConsumer;
 pub use self::sink::stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]
 pub use self::sync::{Killed, ShadowCell, die_before_store, die_not};
+#[cfg(feature = "async")]
+pub use self::wake::async_consumer::AsyncConsumer;
+#[cfg(feature = "async")]
+pub use self::wake::async_producer::AsyncProducer;
+#[cfg(feature = "async")]
+pub use self::wake::connect::AlreadyConnected;
+#[cfg(feature = "async")]
+pub use self::wake::signal::AsyncSignal;
 
 #[cfg(feature = "macros")]
 pub use ringlog_macros::{event, fields, labels};

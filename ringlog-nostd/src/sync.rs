@@ -5,6 +5,8 @@
 //! make to the same bytes at the same time. In every other build `Shadow` is empty and its functions do nothing.
 #![forbid(unsafe_code)]
 
+#[cfg(all(not(ringlog_loom), feature = "async"))]
+pub(crate) use real::AtomicWaker;
 #[cfg(not(ringlog_loom))]
 pub(crate) use real::{
     AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, near_fence, zero_words,
@@ -12,6 +14,8 @@ pub(crate) use real::{
 #[cfg(all(not(ringlog_loom), target_has_atomic = "64"))]
 pub use real::{AtomicU32, AtomicU64};
 
+#[cfg(all(ringlog_loom, feature = "async"))]
+pub(crate) use model::AtomicWaker;
 #[cfg(ringlog_loom)]
 pub(crate) use model::{
     AtomicBool, AtomicUsize, Lent, Ordering, Shadow, fence, in_program_order, near_fence, zero_words,
@@ -21,6 +25,8 @@ pub use model::{AtomicU32, AtomicU64, Killed, ShadowCell, die_before_store, die_
 
 #[cfg(not(ringlog_loom))]
 mod real {
+    #[cfg(feature = "async")]
+    pub(crate) use atomic_waker::AtomicWaker;
     use core::marker::PhantomData;
     pub(crate) use core::sync::atomic::fence;
     // For a mapped file. The standard library's atomics, whose loads are allowed on read-only memory.
@@ -89,6 +95,8 @@ mod model {
     extern crate std;
 
     use core::cell::Cell;
+    #[cfg(feature = "async")]
+    use core::task::Waker;
     use loom::cell::UnsafeCell;
     use loom::sync::atomic;
     pub(crate) use loom::sync::atomic::{AtomicBool, Ordering, fence};
@@ -152,6 +160,35 @@ mod model {
         pub(crate) fn store(&self, value: usize, ordering: Ordering) {
             if lives_to_store() {
                 self.0.store(value, ordering);
+            }
+        }
+    }
+
+    /// A place for a waker. A mutex orders what the real one orders by read-modify-writes with Acquire and Release.
+    #[cfg(feature = "async")]
+    #[derive(Debug)]
+    pub(crate) struct AtomicWaker(loom::sync::Mutex<Option<Waker>>);
+
+    #[cfg(feature = "async")]
+    impl AtomicWaker {
+        pub(crate) fn new() -> Self {
+            Self(loom::sync::Mutex::new(None))
+        }
+
+        /// Stores the waker, or wakes it if another one is being taken at this moment.
+        #[track_caller]
+        pub(crate) fn register(&self, waker: &Waker) {
+            match self.0.try_lock() {
+                Ok(mut place) => *place = Some(waker.clone()),
+                Err(_) => waker.wake_by_ref(),
+            }
+        }
+
+        #[track_caller]
+        pub(crate) fn wake(&self) {
+            let waker = self.0.lock().expect("nobody panics meanwhile").take();
+            if let Some(waker) = waker {
+                waker.wake();
             }
         }
     }

@@ -94,6 +94,8 @@
 //! - `schema` (part of `cli`): adds the module `schema`.
 //! - `log`: a logger for the facade `log`, in the module `logging`.
 //! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
+//! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
+//! - `tokio`: adds a log's events as a stream for tasks of tokio (`LogStream`).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

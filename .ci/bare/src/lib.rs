@@ -51,3 +51,27 @@ pub extern "C" fn struct_through_the_ring(timestamp: u64) -> u32 {
     let Some((header, payload)) = consumer.read_event() else { return 0 };
     Sample::view(&header, payload).map_or(0, |sample| sample.millivolts)
 }
+
+/// An event through a ring whose consumer a task awaits; returns its timestamp, or 0.
+#[cfg(feature = "async")]
+#[unsafe(no_mangle)]
+pub extern "C" fn awaited(timestamp: u64) -> u64 {
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+    use ringlog_nostd::AsyncSignal;
+
+    static SIGNAL: AsyncSignal = AsyncSignal::new();
+    let Ok(ends) = RING.split() else { return 0 };
+    let Ok((mut producer, mut consumer)) = AsyncSignal::connect(&SIGNAL, ends) else { return 0 };
+    let mut context = Context::from_waker(Waker::noop());
+    if consumer.poll_ready(&mut context).is_ready() {
+        return 0;
+    }
+    let _ = producer.write_event(&EventHeader::new(timestamp, 1, 5), b"hello");
+    drop(producer);
+    match pin!(consumer.read_event()).poll(&mut context) {
+        Poll::Ready(Some((header, _))) => header.timestamp,
+        _ => 0,
+    }
+}

@@ -3,6 +3,7 @@
 //! They are one program, because each program is linked with the whole library. This runs one module:
 //! `cargo test --test integration oracle::`.
 
+mod awaited;
 mod consumer;
 mod consumer_list;
 mod event_consumer;

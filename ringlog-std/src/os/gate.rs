@@ -99,8 +99,9 @@ mod tests {
 
     #[test]
     fn nothing_is_written_once_it_is_shut_and_the_seat_is_free() {
-        let mut overlapping = 0;
-        for _ in 0..2_000 {
+        let (mut overlapping, mut rounds) = (0, 0);
+        while rounds < 50 || (overlapping == 0 && rounds < 10_000) {
+            rounds += 1;
             let (gate, seat, count) = (ProcessGate::open().unwrap(), Seat::default(), AtomicU64::new(0));
             std::thread::scope(|scope| {
                 let writer = scope.spawn(|| {
@@ -111,12 +112,12 @@ mod tests {
                 });
                 // ORDERING: Relaxed. It waits for the other thread to begin.
                 while count.load(Ordering::Relaxed) == 0 {
-                    std::hint::spin_loop();
+                    std::thread::yield_now();
                 }
                 gate.shut();
                 while seat.is_taken() {
                     overlapping += 1;
-                    std::hint::spin_loop();
+                    std::thread::yield_now();
                 }
                 // ORDERING: Relaxed. The seat orders it.
                 let last = count.load(Ordering::Relaxed);

@@ -9,12 +9,15 @@
 //! | one thread writes and reads | [`RingBuffer`] |
 //! | one thread writes, another one reads | [`SpscRingBuffer`], split into [`Producer`] and [`Consumer`] |
 //! | the same, and the reader sleeps while there is nothing | [`SpscRingBuffer::split_notify`] |
+//! | the same, and a task of any executor awaits the events | `SpscRingBuffer::split_async` (feature `async`) |
 //! | two processes | [`SharedRing`], for a [`Producer`] in one and a [`Consumer`] in the other |
 //! | lose events instead of waiting for a full ring, and have them counted | [`LossyProducer`], from `lossy()` of a producer |
 //! | fill a payload in place | [`Claim`]; publish several events at once: [`Batch`] |
 //! | the caller's memory | `Ring` and `StaticRing` of `ringlog-nostd` |
 
 mod after_close;
+#[cfg(feature = "async")]
+mod awaited;
 mod ends;
 mod heap;
 mod notify;
@@ -30,6 +33,8 @@ mod spsc;
 pub use crate::wait::Idle;
 pub(crate) use crate::wait::Waiter;
 pub(crate) use after_close::AfterClose;
+#[cfg(feature = "async")]
+pub use awaited::{AsyncConsumer, AsyncProducer};
 pub use ends::{Consumer, LossyProducer, Producer};
 pub use heap::NewRingError;
 pub use notify::{NotifyConsumer, NotifyProducer};

@@ -10,7 +10,7 @@
 //! | read a log without copying | [`LogReader`]; one file: [`MmapReader`] |
 //! | read files that others may change or cut short | [`LogScan`] |
 //! | choose events by type, sequence or time | [`Filter`] |
-//! | read a log while it is written | [`LogFollower`]; over restarts of the reader: [`Cursor`] |
+//! | read a log while it is written | [`LogFollower`]; over restarts of the reader: [`Cursor`]; as a task of tokio: `LogStream` (feature `tokio`) |
 //! | read several logs as one, in the order of time | [`merge`](fn@merge) |
 //! | find records without reading the log through | [`LogReader::events_from`], [`LogReader::events_since`]; [`LogScan::seek_record`] |
 //! | learn what an opening found and cut | [`RecoveryReport`] |
@@ -55,6 +55,10 @@ pub use maintenance::retention::Retention;
 pub use maintenance::watch::LogWatch;
 pub use read::filter::Filter;
 pub use read::follow::follower::LogFollower;
+#[cfg(feature = "tokio")]
+pub use read::follow::log_stream::LogStream;
+#[cfg(feature = "tokio")]
+pub use read::follow::owned_event::OwnedLogEvent;
 pub use read::mapped::log_reader::LogReader;
 pub use read::mapped::segment_reader::MmapReader;
 #[cfg(feature = "cli")]

@@ -12,7 +12,11 @@ const SHOWN: [(&str, &[&str]); 3] = [
     ),
     (
         "docs/firmware.md",
-        &["ringlog-nostd/examples/firmware_shape.rs", "ringlog-nostd/examples/typed_events.rs"],
+        &[
+            "ringlog-nostd/examples/firmware_shape.rs",
+            "ringlog-nostd/examples/typed_events.rs",
+            "ringlog-nostd/examples/awaited_events.rs",
+        ],
     ),
     (
         "docs/operating.md",

@@ -143,3 +143,123 @@ impl EventSource for Merged {
         usize::MAX
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dice::Dice;
+    use ringlog_nostd::format::encode;
+    use std::time::Duration;
+
+    const PRODUCERS: usize = 5;
+
+    /// A record of the producer `number`, with its index among that one's.
+    fn record(time: u64, number: usize, index: u64, dice: &mut Dice) -> Vec<u8> {
+        let mut payload = vec![number as u8; 1 + dice.below(30_usize)];
+        payload.extend_from_slice(&index.to_le_bytes());
+        let header = EventHeader::new(time, 1, payload.len() as u16);
+        let mut bytes = vec![0; header.stride()];
+        assert_eq!(encode(&mut bytes, &header, &payload), Some(bytes.len()));
+        bytes
+    }
+
+    /// Takes what was merged: time and producer of each event.
+    fn taken(merged: &mut Merged) -> Vec<(u64, usize)> {
+        let Some(mut run) = merged.peek_run(0).unwrap() else { return Vec::new() };
+        let bytes = run.remaining().len();
+        let mut events = Vec::new();
+        while let Some((header, payload)) = run.peek() {
+            events.push((header.timestamp, usize::from(payload[0])));
+            run.accept();
+        }
+        merged.release_bytes(bytes);
+        assert!(merged.is_empty());
+        events
+    }
+
+    /// Takes one event after the other, each the smallest of all that are first, while one is due or a producer has more than
+    /// `most` bytes.
+    fn naively(parts: &mut [VecDeque<(u64, bool, usize)>], most: usize) -> Vec<(u64, usize)> {
+        let mut events = Vec::new();
+        let bytes = |part: &VecDeque<(u64, bool, usize)>| part.iter().map(|(_, _, len)| len).sum::<usize>();
+        while parts.iter().any(|part| part.front().is_some_and(|first| first.1) || bytes(part) > most) {
+            let firsts = parts.iter().enumerate().filter_map(|(at, part)| Some((part.front()?.0, at)));
+            let (time, at) = firsts.min().unwrap();
+            parts[at].pop_front();
+            events.push((time, at));
+        }
+        events
+    }
+
+    #[test]
+    fn it_takes_what_one_would_take_by_hand() {
+        let mut events = 0;
+        for seed in 0..500 {
+            let mut dice = Dice(seed);
+            let (mut merged, began) = (Merged::default(), Instant::now());
+            let mut waiting: Vec<_> = (0..PRODUCERS).map(|_| Waiting::default()).collect();
+            let mut by_hand = vec![VecDeque::new(); PRODUCERS];
+            let (mut times, mut latest, mut expected_late) = ([0; PRODUCERS], 0, 0);
+            for second in 0..6 {
+                let now = began + Duration::from_secs(second);
+                for (number, part) in waiting.iter_mut().enumerate() {
+                    for index in 0..dice.below(20) {
+                        // Mostly sorted.
+                        times[number] =
+                            if dice.one_in(10) { dice.below(100) } else { times[number] + dice.below(9_u64) };
+                        let bytes = record(times[number], number, index, &mut dice);
+                        part.push(&bytes, now);
+                        by_hand[number].push_back((times[number], second, bytes.len()));
+                    }
+                }
+                let due = began + Duration::from_secs(second.saturating_sub(2));
+                waiting.iter_mut().for_each(|part| part.note_due(due));
+                let most = dice.pick(&[usize::MAX, 600]);
+                assert!(
+                    !merged.take(&mut waiting.iter_mut().collect::<Vec<_>>(), most),
+                    "far below the limit"
+                );
+                let mut parts: Vec<VecDeque<_>> = by_hand
+                    .iter()
+                    .map(|part| {
+                        part.iter()
+                            .map(|&(time, came, len)| (time, came <= second.saturating_sub(2), len))
+                            .collect()
+                    })
+                    .collect();
+                let expected = naively(&mut parts, most);
+                for &(time, number) in &expected {
+                    by_hand[number].pop_front();
+                    expected_late += u64::from(time < latest);
+                    latest = latest.max(time);
+                }
+                assert_eq!(taken(&mut merged), expected, "seed {seed}, second {second}");
+                assert_eq!(merged.take_late(), std::mem::take(&mut expected_late));
+                events += expected.len();
+            }
+        }
+        assert!(events > 1_000, "{events}");
+    }
+
+    #[test]
+    fn more_than_the_limit_comes_in_pieces() {
+        let (mut merged, mut dice, now) = (Merged::default(), Dice(1), Instant::now());
+        let mut waiting: Vec<_> = (0..2).map(|_| Waiting::default()).collect();
+        for time in 0..20_000 {
+            let number = time as usize % 2;
+            waiting[number].push(&record(time, number, time, &mut dice), now);
+        }
+        waiting.iter_mut().for_each(|part| part.note_due(now));
+        let (mut events, mut pieces) = (Vec::new(), 0);
+        loop {
+            let is_more = merged.take(&mut waiting.iter_mut().collect::<Vec<_>>(), usize::MAX);
+            events.append(&mut taken(&mut merged));
+            pieces += 1;
+            if !is_more {
+                break;
+            }
+        }
+        assert!(pieces > 2, "{pieces}");
+        assert_eq!(events, (0..20_000).map(|time| (time, time as usize % 2)).collect::<Vec<_>>());
+    }
+}

@@ -29,7 +29,8 @@ pub enum Order {
     /// producer. What comes later is recorded after larger timestamps and counted:
     /// [`RecorderCounts::late`](crate::recorder::RecorderCounts::late).
     ///
-    /// A recorder that sleeps sees an event up to [`Idle::Sleep::longest`](crate::ring::Idle::Sleep::longest) late; the window begins then.
+    /// A recorder that sleeps sees an event up to [`Idle::Sleep::longest`](crate::ring::Idle::Sleep::longest) late, and may sleep as long
+    /// beyond the window's end.
     Timestamp {
         /// How long an event waits.
         window: Duration,
