@@ -136,6 +136,15 @@ impl Sink {
     pub(super) fn write(&self, timestamp: u64, event_type: u8, mut payload: Scratch) {
         let payload = payload.bytes();
         let header = header_of(timestamp, event_type, payload);
+        // Unless something is lost, a producer that is not lossy writes the same, and need not become a lossy one.
+        let try_write = |producer: &mut PooledProducer| {
+            producer.with(|producer| {
+                producer.pending_loss().is_none() && producer.write_event(&header, payload).is_ok()
+            })
+        };
+        if matches!(self.inner.producers.with(try_write), Ok(Ok(true))) {
+            return;
+        }
         let written = self.inner.producers.with_lossy(|producer| producer.write_event(&header, payload));
         if !matches!(written, Ok(Ok(_))) {
             self.count_unwritten();

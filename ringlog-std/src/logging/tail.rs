@@ -129,6 +129,7 @@ impl<'b> Tail<'b> {
     }
 
     /// Adds a text, as much of it as there is room for.
+    #[inline]
     pub(super) fn text(&mut self, key: &str, text: &str) {
         if !self.key(key, TEXT_HEAD) {
             return;
