@@ -7,6 +7,7 @@
 //!   sequence and time, and replayed without copying.
 //! - [`recorder`]: ring, dispatcher and log together, on a separate thread or in another process than the producer.
 //! - [`image`]: finds rings in a dump of memory.
+//! - `logging` (with the features `log` and `tracing`): the messages of a program as events.
 //! - `schema` (with the feature of that name): gives the fields of an event their names and values, and chooses events
 //!   by them.
 //!
@@ -91,6 +92,8 @@
 //! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
 //! - `macros` (part of `cli`): adds typed events.
 //! - `schema` (part of `cli`): adds the module `schema`.
+//! - `log`: a logger for the facade `log`, in the module `logging`.
+//! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
 //! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
 //! - `tokio`: adds a log's events as a stream for tasks of tokio (`LogStream`).
 
@@ -119,9 +122,14 @@ mod misuse;
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
+#[cfg(all(doctest, feature = "log", feature = "tracing"))]
+#[doc = include_str!("../../docs/logging.md")]
+mod logging_guide {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
+#[cfg(any(feature = "log", feature = "tracing"))]
+pub mod logging;
 pub(crate) mod os;
 pub(crate) mod parallel;
 pub mod recorder;

@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
-use ringlog_benches::compare::{Table, choosing, grep, log, many, read, ring, verify};
+use ringlog_benches::compare::{Table, choosing, grep, log, logging, many, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ enum Part {
     Many(many::Arguments),
     /// Searching a log for bytes, beside ripgrep on the same files; not part of `all`
     Grep(grep::Arguments),
+    /// A message of `tracing` with three fields, beside `fmt`; not part of `all`
+    Logging(logging::Arguments),
 }
 
 #[derive(Serialize)]
@@ -84,6 +86,7 @@ fn measure(part: &Part) -> Result<(Vec<Table>, Option<LineChart>), String> {
         Part::Choosing(arguments) => (choosing::run(arguments)?, None),
         Part::Many(arguments) => (many::run(arguments)?, None),
         Part::Grep(arguments) => (grep::run(arguments)?, None),
+        Part::Logging(arguments) => (logging::run(arguments)?, None),
     })
 }
 

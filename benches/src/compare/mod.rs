@@ -3,6 +3,7 @@
 pub mod choosing;
 pub mod grep;
 pub mod log;
+pub mod logging;
 pub mod many;
 pub mod read;
 pub mod ring;

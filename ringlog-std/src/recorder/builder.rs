@@ -327,6 +327,19 @@ impl RecorderBuilder {
         self
     }
 
+    /// Adds one to the producers that [`start_many`](Self::start_many) may have, for one that the library keeps.
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    pub(crate) const fn with_spare_producer(mut self) -> Self {
+        self.max_producers = self.max_producers.saturating_add(1);
+        self
+    }
+
+    /// Returns whether the builder has a description of the events of this type.
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    pub(crate) fn is_described(&self, event_type: u8) -> bool {
+        [&self.schemas, &self.log.schemas].iter().any(|list| list.of_type(event_type).is_some())
+    }
+
     /// Sets in which order the events of several producers get into the log.
     ///
     /// ```

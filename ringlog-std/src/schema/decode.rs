@@ -11,7 +11,7 @@ use crate::schema::value::{Fields, Value, text_of};
 /// A payload that fits its schema.
 ///
 /// It is displayed as `id=7 price=101.25 side=buy`. Text is in quotes, with the characters escaped that command a
-/// terminal.
+/// terminal. A tail of CBOR is displayed in the same way: `tail={message="filled" fields={id=7}}`.
 ///
 /// ```
 /// use ringlog::schema::{Schema, Value};

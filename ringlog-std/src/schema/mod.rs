@@ -15,6 +15,7 @@
 //! | choose events by an expression | [`Expression`]; with a reader: [`Filter::parse`](crate::storage::Filter::parse) |
 #![forbid(unsafe_code)]
 
+mod cbor;
 mod decode;
 mod emit;
 mod error;

@@ -3,8 +3,10 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
+use crate::schema::cbor::{Form, write_cbor};
 use crate::schema::decode::Decoded;
 use crate::schema::json::{Escaped, is_identifier};
+use crate::schema::types::Tail;
 use crate::schema::value::{Fields, Value};
 use crate::words::is_risky;
 
@@ -43,14 +45,15 @@ impl<'a> Decoded<'a> {
         write_fields(f, self.fields(), time)?;
         if let Some(tail) = self.tail() {
             f.write_str(if self.schema().fields().is_empty() { "tail=" } else { " tail=" })?;
-            write_value(f, &tail, time)?;
+            self.write_cbor(f, &tail, Form::Text).unwrap_or_else(|| write_value(f, &tail, time))?;
         }
         Ok(())
     }
 
     /// Displays the payload as a JSON object, the tail under the key `tail`.
     ///
-    /// Numbers are exact, with their scale; NaN and infinities are strings, bytes are hexadecimal, labels their names.
+    /// Numbers are exact, with their scale; NaN and infinities are strings, bytes are hexadecimal, labels their names. A tail of
+    /// CBOR is JSON with the same values, and hexadecimal if it is no item of CBOR.
     ///
     /// ```
     /// use ringlog::schema::Schema;
@@ -69,10 +72,18 @@ impl<'a> Decoded<'a> {
             write_json_members(f, self.fields())?;
             if let Some(tail) = self.tail() {
                 f.write_str(if self.schema().fields().is_empty() { "\"tail\":" } else { ",\"tail\":" })?;
-                write_json(f, &tail)?;
+                self.write_cbor(f, &tail, Form::Json).unwrap_or_else(|| write_json(f, &tail))?;
             }
             f.write_char('}')
         })
+    }
+
+    /// Writes the tail, if it is an item of CBOR.
+    fn write_cbor(&self, f: &mut Formatter<'_>, tail: &Value<'_>, form: Form) -> Option<fmt::Result> {
+        match (self.schema().tail(), tail) {
+            (Tail::Cbor, Value::Bytes(bytes)) => write_cbor(f, bytes, form),
+            _ => None,
+        }
     }
 }
 

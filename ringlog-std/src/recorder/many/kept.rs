@@ -76,8 +76,12 @@ fn producer_in<'k>(
     group: &Arc<Group>,
 ) -> Result<&'k mut PooledProducer, ProducersError> {
     // The address of a group that is gone may be that of another one.
-    match kept.take() {
-        Some(producer) if producer.is_of(group) && producer.is_open() => Ok(kept.insert(producer)),
-        _ => Ok(kept.insert(PooledProducer::new(group)?)),
+    if !kept.as_ref().is_some_and(|producer| producer.is_of(group) && producer.is_open()) {
+        *kept = None;
+    }
+    // It stays where it is: a move of it takes longer than the write of a short event.
+    match kept {
+        Some(producer) => Ok(producer),
+        None => Ok(kept.insert(PooledProducer::new(group)?)),
     }
 }

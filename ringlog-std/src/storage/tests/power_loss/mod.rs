@@ -7,7 +7,7 @@
 //! has or has not happened. The real recovery opens that folder, and `check.rs` compares what it finds with
 //! what was written and what was promised.
 //!
-//! The number of images is some 10,000 in all, 2.45 times 4,000 or what `RINGLOG_IMAGES` says.
+//! The number of images is some 20,000 in all, 2.45 times 8,000 or what `RINGLOG_IMAGES` says.
 #![forbid(unsafe_code)]
 
 mod check;
@@ -26,7 +26,7 @@ use run::{Setting, an_undeletable_segment, power_losses};
 
 /// Returns this share of the number of images.
 fn images(share: u64) -> u64 {
-    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000);
+    let all = std::env::var("RINGLOG_IMAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(8_000);
     all * share / 100
 }
 

@@ -1,0 +1,39 @@
+//! The payloads of spans.
+#![forbid(unsafe_code)]
+
+use super::record::Record;
+use super::scratch::Scratch;
+use super::tail::Tail;
+use super::types::{SPAN_CLOSED_LEN, SPAN_OPENED_LEN};
+
+/// Makes the payload of a `span_opened`.
+pub(super) fn span_opened(
+    record: Record,
+    parent: u64,
+    max_payload: usize,
+    fill: impl FnOnce(&mut Tail<'_>),
+) -> Scratch {
+    let (mut scratch, thread) = Scratch::take();
+    let out = scratch.bytes();
+    let mut fixed = [0; SPAN_OPENED_LEN];
+    fixed[..8].copy_from_slice(&record.span.to_le_bytes());
+    fixed[8..16].copy_from_slice(&parent.to_le_bytes());
+    fixed[16..20].copy_from_slice(&thread.to_le_bytes());
+    fixed[20..24].copy_from_slice(&record.line.to_le_bytes());
+    fixed[24] = record.level;
+    out.extend_from_slice(&fixed);
+    let mut tail = Tail::begin(out, max_payload);
+    fill(&mut tail);
+    out[25] = tail.end().into();
+    scratch
+}
+
+/// Makes the payload of a `span_closed`.
+pub(super) fn span_closed(span: u64) -> Scratch {
+    let (mut scratch, thread) = Scratch::take();
+    let mut fixed = [0; SPAN_CLOSED_LEN];
+    fixed[..8].copy_from_slice(&span.to_le_bytes());
+    fixed[8..12].copy_from_slice(&thread.to_le_bytes());
+    scratch.bytes().extend_from_slice(&fixed);
+    scratch
+}

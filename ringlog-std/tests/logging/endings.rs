@@ -1,0 +1,102 @@
+//! The end of a process: with a guard, by a panic, by an abort.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+
+use ringlog::logging::{Logger, Sink};
+use ringlog::recorder::Recorder;
+use serde_json::json;
+
+use crate::read::{cat, messages, named};
+
+/// Set in the environment of a process that ends in a certain way: the log that it writes.
+const LOG: &str = "RINGLOG_TEST_LOG";
+
+/// Returns the log, in the process that runs the test `name` alone. Otherwise starts such a process, and returns how it
+/// ended and its log.
+fn in_process(name: &str) -> Result<PathBuf, (ExitStatus, tempfile::TempDir)> {
+    if let Some(log) = std::env::var_os(LOG) {
+        return Ok(log.into());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    let ended = program.args(["--exact", name, "--test-threads=1"]).env(LOG, folder.path()).output().unwrap();
+    Err((ended.status, folder))
+}
+
+#[test]
+fn a_guard_that_is_dropped_leaves_all_in_the_log() {
+    match in_process("endings::a_guard_that_is_dropped_leaves_all_in_the_log") {
+        Ok(log) => {
+            let (sink, _guard) = Sink::open(log).unwrap();
+            Logger::new(&sink).install(log::LevelFilter::Info).unwrap();
+            (0..1_000).for_each(|number| log::info!(number; "a message"));
+            log::debug!("not chosen");
+        }
+        Err((status, log)) => {
+            assert!(status.success(), "{status}");
+            let events = cat(log.path());
+            let numbers: Vec<_> =
+                events.iter().map(|it| it["fields"]["tail"]["fields"]["number"].clone()).collect();
+            assert_eq!(numbers, (0..1_000).map(|number| json!(number)).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_panic_is_in_the_log_even_if_the_process_aborts() {
+    match in_process("endings::a_panic_is_in_the_log_even_if_the_process_aborts") {
+        Ok(log) => {
+            let (sink, _guard) = Sink::open(log).unwrap();
+            let logger = Logger::new(&sink);
+            std::panic::set_hook(Box::new(|_| std::process::abort()));
+            sink.install_panic_hook();
+            log::set_max_level(log::LevelFilter::Info);
+            log::info!(logger: logger, "before");
+            let producers = sink.producers();
+            // The thread's own producer is in use.
+            let _ = producers.with(|_| panic!("order {} is gone", 7));
+        }
+        Err((status, log)) => {
+            assert_eq!(status.signal(), Some(6), "{status}");
+            let events = cat(log.path());
+            let panics: Vec<_> = named(&events, "log_record")
+                .into_iter()
+                .filter(|it| it["fields"]["tail"]["target"] == "panic")
+                .collect();
+            let [panic] = &panics[..] else { panic!("{events:?}") };
+            assert_eq!(panic["fields"]["level"], "ERROR");
+            assert_eq!(panic["fields"]["tail"]["message"], "order 7 is gone");
+            let fields = &panic["fields"]["tail"]["fields"];
+            assert!(fields["file"].as_str().unwrap().ends_with("endings.rs"), "{panic}");
+            assert_eq!(fields["thread"], "endings::a_panic_is_in_the_log_even_if_the_process_aborts");
+            assert!(messages(&events).contains(&"before".to_owned()), "{events:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_the_recorder_waits_for_nothing() {
+    match in_process("endings::a_panic_in_the_recorder_waits_for_nothing") {
+        Ok(log) => {
+            // The thread has the recorder's name, and nobody empties its ring.
+            let recorder = Recorder::builder().on_thread_start(|| {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            });
+            let (sink, guard) = Sink::builder().recorder(recorder).open(log).unwrap();
+            std::panic::set_hook(Box::new(|_| {}));
+            sink.install_panic_hook();
+            let began = std::time::Instant::now();
+            let name = "ringlog-recorder".to_owned();
+            let panics = std::thread::Builder::new().name(name).spawn(|| panic!("in the recorder"));
+            panics.unwrap().join().unwrap_err();
+            assert!(began.elapsed() < std::time::Duration::from_millis(200), "{:?}", began.elapsed());
+            guard.finish().unwrap();
+        }
+        Err((status, log)) => {
+            assert!(status.success(), "{status}");
+            assert_eq!(messages(&cat(log.path())), ["in the recorder"]);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Messages of `log` and `tracing` in a log, read back by `ringlog cat`: beside what `tracing_subscriber::fmt` makes of the
+//! same calls, and where messages are many, long, nested, too late or in the way.
+
+#[expect(dead_code, reason = "the other test program also asks for the largest allocation")]
+#[path = "../integration/allocations.rs"]
+mod allocations;
+#[path = "../integration/alone.rs"]
+mod alone;
+mod beside_fmt;
+mod endings;
+mod messages;
+mod read;
