@@ -122,9 +122,6 @@ mod misuse;
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
-#[cfg(all(doctest, feature = "log", feature = "tracing"))]
-#[doc = include_str!("../../docs/logging.md")]
-mod logging_guide {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}

@@ -47,15 +47,15 @@ impl Layer {
     ///
     /// ```
     /// use ringlog::logging::{Layer, Sink};
-    /// use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
+    /// use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt};
     /// # let folder = tempfile::tempdir()?;
     ///
     /// let (sink, guard) = Sink::open(folder.path())?;
-    /// // `EnvFilter::from_default_env()` takes the directives from `RUST_LOG`.
-    /// let subscriber = tracing_subscriber::registry().with(EnvFilter::new("warn,app=debug")).with(Layer::new(&sink));
+    /// // Instead, `EnvFilter::from_default_env()` takes directives from `RUST_LOG`.
+    /// let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(Layer::new(&sink));
     /// tracing::subscriber::with_default(subscriber, || {
-    ///     tracing::info!("not logged");
-    ///     tracing::debug!(target: "app", "logged");
+    ///     tracing::debug!("not logged");
+    ///     tracing::info!("logged");
     /// });
     /// assert_eq!(guard.finish()?.log.events, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

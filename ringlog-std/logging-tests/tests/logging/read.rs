@@ -8,8 +8,11 @@ use serde_json::Value;
 /// Returns the lines of `ringlog cat --format json`.
 #[track_caller]
 pub(crate) fn cat(log: &Path) -> Vec<Value> {
-    let ringlog =
-        Command::new(env!("CARGO_BIN_EXE_ringlog")).arg("cat").arg(log).args(["--format", "json"]).output();
+    let ringlog = Command::new(env!("CARGO_BIN_EXE_ringlog-reader"))
+        .arg("cat")
+        .arg(log)
+        .args(["--format", "json"])
+        .output();
     let output = ringlog.expect("ringlog starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).expect("JSON is UTF-8");

@@ -2,9 +2,9 @@
 //! same calls, and where messages are many, long, nested, too late or in the way.
 
 #[expect(dead_code, reason = "the other test program also asks for the largest allocation")]
-#[path = "../integration/allocations.rs"]
+#[path = "../../../tests/integration/allocations.rs"]
 mod allocations;
-#[path = "../integration/alone.rs"]
+#[path = "../../../tests/integration/alone.rs"]
 mod alone;
 mod beside_fmt;
 mod endings;
