@@ -85,8 +85,11 @@ impl Notes {
         lock(&self.noted)
     }
 
+    /// Adds a follower, in the place of one that had its name and has ended.
     pub(super) fn add_follower(&self, progress: Arc<Progress>) {
-        lock(&self.followers).push(progress);
+        let mut followers = lock(&self.followers);
+        followers.retain(|it| !it.has_name_of(&progress));
+        followers.push(progress);
     }
 
     pub(super) fn followers(&self, published_position: u64) -> Vec<FollowerCounts> {

@@ -136,6 +136,10 @@ impl Progress {
         }
     }
 
+    pub(super) fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
     pub(super) fn end_with_log(&self) {
         // ORDERING: Release, END. Pairs with the Acquire in `has_log_ended`: who sees the end finds in the log all that was
         // published before.

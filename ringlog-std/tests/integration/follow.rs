@@ -101,6 +101,7 @@ fn one_that_comes_back_gets_each_event_at_least_once_in_order() {
     }
     let (takes, sees) = consumer(|_| true);
     let follower = recorder.follow("comes-back", takes).unwrap();
+    assert_eq!(recorder.counts().followers.len(), 1, "those before had the same name");
     recorder.shutdown(producer).unwrap();
     follower.wait(LIMIT).unwrap();
     assert!(sees.recv().unwrap() <= next);
