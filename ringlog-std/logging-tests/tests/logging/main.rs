@@ -10,3 +10,4 @@ mod beside_fmt;
 mod endings;
 mod messages;
 mod read;
+mod refusals;
