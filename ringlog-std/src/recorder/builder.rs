@@ -540,7 +540,7 @@ impl RecorderBuilder {
             .spawn(move || run(parts, writer))
             .map_err(RecorderError::Thread)?;
         let pid = std::process::id();
-        Ok(Recorder { thread: Some(thread), pid, shared, recovery, skipped, watch, log })
+        Ok(Recorder { thread: Some(thread), pid, shared, recovery, skipped, watch, log, ends_with_producer })
     }
 }
 

@@ -214,6 +214,7 @@ impl Follower {
             schemas: SchemaList::new(),
             taken,
             mark: None,
+            stored: Instant::now(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("ringlog-{}", name.chars().take(7).collect::<String>()))
@@ -334,6 +335,8 @@ struct Work<C> {
     taken: Place,
     /// What it had taken when the cursor could not be stored, as the log was not synced up to there.
     mark: Option<Place>,
+    /// When the cursor was stored last.
+    stored: Instant,
 }
 
 /// A place between two records.
@@ -358,18 +361,18 @@ impl<C: EventConsumer> Work<C> {
     }
 
     fn follow(&mut self) -> Result<(), FollowError> {
-        let mut stored = Instant::now();
         while !self.progress.is_stopped() {
-            if stored.elapsed() >= COMMIT_PERIOD {
-                self.store_cursor()?;
-                stored = Instant::now();
-            }
+            self.store_cursor_at_times()?;
+            let published = self.watch.published_position();
             // Read before the look, so that what was published before the end is found after it.
             let is_last = self.progress.has_log_ended();
             match self.follower.next_within(if is_last { Duration::ZERO } else { LOOK }) {
                 Ok(Some(_)) => {}
                 Ok(None) if is_last => return Ok(()),
                 Ok(None) => {
+                    // It has had all that was there, also if that was before its first event.
+                    // ORDERING: Relaxed. For a display only.
+                    self.progress.position.fetch_max(published, Ordering::Relaxed);
                     self.consumer.idle();
                     continue;
                 }
@@ -381,7 +384,7 @@ impl<C: EventConsumer> Work<C> {
                 }
                 Err(error) => return Err(error.into()),
             }
-            if !self.offer() {
+            if !self.offer()? {
                 return Ok(());
             }
         }
@@ -389,7 +392,7 @@ impl<C: EventConsumer> Work<C> {
     }
 
     /// Gives the record that was found to the consumer until that takes it. Returns whether it did before the stop.
-    fn offer(&mut self) -> bool {
+    fn offer(&mut self) -> Result<bool, FollowError> {
         let mut pause = FIRST_PAUSE;
         while let Some(event) = self.follower.found_event() {
             static NONE: SchemaList = SchemaList::new();
@@ -406,8 +409,9 @@ impl<C: EventConsumer> Work<C> {
             // ORDERING: Relaxed. For a display only.
             self.progress.refused.fetch_add(1, Ordering::Relaxed);
             if self.progress.is_stopped() {
-                return false;
+                return Ok(false);
             }
+            self.store_cursor_at_times()?;
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -415,8 +419,17 @@ impl<C: EventConsumer> Work<C> {
         self.taken = Place { next_sequence, position };
         // ORDERING: Relaxed, both. For a display only.
         self.progress.events.fetch_add(1, Ordering::Relaxed);
-        self.progress.position.store(position, Ordering::Relaxed);
-        true
+        self.progress.position.fetch_max(position, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Stores the cursor if that was not done for a while.
+    fn store_cursor_at_times(&mut self) -> Result<(), FollowError> {
+        if self.stored.elapsed() < COMMIT_PERIOD {
+            return Ok(());
+        }
+        self.stored = Instant::now();
+        self.store_cursor()
     }
 
     /// Stores how far the consumer is, but nothing that a loss of power may take from the log: other records would get those

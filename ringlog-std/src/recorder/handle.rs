@@ -52,6 +52,8 @@ pub struct Recorder {
     pub(crate) watch: LogWatch,
     /// The log's folder.
     pub(crate) log: PathBuf,
+    /// Whether the thread ends by itself when its producer closes.
+    pub(crate) ends_with_producer: bool,
 }
 
 impl Recorder {
@@ -283,11 +285,14 @@ impl Recorder {
     /// ```
     #[must_use]
     pub fn has_stopped(&self) -> bool {
-        // ORDERING: Relaxed. The reason is read after joining the thread.
-        self.shared.stopped.load(Ordering::Relaxed)
+        // ORDERING: Acquire, STOPPED. Pairs with the Release in the drop of `SetOnDrop`: who sees it finds the log as the thread
+        // left it.
+        self.shared.stopped.load(Ordering::Acquire)
     }
 
     /// Closes the producer, records everything that it wrote, and closes the log.
+    ///
+    /// The recorder of a ring in a file, or of several producers, [stops](Self::stop) then.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};
@@ -303,6 +308,10 @@ impl Recorder {
     /// [`RecorderError`] if the log could not take everything, or could not be closed.
     pub fn shutdown(self, producer: Producer) -> Result<LogSummary, RecorderError> {
         drop(producer);
+        if !self.ends_with_producer {
+            // Of a ring in a file, or of several producers: nothing else would end it.
+            return self.stop();
+        }
         self.join()
     }
 
@@ -355,12 +364,15 @@ impl Recorder {
     ///
     /// As [`shutdown`](Self::shutdown).
     pub fn stop(self) -> Result<LogSummary, RecorderError> {
-        // ORDERING: Relaxed. The flag hands over no data.
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.ask_to_stop();
         self.join()
     }
 
     fn join(mut self) -> Result<LogSummary, RecorderError> {
+        if self.pid != std::process::id() {
+            // The thread belongs to the parent. The drop leaves it alone.
+            return Err(RecorderError::Ended);
+        }
         let ended = self.thread.take().map(JoinHandle::join);
         ended.and_then(Result::ok).unwrap_or(Err(RecorderError::Panicked))
     }
@@ -374,8 +386,7 @@ impl Drop for Recorder {
             std::mem::forget(thread);
             return;
         }
-        // ORDERING: Relaxed. The flag hands over no data.
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.ask_to_stop();
         // Nobody is left to get the error. The log itself reports what is missing.
         let _ = thread.join();
     }

@@ -39,6 +39,20 @@ pub(crate) struct Shared {
     pub(super) noted: Notes,
 }
 
+impl Shared {
+    /// Asks the thread to end, once it has taken what was published before.
+    pub(super) fn ask_to_stop(&self) {
+        // ORDERING: Release, STOP. Pairs with the Acquire in `is_to_stop`: the drain after it finds all that was published
+        // before the call.
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_to_stop(&self) -> bool {
+        // ORDERING: Acquire, STOP. Pairs with the Release in `ask_to_stop`.
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
 /// Runs on the recorder's thread before anything else.
 pub(super) type StartFunction = Box<dyn FnOnce() + Send>;
 
@@ -190,8 +204,7 @@ impl Work {
             self.register(dispatcher)?;
             // Read before the drain, so that what was written before the close is drained after it.
             let closed = self.ends_with_producer && self.source.is_closed();
-            // ORDERING: Relaxed. The flag hands over no data.
-            let stop = self.shared.stop.load(Ordering::Relaxed);
+            let stop = self.shared.is_to_stop();
             match self.drain_once(dispatcher)? {
                 _ if dispatcher.is_stalled() => return Ok(Ended::Stalled),
                 // One drain takes all that a ring can hold, and so all that was there before the stop.
@@ -283,8 +296,7 @@ pub(super) fn start_thread(start: &mut Option<StartFunction>, shared: &Shared) -
     let Some(start) = start.take() else { return Ok(()) };
     let started = catch_unwind(AssertUnwindSafe(start));
     if started.is_err() {
-        // ORDERING: Relaxed. This same thread reads it.
-        shared.stop.store(true, Ordering::Relaxed);
+        shared.ask_to_stop();
     }
     started
 }
@@ -294,8 +306,8 @@ pub(super) struct SetOnDrop(pub(super) Arc<Shared>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
-        // ORDERING: Relaxed. The thread that sees it joins this one.
-        self.0.stopped.store(true, Ordering::Relaxed);
+        // ORDERING: Release, STOPPED. Pairs with the Acquire in `Recorder::has_stopped`: what this thread stored comes before.
+        self.0.stopped.store(true, Ordering::Release);
         self.0.registrations.close();
         self.0.noted.end_followers();
     }

@@ -280,3 +280,21 @@ fn one_that_stays_blocked_is_reported_and_left() {
     let error = follower.wait(Duration::from_millis(20)).unwrap_err();
     assert!(matches!(error, FollowError::Late { .. }), "{error}");
 }
+
+#[test]
+fn one_that_starts_at_the_end_of_a_log_has_no_lag() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in 0..2_u64 {
+        let (mut producer, recorder) = start(folder.path(), LogWriter::options());
+        let (takes, _sees) = consumer(|_| true);
+        let follower = recorder.follow("lag", takes).unwrap();
+        if run == 0 {
+            write(&mut producer, 0..100);
+        }
+        wait_until("it has had everything", || {
+            recorder.watch().published_position() == 2400 && follower.counts().lag_bytes == 0
+        });
+        recorder.shutdown(producer).unwrap();
+        follower.wait(LIMIT).unwrap();
+    }
+}

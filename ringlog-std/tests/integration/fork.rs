@@ -7,10 +7,11 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use crate::alone::is_alone;
 use ringlog::event::{Event, EventHeader};
-use ringlog::recorder::{ProducersError, Recorder};
+use ringlog::recorder::{ProducersError, Recorder, RecorderError};
 use ringlog::ring::{RingOptions, SharedRing, SharedRingError, WriteError};
 use ringlog::storage::{
     LogReader, LogWriter, MmapReader, MmapWriter, OpenError, Retention, SyncError, SyncPolicy,
@@ -150,6 +151,30 @@ fn the_producers_of_a_log_are_closed_in_a_child_and_open_in_the_parent() {
     lossy.write_event(&header, b"").unwrap();
     producers.with(|kept| kept.write_event(&header, b"")).unwrap().unwrap();
     assert_eq!(recorder.stop().unwrap().events, 4);
+}
+
+#[test]
+fn a_child_cannot_end_a_recorder_of_its_parent() {
+    if !is_alone("fork::a_child_cannot_end_a_recorder_of_its_parent") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Some(Recorder::start(folder.path()).unwrap());
+    for act in [Recorder::stop, |recorder: Recorder| recorder.wait(Duration::from_millis(1))] {
+        let status = in_child(|| {
+            let (_producer, recorder) = recording.take().unwrap();
+            assert!(matches!(act(recorder), Err(RecorderError::Ended)));
+        });
+        assert!(status.success(), "{status}");
+    }
+    let status = in_child(|| {
+        let (producer, recorder) = recording.take().unwrap();
+        assert!(matches!(recorder.shutdown(producer), Err(RecorderError::Ended)));
+    });
+    assert!(status.success(), "{status}");
+    let (mut producer, recorder) = recording.unwrap();
+    producer.write_event(&EventHeader::new(1, 1, 0), b"").unwrap();
+    assert_eq!(recorder.shutdown(producer).unwrap().events, 1);
 }
 
 #[test]

@@ -537,6 +537,32 @@ fn a_producer_that_stays_inside_and_writes_does_not_hold_up_a_stop() {
 }
 
 #[test]
+fn a_producer_that_waits_for_room_at_a_stop_gets_it() {
+    for order in ORDERS {
+        let folder = tempfile::tempdir().unwrap();
+        let (producers, recorder) =
+            small().ring_bytes(256).max_payload(16).order(order).start_many(folder.path()).unwrap();
+        let (began, has_begun) = mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            let mut producer = producers.producer().unwrap();
+            producer.with(|producer| {
+                began.send(()).unwrap();
+                for index in 0..2_000 {
+                    let (header, payload) = event(index, 0, index);
+                    while producer.write_event(&header, &payload) == Err(WriteError::Full) {
+                        std::thread::yield_now();
+                    }
+                }
+            })
+        });
+        has_begun.recv().unwrap();
+        assert_eq!(recorder.stop().unwrap().events, 2_000, "{order:?}");
+        writer.join().unwrap().unwrap();
+        assert_eq!(LogWriter::open(folder.path()).unwrap().next_sequence(), 2_000, "and the log is whole");
+    }
+}
+
+#[test]
 fn a_recorder_that_fails_lets_nobody_write_in_vain() {
     let folder = tempfile::tempdir().unwrap();
     let fail = || panic!("no such processor");

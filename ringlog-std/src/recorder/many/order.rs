@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Order {
-    /// As they come: the rings take turns of 64 KiB, and of the event that reaches it.
+    /// Unsorted: up to 64 KiB of one ring, in whole events, then of the next one.
     #[default]
     Arrival,
     /// The smallest timestamp first, among the events that are there.

@@ -104,7 +104,8 @@ impl<P: End> Pooled<P> {
     /// Gives the producer of its ring to `f`, for claims and batches.
     ///
     /// A recorder that stops meanwhile waits for `f`, up to a second. What `f` writes after that is not in the log, and the
-    /// next opening of the log adds a GAP record of unknown count. `f` must leave the producer that it gets in its place.
+    /// next opening of the log adds a GAP record of unknown count. A ring that is full then stays full, so do not wait for room without
+    /// end in `f`. It must leave the producer that it gets in its place.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};

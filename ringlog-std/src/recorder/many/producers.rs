@@ -58,7 +58,8 @@ impl Producers {
 
     /// Gives this thread's producer to `f`. The first call takes one, and it is given back when the thread ends.
     ///
-    /// Not for signal handlers. The threads of a pool keep theirs as long as the pool has them.
+    /// Not for signal handlers. A thread that has called this counts as a producer until it ends, the main thread too: end such a recorder
+    /// by [`stop`](crate::recorder::Recorder::stop).
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};

@@ -10,15 +10,12 @@ use super::group::{FreeRing, Group, NewRing, News, SharedSeat};
 use super::merge::{Merged, Waiting};
 use super::order::Order;
 use crate::consumer::{DrainError, EventDispatcher, EventSource};
-use crate::os::sync::{now, yield_now};
+use crate::os::sync::now;
 use crate::recorder::counts::RingFill;
 use crate::ring::{Consumer, Loss, WriteError};
 
 /// A ring's turn ends with the record that reaches this length, in bytes.
 const TURN_BYTES: usize = 64 << 10;
-
-/// How long the recorder waits for producers that are inside when it stops.
-const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// All rings of a group.
 #[derive(Debug)]
@@ -38,6 +35,8 @@ struct Part {
     waiting: Waiting,
     /// Up to here it was published when [`Rings::mark`] was called.
     mark: usize,
+    /// Whether its seat was free after the gate was shut.
+    has_left: bool,
 }
 
 #[derive(Debug)]
@@ -139,6 +138,7 @@ impl Rings {
             ended: None,
             waiting: Waiting::default(),
             mark: 0,
+            has_left: false,
         }));
         for ring in ended {
             if let Some(part) = self.parts.iter_mut().find(|part| Arc::ptr_eq(&part.seat, &ring.seat)) {
@@ -147,20 +147,20 @@ impl Rings {
         }
     }
 
-    /// Lets nobody write any more, and waits for those who do. Returns whether all have left: what they wrote is in the
-    /// rings then, and nothing comes after it.
+    /// Lets nobody write any more. Returns whether a producer whose seat is free from now on does not enter again.
     pub(super) fn shut(&mut self) -> bool {
         let are_seats_final = self.group.shut();
         let news = self.group.last_news();
         self.learn(news);
-        let end = now() + LEAVE_LIMIT;
-        loop {
-            match self.parts.iter().any(|part| part.seat.is_taken()) {
-                false => return are_seats_final,
-                true if now() >= end => return false,
-                true => yield_now(),
-            }
-        }
+        are_seats_final
+    }
+
+    /// Returns whether all producers have left since the gate was shut: what they wrote is in the rings then, and nothing comes
+    /// after it.
+    pub(super) fn have_left(&mut self) -> bool {
+        // One free seat is enough for each: a producer that tries again takes it for a moment.
+        self.parts.iter_mut().for_each(|part| part.has_left |= !part.seat.is_taken());
+        self.parts.iter().all(|part| part.has_left)
     }
 
     /// Gives each ring a turn. Returns the bytes that came and the bytes that the dispatcher took. If `all`, events wait for

@@ -25,6 +25,8 @@ const THREADS: u64 = 3;
 const LIVES: u64 = 2;
 const EVENTS: u64 = 3;
 const MAX_PRODUCERS: u64 = 2;
+/// How often the recorder looks whether producers have left, where the real one looks for a second.
+const LOOKS: usize = 20;
 /// A schedule takes a tenth of a millisecond here, so there are this many times as many as for the other questions.
 const TIMES: usize = 20;
 
@@ -112,7 +114,13 @@ fn record(mut rings: Rings, stop: &AtomicBool) -> (Taken, bool) {
         rings.round(&mut dispatcher, false).unwrap();
         thread::yield_now();
     }
-    let have_left = rings.shut();
+    let are_seats_final = rings.shut();
+    let mut looks = 0..LOOKS;
+    while !rings.have_left() && looks.next().is_some() {
+        rings.round(&mut dispatcher, false).unwrap();
+        thread::yield_now();
+    }
+    let have_left = rings.have_left() && are_seats_final;
     rings.mark();
     loop {
         rings.round(&mut dispatcher, true).unwrap();

@@ -3,18 +3,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringlog_nostd::{Gap, GapReason};
 
 use super::rings::Rings;
 use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
+use crate::os::sync::{now, yield_now};
 use crate::recorder::descriptions::Descriptions;
 use crate::recorder::error::RecorderError;
 use crate::recorder::registrations::Registration;
 use crate::recorder::work::{GATHERED_BYTES, NOTE_PERIOD, SetOnDrop, Shared, StartFunction, start_thread};
 use crate::ring::{Idle, RingFault, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
+
+/// How long the recorder waits for producers that are inside when it stops.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the recorder's thread owns besides the log.
 pub(crate) struct ManyWork {
@@ -84,11 +88,26 @@ impl ManyWork {
         dispatcher.describe(&self.descriptions.at_start(None));
         let ended = self.drain_until_stopped(&mut dispatcher);
         // After an error too, so that nobody writes in vain.
-        let have_left = self.rings.shut();
-        match ended? {
-            true => Ok(Ended::Stalled),
-            false => self.drain_the_rest(&mut dispatcher, have_left),
+        let are_seats_final = self.rings.shut();
+        if ended? {
+            return Ok(Ended::Stalled);
         }
+        let have_left = self.wait_for_producers(&mut dispatcher)? && are_seats_final;
+        self.drain_the_rest(&mut dispatcher, have_left)
+    }
+
+    /// Waits until no producer is inside the gate, which is shut. Returns whether that is so.
+    fn wait_for_producers(&mut self, dispatcher: &mut EventDispatcher<'_>) -> Result<bool, DrainError> {
+        let end = now() + LEAVE_LIMIT;
+        while !self.rings.have_left() {
+            if now() >= end || dispatcher.is_stalled() {
+                return Ok(false);
+            }
+            // One of them may wait for room in its ring.
+            self.round(dispatcher, false)?;
+            yield_now();
+        }
+        Ok(true)
     }
 
     /// Returns whether the log takes no more.
@@ -96,8 +115,7 @@ impl ManyWork {
         let mut waiter = Waiter::new(self.idle);
         let mut noted = Instant::now();
         loop {
-            // ORDERING: Relaxed. The flag hands over no data.
-            if self.shared.stop.load(Ordering::Relaxed) || self.rings.is_abandoned() {
+            if self.shared.is_to_stop() || self.rings.is_abandoned() {
                 return Ok(false);
             }
             self.rings.take_news();
