@@ -25,8 +25,6 @@ const THREADS: u64 = 3;
 const LIVES: u64 = 2;
 const EVENTS: u64 = 3;
 const MAX_PRODUCERS: u64 = 2;
-/// How often the recorder looks whether producers have left, where the real one looks for a second.
-const LOOKS: usize = 20;
 /// A schedule takes a tenth of a millisecond here, so there are this many times as many as for the other questions.
 const TIMES: usize = 20;
 
@@ -115,7 +113,8 @@ fn record(mut rings: Rings, stop: &AtomicBool) -> (Taken, bool) {
         thread::yield_now();
     }
     let are_seats_final = rings.shut();
-    let mut looks = 0..LOOKS;
+    // The real recorder looks for a second.
+    let mut looks = 0..below(3);
     while !rings.have_left() && looks.next().is_some() {
         rings.round(&mut dispatcher, false).unwrap();
         thread::yield_now();
