@@ -1,10 +1,11 @@
 //! What a recorder has counted so far.
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::follow::{FollowerCounts, Progress};
 use crate::consumer::ConsumerStatistics;
+use crate::os::sync::{Mutex, MutexGuard, lock};
 
 /// How full a ring is.
 ///
@@ -100,8 +101,4 @@ impl Notes {
     pub(super) fn end_followers(&self) {
         lock(&self.followers).iter().for_each(|progress| progress.end_with_log());
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,12 +3,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::consumer::EventConsumer;
+use crate::os::sync::{Mutex, lock};
 use crate::storage::{Cursor, CursorError, LogFollower, LogWatch, ReadError, SchemaList, SegmentSchemas};
 
 /// How long one look for the next record waits.
@@ -313,7 +314,7 @@ impl Follower {
     fn end(self) -> Result<FollowerCounts, FollowError> {
         let Self { progress, watch, thread } = self;
         let joined = thread.join();
-        let error = progress.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = lock(&progress.error).take();
         match (joined, error) {
             (Err(_), _) => Err(FollowError::Panicked { name: progress.name.clone() }),
             (Ok(()), Some(error)) => Err(error),
@@ -355,7 +356,7 @@ impl<C: EventConsumer> Work<C> {
             Ok(Err(error)) => Some(error),
             Ok(Ok(())) => stored.err(),
         };
-        *self.progress.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *lock(&self.progress.error) = error;
         // ORDERING: Relaxed. For a display only.
         self.progress.has_ended.store(true, Ordering::Relaxed);
     }
