@@ -1,4 +1,4 @@
-"""Changes to how a log's threads work together, each noticed by a question of storage/tests/schedules: see run.py.
+"""Changes to how a log's threads work together, each noticed by a question: see run.py.
 
 The `edits` of a `Change` are (old, new) or (old, new, file). `old` is in the file exactly once. `MUTANT` in `new` becomes a
 condition that is true while this change is switched on. Later changes find the text that earlier ones have left.
@@ -301,5 +301,23 @@ CHANGES = [
         "folder/listing.rs",
         "`Listed::checked`: a file whose name has gone counts as damaged",
         [("if is_gone(&self.path) {", "if !(MUTANT) && is_gone(&self.path) {")],
+    ),
+    # The end of a recorder with several producers.
+    Change(
+        "recorder/many/rings.rs",
+        "`have_left`: does not wait for the seats",
+        [("part.has_left |= !part.seat.is_taken()", "part.has_left |= MUTANT || !part.seat.is_taken()")],
+    ),
+    Change(
+        "recorder/many/rings.rs",
+        "`shut`: takes the list of new rings, then shuts the gate",
+        [
+            (
+                "let are_seats_final = self.group.shut();\n        let news = self.group.last_news();",
+                "let early = if MUTANT { Some(self.group.last_news()) } else { None };\n"
+                "let are_seats_final = self.group.shut();\n"
+                "let news = early.unwrap_or_else(|| self.group.last_news());",
+            )
+        ],
     ),
 ]

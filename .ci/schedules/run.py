@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The questions of storage/tests/schedules notice what they ask for: each change in changes.py makes one of them fail.
+"""The questions of storage/tests/schedules and recorder/many/schedules.rs notice what they ask for: each change in changes.py makes one of them fail.
 
     .ci/schedules/run.py            checks, and that the table in docs/orderings.md says what was found
     .ci/schedules/run.py --write    checks, and writes the table
@@ -31,20 +31,23 @@ SETTINGS = {
 }
 # Seconds. Questions take a few: one that takes longer has not noticed anything.
 TIME_LIMIT = 600
+# Of most questions; the table names them without it.
 PREFIX = "storage::tests::schedules::"
 
 
 def changed_sources():
     """{path: bytes} of the two libraries' files, with all changes in them."""
     sources = crate_sources("ringlog-nostd", "ringlog-std")
-    storage = Path("ringlog-std/src/storage")
+    source = Path("ringlog-std/src")
+    storage = source / "storage"
     for number, change in enumerate(CHANGES, 1):
         for old, new, *file in change.edits:
-            path = storage / (file[0] if file else change.file)
+            name = file[0] if file else change.file
+            path = (source if name.startswith("recorder/") else storage) / name
             change_source(sources, path, change.name, old, new, f"crate::storage::switches::is({number})")
     sources[storage / "switches.rs"] = SWITCHES.encode()
     modules = storage / "mod.rs"
-    sources[modules] = sources[modules].replace(b"mod error;", b"mod error;\nmod switches;", 1)
+    sources[modules] = sources[modules].replace(b"mod error;", b"mod error;\npub(crate) mod switches;", 1)
     sources[Path("Cargo.toml")] = manifest(["ringlog-nostd", "ringlog-std"], "changed")
     return sources
 
@@ -56,8 +59,8 @@ def changed_program():
 
 
 def questions(program):
-    listed = subprocess.run([program, "--list", PREFIX], capture_output=True, text=True, check=True).stdout
-    found = re.findall(rf"^{PREFIX}(\w+::\w+): test$", listed, flags=re.M)
+    listed = subprocess.run([program, "--list", "schedules::"], capture_output=True, text=True, check=True).stdout
+    found = [it.removeprefix(PREFIX) for it in re.findall(r"^(\S+): test$", listed, flags=re.M)]
     if not found:
         sys.exit("there is no question")
     return found
@@ -65,7 +68,8 @@ def questions(program):
 
 def how_it_fails(program, number, question, orders):
     """How a question fails with a change switched on; `None` if it does not."""
-    command = [program, "--nocapture", "--exact", PREFIX + question]
+    name = question if "::schedules::" in question else PREFIX + question
+    command = [program, "--nocapture", "--exact", name]
     done = run_switched(command, number, TIME_LIMIT, RINGLOG_SCHEDULES=str(orders))
     return how_it_failed(done, [("deadlock!", "deadlock"), ("max_steps", "never ends")])
 

@@ -123,6 +123,7 @@ pub use self::format::run::Run;
 pub use self::handle::batch::Batch;
 pub use self::handle::claim::Claim;
 pub use self::handle::consumer::Consumer;
+pub use self::handle::lent::Lent;
 pub use self::handle::lossy::{Delivery, LossyProducer};
 pub use self::handle::producer::Producer;
 pub use self::park_flag::ParkFlag;

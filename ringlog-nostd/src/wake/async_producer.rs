@@ -3,6 +3,7 @@
 
 use crate::error::WriteError;
 use crate::format::header::EventHeader;
+use crate::handle::lent::Lent;
 use crate::handle::lossy::{Delivery, LossyProducer};
 use crate::handle::producer::Producer;
 #[cfg(feature = "macros")]
@@ -51,7 +52,7 @@ impl<P, S: Borrow<AsyncSignal>> AsyncProducer<P, S> {
         Self { producer, wakes: WakesOnDrop(signal) }
     }
 
-    /// Gives the producer to `f` (for claims, batches and what else it can do) and wakes the task afterwards, also
+    /// Lends the producer to `f` (for claims, batches and what else it can do) and wakes the task afterwards, also
     /// where `f` panics.
     ///
     /// ```
@@ -69,9 +70,9 @@ impl<P, S: Borrow<AsyncSignal>> AsyncProducer<P, S> {
     /// assert_eq!(published, 2);
     /// assert_eq!(consumer.inner_mut().drain(usize::MAX, |_, _| ()), Ok(2));
     /// ```
-    pub fn with<T>(&mut self, f: impl FnOnce(&mut P) -> T) -> T {
+    pub fn with<T>(&mut self, f: impl FnOnce(&mut Lent<'_, P>) -> T) -> T {
         let _wakes = WakesOnDrop::<&AsyncSignal>(self.wakes.0.borrow());
-        f(&mut self.producer)
+        f(&mut Lent::new(&mut self.producer))
     }
 
     fn signal(&self) -> &AsyncSignal {

@@ -288,7 +288,8 @@ impl RecorderBuilder {
         self
     }
 
-    /// Ends the recorder of a shared ring when the producer closes. Without this it waits for the next producer.
+    /// Ends the recorder of a shared ring when the producer closes. Without this it waits for the next producer. Only
+    /// [`start_shared`](Self::start_shared) asks for it: the others end with their producers anyhow.
     ///
     /// ```
     /// use ringlog::{recorder::Recorder, ring::SharedRing};
@@ -340,7 +341,8 @@ impl RecorderBuilder {
         [&self.schemas, &self.log.schemas].iter().any(|list| list.of_type(event_type).is_some())
     }
 
-    /// Sets in which order the events of several producers get into the log.
+    /// Sets in which order the events of several producers get into the log. Only [`start_many`](Self::start_many) asks for it: one
+    /// producer's events keep theirs.
     ///
     /// ```
     /// use ringlog::recorder::{Order, Recorder};

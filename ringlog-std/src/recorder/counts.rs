@@ -32,6 +32,8 @@ pub struct RingFill {
 
 /// What a recorder has counted since it started: [`Recorder::counts`](crate::recorder::Recorder::counts).
 ///
+/// Its thread notes `events`, `rings` and `consumers` every 50 milliseconds, later where something holds it up, such as a disk.
+///
 /// ```
 /// # use ringlog::{event::EventHeader, recorder::Recorder};
 /// # let folder = tempfile::tempdir()?;
@@ -47,7 +49,7 @@ pub struct RingFill {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RecorderCounts {
-    /// Records in the log, GAP records among them. At most 50 milliseconds old.
+    /// Records in the log, GAP records among them.
     pub events: u64,
     /// Bytes of those records, headers and padding included.
     pub bytes: u64,
@@ -55,9 +57,9 @@ pub struct RecorderCounts {
     pub lost: u64,
     /// Events that are in the log after one with a larger timestamp, where it is [sorted](crate::recorder::Order::Timestamp).
     pub late: u64,
-    /// The fill of each ring that exists. At most 50 milliseconds old.
+    /// The fill of each ring that exists.
     pub rings: Vec<RingFill>,
-    /// The log, and each [consumer](crate::recorder::RecorderBuilder::consumer) beside it. At most 50 milliseconds old.
+    /// The log, and each [consumer](crate::recorder::RecorderBuilder::consumer) beside it.
     pub consumers: Vec<ConsumerStatistics>,
     /// Those that [follow](crate::recorder::Recorder::follow) the log.
     pub followers: Vec<FollowerCounts>,

@@ -140,9 +140,10 @@ pub enum RecorderError {
         /// What the log took.
         written: Box<LogSummary>,
     },
-    /// The producer did not close within the limit. The log was closed without waiting for it.
+    /// A producer did not close within the limit. The log was closed without waiting for it.
     #[error(
-        "the producer did not close within {0:?}: what it writes later is not in the log; the log gets a GAP record for it"
+        "a producer did not close within {0:?}: what it writes later is refused, or gets a GAP record in the log; close it \
+         earlier, or wait longer"
     )]
     ProducerOpen(Duration),
     /// The recorder's thread panicked.

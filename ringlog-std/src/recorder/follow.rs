@@ -59,16 +59,22 @@ pub enum FollowError {
         /// The name of the cursor.
         name: String,
     },
-    /// The consumer did not come to the end in time.
+    /// The thread did not end in time.
     #[error(
-        "consumer \"{name}\" is not at the end of the log after {limit:?}; follow under this name again: it continues at its \
-         cursor"
+        "consumer \"{name}\" has not ended within {limit:?}: more of the log is left, or a call of it does not return; follow \
+         under this name again: it continues at its cursor"
     )]
-    Late {
+    Timeout {
         /// The name of the cursor.
         name: String,
         /// The limit.
         limit: Duration,
+    },
+    /// The thread belongs to another process.
+    #[error("consumer \"{name}\" belongs to the process that started it; end it there")]
+    OtherProcess {
+        /// The name of the cursor.
+        name: String,
     },
 }
 
@@ -182,6 +188,8 @@ pub struct Follower {
     progress: Arc<Progress>,
     watch: LogWatch,
     thread: JoinHandle<()>,
+    /// The process that the thread is in.
+    pid: u32,
 }
 
 impl Follower {
@@ -221,7 +229,7 @@ impl Follower {
             .name(format!("ringlog-{}", name.chars().take(7).collect::<String>()))
             .spawn(move || work.run())
             .map_err(FollowError::Thread)?;
-        Ok((Self { progress: Arc::clone(&progress), watch, thread }, progress))
+        Ok((Self { progress: Arc::clone(&progress), watch, thread, pid: std::process::id() }, progress))
     }
 
     /// Returns how far it has come.
@@ -270,24 +278,35 @@ impl Follower {
     ///
     /// # Errors
     ///
-    /// Any [`FollowError`] by which it ended. [`FollowError::Late`] after `limit`: it ends with the event that it is at.
+    /// Any [`FollowError`] by which it ended. [`FollowError::Timeout`] after `limit`: it ends with the event that it is at.
+    /// [`FollowError::OtherProcess`] in a forked child.
     pub fn wait(self, limit: Duration) -> Result<FollowerCounts, FollowError> {
+        if self.pid != std::process::id() {
+            return Err(FollowError::OtherProcess { name: self.progress.name.clone() });
+        }
         let end = Instant::now().checked_add(limit);
         while !self.thread.is_finished() {
             if end.is_some_and(|end| Instant::now() >= end) {
                 // ORDERING: Relaxed. The flag hands over no data.
                 self.progress.stop.store(true, Ordering::Relaxed);
-                return Err(FollowError::Late { name: self.progress.name.clone(), limit });
+                return Err(FollowError::Timeout { name: self.progress.name.clone(), limit });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.end()
+        let joined = self.thread.join();
+        let error = lock(&self.progress.error).take();
+        match (joined, error) {
+            (Err(_), _) => Err(FollowError::Panicked { name: self.progress.name.clone() }),
+            (Ok(()), Some(error)) => Err(error),
+            (Ok(()), None) => Ok(self.progress.counts(self.watch.published_position())),
+        }
     }
 
-    /// Ends it after the event that it is at, and waits for that. The next one of this name continues there.
+    /// Ends it after the event that it is at, and waits up to `limit` for that. The next one of this name continues there.
     ///
     /// ```
     /// # use ringlog::{consumer::EventConsumer, event::EventHeader, recorder::Recorder};
+    /// # use std::time::Duration;
     /// # struct Busy;
     /// # impl EventConsumer for Busy {
     /// #     fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool { false }
@@ -297,29 +316,18 @@ impl Follower {
     /// let (mut producer, recorder) = Recorder::start(folder.path())?;
     /// let follower = recorder.follow("busy", Busy)?;
     /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
-    /// assert_eq!(follower.stop()?.events, 0);
+    /// assert_eq!(follower.stop(Duration::from_secs(60))?.events, 0);
     /// # recorder.shutdown(producer)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Any [`FollowError`] by which it ended.
-    pub fn stop(self) -> Result<FollowerCounts, FollowError> {
+    /// As [`wait`](Self::wait): [`FollowError::Timeout`] if the consumer's call does not return.
+    pub fn stop(self, limit: Duration) -> Result<FollowerCounts, FollowError> {
         // ORDERING: Relaxed. The flag hands over no data.
         self.progress.stop.store(true, Ordering::Relaxed);
-        self.end()
-    }
-
-    fn end(self) -> Result<FollowerCounts, FollowError> {
-        let Self { progress, watch, thread } = self;
-        let joined = thread.join();
-        let error = lock(&progress.error).take();
-        match (joined, error) {
-            (Err(_), _) => Err(FollowError::Panicked { name: progress.name.clone() }),
-            (Ok(()), Some(error)) => Err(error),
-            (Ok(()), None) => Ok(progress.counts(watch.published_position())),
-        }
+        self.wait(limit)
     }
 }
 

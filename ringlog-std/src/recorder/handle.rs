@@ -171,8 +171,8 @@ impl Recorder {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of events that the producer lost and that no GAP record counts yet. The recorder updates it
-    /// when the ring is empty.
+    /// Returns the number of events that producers lost and that no GAP record counts yet. The recorder updates it when
+    /// the ring is empty; with several producers, every 50 milliseconds.
     ///
     /// ```
     /// # use ringlog::recorder::Recorder;
@@ -269,7 +269,7 @@ impl Recorder {
         Ok(follower)
     }
 
-    /// Returns whether the recorder has ended, because of an error or because the producer closed.
+    /// Returns whether the recorder has ended, because of an error or because no producer is left.
     ///
     /// ```
     /// # use ringlog::recorder::Recorder;
@@ -290,7 +290,7 @@ impl Recorder {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    /// Closes the producer, records everything that it wrote, and closes the log.
+    /// Closes the producer of [`start`](Self::start), records everything that it wrote, and closes the log.
     ///
     /// The recorder of a ring in a file, or of several producers, [stops](Self::stop) then.
     ///
@@ -315,7 +315,8 @@ impl Recorder {
         self.join()
     }
 
-    /// Waits for the producer to close elsewhere, then does the same as [`shutdown`](Self::shutdown).
+    /// Waits for the producer to close elsewhere, or for the last of several and their last
+    /// [`Producers`](crate::recorder::Producers), then does the same as [`shutdown`](Self::shutdown).
     ///
     /// ```
     /// use ringlog::recorder::{Recorder, RecorderError};
@@ -332,7 +333,8 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// [`RecorderError::ProducerOpen`] if it did not close within `limit`; else as `shutdown`.
+    /// [`RecorderError::ProducerOpen`] if one is open after `limit`: what is published by then is in the log, which is closed.
+    /// Else as `shutdown`.
     pub fn wait(self, limit: Duration) -> Result<LogSummary, RecorderError> {
         // A limit that is too far for the clock is no limit.
         let end = Instant::now().checked_add(limit);
@@ -346,9 +348,10 @@ impl Recorder {
         self.join()
     }
 
-    /// Records what is published by now and closes the log, even if the producer continues.
+    /// Records what is published by now and closes the log, even if a producer continues.
     ///
-    /// What the producer publishes to a shared ring afterwards stays there for the next recorder.
+    /// What a producer publishes to a shared ring afterwards stays there for the next recorder. Of several producers, each gets
+    /// [`WriteError::Closed`](crate::ring::WriteError::Closed).
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};

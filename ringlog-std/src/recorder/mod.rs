@@ -22,7 +22,7 @@ pub use follow::{FollowError, Follower, FollowerCounts};
 pub use handle::Recorder;
 pub use many::error::ProducersError;
 pub use many::order::Order;
-pub use many::pooled::{End, LossyPooledProducer, Pooled, PooledProducer};
+pub use many::pooled::{LossyPooledProducer, Pooled, PooledProducer, ProducerKind};
 pub use many::producers::Producers;
 pub use schema_problem::{SchemaProblem, SchemaWatch};
 pub use skipped::SkippedRing;

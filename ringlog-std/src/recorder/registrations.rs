@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::os::sync::{Mutex, MutexGuard, lock};
 use crate::storage::{CreateError, SchemaList};
 
 /// Descriptions to add, and where to send the result.
@@ -30,7 +30,7 @@ struct Queue {
 
 impl Registrations {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Hands descriptions to the thread, and returns where the result will come; `None` if the thread has ended.

@@ -3,7 +3,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use crate::os::sync::{Mutex, lock};
 
 /// Why the log does not describe events as the producer of a shared ring does. The events themselves are in the log.
 ///
@@ -106,11 +108,11 @@ impl SchemaWatch {
     /// ```
     #[must_use]
     pub fn problems(&self) -> Vec<SchemaProblem> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 
     pub(super) fn report(&self, problem: SchemaProblem) {
-        let mut problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problems = lock(&self.0);
         if !problems.contains(&problem) {
             problems.push(problem);
         }

@@ -40,7 +40,7 @@ pub use heap::NewRingError;
 pub use notify::{NotifyConsumer, NotifyProducer};
 pub use ring_buffer::RingBuffer;
 pub(crate) use ringlog_nostd::SkipError;
-pub use ringlog_nostd::{Batch, Claim, Delivery, Loss, RingError, RingFault, RingOptions, WriteError};
+pub use ringlog_nostd::{Batch, Claim, Delivery, Lent, Loss, RingError, RingFault, RingOptions, WriteError};
 pub(crate) use role::RoleLock;
 pub use shared::SharedRing;
 pub(crate) use shared::{identity_after, new_identity};

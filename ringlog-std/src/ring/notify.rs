@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
-use ringlog_nostd::{EventHeader, ParkFlag, WriteError};
+use ringlog_nostd::{EventHeader, Lent, ParkFlag, WriteError};
 #[cfg(feature = "macros")]
 use ringlog_nostd::{HasTail, Payload};
 
@@ -170,7 +170,7 @@ impl NotifyProducer {
         Ok(())
     }
 
-    /// Gives the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
+    /// Lends the plain producer to `f` (for claims and batches) and wakes the consumer afterwards.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, ring::SpscRingBuffer};
@@ -185,10 +185,10 @@ impl NotifyProducer {
     /// assert_eq!(consumer.inner_mut().drain(usize::MAX, |_, _| ())?, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn with<T>(&mut self, f: impl FnOnce(&mut Producer) -> T) -> Option<T> {
+    pub fn with<T>(&mut self, f: impl FnOnce(&mut Lent<'_, Producer>) -> T) -> Option<T> {
         // Also where `f` panics: what it published before is in the ring.
         let _wakes = WakesAtTheEnd(&self.waking.signal);
-        self.waking.producer.as_mut().map(f)
+        self.waking.producer.as_mut().map(|producer| f(&mut Lent::new(producer)))
     }
 }
 

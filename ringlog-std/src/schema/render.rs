@@ -78,6 +78,27 @@ impl<'a> Decoded<'a> {
         })
     }
 
+    /// Displays a tail of CBOR as JSON; `None` if the tail is of another kind, or no item of CBOR.
+    ///
+    /// ```
+    /// use ringlog::schema::Schema;
+    ///
+    /// let schema = Schema::parse(br#"{"type":1,"name":"note","size":0,"fields":[],"tail":"cbor"}"#)?;
+    /// let payload = [0xA1, 0x62, b'i', b'd', 7];
+    /// assert_eq!(schema.decode(&payload)?.cbor_tail().as_deref(), Some(r#"{"id":7}"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cbor_tail(&self) -> Option<String> {
+        let mut json = String::new();
+        match (self.schema().tail(), self.tail()?) {
+            (Tail::Cbor, Value::Bytes(bytes)) => {
+                write_cbor(&mut json, bytes, Form::Json)?.ok().map(|()| json)
+            }
+            _ => None,
+        }
+    }
+
     /// Writes the tail, if it is an item of CBOR.
     fn write_cbor(&self, f: &mut Formatter<'_>, tail: &Value<'_>, form: Form) -> Option<fmt::Result> {
         match (self.schema().tail(), tail) {

@@ -93,7 +93,7 @@ fn one_that_comes_back_gets_each_event_at_least_once_in_order() {
         let follower = recorder.follow("comes-back", takes).unwrap();
         write(&mut producer, (turn - 1) * 1000..turn * 1000);
         wait_until("it has taken something", || follower.counts().events > 0);
-        follower.stop().unwrap();
+        follower.stop(LIMIT).unwrap();
         let seen: Vec<u64> = sees.iter().collect();
         assert!(seen[0] <= next, "event {next} is missing: it continues at {}", seen[0]);
         assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 1));
@@ -118,7 +118,7 @@ fn the_cursor_stays_at_what_the_log_has_synced() {
         let follower = recorder.follow("cautious", takes).unwrap();
         write(&mut producer, 0..50);
         wait_until("it has taken all", || follower.counts().events == 50);
-        follower.stop().unwrap();
+        follower.stop(LIMIT).unwrap();
         assert_eq!(Cursor::open(folder.path(), "cautious").unwrap().next_sequence(), expected, "{sync:?}");
         recorder.shutdown(producer).unwrap();
     }
@@ -171,7 +171,7 @@ fn a_second_one_of_a_name_is_refused() {
     let first = recorder.follow("one", consumer(|_| true).0).unwrap();
     let error = recorder.follow("one", consumer(|_| true).0).unwrap_err();
     assert!(matches!(error, FollowError::Cursor(_)), "{error}");
-    first.stop().unwrap();
+    first.stop(LIMIT).unwrap();
     recorder.follow("one", consumer(|_| true).0).unwrap();
     recorder.shutdown(producer).unwrap();
 }
@@ -274,11 +274,16 @@ fn one_that_stays_blocked_is_reported_and_left() {
     let (mut producer, recorder) = start(folder.path(), LogWriter::options());
     let (_go, wait) = mpsc::channel::<()>();
     let (blocks, _) = consumer(move |_| wait.recv().is_ok());
-    let follower = recorder.follow("blocks", blocks).unwrap();
+    let (_leave, never) = mpsc::channel::<()>();
+    let (stays, _) = consumer(move |_| never.recv().is_ok());
+    let (follower, other) =
+        (recorder.follow("blocks", blocks).unwrap(), recorder.follow("stays", stays).unwrap());
     write(&mut producer, 0..10);
     recorder.shutdown(producer).unwrap();
-    let error = follower.wait(Duration::from_millis(20)).unwrap_err();
-    assert!(matches!(error, FollowError::Late { .. }), "{error}");
+    let limit = Duration::from_millis(20);
+    for error in [follower.wait(limit).unwrap_err(), other.stop(limit).unwrap_err()] {
+        assert!(matches!(error, FollowError::Timeout { .. }), "{error}");
+    }
 }
 
 #[test]

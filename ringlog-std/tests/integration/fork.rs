@@ -10,8 +10,9 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::alone::is_alone;
+use ringlog::consumer::EventConsumer;
 use ringlog::event::{Event, EventHeader};
-use ringlog::recorder::{ProducersError, Recorder, RecorderError};
+use ringlog::recorder::{FollowError, ProducersError, Recorder, RecorderError};
 use ringlog::ring::{RingOptions, SharedRing, SharedRingError, WriteError};
 use ringlog::storage::{
     LogReader, LogWriter, MmapReader, MmapWriter, OpenError, Retention, SyncError, SyncPolicy,
@@ -175,6 +176,43 @@ fn a_child_cannot_end_a_recorder_of_its_parent() {
     let (mut producer, recorder) = recording.unwrap();
     producer.write_event(&EventHeader::new(1, 1, 0), b"").unwrap();
     assert_eq!(recorder.shutdown(producer).unwrap().events, 1);
+}
+
+#[test]
+fn a_child_neither_ends_nor_awaits_a_follower_of_its_parent() {
+    if !is_alone("fork::a_child_neither_ends_nor_awaits_a_follower_of_its_parent") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut producer, recorder) = Recorder::start(folder.path()).unwrap();
+    let mut followers = [
+        Some(recorder.follow("waits", Count(0)).unwrap()),
+        Some(recorder.follow("stops", Count(0)).unwrap()),
+    ];
+    let status = in_child(|| {
+        let [waits, stops] = followers.each_mut().map(|follower| follower.take().unwrap());
+        assert!(matches!(waits.wait(Duration::MAX), Err(FollowError::OtherProcess { .. })));
+        assert!(matches!(stops.stop(Duration::MAX), Err(FollowError::OtherProcess { .. })));
+    });
+    assert!(status.success(), "{status}");
+    producer.write_event(&EventHeader::new(1, 1, 0), b"").unwrap();
+    recorder.shutdown(producer).unwrap();
+    for follower in followers.into_iter().flatten() {
+        assert_eq!(follower.wait(Duration::from_secs(60)).unwrap().events, 1);
+    }
+}
+
+struct Count(u64);
+
+impl EventConsumer for Count {
+    fn consume(&mut self, _: &EventHeader, _: &[u8]) -> bool {
+        self.0 += 1;
+        true
+    }
+
+    fn name(&self) -> &str {
+        "count"
+    }
 }
 
 #[test]

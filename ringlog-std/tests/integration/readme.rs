@@ -8,7 +8,11 @@ use std::path::Path;
 const SHOWN: [(&str, &[&str]); 3] = [
     (
         "README.md",
-        &["ringlog-std/examples/src/bin/readme_record.rs", "ringlog-std/examples/src/bin/readme_typed.rs"],
+        &[
+            "ringlog-std/examples/src/bin/readme_record.rs",
+            "ringlog-std/examples/src/bin/readme_typed.rs",
+            "ringlog-std/examples/src/bin/readme_threads.rs",
+        ],
     ),
     (
         "docs/firmware.md",

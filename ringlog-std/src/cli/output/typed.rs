@@ -9,7 +9,7 @@ use super::text::{PLAIN, TYPE, place, write_line};
 use crate::cli::error::csv_io_error;
 use crate::cli::terminal::words::{date_of, moment};
 use crate::event::{ClockKind, Event};
-use crate::schema::{Decoded, Schema};
+use crate::schema::{Decoded, Schema, Tail};
 
 /// Columns of each table, before those of the type. A field of such a name is in the column `payload.NAME`.
 const COLUMNS: [&str; 7] = ["sequence", "timestamp", "time", "event_type", "flags", "kind", "gap"];
@@ -80,6 +80,13 @@ pub(super) fn write_row(
             decoded.get(column.name()).map_or_else(String::new, |value| value.cell().to_string())
         })),
         None => row.resize(COLUMNS.len() + schema.columns().count(), String::new()),
+    }
+    // The tail is the last column.
+    if schema.tail() != Tail::None
+        && let Some(json) = decoded.and_then(|decoded| decoded.cbor_tail())
+    {
+        row.pop();
+        row.push(json);
     }
     if style.is_safe {
         row = row.into_iter().map(no_formula).collect();

@@ -10,7 +10,7 @@ use ringlog_nostd::{HasTail, Payload};
 
 use super::error::ProducersError;
 use super::group::{FreeRing, Group, SharedSeat};
-use crate::ring::{Delivery, LossyProducer, Producer};
+use crate::ring::{Delivery, Lent, LossyProducer, Producer};
 
 /// One of several producers of a log: [`Producers::producer`](crate::recorder::Producers::producer). `Send`, not `Sync`.
 ///
@@ -47,10 +47,10 @@ pub type LossyPooledProducer = Pooled<LossyProducer>;
 /// A [`PooledProducer`] or a [`LossyPooledProducer`].
 ///
 /// ```
-/// use ringlog::recorder::{End, Pooled, Recorder};
+/// use ringlog::recorder::{ProducerKind, Pooled, Recorder};
 /// # let folder = tempfile::tempdir()?;
 ///
-/// fn is_open<P: End>(producer: &mut Pooled<P>) -> bool {
+/// fn is_open<P: ProducerKind>(producer: &mut Pooled<P>) -> bool {
 ///     producer.with(|_| ()).is_ok()
 /// }
 ///
@@ -62,20 +62,20 @@ pub type LossyPooledProducer = Pooled<LossyProducer>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Pooled<P: End> {
+pub struct Pooled<P: ProducerKind> {
     /// `None` while it is turned into another one.
     taken: Option<Taken<P>>,
 }
 
 #[derive(Debug)]
 struct Taken<P> {
-    end: P,
+    producer: P,
     seat: SharedSeat,
     group: Arc<Group>,
 }
 
 /// A producer of either kind: [`Producer`] or [`LossyProducer`]. [`Pooled`] has an example.
-pub trait End: Debug + sealed::Sealed {
+pub trait ProducerKind: Debug + sealed::Sealed {
     #[doc(hidden)]
     fn into_producer(self) -> Producer;
 }
@@ -88,24 +88,24 @@ mod sealed {
     impl Sealed for LossyProducer {}
 }
 
-impl End for Producer {
+impl ProducerKind for Producer {
     fn into_producer(self) -> Producer {
         self
     }
 }
 
-impl End for LossyProducer {
+impl ProducerKind for LossyProducer {
     fn into_producer(self) -> Producer {
         self.into_inner()
     }
 }
 
-impl<P: End> Pooled<P> {
-    /// Gives the producer of its ring to `f`, for claims and batches.
+impl<P: ProducerKind> Pooled<P> {
+    /// Lends the producer of its ring to `f`, for claims and batches.
     ///
     /// A recorder that stops meanwhile waits for `f`, up to a second. What `f` writes after that is not in the log, and the
     /// next opening of the log adds a GAP record of unknown count. A ring that is full then stays full, so do not wait for room without
-    /// end in `f`. It must leave the producer that it gets in its place.
+    /// end in `f`.
     ///
     /// ```
     /// # use ringlog::{event::EventHeader, recorder::Recorder};
@@ -127,21 +127,25 @@ impl<P: End> Pooled<P> {
     ///
     /// [`WriteError::Closed`] if the recorder has stopped, or in a forked child. `f` was not called then.
     #[inline]
-    pub fn with<T>(&mut self, f: impl FnOnce(&mut P) -> T) -> Result<T, WriteError> {
-        let Some(Taken { end, seat, group }) = &mut self.taken else { return Err(WriteError::Closed) };
+    pub fn with<T>(&mut self, f: impl FnOnce(&mut Lent<'_, P>) -> T) -> Result<T, WriteError> {
+        let Some(Taken { producer, seat, group }) = &mut self.taken else { return Err(WriteError::Closed) };
         let _inside = group.enter(seat).ok_or(WriteError::Closed)?;
-        Ok(f(end))
+        Ok(f(&mut Lent::new(producer)))
     }
 
     fn into_taken<Q>(mut self, turn: impl FnOnce(P) -> Q) -> Option<Taken<Q>> {
-        self.taken.take().map(|Taken { end, seat, group }| Taken { end: turn(end), seat, group })
+        self.taken.take().map(|Taken { producer, seat, group }| Taken {
+            producer: turn(producer),
+            seat,
+            group,
+        })
     }
 }
 
 impl PooledProducer {
     pub(super) fn new(group: &Arc<Group>) -> Result<Self, ProducersError> {
         let FreeRing { seat, producer } = group.take_ring()?;
-        Ok(Self { taken: Some(Taken { end: producer, seat, group: Arc::clone(group) }) })
+        Ok(Self { taken: Some(Taken { producer, seat, group: Arc::clone(group) }) })
     }
 
     pub(super) fn is_of(&self, group: &Arc<Group>) -> bool {
@@ -342,10 +346,10 @@ impl LossyPooledProducer {
     }
 }
 
-impl<P: End> Drop for Pooled<P> {
+impl<P: ProducerKind> Drop for Pooled<P> {
     fn drop(&mut self) {
-        if let Some(Taken { end, seat, group }) = self.taken.take() {
-            group.give_back(FreeRing { seat, producer: end.into_producer() });
+        if let Some(Taken { producer, seat, group }) = self.taken.take() {
+            group.give_back(FreeRing { seat, producer: producer.into_producer() });
         }
     }
 }

@@ -14,11 +14,11 @@ use shuttle::thread;
 use super::error::ProducersError;
 use super::group::Group;
 use super::order::Order;
-use super::pooled::{End, Pooled, PooledProducer};
+use super::pooled::{Pooled, PooledProducer, ProducerKind};
 use super::rings::Rings;
 use crate::consumer::{EventConsumer, EventDispatcher};
 use crate::os::sync::AtomicBool;
-use crate::ring::Producer;
+use crate::ring::{Lent, Producer};
 use crate::storage::tests::schedules::world::{below, more_schedules};
 
 const THREADS: u64 = 3;
@@ -57,10 +57,10 @@ impl EventConsumer for Taken {
 }
 
 /// Writes some events. Others may run before and after each, while this thread is inside.
-fn write_some<P: End>(
+fn write_some<P: ProducerKind>(
     mut producer: Pooled<P>,
     life: u64,
-    write: impl Fn(&mut P, &EventHeader, &[u8]) -> bool,
+    write: impl Fn(&mut Lent<'_, P>, &EventHeader, &[u8]) -> bool,
 ) -> u64 {
     let mut accepted = 0;
     for index in 0..=below(EVENTS) {
@@ -96,7 +96,7 @@ fn live(group: &Arc<Group>, life: u64) -> u64 {
             inner.write_event(header, payload).unwrap();
             true
         }),
-        Ok(producer) => write_some(producer, life, |inner: &mut Producer, header, payload| {
+        Ok(producer) => write_some(producer, life, |inner: &mut Lent<'_, Producer>, header, payload| {
             inner.write_event(header, payload).is_ok()
         }),
     }

@@ -54,7 +54,7 @@ fn following(folder: &Path) -> Vec<Row> {
     let (late, panicked) = (late.wait(Duration::from_millis(5)), panicked.wait(Duration::from_secs(60)));
     vec![
         failed("FollowError::Cursor", folder, name),
-        failed("FollowError::Late", folder, late),
+        failed("FollowError::Timeout", folder, late),
         failed("FollowError::Panicked", folder, panicked),
     ]
 }
@@ -63,7 +63,9 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
     let refused = || io::ErrorKind::WouldBlock.into();
     let no_memory = RecorderError::Gate(io::ErrorKind::OutOfMemory.into());
     let threads = "the limit on threads is that of all tests";
+    let elsewhere = FollowError::OtherProcess { name: "forward".into() };
     let others = vec![
+        made("FollowError::OtherProcess", "the tests of `fork` trigger it", elsewhere),
         made("FollowError::Thread", threads, FollowError::Thread(refused())),
         made("RecorderError::Gate", "the kernel would have to have no memory for a page", no_memory),
     ];
