@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes of a payload.
 const PAYLOAD: usize = 64;
-/// Events that the channel holds: as many as fit a ring.
-const CHANNEL_EVENTS: usize = (256 << 10) / (PAYLOAD + 16);
+/// Events that a channel holds for each thread: as many as fit a ring.
+const EVENTS_A_THREAD: usize = (256 << 10) / (PAYLOAD + 16);
 const WINDOW: Duration = Duration::from_millis(1);
 
 /// What to measure.
@@ -88,7 +88,7 @@ fn by_channel(threads: u64, events: u64) -> Result<Duration, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let clock = Clock::new();
     let mut log = LogWriter::options().segment_bytes(256 << 20).open(folder.path())?;
-    let (sender, receiver) = bounded::<Event>(CHANNEL_EVENTS);
+    let (sender, receiver) = bounded::<Event>(EVENTS_A_THREAD * threads as usize);
     let begun = Instant::now();
     let writer = std::thread::spawn(move || {
         for (time, payload) in receiver {
