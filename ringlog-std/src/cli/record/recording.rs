@@ -12,7 +12,7 @@ use crate::cli::read::stats::RecordStats;
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::status::{Gauges, Status};
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{FEED, LOG, RING, info, warn};
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
@@ -58,7 +58,7 @@ impl Recording {
     /// Starts a run that shows nothing.
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let (producer, recorder) = log.recorder(ring_bytes).start(&log.path)?;
-        print_opening(&recorder, log);
+        say_opening(&recorder, log);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
         Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
@@ -115,7 +115,7 @@ impl Sink for Recording {
             let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
             let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
             status.show(&progress, Gauges { ring, lost });
-            self.retention.look(|line| status.say(line));
+            self.retention.look(|line| warn!(target: LOG, "{line}"));
         }
     }
 
@@ -124,9 +124,7 @@ impl Sink for Recording {
     }
 
     fn say(&mut self, line: &str) {
-        if let Some(status) = &self.status {
-            status.say(line);
-        }
+        warn!(target: FEED, "{line}");
     }
 }
 
@@ -177,7 +175,7 @@ impl Recorded {
         ended: Result<LogSummary, RecorderError>,
         mut retention: RetentionWatch,
     ) -> Result<Self, CliError> {
-        retention.look(eprint);
+        retention.look(|line| warn!(target: LOG, "{line}"));
         let retention_errors = retention.into_reported();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
@@ -186,7 +184,7 @@ impl Recorded {
                 source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
             }) => {
-                eprint(&format!("ringlog: {source}"));
+                warn!(target: LOG, "{source}");
                 (*written, None)
             }
             Err(error) => match error.written() {
@@ -312,7 +310,7 @@ impl Recorded {
             let event = match source.next_event() {
                 // If the log failed, what can be read counts.
                 Err(error) if self.has_failed => {
-                    eprint(&format!("ringlog: what was written cannot be read further: {error}"));
+                    warn!(target: LOG, "what was written cannot be read further: {error}");
                     break;
                 }
                 other => other?,
@@ -330,18 +328,25 @@ impl Recorded {
     }
 }
 
-/// Prints how the previous writer of the log ended and which option has no effect, if there is any.
-pub(crate) fn print_opening(recorder: &Recorder, log: &LogPlan) {
+/// Says how the previous writer of the log ended and which option has no effect, if there is any.
+pub(crate) fn say_opening(recorder: &Recorder, log: &LogPlan) {
     if log.wants_uncached && !recorder.watch().is_uncached() {
-        eprint(
-            "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
+        warn!(
+            target: LOG,
+            "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache"
         );
     }
     if recorder.recovery().is_notable() {
-        eprint(&format!("recovery: {}", recorder.recovery()));
+        let recovery = recorder.recovery();
+        for line in format!("recovery: {recovery}").lines() {
+            match recovery.has_loss {
+                true => warn!(target: LOG, "{line}"),
+                false => info!(target: LOG, "{line}"),
+            }
+        }
     }
     if let Some(skipped) = recorder.skipped() {
-        eprint(&format!("ringlog: {skipped}"));
+        warn!(target: RING, "{skipped}");
     }
 }
 
