@@ -21,9 +21,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use error::{CliError, Outcome};
+use log::LevelFilter;
 use options::args::{Command, RinglogArgs, StressArgs};
 
-use log::LevelFilter;
 use terminal::messages::Output;
 use terminal::print::eprint;
 use terminal::words::printable_lines;
@@ -53,11 +53,11 @@ fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
-    let command = match args.command.unwrap_or(Command::Serve(Box::new(args.serve))) {
-        Command::Serve(args) => return commands::serve::run(*args),
-        other => other,
-    };
-    Output::Plain.start(LevelFilter::Info);
+    let command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    // A service has options for its messages.
+    if !matches!(command, Command::Serve(_)) {
+        Output::Plain.start(LevelFilter::Info);
+    }
     match command {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Import(args) => commands::import::run(args),

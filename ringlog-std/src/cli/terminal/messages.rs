@@ -174,6 +174,22 @@ mod tests {
         assert!(anstream::adapter::strip_str(&line).to_string()[8..].starts_with(" ERROR a"), "{line:?}");
     }
 
+    /// The only unit test that starts an output: a process has one.
+    #[test]
+    fn the_macros_write_level_target_and_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("messages");
+        Output::of_service(Some(&path)).unwrap().start(LevelFilter::Info);
+        let name = "a name";
+        warn!(target: RING, "{name}: {}", 7);
+        debug!(target: RING, "{name}: no message");
+        error!(target: SERVE, "{name}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let has = |end: &str| text.lines().any(|line| line.ends_with(end));
+        assert!(has("Z WARN ringlog::ring: a name: 7") && has("Z ERROR ringlog::serve: a name"), "{text}");
+        assert!(!text.contains("DEBUG"), "{text}");
+    }
+
     #[test]
     fn a_file_that_takes_nothing_more_ends_no_program() {
         let full = Output::of_service(Some(Path::new("/dev/full"))).unwrap();
