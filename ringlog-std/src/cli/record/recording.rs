@@ -3,12 +3,14 @@
 //! Events go into a ring, and a recorder on another thread moves them to the log.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
 use crate::cli::output::{PrintStyle, Printer};
 use crate::cli::read::source::LogSource;
 use crate::cli::read::stats::RecordStats;
+use crate::cli::record::loss_reports::LossReports;
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::status::{Gauges, Status};
@@ -29,6 +31,7 @@ pub(crate) struct Recording {
     producer: Producer,
     recorder: Recorder,
     retention: RetentionWatch,
+    losses: LossReports,
     status: Option<Status>,
     before: Before,
 }
@@ -61,7 +64,8 @@ impl Recording {
         say_opening(&recorder, log);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
-        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
+        let losses = LossReports::new(before.lost);
+        Ok(Self { log: log.clone(), producer, recorder, retention, losses, status: None, before })
     }
 
     /// Writes, syncs and seals everything that was taken.
@@ -115,6 +119,9 @@ impl Sink for Recording {
             let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
             let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
             status.show(&progress, Gauges { ring, lost });
+            if let Some(report) = self.losses.look(lost, Instant::now()) {
+                warn!(target: LOG, "{report}");
+            }
             self.retention.look(|line| warn!(target: LOG, "{line}"));
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
+use crate::cli::record::loss_reports::LossReports;
 use crate::cli::record::pump::{Ended, Limits, Progress};
 use crate::cli::record::recording::{Recorded, say_opening};
 use crate::cli::record::retention_watch::RetentionWatch;
@@ -83,6 +84,7 @@ impl RingService {
     pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
         let started = Instant::now();
         let mut retention = RetentionWatch::new(self.recorder.watch());
+        let mut losses = LossReports::new(self.lost_before);
         let mut schemas = SchemaReports { watch: self.recorder.schema_watch().clone(), said: 0 };
         let ended = loop {
             let progress = self.progress();
@@ -90,6 +92,9 @@ impl RingService {
                 // Only the ring knows a loss that the producer has not reported yet.
                 let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
                 status.show(&progress, Gauges { ring: None, lost });
+                if let Some(report) = losses.look(lost, Instant::now()) {
+                    warn!(target: LOG, "{report}");
+                }
                 retention.look(|line| warn!(target: LOG, "{line}"));
                 schemas.look();
             }

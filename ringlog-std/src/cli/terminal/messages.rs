@@ -140,7 +140,7 @@ fn line(level: Level, target: &str, text: &str) -> String {
     line_at(unix_now(), level, target, text)
 }
 
-/// Returns a message as one line, whatever its text quotes.
+/// Returns a message as one line: also where its text quotes line ends.
 fn line_at(unix_nanos: u64, level: Level, target: &str, text: &str) -> String {
     let time = Zone::Utc.format(unix_nanos, "%Y-%m-%dT%H:%M:%S%.6fZ").unwrap_or_default();
     format!("{time} {level} {target}: {}", escaped(text, &['\t']))
