@@ -177,6 +177,11 @@ const fn refused_advice(error: &WriteError) -> &'static str {
 }
 
 impl CliError {
+    /// Whether the reader of the output has closed its pipe, which is no failure.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// Returns a function for `map_err` that adds the action and the path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

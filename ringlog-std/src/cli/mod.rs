@@ -17,13 +17,14 @@ pub(crate) mod terminal;
 mod values;
 
 use std::borrow::Cow;
-use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use error::{CliError, Outcome};
+use log::LevelFilter;
 use options::args::{Command, RinglogArgs, StressArgs};
 
+use terminal::messages::Output;
 use terminal::print::eprint;
 use terminal::words::printable_lines;
 
@@ -39,6 +40,7 @@ pub fn ringlog() -> ExitCode {
 /// Runs the program `stress`.
 #[must_use]
 pub fn stress() -> ExitCode {
+    Output::Plain.start(LevelFilter::Info);
     match started(StressArgs::try_parse()).and_then(commands::stress::run) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("stress"),
@@ -51,7 +53,12 @@ fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
-    match args.command.unwrap_or(Command::Serve(Box::new(args.serve))) {
+    let command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    // A service has options for its messages.
+    if !matches!(command, Command::Serve(_)) {
+        Output::Plain.start(LevelFilter::Info);
+    }
+    match command {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Import(args) => commands::import::run(args),
         Command::Cat(args) => commands::cat::run(&args),
@@ -78,7 +85,7 @@ impl CliError {
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
             }
             // The reader of the output has seen enough: `ringlog cat LOG | head` is no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            _ if self.is_closed_pipe() => ExitCode::SUCCESS,
             Self::Usage(_) => {
                 eprint(&format!("{program}: {self}"));
                 ExitCode::from(2)

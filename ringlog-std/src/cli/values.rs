@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::LevelFilter;
 use rustix::thread::CpuSet;
 
 /// How fast a feed may go.
@@ -241,12 +242,17 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     }
 }
 
+/// Parses the level up to which there are messages.
+pub(crate) fn level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| "expected off, error, warn, info, debug or trace".into())
+}
+
 /// Where progress is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Show {
     /// On a terminal: one line that changes.
     Bar,
-    /// Elsewhere, with `--progress`: a line every 2 seconds.
+    /// Elsewhere, with `--progress`: a message every 2 seconds.
     Lines,
     /// Elsewhere: nothing, so that a service does not fill its journal.
     Nothing,

@@ -10,13 +10,27 @@ use crate::cli::record::pump::Limits;
 use crate::cli::record::ring_service::RingService;
 use crate::cli::record::session::{Plan, Session, record};
 use crate::cli::record::status::Status;
+use crate::cli::terminal::messages::{FEED, SERVE, error, info, warn};
 use crate::cli::terminal::print::{eprint, print, print_json};
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{size, unix_now};
+use std::io::IsTerminal;
 use std::path::Path;
 
 /// Records until the feed ends, a limit is reached or it is asked to stop.
 pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
+    args.messages.start()?;
+    let has_file = args.messages.log_file.is_some();
+    let ended = serve(args, has_file);
+    // Standard error has it in any case.
+    match &ended {
+        Err(error) if has_file && !error.is_closed_pipe() => error!(target: SERVE, "{error}"),
+        _ => {}
+    }
+    ended
+}
+
+fn serve(args: ServeArgs, has_file: bool) -> Result<Outcome, CliError> {
     let config = ServeConfig::resolve(args)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let limits = Limits { duration: config.duration, max_bytes: config.max_bytes, stop };
@@ -24,6 +38,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
         Some(ring) => drain(&config, ring, &limits)?,
         None => feed(&config, limits)?,
     };
+    if has_file || !std::io::stderr().is_terminal() {
+        say_end(&session);
+    }
     if config.json {
         print_json(&session)?;
     } else {
@@ -31,13 +48,26 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
     }
     let outcome = session.outcome()?;
     if outcome == Outcome::DefaultLimit {
-        eprint(&format!(
-            "ringlog: stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and \
-             keep the newest events, or --max-bytes for another limit",
+        let text = format!(
+            "stopped at the default limit of {}, exit code 4; give --keep-bytes or --keep-for to continue and keep the \
+             newest events, or --max-bytes for another limit",
             size(DEFAULT_MAX_BYTES)
-        ));
+        );
+        if has_file {
+            warn!(target: SERVE, "{text}");
+        }
+        eprint(&format!("ringlog: {text}"));
     }
     Ok(outcome)
+}
+
+/// Says how the run ended where the summary on standard output may not be seen.
+fn say_end(session: &Session) {
+    let text = session.headline("recorded");
+    match session.is_incomplete() {
+        true => warn!(target: SERVE, "{text}"),
+        false => info!(target: SERVE, "{text}"),
+    }
 }
 
 fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
@@ -56,8 +86,9 @@ fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
 
 fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
     let service = RingService::start(ring, &config.log, config.ring_bytes)?;
-    eprint(&format!("recording ring {} to {}", ring.display(), config.log.path.display()));
-    eprint(&format!("{}; what is published later stays in the ring for the next run", end_words(config)));
+    info!(target: SERVE, "recording ring {} to {}", ring.display(), config.log.path.display());
+    let end = format!("{}; what is published later stays in the ring for the next run", end_words(config));
+    end.lines().for_each(|line| info!(target: SERVE, "{line}"));
     service.run(limits, Status::new(config.show, None))
 }
 
@@ -70,7 +101,7 @@ fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {
         FeedSpec::UnixDatagrams(path) => Box::new(DatagramFeed::unix(path)?),
         FeedSpec::Stream(listen, framing) => Box::new(ConnectionFeed::listen(listen, *framing)?),
     };
-    feed.introduction().iter().for_each(|line| eprint(line));
+    feed.introduction().iter().for_each(|line| info!(target: FEED, "{line}"));
     Ok(feed)
 }
 

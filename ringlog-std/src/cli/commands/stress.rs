@@ -18,7 +18,7 @@ use crate::cli::measure::scratch::Scratch;
 use crate::cli::options::args::StressArgs;
 use crate::cli::options::config::StressConfig;
 use crate::cli::options::log_args::LogPlan;
-use crate::cli::record::recording::{Before, Recorded, print_opening};
+use crate::cli::record::recording::{Before, Recorded, say_opening};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::terminal::print::{print, print_json};
 use crate::cli::terminal::signals::Stop;
@@ -122,7 +122,7 @@ fn record(config: &StressConfig, plan: &LogPlan, max_bytes: u64, stop: &Stop) ->
         .consumer(probe)
         .on_thread_start(on_thread_start)
         .start(&plan.path)?;
-    print_opening(&recorder, plan);
+    say_opening(&recorder, plan);
     let retention = RetentionWatch::new(recorder.watch());
     let before = Before::of(&recorder);
     let thread = thread.recv().map_or(0, |thread| thread.as_raw_nonzero().get().unsigned_abs());

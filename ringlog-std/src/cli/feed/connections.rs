@@ -11,6 +11,7 @@ use super::socket_file::{self, SocketFile};
 use super::spec::Listen;
 use super::udp::addresses_of;
 use super::{Feed, FeedError, Loss, Next};
+use crate::cli::terminal::messages::{FEED, debug};
 use crate::cli::terminal::words::counted;
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -85,6 +86,7 @@ impl ConnectionFeed {
                 continue;
             }
             let mut connection = self.connections.remove(self.turn);
+            debug!(target: FEED, "{}: {}", connection.name, connection.ended.as_deref().unwrap_or_default());
             if let Some(loss) = connection.give_up() {
                 return Some(Next::Lost(loss));
             }
@@ -135,6 +137,7 @@ impl ConnectionFeed {
             }
             None => format!("connection {}", self.accepted),
         };
+        debug!(target: FEED, "{name}: connected");
         self.connections.push(Connection {
             socket,
             name,

@@ -14,6 +14,7 @@ use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::typed::TypedOptions;
 use crate::cli::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::cli::options::log_args::{LogArgs, sync_policy};
+use crate::cli::options::message_args::MessageArgs;
 use crate::cli::options::print_args::PrintArgs;
 use crate::cli::options::schema_args::SchemaArgs;
 use crate::cli::options::thread_args::ThreadArgs;
@@ -168,9 +169,11 @@ pub(crate) struct ServeArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print a line of counts every 2 seconds even if standard error is no terminal
+    /// Write a message with counts every 2 seconds even if standard error is no terminal, or with --log-file
     #[arg(long)]
     pub(crate) progress: bool,
+    #[command(flatten)]
+    pub(crate) messages: MessageArgs,
 }
 
 /// Arguments of `ringlog import`.

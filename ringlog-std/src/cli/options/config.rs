@@ -66,7 +66,10 @@ impl ServeConfig {
             log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
-            show: Show::on_stderr(args.progress),
+            show: match args.messages.log_file {
+                Some(_) if args.progress => Show::Lines,
+                _ => Show::on_stderr(args.progress),
+            },
         })
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod args;
 pub(crate) mod config;
 pub(crate) mod filter_args;
 pub(crate) mod log_args;
+pub(crate) mod message_args;
 pub(crate) mod print_args;
 pub(crate) mod schema_args;
 pub(crate) mod thread_args;

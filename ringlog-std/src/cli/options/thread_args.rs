@@ -5,7 +5,7 @@ use rustix::thread::CpuSet;
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{SERVE, warn};
 use crate::cli::values;
 use crate::os::threads::{missing_of, run_on, set_nice};
 use crate::recorder::{Recorder, RecorderBuilder};
@@ -75,7 +75,7 @@ impl LogPlan {
 
 fn keep_on(cpus: &CpuSet, thread: &str) {
     if let Err(error) = run_on(cpus) {
-        eprint(&format!("ringlog: {thread} stays on the processors where it is: {error}"));
+        warn!(target: SERVE, "{thread} stays on the processors where it is: {error}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! `session` runs a recording in this process, `ring_service` records a shared ring, `pump` moves events from a feed to
 //! the ring. The commands that record or replay call this folder.
 
+pub(crate) mod loss_reports;
 pub(crate) mod pace;
 pub(crate) mod pump;
 pub(crate) mod recording;

@@ -3,16 +3,18 @@
 //! Events go into a ring, and a recorder on another thread moves them to the log.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
 use crate::cli::output::{PrintStyle, Printer};
 use crate::cli::read::source::LogSource;
 use crate::cli::read::stats::RecordStats;
+use crate::cli::record::loss_reports::LossReports;
 use crate::cli::record::pump::{Progress, Sink};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::status::{Gauges, Status};
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{FEED, LOG, RING, info, warn};
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::{Recorder, RecorderError};
 use crate::ring::{Idle, Producer, Waiter, WriteError};
@@ -29,6 +31,7 @@ pub(crate) struct Recording {
     producer: Producer,
     recorder: Recorder,
     retention: RetentionWatch,
+    losses: LossReports,
     status: Option<Status>,
     before: Before,
 }
@@ -58,10 +61,11 @@ impl Recording {
     /// Starts a run that shows nothing.
     pub(crate) fn start_silent(log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
         let (producer, recorder) = log.recorder(ring_bytes).start(&log.path)?;
-        print_opening(&recorder, log);
+        say_opening(&recorder, log);
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
-        Ok(Self { log: log.clone(), producer, recorder, retention, status: None, before })
+        let losses = LossReports::new(before.lost);
+        Ok(Self { log: log.clone(), producer, recorder, retention, losses, status: None, before })
     }
 
     /// Writes, syncs and seals everything that was taken.
@@ -115,7 +119,10 @@ impl Sink for Recording {
             let dropped = lost.saturating_sub(self.before.lost).saturating_sub(progress.lost);
             let progress = Progress { events: progress.events.saturating_sub(dropped), ..*progress };
             status.show(&progress, Gauges { ring, lost });
-            self.retention.look(|line| status.say(line));
+            if let Some(report) = self.losses.look(lost, Instant::now()) {
+                warn!(target: LOG, "{report}");
+            }
+            self.retention.look(|line| warn!(target: LOG, "{line}"));
         }
     }
 
@@ -124,9 +131,7 @@ impl Sink for Recording {
     }
 
     fn say(&mut self, line: &str) {
-        if let Some(status) = &self.status {
-            status.say(line);
-        }
+        warn!(target: FEED, "{line}");
     }
 }
 
@@ -177,7 +182,7 @@ impl Recorded {
         ended: Result<LogSummary, RecorderError>,
         mut retention: RetentionWatch,
     ) -> Result<Self, CliError> {
-        retention.look(eprint);
+        retention.look(|line| warn!(target: LOG, "{line}"));
         let retention_errors = retention.into_reported();
         let (summary, failure) = match ended {
             Ok(summary) => (summary, None),
@@ -186,7 +191,7 @@ impl Recorded {
                 source: source @ (SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)),
                 written,
             }) => {
-                eprint(&format!("ringlog: {source}"));
+                warn!(target: LOG, "{source}");
                 (*written, None)
             }
             Err(error) => match error.written() {
@@ -312,7 +317,7 @@ impl Recorded {
             let event = match source.next_event() {
                 // If the log failed, what can be read counts.
                 Err(error) if self.has_failed => {
-                    eprint(&format!("ringlog: what was written cannot be read further: {error}"));
+                    warn!(target: LOG, "what was written cannot be read further: {error}");
                     break;
                 }
                 other => other?,
@@ -330,18 +335,25 @@ impl Recorded {
     }
 }
 
-/// Prints how the previous writer of the log ended and which option has no effect, if there is any.
-pub(crate) fn print_opening(recorder: &Recorder, log: &LogPlan) {
+/// Says how the previous writer of the log ended and which option has no effect, if there is any.
+pub(crate) fn say_opening(recorder: &Recorder, log: &LogPlan) {
     if log.wants_uncached && !recorder.watch().is_uncached() {
-        eprint(
-            "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
+        warn!(
+            target: LOG,
+            "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache"
         );
     }
     if recorder.recovery().is_notable() {
-        eprint(&format!("recovery: {}", recorder.recovery()));
+        let recovery = recorder.recovery();
+        for line in format!("recovery: {recovery}").lines() {
+            match recovery.has_loss {
+                true => warn!(target: LOG, "{line}"),
+                false => info!(target: LOG, "{line}"),
+            }
+        }
     }
     if let Some(skipped) = recorder.skipped() {
-        eprint(&format!("ringlog: {skipped}"));
+        warn!(target: RING, "{skipped}");
     }
 }
 

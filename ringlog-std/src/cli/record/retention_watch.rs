@@ -22,12 +22,12 @@ impl RetentionWatch {
     /// Reports new errors and damage. Recording continues.
     pub(crate) fn look(&mut self, mut say: impl FnMut(&str)) {
         while let Some(damage) = self.log.take_damage() {
-            say(&format!("ringlog: damaged before this run: {damage}"));
+            say(&format!("damaged before this run: {damage}"));
         }
         let Some(error) = self.log.take_retention_error() else { return };
         let error = error.to_string();
         if self.reported.len() < REPORTED_MAX && self.reported.insert(error.clone()) {
-            say(&format!("ringlog: retention: {error}"));
+            say(&format!("retention: {error}"));
         }
     }
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::cli::error::CliError;
 use crate::cli::options::log_args::LogPlan;
+use crate::cli::record::loss_reports::LossReports;
 use crate::cli::record::pump::{Ended, Limits, Progress};
-use crate::cli::record::recording::{Recorded, print_opening};
+use crate::cli::record::recording::{Recorded, say_opening};
 use crate::cli::record::retention_watch::RetentionWatch;
 use crate::cli::record::session::Session;
 use crate::cli::record::status::{Gauges, Status};
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{LOG, RING, warn};
 use crate::consumer::EventConsumer;
 use crate::event::{EventHeader, Gap};
 use crate::recorder::{Recorder, SchemaWatch};
@@ -61,9 +62,9 @@ struct SchemaReports {
 }
 
 impl SchemaReports {
-    fn look(&mut self, mut say: impl FnMut(&str)) {
+    fn look(&mut self) {
         let problems = self.watch.problems();
-        problems.iter().skip(self.said).for_each(|problem| say(&format!("ringlog: {problem}")));
+        problems.iter().skip(self.said).for_each(|problem| warn!(target: RING, "{problem}"));
         self.said = problems.len();
     }
 }
@@ -74,7 +75,7 @@ impl RingService {
         let counts = Arc::default();
         let builder = log.recorder(ring_bytes).consumer(Counter(Arc::clone(&counts)));
         let recorder = builder.start_shared(ring, &log.path)?;
-        print_opening(&recorder, log);
+        say_opening(&recorder, log);
         let lost_before = recorder.watch().lost();
         Ok(Self { log: log.clone(), recorder, counts, lost_before })
     }
@@ -83,6 +84,7 @@ impl RingService {
     pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
         let started = Instant::now();
         let mut retention = RetentionWatch::new(self.recorder.watch());
+        let mut losses = LossReports::new(self.lost_before);
         let mut schemas = SchemaReports { watch: self.recorder.schema_watch().clone(), said: 0 };
         let ended = loop {
             let progress = self.progress();
@@ -90,8 +92,11 @@ impl RingService {
                 // Only the ring knows a loss that the producer has not reported yet.
                 let lost = self.recorder.watch().lost().saturating_add(self.recorder.pending_loss());
                 status.show(&progress, Gauges { ring: None, lost });
-                retention.look(|line| status.say(line));
-                schemas.look(|line| status.say(line));
+                if let Some(report) = losses.look(lost, Instant::now()) {
+                    warn!(target: LOG, "{report}");
+                }
+                retention.look(|line| warn!(target: LOG, "{line}"));
+                schemas.look();
             }
             match limits.ended(started, self.recorder.has_stopped()) {
                 Some(ended) => break ended,
@@ -103,7 +108,7 @@ impl RingService {
         let gaps_before = self.recorder.recovery().gap_records;
         let was_ring_damaged = self.recorder.skipped().is_some_and(|skipped| skipped.bytes != Some(0));
         let recorded = Recorded::of(&self.log, self.recorder.stop(), retention)?.after_gaps(gaps_before);
-        schemas.look(eprint);
+        schemas.look();
         let taken = Progress { events: recorded.events, lost: recorded.lost(), bytes, ..Progress::default() };
         status.finish(&taken, recorded.lost());
         let session = Session::checked(&self.log.path, taken, recorded, started.elapsed(), Ok(ended))?;

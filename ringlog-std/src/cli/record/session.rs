@@ -13,7 +13,7 @@ use crate::cli::record::pace::Pace;
 use crate::cli::record::pump::{Ended, Limits, Progress, pump};
 use crate::cli::record::recording::{Before, Part, ReadBack, Recorded, Recording};
 use crate::cli::record::status::Status;
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{LOG, SERVE, info, warn};
 use crate::cli::terminal::words::{command_line, counted, grouped, path_word, size};
 use crate::words::cause;
 
@@ -92,7 +92,7 @@ pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let mut recording = Recording::start(&log, plan.ring_bytes, plan.status)?;
     // After the recorder and the workers, which begin where this thread is.
     log.place_producer();
-    eprint(plan.introduction);
+    plan.introduction.lines().for_each(|line| info!(target: SERVE, "{line}"));
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
@@ -115,7 +115,7 @@ impl Session {
         let failure = recorded.take_failure();
         let read_back = match (recorded.read_back(), &failure) {
             (Err(error), Some(_)) => {
-                eprint(&format!("ringlog: what was written before cannot be read back: {}", cause(&error)));
+                warn!(target: LOG, "what was written before cannot be read back: {}", cause(&error));
                 recorded.unread()
             }
             (read_back, _) => read_back?,
@@ -240,9 +240,14 @@ impl Session {
         match self.failure {
             Some(failure) => Err(failure),
             None if self.ending == Some(Ended::DefaultBytes) => Ok(Outcome::DefaultLimit),
-            None if self.skipped > 0 || self.dropped > Some(0) || self.has_lost() => Ok(Outcome::Loss),
+            None if self.is_incomplete() => Ok(Outcome::Loss),
             None => Ok(Outcome::Clean),
         }
+    }
+
+    /// Whether events of this run are missing.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.skipped > 0 || self.dropped > Some(0) || self.unrecorded > 0 || self.has_lost()
     }
 
     /// Returns the loss in words; names losses of earlier runs as such.
@@ -256,17 +261,22 @@ impl Session {
         }
     }
 
-    /// Returns the run in words.
-    pub(crate) fn words(&self, what: &str) -> String {
-        let mut text = format!(
-            "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}\n",
+    /// Returns counts, and why the run ended, in one line.
+    pub(crate) fn headline(&self, what: &str) -> String {
+        format!(
+            "{what} {} in {:.1} s ({}/s), {}, lost {}; stopped: {}",
             counted(self.stats.events, "event"),
             self.seconds,
             grouped(self.events_per_second as u64),
             size(self.stats.bytes),
             self.lost_words(),
             self.ended,
-        );
+        )
+    }
+
+    /// Returns the run in words.
+    pub(crate) fn words(&self, what: &str) -> String {
+        let mut text = self.headline(what) + "\n";
         text += &match self.read_back {
             Part::All => format!("checked: all of them were read back from {}\n", self.log),
             Part::LastFile => format!("checked: the last file of {} was read back\n", self.log),

@@ -1,11 +1,11 @@
-//! The live line: one line that changes on a terminal, a line every 2 seconds elsewhere.
+//! The live line: one line that changes on a terminal, a message every 2 seconds elsewhere.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::record::pump::Progress;
-use crate::cli::terminal::print::eprint;
+use crate::cli::terminal::messages::{SERVE, info, set_bar};
 use crate::cli::terminal::words::{counted, grouped, size};
 use crate::cli::values::Show;
 
@@ -37,6 +37,7 @@ impl Status {
         let is_terminal = show == Show::Bar;
         let interval = if is_terminal { TERMINAL_INTERVAL } else { PLAIN_INTERVAL };
         let bar = is_terminal.then(|| bar(input_bytes));
+        set_bar(bar.clone());
         Self { show, bar, interval, shown_at: Instant::now(), shown_events: 0 }
     }
 
@@ -57,25 +58,23 @@ impl Status {
                 }
                 bar.set_message(line);
             }
-            None if self.show == Show::Lines => eprint(&line),
+            None if self.show == Show::Lines => info!(target: SERVE, "{line}"),
             None => {}
         }
     }
 
-    /// Prints a message that stays.
-    pub(crate) fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprint(text)),
-            None => eprint(text),
-        }
-    }
-
-    /// Removes the changing line; elsewhere, prints a last line.
+    /// Removes the changing line; elsewhere, says a last one.
     pub(crate) fn finish(&mut self, progress: &Progress, lost: u64) {
         match &self.bar {
             Some(bar) => bar.finish_and_clear(),
             None => self.show(progress, Gauges { ring: None, lost }),
         }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        set_bar(None);
     }
 }
 

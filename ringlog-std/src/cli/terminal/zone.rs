@@ -20,15 +20,22 @@ impl Zone {
         Self::Local(TimeZone::system())
     }
 
+    /// Returns a time in the format of `strftime`; `None` past the year 9999.
+    pub(crate) fn format(&self, unix_nanos: u64, format: &str) -> Option<String> {
+        let moment = Timestamp::from_nanosecond(i128::from(unix_nanos)).ok()?;
+        let zone = match self {
+            Self::Utc => TimeZone::UTC,
+            Self::Local(zone) => zone.clone(),
+        };
+        Some(moment.to_zoned(zone).strftime(format).to_string())
+    }
+
     /// Returns date and time with nine digits of the second; `None` past the year 9999.
     pub(crate) fn date(&self, unix_nanos: u64) -> Option<String> {
-        let moment = Timestamp::from_nanosecond(i128::from(unix_nanos)).ok()?;
-        Some(match self {
-            Self::Utc => format!("{moment:.9}"),
-            Self::Local(zone) => {
-                moment.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.9f%:z").to_string()
-            }
-        })
+        match self {
+            Self::Utc => Some(format!("{:.9}", Timestamp::from_nanosecond(i128::from(unix_nanos)).ok()?)),
+            Self::Local(_) => self.format(unix_nanos, "%Y-%m-%dT%H:%M:%S%.9f%:z"),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use ringlog::event::{Gap, flags};
 use serde_json::Value;
 
 use super::serve::{Running, info, spawn};
-use super::support::{HexRecord, assert_code, number, records_of, ringlog, stderr_of, word};
+use super::support::{HexRecord, assert_code, message_in, number, records_of, ringlog, stderr_of, word};
 use crate::disk_full::{child_folder, on_own_network};
 use crate::skips::note_skip;
 
@@ -42,7 +42,7 @@ impl Served {
         });
         let (program, mut introduction) = (Running(child), Vec::new());
         while let Ok(line) = said.recv_timeout(PATIENCE) {
-            let has_started = line.starts_with("recording");
+            let has_started = message_in(&line).starts_with("recording");
             introduction.push(line);
             if has_started {
                 return Ok(Self { program, said, introduction, log });
@@ -54,7 +54,7 @@ impl Served {
     /// Returns the text that follows these words in its messages.
     #[track_caller]
     pub(crate) fn said(&self, words: &str) -> &str {
-        let found = self.introduction.iter().find_map(|line| line.strip_prefix(words));
+        let found = self.introduction.iter().find_map(|line| message_in(line).strip_prefix(words));
         found.unwrap_or_else(|| panic!("{words}: {:?}", self.introduction))
     }
 

@@ -14,7 +14,9 @@ use ringlog::ring::SharedRing;
 use serde_json::Value;
 
 use super::serve::info;
-use super::support::{RINGLOG, assert_code, first_file, json_of, number, ringlog, stdout_of, word};
+use super::support::{
+    RINGLOG, assert_code, first_file, json_of, message_in, number, ringlog, stdout_of, word,
+};
 use crate::disk_full::{child_folder, on_mounted};
 
 /// Lost events by reason.
@@ -135,7 +137,7 @@ impl Live {
             BufReader::new(stderr)
                 .lines()
                 .map_while(Result::ok)
-                .for_each(|line| all.lock().unwrap().push(line));
+                .for_each(|line| all.lock().unwrap().push(message_in(&line).to_owned()));
         });
         Self { child, lines }
     }
@@ -385,6 +387,7 @@ fn on_full_disk(folder: &Path) -> (Live, ChildStdin, PathBuf, u64) {
     }
     let live = program.wait_for(lost_in);
     assert!(live > 0, "{:?}", program.lines);
+    program.wait_for(|line| line.contains(" events lost so far in this run; ").then_some(()));
     (program, stdin, log, live)
 }
 

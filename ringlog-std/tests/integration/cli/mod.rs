@@ -13,6 +13,7 @@ mod output;
 mod recover_image;
 mod replay;
 pub(crate) mod serve;
+mod serve_messages;
 mod serve_ring;
 mod serve_threads;
 mod stops;

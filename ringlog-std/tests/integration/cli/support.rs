@@ -82,6 +82,40 @@ pub(crate) fn stderr_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Returns the text of a message of `serve`, without time, level and target; other lines as they are.
+pub(crate) fn message_in(line: &str) -> &str {
+    head_of_message(line).map_or(line, |(_, text)| text)
+}
+
+/// Splits a message of `serve` into level and target, and the text; `None` for any other line.
+pub(crate) fn head_of_message(line: &str) -> Option<(&str, &str)> {
+    let (time, rest) = line.split_at_checked("2026-11-30T10:55:01.123456Z ".len())?;
+    let is_time = time.bytes().zip(*b"0000-00-00T00:00:00.000000Z ").all(|(found, sign)| match sign {
+        b'0' => found.is_ascii_digit(),
+        _ => found == sign,
+    });
+    is_time.then(|| rest.split_once(": ")).flatten()
+}
+
+/// Returns a text in which each message has TIME in place of its time, and each summary in place of how long it took.
+pub(crate) fn without_times(text: &str) -> String {
+    let line = |line: &str| match head_of_message(line) {
+        Some((head, text)) => format!("TIME {head}: {}\n", without_duration(text)),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+/// Returns a line without how long a run took, if it says so.
+pub(crate) fn without_duration(line: &str) -> String {
+    match (line.find(" in "), line.find("/s)")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{} in TIME (RATE{}", &line[..start], &line[end..])
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// Returns a number of a JSON object.
 #[track_caller]
 pub(crate) fn number(value: &Value, field: &str) -> u64 {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Row, assert_table, captures, inputs, typed_imports, with_placeholders};
-use crate::cli::support::{ringlog, word};
+use crate::cli::support::{ringlog, without_times, word};
 
 /// Imports a file of these bytes, and gives all that the program says, but for how long it took.
 pub(super) fn import(folder: &Path, name: &str, file: &str, bytes: &[u8], options: &str) -> Row {
@@ -20,7 +20,8 @@ pub(super) fn import(folder: &Path, name: &str, file: &str, bytes: &[u8], option
 /// The exit code, what was said on standard error, and notes.
 pub(super) fn said(name: &str, folder: &Path, output: &std::process::Output) -> Row {
     let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
-    let (text, notes) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    let text = without_times(&String::from_utf8_lossy(&output.stderr));
+    let notes = String::from_utf8_lossy(&output.stdout);
     let is_note = |line: &&str| ["note: ", "skipped: "].iter().any(|it| line.starts_with(it));
     let is_said =
         |line: &&str| !line.is_empty() && !line.starts_with("Usage: ") && !line.starts_with("For more");

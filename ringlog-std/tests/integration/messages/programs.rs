@@ -5,13 +5,15 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::{Row, assert_table, cursors, logs, rings, with_placeholders};
-use crate::cli::support::{RINGLOG, STRESS, ringlog, word};
+use crate::cli::support::{RINGLOG, STRESS, ringlog, without_times, word};
 
 /// The exit code, and what the program said of errors, a line each.
 pub(crate) fn row(name: &str, folder: &Path, output: &Output) -> Row {
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = without_times(&String::from_utf8_lossy(&output.stderr));
     let is_message = |line: &&str| {
-        ["ringlog: ", "stress: ", "error: ", "recovery: ", "  "].iter().any(|it| line.starts_with(it))
+        ["ringlog: ", "stress: ", "error: ", "recovery: ", "TIME WARN ", "  "]
+            .iter()
+            .any(|it| line.starts_with(it))
     };
     let lines: Vec<_> = said.lines().filter(is_message).collect();
     // What is recorded to where is said once it is.
@@ -58,6 +60,13 @@ fn usage(folder: &Path) -> Vec<Row> {
         run("processors that are none", "serve --worker-cpus 3-1"),
         run("a processor that is not there", "serve --recorder-cpus 1022 --log DIR/never"),
         run("a nice value that is none", "serve --worker-nice 20"),
+        run("a level that is none", "serve --log-level loud"),
+        row(
+            "a variable with a level that is none",
+            folder,
+            &Command::new(RINGLOG).arg("serve").env("RINGLOG_LOG", "loud").output().unwrap(),
+        ),
+        run("messages to a folder that is not there", "serve --log-file DIR/missing/file --log DIR/never"),
         row("stress for no time", folder, &stress(["--seconds", "0"])),
         row("stress with a payload of no length", folder, &stress(["--payload", "70000"])),
         row("stress with batches of nothing", folder, &stress(["--batch", "0"])),

@@ -12,7 +12,7 @@ use ringlog_nostd::{AlignedBytes, Ring, RingOptions};
 use super::logs::{changed, replace_by_link, whole};
 use super::{Row, assert_table, with_placeholders};
 use crate::cli::bad_input::powerless;
-use crate::cli::support::{RINGLOG, log_writer, ringlog, word};
+use crate::cli::support::{RINGLOG, log_writer, ringlog, without_times, word};
 use crate::storage_log::support::{patch, unseal};
 use crate::writer_file;
 
@@ -25,7 +25,7 @@ const RECORD: u64 = 40;
 pub(super) fn said(name: &str, folder: &Path, output: &Output) -> Row {
     let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
     let text = [&output.stderr[..], &output.stdout[..]].concat();
-    let text = String::from_utf8_lossy(&text).replace("\n\n", "\n");
+    let text = without_times(&String::from_utf8_lossy(&text)).replace("\n\n", "\n");
     Row { name: name.to_owned(), said: format!("exit {code}\n{}", with_placeholders(&text, folder)) }
 }
 

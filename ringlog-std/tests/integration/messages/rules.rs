@@ -98,12 +98,15 @@ fn a_cause_comes_once_and_so_does_what_to_do() {
     }
 }
 
-/// An error that ends a program says what to do next, except where the program has said so in another line.
+/// An error that ends a program, or a warning of log or ring, says what to do next, except where the program has said so in another line.
 #[test]
 fn an_error_says_what_to_do() {
     for (row, line) in messages() {
         let is_cause = CAUSES.iter().any(|cause| row.starts_with(&format!("[{cause}::")));
-        let is_error = line.starts_with("ringlog: ") || row.contains("Error::") && !is_cause;
+        let is_warning = ["TIME WARN ringlog::log: ", "TIME WARN ringlog::ring: "]
+            .iter()
+            .any(|head| line.strip_prefix(head).is_some_and(|text| !text.starts_with(' ')));
+        let is_error = is_warning || line.starts_with("ringlog: ") || row.contains("Error::") && !is_cause;
         // A literal that ends in another text has the advice in it.
         let is_whole = !line.ends_with('}');
         assert!(!is_error || !is_whole || line.contains("; "), "{row}: no advice in {line}");

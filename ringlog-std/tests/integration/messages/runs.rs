@@ -11,21 +11,16 @@ use ringlog::storage::LogWriter;
 use super::reports::{run, said};
 use super::{Row, assert_table};
 use crate::cli::serve::{Running, spawn};
-use crate::cli::support::{STRESS, first_file, log_writer, ringlog_fed, start_fed, wait_until, word};
+use crate::cli::support::{
+    STRESS, first_file, log_writer, ringlog_fed, start_fed, wait_until, without_duration, word,
+};
 use crate::writer_file;
 
 /// Without what differs from run to run: how long it took, and the first events, which have the time of the run.
 fn steady(mut row: Row) -> Row {
     let is_event =
         |line: &&str| line.starts_with(' ') && line.trim_start().starts_with(|c: char| c.is_ascii_digit());
-    let lines = row.said.lines().filter(|line| !is_event(line)).map(|line| {
-        match (line.find(" in "), line.find("/s)")) {
-            (Some(start), Some(end)) if start < end => {
-                format!("{} in TIME (RATE{}", &line[..start], &line[end..])
-            }
-            _ => line.to_owned(),
-        }
-    });
+    let lines = row.said.lines().filter(|line| !is_event(line)).map(without_duration);
     row.said = lines.collect::<Vec<_>>().join("\n");
     row
 }

@@ -34,7 +34,7 @@ pub(crate) trait Sink {
     /// Whether the sink takes no more events.
     fn has_failed(&self) -> bool;
 
-    /// Prints a message to the user.
+    /// Says what of the input is skipped.
     fn say(&mut self, line: &str);
 }
 
