@@ -125,7 +125,7 @@ fn measure(way: Way, threads: usize, messages: u64, pause: Option<u64>) -> Resul
             let dispatch = Dispatch::new(tracing_subscriber::registry().with(Layer::new(&sink)));
             let nanos = call(&dispatch, threads, messages, pause);
             let summary = guard.finish()?;
-            let lost = summary.log.lost + summary.unwritten;
+            let lost = summary.log.lost + summary.dropped;
             let wanted = (messages + WARM_UP) * threads as u64;
             if summary.log.events + lost != wanted {
                 return Err(format!("{} events and {lost} lost, of {wanted}", summary.log.events).into());

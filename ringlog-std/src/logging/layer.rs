@@ -124,13 +124,8 @@ fn record_of(metadata: &Metadata<'_>, span: u64) -> Record {
     Record { level, span, line: metadata.line().unwrap_or(0) }
 }
 
-/// Adds the file, unless the target leads to it.
 fn put_file(tail: &mut Tail<'_>, metadata: &Metadata<'_>) {
-    if metadata.module_path() != Some(metadata.target())
-        && let Some(file) = metadata.file()
-    {
-        tail.text("file", file);
-    }
+    tail.file(metadata.target(), metadata.module_path(), metadata.file());
 }
 
 fn put_span(tail: &mut Tail<'_>, metadata: &Metadata<'_>) {

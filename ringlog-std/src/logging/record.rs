@@ -1,9 +1,9 @@
 //! The payload of a message.
 #![forbid(unsafe_code)]
 
+use super::message_types::RECORD_LEN;
 use super::scratch::Scratch;
 use super::tail::Tail;
-use super::types::RECORD_LEN;
 
 /// What precedes the tail of a message.
 #[derive(Clone, Copy)]

@@ -1,10 +1,10 @@
 //! The payloads of spans.
 #![forbid(unsafe_code)]
 
+use super::message_types::{SPAN_CLOSED_LEN, SPAN_OPENED_LEN};
 use super::record::Record;
 use super::scratch::Scratch;
 use super::tail::Tail;
-use super::types::{SPAN_CLOSED_LEN, SPAN_OPENED_LEN};
 
 /// Makes the payload of a `span_opened`.
 pub(super) fn span_opened(

@@ -158,6 +158,16 @@ impl<'b> Tail<'b> {
         self.out[start - 2..start].copy_from_slice(&len.to_be_bytes());
     }
 
+    /// Adds the file of the source, unless the target leads to it.
+    #[inline]
+    pub(super) fn file(&mut self, target: &str, module_path: Option<&str>, file: Option<&str>) {
+        if module_path != Some(target)
+            && let Some(file) = file
+        {
+            self.text("file", file);
+        }
+    }
+
     #[inline]
     pub(super) fn unsigned(&mut self, key: &str, value: u64) {
         if self.key(key, LONGEST) {
