@@ -14,12 +14,20 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+#[cfg(feature = "tracing")]
+mod call;
 mod error;
+#[cfg(feature = "tracing")]
+mod fields;
 mod guard;
+mod items;
+#[cfg(feature = "tracing")]
+mod key;
 #[cfg(feature = "tracing")]
 mod layer;
 #[cfg(feature = "log")]
 mod logger;
+mod message;
 mod message_types;
 mod panics;
 mod record;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::SinkError;
+use super::message::log_record;
 use super::message_types::MessageTypes;
-use super::record::{Record, log_record};
+use super::record::Record;
 use super::scratch::Scratch;
 use super::spare::Spare;
 use super::tail::Tail;
@@ -136,18 +137,21 @@ impl Sink {
     }
 
     /// Returns the longest payload in bytes.
+    #[inline]
     pub(super) fn max_payload(&self) -> usize {
         self.inner.max_payload
     }
 
     /// Returns the time of a message.
+    #[inline]
     pub(super) fn now(&self) -> u64 {
         self.inner.clock.now()
     }
 
     /// Writes a message into this thread's ring, or else into the spare one, or counts it.
-    pub(super) fn write(&self, timestamp: u64, event_type: u8, mut payload: Scratch) {
-        let payload = payload.bytes();
+    #[inline]
+    pub(super) fn write(&self, timestamp: u64, event_type: u8, scratch: Scratch) {
+        let payload = scratch.payload();
         let header = header_of(timestamp, event_type, payload);
         // Unless something is lost, a producer that is not lossy writes the same, and need not become a lossy one.
         let try_write = |producer: &mut PooledProducer| {
@@ -155,8 +159,10 @@ impl Sink {
                 producer.pending_loss().is_none() && producer.write_event(&header, payload).is_ok()
             })
         };
-        if !matches!(self.inner.producers.with(try_write), Ok(Ok(true))) {
-            self.write_or_lose(&header, payload);
+        match self.inner.producers.with(try_write) {
+            Ok(Ok(true)) => {}
+            Ok(_) => self.write_or_lose(&header, payload),
+            Err(error) => self.write_without_ring(error, &header, payload),
         }
     }
 
@@ -164,9 +170,17 @@ impl Sink {
     fn write_or_lose(&self, header: &EventHeader, payload: &[u8]) {
         match self.inner.producers.with_lossy(|producer| producer.write_event(header, payload)) {
             Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(ProducersError::Closed) => self.inner.spare.count(1, header.timestamp),
-            // It has no ring, or its ring is in use.
-            Err(_) => self.inner.spare.write(header, payload),
+            Ok(Err(_)) => self.inner.spare.count(1, header.timestamp),
+            Err(error) => self.write_without_ring(error, header, payload),
+        }
+    }
+
+    #[cold]
+    fn write_without_ring(&self, error: ProducersError, header: &EventHeader, payload: &[u8]) {
+        match error {
+            // In a forked child, a thread that is not there may hold the lock.
+            ProducersError::Closed => self.inner.spare.count(1, header.timestamp),
+            _ => self.inner.spare.write(header, payload),
         }
     }
 
@@ -179,8 +193,8 @@ impl Sink {
     /// Writes a `log_record` into the spare ring, and waits until the recorder has it, both up to `limit`.
     pub(super) fn write_urgently(&self, record: Record, limit: Duration, fill: impl FnOnce(&mut Tail<'_>)) {
         let timestamp = self.now();
-        let mut payload = log_record(record, self.max_payload(), fill);
-        let payload = payload.bytes();
+        let scratch = log_record(record, self.max_payload(), fill);
+        let payload = scratch.payload();
         let header = header_of(timestamp, self.inner.types.record, payload);
         // In a forked child, a thread that is not there may hold the lock.
         match self.inner.producers.is_open() {
@@ -211,6 +225,7 @@ pub(super) fn is_of_recorder() -> bool {
     std::thread::current().name().is_some_and(|name| name.starts_with("ringlog-"))
 }
 
+#[inline]
 fn header_of(timestamp: u64, event_type: u8, payload: &[u8]) -> EventHeader {
     // No payload is longer than `max_payload`, which is at most 65,535.
     EventHeader::new(timestamp, event_type, u16::try_from(payload.len()).unwrap_or(u16::MAX))

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use log::Log;
@@ -52,21 +52,22 @@ fn each_message_of_a_hundred_threads_with_four_rings_is_in_the_log_or_a_count() 
     let recorder =
         Recorder::builder().max_producers(4).ring_bytes(16 << 10).max_payload(512).on_thread_start(start);
     let (sink, guard) = Sink::builder().recorder(recorder).open(folder.path()).unwrap();
-    let (logger, all_have_logged) = (logger_of(&sink), Barrier::new(THREADS as usize));
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (sink, logger, all_have_logged) = (&sink, &logger, &all_have_logged);
-            scope.spawn(move || {
-                LAST.with(|last| *last.borrow_mut() = Some(LogsAtTheEnd(logger.clone())));
-                for number in 0..MESSAGES {
-                    log::info!(logger: logger, thread, number; "one of many");
-                }
-                // Whether this thread has a producer or not.
-                let _ = sink.producers().with(|_| log::info!(logger: logger, "from within"));
-                all_have_logged.wait();
-            });
-        }
-    });
+    let (logger, all_have_logged) = (logger_of(&sink), Arc::new(Barrier::new(THREADS as usize)));
+    let thread = |thread| {
+        let (sink, logger, all_have_logged) = (sink.clone(), logger.clone(), Arc::clone(&all_have_logged));
+        std::thread::spawn(move || {
+            LAST.with(|last| *last.borrow_mut() = Some(LogsAtTheEnd(logger.clone())));
+            for number in 0..MESSAGES {
+                log::info!(logger: logger, thread, number; "one of many");
+            }
+            // Of those that have a producer.
+            let _ = sink.producers().with(|_| log::info!(logger: logger, "from within"));
+            all_have_logged.wait();
+        })
+    };
+    // The end of a scope would not wait for the destructors.
+    let threads: Vec<_> = (0..THREADS).map(thread).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let within = 4;
     let summary = guard.finish().unwrap();
     let (messages, lost) = found(folder.path());

@@ -142,6 +142,124 @@ fn fields_of_log_have_their_kinds() {
 }
 
 #[test]
+fn an_event_that_is_too_long_is_cut_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::builder().max_payload(200);
+    let (sink, guard) = Sink::builder().recorder(recorder).open(folder.path()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(Layer::new(&sink));
+    tracing::subscriber::with_default(subscriber, || {
+        for len in 0..400 {
+            let text = "ö".repeat(len);
+            info!(target: "app", len, text, half = 0.5, is_long = ?(len > 100), "{}", "é".repeat(len / 4));
+        }
+    });
+    let summary = guard.finish().unwrap();
+    assert_eq!((summary.log.events, summary.dropped), (400, 0));
+    let mut whole = 0;
+    for (len, event) in cat(folder.path()).iter().enumerate() {
+        let (fields, tail) = (&event["fields"], &event["fields"]["tail"]);
+        assert_eq!(tail["target"], "app");
+        let message = tail["message"].as_str().unwrap_or_else(|| panic!("{event}"));
+        assert!(message.chars().all(|sign| sign == 'é') && message.len() <= len / 4 * 2);
+        let text = tail["fields"]["text"].as_str().unwrap_or_default();
+        assert!(text.chars().all(|sign| sign == 'ö') && text.len() <= 2 * len);
+        let all =
+            json!({ "len": len, "text": "ö".repeat(len), "half": 0.5, "is_long": (len > 100).to_string() });
+        let file = tail["file"].as_str().is_some_and(|file| file.ends_with("messages.rs"));
+        let is_whole = message.len() == len / 4 * 2 && tail["fields"] == all && file;
+        assert_eq!(fields["cut"], !is_whole, "{event}");
+        whole += usize::from(is_whole);
+    }
+    assert!((5..60).contains(&whole), "{whole}");
+}
+
+#[test]
+fn fields_of_tracing_have_their_names_and_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, guard) = Sink::open(folder.path()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(Layer::new(&sink));
+    tracing::subscriber::with_default(subscriber, || {
+        // A call is known from the second time on.
+        for _ in 0..2 {
+            info!(
+                a_name_of_15_b = 1,
+                a_name_of_sixteen = 2,
+                a_name_that_has_no_place = "text",
+                r#type = 3,
+                "short and long"
+            );
+            info!(
+                below = -7,
+                least = i64::MIN,
+                most = u64::MAX,
+                wide = u128::MAX,
+                is_open = true,
+                half = 0.5,
+                "kinds"
+            );
+            info!(number = 300, nothing = tracing::field::Empty, "nothing");
+            tracing::event!(target: "app", tracing::Level::WARN, first = 1, message = "in the middle", last = 2);
+            tracing::event!(tracing::Level::ERROR, only = "fields");
+        }
+    });
+    assert_eq!(guard.finish().unwrap().log.events, 10);
+    let events = cat(folder.path());
+    let tail =
+        |at: usize| (&events[at]["fields"]["tail"]["message"], &events[at]["fields"]["tail"]["fields"]);
+    for at in [0, 5] {
+        let wanted = json!({ "a_name_of_15_b": 1, "a_name_of_sixteen": 2, "a_name_that_has_no_place": "text", "type": 3 });
+        assert_eq!(tail(at), (&json!("short and long"), &wanted));
+        let wanted = json!({
+            "below": -7, "least": i64::MIN, "most": u64::MAX, "wide": u128::MAX.to_string(), "is_open": true, "half": 0.5,
+        });
+        assert_eq!(tail(at + 1), (&json!("kinds"), &wanted));
+        assert_eq!(tail(at + 2), (&json!("nothing"), &json!({ "number": 300 })));
+        assert_eq!(tail(at + 3), (&json!("in the middle"), &json!({ "first": 1, "last": 2 })));
+        assert_eq!(
+            (&events[at + 3]["fields"]["level"], &events[at + 3]["fields"]["tail"]["target"]),
+            (&json!("WARN"), &json!("app"))
+        );
+        assert_eq!(tail(at + 4), (&Value::Null, &json!({ "only": "fields" })));
+    }
+}
+
+/// Calls it eight times, each in its place.
+macro_rules! eight {
+    ($call:expr) => {
+        $call;
+        $call;
+        $call;
+        $call;
+        $call;
+        $call;
+        $call;
+        $call;
+    };
+}
+
+#[test]
+fn each_of_many_calls_is_known_once_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, guard) = Sink::open(folder.path()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(Layer::new(&sink));
+    tracing::subscriber::with_default(subscriber, || {
+        let log = || {
+            eight!({
+                eight!({
+                    info!(id = 1, "one");
+                    info!("another");
+                });
+            });
+        };
+        log();
+        let before = allocations::count();
+        (0..3).for_each(|_| log());
+        assert_eq!(allocations::count() - before, 0);
+    });
+    assert_eq!(guard.finish().unwrap().log.events, 4 * 128);
+}
+
+#[test]
 fn threads_log_beside_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let (sink, guard) = Sink::open(folder.path()).unwrap();
