@@ -253,7 +253,7 @@ impl Load {
             times
         };
         let mut all: Vec<u64> = std::thread::scope(|scope| {
-            let running: Vec<_> = (0..self.threads).map(|_| scope.spawn(&one)).collect();
+            let running: Vec<_> = (0..self.threads).map(|_| scope.spawn(one)).collect();
             running.into_iter().flat_map(|thread| thread.join().expect("a thread that logs")).collect()
         });
         all.sort_unstable();
