@@ -93,9 +93,7 @@ impl Spare {
     /// Writes a GAP record for the messages that none counts yet. Tries it up to `limit`.
     pub(super) fn report(&self, now: u64, limit: Duration) {
         let try_report = || {
-            if self.uncounted() == 0 {
-                return Some(());
-            }
+            // Also if there is nothing to count: who has the lock may have taken the count, and fail to write it.
             let mut producer = self.try_lock()?;
             // `Err` if the log has ended.
             producer.with(|ring| self.write_gap(ring, now)).unwrap_or(true).then_some(())
