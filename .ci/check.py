@@ -102,10 +102,12 @@ def guarantees(document):
     """Every test and file that the document names is there."""
     text = Path(document).read_text()
     tests = Path("ringlog-std/tests")
+    folders = [tests, Path("ringlog-std/logging-tests/tests")]
     named = re.findall(r"`([a-z_]+): ([a-z0-9_]+)`", text)
     assert len(named) > 20, "the document names hardly any test"
     for module, name in named:
-        sources = [*tests.rglob(f"{module}.rs"), *(source for folder in tests.rglob(module) for source in folder.glob("*.rs"))]
+        files = (source for root in folders for source in root.rglob(f"{module}.rs"))
+        sources = [*files, *(source for root in folders for folder in root.rglob(module) for source in folder.glob("*.rs"))]
         assert any(re.search(rf"fn {name}\b", source.read_text()) for source in sources), f"no test {name} in {module}"
     for path, name in re.findall(r"`((?:[a-z_]+::)+)([a-z0-9_]+)`", text):
         folder = Path("ringlog-std/src", *path.split("::")[:-1])

@@ -5,7 +5,8 @@
     tables.py --self-test            writes a small report into a small document, and compares
 
 A table's place is between `<!-- table NAME -->` and `<!-- end of table -->`. NAME is `ring` or `ring ratios` (all
-payloads of a report side by side), or how the title of one of its tables begins, for example `Append to follower, 50000`.
+payloads of a report side by side), `logging` (a row for each way to log), or how the title of one of its tables begins,
+for example `Append to follower, 50000`.
 Places without a table in the reports stay as they are, and so does all other text.
 """
 
@@ -16,6 +17,8 @@ from pathlib import Path
 
 PLACE = re.compile(r"(<!-- table (.+?) -->\n)(.*?)(<!-- end of table -->)", re.S)
 RING = re.compile(r"Payloads of (\d+) bytes, the consumer looks (.+), threads (.+)")
+LOGGING = re.compile(r"Logging, (\d+) threads?: a call of `info!` with three fields, one (.+)")
+QUANTILE = re.compile(r"(.+), (p[\d.]+)(?:; (.+) % lost, (\d+) % of them reported)?")
 POLICIES = {"again at once": "at once", "after 256 spins": "waits"}
 UNITS = [(1e9, 2, " s"), (1e6, 2, " ms"), (1e3, 2, " µs"), (0, 1, " ns")]
 
@@ -80,6 +83,26 @@ def compared(table):
     return text
 
 
+def logging(tables):
+    """A table for each number of threads and each load: a row for each way to log, a column for each quantile."""
+    parts = []
+    for load, table in ((match, table) for table in tables if (match := LOGGING.fullmatch(table["title"]))):
+        quantiles, cells = {}, {}
+        for row in table["rows"]:
+            name, quantile, lost, reported = QUANTILE.fullmatch(row["name"]).groups()
+            quantiles[quantile] = None
+            of = cells.setdefault(name, {"lost": f"{lost} %" if lost else "0", "reported": f"{reported} %" if lost else "–"})
+            of[quantile] = f"{row['nanoseconds_per_event']:.0f} ({row['first_quartile']:.0f} to {row['third_quartile']:.0f})"
+        head = f"{load[1]} {'thread' if load[1] == '1' else 'threads'}, one {load[2]}"
+        rows = [[name, *(of[quantile] for quantile in quantiles), of["lost"], of["reported"]] for name, of in cells.items()]
+        parts.append(markdown([head, *(f"{quantile}, ns" for quantile in quantiles), "lost", "of that reported"], rows))
+        goals = [[goal["name"], f"{goal['ratio']:.2f}", f"{goal['first_quartile']:.2f} to {goal['third_quartile']:.2f}",
+                  f"{goal['wanted']:.2f}", "met" if goal["ratio"] >= goal["wanted"] else "not met"] for goal in table["goals"]]
+        if goals:
+            parts.append(markdown(["how many times as fast", "ratio", "quartiles", "goal", ""], goals))
+    return "\n".join(parts)
+
+
 def figure(value, unit):
     """As `latency` shows it: in the unit of the median, the least and the largest round in brackets."""
     if value["value"] is None:
@@ -104,7 +127,7 @@ def latencies(section):
 
 def table(name, reports):
     """The text for a place, or None."""
-    pivots = {"ring": ring, "ring ratios": ring_ratios}
+    pivots = {"ring": ring, "ring ratios": ring_ratios, "logging": logging}
     for report in reports:
         if name in pivots:
             if text := pivots[name](report.get("tables", [])):
@@ -137,7 +160,11 @@ def self_test():
     goal = {"name": "of a copy", "ratio": 0.5, "first_quartile": 0.4, "third_quartile": 0.6, "wanted": 0.7}
     title = "Payloads of 16 bytes, the consumer looks again at once, threads pinned"
     reports = [{"tables": [{"title": title, "rows": [row], "goals": [goal]},
-                           {"title": "Into a log, payloads of 64 bytes", "rows": [row], "goals": [goal]}]},
+                           {"title": "Into a log, payloads of 64 bytes", "rows": [row], "goals": [goal]},
+                           {"title": "Logging, 1 threads: a call of `info!` with three fields, one every 2000 ns", "goals": [],
+                            "rows": [row | {"name": "Layer, p50; 1.50 % lost, 100 % of them reported"},
+                                     row | {"name": "Layer, p99; 1.50 % lost, 100 % of them reported"},
+                                     row | {"name": "fmt, p50"}, row | {"name": "fmt, p99"}]}]},
                {"sections": [{"title": "Append to follower", "columns": [{"name": "times", "unit": "Count"},
                                                                         {"name": "p50", "unit": "Nanos"},
                                                                         {"name": "p99", "unit": "Nanos"}],
@@ -145,11 +172,13 @@ def self_test():
                                                                   {"value": 1500.0, "low": 900.0, "high": 2000.0},
                                                                   {"value": None, "low": None, "high": None}]}]}]}]
     places = "".join(f"text\n<!-- table {name} -->\nold\n<!-- end of table -->\n"
-                     for name in ("ring", "ring ratios", "Into a log", "Append to", "Nothing"))
+                     for name in ("ring", "ring ratios", "logging", "Into a log", "Append to", "Nothing"))
     text, written = write(places, reports)
-    assert written == ["ring", "ring ratios", "Into a log", "Append to"], written
+    assert written == ["ring", "ring ratios", "logging", "Into a log", "Append to"], written
     assert write(text, reports)[0] == text, "written again it is the same"
-    for line in ("| own | 2.0 (1.0 to 3.0) |", "| of a copy; at once | 0.7 | 0.50 (0.40 to 0.60) |",
+    for line in ("| 1 thread, one every 2000 ns | p50, ns | p99, ns | lost | of that reported |",
+                 "| Layer | 2 (1 to 3) | 2 (1 to 3) | 1.50 % | 100 % |", "| fmt | 2 (1 to 3) | 2 (1 to 3) | 0 | – |",
+                 "| own | 2.0 (1.0 to 3.0) |", "| of a copy; at once | 0.7 | 0.50 (0.40 to 0.60) |",
                  "| own | 2.0 | 1.0 to 3.0 | 500.0 | 40.00 |",
                  "| of a copy | 0.50 | 0.40 to 0.60 | 0.70 | not met |", "| log | 1.50 µs (0.90–2.00) | – |",
                  "<!-- table Nothing -->\nold\n"):

@@ -5,20 +5,20 @@ use std::path::Path;
 
 use super::error::SinkError;
 use super::guard::Guard;
+use super::message_types::MessageTypes;
 use super::sink::Sink;
-use super::types::Types;
 use crate::recorder::{Recorder, RecorderBuilder};
 
 /// Options of a [`Sink`].
 ///
 /// ```
-/// use ringlog::logging::{Sink, Types};
+/// use ringlog::logging::{Sink, MessageTypes};
 /// use ringlog::recorder::Recorder;
 /// # let folder = tempfile::tempdir()?;
 ///
 /// let (sink, guard) = Sink::builder()
 ///     .recorder(Recorder::builder().max_producers(16))
-///     .types(Types { record: 10, span_opened: 11, span_closed: 12 })
+///     .types(MessageTypes { record: 10, span_opened: 11, span_closed: 12 })
 ///     .open(folder.path())?;
 /// # guard.finish()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -26,7 +26,7 @@ use crate::recorder::{Recorder, RecorderBuilder};
 #[derive(Debug)]
 pub struct SinkBuilder {
     recorder: RecorderBuilder,
-    types: Types,
+    types: MessageTypes,
 }
 
 impl Sink {
@@ -35,7 +35,7 @@ impl Sink {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// let (sink, guard) = ringlog::logging::Sink::open(folder.path())?;
-    /// assert_eq!(sink.unwritten(), 0);
+    /// assert_eq!(sink.dropped(), 0);
     /// guard.finish()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -66,11 +66,11 @@ impl Sink {
 
 impl SinkBuilder {
     pub(super) fn new() -> Self {
-        Self { recorder: Recorder::builder(), types: Types::default() }
+        Self { recorder: Recorder::builder(), types: MessageTypes::default() }
     }
 
     /// Sets the options of the recorder and its log: sizes, retention, events of the program beside its messages. The
-    /// panic hook's ring is one more than [`max_producers`](RecorderBuilder::max_producers).
+    /// ring for panics and for threads without a ring is one more than [`max_producers`](RecorderBuilder::max_producers).
     ///
     /// ```
     /// use ringlog::{logging::Sink, recorder::Recorder, storage::LogWriter};
@@ -90,17 +90,17 @@ impl SinkBuilder {
     /// Sets the types of the events that messages become.
     ///
     /// ```
-    /// use ringlog::logging::{Sink, Types};
+    /// use ringlog::logging::{Sink, MessageTypes};
     /// # let folder = tempfile::tempdir()?;
     ///
-    /// let types = Types { record: 10, span_opened: 11, span_closed: 12 };
+    /// let types = MessageTypes { record: 10, span_opened: 11, span_closed: 12 };
     /// let (sink, guard) = Sink::builder().types(types).open(folder.path())?;
     /// assert_eq!(sink.types(), types);
     /// # guard.finish()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn types(mut self, types: Types) -> Self {
+    pub fn types(mut self, types: MessageTypes) -> Self {
         self.types = types;
         self
     }
@@ -129,7 +129,7 @@ impl SinkBuilder {
         let descriptions = self.types.descriptions(|event_type| self.recorder.is_described(event_type))?;
         let (producers, recorder) =
             self.recorder.schemas(descriptions).with_spare_producer().start_many(log)?;
-        let sink = Sink::new(producers, self.types)?;
+        let sink = Sink::new(producers, self.types, &recorder)?;
         Ok((sink.clone(), Guard::new(recorder, sink)))
     }
 }

@@ -7,10 +7,10 @@ use crate::storage::SchemaTooLong;
 /// Why a [`Sink`](crate::logging::Sink) could not be opened.
 ///
 /// ```
-/// use ringlog::logging::{Sink, SinkError, Types};
+/// use ringlog::logging::{Sink, SinkError, MessageTypes};
 /// # let folder = tempfile::tempdir()?;
 ///
-/// let types = Types { span_closed: 252, ..Types::default() };
+/// let types = MessageTypes { span_closed: 252, ..MessageTypes::default() };
 /// let error = Sink::builder().types(types).open(folder.path()).unwrap_err();
 /// assert!(matches!(error, SinkError::SameType { event_type: 252 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

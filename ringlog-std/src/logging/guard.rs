@@ -1,6 +1,8 @@
 //! The end of a log that takes messages.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use super::sink::Sink;
 use crate::recorder::{Recorder, RecorderError};
 use crate::storage::LogSummary;
@@ -26,17 +28,31 @@ use crate::storage::LogSummary;
 #[derive(Debug)]
 #[must_use = "the log ends when the guard is dropped"]
 pub struct Guard {
+    /// Declared first, so dropped first.
+    losses: LossesOnDrop,
     recorder: Recorder,
-    sink: Sink,
 }
 
-/// What a log took, and what got into no ring.
+/// Has the log count what got into no ring.
+#[derive(Debug)]
+struct LossesOnDrop(Sink);
+
+/// How long the end of a log waits for room for that count.
+const LIMIT: Duration = Duration::from_secs(1);
+
+impl Drop for LossesOnDrop {
+    fn drop(&mut self) {
+        self.0.report_losses(LIMIT);
+    }
+}
+
+/// What a log took, and what came too late for it.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// let (sink, guard) = ringlog::logging::Sink::open(folder.path())?;
 /// let summary = guard.finish()?;
-/// assert_eq!((summary.log.events, summary.log.lost, summary.unwritten), (0, 0, 0));
+/// assert_eq!((summary.log.events, summary.log.lost, summary.dropped), (0, 0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,13 +60,13 @@ pub struct Guard {
 pub struct SinkSummary {
     /// What the log took, and what its GAP records count as lost.
     pub log: LogSummary,
-    /// Messages that no GAP record counts: see [`Sink::unwritten`].
-    pub unwritten: u64,
+    /// Messages that no GAP record counts: see [`Sink::dropped`].
+    pub dropped: u64,
 }
 
 impl Guard {
     pub(super) const fn new(recorder: Recorder, sink: Sink) -> Self {
-        Self { recorder, sink }
+        Self { losses: LossesOnDrop(sink), recorder }
     }
 
     /// Returns the recorder, for its counts and consumers that follow the log.
@@ -66,7 +82,7 @@ impl Guard {
         &self.recorder
     }
 
-    /// Ends the log. Messages after it are counted as [unwritten](Sink::unwritten).
+    /// Ends the log. Messages after it are counted as [dropped](Sink::dropped).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -79,7 +95,10 @@ impl Guard {
     ///
     /// [`RecorderError`] if the log could not take everything, or could not be closed.
     pub fn finish(self) -> Result<SinkSummary, RecorderError> {
-        let log = self.recorder.stop()?;
-        Ok(SinkSummary { log, unwritten: self.sink.unwritten() })
+        let Self { losses, recorder } = self;
+        let sink = losses.0.clone();
+        drop(losses);
+        let log = recorder.stop()?;
+        Ok(SinkSummary { log, dropped: sink.dropped() })
     }
 }

@@ -1,16 +1,16 @@
 //! A layer of `tracing-subscriber`.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-use std::fmt::Debug;
-
-use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record as Values};
-use tracing_core::{Event, Level, Metadata, Subscriber};
+use tracing_core::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::call::{MESSAGE, level_of};
+use super::fields::{Choice, Fields};
+use super::message::{known_record, log_record};
 use super::record::Record;
+use super::scratch::Scratch;
 use super::sink::Sink;
 use super::span::{span_closed, span_opened};
 use super::tail::Tail;
@@ -66,24 +66,44 @@ impl Layer {
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for Layer {
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let span = context.event_span(event).map_or(0, |span| span.id().into_u64());
+impl Layer {
+    // Not in `on_event`, which is compiled for each subscriber, in the program's crate.
+    fn write_event(&self, span: u64, event: &Event<'_>) {
+        let timestamp = self.sink.now();
+        let max_payload = self.sink.max_payload();
+        let (mut scratch, call) = Scratch::take_for(event.metadata(), max_payload);
+        if call.is_some_and(|call| known_record(&mut scratch, &call, span, max_payload, event)) {
+            return self.sink.write(timestamp, self.sink.types().record, scratch);
+        }
+        drop(scratch);
+        self.write_unknown(timestamp, span, event);
+    }
+
+    /// Writes an event for which nothing was encoded before.
+    #[cold]
+    fn write_unknown(&self, timestamp: u64, span: u64, event: &Event<'_>) {
         let metadata = event.metadata();
-        self.sink.write_record(record_of(metadata, span), |tail| {
+        let payload = log_record(record_of(metadata, span), self.sink.max_payload(), |tail| {
             tail.text("target", metadata.target());
-            let mut names = metadata.fields().iter().map(|field| field.name());
-            match names.position(|name| name == MESSAGE) {
-                // The macros put it first.
-                None | Some(0) => event.record(&mut Fields { tail, choice: Choice::All }),
+            // The macros put it first.
+            match metadata.fields().iter().position(|field| field.name() == MESSAGE) {
+                None | Some(0) => event.record(&mut Fields::new(tail, Choice::All)),
                 Some(_) => {
-                    event.record(&mut Fields { tail, choice: Choice::Message });
-                    event.record(&mut Fields { tail, choice: Choice::Others });
+                    event.record(&mut Fields::new(tail, Choice::Message));
+                    event.record(&mut Fields::new(tail, Choice::Others));
                 }
             }
             tail.end_fields();
             put_file(tail, metadata);
         });
+        self.sink.write(timestamp, self.sink.types().record, payload);
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for Layer {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let span = context.event_span(event).map_or(0, |span| span.id().into_u64());
+        self.write_event(span, event);
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -93,7 +113,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for La
         let record = record_of(metadata, id.into_u64());
         let payload = span_opened(record, parent, self.sink.max_payload(), |tail| {
             put_span(tail, metadata);
-            attributes.record(&mut Fields { tail, choice: Choice::Fields });
+            attributes.record(&mut Fields::new(tail, Choice::Fields));
         });
         self.sink.write(timestamp, self.sink.types().span_opened, payload);
     }
@@ -102,113 +122,29 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for La
         let Some(metadata) = context.metadata(id) else { return };
         self.sink.write_record(record_of(metadata, id.into_u64()), |tail| {
             put_span(tail, metadata);
-            values.record(&mut Fields { tail, choice: Choice::Fields });
+            values.record(&mut Fields::new(tail, Choice::Fields));
         });
     }
 
     fn on_close(&self, id: Id, _: Context<'_, S>) {
-        self.sink.write(self.sink.now(), self.sink.types().span_closed, span_closed(id.into_u64()));
+        self.sink.write(
+            self.sink.now(),
+            self.sink.types().span_closed,
+            span_closed(id.into_u64(), self.sink.max_payload()),
+        );
     }
 }
-
-const MESSAGE: &str = "message";
 
 fn record_of(metadata: &Metadata<'_>, span: u64) -> Record {
-    let level = match *metadata.level() {
-        Level::ERROR => 1,
-        Level::WARN => 2,
-        Level::INFO => 3,
-        Level::DEBUG => 4,
-        Level::TRACE => 5,
-    };
-    Record { level, span, line: metadata.line().unwrap_or(0) }
+    Record { level: level_of(metadata), span, line: metadata.line().unwrap_or(0) }
 }
 
-/// Adds the file, unless the target leads to it.
 fn put_file(tail: &mut Tail<'_>, metadata: &Metadata<'_>) {
-    if metadata.module_path() != Some(metadata.target())
-        && let Some(file) = metadata.file()
-    {
-        tail.text("file", file);
-    }
+    tail.file(metadata.target(), metadata.module_path(), metadata.file());
 }
 
 fn put_span(tail: &mut Tail<'_>, metadata: &Metadata<'_>) {
     tail.text("target", metadata.target());
     tail.text("name", metadata.name());
     put_file(tail, metadata);
-}
-
-/// Which values are added.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Choice {
-    /// The message, which is the first if there is one, and the others as fields.
-    All,
-    Message,
-    /// All but the message, as fields.
-    Others,
-    /// All, as fields.
-    Fields,
-}
-
-struct Fields<'t, 'b> {
-    tail: &'t mut Tail<'b>,
-    choice: Choice,
-}
-
-impl Fields<'_, '_> {
-    #[inline]
-    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Tail<'_>, &str)) {
-        let name = field.name();
-        let is_message = self.choice != Choice::Fields && name == MESSAGE;
-        match (self.choice, is_message) {
-            (Choice::All | Choice::Message, true) => return value(self.tail, MESSAGE),
-            (Choice::Others, true) | (Choice::Message, false) => return,
-            _ => {}
-        }
-        self.tail.begin_fields();
-        value(self.tail, name.strip_prefix("r#").unwrap_or(name));
-    }
-}
-
-impl Visit for Fields<'_, '_> {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, |tail, key| tail.float(key, value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, |tail, key| tail.signed(key, value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, |tail, key| tail.unsigned(key, value));
-    }
-
-    fn record_i128(&mut self, field: &Field, value: i128) {
-        self.put(field, |tail, key| tail.wide(key, value));
-    }
-
-    fn record_u128(&mut self, field: &Field, value: u128) {
-        self.put(field, |tail, key| tail.wide_unsigned(key, value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, |tail, key| tail.bool(key, value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, |tail, key| tail.text(key, value));
-    }
-
-    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.put(field, |tail, key| tail.bytes(key, value));
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.put(field, |tail, key| tail.formatted(key, format_args!("{value}")));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.put(field, |tail, key| tail.formatted(key, format_args!("{value:?}")));
-    }
 }

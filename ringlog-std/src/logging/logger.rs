@@ -90,18 +90,14 @@ impl Log for Logger {
             // A source that fails has given what it could.
             let _ = message.key_values().visit(&mut Fields(tail));
             tail.end_fields();
-            // Unless the target leads to it.
-            if message.module_path() != Some(message.target())
-                && let Some(file) = message.file()
-            {
-                tail.text("file", file);
-            }
+            tail.file(message.target(), message.module_path(), message.file());
         });
     }
 
-    /// Waits until the recorder has what this thread has logged, up to a second.
+    /// Waits until the log has what all threads have logged before the call, up to a second. A thread of the recorder does not
+    /// wait.
     fn flush(&self) {
-        self.sink.wait_for_recorder(FLUSH_LIMIT);
+        self.sink.flush(FLUSH_LIMIT);
     }
 }
 

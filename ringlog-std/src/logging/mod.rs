@@ -1,8 +1,8 @@
 //! Log messages of a program as events: for the facade `log` (feature `log`) and for `tracing` (feature `tracing`).
 //!
 //! A message is formatted on the calling thread, into memory that the thread keeps, and written into that thread's ring: no
-//! lock, no system call, and no allocation once the thread has logged. It never waits. What finds the ring full is counted
-//! by a GAP record in the log, what finds no ring by [`Sink::unwritten`].
+//! lock, no system call, and no allocation once the thread has logged. It never waits. A thread that gets no ring shares one
+//! with others. What finds no room is counted by a GAP record in the log.
 //!
 //! - [`Sink`]: a log that takes messages, made by [`Sink::open`] or [`Sink::builder`].
 //! - [`Guard`]: ends that log. Keep it in `main`.
@@ -14,20 +14,29 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+#[cfg(feature = "tracing")]
+mod call;
 mod error;
+#[cfg(feature = "tracing")]
+mod fields;
 mod guard;
+mod items;
+#[cfg(feature = "tracing")]
+mod key;
 #[cfg(feature = "tracing")]
 mod layer;
 #[cfg(feature = "log")]
 mod logger;
+mod message;
+mod message_types;
 mod panics;
 mod record;
 mod scratch;
 mod sink;
 #[cfg(feature = "tracing")]
 mod span;
+mod spare;
 mod tail;
-mod types;
 
 pub use builder::SinkBuilder;
 pub use error::SinkError;
@@ -36,5 +45,5 @@ pub use guard::{Guard, SinkSummary};
 pub use layer::Layer;
 #[cfg(feature = "log")]
 pub use logger::Logger;
+pub use message_types::MessageTypes;
 pub use sink::Sink;
-pub use types::Types;

@@ -5,7 +5,7 @@ use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use super::record::Record;
-use super::sink::Sink;
+use super::sink::{Sink, is_of_recorder};
 
 /// How long a thread that panics waits for the recorder.
 const LIMIT: Duration = Duration::from_millis(250);
@@ -14,9 +14,9 @@ const ERROR: u8 = 1;
 impl Sink {
     /// Logs each panic from now on, and then does what the hook before did, such as printing it.
     ///
-    /// A panic is an error with the target `panic`; its fields are `file`, `column` and `thread`, the thread's name. It
-    /// has a ring that nothing else writes to, and the thread waits up to 250 milliseconds until the recorder has it: the log
-    /// has it even if the process is aborted then. The recorder's own threads do not wait.
+    /// A panic is an error with the target `panic`; its fields are `file`, `column` and `thread`, the thread's name. Half of a
+    /// ring is kept for panics, and the thread waits up to 250 milliseconds until the recorder has it: the log has it even if
+    /// the process is aborted then. The recorder's own threads do not wait, and after the log's end nobody does.
     ///
     /// ```
     /// use ringlog::{logging::Sink, storage::LogReader};
@@ -45,7 +45,7 @@ impl Sink {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or_default();
         // A thread of the recorder would wait for itself.
-        let limit = if name.starts_with("ringlog-") { Duration::ZERO } else { LIMIT };
+        let limit = if is_of_recorder() { Duration::ZERO } else { LIMIT };
         let location = panic.location();
         let record = Record { level: ERROR, span: 0, line: location.map_or(0, |location| location.line()) };
         self.write_urgently(record, limit, |tail| {

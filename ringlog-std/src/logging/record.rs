@@ -1,11 +1,9 @@
-//! The payload of a message.
+//! What precedes the tail of a message.
 #![forbid(unsafe_code)]
 
-use super::scratch::Scratch;
-use super::tail::Tail;
-use super::types::RECORD_LEN;
+use super::message_types::RECORD_LEN;
 
-/// What precedes the tail of a message.
+/// The fields of a message that have their places in its payload.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     /// 1 (error) to 5 (trace).
@@ -16,18 +14,17 @@ pub(super) struct Record {
     pub(super) line: u32,
 }
 
-/// Makes the payload of a `log_record`.
-pub(super) fn log_record(record: Record, max_payload: usize, fill: impl FnOnce(&mut Tail<'_>)) -> Scratch {
-    let (mut scratch, thread) = Scratch::take();
-    let out = scratch.bytes();
-    let mut fixed = [0; RECORD_LEN];
-    fixed[..8].copy_from_slice(&record.span.to_le_bytes());
-    fixed[8..12].copy_from_slice(&thread.to_le_bytes());
-    fixed[12..16].copy_from_slice(&record.line.to_le_bytes());
-    fixed[16] = record.level;
-    out.extend_from_slice(&fixed);
-    let mut tail = Tail::begin(out, max_payload);
-    fill(&mut tail);
-    out[17] = tail.end().into();
-    scratch
+/// The place of what says whether the tail was cut.
+pub(super) const CUT: usize = 17;
+
+impl Record {
+    /// Puts it at the beginning of a payload.
+    pub(super) fn put(self, payload: &mut [u8], thread: u32) {
+        let mut fixed = [0; RECORD_LEN];
+        fixed[..8].copy_from_slice(&self.span.to_le_bytes());
+        fixed[8..12].copy_from_slice(&thread.to_le_bytes());
+        fixed[12..16].copy_from_slice(&self.line.to_le_bytes());
+        fixed[16] = self.level;
+        payload[..RECORD_LEN].copy_from_slice(&fixed);
+    }
 }

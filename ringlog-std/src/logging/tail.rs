@@ -1,39 +1,32 @@
 //! The tail of a message: a CBOR map of target, message and fields, cut where it would be too long.
 #![forbid(unsafe_code)]
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-/// The kinds of data items, in the upper three bits of their first byte (RFC 8949, section 3.1).
-const UNSIGNED: u8 = 0 << 5;
-const NEGATIVE: u8 = 1 << 5;
 #[cfg(feature = "tracing")]
-const BYTES: u8 = 2 << 5;
-const TEXT: u8 = 3 << 5;
-/// Among the lower five bits: the number of the item is in the next byte, or in the next 2, 4 or 8.
-const IN_1: u8 = 24;
-const IN_2: u8 = 25;
-const IN_4: u8 = 26;
-const IN_8: u8 = 27;
-const FALSE: u8 = 0xF4;
-const TRUE: u8 = 0xF5;
+use super::items::BYTES;
 #[cfg(feature = "log")]
-const NULL: u8 = 0xF6;
-const FLOAT: u8 = 0xFB;
-/// A map up to an end.
-const MAP: u8 = 0xBF;
-const END: u8 = 0xFF;
+use super::items::NULL;
+use super::items::{END, FALSE, IN_2, LONGEST, MAP, NEGATIVE, TEXT, TRUE, UNSIGNED, float_bytes, put_head};
+#[cfg(feature = "tracing")]
+use super::key::Key;
 
 /// Bytes before the text of such an item.
 const TEXT_HEAD: usize = 3;
-/// Bytes of a number, a float or a truth value, at most.
-const LONGEST: usize = 9;
 /// The ends of both maps.
 const ENDS: usize = 2;
-const FIELDS: &str = "fields";
+/// The key `fields`, and the beginning of a map.
+const FIELDS: [u8; 8] = *b"\x66fields\xBF";
+
+/// A buffer is this much longer than the longest payload: a short item is stored as that many bytes, of which it keeps some.
+pub(super) const SLACK: usize = 32;
 
 /// A map that is written at the end of a payload.
 pub(super) struct Tail<'b> {
-    out: &'b mut Vec<u8>,
+    /// Longer by [`SLACK`] than the longest payload.
+    out: &'b mut [u8],
+    /// Length of the payload so far.
+    len: usize,
     /// Where the payload must end, both maps' ends not counted.
     limit: usize,
     part: Part,
@@ -50,71 +43,92 @@ enum Part {
 }
 
 impl<'b> Tail<'b> {
-    /// Begins the map. The payload takes at most `max_payload` bytes.
-    pub(super) fn begin(out: &'b mut Vec<u8>, max_payload: usize) -> Self {
-        out.push(MAP);
-        Self { out, limit: max_payload - ENDS, part: Part::Map, is_cut: false }
+    /// Begins the map after the first `len` bytes of the buffer. The payload takes at most `max_payload` bytes.
+    pub(super) fn begin(out: &'b mut [u8], len: usize, max_payload: usize) -> Self {
+        let mut tail = Self::resume(out, len, max_payload);
+        tail.put([MAP]);
+        tail
+    }
+
+    /// Continues a map at the end of the first `len` bytes of the buffer.
+    #[inline]
+    pub(super) fn resume(out: &'b mut [u8], len: usize, max_payload: usize) -> Self {
+        debug_assert!(out.len() >= max_payload + SLACK);
+        Self { out, len, limit: max_payload - ENDS, part: Part::Map, is_cut: false }
+    }
+
+    /// Returns the length of the payload so far.
+    #[cfg(feature = "tracing")]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds these bytes.
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(to) = self.out.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
+            *to = bytes;
+            self.len += N;
+        }
+    }
+
+    #[inline]
+    fn put_all(&mut self, bytes: &[u8]) {
+        if let Some(to) = self.out.get_mut(self.len..).and_then(|rest| rest.get_mut(..bytes.len())) {
+            to.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
     }
 
     /// Begins an item of this kind with this number.
     #[inline]
     fn head(&mut self, kind: u8, number: u64) {
-        match number {
-            // Most keys and texts are that short.
-            0..24 => self.out.push(kind | number.to_le_bytes()[0]),
-            _ => self.long_head(kind, number),
-        }
-    }
-
-    fn long_head(&mut self, kind: u8, number: u64) {
-        let bytes = number.to_be_bytes();
-        let (len_kind, len) = match number {
-            0..0x100 => (IN_1, 1),
-            0x100..0x1_0000 => (IN_2, 2),
-            0x1_0000..0x1_0000_0000 => (IN_4, 4),
-            _ => (IN_8, 8),
-        };
-        self.out.push(kind | len_kind);
-        self.out.extend_from_slice(&bytes[8 - len..]);
+        let place = self.out.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut());
+        self.len += place.map_or(0, |place| put_head(place, kind, number));
     }
 
     #[inline]
     fn put_text(&mut self, text: &str) {
         self.head(TEXT, text.len() as u64);
-        self.out.extend_from_slice(text.as_bytes());
+        self.put_all(text.as_bytes());
     }
 
     /// Begins the map of fields, unless it has begun. What is added from here on is in it.
+    #[inline]
     pub(super) fn begin_fields(&mut self) {
         if self.part != Part::Map {
             return;
         }
-        if self.key(FIELDS, 1) {
-            self.out.push(MAP);
-            self.part = Part::Fields;
-        } else {
+        if self.room() < FIELDS.len() {
+            self.is_cut = true;
             self.part = Part::Nowhere;
+            return;
         }
+        self.put(FIELDS);
+        self.part = Part::Fields;
     }
 
     /// Ends the map of fields, if it has begun.
+    #[inline]
     pub(super) fn end_fields(&mut self) {
         if self.part == Part::Fields {
-            self.out.push(END);
+            self.put([END]);
         }
         self.part = Part::Map;
     }
 
-    /// Ends the map. Returns whether anything was cut.
-    pub(super) fn end(mut self) -> bool {
+    /// Ends the map. Returns the payload's length, and whether anything was cut.
+    #[inline]
+    pub(super) fn end(mut self) -> (usize, bool) {
         self.end_fields();
-        self.out.push(END);
-        self.is_cut
+        self.put([END]);
+        (self.len, self.is_cut)
     }
 
     /// Returns how much room there is, in bytes.
+    #[inline]
     const fn room(&self) -> usize {
-        self.limit.saturating_sub(self.out.len())
+        self.limit.saturating_sub(self.len)
     }
 
     /// Adds a key, if it and `len` more bytes have room.
@@ -126,6 +140,65 @@ impl<'b> Tail<'b> {
         }
         self.put_text(key);
         true
+    }
+
+    /// Puts a short key where the next item begins, if it and more than any short value have room. Returns that value's
+    /// place, which is as long as a head of any kind and 8 bytes, and the key's length.
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    fn known_key(&mut self, key: &Key) -> Option<(&mut [u8; LONGEST], usize)> {
+        let len = usize::from(key.len?);
+        if self.part == Part::Nowhere || self.room() < SLACK {
+            return None;
+        }
+        let place = self.out.get_mut(self.len..)?.first_chunk_mut::<SLACK>()?;
+        *place.first_chunk_mut()? = key.bytes;
+        Some((place.get_mut(len..)?.first_chunk_mut()?, len))
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    pub(super) fn known_unsigned(&mut self, key: &Key, value: u64) {
+        let Some((place, key_len)) = self.known_key(key) else { return self.unsigned(key.name(), value) };
+        self.len += key_len + put_head(place, UNSIGNED, value);
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    pub(super) fn known_signed(&mut self, key: &Key, value: i64) {
+        let Some((place, key_len)) = self.known_key(key) else { return self.signed(key.name(), value) };
+        // -1 has the number 0.
+        let (kind, number) = if value < 0 { (NEGATIVE, !value) } else { (UNSIGNED, value) };
+        self.len += key_len + put_head(place, kind, number.cast_unsigned());
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    pub(super) fn known_float(&mut self, key: &Key, value: f64) {
+        let Some((place, key_len)) = self.known_key(key) else { return self.float(key.name(), value) };
+        *place = float_bytes(value);
+        self.len += key_len + LONGEST;
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    pub(super) fn known_text(&mut self, key: &Key, text: &str) {
+        if self.room().saturating_sub(text.len()) < SLACK {
+            return self.text(key.name(), text);
+        }
+        let Some((place, key_len)) = self.known_key(key) else { return self.text(key.name(), text) };
+        let head_len = put_head(place, TEXT, text.len() as u64);
+        self.len += key_len + head_len;
+        self.put_all(text.as_bytes());
+    }
+
+    /// As [`debug`](Self::debug).
+    #[cfg(feature = "tracing")]
+    #[inline(always)]
+    pub(super) fn known_debug(&mut self, key: &Key, value: &dyn fmt::Debug) {
+        let Some((_, key_len)) = self.known_key(key) else { return self.debug(key.name(), value) };
+        self.len += key_len;
+        self.format(format_args!("{value:?}"));
     }
 
     /// Adds a text, as much of it as there is room for.
@@ -147,15 +220,40 @@ impl<'b> Tail<'b> {
         if !self.key(key, TEXT_HEAD) {
             return;
         }
-        self.out.extend_from_slice(&[TEXT | IN_2, 0, 0]);
-        let start = self.out.len();
-        let mut limited = Limited { out: self.out, limit: self.limit, is_cut: false };
+        self.format(text);
+    }
+
+    /// Adds what it says of itself, as much of it as there is room for. As in [`formatted`](Self::formatted).
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(super) fn debug(&mut self, key: &str, value: &dyn fmt::Debug) {
+        if self.key(key, TEXT_HEAD) {
+            self.format(format_args!("{value:?}"));
+        }
+    }
+
+    fn format(&mut self, text: fmt::Arguments<'_>) {
+        let at = self.len;
+        self.put([TEXT | IN_2, 0, 0]);
+        let mut limited = Limited { tail: self, is_cut: false };
         // A `Debug` that fails has no more to say.
-        let _ = limited.write_fmt(text);
+        let _ = fmt::write(&mut limited, text);
         self.is_cut |= limited.is_cut;
         // The limit is below 65,536.
-        let len = u16::try_from(self.out.len() - start).unwrap_or(u16::MAX);
-        self.out[start - 2..start].copy_from_slice(&len.to_be_bytes());
+        let len = u16::try_from(self.len - at - TEXT_HEAD).unwrap_or(u16::MAX);
+        if let Some(to) = self.out.get_mut(at + 1..at + TEXT_HEAD) {
+            to.copy_from_slice(&len.to_be_bytes());
+        }
+    }
+
+    /// Adds the file of the source, unless the target leads to it.
+    #[inline]
+    pub(super) fn file(&mut self, target: &str, module_path: Option<&str>, file: Option<&str>) {
+        if module_path != Some(target)
+            && let Some(file) = file
+        {
+            self.text("file", file);
+        }
     }
 
     #[inline]
@@ -179,21 +277,20 @@ impl<'b> Tail<'b> {
     #[inline]
     pub(super) fn float(&mut self, key: &str, value: f64) {
         if self.key(key, LONGEST) {
-            self.out.push(FLOAT);
-            self.out.extend_from_slice(&value.to_be_bytes());
+            self.put(float_bytes(value));
         }
     }
 
     pub(super) fn bool(&mut self, key: &str, value: bool) {
         if self.key(key, LONGEST) {
-            self.out.push(if value { TRUE } else { FALSE });
+            self.put([if value { TRUE } else { FALSE }]);
         }
     }
 
     #[cfg(feature = "log")]
     pub(super) fn null(&mut self, key: &str) {
         if self.key(key, LONGEST) {
-            self.out.push(NULL);
+            self.put([NULL]);
         }
     }
 
@@ -223,35 +320,37 @@ impl<'b> Tail<'b> {
         self.is_cut |= room < bytes.len();
         let kept = &bytes[..bytes.len().min(room)];
         self.head(BYTES, kept.len() as u64);
-        self.out.extend_from_slice(kept);
+        self.put_all(kept);
     }
 }
 
 /// Takes the text up to the limit.
-struct Limited<'b> {
-    out: &'b mut Vec<u8>,
-    limit: usize,
+struct Limited<'t, 'b> {
+    tail: &'t mut Tail<'b>,
     is_cut: bool,
 }
 
-impl fmt::Write for Limited<'_> {
+impl fmt::Write for Limited<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // Nothing after what was cut.
-        let room = if self.is_cut { 0 } else { self.limit.saturating_sub(self.out.len()) };
+        let room = if self.is_cut { 0 } else { self.tail.room() };
         let kept = first_of(text, room);
         self.is_cut |= kept.len() < text.len();
-        self.out.extend_from_slice(kept.as_bytes());
+        self.tail.put_all(kept.as_bytes());
         // Not an error: the `Debug` of a program may panic on one.
         Ok(())
     }
 }
 
 /// Returns as much of the text as `len` bytes have room for.
+#[inline]
 fn first_of(text: &str, len: usize) -> &str {
+    if text.len() <= len { text } else { cut(text, len) }
+}
+
+#[cold]
+fn cut(text: &str, len: usize) -> &str {
     let fits = |end: &usize| text.is_char_boundary(*end);
-    if text.len() <= len {
-        return text;
-    }
     (0..=len).rev().find(fits).map_or("", |end| &text[..end])
 }
 
@@ -260,10 +359,11 @@ mod tests {
     use super::*;
 
     fn tail(max_payload: usize, fill: impl FnOnce(&mut Tail<'_>)) -> (Vec<u8>, bool) {
-        let mut out = Vec::new();
-        let mut tail = Tail::begin(&mut out, max_payload);
+        let mut out = vec![0; max_payload + SLACK];
+        let mut tail = Tail::begin(&mut out, 0, max_payload);
         fill(&mut tail);
-        let is_cut = tail.end();
+        let (len, is_cut) = tail.end();
+        out.truncate(len);
         (out, is_cut)
     }
 

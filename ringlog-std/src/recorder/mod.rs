@@ -5,6 +5,8 @@ mod builder;
 mod counts;
 mod descriptions;
 mod error;
+#[cfg(feature = "log")]
+mod flush;
 mod follow;
 mod handle;
 mod late;
@@ -18,6 +20,8 @@ mod work;
 pub use builder::RecorderBuilder;
 pub use counts::{RecorderCounts, RingFill};
 pub use error::RecorderError;
+#[cfg(feature = "log")]
+pub(crate) use flush::Flusher;
 pub use follow::{FollowError, Follower, FollowerCounts};
 pub use handle::Recorder;
 pub use many::error::ProducersError;

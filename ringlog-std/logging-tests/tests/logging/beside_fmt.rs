@@ -91,7 +91,7 @@ fn cat_says_what_fmt_says_of_the_same_calls() {
     tracing::subscriber::with_default(subscriber, calls);
     let after = unix_nanos();
     let summary = guard.finish().unwrap();
-    assert_eq!((summary.log.lost, summary.unwritten), (0, 0));
+    assert_eq!((summary.log.lost, summary.dropped), (0, 0));
 
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let theirs: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

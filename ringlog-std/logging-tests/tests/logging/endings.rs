@@ -100,3 +100,50 @@ fn a_panic_in_the_recorder_waits_for_nothing() {
         }
     }
 }
+
+#[test]
+fn a_panic_finds_room_after_a_flood_of_threads_without_rings() {
+    match in_process("endings::a_panic_finds_room_after_a_flood_of_threads_without_rings") {
+        Ok(log) => {
+            // It begins once the panic has given up to wait for it.
+            let start = || std::thread::sleep(std::time::Duration::from_millis(500));
+            let recorder = Recorder::builder().max_producers(1).on_thread_start(start);
+            let (sink, guard) = Sink::builder().recorder(recorder).open(log).unwrap();
+            let logger = Logger::new(&sink);
+            std::panic::set_hook(Box::new(|_| {}));
+            sink.install_panic_hook();
+            log::set_max_level(log::LevelFilter::Info);
+            log::info!(logger: logger, "the only one with a ring");
+            std::thread::scope(|scope| {
+                let flood =
+                    || (0..10_000).for_each(|number| log::info!(logger: logger, "{number} of a flood"));
+                (0..4).for_each(|_| drop(scope.spawn(flood)));
+            });
+            std::thread::spawn(|| panic!("after the flood")).join().unwrap_err();
+            let summary = guard.finish().unwrap();
+            assert!(summary.log.lost > 0, "{summary:?}");
+            assert_eq!((summary.log.events + summary.log.lost, summary.dropped), (40_002, 0), "{summary:?}");
+        }
+        Err((status, log)) => {
+            assert!(status.success(), "{status}");
+            assert!(messages(&cat(log.path())).contains(&"after the flood".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_panic_after_the_end_waits_for_nothing() {
+    match in_process("endings::a_panic_after_the_end_waits_for_nothing") {
+        Ok(log) => {
+            let (sink, guard) = Sink::open(log).unwrap();
+            std::panic::set_hook(Box::new(|_| {}));
+            sink.install_panic_hook();
+            guard.finish().unwrap();
+            let began = std::time::Instant::now();
+            std::thread::spawn(|| panic!("too late")).join().unwrap_err();
+            assert!(began.elapsed() < std::time::Duration::from_millis(200), "{:?}", began.elapsed());
+            assert_eq!(sink.dropped(), 1);
+        }
+        Err((status, _)) => assert!(status.success(), "{status}"),
+    }
+}

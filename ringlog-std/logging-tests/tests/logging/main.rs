@@ -8,6 +8,7 @@ mod allocations;
 mod alone;
 mod beside_fmt;
 mod endings;
+mod losses;
 mod messages;
 mod read;
 mod refusals;

@@ -1,7 +1,7 @@
 //! What a log that takes no messages says.
 
 use ringlog::event::MetaTopic;
-use ringlog::logging::{Sink, Types};
+use ringlog::logging::{MessageTypes, Sink};
 use ringlog::recorder::Recorder;
 use ringlog::storage::SchemaList;
 
@@ -19,7 +19,7 @@ fn each_refusal_says_what_is_wrong_and_what_to_do() {
              `SinkBuilder::types`, or give the event another type",
         ),
         (
-            Sink::builder().types(Types { span_closed: 252, ..Types::default() }),
+            Sink::builder().types(MessageTypes { span_closed: 252, ..MessageTypes::default() }),
             "event type 252 is that of two kinds of log messages; choose three by `SinkBuilder::types`",
         ),
         (

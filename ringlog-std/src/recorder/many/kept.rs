@@ -41,6 +41,7 @@ pub(super) fn with_lossy<T>(
 }
 
 /// Returns the place of this thread's producer of the group.
+#[inline]
 fn of_this_thread(group: &Arc<Group>) -> Result<Kept, ProducersError> {
     let address = Arc::as_ptr(group);
     // No code of others runs while the list is borrowed: what is removed from it is dropped afterwards.
@@ -52,6 +53,11 @@ fn of_this_thread(group: &Arc<Group>) -> Result<Kept, ProducersError> {
     if let Some(kept) = found {
         return Ok(kept);
     }
+    add_to_this_thread(address)
+}
+
+#[cold]
+fn add_to_this_thread(address: *const Group) -> Result<Kept, ProducersError> {
     let new = Kept::default();
     let add = |list: &RefCell<Vec<(*const Group, Kept)>>| {
         let mut list = list.try_borrow_mut().map_err(|_| ProducersError::Busy)?;
@@ -71,17 +77,23 @@ fn is_used(kept: &Kept) -> bool {
 }
 
 /// Returns the producer, which is taken from the group if there is none.
+#[inline]
 fn producer_in<'k>(
     kept: &'k mut Option<PooledProducer>,
     group: &Arc<Group>,
 ) -> Result<&'k mut PooledProducer, ProducersError> {
     // The address of a group that is gone may be that of another one.
     if !kept.as_ref().is_some_and(|producer| producer.is_of(group) && producer.is_open()) {
-        *kept = None;
+        take_for(kept, group)?;
     }
     // It stays where it is: a move of it takes longer than the write of a short event.
-    match kept {
-        Some(producer) => Ok(producer),
-        None => Ok(kept.insert(PooledProducer::new(group)?)),
-    }
+    kept.as_mut().ok_or(ProducersError::Busy)
+}
+
+#[cold]
+fn take_for(kept: &mut Option<PooledProducer>, group: &Arc<Group>) -> Result<(), ProducersError> {
+    // Before the next one is taken: its ring may be the one that is given back.
+    *kept = None;
+    *kept = Some(PooledProducer::new(group)?);
+    Ok(())
 }

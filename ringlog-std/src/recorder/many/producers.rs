@@ -37,6 +37,12 @@ impl Producers {
         Self { group }
     }
 
+    /// Returns whether producers may write. In a forked child none may.
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    pub(crate) fn is_open(&self) -> bool {
+        self.group.is_open()
+    }
+
     /// Returns a producer with a ring for it alone. A new ring takes a fraction of a millisecond for each 256 KiB; one that a
     /// dropped producer has left takes none.
     ///

@@ -8,12 +8,12 @@ use crate::storage::SchemaList;
 /// The types of the events that log messages become.
 ///
 /// ```
-/// use ringlog::logging::{Sink, Types};
+/// use ringlog::logging::{Sink, MessageTypes};
 /// use ringlog::storage::LogReader;
 /// # let folder = tempfile::tempdir()?;
 ///
-/// assert_eq!(Types::default(), Types { record: 252, span_opened: 253, span_closed: 254 });
-/// let (sink, guard) = Sink::builder().types(Types { record: 100, ..Types::default() }).open(folder.path())?;
+/// assert_eq!(MessageTypes::default(), MessageTypes { record: 252, span_opened: 253, span_closed: 254 });
+/// let (sink, guard) = Sink::builder().types(MessageTypes { record: 100, ..MessageTypes::default() }).open(folder.path())?;
 /// assert_eq!(sink.types().record, 100);
 /// # let header = ringlog::event::EventHeader::new(1, 7, 5);
 /// # sink.producers().with(|producer| producer.write_event(&header, b"hello"))??;
@@ -22,7 +22,7 @@ use crate::storage::SchemaList;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Types {
+pub struct MessageTypes {
     /// A message, or values that a span got later. Named `log_record` in the log.
     pub record: u8,
     /// The beginning of a span: `span_opened`.
@@ -31,7 +31,7 @@ pub struct Types {
     pub span_closed: u8,
 }
 
-impl Default for Types {
+impl Default for MessageTypes {
     fn default() -> Self {
         Self { record: 252, span_opened: 253, span_closed: 254 }
     }
@@ -40,7 +40,7 @@ impl Default for Types {
 /// The level's names, for numbers from 1 on.
 const LEVELS: &str = r#""labels":{"1":"ERROR","2":"WARN","3":"INFO","4":"DEBUG","5":"TRACE"}"#;
 
-impl Types {
+impl MessageTypes {
     /// Returns their descriptions, unless two of the types are the same or `is_taken` says that one is in use.
     pub(super) fn descriptions(self, is_taken: impl Fn(u8) -> bool) -> Result<SchemaList, SinkError> {
         let Self { record, span_opened, span_closed } = self;
