@@ -7,16 +7,32 @@
 import re, subprocess, sys
 from pathlib import Path
 
-PACKAGE = Path("ringlog-nostd/c")
+PACKAGE = Path("ringlog-std/c")
 HEADER = Path("ringlog-std/c/include/ringlog.h")
 
 
 def made(cbindgen):
-    command = [cbindgen, "--quiet", "--config", "ringlog-std/c/cbindgen.toml", "--lockfile", "Cargo.lock", PACKAGE]
+    command = [cbindgen, "--quiet", "--config", PACKAGE / "cbindgen.toml", "--lockfile", "Cargo.lock", PACKAGE]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # cbindgen writes negative numbers bare, which `-RINGLOG_E_FULL` would not survive.
     text = re.sub(r"^(#define \w+) (-\d+)$", r"\1 (\2)", text, flags=re.M)
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return in_order(re.sub(r"\n{3,}", "\n\n", text))
+
+
+def in_order(text):
+    """The core first: its codes and functions are those that every program needs."""
+    blocks = text.split("\n\n")
+    constants = [at for at, it in enumerate(blocks) if re.search(r"^#define RINGLOG_[A-Z_]+ \(?-?\d+\)?$", it, flags=re.M)]
+    functions = [at for at, it in enumerate(blocks) if re.search(r"^[a-z].*\bringlog_\w+\(", it, flags=re.M)]
+    for places, later in ((constants, r"^#define RINGLOG_V"), (functions, r"\bringlog_(last_error|is_transient|file_\w+|log_\w+)\(")):
+        ordered = sorted((blocks[at] for at in places), key=lambda it: re.search(later, code_of(it), flags=re.M) is not None)
+        for at, block in zip(places, ordered):
+            blocks[at] = block
+    return "\n\n".join(blocks)
+
+
+def code_of(block):
+    return re.sub(r"^//.*\n", "", block, flags=re.M)
 
 
 def main(cbindgen, *options):

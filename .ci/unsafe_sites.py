@@ -10,13 +10,14 @@ each is the first cell of a table row, under a heading that is the file's name: 
 import re, sys
 from pathlib import Path
 
-LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src")
+LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src", "ringlog-std/c/src")
 # Where unsafe is allowed at all.
 FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
     "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
     "ringlog-nostd/c/src/handles.rs", "ringlog-nostd/c/src/open_ring.rs", "ringlog-nostd/c/src/ring_functions.rs",
     "ringlog-nostd/c/src/producer_functions.rs", "ringlog-nostd/c/src/consumer_functions.rs",
+    "ringlog-std/c/src/file_functions.rs", "ringlog-std/c/src/log_functions.rs",
     "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",
     "ringlog-std/src/os/mmap.rs", "ringlog-std/src/os/gate.rs", "ringlog-std/src/checksum/crc32c.rs",
 }

@@ -92,7 +92,7 @@ impl OpenRing {
         options: &RingOptions,
     ) -> Result<Self, c_int> {
         let ring = Self::over(memory, len)?;
-        // SAFETY: the memory contract; what C hands over counts as initialised, whatever is in it. The ring is dropped,
+        // SAFETY: the memory contract; what C hands over counts as initialised. The ring is dropped,
         // and no end was made of it.
         unsafe { Ring::format_raw(ring.start, len, options) }.map_err(of_ring)?;
         Ok(ring)

@@ -147,7 +147,7 @@ pub unsafe extern "C" fn ringlog_claim(
 /// Publishes the first `payload_len` bytes of the claim as an event, which may be fewer than were claimed. In a batch it is
 /// published with the batch. The other parameters are those of `ringlog_write`.
 ///
-/// Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` if more bytes than were claimed are to be published, `RINGLOG_E_FLAGS`. Nothing
+/// Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` for more bytes than were claimed, `RINGLOG_E_FLAGS`. Nothing
 /// is published then, and the claim stays open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ringlog_commit(

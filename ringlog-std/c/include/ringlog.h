@@ -14,13 +14,17 @@
 //     ringlog_ring, ringlog_producer and ringlog_consumer are memory of the caller's: static, on the stack, or in a struct. Before
 //     its first use a handle is all zero (`ringlog_producer producer = {0};`), and after it was closed it may be opened again.
 //     An open handle is never copied; it may be moved with memcpy while no call uses it, if the old place is used no more.
+//     A ringlog_log is made by ringlog_log_open and freed by ringlog_log_close, which sets the caller's pointer to null.
+//
+// Two libraries
+//     libringlog has all functions. libringlog_core, for firmware, has those up to ringlog_consumer_close. Programs link one.
 //
 // Threads
 //     A handle is used by one thread at a time; to give it to another thread, synchronise as for any other memory. Producer and
 //     consumer of one ring are two handles, for two threads, cores, or processes: they need no lock, and none of their
-//     functions waits or makes a system call, but for open and close. Functions on different handles never disturb
-//     each other. A signal handler may call functions on a handle that nothing else uses. After fork, a child closes what it
-//     has copies of, or leaves it alone.
+//     functions waits or makes a system call, but those that open and close. Functions on different handles never disturb
+//     each other. A signal handler may write and read with a handle that nothing else uses. After fork, a child closes what it
+//     has copies of, or leaves it alone. A ringlog_log is used by one thread at a time.
 //
 // Units
 //     Lengths, capacities and positions are in bytes. Timestamps are in the unit that the application chooses; a log names its
@@ -28,10 +32,11 @@
 //
 // What cannot be checked
 //     - a handle that was neither zeroed nor opened, was copied while open, or is used by two threads at once
-//     - memory of a ring that is freed, moved, or written by others before both ends are closed
+//     - memory of a ring that is freed, moved, written by others, or made a ring again before both ends are closed
 //     - two rings or two producers that are attached to the same memory with different ringlog_ring handles. (A ring in a file has
 //       a lock for each end, which is checked.)
 //     - a payload pointer whose bytes are fewer than its length, or a claimed or lent payload that is used after its time
+//     - a ringlog_log that was closed by another copy of its pointer
 //     - the sizes of the handles, if the program was compiled with the header of another version
 
 #ifndef RINGLOG_H
@@ -169,11 +174,53 @@
 // An error of a newer version of the core that this one has no code for.
 #define RINGLOG_E_OTHER (-99)
 
-// Memory for a ring that is made or found: see `ringlog_ring_init`. All zero before its first use (`= {0}`).
-typedef struct ringlog_ring {
-    // Nobody's but the library's.
-    size_t words[8];
-} ringlog_ring;
+// Sealed and complete.
+#define RINGLOG_VERDICT_CLEAN 0
+
+// Its writer is at work. All that it published is there.
+#define RINGLOG_VERDICT_OPEN 1
+
+// Bytes changed, or a writer died; no event is missing.
+#define RINGLOG_VERDICT_DAMAGE 2
+
+// It is readable, and events are missing, or may be.
+#define RINGLOG_VERDICT_LOSS 3
+
+// No event can be read, or a file could not be read.
+#define RINGLOG_VERDICT_UNREADABLE 4
+
+// An integer without a sign, in `whole_unsigned`.
+#define RINGLOG_VALUE_UNSIGNED 1
+
+// An integer with a sign, in `whole`.
+#define RINGLOG_VALUE_SIGNED 2
+
+// A floating-point number, in `number`.
+#define RINGLOG_VALUE_FLOAT 3
+
+// A truth value: `whole` is 0 or 1.
+#define RINGLOG_VALUE_BOOL 4
+
+// An integer with a scale: the value is `whole` times ten to the power of `scale`, in `number` as near as a double comes.
+#define RINGLOG_VALUE_DECIMAL 5
+
+// An integer that has a name, in `whole`; its name is in `text`.
+#define RINGLOG_VALUE_LABEL 6
+
+// A moment in the unit of the log's clock, in `whole_unsigned`.
+#define RINGLOG_VALUE_TIMESTAMP 7
+
+// Text in UTF-8, in `text`.
+#define RINGLOG_VALUE_TEXT 8
+
+// Bytes, in `text`.
+#define RINGLOG_VALUE_BYTES 9
+
+// An array or a struct. Ask for what is in it: `legs[0].price`.
+#define RINGLOG_VALUE_NESTED 10
+
+// A log that is open for reading. Make one with `ringlog_log_open`.
+typedef struct ringlog_log ringlog_log;
 
 // How to make a ring. All zero is the default.
 typedef struct ringlog_ring_options {
@@ -190,16 +237,6 @@ typedef struct ringlog_ring_options {
     // Gives every record a checksum, so that `ringlog_ring_recover` recognises whole records after a reset.
     bool retained;
 } ringlog_ring_options;
-
-// What `ringlog_ring_recover` found.
-typedef struct ringlog_recovered {
-    // Number of whole records that are still in the ring, GAP records included. 0 in a new ring.
-    uint64_t events;
-    // Whether the ring continues with what was in it. Otherwise it is new.
-    bool continues;
-    // Whether records after those were not whole and were cut off.
-    bool cut;
-} ringlog_recovered;
 
 // Memory for a ring's producer. All zero before its first use (`= {0}`).
 typedef struct ringlog_producer {
@@ -228,6 +265,63 @@ typedef struct ringlog_event {
     // Whether this is no event but a GAP record, which says how many are missing: see `ringlog_gap_of`.
     bool is_gap;
 } ringlog_event;
+
+// An event of a log.
+typedef struct ringlog_log_event {
+    // The event. Its payload is lent: see `ringlog_log_next`.
+    struct ringlog_event event;
+    // The number of the record in the log.
+    uint64_t sequence;
+} ringlog_log_event;
+
+// The value of a field. What `kind` does not name is zero, but for the three numbers: where the value is a number, each has it, as
+// far as it fits.
+typedef struct ringlog_value {
+    // One of `RINGLOG_VALUE_...`.
+    int kind;
+    // The power of ten by which `whole` is multiplied.
+    int32_t scale;
+    // The value, or of a decimal the stored integer. Values above `INT64_MAX` are in `whole_unsigned`.
+    int64_t whole;
+    // The same without a sign.
+    uint64_t whole_unsigned;
+    // The value as a double, scale included.
+    double number;
+    // Text or bytes, not ended by a zero. They stay as long as the event's payload does.
+    const char *text;
+    // The length of `text` in bytes.
+    size_t text_len;
+} ringlog_value;
+
+// What `ringlog_log_verify` found.
+typedef struct ringlog_log_check {
+    // One of `RINGLOG_VERDICT_...`: the worst that is true of the log.
+    int verdict;
+    // Number of events, without GAP and META records.
+    uint64_t events;
+    // Number of GAP records.
+    uint64_t gaps;
+    // Number of events that are missing by what the GAP records say.
+    uint64_t lost;
+    // Number of segments.
+    uint64_t segments;
+} ringlog_log_check;
+
+// Memory for a ring that is made or found: see `ringlog_ring_init`. All zero before its first use (`= {0}`).
+typedef struct ringlog_ring {
+    // Nobody's but the library's.
+    size_t words[8];
+} ringlog_ring;
+
+// What `ringlog_ring_recover` found.
+typedef struct ringlog_recovered {
+    // Number of whole records that are still in the ring, GAP records included. 0 in a new ring.
+    uint64_t events;
+    // Whether the ring continues with what was in it. Otherwise it is new.
+    bool continues;
+    // Whether records after those were not whole and were cut off.
+    bool cut;
+} ringlog_recovered;
 
 // What a GAP record says.
 typedef struct ringlog_gap {
@@ -374,7 +468,7 @@ int ringlog_claim(struct ringlog_producer *producer,
 // Publishes the first `payload_len` bytes of the claim as an event, which may be fewer than were claimed. In a batch it is
 // published with the batch. The other parameters are those of `ringlog_write`.
 //
-// Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` if more bytes than were claimed are to be published, `RINGLOG_E_FLAGS`. Nothing
+// Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` for more bytes than were claimed, `RINGLOG_E_FLAGS`. Nothing
 // is published then, and the claim stays open.
 int ringlog_commit(struct ringlog_producer *producer,
                    uint64_t timestamp,
@@ -486,6 +580,112 @@ int ringlog_consumer_pending_loss(struct ringlog_consumer *consumer,
 //
 // Errors: `RINGLOG_E_NOT_OPEN`, also from the second call on.
 int ringlog_consumer_close(struct ringlog_consumer *consumer);
+
+// Returns the words of the last error of a function for rings in files or for logs that this thread has met, with the file
+// concerned and what to do; an empty text if there was none. They stay until the next such error of this thread.
+//
+// Only in `libringlog`, as all functions below.
+const char *ringlog_last_error(void);
+
+// Returns whether the same call may succeed a little later: the end's owner is about to end, the ring is being made, its recorder
+// has yet to start or replaces it, or is still reading events with another list of types.
+bool ringlog_is_transient(int code);
+
+// Makes the ring `path`, a file that must not exist, for a producer and a consumer in two processes. Put it on a file system in
+// memory, such as `/dev/shm`. A recorder (`ringlog serve --ring`) makes its ring itself.
+//
+// `options` may be null. A capacity of 0 is 4 MiB; an identity of 0 is replaced by a random one; `boot` is always that of the
+// machine.
+//
+// Errors: `RINGLOG_E_EXISTS`, `RINGLOG_E_BUSY`, `RINGLOG_E_CAPACITY`, `RINGLOG_E_MAX_PAYLOAD`, `RINGLOG_E_NO_SPACE`, `RINGLOG_E_NOT_A_FILE`,
+// `RINGLOG_E_IO`.
+int ringlog_file_create(const char *path,
+                        const struct ringlog_ring_options *options);
+
+// Opens the ring `path` as its producer, and takes that role, also over from a dead owner. The role is a lock that the kernel frees
+// when the handle is closed or its process ends, also by a kill.
+//
+// `types` describes the events: a list of types as JSON, as docs/format.md says (`{"types":[...]}`), so that the log shows names and
+// values instead of bytes. Null is none. The list counts for all events in the ring, so it replaces another one only while no
+// event is unread.
+//
+// Errors: `RINGLOG_E_MISSING`, `RINGLOG_E_ROLE_TAKEN`, `RINGLOG_E_OTHER_BOOT`, `RINGLOG_E_OTHER_TYPES`, `RINGLOG_E_REPLACED`, which are transient
+// (`ringlog_is_transient`); `RINGLOG_E_TYPES`, `RINGLOG_E_NOT_A_FILE`, `RINGLOG_E_NOT_A_RING`, `RINGLOG_E_DAMAGED`, `RINGLOG_E_TOO_SMALL`,
+// `RINGLOG_E_ROLE_FILE`, `RINGLOG_E_OPEN`, `RINGLOG_E_IO`.
+int ringlog_file_producer(struct ringlog_producer *producer,
+                          const char *path,
+                          const char *types);
+
+// Opens the ring `path` as its consumer, and takes that role, also over from a dead owner.
+//
+// A dead consumer may have handled events that it had not released: they are read again.
+//
+// Errors: as `ringlog_file_producer`, but for those of types.
+int ringlog_file_consumer(struct ringlog_consumer *consumer, const char *path);
+
+// Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`.
+//
+// The log may be read while it is written: then it ends for this reader where it ended when it was opened. Each opening
+// has a separate place in it. After an error the place is not certain: seek again.
+//
+// Errors: `RINGLOG_E_MISSING`, `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`, `RINGLOG_E_IO`; `ringlog_last_error` has the words.
+int ringlog_log_open(struct ringlog_log **log,
+                     const char *path);
+
+// Closes a log, and sets the caller's pointer to null.
+//
+// Errors: `RINGLOG_E_NULL`, also from the second call on.
+int ringlog_log_close(struct ringlog_log **log);
+
+// Reads the next event or GAP record. Its payload is lent until the next call of this function, a seek, or the
+// close.
+//
+// Returns `RINGLOG_EMPTY`, and leaves `event` as it is, at the end of the log.
+//
+// Errors: `RINGLOG_E_LOG_DAMAGED` (what was read before is good), `RINGLOG_E_OVERTAKEN`, `RINGLOG_E_IO`.
+int ringlog_log_next(struct ringlog_log *log, struct ringlog_log_event *event);
+
+// Goes to the record `sequence`, which the next call of `ringlog_log_next` reads: to the first record if the log begins after it, and
+// to the end if it ends before it. What a search learns of a segment it keeps in the folder `index` of the log, a cache.
+//
+// Errors: as `ringlog_log_next`.
+int ringlog_log_seek(struct ringlog_log *log,
+                     uint64_t sequence);
+
+// Goes to the first record with a timestamp of `since` or later, in the order of the log: timestamps may go backwards. Returns
+// `RINGLOG_EMPTY`, and stays where it is, if there is none.
+//
+// Errors: as `ringlog_log_next`.
+int ringlog_log_seek_time(struct ringlog_log *log,
+                          uint64_t since);
+
+// Gives the sequence after the last record that is published now.
+//
+// Errors: as `ringlog_log_next`.
+int ringlog_log_end_sequence(struct ringlog_log *log, uint64_t *sequence);
+
+// Reads a field of the event that was read last, by its name or path: `price`, `legs[0].id`, `tail`. Returns `RINGLOG_EMPTY` if the log
+// does not describe the event's type, or its type has no such field.
+//
+// Errors: `RINGLOG_E_NOT_FITTING` if the payload does not fit the description.
+int ringlog_log_field(struct ringlog_log *log,
+                      const char *name,
+                      struct ringlog_value *value);
+
+// Returns the name of the type of the event that was read last; null if the log does not describe it. It stays until the next call of
+// this function or of `ringlog_log_fields`, or the close.
+const char *ringlog_log_type_name(struct ringlog_log *log);
+
+// Returns the fields of the event that was read last as text, `id=7 price=101.25 side=buy`; null if the log does not describe its type,
+// or the payload does not fit. It stays until the next call of this function or of `ringlog_log_type_name`, or the close.
+const char *ringlog_log_fields(struct ringlog_log *log);
+
+// Reads and checks every record of a log, a folder or a single file, and gives what it found in `check`. It continues after damage,
+// and writes nothing.
+//
+// Faults of the log are no error: they are in `check`. Errors: as `ringlog_log_open`.
+int ringlog_log_verify(const char *path,
+                       struct ringlog_log_check *check);
 
 #ifdef __cplusplus
 }  // extern "C"
