@@ -13,10 +13,14 @@ def kill_loop(ringlog, producer, folder, kills):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)
-    serve = [ringlog, "serve", "--ring", ring, "--log", log]
-    # The recorder's own words are of no interest unless it fails.
-    said = open(folder / "said", "ab")
-    recorder = subprocess.Popen(serve, stdout=said, stderr=said)
+    said = folder / "said"
+
+    def record():
+        # What it says is of no interest unless it fails.
+        with open(said, "wb") as output:
+            return subprocess.Popen([ringlog, "serve", "--ring", ring, "--log", log], stdout=output, stderr=output)
+
+    recorder = record()
     progress, recorders_killed = [], 0
     for run in range(kills):
         path = folder / f"progress-{run}"
@@ -27,13 +31,16 @@ def kill_loop(ringlog, producer, folder, kills):
         if dice.random() < 0.2:
             recorder.kill()
             recorder.wait()
-            recorder = subprocess.Popen(serve, stdout=said, stderr=said)
+            recorder = record()
             recorders_killed += 1
         child.kill()
         child.wait()
         progress.append(struct.unpack("<QQ", path.read_bytes()))
+    # Before it says so, a signal ends it like any program.
+    while "stops at Ctrl-C" not in said.read_text() and recorder.poll() is None:
+        time.sleep(0.01)
     recorder.send_signal(signal.SIGTERM)
-    assert recorder.wait(60) == 0, f"the recorder ended with {recorder.returncode}: {(folder / 'said').read_text()}"
+    assert recorder.wait(60) == 0, f"the recorder ended with {recorder.returncode}: {said.read_text()}"
     return log, progress, recorders_killed
 
 
