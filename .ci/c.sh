@@ -145,6 +145,26 @@ c_by_format() {
     expect_code 1 "$c_scratch/read_by_format" "$scratch/flipped.evtl"
 }
 
+# `c_firmware TARGET`: the core for a bare machine, and an interrupt and a main loop in C on it, built by clang, under emulation.
+c_firmware() {
+    local built=$firmware_out/c/$1/c
+    need clang clang
+    firmware_setup "$1"
+    firmware_cargo rustc -q --target-dir "$firmware_out/c" --profile c --crate-type staticlib --features panic-handler \
+        -p ringlog-c-core --target "$1"
+    run clang --target="$1" -mcpu=cortex-m3 -std=c11 -Wall -Wextra -Wpedantic -Werror -Os -ffreestanding \
+        -I ringlog-std/c/include -c ringlog-nostd/c/firmware/firmware.c -o "$c_scratch/firmware.o"
+    run arm-none-eabi-ld --gc-sections -T ringlog-nostd/c/firmware/lm3s6965.ld "$c_scratch/firmware.o" \
+        "$built/libringlog_core.a" -o "$c_scratch/firmware.elf"
+    arm-none-eabi-nm "$c_scratch/firmware.elf" >"$scratch/symbols"
+    if grep -i panic "$scratch/symbols"; then
+        echo "the image can panic"
+        return 1
+    fi
+    run timeout 120 qemu-system-arm -M lm3s6965evb -icount shift=6 -display none -semihosting-config enable=on,target=native \
+        -monitor none -kernel "$c_scratch/firmware.elf" </dev/null
+}
+
 # `c_kills COUNT`: kills a producer in C that often.
 c_kills() {
     need python3 python3
@@ -175,7 +195,7 @@ c_first_event() {
     grep -q 'greeting  *tail="hello, log"' "$c_scratch/first"
 }
 
-about_c="the libraries for C and C++: header and code agree, tests with all warnings and under valgrind, examples, 50 kills, docs/c.md"
+about_c="the libraries for C and C++: header and code agree, tests with all warnings and under valgrind, examples, firmware, 50 kills, docs/c.md"
 step_c() {
     need gcc gcc
     need g++ g++
@@ -194,11 +214,12 @@ step_c() {
     run cargo build --release
     c_examples
     c_by_format
+    c_firmware thumbv6m-none-eabi
     c_kills 50
     c_first_event
 }
 
-about_c_long="the same tests with clang, AddressSanitizer and UndefinedBehaviorSanitizer; 500 kills"
+about_c_long="the same tests with clang, AddressSanitizer and UndefinedBehaviorSanitizer; firmware for thumbv7m; 500 kills"
 step_c_long() {
     need clang clang
     c_begin
@@ -206,5 +227,6 @@ step_c_long() {
     c_tests "clang -std=c11 -fsanitize=address,undefined -fno-sanitize-recover=all" env
     c_test_of_cpp "clang++ -std=c++17 -fsanitize=address,undefined -fno-sanitize-recover=all" env
     run cargo build --release
+    c_firmware thumbv7m-none-eabi
     c_kills 500
 }
