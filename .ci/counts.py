@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Counts instructions for one event, written and read on one thread, and compares them with a table.
 
-    counts.py check DOCUMENT PROGRAM     this project's rows only: fails where a count has grown by more than 3 %
+    counts.py check DOCUMENT PROGRAM C   this project's rows only: fails where a count has grown by more than 3 %
                                          or where a struct takes more than its bytes do
-    counts.py write DOCUMENT PROGRAM     all rings: measures and writes the table between its two marks
+    counts.py write DOCUMENT PROGRAM C   all rings: measures and writes the table between its two marks
 
-PROGRAM is the `count` of the benchmarks. It runs a loop a given number of times; valgrind's callgrind counts the instructions of
+PROGRAM is the `count` of the benchmarks, C that of ringlog-nostd/c/tests/count.c. Each runs a loop a given number of times; valgrind's callgrind counts the instructions of
 two lengths of it, and their difference is what the loop costs, exactly, no matter what else the program does.
 """
 
@@ -15,12 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+FROM_C = "ringlog, from C"
 RINGS = [
-    "ringlog", "ringlog, structs", "ringlog, their bytes", "rtrb, chunks of bytes", "nexus-logbuf", "bbqueue, framed", "rtrb, slots", "ringbuf, slots",
+    "ringlog", "ringlog, structs", "ringlog, their bytes", FROM_C, "rtrb, chunks of bytes", "nexus-logbuf", "bbqueue, framed", "rtrb, slots", "ringbuf, slots",
     "heapless, slots", "gil, slots", "disruptor, slots",
 ]
 # This project's, which are checked.
-OWN = RINGS[:3]
+OWN = RINGS[:4]
 PAYLOADS = [16, 64, 256, 1024]
 WAYS = {"single": "one by one", "batch": "batches of 64"}
 SHORT, LONG = 6400, 12800
@@ -28,7 +29,8 @@ MOST_GROWTH = 1.03
 BEGIN, END = "<!-- counts -->\n", "<!-- end of counts -->"
 
 
-def instructions(program, ring, payload, way, events):
+def instructions(programs, ring, payload, way, events):
+    program = programs[ring == FROM_C]
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, ring, str(payload), way]
     done = subprocess.run([*command, str(events)], capture_output=True, text=True, check=False)
     found = re.search(r"Collected : (\d+)", done.stderr)
@@ -37,8 +39,8 @@ def instructions(program, ring, payload, way, events):
     return int(found[1])
 
 
-def per_event(program, ring, payload, way):
-    counts = [instructions(program, ring, payload, way, events) for events in (SHORT, LONG)]
+def per_event(programs, ring, payload, way):
+    counts = [instructions(programs, ring, payload, way, events) for events in (SHORT, LONG)]
     return (counts[1] - counts[0]) / (LONG - SHORT)
 
 
@@ -69,7 +71,7 @@ def processor():
     return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1].strip()
 
 
-def check(document, program):
+def check(document, *programs):
     text = Path(document).read_text(encoding="utf-8")
     counted_with = re.search(r"Counted with (rustc \d+\.\d+\.\d+)", text)[1]
     if counted_with != compiler():
@@ -86,7 +88,7 @@ def check(document, program):
             counts = {}
             for ring in OWN:
                 known = wanted[ring, name, payload]
-                count = counts[ring] = per_event(program, ring, payload, way)
+                count = counts[ring] = per_event(programs, ring, payload, way)
                 print(f"{ring}, {name}, {payload} bytes: {count:.1f} instructions, {known:.1f} in the table")
                 if count > known * MOST_GROWTH and (same_processor or payload <= 64):
                     grown.append((ring, name, payload))
@@ -99,11 +101,11 @@ def check(document, program):
         sys.exit(f"counts.py: a struct takes more instructions than its bytes: {dearer}")
 
 
-def write(document, program):
+def write(document, *programs):
     lines = ["| ring | | " + " | ".join(f"{payload} B" for payload in PAYLOADS) + " |", "|---" * (2 + len(PAYLOADS)) + "|"]
     for way, name in WAYS.items():
         for ring in RINGS:
-            counts = [per_event(program, ring, payload, way) for payload in PAYLOADS]
+            counts = [per_event(programs, ring, payload, way) for payload in PAYLOADS]
             lines.append(f"| {ring} | {name} | " + " | ".join(f"{count:.1f}" for count in counts) + " |")
             print(lines[-1], flush=True)
     text = Path(document).read_text(encoding="utf-8")

@@ -10,11 +10,14 @@ each is the first cell of a table row, under a heading that is the file's name: 
 import re, sys
 from pathlib import Path
 
-LIBRARIES = ("ringlog-nostd/src", "ringlog-std/src")
+LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src", "ringlog-std/c/src")
 # Where unsafe is allowed at all.
 FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
     "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
+    "ringlog-nostd/c/src/handles.rs", "ringlog-nostd/c/src/open_ring.rs", "ringlog-nostd/c/src/ring_functions.rs",
+    "ringlog-nostd/c/src/producer_functions.rs", "ringlog-nostd/c/src/consumer_functions.rs",
+    "ringlog-std/c/src/file_functions.rs", "ringlog-std/c/src/log_functions.rs",
     "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",
     "ringlog-std/src/os/mmap.rs", "ringlog-std/src/os/gate.rs", "ringlog-std/src/checksum/crc32c.rs",
 }
@@ -36,7 +39,7 @@ def sites(path):
             owner, function = head[4], ""
             if head[1]:
                 found[f"{head[3]} for {owner}"] = [0, "unsafe impl"]
-        if head := re.search(r"\b(unsafe )?fn (\w+)", line):
+        if head := re.search(r'\b(unsafe )?(?:extern "" )?fn (\w+)', line):
             function = f"{owner}::{head[2]}" if owner and line.startswith(" ") else head[2]
             if head[1]:
                 # One name for two builds.
@@ -71,7 +74,7 @@ def in_document(document):
         elif (row := re.match(r"\| `([^`]+)` \| (\d+|unsafe impl|unsafe fn(?:, \d+)?) \| (.+) \| (.+) \|$", line)) and name:
             assert row[1] not in all_sites[name], f"{name}: {row[1]} is listed twice"
             all_sites[name][row[1]] = row[2]
-            for test in re.findall(r"`([\w-]+/(?:tests|src)/[\w/.-]+)`", row[4]):
+            for test in re.findall(r"`([\w/-]+/(?:tests|src)/[\w/.-]+)`", row[4]):
                 assert Path(test).exists(), f"{name}: {row[1]} names {test}, which is not there"
     return all_sites
 

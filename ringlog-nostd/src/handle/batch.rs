@@ -32,7 +32,26 @@ pub struct Batch<'p, 'r> {
     events: usize,
 }
 
+/// How far a batch has come that is continued later, for callers in languages without borrowing. Its events are written
+/// and not published.
+#[derive(Clone, Copy, Debug)]
+pub struct SuspendedBatch {
+    next: usize,
+    events: usize,
+}
+
 impl<'p, 'r> Batch<'p, 'r> {
+    pub(crate) fn resume(inner: &'p mut Publisher<'r>, suspended: SuspendedBatch) -> Self {
+        let SuspendedBatch { next, events } = suspended;
+        Self { inner, next, events }
+    }
+
+    /// Ends the borrow of the producer, which [`Producer::resume_batch`](crate::Producer::resume_batch) takes up again.
+    #[doc(hidden)]
+    pub fn suspend(self) -> SuspendedBatch {
+        SuspendedBatch { next: self.next, events: self.events }
+    }
+
     pub(crate) fn new(inner: &'p mut Publisher<'r>) -> Self {
         let next = inner.end.head();
         Self { inner, next, events: 0 }

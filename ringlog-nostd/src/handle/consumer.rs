@@ -110,6 +110,15 @@ impl<'r> Consumer<'r> {
     }
 }
 
+impl<'r, K> Consumer<'r, K> {
+    /// Returns the same consumer with what `f` makes of the value that it keeps alive.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn map_owner<L>(self, f: impl FnOnce(K) -> L) -> Consumer<'r, L> {
+        Consumer { inner: self.inner, _owner: f(self._owner) }
+    }
+}
+
 impl<K> Consumer<'_, K> {
     /// Reads the next event: the header by value, the payload borrowed from the ring.
     ///

@@ -277,6 +277,13 @@ impl<'r, K> LossyProducer<'r, K> {
         self.producer.pending_loss()
     }
 
+    /// Lends the producer that reports a full ring. Pending losses stay pending.
+    #[doc(hidden)]
+    #[inline]
+    pub fn strict(&mut self) -> &mut Producer<'r, K> {
+        &mut self.producer
+    }
+
     /// Returns the producer that reports a full ring. Pending losses stay pending.
     ///
     /// ```

@@ -5,7 +5,7 @@ use crate::error::{RingFault, WriteError};
 use crate::format::gap::Gap;
 use crate::format::header::{EventHeader, MAX_PAYLOAD};
 use crate::format::record::check_event;
-use crate::handle::batch::Batch;
+use crate::handle::batch::{Batch, SuspendedBatch};
 use crate::handle::claim::Claim;
 use crate::handle::publisher::Publisher;
 use crate::protocol::parts::Parts;
@@ -87,6 +87,13 @@ impl<'r> Producer<'r> {
 }
 
 impl<'r, K> Producer<'r, K> {
+    /// Returns the same producer with what `f` makes of the value that it keeps alive.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn map_owner<L>(self, f: impl FnOnce(K) -> L) -> Producer<'r, L> {
+        Producer { inner: self.inner, _owner: f(self._owner) }
+    }
+
     /// Writes one event and publishes it.
     ///
     /// Takes no lock, makes no system call and allocates nothing; it uses loads and stores only.
@@ -262,6 +269,12 @@ impl<'r, K> Producer<'r, K> {
     /// ```
     pub fn batch(&mut self) -> Batch<'_, 'r> {
         Batch::new(&mut self.inner)
+    }
+
+    /// Continues the batch that [`Batch::suspend`] left, if nothing was published or claimed since.
+    #[doc(hidden)]
+    pub fn resume_batch(&mut self, suspended: SuspendedBatch) -> Batch<'_, 'r> {
+        Batch::resume(&mut self.inner, suspended)
     }
 
     /// Returns the longest payload that the ring takes, in bytes.

@@ -34,8 +34,8 @@ const SCHEMA_READINGS: usize = 16;
 /// one was: what was published is there, what was only claimed is void.
 ///
 /// Put the file on a file system in memory, such as `/dev/shm`: on a disk, the kernel's write-back can delay a
-/// producer. Both sides must use the same folder. Nothing but this library may change the files, or delete those of
-/// roles that are taken; [`check`](Self::check) notices that. A file that is cut short while it is mapped ends both
+/// producer. Both sides must use the same folder. Nothing but this library, and programs in other languages that take a role as
+/// `docs/format.md` says, may change the files, or delete those of roles that are taken; [`check`](Self::check) notices that. A file that is cut short while it is mapped ends both
 /// sides by SIGBUS. Its length is checked when it is opened and when a role is claimed.
 ///
 /// A forked process has a copy of each handle. It may only drop them, which changes nothing. The role stays taken

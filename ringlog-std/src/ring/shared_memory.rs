@@ -6,7 +6,8 @@
 //! **Ring file contract**, cited below. A ring's file is created under a temporary name and stays locked until it has
 //! its own. From then on nobody makes it shorter or changes it but the two ends: the holder of `PATH.producer`
 //! changes the producer's words and the free bytes, the holder of `PATH.consumer` changes the consumer's words. Both
-//! are whole processes, and each of them makes one end with its lock and drops the end before the lock.
+//! are whole processes, and each of them makes one end with its lock and drops the end before the lock. A program that
+//! does not use this library keeps the contract by `docs/format.md`.
 
 pub(crate) use super::role::{Role, RoleLock};
 use std::fs::File;

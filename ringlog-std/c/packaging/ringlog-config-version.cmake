@@ -1,0 +1,15 @@
+set(PACKAGE_VERSION "@version@")
+
+# Before 1.0 a change of the second number may break code.
+string(REGEX REPLACE "^([0-9]+\\.[0-9]+).*" "\\1" _ringlog_series "${PACKAGE_VERSION}")
+string(REGEX REPLACE "^([0-9]+\\.[0-9]+).*" "\\1" _ringlog_asked "${PACKAGE_FIND_VERSION}")
+if(PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION OR NOT _ringlog_series STREQUAL _ringlog_asked)
+    set(PACKAGE_VERSION_COMPATIBLE FALSE)
+else()
+    set(PACKAGE_VERSION_COMPATIBLE TRUE)
+    if(PACKAGE_VERSION VERSION_EQUAL PACKAGE_FIND_VERSION)
+        set(PACKAGE_VERSION_EXACT TRUE)
+    endif()
+endif()
+unset(_ringlog_series)
+unset(_ringlog_asked)
