@@ -14,8 +14,9 @@ LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src", "rin
 # Where unsafe is allowed at all.
 FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",
-    "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
-    "ringlog-nostd/c/src/handles.rs", "ringlog-nostd/c/src/open_ring.rs", "ringlog-nostd/c/src/ring_functions.rs",
+    "ringlog-nostd/src/handle/foreign.rs", "ringlog-nostd/src/ring/memory.rs", "ringlog-nostd/src/ring/static_ring.rs", "ringlog-nostd/src/ring/model.rs",
+    "ringlog-nostd/c/src/handles.rs", "ringlog-nostd/c/src/open_producer.rs", "ringlog-nostd/c/src/open_ring.rs",
+    "ringlog-nostd/c/src/ring_functions.rs",
     "ringlog-nostd/c/src/producer_functions.rs", "ringlog-nostd/c/src/consumer_functions.rs",
     "ringlog-std/c/src/file_functions.rs", "ringlog-std/c/src/log_functions.rs",
     "ringlog-std/src/ring/heap.rs", "ringlog-std/src/ring/shared_memory.rs",

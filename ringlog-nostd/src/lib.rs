@@ -183,7 +183,7 @@ pub mod internal {
     pub use crate::format::file_fields::check_position;
     pub use crate::format::record::check_event;
     pub use crate::gate::{Fence, Gate, Inside, Seat};
-    pub use crate::handle::batch::SuspendedBatch;
+    pub use crate::handle::foreign::SuspendedBatch;
     pub use crate::ring::ring::{RingStamp, SchemasRefused};
 
     /// How a log file's writer and readers share the words of its header.

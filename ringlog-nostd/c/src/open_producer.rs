@@ -2,7 +2,8 @@
 //!
 //! In Rust a claim and a batch borrow the producer, and the compiler refuses what would come in between. C has no borrows, so
 //! a word says what is open, and every function looks at it.
-#![forbid(unsafe_code)]
+//!
+//! Unsafe because that word replaces the borrow of a batch.
 
 use crate::owner::Owner;
 use crate::status::{
@@ -11,7 +12,7 @@ use crate::status::{
 };
 use core::ffi::c_int;
 use ringlog_nostd::internal::SuspendedBatch;
-use ringlog_nostd::{Delivery, EventHeader, Loss, LossyProducer, Producer};
+use ringlog_nostd::{Batch, Delivery, EventHeader, Loss, LossyProducer, Producer};
 
 /// Nothing is open: the only state in which an event is written at once.
 const IDLE: u8 = 0;
@@ -49,6 +50,14 @@ impl EventWords {
         let len = u16::try_from(payload_len).ok()?;
         Some(EventHeader::new(self.timestamp, self.event_type, len).with_flags(self.flags))
     }
+}
+
+/// Continues the batch that is open.
+#[inline]
+fn resume<'p>(producer: &'p mut Producer<'static, Owner>, suspended: SuspendedBatch) -> Batch<'p, 'static> {
+    // SAFETY: `suspended` is from `OpenProducer::batch`, which is what the last batch has left. While one is open, `state` and
+    // `claim` keep every other function from writing and publishing; a claim that is dropped does neither.
+    unsafe { producer.resume_batch(suspended) }
 }
 
 impl OpenProducer {
@@ -110,7 +119,7 @@ impl OpenProducer {
         let start = match self.batch {
             None => producer.claim(len).map(|mut claim| claim.payload_mut().as_mut_ptr()),
             Some(batch) => {
-                let mut batch = producer.resume_batch(batch.suspended);
+                let mut batch = resume(producer, batch.suspended);
                 batch.claim(len).map(|mut claim| claim.payload_mut().as_mut_ptr())
             }
         };
@@ -128,7 +137,7 @@ impl OpenProducer {
         let batch = match self.batch {
             None => producer.claim(len).and_then(|claim| claim.commit(&header)).map(|()| None),
             Some(OpenBatch { suspended, events }) => {
-                let mut batch = producer.resume_batch(suspended);
+                let mut batch = resume(producer, suspended);
                 batch
                     .claim(len)
                     .and_then(|claim| claim.commit(&header))
@@ -164,7 +173,7 @@ impl OpenProducer {
 
     pub(crate) fn write_to_batch(&mut self, header: &EventHeader, payload: &[u8]) -> Result<(), c_int> {
         let OpenBatch { suspended, events } = self.open_batch()?;
-        let mut batch = self.producer.strict().resume_batch(suspended);
+        let mut batch = resume(self.producer.strict(), suspended);
         batch.write_event(header, payload).map_err(of_write)?;
         self.batch = Some(OpenBatch { suspended: batch.suspend(), events: events + 1 });
         Ok(())
@@ -173,7 +182,7 @@ impl OpenProducer {
     /// Publishes the batch and returns the number of its events.
     pub(crate) fn publish_batch(&mut self) -> Result<usize, c_int> {
         let OpenBatch { suspended, events } = self.open_batch()?;
-        self.producer.strict().resume_batch(suspended).publish();
+        resume(self.producer.strict(), suspended).publish();
         self.set(None, None);
         Ok(events)
     }

@@ -27,31 +27,12 @@ use crate::handle::publisher::Publisher;
 #[derive(Debug)]
 #[must_use = "a batch that is not published is discarded"]
 pub struct Batch<'p, 'r> {
-    inner: &'p mut Publisher<'r>,
-    next: usize,
-    events: usize,
-}
-
-/// How far a batch has come that is continued later, for callers in languages without borrowing. Its events are written
-/// and not published.
-#[derive(Clone, Copy, Debug)]
-pub struct SuspendedBatch {
-    next: usize,
-    events: usize,
+    pub(crate) inner: &'p mut Publisher<'r>,
+    pub(crate) next: usize,
+    pub(crate) events: usize,
 }
 
 impl<'p, 'r> Batch<'p, 'r> {
-    pub(crate) fn resume(inner: &'p mut Publisher<'r>, suspended: SuspendedBatch) -> Self {
-        let SuspendedBatch { next, events } = suspended;
-        Self { inner, next, events }
-    }
-
-    /// Ends the borrow of the producer, which [`Producer::resume_batch`](crate::Producer::resume_batch) takes up again.
-    #[doc(hidden)]
-    pub fn suspend(self) -> SuspendedBatch {
-        SuspendedBatch { next: self.next, events: self.events }
-    }
-
     pub(crate) fn new(inner: &'p mut Publisher<'r>) -> Self {
         let next = inner.end.head();
         Self { inner, next, events: 0 }

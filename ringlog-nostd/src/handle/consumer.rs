@@ -36,12 +36,12 @@ use crate::protocol::read_end::ReadEnd;
 /// ```
 #[derive(Debug)]
 pub struct Consumer<'r, K = ()> {
-    inner: ConsumerInner<'r>,
-    _owner: K,
+    pub(crate) inner: ConsumerInner<'r>,
+    pub(crate) owner: K,
 }
 
 #[derive(Debug)]
-struct ConsumerInner<'r> {
+pub(crate) struct ConsumerInner<'r> {
     end: ReadEnd<'r>,
     /// Position after the record that `read_event` lends; the tail if none is lent.
     next: usize,
@@ -68,7 +68,7 @@ impl<'r> Consumer<'r> {
     pub(crate) fn new(parts: Parts<'r>) -> Self {
         let end = ReadEnd::new(parts);
         let next = end.tail();
-        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, _owner: () }
+        Self { inner: ConsumerInner { end, next, closer: Closer::default() }, owner: () }
     }
 
     /// Binds this end to a process. Dropped in another process, such as a forked child, it leaves the ring open.
@@ -106,16 +106,7 @@ impl<'r> Consumer<'r> {
     /// ```
     #[must_use]
     pub fn with_owner<K>(self, owner: K) -> Consumer<'r, K> {
-        Consumer { inner: self.inner, _owner: owner }
-    }
-}
-
-impl<'r, K> Consumer<'r, K> {
-    /// Returns the same consumer with what `f` makes of the value that it keeps alive.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn map_owner<L>(self, f: impl FnOnce(K) -> L) -> Consumer<'r, L> {
-        Consumer { inner: self.inner, _owner: f(self._owner) }
+        Consumer { inner: self.inner, owner }
     }
 }
 

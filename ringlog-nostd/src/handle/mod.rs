@@ -6,6 +6,7 @@
 pub(crate) mod batch;
 pub(crate) mod claim;
 pub(crate) mod consumer;
+pub(crate) mod foreign;
 pub(crate) mod lent;
 pub(crate) mod lossy;
 pub(crate) mod producer;

@@ -5,7 +5,7 @@ use crate::error::{RingFault, WriteError};
 use crate::format::gap::Gap;
 use crate::format::header::{EventHeader, MAX_PAYLOAD};
 use crate::format::record::check_event;
-use crate::handle::batch::{Batch, SuspendedBatch};
+use crate::handle::batch::Batch;
 use crate::handle::claim::Claim;
 use crate::handle::publisher::Publisher;
 use crate::protocol::parts::Parts;
@@ -38,13 +38,13 @@ use crate::protocol::retained::Retained;
 #[derive(Debug)]
 pub struct Producer<'r, K = ()> {
     pub(crate) inner: Publisher<'r>,
-    _owner: K,
+    pub(crate) owner: K,
 }
 
 impl<'r> Producer<'r> {
     pub(crate) fn new(parts: Parts<'r>, retention: Option<Retained>) -> Self {
         parts.control().resolve_pending_gap();
-        Self { inner: Publisher::new(parts, retention), _owner: () }
+        Self { inner: Publisher::new(parts, retention), owner: () }
     }
 
     /// Binds this end to a process. Dropped in another process, such as a forked child, it leaves the ring open.
@@ -82,18 +82,11 @@ impl<'r> Producer<'r> {
     /// ```
     #[must_use]
     pub fn with_owner<K>(self, owner: K) -> Producer<'r, K> {
-        Producer { inner: self.inner, _owner: owner }
+        Producer { inner: self.inner, owner }
     }
 }
 
 impl<'r, K> Producer<'r, K> {
-    /// Returns the same producer with what `f` makes of the value that it keeps alive.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn map_owner<L>(self, f: impl FnOnce(K) -> L) -> Producer<'r, L> {
-        Producer { inner: self.inner, _owner: f(self._owner) }
-    }
-
     /// Writes one event and publishes it.
     ///
     /// Takes no lock, makes no system call and allocates nothing; it uses loads and stores only.
@@ -269,12 +262,6 @@ impl<'r, K> Producer<'r, K> {
     /// ```
     pub fn batch(&mut self) -> Batch<'_, 'r> {
         Batch::new(&mut self.inner)
-    }
-
-    /// Continues the batch that [`Batch::suspend`] left, if nothing was published or claimed since.
-    #[doc(hidden)]
-    pub fn resume_batch(&mut self, suspended: SuspendedBatch) -> Batch<'_, 'r> {
-        Batch::resume(&mut self.inner, suspended)
     }
 
     /// Returns the longest payload that the ring takes, in bytes.

@@ -64,7 +64,9 @@ pub unsafe extern "C" fn ringlog_file_producer(
     let types = unsafe { text_of(types) }.unwrap_or_default();
     let claim = || {
         let ring = SharedRing::open(path?).map_err(refused)?.schemas(list_of(types)?);
-        Ok(ring.claim_producer().map_err(refused)?.map_owner(Owner::of))
+        let claimed = ring.claim_producer().map_err(refused)?;
+        // SAFETY: the new owner has the old one.
+        Ok(unsafe { claimed.map_owner(Owner::of) })
     };
     // SAFETY: handle contract.
     of(unsafe { open_producer(producer, claim) })
@@ -81,7 +83,9 @@ pub unsafe extern "C" fn ringlog_file_consumer(consumer: *mut ConsumerHandle, pa
     let path = unsafe { path_of(path) };
     let claim = || {
         let ring = SharedRing::open(path?).map_err(refused)?;
-        Ok(ring.claim_consumer().map_err(refused)?.map_owner(Owner::of))
+        let claimed = ring.claim_consumer().map_err(refused)?;
+        // SAFETY: the new owner has the old one.
+        Ok(unsafe { claimed.map_owner(Owner::of) })
     };
     // SAFETY: handle contract.
     of(unsafe { open_consumer(consumer, claim) })
