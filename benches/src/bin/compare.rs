@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use ringlog_benches::chart::LineChart;
-use ringlog_benches::compare::{Table, choosing, grep, log, logging, many, read, ring, verify};
+use ringlog_benches::compare::{Table, c, choosing, grep, log, logging, many, read, ring, verify};
 use ringlog_benches::machine::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ enum Part {
     Choosing(choosing::Arguments),
     /// Several threads into one log, beside a channel and a mutex; not part of `all`
     Many(many::Arguments),
+    /// The functions for C, beside the same calls inlined in Rust; not part of `all`
+    C(c::Arguments),
     /// Searching a log for bytes, beside ripgrep on the same files; not part of `all`
     Grep(grep::Arguments),
     /// A message of `tracing` with three fields, beside `fmt`; not part of `all`
@@ -85,6 +87,7 @@ fn measure(part: &Part) -> Result<(Vec<Table>, Option<LineChart>), String> {
         Part::Verify(arguments) => (verify::run(arguments), None),
         Part::Choosing(arguments) => (choosing::run(arguments)?, None),
         Part::Many(arguments) => (many::run(arguments)?, None),
+        Part::C(arguments) => (c::run(arguments), None),
         Part::Grep(arguments) => (grep::run(arguments)?, None),
         Part::Logging(arguments) => (logging::run(arguments)?, None),
     })

@@ -1,5 +1,6 @@
 //! The parts of the program `compare`.
 
+pub mod c;
 pub mod choosing;
 pub mod grep;
 pub mod log;
