@@ -27,3 +27,18 @@ fn a_rivals_command_that_fails_ends_the_program_with_the_reason() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(error, "compare: --external `exit 9` ended with exit code 9. Run it alone to see why\n");
 }
+
+#[test]
+fn the_parts_without_rivals_commands_print_a_row_for_each_contestant() {
+    for (arguments, rows) in [
+        ("many --rounds 1 --events 2000 --threads 2", 4),
+        ("c --rounds 1 --events 1000 --payload 16", 2),
+        ("logging --rounds 1 --messages 200", 8),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_compare")).args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found = text.lines().filter(|line| line.starts_with("| ")).count();
+        assert!(found >= rows, "{arguments}: {text}");
+    }
+}
