@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::{EventHeader, Gap, GapReason};
 use crate::recorder::PooledProducer;
-use crate::ring::{Producer, WriteError};
+use crate::ring::{Lent, Producer, WriteError};
 
 /// How often a message of a thread without a ring looks whether the spare one is free. Its holders write one message.
 const TRIES: usize = 100;
@@ -121,7 +121,7 @@ impl Spare {
     }
 
     /// Writes a GAP record for what none counts yet. Returns whether nothing is left to count.
-    fn write_gap(&self, ring: &mut Producer, now: u64) -> bool {
+    fn write_gap(&self, ring: &mut Lent<'_, Producer>, now: u64) -> bool {
         if self.uncounted() == 0 {
             return true;
         }
