@@ -163,6 +163,7 @@ fn a_pipe_that_nobody_reads_holds_up_nothing() {
     assert_code(&output, 1);
     let said = stderr_of(&output);
     assert!(said.starts_with(&format!("ringlog: {}: cannot open: ", word(&pipe))), "{said}");
+    assert!(said.contains("; start what reads the pipe"), "{said}");
     assert!(!folder.path().join("log").exists(), "a log was begun");
     // Somebody has, and it is full.
     let mut end =
