@@ -6,6 +6,7 @@
 
 use std::{fmt, io};
 
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 /// A number of things: `1 byte`, `2 bytes`.
@@ -41,6 +42,9 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::FileTooLarge => "choose a file system that takes files of that size",
         io::ErrorKind::InvalidFilename => "choose another name",
+        _ if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            "start what reads the pipe or serves the device, or choose another file"
+        }
         _ => "check the path and its file system, and try again",
     }
 }

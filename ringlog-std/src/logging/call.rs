@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tracing_core::{Level, Metadata};
 
+use super::bridged::is_bridge;
 use super::key::Key;
 use super::message_types::RECORD_LEN;
 use super::record::Record;
@@ -22,6 +23,8 @@ pub(super) struct Call {
     keys: Box<[Key]>,
     /// Which field is the message.
     message: Option<usize>,
+    /// Whether a message has its values as they come.
+    is_plain: bool,
     /// The file, unless the target leads to it.
     pub(super) file: Option<&'static str>,
 }
@@ -38,14 +41,15 @@ impl Call {
         head.truncate(len);
         let keys = metadata.fields().iter().map(|field| Key::new(field.name())).collect();
         let message = metadata.fields().iter().position(|field| field.name() == MESSAGE);
+        let is_plain = message.is_none_or(|at| at == 0) && !is_bridge(metadata);
         let file = metadata.file().filter(|_| metadata.module_path() != Some(target));
-        Self { metadata, head: head.into_boxed_slice(), keys, message, file }
+        Self { metadata, head: head.into_boxed_slice(), keys, message, is_plain, file }
     }
 
-    /// Returns whether the message is the first field or absent, as the macros have it.
+    /// Returns whether the message is the first field or absent, as the macros have it, and the target is that of the call.
     #[inline]
-    pub(super) fn is_message_first(&self) -> bool {
-        self.message.is_none_or(|at| at == 0)
+    pub(super) const fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Returns whether this field is the message.

@@ -6,6 +6,7 @@ use tracing_core::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::bridged::{self, is_bridge};
 use super::call::{MESSAGE, level_of};
 use super::fields::{Choice, Fields};
 use super::message::{known_record, log_record};
@@ -83,6 +84,9 @@ impl Layer {
     #[cold]
     fn write_unknown(&self, timestamp: u64, span: u64, event: &Event<'_>) {
         let metadata = event.metadata();
+        if is_bridge(metadata) {
+            return self.write_bridged(timestamp, span, event);
+        }
         let payload = log_record(record_of(metadata, span), self.sink.max_payload(), |tail| {
             tail.text("target", metadata.target());
             // The macros put it first.
@@ -95,6 +99,17 @@ impl Layer {
             }
             tail.end_fields();
             put_file(tail, metadata);
+        });
+        self.sink.write(timestamp, self.sink.types().record, payload);
+    }
+
+    /// Writes a record of `log` as if its logger had written it.
+    fn write_bridged(&self, timestamp: u64, span: u64, event: &Event<'_>) {
+        let record = Record { level: level_of(event.metadata()), span, line: bridged::line_of(event) };
+        let payload = log_record(record, self.sink.max_payload(), |tail| {
+            bridged::put_target(tail, event);
+            event.record(&mut Fields::new(tail, Choice::Message));
+            bridged::put_file(tail, event);
         });
         self.sink.write(timestamp, self.sink.types().record, payload);
     }

@@ -37,7 +37,7 @@ pub(super) fn known_record(
     max_payload: usize,
     event: &Event<'_>,
 ) -> bool {
-    if !call.is_message_first() {
+    if !call.is_plain() {
         return false;
     }
     let thread = scratch.thread();

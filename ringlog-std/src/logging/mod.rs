@@ -13,6 +13,8 @@
 //! `ringlog cat LOG` prints the messages with names. `docs/logging.md` is the guide, and has the bytes.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tracing")]
+mod bridged;
 mod builder;
 #[cfg(feature = "tracing")]
 mod call;

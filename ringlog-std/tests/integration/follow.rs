@@ -118,6 +118,8 @@ fn the_cursor_stays_at_what_the_log_has_synced() {
         let follower = recorder.follow("cautious", takes).unwrap();
         write(&mut producer, 0..50);
         wait_until("it has taken all", || follower.counts().events == 50);
+        // The last one is published before it is synced.
+        wait_until("all is synced", || recorder.watch().durable_position() >= expected * 24);
         follower.stop(LIMIT).unwrap();
         assert_eq!(Cursor::open(folder.path(), "cautious").unwrap().next_sequence(), expected, "{sync:?}");
         recorder.shutdown(producer).unwrap();

@@ -116,6 +116,38 @@ fn cat_says_what_fmt_says_of_the_same_calls() {
     assert_eq!(closed, [&spans[1]["fields"]["span"], &spans[0]["fields"]["span"]].map(Clone::clone));
 }
 
+/// With its default features, `tracing-subscriber` sends the records of `log` this way.
+#[test]
+fn a_record_of_log_that_comes_through_tracing_has_its_target_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, guard) = Sink::open(folder.path()).unwrap();
+    let log = |target: &str| {
+        let mut record = log::Record::builder();
+        record.level(log::Level::Warn).target(target).module_path(Some("app::orders"));
+        record.file(Some("src/orders.rs")).line(Some(70));
+        tracing_log::format_trace(&record.args(format_args!("order {} is late", 7)).build()).unwrap();
+    };
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(Layer::new(&sink)), || {
+        let _entered = info_span!("session").entered();
+        log("app::orders");
+        log("log");
+    });
+    guard.finish().unwrap();
+    let events = cat(folder.path());
+    let session = &named(&events, "span_opened")[0]["fields"]["span"];
+    let fields: Vec<_> = named(&events, "log_record").iter().map(|event| &event["fields"]).collect();
+    assert_eq!(fields.len(), 2);
+    for fields in &fields {
+        assert_eq!(
+            (&fields["level"], &fields["line"], &fields["span"]),
+            (&json!("WARN"), &json!(70), session)
+        );
+    }
+    let message = "order 7 is late";
+    assert_eq!(fields[0]["tail"], json!({ "target": "app::orders", "message": message }));
+    assert_eq!(fields[1]["tail"], json!({ "target": "log", "message": message, "file": "src/orders.rs" }));
+}
+
 fn said_by_fmt(line: &Value) -> Said {
     let mut fields = line["fields"].clone();
     let message = fields.as_object_mut().unwrap().remove("message").unwrap_or(Value::Null);

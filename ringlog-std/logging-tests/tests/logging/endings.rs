@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use ringlog::logging::{Logger, Sink};
 use ringlog::recorder::Recorder;
@@ -23,6 +24,20 @@ fn in_process(name: &str) -> Result<PathBuf, (ExitStatus, tempfile::TempDir)> {
     let mut program = Command::new(std::env::current_exe().unwrap());
     let ended = program.args(["--exact", name, "--test-threads=1"]).env(LOG, folder.path()).output().unwrap();
     Err((ended.status, folder))
+}
+
+const TRIES: u64 = 10;
+
+/// Fails if each panic takes as long as one that waits for the recorder. A busy machine makes some of them slow. Returns how many
+/// there were.
+#[track_caller]
+fn assert_one_is_quick(mut panics: impl FnMut()) -> u64 {
+    let mut is_quick = |_: &u64| {
+        let began = Instant::now();
+        panics();
+        began.elapsed() < Duration::from_millis(200)
+    };
+    (1..=TRIES).find(|number| is_quick(number)).expect("each of them waited")
 }
 
 #[test]
@@ -81,22 +96,25 @@ fn a_panic_in_the_recorder_waits_for_nothing() {
     match in_process("endings::a_panic_in_the_recorder_waits_for_nothing") {
         Ok(log) => {
             // The thread has the recorder's name, and nobody empties its ring.
-            let recorder = Recorder::builder().on_thread_start(|| {
-                std::thread::sleep(std::time::Duration::from_millis(300));
-            });
+            let (begin, began) = std::sync::mpsc::channel();
+            let recorder = Recorder::builder().on_thread_start(move || began.recv().unwrap());
             let (sink, guard) = Sink::builder().recorder(recorder).open(log).unwrap();
             std::panic::set_hook(Box::new(|_| {}));
             sink.install_panic_hook();
-            let began = std::time::Instant::now();
-            let name = "ringlog-recorder".to_owned();
-            let panics = std::thread::Builder::new().name(name).spawn(|| panic!("in the recorder"));
-            panics.unwrap().join().unwrap_err();
-            assert!(began.elapsed() < std::time::Duration::from_millis(200), "{:?}", began.elapsed());
+            let panics = || {
+                let name = "ringlog-recorder".to_owned();
+                let panics = std::thread::Builder::new().name(name).spawn(|| panic!("in the recorder"));
+                panics.unwrap().join().unwrap_err();
+            };
+            assert_one_is_quick(panics);
+            begin.send(()).unwrap();
             guard.finish().unwrap();
         }
         Err((status, log)) => {
             assert!(status.success(), "{status}");
-            assert_eq!(messages(&cat(log.path())), ["in the recorder"]);
+            let messages = messages(&cat(log.path()));
+            assert!((1..=TRIES as usize).contains(&messages.len()), "{messages:?}");
+            assert!(messages.iter().all(|message| message == "in the recorder"), "{messages:?}");
         }
     }
 }
@@ -106,7 +124,7 @@ fn a_panic_finds_room_after_a_flood_of_threads_without_rings() {
     match in_process("endings::a_panic_finds_room_after_a_flood_of_threads_without_rings") {
         Ok(log) => {
             // It begins once the panic has given up to wait for it.
-            let start = || std::thread::sleep(std::time::Duration::from_millis(500));
+            let start = || std::thread::sleep(Duration::from_millis(500));
             let recorder = Recorder::builder().max_producers(1).on_thread_start(start);
             let (sink, guard) = Sink::builder().recorder(recorder).open(log).unwrap();
             let logger = Logger::new(&sink);
@@ -139,10 +157,9 @@ fn a_panic_after_the_end_waits_for_nothing() {
             std::panic::set_hook(Box::new(|_| {}));
             sink.install_panic_hook();
             guard.finish().unwrap();
-            let began = std::time::Instant::now();
-            std::thread::spawn(|| panic!("too late")).join().unwrap_err();
-            assert!(began.elapsed() < std::time::Duration::from_millis(200), "{:?}", began.elapsed());
-            assert_eq!(sink.dropped(), 1);
+            let panics = || drop(std::thread::spawn(|| panic!("too late")).join().unwrap_err());
+            let panics = assert_one_is_quick(panics);
+            assert_eq!(sink.dropped(), panics);
         }
         Err((status, _)) => assert!(status.success(), "{status}"),
     }

@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::messages::Output;
 use crate::cli::values;
 
-/// The variable that has the level where no option does. Only `serve` reads it.
+/// The variable that has the level where no option does. Only `serve` reads it. An empty one is as none.
 const VARIABLE: &str = "RINGLOG_LOG";
 
 /// Where messages go, and which.
@@ -34,7 +34,8 @@ impl MessageArgs {
 }
 
 fn level_of_variable() -> Result<LevelFilter, CliError> {
-    let Some(word) = std::env::var_os(VARIABLE) else { return Ok(LevelFilter::Info) };
+    let word = std::env::var_os(VARIABLE).filter(|word| !word.is_empty());
+    let Some(word) = word else { return Ok(LevelFilter::Info) };
     let word = word.to_string_lossy();
     values::level(&word).map_err(|expected| {
         CliError::Usage(format!("{VARIABLE}={word}: {expected}; correct the variable, or give --log-level"))

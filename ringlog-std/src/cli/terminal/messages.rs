@@ -6,12 +6,14 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use log::{Level, LevelFilter};
+use rustix::fs::OFlags;
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::print::eprint;
@@ -49,11 +51,13 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Chooses where the messages of a service go; opens the file, if there is one, to append to it.
+    /// Chooses where the messages of a service go; opens the file, if there is one, to append to it. A pipe that nobody reads
+    /// takes nothing, instead of holding up the service.
     pub(crate) fn of_service(file: Option<&Path>) -> Result<Self, CliError> {
         match file {
             Some(path) => {
-                let opened = File::options().append(true).create(true).open(path);
+                let flags = OFlags::NONBLOCK.bits().cast_signed();
+                let opened = File::options().append(true).create(true).custom_flags(flags).open(path);
                 Ok(Self::File(opened.map_err(CliError::io("open", path))?))
             }
             None if std::io::stderr().is_terminal() => Ok(Self::Terminal),

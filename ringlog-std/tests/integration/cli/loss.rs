@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ringlog::event::EventHeader;
@@ -117,6 +118,8 @@ fn assert_info(name: &str, log: &Path, expected: &Losses) {
 struct Live {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Reads the lines until the program has ended.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Drop for Live {
@@ -133,13 +136,13 @@ impl Live {
         let mut child = command.spawn().expect("ringlog starts");
         let (stderr, lines) = (child.stderr.take().unwrap(), Arc::<Mutex<Vec<String>>>::default());
         let all = Arc::clone(&lines);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             BufReader::new(stderr)
                 .lines()
                 .map_while(Result::ok)
                 .for_each(|line| all.lock().unwrap().push(message_in(&line).to_owned()));
         });
-        Self { child, lines }
+        Self { child, lines, reader: Some(reader) }
     }
 
     /// Waits for a line in which `found` finds something.
@@ -184,8 +187,8 @@ impl Live {
         let mut stdout = Vec::new();
         self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
-        // The reading thread may not have the last line yet.
-        std::thread::sleep(Duration::from_millis(100));
+        // It has the last line then.
+        self.reader.take().unwrap().join().unwrap();
         let stderr = self.lines.lock().unwrap().join("\n").into_bytes();
         Run::of(&Output { status, stdout, stderr }, log)
     }

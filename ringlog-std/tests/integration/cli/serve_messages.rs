@@ -1,6 +1,8 @@
 //! Where the messages of `serve` go, which there are, and what each line has.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -109,6 +111,7 @@ fn the_level_chooses_messages_and_the_option_is_stronger_than_the_variable() {
         levels
     };
     assert_eq!(levels(&[], &[]), ["INFO", "WARN"]);
+    assert_eq!(levels(&[], &[("RINGLOG_LOG", "")]), ["INFO", "WARN"]);
     assert_eq!(levels(&["--log-level", "warn"], &[]), ["WARN"]);
     assert_eq!(levels(&[], &[("RINGLOG_LOG", "warn")]), ["WARN"]);
     assert_eq!(levels(&["--log-level", "info"], &[("RINGLOG_LOG", "off")]), ["INFO", "WARN"]);
@@ -148,6 +151,27 @@ fn a_file_that_cannot_be_opened_is_an_error_that_names_it() {
     let said = stderr_of(&output);
     assert!(said.starts_with(&format!("ringlog: {}: cannot open: ", word(&file))), "{said}");
     assert!(!folder.path().join("log").exists(), "a log was begun");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody has it open.
+    let output = served(folder.path(), &["--log-file", word(&pipe)], &[]);
+    assert_code(&output, 1);
+    let said = stderr_of(&output);
+    assert!(said.starts_with(&format!("ringlog: {}: cannot open: ", word(&pipe))), "{said}");
+    assert!(said.contains("; start what reads the pipe"), "{said}");
+    assert!(!folder.path().join("log").exists(), "a log was begun");
+    // Somebody has, and it is full.
+    let mut end =
+        fs::File::options().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&pipe).unwrap();
+    while end.write(&[b'x'; 512]).is_ok() {}
+    let output = served(folder.path(), &["--log-file", word(&pipe)], &[]);
+    assert_code(&output, 3);
+    assert_whole_run(&stderr_of(&output));
 }
 
 #[test]
