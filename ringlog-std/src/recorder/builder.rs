@@ -150,14 +150,14 @@ impl RecorderBuilder {
         self
     }
 
-    /// Sets the longest payload in bytes.
+    /// Sets the longest payload in bytes, at most 65,535 and at most what the capacity of the ring allows, which is the default.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.ring.max_payload = Some(bytes);
         self
     }
 
-    /// Sets what the recorder's thread does while the ring is empty.
+    /// Sets what the recorder's thread does while the ring is empty: [`Idle::Sleep`] of up to 10 milliseconds by default.
     #[must_use]
     pub fn idle(mut self, idle: Idle) -> Self {
         self.idle = idle;

@@ -103,7 +103,7 @@ pub enum FollowError {
 pub struct FollowerCounts {
     /// The name of its cursor.
     pub name: String,
-    /// Records that it has taken since it started.
+    /// Records that it has taken since it started, GAP records among them.
     pub events: u64,
     /// Bytes of the log that it has not taken yet.
     pub lag_bytes: u64,

@@ -224,9 +224,9 @@ impl Recorder {
     /// time from the log's oldest record. Nothing waits for the consumer: it may block, such as on a socket, and stay out for days.
     ///
     /// It gets each event at least once: after a restart, again what it has had since the cursor was stored. That is done twice a
-    /// second, up to what the log has synced. An event that it refuses is offered again, after 1 to 100 milliseconds. Retention
-    /// keeps what it has not had, unless [`cursor_bytes`](crate::storage::Retention::cursor_bytes) limits that; what is deleted all the
-    /// same is counted as missed.
+    /// second, up to what the log has synced. It gets GAP records too ([`is_gap`](crate::event::EventHeader::is_gap)). An event
+    /// that it refuses is offered again, after 1 to 100 milliseconds. Retention keeps what it has not had, unless
+    /// [`cursor_bytes`](crate::storage::Retention::cursor_bytes) limits that; what is deleted all the same is counted as missed.
     ///
     /// When the recorder ends, the thread takes the log to its end: [`Follower::wait`] waits for that.
     ///
