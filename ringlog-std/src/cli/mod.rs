@@ -68,6 +68,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
+        Command::Ring(args) => commands::ring::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }

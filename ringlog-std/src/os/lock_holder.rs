@@ -37,6 +37,21 @@ pub(crate) fn live_writer(file: &File) -> Option<u32> {
     (0..READINGS).find_map(|_| all(fs::read_to_string(LOCKS).ok()?))
 }
 
+/// Returns whether the process has the file open; `None` if that cannot be seen. A process that has ended has nothing open.
+#[cfg(feature = "cli")]
+pub(crate) fn has_open(pid: u32, file: &File) -> Option<bool> {
+    let wanted = file.metadata().ok()?;
+    let entries = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+        other => other.ok()?,
+    };
+    let is_it = |found: fs::Metadata| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
+    let opened = |entry: io::Result<fs::DirEntry>| fs::metadata(entry.ok()?.path()).ok();
+    // The file that this process has open to look at it is not what is asked for.
+    let own = usize::from(pid == std::process::id());
+    Some(entries.filter_map(opened).filter(|found| is_it(found.clone())).count() > own)
+}
+
 fn name_in_locks(file: &File) -> Option<String> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();

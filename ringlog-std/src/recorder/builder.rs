@@ -77,6 +77,7 @@ pub struct RecorderBuilder {
     log: LogWriterOptions,
     schemas: SchemaList,
     ends_with_producer: bool,
+    skips_to_head: bool,
     max_producers: usize,
     order: Order,
     consumers: Vec<Box<dyn EventConsumer + Send>>,
@@ -135,6 +136,7 @@ impl RecorderBuilder {
             log: LogWriter::options(),
             schemas: SchemaList::new(),
             ends_with_producer: false,
+            skips_to_head: false,
             max_producers: 64,
             order: Order::default(),
             consumers: Vec::new(),
@@ -305,6 +307,33 @@ impl RecorderBuilder {
     #[must_use]
     pub fn end_with_producer(mut self) -> Self {
         self.ends_with_producer = true;
+        self
+    }
+
+    /// Gives up everything that is unread in a shared ring, before anything of it is recorded. The log gets a GAP record for
+    /// it, with the number of events if each record can be read, and [`Recorder::skipped`] reports it. Only
+    /// [`start_shared`](Self::start_shared) asks for it.
+    ///
+    /// It needs a head that fits the tail. Else `start_shared` fails with [`SharedRingError::Positions`], and nothing
+    /// changes.
+    ///
+    /// ```
+    /// use ringlog::{event::EventHeader, recorder::Recorder, ring::SharedRing};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (ring, log) = (folder.path().join("events.ring"), folder.path().join("log"));
+    ///
+    /// Recorder::builder().start_shared(&ring, &log)?.stop()?;
+    /// let mut producer = SharedRing::open(&ring)?.claim_producer()?;
+    /// producer.write_event(&EventHeader::new(1, 7, 5), b"hello")?;
+    ///
+    /// let recorder = Recorder::builder().skip_to_head().start_shared(&ring, &log)?;
+    /// assert_eq!(recorder.skipped().and_then(|skipped| skipped.events), Some(1));
+    /// assert_eq!(recorder.stop()?.events, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn skip_to_head(mut self) -> Self {
+        self.skips_to_head = true;
         self
     }
 
@@ -490,7 +519,7 @@ impl RecorderBuilder {
         }
         self.ring.capacity.get_or_insert(RING_BYTES);
         let mut writer = self.log_options().open(log)?;
-        match resume(ring.as_ref(), &self.ring, &mut writer) {
+        match resume(ring.as_ref(), &self.ring, self.skips_to_head, &mut writer) {
             Ok(Resumed { ring, source, skipped }) => {
                 let max_payload = ring.max_payload();
                 self.spawn_one(Feed { source, max_payload, ring: Some(ring), late: None, skipped }, writer)

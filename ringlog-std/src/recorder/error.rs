@@ -128,8 +128,9 @@ pub enum RecorderError {
     /// The ring is damaged. The log has what it took before. The next recorder of a ring in a file skips what cannot
     /// be read.
     #[error(
-        "{}: {source}; {}",
+        "{}: {source}{}; {}",
         ring.as_ref().map_or("the ring in memory".into(), |ring| ring.display().to_string()),
+        cause.as_ref().map_or(String::new(), |cause| format!(": {cause}")),
         damage_advice(ring.is_some())
     )]
     Damaged {
@@ -137,6 +138,8 @@ pub enum RecorderError {
         ring: Option<PathBuf>,
         /// What is wrong with it.
         source: RingFault,
+        /// What its bytes show, and who most probably stored them, for a ring in a file.
+        cause: Option<String>,
         /// What the log took.
         written: Box<LogSummary>,
     },
@@ -176,7 +179,7 @@ impl RecorderError {
 
 const fn damage_advice(is_in_file: bool) -> &'static str {
     if is_in_file {
-        "start the recorder again: it skips what cannot be read, and the log gets a GAP record for it"
+        "look at it with `ringlog ring`, then start the recorder again: it skips what cannot be read (with --skip-to-head all that is unread), and the log gets a GAP record for it"
     } else {
         "find what stores into this process's memory, then start a new recorder: the log gets a GAP record for what was in the ring"
     }

@@ -9,10 +9,11 @@
 
 use std::path::Path;
 
-use ringlog_nostd::GapReason;
+use ringlog_nostd::{Gap, GapReason, RingFault};
 
 use super::error::RecorderError;
 use super::skipped::SkippedRing;
+use crate::ring::ring_file::{LIKELY_CAUSE, cause_words};
 use crate::ring::{
     Consumer, RingError, RingOptions, RoleLock, SharedRing, SharedRingError, SkipError, identity_after,
     new_identity,
@@ -38,11 +39,16 @@ enum Fit {
 pub(super) fn resume(
     path: &Path,
     options: &RingOptions,
+    skips_to_head: bool,
     log: &mut LogWriter,
 ) -> Result<Resumed, RecorderError> {
     let (ring, renewed) = find(path, options, log)?;
-    match fit(&ring, log)? {
-        Fit::At(source, skipped) => Ok(Resumed { ring, source, skipped: renewed.or(skipped.map(|it| *it)) }),
+    match fit(&ring, skips_to_head, log)? {
+        Fit::At(mut source, skipped) => {
+            let skipped = renewed.or(skipped.map(|it| *it));
+            let skipped = if skips_to_head { give_up(&ring, &mut source, skipped, log)? } else { skipped };
+            Ok(Resumed { ring, source, skipped })
+        }
         Fit::Nowhere(damage) => {
             let (ring, skipped) = replace(ring, damage, log)?;
             let source = ring.claim_consumer()?;
@@ -79,7 +85,7 @@ fn make(path: &Path, options: &RingOptions, log: &mut LogWriter) -> Result<Found
         0 => None,
         identity => {
             let (ring, reason) = (path.to_path_buf(), "its file is missing".to_owned());
-            Some(SkippedRing { ring, identity, reason, position: log.position(), bytes: None })
+            Some(SkippedRing { ring, identity, reason, position: log.position(), bytes: None, events: None })
         }
     };
     // The log first. If this process is killed before the ring has its name, the next start takes this path again. If
@@ -127,13 +133,65 @@ fn gap_error(error: AppendError) -> RecorderError {
 
 fn report(ring: &SharedRing, reason: String, log: &LogWriter, bytes: Option<u64>) -> SkippedRing {
     let (identity, position) = (ring.identity(), log.position());
-    SkippedRing { ring: ring.path().to_path_buf(), identity, reason, position, bytes }
+    SkippedRing { ring: ring.path().to_path_buf(), identity, reason, position, bytes, events: None }
 }
 
-fn fit(ring: &SharedRing, log: &mut LogWriter) -> Result<Fit, RecorderError> {
+/// Gives up everything unread, because the caller asks for it. A GAP record reports it, with its count if each record
+/// can be read.
+fn give_up(
+    ring: &SharedRing,
+    source: &mut Consumer,
+    skipped: Option<SkippedRing>,
+    log: &mut LogWriter,
+) -> Result<Option<SkippedRing>, RecorderError> {
+    let (tail, head) = (source.position(), source.published_position());
+    let bytes = head.wrapping_sub(tail);
+    let events = count_unread(source, bytes);
+    if bytes == 0 {
+        return Ok(skipped);
+    }
+    if bytes > ring.capacity() || !head.is_multiple_of(8) {
+        let problem = RingFault::Position { own: tail, foreign: head }.to_string();
+        return Err(SharedRingError::Positions { path: ring.path().into(), problem }.into());
+    }
+    let mut given_up = report(ring, "asked to give up what is unread".into(), log, Some(bytes as u64));
+    given_up.events = events;
+    // The log first, as where damage is skipped.
+    let reason = if events.is_some() { GapReason::RecorderEnded } else { GapReason::RecoveryCut };
+    log.skip_counted(head as u64, reason, events.unwrap_or(0)).map_err(gap_error)?;
+    source.skip_damage(head).map_err(|_| {
+        let problem = RingFault::Position { own: tail, foreign: source.published_position() }.to_string();
+        SharedRingError::Positions { path: ring.path().into(), problem }
+    })?;
+    Ok(Some(given_up))
+}
+
+/// Returns how many events the unread bytes mean, with those that their GAP records count; `None` if that cannot be known.
+fn count_unread(source: &mut Consumer, bytes: usize) -> Option<u64> {
+    let (mut done, mut events) = (0, 0_u64);
+    while done < bytes {
+        let mut run = source.peek_run(done).ok()??;
+        while let Some((header, payload)) = run.peek() {
+            if done >= bytes {
+                break;
+            }
+            let lost = Gap::from_event(&header, payload).map_or(1, |gap| gap.count);
+            events = events.checked_add(lost).filter(|_| lost > 0)?;
+            done += header.stride();
+            run.accept();
+        }
+    }
+    Some(events)
+}
+
+fn fit(ring: &SharedRing, skips_to_head: bool, log: &mut LogWriter) -> Result<Fit, RecorderError> {
     let (identity, log_identity) = (ring.identity(), log.ring_identity());
     let source = match ring.claim_consumer() {
         // Its constants were checked when it was opened, so the positions are what is damaged.
+        Err(SharedRingError::Positions { problem, .. }) if log_identity == identity && !skips_to_head => {
+            return Ok(Fit::Nowhere(format!("corrupt ring: {problem}: {LIKELY_CAUSE}")));
+        }
+        // What was wrong with them is gone from the words.
         Err(SharedRingError::Contents { source: damage @ RingError::Damaged, .. })
             if log_identity == identity =>
         {
@@ -175,7 +233,11 @@ fn fit_known(ring: &SharedRing, mut source: Consumer, log: &mut LogWriter) -> Re
     if bytes > ring.capacity() || !head.is_multiple_of(8) {
         return Ok(Fit::Nowhere(damage.to_string()));
     }
-    let unreadable = report(ring, damage.to_string(), log, Some(bytes as u64));
+    let reason = match damage {
+        SkipError::Fault(fault) => format!("{fault}: {}", cause_words(ring.path(), fault)),
+        other => other.to_string(),
+    };
+    let unreadable = report(ring, reason, log, Some(bytes as u64));
     if bytes > 0 {
         // The log first: if this process is killed in between, the next start finds that it ends where the ring does.
         log.skip_to(head as u64, GapReason::RecoveryCut).map_err(gap_error)?;

@@ -4,8 +4,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// What a recorder could not read of its ring when it started, and skipped. The log has a GAP record of unknown count
-/// for it.
+use crate::words::Counted;
+
+/// What a recorder could not read of its ring when it started, or was asked to
+/// [give up](super::RecorderBuilder::skip_to_head), and skipped. The log has a GAP record for it.
 ///
 /// ```
 /// use ringlog::recorder::Recorder;
@@ -34,19 +36,22 @@ pub struct SkippedRing {
     pub position: u64,
     /// How many bytes were skipped; `None` if a new ring took the place of this one.
     pub bytes: Option<u64>,
+    /// How many events that is, with those that GAP records in the ring count; `None` if that is not known.
+    pub events: Option<u64>,
 }
 
 impl fmt::Display for SkippedRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ring, identity, reason, position, bytes } = self;
+        let Self { ring, identity, reason, position, bytes, events } = self;
         write!(f, "{}: ring {identity:016x}: {reason}", ring.display())?;
         match bytes {
             Some(0) => f.write_str("; nothing is lost, the log has all that it held"),
             Some(bytes) => {
-                write!(
-                    f,
-                    ": skipped {bytes} bytes from position {position} on; the log has a GAP record for them"
-                )
+                write!(f, ": skipped {bytes} bytes ")?;
+                if let Some(events) = events {
+                    write!(f, "with {} ", Counted(*events, "event"))?;
+                }
+                write!(f, "from position {position} on; the log has a GAP record for them")
             }
             None => write!(
                 f,

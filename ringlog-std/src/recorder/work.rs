@@ -15,6 +15,7 @@ use super::late::LateEvents;
 use super::registrations::{Registration, Registrations};
 use super::schema_problem::SchemaWatch;
 use crate::consumer::{DrainError, EventConsumer, EventDispatcher};
+use crate::ring::ring_file::cause_words;
 use crate::ring::{Consumer, Idle, SharedRing, SharedRingError, Waiter};
 use crate::storage::{AppendError, LogSummary, LogWriter};
 
@@ -173,7 +174,8 @@ impl Work {
 
     fn damaged(&self, source: RingFault, written: Box<LogSummary>) -> RecorderError {
         let ring = self.ring.as_ref().map(|ring| ring.path().to_path_buf());
-        RecorderError::Damaged { ring, source, written }
+        let cause = ring.as_deref().map(|ring| cause_words(ring, source));
+        RecorderError::Damaged { ring, source, cause, written }
     }
 
     fn drain(&mut self, log: &mut LogWriter) -> Result<Ended, Interrupted> {

@@ -22,6 +22,7 @@ mod ends;
 mod heap;
 mod notify;
 mod ring_buffer;
+pub(crate) mod ring_file;
 mod role;
 mod schema_file;
 mod shared;
@@ -42,7 +43,11 @@ pub use ring_buffer::RingBuffer;
 pub(crate) use ringlog_nostd::SkipError;
 pub use ringlog_nostd::{Batch, Claim, Delivery, Lent, Loss, RingError, RingFault, RingOptions, WriteError};
 pub(crate) use role::RoleLock;
+#[cfg(feature = "cli")]
+pub(crate) use role::{RoleOwner, look_at_owner};
 pub use shared::SharedRing;
+#[cfg(feature = "cli")]
+pub(crate) use shared::{current_boot, schemas_of};
 pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::{Role, SharedRingError};
 pub use spsc::SpscRingBuffer;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::os::files::{is_at, open_or_create};
+#[cfg(feature = "cli")]
+use crate::os::lock_holder::{exclusive_holder, has_open};
 use crate::os::ownership::Ownership;
 
 /// More bytes than any stored text has. No more is read of a file that is not ours.
@@ -81,6 +83,46 @@ impl RoleLock {
     }
 }
 
+/// Who has a role, as far as it can be seen without taking it.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RoleOwner {
+    /// Nobody has claimed it since its file was made.
+    Never,
+    /// Nobody has it now. The process is the last that had it.
+    Free(Option<u32>),
+    /// This process has it.
+    Held(u32),
+    /// The process claimed it last and lives, and this program may not see whether it still has it.
+    Unseen(u32),
+    /// The role's file is not one of a ring.
+    Foreign,
+}
+
+/// Returns who has a role in the ring `path`. Takes no lock.
+#[cfg(feature = "cli")]
+pub(crate) fn look_at_owner(ring: &Path, role: Role) -> io::Result<RoleOwner> {
+    let path = file_of(ring, role);
+    let file = match crate::os::files::open_to_read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RoleOwner::Never),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(RoleOwner::Foreign),
+        other => other?,
+    };
+    if !is_ours(&file)? {
+        return Ok(RoleOwner::Foreign);
+    }
+    let named = named_pid(&file);
+    if let Some(holder) = exclusive_holder(&file) {
+        return Ok(RoleOwner::Held(holder));
+    }
+    // Some file systems have another name in the kernel's list of locks. An owner keeps the file open.
+    Ok(match named.map(|pid| (pid, has_open(pid, &file))) {
+        Some((pid, Some(true))) => RoleOwner::Held(pid),
+        Some((pid, None)) => RoleOwner::Unseen(pid),
+        _ => RoleOwner::Free(named),
+    })
+}
+
 fn file_of(ring: &Path, role: Role) -> PathBuf {
     let mut name = ring.as_os_str().to_owned();
     name.push(format!(".{role}"));
@@ -140,6 +182,23 @@ mod tests {
         }
         drop(held);
         assert_eq!(RoleLock::claim(&ring, Role::Producer).unwrap().role(), Role::Producer);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn an_owner_is_seen_without_taking_the_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = folder.path().join("ring");
+        let look = || look_at_owner(&ring, Role::Producer).unwrap();
+        assert_eq!(look(), RoleOwner::Never);
+        let held = RoleLock::claim(&ring, Role::Producer).unwrap();
+        let here = std::process::id();
+        assert_eq!(look(), RoleOwner::Held(here));
+        drop(held);
+        assert_eq!(look(), RoleOwner::Free(Some(here)));
+        assert!(RoleLock::claim(&ring, Role::Producer).is_ok());
+        std::fs::write(folder.path().join("ring.producer"), "Dear reader").unwrap();
+        assert_eq!(look(), RoleOwner::Foreign);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::heap::identity;
 
 use super::ends::{Consumer, Producer};
+use super::ring_file::problem_of_positions;
 pub(crate) use super::role::{Role, RoleLock};
 use super::schema_file::{self, SchemaFile};
 use super::shared_draft::RingDraft;
@@ -13,7 +14,7 @@ use crate::os::boot::boot_id;
 use crate::os::ownership::Ownership;
 use crate::storage::{MAX_PREAMBLE_BYTES, SchemaList};
 use ringlog_nostd::internal::{RingStamp, SchemasRefused};
-use ringlog_nostd::{Ring, RingOptions};
+use ringlog_nostd::{Ring, RingError, RingOptions};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
@@ -272,7 +273,8 @@ impl SharedRing {
     ///
     /// [`SharedRingError::Claimed`] names the process that has it. [`SharedRingError::OtherBoot`] if the ring was
     /// created before the machine was restarted: its consumer creates a new one. [`SharedRingError::OtherSchemas`] if
-    /// events with other descriptions are unread: the same claim succeeds once the consumer has read them. Also
+    /// events with other descriptions are unread: the same claim succeeds once the consumer has read them.
+    /// [`SharedRingError::Positions`] if head and tail contradict each other. Also
     /// [`SharedRingError::NoSchemas`], [`SharedRingError::SchemasTooLong`], [`SharedRingError::Replaced`],
     /// [`SharedRingError::Contents`], [`SharedRingError::ForeignRoleFile`], or [`SharedRingError::Io`].
     pub fn claim_producer(&self) -> Result<Producer, SharedRingError> {
@@ -434,8 +436,13 @@ impl SharedRing {
         }
     }
 
-    fn contents(&self, source: ringlog_nostd::RingError) -> SharedRingError {
-        SharedRingError::Contents { path: self.path.clone(), source }
+    fn contents(&self, source: RingError) -> SharedRingError {
+        let path = self.path.clone();
+        // The constants were checked when it was opened. The positions may have changed since they were read.
+        match problem_of_positions(&path).filter(|_| source == RingError::Damaged) {
+            Some(problem) => SharedRingError::Positions { path, problem: problem.to_string() },
+            None => SharedRingError::Contents { path, source },
+        }
     }
 
     /// Returns whether the ring was created since the machine was started. Otherwise its content cannot be trusted.
@@ -550,6 +557,18 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
+}
+
+/// Returns the word of this boot that a ring stores.
+#[cfg(feature = "cli")]
+pub(crate) fn current_boot() -> std::io::Result<u64> {
+    Ok(boot_word(&boot_id()?))
+}
+
+/// Returns the list of descriptions that the ring `path` has by this word, as its file beside the ring has it.
+#[cfg(feature = "cli")]
+pub(crate) fn schemas_of(path: &Path, word: usize) -> Result<SchemaList, SharedRingError> {
+    schema_file::read(path, word)
 }
 
 /// Returns the name that `path` will have, with its folder's links resolved.

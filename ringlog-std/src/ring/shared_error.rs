@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ringlog_nostd::RingError;
 
+use super::ring_file::LIKELY_CAUSE;
+
 use crate::words::{Counted, has_size_limit, io_advice};
 
 /// Describes the owner of a role, and what to do about it.
@@ -109,6 +111,18 @@ pub enum SharedRingError {
         path: PathBuf,
         /// What is wrong with its control words.
         source: RingError,
+    },
+    /// The ring's positions contradict each other, so nothing in it can be found.
+    #[error(
+        "{}: corrupt ring: {problem}: {LIKELY_CAUSE}; end both programs and delete this file and its role files, which loses \
+         what is unread in it (`ringlog ring` shows it)",
+        path.display()
+    )]
+    Positions {
+        /// The ring.
+        path: PathBuf,
+        /// Which word has which value, and why that cannot be.
+        problem: String,
     },
     /// The file is shorter or longer than its ring.
     #[error(

@@ -5,6 +5,7 @@ pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
+pub(crate) mod ring;
 pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod serve;

@@ -85,7 +85,7 @@ fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
 }
 
 fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
-    let service = RingService::start(ring, &config.log, config.ring_bytes)?;
+    let service = RingService::start(ring, &config.log, config.ring_bytes, config.skips_to_head)?;
     info!(target: SERVE, "recording ring {} to {}", ring.display(), config.log.path.display());
     let end = format!("{}; what is published later stays in the ring for the next run", end_words(config));
     end.lines().for_each(|line| info!(target: SERVE, "{line}"));

@@ -33,6 +33,11 @@ macro_rules! exit_codes {
     };
 }
 const EXIT_CODES: &str = exit_codes!();
+const RING_EXIT_CODES: &str = "Exit codes:
+  0  nothing is wrong with the ring
+  1  the file cannot be read, or is no ring
+  2  the command line is wrong
+  3  the ring is corrupt";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
@@ -125,6 +130,9 @@ pub(crate) enum Command {
     /// Show, check or write the descriptions of a log's events
     #[command(after_help = EXIT_CODES)]
     Schema(SchemaArgs),
+    /// Show the state of a shared ring: positions, fill, owners, damage; changes nothing
+    #[command(after_help = RING_EXIT_CODES)]
+    Ring(RingArgs),
     /// Find rings in a raw memory dump of any machine and print their unread events
     #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),
@@ -139,6 +147,9 @@ pub(crate) struct ServeArgs {
     /// Record the shared ring in this file instead of a feed; created if it is missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["feed", "rate", "seed"])]
     pub(crate) ring: Option<PathBuf>,
+    /// Give up what is unread in the ring before recording; a GAP record reports it
+    #[arg(long, requires = "ring")]
+    pub(crate) skip_to_head: bool,
     /// Events per second, such as 100k or 2M, or max [default: 100k for demo and FILE, max for other feeds]
     #[arg(long, value_name = "N|max", value_parser = values::rate)]
     pub(crate) rate: Option<Rate>,
@@ -303,6 +314,17 @@ pub(crate) struct InspectArgs {
     /// File that describes the types that the log does not describe [default: schema.json in its folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog ring`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RingArgs {
+    /// A shared ring's file
+    #[arg(value_name = "FILE")]
+    pub(crate) ring: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

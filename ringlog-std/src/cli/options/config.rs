@@ -31,6 +31,8 @@ pub(crate) struct ServeConfig {
     pub(crate) feed: FeedSpec,
     /// A shared ring to drain instead of the feed.
     pub(crate) ring: Option<PathBuf>,
+    /// Whether what is unread in the shared ring is given up.
+    pub(crate) skips_to_head: bool,
     pub(crate) seed: u64,
     pub(crate) rate: Rate,
     pub(crate) duration: Option<Duration>,
@@ -59,6 +61,7 @@ impl ServeConfig {
             rate: args.rate.unwrap_or(default_rate),
             feed: args.feed,
             ring: args.ring,
+            skips_to_head: args.skip_to_head,
             seed: args.seed,
             duration: args.duration,
             max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),

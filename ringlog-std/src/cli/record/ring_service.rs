@@ -70,10 +70,17 @@ impl SchemaReports {
 }
 
 impl RingService {
-    /// Starts to record `ring` into `log`; creates a missing ring with `ring_bytes`.
-    pub(crate) fn start(ring: &Path, log: &LogPlan, ring_bytes: usize) -> Result<Self, CliError> {
+    /// Starts to record `ring` into `log`; creates a missing ring with `ring_bytes`. With `skips_to_head` it gives up what
+    /// is unread.
+    pub(crate) fn start(
+        ring: &Path,
+        log: &LogPlan,
+        ring_bytes: usize,
+        skips_to_head: bool,
+    ) -> Result<Self, CliError> {
         let counts = Arc::default();
         let builder = log.recorder(ring_bytes).consumer(Counter(Arc::clone(&counts)));
+        let builder = if skips_to_head { builder.skip_to_head() } else { builder };
         let recorder = builder.start_shared(ring, &log.path)?;
         say_opening(&recorder, log);
         let lost_before = recorder.watch().lost();

@@ -52,7 +52,8 @@ impl ManyWork {
         }
         let written = Box::new(log.summary());
         let closed = log.close();
-        let damaged = |source| RecorderError::Damaged { ring: None, source, written: written.clone() };
+        let damaged =
+            |source| RecorderError::Damaged { ring: None, source, cause: None, written: written.clone() };
         let unreadable = RingFault::Record { position: 0 };
         let result = match (recorded, closed, drained) {
             (Err(AppendError::Run(_)), _, _) => Err(damaged(unreadable)),

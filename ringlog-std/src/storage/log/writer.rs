@@ -226,13 +226,36 @@ impl LogWriter {
     ///
     /// As [`write_event`](Self::write_event).
     pub(crate) fn skip_to(&mut self, position: u64, reason: GapReason) -> Result<(), AppendError> {
+        self.skip_counted(position, reason, 0)
+    }
+
+    /// Does the same where `count` events are missing; 0 means that nobody knows how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_event`](Self::write_event).
+    pub(crate) fn skip_counted(
+        &mut self,
+        position: u64,
+        reason: GapReason,
+        count: u64,
+    ) -> Result<(), AppendError> {
         self.check_position(position)?;
         let bytes = position.saturating_sub(self.end_position());
-        let gap = Gap { log_side: true, ..Gap::new(reason, 0) };
-        if self.active.is_empty() {
-            // The next segment is named by its first sequence, so that must be another one.
-            self.append_preamble(0, gap)?;
-        }
+        let gap = Gap { log_side: true, ..Gap::new(reason, count) };
+        let gap = match (self.active.is_empty(), count) {
+            (false, _) => gap,
+            // The next segment is named by its first sequence, so that must be another one. Of two events or more, each of
+            // the two records counts some.
+            (true, 0 | 1) => {
+                self.append_preamble(0, Gap { count: 0, ..gap })?;
+                gap
+            }
+            (true, _) => {
+                self.append_preamble(0, Gap { count: 1, ..gap })?;
+                Gap { count: count - 1, ..gap }
+            }
+        };
         let next = self.supply().next_segment()?;
         self.dropped = Some(Dropped::uncounted(bytes, 0));
         self.maintenance.spares.skip(bytes);

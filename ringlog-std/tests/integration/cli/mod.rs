@@ -12,6 +12,7 @@ mod loss;
 mod output;
 mod recover_image;
 mod replay;
+mod ring;
 pub(crate) mod serve;
 mod serve_messages;
 mod serve_ring;

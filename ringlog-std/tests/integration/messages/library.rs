@@ -116,6 +116,7 @@ fn of_processes() -> Vec<Row> {
     let in_memory = RecorderError::Damaged {
         ring: None,
         source: RingFault::Record { position: 0 },
+        cause: None,
         written: Box::new(LogSummary::default()),
     };
     let by_limit = "it is the limit of a process, and programs run with it";
