@@ -329,24 +329,18 @@ impl RingFile {
 
     fn walk(&self, found: &Positions) -> io::Result<Unread> {
         let mut unread = Unread { lost: Some(0), ..Unread::default() };
-        let (mut chunk, mut used) = (Vec::new(), 0);
+        let (mut chunk, mut chunk_index) = (Vec::new(), u64::MAX);
         while unread.bytes < found.unread_bytes() {
             let position = found.tail.wrapping_add(unread.bytes);
-            let is_here = |chunk: &[u8]| {
-                let header = chunk.first_chunk().map(EventHeader::from_bytes);
-                header.is_some_and(|header| header.stride() <= chunk.len())
-            };
-            // Also at the end of a lap, after which the data continue at the start.
-            if position & (self.capacity - 1) == 0 || !chunk.get(used..).is_some_and(is_here) {
+            let index = position & (self.capacity - 1);
+            // Before the chunk: the next lap has begun, at the end of a record that straddles the end of its lap or not.
+            if index < chunk_index || !is_whole_at(&chunk, index - chunk_index) {
                 chunk = self.chunk(position)?;
-                used = 0;
+                chunk_index = index;
             }
-            let record = chunk.get(used..).unwrap_or_default();
+            let record = from(&chunk, index - chunk_index);
             match check(record, position, found.head, self.max_payload()) {
-                Ok(header) => {
-                    unread.add(&header, record);
-                    used += header.stride();
-                }
+                Ok(header) => unread.add(&header, record),
                 Err(problem) => {
                     unread.corruption = Some(Corruption::Record { position, problem });
                     break;
@@ -404,6 +398,18 @@ fn problem_of_record(ring: &Path, position: u64) -> Option<RecordProblem> {
 /// Returns what the file's bytes show to be wrong with a ring's positions.
 pub(crate) fn problem_of_positions(ring: &Path) -> Option<PositionProblem> {
     RingFile::open(ring).ok()?.positions().ok()?.problem()
+}
+
+/// Returns the bytes of a chunk from this offset on.
+fn from(chunk: &[u8], offset: u64) -> &[u8] {
+    usize::try_from(offset).ok().and_then(|offset| chunk.get(offset..)).unwrap_or_default()
+}
+
+/// Returns whether a header is at this offset of a chunk, and all of its record.
+fn is_whole_at(chunk: &[u8], offset: u64) -> bool {
+    let rest = from(chunk, offset);
+    let header = rest.first_chunk().map(EventHeader::from_bytes);
+    header.is_some_and(|header| header.stride() <= rest.len())
 }
 
 fn load(file: &File, offset: u64) -> io::Result<u64> {

@@ -158,18 +158,33 @@ fn a_ring_at_work_is_looked_at_without_harm() {
             }
             number
         });
-        for _ in 0..20 {
+        let outputs: Vec<_> = (0..20).map(|_| ringlog(&["ring", word(&path), "--json"])).collect();
+        // Before any assertion, which would wait for the threads.
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let written = writer.join().unwrap();
+        for output in outputs {
             // Nothing is corrupt, also where the records change faster than they are read.
-            let shown = json_of(&ringlog(&["ring", word(&path), "--json"]));
+            let shown = json_of(&output);
             assert_eq!(shown["corrupt"], Value::Null);
             assert_eq!(shown["producer"]["state"], "taken");
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let written = writer.join().unwrap();
         assert_eq!(reader.join().unwrap(), written);
         written
     });
     assert!(written > 0);
+}
+
+#[test]
+fn unread_events_are_counted_across_the_end_of_a_lap() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ring) = ring_in(folder.path());
+    let (mut producer, mut consumer) = (ring.claim_producer().unwrap(), ring.claim_consumer().unwrap());
+    for round in 0..20 {
+        write(&mut producer, 0..100 + round);
+        let shown = state(&path, 0);
+        assert_eq!(shown["unread"]["events"], 100 + round, "{shown}");
+        consumer.drain(usize::MAX, |_, _| ()).unwrap();
+    }
 }
 
 /// What a faulty program stores into a ring of five events, and what is said of it.

@@ -13,10 +13,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Offsets in a ring's file.
-const HEAD: u64 = 128;
-const TAIL: u64 = 256;
+pub(super) const HEAD: u64 = 128;
+pub(super) const TAIL: u64 = 256;
 const DATA: u64 = 384;
-const CAPACITY: u64 = 4096;
+pub(super) const CAPACITY: u64 = 4096;
 
 impl Place {
     fn file(&self) -> File {
@@ -24,19 +24,19 @@ impl Place {
     }
 
     #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
-    fn store(&self, offset: u64, word: u64) {
+    pub(super) fn store(&self, offset: u64, word: u64) {
         self.file().write_all_at(&word.to_ne_bytes(), offset).unwrap();
     }
 
     #[expect(clippy::host_endian_bytes, reason = "as in `store`")]
-    fn load(&self, offset: u64) -> u64 {
+    pub(super) fn load(&self, offset: u64) -> u64 {
         let mut word = [0; 8];
         self.file().read_exact_at(&mut word, offset).unwrap();
         u64::from_ne_bytes(word)
     }
 
     /// Makes the header at a position invalid for any record.
-    fn damage(&self, position: u64) {
+    pub(super) fn damage(&self, position: u64) {
         self.store(DATA + position % CAPACITY + 8, 0);
     }
 
@@ -44,7 +44,7 @@ impl Place {
         SharedRing::open(&self.ring).unwrap().claim_producer().unwrap()
     }
 
-    fn assert_sound(&self) {
+    pub(super) fn assert_sound(&self) {
         let check = match verify_log(&self.log) {
             // Nothing was whole yet.
             Err(OpenError::NoSegments { .. }) => return,
