@@ -221,7 +221,7 @@ impl<'a> Pads<'a> {
 }
 
 /// Returns whether a field can be at its offset in a struct of this size without padding.
-fn is_aligned(field: &Field, size: usize) -> bool {
+pub(super) fn is_aligned(field: &Field, size: usize) -> bool {
     let alignment = alignment(&field.format.kind);
     field.offset.is_multiple_of(alignment) && size.is_multiple_of(alignment)
 }

@@ -12,12 +12,14 @@
 //! | print it | [`Decoded`]'s `Display`, [`Decoded::json`], [`Value::cell`] |
 //! | make a table of one type | [`Schema::columns`], [`Decoded::cells`] |
 //! | write structs for the types of a log | [`SchemaSet::emit_rust`] |
+//! | write a header in C or C++ | [`SchemaSet::emit_header`] |
 //! | choose events by an expression | [`Expression`]; with a reader: [`Filter::parse`](crate::storage::Filter::parse) |
 #![forbid(unsafe_code)]
 
 mod cbor;
 mod decode;
 mod emit;
+mod emit_c;
 mod error;
 mod expression;
 mod field;
@@ -34,6 +36,7 @@ mod types;
 mod value;
 
 pub use decode::Decoded;
+pub use emit_c::HeaderLanguage;
 pub use error::{ExpressionError, NotFitting, SchemaError};
 pub use expression::{BoundExpression, Expression};
 pub use field::{Field, Format, Kind};

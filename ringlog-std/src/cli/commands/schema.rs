@@ -8,7 +8,8 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::options::schema_args::{EmitForm, SchemaArgs, SchemaCommand};
 use crate::cli::terminal::print::print;
 use crate::cli::terminal::words::counted;
-use crate::schema::{Format, Kind, Schema, SchemaSet, Tail};
+use crate::schema::{Format, HeaderLanguage, Kind, Schema, SchemaSet, Tail};
+use crate::storage::LogScan;
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
     match &args.command {
@@ -23,11 +24,24 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
         }
         SchemaCommand::Emit { log, form } => {
             let set = described(log)?;
-            print(&if let EmitForm { rust: true, .. } = form { set.emit_rust() } else { set.to_json() })?;
+            print(&match form {
+                EmitForm { rust: true, .. } => set.emit_rust(),
+                EmitForm { c: true, .. } => set.emit_header(HeaderLanguage::C, &origin(log)?),
+                EmitForm { cpp: true, .. } => set.emit_header(HeaderLanguage::Cpp, &origin(log)?),
+                _ => set.to_json(),
+            })?;
             report_unreadable(log, &set);
         }
     }
     Ok(Outcome::Clean)
+}
+
+/// Returns which log and which of its files the descriptions are from.
+fn origin(log: &Path) -> Result<String, CliError> {
+    let scan = LogScan::open(log)?;
+    let last = scan.segments().last().and_then(|last| last.path.file_name());
+    let name = last.unwrap_or_default().to_string_lossy().into_owned();
+    Ok(format!("the log {}, segment {name}", log.display()))
 }
 
 fn described(log: &Path) -> Result<SchemaSet, CliError> {

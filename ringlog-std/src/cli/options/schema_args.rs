@@ -24,7 +24,7 @@ pub(crate) enum SchemaCommand {
         /// The file
         file: PathBuf,
     },
-    /// Write the descriptions of a log's events as Rust structs or as a file for --schema
+    /// Write the descriptions of a log's events as structs in Rust, C or C++, or as a file for --schema
     Emit {
         /// A log's folder, or one of its files
         log: PathBuf,
@@ -43,4 +43,10 @@ pub(crate) struct EmitForm {
     /// Write a file for --schema, or for schema.json in a log's folder
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a header for C11: structs with the payloads' layout, and constants
+    #[arg(long)]
+    pub(crate) c: bool,
+    /// Write the same for C++17
+    #[arg(long)]
+    pub(crate) cpp: bool,
 }

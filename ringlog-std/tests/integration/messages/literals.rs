@@ -12,6 +12,95 @@ const PROGRAMS: &str = "src/cli";
 /// What no test can trigger, and why; and what is no message.
 const NOT_TRIGGERED: &[(&str, &str)] = &[
     (
+        "a percentage with one digit",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "an unknown number lost",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    ("no role file", "what it says of a ring differs from run to run; the tests of `cli::ring` read it"),
+    (
+        "an unknown process",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "taken by {process}, which has ended: a forked child has a copy of it",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "last claimed by {process}; this user may not see whether it still has the role",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "free, last taken by {process}",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "not known: its role file is something else",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "a list that cannot be read: {problem}",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "plain: a full ring takes no more",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "retained through a reset: records have checksums",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "flight recorder: new records take the place of the oldest",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "retained flight recorder: new records take the place of the oldest",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "an earlier one: what is in the ring cannot be trusted",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "unknown: the kernel does not give its boot id",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "unknown: the positions contradict each other",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "{} before the damage",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "changes faster than it can be counted",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "{} lost, the first with timestamp {first}; no GAP record reports them yet",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "{}, {} bytes; longest payload {}",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "start the ring's consumer, which puts a new ring in its place",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "`ringlog serve --ring` puts a new ring in its place if this one feeds its log and both roles are free; else delete the file, which loses what is unread",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
+        "`ringlog serve --ring` skips what cannot be read; with --skip-to-head it gives up all that is unread",
+        "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
+    ),
+    (
         "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
         "the kernel and the file system decide it; a test of `cli::limits` runs it in memory",
     ),

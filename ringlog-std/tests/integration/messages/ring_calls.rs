@@ -175,11 +175,13 @@ fn resuming(folder: &Path) -> Vec<Row> {
     let two = SharedRing::open(path("two")).unwrap();
     let _producer = two.claim_producer().unwrap();
     store(&path("two"), 1 << 40, HEAD);
+    let positions = SharedRing::open(path("two")).unwrap().claim_consumer();
     let damaged = builder().start_shared(path("two"), path("two-log"));
     vec![
         failed("RecorderError::OtherRing", folder, other),
         failed("RecorderError::NewToLog", folder, later),
         failed("RecorderError::DamagedInUse", folder, damaged),
+        failed("SharedRingError::Positions", folder, positions),
     ]
 }
 

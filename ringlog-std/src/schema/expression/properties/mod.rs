@@ -2,6 +2,7 @@
 //!
 //! `RINGLOG_SCHEMAS` sets the number of cases.
 
+mod headers;
 mod oracle;
 mod schemas;
 mod trees;
