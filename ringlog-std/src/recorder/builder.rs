@@ -311,7 +311,8 @@ impl RecorderBuilder {
     }
 
     /// Gives up everything that is unread in a shared ring, before anything of it is recorded. The log gets a GAP record for
-    /// it, with the number of events if each record can be read, and [`Recorder::skipped`] reports it. Only
+    /// it, with the number of events if each record can be read, and [`Recorder::skipped`] reports it. (One event alone also
+    /// has a record of unknown count, if the log's last segment has none yet.) Only
     /// [`start_shared`](Self::start_shared) asks for it.
     ///
     /// It needs a head that fits the tail. Else `start_shared` fails with [`SharedRingError::Positions`], and nothing
