@@ -2,6 +2,7 @@
 //!
 //! What is wrong with a ring is found here, for those who explain it. Both ends may be at work meanwhile.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "cli"), expect(dead_code, reason = "errors need less of it than `ringlog ring`"))]
 
 use std::fmt;
 use std::fs::File;

@@ -13,12 +13,12 @@ use crate::typed::{TICK, list};
 
 use super::support::{assert_code, json_of, ringlog, stderr_of, word};
 
-pub(super) const CAPACITY: usize = 4096;
+const CAPACITY: usize = 4096;
 const DATA: u64 = 384;
-pub(super) const HEAD: u64 = 128;
-pub(super) const TAIL: u64 = 256;
+const HEAD: u64 = 128;
+const TAIL: u64 = 256;
 
-pub(super) fn ring_in(folder: &Path) -> (PathBuf, SharedRing) {
+fn ring_in(folder: &Path) -> (PathBuf, SharedRing) {
     let path = folder.join("ring");
     let options = RingOptions { capacity: Some(CAPACITY), max_payload: Some(64), ..RingOptions::default() };
     let ring = SharedRing::create(&path, &options).unwrap();
@@ -26,23 +26,23 @@ pub(super) fn ring_in(folder: &Path) -> (PathBuf, SharedRing) {
 }
 
 /// Writes events of 24 bytes with their headers.
-pub(super) fn write(producer: &mut Producer, numbers: std::ops::Range<u64>) {
+fn write(producer: &mut Producer, numbers: std::ops::Range<u64>) {
     for number in numbers {
         producer.write_event(&EventHeader::new(number, 1, 8), &number.to_le_bytes()).unwrap();
     }
 }
 
-pub(super) fn open(path: &Path) -> File {
+fn open(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
 }
 
 #[expect(clippy::host_endian_bytes, reason = "a ring's control words are the machine's")]
-pub(super) fn store(path: &Path, offset: u64, value: u64) {
+fn store(path: &Path, offset: u64, value: u64) {
     open(path).write_all_at(&value.to_ne_bytes(), offset).unwrap();
 }
 
 /// Stores into the header of the record at a position.
-pub(super) fn store_header(path: &Path, position: u64, at: u64, bytes: &[u8]) {
+fn store_header(path: &Path, position: u64, at: u64, bytes: &[u8]) {
     open(path).write_all_at(bytes, DATA + position % CAPACITY as u64 + at).unwrap();
 }
 
@@ -187,8 +187,11 @@ fn unread_events_are_counted_across_the_end_of_a_lap() {
     }
 }
 
+/// A name, what a program stores, and what is said of it.
+type Corrupted = (&'static str, fn(&Path), &'static str);
+
 /// What a faulty program stores into a ring of five events, and what is said of it.
-pub(super) fn corruptions() -> Vec<(&'static str, fn(&Path), &'static str)> {
+fn corruptions() -> Vec<Corrupted> {
     vec![
         (
             "a head that ran backwards",
