@@ -315,7 +315,7 @@ impl RecorderBuilder {
     /// has a record of unknown count, if the log's last segment has none yet.) Only
     /// [`start_shared`](Self::start_shared) asks for it.
     ///
-    /// It needs a head that fits the tail. Else `start_shared` fails with [`SharedRingError::Positions`], and nothing
+    /// It needs a head that fits the tail. Else `start_shared` fails with [`Positions`](crate::ring::SharedRingError::Positions), and nothing
     /// changes.
     ///
     /// ```
