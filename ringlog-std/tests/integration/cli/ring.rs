@@ -142,7 +142,7 @@ fn a_ring_at_work_is_looked_at_without_harm() {
     let written = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut next = 0;
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) || !consumer.is_empty() {
+            while !consumer.is_finished() {
                 while let Some((header, _)) = consumer.try_read_event().unwrap() {
                     assert_eq!(header.timestamp, next);
                     next += 1;
@@ -156,6 +156,7 @@ fn a_ring_at_work_is_looked_at_without_harm() {
                 let header = EventHeader::new(number, 1, 8);
                 number += u64::from(producer.write_event(&header, &[7; 8]).is_ok());
             }
+            producer.close();
             number
         });
         let outputs: Vec<_> = (0..20).map(|_| ringlog(&["ring", word(&path), "--json"])).collect();

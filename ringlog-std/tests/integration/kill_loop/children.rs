@@ -109,9 +109,9 @@ pub(crate) fn claim_described_producer(ring: &Path, schemas: &SchemaList) -> Pro
     })
 }
 
-/// Returns the number of kills: 200, or as the environment says.
+/// Returns the number of kills: 50, or as the environment says.
 pub(crate) fn kills_wanted() -> u64 {
-    std::env::var("RINGLOG_KILLS").map_or(200, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
+    std::env::var("RINGLOG_KILLS").map_or(50, |kills| kills.parse().expect("RINGLOG_KILLS is a number"))
 }
 
 /// Calls `kill_and_compare` with up to `kills_per_log` kills, which needs a new log each time, until there were as many

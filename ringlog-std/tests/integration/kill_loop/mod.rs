@@ -1,7 +1,7 @@
 //! Processes that write, record, or do both, killed at random moments and started again: nothing is lost,
 //! reported twice or invented.
 //!
-//! 200 kills for each test; `RINGLOG_KILLS=10000 cargo test --release --test integration kill_loop::` does more.
+//! 50 kills for each test; `RINGLOG_KILLS=10000 cargo test --release --test integration kill_loop::` does more.
 
 mod check;
 mod children;
