@@ -39,7 +39,8 @@ pub struct ConsumerHandle {
 
 /// The type of a handle's memory, and what is in it while it is open.
 pub(crate) trait Handle: Sized + 'static {
-    type Open;
+    /// `Send`, since the program may give a handle to another thread.
+    type Open: Send;
     /// The first word of an open one. No other type has it, and it is not 0.
     const KIND: usize;
 }
