@@ -271,6 +271,7 @@ typedef struct ringlog_consumer {
 // An event that was read. Its payload is lent: see the function that filled it in.
 typedef struct ringlog_event {
     // When the event happened, in the unit that its producer chose.
+    // Of a GAP record: that of the first missing event, or 0 if nobody knows.
     uint64_t timestamp;
     // The payload, at a multiple of 8. Never null, also if it is empty.
     const void *payload;
