@@ -39,8 +39,7 @@ pub struct ConsumerHandle {
 
 /// The type of a handle's memory, and what is in it while it is open.
 pub(crate) trait Handle: Sized + 'static {
-    /// `Send`, since the program may give a handle to another thread.
-    type Open: Send;
+    type Open;
     /// The first word of an open one. No other type has it, and it is not 0.
     const KIND: usize;
 }
@@ -71,6 +70,13 @@ struct Words<H: Handle> {
     kind: usize,
     open: MaybeUninit<H::Open>,
 }
+
+// The program may give a handle to another thread.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<OpenProducer>();
+    is_send::<OpenConsumer>();
+};
 
 const _: () = assert!(fits::<RingHandle>() && fits::<ProducerHandle>() && fits::<ConsumerHandle>());
 
